@@ -1,0 +1,23 @@
+//! What lies on disk: one file a record, versioned from the first day. `docs/format.md` gives every byte.
+//!
+//! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
+
+mod evidence;
+mod frame;
+mod manifest;
+mod operation;
+mod run;
+mod summary;
+
+pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
+pub use frame::*;
+pub use manifest::{Body, Encoding, Manifest, StoredExtent};
+pub use operation::{Action, Operation, Position, SignedOperation, View};
+pub use run::{Ending, Looked, Run, RunKind, Version};
+pub use summary::Summary;
+
+/// Nanoseconds since the Unix epoch, UTC.
+pub type Timestamp = i64;
+
+/// The version of every record here. A reader refuses a newer one and says so.
+pub const RECORD_VERSION: u16 = 1;

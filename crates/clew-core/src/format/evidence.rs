@@ -1,0 +1,60 @@
+//! What a run may have touched outside the session. Always "may have": nothing here proves that something did not happen.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Evidence of one run (design 4.6). Everything is empty when nothing was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Evidence {
+    /// Roots it may have read, by display name.
+    pub reads: Vec<String>,
+    /// Roots it may have written, by display name.
+    pub writes: Vec<String>,
+    /// Whether it may have touched every root (exec, magics, other threads ...).
+    pub touched_all: bool,
+    /// Files it may have read.
+    pub files_read: Vec<FileEvidence>,
+    /// Files it may have written.
+    pub files_written: Vec<FileEvidence>,
+    /// Environment variables it may have set.
+    pub environment: Vec<String>,
+    /// Addresses it connected to, as `host:port`.
+    pub sockets: Vec<String>,
+    /// Programs it started.
+    pub processes: Vec<String>,
+    /// Fingerprints of the random generators before and after, by generator.
+    pub random: BTreeMap<String, (String, String)>,
+    /// Packages and local modules it had imported, with versions or digests.
+    pub modules: Vec<ModuleEvidence>,
+    /// Attributes of library modules or classes it may have set (`pandas.DataFrame.f`).
+    pub patched: Vec<String>,
+    /// Peak memory of the process so far, in bytes; 0 where unknown.
+    pub peak_memory: u64,
+}
+
+/// A file that a run may have touched, as it was right after the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileEvidence {
+    /// Absolute path.
+    pub path: String,
+    /// Size in bytes; `None` if it was not there.
+    pub size: Option<u64>,
+    /// Modification time in nanoseconds since the Unix epoch.
+    pub modified: Option<i64>,
+    /// BLAKE3 of its bytes, where asked for.
+    pub digest: Option<String>,
+}
+
+/// A module that had been imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModuleEvidence {
+    /// Its qualified name.
+    pub name: String,
+    /// Its version, where it has one.
+    pub version: Option<String>,
+    /// Digest of its source, for the user's own modules.
+    pub digest: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Frames: the one shape of everything on disk.

@@ -1,0 +1,82 @@
+//! Manifest: one version of one co-variable.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Summary;
+use crate::graph::Mention;
+use crate::id::{BlockId, Fingerprint, Root, RunId, SegmentId};
+
+/// One version of one co-variable, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The record's version.
+    pub version: u16,
+    /// Version of what the fingerprint covers.
+    pub fingerprint_version: u8,
+    /// The co-variable's roots, sorted.
+    pub roots: Vec<Root>,
+    /// What the value hashed to.
+    pub fingerprint: Fingerprint,
+    /// How to get the value back.
+    pub body: Body,
+    /// What looking may show, one for each root.
+    pub summaries: Vec<Summary>,
+}
+
+/// How a version can come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Its objects are stored.
+    Encoded(Encoding),
+    /// It can't be stored; running these runs again makes it anew.
+    Recipe {
+        /// The runs, oldest first.
+        runs: Vec<RunId>,
+        /// Why it could not be stored, for people.
+        why: String,
+    },
+    /// It is not stored and there is no way to make it.
+    None {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// Stored objects of a co-variable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Encoding {
+    /// Codecs used, with their versions (`core` is the walk's own).
+    pub codecs: BTreeMap<String, u32>,
+    /// The canonical stream, cut into segments.
+    pub stream: Vec<SegmentId>,
+    /// What is stored beside the stream: MessagePack list of (node number, bytes).
+    pub asides: Vec<SegmentId>,
+    /// Memory, cut into blocks.
+    pub extents: Vec<StoredExtent>,
+    /// Where the n-th buffer of the stream lies.
+    pub mentions: Vec<Mention>,
+    /// Definitions its instances refer to.
+    pub definitions: Vec<String>,
+    /// Modules that must be importable.
+    pub modules: Vec<String>,
+    /// Whether building it may run code that the stream names (reducers, functions); else native encodings only.
+    pub code: bool,
+    /// Plain bytes of stream, asides and extents.
+    pub bytes: u64,
+}
+
+/// One piece of a co-variable's memory, as blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoredExtent {
+    /// Length in bytes.
+    pub length: u64,
+    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
+    pub column: u64,
+    /// The blocks in order, cut as [`crate::graph::block_cuts`] cuts.
+    pub blocks: Vec<BlockId>,
+}

@@ -1,0 +1,104 @@
+//! Run: one change of state, and what was seen after it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Evidence, Timestamp};
+use crate::id::{BlobId, Fingerprint, ManifestId, Root, RunId};
+
+/// Where a run comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// What was there when the session began.
+    Start,
+    /// A cell.
+    Cell,
+    /// A change that no cell made.
+    Outside,
+    /// A move whose Outcomes were not all exact: holds what is really there.
+    Moved,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// To its end.
+    Done,
+    /// With an exception.
+    Failed {
+        /// Its type's name.
+        exception: String,
+    },
+    /// By the user.
+    Interrupted,
+}
+
+/// One version of one co-variable, in a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The co-variable's roots, sorted.
+    pub roots: Vec<Root>,
+    /// What it hashed to; for values that have no fingerprint, a hash no other value has.
+    pub fingerprint: Fingerprint,
+    /// How to get it back.
+    pub manifest: ManifestId,
+}
+
+/// Which roots a run looked at after it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Looked {
+    /// All of them.
+    All,
+    /// Only these; the others stay as last seen and may be uncertain.
+    Only(Vec<Root>),
+}
+
+/// One change of state. Its id is the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The record's version.
+    pub version: u16,
+    /// Its number in the history; what no cell made is numbered too.
+    pub number: u64,
+    /// Distinguishes runs that share a number: `a`, `b` ... of moved runs; empty else.
+    pub suffix: String,
+    /// The run it came after; `None` for the start of a session.
+    pub parent: Option<RunId>,
+    /// Where it comes from.
+    pub kind: RunKind,
+    /// The source that ran, as a salted blob.
+    pub source: Option<BlobId>,
+    /// What it printed, as a salted blob, where kept.
+    pub output: Option<BlobId>,
+    /// The front end's cell id, where known.
+    pub cell: Option<String>,
+    /// The shell's `In [n]`.
+    pub execution_count: Option<u64>,
+    /// When it started.
+    pub started: Timestamp,
+    /// How long it ran, in nanoseconds.
+    pub duration: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// What it may have touched.
+    pub evidence: Evidence,
+    /// Which roots were looked at.
+    pub looked: Looked,
+    /// Co-variables that are new or differ from the parent's state.
+    pub changed: Vec<Version>,
+    /// Roots that the parent's state had and this one has not.
+    pub removed: Vec<Root>,
+    /// Every 64 runs: the whole state, so that none takes more than 64 steps to derive.
+    pub full: Option<Vec<Version>>,
+    /// What could not be recorded, for people.
+    pub warnings: Vec<String>,
+}
+
+impl Run {
+    /// The number as people write it: `14`, `14a`.
+    pub fn label(&self) -> String {
+        format!("{}{}", self.number, self.suffix)
+    }
+}

@@ -1,0 +1,22 @@
+//! Objects as graphs: what a heap shows of them, the walk, fingerprints and co-variables.
+//!
+//! In: the live roots of a [`Heap`]. Out: [`CoVariable`]s, each with its fingerprint, its canonical stream and its
+//! extents. The stream is both what is hashed and what is stored, so nothing can be compared that would not come back,
+//! and nothing comes back that was not compared.
+
+mod arena;
+mod compare;
+mod extent;
+mod heap;
+mod look;
+mod stream;
+mod union_find;
+mod walk;
+
+pub use arena::{Arena, ArenaNode, Limits, StreamError};
+pub use compare::first_difference;
+pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
+pub use heap::{BufferView, Heap, Identity, Node};
+pub use look::{CoVariable, Looked, look, look_jointly};
+pub use union_find::UnionFind;
+pub use walk::{Aside, Opaque};

@@ -1,0 +1,230 @@
+//! A parsed stream: every node by its number, checked and bounded, ready to be built from.
+
+use super::stream::{BACK, DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, read_varint};
+
+/// What a stream may hold at most. Sizes on disk are bounded before a byte is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most nodes.
+    pub nodes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { nodes: u32::MAX - 1 }
+    }
+}
+
+/// A stream that does not parse, with the byte at which it went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Object stream is malformed at byte {at}: {what}")]
+pub struct StreamError {
+    /// Where, in bytes from the start.
+    pub at: usize,
+    /// What was wrong.
+    pub what: &'static str,
+}
+
+/// One node of a parsed stream.
+#[derive(Debug, Clone, Copy)]
+pub struct ArenaNode<'a> {
+    /// Its kind, as the heap defined it.
+    pub kind: u16,
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// The numbers of its children, in order.
+    pub children: &'a [u32],
+    /// Which mention its buffer is, if it has one.
+    pub buffer: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    kind: u16,
+    payload: (usize, usize),
+    children: (usize, usize),
+    buffer: Option<u32>,
+}
+
+/// All nodes of a stream by number.
+#[derive(Debug)]
+pub struct Arena<'a> {
+    bytes: &'a [u8],
+    slots: Vec<Slot>,
+    children: Vec<u32>,
+    roots: Vec<u32>,
+    buffers: u32,
+}
+
+impl<'a> Arena<'a> {
+    /// Parses a stream of `roots` roots. Time and memory are linear in the stream's length.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the stream, trailing bytes included.
+    pub fn parse(bytes: &'a [u8], roots: usize, limits: Limits) -> Result<Self, StreamError> {
+        let arena = Self {
+            bytes,
+            slots: Vec::new(),
+            children: Vec::new(),
+            roots: Vec::new(),
+            buffers: 0,
+        };
+        let mut parser = Parser {
+            arena,
+            at: 0,
+            limits,
+            open: Vec::new(),
+            owed: 0,
+            deferred: std::collections::VecDeque::new(),
+        };
+        for _ in 0..roots {
+            parser.root()?;
+        }
+        if parser.at != bytes.len() {
+            return Err(parser.error("bytes follow the last root"));
+        }
+        Ok(parser.arena)
+    }
+
+    /// The number of each root's node, in the order of the roots.
+    pub fn roots(&self) -> &[u32] {
+        &self.roots
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many buffers the nodes mention.
+    pub fn buffers(&self) -> u32 {
+        self.buffers
+    }
+
+    /// The node of that number. Numbers found in this arena are always in range.
+    pub fn node(&self, number: u32) -> ArenaNode<'_> {
+        let slot = &self.slots[number as usize];
+        ArenaNode {
+            kind: slot.kind,
+            payload: &self.bytes[slot.payload.0..slot.payload.1],
+            children: &self.children[slot.children.0..slot.children.1],
+            buffer: slot.buffer,
+        }
+    }
+}
+
+struct Parser<'a> {
+    arena: Arena<'a>,
+    at: usize,
+    limits: Limits,
+    /// Child slots still to be filled: next and end.
+    open: Vec<(usize, usize)>,
+    /// Children that open nodes still wait for.
+    owed: u64,
+    deferred: std::collections::VecDeque<u32>,
+}
+
+impl Parser<'_> {
+    fn error(&self, what: &'static str) -> StreamError {
+        StreamError { at: self.at, what }
+    }
+
+    fn varint(&mut self) -> Result<u64, StreamError> {
+        let mut at = self.at;
+        let value = read_varint(self.arena.bytes, &mut at).ok_or_else(|| self.error("a number is cut short"))?;
+        self.at = at;
+        Ok(value)
+    }
+
+    fn root(&mut self) -> Result<(), StreamError> {
+        let number = self.node()?;
+        self.arena.roots.push(number);
+        self.fill()?;
+        while let Some(number) = self.deferred.pop_front() {
+            let tag = self.varint()?;
+            self.body(tag, number)?;
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Fills open child slots until none is left.
+    fn fill(&mut self) -> Result<(), StreamError> {
+        while let Some((next, end)) = self.open.last_mut() {
+            if next == end {
+                self.open.pop();
+                continue;
+            }
+            let slot = *next;
+            *next += 1;
+            self.owed -= 1;
+            self.arena.children[slot] = self.node()?;
+        }
+        Ok(())
+    }
+
+    fn node(&mut self) -> Result<u32, StreamError> {
+        let tag = self.varint()?;
+        if tag == BACK {
+            let number = self.varint()?;
+            if number >= self.arena.slots.len() as u64 {
+                return Err(self.error("a back reference points ahead"));
+            }
+            return Ok(number as u32);
+        }
+        if self.arena.slots.len() >= self.limits.nodes as usize {
+            return Err(self.error("there are too many nodes"));
+        }
+        let number = self.arena.slots.len() as u32;
+        self.arena.slots.push(Slot::default());
+        if tag == DEFER {
+            self.deferred.push_back(number);
+        } else {
+            self.body(tag, number)?;
+        }
+        Ok(number)
+    }
+
+    fn body(&mut self, tag: u64, number: u32) -> Result<(), StreamError> {
+        let kind = tag >> 2;
+        if kind == 0 || kind > MAX_KIND {
+            return Err(self.error("a node is of no kind"));
+        }
+        let left = (self.arena.bytes.len() - self.at) as u64;
+        let length = self.varint()?;
+        if length > left || self.at + length as usize > self.arena.bytes.len() {
+            return Err(self.error("a payload is cut short"));
+        }
+        let payload = (self.at, self.at + length as usize);
+        self.at = payload.1;
+        let mut children = (0, 0);
+        if tag & HAS_CHILDREN != 0 {
+            let count = self.varint()?;
+            // Each child takes a byte at least, those still owed to open nodes too.
+            self.owed = self.owed.saturating_add(count);
+            if self.owed > (self.arena.bytes.len() - self.at) as u64 {
+                return Err(self.error("children are cut short"));
+            }
+            let start = self.arena.children.len();
+            self.arena.children.resize(start + count as usize, 0);
+            children = (start, start + count as usize);
+            self.open.push(children);
+        }
+        let buffer = (tag & HAS_BUFFER != 0).then(|| {
+            self.arena.buffers += 1;
+            self.arena.buffers - 1
+        });
+        self.arena.slots[number as usize] = Slot {
+            kind: kind as u16,
+            payload,
+            children,
+            buffer,
+        };
+        Ok(())
+    }
+}

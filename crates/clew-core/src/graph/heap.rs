@@ -1,0 +1,132 @@
+//! The seam to objects: what the walk may ask of a heap.
+
+use std::hash::Hash;
+
+use crate::id::Root;
+
+/// How an object's identity takes part in a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Never told apart from an equal one: None, numbers, short strings, classes, modules.
+    Plain,
+    /// Met again within a co-variable it is the same object, but sharing it joins nothing: long strings, tuples of plain
+    /// values, the axes of frames.
+    Value,
+    /// Told apart from every other object, but only one reference to it exists, so no walk can meet it twice.
+    Sole,
+    /// Told apart from every other object; roots that reach it belong together.
+    Shared,
+}
+
+/// A range of memory that an object shows, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BufferView {
+    /// Where it starts.
+    pub address: u64,
+    /// How long it is, in bytes.
+    pub length: u64,
+    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
+    pub column: u64,
+    /// Whether its owner copies before it writes (pandas): two such views may overlap and still be independent.
+    pub copies_on_write: bool,
+}
+
+/// What an object shows of itself. Filled by the heap, read by the walk.
+#[derive(Debug)]
+pub struct Node<'a, O> {
+    pub(super) kind: u16,
+    pub(super) payload: &'a mut Vec<u8>,
+    pub(super) aside: &'a mut Vec<u8>,
+    pub(super) children: &'a mut Vec<O>,
+    pub(super) buffer: Option<BufferView>,
+    pub(super) unordered: bool,
+    pub(super) deferred: bool,
+    pub(super) opaque: Option<String>,
+}
+
+impl<O> Node<'_, O> {
+    /// Says what kind of object this is; the meaning of a kind is the heap's. 1 to 16,000.
+    pub fn kind(&mut self, kind: u16) {
+        debug_assert!(kind > 0 && kind <= 16_000);
+        self.kind = kind;
+    }
+
+    /// The bytes that, with kind and children, make the value. Part of the fingerprint.
+    pub fn payload(&mut self) -> &mut Vec<u8> {
+        self.payload
+    }
+
+    /// Bytes that are stored but not compared (where a function stood in its file).
+    pub fn aside(&mut self) -> &mut Vec<u8> {
+        self.aside
+    }
+
+    /// Adds a child. Their order is part of the value, unless the node is unordered.
+    pub fn child(&mut self, object: O) {
+        self.children.push(object);
+    }
+
+    /// Says that the children are a set: the walk orders them by their stand-alone hashes.
+    pub fn unordered(&mut self) {
+        self.unordered = true;
+    }
+
+    /// The memory that belongs to the value. At most one a node.
+    pub fn buffer(&mut self, view: BufferView) {
+        self.buffer = Some(view);
+    }
+
+    /// Says that only code (a reducer, a codec) can describe the object: [`Heap::reduce`] is asked later.
+    pub fn defer(&mut self) {
+        self.deferred = true;
+    }
+
+    /// Says that the object has no value that could be compared or stored, and why, for people.
+    /// Payload and children may still tell which live object it is.
+    pub fn opaque(&mut self, why: impl Into<String>) {
+        self.opaque = Some(why.into());
+    }
+}
+
+/// A heap of objects that can be walked.
+///
+/// While [`Heap::describe`] runs for one object after another nothing else may run: the walk holds plain references on
+/// its stack. [`Heap::reduce`] may run anything; before it is called, everything the walk still refers to was kept.
+pub trait Heap {
+    /// A reference to an object: an address, an index.
+    type Object: Copy + Eq + Hash;
+
+    /// The kind of a node whose reducer failed; its payload is the object's serial (8 bytes, big endian).
+    const OPAQUE_KIND: u16;
+
+    /// How the object's identity counts.
+    fn identity(&self, object: Self::Object) -> Identity;
+
+    /// Whether two roots bound to this very object belong together. All but a few do (design 2, CoVariable).
+    fn binds(&self, object: Self::Object) -> bool;
+
+    /// Shows the object without running any code.
+    fn describe(&mut self, object: Self::Object, node: &mut Node<'_, Self::Object>);
+
+    /// Shows an object that [`Heap::describe`] deferred; may run code. What it makes must be kept by the heap itself.
+    ///
+    /// # Errors
+    /// Why the object can't be described; it becomes opaque.
+    fn reduce(&mut self, object: Self::Object, node: &mut Node<'_, Self::Object>) -> Result<(), String>;
+
+    /// Keeps the object alive, and its address from being used again, until [`Heap::release`].
+    fn keep(&mut self, object: Self::Object);
+
+    /// Lets go of everything kept. Runs last, since letting go may run code.
+    fn release(&mut self);
+
+    /// A number that tells this live object from every other one that ever lived in this heap, for opaque ones.
+    fn serial(&mut self, object: Self::Object) -> u64;
+
+    /// Roots that were met for the first time since the last call (notebook classes).
+    fn discovered(&mut self) -> Vec<(Root, Self::Object)>;
+
+    /// The bytes at `address`, if all of them lie in memory that [`Heap::describe`] or [`Heap::reduce`] showed since the
+    /// last release.
+    fn bytes(&self, address: u64, length: u64) -> Option<&[u8]>;
+}

@@ -1,0 +1,186 @@
+//! The look: all given roots walked, grouped into co-variables, each with its fingerprint.
+//!
+//! Two steps. Each root is walked once, sharing one table of identities: an object met under two roots, or memory seen
+//! from two roots, joins them (Kishu, section 4: connected components instead of pairwise tests). Groups of one are then
+//! done. Larger groups are walked once more, jointly and in the order of their roots, so that their stream does not
+//! depend on what else was looked at.
+
+use super::extent::{Extent, Mention, block_cuts, merge};
+use super::heap::{BufferView, Heap};
+use super::union_find::UnionFind;
+use super::walk::{Aside, Opaque, Walk, Written};
+use crate::id::{Fingerprint, Root};
+
+/// Roots whose reachable mutable objects or memory overlap, as they are now.
+#[derive(Debug)]
+pub struct CoVariable {
+    /// Its roots, sorted.
+    pub roots: Vec<Root>,
+    /// What the value hashes to. Says nothing while `opaque` is not empty: such a value equals nothing but itself.
+    pub fingerprint: Fingerprint,
+    /// The canonical stream of all roots (see `docs/format.md`).
+    pub stream: Vec<u8>,
+    /// What is stored beside the stream without being compared.
+    pub asides: Vec<Aside>,
+    /// Its memory, each byte once.
+    pub extents: Vec<Extent>,
+    /// XXH3-128 of every block of every extent, in order.
+    pub block_hashes: Vec<Vec<u128>>,
+    /// Where the n-th buffer of the stream lies.
+    pub mentions: Vec<Mention>,
+    /// What has no value that could be compared or stored.
+    pub opaque: Vec<Opaque>,
+    /// How many nodes the stream holds.
+    pub nodes: u32,
+}
+
+impl CoVariable {
+    /// Bytes of its memory.
+    pub fn buffer_bytes(&self) -> u64 {
+        self.extents.iter().map(|extent| extent.length).sum()
+    }
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The co-variables, in the order of their first roots.
+    pub covariables: Vec<CoVariable>,
+}
+
+/// Walks `roots` and every root discovered on the way, groups and fingerprints them.
+///
+/// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
+pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked {
+    roots.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut written: Vec<Written> = Vec::new();
+    let mut sets = UnionFind::default();
+    let mut walk = Walk::new(heap);
+    while written.len() < roots.len() {
+        for (owner, (_, object)) in roots.iter().enumerate().skip(written.len()) {
+            walk.root(*object, owner);
+            written.push(walk.take());
+            sets.add();
+        }
+        let mut discovered = walk.heap().discovered();
+        discovered.sort_by(|one, other| one.0.cmp(&other.0));
+        roots.extend(discovered);
+    }
+    for (one, other) in walk.into_joins() {
+        sets.join(one, other);
+    }
+    join_by_memory(&written, &mut sets);
+    let mut written: Vec<Option<Written>> = written.into_iter().map(Some).collect();
+    let mut covariables: Vec<CoVariable> = Vec::new();
+    for group in sets.groups() {
+        let mut members: Vec<_> = group.iter().map(|index| roots[*index].clone()).collect();
+        members.sort_by(|one, other| one.0.cmp(&other.0));
+        covariables.push(match (group.as_slice(), written[group[0]].take()) {
+            ([_], Some(only)) => finish(heap, vec![members[0].0.clone()], only),
+            _ => look_jointly(heap, members),
+        });
+    }
+    covariables.sort_by(|one, other| one.roots.cmp(&other.roots));
+    Looked { covariables }
+}
+
+/// Walks `roots` as one co-variable, whether they overlap or not.
+pub fn look_jointly<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> CoVariable {
+    let mut walk = Walk::new(heap);
+    for (_, object) in &roots {
+        walk.root(*object, 0);
+    }
+    let written = walk.take();
+    finish(heap, roots.into_iter().map(|(root, _)| root).collect(), written)
+}
+
+/// Joins roots whose memory overlaps, unless both copy on write.
+fn join_by_memory(written: &[Written], sets: &mut UnionFind) {
+    let mut views: Vec<(&BufferView, usize)> = written
+        .iter()
+        .enumerate()
+        .flat_map(|(owner, written)| written.views.iter().map(move |view| (view, owner)))
+        .filter(|(view, _)| view.length > 0)
+        .collect();
+    views.sort_by_key(|(view, _)| (view.address, view.length));
+    // The raw view that reaches furthest so far, and every copying view that is still open.
+    let mut raw: Option<(u64, usize)> = None;
+    let mut copying: Vec<(u64, usize)> = Vec::new();
+    for (view, owner) in views {
+        let end = view.address + view.length;
+        copying.retain(|(end, _)| *end > view.address);
+        if let Some((_, first)) = raw.filter(|(reach, _)| *reach > view.address) {
+            sets.join(first, owner);
+        }
+        if view.copies_on_write {
+            copying.push((end, owner));
+            continue;
+        }
+        for (_, other) in &copying {
+            sets.join(*other, owner);
+        }
+        if raw.is_none_or(|(reach, _)| reach < end) {
+            raw = Some((end, owner));
+        }
+    }
+}
+
+fn finish<H: Heap>(heap: &H, roots: Vec<Root>, written: Written) -> CoVariable {
+    let (extents, mentions) = merge(&written.views);
+    let block_hashes: Vec<Vec<u128>> = extents.iter().map(|extent| hash_blocks(heap, extent)).collect();
+    let fingerprint = fingerprint(&roots, &written.stream, &extents, &mentions, &block_hashes);
+    CoVariable {
+        roots,
+        fingerprint,
+        stream: written.stream,
+        asides: written.asides,
+        extents,
+        block_hashes,
+        mentions,
+        opaque: written.opaque,
+        nodes: written.nodes,
+    }
+}
+
+fn hash_blocks<H: Heap>(heap: &H, extent: &Extent) -> Vec<u128> {
+    let bytes = heap.bytes(extent.address, extent.length).unwrap_or_default();
+    debug_assert_eq!(
+        bytes.len() as u64,
+        extent.length,
+        "a heap shows the memory of its views"
+    );
+    block_cuts(bytes.len() as u64, extent.column)
+        .map(|(offset, length)| xxhash_rust::xxh3::xxh3_128(&bytes[offset as usize..(offset + length) as usize]))
+        .collect()
+}
+
+fn fingerprint(
+    roots: &[Root],
+    stream: &[u8],
+    extents: &[Extent],
+    mentions: &[Mention],
+    block_hashes: &[Vec<u128>],
+) -> Fingerprint {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    hasher.update(&[Fingerprint::VERSION]);
+    for root in roots {
+        hasher.update(root.kind.word().as_bytes());
+        hasher.update(&(root.key.len() as u64).to_be_bytes());
+        hasher.update(root.key.as_bytes());
+    }
+    hasher.update(&(stream.len() as u64).to_be_bytes());
+    hasher.update(stream);
+    for mention in mentions {
+        hasher.update(&mention.extent.to_be_bytes());
+        hasher.update(&mention.offset.to_be_bytes());
+        hasher.update(&mention.length.to_be_bytes());
+    }
+    for (extent, hashes) in extents.iter().zip(block_hashes) {
+        hasher.update(&extent.length.to_be_bytes());
+        hasher.update(&extent.column.to_be_bytes());
+        for hash in hashes {
+            hasher.update(&hash.to_be_bytes());
+        }
+    }
+    Fingerprint(hasher.digest128().to_be_bytes())
+}

@@ -1,0 +1,70 @@
+//! The canonical stream: how a walk writes nodes down.
+//!
+//! ```text
+//! stream   = root*                      one after another, numbering goes on
+//! root     = node section*              a section for each DEFER of the root, in order, until none is left
+//! node     = BACK varint(number)        the node of that number again
+//!          | DEFER                      takes a number; its body is the section
+//!          | body                       takes a number
+//! section  = body                       takes no number
+//! body     = varint(kind << 2 | has_buffer << 1 | has_children)
+//!            varint(payload length) payload
+//!            [varint(child count)]      children follow, each a node, depth first
+//! ```
+//! Numbers count from 0 in the order of writing. The n-th buffer of the stream is mention n.
+
+pub(super) const BACK: u64 = 0;
+pub(super) const DEFER: u64 = 1;
+pub(super) const HAS_CHILDREN: u64 = 1;
+pub(super) const HAS_BUFFER: u64 = 2;
+/// The largest kind a stream may hold.
+pub(super) const MAX_KIND: u64 = 16_000;
+
+/// Appends `value` in LEB128.
+pub(super) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Reads a LEB128 number of at most 64 bits at `*at`, which moves past it.
+pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        let part = u64::from(byte & 0x7f);
+        if shift == 63 && part > 1 {
+            return None;
+        }
+        value |= part << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_come_back() {
+        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            write_varint(&mut bytes, value);
+            let mut at = 0;
+            assert_eq!(read_varint(&bytes, &mut at), Some(value));
+            assert_eq!(at, bytes.len());
+        }
+    }
+
+    #[test]
+    fn overlong_and_cut_numbers_are_refused() {
+        assert_eq!(read_varint(&[0x80], &mut 0), None);
+        assert_eq!(read_varint(&[0xff; 11], &mut 0), None);
+    }
+}

@@ -1,0 +1,298 @@
+//! The walk: depth first over a heap with its own stack, writing the canonical stream as it goes.
+
+use rustc_hash::FxHashMap;
+
+use super::heap::{BufferView, Heap, Identity, Node};
+use super::stream::{BACK, DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
+
+/// Bytes of node `number` that are stored but not compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// The node's number in the stream.
+    pub number: u32,
+    /// What is stored.
+    pub bytes: Vec<u8>,
+}
+
+/// A node that has no value which could be compared or stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opaque {
+    /// The node's number in the stream.
+    pub number: u32,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// What a walk wrote.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub stream: Vec<u8>,
+    pub asides: Vec<Aside>,
+    pub views: Vec<BufferView>,
+    pub opaque: Vec<Opaque>,
+    pub nodes: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    number: u32,
+    owner: usize,
+}
+
+/// How deep sets may hold sets that only stand-alone walks can order.
+const MAX_SET_DEPTH: u32 = 64;
+
+pub(super) struct Walk<'h, H: Heap> {
+    heap: &'h mut H,
+    entries: FxHashMap<H::Object, Entry>,
+    /// Objects that roots are bound to, plain ones too.
+    bound: FxHashMap<H::Object, Entry>,
+    owner: usize,
+    joins: Vec<(usize, usize)>,
+    written: Written,
+    queue: std::collections::VecDeque<Deferred<H::Object>>,
+    stack: Vec<H::Object>,
+    payload: Vec<u8>,
+    set_depth: u32,
+}
+
+struct Deferred<O> {
+    object: O,
+    number: u32,
+    is_set: bool,
+}
+
+/// Whether code may run now: only when the walk holds no plain reference on a stack.
+#[derive(Clone, Copy, PartialEq)]
+enum Code {
+    MayRun,
+    MayNotRun,
+}
+
+impl<'h, H: Heap> Walk<'h, H> {
+    pub fn new(heap: &'h mut H) -> Self {
+        Self {
+            heap,
+            entries: FxHashMap::default(),
+            bound: FxHashMap::default(),
+            owner: 0,
+            joins: Vec::new(),
+            written: Written::default(),
+            queue: std::collections::VecDeque::new(),
+            stack: Vec::new(),
+            payload: Vec::new(),
+            set_depth: 0,
+        }
+    }
+
+    pub fn heap(&mut self) -> &mut H {
+        self.heap
+    }
+
+    /// Walks a root on behalf of `owner`. Objects first met under another owner join the two.
+    pub fn root(&mut self, object: H::Object, owner: usize) {
+        self.owner = owner;
+        self.heap.keep(object);
+        if self.heap.binds(object) {
+            if let Some(Entry { number, owner: first }) = self.bound.get(&object).copied() {
+                self.back(number, first);
+                return;
+            }
+            self.bound.insert(
+                object,
+                Entry {
+                    number: self.written.nodes,
+                    owner,
+                },
+            );
+        }
+        self.tree(object);
+        self.sections();
+    }
+
+    /// What was written since the last call; numbering starts again.
+    pub fn take(&mut self) -> Written {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Pairs of owners that reach one object.
+    pub fn into_joins(self) -> Vec<(usize, usize)> {
+        self.joins
+    }
+
+    fn tree(&mut self, object: H::Object) {
+        debug_assert!(self.stack.is_empty());
+        self.stack.push(object);
+        while let Some(object) = self.stack.pop() {
+            self.visit(object);
+        }
+    }
+
+    fn visit(&mut self, object: H::Object) {
+        let number = self.written.nodes;
+        let identity = self.heap.identity(object);
+        if matches!(identity, Identity::Value | Identity::Shared) {
+            match self.entries.get(&object).copied() {
+                // A value under another owner is written anew: sharing it joins nothing.
+                Some(entry) if identity == Identity::Shared || entry.owner == self.owner => {
+                    self.back(entry.number, entry.owner);
+                    return;
+                }
+                _ => {
+                    self.heap.keep(object);
+                    self.entries.insert(
+                        object,
+                        Entry {
+                            number,
+                            owner: self.owner,
+                        },
+                    );
+                }
+            }
+        }
+        self.written.nodes += 1;
+        self.body(object, number, None);
+    }
+
+    fn back(&mut self, number: u32, owner: usize) {
+        if owner != self.owner {
+            self.joins.push((owner, self.owner));
+        }
+        write_varint(&mut self.written.stream, BACK);
+        write_varint(&mut self.written.stream, u64::from(number));
+    }
+
+    /// Bodies of what was deferred, until nothing is left. The stack is empty, so code may run.
+    fn sections(&mut self) {
+        while let Some(deferred) = self.queue.pop_front() {
+            self.body(deferred.object, deferred.number, Some(deferred.is_set));
+            while let Some(object) = self.stack.pop() {
+                self.visit(object);
+            }
+        }
+    }
+
+    /// Writes a node's body, or DEFER. `section` is set when the body is a section: whether of a set.
+    fn body(&mut self, object: H::Object, number: u32, section: Option<bool>) {
+        let start = self.stack.len();
+        let (mut payload, mut aside) = (std::mem::take(&mut self.payload), Vec::new());
+        payload.clear();
+        let mut node = Node {
+            kind: 0,
+            payload: &mut payload,
+            aside: &mut aside,
+            children: &mut self.stack,
+            buffer: None,
+            unordered: false,
+            deferred: false,
+            opaque: None,
+        };
+        if section == Some(false) {
+            if let Err(why) = self.heap.reduce(object, &mut node) {
+                node.payload.clear();
+                node.aside.clear();
+                node.children.truncate(start);
+                node.buffer = None;
+                node.unordered = false;
+                node.kind = H::OPAQUE_KIND;
+                node.payload.extend_from_slice(&self.heap.serial(object).to_be_bytes());
+                node.opaque = Some(why);
+            }
+        } else {
+            self.heap.describe(object, &mut node);
+        }
+        let (kind, buffer, unordered, deferred, opaque) =
+            (node.kind, node.buffer, node.unordered, node.deferred, node.opaque);
+        if deferred && section.is_none() {
+            self.stack.truncate(start);
+            self.payload = payload;
+            self.defer(object, number, false);
+            return;
+        }
+        if unordered {
+            let members = self.stack.split_off(start);
+            let code = if section.is_some() {
+                Code::MayRun
+            } else {
+                Code::MayNotRun
+            };
+            match self.order(members, code) {
+                Some(members) => self.stack.extend(members),
+                None => {
+                    self.defer(object, number, true);
+                    return;
+                }
+            }
+        }
+        self.header(kind, &payload, buffer, self.stack.len() - start);
+        self.payload = payload;
+        if !aside.is_empty() {
+            self.written.asides.push(Aside { number, bytes: aside });
+        }
+        if let Some(why) = opaque {
+            self.written.opaque.push(Opaque { number, why });
+        }
+        self.stack[start..].reverse();
+    }
+
+    fn header(&mut self, kind: u16, payload: &[u8], buffer: Option<BufferView>, children: usize) {
+        let out = &mut self.written.stream;
+        let mut tag = u64::from(kind) << 2;
+        if buffer.is_some() {
+            tag |= HAS_BUFFER;
+        }
+        if children > 0 {
+            tag |= HAS_CHILDREN;
+        }
+        write_varint(out, tag);
+        write_varint(out, payload.len() as u64);
+        out.extend_from_slice(payload);
+        if children > 0 {
+            write_varint(out, children as u64);
+        }
+        self.written.views.extend(buffer);
+    }
+
+    fn defer(&mut self, object: H::Object, number: u32, is_set: bool) {
+        self.heap.keep(object);
+        write_varint(&mut self.written.stream, DEFER);
+        self.queue.push_back(Deferred { object, number, is_set });
+    }
+
+    /// The members of a set by their stand-alone hashes; `None` if that needs code which may not run now.
+    fn order(&mut self, members: Vec<H::Object>, code: Code) -> Option<Vec<H::Object>> {
+        if code == Code::MayRun {
+            for member in &members {
+                self.heap.keep(*member);
+            }
+        }
+        let mut hashed = Vec::with_capacity(members.len());
+        for member in members {
+            hashed.push((self.standalone(member, code)?, member));
+        }
+        hashed.sort_by_key(|(hash, _)| *hash);
+        Some(hashed.into_iter().map(|(_, member)| member).collect())
+    }
+
+    /// The hash of an object walked on its own.
+    fn standalone(&mut self, object: H::Object, code: Code) -> Option<u128> {
+        if self.set_depth >= MAX_SET_DEPTH {
+            // Deeper sets keep their iteration order: the fingerprint is then finer than it need be, never coarser.
+            return Some(0);
+        }
+        let mut inner = Walk::new(&mut *self.heap);
+        inner.set_depth = self.set_depth + 1;
+        inner.tree(object);
+        if code == Code::MayNotRun && !inner.queue.is_empty() {
+            return None;
+        }
+        inner.sections();
+        let written = inner.take();
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        hasher.update(&written.stream);
+        for view in &written.views {
+            hasher.update(self.heap.bytes(view.address, view.length).unwrap_or_default());
+        }
+        Some(hasher.digest128())
+    }
+}

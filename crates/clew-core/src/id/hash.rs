@@ -1,0 +1,189 @@
+//! Content ids (BLAKE3, 32 bytes, one type a domain), random ids (16 bytes) and fingerprints (XXH3-128).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An id that is not written in hexadecimal, or has the wrong length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {length} hexadecimal digits")]
+pub struct ParseIdError {
+    /// What was given.
+    pub text: String,
+    /// How many digits were expected.
+    pub length: usize,
+}
+
+fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseIdError> {
+    let error = || ParseIdError {
+        text: text.to_owned(),
+        length: N * 2,
+    };
+    if text.len() != N * 2 || !text.is_ascii() {
+        return Err(error());
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| error())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
+    }
+    Ok(bytes)
+}
+
+fn write_hex(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+}
+
+macro_rules! byte_id {
+    ($name:ident, $length:literal, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $length]);
+
+        impl $name {
+            /// The first eight hexadecimal digits, as printed to people.
+            pub fn short(&self) -> String {
+                self.to_string()[..8].to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_hex(&self.0, formatter)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}({})", stringify!($name), self.short())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                parse_hex(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    serializer.serialize_bytes(&self.0)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl<'de> serde::de::Visitor<'de> for Visitor {
+                    type Value = $name;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        write!(formatter, "{} bytes or their hexadecimal digits", $length)
+                    }
+
+                    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<$name, E> {
+                        bytes
+                            .try_into()
+                            .map($name)
+                            .map_err(|_| E::invalid_length(bytes.len(), &self))
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_str(Visitor)
+                } else {
+                    deserializer.deserialize_bytes(Visitor)
+                }
+            }
+        }
+    };
+}
+
+macro_rules! content_id {
+    ($name:ident, $domain:literal, $doc:literal) => {
+        byte_id!($name, 32, $doc);
+
+        impl $name {
+            /// Names `plain` by its hash under this id's domain tag.
+            pub fn of(plain: &[u8]) -> Self {
+                let mut hasher = blake3::Hasher::new_derive_key($domain);
+                hasher.update(plain);
+                Self(*hasher.finalize().as_bytes())
+            }
+        }
+    };
+}
+
+content_id!(
+    BlockId,
+    "clew 2026 block v1",
+    "Names a block: at most 64 KiB of a buffer."
+);
+content_id!(
+    SegmentId,
+    "clew 2026 segment v1",
+    "Names a segment: a part of an encoded object stream."
+);
+content_id!(
+    BlobId,
+    "clew 2026 blob v1",
+    "Names a salted text (a source or an output); the salt is inside the hashed bytes."
+);
+content_id!(
+    ManifestId,
+    "clew 2026 manifest v1",
+    "Names a manifest record by its bytes."
+);
+content_id!(RunId, "clew 2026 run v1", "Names a run record by its bytes.");
+content_id!(
+    OperationId,
+    "clew 2026 operation v1",
+    "Names an operation record by its bytes, its signature apart."
+);
+byte_id!(HistoryId, 16, "Names a history. Random, made once.");
+byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");
+byte_id!(
+    Fingerprint,
+    16,
+    "Equal when no difference between two values of a co-variable can be observed."
+);
+
+impl Fingerprint {
+    /// The version of what the hash covers. A change of the walk's stream that alters fingerprints raises it.
+    pub const VERSION: u8 = 1;
+
+    /// Hashes a canonical description.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_two_domains_differ_for_the_same_bytes() {
+        assert_ne!(BlockId::of(b"x").0, SegmentId::of(b"x").0);
+    }
+
+    #[test]
+    fn ids_survive_text_and_both_kinds_of_serde() {
+        let id = RunId::of(b"run");
+        assert_eq!(id.to_string().parse::<RunId>(), Ok(id));
+        let packed = rmp_serde::to_vec_named(&id).unwrap();
+        assert_eq!(rmp_serde::from_slice::<RunId>(&packed).unwrap(), id);
+        assert!("zz".parse::<RunId>().is_err());
+        assert!("ä".repeat(32).parse::<RunId>().is_err());
+    }
+}

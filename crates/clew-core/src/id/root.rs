@@ -1,0 +1,114 @@
+//! Roots: the names of the user's, and the state that is no name.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What sort of thing a root is. The order is the order in which roots are walked and listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RootKind {
+    /// A name in the user's namespace.
+    Name,
+    /// `Out[n]`, kept by the shell.
+    Out,
+    /// A notebook class: its methods, attributes and counters, referred to by identity.
+    Definition,
+    /// A writable attribute of one of the user's own modules (`geo.SCALE`).
+    ModuleAttribute,
+    /// The state of a process-wide random generator.
+    Random,
+    /// The working directory.
+    Directory,
+    /// A changed environment variable.
+    Environment,
+    /// `sys.path`.
+    Path,
+    /// A library's option (`pandas: display.max_rows`, `matplotlib: figure.dpi`).
+    Option,
+    /// Settings of the interpreter (warnings filters, decimal context, ...).
+    Setting,
+    /// The figures that pyplot holds.
+    Figures,
+}
+
+impl RootKind {
+    /// The word for this kind, as stored and printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Out => "out",
+            Self::Definition => "definition",
+            Self::ModuleAttribute => "module_attribute",
+            Self::Random => "random",
+            Self::Directory => "directory",
+            Self::Environment => "environment",
+            Self::Path => "path",
+            Self::Option => "option",
+            Self::Setting => "setting",
+            Self::Figures => "figures",
+        }
+    }
+
+    /// The kind that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Name,
+            Self::Out,
+            Self::Definition,
+            Self::ModuleAttribute,
+            Self::Random,
+            Self::Directory,
+            Self::Environment,
+            Self::Path,
+            Self::Option,
+            Self::Setting,
+            Self::Figures,
+        ]
+        .into_iter()
+        .find(|kind| kind.word() == word)
+    }
+}
+
+/// A piece of a session's state: a name of the user's, or state that is no name. One map holds them all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Root {
+    /// What sort of thing it is.
+    pub kind: RootKind,
+    /// Its name within the kind.
+    pub key: String,
+}
+
+impl Root {
+    /// A root of any kind.
+    pub fn new(kind: RootKind, key: impl Into<String>) -> Self {
+        Self { kind, key: key.into() }
+    }
+
+    /// A name in the user's namespace.
+    pub fn name(key: impl Into<String>) -> Self {
+        Self::new(RootKind::Name, key)
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            RootKind::Name => formatter.write_str(&self.key),
+            RootKind::Out => write!(formatter, "Out[{}]", self.key),
+            kind => write!(formatter, "{}:{}", kind.word(), self.key),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_before_definitions_and_sort_by_key() {
+        let mut roots = [Root::new(RootKind::Definition, "a"), Root::name("b"), Root::name("a")];
+        roots.sort();
+        assert_eq!(roots.map(|root| root.to_string()), ["a", "b", "definition:a"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! The seam to a live session: its roots, building and installing objects, running cells again.
+
+use std::collections::BTreeSet;
+
+use crate::format::Summary;
+use crate::graph::{Arena, Aside, Heap, Mention};
+use crate::id::Root;
+
+/// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// Nobody can tell: all of them.
+    All,
+    /// These.
+    Only(BTreeSet<Root>),
+}
+
+impl Touched {
+    /// Whether `root` is among them.
+    pub fn holds(&self, root: &Root) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(roots) => roots.contains(root),
+        }
+    }
+}
+
+/// Stored objects of one co-variable, verified and ready to be built.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    /// Its roots, sorted; the n-th root of the arena is the n-th of these.
+    pub roots: &'a [Root],
+    /// Its nodes.
+    pub arena: &'a Arena<'a>,
+    /// What was stored beside the stream.
+    pub asides: &'a [Aside],
+    /// The plain bytes of each extent.
+    pub extents: Vec<Vec<u8>>,
+    /// Where the n-th buffer lies.
+    pub mentions: &'a [Mention],
+}
+
+/// Why an object could not be built. What was live is untouched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The stored form can't be turned into an object here (a missing module, a constructor that raised).
+    #[error("{0}")]
+    Failed(String),
+    /// The user asked to stop.
+    #[error("Interrupted")]
+    Interrupted,
+}
+
+/// Why the live session could not be changed. It is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstallError {
+    /// Something in the kernel refused.
+    #[error("{0}")]
+    Failed(String),
+    /// The user asked to stop.
+    #[error("Interrupted")]
+    Interrupted,
+}
+
+/// What an install does to one root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<O> {
+    /// Binds it to a staged, parked or live object.
+    Bind(O),
+    /// Takes it away.
+    Unbind,
+}
+
+/// What became of what an install replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Notes for people, by root: who still holds the old object, what could not be put back in place.
+    pub notes: Vec<(Root, String)>,
+}
+
+/// A live session as the engine sees it. Implemented by the Python kernel and by the toy kernel of the tests.
+pub trait Kernel {
+    /// Its objects.
+    type Heap: Heap;
+
+    /// Its objects, to be walked.
+    fn heap(&mut self) -> &mut Self::Heap;
+
+    /// All live roots but the discovered ones, excluded names left out.
+    fn roots(&mut self) -> Vec<(Root, ObjectOf<Self>)>;
+
+    /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
+    /// them in order. Definitions that a staged object needs are staged before it.
+    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
+
+    /// Applies all changes at once, or none.
+    fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, InstallError>;
+
+    /// Forgets the staging area, whatever became of it.
+    fn clear_staging(&mut self);
+
+    /// Keeps a co-variable's live objects, which a mover takes away and no store can bring back, under `ticket`.
+    fn park(&mut self, ticket: u64, objects: Vec<(Root, ObjectOf<Self>)>);
+
+    /// The objects parked under `ticket`.
+    fn parked(&mut self, ticket: u64) -> Option<Vec<(Root, ObjectOf<Self>)>>;
+
+    /// Lets go of what is parked under `ticket`.
+    fn unpark(&mut self, ticket: u64);
+
+    /// What looking may show of a value. Calls no code of the user's.
+    fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
+
+    /// Facts about a stream that only the kernel can read off its kinds.
+    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts;
+
+    /// Runs a cell's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there.
+    fn replay(
+        &mut self,
+        source: &str,
+        inputs: &[(Root, ObjectOf<Self>)],
+        wanted: &[Root],
+    ) -> Result<Vec<(Root, ObjectOf<Self>)>, BuildError>;
+
+    /// Whether the user asked to stop since the last call.
+    fn interrupted(&mut self) -> bool;
+}
+
+/// The object type of a kernel.
+pub type ObjectOf<K> = <<K as Kernel>::Heap as Heap>::Object;
+
+/// What a kernel can tell of a stream before it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Codecs used, with versions.
+    pub codecs: Vec<(String, u32)>,
+    /// Definitions its instances refer to.
+    pub definitions: Vec<String>,
+    /// Modules that must be importable.
+    pub modules: Vec<String>,
+    /// Whether building it may run code that the stream names.
+    pub code: bool,
+}

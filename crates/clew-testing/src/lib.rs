@@ -1,0 +1,2 @@
+//! testing
+#![forbid(unsafe_code)]
