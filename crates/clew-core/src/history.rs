@@ -1,1 +1,13 @@
-//! history
+//! All runs of one notebook: what each left, which line it stands on, and what people call it.
+//!
+//! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
+
+mod lineage;
+mod moves;
+mod resolve;
+mod state;
+
+pub use lineage::History;
+pub use moves::{Moves, Step};
+pub use resolve::RevisionError;
+pub use state::State;

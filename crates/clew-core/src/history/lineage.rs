@@ -1,0 +1,203 @@
+//! The runs of a history as a tree, their manifests, and the names people gave them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::State;
+use crate::format::{Looked, Manifest, Operation, Run, Version};
+use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
+
+/// All that is known of one history.
+#[derive(Debug, Default)]
+pub struct History {
+    runs: HashMap<RunId, Run>,
+    children: HashMap<RunId, Vec<RunId>>,
+    /// By number, then suffix: the order in which people see them.
+    order: BTreeMap<(u64, String, RunId), RunId>,
+    manifests: HashMap<ManifestId, Manifest>,
+    operations: Vec<(OperationId, Operation)>,
+    names: BTreeMap<String, RunId>,
+    untrusted: HashSet<SessionId>,
+    makers: HashMap<RunId, SessionId>,
+    states: RefCell<HashMap<RunId, State>>,
+}
+
+/// How many derived states are remembered.
+const REMEMBERED_STATES: usize = 16;
+
+impl History {
+    /// Adds a manifest that an operation made visible.
+    pub fn add_manifest(&mut self, id: ManifestId, manifest: Manifest) {
+        self.manifests.insert(id, manifest);
+    }
+
+    /// Adds a run that an operation of `session` made visible.
+    pub fn add_run(&mut self, id: RunId, run: Run, session: SessionId) {
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        if let Some(parent) = run.parent {
+            self.children.entry(parent).or_default().push(id);
+        }
+        self.order.insert((run.number, run.suffix.clone(), id), id);
+        self.makers.insert(id, session);
+        self.runs.insert(id, run);
+    }
+
+    /// Adds an operation; names follow the newest one.
+    pub fn add_operation(&mut self, id: OperationId, operation: Operation) {
+        let newest = self.operations.iter().all(|(_, other)| other.time <= operation.time);
+        if newest {
+            self.names.clone_from(&operation.view.names);
+        }
+        self.operations.push((id, operation));
+    }
+
+    /// Says that a session is signed by a key that is not trusted.
+    pub fn distrust(&mut self, session: SessionId) {
+        self.untrusted.insert(session);
+    }
+
+    /// Whether the run was recorded by a session that is not trusted.
+    pub fn is_untrusted(&self, run: &RunId) -> bool {
+        self.makers
+            .get(run)
+            .is_some_and(|session| self.untrusted.contains(session))
+    }
+
+    /// The session that recorded the run.
+    pub fn maker(&self, run: &RunId) -> Option<SessionId> {
+        self.makers.get(run).copied()
+    }
+
+    /// A run by its id.
+    pub fn run(&self, id: &RunId) -> Option<&Run> {
+        self.runs.get(id)
+    }
+
+    /// All runs in the order of their numbers.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &Run)> {
+        self.order.values().map(|id| (id, &self.runs[id]))
+    }
+
+    /// Runs recorded right after `id`, on all lines.
+    pub fn children(&self, id: &RunId) -> &[RunId] {
+        self.children.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// A manifest by its id.
+    pub fn manifest(&self, id: &ManifestId) -> Option<&Manifest> {
+        self.manifests.get(id)
+    }
+
+    /// Operations of all sessions, as they were added.
+    pub fn operations(&self) -> &[(OperationId, Operation)] {
+        &self.operations
+    }
+
+    /// Operations of one session, in order.
+    pub fn operations_of(&self, session: SessionId) -> Vec<&(OperationId, Operation)> {
+        let mut found: Vec<_> = self
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.session == session)
+            .collect();
+        found.sort_by_key(|(_, operation)| operation.number);
+        found
+    }
+
+    /// Tags and branches.
+    pub fn names(&self) -> &BTreeMap<String, RunId> {
+        &self.names
+    }
+
+    /// Where the session that did something last is, `session` itself left out.
+    pub fn latest_position(&self, except: Option<SessionId>) -> Option<RunId> {
+        self.operations
+            .iter()
+            .filter(|(_, operation)| Some(operation.session) != except)
+            .filter(|(_, operation)| operation.view.at.is_some_and(|at| self.runs.contains_key(&at.run)))
+            .max_by_key(|(_, operation)| (operation.time, operation.number))
+            .and_then(|(_, operation)| operation.view.at)
+            .map(|at| at.run)
+    }
+
+    /// `id`, its parent, and so on to the start of the line.
+    pub fn line(&self, id: RunId) -> impl Iterator<Item = (RunId, &Run)> {
+        let mut next = Some(id);
+        std::iter::from_fn(move || {
+            let id = next?;
+            let run = self.runs.get(&id)?;
+            next = run.parent;
+            Some((id, run))
+        })
+    }
+
+    /// What `id` left. Empty for a run that is not here.
+    ///
+    /// Takes at most 64 steps back, to a run that holds the whole state.
+    pub fn state(&self, id: RunId) -> State {
+        if let Some(state) = self.states.borrow().get(&id) {
+            return state.clone();
+        }
+        let mut steps = Vec::new();
+        let mut state = State::default();
+        for (id, run) in self.line(id) {
+            if let Some(known) = self.states.borrow().get(&id) {
+                state = known.clone();
+                break;
+            }
+            steps.push(run);
+            if run.full.is_some() {
+                break;
+            }
+        }
+        for run in steps.into_iter().rev() {
+            state = state.after(run);
+        }
+        let mut states = self.states.borrow_mut();
+        if states.len() >= REMEMBERED_STATES {
+            states.clear();
+        }
+        states.insert(id, state.clone());
+        state
+    }
+
+    /// How many runs back the last whole state lies.
+    pub fn steps_since_full(&self, id: RunId) -> usize {
+        self.line(id).take_while(|(_, run)| run.full.is_none()).count()
+    }
+
+    /// The run on the line of `id` that recorded `version`.
+    pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
+        self.line(id)
+            .find(|(_, run)| run.changed.iter().any(|changed| changed.manifest == version.manifest))
+            .map(|(id, _)| id)
+    }
+
+    /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
+    ///
+    /// A root is certain when the same fingerprint was seen at or before the run and at or after it with no other
+    /// between (design 2, State).
+    pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
+        let looked = |run: &Run| match &run.looked {
+            Looked::All => true,
+            Looked::Only(roots) => roots.binary_search(root).is_ok(),
+        };
+        let (last, _) = self.line(id).find(|(_, run)| looked(run))?;
+        if last == id {
+            return None;
+        }
+        let version = self.state(id).version(root).cloned();
+        let mut later: Vec<RunId> = self.children(&id).to_vec();
+        while let Some(next) = later.pop() {
+            let Some(run) = self.runs.get(&next) else { continue };
+            if !looked(run) {
+                later.extend_from_slice(self.children(&next));
+            } else if self.state(next).version(root) == version.as_ref() {
+                return None;
+            }
+        }
+        Some(last)
+    }
+}

@@ -1,0 +1,152 @@
+//! Undo and redo of one session, derived from its operations.
+
+use crate::format::{Action, Operation};
+use crate::id::RunId;
+
+/// Where a session was before each of its runs, switches and restores, and what it undid.
+///
+/// `undo` goes back over runs, switches, restores and resumes, never over names. A change from outside is no step of its
+/// own: it goes away with the run before it. A new run, switch or restore starts a new line and ends `redo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moves {
+    at: Option<RunId>,
+    back: Vec<RunId>,
+    forward: Vec<RunId>,
+}
+
+/// What an operation means for undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A step that undo takes back.
+    Forward,
+    /// Moves the position, but is part of the step before it (a change from outside, a start).
+    Along,
+    /// Took back this many steps.
+    Undo(u64),
+    /// Took this many steps again.
+    Redo(u64),
+}
+
+impl Moves {
+    /// Follows the operations of one session, in order. `is_outside` tells runs that no cell made.
+    pub fn follow<'a>(
+        operations: impl IntoIterator<Item = &'a Operation>,
+        is_outside: impl Fn(&RunId) -> bool,
+    ) -> Self {
+        let mut moves = Self::default();
+        for operation in operations {
+            let Some(position) = operation.view.at else { continue };
+            let step = match operation.action {
+                Action::Run if operation.runs.iter().all(&is_outside) => Step::Along,
+                Action::Run | Action::Switch | Action::Restore | Action::Resume => Step::Forward,
+                Action::Start => Step::Along,
+                Action::Undo(steps) => Step::Undo(steps),
+                Action::Redo(steps) => Step::Redo(steps),
+                Action::Name => continue,
+            };
+            moves.take(step, position.run);
+        }
+        moves
+    }
+
+    /// Goes to `to` by `step`.
+    pub fn take(&mut self, step: Step, to: RunId) {
+        match step {
+            Step::Forward => {
+                self.back.extend(self.at);
+                self.forward.clear();
+            }
+            Step::Along => {}
+            Step::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at, steps),
+            Step::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at, steps),
+        }
+        self.at = Some(to);
+    }
+
+    /// Where the session is.
+    pub fn at(&self) -> Option<RunId> {
+        self.at
+    }
+
+    /// Where `steps` undos lead, if there is that much to undo.
+    pub fn back(&self, steps: u64) -> Option<RunId> {
+        nth_from_end(&self.back, steps)
+    }
+
+    /// Where `steps` redos lead, if there is that much to redo.
+    pub fn forward(&self, steps: u64) -> Option<RunId> {
+        nth_from_end(&self.forward, steps)
+    }
+
+    /// How many steps can be undone and redone.
+    pub fn depth(&self) -> (u64, u64) {
+        (self.back.len() as u64, self.forward.len() as u64)
+    }
+}
+
+fn nth_from_end(runs: &[RunId], steps: u64) -> Option<RunId> {
+    let steps = usize::try_from(steps).ok()?;
+    runs.len().checked_sub(steps).and_then(|index| runs.get(index)).copied()
+}
+
+/// Moves `steps` positions from the end of `from` to the end of `to`, the present one first.
+fn shift(from: &mut Vec<RunId>, to: &mut Vec<RunId>, at: Option<RunId>, steps: u64) {
+    let mut present = at;
+    for _ in 0..steps {
+        let Some(next) = from.pop() else { break };
+        to.extend(present);
+        present = Some(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(n: u8) -> RunId {
+        RunId([n; 32])
+    }
+
+    fn after(steps: &[(Step, u8)]) -> Moves {
+        let mut moves = Moves::default();
+        for (step, to) in steps {
+            moves.take(*step, run(*to));
+        }
+        moves
+    }
+
+    #[test]
+    fn undo_after_undo_goes_one_run_further() {
+        let moves = after(&[
+            (Step::Along, 0),
+            (Step::Forward, 1),
+            (Step::Forward, 2),
+            (Step::Undo(1), 1),
+        ]);
+        assert_eq!(moves.back(1), Some(run(0)));
+        assert_eq!(moves.forward(1), Some(run(2)));
+        assert_eq!(moves.back(2), None);
+    }
+
+    #[test]
+    fn redo_works_until_a_new_run_starts_a_new_line() {
+        let mut moves = after(&[
+            (Step::Along, 0),
+            (Step::Forward, 1),
+            (Step::Forward, 2),
+            (Step::Undo(2), 0),
+        ]);
+        assert_eq!(moves.forward(2), Some(run(2)));
+        moves.take(Step::Redo(1), run(1));
+        assert_eq!((moves.back(1), moves.forward(1)), (Some(run(0)), Some(run(2))));
+        moves.take(Step::Forward, run(3));
+        assert_eq!((moves.back(1), moves.forward(1)), (Some(run(1)), None));
+    }
+
+    #[test]
+    fn a_change_from_outside_goes_away_with_the_run_before_it() {
+        let moves = after(&[(Step::Along, 0), (Step::Forward, 1), (Step::Along, 2)]);
+        assert_eq!(moves.back(1), Some(run(0)));
+        assert_eq!(moves.at(), Some(run(2)));
+    }
+}

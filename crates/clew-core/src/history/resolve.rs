@@ -1,0 +1,168 @@
+//! Revisions: what people type to name a run.
+
+use super::History;
+use crate::format::{Run, Timestamp};
+use crate::id::RunId;
+
+/// A revision that names no run, or several.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevisionError {
+    /// It names nothing.
+    #[error("There is no run `{text}`")]
+    Unknown {
+        /// What was typed.
+        text: String,
+        /// What might have been meant.
+        candidates: Vec<String>,
+    },
+    /// It names several runs.
+    #[error("`{text}` could be {}", candidates.join(", "))]
+    Ambiguous {
+        /// What was typed.
+        text: String,
+        /// The runs it could be.
+        candidates: Vec<String>,
+    },
+    /// It goes back past the first run.
+    #[error("`{text}` goes back past the start")]
+    BeforeStart {
+        /// What was typed.
+        text: String,
+    },
+    /// `@` was typed where no session is.
+    #[error("`{text}` needs a session; none has run in this history yet")]
+    NoPosition {
+        /// What was typed.
+        text: String,
+    },
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+impl History {
+    /// The run that `text` names: `@`, `@-`, `@-3`, `14`, `14a`, a hash prefix (4 digits or more), a tag or branch,
+    /// `op:7`, `10m ago`. `at` is where the session is.
+    ///
+    /// # Errors
+    /// The revision names nothing, or several runs; both list candidates.
+    pub fn resolve(&self, text: &str, at: Option<RunId>, now: Timestamp) -> Result<RunId, RevisionError> {
+        let text = text.trim();
+        if let Some(rest) = text.strip_prefix('@') {
+            return self.resolve_relative(text, rest, at);
+        }
+        if let Some(run) = self.names().get(text) {
+            return Ok(*run);
+        }
+        if let Some(number) = text.strip_prefix("op:") {
+            return self.resolve_operation(text, number);
+        }
+        if let Some(ago) = text.strip_suffix("ago") {
+            return self.resolve_time(text, ago.trim(), now);
+        }
+        let labelled: Vec<RunId> = self
+            .runs()
+            .filter(|(_, run)| run.label() == text)
+            .map(|(id, _)| *id)
+            .collect();
+        match labelled.as_slice() {
+            [only] => Ok(*only),
+            [] => self.resolve_prefix(text),
+            several => Err(self.ambiguous(text, several)),
+        }
+    }
+
+    fn resolve_relative(&self, text: &str, rest: &str, at: Option<RunId>) -> Result<RunId, RevisionError> {
+        let at = at.ok_or_else(|| RevisionError::NoPosition { text: text.to_owned() })?;
+        let steps = match rest {
+            "" => 0,
+            "-" => 1,
+            more => more
+                .strip_prefix('-')
+                .and_then(|digits| digits.parse().ok())
+                .ok_or_else(|| self.unknown(text))?,
+        };
+        self.line(at)
+            .nth(steps)
+            .map(|(id, _)| id)
+            .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
+    }
+
+    fn resolve_operation(&self, text: &str, number: &str) -> Result<RunId, RevisionError> {
+        let number: usize = number.parse().map_err(|_| self.unknown(text))?;
+        self.operations()
+            .get(number)
+            .and_then(|(_, operation)| operation.view.at)
+            .map(|at| at.run)
+            .ok_or_else(|| self.unknown(text))
+    }
+
+    fn resolve_time(&self, text: &str, ago: &str, now: Timestamp) -> Result<RunId, RevisionError> {
+        let digits = ago.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+        let unit = match ago[digits.len()..].trim() {
+            "s" | "sec" | "seconds" | "second" => 1,
+            "m" | "min" | "minutes" | "minute" => 60,
+            "h" | "hours" | "hour" => 3_600,
+            "d" | "days" | "day" => 86_400,
+            _ => return Err(self.unknown(text)),
+        };
+        let count: i64 = digits.parse().map_err(|_| self.unknown(text))?;
+        let then = now.saturating_sub(count.saturating_mul(unit).saturating_mul(SECOND));
+        self.runs()
+            .filter(|(_, run)| ended(run) <= then)
+            .max_by_key(|(_, run)| ended(run))
+            .map(|(id, _)| *id)
+            .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
+    }
+
+    fn resolve_prefix(&self, text: &str) -> Result<RunId, RevisionError> {
+        let text_lower = text.to_ascii_lowercase();
+        if text.len() < 4 || !text_lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(self.unknown(text));
+        }
+        let found: Vec<RunId> = self
+            .runs()
+            .map(|(id, _)| *id)
+            .filter(|id| id.to_string().starts_with(&text_lower))
+            .collect();
+        match found.as_slice() {
+            [only] => Ok(*only),
+            [] => Err(self.unknown(text)),
+            several => Err(self.ambiguous(text, several)),
+        }
+    }
+
+    fn ambiguous(&self, text: &str, runs: &[RunId]) -> RevisionError {
+        let candidates = runs
+            .iter()
+            .map(|id| format!("{} ({})", self.label(id), id.short()))
+            .collect();
+        RevisionError::Ambiguous {
+            text: text.to_owned(),
+            candidates,
+        }
+    }
+
+    fn unknown(&self, text: &str) -> RevisionError {
+        let mut candidates: Vec<String> = self
+            .names()
+            .keys()
+            .filter(|name| name.starts_with(text))
+            .cloned()
+            .collect();
+        candidates.extend(self.runs().rev().take(3).map(|(_, run)| run.label()));
+        RevisionError::Unknown {
+            text: text.to_owned(),
+            candidates,
+        }
+    }
+
+    /// The number of a run as people write it.
+    pub fn label(&self, id: &RunId) -> String {
+        self.run(id).map_or_else(|| id.short(), Run::label)
+    }
+}
+
+fn ended(run: &Run) -> Timestamp {
+    run.started
+        .saturating_add(i64::try_from(run.duration).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,92 @@
+//! State: what a run left, derived from its line of runs.
+
+use std::collections::BTreeMap;
+
+use crate::format::{Run, Version};
+use crate::id::Root;
+
+/// Which version every root has. Roots of one co-variable share a version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    versions: BTreeMap<Root, Version>,
+}
+
+impl State {
+    /// A state from its versions.
+    pub fn of(versions: impl IntoIterator<Item = Version>) -> Self {
+        let mut state = Self::default();
+        versions.into_iter().for_each(|version| state.insert(version));
+        state
+    }
+
+    /// The state after `run`, which came after this one.
+    #[must_use]
+    pub fn after(&self, run: &Run) -> Self {
+        if let Some(full) = &run.full {
+            return Self::of(full.iter().cloned());
+        }
+        let mut state = self.clone();
+        for root in &run.removed {
+            state.drop_covariable(root);
+        }
+        for version in &run.changed {
+            for root in &version.roots {
+                state.drop_covariable(root);
+            }
+        }
+        run.changed.iter().cloned().for_each(|version| state.insert(version));
+        state
+    }
+
+    fn insert(&mut self, version: Version) {
+        for root in &version.roots {
+            self.versions.insert(root.clone(), version.clone());
+        }
+    }
+
+    /// Takes away the whole co-variable of `root`: a version of it with fewer roots is among the changed ones.
+    fn drop_covariable(&mut self, root: &Root) {
+        if let Some(version) = self.versions.remove(root) {
+            for root in &version.roots {
+                self.versions.remove(root);
+            }
+        }
+    }
+
+    /// The version that `root` has.
+    pub fn version(&self, root: &Root) -> Option<&Version> {
+        self.versions.get(root)
+    }
+
+    /// All roots, in order.
+    pub fn roots(&self) -> impl Iterator<Item = &Root> {
+        self.versions.keys()
+    }
+
+    /// All versions, each once, in the order of their first roots.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.versions
+            .iter()
+            .filter(|(root, version)| version.roots.first() == Some(*root))
+            .map(|(_, version)| version)
+    }
+
+    /// Whether this state has exactly this version: the same roots together, with the same value.
+    pub fn holds(&self, version: &Version) -> bool {
+        version
+            .roots
+            .first()
+            .and_then(|root| self.versions.get(root))
+            .is_some_and(|own| own.roots == version.roots && own.fingerprint == version.fingerprint)
+    }
+
+    /// How many roots there are.
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Whether there is no root.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+}
