@@ -1,0 +1,66 @@
+# One recipe is one thing a person does. `make test` is what CI runs, on both Pythons, nothing skipped.
+
+PYTHONS := 3.11 3.13
+VENVS := $(PYTHONS:%=.venv-%)
+# Both suites start real kernels; more processes than this only make them wait for each other.
+PYTEST_ARGS ?=
+RUST_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+# The extension module's crate can only be linked into an interpreter; its tests are the Python ones.
+RUST_TEST_CRATES := --workspace --exclude clew-python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check format bench cases develop wheels test-rust clean-venvs $(PYTHONS:%=test-%)
+.SUFFIXES:
+
+help: ## Lists what can be made.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lines, kill, resume.
+	tools/build.sh install 3.11
+	.venv-3.11/bin/python examples/demo/run.py
+
+test: check test-rust $(PYTHONS:%=test-%) ## Everything CI runs, on Python 3.11 and 3.13.
+
+test-long: test-rust wheels ## The long searches: thousands of programs, hundreds of kills.
+	CLEW_LONG=1 cargo $(RUST_TEST) --locked --release $(RUST_TEST_CRATES) $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
+	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest --long $(PYTEST_ARGS) || exit 1; done
+
+check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
+	cargo fmt --all --check
+	PYO3_PYTHON=$(CURDIR)/.venv-3.11/bin/python cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
+
+format: .venv-3.11/.installed ## Formats Rust and Python.
+	cargo fmt --all
+	.venv-3.11/bin/ruff format .
+	.venv-3.11/bin/ruff check --fix .
+
+bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers, on this machine.
+	tools/build.sh install 3.11
+	.venv-3.11/bin/python -m bench
+
+cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
+	tools/build.sh install 3.11
+	.venv-3.11/bin/python tools/cases.py
+
+develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
+	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done
+
+wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
+	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
+
+test-rust:
+	cargo $(RUST_TEST) --locked $(RUST_TEST_CRATES)
+
+$(PYTHONS:%=test-%): test-%: .venv-%/.installed
+	tools/build.sh install $*
+	.venv-$*/bin/python -m pytest $(PYTEST_ARGS)
+
+.venv-%/.installed: requirements/check.txt
+	tools/make_venv.sh $*
+
+.venv-3.11/.installed: requirements/py311.txt
+.venv-3.13/.installed: requirements/py313.txt
+
+clean-venvs: ## Removes both environments.
+	rm -rf $(VENVS)

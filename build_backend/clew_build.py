@@ -1,0 +1,87 @@
+"""PEP 517 backend: maturin's, with the native command `clew` built first and packed as a script.
+
+maturin packs one library target and has no hook for a second binary; `data/scripts/` in its data folder is installed
+into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there.
+
+The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import maturin
+from maturin import (  # noqa: F401
+    build_sdist,
+    get_requires_for_build_editable,
+    get_requires_for_build_sdist,
+    get_requires_for_build_wheel,
+    prepare_metadata_for_build_editable,
+    prepare_metadata_for_build_wheel,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+SUFFIX = ".exe" if sys.platform == "win32" else ""
+SCRIPTS = ROOT / "data" / "scripts"
+# maturin wants its data folder even where it only writes metadata, and git keeps no empty one.
+SCRIPTS.mkdir(parents=True, exist_ok=True)
+
+
+def build_wheel(
+    wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
+) -> str:
+    """Builds the command, then the wheel."""
+    profile = _profile("release")
+    _place_command(profile)
+    return maturin.build_wheel(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
+
+
+def build_editable(
+    wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
+) -> str:
+    """Builds the command, then a wheel that points at `python/`."""
+    profile = _profile("dev")
+    _place_command(profile)
+    return maturin.build_editable(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
+
+
+def _profile(default: str) -> str:
+    return os.environ.get("CLEW_PROFILE") or default
+
+
+def _with_profile(config_settings: dict[str, Any] | None, profile: str) -> dict[str, Any]:
+    settings = dict(config_settings or {})
+    settings.setdefault("build-args", f"--profile={profile}")
+    return settings
+
+
+def _place_command(profile: str) -> None:
+    """Compiles `clew` and copies it to where maturin picks up scripts."""
+    built = _cargo_build(profile)
+    target = SCRIPTS / f"clew{SUFFIX}"
+    target.unlink(missing_ok=True)  # a running `clew` keeps its file
+    shutil.copy2(built, target)
+    target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def _cargo_build(profile: str) -> Path:
+    """The path of the binary, as cargo reports it (the target folder may be anywhere)."""
+    command = ["cargo", "build", "--locked", "--package", "clew-cli", "--bin", "clew", "--profile", profile]
+    command.append("--message-format=json-render-diagnostics")
+    if shutil.which("cargo") is None:
+        raise SystemExit("Clew is built with Rust: `cargo` is not on PATH. See https://rustup.rs")
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"`{' '.join(command)}` failed with exit code {done.returncode}")
+    for line in reversed(done.stdout.splitlines()):
+        message = json.loads(line)
+        if message.get("executable"):
+            return Path(message["executable"])
+    raise SystemExit("cargo built no executable named `clew`")

@@ -1,0 +1,3 @@
+"""The compiled engine."""
+
+__version__: str

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The checks that are not cargo's: each runs, all failures are shown, one failure fails.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=()
+
+check() {
+    local name=$1
+    shift
+    echo "== $name"
+    "$@" || failed+=("$name")
+}
+
+check "directions of imports" python tools/directions.py
+check "licences" python tools/licences.py
+check "unused dependencies" python tools/unused_dependencies.py
+check "ruff format" ruff format --check .
+check "ruff" ruff check .
+check "mypy" mypy
+check "spelling" typos
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'Failed: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "All checks passed."

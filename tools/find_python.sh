@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Prints the path of an interpreter of the given minor version that can make virtual environments.
+#   tools/find_python.sh 3.13
+# In order: $CLEW_PYTHON_3_13, pyenv's versions (newest patch first), python3.13 on PATH. Fails with what to do:
+# a skipped proof is a red proof.
+set -euo pipefail
+version=$1
+variable="CLEW_PYTHON_${version//./_}"
+
+candidates() {
+    [ -n "${!variable:-}" ] && echo "${!variable}"
+    if command -v pyenv >/dev/null; then
+        ls -d "$(pyenv root)/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV
+    fi
+    type -ap "python$version"
+    return 0
+}
+
+works() {
+    "$1" -c "import sys, ensurepip, venv, sqlite3; assert '%d.%d' % sys.version_info[:2] == '$version'" >/dev/null 2>&1
+}
+
+while read -r candidate; do
+    if works "$candidate"; then
+        echo "$candidate"
+        exit 0
+    fi
+done < <(candidates)
+
+cat >&2 <<MESSAGE
+Python $version with \`venv\` and \`ensurepip\` was not found, and the tests prove nothing without it.
+Install it (\`pyenv install $version\`, or your system's packages with the venv module), or say where it is:
+    $variable=/path/to/python$version make test
+MESSAGE
+exit 1
