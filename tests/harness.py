@@ -1,0 +1,329 @@
+"""A real ipykernel for tests: cells go in over Jupyter's own protocol, replies and outputs come back in order.
+
+Every kernel lives in directories of its own (HOME, Jupyter, IPython, Clew), so tests neither see nor leave anything behind.
+Nothing here knows how Clew works inside; `tests/cases` and `tests/shell` stand on it.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+@dataclass
+class Reply:
+    """What one request brought: its reply, and everything published for it, in order."""
+
+    status: str = ""
+    ename: str = ""
+    evalue: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    result: str | None = None
+    data: list[dict[str, Any]] = field(default_factory=list)
+    execution_count: int | None = None
+    traceback: str = ""
+    #: (message type, content) of every iopub message of this request.
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    #: Seconds from sending the request to the reply and to the idle status, as the client saw them.
+    reply_seconds: float = 0.0
+    idle_seconds: float = 0.0
+    content: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request ended without an exception."""
+        return self.status == "ok"
+
+    @property
+    def text(self) -> str:
+        """Everything a person sees: printed text, displayed text and the result."""
+        shown = [bundle.get("text/plain", "") for bundle in self.data]
+        return "\n".join(part for part in [self.stdout, *shown] if part)
+
+    def raised(self) -> Reply:
+        """Itself, or an AssertionError with the traceback if the cell failed."""
+        assert self.ok, f"{self.status}: {self.ename}: {self.evalue}\n{self.traceback}\n{self.stderr}"
+        return self
+
+
+class Kernel:
+    """One kernel process and a client connected to it.
+
+    `home` holds all of its private directories; two kernels with one `home` share one store. `notebook` is the path that
+    the front end would tell. `load=False` starts it without Clew.
+    """
+
+    def __init__(
+        self,
+        python: str | os.PathLike[str] | None = None,
+        home: str | os.PathLike[str] | None = None,
+        notebook: str | os.PathLike[str] | None = None,
+        *,
+        load: bool = True,
+        cwd: str | os.PathLike[str] | None = None,
+        env: dict[str, str] | None = None,
+        paths: Sequence[str | os.PathLike[str]] = (),
+        arguments: Sequence[str] = (),
+    ) -> None:
+        if home is None:
+            raise ValueError("A kernel of the tests needs a home of its own")
+        self.python = str(python or os.environ.get("CLEW_TEST_PYTHON") or sys.executable)
+        self.home = Path(home).resolve()
+        self.notebook = str(notebook) if notebook is not None else None
+        self.cwd = Path(cwd) if cwd is not None else self.home / "work"
+        self.cwd.mkdir(parents=True, exist_ok=True)
+        self._arguments = list(arguments)
+        self._paths = [*paths, REPOSITORY / "python"]
+        self._extra = dict(env or {})
+        self._load = load
+        self.stray: list[dict[str, Any]] = []
+        self._start()
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.manager = KernelManager()
+        self.manager.connection_file = str(self.home / f"kernel-{time.monotonic_ns()}.json")
+        spec = self.manager.kernel_spec
+        assert spec is not None
+        spec.argv = [self.python, *LAUNCHER, *self._arguments]
+        spec.env = {}
+        spec.metadata = {}
+        self.manager.start_kernel(env=self.environment(), cwd=str(self.cwd))
+        self.client: BlockingKernelClient = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=120)
+        if self._load:
+            self.run("%load_ext clew").raised()
+
+    def environment(self) -> dict[str, str]:
+        """The variables the kernel starts with: the machine's, with every directory a private one."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("JUPYTER", "JPY", "IPYTHON"))
+        }
+        private = {
+            "HOME": self.home,
+            "XDG_CONFIG_HOME": self.home / ".config",
+            "XDG_DATA_HOME": self.home / ".local/share",
+            "XDG_CACHE_HOME": self.home / ".cache",
+            "JUPYTER_CONFIG_DIR": self.home / "jupyter/config",
+            "JUPYTER_DATA_DIR": self.home / "jupyter/data",
+            "JUPYTER_RUNTIME_DIR": self.home / "jupyter/runtime",
+            "IPYTHONDIR": self.home / "ipython",
+            "CLEW_HOME": self.home / "clew",
+            "MPLCONFIGDIR": self.home / "matplotlib",
+        }
+        for directory in private.values():
+            directory.mkdir(parents=True, exist_ok=True)
+        kept |= {name: str(path) for name, path in private.items()}
+        kept["PYTHONPATH"] = os.pathsep.join(str(path) for path in self._paths)
+        if self.notebook is not None:
+            kept["JPY_SESSION_NAME"] = self.notebook
+        return kept | self._extra
+
+    @property
+    def pid(self) -> int:
+        """The kernel's process id."""
+        pid = getattr(self.manager.provisioner, "pid", None)
+        assert isinstance(pid, int)
+        return pid
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return bool(self.manager.is_alive())
+
+    def interrupt(self) -> None:
+        """Presses the stop button: SIGINT to the kernel."""
+        self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """Ends the process at once, as a crash would (`kill -9`)."""
+        self.client.stop_channels()
+        os.kill(self.pid, signal.SIGKILL)
+        self.manager.shutdown_kernel(now=True)
+
+    def restart(self, *, load: bool | None = None, graceful: bool = False) -> None:
+        """Starts a new process in the same home; the old one is killed, or asked to shut down if `graceful`."""
+        if graceful:
+            self.close()
+        elif self.manager.has_kernel:
+            self.kill()
+        if load is not None:
+            self._load = load
+        self._start()
+
+    def close(self) -> None:
+        """Shuts the kernel down as a front end does, so that its exit handlers run."""
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel(now=False)
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- cells --------------------------------------------------------------------------------------------------------
+
+    def run(self, code: str, timeout: float = 60, **options: Any) -> Reply:
+        """Runs one cell and waits until the kernel is idle again.
+
+        `options` go into the request (`silent=True`, `cell_id="a1"`, `subshell_id=...`).
+        """
+        return self.collect([self.send(code, **options)], timeout)[0]
+
+    def queue(self, codes: Sequence[str], timeout: float = 120, **options: Any) -> list[Reply]:
+        """Sends all cells at once, as Run All does, and waits for all of them."""
+        options.setdefault("stop_on_error", True)
+        return self.collect([self.send(code, **options) for code in codes], timeout)
+
+    def value(self, expression: str, timeout: float = 60) -> Any:
+        """The value of an expression as a Python literal (its `repr` if it is none), without a recorded run."""
+        sent = self.send("", silent=True, store_history=False, user_expressions={"it": f"repr({expression})"})
+        content = self.collect([sent], timeout)[0].content["user_expressions"]["it"]
+        if content["status"] != "ok":
+            raise AssertionError(f"{expression}: {content['ename']}: {content['evalue']}")
+        text = ast.literal_eval(content["data"]["text/plain"])
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return text
+
+    def clew(self, words: str, timeout: float = 120) -> Reply:
+        """Types `%clew WORDS` in a cell of its own."""
+        return self.run(f"%clew {words}", timeout)
+
+    # -- the protocol -------------------------------------------------------------------------------------------------
+
+    def send(
+        self, code: str, *, cell_id: str | None = None, subshell_id: str | None = None, **content: Any
+    ) -> Sent:
+        """Sends an execute request and returns at once; `collect` waits for it."""
+        body = {
+            "code": code,
+            "silent": False,
+            "store_history": not content.get("silent", False),
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        return self.message("execute_request", body | content, metadata=metadata, subshell_id=subshell_id)
+
+    def message(
+        self,
+        kind: str,
+        content: dict[str, Any],
+        *,
+        metadata: dict[str, Any] | None = None,
+        subshell_id: str | None = None,
+    ) -> Sent:
+        """Sends any message on the shell channel."""
+        message = self.client.session.msg(kind, content, metadata=metadata or {})
+        if subshell_id is not None:
+            message["header"]["subshell_id"] = subshell_id
+        self.client.shell_channel.send(message)
+        return Sent(message["header"]["msg_id"], time.monotonic(), expects_reply=kind.endswith("_request"))
+
+    def control(self, kind: str, timeout: float = 10) -> dict[str, Any]:
+        """Sends a request on the control channel (`create_subshell_request`) and returns the reply's content."""
+        message = self.client.session.msg(kind, {})
+        self.client.control_channel.send(message)
+        while True:
+            reply = self.client.get_control_msg(timeout=timeout)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return dict(reply["content"])
+
+    def collect(self, sent: Sequence[Sent], timeout: float = 60) -> list[Reply]:
+        """Waits until each of `sent` has its reply and its idle status."""
+        open_ = {one.id: one for one in sent}
+        replies = {one.id: Reply() for one in sent}
+        deadline = time.monotonic() + timeout
+        while any(not one.is_complete for one in open_.values()):
+            if time.monotonic() > deadline:
+                waiting = [one.id for one in open_.values() if not one.is_complete]
+                raise TimeoutError(f"{len(waiting)} of {len(sent)} requests got no answer in {timeout} s")
+            if not self.manager.is_alive():
+                raise RuntimeError("The kernel died")
+            self._receive(open_, replies)
+        return [replies[one.id] for one in sent]
+
+    def _receive(self, open_: dict[str, Sent], replies: dict[str, Reply]) -> None:
+        """Takes what has arrived on both channels; waits a moment if nothing has."""
+        for message in [*self._arrived("shell"), *self._arrived("iopub")]:
+            parent = message["parent_header"].get("msg_id", "")
+            if parent not in open_:
+                self.stray.append(message)
+            elif message["msg_type"].endswith("_reply"):
+                _take_reply(open_[parent], replies[parent], message["content"])
+            else:
+                _take_published(open_[parent], replies[parent], message["msg_type"], message["content"])
+
+    def _arrived(self, name: str) -> list[dict[str, Any]]:
+        channel = self.client.shell_channel if name == "shell" else self.client.iopub_channel
+        found: list[dict[str, Any]] = []
+        try:
+            while True:
+                found.append(channel.get_msg(timeout=0 if found or name == "shell" else 0.005))
+        except Empty:
+            return found
+
+
+@dataclass
+class Sent:
+    """A request on its way."""
+
+    id: str
+    at: float
+    expects_reply: bool = True
+    has_reply: bool = False
+    is_idle: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.is_idle and (self.has_reply or not self.expects_reply)
+
+
+def _take_reply(sent: Sent, reply: Reply, content: dict[str, Any]) -> None:
+    sent.has_reply = True
+    reply.reply_seconds = time.monotonic() - sent.at
+    reply.content = content
+    reply.status = content.get("status", "")
+    reply.ename = content.get("ename", "")
+    reply.evalue = content.get("evalue", "")
+    reply.traceback = "\n".join(content.get("traceback", []))
+    reply.execution_count = content.get("execution_count")
+
+
+def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]) -> None:
+    reply.messages.append((kind, content))
+    if kind == "status" and content["execution_state"] == "idle":
+        sent.is_idle = True
+        reply.idle_seconds = time.monotonic() - sent.at
+    elif kind == "stream" and content["name"] == "stdout":
+        reply.stdout += content["text"]
+    elif kind == "stream":
+        reply.stderr += content["text"]
+    elif kind in ("display_data", "execute_result"):
+        reply.data.append(content["data"])
+        if kind == "execute_result":
+            reply.result = content["data"].get("text/plain")
