@@ -1,6 +1,6 @@
 """PEP 517 backend: maturin's, with the native command `clew` built first and packed as a script.
 
-maturin packs one library target and has no hook for a second binary; `data/scripts/` in its data folder is installed
+maturin packs one library target and has no hook for a second binary; what lies in `data/scripts/` is installed
 into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there.
 
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
@@ -49,7 +49,9 @@ def build_editable(
     """Builds the command, then a wheel that points at `python/`."""
     profile = _profile("dev")
     _place_command(profile)
-    return maturin.build_editable(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
+    return maturin.build_editable(
+        wheel_directory, _with_profile(config_settings, profile), metadata_directory
+    )
 
 
 def _profile(default: str) -> str:

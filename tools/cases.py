@@ -1,0 +1,56 @@
+"""Prints the cases that must come back right, each a sentence, with pass or fail.
+
+    python tools/cases.py [pytest arguments]
+
+The cases are the tests under `tests/`; promise tests (`p03_...`) are listed first, under their promise.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = {"passed": "pass", "failed": "FAIL", "error": "FAIL", "skipped": "NOT RUN"}
+
+
+class Cases:
+    """Collects how every test ended."""
+
+    def __init__(self) -> None:
+        self.by_file: dict[str, dict[str, str]] = defaultdict(dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        file, _, name = report.nodeid.partition("::")
+        ending = "error" if report.failed and report.when != "call" else report.outcome
+        if report.when == "call" or ending != "passed":
+            self.by_file[file][name] = WORDS[ending]
+
+
+def sentence(name: str) -> str:
+    """`Class::test_undo_gives_back[a]` as people read it; a promise keeps its number in front."""
+    plain, bracket, case = name.rpartition("::")[2].partition("[")
+    words = plain.removeprefix("test_").replace("_", " ")
+    words = re.sub(r"^p(\d\d)\b", lambda match: f"P{int(match[1])}:", words)
+    return words + (f" ({case[:-1]})" if bracket else "")
+
+
+def main(arguments: list[str]) -> int:
+    cases = Cases()
+    code = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *arguments], plugins=[cases])
+    totals: Counter[str] = Counter()
+    for file, results in sorted(cases.by_file.items()):
+        print(f"\n{file}")
+        for name, result in results.items():
+            totals[result] += 1
+            print(f"  {result:8} {sentence(name)}")
+    print("\n" + (", ".join(f"{count} {word}" for word, count in sorted(totals.items())) or "No cases"))
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
