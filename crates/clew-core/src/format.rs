@@ -4,6 +4,7 @@
 
 mod evidence;
 mod frame;
+mod history;
 mod manifest;
 mod operation;
 mod run;
@@ -11,6 +12,7 @@ mod summary;
 
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
+pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
 pub use operation::{Action, Operation, Position, SignedOperation, View};
 pub use run::{Ending, Looked, Run, RunKind, Version};

@@ -150,6 +150,7 @@ content_id!(
     "clew 2026 operation v1",
     "Names an operation record by its bytes, its signature apart."
 );
+byte_id!(PackId, 16, "Names a pack. Random, made once.");
 byte_id!(HistoryId, 16, "Names a history. Random, made once.");
 byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");
 byte_id!(

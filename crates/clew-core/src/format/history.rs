@@ -1,0 +1,71 @@
+//! What is known of a history and of the files that hold it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::id::{HistoryId, PackId, SessionId};
+
+/// Which notebook a history belongs to. A rename writes a new one; the newest by time counts, the older ones stay as
+/// the log of renames.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryDescription {
+    /// The record's version.
+    pub version: u16,
+    /// When it was written.
+    pub time: Timestamp,
+    /// What people call it; empty for an anonymous one.
+    pub name: String,
+    /// Absolute path of the notebook, where known.
+    pub path: Option<String>,
+    /// The id that the notebook file carries, where it has one.
+    pub notebook: Option<String>,
+    /// The kernel that runs it.
+    pub kernel: KernelDescription,
+}
+
+/// The interpreter that a history was recorded with: what a command that needs it starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelDescription {
+    /// Name of the kernel spec (`python3`).
+    pub name: String,
+    /// Absolute path of the interpreter.
+    pub executable: String,
+    /// The language (`python`).
+    pub language: String,
+    /// The language's version (`3.13.1`).
+    pub version: String,
+}
+
+/// What a file is: the first record of every file of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileDescription {
+    /// The file `format`: the folder is a store of that format.
+    Store {
+        /// The store's format.
+        format: u16,
+    },
+    /// A pack.
+    Pack {
+        /// Its id, also in its name.
+        pack: PackId,
+        /// The session that writes it.
+        session: SessionId,
+    },
+    /// A log.
+    Log {
+        /// The history it belongs to, also in its folder's name.
+        history: HistoryId,
+        /// The session that writes it, also in its name.
+        session: SessionId,
+    },
+}
+
+/// In a log: from here on the session writes blocks into that pack. A pack that is gone can so be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackMention {
+    /// The pack.
+    pub pack: PackId,
+}

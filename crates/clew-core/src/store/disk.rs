@@ -1,0 +1,104 @@
+//! The seam to a disk: every effect on files goes through here, so that a simulated disk can crash at each of them.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+
+mod real;
+
+pub use real::RealDisk;
+
+/// An open file. Positions are bytes from the start.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Reads at most `buffer.len()` bytes; 0 at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes at least one byte, maybe not all of them.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Waits until everything written to the file so far would survive a power cut.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Its length in bytes.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Cuts it off. Only ever used by a writer on the torn end of its own file.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+}
+
+/// A lock between processes, held until it is dropped.
+pub trait DiskLock: Debug + Send {
+    /// The locked file, open for reading and writing.
+    fn file(&self) -> &dyn DiskFile;
+}
+
+/// A file system. Files are made readable and writable by their owner only (0600, folders 0700).
+pub trait Disk: Debug + Send + Sync {
+    /// Opens a file to read.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Makes a file to write; fails with `AlreadyExists` if it is there.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Makes a folder and those above it. No error if it is there.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name in one step, replacing what had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Takes a file's name away.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a folder, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// Waits until the names in a folder would survive a power cut.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Waits for the lock on a file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system has no locks.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// Whether others than the owner may read or write the file. `false` where there are no such rights.
+    fn is_open_to_others(&self, path: &Path) -> io::Result<bool>;
+
+    /// Fills `bytes` with random ones. Here because a simulated disk makes whole stores repeatable.
+    fn random(&self, bytes: &mut [u8]);
+}
+
+/// Reads exactly `buffer.len()` bytes at `offset`.
+///
+/// # Errors
+/// `UnexpectedEof` if the file ends before.
+pub fn read_exact_at(file: &dyn DiskFile, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match file.read_at(buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                buffer = &mut buffer[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes` at `offset`. After an error any part of them may be there.
+pub fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

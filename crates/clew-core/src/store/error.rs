@@ -1,0 +1,144 @@
+//! What can go wrong with a store, in words for people.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::id::{HistoryId, PackId, SessionId};
+
+/// A store that could not do what was asked. What had been acknowledged before stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk refused.
+    #[error("{}", describe_io(what, path, source))]
+    Io {
+        /// What was being done (`write to`, `read`).
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// There is no store there.
+    #[error("There is no store in {}", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It was written by a newer Clew.
+    #[error("{} has format {found}; this Clew reads up to {known}. Nothing was changed; upgrade Clew to open it", path.display())]
+    NewerFormat {
+        /// The folder or file.
+        path: PathBuf,
+        /// Its format.
+        found: u16,
+        /// The newest format that is known here.
+        known: u16,
+    },
+    /// Something that is named is not there.
+    #[error("{kind} {id} is missing{}", missing_packs(packs))]
+    Missing {
+        /// What it is.
+        kind: &'static str,
+        /// Its short id.
+        id: String,
+        /// Packs that are missing; it may have been in one of them.
+        packs: Vec<PackId>,
+    },
+    /// Something is there, but its bytes are not what they were.
+    #[error("{kind} {id} in {} is damaged: {why}", path.display())]
+    Damaged {
+        /// What it is.
+        kind: &'static str,
+        /// Its short id.
+        id: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The history is not here.
+    #[error("History {} is not in this store", .0.short())]
+    NoHistory(HistoryId),
+    /// A session with that id has a log already.
+    #[error("Session {} has a log already; a session is never taken up again", .0.short())]
+    SessionExists(SessionId),
+    /// The store was opened to read.
+    #[error("The store in {} was opened to read only", path.display())]
+    ReadOnly {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An earlier failure leaves it open what is on the disk.
+    #[error(
+        "Session {} stopped writing after the disk failed: {why}. What was saved before is kept; a new session can write on",
+        session.short()
+    )]
+    Stopped {
+        /// The session.
+        session: SessionId,
+        /// The failure.
+        why: String,
+    },
+    /// Something is too large for the format.
+    #[error("{what} has {length} bytes; the format takes at most {most}")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// How large it is, in bytes.
+        length: u64,
+        /// The most, in bytes.
+        most: u64,
+    },
+    /// The key can't be used.
+    #[error("Key {} can't be used: {why}", path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// An error of the disk.
+    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded)
+    }
+
+    /// What to do about it, where that is plain.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            _ if self.is_full() => Some("Free some space; the next run is recorded again"),
+            Self::Missing { .. } | Self::Damaged { .. } => Some("`clew verify` lists all that is missing or damaged"),
+            _ => None,
+        }
+    }
+}
+
+fn describe_io(what: &str, path: &Path, source: &io::Error) -> String {
+    let path = path.display();
+    match source.kind() {
+        io::ErrorKind::StorageFull => format!("Can't {what} {path}: the disk is full. What was saved before is kept"),
+        io::ErrorKind::QuotaExceeded => {
+            format!("Can't {what} {path}: the disk quota is used up. What was saved before is kept")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => format!("Can't {what} {path}: the file system is read-only"),
+        io::ErrorKind::PermissionDenied => format!("Can't {what} {path}: permission denied"),
+        _ => format!("Can't {what} {path}: {source}"),
+    }
+}
+
+fn missing_packs(packs: &[PackId]) -> String {
+    let names: Vec<String> = packs.iter().map(PackId::short).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("; pack {one} is missing, it may have been there"),
+        many => format!("; packs {} are missing, it may have been there", many.join(", ")),
+    }
+}

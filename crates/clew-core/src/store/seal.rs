@@ -1,0 +1,233 @@
+//! Seals: operations are signed as they lie, with the key of who wrote them.
+//!
+//! Each operation holds the id of the one before it in its session, so the signature of the last one vouches for all.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use ed25519_dalek::Signer;
+
+use super::disk::{Disk, read_exact_at, write_all_at};
+use super::error::StoreError;
+use crate::format::SignedOperation;
+
+/// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
+const DOMAIN: &[u8] = b"clew 2026 operation seal v1\0";
+const KEY_FILE: &str = "signing.key";
+const TRUST_FILE: &str = "trusted.keys";
+const LOCK_FILE: &str = "lock";
+/// The most bytes of the trust file that are read.
+const MAX_TRUST: u64 = 1 << 20;
+
+/// A public key: who wrote something.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl PublicKey {
+    /// The first eight hexadecimal digits.
+    pub fn short(&self) -> String {
+        self.to_string()[..8].to_owned()
+    }
+
+    /// Whether the seal of `signed` is one of its key over its bytes.
+    pub fn has_signed(signed: &SignedOperation) -> bool {
+        let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&signed.key) else {
+            return false;
+        };
+        let Ok(signature) = ed25519_dalek::Signature::from_slice(&signed.signature) else {
+            return false;
+        };
+        key.verify_strict(&message(&signed.bytes), &signature).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKey({})", self.short())
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = crate::id::ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Reuses the parser of 32-byte ids: hexadecimal digits are hexadecimal digits.
+        text.parse::<crate::id::BlockId>().map(|id| Self(id.0))
+    }
+}
+
+/// The user's own key. Its secret never leaves this type.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SigningKey({})", self.public().short())
+    }
+}
+
+impl SigningKey {
+    /// A key from its 32 secret bytes.
+    pub fn from_secret(secret: &[u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(secret))
+    }
+
+    /// Reads the key in the folder `config`, or makes one at first use (0600, under a lock, in one step).
+    ///
+    /// # Errors
+    /// A key that others may read is refused: it may be known to them.
+    pub fn load_or_create(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
+        if let Some(key) = Self::load(disk, config)? {
+            return Ok(key);
+        }
+        disk.create_dir(config).map_err(StoreError::io("make", config))?;
+        let lock_path = config.join(LOCK_FILE);
+        // Without locks two first uses at one moment could each make a key; the later one stays.
+        let _lock = disk.lock(&lock_path).ok();
+        if let Some(key) = Self::load(disk, config)? {
+            return Ok(key);
+        }
+        let mut secret = [0; 32];
+        disk.random(&mut secret);
+        let mut nonce = [0; 8];
+        disk.random(&mut nonce);
+        let temporary = config.join(format!("{KEY_FILE}.{:016x}", u64::from_le_bytes(nonce)));
+        let path = config.join(KEY_FILE);
+        let file = disk
+            .create_new(&temporary)
+            .map_err(StoreError::io("make", &temporary))?;
+        write_all_at(&*file, &secret, 0).map_err(StoreError::io("write to", &temporary))?;
+        file.sync().map_err(StoreError::io("sync", &temporary))?;
+        disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
+        disk.sync_dir(config).map_err(StoreError::io("sync", config))?;
+        Ok(Self::from_secret(&secret))
+    }
+
+    /// Reads the key in the folder `config`, if there is one.
+    pub fn load(disk: &dyn Disk, config: &Path) -> Result<Option<Self>, StoreError> {
+        let path = config.join(KEY_FILE);
+        let file = match disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let refuse = |why: &str| StoreError::Key {
+            path: path.clone(),
+            why: why.to_owned(),
+        };
+        if disk.is_open_to_others(&path).map_err(StoreError::io("read", &path))? {
+            return Err(refuse(
+                "others may read it. Run `chmod 600` on it, or move it away to get a new one",
+            ));
+        }
+        let mut secret = [0; 32];
+        if file.length().map_err(StoreError::io("read", &path))? != 32 {
+            return Err(refuse("it is not 32 bytes long. Move it away to get a new one"));
+        }
+        read_exact_at(&*file, &mut secret, 0).map_err(StoreError::io("read", &path))?;
+        Ok(Some(Self::from_secret(&secret)))
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs an operation's bytes.
+    pub fn sign(&self, bytes: Vec<u8>) -> SignedOperation {
+        let signature = self.0.sign(&message(&bytes)).to_bytes().to_vec();
+        SignedOperation {
+            bytes,
+            key: self.public().0,
+            signature,
+        }
+    }
+
+    /// Another handle on the same key.
+    pub(super) fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+fn message(bytes: &[u8]) -> Vec<u8> {
+    [DOMAIN, bytes].concat()
+}
+
+/// Whose operations may be decoded and replayed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// The user's own key.
+    pub own: Option<PublicKey>,
+    /// Keys that the user said are trusted, with the labels given.
+    pub others: BTreeMap<PublicKey, String>,
+}
+
+impl Trust {
+    /// Trust in one's own key only.
+    pub fn own(key: PublicKey) -> Self {
+        Self {
+            own: Some(key),
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// Reads whom the user trusts from the folder `config`: lines of a key and a label. Lines that are neither are
+    /// passed over, since a line that can't be read must never widen trust.
+    pub fn load(disk: &dyn Disk, config: &Path, own: PublicKey) -> Result<Self, StoreError> {
+        let mut trust = Self::own(own);
+        let path = config.join(TRUST_FILE);
+        let file = match disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(trust),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let length = file.length().map_err(StoreError::io("read", &path))?.min(MAX_TRUST);
+        let mut bytes = vec![0; length as usize];
+        read_exact_at(&*file, &mut bytes, 0).map_err(StoreError::io("read", &path))?;
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let (key, label) = line.split_once(' ').unwrap_or((line, ""));
+            if let Ok(key) = key.parse() {
+                trust.others.insert(key, label.trim().to_owned());
+            }
+        }
+        Ok(trust)
+    }
+
+    /// What a sound seal of `key` is worth here.
+    pub fn verdict(&self, key: PublicKey) -> Verdict {
+        if self.own == Some(key) {
+            Verdict::Own
+        } else if self.others.contains_key(&key) {
+            Verdict::Trusted
+        } else {
+            Verdict::Foreign
+        }
+    }
+}
+
+/// What a seal is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The user's own.
+    Own,
+    /// Of a key that the user trusts.
+    Trusted,
+    /// Sound, of a key that nobody vouched for: native encodings load, nothing runs.
+    Foreign,
+    /// Not a seal over these bytes: nothing of it is used.
+    Bad,
+}
+
+impl Verdict {
+    /// Whether code that it names may run.
+    pub fn may_run(self) -> bool {
+        matches!(self, Self::Own | Self::Trusted)
+    }
+}
