@@ -1,7 +1,7 @@
 """PEP 517 backend: maturin's, with the native command `clew` built first and packed as a script.
 
-maturin packs one library target and has no hook for a second binary; what lies in `data/scripts/` is installed
-into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there.
+maturin packs one library target and has no hook for a second binary; what lies in `data/scripts/` is
+installed into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there.
 
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """

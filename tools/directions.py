@@ -1,7 +1,7 @@
 """Checks who may import whom, so that the house stays the one drawn in ARCHITECTURE.md.
 
-Between crates, from `cargo metadata`; between the modules of the engine, from paths that begin with `crate::`; and
-what belongs into one place only: unsafe code, Python, the terminal, the environment and the clock.
+Between crates, from `cargo metadata`; between the modules of the engine, from paths that begin with
+`crate::`; and what belongs into one place only: unsafe code, Python, the terminal, environment and clock.
 """
 
 from __future__ import annotations
