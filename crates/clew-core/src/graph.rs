@@ -9,7 +9,7 @@ mod compare;
 mod extent;
 mod heap;
 mod look;
-mod stream;
+pub(crate) mod stream;
 mod union_find;
 mod walk;
 
@@ -17,6 +17,6 @@ pub use arena::{Arena, ArenaNode, Limits, StreamError};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use heap::{BufferView, Heap, Identity, Node};
-pub use look::{CoVariable, Looked, look, look_jointly};
+pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};

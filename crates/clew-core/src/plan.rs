@@ -1,1 +1,7 @@
-//! plan
+//! Plans and Outcomes: the steps to a chosen state, shown before they are performed, and what became of each root.
+
+mod diff;
+mod outcome;
+
+pub use diff::{Held, Plan, Scope, Step, StepKind, plan};
+pub use outcome::{Outcome, Report, Word};

@@ -1,1 +1,365 @@
-//! record
+//! The way in: a run ended. Look, tell what changed, encode it, store it, commit.
+//!
+//! In: a kernel whose run ended. Out: the run's record with versions of everything that differs from the state before.
+//! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
+//! at the run before, so the next run records what this one could not.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::format::{
+    Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
+};
+use crate::format::{Ending, Looked as LookedRoots};
+use crate::graph::stream::{read_varint, write_varint};
+use crate::graph::{Arena, Aside, CoVariable, Heap, Limits, look};
+use crate::history::State;
+use crate::id::{BlockId, Fingerprint, Root};
+use crate::kernel::{Kernel, ObjectOf, Touched};
+use crate::store::{Manifests, SessionWriter, StoreError};
+
+/// What is known of a run when it ended.
+#[derive(Debug, Clone)]
+pub struct RunInput {
+    /// Where it comes from.
+    pub kind: RunKind,
+    /// Its source.
+    pub source: Option<String>,
+    /// What it printed, where kept.
+    pub output: Option<String>,
+    /// The front end's cell id.
+    pub cell: Option<String>,
+    /// The shell's `In [n]`.
+    pub execution_count: Option<u64>,
+    /// When it started.
+    pub started: Timestamp,
+    /// How long it ran, in nanoseconds.
+    pub duration: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// What it may have touched outside.
+    pub evidence: Evidence,
+    /// Which roots it may have touched.
+    pub touched: Touched,
+}
+
+impl RunInput {
+    /// A change that no cell made.
+    pub fn silent(kind: RunKind, started: Timestamp) -> Self {
+        Self {
+            kind,
+            source: None,
+            output: None,
+            cell: None,
+            execution_count: None,
+            started,
+            duration: 0,
+            ending: Ending::Done,
+            evidence: Evidence::default(),
+            touched: Touched::All,
+        }
+    }
+}
+
+/// One live co-variable as the last look saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub version: Version,
+    /// What the look hashed it to, for values that have no fingerprint of their own.
+    pub seen: Fingerprint,
+    /// Whether it holds something that has no value.
+    pub is_opaque: bool,
+    /// Whether its objects are stored.
+    pub is_encoded: bool,
+    /// Hash and id of each stored block.
+    pub blocks: HashMap<u128, BlockId>,
+}
+
+/// What the session knows to be live.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Live {
+    pub known: Vec<Known>,
+}
+
+impl Live {
+    pub fn state(&self) -> State {
+        State::of(self.known.iter().map(|known| known.version.clone()))
+    }
+
+    pub fn of(&self, roots: &[Root]) -> Option<&Known> {
+        self.known.iter().find(|known| known.version.roots == roots)
+    }
+}
+
+/// Stored versions by value, so that a value that comes again is not stored again.
+pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
+
+/// What a look found against what was known.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    pub live: Live,
+    pub fresh: Vec<(Version, bool)>,
+    pub warnings: Vec<String>,
+    pub nodes: u64,
+}
+
+/// How values that cannot be stored could come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rerun {
+    /// By running the cell again.
+    Possible,
+    /// In no way.
+    Impossible,
+}
+
+/// Everything an observation reads and writes, apart from the kernel.
+pub(crate) struct Observer<'a> {
+    pub writer: &'a mut SessionWriter,
+    pub live: &'a Live,
+    pub by_value: &'a ByValue,
+    pub manifests: &'a Manifests,
+    pub touched: &'a Touched,
+    pub rerun: Rerun,
+    /// Makes fingerprints of values that equal nothing but themselves.
+    pub salt: &'a [u8],
+}
+
+impl Observer<'_> {
+    /// Looks at everything and stores what has no version yet.
+    pub fn observe<K: Kernel>(&mut self, kernel: &mut K) -> Result<Observed, StoreError> {
+        let roots = kernel.roots();
+        let looked = look(kernel.heap(), roots);
+        let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
+        let mut observed = Observed::default();
+        for covariable in &looked.covariables {
+            observed.nodes += u64::from(covariable.nodes);
+            let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
+            observed.live.known.push(known);
+        }
+        Ok(observed)
+    }
+
+    fn version_of<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        covariable: &CoVariable,
+        objects: &BTreeMap<Root, ObjectOf<K>>,
+        observed: &mut Observed,
+    ) -> Result<Known, StoreError> {
+        if let Some(known) = self.unchanged(covariable) {
+            return Ok(known);
+        }
+        let summaries = covariable
+            .roots
+            .iter()
+            .map(|root| {
+                objects
+                    .get(root)
+                    .map_or_else(Summary::default, |object| kernel.summary(root, *object))
+            })
+            .collect();
+        let is_opaque = !covariable.opaque.is_empty();
+        let mut blocks = HashMap::new();
+        let body = if is_opaque {
+            self.without_value(covariable)
+        } else {
+            match self.encode(kernel, covariable, &mut blocks)? {
+                Ok(encoding) => Body::Encoded(encoding),
+                Err(why) => {
+                    observed
+                        .warnings
+                        .push(format!("{} is not recorded: {why}", covariable.roots[0]));
+                    Body::None { why }
+                }
+            }
+        };
+        let is_encoded = matches!(body, Body::Encoded(_));
+        let fingerprint = if is_opaque {
+            self.only_itself(covariable)
+        } else {
+            covariable.fingerprint
+        };
+        let manifest = self.writer.put_manifest(&Manifest {
+            version: RECORD_VERSION,
+            fingerprint_version: Fingerprint::VERSION,
+            roots: covariable.roots.clone(),
+            fingerprint,
+            body,
+            summaries,
+        })?;
+        let version = Version {
+            roots: covariable.roots.clone(),
+            fingerprint,
+            manifest,
+        };
+        observed.fresh.push((version.clone(), is_encoded));
+        Ok(Known {
+            version,
+            seen: covariable.fingerprint,
+            is_opaque,
+            is_encoded,
+            blocks,
+        })
+    }
+
+    /// What is already known or stored with this value.
+    fn unchanged(&self, covariable: &CoVariable) -> Option<Known> {
+        let known = self.live.of(&covariable.roots);
+        if let Some(known) = known.filter(|known| known.seen == covariable.fingerprint) {
+            let touched = covariable.roots.iter().any(|root| self.touched.holds(root));
+            if !known.is_opaque || !touched {
+                return Some(known.clone());
+            }
+        }
+        if !covariable.opaque.is_empty() {
+            return None;
+        }
+        let version = self.by_value.get(&(covariable.roots.clone(), covariable.fingerprint))?;
+        let manifest = self.manifests.get(&version.manifest).ok()?;
+        let blocks = match &manifest.body {
+            Body::Encoded(encoding) => pair_blocks(covariable, &encoding.extents),
+            _ => return None,
+        };
+        let seen = covariable.fingerprint;
+        Some(Known {
+            version: version.clone(),
+            seen,
+            is_opaque: false,
+            is_encoded: true,
+            blocks,
+        })
+    }
+
+    fn without_value(&self, covariable: &CoVariable) -> Body {
+        let mut reasons: Vec<&str> = covariable.opaque.iter().map(|opaque| opaque.why.as_str()).collect();
+        reasons.dedup();
+        let why = match reasons.as_slice() {
+            [only] => (*only).to_owned(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+            [] => String::new(),
+        };
+        match self.rerun {
+            Rerun::Possible => Body::Recipe { why },
+            Rerun::Impossible => Body::None { why },
+        }
+    }
+
+    fn only_itself(&self, covariable: &CoVariable) -> Fingerprint {
+        let mut bytes = covariable.fingerprint.0.to_vec();
+        bytes.extend_from_slice(self.salt);
+        Fingerprint::of(&bytes)
+    }
+
+    /// Stores stream, asides and memory. The inner error says why the value can't be stored.
+    fn encode<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        covariable: &CoVariable,
+        blocks: &mut HashMap<u128, BlockId>,
+    ) -> Result<Result<Encoding, String>, StoreError> {
+        let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
+            Ok(arena) => arena,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let facts = kernel.describe_stream(&arena);
+        let asides = encode_asides(&covariable.asides);
+        let stream = self.writer.put_stream(&covariable.stream)?;
+        let asides_bytes = asides.len() as u64;
+        let asides = self.writer.put_stream(&asides)?;
+        let mut extents = Vec::new();
+        for (extent, hashes) in covariable.extents.iter().zip(&covariable.block_hashes) {
+            match self.put_extent(kernel, covariable, extent, hashes)? {
+                Ok(stored) => extents.push(stored),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        *blocks = pair_blocks(covariable, &extents);
+        Ok(Ok(Encoding {
+            codecs: facts.codecs.into_iter().collect(),
+            stream,
+            asides,
+            bytes: covariable.stream.len() as u64 + asides_bytes + covariable.buffer_bytes(),
+            extents,
+            mentions: covariable.mentions.clone(),
+            definitions: facts.definitions,
+            modules: facts.modules,
+            code: facts.code,
+        }))
+    }
+
+    fn put_extent<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        covariable: &CoVariable,
+        extent: &crate::graph::Extent,
+        hashes: &[u128],
+    ) -> Result<Result<StoredExtent, String>, StoreError> {
+        let known = self.known_blocks(covariable, hashes);
+        let heap = kernel.heap();
+        let Some(bytes) = heap.bytes(extent.address, extent.length) else {
+            return Ok(Err("its memory went away while it was recorded".to_owned()));
+        };
+        let stored = self.writer.put_extent(bytes, extent.column, &known)?;
+        let again = crate::graph::hash_blocks(bytes, extent.column);
+        if again == hashes {
+            Ok(Ok(stored))
+        } else {
+            // Someone wrote while it was stored: never keep a torn value (design 1, When).
+            Ok(Err("it was changed by another thread while it was recorded".to_owned()))
+        }
+    }
+
+    fn known_blocks(&self, covariable: &CoVariable, hashes: &[u128]) -> Vec<Option<BlockId>> {
+        let before: Vec<&Known> = self
+            .live
+            .known
+            .iter()
+            .filter(|known| known.version.roots.iter().any(|root| covariable.roots.contains(root)))
+            .collect();
+        hashes
+            .iter()
+            .map(|hash| before.iter().find_map(|known| known.blocks.get(hash)).copied())
+            .collect()
+    }
+}
+
+fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> HashMap<u128, BlockId> {
+    covariable
+        .block_hashes
+        .iter()
+        .zip(extents)
+        .flat_map(|(hashes, extent)| hashes.iter().copied().zip(extent.blocks.iter().copied()))
+        .collect()
+}
+
+/// Asides as stored: for each, varint(node number), varint(length), bytes.
+fn encode_asides(asides: &[Aside]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for aside in asides {
+        write_varint(&mut out, u64::from(aside.number));
+        write_varint(&mut out, aside.bytes.len() as u64);
+        out.extend_from_slice(&aside.bytes);
+    }
+    out
+}
+
+/// Asides from their stored form; `None` if it is malformed.
+pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
+    let mut asides = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let number = u32::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let end = at.checked_add(length)?;
+        asides.push(Aside {
+            number,
+            bytes: bytes.get(at..end)?.to_vec(),
+        });
+        at = end;
+    }
+    Some(asides)
+}
+
+/// Which roots a look covered. All of them, until looks are cut short.
+pub(crate) fn looked_at() -> LookedRoots {
+    LookedRoots::All
+}

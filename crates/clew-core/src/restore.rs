@@ -1,1 +1,428 @@
-//! restore
+//! The way back: build what a plan needs into a staging area, verify it, install everything at once.
+//!
+//! In: a plan and a kernel. Out: one Outcome for every root. Until the install nothing live is touched; any failure
+//! before it, an interrupt too, leaves the session as it was (promise P4).
+
+use std::collections::BTreeMap;
+
+use crate::format::{Body, Encoding, Version};
+use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look_jointly};
+use crate::history::History;
+use crate::id::{Fingerprint, Root, RootKind};
+use crate::kernel::{BuildError, Change, InstallError, Installed, Kernel, ObjectOf, Stored};
+use crate::plan::{Outcome, Plan, Step, StepKind, Word};
+use crate::record::{Known, Live, decode_asides};
+use crate::store::{Manifests, Store};
+
+/// Why a move did not happen. The session is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The user asked to stop.
+    #[error("Interrupted")]
+    Interrupted,
+    /// The kernel refused the install.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<InstallError> for RestoreError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Interrupted => Self::Interrupted,
+            InstallError::Failed(why) => Self::Refused(why),
+        }
+    }
+}
+
+/// A live co-variable without an encoding that a mover took away.
+#[derive(Debug, Clone)]
+pub(crate) struct Parked {
+    pub ticket: u64,
+    pub known: Known,
+}
+
+/// What performing a plan reads, apart from the kernel.
+pub(crate) struct Performer<'a> {
+    pub store: &'a Store,
+    pub manifests: &'a Manifests,
+    pub history: &'a History,
+    pub live: &'a Live,
+    pub parked: &'a [Parked],
+    pub target: crate::id::RunId,
+}
+
+/// What performing a plan left.
+pub(crate) struct Performed {
+    pub outcomes: Vec<Outcome>,
+    /// Co-variables that came back from the parking lot, with the tickets they leave free.
+    pub unparked: Vec<Parked>,
+    /// Co-variables that were parked.
+    pub newly_parked: Vec<Parked>,
+}
+
+/// Objects for the roots of one step, ready to be installed.
+struct Staged<O> {
+    objects: Vec<(Root, O)>,
+    word: Word,
+    why: Option<String>,
+}
+
+impl Performer<'_> {
+    /// Stages, verifies and installs. On an error nothing has changed.
+    pub fn perform<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        plan: &Plan,
+        next_ticket: &mut u64,
+    ) -> Result<Performed, RestoreError> {
+        let result = self.try_perform(kernel, plan, next_ticket);
+        kernel.clear_staging();
+        kernel.heap().release();
+        result
+    }
+
+    fn try_perform<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        plan: &Plan,
+        next_ticket: &mut u64,
+    ) -> Result<Performed, RestoreError> {
+        let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel);
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
+        let mut staged_roots: BTreeMap<Root, ObjectOf<K>> = BTreeMap::new();
+        let mut unparked = Vec::new();
+        for step in self.in_order_of_definitions(plan) {
+            if kernel.interrupted() {
+                return Err(RestoreError::Interrupted);
+            }
+            let staged = self.stage(kernel, step, &live, &staged_roots)?;
+            if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
+                unparked.extend(self.parked.iter().find(|parked| parked.ticket == *ticket).cloned());
+            }
+            for (root, object) in &staged.objects {
+                staged_roots.insert(root.clone(), *object);
+            }
+            collect(step, staged, &live, &mut changes, &mut outcomes);
+        }
+        let newly_parked = self.park(kernel, &changes, &live, next_ticket);
+        if kernel.interrupted() {
+            abandon(kernel, &newly_parked);
+            return Err(RestoreError::Interrupted);
+        }
+        let installed = kernel
+            .install(changes)
+            .inspect_err(|_| abandon(kernel, &newly_parked))?;
+        for parked in &unparked {
+            kernel.unpark(parked.ticket);
+        }
+        self.annotate(&mut outcomes, installed);
+        outcomes.sort_by(|one, other| one.root.cmp(&other.root));
+        Ok(Performed {
+            outcomes,
+            unparked,
+            newly_parked,
+        })
+    }
+
+    fn live_objects<K: Kernel>(&self, kernel: &mut K) -> BTreeMap<Root, ObjectOf<K>> {
+        let roots = kernel.roots();
+        for (_, object) in &roots {
+            kernel.heap().keep(*object);
+        }
+        roots.into_iter().collect()
+    }
+
+    /// Definitions before what refers to them, bases before what derives from them.
+    fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p Step> {
+        let mut ordered: Vec<&Step> = Vec::new();
+        let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+        while !waiting.is_empty() {
+            let missing = |step: &Step| {
+                self.needs(step).iter().any(|needed| {
+                    !step.roots.contains(needed) && waiting.iter().any(|other| other.roots.contains(needed))
+                })
+            };
+            let at = waiting.iter().position(|step| !missing(step)).unwrap_or(0);
+            ordered.push(waiting.remove(at));
+        }
+        ordered
+    }
+
+    fn needs(&self, step: &Step) -> Vec<Root> {
+        let manifest = step
+            .version
+            .as_ref()
+            .and_then(|version| self.manifests.get(&version.manifest).ok());
+        match manifest.as_deref().map(|manifest| &manifest.body) {
+            Some(Body::Encoded(encoding)) => encoding
+                .definitions
+                .iter()
+                .map(|id| Root::new(RootKind::Definition, id.clone()))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn stage<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        step: &Step,
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        staged: &BTreeMap<Root, ObjectOf<K>>,
+    ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
+        let result = match (&step.kind, &step.version) {
+            (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
+            (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
+            (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
+            (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
+            (StepKind::Load { .. }, Some(version)) => self.load(kernel, version),
+            (StepKind::Replay, Some(version)) => self.replay(kernel, version, live, staged),
+            (StepKind::Load { .. } | StepKind::Replay, None) => Ok(Staged::empty(Word::Lost, None)),
+        };
+        match result {
+            Ok(mut staged) => {
+                if staged.objects.len() > step.roots.len() {
+                    let others = staged.objects.len() - step.roots.len();
+                    staged.objects.retain(|(root, _)| step.roots.contains(root));
+                    staged.why.get_or_insert_with(|| {
+                        format!("a detached copy: it shared objects with {others} more; `--with-shared` brings all")
+                    });
+                }
+                Ok(staged)
+            }
+            Err(BuildError::Interrupted) => Err(RestoreError::Interrupted),
+            Err(BuildError::Failed(why)) => Ok(Staged::empty(Word::Lost, Some(why))),
+        }
+    }
+
+    fn unpark<K: Kernel>(&self, kernel: &mut K, ticket: u64) -> Staged<ObjectOf<K>> {
+        let seen = self
+            .parked
+            .iter()
+            .find(|parked| parked.ticket == ticket)
+            .map(|parked| parked.known.seen);
+        let Some(objects) = kernel.parked(ticket) else {
+            return Staged::empty(Word::Lost, Some("it was parked and has been released".to_owned()));
+        };
+        let now = look_jointly(kernel.heap(), objects.clone());
+        if Some(now.fingerprint) == seen {
+            Staged {
+                objects,
+                word: Word::Kept,
+                why: None,
+            }
+        } else {
+            Staged {
+                objects,
+                word: Word::Differs,
+                why: Some("it changed while it was parked".to_owned()),
+            }
+        }
+    }
+
+    fn load<K: Kernel>(&self, kernel: &mut K, version: &Version) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let manifest = self.manifests.get(&version.manifest).map_err(failed)?;
+        let Body::Encoded(encoding) = &manifest.body else {
+            return Err(failed("its objects are not stored"));
+        };
+        let (stream, asides, extents) = self.read(encoding)?;
+        let asides = decode_asides(&asides).ok_or_else(|| failed("its stored asides are malformed"))?;
+        let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).map_err(failed)?;
+        if arena.buffers() as usize != encoding.mentions.len() {
+            return Err(failed("its stored memory does not fit its objects"));
+        }
+        let stored = Stored {
+            roots: &version.roots,
+            arena: &arena,
+            asides: &asides,
+            extents,
+            mentions: &encoding.mentions,
+        };
+        let objects = kernel.build(&stored)?;
+        for object in &objects {
+            kernel.heap().keep(*object);
+        }
+        let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
+        let built = look_jointly(kernel.heap(), objects.clone());
+        let why = difference(version.fingerprint, &arena, &built);
+        Ok(Staged {
+            objects,
+            word: if why.is_none() { Word::Loaded } else { Word::Differs },
+            why,
+        })
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn read(&self, encoding: &Encoding) -> Result<(Vec<u8>, Vec<u8>, Vec<Vec<u8>>), BuildError> {
+        let stream = self.store.stream(&encoding.stream).map_err(failed)?.into_inner();
+        let asides = self.store.stream(&encoding.asides).map_err(failed)?.into_inner();
+        let mut extents = Vec::new();
+        for extent in &encoding.extents {
+            extents.push(self.store.extent(extent).map_err(failed)?.into_inner());
+        }
+        Ok((stream, asides, extents))
+    }
+
+    /// Runs the cell that made `version` again, over what the run before it left and is at hand.
+    fn replay<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        staged: &BTreeMap<Root, ObjectOf<K>>,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let made_by = self.history.recorded_by(self.target, version);
+        let run = made_by
+            .and_then(|id| self.history.run(&id))
+            .ok_or_else(|| failed("the run that made it is missing"))?;
+        let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
+        let source = self.store.blob(blob).map_err(failed)?.into_inner();
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let target = self.history.state(self.target);
+        let mut inputs = Vec::new();
+        for version in before.versions().filter(|version| target.holds(version)) {
+            for root in &version.roots {
+                if let Some(object) = staged.get(root).or_else(|| live.get(root)) {
+                    inputs.push((root.clone(), *object));
+                }
+            }
+        }
+        let objects = kernel.replay(&source, &inputs, &version.roots)?;
+        if objects.len() < version.roots.len() {
+            return Err(failed(format!("run {} was run again and did not make it", run.label())));
+        }
+        for (_, object) in &objects {
+            kernel.heap().keep(*object);
+        }
+        let made = look_jointly(kernel.heap(), objects.clone());
+        let why = if made.opaque.is_empty() {
+            (made.fingerprint != version.fingerprint).then(|| format!("run {} gives another value now", run.label()))
+        } else {
+            None
+        };
+        let word = if why.is_some() { Word::Differs } else { Word::Replayed };
+        let why = why.or_else(|| {
+            (!made.opaque.is_empty()).then(|| format!("made anew by run {}; it has no value to compare", run.label()))
+        });
+        Ok(Staged { objects, word, why })
+    }
+
+    /// Parks live co-variables that no store can bring back and that the changes replace or take away.
+    fn park<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        changes: &[(Root, Change<ObjectOf<K>>)],
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        next_ticket: &mut u64,
+    ) -> Vec<Parked> {
+        let mut parked = Vec::new();
+        for known in self.live.known.iter().filter(|known| !known.is_encoded) {
+            let roots = &known.version.roots;
+            if !changes.iter().any(|(root, _)| roots.contains(root)) {
+                continue;
+            }
+            let objects: Vec<_> = roots
+                .iter()
+                .filter_map(|root| live.get(root).map(|object| (root.clone(), *object)))
+                .collect();
+            if objects.len() < roots.len() {
+                continue;
+            }
+            let ticket = *next_ticket;
+            *next_ticket += 1;
+            kernel.park(ticket, objects);
+            parked.push(Parked {
+                ticket,
+                known: known.clone(),
+            });
+        }
+        parked
+    }
+
+    fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
+        for outcome in outcomes.iter_mut() {
+            let exists = outcome.word != Word::Removed;
+            outcome.uncertain = exists && self.history.uncertain_since(self.target, &outcome.root).is_some();
+        }
+        for (root, note) in installed.notes {
+            if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {
+                outcome.why = Some(match outcome.why.take() {
+                    Some(why) => format!("{why}; {note}"),
+                    None => note,
+                });
+            }
+        }
+    }
+}
+
+impl<O> Staged<O> {
+    fn empty(word: Word, why: Option<String>) -> Self {
+        Self {
+            objects: Vec::new(),
+            word,
+            why,
+        }
+    }
+}
+
+fn failed(why: impl ToString) -> BuildError {
+    BuildError::Failed(why.to_string())
+}
+
+fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
+    for parked in parked {
+        kernel.unpark(parked.ticket);
+    }
+}
+
+/// Turns one staged step into changes and outcomes.
+fn collect<O: Copy>(
+    step: &Step,
+    staged: Staged<O>,
+    live: &BTreeMap<Root, O>,
+    changes: &mut Vec<(Root, Change<O>)>,
+    outcomes: &mut Vec<Outcome>,
+) {
+    let untouched = matches!(step.kind, StepKind::Keep);
+    for root in &step.roots {
+        let object = staged
+            .objects
+            .iter()
+            .find(|(other, _)| other == root)
+            .map(|(_, object)| *object);
+        match object {
+            Some(object) => changes.push((root.clone(), Change::Bind(object))),
+            None if untouched => {}
+            None if live.contains_key(root) || root.kind == RootKind::Definition => {
+                changes.push((root.clone(), Change::Unbind));
+            }
+            None => {}
+        }
+        outcomes.push(Outcome {
+            root: root.clone(),
+            word: staged.word,
+            uncertain: false,
+            why: staged.why.clone(),
+        });
+    }
+}
+
+/// Why what was built is not what was stored, for people.
+fn difference(expected: Fingerprint, arena: &Arena<'_>, built: &CoVariable) -> Option<String> {
+    if built.fingerprint == expected && built.opaque.is_empty() {
+        return None;
+    }
+    let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
+    let path = built_arena.and_then(|other| first_difference(arena, &other));
+    Some(match path {
+        Some(path) => {
+            let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+            format!(
+                "what was built differs from what was stored, at child {}",
+                path.join(".")
+            )
+        }
+        None => "what was built differs from what was stored, in its memory".to_owned(),
+    })
+}

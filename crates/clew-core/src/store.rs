@@ -15,6 +15,7 @@
 pub mod disk;
 mod error;
 mod load;
+mod manifests;
 mod seal;
 mod verified;
 mod writer;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use load::{Damage, LoadedHistory, LoadedOperation, LoadedSession};
+pub use manifests::Manifests;
 pub use seal::{PublicKey, SigningKey, Trust, Verdict};
 pub use verified::Verified;
 pub use writer::SessionWriter;

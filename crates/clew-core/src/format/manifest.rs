@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Summary;
 use crate::graph::Mention;
-use crate::id::{BlockId, Fingerprint, Root, RunId, SegmentId};
+use crate::id::{BlockId, Fingerprint, Root, SegmentId};
 
 /// One version of one co-variable, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +28,12 @@ pub struct Manifest {
 /// How a version can come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)] // nearly all are encoded
 pub enum Body {
     /// Its objects are stored.
     Encoded(Encoding),
-    /// It can't be stored; running these runs again makes it anew.
+    /// It can't be stored; running the run that first shows this manifest again makes it anew.
     Recipe {
-        /// The runs, oldest first.
-        runs: Vec<RunId>,
         /// Why it could not be stored, for people.
         why: String,
     },

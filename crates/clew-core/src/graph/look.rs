@@ -42,16 +42,18 @@ impl CoVariable {
 }
 
 /// What a look found.
-#[derive(Debug, Default)]
-pub struct Looked {
+#[derive(Debug)]
+pub struct Looked<O> {
     /// The co-variables, in the order of their first roots.
     pub covariables: Vec<CoVariable>,
+    /// All roots with their objects, the discovered ones too.
+    pub roots: Vec<(Root, O)>,
 }
 
 /// Walks `roots` and every root discovered on the way, groups and fingerprints them.
 ///
 /// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
-pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked {
+pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked<H::Object> {
     roots.sort_by(|one, other| one.0.cmp(&other.0));
     let mut written: Vec<Written> = Vec::new();
     let mut sets = UnionFind::default();
@@ -81,7 +83,7 @@ pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked 
         });
     }
     covariables.sort_by(|one, other| one.roots.cmp(&other.roots));
-    Looked { covariables }
+    Looked { covariables, roots }
 }
 
 /// Walks `roots` as one co-variable, whether they overlap or not.
@@ -127,7 +129,18 @@ fn join_by_memory(written: &[Written], sets: &mut UnionFind) {
 
 fn finish<H: Heap>(heap: &H, roots: Vec<Root>, written: Written) -> CoVariable {
     let (extents, mentions) = merge(&written.views);
-    let block_hashes: Vec<Vec<u128>> = extents.iter().map(|extent| hash_blocks(heap, extent)).collect();
+    let block_hashes: Vec<Vec<u128>> = extents
+        .iter()
+        .map(|extent| {
+            let bytes = heap.bytes(extent.address, extent.length).unwrap_or_default();
+            debug_assert_eq!(
+                bytes.len() as u64,
+                extent.length,
+                "a heap shows the memory of its views"
+            );
+            hash_blocks(bytes, extent.column)
+        })
+        .collect();
     let fingerprint = fingerprint(&roots, &written.stream, &extents, &mentions, &block_hashes);
     CoVariable {
         roots,
@@ -142,14 +155,9 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, written: Written) -> CoVariable {
     }
 }
 
-fn hash_blocks<H: Heap>(heap: &H, extent: &Extent) -> Vec<u128> {
-    let bytes = heap.bytes(extent.address, extent.length).unwrap_or_default();
-    debug_assert_eq!(
-        bytes.len() as u64,
-        extent.length,
-        "a heap shows the memory of its views"
-    );
-    block_cuts(bytes.len() as u64, extent.column)
+/// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.
+pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
+    block_cuts(bytes.len() as u64, column)
         .map(|(offset, length)| xxhash_rust::xxh3::xxh3_128(&bytes[offset as usize..(offset + length) as usize]))
         .collect()
 }

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::State;
-use crate::format::{Looked, Manifest, Operation, Run, Version};
-use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
+use crate::format::{Looked, Operation, Run, Version};
+use crate::id::{OperationId, Root, RunId, SessionId};
+use crate::store::{LoadedHistory, Verdict};
 
 /// All that is known of one history.
 #[derive(Debug, Default)]
@@ -14,7 +15,6 @@ pub struct History {
     children: HashMap<RunId, Vec<RunId>>,
     /// By number, then suffix: the order in which people see them.
     order: BTreeMap<(u64, String, RunId), RunId>,
-    manifests: HashMap<ManifestId, Manifest>,
     operations: Vec<(OperationId, Operation)>,
     names: BTreeMap<String, RunId>,
     untrusted: HashSet<SessionId>,
@@ -26,9 +26,28 @@ pub struct History {
 const REMEMBERED_STATES: usize = 16;
 
 impl History {
-    /// Adds a manifest that an operation made visible.
-    pub fn add_manifest(&mut self, id: ManifestId, manifest: Manifest) {
-        self.manifests.insert(id, manifest);
+    /// What the logs say, with sessions of foreign keys marked.
+    pub fn of(loaded: &LoadedHistory) -> Self {
+        let mut history = Self::default();
+        for (session, content) in &loaded.sessions {
+            if content
+                .operations
+                .iter()
+                .any(|operation| operation.verdict == Verdict::Foreign)
+            {
+                history.distrust(*session);
+            }
+            let runs = content.operations.iter().flat_map(|loaded| &loaded.operation.runs);
+            for id in runs {
+                if let Some(run) = loaded.runs.get(id) {
+                    history.add_run(*id, run.clone(), *session);
+                }
+            }
+        }
+        for loaded in loaded.operations() {
+            history.add_operation(loaded.id, loaded.operation.clone());
+        }
+        history
     }
 
     /// Adds a run that an operation of `session` made visible.
@@ -83,11 +102,6 @@ impl History {
     /// Runs recorded right after `id`, on all lines.
     pub fn children(&self, id: &RunId) -> &[RunId] {
         self.children.get(id).map_or(&[], Vec::as_slice)
-    }
-
-    /// A manifest by its id.
-    pub fn manifest(&self, id: &ManifestId) -> Option<&Manifest> {
-        self.manifests.get(id)
     }
 
     /// Operations of all sessions, as they were added.

@@ -1,7 +1,7 @@
 //! One session's writer: blocks, then records, then the Operation that makes them visible.
 
 use super::error::StoreError;
-use crate::format::{Action, Manifest, Run, StoredExtent, Timestamp, View};
+use crate::format::{Action, Manifest, Operation, Run, StoredExtent, Timestamp, View};
 use crate::id::{BlobId, BlockId, ManifestId, OperationId, RunId, SegmentId};
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
@@ -52,7 +52,12 @@ impl SessionWriter {
 
     /// Writes everything put since the last commit, then the operation. When it returns the operation is *saved*: it
     /// survives the death of this process.
-    pub fn commit(&mut self, _action: Action, _view: View, _time: Timestamp) -> Result<OperationId, StoreError> {
+    pub fn commit(
+        &mut self,
+        _action: Action,
+        _view: View,
+        _time: Timestamp,
+    ) -> Result<(OperationId, Operation), StoreError> {
         todo!()
     }
 

@@ -1,0 +1,101 @@
+//! Outcome: what became of one root. One for each, never fewer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Root;
+
+/// What became of a root in a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// The live object was right and stays untouched.
+    Kept,
+    /// It was built from the store and its fingerprint is equal.
+    Loaded,
+    /// It was made by running cells again and its fingerprint is equal.
+    Replayed,
+    /// Something came back, but it is not equal to what was there.
+    Differs,
+    /// It did not exist in the target state and was taken away.
+    Removed,
+    /// It existed in the target state and can't be had again; its name is unbound.
+    Lost,
+}
+
+impl Word {
+    /// All words, in the order in which they are counted for people.
+    pub const ALL: [Self; 6] = [
+        Self::Kept,
+        Self::Loaded,
+        Self::Replayed,
+        Self::Differs,
+        Self::Removed,
+        Self::Lost,
+    ];
+
+    /// The word itself.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Loaded => "loaded",
+            Self::Replayed => "replayed",
+            Self::Differs => "differs",
+            Self::Removed => "removed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// What became of one root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The root.
+    pub root: Root,
+    /// What became of it.
+    pub word: Word,
+    /// Whether nobody saw the value at the moment of the target run.
+    pub uncertain: bool,
+    /// Why, where that is not plain: untrusted, excluded, not recorded, no codec; who holds the old object.
+    pub why: Option<String>,
+}
+
+/// What a move did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// `undo`, `redo`, `switch`, `restore`, `resume`.
+    pub action: String,
+    /// Where the session was, as people write it.
+    pub from: String,
+    /// Where it was to go.
+    pub to: String,
+    /// Where it is now: `to`, or a moved run if not everything is exact.
+    pub at: String,
+    /// The runs whose effects went or came (undo, redo), newest first.
+    pub runs: Vec<String>,
+    /// Changes that no cell made, recorded just before the move.
+    pub outside: Option<String>,
+    /// One for each root.
+    pub outcomes: Vec<Outcome>,
+    /// Whether nothing was done but planning.
+    pub dry_run: bool,
+    /// Bytes that were, or would be, read from the store.
+    pub bytes: u64,
+    /// Time spent looking, in nanoseconds.
+    pub look_nanoseconds: u64,
+    /// Time spent moving, in nanoseconds.
+    pub move_nanoseconds: u64,
+}
+
+impl Report {
+    /// How many roots had this outcome.
+    pub fn count(&self, word: Word) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.word == word).count()
+    }
+
+    /// Whether every root is exactly what it was in the target state.
+    pub fn is_exact(&self) -> bool {
+        self.outcomes
+            .iter()
+            .all(|outcome| !matches!(outcome.word, Word::Differs | Word::Lost))
+    }
+}

@@ -1,0 +1,39 @@
+//! Manifests at hand: read from the store when first asked for, then remembered.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Store, StoreError};
+use crate::format::Manifest;
+use crate::id::ManifestId;
+
+/// A read-through cache of manifests.
+#[derive(Debug)]
+pub struct Manifests {
+    store: Store,
+    read: RefCell<HashMap<ManifestId, Arc<Manifest>>>,
+}
+
+impl Manifests {
+    /// An empty cache over `store`.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            read: RefCell::default(),
+        }
+    }
+
+    /// A manifest by its id.
+    ///
+    /// # Errors
+    /// It is missing from the store, or damaged.
+    pub fn get(&self, id: &ManifestId) -> Result<Arc<Manifest>, StoreError> {
+        if let Some(manifest) = self.read.borrow().get(id) {
+            return Ok(Arc::clone(manifest));
+        }
+        let manifest = Arc::new(self.store.manifest(*id)?.into_inner());
+        self.read.borrow_mut().insert(*id, Arc::clone(&manifest));
+        Ok(manifest)
+    }
+}
