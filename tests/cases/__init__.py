@@ -1,0 +1,1 @@
+"""The cases that must come back right, each through a real kernel."""

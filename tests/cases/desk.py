@@ -1,0 +1,93 @@
+"""The desk of a file of cases: one kernel that serves many, and a new one that finds their states again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Kernel
+
+from cases.story import BYSTANDER, Case, Notebook, differs, play
+
+BEGIN = f"{BYSTANDER} = [object(), {{'left': 'alone'}}]\n{BYSTANDER}.append({BYSTANDER})"
+
+CLEAN = """
+for _left in [n for n in globals() if n not in {keep!r} and not __import__('re').match(r'_(i*|_*|i?\\d+|ih|oh|dh)$', n)]:
+    del globals()[_left]
+globals().pop('_left', None)
+"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """The state that a case left, to be found again in a new kernel."""
+
+    path: Path
+    revision: str
+    values: list[str]
+
+
+class Desk:
+    """One kernel that serves many cases: names are cleared between them, and a failed case gets it replaced."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.kernels = 0
+        self.notebook: Notebook | None = None
+        self.path: Path | None = None
+        self.resumed = False
+        self.keep: set[str] = set()
+        self.left: dict[str, Left] = {}
+
+    def open(self, path: Path) -> Notebook:
+        self.close()
+        self.path = path
+        self.notebook = Notebook(Kernel(home=self.directory / "home", notebook=path))
+        return self.notebook
+
+    def fresh(self) -> Notebook:
+        """A new kernel on a new notebook, with nothing in it but the bystander."""
+        self.kernels += 1
+        notebook = self.open(self.directory / f"notebook{self.kernels}.ipynb")
+        notebook.run(BEGIN)
+        self.keep = notebook.names()
+        self.resumed = False
+        return notebook
+
+    def cleared(self) -> Notebook:
+        """The kernel in use, or a new one, with nothing in it but the bystander."""
+        if self.notebook is None or self.resumed:
+            return self.fresh()
+        self.notebook.run(CLEAN.format(keep=self.keep))
+        return self.notebook
+
+    def play(self, case: Case) -> None:
+        """Walks the case back and forth, and remembers the state it left."""
+        notebook = self.cleared()
+        revision, values = play(notebook, case)
+        assert self.path is not None
+        self.left[case.name] = Left(self.path, revision, values)
+
+    def find_again(self, case: Case) -> None:
+        """Finds the state that the case left in a new kernel, after the old one was killed."""
+        assert case.name in self.left, "Its first half failed, so there is nothing to find again"
+        left = self.left[case.name]
+        notebook = self.in_new_kernel(left.path)
+        notebook.move(f"switch {left.revision}")
+        wrong = differs(left.values, notebook.read(*case.reads), case.reads)
+        assert not wrong, f"In a new kernel: {wrong}"
+
+    def in_new_kernel(self, path: Path) -> Notebook:
+        if self.resumed and self.path == path and self.notebook is not None:
+            return self.notebook
+        if self.notebook is not None:
+            self.notebook.kernel.kill()
+        notebook = self.open(path)
+        self.resumed = True
+        notebook.move("resume")
+        return notebook
+
+    def close(self) -> None:
+        if self.notebook is not None:
+            self.notebook.kernel.close()
+            self.notebook = None

@@ -1,0 +1,213 @@
+"""How a case is told: cells before, one change, what must be read on either side, and the word for every name.
+
+`play` walks a case through a real kernel: undo, redo, then a switch to the state before the change and back to the one
+after it. Each time the values must be those that were read live, the names that the change left alone must be the very
+same objects, and every name must have the word that the case gives it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness import Kernel, Reply
+
+BYSTANDER = "bystander"
+"""A name that no case touches: it must be *kept*, the very same object, by every move."""
+
+FORTH = {"removed": "loaded", "loaded": "loaded", "kept": "kept", "loaded|kept": "loaded|kept"}
+"""The word that going forth gives a name to which going back gave another, unless the case says so."""
+
+SHELL_NAMES = re.compile(r"_(i*|_*|i?\d+|ih|oh|dh)$|In$|Out$")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change of a session, and what must come back when it is undone."""
+
+    name: str
+    given: str
+    change: str
+    reads: Sequence[str]
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The word for every name the undo does not keep; alternatives parted by a bar."""
+    again: Mapping[str, str] = field(default_factory=dict)
+    """The same for the redo, where it is not plain from `words`."""
+    kept: Sequence[str] = ()
+    """Names that must stay the very same objects, besides the bystander."""
+    probe: tuple[str, str] | None = None
+    """An expression with a side effect, tried last on the restored state, and the `repr` it must have."""
+    fails: str | None = None
+    """The exception that the change ends with."""
+    uncertain: Sequence[str] = ()
+    """Names that may be flagged uncertain."""
+    fresh: bool = True
+    """Whether the state after the change comes back equal in a new kernel too."""
+
+    @property
+    def back(self) -> dict[str, str]:
+        return dict(self.words)
+
+    @property
+    def forth(self) -> dict[str, str]:
+        return {name: FORTH.get(word, word) for name, word in self.words.items()} | dict(self.again)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a mover said of each root."""
+
+    data: dict[str, Any]
+
+    @property
+    def at(self) -> str:
+        return str(self.data["at"])
+
+    def word(self, root: str) -> str:
+        return self.words[root]
+
+    @property
+    def words(self) -> dict[str, str]:
+        return {outcome["root"]: outcome["word"] for outcome in self.data["outcomes"]}
+
+    @property
+    def uncertain(self) -> set[str]:
+        return {outcome["root"] for outcome in self.data["outcomes"] if outcome["uncertain"]}
+
+    def why(self, root: str) -> str:
+        return next(str(outcome["why"]) for outcome in self.data["outcomes"] if outcome["root"] == root)
+
+
+class Notebook:
+    """A kernel with Clew loaded, in the words of the cases."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    def run(self, *cells: str, fails: str | None = None) -> Reply:
+        """Runs cells; each must end well, or the last one with the exception that `fails` names."""
+        reply = None
+        for number, cell in enumerate(cells):
+            reply = self.kernel.run(cell)
+            expected = fails if number == len(cells) - 1 else None
+            ended = reply.ename or None
+            assert ended == expected, (
+                f"{cell!r} ended with {ended}, not {expected}\n{reply.text}\n{reply.traceback}"
+            )
+        assert reply is not None
+        return reply
+
+    def read(self, *expressions: str) -> list[str]:
+        """The `repr` of each expression, read without a recorded run."""
+        return list(
+            self.kernel.value("[" + ", ".join(f"repr({expression})" for expression in expressions) + "]")
+        )
+
+    def identities(self, names: Sequence[str]) -> dict[str, int]:
+        return dict(
+            zip(names, self.kernel.value("[" + ", ".join(f"id({name})" for name in names) + "]"), strict=True)
+        )
+
+    def names(self) -> set[str]:
+        """The names of the user's."""
+        listed: list[str] = self.kernel.value("list(globals())")
+        return {name for name in listed if not SHELL_NAMES.match(name)}
+
+    def say(self, line: str) -> str:
+        """What `%clew line` prints."""
+        return self.run(f"%clew {line}").text
+
+    def ask(self, line: str) -> Any:
+        """The answer of `%clew line --json`."""
+        said = self.say(f"{line} --json")
+        assert said.lstrip().startswith(("{", "[")), f"%clew {line} --json said: {said}"
+        return json.loads(said)
+
+    def move(self, line: str) -> Report:
+        """Moves, and gives the report."""
+        data = self.ask(line)
+        assert "outcomes" in data, f"%clew {line} said: {data}"
+        return Report(data)
+
+    def at(self) -> str:
+        """The revision where the session is."""
+        return str(self.ask("status")["at"])
+
+
+def counts(line: str) -> dict[str, int]:
+    """Reads `38 kept, 3 loaded, 1 lost: conn (...)` off the line that a mover prints first."""
+    return {
+        word: int(number)
+        for number, word in re.findall(r"(\d+) (kept|loaded|replayed|differs|removed|lost)", line)
+    }
+
+
+def check_words(
+    report: Report, expected: Mapping[str, str], case_name: str, uncertain: Sequence[str] = ()
+) -> None:
+    """Every name has the word expected; a name that the case does not speak of is kept."""
+    names = {root: word for root, word in report.words.items() if root.isidentifier()}
+    wrong = {
+        root: f"{word}, not {expected.get(root, 'kept')} ({report.why(root)})"
+        for root, word in names.items()
+        if word not in expected.get(root, "kept").split("|")
+    }
+    assert not wrong, f"{case_name}: {wrong}"
+    unspoken = {
+        root for root, words in expected.items() if root not in names and "absent" not in words.split("|")
+    }
+    assert not unspoken, f"{case_name}: the report does not speak of {unspoken}; it has {sorted(names)}"
+    unsure = report.uncertain - set(uncertain)
+    assert not unsure, f"{case_name}: uncertain without reason: {unsure}"
+
+
+def cells(text: str) -> Iterator[str]:
+    """The cells of a text, parted by lines that hold `# %%`."""
+    return (cell.strip("\n") for cell in re.split(r"^# %%$", text, flags=re.MULTILINE) if cell.strip())
+
+
+def differs(expected: Sequence[str], got: Sequence[str], reads: Sequence[str]) -> dict[str, str]:
+    """The expressions that read differently, with both readings."""
+    return {
+        read: f"expected {want[:300]}, got {have[:300]}"
+        for read, want, have in zip(reads, expected, got, strict=True)
+        if want != have
+    }
+
+
+def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
+    """Walks the case back and forth; gives the revision after the change and what was read there."""
+    notebook.run(*cells(case.given))
+    still = [BYSTANDER, *case.kept]
+    identities = notebook.identities(still)
+    before = notebook.read(*case.reads)
+    notebook.run(case.change, fails=case.fails)
+    after = notebook.read(*case.reads)
+    assert before != after, f"The change of {case.name!r} can't be read: {before}"
+
+    def landed(where: str, expected: list[str]) -> None:
+        wrong = differs(expected, notebook.read(*case.reads), case.reads)
+        assert not wrong, f"After {where}: {wrong}"
+        assert notebook.identities(still) == identities, f"After {where}: a kept name is another object"
+
+    said = notebook.say("undo").splitlines()[0]
+    assert said.startswith("Undid "), said
+    assert counts(said), said
+    landed("undo", before)
+    redone = notebook.move("redo")
+    landed("redo", after)
+    check_words(redone, case.forth, f"{case.name}, redo", case.uncertain)
+    revision = redone.at
+    back = notebook.move("switch @-")
+    landed("switch back", before)
+    check_words(back, case.back, f"{case.name}, switch back", case.uncertain)
+    notebook.move(f"switch {revision}")
+    landed("switch forth", after)
+    if case.probe:
+        notebook.move("switch @-")
+        expression, expected = case.probe
+        assert notebook.read(expression) == [expected]
+    return revision, after

@@ -1,0 +1,174 @@
+"""Names that share objects or memory: what was one stays one, what was apart stays apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases.desk import Desk
+from cases.story import Case, Notebook
+
+CASES = [
+    Case(
+        "In-place edit seen through a view in another variable",
+        "import numpy as np\na = np.arange(10.0)\nv = a[2:5]\nalone = np.ones(3)",
+        "v[0] = 99",
+        ["a.tolist()", "v.tolist()", "np.shares_memory(a, v)", "v.base is a"],
+        {"a": "loaded", "v": "loaded"},
+        kept=["alone"],
+        probe=("(v.fill(7), a.tolist())[1]", "[0.0, 1.0, 7.0, 7.0, 7.0, 5.0, 6.0, 7.0, 8.0, 9.0]"),
+    ),
+    Case(
+        "`a is b` and `a[0] is b[0]`",
+        "inner = [1]\na = [inner, 2]\nb = a\nc = [inner]",
+        "inner.append(5)",
+        ["a", "c", "a is b", "a[0] is c[0]", "inner is a[0]", "a is c"],
+        {"a": "loaded", "b": "loaded", "c": "loaded", "inner": "loaded"},
+        probe=("(c[0].append(6), a[0], inner)[1:]", "([1, 6], [1, 6])"),
+    ),
+    Case(
+        "Cycles through lists, dicts and instances",
+        "class Node:\n    pass\nn = Node()\nn.me = n\nring = [1]\nring.append({'ring': ring, 'node': n})",
+        "ring[0] = 2\nn.label = 'seen'",
+        ["ring[0]", "ring[1]['ring'] is ring", "ring[1]['node'] is n", "n.me is n", "hasattr(n, 'label')"],
+        {"n": "loaded", "ring": "loaded"},
+        kept=["Node"],
+    ),
+    Case(
+        "An alias broken by the change is one object again",
+        "a = [1, 2]\nb = a",
+        "b = list(a)",
+        ["a", "b", "a is b"],
+        {"a": "loaded|kept", "b": "loaded"},
+    ),
+    Case(
+        "Two equal lists made one by the change are two again",
+        "a = [1, 2]\nb = [1, 2]",
+        "b = a",
+        ["a is b", "a == b"],
+        {"a": "loaded|kept", "b": "loaded"},
+        probe=("(b.append(3), a)[1]", "[1, 2]"),
+    ),
+    Case(
+        "A memoryview over a bytearray stays shared",
+        "raw = bytearray(b'hello')\nview = memoryview(raw)[1:4]",
+        "raw[1] = ord('E')",
+        ["raw", "bytes(view)", "view.obj is raw"],
+        {"raw": "loaded", "view": "loaded"},
+        probe=("(view.__setitem__(0, ord('x')), raw)[1]", "bytearray(b'hxllo')"),
+    ),
+    Case(
+        "An array over a bytearray stays shared",
+        "import numpy as np\nraw = bytearray(8)\nover = np.frombuffer(raw, dtype='u1')",
+        "over[3] = 255",
+        ["raw", "over.tolist()", "over.flags.writeable"],
+        {"raw": "loaded", "over": "loaded"},
+        probe=("(over.__setitem__(0, 9), raw[0])[1]", "9"),
+    ),
+    Case(
+        "Views reversed, strided, transposed and reshaped share one memory",
+        "import numpy as np\na = np.arange(12)\nback = a[::-1]\nstep = a[1::3]\ngrid = a.reshape(3, 4)\nturned = grid.T",
+        "turned[0, 1] = -4",
+        [
+            "a.tolist()",
+            "back.tolist()",
+            "step.tolist()",
+            "grid.tolist()",
+            "turned.strides",
+            "all(np.shares_memory(a, x) for x in [back, grid, turned])",
+        ],
+        dict.fromkeys(["a", "back", "step", "grid", "turned"], "loaded"),
+        probe=(
+            "(back.__setitem__(0, 50), a[-1].item(), turned[3, 2].item(), grid[2, 3].item())[1:]",
+            "(50, 50, 50)",
+        ),
+    ),
+    Case(
+        "A field of a structured array stays a view",
+        "import numpy as np\nrows = np.zeros(3, dtype=[('x', 'f8'), ('n', 'i4')])\nxs = rows['x']",
+        "xs[1] = 2.5",
+        ["rows.tolist()", "xs.tolist()", "rows.dtype.names", "np.shares_memory(rows, xs)"],
+        {"rows": "loaded", "xs": "loaded"},
+    ),
+    Case(
+        "An array of objects shares them with other names",
+        "import numpy as np\nitem = [1]\nbox = np.array([item, None], dtype=object)",
+        "box[0].append(2)",
+        ["item", "box[0] is item", "box.tolist()"],
+        {"item": "loaded", "box": "loaded"},
+    ),
+    Case(
+        "A sentinel compared by `is`",
+        "MISSING = object()\ntable = {'a': MISSING, 'b': 1}\ndef absent(key):\n    return table[key] is MISSING",
+        "table['b'] = MISSING",
+        ["[absent(key) for key in table]", "table['a'] is MISSING"],
+        {"table": "loaded", "MISSING": "loaded"},
+        kept=["absent"],
+    ),
+    Case(
+        "One NaN found by identity in a list",
+        "nan = float('nan')\nvalues = [nan, 1.0]",
+        "values.append(nan)",
+        ["values", "nan in values", "values.count(nan)", "values[0] is nan"],
+        {"values": "loaded", "nan": "loaded"},
+    ),
+    Case(
+        "Two instances that share an attribute",
+        "class Shop:\n    def __init__(self, stock):\n        self.stock = stock\nstock = {'tea': 3}\neast = Shop(stock)\nwest = Shop(stock)",
+        "east.stock['tea'] -= 1",
+        ["east.stock", "west.stock is east.stock", "stock is west.stock", "isinstance(west, Shop)"],
+        {"stock": "loaded", "east": "loaded", "west": "loaded"},
+        kept=["Shop"],
+    ),
+    Case(
+        "An object reached as a key, in a set and in a tuple",
+        "class Point:\n    def __init__(self, x):\n        self.x = x\np = Point(1)\nby_point = {p: 'one'}\npoints = {p}\npair = (p, 2)",
+        "p.x = 5",
+        ["p.x", "next(iter(by_point)) is p", "p in points", "pair[0] is p", "by_point[p]"],
+        {"p": "loaded", "by_point": "loaded", "points": "loaded", "pair": "loaded"},
+        kept=["Point"],
+    ),
+    Case(
+        "Unrelated names are not drawn in",
+        "a = [[1], [2]]\nb = a[0]\nc = [3]\nd = {'c': 'c'}",
+        "b.append(9)",
+        ["a", "b is a[0]", "c", "d"],
+        {"a": "loaded", "b": "loaded"},
+        kept=["c", "d"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_back_and_forth(desk: Desk, case: Case) -> None:
+    desk.play(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
+def test_found_again(desk: Desk, case: Case) -> None:
+    desk.find_again(case)
+
+
+def test_two_hundred_lists_sharing_an_interned_string_are_not_one_co_variable(notebook: Notebook) -> None:
+    notebook.run(
+        "for number in range(200):\n    globals()[f'list_{number}'] = ['shared', (), None, int, number]"
+    )
+    identities = notebook.identities(["list_0", "list_18", "list_199"])
+    notebook.run("list_17.append('more')")
+    report = notebook.move("undo")
+    assert report.word("list_17") == "loaded"
+    assert {report.word(f"list_{number}") for number in range(200) if number != 17} == {"kept"}
+    assert notebook.identities(["list_0", "list_18", "list_199"]) == identities
+    assert notebook.read("list_17") == ["['shared', (), None, <class 'int'>, 17]"]
+
+
+def test_of_a_thousand_names_the_one_that_changed_is_loaded(notebook: Notebook) -> None:
+    notebook.run("for number in range(1000):\n    globals()[f'name_{number}'] = [number]")
+    before = notebook.kernel.value("[id(globals()[f'name_{n}']) for n in range(0, 1000, 100) if n != 500]")
+    notebook.run("name_500.append('changed')")
+    report = notebook.move("undo")
+    assert [root for root, word in report.words.items() if word == "loaded"] == ["name_500"]
+    assert (
+        notebook.kernel.value("[id(globals()[f'name_{n}']) for n in range(0, 1000, 100) if n != 500]")
+        == before
+    )
+    assert notebook.read("name_500", "name_499") == ["[500]", "[499]"]

@@ -1,0 +1,158 @@
+"""Builtin containers and values of the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cases.desk import Desk
+from cases.story import Case, Notebook
+
+CASES = [
+    Case(
+        "Lists, dicts, sets and bytearrays changed in place",
+        "l = [1, 2]\nd = {'a': 1}\ns = {1}\nb = bytearray(b'x')\nt = ([], 1)",
+        "l.append(3); d['b'] = 2; s.add(2); b += b'y'; t[0].append(1)",
+        ["l", "d", "s", "b", "t"],
+        dict.fromkeys("ldsbt", "loaded"),
+    ),
+    Case(
+        "The order of a dict is part of its value",
+        "d = {'a': 1, 'b': 2, 'c': 3}",
+        "d['a'] = d.pop('a')",
+        ["list(d)", "d"],
+        {"d": "loaded"},
+    ),
+    Case(
+        "Ordered, counting and default dicts, chain maps and deques",
+        "from collections import ChainMap, Counter, OrderedDict, defaultdict, deque\no = OrderedDict(a=1, b=2)\nc = Counter('aab')\nf = defaultdict(list, k=[1])\nq = deque([1, 2, 3], maxlen=3)\nm = ChainMap({'x': 1}, f)",
+        "o.move_to_end('a'); c['z'] += 1; f['new'].append(1); q.append(4); m['x'] = 2",
+        [
+            "list(o.items())",
+            "c",
+            "f",
+            "f.default_factory is list",
+            "(q, q.maxlen)",
+            "m['x']",
+            "m.maps[1] is f",
+        ],
+        dict.fromkeys("ocfqm", "loaded"),
+    ),
+    Case(
+        "Numbers, strings and bytes of every kind",
+        "i = 2**200\nf = -0.0\nc = 1 - 2j\ns = 'zwölf \\U0001f600 \\ud800'\nb = b'\\x00\\xff'\nr = range(1, 10, 3)\nx = slice(1, None, 2)\ne = ...\nn = NotImplemented",
+        "i += 1; f = 0.0; c = c * 2; s += '!'; b += b'!'; r = range(3); x = slice(2); e = None; n = None",
+        ["i", "f", "c", "ascii(s)", "b", "r", "x", "e", "n"],
+        dict.fromkeys("ifcsbrxen", "loaded"),
+    ),
+    Case(
+        "Dates, decimals, fractions, UUIDs, paths and patterns",
+        "import datetime as dt, decimal, fractions, pathlib, re, uuid, zoneinfo\nwhen = dt.datetime(2026, 1, 2, tzinfo=zoneinfo.ZoneInfo('Europe/Rome'))\nfold = dt.datetime(2026, 10, 25, 2, 30, fold=1)\nspan = dt.timedelta(days=1.5)\nmoney = decimal.Decimal('1.10')\nhalf = fractions.Fraction(1, 2)\nu = uuid.UUID(int=5)\np = pathlib.Path('a') / 'b'\npat = re.compile('(a+)b', re.I)\nm = pat.match('AAb')",
+        "when += span; fold = fold.replace(fold=0); span *= 2; money += 1; half += 1; u = uuid.UUID(int=6); p = p / 'c'; pat = re.compile('x'); m = None",
+        ["when", "fold.fold", "span", "money", "half", "u", "p", "pat", "m and m.groups()"],
+        dict.fromkeys(["when", "fold", "span", "money", "half", "u", "p", "pat", "m"], "loaded"),
+    ),
+    Case(
+        "Views of dicts, mapping proxies and simple namespaces",
+        "import types\nd = {'a': 1}\nkeys = d.keys()\nproxy = types.MappingProxyType(d)\nns = types.SimpleNamespace(x=[1], d=d)",
+        "d['b'] = 2; ns.x.append(2)",
+        ["list(keys)", "dict(proxy)", "ns.x", "ns.d is d"],
+        {"d": "loaded", "keys": "loaded", "proxy": "loaded", "ns": "loaded"},
+        probe=("(d.update(z=0), list(keys), proxy['z'])[1:]", "(['a', 'z'], 0)"),
+    ),
+    Case(
+        "Text and byte streams in memory, with their positions",
+        "import io\ns = io.StringIO('hello world')\ns.read(3)\nb = io.BytesIO(b'abcdef')\nb.seek(2)",
+        "s.read(2); b.write(b'ZZ')",
+        ["s.getvalue()", "s.tell()", "b.getvalue()", "b.tell()"],
+        {"s": "loaded", "b": "loaded"},
+        probe=("(s.read(2), b.read(2))", "('lo', b'cd')"),
+    ),
+    Case(
+        "A random generator of the user's own",
+        "import random\nrng = random.Random(7)\nrng.random()",
+        "drawn = rng.random()",
+        ["rng.getstate()[1][-1]", "hash(rng.getstate())"],
+        {"rng": "loaded", "drawn": "removed"},
+    ),
+    Case(
+        "A numpy generator, its bit generator and its seed",
+        "import numpy as np\nrng = np.random.default_rng(7)\nlegacy = np.random.RandomState(3)\nrng.random()",
+        "rng.normal(size=5); legacy.rand()",
+        ["rng.bit_generator.state['state']['state']", "legacy.get_state()[2]"],
+        {"rng": "loaded", "legacy": "loaded"},
+    ),
+    Case(
+        "Ten thousand levels of nesting",
+        "deep = []\nat_bottom = deep\nfor _level in range(10_000):\n    at_bottom.append([])\n    at_bottom = at_bottom[0]\n"
+        "def depth(x):\n    n = 0\n    while x:\n        x = x[0]\n        n += 1\n    return n",
+        "at_bottom.append([])",
+        ["depth(deep)", "len(at_bottom)"],
+        {"deep": "loaded", "at_bottom": "loaded"},
+        kept=["depth"],
+    ),
+    Case(
+        "A million small objects",
+        "many = [[n] for n in range(1_000_000)]",
+        "many[500_000].append('x')",
+        ["len(many)", "many[500_000]", "sum(map(len, many))", "many[-1]"],
+        {"many": "loaded"},
+    ),
+    Case(
+        "A long linked list",
+        "class Link:\n    def __init__(self, next):\n        self.next = next\nhead = None\nfor _n in range(20_000):\n    head = Link(head)\ndef length(x):\n    n = 0\n    while x is not None:\n        x = x.next\n        n += 1\n    return n",
+        "head = Link(head)",
+        ["length(head)", "isinstance(head.next, Link)"],
+        {"head": "loaded"},
+        kept=["Link", "length"],
+    ),
+    Case(
+        "`array.array`, frozen sets of tuples, and keys of mixed kinds",
+        "import array\na = array.array('d', [1, 2])\nfs = frozenset({(1, 'a'), frozenset({2})})\nd = {1: 'int', 'x': 'str', (1, 2): 'tuple', None: 'none', True and 2.5: 'float'}",
+        "a.append(3); fs = fs | {9}; d[(1, 2)] = 'changed'",
+        ["a", "sorted(map(repr, fs))", "d"],
+        {"a": "loaded", "fs": "loaded", "d": "loaded"},
+    ),
+    Case(
+        "Modules bound to names, their functions and types",
+        "import math, json\nfuncs = [math.sin, json.dumps, len, int, dict.get]",
+        "funcs.append(math); import string",
+        ["[getattr(f, '__name__', f) for f in funcs]", "funcs[0] is math.sin", "'string' in globals()"],
+        {"funcs": "loaded", "string": "removed"},
+        kept=["math", "json"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_back_and_forth(desk: Desk, case: Case) -> None:
+    desk.play(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
+def test_found_again(desk: Desk, case: Case) -> None:
+    desk.find_again(case)
+
+
+def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
+    kernels: Callable[..., Notebook],
+) -> None:
+    """The stored form must not depend on the hash seed: the same state in a kernel with another one is all kept."""
+    first = kernels(env={"PYTHONHASHSEED": "1"})
+    first.run(
+        "words = {'one', 'two', 'three', 'four'}\ntable = {w: [w] for w in sorted(words)}\nnested = {frozenset({'a', 'b'}), frozenset({'c'})}"
+    )
+    first.kernel.kill()
+    second = kernels(env={"PYTHONHASHSEED": "2"})
+    report = second.move("resume")
+    assert {report.word(name) for name in ["words", "table", "nested"]} == {"loaded"}
+    assert second.read("sorted(words)", "table['two']", "len(nested)", "frozenset({'b', 'a'}) in nested") == [
+        "['four', 'one', 'three', 'two']",
+        "['two']",
+        "2",
+        "True",
+    ]
+    second.run("words.add('five')")
+    second.move("undo")
+    assert second.read("sorted(words)") == ["['four', 'one', 'three', 'two']"]

@@ -1,0 +1,219 @@
+"""Frames and arrays: columns, views, copies on write, and memory shared with Arrow."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases.desk import Desk
+from cases.story import Case
+
+PANDAS = "import numpy as np\nimport pandas as pd\n"
+
+SALES = (
+    PANDAS
+    + "df = pd.DataFrame({'city': ['Rome', 'Oslo', 'Lima'], 'sold': [3, 1, 2], 'price': [1.5, 2.5, 3.5]})\n"
+    "df['when'] = pd.to_datetime(['2026-01-01', '2026-01-02', None])\n"
+)
+
+CASES = [
+    Case(
+        "Un-dropping a column",
+        SALES,
+        "df.drop(columns='price', inplace=True)",
+        ["list(df.columns)", "df.to_dict()", "df.dtypes.astype(str).to_dict()", "df.index"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A column dropped into the same name",
+        SALES,
+        "df = df.drop(columns=['price', 'sold'])",
+        ["list(df.columns)", "df.to_dict()"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "Two names bound to one DataFrame",
+        SALES + "same = df",
+        "same['double'] = same.sold * 2",
+        ["df is same", "df.to_dict()", "list(same.columns)"],
+        {"df": "loaded", "same": "loaded"},
+        probe=("(df.insert(0, 'new', 1), list(same.columns))[1]", "['new', 'city', 'sold', 'price', 'when']"),
+    ),
+    Case(
+        "Slices of frames stay independent, as copy-on-write has it",
+        SALES + "top = df[:2]\nsold = df['sold']",
+        "df.loc[0, 'sold'] = 100",
+        ["df.sold.tolist()", "top.sold.tolist()", "sold.tolist()"],
+        {"df": "loaded", "top": "loaded|kept", "sold": "loaded|kept"},
+        probe=(
+            "(top.__setitem__('sold', [7, 7]), df.sold.tolist(), sold.tolist())[1:]",
+            "([3, 1, 2], [3, 1, 2])",
+        ),
+    ),
+    Case(
+        "A frame over an array stays shared",
+        PANDAS + "a = np.arange(6.0).reshape(3, 2)\ndf = pd.DataFrame(a, columns=['x', 'y'], copy=False)",
+        "a[0, 0] = 99",
+        ["a.tolist()", "df.x.tolist()", "np.shares_memory(a, df.to_numpy())"],
+        {"a": "loaded", "df": "loaded"},
+        probe=("(a.__setitem__((2, 1), -1), df.y.tolist())[1]", "[1.0, 3.0, -1.0]"),
+    ),
+    Case(
+        "An Arrow table over an array stays shared",
+        "import numpy as np\nimport pyarrow as pa\na = np.arange(100.0)\ntable = pa.table({'x': pa.array(a)})",
+        "a[3] = 99",
+        ["a[:5].tolist()", "table['x'].to_pylist()[:5]", "table.schema", "table.num_rows"],
+        {"a": "loaded", "table": "loaded"},
+        probe=("(a.__setitem__(0, -1), table['x'][0].as_py())[1]", "-1.0"),
+    ),
+    Case(
+        "Arrow tables with strings, lists and nulls",
+        "import pyarrow as pa\ntable = pa.table({'s': ['a', None, 'ccc'], 'l': [[1], None, [2, 3]], 'b': [True, None, False]})",
+        "table = table.drop_columns(['s'])",
+        ["table.to_pydict()", "table.schema"],
+        {"table": "loaded"},
+    ),
+    Case(
+        "One element edited in a frame",
+        SALES,
+        "df.iloc[1, 2] = -1",
+        ["df.to_dict()", "df.price.dtype"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A frame sorted in place, its index set",
+        SALES,
+        "df.sort_values('sold', inplace=True); df.set_index('city', inplace=True)",
+        ["df.to_dict()", "df.index.name", "df.index"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "Categories, nullable numbers, time zones and intervals",
+        PANDAS
+        + "df = pd.DataFrame({'c': pd.Categorical(['a', 'b', 'a'], ordered=True), 'n': pd.array([1, None, 3], dtype='Int64'),\n"
+        "    't': pd.date_range('2026-03-01', periods=3, tz='Europe/Rome'), 'i': pd.interval_range(0, 3),\n"
+        "    'p': pd.period_range('2026-01', periods=3, freq='M'), 'd': pd.to_timedelta([1, 2, 3], unit='h')})",
+        "df.drop(columns=['c', 't'], inplace=True); df.loc[1, 'n'] = 7",
+        ["df.to_dict()", "df.dtypes.astype(str).to_dict()", "'c' in df and df.c.cat.ordered"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A hierarchical index on both sides",
+        PANDAS
+        + "df = pd.DataFrame(np.arange(8).reshape(4, 2), columns=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]),\n"
+        "    index=pd.MultiIndex.from_product([['x', 'y'], [1, 2]], names=['k', 'n']))",
+        "df = df.unstack('n')",
+        ["df.to_dict()", "df.index.names", "df.columns.nlevels"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "Lists in a column of objects, shared with a name",
+        PANDAS + "tags = ['new']\ndf = pd.DataFrame({'tags': [tags, tags, []]})",
+        "tags.append('seen')",
+        ["tags", "df.tags.tolist()", "df.tags[0] is tags", "df.tags[0] is df.tags[1]"],
+        {"tags": "loaded", "df": "loaded"},
+    ),
+    Case(
+        "Attributes put on a frame",
+        SALES + "df.attrs['source'] = 'shop'\nimport warnings",
+        "df.attrs['source'] = 'elsewhere'\ndf.flags.allows_duplicate_labels = False",
+        ["df.attrs", "df.flags.allows_duplicate_labels"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A series renamed and shifted",
+        PANDAS + "s = pd.Series([1.0, 2.0, 3.0], index=list('abc'), name='first')",
+        "s.name = 'second'; s.iloc[0] = 9",
+        ["s.to_dict()", "s.name", "s.index"],
+        {"s": "loaded"},
+    ),
+    Case(
+        "`df.query('a > @t')` and the name inside its string",
+        PANDAS + "df = pd.DataFrame({'a': [1, 2, 3]})\nt = 1\nabove = df.query('a > @t')",
+        "t = 2\nabove = df.query('a > @t')",
+        ["t", "above.a.tolist()"],
+        {"t": "loaded", "above": "loaded"},
+        kept=["df"],
+    ),
+    Case(
+        "SQL over a frame by its name",
+        PANDAS
+        + "import duckdb\norders = pd.DataFrame({'n': [1, 2, 3]})\ntotal = duckdb.sql('select sum(n) as s from orders').df()",
+        "orders.loc[0, 'n'] = 100\ntotal = duckdb.sql('select sum(n) as s from orders').df()",
+        ["orders.n.tolist()", "total.s.tolist()"],
+        {"orders": "loaded", "total": "loaded"},
+    ),
+    Case(
+        "Reading a frame is no change, and reading it after undo gives the old answers",
+        PANDAS
+        + "df = pd.DataFrame({'k': list('abca'), 'v': [1, 2, 3, 4]}).set_index('k')\ndf.loc['b']; df.groupby('k').sum(); df.index.is_unique",
+        "df.loc['b', 'v'] = 20",
+        [
+            "df.loc['b', 'v']",
+            "df.groupby('k').v.sum().to_dict()",
+            "df.index.is_unique",
+            "df.v.is_monotonic_increasing",
+        ],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A grouped frame and a rolling window over it",
+        PANDAS
+        + "df = pd.DataFrame({'k': list('abab'), 'v': [1.0, 2.0, 3.0, 4.0]})\nmeans = df.groupby('k').v.mean()",
+        "df['v'] *= 10; means = df.groupby('k').v.mean()",
+        ["df.v.tolist()", "means.to_dict()"],
+        {"df": "loaded", "means": "loaded"},
+    ),
+    Case(
+        "Arrays: Fortran order, read-only, dates, strings, complex and zero dimensions",
+        "import numpy as np\nf = np.asfortranarray(np.arange(6).reshape(2, 3))\nr = np.arange(3); r.flags.writeable = False\n"
+        "d = np.array(['2026-01-01', 'NaT'], dtype='M8[D]')\ns = np.array(['a', 'bcd'])\nc = np.array(1 + 2j)\ne = np.empty((0, 4))",
+        "f[0, 0] = 7; r = r * 2; d[0] = 'NaT'; s[0] = 'zzz'; c[()] = 0; e = e.T",
+        [
+            "(f.tolist(), f.flags.f_contiguous)",
+            "(r.tolist(), r.flags.writeable)",
+            "(d.astype(str).tolist(), d.dtype)",
+            "(s.tolist(), s.dtype)",
+            "(c.item(), c.shape)",
+            "(e.shape, e.dtype)",
+        ],
+        dict.fromkeys("frdsce", "loaded"),
+    ),
+    Case(
+        "Masked arrays keep mask and hardness",
+        "import numpy as np\nm = np.ma.array([1, 2, 3], mask=[0, 1, 0])\nm.harden_mask()",
+        "m[0] = np.ma.masked; m.soften_mask()",
+        ["m.tolist()", "m.mask.tolist()", "m.hardmask", "m.fill_value"],
+        {"m": "loaded"},
+    ),
+    Case(
+        "numpy and Arrow scalars",
+        "import numpy as np\nimport pyarrow as pa\nx = np.float32(1.5)\nwhen = np.datetime64('2026-01-01')\none = pa.scalar(1)",
+        "x = np.float64(1.5); when = when + 1; one = pa.scalar('one')",
+        ["(x, type(x))", "when", "(one.as_py(), one.type)"],
+        {"x": "loaded", "when": "loaded", "one": "loaded"},
+    ),
+    Case(
+        "A polars frame",
+        "import polars as pl\ndf = pl.DataFrame({'a': [1, 2], 'b': ['x', None]})",
+        "df = df.with_columns(c=pl.col('a') * 2).drop('b')",
+        ["df.to_dict(as_series=False)", "df.schema"],
+        {"df": "loaded"},
+    ),
+    Case(
+        "A sparse matrix",
+        "import numpy as np\nimport scipy.sparse as sp\nm = sp.csr_matrix(np.eye(4))",
+        "m.data[1] = 5.0",
+        ["m.toarray().tolist()", "m.format", "m.nnz"],
+        {"m": "loaded"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_back_and_forth(desk: Desk, case: Case) -> None:
+    desk.play(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
+def test_found_again(desk: Desk, case: Case) -> None:
+    desk.find_again(case)
