@@ -1,0 +1,40 @@
+"""Runs a cell again in a scratch namespace, to make anew what no store can hold.
+
+The scratch namespace holds what the cell could read; the live one is never touched. What comes back must not reach the
+scratch namespace: a function defined in the cell would read its globals from there for ever (design 5.4).
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import types
+from typing import Any
+
+
+class ReplayError(Exception):
+    """The cell could not be run again, or what it made can't be taken over."""
+
+
+def run(shell: Any, source: str, inputs: dict[str, object], wanted: list[str]) -> dict[str, object]:
+    """Runs ``source`` over ``inputs`` and returns those of ``wanted`` that it bound.
+
+    Output of the cell is swallowed. Raises `ReplayError` with the reason; interrupts pass through.
+    """
+    scratch: dict[str, object] = {"__name__": "__main__", "__builtins__": builtins, **inputs}
+    code = shell.transform_cell(source) if shell is not None else source
+    sink = io.StringIO()
+    try:
+        compiled = compile(code, "<clew replay>", "exec")
+        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+            exec(compiled, scratch)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ReplayError(f"running it again raised {type(error).__name__}: {error}") from error
+    made = {name: scratch[name] for name in wanted if name in scratch}
+    for name, value in made.items():
+        if isinstance(value, types.FunctionType) and value.__globals__ is scratch:
+            raise ReplayError(f"{name} would read its globals from a scratch namespace")
+    return made

@@ -1,0 +1,88 @@
+"""What looking may show of a value: type, shape, size and a short text, made without calling the user's code.
+
+Only exact types of the interpreter and of well-known libraries are asked anything; of every other object the type's name
+is all that is told. The text never comes from a ``__repr__`` that a user wrote.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+TEXT_LIMIT = 200
+COLUMN_LIMIT = 50
+
+_ATOMS = (type(None), bool, int, float, complex)
+_TEXTS = (str, bytes, bytearray)
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+
+def summarize(value: object) -> tuple[str, list[int], int, list[str], str]:
+    """Describes ``value`` as (type name, shape, bytes, column names, text)."""
+    kind = type(value)
+    name = type_name(kind)
+    try:
+        shape, size, columns, text = _details(value, kind, name)
+    except Exception:  # a library's attribute may raise anything; the name alone is still true
+        shape, size, columns, text = [], 0, [], ""
+    return name, shape, size, columns, _plain(text)
+
+
+def type_name(kind: type) -> str:
+    """The qualified name of a type, as people write it."""
+    module = type.__getattribute__(kind, "__module__")
+    qualname = type.__getattribute__(kind, "__qualname__")
+    if not isinstance(module, str) or module in ("builtins", "__main__"):
+        return str(qualname)
+    return f"{module.split('.')[0]}.{qualname}"
+
+
+def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[str], str]:
+    if kind in _ATOMS:
+        text = repr(value) if kind is not int or abs(value) < 10**TEXT_LIMIT else "a large int"
+        return [], sys.getsizeof(value), [], text
+    if kind in _TEXTS:
+        text = repr(value[:TEXT_LIMIT]) + ("..." if len(value) > TEXT_LIMIT else "")
+        return [len(value)], sys.getsizeof(value), [], text
+    if kind in _CONTAINERS:
+        return [len(value)], sys.getsizeof(value), [], _container_text(value, kind)
+    if name == "numpy.ndarray":
+        text = f"{value.dtype} array"
+        if value.dtype.kind in "biufcMmSU" and 0 < value.size <= 8:
+            text = f"{value.tolist()!r}"
+        return list(value.shape), int(value.nbytes), [], text
+    if name == "pandas.DataFrame":
+        columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
+        size = int(value.memory_usage(index=True, deep=False).sum())
+        return list(value.shape), size, columns, f"{value.shape[0]} rows, {value.shape[1]} columns"
+    if name in ("pandas.Series", "pandas.Index", "pandas.RangeIndex"):
+        return list(value.shape), int(value.nbytes), [], f"{value.dtype}, {len(value)} values"
+    if name in ("pyarrow.Table", "pyarrow.RecordBatch"):
+        columns = [str(column) for column in value.schema.names[:COLUMN_LIMIT]]
+        return [value.num_rows, value.num_columns], int(value.nbytes), columns, f"{value.num_rows} rows"
+    if name == "polars.DataFrame":
+        columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
+        return list(value.shape), int(value.estimated_size()), columns, f"{value.shape[0]} rows"
+    if kind.__name__ == "function" and kind.__module__ == "builtins":
+        return [], 0, [], f"def {value.__qualname__}"
+    if isinstance(value, type):
+        return [], 0, [], f"class {type.__getattribute__(value, '__qualname__')}"
+    if kind.__name__ == "module" and kind.__module__ == "builtins":
+        return [], 0, [], f"module {value.__name__}"
+    return [], 0, [], ""
+
+
+def _container_text(value: Any, kind: type) -> str:
+    """The first members, where all of them are atoms or texts."""
+    if len(value) > 20:
+        return f"{len(value)} members"
+    members = [*value.keys(), *value.values()] if kind is dict else list(value)
+    if all(type(member) in (*_ATOMS, str) for member in members):
+        return repr(value)
+    return f"{len(value)} members"
+
+
+def _plain(text: str) -> str:
+    """``text`` with control characters removed, cut to the limit."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text[: TEXT_LIMIT * 2])
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 3] + "..."
