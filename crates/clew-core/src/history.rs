@@ -2,11 +2,13 @@
 //!
 //! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
 
+mod identity;
 mod lineage;
 mod moves;
 mod resolve;
 mod state;
 
+pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};
 pub use resolve::RevisionError;
