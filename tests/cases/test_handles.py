@@ -1,0 +1,171 @@
+"""Objects that no store can hold: kept alive, parked, replayed with consent or reported; the user's files never touched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cases.story import Notebook
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """The user's files; nothing may change in them that no cell changed."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "data.txt").write_text("line 1\nline 2\nline 3\n")
+    yield folder
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """The content of every file, by name."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+HANDLES = {
+    "a generator": "h = (n for n in range(5))",
+    "an open file": "h = open({folder!r} + '/data.txt')",
+    "a file open for writing": "h = open({folder!r} + '/out.txt', 'w')\nh.write('kept')\nh.flush()",
+    "a socket": "import socket\nh = socket.socket()",
+    "an SQLite connection": "import sqlite3\nh = sqlite3.connect({folder!r} + '/d.sqlite')",
+    "a lock": "import threading\nh = threading.Lock()",
+    "a thread": "import threading\nevent = threading.Event()\nh = threading.Thread(target=event.wait, daemon=True)\nh.start()",
+    "an executor": "from concurrent.futures import ThreadPoolExecutor\nh = ThreadPoolExecutor(1)",
+    "a coroutine's task": "import asyncio\nh = asyncio.ensure_future(asyncio.sleep(100))",
+    "thread-local data": "import threading\nh = threading.local()\nh.x = 1",
+    "a process": "import subprocess\nh = subprocess.Popen(['sleep', '30'])",
+}
+
+
+@pytest.mark.parametrize("cell", HANDLES.values(), ids=HANDLES.keys())
+def test_undo_then_redo_keeps_a_live_handle_alive(notebook: Notebook, folder: Path, cell: str) -> None:
+    notebook.run("x = [1]")
+    notebook.run(cell.format(folder=str(folder)))
+    files = digest(folder)
+    identity = notebook.identities(["h"])
+    report = notebook.move("undo")
+    assert "h" not in notebook.names()
+    assert report.word("h") == "removed"
+    assert "h" in notebook.say("status"), "what is parked is listed"
+    report = notebook.move("redo")
+    assert report.word("h") == "kept"
+    assert notebook.identities(["h"]) == identity
+    assert digest(folder) == files
+
+
+@pytest.mark.parametrize("cell", HANDLES.values(), ids=HANDLES.keys())
+def test_an_untouched_handle_is_kept_when_something_else_is_undone(
+    notebook: Notebook, folder: Path, cell: str
+) -> None:
+    notebook.run(cell.format(folder=str(folder)) + "\nx = [1]")
+    identity = notebook.identities(["h"])
+    notebook.run("x.append(2)")
+    report = notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]
+    assert report.word("h") == "kept"
+    assert report.word("x") == "loaded"
+    assert notebook.identities(["h"]) == identity
+
+
+def test_a_generator_that_was_advanced_is_lost_not_wrong(notebook: Notebook) -> None:
+    notebook.run("g = (n for n in range(5))\nx = [1]", "first = next(g)\nx.append(2)")
+    report = notebook.move("undo")
+    assert report.word("g") == "lost"
+    assert "generator" in report.why("g")
+    assert "g" not in notebook.names()
+    assert notebook.read("x") == ["[1]"]
+
+
+def test_a_connection_that_was_used_is_lost_and_the_database_untouched(
+    notebook: Notebook, folder: Path
+) -> None:
+    notebook.run(
+        f"import sqlite3\nc = sqlite3.connect({str(folder / 'd.sqlite')!r})\n_ = c.execute('create table t (n)')\nc.commit()",
+        "_ = c.execute('insert into t values (1)')\nc.commit()\nn = 1",
+    )
+    files = digest(folder)
+    report = notebook.move("undo")
+    assert report.word("c") == "lost"
+    assert "sqlite3.Connection" in report.why("c")
+    assert report.word("n") == "removed"
+    assert digest(folder) == files
+
+
+def test_an_open_file_in_a_list_does_not_take_other_names_with_it(notebook: Notebook, folder: Path) -> None:
+    notebook.run(f"f = open({str(folder / 'data.txt')!r})\nbox = [f, 1]\nother = [1]")
+    notebook.run("other.append(2)")
+    identity = notebook.identities(["f", "box"])
+    report = notebook.move("undo")
+    assert report.word("f") == report.word("box") == "kept"
+    assert notebook.identities(["f", "box"]) == identity
+    assert notebook.read("other", "box[0] is f", "f.readline()") == ["[1]", "True", repr("line 1\n")]
+
+
+def test_a_new_kernel_says_which_handles_are_lost(kernels: Callable[..., Notebook], folder: Path) -> None:
+    first = kernels()
+    first.run(
+        f"import sqlite3\nconn = sqlite3.connect({str(folder / 'd.sqlite')!r})\ng = (n for n in range(5))\nx = [1]\nout = open({str(folder / 'out.txt')!r}, 'w')\n_ = out.write('precious')\nout.flush()"
+    )
+    files = digest(folder)
+    first.kernel.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert {name: report.word(name) for name in ["conn", "g", "out", "x"]} == {
+        "conn": "lost",
+        "g": "lost",
+        "out": "lost",
+        "x": "loaded",
+    }
+    assert "sqlite3.Connection" in report.why("conn")
+    assert not {"conn", "g", "out"} & second.names()
+    assert digest(folder) == files
+    assert (folder / "out.txt").read_text() == "precious"
+
+
+def test_the_line_a_mover_prints_names_what_is_lost(kernels: Callable[..., Notebook], folder: Path) -> None:
+    first = kernels()
+    first.run("import sqlite3", "conn = sqlite3.connect(':memory:')\nx = 1")
+    first.kernel.kill()
+    said = kernels().say("resume")
+    assert "1 lost: conn (sqlite3.Connection, made in run 2)" in said, said
+
+
+def test_replay_with_consent_makes_a_lost_generator_anew(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("start = 3", "g = iter(lambda: start, 4)\nsquares = (n * n for n in range(start))")
+    first.kernel.kill()
+    second = kernels()
+    report = second.move("resume --replay")
+    assert report.word("squares") in {"replayed", "differs", "lost"}
+    if report.word("squares") != "lost":
+        assert second.read("list(squares)") == ["[0, 1, 4]"]
+
+
+def test_replay_is_never_done_unasked(kernels: Callable[..., Notebook], folder: Path) -> None:
+    first = kernels()
+    first.run(
+        f"log = open({str(folder / 'log.txt')!r}, 'a')\n_ = log.write('once')\nlog.flush()\ngen = (n for n in [1])"
+    )
+    first.kernel.kill()
+    kernels().move("resume")
+    assert (folder / "log.txt").read_text() == "once"
+
+
+def test_parked_objects_come_back_as_they_were(notebook: Notebook, folder: Path) -> None:
+    notebook.run(
+        "x = 1",
+        "import sqlite3\nc = sqlite3.connect(':memory:')\n_ = c.execute('create table t (n)')",
+        "y = 2",
+    )
+    notebook.move("undo 2")
+    assert "c" not in notebook.names()
+    notebook.move("redo")
+    notebook.move("redo")
+    assert notebook.read("c.execute('select count(*) from t').fetchone()", "y") == ["(0,)", "2"]

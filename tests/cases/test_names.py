@@ -1,0 +1,274 @@
+"""Names however they are bound: deleted, declared global, written from strings, imported, edited in modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cases.desk import Desk
+from cases.story import Case, Notebook
+
+CASES = [
+    Case(
+        "`del x`",
+        "x = [1]\ny = x",
+        "del x",
+        ["'x' in globals()", "y", "globals().get('x', y) is y"],
+        {"x": "loaded|kept", "y": "loaded|kept"},
+        {"x": "removed", "y": "loaded|kept"},
+        probe=("(x.append(2), y)[1]", "[1, 2]"),
+    ),
+    Case(
+        "`del x` of a name bound alone",
+        "x = {'a': 1}",
+        "del x",
+        ["globals().get('x', 'gone')"],
+        {"x": "loaded"},
+        {"x": "removed"},
+    ),
+    Case(
+        "`global` written in a function",
+        "total = 0\nother = [1]\ndef add(n):\n    global total\n    total += n",
+        "add(5)",
+        ["total", "add.__globals__ is globals()"],
+        {"total": "loaded"},
+        kept=["add", "other"],
+    ),
+    Case(
+        "A global list mutated two calls deep",
+        "log = []\ndef inner(x):\n    log.append(x)\ndef outer(x):\n    inner(x)",
+        "outer(1)",
+        ["log"],
+        {"log": "loaded"},
+        kept=["inner", "outer"],
+    ),
+    Case(
+        "`exec`",
+        "x = 1",
+        "exec('x = 2; made = [3]')",
+        ["x", "'made' in globals()"],
+        {"x": "loaded", "made": "removed"},
+    ),
+    Case(
+        "`globals().update`",
+        "x = 1",
+        "globals().update(x=2, made=3)",
+        ["x", "'made' in globals()"],
+        {"x": "loaded", "made": "removed"},
+    ),
+    Case(
+        "`setattr(__main__, ...)`",
+        "import __main__\nx = 1",
+        "setattr(__main__, 'x', 2); __main__.made = 3",
+        ["x", "'made' in globals()"],
+        {"x": "loaded", "made": "removed"},
+        kept=["__main__"],
+    ),
+    Case(
+        "`from m import *`",
+        "sep = 'mine'",
+        "from os.path import *",
+        [
+            "sep",
+            "'basename' in globals()",
+            "len([n for n in globals() if n in __import__('os').path.__all__])",
+        ],
+        {"sep": "loaded|kept"} | dict.fromkeys(__import__("os").path.__all__, "removed|kept|absent"),
+    ),
+    Case(
+        "Names with underscores",
+        "_private = [1]\n__hidden = [2]\nname_ = [3]\n_x9 = [4]",
+        "_private.append(1); __hidden.append(2); name_.append(3); _x9.append(4)",
+        ["_private", "__hidden", "name_", "_x9"],
+        dict.fromkeys(["_private", "__hidden", "name_", "_x9"], "loaded"),
+    ),
+    Case(
+        "Names in other alphabets",
+        "größe = [1]\n数 = [2]",
+        "größe.append(1); 数 = 3",
+        ["größe", "数"],
+        {"größe": "loaded", "数": "loaded"},
+    ),
+    Case(
+        "Builtins shadowed and given back",
+        "n = len([1, 2])",
+        "len = lambda x: 'shadowed'; n = len([])",
+        ["n", "len([1])"],
+        {"n": "loaded", "len": "removed"},
+    ),
+    Case(
+        "Walrus, loops, unpacking, `with ... as` and swaps",
+        "a, b = [1], [2]",
+        "a, b = b, a\nfor i in range(3):\n    pass\nif (w := i * 2):\n    *rest, last = 'xyz'",
+        ["a", "b", "[n for n in ('i', 'w', 'rest', 'last') if n in globals()]"],
+        {
+            "a": "loaded|kept",
+            "b": "loaded|kept",
+            "i": "removed",
+            "w": "removed",
+            "rest": "removed",
+            "last": "removed",
+        },
+    ),
+    Case(
+        "A name bound by `except ... as` and one by `import ... as`",
+        "x = 1",
+        "import json as js\ntry:\n    1 / 0\nexcept ZeroDivisionError as e:\n    x = e.args",
+        ["x", "'js' in globals()", "'e' in globals()"],
+        {"x": "loaded", "js": "removed"},
+    ),
+    Case(
+        "Augmented assignment that mutates",
+        "xs = [1]\nsame = xs",
+        "xs += [2]",
+        ["xs", "same", "same is xs"],
+        {"xs": "loaded", "same": "loaded"},
+    ),
+    Case(
+        "A type annotation and `__annotations__`",
+        "x: int = 1",
+        "y: str = 'a'; x: float = 2.0",
+        ["x", "'y' in globals()"],
+        {
+            "x": "loaded",
+            "y": "removed",
+            "__annotations__": "loaded|absent|removed|kept",
+            "__annotate__": "absent|loaded|removed",
+        },
+    ),
+    Case(
+        "A name that is bound to a library's object",
+        "import numpy as np\nimport math\nsine = math.sin\nkind = np.float64",
+        "sine = math.cos; kind = np.int8; np = None",
+        ["sine(0)", "kind.__name__", "np is None or np.__name__"],
+        {"sine": "loaded|kept", "kind": "loaded|kept", "np": "loaded|kept"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_back_and_forth(desk: Desk, case: Case) -> None:
+    desk.play(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
+def test_found_again(desk: Desk, case: Case) -> None:
+    desk.find_again(case)
+
+
+def test_the_namespace_stays_the_exact_dict_of_main_through_all_moves(notebook: Notebook) -> None:
+    facts = [
+        "globals() is get_ipython().user_ns",
+        "globals() is __import__('sys').modules['__main__'].__dict__",
+        "type(globals()) is dict",
+        "__name__",
+    ]
+    identity = notebook.read("id(globals())")
+    notebook.run("x = 1", "x = 2")
+    for line in ["undo", "undo", "redo", "redo"]:
+        notebook.move(line)
+        assert notebook.read(*facts) == ["True", "True", "True", "'__main__'"]
+    assert notebook.read("id(globals())") == identity
+
+
+@pytest.fixture
+def geo(tmp_path: Path) -> Callable[[str], None]:
+    """Writes the user's own module `geo`."""
+    (tmp_path / "modules").mkdir()
+
+    def write(text: str) -> None:
+        (tmp_path / "modules" / "geo.py").write_text(text)
+
+    return write
+
+
+GEO = "SCALE = 1\nCACHE = {}\ndef area(x):\n    return x * SCALE\nclass Shape:\n    def size(self):\n        return 'small'\n"
+
+
+def test_an_attribute_set_on_a_user_module_is_undone_in_place(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    notebook = kernels(paths=[tmp_path / "modules"])
+    notebook.run(
+        "import geo\nfrom geo import area\nhere = [1]", "geo.SCALE = 5; geo.CACHE['k'] = [1]; geo.new = 1"
+    )
+    identities = notebook.identities(["geo", "area", "here"])
+    report = notebook.move("undo")
+    assert notebook.read("geo.SCALE", "geo.CACHE", "area(2)", "hasattr(geo, 'new')") == [
+        "1",
+        "{}",
+        "2",
+        "False",
+    ]
+    assert report.word("module_attribute:geo.SCALE") == "loaded"
+    assert report.word("module_attribute:geo.new") == "removed"
+    assert report.word("geo") == "kept"
+    assert notebook.identities(["geo", "area", "here"]) == identities
+    notebook.move("redo")
+    assert notebook.read("geo.SCALE", "geo.CACHE", "area(2)", "geo.new") == ["5", "{'k': [1]}", "10", "1"]
+
+
+def test_a_user_module_edited_and_reloaded_is_said_to_differ_where_it_does(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    notebook = kernels(paths=[tmp_path / "modules"])
+    notebook.run("import geo, importlib\nshape = geo.Shape()\nbefore = geo.area(3)")
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
+    notebook.run(
+        "importlib.invalidate_caches(); importlib.reload(geo); shape = geo.Shape(); after = geo.area(3)"
+    )
+    assert notebook.read("before", "after", "shape.size()") == ["3", "103", "'large'"]
+    report = notebook.move("undo")
+    assert notebook.read("before", "'after' in globals()") == ["3", "False"]
+    assert report.word("after") == "removed"
+    assert report.word("shape") in {"differs", "kept", "loaded"}
+    if report.word("shape") != "differs":
+        assert notebook.read("isinstance(shape, geo.Shape) or shape.size()") in (["True"], ["'small'"])
+
+
+def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("import geo\nshape = geo.Shape()\nshape.note = [1]")
+    first.kernel.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    report = second.move("resume")
+    assert report.word("shape") == "loaded"
+    assert second.read("shape.note", "type(shape) is geo.Shape", "shape.size()") == ["[1]", "True", "'small'"]
+
+
+MAGICS = {
+    "`%time`": "%time x.append(2)",
+    "`%%time`": "%%time\nx.append(2)",
+    "`%%capture`": "%%capture caught\nprint('hid'); x.append(2)",
+    "`%run` of a script with `-i`": "%run -i {script}",
+    "`%timeit` once": "%timeit -n1 -r1 x.append(2)",
+    "`!` with its output kept": "out = !echo hi\nx.append(len(out))",
+    "Top-level `await`": "import asyncio\nawait asyncio.sleep(0)\nx.append(2)",
+    "`%%script`-free shell line and a change": "!true\nx.append(2)",
+    "`run_cell` inside a cell": "get_ipython().run_cell('x.append(2)');",
+}
+
+
+@pytest.mark.parametrize("cell", MAGICS.values(), ids=MAGICS.keys())
+def test_cells_with_magics_are_undone_in_one_step(notebook: Notebook, cell: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("x.append(2)\nfrom_script = 1\n")
+    notebook.run("x = [1]\nalone = [2]")
+    identities = notebook.identities(["alone"])
+    names = notebook.names()
+    notebook.run(cell.format(script=script))
+    assert notebook.read("x") != ["[1]"]
+    report = notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]
+    assert notebook.names() == names
+    assert report.word("x") == "loaded"
+    assert notebook.identities(["alone"]) == identities
+    notebook.move("redo")
+    assert notebook.read("x") != ["[1]"]

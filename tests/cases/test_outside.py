@@ -1,0 +1,153 @@
+"""What changes state without a cell: threads, tasks, callbacks, silent requests. Recorded, never silently wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from cases.story import Notebook
+
+
+def settle(notebook: Notebook, read: str, expected: str) -> None:
+    """Waits until something outside has made `read` be `expected`."""
+    deadline = time.monotonic() + 10
+    while notebook.read(read) != [expected]:
+        assert time.monotonic() < deadline, f"{read} never became {expected}: {notebook.read(read)}"
+        time.sleep(0.05)
+
+
+def check_outside_change(notebook: Notebook, first: str) -> None:
+    """`x` was [1] after the run `first`, then [1, 2] by something outside; both states can be reached."""
+    settle(notebook, "x", "[1, 2]")
+    notebook.run("y = 1")
+    alone = notebook.identities(["alone"])
+    report = notebook.move("undo")
+    assert notebook.read("x", "'y' in globals()") == ["[1, 2]", "False"], (
+        "undo of y must not lose what came from outside"
+    )
+    assert report.word("y") == "removed"
+    notebook.move("redo")
+    assert notebook.read("x", "y") == ["[1, 2]", "1"]
+    report = notebook.move(f"switch {first}")
+    assert notebook.read("x") == ["[1]"]
+    assert report.word("x") == "loaded"
+    assert notebook.identities(["alone"]) == alone
+    assert "outside" in notebook.say("log --all")
+
+
+def at(notebook: Notebook) -> str:
+    return str(notebook.ask("status")["at"])
+
+
+def test_a_thread_that_changes_a_list_between_runs(notebook: Notebook) -> None:
+    notebook.run(
+        "import threading\nx = [1]\nalone = [0]", "threading.Timer(0.5, lambda: x.append(2)).start()"
+    )
+    check_outside_change(notebook, at(notebook))
+
+
+def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) -> None:
+    notebook.run(
+        "import asyncio\nx = [1]\nalone = [0]\nasync def later():\n    await asyncio.sleep(0.5)\n    x.append(2)",
+        "_ = asyncio.ensure_future(later())",
+    )
+    check_outside_change(notebook, at(notebook))
+
+
+def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) -> None:
+    notebook.run(
+        "import ipywidgets\nx = [1]\nalone = [0]\nslider = ipywidgets.IntSlider(value=0)\nslider.observe(lambda change: x.append(change['new']), 'value')"
+    )
+    first = at(notebook)
+    comm = notebook.kernel.value("slider.comm.comm_id")
+    update = {"method": "update", "state": {"value": 2}, "buffer_paths": []}
+    notebook.kernel.collect([notebook.kernel.message("comm_msg", {"comm_id": comm, "data": update})])
+    check_outside_change(notebook, first)
+
+
+def test_a_silent_request_that_changes_a_list(notebook: Notebook) -> None:
+    notebook.run("x = [1]\nalone = [0]")
+    first = at(notebook)
+    notebook.kernel.run("x.append(2)", silent=True)
+    check_outside_change(notebook, first)
+
+
+def test_user_expressions_that_change_a_list(notebook: Notebook) -> None:
+    notebook.run("x = [1]\nalone = [0]")
+    first = at(notebook)
+    notebook.kernel.collect([notebook.kernel.send("", silent=True, user_expressions={"e": "x.append(2)"})])
+    check_outside_change(notebook, first)
+
+
+def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(notebook: Notebook) -> None:
+    notebook.run(
+        "import threading\nx = [1]\nz = [1]", "z.append(2)\nthreading.Timer(0.4, lambda: x.append(2)).start()"
+    )
+    settle(notebook, "x", "[1, 2]")
+    report = notebook.move("undo")
+    assert notebook.read("z", "x") == ["[1]", "[1]"]
+    assert report.word("x") == "loaded"
+    notebook.move("redo")
+    assert notebook.read("z", "x") == ["[1, 2]", "[1, 2]"], "moving never loses anything"
+
+
+def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:
+    notebook.run(
+        "import threading, time\nx = [1]\nstop = False\ndef hold():\n    mine = x\n    while not stop:\n        time.sleep(0.02)\n",
+        "_ = threading.Thread(target=hold, name='holder', daemon=True).start()",
+        "x.append(2)",
+    )
+    report = notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]
+    assert report.word("x") == "loaded"
+    assert "still held" in report.why("x"), report.why("x")
+    notebook.run("stop = True")
+
+
+def test_a_thread_that_writes_all_the_time_leaves_no_torn_value(notebook: Notebook) -> None:
+    """Both halves of the pair are written one after the other: what comes back was there at one moment, or is not handed over."""
+    notebook.run(
+        "import threading, time\npair = [0, 0]\nstop = False\ndef spin():\n    n = 0\n    while not stop:\n        n += 1\n        pair[:] = [n, n]\n        time.sleep(0.001)\n",
+        "threading.Thread(target=spin, daemon=True).start()",
+    )
+    for number in range(5):
+        notebook.run(f"mark = {number}")
+    notebook.run("stop = True\nimport time\ntime.sleep(0.1)")
+    for _ in range(5):
+        report = notebook.move("undo")
+        if "pair" in report.words and report.word("pair") in {"kept", "loaded"}:
+            assert notebook.read("pair[0] == pair[1]") == ["True"]
+        notebook.run("stop = True\ntime.sleep(0.05)")
+        notebook.move("undo")
+
+
+def test_a_fork_in_user_code_records_in_the_parent_only(notebook: Notebook) -> None:
+    notebook.run("import os\nx = [1]")
+    notebook.run(
+        "r, w = os.pipe()\npid = os.fork()\nif pid == 0:\n    x.append('child')\n    os.write(w, repr(x).encode())\n    os._exit(0)\nos.waitpid(pid, 0)\nheard = os.read(r, 100)\nos.close(r); os.close(w)\nx.append('parent')"
+    )
+    assert notebook.read("heard", "x") == ["b\"[1, 'child']\"", "[1, 'parent']"]
+    notebook.move("undo")
+    assert notebook.read("x", "'heard' in globals()") == ["[1]", "False"]
+    notebook.run("x.append('on')")
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]
+    assert notebook.ask("verify")
+
+
+def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    if not notebook.kernel.value("__import__('ipykernel').version_info[0] >= 7"):
+        return  # ipykernel 6 has none
+    shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
+    notebook.run("import time\nx = [1]\ny = [1]")
+    first = at(notebook)
+    main = notebook.kernel.send("time.sleep(1.0); y.append(2)")
+    side = notebook.kernel.send("x.append(2)", subshell_id=shell)
+    notebook.kernel.collect([main, side])
+    assert notebook.read("x", "y") == ["[1, 2]", "[1, 2]"]
+    notebook.run("z = 1")
+    notebook.move("undo")
+    assert notebook.read("x", "y", "'z' in globals()") == ["[1, 2]", "[1, 2]", "False"]
+    notebook.move(f"switch {first}")
+    assert notebook.read("x", "y") == ["[1]", "[1]"]
