@@ -77,16 +77,55 @@ pub(crate) struct Known {
 /// What the session knows to be live.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live {
-    pub known: Vec<Known>,
+    known: Vec<Known>,
+    by_root: HashMap<Root, usize>,
 }
 
 impl Live {
+    pub fn add(&mut self, known: Known) {
+        for root in &known.version.roots {
+            self.by_root.insert(root.clone(), self.known.len());
+        }
+        self.known.push(known);
+    }
+
     pub fn state(&self) -> State {
         State::of(self.known.iter().map(|known| known.version.clone()))
     }
 
+    /// The co-variable of exactly these roots.
     pub fn of(&self, roots: &[Root]) -> Option<&Known> {
-        self.known.iter().find(|known| known.version.roots == roots)
+        self.holding(roots.first()?)
+            .filter(|known| known.version.roots == roots)
+    }
+
+    /// The co-variable that holds `root`.
+    pub fn holding(&self, root: &Root) -> Option<&Known> {
+        self.by_root.get(root).map(|index| &self.known[*index])
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter()
+    }
+
+    /// The same without the co-variables that share a root with `known`, and with `known`.
+    #[must_use]
+    pub fn with(&self, known: Known) -> Self {
+        let mut live = Self::default();
+        let stays = |other: &&Known| {
+            !other
+                .version
+                .roots
+                .iter()
+                .any(|root| known.version.roots.contains(root))
+        };
+        self.known
+            .iter()
+            .filter(stays)
+            .cloned()
+            .for_each(|other| live.add(other));
+        live.add(known);
+        live
     }
 }
 
@@ -133,7 +172,7 @@ impl Observer<'_> {
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
             let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
-            observed.live.known.push(known);
+            observed.live.add(known);
         }
         Ok(observed)
     }
@@ -309,11 +348,10 @@ impl Observer<'_> {
     }
 
     fn known_blocks(&self, covariable: &CoVariable, hashes: &[u128]) -> Vec<Option<BlockId>> {
-        let before: Vec<&Known> = self
-            .live
-            .known
+        let before: Vec<&Known> = covariable
+            .roots
             .iter()
-            .filter(|known| known.version.roots.iter().any(|root| covariable.roots.contains(root)))
+            .filter_map(|root| self.live.holding(root))
             .collect();
         hashes
             .iter()

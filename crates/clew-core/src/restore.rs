@@ -317,7 +317,7 @@ impl Performer<'_> {
         next_ticket: &mut u64,
     ) -> Vec<Parked> {
         let mut parked = Vec::new();
-        for known in self.live.known.iter().filter(|known| !known.is_encoded) {
+        for known in self.live.iter().filter(|known| !known.is_encoded) {
             let roots = &known.version.roots;
             if !changes.iter().any(|(root, _)| roots.contains(root)) {
                 continue;

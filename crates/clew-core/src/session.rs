@@ -586,10 +586,7 @@ impl Session {
         let performed = performer.perform(kernel, plan, &mut self.next_ticket)?;
         for parked in &performed.unparked {
             self.parked.retain(|other| other.ticket != parked.ticket);
-            self.live
-                .known
-                .retain(|known| known.version.roots != parked.known.version.roots);
-            self.live.known.push(parked.known.clone());
+            self.live = self.live.with(parked.known.clone());
         }
         self.parked.extend(performed.newly_parked);
         Ok(performed.outcomes)
