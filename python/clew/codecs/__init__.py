@@ -1,0 +1,128 @@
+"""What libraries' objects are made of, one file a library.
+
+In comes an object of a type that the raw walk does not know by heart, out go *parts*: tuples of plain Python values,
+live sub-objects and `Buffer`s over memory. The parts are part of the fingerprint and are what is stored; on the way
+back `decode` gets the same tuple, in which each `Buffer` has become a writable `memoryview` over memory of its own
+(several `Buffer`s over one extent see the same memory, at addresses that keep their alignment).
+
+A codec promises:
+
+- `encode` runs no code of the user's, changes nothing, draws nothing, and gives the same parts after a mere read;
+- `encode(decode(parts))` gives the same parts again, which is how a load is verified;
+- no library is imported before the session has it: types are found by the module they name.
+
+Objects without a value raise `NoValue`; the walk then treats them as opaque, with the text as the reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple
+
+
+class NoValue(Exception):
+    """Says that an object has no value that could be compared or stored, and why, for people."""
+
+
+class Parts(NamedTuple):
+    """Parts of an object that can be part of itself: `decode(args)` makes it, `fill(it, state)` puts in the rest."""
+
+    args: tuple[Any, ...]
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How objects of one type become parts, and parts become objects."""
+
+    name: str
+    """What is stored and asked for again by `named`: file of this folder, dot, key in its `CODECS`."""
+    encode: Callable[[Any], tuple[Any, ...] | Parts]
+    decode: Callable[[tuple[Any, ...]], Any]
+    fill: Callable[[Any, Any], None] | None = None
+    """Set exactly when `encode` gives `Parts`: `decode` then gets `args` alone."""
+    version: int = 1
+    native: bool = True
+    """Whether decoding runs no code that the data names."""
+    decode_as: Callable[[type, tuple[Any, ...]], Any] | None = None
+    """Makes an instance of a subclass from the same parts, without running its `__init__`; `None` if there is no way."""
+    immutable: bool = False
+    """Whether sharing the object joins nothing: equal ones are told apart only within a co-variable."""
+
+    @property
+    def decode_empty(self) -> Callable[[tuple[Any, ...]], Any]:
+        """Makes the object without what `fill` puts in."""
+        return self.decode
+
+
+LIBRARIES: Mapping[str, str] = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pyarrow": "arrow",
+    "polars": "polars",
+    "scipy": "scipy",
+    "matplotlib": "matplotlib",
+    "sklearn": "sklearn",
+    "dateutil": "pandas",
+}
+"""Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
+
+
+def find(kind: type) -> Codec | None:
+    """The codec for exactly this type, if there is one. The answer for a type never changes."""
+    codec = _exact(kind)
+    return codec if codec is not None else _inherited(kind)
+
+
+def named(name: str) -> Codec:
+    """The codec that a stored name means.
+
+    Raises `LookupError` if this version of Clew has none of that name, `ImportError` if its library is not installed.
+    """
+    file, _, key = name.partition(".")
+    if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited"}:
+        raise LookupError(f"No codec is called {name}")
+    codec = getattr(importlib.import_module(f"{__name__}.{file}"), "NAMED").get(key)
+    if not isinstance(codec, Codec):
+        raise LookupError(f"No codec is called {name}")
+    return codec
+
+
+def _exact(kind: type) -> Codec | None:
+    if kind is TracebackType:
+        return named("errors.traceback")
+    file = _file(kind)
+    codec = getattr(file, "CODECS").get(kind) if file is not None else None
+    return codec if isinstance(codec, Codec) else None
+
+
+def _inherited(kind: type) -> Codec | None:
+    """The codec for a subclass that only adds attributes to a type with hidden state."""
+    from . import errors, inherited
+
+    if issubclass(kind, BaseException):
+        return errors.codec_for(kind)
+    for base in kind.__mro__[1:-1]:
+        codec = _exact(base)
+        if codec is not None:
+            return inherited.codec_for(kind, base, codec)
+    return None
+
+
+def _file(kind: type) -> Any:
+    """The file that may know this type; `None` while its library is not loaded."""
+    module = kind.__module__
+    if not isinstance(module, str):
+        return None
+    package = module.partition(".")[0]
+    file = LIBRARIES.get(package, "stdlib")
+    if file != "stdlib" and package not in sys.modules:
+        return None
+    try:
+        return importlib.import_module(f"{__name__}.{file}")
+    except ImportError:
+        return None

@@ -1,0 +1,102 @@
+"""Subclasses that only add attributes to a type that hides its state.
+
+Their reducers forget either half: a subclass of `datetime`, `Decimal`, `deque` or `ndarray` with attributes of its own
+comes back without them. Here the hidden part is written by the base's codec and the attributes beside it, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MemberDescriptorType
+from typing import Any
+
+from . import Codec, Parts, named
+
+PICKLING = (
+    "__reduce__",
+    "__reduce_ex__",
+    "__getstate__",
+    "__setstate__",
+    "__getnewargs__",
+    "__getnewargs_ex__",
+)
+"""A class that defines one of these has its own idea of its state, and is asked for it."""
+
+HEAP_TYPE = 1 << 9
+"""The flag of classes made at run time; the others keep their members themselves."""
+
+
+def codec_for(kind: type, base: type, codec: Codec) -> Codec | None:
+    """The codec for `kind`, whose nearest known base is `base`; `None` if only its reducer can tell."""
+    if codec.decode_as is None or defines_pickling(kind, base):
+        return None
+
+    def encode(value: Any) -> Parts:
+        parts = codec.encode(value)
+        args, state = parts if isinstance(parts, Parts) else (parts, None)
+        return Parts((kind, codec.name, args), (state, attributes(value, base)))
+
+    return Codec("inherited.subclass", encode, _decode, _fill, native=False)
+
+
+def defines_pickling(kind: type, base: type) -> bool:
+    """Whether a class between `kind` and `base` says itself how it is pickled."""
+    between = kind.__mro__[: kind.__mro__.index(base)]
+    return any(name in vars(part) for part in between for name in PICKLING)
+
+
+def attributes(value: Any, base: type) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The instance's own dict, and its filled slots by name, as far as `base` does not keep them itself."""
+    kind = type(value)
+    has_own_dict = kind.__dictoffset__ != 0 and base.__dictoffset__ == 0
+    own = object.__getattribute__(value, "__dict__") if has_own_dict else None
+    return own or None, dict(_slots(value, kind.__mro__[: kind.__mro__.index(base)]))
+
+
+def _slots(value: Any, classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+    for part in classes:
+        if not part.__flags__ & HEAP_TYPE:
+            continue
+        for name, descriptor in vars(part).items():
+            if isinstance(descriptor, MemberDescriptorType):
+                try:
+                    yield name, descriptor.__get__(value)
+                except AttributeError:
+                    continue
+
+
+def restore_attributes(value: Any, own: dict[str, Any] | None, slots: dict[str, Any]) -> None:
+    """Puts attributes back without calling a `__setattr__` of the user's."""
+    if own:
+        object.__getattribute__(value, "__dict__").update(own)
+    for name, slot in slots.items():
+        descriptor = next(vars(part)[name] for part in type(value).__mro__ if name in vars(part))
+        descriptor.__set__(value, slot)
+
+
+def _decode(parts: tuple[Any, ...]) -> Any:
+    kind, name, args = parts
+    make = named(name).decode_as
+    if make is None:
+        raise TypeError(f"{name} can't make instances of {kind.__qualname__}")
+    return make(kind, args)
+
+
+def _fill(value: Any, state: Any) -> None:
+    inner, (own, slots) = state
+    codec = next(_bases(type(value)))
+    if codec.fill is not None:
+        codec.fill(value, inner)
+    restore_attributes(value, own, slots)
+
+
+def _bases(kind: type) -> Iterator[Codec]:
+    from . import _exact
+
+    for base in kind.__mro__[1:-1]:
+        codec = _exact(base)
+        if codec is not None:
+            yield codec
+
+
+NAMED = {"subclass": Codec("inherited.subclass", lambda value: (), _decode, _fill, native=False)}

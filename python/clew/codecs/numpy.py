@@ -1,0 +1,489 @@
+"""numpy: arrays as memory, scalars, dtypes and random generators.
+
+An array is a dtype, a shape and a stretch of memory. An array over another one keeps that one alive as a part, so that
+both show the same memory again; over anything else (bytes, a bytearray, an Arrow buffer) the stretch itself is the part
+and the overlap of addresses keeps the sharing. Memory mapped from a file has no value: a copy would silently cut the
+array off its file, and recording must never touch the file.
+"""
+
+from __future__ import annotations
+
+import ast
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+
+from clew._engine import Buffer
+
+from . import Codec, NoValue, Parts
+
+ndarray = np.ndarray
+
+
+# --- dtypes ---------------------------------------------------------------------------------------------------------
+
+
+def dtype_parts(dtype: Any) -> Any:
+    """A dtype as a fresh text, or as a tuple where it holds objects (metadata, the missing value of string arenas).
+
+    Fields are text too, and not tuples of the names that the dtype holds: a dtype that two arrays share would make their
+    parts share what is not shared after a load.
+    """
+    if dtype.metadata:
+        return ("metadata", dtype_parts(_without_metadata(dtype)), dict(dtype.metadata))
+    if dtype.char == "T":
+        options = {"na_object": dtype.na_object} if hasattr(dtype, "na_object") else {}
+        return ("string", dtype.coerce, options)
+    if dtype.names is not None or dtype.subdtype is not None:
+        return repr(_nested(dtype))
+    return dtype.str if dtype.type.__module__ == "numpy" else ("type", dtype.type)
+
+
+def dtype_of(parts: Any) -> Any:
+    """The dtype that `dtype_parts` described."""
+    match parts:
+        case str():
+            return _from_nested(ast.literal_eval(parts)) if parts.startswith("(") else np.dtype(parts)
+        case ("metadata", inner, metadata):
+            return np.dtype(dtype_of(inner), metadata=metadata)
+        case ("string", coerce, options):
+            return np.dtypes.StringDType(coerce=coerce, **options)
+        case ("type", kind):
+            return np.dtype(kind)
+    raise ValueError(f"No dtype is described by {parts!r}")
+
+
+def _nested(dtype: Any) -> Any:
+    if dtype.subdtype is not None:
+        return ("array", _nested(dtype.base), dtype.shape)
+    if dtype.names is None:
+        return dtype.str
+    fields = [
+        (name, _nested(field[0]), *field[1:]) for name, field in zip(dtype.names, _fields(dtype), strict=True)
+    ]
+    return ("fields", dtype.type is np.record, dtype.isalignedstruct, dtype.itemsize, fields)
+
+
+def _fields(dtype: Any) -> list[Any]:
+    return [dtype.fields[name] for name in dtype.names]
+
+
+def _from_nested(parts: Any) -> Any:
+    match parts:
+        case ("array", base, shape):
+            return np.dtype((_from_nested(base), shape))
+        case ("fields", is_record, aligned, itemsize, fields):
+            plan = {
+                "names": [field[0] for field in fields],
+                "formats": [_from_nested(field[1]) for field in fields],
+                "offsets": [field[2] for field in fields],
+                "titles": [field[3] if len(field) > 3 else None for field in fields],
+                "itemsize": itemsize,
+            }
+            dtype = np.dtype(plan, align=aligned)
+            return np.dtype((np.record, dtype)) if is_record else dtype
+    return np.dtype(parts)
+
+
+def _without_metadata(dtype: Any) -> Any:
+    return _from_nested(_nested(dtype))
+
+
+# --- memory ---------------------------------------------------------------------------------------------------------
+
+
+def bounds(array: Any) -> tuple[int, int]:
+    """Address of the lowest byte of an array's elements, and the number of bytes to its highest."""
+    low = high = array.__array_interface__["data"][0]
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        reach = (length - 1) * stride
+        low, high = (low + reach, high) if reach < 0 else (low, high + reach)
+    return low, high + array.itemsize - low
+
+
+class _Stretch:
+    """Memory between two addresses, for numpy to look at."""
+
+    def __init__(self, address: int, length: int, writeable: bool, owner: Any) -> None:
+        self.__array_interface__ = {
+            "data": (address, not writeable),
+            "shape": (length,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+        self.owner = owner
+
+
+def flat_bytes(array: Any) -> Any:
+    """All bytes between an array's lowest and highest element as an array of bytes over the same memory."""
+    if type(array) is not ndarray:
+        array = array.view(ndarray)
+    if array.flags.c_contiguous:
+        return array.reshape(-1).view(np.uint8)
+    if array.flags.f_contiguous:
+        return array.T.reshape(-1).view(np.uint8)
+    address, length = bounds(array)
+    return np.asarray(_Stretch(address, length, array.flags.writeable, array))
+
+
+def layout_of(array: Any) -> Any:
+    """How elements lie in `flat_bytes`: "C", "F", or (offset, strides)."""
+    if array.flags.c_contiguous:
+        return "C"
+    if array.flags.f_contiguous:
+        return "F"
+    return array.__array_interface__["data"][0] - bounds(array)[0], array.strides
+
+
+def array_over(kind: type, dtype: Any, shape: tuple[int, ...], layout: Any, memory: Any) -> Any:
+    """An array of class `kind` over memory, without a copy."""
+    if isinstance(layout, str):
+        return ndarray.__new__(kind, shape, dtype, buffer=memory, order=layout)
+    offset, strides = layout
+    return ndarray.__new__(kind, shape, dtype, buffer=memory, offset=offset, strides=strides)
+
+
+def memory_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> tuple[Any, ...]:
+    """An array without objects in it, wherever its memory comes from."""
+    writeable = array.flags.writeable
+    if array.size == 0 or array.itemsize == 0:
+        return ("empty", dtype_parts(array.dtype), array.shape, writeable)
+    buffer = Buffer(flat_bytes(array), column, copies_on_write)
+    return ("memory", dtype_parts(array.dtype), array.shape, layout_of(array), writeable, buffer)
+
+
+def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> Parts:
+    """Any array as parts of its own, its base left out."""
+    dtype = array.dtype
+    plain = array if type(array) is ndarray else array.view(ndarray)
+    if dtype.names is not None and dtype.hasobject:
+        fields = tuple(np.array(plain[name]) for name in dtype.names)
+        return Parts(("fields", dtype_parts(dtype), array.shape), (array.flags.writeable, fields))
+    if dtype.hasobject:
+        order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        items = plain.reshape(-1, order=order).tolist()
+        return Parts(("items", dtype_parts(dtype), array.shape, order), (array.flags.writeable, items))
+    return Parts(memory_parts(plain, column, copies_on_write), None)
+
+
+def make_array(kind: type, args: tuple[Any, ...]) -> Any:
+    """An array of class `kind` from the `args` of `array_parts` or `_view_parts`; objects in it are still None."""
+    match args:
+        case ("memory", dtype, shape, layout, writeable, memory):
+            array = array_over(kind, dtype_of(dtype), tuple(shape), layout, memory)
+        case ("empty", dtype, shape, writeable):
+            array = ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
+        case ("items", dtype, shape, order):
+            return ndarray.__new__(kind, tuple(shape), dtype_of(dtype), order=order)
+        case ("fields", dtype, shape):
+            return ndarray.__new__(kind, tuple(shape), dtype_of(dtype))
+        case ("view", dtype, shape, offset, strides, writeable, base):
+            array = _view_over(kind, dtype_of(dtype), tuple(shape), offset, tuple(strides), base)
+        case _:
+            raise ValueError(f"No array is described by {args[:1]!r}")
+    if not writeable:
+        array.flags.writeable = False
+    return array
+
+
+def fill_array(array: Any, state: Any) -> None:
+    """Puts objects into an array from `make_array`."""
+    if state is None:
+        return
+    writeable, items = state
+    plain = array.view(ndarray)
+    if array.dtype.names is not None:
+        for name, field in zip(array.dtype.names, items, strict=True):
+            plain[name] = field
+    elif array.size:
+        flat = (
+            plain.T.reshape(-1)
+            if plain.flags.f_contiguous and not plain.flags.c_contiguous
+            else plain.reshape(-1)
+        )
+        for index, item in enumerate(items):
+            flat[index] = item
+    if not writeable:
+        array.flags.writeable = False
+
+
+# --- arrays ---------------------------------------------------------------------------------------------------------
+
+
+def base_of(array: Any) -> Any:
+    """The array whose memory this one shows, if it is an ordinary array that covers it."""
+    base = array.base
+    if base is None:
+        return None
+    _refuse_mapped(base)
+    while (lower := _owner(base)) is not None:
+        base = lower
+    if type(base) is not ndarray or array.size == 0 or base.size == 0 or array.itemsize == 0:
+        return None
+    if array.flags.writeable and not base.flags.writeable:
+        return None
+    if array.dtype.hasobject != base.dtype.hasobject or array.dtype.char == "T":
+        return None
+    low, length = bounds(array)
+    base_low, base_length = bounds(base)
+    return base if base_low <= low and low + length <= base_low + base_length else None
+
+
+def _owner(base: Any) -> Any:
+    """The array below a view that only stands in between, as in a matrix over a view of an array."""
+    if type(base).__name__ == "DummyArray":  # what as_strided and sliding windows put there
+        return base.base
+    if type(base) is not ndarray or base.flags.owndata:
+        return None
+    lower = base.base
+    return lower if type(lower) is ndarray or type(lower).__name__ == "DummyArray" else None
+
+
+def _refuse_mapped(owner: Any) -> None:
+    for _ in range(64):
+        if isinstance(owner, np.memmap | mmap.mmap):
+            raise NoValue("numpy.ndarray: memory mapped from a file")
+        if isinstance(owner, memoryview):
+            owner = owner.obj
+        elif isinstance(owner, ndarray) and owner.base is not None:
+            owner = owner.base
+        else:
+            return
+
+
+def _view_parts(array: Any, base: Any) -> tuple[Any, ...]:
+    offset = array.__array_interface__["data"][0] - bounds(base)[0]
+    dtype = dtype_parts(array.dtype)
+    return ("view", dtype, array.shape, offset, array.strides, array.flags.writeable, base)
+
+
+def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, strides: Any, base: Any) -> Any:
+    if not dtype.hasobject:
+        return ndarray.__new__(kind, shape, dtype, buffer=flat_bytes(base), offset=offset, strides=strides)
+    start = (offset - (base.__array_interface__["data"][0] - bounds(base)[0])) // base.itemsize
+    if (
+        base.strides
+        and base.strides[-1] == base.itemsize
+        and kind is ndarray
+        and base.ndim == 1
+        and 0 <= start
+    ):
+        return np.lib.stride_tricks.as_strided(base[start:], shape, strides)
+    return np.lib.stride_tricks.as_strided(base.reshape(-1, order="A")[start:], shape, strides)
+
+
+def encode_array(array: Any) -> Parts:
+    """An ordinary array, or one of a class that adds nothing but behaviour."""
+    base = base_of(array)
+    if base is not None:
+        return Parts(_view_parts(array, base), None)
+    return array_parts(array)
+
+
+def _encode_with_dict(array: Any) -> Parts:
+    parts = encode_array(array)
+    return Parts(parts.args, (parts.state, array.__dict__ or None))
+
+
+def _fill_with_dict(array: Any, state: Any) -> None:
+    fill_array(array, state[0])
+    array.__dict__.update(state[1] or {})
+
+
+_MASKED = ("_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass")
+
+
+def _encode_masked(array: Any) -> Parts:
+    data = encode_array(array)
+    own = array.__dict__
+    mask = None if array._mask is np.ma.nomask else array._mask
+    flags = (own["_hardmask"], own["_sharedmask"], own["_isfield"])
+    extras = {name: value for name, value in own.items() if name not in _MASKED}
+    return Parts(data.args, (data.state, mask, _chosen_fill_value(array), flags, own["_baseclass"], extras))
+
+
+def _chosen_fill_value(array: Any) -> Any:
+    """The fill value if it is not the default, which mere printing puts in."""
+    chosen = array._fill_value
+    if chosen is None:
+        return None
+    default = np.array(np.ma.default_fill_value(array.dtype), array.dtype)
+    if array.dtype.hasobject:
+        return None if chosen.tolist() == default.tolist() else chosen
+    return None if chosen.dtype == default.dtype and chosen.tobytes() == default.tobytes() else chosen
+
+
+def _fill_masked(array: Any, state: Any) -> None:
+    data, mask, fill_value, flags, baseclass, extras = state
+    own = array.__dict__
+    own["_mask"] = np.ma.nomask
+    fill_array(array, data)
+    own["_mask"] = np.ma.nomask if mask is None else mask
+    own["_hardmask"], own["_sharedmask"], own["_isfield"] = flags
+    own.update(extras, _fill_value=fill_value, _baseclass=baseclass)
+
+
+def _encode_memmap(array: Any) -> Parts:
+    raise NoValue("numpy.memmap: memory mapped from a file")
+
+
+# --- scalars --------------------------------------------------------------------------------------------------------
+
+
+def _encode_scalar(value: Any) -> tuple[Any, ...]:
+    return dtype_parts(value.dtype), value.tobytes()
+
+
+def _decode_scalar(parts: tuple[Any, ...]) -> Any:
+    dtype, data = parts
+    return np.frombuffer(data, dtype_of(dtype), 1)[0]
+
+
+def _encode_void(value: Any) -> tuple[Any, ...]:
+    """A row of a structured array is a view: writing to it writes to the array."""
+    if value.dtype.hasobject:
+        return dtype_parts(value.dtype), value.item()
+    if value.dtype.itemsize == 0:
+        return dtype_parts(value.dtype), ()
+    return dtype_parts(value.dtype), Buffer(np.frombuffer(value, np.uint8), 0, False)
+
+
+def _decode_void(parts: tuple[Any, ...]) -> Any:
+    dtype, memory = dtype_of(parts[0]), parts[1]
+    if isinstance(memory, tuple):
+        return np.array(memory, dtype)[()]
+    return ndarray.__new__(ndarray, (), dtype, buffer=memory)[()]
+
+
+# --- random generators ----------------------------------------------------------------------------------------------
+
+
+def _global_random_state() -> Any:
+    return sys.modules["numpy.random.mtrand"]._rand  # type: ignore[attr-defined]
+
+
+def _encode_random_state(value: Any) -> tuple[Any, ...]:
+    if value is _global_random_state():
+        return ("global",)
+    state = value.get_state(legacy=False)
+    return value._bit_generator, state.get("has_gauss", 0), state.get("gauss", 0.0)
+
+
+def _decode_random_state(parts: tuple[Any, ...]) -> Any:
+    if parts == ("global",):
+        return _global_random_state()
+    bits, has_gauss, gauss = parts
+    made = np.random.RandomState(bits)
+    made.set_state(made.get_state(legacy=False) | {"has_gauss": has_gauss, "gauss": gauss})
+    return made
+
+
+def _encode_bits(value: Any) -> tuple[Any, ...]:
+    if value is _global_random_state()._bit_generator:
+        return ("global",)
+    return type(value).__name__, value.state, getattr(value, "seed_seq", getattr(value, "_seed_seq", None))
+
+
+def _decode_bits(parts: tuple[Any, ...]) -> Any:
+    if parts == ("global",):
+        return _global_random_state()._bit_generator
+    name, state, seed = parts
+    made = getattr(np.random, name)(0 if seed is None else seed)
+    if seed is None and name == "MT19937":
+        made._legacy_seeding(0)  # forgets the seed sequence, as RandomState(5) does
+    made.state = state
+    return made
+
+
+def _encode_seed(value: Any) -> tuple[Any, ...]:
+    return value.entropy, value.spawn_key, value.pool_size, value.n_children_spawned
+
+
+def _decode_seed(parts: tuple[Any, ...]) -> Any:
+    entropy, spawn_key, pool_size, spawned = parts
+    return np.random.SeedSequence(
+        entropy, spawn_key=tuple(spawn_key), pool_size=pool_size, n_children_spawned=spawned
+    )
+
+
+# --- the rest -------------------------------------------------------------------------------------------------------
+
+
+def _encode_ufunc(value: Any) -> tuple[Any, ...]:
+    for module in ("numpy", "numpy.char", "scipy.special", "numpy.linalg._umath_linalg", "numpy._core.umath"):
+        if getattr(sys.modules.get(module), value.__name__, None) is value:
+            return module, value.__name__
+    raise NoValue(f"numpy.ufunc: {value.__name__} is made of a function that can't be read")
+
+
+def _decode_ufunc(parts: tuple[Any, ...]) -> Any:
+    import importlib
+
+    found = getattr(importlib.import_module(parts[0]), parts[1])
+    if not isinstance(found, np.ufunc):
+        raise TypeError(f"{parts[0]}.{parts[1]} is no ufunc")
+    return found
+
+
+def _make_plain(args: tuple[Any, ...]) -> Any:
+    return make_array(ndarray, args)
+
+
+def _class_codec(name: str, kind: type) -> Codec:
+    def make(args: tuple[Any, ...]) -> Any:
+        return make_array(kind, args)
+
+    return Codec(f"numpy.{name}", _encode_with_dict, make, _fill_with_dict, decode_as=make_array)
+
+
+_ARRAY = Codec("numpy.ndarray", encode_array, _make_plain, fill_array, decode_as=make_array)
+_SCALAR = Codec("numpy.scalar", _encode_scalar, _decode_scalar, immutable=True)
+_DTYPE = Codec(
+    "numpy.dtype", lambda value: (dtype_parts(value),), lambda parts: dtype_of(parts[0]), immutable=True
+)
+_BITS = Codec("numpy.bit_generator", _encode_bits, _decode_bits)
+
+NAMED: dict[str, Codec] = {
+    "ndarray": _ARRAY,
+    "recarray": _class_codec("recarray", np.recarray),
+    "matrix": _class_codec("matrix", np.matrix),
+    "memmap": Codec("numpy.memmap", _encode_memmap, lambda parts: None),
+    "masked": Codec(
+        "numpy.masked", _encode_masked, lambda args: make_array(np.ma.MaskedArray, args), _fill_masked
+    ),
+    "nomask": Codec("numpy.nomask", lambda value: (), lambda parts: np.ma.masked, immutable=True),
+    "scalar": _SCALAR,
+    "void": Codec("numpy.void", _encode_void, _decode_void),
+    "dtype": _DTYPE,
+    "generator": Codec(
+        "numpy.generator",
+        lambda value: (value.bit_generator,),
+        lambda parts: np.random.Generator(parts[0]),
+    ),
+    "random_state": Codec("numpy.random_state", _encode_random_state, _decode_random_state),
+    "bit_generator": _BITS,
+    "seed": Codec("numpy.seed", _encode_seed, _decode_seed),
+    "ufunc": Codec("numpy.ufunc", _encode_ufunc, _decode_ufunc, immutable=True),
+}
+
+CODECS: dict[type, Codec] = {
+    ndarray: _ARRAY,
+    np.recarray: NAMED["recarray"],
+    np.matrix: NAMED["matrix"],
+    np.memmap: NAMED["memmap"],
+    np.ma.MaskedArray: NAMED["masked"],
+    type(np.ma.masked): NAMED["nomask"],
+    np.void: NAMED["void"],
+    np.record: NAMED["void"],
+    np.random.Generator: NAMED["generator"],
+    np.random.RandomState: NAMED["random_state"],
+    np.random.SeedSequence: NAMED["seed"],
+    np.ufunc: NAMED["ufunc"],
+    **{getattr(np.random, name): _BITS for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")},
+    **{type(np.dtype(kind)): _DTYPE for kind in [*np.sctypeDict.values(), "M8[s]", "m8[s]"]},
+    **{kind: _SCALAR for kind in np.sctypeDict.values() if kind not in (np.void, np.object_)},
+}
+if hasattr(np.dtypes, "StringDType"):
+    CODECS[np.dtypes.StringDType] = _DTYPE

@@ -1,0 +1,123 @@
+"""What to ask of objects that nobody knows by heart: their reducers, as pickle and cloudpickle do.
+
+Comes in: an object without a codec. Goes out: the name of a global as `module:qualname`, or six parts
+(callable, args, state, list items, dict items, state setter) from which it is rebuilt the way pickle does. Buffers that a
+reducer hands out of band become `Buffer`s. A reducer that raises is let raise: its object is then opaque.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import importlib
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from cloudpickle.cloudpickle import Pickler as CloudPickler
+
+from clew._engine import Buffer
+
+from . import NoValue
+
+Reduced = tuple[Callable[..., Any], tuple[Any, ...], Any, list[Any] | None, list[tuple[Any, Any]] | None, Any]
+
+PROTOCOL = 5
+
+NOT_OURS = ("TextIOWrapper", "memoryview", "module", "code", "cell", "WeakSet")
+"""cloudpickle's reducers that are passed over: some types are opaque here, others walked or encoded natively."""
+
+CLOUD_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    kind: reducer for kind, reducer in CloudPickler._dispatch_table.items() if kind.__name__ not in NOT_OURS
+}
+
+
+def reduce_value(value: Any) -> str | Reduced:
+    """The parts that rebuild `value`, or the name of the global that it is.
+
+    Raises whatever the object's own reducer raises, and `NoValue` where it gives nothing that can be stored.
+    """
+    name = global_name(value) if isinstance(value, type | types.FunctionType) else None
+    return name or _normal(value, _ask(value))
+
+
+def global_name(value: Any) -> str | None:
+    """`module:qualname` if that is how to find this very object again."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
+        return None
+    return f"{module}:{name}" if _found(module, name) is value else None
+
+
+def find_global(name: str) -> Any:
+    """The object that `module:qualname` names, imported if need be."""
+    module, _, qualname = name.partition(":")
+    importlib.import_module(module)
+    found = _found(module, qualname)
+    if found is _MISSING:
+        raise AttributeError(f"Module {module} has no {qualname}")
+    return found
+
+
+_MISSING = object()
+
+
+def _found(module: str, qualname: str) -> Any:
+    found: Any = sys.modules.get(module, _MISSING)
+    for part in qualname.split("."):
+        found = getattr(found, part, _MISSING)
+    return found
+
+
+def _ask(value: Any) -> Any:
+    kind = type(value)
+    reducer = CLOUD_REDUCERS.get(kind) or copyreg.dispatch_table.get(kind)
+    if reducer is not None:
+        return reducer(value)
+    if isinstance(value, type | types.FunctionType):
+        return _ask_cloudpickle(value)
+    return value.__reduce_ex__(PROTOCOL)
+
+
+def _ask_cloudpickle(value: Any) -> Any:
+    import io
+
+    reduced = CloudPickler(io.BytesIO(), PROTOCOL).reducer_override(value)
+    if reduced is NotImplemented:
+        raise NoValue(f"{type(value).__qualname__}: {value!r} can't be found by its name")
+    return reduced
+
+
+def _normal(value: Any, reduced: Any) -> str | Reduced:
+    if isinstance(reduced, str):
+        return _named(value, reduced)
+    if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
+        raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
+    make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
+    return (
+        make,
+        _with_buffers(args),
+        _with_buffers(state),
+        None if items is None else list(items),
+        None if pairs is None else list(pairs),
+        setter,
+    )
+
+
+def _named(value: Any, qualname: str) -> str:
+    """A reducer that gives a string means a global; its module is the object's or its type's."""
+    candidates = (getattr(value, "__module__", None), type(value).__module__)
+    for module in candidates:
+        if isinstance(module, str) and module != "__main__" and _found(module, qualname) is value:
+            return f"{module}:{qualname}"
+    raise NoValue(f"{type(value).__qualname__}: {qualname} can't be found by its name")
+
+
+def _with_buffers(part: Any) -> Any:
+    """Puts a `Buffer` in the place of each out-of-band buffer, as deep as tuples go."""
+    if isinstance(part, pickle.PickleBuffer):
+        return Buffer(part.raw(), 0, False)
+    if type(part) is tuple and any(isinstance(item, tuple | pickle.PickleBuffer) for item in part):
+        return tuple(_with_buffers(item) for item in part)
+    return part

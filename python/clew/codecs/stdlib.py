@@ -1,0 +1,4 @@
+from . import Codec
+
+CODECS: dict[type, Codec] = {}
+NAMED: dict[str, Codec] = {}
