@@ -5,6 +5,9 @@ live sub-objects and `Buffer`s over memory. The parts are part of the fingerprin
 back `decode` gets the same tuple, in which each `Buffer` has become a writable `memoryview` over memory of its own
 (several `Buffer`s over one extent see the same memory, at addresses that keep their alignment).
 
+The parts cover the whole object, its attribute dict and the slots of a subclass included (`inherited` sees to those):
+whoever writes the parts down adds nothing of the object to them, and puts nothing into it after `decode` and `fill`.
+
 A codec promises:
 
 - `encode` runs no code of the user's, changes nothing, draws nothing, and gives the same parts after a mere read;
