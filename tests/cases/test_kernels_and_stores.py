@@ -1,0 +1,262 @@
+"""More than one kernel, notebooks that move, stores that are read-only, full, newer or damaged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from cases.story import Notebook
+
+
+def at(notebook: Notebook) -> str:
+    return str(notebook.ask("status")["at"])
+
+
+def test_queued_cells_each_have_their_own_state(notebook: Notebook) -> None:
+    notebook.run("x = [0]\nalone = [1]")
+    first = int(at(notebook))
+    identities = notebook.identities(["alone"])
+    replies = notebook.kernel.queue([f"x.append({n})" for n in range(1, 9)])
+    assert all(reply.ok for reply in replies)
+    for number in [8, 3, 5, 0, 1]:
+        notebook.move(f"switch {first + number}")
+        assert notebook.read("x") == [str(list(range(number + 1)))]
+    assert notebook.identities(["alone"]) == identities
+
+
+def test_queued_cells_with_a_task_that_writes_between_them_lose_nothing(notebook: Notebook) -> None:
+    notebook.run(
+        "import asyncio\nx = [0]\nticks = []\nasync def tick():\n    for n in range(50):\n        ticks.append(n)\n        await asyncio.sleep(0.005)\n_ = asyncio.ensure_future(tick())"
+    )
+    first = int(at(notebook))
+    notebook.kernel.queue([f"x.append({n})" for n in range(1, 6)])
+    notebook.run("await asyncio.sleep(0.5)")
+    assert notebook.read("ticks") == [str(list(range(50)))]
+    notebook.move(f"switch {first}")
+    assert notebook.read("x") == ["[0]"]
+
+
+def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run(
+        "import numpy as np\na = np.arange(5)\nb = a[1:]",
+        "class C:\n    n = 1\nc = C()\ndef f():\n    return c.n + len(a)",
+        "C.n = 7",
+    )
+    first.kernel.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert set(report.words.values()) <= {"loaded", "kept"}
+    assert second.read("b.base is a", "isinstance(c, C)", "f()", "f.__globals__ is globals()") == [
+        "True",
+        "True",
+        "12",
+        "True",
+    ]
+    second.move("undo")
+    assert second.read("f()") == ["6"], "and undo goes on where the old kernel was"
+    second.move("undo")
+    assert not {"C", "c", "f"} & second.names()
+
+
+def test_resume_of_an_earlier_run(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("x = [1]", "x.append(2)", "x.append(3)")
+    last = int(at(first))
+    first.kernel.kill()
+    second = kernels()
+    second.move(f"resume {last - 1}")
+    assert second.read("x") == ["[1, 2]"]
+    second.move(f"switch {last}")
+    assert second.read("x") == ["[1, 2, 3]"]
+
+
+def test_two_kernels_on_one_notebook_keep_their_own_positions(kernels: Callable[..., Notebook]) -> None:
+    one, two = kernels(), kernels()
+    one.run("x = ['one']")
+    two.run("x = ['two']")
+    one.run("x.append(1)")
+    two.run("x.append(2)")
+    one.move("undo")
+    assert one.read("x") == ["['one']"]
+    assert two.read("x") == ["['two', 2]"]
+    two.move("undo")
+    assert two.read("x") == ["['two']"]
+    two.move("redo")
+    assert two.read("x") == ["['two', 2]"]
+    seen = at(two)
+    one.move(f"switch {seen}")
+    assert one.read("x") == ["['two', 2]"], "each can go to the other's states"
+    assert two.read("x") == ["['two', 2]"]
+
+
+def test_two_notebooks_in_one_store_do_not_see_each_other(kernels: Callable[..., Notebook]) -> None:
+    one, two = kernels("one"), kernels("two")
+    one.run("x = 1", "x = 2")
+    two.run("y = 1")
+    two.move("undo")
+    assert two.names().isdisjoint({"x", "y"})
+    one.move("undo")
+    assert one.read("x") == ["1"]
+
+
+def test_a_kernel_without_a_notebook_records_and_undoes(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels(None)
+    notebook.run("x = [1]", "x.append(2)")
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]
+
+
+EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+def test_a_renamed_notebook_is_found_by_the_name_of_its_history(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    (tmp_path / "old.ipynb").write_text(EMPTY)
+    first = kernels("old")
+    first.say("history travel")
+    first.run("x = [1]", "x.append(2)")
+    first.kernel.kill()
+    (tmp_path / "old.ipynb").rename(tmp_path / "new.ipynb")
+    second = kernels("new")
+    second.say("history travel")
+    second.move("resume")
+    assert second.read("x") == ["[1, 2]"]
+    second.move("undo")
+    assert second.read("x") == ["[1]"]
+
+
+def test_a_copied_notebook_does_not_write_into_the_history_it_was_copied_from(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.ipynb").write_text(EMPTY)
+    first = kernels("mine")
+    first.run("x = [1]")
+    runs = first.ask("log --all")
+    shutil.copy(tmp_path / "mine.ipynb", tmp_path / "copy.ipynb")
+    second = kernels("copy")
+    second.run("x = ['copy']", "x.append(1)")
+    assert first.ask("log --all") == runs
+    second.move("undo")
+    assert second.read("x") == ["['copy']"]
+    first.run("x.append(2)")
+    first.move("undo")
+    assert first.read("x") == ["[1]"]
+
+
+def packs(tmp_path: Path) -> list[Path]:
+    found = sorted((tmp_path / "home" / "clew").rglob("*.pack"))
+    assert found
+    return found
+
+
+def test_a_store_that_is_read_only_warns_once_and_the_session_goes_on(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    store = tmp_path / "home" / "clew"
+    store.mkdir(parents=True)
+    blocked = store / "store"
+    blocked.write_text("a file where the folder should be")
+    notebook = kernels(env={"CLEW_HOME": str(blocked)}, load=False)
+    reply = notebook.kernel.run("%load_ext clew")
+    assert "Traceback" not in reply.stderr + reply.text
+    said = reply.stderr + reply.text
+    first = notebook.run("x = [1]")
+    second = notebook.run("x.append(2)")
+    said += first.stderr + first.text
+    assert "clew" in said.lower()
+    assert (second.stderr + second.text).count("Clew") <= 1
+    assert notebook.read("x") == ["[1, 2]"]
+
+
+LIMIT = "import resource, signal\nresource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))"
+
+
+def test_a_full_disk_costs_a_warning_and_the_next_run_is_recorded(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run("import numpy as np\nx = [1]", LIMIT.format(size=200_000))
+    reply = notebook.run("big = np.random.default_rng(0).bytes(3_000_000)\nx.append(2)")
+    said = reply.stderr + reply.text
+    notebook.run(LIMIT.format(size="resource.RLIM_INFINITY"))
+    notebook.run("x.append(3)")
+    assert notebook.read("x", "len(big)") == ["[1, 2, 3]", "3000000"]
+    assert "clew" in said.lower() or "not" in notebook.say("status"), (
+        "it must be said that a run was not saved"
+    )
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1, 2]"]
+
+
+def test_a_store_of_a_newer_format_is_left_alone_and_said(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    first = kernels()
+    first.run("x = 1")
+    first.kernel.kill()
+    formats = list((tmp_path / "home" / "clew").rglob("format"))
+    assert formats
+    for file in formats:
+        file.write_bytes(file.read_bytes().replace(b"1", b"9"))
+    before = {path: path.read_bytes() for path in (tmp_path / "home" / "clew").rglob("*") if path.is_file()}
+    notebook = kernels(load=False)
+    reply = notebook.kernel.run("%load_ext clew")
+    assert "newer" in (reply.stderr + reply.text).lower(), reply.stderr + reply.text
+    notebook.run("y = [1]")
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+
+
+def test_a_missing_pack_loses_only_what_was_in_it_and_says_so(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    first = kernels()
+    first.run("x = ['in the first pack']")
+    first.kernel.kill()
+    gone = packs(tmp_path)
+    second = kernels()
+    second.move("resume")
+    second.run("y = ['in the second pack']")
+    second.kernel.kill()
+    for path in gone:
+        path.unlink()
+    third = kernels()
+    reply = third.kernel.clew("resume")
+    assert "Traceback" not in reply.text + reply.stderr
+    assert "x" not in third.names()
+    assert "lost" in reply.text + reply.stderr or "missing" in (reply.text + reply.stderr).lower(), reply.text
+    third.run("z = [1]", "z.append(2)")
+    third.move("undo")
+    assert third.read("z") == ["[1]"]
+
+
+def test_a_flipped_byte_in_a_pack_is_never_handed_over(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    first = kernels()
+    first.run("import numpy as np\na = np.arange(50_000)", "words = ['sound'] * 3")
+    first.kernel.kill()
+    largest = max(packs(tmp_path), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    largest.write_bytes(data)
+    second = kernels()
+    reply = second.kernel.clew("resume")
+    assert "Traceback" not in reply.text + reply.stderr
+    if "a" in second.names():
+        assert second.read("(a == __import__('numpy').arange(50_000)).all().item()") == ["True"]
+    if "words" in second.names():
+        assert second.read("words") == ["['sound', 'sound', 'sound']"]
+
+
+def test_p09_four_kernels_write_one_store(kernels: Callable[..., Notebook]) -> None:
+    made = [kernels(f"notebook{n}") for n in range(4)]
+    for number, notebook in enumerate(made):
+        notebook.run(f"x = [{number}]")
+    for notebook in made:
+        notebook.run("x.append('more')")
+    for number, notebook in enumerate(made):
+        notebook.move("undo")
+        assert notebook.read("x") == [f"[{number}]"]
+        assert notebook.ask("verify")

@@ -1,0 +1,148 @@
+"""What people import: models, figures, formulas, pools. Recorded beside them, never in their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases.desk import Desk
+from cases.story import Case, Notebook
+
+XY = "import numpy as np\nrng = np.random.default_rng(0)\nX = rng.normal(size=(60, 3))\ny = X @ [1.0, 2.0, 3.0] + 0.1\n"
+
+CASES = [
+    Case(
+        "A linear model fitted anew",
+        XY + "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit(X, y)",
+        "model.fit(X[:, :2], y); model.note = 'two columns'",
+        ["model.coef_.tolist()", "model.n_features_in_", "hasattr(model, 'note')", "model.get_params()"],
+        {"model": "loaded"},
+        kept=["X", "y", "LinearRegression"],
+    ),
+    Case(
+        "A forest and its trees",
+        XY
+        + "from sklearn.ensemble import RandomForestRegressor\nforest = RandomForestRegressor(3, random_state=0).fit(X, y)",
+        "forest.set_params(n_estimators=5, warm_start=True).fit(X, y)",
+        [
+            "len(forest.estimators_)",
+            "forest.predict(X[:3]).tolist()",
+            "forest.estimators_[0].tree_.node_count",
+        ],
+        {"forest": "loaded"},
+        kept=["X", "y"],
+    ),
+    Case(
+        "A pipeline with a scaler, a grid search over it",
+        XY
+        + "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler\nfrom sklearn.linear_model import Ridge\nfrom sklearn.model_selection import GridSearchCV\n"
+        "pipe = make_pipeline(StandardScaler(), Ridge())\nsearch = GridSearchCV(pipe, {'ridge__alpha': [0.1, 1.0]}, cv=2).fit(X, y)",
+        "search = GridSearchCV(pipe, {'ridge__alpha': [5.0]}, cv=2).fit(X, y)",
+        ["search.best_params_", "search.predict(X[:2]).tolist()", "hasattr(pipe, 'n_features_in_')"],
+        {"search": "loaded", "pipe": "loaded|kept"},
+        kept=["X", "y"],
+    ),
+    Case(
+        "A matplotlib figure kept in a variable",
+        "import matplotlib\nmatplotlib.use('agg')\nfrom matplotlib.figure import Figure\nfig = Figure()\nax = fig.subplots()\n_ = ax.plot([1, 2, 3], label='line')",
+        "_ = ax.plot([3, 2, 1]); ax.set_title('changed');",
+        ["len(ax.lines)", "ax.get_title()", "ax.figure is fig", "fig.axes[0] is ax"],
+        {"fig": "loaded", "ax": "loaded"},
+    ),
+    Case(
+        "A patsy formula and its design matrix",
+        XY + "import patsy\ndesign = patsy.dmatrix('a + np.log(b)', {'a': y, 'b': np.abs(y) + 1})",
+        "design = patsy.dmatrix('a', {'a': y})",
+        ["design.shape", "design.design_info.column_names"],
+        {"design": "loaded|differs"},
+        kept=["X", "y"],
+        fresh=False,
+    ),
+    Case(
+        "`from sympy import *` and an expression",
+        "from sympy import *\nx, t = symbols('x t')\ne = sin(x) ** 2 + t",
+        "e = diff(e, x); q = 1",
+        [
+            "str(e)",
+            "e.free_symbols == {x} or e.free_symbols == {x, t}",
+            "'q' in globals()",
+            "str(integrate(x))",
+        ],
+        {"e": "loaded", "q": "removed", "x": "loaded|kept", "t": "loaded|kept"},
+    ),
+    Case(
+        "A DuckDB result fetched into lists",
+        "import duckdb\nrows = duckdb.sql('select range as n from range(3)').fetchall()",
+        "rows = duckdb.sql('select 7').fetchall()",
+        ["rows"],
+        {"rows": "loaded"},
+    ),
+    Case(
+        "An interpolator and an optimiser's result",
+        "import numpy as np\nfrom scipy import optimize\nres = optimize.minimize_scalar(lambda x: (x - 2) ** 2)",
+        "res = optimize.minimize_scalar(lambda x: (x - 5) ** 2)",
+        ["round(res.x, 3)", "type(res).__name__", "bool(res.success)"],
+        {"res": "loaded"},
+    ),
+    Case(
+        "A parsed tree of XML and of Python",
+        "import ast\nimport xml.etree.ElementTree as ET\nroot = ET.fromstring('<a><b x=\"1\"/></a>')\ntree = ast.parse('x = 1')",
+        "root[0].set('x', '2'); tree.body[0].targets[0].id = 'y'",
+        ["ET.tostring(root)", "ast.unparse(tree)"],
+        {"root": "loaded", "tree": "loaded"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_back_and_forth(desk: Desk, case: Case) -> None:
+    desk.play(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
+def test_found_again(desk: Desk, case: Case) -> None:
+    desk.find_again(case)
+
+
+WORK = "offset = 10\nclass Job:\n    def __init__(self, n):\n        self.n = n\ndef work(n):\n    return n + offset\ndef job(j):\n    return j.n * 2"
+
+POOLS = {
+    "pickle of a notebook function and class": (
+        "import pickle\ngot = [pickle.loads(pickle.dumps(work)) is work, pickle.loads(pickle.dumps(Job(3))).n]",
+        "[True, 3]",
+    ),
+    "`ProcessPoolExecutor` that forks": (
+        "import multiprocessing as mp\nfrom concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2, mp_context=mp.get_context('fork')) as pool:\n    got = list(pool.map(work, range(3))) + list(pool.map(job, [Job(1)]))",
+        "[10, 11, 12, 2]",
+    ),
+    "`multiprocessing.Pool`": (
+        "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as pool:\n    got = pool.map(work, range(3))",
+        "[10, 11, 12]",
+    ),
+    "joblib with processes": (
+        "from joblib import Parallel, delayed\ngot = Parallel(2)(delayed(work)(n) for n in range(3))",
+        "[10, 11, 12]",
+    ),
+    "joblib with threads": (
+        "from joblib import Parallel, delayed\ngot = Parallel(2, prefer='threads')(delayed(work)(n) for n in range(3))",
+        "[10, 11, 12]",
+    ),
+    "cloudpickle, and a deep copy": (
+        "import cloudpickle, copy\ngot = [cloudpickle.loads(cloudpickle.dumps(lambda: offset))(), copy.deepcopy(Job([4])).n]",
+        "[10, [4]]",
+    ),
+}
+
+
+@pytest.mark.parametrize("cell, expected", POOLS.values(), ids=POOLS.keys())
+def test_pools_and_pickles_work_on_notebook_functions_while_recording(
+    notebook: Notebook, cell: str, expected: str
+) -> None:
+    notebook.run(WORK + "\nx = [1]")
+    identities = notebook.identities(["work", "Job", "x"])
+    notebook.run(cell)
+    assert notebook.read("got") == [expected]
+    report = notebook.move("undo")
+    assert report.word("got") == "removed"
+    assert notebook.identities(["work", "Job", "x"]) == identities
+    notebook.run("offset = 10\n" + cell)
+    assert notebook.read("got") == [expected], "and after an undo"

@@ -1,0 +1,246 @@
+"""The words that move: what they say, what they refuse, what they leave alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cases.story import Notebook, counts
+
+
+@pytest.fixture
+def steps(notebook: Notebook) -> Notebook:
+    """Five runs, each of which appends to `x`; `y` stays."""
+    notebook.run("x = [0]\ny = ['alone']")
+    for number in range(1, 5):
+        notebook.run(f"x.append({number})")
+    return notebook
+
+
+def at(notebook: Notebook) -> str:
+    return str(notebook.ask("status")["at"])
+
+
+def test_undo_n_goes_n_runs_back(steps: Notebook) -> None:
+    identity = steps.identities(["y"])
+    report = steps.move("undo 3")
+    assert steps.read("x") == ["[0, 1]"]
+    assert report.word("x") == "loaded"
+    assert report.word("y") == "kept"
+    assert steps.identities(["y"]) == identity
+
+
+def test_undo_after_undo_goes_one_run_further(steps: Notebook) -> None:
+    for expected in ["[0, 1, 2, 3]", "[0, 1, 2]", "[0, 1]", "[0]"]:
+        steps.move("undo")
+        assert steps.read("x") == [expected]
+
+
+def test_redo_goes_forth_until_a_new_run_starts_a_new_line(steps: Notebook) -> None:
+    steps.move("undo 3")
+    steps.move("redo")
+    assert steps.read("x") == ["[0, 1, 2]"]
+    steps.run("x.append('new')")
+    said = steps.kernel.clew("redo").text
+    assert steps.read("x") == ["[0, 1, 2, 'new']"]
+    assert "Traceback" not in said
+    assert said
+
+
+def test_switch_reaches_every_earlier_state_by_its_number(steps: Notebook) -> None:
+    last = int(at(steps))
+    for back in [3, 0, 4, 1, 2, 0]:
+        steps.move(f"switch {last - back}")
+        assert steps.read("x") == [str(list(range(5 - back)))]
+        assert at(steps) == str(last - back)
+
+
+def test_relative_revisions_count_parents(steps: Notebook) -> None:
+    steps.move("switch @-")
+    assert steps.read("x") == ["[0, 1, 2, 3]"]
+    steps.move("switch @-2")
+    assert steps.read("x") == ["[0, 1]"]
+
+
+def test_the_line_that_undo_prints_counts_every_name_once(steps: Notebook) -> None:
+    said = steps.say("undo").splitlines()[0]
+    report = steps.move("redo")
+    assert re.match(r"Undid .* names?: ", said) or re.match(r"Undid ", said), said
+    assert sum(counts(said).values()) == len(report.words), said
+    assert len(report.words) == len(report.data["outcomes"]), "one Outcome for every root"
+
+
+def test_the_line_that_switch_prints_says_where_you_are(steps: Notebook) -> None:
+    target = int(at(steps)) - 2
+    said = steps.say(f"switch {target}").splitlines()[0]
+    assert re.match(rf"Switched to {target} in [\d.]+ m?s\. \d+ names?: ", said), said
+
+
+def test_a_dry_run_moves_nothing_and_says_what_would_be_done(steps: Notebook) -> None:
+    here = at(steps)
+    identities = steps.identities(["x", "y"])
+    said = steps.say("undo 2 --dry-run")
+    assert "x" in said
+    assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
+    assert steps.identities(["x", "y"]) == identities
+    assert at(steps) == here
+
+
+def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> None:
+    notebook.run("x = [1]\ny = [1]")
+    first = at(notebook)
+    notebook.run("x.append(2)\ny.append(2)")
+    identity = notebook.identities(["y"])
+    report = notebook.move(f"restore {first} -- x")
+    assert notebook.read("x", "y") == ["[1]", "[1, 2]"]
+    assert report.word("x") == "loaded"
+    assert notebook.identities(["y"]) == identity
+    notebook.move("undo")
+    assert notebook.read("x", "y") == ["[1, 2]", "[1, 2]"], "undo takes back a restore"
+
+
+def test_restore_of_part_of_a_co_variable_is_a_detached_copy_and_says_so(notebook: Notebook) -> None:
+    notebook.run("x = [1]\nbox = [x]")
+    first = at(notebook)
+    notebook.run("x.append(2)")
+    said = notebook.say(f"restore {first} -- x")
+    assert notebook.read("x", "box", "box[0] is x") == ["[1]", "[[1, 2]]", "False"]
+    assert "box" in said, said
+
+
+def test_restore_with_shared_brings_all_of_the_co_variable(notebook: Notebook) -> None:
+    notebook.run("x = [1]\nbox = [x]\nother = 1")
+    first = at(notebook)
+    notebook.run("x.append(2)\nother = 2")
+    notebook.move(f"restore {first} --with-shared -- x")
+    assert notebook.read("x", "box", "box[0] is x", "other") == ["[1]", "[[1]]", "True", "2"]
+
+
+UNKNOWN = {
+    "a number never given": "99999",
+    "a word": "nonsense",
+    "an empty hash": "ffffffffffff",
+    "too far back": "@-9999",
+}
+
+
+@pytest.mark.parametrize("revision", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_an_unknown_revision_is_an_error_in_words_and_nothing_moves(steps: Notebook, revision: str) -> None:
+    here = at(steps)
+    reply = steps.kernel.clew(f"switch {revision}")
+    told = reply.text + reply.stderr
+    assert "Traceback" not in told
+    assert revision in told, told
+    assert at(steps) == here
+    assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
+
+
+def test_redo_with_nothing_to_redo_says_so(steps: Notebook) -> None:
+    reply = steps.kernel.clew("redo")
+    assert "redo" in (reply.text + reply.stderr).lower()
+    assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
+
+
+def test_undo_past_the_first_run_says_so_and_stays_at_the_start(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run("x = 1", "y = 2")
+    notebook.move("undo 2")
+    assert not {"x", "y"} & notebook.names()
+    reply = notebook.kernel.clew("undo")
+    assert "Traceback" not in reply.text + reply.stderr
+    notebook.move("redo")
+    assert notebook.read("x") == ["1"]
+
+
+def test_a_switch_is_undone_by_undo_and_redone_by_redo(steps: Notebook) -> None:
+    last = int(at(steps))
+    steps.move(f"switch {last - 3}")
+    steps.move("undo")
+    assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
+    steps.move("redo")
+    assert steps.read("x") == ["[0, 1]"]
+
+
+def test_p08_movers_never_touch_the_users_files(kernels: Callable[..., Notebook], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    notebook = kernels(cwd=folder)
+    notebook.run(
+        "open('a.txt', 'w').write('first');\nx = [1]",
+        "open('a.txt', 'w').write('second');\nx.append(2)",
+        "import os\nopen('b.txt', 'w').close()",
+    )
+
+    def files() -> dict[str, tuple[bytes, int]]:
+        return {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir() if p.is_file()}
+
+    before = files()
+    for line in ["undo", "undo", "redo", "switch @-", "undo", "redo --replay", "undo --replay"]:
+        notebook.kernel.clew(line)
+        assert files() == before, line
+
+
+def test_a_mover_is_no_run_and_takes_no_run_number(steps: Notebook) -> None:
+    here = int(at(steps))
+    steps.move("undo")
+    steps.move("redo")
+    steps.say("status")
+    steps.run("z = 1")
+    assert int(at(steps)) == here + 1
+
+
+def test_a_mover_inside_a_cell_seals_what_came_before_it(notebook: Notebook) -> None:
+    notebook.run("x = [1]", "x.append(2)")
+    notebook.run("x.append(3)\nget_ipython().run_line_magic('clew', 'undo')\nseen = list(x)")
+    assert notebook.read("seen", "x") == ["[1, 2]", "[1, 2]"]
+    notebook.run("y = 1")
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1, 2]"]
+
+
+def test_looking_never_moves(steps: Notebook) -> None:
+    here = at(steps)
+    identities = steps.identities(["x", "y"])
+    for line in [
+        "status",
+        "log",
+        "log --all -n 3",
+        "show @",
+        "diff",
+        "diff @- @",
+        "diff --state",
+        "vars",
+        f"vars {here}",
+        "verify",
+        "history",
+    ]:
+        reply = steps.kernel.clew(line)
+        assert reply.ok, f"{line}: {reply.text}"
+        assert reply.text.strip() or line == "diff", line
+        assert steps.identities(["x", "y"]) == identities
+        assert at(steps) == here
+
+
+def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
+    notebook.say("exclude token")
+    notebook.run("token = ['s3cret-one']\nx = [1]")
+    identity = notebook.identities(["token"])
+    notebook.run("x.append(2)\ntoken.append('two')")
+    notebook.move("undo")
+    assert notebook.read("x", "token") == ["[1]", "['s3cret-one', 'two']"]
+    assert notebook.identities(["token"]) == identity
+
+
+def test_unload_lets_go_and_the_session_goes_on(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run("x = [1]", "x.append(2)")
+    identities = notebook.identities(["x"])
+    notebook.run("%unload_ext clew", "x.append(3)")
+    assert notebook.read("x") == ["[1, 2, 3]"]
+    assert notebook.identities(["x"]) == identities
+    notebook.run("%load_ext clew", "x.append(4)")
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1, 2, 3]"]
