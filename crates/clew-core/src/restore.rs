@@ -416,11 +416,12 @@ fn difference(expected: Fingerprint, arena: &Arena<'_>, built: &CoVariable) -> O
     let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
     let path = built_arena.and_then(|other| first_difference(arena, &other));
     Some(match path {
-        Some(path) => {
-            let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        Some((root, path)) => {
+            let place = path.iter().map(|position| format!(".{position}"));
             format!(
-                "what was built differs from what was stored, at child {}",
-                path.join(".")
+                "what was built differs from what was stored, at {}{}",
+                built.roots[root],
+                place.collect::<String>()
             )
         }
         None => "what was built differs from what was stored, in its memory".to_owned(),

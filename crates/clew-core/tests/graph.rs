@@ -18,8 +18,8 @@ fn kernel_of_life(life: u64, source: &str) -> ToyKernel {
     kernel
 }
 
-fn look_at(kernel: &mut ToyKernel) -> Looked {
-    let roots = kernel.roots();
+fn look_at(kernel: &mut ToyKernel) -> Looked<Ref> {
+    let roots = kernel.roots().unwrap();
     let looked = look(kernel.heap(), roots);
     looked
 }
@@ -322,7 +322,7 @@ fn p14_any_bytes_parse_or_fail_in_bounded_memory() {
             .replace(" a1", "")
             .as_str(),
     );
-    let roots = kernel.roots();
+    let roots = kernel.roots().unwrap();
     let stream = look_jointly(kernel.heap(), roots).stream;
     let mut dice = Dice::new(7);
     for _ in 0..20_000 {

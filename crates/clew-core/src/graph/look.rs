@@ -170,7 +170,8 @@ fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     if extent.length == 0 {
         return Some(Vec::new());
     }
-    heap.bytes(extent.address, extent.length).map(|bytes| hash_blocks(bytes, extent.column))
+    heap.bytes(extent.address, extent.length)
+        .map(|bytes| hash_blocks(bytes, extent.column))
 }
 
 /// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.

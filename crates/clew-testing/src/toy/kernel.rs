@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::Root;
-use clew_core::kernel::{BuildError, Change, InstallError, Installed, Kernel, Stored, StreamFacts};
+use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
 
 use super::build;
 use super::cell::{World, run_cell};
@@ -142,12 +142,9 @@ impl Kernel for ToyKernel {
         &mut self.world.heap
     }
 
-    fn roots(&mut self) -> Vec<(Root, Ref)> {
-        self.world
-            .bound
-            .iter()
-            .map(|(root, object)| (root.clone(), *object))
-            .collect()
+    fn roots(&mut self) -> Result<Vec<(Root, Ref)>, KernelError> {
+        let bound = self.world.bound.iter();
+        Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
     }
 
     fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Ref>, BuildError> {
@@ -165,14 +162,14 @@ impl Kernel for ToyKernel {
         Ok(built.roots)
     }
 
-    fn install(&mut self, changes: Vec<(Root, Change<Ref>)>) -> Result<Installed, InstallError> {
+    fn install(&mut self, changes: Vec<(Root, Change<Ref>)>) -> Result<Installed, KernelError> {
         match self.hit() {
-            Some(FaultKind::Fails) => return Err(InstallError::Failed("a watcher refused".to_owned())),
-            Some(FaultKind::Interrupts) => return Err(InstallError::Interrupted),
+            Some(FaultKind::Fails) => return Err(KernelError::Failed("a watcher refused".to_owned())),
+            Some(FaultKind::Interrupts) => return Err(KernelError::Interrupted),
             None => {}
         }
         if self.world.heap.declared().next().is_some() {
-            return Err(InstallError::Failed("a class is declared and not defined".to_owned()));
+            return Err(KernelError::Failed("a class is declared and not defined".to_owned()));
         }
         let mut replaced = Vec::new();
         for (root, change) in changes {
