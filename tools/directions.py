@@ -30,11 +30,12 @@ MODULES = {
     "format": {"id", "graph"},
     "store": {"id", "graph", "format"},
     "history": {"id", "format", "store"},
+    "clock": {"format"},
     "kernel": {"id", "graph", "format"},
-    "plan": {"id", "graph", "format", "history", "kernel"},
+    "plan": {"id", "graph", "format", "history"},
     "record": {"id", "graph", "format", "store", "history", "kernel", "plan"},
     "restore": {"id", "graph", "format", "store", "history", "kernel", "plan", "record"},
-    "session": {"id", "graph", "format", "store", "history", "kernel", "plan", "record", "restore"},
+    "session": {"id", "graph", "format", "store", "history", "clock", "kernel", "plan", "record", "restore"},
     "lib": None,  # declares them all
 }
 

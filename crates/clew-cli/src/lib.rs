@@ -1,2 +1,218 @@
-//! cli
+//! The words people type: parsed, looked up and put into text or JSON.
+//!
+//! Two doors lead here. The native command calls [`run`], which reads a store from disk and only looks. The extension
+//! calls [`parse`], performs movers with its live session, and hands what came of it to [`report`] or [`refuse`];
+//! looking words it answers with [`look`] over the history it already holds.
+
 #![forbid(unsafe_code)]
+
+mod arguments;
+mod changes;
+mod commands;
+mod page;
+mod place;
+mod problem;
+mod report;
+mod run_page;
+mod style;
+mod surroundings;
+mod table;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches};
+use clew_core::plan::Report;
+use clew_core::session::SessionError;
+use clew_core::store::{Store, StoreError};
+
+pub use arguments::{Arguments, Shared, Word};
+pub use commands::movers::Asked;
+pub use page::{Output, SCHEMA};
+pub use place::{Live, Opened, Place, Records, history_name};
+pub use problem::{Exit, Problem};
+pub use style::Style;
+pub use surroundings::{Door, Surroundings};
+pub use text::clean;
+
+use page::{Answer, Page};
+use report::ReportPage;
+
+/// Runs a command of the terminal on what lies on disk. `words` are those after the program's name.
+pub fn run(words: &[String], surroundings: &Surroundings) -> Output {
+    let arguments = match parse(words, surroundings) {
+        Ok(arguments) => arguments,
+        Err(output) => return output,
+    };
+    let answer = answer_to(&arguments, surroundings);
+    if arguments.word.asked().is_some() {
+        return answer.fail(&commands::movers::needs_a_kernel(words, surroundings));
+    }
+    look_elsewhere(&arguments, surroundings)
+}
+
+/// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
+#[allow(clippy::result_large_err)] // the answer is made once and printed
+pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
+    let name = surroundings.door.name();
+    let command = Arguments::command()
+        .bin_name(name)
+        .color(clap::ColorChoice::Never)
+        .term_width(surroundings.width);
+    let all = std::iter::once(name).chain(words.iter().map(String::as_str));
+    command
+        .try_get_matches_from(all)
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map_err(|error| usage(&error, words, surroundings))
+}
+
+/// Help and version are answers; anything else is a mistake and changes nothing.
+fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> Output {
+    let text = clean(&error.render().to_string());
+    if !error.use_stderr() {
+        return Output {
+            exit: Exit::Done,
+            text,
+            json: None,
+        };
+    }
+    let word = words
+        .iter()
+        .find(|word| !word.starts_with('-'))
+        .map_or("", String::as_str);
+    let answer = Answer {
+        word,
+        as_json: words.iter().any(|word| word == "--json"),
+        surroundings,
+    };
+    if answer.as_json {
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        return answer.fail(&Problem::usage(message));
+    }
+    Output {
+        exit: Exit::Usage,
+        text: format!("{}\n\nNothing was changed.\n", text.trim_end()),
+        json: None,
+    }
+}
+
+fn answer_to<'a>(arguments: &'a Arguments, surroundings: &'a Surroundings) -> Answer<'a> {
+    Answer {
+        word: arguments.word.text(),
+        as_json: arguments.shared.json,
+        surroundings,
+    }
+}
+
+/// Whether a command names another store or history than the live one.
+pub fn is_elsewhere(arguments: &Arguments) -> bool {
+    arguments.shared.store.is_some() || arguments.shared.wanted.is_some()
+}
+
+/// Answers a looking word from disk: the store and history that were named, else the default ones.
+pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    let answer = answer_to(arguments, surroundings);
+    let directory = store_folder(arguments, surroundings);
+    match &arguments.word {
+        Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
+        Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
+        _ => match Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings) {
+            Ok(opened) => look(arguments, &opened.place(), &opened.store, surroundings),
+            Err(problem) => answer.fail(&problem),
+        },
+    }
+}
+
+/// Answers a looking word over a history that is already open.
+pub fn look(arguments: &Arguments, place: &Place<'_>, store: &Store, surroundings: &Surroundings) -> Output {
+    let answer = answer_to(arguments, surroundings);
+    match &arguments.word {
+        Word::Status(status) => answer.give(commands::status::status(status, place)),
+        Word::Log(log) => answer.give(commands::log::log(log, place)),
+        Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
+        Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
+        Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
+        Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place, store)),
+        Word::List(_) | Word::Doctor(_) => look_elsewhere(arguments, surroundings),
+        _ => answer.fail(&Problem::usage(format!(
+            "`{}` does not only look",
+            arguments.word.text()
+        ))),
+    }
+}
+
+fn store_folder(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
+    arguments
+        .shared
+        .store
+        .clone()
+        .unwrap_or_else(|| surroundings.store.clone())
+}
+
+/// Says what a mover did.
+pub fn report(report: &Report, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).show(&ReportPage::of(report))
+}
+
+/// Says why a mover did nothing.
+pub fn refuse(error: &SessionError, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).fail(&session_problem(error, surroundings))
+}
+
+/// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
+pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).show(&Said {
+        message: clean(message),
+        data,
+    })
+}
+
+/// Says any other failure of a front end.
+pub fn fail(problem: &Problem, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).fail(problem)
+}
+
+#[derive(serde::Serialize)]
+struct Said {
+    message: String,
+    data: serde_json::Value,
+}
+
+impl Page for Said {
+    fn text(&self, _: &Surroundings) -> String {
+        format!("{}\n", self.message.trim_end())
+    }
+}
+
+/// A session's error in words for people.
+pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Problem {
+    let door = surroundings.door;
+    match error {
+        SessionError::Store(error) => store_problem(error),
+        SessionError::Revision(error) => place::revision_problem(error, surroundings),
+        SessionError::NothingToUndo { .. } | SessionError::NothingToRedo { .. } => {
+            Problem::usage(error.to_string()).with_hint(format!("{} goes to any run", door.command("switch REV")))
+        }
+        SessionError::NothingToResume => {
+            Problem::usage(error.to_string()).with_hint(format!("{} shows all histories", door.command("list")))
+        }
+        SessionError::NoSuchName { run, .. } => {
+            let vars = door.command(&format!("vars {run}"));
+            Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
+        }
+        SessionError::Restore(_) | SessionError::NotStarted => {
+            let mut problem = Problem::of(Exit::Refused, error.to_string());
+            "Your variables are as they were".clone_into(&mut problem.untouched);
+            problem
+        }
+    }
+}
+
+fn store_problem(error: &StoreError) -> Problem {
+    place::store_problem(error)
+}

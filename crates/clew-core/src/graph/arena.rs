@@ -78,11 +78,8 @@ impl<'a> Arena<'a> {
             deferred: std::collections::VecDeque::new(),
         };
         for _ in 0..roots {
-            let number = parser.node()?;
-            parser.arena.roots.push(number);
-            parser.fill()?;
+            parser.root()?;
         }
-        parser.sections()?;
         if parser.at != bytes.len() {
             return Err(parser.error("bytes follow the last root"));
         }
@@ -144,7 +141,10 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn sections(&mut self) -> Result<(), StreamError> {
+    fn root(&mut self) -> Result<(), StreamError> {
+        let number = self.node()?;
+        self.arena.roots.push(number);
+        self.fill()?;
         while let Some(number) = self.deferred.pop_front() {
             let tag = self.varint()?;
             self.body(tag, number)?;

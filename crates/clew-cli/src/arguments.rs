@@ -1,0 +1,107 @@
+//! What can be typed: one definition for `clew WORD` and `%clew WORD`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::commands::{diff, doctor, list, log, movers, show, status, vars, verify};
+
+/// Undo, branches and resume for notebook sessions.
+///
+/// Looking never moves you; moving never loses anything.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "clew", version, max_term_width = 100, disable_help_subcommand = false)]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub word: Word,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub shared: Shared,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Shared {
+    /// Answers in JSON, whose fields docs/json.md lists
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The store's folder, instead of `$CLEW_HOME` or the platform's data folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// The history: its name, its notebook, or the beginning of its id; else the one used last
+    #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
+    pub wanted: Option<String>,
+}
+
+/// The words.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Word {
+    #[allow(missing_docs)]
+    Status(status::Arguments),
+    #[allow(missing_docs)]
+    Log(log::Arguments),
+    #[allow(missing_docs)]
+    Show(show::Arguments),
+    #[allow(missing_docs)]
+    Diff(diff::Arguments),
+    #[allow(missing_docs)]
+    Vars(vars::Arguments),
+    #[allow(missing_docs)]
+    Undo(movers::Undo),
+    #[allow(missing_docs)]
+    Redo(movers::Redo),
+    #[allow(missing_docs)]
+    Switch(movers::Switch),
+    #[allow(missing_docs)]
+    Restore(movers::Restore),
+    #[allow(missing_docs)]
+    Resume(movers::Resume),
+    #[allow(missing_docs)]
+    Exclude(movers::Exclude),
+    #[allow(missing_docs)]
+    History(movers::HistoryOf),
+    #[allow(missing_docs)]
+    List(list::Arguments),
+    #[allow(missing_docs)]
+    Verify(verify::Arguments),
+    #[allow(missing_docs)]
+    Doctor(doctor::Arguments),
+}
+
+impl Word {
+    /// The word itself.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Log(_) => "log",
+            Self::Show(_) => "show",
+            Self::Diff(_) => "diff",
+            Self::Vars(_) => "vars",
+            Self::Undo(_) => "undo",
+            Self::Redo(_) => "redo",
+            Self::Switch(_) => "switch",
+            Self::Restore(_) => "restore",
+            Self::Resume(_) => "resume",
+            Self::Exclude(_) => "exclude",
+            Self::History(_) => "history",
+            Self::List(_) => "list",
+            Self::Verify(_) => "verify",
+            Self::Doctor(_) => "doctor",
+        }
+    }
+
+    /// What is asked of a live session; `None` for words that only look.
+    pub fn asked(&self) -> Option<movers::Asked> {
+        match self {
+            Self::Undo(undo) => Some(undo.into()),
+            Self::Redo(redo) => Some(redo.into()),
+            Self::Switch(switch) => Some(switch.into()),
+            Self::Restore(restore) => Some(restore.into()),
+            Self::Resume(resume) => Some(resume.into()),
+            Self::Exclude(exclude) => Some(movers::Asked::Exclude(exclude.patterns.clone())),
+            Self::History(history) => Some(movers::Asked::History(history.name.clone())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a run changed, sorted for people: new, changed and gone names.
+
+use clew_core::format::Run;
+use clew_core::history::State;
+use clew_core::id::{Root, RootKind};
+use serde::Serialize;
+
+/// Roots that a run made, changed and took away, by display name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// New ones.
+    pub added: Vec<Root>,
+    /// Those with another value.
+    pub changed: Vec<Root>,
+    /// Those that are gone.
+    pub removed: Vec<Root>,
+}
+
+impl Changes {
+    /// What `run` changed over the state before it.
+    pub fn of(run: &Run, before: &State) -> Self {
+        let touched = run.changed.iter().flat_map(|version| &version.roots).cloned();
+        let (mut changed, mut added): (Vec<Root>, Vec<Root>) = touched.partition(|root| before.version(root).is_some());
+        added.sort();
+        changed.sort();
+        Self {
+            added,
+            changed,
+            removed: run.removed.clone(),
+        }
+    }
+
+    /// What differs between two states.
+    pub fn between(before: &State, after: &State) -> Self {
+        let is_new = |root: &&Root| before.version(root).is_none();
+        let is_other = |root: &&Root| match (before.version(root), after.version(root)) {
+            (Some(one), Some(other)) => one.fingerprint != other.fingerprint || one.roots != other.roots,
+            _ => false,
+        };
+        Self {
+            added: after.roots().filter(is_new).cloned().collect(),
+            changed: after.roots().filter(is_other).cloned().collect(),
+            removed: before
+                .roots()
+                .filter(|root| after.version(root).is_none())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    /// Whether `name` is among them.
+    pub fn holds(&self, name: &str) -> bool {
+        [&self.added, &self.changed, &self.removed]
+            .into_iter()
+            .flatten()
+            .any(|root| root.to_string() == name)
+    }
+
+    /// `+model ~df -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
+    pub fn short(&self, most: usize) -> String {
+        let marked = [('+', &self.added), ('~', &self.changed), ('-', &self.removed)];
+        let words: Vec<String> = marked
+            .into_iter()
+            .flat_map(|(mark, roots)| {
+                roots
+                    .iter()
+                    .filter(|root| is_telling(root))
+                    .map(move |root| format!("{mark}{root}"))
+            })
+            .collect();
+        let mut text = words.iter().take(most).cloned().collect::<Vec<_>>().join(" ");
+        if words.len() > most {
+            text += &format!(" and {} more", words.len() - most);
+        }
+        crate::text::clean(&text)
+    }
+}
+
+/// Whether a root says something to people in a list.
+pub fn is_telling(root: &Root) -> bool {
+    !matches!(root.kind, RootKind::Out | RootKind::Definition)
+}

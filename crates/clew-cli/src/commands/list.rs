@@ -1,0 +1,96 @@
+//! `clew list`: all histories of a store.
+
+use std::path::Path;
+
+use clew_core::format::Timestamp;
+use clew_core::id::HistoryId;
+use clew_core::store::LoadedHistory;
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::place::{by_recency, history_name, last_time, open_store};
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Lists all histories in the store, the one used last first.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    history: String,
+    id: HistoryId,
+    notebook: Option<String>,
+    kernel: String,
+    runs: usize,
+    sessions: usize,
+    last: String,
+    is_damaged: bool,
+    #[serde(skip)]
+    time: Timestamp,
+}
+
+/// All histories.
+#[derive(Debug, Serialize)]
+pub struct List {
+    store: String,
+    histories: Vec<Entry>,
+}
+
+/// Lists all histories.
+pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<List, Problem> {
+    let store = open_store(directory, surroundings)?;
+    let histories = by_recency(&store)?
+        .iter()
+        .map(|(id, loaded)| entry(*id, loaded))
+        .collect();
+    Ok(List {
+        store: directory.display().to_string(),
+        histories,
+    })
+}
+
+fn entry(id: HistoryId, loaded: &LoadedHistory) -> Entry {
+    let description = loaded.description();
+    let time = last_time(loaded);
+    let kernel = &description.kernel;
+    Entry {
+        history: history_name(id, &description),
+        id,
+        kernel: format!("{} {}", kernel.language, kernel.version).trim().to_owned(),
+        notebook: description.path.clone(),
+        runs: loaded.runs.len(),
+        sessions: loaded.sessions.len(),
+        last: text::rfc3339(time),
+        is_damaged: !loaded.damage.is_empty(),
+        time,
+    }
+}
+
+impl Page for List {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        if self.histories.is_empty() {
+            return format!("The store in {} has no history yet.\n", self.store);
+        }
+        let mut table = Table::default()
+            .with_header(&["history", "id", "runs", "last", "notebook", ""])
+            .flexible(4);
+        for entry in &self.histories {
+            table.push(vec![
+                surroundings.style.strong(&text::clean(&entry.history)),
+                entry.id.short(),
+                text::grouped(entry.runs as u64),
+                text::ago(entry.time, surroundings.now),
+                text::clean(entry.notebook.as_deref().unwrap_or("")),
+                if entry.is_damaged {
+                    surroundings.style.gone("damaged")
+                } else {
+                    String::new()
+                },
+            ]);
+        }
+        table.render(surroundings)
+    }
+}

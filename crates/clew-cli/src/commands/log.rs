@@ -1,0 +1,175 @@
+//! `clew log`: the runs, newest first.
+
+use std::collections::HashSet;
+
+use clew_core::format::{Ending, Run};
+use clew_core::id::RunId;
+use serde::Serialize;
+
+use super::graph::{Row, draw};
+use crate::changes::Changes;
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Lists the runs that led to where you are, newest first.
+///
+/// `+name` was made by the run, `~name` got another value, `-name` went away.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Shows at most this many runs; 0 shows all
+    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Draws how the lines of runs branch
+    #[arg(long)]
+    pub graph: bool,
+    /// Shows the runs of all lines, also those you left by undo or switch
+    #[arg(long)]
+    pub all: bool,
+    /// Shows only runs that failed or were interrupted
+    #[arg(long)]
+    pub failed: bool,
+    /// Shows only runs that made, changed or removed this name
+    #[arg(short = 'v', long = "variable", value_name = "NAME")]
+    pub variable: Option<String>,
+}
+
+/// The runs.
+#[derive(Debug, Serialize)]
+pub struct Log {
+    /// The history's name.
+    history: String,
+    /// The history's id.
+    history_id: String,
+    /// How many runs there are on the lines that were asked for.
+    total: usize,
+    /// Those shown, newest first.
+    runs: Vec<RunPage>,
+    #[serde(skip)]
+    rows: Vec<Row>,
+    #[serde(skip)]
+    is_drawn: bool,
+    #[serde(skip)]
+    damaged: usize,
+}
+
+/// Lists the runs.
+pub fn log(arguments: &Arguments, place: &Place<'_>) -> Result<Log, Problem> {
+    let found = select(arguments, place);
+    let most = if arguments.limit == 0 {
+        usize::MAX
+    } else {
+        arguments.limit
+    };
+    let shown: Vec<(RunId, &Run)> = found.iter().take(most).copied().collect();
+    let is_shown: HashSet<RunId> = shown.iter().map(|(id, _)| *id).collect();
+    let lines: Vec<_> = shown
+        .iter()
+        .map(|(id, run)| (*id, shown_parent(run, place, &is_shown)))
+        .collect();
+    Ok(Log {
+        history: place.name(),
+        history_id: place.id.to_string(),
+        total: found.len(),
+        runs: shown.iter().map(|(id, run)| RunPage::of(*id, run, place)).collect(),
+        rows: draw(&lines, place.at),
+        is_drawn: arguments.graph,
+        damaged: place.damage.len(),
+    })
+}
+
+/// The runs that were asked for, newest first.
+fn select<'a>(arguments: &Arguments, place: &Place<'a>) -> Vec<(RunId, &'a Run)> {
+    let history = place.history;
+    let line: Vec<(RunId, &Run)> = if arguments.all {
+        history.runs().rev().map(|(id, run)| (*id, run)).collect()
+    } else {
+        place.at.map(|at| history.line(at).collect()).unwrap_or_default()
+    };
+    let is_wanted = |(_, run): &(RunId, &Run)| {
+        let is_named = arguments.variable.as_deref().is_none_or(|name| {
+            let before = run.parent.map(|parent| history.state(parent)).unwrap_or_default();
+            Changes::of(run, &before).holds(name)
+        });
+        is_named && (!arguments.failed || run.ending != Ending::Done)
+    };
+    line.into_iter().filter(is_wanted).collect()
+}
+
+/// The nearest run before `run` that is shown.
+fn shown_parent(run: &Run, place: &Place<'_>, is_shown: &HashSet<RunId>) -> Option<RunId> {
+    let line = run.parent.into_iter().flat_map(|parent| place.history.line(parent));
+    line.map(|(id, _)| id).find(|id| is_shown.contains(id))
+}
+
+impl Page for Log {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        if self.runs.is_empty() {
+            return format!("No runs to show in {}.\n", self.history);
+        }
+        let mut text = self.table(surroundings).render(surroundings);
+        if self.total > self.runs.len() {
+            let more = surroundings.door.command("log -n 0");
+            text += &format!(
+                "{} of {}; {more} shows all\n",
+                self.runs.len(),
+                text::count(self.total, "run")
+            );
+        }
+        if self.damaged > 0 {
+            let verify = surroundings.door.command("verify");
+            text += &format!(
+                "The store is damaged in {}; {verify} tells more\n",
+                text::count(self.damaged, "place")
+            );
+        }
+        text
+    }
+}
+
+impl Log {
+    fn table(&self, surroundings: &Surroundings) -> Table {
+        let mut table = Table::default().flexible(5);
+        for row in &self.rows {
+            match row {
+                Row::Join(lanes) if self.is_drawn => table.push(vec![lanes.clone()]),
+                Row::Join(_) => {}
+                Row::Run(lanes, index) => table.push(self.cells(lanes, &self.runs[*index], surroundings)),
+            }
+        }
+        table
+    }
+
+    fn cells(&self, lanes: &str, run: &RunPage, surroundings: &Surroundings) -> Vec<String> {
+        let style = surroundings.style;
+        let mark = match (self.is_drawn, run.is_here) {
+            (true, _) => lanes.to_owned(),
+            (false, true) => "@".to_owned(),
+            (false, false) => String::new(),
+        };
+        let names = run
+            .names
+            .iter()
+            .map(|name| format!("[{}] ", text::clean(name)))
+            .collect::<String>();
+        let trouble = run.trouble();
+        let trouble = if trouble.is_empty() {
+            trouble
+        } else {
+            format!("{}  ", style.gone(&trouble))
+        };
+        vec![
+            mark,
+            style.strong(&run.run),
+            run.origin(),
+            style.faint(&text::ago(run.time, surroundings.now)),
+            style.faint(&text::duration(run.nanoseconds)),
+            format!("{names}{}", run.headline()),
+            format!("{trouble}{}", run.changes.short(4)),
+        ]
+    }
+}

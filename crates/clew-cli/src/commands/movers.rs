@@ -1,0 +1,162 @@
+//! The movers: typed here, performed by the live session that the caller holds.
+
+use clew_core::id::Root;
+use clew_core::session::{MoveOptions, Request};
+
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+
+/// How every mover can be asked for.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Options {
+    /// Only shows what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Lets cells run again where values can't be loaded
+    #[arg(long)]
+    pub replay: bool,
+    /// Refuses instead of waiting while a cell runs
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Takes back the last run, switch or restore, or the last N.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Undo {
+    /// How many steps
+    #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// Takes again what was undone last.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Redo {
+    /// How many steps
+    #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// Goes to the state that a run left: all names, as they were. Files stay as they are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Switch {
+    /// The run: `@-3`, `14`, the beginning of an id, a tag, `op:7`, `"10m ago"`
+    #[arg(value_name = "REV")]
+    pub revision: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// Brings back only the names given, as a run left them. Everything else stays.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Restore {
+    /// The run
+    #[arg(value_name = "REV")]
+    pub revision: String,
+    /// The names
+    #[arg(value_name = "NAME", last = true, required = true)]
+    pub names: Vec<String>,
+    /// Brings back everything that shares objects with these names too
+    #[arg(long)]
+    pub with_shared: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// Takes up a history in a new kernel, where it was left or at a run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Resume {
+    /// The run; without it the last one
+    #[arg(value_name = "REV")]
+    pub revision: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// Never records these names: values, sources of them and summaries stay out of the store. Without names, lists them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Exclude {
+    /// Names, or patterns with `*`
+    #[arg(value_name = "NAME|PATTERN")]
+    pub patterns: Vec<String>,
+}
+
+/// Says which history this notebook belongs to, or moves it to another.
+#[derive(Debug, Clone, clap::Args)]
+pub struct HistoryOf {
+    /// The history's name
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// What a live session is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// To move.
+    Move(Request, MoveOptions),
+    /// To leave names out from now on; without any, to list them.
+    Exclude(Vec<String>),
+    /// To belong to the named history; without a name, to say which one it is.
+    History(Option<String>),
+}
+
+impl Options {
+    fn core(self) -> MoveOptions {
+        MoveOptions {
+            dry_run: self.dry_run,
+            replay: self.replay,
+        }
+    }
+}
+
+impl From<&Undo> for Asked {
+    fn from(undo: &Undo) -> Self {
+        Self::Move(Request::Undo(undo.steps), undo.options.core())
+    }
+}
+
+impl From<&Redo> for Asked {
+    fn from(redo: &Redo) -> Self {
+        Self::Move(Request::Redo(redo.steps), redo.options.core())
+    }
+}
+
+impl From<&Switch> for Asked {
+    fn from(switch: &Switch) -> Self {
+        Self::Move(Request::Switch(switch.revision.clone()), switch.options.core())
+    }
+}
+
+impl From<&Restore> for Asked {
+    fn from(restore: &Restore) -> Self {
+        let request = Request::Restore {
+            revision: restore.revision.clone(),
+            names: restore.names.iter().map(Root::name).collect(),
+            with_shared: restore.with_shared,
+        };
+        Self::Move(request, restore.options.core())
+    }
+}
+
+impl From<&Resume> for Asked {
+    fn from(resume: &Resume) -> Self {
+        Self::Move(Request::Resume(resume.revision.clone()), resume.options.core())
+    }
+}
+
+/// Says that a mover typed where no live session is must be typed in the notebook.
+pub fn needs_a_kernel(words: &[String], _: &Surroundings) -> Problem {
+    let word = words.first().map_or("undo", String::as_str);
+    Problem::usage(format!("`clew {word}` changes live variables, and a terminal has none")).with_hint(format!(
+        "type `%clew {}` in the notebook",
+        crate::text::clean(&words.join(" "))
+    ))
+}

@@ -1,0 +1,177 @@
+//! `clew show`: one run in full.
+
+use clew_core::format::{Evidence, FileEvidence, Run};
+use clew_core::id::RunId;
+use serde::Serialize;
+
+use super::vars::{Variable, variable};
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Shows one run: what ran, what it changed, what it may have touched outside.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// The run: `@`, `@-3`, `14`, the beginning of an id, a tag, `op:7`, `"10m ago"`
+    #[arg(value_name = "REV", default_value = "@")]
+    pub revision: String,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct Show {
+    #[serde(flatten)]
+    run: RunPage,
+    /// The session that recorded it.
+    session: Option<String>,
+    /// Runs that came right after it.
+    children: Vec<String>,
+    /// What it left of what it changed.
+    values: Vec<Variable>,
+    /// What it printed, where kept.
+    output: Option<String>,
+    /// What it may have touched.
+    evidence: Evidence,
+}
+
+/// Shows one run.
+pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Show, Problem> {
+    let id = place.resolve(&arguments.revision, surroundings)?;
+    let run = place
+        .history
+        .run(&id)
+        .ok_or_else(|| Problem::usage("The run is missing from the store"))?;
+    let page = RunPage::of(id, run, place);
+    let values = values(id, &page, place);
+    Ok(Show {
+        session: place.history.maker(&id).map(|session| session.to_string()),
+        children: place
+            .history
+            .children(&id)
+            .iter()
+            .map(|child| place.history.label(child))
+            .collect(),
+        values,
+        output: output(run, place),
+        evidence: run.evidence.clone(),
+        run: page,
+    })
+}
+
+fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
+    let state = place.history.state(id);
+    let roots = page.changes.added.iter().chain(&page.changes.changed);
+    roots.filter_map(|root| variable(root, id, &state, place)).collect()
+}
+
+fn output(run: &Run, place: &Place<'_>) -> Option<String> {
+    run.output.and_then(|output| place.records.text(&output))
+}
+
+impl Page for Show {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = self.head(surroundings);
+        if let Some(source) = &self.run.source {
+            text += &indented("\n", &text::clean(source));
+        }
+        text += &self.changes(surroundings);
+        text += &evidence_text(&self.evidence);
+        if let Some(output) = self.output.as_deref().filter(|output| !output.is_empty()) {
+            text += &indented("\nPrinted:\n", &text::clean(output));
+        }
+        for warning in &self.run.warnings {
+            text += &format!("Warning: {}\n", text::clean(warning));
+        }
+        text
+    }
+}
+
+impl Show {
+    fn head(&self, surroundings: &Surroundings) -> String {
+        let run = &self.run;
+        let style = surroundings.style;
+        let mut facts = vec![
+            run.origin(),
+            text::moment(run.time, &surroundings.zone),
+            format!("({})", text::ago(run.time, surroundings.now)),
+            format!("ran {}", text::duration(run.nanoseconds)),
+        ];
+        facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
+        let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
+        let mut lines = vec![("id", run.id.to_string())];
+        lines.push((
+            "after",
+            run.parent
+                .clone()
+                .unwrap_or_else(|| "nothing: a session began here".to_owned()),
+        ));
+        if !self.children.is_empty() {
+            lines.push(("then", self.children.join(", ")));
+        }
+        if !run.names.is_empty() {
+            lines.push(("names", text::clean(&run.names.join(", "))));
+        }
+        if run.is_here {
+            lines.push(("here", "this is where you are".to_owned()));
+        }
+        if run.is_untrusted {
+            lines.push(("trust", "recorded under a key that you have not trusted".to_owned()));
+        }
+        for (word, value) in lines {
+            text += &format!("{word:6} {value}\n");
+        }
+        text
+    }
+
+    fn changes(&self, surroundings: &Surroundings) -> String {
+        let changes = &self.run.changes;
+        if changes.is_empty() {
+            return "\nChanged nothing.\n".to_owned();
+        }
+        let mut table = Table::default().flexible(2);
+        for value in &self.values {
+            let mark = if changes.added.contains(&value.root) { "+" } else { "~" };
+            table.push(vec![
+                format!("  {mark}{}", value.label()),
+                value.type_and_shape(),
+                value.text(),
+            ]);
+        }
+        for root in &changes.removed {
+            table.push(vec![format!("  -{}", text::clean(&root.to_string()))]);
+        }
+        format!("\nChanged:\n{}", table.render(surroundings))
+    }
+}
+
+fn indented(before: &str, source: &str) -> String {
+    let lines = source.trim_end().lines().map(|line| format!("    {line}\n"));
+    format!("{before}{}", lines.collect::<String>())
+}
+
+/// What a run may have touched outside the session. Always "may have".
+fn evidence_text(evidence: &Evidence) -> String {
+    let files = |files: &[FileEvidence]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let lines = [
+        ("read files", files(&evidence.files_read)),
+        ("written files", files(&evidence.files_written)),
+        ("set environment variables", evidence.environment.clone()),
+        ("connected to", evidence.sockets.clone()),
+        ("started programs", evidence.processes.clone()),
+        ("drawn random numbers", evidence.random.keys().cloned().collect()),
+        ("patched", evidence.patched.clone()),
+    ];
+    let lines = lines.iter().filter(|(_, items)| !items.is_empty());
+    let text: String = lines
+        .map(|(what, items)| format!("  {what}: {}\n", text::clean(&text::listing(items, 6))))
+        .collect();
+    if text.is_empty() {
+        text
+    } else {
+        format!("\nMay have:\n{text}")
+    }
+}

@@ -1,0 +1,172 @@
+//! `clew status`: where you are and whether it is safe.
+
+use clew_core::format::Timestamp;
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::{Exit, Problem};
+use crate::run_page::RunPage;
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// Tells where you are, whether runs are being saved, and what is parked.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {}
+
+/// Where a session is.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The history's name.
+    history: String,
+    /// The history's id.
+    history_id: String,
+    /// The notebook, where known.
+    notebook: Option<String>,
+    /// The store's folder.
+    store: String,
+    /// How many runs the history has, on all lines.
+    runs: usize,
+    /// The run whose state is live.
+    at: Option<RunPage>,
+    /// Whether runs are being recorded; `null` outside a kernel.
+    is_recording: Option<bool>,
+    /// Whether everything saved would survive power loss; `null` outside a kernel.
+    is_synced: Option<bool>,
+    /// Steps that can be undone.
+    undo: u64,
+    /// Steps that can be redone.
+    redo: u64,
+    /// Names of this state that are not stored.
+    not_stored: Vec<String>,
+    /// Roots whose live objects are parked.
+    parked: Vec<String>,
+    /// Names and patterns that are never recorded.
+    excluded: Vec<String>,
+    /// When something was done last: RFC 3339, UTC.
+    last: Option<String>,
+    /// Things to know.
+    warnings: Vec<String>,
+    /// What is missing or damaged in the store.
+    damage: Vec<String>,
+    #[serde(skip)]
+    last_time: Option<Timestamp>,
+}
+
+/// Tells where you are.
+pub fn status(_: &Arguments, place: &Place<'_>) -> Result<Status, Problem> {
+    let history = place.history;
+    let (undo, redo) = place.depth();
+    let at = place
+        .at
+        .and_then(|id| history.run(&id).map(|run| RunPage::of(id, run, place)));
+    let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
+    let live = place.live;
+    Ok(Status {
+        history: place.name(),
+        history_id: place.id.to_string(),
+        notebook: place.description.path.clone(),
+        store: place.store.display().to_string(),
+        runs: history.runs().count(),
+        at,
+        is_recording: live.map(|live| live.is_recording),
+        is_synced: live.map(|live| live.is_synced),
+        undo,
+        redo,
+        not_stored: not_stored(place),
+        parked: live.map(parked).unwrap_or_default(),
+        excluded: live.map(|live| live.excluded.clone()).unwrap_or_default(),
+        last: last_time.map(text::rfc3339),
+        warnings: live.map(|live| live.warnings.clone()).unwrap_or_default(),
+        damage: place
+            .damage
+            .iter()
+            .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
+            .collect(),
+        last_time,
+    })
+}
+
+fn parked(live: &crate::place::Live) -> Vec<String> {
+    live.parked.iter().flatten().map(ToString::to_string).collect()
+}
+
+/// Names of the present state whose manifests hold no encoding.
+fn not_stored(place: &Place<'_>) -> Vec<String> {
+    let Some(at) = place.at else { return Vec::new() };
+    let state = place.history.state(at);
+    let variables = state
+        .roots()
+        .filter_map(|root| super::vars::variable(root, at, &state, place));
+    variables
+        .filter(|variable| variable.stored != "encoded")
+        .map(|variable| variable.label())
+        .collect()
+}
+
+impl Page for Status {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = format!("{}\n", self.first_line(surroundings));
+        let runs = text::count(self.runs, "run");
+        text += &format!(
+            "History {}: {runs}, {} to undo, {} to redo\n",
+            text::clean(&self.history),
+            self.undo,
+            self.redo
+        );
+        text += &format!("Store {}\n", self.store);
+        for (what, names) in [
+            ("Not stored", &self.not_stored),
+            ("Parked", &self.parked),
+            ("Never recorded", &self.excluded),
+        ] {
+            if !names.is_empty() {
+                text += &format!("{what}: {}\n", text::clean(&text::listing(names, 8)));
+            }
+        }
+        for warning in &self.warnings {
+            text += &format!("Warning: {}\n", text::clean(warning));
+        }
+        for damage in &self.damage {
+            text += &format!("Damaged: {}\n", text::clean(damage));
+        }
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        if self.damage.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Damaged
+        }
+    }
+}
+
+impl Status {
+    fn first_line(&self, surroundings: &Surroundings) -> String {
+        let Some(at) = &self.at else {
+            return "Nothing is recorded yet.".to_owned();
+        };
+        let who = match surroundings.door {
+            Door::Notebook => "You are at",
+            Door::Terminal => "The last session is at",
+        };
+        let when = self
+            .last_time
+            .map(|time| text::ago(time, surroundings.now))
+            .unwrap_or_default();
+        let position = surroundings.style.strong(&format!("run {}", at.run));
+        format!("{who} {position} ({}, {when}). {}", at.origin(), self.safety())
+            .trim_end()
+            .to_owned()
+    }
+
+    fn safety(&self) -> &'static str {
+        match (self.is_recording, self.is_synced) {
+            (Some(false), _) => "Runs are not being recorded.",
+            (_, Some(true)) => "Everything is saved and synced.",
+            (_, Some(false)) => "Everything is saved.",
+            (_, None) => "",
+        }
+    }
+}

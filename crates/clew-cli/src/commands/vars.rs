@@ -1,0 +1,207 @@
+//! `clew vars`: the names of a state, read from summaries. No value is decoded.
+
+use clew_core::format::{Body, Manifest, Summary};
+use clew_core::history::State;
+use clew_core::id::{Root, RootKind, RunId};
+use serde::Serialize;
+
+use crate::changes::is_telling;
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Lists the names a run left, with type, shape, size and the run that changed them last.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// The run
+    #[arg(value_name = "REV", default_value = "@")]
+    pub revision: String,
+    /// Also lists state that is no name: `Out[n]`, random states, options, the working directory
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// One root of a state.
+#[derive(Debug, Clone, Serialize)]
+pub struct Variable {
+    /// The root.
+    #[serde(flatten)]
+    pub root: Root,
+    /// Qualified name of its type.
+    pub type_name: String,
+    /// Lengths per dimension; empty for scalars.
+    pub shape: Vec<u64>,
+    /// Approximate bytes.
+    pub size: u64,
+    /// Column names, at most the first 50.
+    pub columns: Vec<String>,
+    /// A short text of the value.
+    pub value: String,
+    /// Roots it shares objects with; they come and go together.
+    pub shares_with: Vec<Root>,
+    /// The run that changed it last.
+    pub changed_by: Option<String>,
+    /// The run that last saw it, if nobody saw it at this one.
+    pub last_seen: Option<String>,
+    /// `encoded`, `recipe`, `none`, or `missing` where the store lacks its record.
+    pub stored: &'static str,
+    /// Why it is not stored.
+    pub why: Option<String>,
+}
+
+/// The names of a state.
+#[derive(Debug, Serialize)]
+pub struct Vars {
+    /// The run that left them.
+    run: String,
+    /// The names.
+    variables: Vec<Variable>,
+    /// How many roots are no names, and left out.
+    others: usize,
+}
+
+/// Lists the names a run left.
+pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Vars, Problem> {
+    let id = place.resolve(&arguments.revision, surroundings)?;
+    let state = place.history.state(id);
+    let is_shown = |root: &&Root| arguments.all || root.kind == RootKind::Name;
+    let variables: Vec<Variable> = state
+        .roots()
+        .filter(is_shown)
+        .filter_map(|root| variable(root, id, &state, place))
+        .collect();
+    let others = state
+        .roots()
+        .filter(|root| is_telling(root))
+        .count()
+        .saturating_sub(variables.len());
+    Ok(Vars {
+        run: place.history.label(&id),
+        variables,
+        others,
+    })
+}
+
+/// What is known of one root of the state that `id` left.
+pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Option<Variable> {
+    let version = state.version(root)?;
+    let manifest = place.records.manifest(&version.manifest);
+    let summary = manifest
+        .as_ref()
+        .map(|manifest| summary_of(root, manifest))
+        .unwrap_or_default();
+    let (stored, why) = stored(manifest.as_ref());
+    let label = |id: RunId| place.history.label(&id);
+    Some(Variable {
+        type_name: summary.type_name,
+        shape: summary.shape,
+        size: summary.size,
+        columns: summary.columns,
+        value: summary.text,
+        shares_with: version.roots.iter().filter(|other| *other != root).cloned().collect(),
+        changed_by: place.history.recorded_by(id, version).map(label),
+        last_seen: place.history.uncertain_since(id, root).map(label),
+        root: root.clone(),
+        stored,
+        why,
+    })
+}
+
+fn summary_of(root: &Root, manifest: &Manifest) -> Summary {
+    let index = manifest.roots.iter().position(|other| other == root);
+    index
+        .and_then(|index| manifest.summaries.get(index))
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn stored(manifest: Option<&Manifest>) -> (&'static str, Option<String>) {
+    match manifest.map(|manifest| &manifest.body) {
+        Some(Body::Encoded(_)) => ("encoded", None),
+        Some(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
+        Some(Body::None { why }) => ("none", Some(why.clone())),
+        None => ("missing", Some("its record is missing from the store".to_owned())),
+    }
+}
+
+impl Variable {
+    /// Its name as printed.
+    pub fn label(&self) -> String {
+        text::clean(&self.root.to_string())
+    }
+
+    /// `DataFrame 336776 × 19`.
+    pub fn type_and_shape(&self) -> String {
+        let name = self.type_name.rsplit('.').next().unwrap_or_default();
+        let lengths: Vec<String> = self.shape.iter().map(u64::to_string).collect();
+        text::clean(format!("{name} {}", lengths.join(" × ")).trim_end())
+    }
+
+    /// Its short text, else its columns.
+    pub fn text(&self) -> String {
+        let line = if self.value.is_empty() {
+            self.columns.join(", ")
+        } else {
+            self.value.clone()
+        };
+        text::clean(&line).replace(['\n', '\t'], " ")
+    }
+
+    /// What a reader should know: not stored, uncertain, sharing.
+    fn note(&self) -> String {
+        let mut notes = Vec::new();
+        match (self.stored, &self.why) {
+            ("recipe", Some(why)) => notes.push(format!("made by running again: {why}")),
+            ("none", Some(why)) => notes.push(format!("not recorded: {why}")),
+            (_, Some(why)) => notes.push(why.clone()),
+            (_, None) => {}
+        }
+        if let Some(run) = &self.last_seen {
+            notes.push(format!("uncertain, last seen after run {run}"));
+        }
+        let shared: Vec<String> = self
+            .shares_with
+            .iter()
+            .filter(|root| is_telling(root))
+            .map(ToString::to_string)
+            .collect();
+        if !shared.is_empty() {
+            notes.push(format!("shares objects with {}", text::listing(&shared, 3)));
+        }
+        text::clean(&notes.join("; "))
+    }
+}
+
+impl Page for Vars {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        if self.variables.is_empty() {
+            return format!("Run {} left no names.\n", self.run);
+        }
+        let mut table = Table::default()
+            .with_header(&["name", "type", "size", "changed by", "value", "note"])
+            .flexible(4);
+        for variable in &self.variables {
+            table.push(vec![
+                surroundings.style.strong(&variable.label()),
+                variable.type_and_shape(),
+                text::bytes(variable.size),
+                variable.changed_by.clone().unwrap_or_default(),
+                variable.text(),
+                surroundings.style.careful(&variable.note()),
+            ]);
+        }
+        let mut text = table.render(surroundings);
+        text += &format!("{} after run {}", text::count(self.variables.len(), "name"), self.run);
+        if self.others > 0 {
+            text += &format!(
+                "; {} shows {} more roots that are no names",
+                surroundings.door.command("vars --all"),
+                self.others
+            );
+        }
+        text + "\n"
+    }
+}

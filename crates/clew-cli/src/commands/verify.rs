@@ -1,0 +1,164 @@
+//! `clew verify`: whether everything that was saved is there and as it was written.
+
+use std::collections::BTreeSet;
+
+use clew_core::format::{Body, Encoding, Manifest, Run};
+use clew_core::id::ManifestId;
+use clew_core::store::{Store, StoreError};
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Exit;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Checks that everything the history saved is there and as it was written.
+///
+/// Seals, chains and records are always checked, and every stored description of a value. Changes nothing.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Also reads the data of every value ever stored, and hashes it
+    #[arg(long)]
+    pub read_data: bool,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// The run, or the file.
+    place: String,
+    /// What is wrong.
+    what: String,
+    /// Roots that can't come back because of it.
+    affects: Vec<String>,
+}
+
+/// What was checked and what was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Verify {
+    history: String,
+    operations: usize,
+    runs: usize,
+    values: usize,
+    bytes_read: u64,
+    is_data_read: bool,
+    findings: Vec<Finding>,
+}
+
+/// Checks a history.
+pub fn verify(arguments: &Arguments, place: &Place<'_>, store: &Store) -> Verify {
+    let mut verify = Verify {
+        history: place.name(),
+        operations: place.history.operations().len(),
+        is_data_read: arguments.read_data,
+        ..Verify::default()
+    };
+    for damage in place.damage {
+        verify.find(damage.path.display().to_string(), damage.what.clone(), Vec::new());
+    }
+    let mut seen = BTreeSet::new();
+    for (_, run) in place.history.runs() {
+        verify.check_run(run, place, store, &mut seen);
+    }
+    verify
+}
+
+impl Verify {
+    fn find(&mut self, place: String, what: String, affects: Vec<String>) {
+        self.findings.push(Finding { place, what, affects });
+    }
+
+    fn check_run(&mut self, run: &Run, place: &Place<'_>, store: &Store, seen: &mut BTreeSet<ManifestId>) {
+        self.runs += 1;
+        let label = || format!("run {}", run.label());
+        for blob in run.source.iter().chain(&run.output) {
+            if let Err(error) = store.blob(*blob) {
+                self.find(label(), format!("its text: {error}"), Vec::new());
+            }
+        }
+        if run.parent.is_some_and(|parent| place.history.run(&parent).is_none()) {
+            self.find(label(), "The run before it is missing".to_owned(), Vec::new());
+        }
+        for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            if !seen.insert(version.manifest) {
+                continue;
+            }
+            self.values += 1;
+            if let Err(error) = self.check_value(version.manifest, store) {
+                self.find(
+                    label(),
+                    error.to_string(),
+                    version.roots.iter().map(ToString::to_string).collect(),
+                );
+            }
+        }
+    }
+
+    fn check_value(&mut self, id: ManifestId, store: &Store) -> Result<(), StoreError> {
+        let manifest = store.manifest(id)?;
+        match manifest.into_inner() {
+            Manifest {
+                body: Body::Encoded(encoding),
+                ..
+            } => self.check_encoding(&encoding, store),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_encoding(&mut self, encoding: &Encoding, store: &Store) -> Result<(), StoreError> {
+        for segment in encoding.stream.iter().chain(&encoding.asides) {
+            self.bytes_read += store.segment(*segment)?.into_inner().len() as u64;
+        }
+        if self.is_data_read {
+            for extent in &encoding.extents {
+                self.bytes_read += store.extent(extent)?.into_inner().len() as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Page for Verify {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let checked = format!(
+            "{}, {}, {} ({} read)",
+            text::count(self.operations, "operation"),
+            text::count(self.runs, "run"),
+            text::count(self.values, "value"),
+            text::bytes(self.bytes_read)
+        );
+        if self.findings.is_empty() {
+            let more = match self.is_data_read {
+                true => String::new(),
+                false => format!(
+                    " {} also reads all data.",
+                    surroundings.door.command("verify --read-data")
+                ),
+            };
+            return format!("{} is sound: {checked}.{more}\n", text::clean(&self.history));
+        }
+        let mut text = format!(
+            "{} is damaged in {}: checked {checked}.\n",
+            text::clean(&self.history),
+            text::count(self.findings.len(), "place")
+        );
+        for finding in &self.findings {
+            let affected = match finding.affects.as_slice() {
+                [] => String::new(),
+                names => format!(" (affects {})", text::listing(names, 5)),
+            };
+            text += &text::clean(&format!("  {}: {}{affected}\n", finding.place, finding.what));
+        }
+        text += "Everything else can still be switched to. Nothing was changed.\n";
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        if self.findings.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Damaged
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Pages: what a command has to say, as data. One serializer makes JSON of it, one function of its own the text.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+
+/// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.
+pub const SCHEMA: u32 = 1;
+
+/// What a command has to say.
+pub trait Page: Serialize {
+    /// The text for people: one line first, then the exceptions.
+    fn text(&self, surroundings: &Surroundings) -> String;
+
+    /// How the command ended.
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
+}
+
+/// What a command left for whoever called it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// The text for people, empty if JSON was asked for.
+    pub text: String,
+    /// The JSON, if it was asked for.
+    pub json: Option<Value>,
+}
+
+impl Output {
+    /// What is printed: the JSON if it was asked for, else the text.
+    pub fn printed(&self) -> String {
+        match &self.json {
+            Some(json) => format!("{json:#}\n"),
+            None => self.text.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, P: Serialize> {
+    schema: u32,
+    command: &'a str,
+    exit: u8,
+    #[serde(flatten)]
+    page: &'a P,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a Problem,
+}
+
+/// How the caller wants to be answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// The word that was typed.
+    pub word: &'a str,
+    /// Whether JSON was asked for.
+    pub as_json: bool,
+    /// Where it was typed.
+    pub surroundings: &'a Surroundings,
+}
+
+impl Answer<'_> {
+    /// Turns what a command said, or its failure, into output.
+    pub fn give<P: Page>(&self, result: Result<P, Problem>) -> Output {
+        match result {
+            Ok(page) => self.show(&page),
+            Err(problem) => self.fail(&problem),
+        }
+    }
+
+    /// Turns a page into output.
+    pub fn show<P: Page>(&self, page: &P) -> Output {
+        let text = if self.as_json {
+            String::new()
+        } else {
+            page.text(self.surroundings)
+        };
+        self.output(page.exit(), text, page)
+    }
+
+    /// Turns a failure into output.
+    pub fn fail(&self, problem: &Problem) -> Output {
+        let text = if self.as_json { String::new() } else { problem.text() };
+        self.output(problem.exit, text, &ErrorBody { error: problem })
+    }
+
+    fn output<P: Serialize>(&self, exit: Exit, text: String, page: &P) -> Output {
+        let envelope = Envelope {
+            schema: SCHEMA,
+            command: self.word,
+            exit: exit.code(),
+            page,
+        };
+        let json = self.as_json.then(|| serde_json::to_value(envelope).unwrap_or_default());
+        Output { exit, text, json }
+    }
+}

@@ -1,0 +1,288 @@
+//! Where a command looks: one history of a store, and a position in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::format::{HistoryDescription, Manifest};
+use clew_core::history::{History, Moves, RevisionError};
+use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RunId, SessionId};
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust, Verdict};
+
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+
+/// What a command reads beside the runs: manifests and texts, each on demand.
+pub trait Records {
+    /// A manifest; `None` if it is missing or damaged.
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest>;
+
+    /// A source or an output; `None` if it is missing, damaged or forgotten.
+    fn text(&self, id: &BlobId) -> Option<String>;
+}
+
+impl Records for Store {
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
+        Self::manifest(self, *id)
+            .ok()
+            .map(clew_core::store::Verified::into_inner)
+    }
+
+    fn text(&self, id: &BlobId) -> Option<String> {
+        self.blob(*id).ok().map(clew_core::store::Verified::into_inner)
+    }
+}
+
+/// What only a live session knows.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Whether runs are being recorded.
+    pub is_recording: bool,
+    /// Why not, or what could not be recorded last.
+    pub warnings: Vec<String>,
+    /// Whether everything saved would survive power loss.
+    pub is_synced: bool,
+    /// Roots whose live objects are parked.
+    pub parked: Vec<Vec<Root>>,
+    /// Names and patterns that are never recorded.
+    pub excluded: Vec<String>,
+}
+
+/// A history as a command sees it.
+pub struct Place<'a> {
+    /// The folder of the store.
+    pub store: &'a Path,
+    /// Manifests and texts.
+    pub records: &'a dyn Records,
+    /// The history's id.
+    pub id: HistoryId,
+    /// What it is called and where its notebook is.
+    pub description: &'a HistoryDescription,
+    /// Its runs.
+    pub history: &'a History,
+    /// The session that `@` belongs to: the live one, else the one that did something last.
+    pub session: Option<SessionId>,
+    /// Where `@` is.
+    pub at: Option<RunId>,
+    /// What is missing or damaged.
+    pub damage: &'a [Damage],
+    /// What the live session knows, inside a kernel.
+    pub live: Option<&'a Live>,
+}
+
+impl Place<'_> {
+    /// What people call the history: its name, else its notebook's file name, else its id.
+    pub fn name(&self) -> String {
+        history_name(self.id, self.description)
+    }
+
+    /// The run that a revision names.
+    pub fn resolve(&self, revision: &str, surroundings: &Surroundings) -> Result<RunId, Problem> {
+        self.history
+            .resolve(revision, self.at, surroundings.now)
+            .map_err(|error| revision_problem(&error, surroundings))
+    }
+
+    /// `@`, or the reason why there is none.
+    pub fn here(&self, surroundings: &Surroundings) -> Result<RunId, Problem> {
+        self.resolve("@", surroundings)
+    }
+
+    /// Steps that the session can undo and redo.
+    pub fn depth(&self) -> (u64, u64) {
+        let Some(session) = self.session else { return (0, 0) };
+        let operations = self.history.operations_of(session);
+        let is_outside = |id: &RunId| {
+            self.history
+                .run(id)
+                .is_some_and(|run| run.kind == clew_core::format::RunKind::Outside)
+        };
+        Moves::follow(operations.iter().map(|(_, operation)| operation), is_outside).depth()
+    }
+}
+
+/// What people call a history: its name, else its notebook's file name, else its id.
+pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
+    let file = description.path.as_deref().and_then(|path| Path::new(path).file_name());
+    match (description.name.as_str(), file) {
+        ("", Some(file)) => file.to_string_lossy().into_owned(),
+        ("", None) => id.short(),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// Says why a revision names no run, with what might have been meant.
+pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> Problem {
+    let problem = Problem::usage(error.to_string());
+    match error {
+        RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
+            "did you mean {}? {} lists the runs",
+            candidates.join(", "),
+            see_log(surroundings)
+        )),
+        RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
+        _ => problem.with_hint(format!("{} lists the runs", see_log(surroundings))),
+    }
+}
+
+fn see_log(surroundings: &Surroundings) -> String {
+    surroundings.door.command("log --all")
+}
+
+/// Says why a store can't be read.
+pub fn store_problem(error: &StoreError) -> Problem {
+    let exit = match error {
+        StoreError::Missing { .. } | StoreError::Damaged { .. } => Exit::Damaged,
+        StoreError::NoStore { .. } | StoreError::NoHistory(_) => Exit::Usage,
+        _ => Exit::Refused,
+    };
+    let problem = Problem::of(exit, error.to_string());
+    match (error, error.hint()) {
+        (StoreError::NoStore { .. }, _) => {
+            problem.with_hint("`%load_ext clew` in a notebook begins to record; `--store DIR` looks elsewhere")
+        }
+        (_, Some(hint)) => problem.with_hint(hint),
+        _ => problem,
+    }
+}
+
+/// A history read from disk.
+pub struct Opened {
+    /// The store it lies in.
+    pub store: Store,
+    /// Its id.
+    pub id: HistoryId,
+    /// What its logs say.
+    pub loaded: LoadedHistory,
+    description: HistoryDescription,
+    history: History,
+}
+
+impl Opened {
+    /// Opens a store to look at and picks one of its histories: the one named, else the one in which something was
+    /// done last.
+    pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
+        let store = open_store(directory, surroundings)?;
+        let (id, loaded) = match history {
+            Some(wanted) => named(&store, wanted)?,
+            None => newest(&store)?,
+        };
+        let history = history_of(&loaded);
+        Ok(Self {
+            description: loaded.description(),
+            store,
+            id,
+            loaded,
+            history,
+        })
+    }
+
+    /// The history as commands see it.
+    pub fn place(&self) -> Place<'_> {
+        let last = self.loaded.operations().into_iter().next_back();
+        Place {
+            store: self.store.directory(),
+            records: &self.store,
+            id: self.id,
+            description: &self.description,
+            history: &self.history,
+            session: last.map(|loaded| loaded.operation.session),
+            at: self.history.latest_position(None),
+            damage: &self.loaded.damage,
+            live: None,
+        }
+    }
+}
+
+/// Opens a store to look at, judging seals by the user's keys where there are some.
+pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
+    let disk = Arc::new(RealDisk);
+    let store = Store::open(disk.clone(), directory, Access::ReadOnly).map_err(|error| store_problem(&error))?;
+    // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
+    let own = SigningKey::load(&*disk, &surroundings.config)
+        .ok()
+        .flatten()
+        .map(|key| key.public());
+    let trust = own.and_then(|own| Trust::load(&*disk, &surroundings.config, own).ok());
+    Ok(match trust {
+        Some(trust) => store.with_trust(trust),
+        None => store,
+    })
+}
+
+/// A history from what its logs say.
+pub fn history_of(loaded: &LoadedHistory) -> History {
+    let mut history = History::default();
+    for operation in loaded.operations() {
+        let session = operation.operation.session;
+        for id in &operation.operation.runs {
+            if let Some(run) = loaded.runs.get(id) {
+                history.add_run(*id, run.clone(), session);
+            }
+        }
+        if operation.verdict == Verdict::Foreign {
+            history.distrust(session);
+        }
+        history.add_operation(operation.id, operation.operation.clone());
+    }
+    history
+}
+
+/// All histories of a store, the one in which something was done last first.
+pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Problem> {
+    let mut found = Vec::new();
+    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
+        found.push((id, store.load(id).map_err(|error| store_problem(&error))?));
+    }
+    found.sort_by_key(|(id, loaded)| (std::cmp::Reverse(last_time(loaded)), *id));
+    Ok(found)
+}
+
+/// When something was done last in a history.
+pub fn last_time(loaded: &LoadedHistory) -> clew_core::format::Timestamp {
+    let operations = loaded.sessions.values().flat_map(|session| session.operations.last());
+    operations
+        .map(|loaded| loaded.operation.time)
+        .max()
+        .unwrap_or(loaded.description().time)
+}
+
+fn newest(store: &Store) -> Result<(HistoryId, LoadedHistory), Problem> {
+    by_recency(store)?.into_iter().next().ok_or_else(|| {
+        Problem::usage(format!(
+            "The store in {} has no history yet",
+            store.directory().display()
+        ))
+        .with_hint("`%load_ext clew` in a notebook begins to record")
+    })
+}
+
+fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Problem> {
+    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let found: Vec<_> = all
+        .iter()
+        .filter(|(id, description)| is_called(wanted, *id, description))
+        .collect();
+    match found.as_slice() {
+        [(id, _)] => Ok((*id, store.load(*id).map_err(|error| store_problem(&error))?)),
+        [] => Err(
+            Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)))
+                .with_hint("`clew list` shows all histories"),
+        ),
+        several => {
+            let ids: Vec<String> = several.iter().map(|(id, _)| id.short()).collect();
+            Err(Problem::usage(format!("`{wanted}` could be {}", ids.join(", "))).with_hint("name it by its id"))
+        }
+    }
+}
+
+/// Whether `wanted` is a history's name, its notebook's path or file name, or the beginning of its id.
+fn is_called(wanted: &str, id: HistoryId, description: &HistoryDescription) -> bool {
+    let path = description.path.as_deref().map(PathBuf::from);
+    let is_path = path.as_deref().is_some_and(|path| {
+        path == Path::new(wanted)
+            || path.file_name().is_some_and(|name| name == wanted)
+            || std::fs::canonicalize(wanted).is_ok_and(|full| full == path)
+    });
+    description.name == wanted || is_path || (wanted.len() >= 4 && id.to_string().starts_with(wanted))
+}

@@ -1,0 +1,72 @@
+//! Exit codes, and errors in three parts: what happened, what is untouched, what to type next.
+
+use serde::Serialize;
+
+/// How a command ended, as its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Done, with something lost or different.
+    Inexact = 1,
+    /// Not understood: nothing was done.
+    Usage = 2,
+    /// Refused: untrusted, locked, dirty. Nothing was done.
+    Refused = 3,
+    /// The store is damaged.
+    Damaged = 4,
+}
+
+impl Exit {
+    /// The number a process exits with.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// An expected failure, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Its exit code.
+    #[serde(skip)]
+    pub exit: Exit,
+    /// What happened.
+    pub message: String,
+    /// What is as it was.
+    pub untouched: String,
+    /// What to type next, where that is plain.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A command that can't be done as it was asked for.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::of(Exit::Usage, message)
+    }
+
+    /// Any failure after which nothing has changed.
+    pub fn of(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            untouched: "Nothing was changed".to_owned(),
+            hint: None,
+        }
+    }
+
+    /// The same with a next step.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The text for people.
+    pub fn text(&self) -> String {
+        let mut text = format!("Error: {}. {}.\n", self.message.trim_end_matches('.'), self.untouched);
+        if let Some(hint) = &self.hint {
+            text += &format!("Next: {hint}\n");
+        }
+        text
+    }
+}

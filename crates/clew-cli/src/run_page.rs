@@ -1,0 +1,136 @@
+//! One run as commands tell of it: a line of `log`, the head of `show`.
+
+use clew_core::format::{Ending, Run, RunKind, Timestamp};
+use clew_core::id::RunId;
+use serde::Serialize;
+
+use crate::changes::Changes;
+use crate::place::Place;
+use crate::text;
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunPage {
+    /// Its number as people write it: `14`, `14a`.
+    pub run: String,
+    /// Its id.
+    pub id: RunId,
+    /// The run before it.
+    pub parent: Option<String>,
+    /// `start`, `cell`, `outside` or `moved`.
+    pub kind: RunKind,
+    /// The shell's `In [n]`.
+    pub execution_count: Option<u64>,
+    /// The front end's cell id.
+    pub cell: Option<String>,
+    /// When it started: RFC 3339, UTC.
+    pub started: String,
+    /// How long it ran.
+    pub seconds: f64,
+    /// `done`, `failed` or `interrupted`.
+    pub ending: &'static str,
+    /// The type of the exception, if it failed.
+    pub exception: Option<String>,
+    /// What ran; `null` if there is none, or it is missing.
+    pub source: Option<String>,
+    /// What it changed.
+    #[serde(flatten)]
+    pub changes: Changes,
+    /// Tags and branches that point at it.
+    pub names: Vec<String>,
+    /// Whether the session is here.
+    pub is_here: bool,
+    /// Whether it was recorded under a key that is not trusted.
+    pub is_untrusted: bool,
+    /// What could not be recorded.
+    pub warnings: Vec<String>,
+    #[serde(skip)]
+    pub(crate) time: Timestamp,
+    #[serde(skip)]
+    pub(crate) nanoseconds: u64,
+}
+
+impl RunPage {
+    /// Tells of `run`.
+    pub fn of(id: RunId, run: &Run, place: &Place<'_>) -> Self {
+        let before = run.parent.map(|parent| place.history.state(parent)).unwrap_or_default();
+        let (ending, exception) = ending(&run.ending);
+        Self {
+            run: run.label(),
+            id,
+            parent: run.parent.map(|parent| place.history.label(&parent)),
+            kind: run.kind,
+            execution_count: run.execution_count,
+            cell: run.cell.clone(),
+            started: text::rfc3339(run.started),
+            seconds: run.duration as f64 / 1e9,
+            ending,
+            exception,
+            source: run.source.and_then(|source| place.records.text(&source)),
+            changes: Changes::of(run, &before),
+            names: names_of(id, place),
+            is_here: place.at == Some(id),
+            is_untrusted: place.history.is_untrusted(&id),
+            warnings: run.warnings.clone(),
+            time: run.started,
+            nanoseconds: run.duration,
+        }
+    }
+
+    /// `In [12]`, or what kind of run it is.
+    pub fn origin(&self) -> String {
+        match (self.kind, self.execution_count) {
+            (RunKind::Cell, Some(count)) => format!("In [{count}]"),
+            (kind, _) => kind_word(kind).to_owned(),
+        }
+    }
+
+    /// The line that tells most of what ran, or what happened instead.
+    pub fn headline(&self) -> String {
+        match (&self.source, self.kind) {
+            (Some(source), _) => text::headline(source),
+            (None, RunKind::Cell) => "(source not kept)".to_owned(),
+            (None, RunKind::Start) => "(recording began)".to_owned(),
+            (None, RunKind::Outside) => "(changed by no cell)".to_owned(),
+            (None, RunKind::Moved) => format!(
+                "({} without what could not come back)",
+                self.parent.as_deref().unwrap_or("?")
+            ),
+        }
+    }
+
+    /// `failed: ValueError`, `interrupted`, or nothing.
+    pub fn trouble(&self) -> String {
+        match &self.exception {
+            Some(exception) => format!("failed: {}", text::clean(exception)),
+            None if self.ending == "interrupted" => "interrupted".to_owned(),
+            None => String::new(),
+        }
+    }
+}
+
+/// The word for a kind of run.
+pub fn kind_word(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Start => "start",
+        RunKind::Cell => "cell",
+        RunKind::Outside => "outside",
+        RunKind::Moved => "moved",
+    }
+}
+
+fn ending(ending: &Ending) -> (&'static str, Option<String>) {
+    match ending {
+        Ending::Done => ("done", None),
+        Ending::Failed { exception } => ("failed", Some(exception.clone())),
+        Ending::Interrupted => ("interrupted", None),
+    }
+}
+
+fn names_of(id: RunId, place: &Place<'_>) -> Vec<String> {
+    let names = place.history.names().iter();
+    names
+        .filter(|(_, run)| **run == id)
+        .map(|(name, _)| name.clone())
+        .collect()
+}

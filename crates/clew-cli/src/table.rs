@@ -1,0 +1,96 @@
+//! Plain tables: columns beside each other, two spaces between, no lines.
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Rows of cells. Only the last column may be left out of a row.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    header: Option<Vec<String>>,
+    rows: Vec<Vec<String>>,
+    flexible: Option<usize>,
+}
+
+/// The least width a column that is cut keeps.
+const LEAST: usize = 16;
+const GAP: usize = 2;
+
+impl Table {
+    /// The same with a line of headings.
+    #[must_use]
+    pub fn with_header(mut self, header: &[&str]) -> Self {
+        self.header = Some(header.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// The same with one column that is cut where a row would not fit.
+    #[must_use]
+    pub fn flexible(mut self, column: usize) -> Self {
+        self.flexible = Some(column);
+        self
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: Vec<String>) {
+        self.rows.push(row);
+    }
+
+    /// The table as text, each line ended.
+    pub fn render(&self, surroundings: &Surroundings) -> String {
+        let faint = |heading: &String| surroundings.style.faint(heading);
+        let header = self.header.iter().map(|header| header.iter().map(faint).collect());
+        let rows: Vec<Vec<String>> = header.chain(self.fitted(surroundings.width)).collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(|column| widest(&rows, column)).collect();
+        rows.iter().map(|row| line(row, &widths)).collect()
+    }
+
+    /// The rows with the flexible column cut to what is left beside the others.
+    fn fitted(&self, width: usize) -> Vec<Vec<String>> {
+        let mut rows = self.rows.clone();
+        let Some(flexible) = self.flexible else { return rows };
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let beside = (0..columns).filter(|column| *column != flexible);
+        let others: usize = beside
+            .map(|column| widest(self.header.iter().chain(&self.rows), column) + GAP)
+            .sum();
+        let room = width.saturating_sub(others).max(LEAST);
+        for cell in rows.iter_mut().filter_map(|row| row.get_mut(flexible)) {
+            *cell = text::shorten(cell, room);
+        }
+        rows
+    }
+}
+
+fn widest<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, column: usize) -> usize {
+    let cells = rows.into_iter().filter_map(|row| row.get(column));
+    cells.map(|cell| visible_width(cell)).max().unwrap_or(0)
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        line += cell;
+        line.extend(std::iter::repeat_n(' ', width - visible_width(cell) + GAP));
+    }
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    line
+}
+
+/// Columns of a terminal that are seen: escape sequences of [`crate::style::Style`] are not.
+fn visible_width(text: &str) -> usize {
+    let mut is_escape = false;
+    let mut width = 0;
+    for letter in text.chars() {
+        match (is_escape, letter) {
+            (false, '\x1b') => is_escape = true,
+            (true, 'm') => is_escape = false,
+            (true, _) => {}
+            (false, letter) => width += letter.width().unwrap_or(0),
+        }
+    }
+    width
+}
