@@ -182,7 +182,7 @@ class Builder:
         extents, self.places = stored.extents()
         self.memory = []
         for index, (start, length) in enumerate(extents):
-            memory = bytearray(length)
+            memory = memoryview((ctypes.c_ubyte * length)()).cast("B")
             for buffer, (extent, offset) in zip(stored.buffers, self.places):
                 if extent == index:
                     memory[offset : offset + buffer.view.nbytes] = buffer.view
@@ -204,7 +204,7 @@ class Builder:
             case ("buffer", index):
                 extent, offset = self.places[index]
                 length = self.stored.buffers[index].view.nbytes
-                self.made[number] = memoryview(self.memory[extent])[offset : offset + length]
+                self.made[number] = self.memory[extent][offset : offset + length]
             case ("tuple", items):
                 self.made[number] = tuple([self.build(item) for item in items])
             case ("list", items):

@@ -51,9 +51,9 @@ pub enum BuildError {
     Interrupted,
 }
 
-/// Why the live session could not be changed. It is as it was.
+/// Why the live session could not be read or changed. It is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InstallError {
+pub enum KernelError {
     /// Something in the kernel refused.
     #[error("{0}")]
     Failed(String),
@@ -86,15 +86,19 @@ pub trait Kernel {
     /// Its objects, to be walked.
     fn heap(&mut self) -> &mut Self::Heap;
 
-    /// All live roots but the discovered ones, excluded names left out.
-    fn roots(&mut self) -> Vec<(Root, ObjectOf<Self>)>;
+    /// All live roots but the discovered ones, excluded names left out. The kernel keeps what it made for this until
+    /// the heap releases.
+    ///
+    /// # Errors
+    /// The roots can't be told. Nothing may then be concluded: a root that is not shown counts as gone.
+    fn roots(&mut self) -> Result<Vec<(Root, ObjectOf<Self>)>, KernelError>;
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
     /// Applies all changes at once, or none.
-    fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, InstallError>;
+    fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
 
     /// Forgets the staging area, whatever became of it.
     fn clear_staging(&mut self);

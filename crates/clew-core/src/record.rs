@@ -14,7 +14,7 @@ use crate::graph::stream::{read_varint, write_varint};
 use crate::graph::{Arena, Aside, CoVariable, Heap, Limits, look};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, Root};
-use crate::kernel::{Kernel, ObjectOf, Touched};
+use crate::kernel::{Kernel, KernelError, ObjectOf, Touched};
 use crate::store::{Manifests, SessionWriter, StoreError};
 
 /// What is known of a run when it ended.
@@ -58,6 +58,17 @@ impl RunInput {
             touched: Touched::All,
         }
     }
+}
+
+/// Why a run could not be recorded. What was recorded before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session could not be looked at.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
 }
 
 /// One live co-variable as the last look saw it.
@@ -164,8 +175,8 @@ pub(crate) struct Observer<'a> {
 
 impl Observer<'_> {
     /// Looks at everything and stores what has no version yet.
-    pub fn observe<K: Kernel>(&mut self, kernel: &mut K) -> Result<Observed, StoreError> {
-        let roots = kernel.roots();
+    pub fn observe<K: Kernel>(&mut self, kernel: &mut K) -> Result<Observed, RecordError> {
+        let roots = kernel.roots()?;
         let looked = look(kernel.heap(), roots);
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
         let mut observed = Observed::default();

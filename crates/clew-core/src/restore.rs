@@ -9,7 +9,7 @@ use crate::format::{Body, Encoding, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
-use crate::kernel::{BuildError, Change, InstallError, Installed, Kernel, ObjectOf, Stored};
+use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Stored};
 use crate::plan::{Outcome, Plan, Step, StepKind, Word};
 use crate::record::{Known, Live, decode_asides};
 use crate::store::{Manifests, Store};
@@ -25,11 +25,11 @@ pub enum RestoreError {
     Refused(String),
 }
 
-impl From<InstallError> for RestoreError {
-    fn from(error: InstallError) -> Self {
+impl From<KernelError> for RestoreError {
+    fn from(error: KernelError) -> Self {
         match error {
-            InstallError::Interrupted => Self::Interrupted,
-            InstallError::Failed(why) => Self::Refused(why),
+            KernelError::Interrupted => Self::Interrupted,
+            KernelError::Failed(why) => Self::Refused(why),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Performer<'_> {
         plan: &Plan,
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
-        let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel);
+        let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut staged_roots: BTreeMap<Root, ObjectOf<K>> = BTreeMap::new();
@@ -125,12 +125,12 @@ impl Performer<'_> {
         })
     }
 
-    fn live_objects<K: Kernel>(&self, kernel: &mut K) -> BTreeMap<Root, ObjectOf<K>> {
-        let roots = kernel.roots();
+    fn live_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
+        let roots = kernel.roots()?;
         for (_, object) in &roots {
             kernel.heap().keep(*object);
         }
-        roots.into_iter().collect()
+        Ok(roots.into_iter().collect())
     }
 
     /// Definitions before what refers to them, bases before what derives from them.
@@ -416,11 +416,12 @@ fn difference(expected: Fingerprint, arena: &Arena<'_>, built: &CoVariable) -> O
     let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
     let path = built_arena.and_then(|other| first_difference(arena, &other));
     Some(match path {
-        Some(path) => {
-            let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        Some((root, path)) => {
+            let place = path.iter().map(|position| format!(".{position}"));
             format!(
-                "what was built differs from what was stored, at child {}",
-                path.join(".")
+                "what was built differs from what was stored, at {}{}",
+                built.roots[root],
+                place.collect::<String>()
             )
         }
         None => "what was built differs from what was stored, in its memory".to_owned(),

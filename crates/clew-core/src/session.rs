@@ -12,9 +12,9 @@ use crate::format::{Action, Body, Manifest, Position, RECORD_VERSION, Run, RunKi
 use crate::graph::Heap;
 use crate::history::{History, Moves, RevisionError, State, Step as MoveStep};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId, SessionId};
-use crate::kernel::{Kernel, Touched};
+use crate::kernel::{Kernel, KernelError, Touched};
 use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
-use crate::record::{ByValue, Live, Observed, Observer, Rerun, RunInput, looked_at};
+use crate::record::{ByValue, Live, Observed, Observer, RecordError, Rerun, RunInput, looked_at};
 use crate::restore::{Parked, Performer, RestoreError};
 use crate::store::{Manifests, SessionWriter, Store, StoreError};
 
@@ -24,6 +24,9 @@ pub enum SessionError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The session could not be looked at.
+    #[error("The session could not be looked at: {0}")]
+    Kernel(KernelError),
     /// The revision names nothing, or several runs.
     #[error(transparent)]
     Revision(#[from] RevisionError),
@@ -60,6 +63,15 @@ pub enum SessionError {
     /// The session has not recorded its starting state.
     #[error("Recording has not started")]
     NotStarted,
+}
+
+impl From<RecordError> for SessionError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => Self::Store(error),
+            RecordError::Kernel(error) => Self::Kernel(error),
+        }
+    }
 }
 
 /// A mover, as asked for.

@@ -1,2 +1,10 @@
-//! testing
+//! What tests are made of: a toy kernel, a reference model, strategies. Development only.
 #![forbid(unsafe_code)]
+
+pub mod toy;
+
+mod same;
+pub use same::same;
+
+mod program;
+pub use program::{Dice, Flavour, random_cell};

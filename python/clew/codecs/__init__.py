@@ -89,7 +89,7 @@ def named(name: str) -> Codec:
     file, _, key = name.partition(".")
     if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited"}:
         raise LookupError(f"No codec is called {name}")
-    codec = getattr(importlib.import_module(f"{__name__}.{file}"), "NAMED").get(key)
+    codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
     if not isinstance(codec, Codec):
         raise LookupError(f"No codec is called {name}")
     return codec
@@ -99,7 +99,7 @@ def _exact(kind: type) -> Codec | None:
     if kind is TracebackType:
         return named("errors.traceback")
     file = _file(kind)
-    codec = getattr(file, "CODECS").get(kind) if file is not None else None
+    codec = file.CODECS.get(kind) if file is not None else None
     return codec if isinstance(codec, Codec) else None
 
 

@@ -71,7 +71,8 @@ def _decode(parts: tuple[Any, ...]) -> BaseException:
 def _fill(error: BaseException, state: Any) -> None:
     error.args, parts = state
     for name, value in parts["fields"].items():
-        setattr(error, name, value)
+        if value is not None:  # a field never set is shown otherwise than one set to None
+            setattr(error, name, value)
     restore_attributes(error, parts["own"], parts["slots"])
     error.__cause__ = parts["cause"]
     error.__context__ = parts["context"]

@@ -8,6 +8,7 @@ array off its file, and recording must never touch the file.
 
 from __future__ import annotations
 
+import array as arrays
 import ast
 import mmap
 import sys
@@ -253,13 +254,23 @@ def _refuse_mapped(owner: Any) -> None:
             return
 
 
+def _exporter(array: Any) -> Any:
+    """The bytes, bytearray or `array.array` that the array's memory is."""
+    exporter = array.base.obj if isinstance(array.base, memoryview) else array.base
+    known = type(exporter) in (bytes, bytearray, arrays.array) and array.size and array.itemsize
+    return exporter if known and not array.dtype.hasobject else None
+
+
 def _view_parts(array: Any, base: Any) -> tuple[Any, ...]:
-    offset = array.__array_interface__["data"][0] - bounds(base)[0]
+    whole = base if isinstance(base, ndarray) else np.frombuffer(base, np.uint8)
+    offset = array.__array_interface__["data"][0] - bounds(whole)[0]
     dtype = dtype_parts(array.dtype)
     return ("view", dtype, array.shape, offset, array.strides, array.flags.writeable, base)
 
 
 def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, strides: Any, base: Any) -> Any:
+    if not isinstance(base, ndarray):
+        return ndarray.__new__(kind, shape, dtype, buffer=base, offset=offset, strides=strides)
     if not dtype.hasobject:
         return ndarray.__new__(kind, shape, dtype, buffer=flat_bytes(base), offset=offset, strides=strides)
     start = (offset - (base.__array_interface__["data"][0] - bounds(base)[0])) // base.itemsize
@@ -279,6 +290,9 @@ def encode_array(array: Any) -> Parts:
     base = base_of(array)
     if base is not None:
         return Parts(_view_parts(array, base), None)
+    exporter = _exporter(array)
+    if exporter is not None:
+        return Parts(_view_parts(array, exporter), None)
     return array_parts(array)
 
 

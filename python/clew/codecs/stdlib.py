@@ -1,4 +1,463 @@
-from . import Codec
+"""The standard library's types that hide their state from a walk, or whose reducers tell too little.
 
-CODECS: dict[type, Codec] = {}
-NAMED: dict[str, Codec] = {}
+What the walk reads itself (dict, list, functions, partials, exceptions, iterators over sequences …) has no place here.
+Accessors are taken from the base class, so that nothing a subclass overrides is called.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import contextvars
+import datetime
+import decimal
+import fractions
+import io
+import itertools
+import pathlib
+import random
+import re
+import struct
+import sys
+import types
+import uuid
+import warnings
+import weakref
+import zoneinfo
+from typing import Any
+
+from clew._engine import Buffer
+
+from . import Codec, NoValue, Parts
+
+
+def own_dict(value: Any) -> dict[str, Any] | None:
+    """The instance's attribute dict, if there is anything in it."""
+    return object.__getattribute__(value, "__dict__") or None
+
+
+def _restore_dict(value: Any, own: dict[str, Any] | None) -> None:
+    if own:
+        object.__getattribute__(value, "__dict__").update(own)
+
+
+def flat(pairs: Any) -> list[Any]:
+    """Keys and values in turn: one list instead of a tuple for each pair."""
+    return [part for pair in pairs for part in pair]
+
+
+def pairs_of(items: list[Any]) -> Any:
+    """The pairs of a `flat` list."""
+    return zip(items[::2], items[1::2], strict=True)
+
+
+# --- dates and numbers ----------------------------------------------------------------------------------------------
+
+_DATE = [vars(datetime.date)[name] for name in ("year", "month", "day")]
+_TIME = ["hour", "minute", "second", "microsecond", "tzinfo", "fold"]
+_DATETIME = _DATE + [vars(datetime.datetime)[name] for name in _TIME]
+_CLOCK = [vars(datetime.time)[name] for name in _TIME]
+_SPAN = [vars(datetime.timedelta)[name] for name in ("days", "seconds", "microseconds")]
+
+
+def _reading(getters: list[Any]) -> Any:
+    return lambda value: tuple(getter.__get__(value) for getter in getters)
+
+
+def _make_moment(base: type) -> Any:
+    return lambda kind, args: base.__new__(kind, *args[:-1], fold=args[-1])
+
+
+def _make(base: type) -> Any:
+    return lambda kind, args: base.__new__(kind, *args)
+
+
+def _encode_zone(value: Any) -> tuple[Any, ...]:
+    offset, *name = value.__getinitargs__()
+    return offset.days, offset.seconds, offset.microseconds, *name
+
+
+def _decode_zone(parts: tuple[Any, ...]) -> Any:
+    return datetime.timezone(datetime.timedelta(*parts[:3]), *parts[3:])
+
+
+def _encode_zone_info(value: Any) -> tuple[Any, ...]:
+    if value.key is None:
+        raise NoValue("zoneinfo.ZoneInfo: read from a file, without a key")
+    return (value.key,)
+
+
+def _encode_decimal(value: Any) -> tuple[Any, ...]:
+    sign, digits, exponent = decimal.Decimal.as_tuple(value)
+    return sign, "".join(map(str, digits)), exponent
+
+
+def _make_decimal(kind: type, args: tuple[Any, ...]) -> Any:
+    sign, digits, exponent = args
+    return decimal.Decimal.__new__(kind, (sign, tuple(map(int, digits)), exponent))  # type: ignore[arg-type]
+
+
+def _make_uuid(kind: type, args: tuple[Any, ...]) -> Any:
+    made = object.__new__(kind)
+    object.__setattr__(made, "int", args[0])
+    object.__setattr__(made, "is_safe", uuid.SafeUUID[args[1]])
+    return made
+
+
+def _make_path(kind: type, args: tuple[Any, ...]) -> Any:
+    if sys.version_info < (3, 12):
+        return pathlib.PurePath.__new__(kind, *args)
+    made = object.__new__(kind)
+    pathlib.PurePath.__init__(made, *args)
+    return made
+
+
+# --- containers -----------------------------------------------------------------------------------------------------
+
+
+def _encode_deque(value: Any) -> Parts:
+    items = list(collections.deque.__iter__(value))
+    return Parts((vars(collections.deque)["maxlen"].__get__(value),), items)
+
+
+def _make_deque(kind: type, args: tuple[Any, ...]) -> Any:
+    made = collections.deque.__new__(kind)
+    collections.deque.__init__(made, (), *args)
+    return made
+
+
+def _encode_ordered(value: Any) -> Parts:
+    return Parts((), (flat(collections.OrderedDict.items(value)), own_dict(value)))
+
+
+def _fill_ordered(value: Any, state: Any) -> None:
+    for key, item in pairs_of(state[0]):
+        collections.OrderedDict.__setitem__(value, key, item)
+    _restore_dict(value, state[1])
+
+
+def _encode_default(value: Any) -> Parts:
+    factory = vars(collections.defaultdict)["default_factory"].__get__(value)
+    return Parts((), (factory, flat(dict.items(value))))
+
+
+def _fill_default(value: Any, state: Any) -> None:
+    vars(collections.defaultdict)["default_factory"].__set__(value, state[0])
+    for key, item in pairs_of(state[1]):
+        dict.__setitem__(value, key, item)
+
+
+def _encode_counter(value: Any) -> Parts:
+    return Parts((), (flat(dict.items(value)), own_dict(value)))
+
+
+def _fill_counter(value: Any, state: Any) -> None:
+    for key, item in pairs_of(state[0]):
+        dict.__setitem__(value, key, item)
+    _restore_dict(value, state[1])
+
+
+def _fill_namespace(value: Any, state: Any) -> None:
+    _restore_dict(value, state)
+
+
+def _encode_weak_values(value: Any) -> Parts:
+    live = [(key, reference()) for key, reference in list(value.data.items())]
+    return Parts((), flat(pair for pair in live if pair[1] is not None))
+
+
+def _encode_weak_keys(value: Any) -> Parts:
+    live = [(reference(), item) for reference, item in list(value.data.items())]
+    return Parts((), flat(pair for pair in live if pair[0] is not None))
+
+
+def _encode_weak_set(value: Any) -> Parts:
+    return Parts((), {item for reference in list(value.data) if (item := reference()) is not None})
+
+
+def _fill_mapping(value: Any, items: list[Any]) -> None:
+    for key, item in pairs_of(items):
+        value[key] = item
+
+
+def _fill_set(value: Any, items: set[Any]) -> None:
+    for item in items:
+        value.add(item)
+
+
+# --- memory and text ------------------------------------------------------------------------------------------------
+
+
+def _encode_array(value: Any) -> tuple[Any, ...]:
+    return value.typecode, Buffer(value, 0, False) if value else None
+
+
+def _make_array(kind: type, args: tuple[Any, ...]) -> Any:
+    made = array.array.__new__(kind, args[0])
+    if args[1] is not None:
+        array.array.frombytes(made, args[1])
+    return made
+
+
+def _encode_stream(value: Any) -> Parts:
+    if value.closed:
+        return Parts((), (None, own_dict(value)))
+    *content, own = value.__getstate__()
+    return Parts((), (tuple(content), own))
+
+
+def _fill_stream(value: Any, state: Any) -> None:
+    content, own = state
+    if content is None:
+        value.close()
+        _restore_dict(value, own)
+    else:
+        value.__setstate__((*content, own))
+
+
+def _encode_match(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value.string, str | bytes):
+        raise NoValue("re.Match: found in text that can change")
+    return value.re, value.string, value.pos, value.endpos, repr(value.regs)
+
+
+def _decode_match(parts: tuple[Any, ...]) -> Any:
+    pattern, string, pos, endpos, regs = parts
+    for find in (pattern.match, pattern.fullmatch, pattern.search):
+        found = find(string, pos, endpos)
+        if found is not None and repr(found.regs) == regs:
+            return found
+    for found in pattern.finditer(string, pos, endpos):
+        if repr(found.regs) == regs:
+            return found
+    raise ValueError(f"{pattern.pattern!r} does not match there any more")
+
+
+# --- random numbers and contexts ------------------------------------------------------------------------------------
+
+_GLOBAL_RANDOM = random.random.__self__  # type: ignore[attr-defined]
+
+
+def _encode_random(value: Any) -> Parts:
+    if value is _GLOBAL_RANDOM:
+        return Parts(("global",), None)
+    version, words, gauss = random.Random.getstate(value)
+    own = {name: item for name, item in (own_dict(value) or {}).items() if name != "gauss_next"}
+    return Parts((), (version, struct.pack(f"<{len(words)}I", *words), gauss, own or None))
+
+
+def _make_random(kind: type, args: tuple[Any, ...]) -> Any:
+    return _GLOBAL_RANDOM if args else random.Random.__new__(kind)
+
+
+def _fill_random(value: Any, state: Any) -> None:
+    if state is not None:
+        version, words, gauss, own = state
+        random.Random.setstate(value, (version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+        _restore_dict(value, own)
+
+
+_NOTHING = object()
+
+
+def _encode_context_variable(value: Any) -> Parts:
+    current = value.get(_NOTHING)
+    try:
+        default = contextvars.Context().run(value.get)
+    except LookupError:
+        return Parts((value.name,), () if current is _NOTHING else (current,))
+    return Parts((value.name, default), () if current is default or current is _NOTHING else (current,))
+
+
+def _decode_context_variable(args: tuple[Any, ...]) -> Any:
+    name, *default = args
+    return contextvars.ContextVar(name, default=default[0]) if default else contextvars.ContextVar(name)
+
+
+def _fill_context_variable(value: Any, current: tuple[Any, ...]) -> None:
+    if current:
+        value.set(current[0])
+
+
+# --- itertools ------------------------------------------------------------------------------------------------------
+
+
+def reducers_are_silent() -> bool:
+    """Whether itertools' reducers may be asked: from 3.12 on they warn, and the user's filters may show or raise it."""
+    if sys.version_info < (3, 12):
+        return True
+    for action, message, category, module, line in warnings.filters:
+        if issubclass(DeprecationWarning, category) and message is None and line == 0:
+            if module is None or re.match(module, __name__):
+                return action == "ignore"
+    return False
+
+
+def _encode_iterator(value: Any) -> Parts:
+    if sys.version_info >= (3, 14) or not reducers_are_silent():
+        raise NoValue(f"itertools.{type(value).__name__}: can't be read without using it up")
+    reduced = value.__reduce__()
+    return Parts((reduced[0], *reduced[1]), reduced[2] if len(reduced) > 2 else None)
+
+
+def _decode_iterator(args: tuple[Any, ...]) -> Any:
+    if not reducers_are_silent() or args[0].__module__ != "itertools":
+        raise NoValue("itertools: iterators can't be made here")
+    return args[0](*args[1:])
+
+
+def _fill_iterator(value: Any, state: Any) -> None:
+    if state is not None:
+        value.__setstate__(state)
+
+
+def _encode_count(value: Any) -> tuple[Any, ...]:
+    """`count` prints what it holds; numbers are read off that, so that no reducer need warn."""
+    found = re.fullmatch(r"count\((-?[\d.e+-]+)(?:, (-?[\d.e+-]+))?\)", repr(value))
+    if found is None:
+        raise NoValue("itertools.count: counts something other than numbers")
+    return (*(text for text in found.groups() if text is not None),)
+
+
+def _decode_count(parts: tuple[Any, ...]) -> Any:
+    return itertools.count(*(float(text) if re.search(r"[.en]", text) else int(text) for text in parts))
+
+
+def _encode_repeat(value: Any) -> tuple[Any, ...]:
+    import gc
+
+    item = gc.get_referents(value)[-1]
+    try:
+        return item, value.__length_hint__()
+    except TypeError:
+        return (item,)
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def _codec(
+    name: str,
+    base: type,
+    encode: Any,
+    make: Any,
+    fill: Any = None,
+    immutable: bool = False,
+    inherit: bool = True,
+) -> Codec:
+    """A codec whose `make(kind, args)` serves subclasses too."""
+    return Codec(
+        f"stdlib.{name}",
+        encode,
+        lambda args: make(base, args),
+        fill,
+        decode_as=make if inherit else None,
+        immutable=immutable,
+    )
+
+
+def _plain(kind: type, args: tuple[Any, ...]) -> Any:
+    return kind.__new__(kind)
+
+
+def _empty(kind: type, args: tuple[Any, ...]) -> Any:
+    return kind()
+
+
+def _path_codec(kind: type) -> Codec:
+    return _codec(kind.__name__, kind, lambda value: (str(value),), _make_path, immutable=True)
+
+
+_WEAK = (
+    (weakref.WeakValueDictionary, _encode_weak_values, _fill_mapping),
+    (weakref.WeakKeyDictionary, _encode_weak_keys, _fill_mapping),
+    (weakref.WeakSet, _encode_weak_set, _fill_set),
+)
+_ITERATORS = (
+    "accumulate chain combinations combinations_with_replacement compress cycle dropwhile filterfalse groupby islice "
+    "permutations product starmap takewhile zip_longest"
+).split()
+
+CODECS: dict[type, Codec] = {
+    datetime.date: _codec("date", datetime.date, _reading(_DATE), _make(datetime.date), immutable=True),
+    datetime.datetime: _codec(
+        "datetime", datetime.datetime, _reading(_DATETIME), _make_moment(datetime.datetime), immutable=True
+    ),
+    datetime.time: _codec(
+        "time", datetime.time, _reading(_CLOCK), _make_moment(datetime.time), immutable=True
+    ),
+    datetime.timedelta: _codec(
+        "timedelta", datetime.timedelta, _reading(_SPAN), _make(datetime.timedelta), immutable=True
+    ),
+    datetime.timezone: Codec("stdlib.timezone", _encode_zone, _decode_zone, immutable=True),
+    zoneinfo.ZoneInfo: Codec(
+        "stdlib.ZoneInfo", _encode_zone_info, lambda parts: zoneinfo.ZoneInfo(parts[0]), immutable=True
+    ),
+    decimal.Decimal: _codec("Decimal", decimal.Decimal, _encode_decimal, _make_decimal, immutable=True),
+    fractions.Fraction: _codec(
+        "Fraction",
+        fractions.Fraction,
+        lambda value: (value._numerator, value._denominator),
+        _make(fractions.Fraction),
+        immutable=True,
+    ),
+    uuid.UUID: _codec(
+        "UUID", uuid.UUID, lambda value: (value.int, value.is_safe.name), _make_uuid, immutable=True
+    ),
+    collections.deque: _codec(
+        "deque", collections.deque, _encode_deque, _make_deque, collections.deque.extend
+    ),
+    collections.OrderedDict: _codec(
+        "OrderedDict", collections.OrderedDict, _encode_ordered, _plain, _fill_ordered
+    ),
+    collections.defaultdict: _codec(
+        "defaultdict", collections.defaultdict, _encode_default, _plain, _fill_default
+    ),
+    collections.Counter: _codec("Counter", collections.Counter, _encode_counter, _plain, _fill_counter),
+    types.SimpleNamespace: _codec(
+        "SimpleNamespace",
+        types.SimpleNamespace,
+        lambda value: Parts((), own_dict(value) or {}),
+        _plain,
+        _fill_namespace,
+    ),
+    array.array: _codec("array", array.array, _encode_array, _make_array),
+    io.StringIO: _codec("StringIO", io.StringIO, _encode_stream, _empty, _fill_stream, inherit=False),
+    io.BytesIO: _codec("BytesIO", io.BytesIO, _encode_stream, _empty, _fill_stream, inherit=False),
+    re.Pattern: Codec(
+        "stdlib.Pattern",
+        lambda value: (value.pattern, value.flags),
+        lambda parts: re.compile(*parts),
+        immutable=True,
+    ),
+    re.Match: Codec("stdlib.Match", _encode_match, _decode_match, immutable=True),
+    struct.Struct: Codec(
+        "stdlib.Struct", lambda value: (value.format,), lambda parts: struct.Struct(parts[0]), immutable=True
+    ),
+    random.Random: _codec("Random", random.Random, _encode_random, _make_random, _fill_random),
+    random.SystemRandom: Codec(
+        "stdlib.SystemRandom", lambda value: (), lambda parts: random.SystemRandom(), immutable=True
+    ),
+    contextvars.ContextVar: Codec(
+        "stdlib.ContextVar", _encode_context_variable, _decode_context_variable, _fill_context_variable
+    ),
+    itertools.count: Codec("stdlib.count", _encode_count, _decode_count),
+    itertools.repeat: Codec("stdlib.repeat", _encode_repeat, lambda parts: itertools.repeat(*parts)),
+    **{
+        kind: _codec(kind.__name__, kind, encode, _empty, fill, inherit=False) for kind, encode, fill in _WEAK
+    },
+    **{
+        kind: _path_codec(kind)
+        for kind in (
+            pathlib.PosixPath,
+            pathlib.WindowsPath,
+            pathlib.PurePosixPath,
+            pathlib.PureWindowsPath,
+        )
+    },
+}
+
+_ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator)
+NAMED: dict[str, Codec] = {codec.name.partition(".")[2]: codec for codec in CODECS.values()}
+NAMED["iterator"] = _ITERATOR
+CODECS.update({getattr(itertools, name): _ITERATOR for name in _ITERATORS})

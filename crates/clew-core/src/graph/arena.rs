@@ -78,8 +78,11 @@ impl<'a> Arena<'a> {
             deferred: std::collections::VecDeque::new(),
         };
         for _ in 0..roots {
-            parser.root()?;
+            let number = parser.node()?;
+            parser.arena.roots.push(number);
+            parser.fill()?;
         }
+        parser.sections()?;
         if parser.at != bytes.len() {
             return Err(parser.error("bytes follow the last root"));
         }
@@ -141,10 +144,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn root(&mut self) -> Result<(), StreamError> {
-        let number = self.node()?;
-        self.arena.roots.push(number);
-        self.fill()?;
+    fn sections(&mut self) -> Result<(), StreamError> {
         while let Some(number) = self.deferred.pop_front() {
             let tag = self.varint()?;
             self.body(tag, number)?;

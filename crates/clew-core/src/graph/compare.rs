@@ -1,33 +1,51 @@
 //! Where two streams first differ: what a failed verification tells people.
 
+use std::collections::HashMap;
+
 use super::arena::Arena;
 
-/// The path of child positions, from a root, to the first node in which the two arenas differ; `None` if their nodes
-/// are equal (their memory may still differ).
-pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>) -> Option<Vec<usize>> {
-    let mut parents: Vec<Option<(u32, usize)>> = vec![None; one.len()];
-    for number in 0..one.len() as u32 {
-        for (position, child) in one.node(number).children.iter().enumerate() {
-            if *child > number {
-                parents[*child as usize].get_or_insert((number, position));
+/// The root, and the path of child positions from it, to the first place in which the two graphs differ: another kind,
+/// another payload, another number of children, or another aliasing. `None` if all nodes are equal (their memory may
+/// still differ).
+pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>) -> Option<(usize, Vec<usize>)> {
+    let roots = one.roots().len().max(other.roots().len());
+    let mut twins: HashMap<u32, u32> = HashMap::new();
+    let mut back: HashMap<u32, u32> = HashMap::new();
+    // How each node was reached first.
+    let mut parents: HashMap<u32, (u32, usize)> = HashMap::new();
+    for root in 0..roots {
+        let (Some(left), Some(right)) = (one.roots().get(root), other.roots().get(root)) else {
+            return Some((root, Vec::new()));
+        };
+        let mut open = vec![(*left, *right, None)];
+        while let Some((left, right, reached)) = open.pop() {
+            match (twins.get(&left), back.get(&right)) {
+                (Some(twin), _) if *twin == right => continue,
+                (None, None) => {}
+                _ => return Some((root, path(&parents, reached))),
             }
+            twins.insert(left, right);
+            back.insert(right, left);
+            parents.extend(reached.map(|reached| (left, reached)));
+            let (node, twin) = (one.node(left), other.node(right));
+            let is_alike = (node.kind, node.payload, node.buffer) == (twin.kind, twin.payload, twin.buffer);
+            if !is_alike || node.children.len() != twin.children.len() {
+                return Some((root, path(&parents, reached)));
+            }
+            let pairs = node.children.iter().zip(twin.children).enumerate().rev();
+            open.extend(pairs.map(|(position, (child, twin))| (*child, *twin, Some((left, position)))));
         }
     }
-    let differs = |number: u32| {
-        if number as usize >= other.len() {
-            return true;
-        }
-        let (left, right) = (one.node(number), other.node(number));
-        (left.kind, left.payload, left.children, left.buffer)
-            != (right.kind, right.payload, right.children, right.buffer)
-    };
-    let first = (0..one.len() as u32).find(|number| differs(*number))?;
+    None
+}
+
+/// The positions that lead to the child reached so, from a root.
+fn path(parents: &HashMap<u32, (u32, usize)>, mut reached: Option<(u32, usize)>) -> Vec<usize> {
     let mut path = Vec::new();
-    let mut at = first;
-    while let Some((parent, position)) = parents[at as usize] {
+    while let Some((parent, position)) = reached {
         path.push(position);
-        at = parent;
+        reached = parents.get(&parent).copied();
     }
     path.reverse();
-    Some(path)
+    path
 }

@@ -30,9 +30,11 @@ pub struct Mention {
 }
 
 /// The blocks of `length` bytes in columns of `column` bytes, as (offset, length): at most 64 KiB each, restarting at
-/// each column, so that an edit, a dropped or an added column touches few of them.
+/// each column, so that an edit, a dropped or an added column touches few of them. Columns shorter than a block share
+/// one as long as they fit whole, so that a frame of many short columns is not cut to crumbs.
 pub fn block_cuts(length: u64, column: u64) -> impl Iterator<Item = (u64, u64)> {
     let column = if column == 0 || column > length { length } else { column };
+    let column = column.saturating_mul((BLOCK_LENGTH / column.max(1)).max(1));
     let mut offset = 0;
     std::iter::from_fn(move || {
         if offset >= length {
@@ -131,6 +133,13 @@ mod tests {
         let cuts: Vec<_> = block_cuts(2 * 70_000, 70_000).collect();
         assert_eq!(cuts, [(0, 65_536), (65_536, 4_464), (70_000, 65_536), (135_536, 4_464)]);
         assert_eq!(block_cuts(0, 0).count(), 0);
+    }
+
+    #[test]
+    fn short_columns_share_a_block_and_none_is_cut_in_two() {
+        let cuts: Vec<_> = block_cuts(10 * 24_000, 24_000).collect();
+        assert_eq!(cuts[..2], [(0, 48_000), (48_000, 48_000)]);
+        assert_eq!(block_cuts(1 << 20, 1).count(), 16);
     }
 
     #[test]

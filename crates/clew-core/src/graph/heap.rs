@@ -123,7 +123,7 @@ pub trait Heap {
     /// A number that tells this live object from every other one that ever lived in this heap, for opaque ones.
     fn serial(&mut self, object: Self::Object) -> u64;
 
-    /// Roots that were met for the first time since the last call (notebook classes).
+    /// Roots that were met since the last call (notebook classes), each at least once.
     fn discovered(&mut self) -> Vec<(Root, Self::Object)>;
 
     /// The bytes at `address`, if all of them lie in memory that [`Heap::describe`] or [`Heap::reduce`] showed since the

@@ -5,6 +5,8 @@
 //! done. Larger groups are walked once more, jointly and in the order of their roots, so that their stream does not
 //! depend on what else was looked at.
 
+use std::collections::BTreeSet;
+
 use super::extent::{Extent, Mention, block_cuts, merge};
 use super::heap::{BufferView, Heap};
 use super::union_find::UnionFind;
@@ -54,18 +56,23 @@ pub struct Looked<O> {
 ///
 /// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
 pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked<H::Object> {
-    roots.sort_by(|one, other| one.0.cmp(&other.0));
+    // What an earlier walk met may be gone by now.
+    drop(heap.discovered());
+    keep_all(heap, &mut roots);
+    let mut known: BTreeSet<Root> = roots.iter().map(|(root, _)| root.clone()).collect();
     let mut written: Vec<Written> = Vec::new();
     let mut sets = UnionFind::default();
     let mut walk = Walk::new(heap);
     while written.len() < roots.len() {
         for (owner, (_, object)) in roots.iter().enumerate().skip(written.len()) {
             walk.root(*object, owner);
+            walk.sections();
             written.push(walk.take());
             sets.add();
         }
         let mut discovered = walk.heap().discovered();
-        discovered.sort_by(|one, other| one.0.cmp(&other.0));
+        discovered.retain(|(root, _)| known.insert(root.clone()));
+        keep_all(walk.heap(), &mut discovered);
         roots.extend(discovered);
     }
     for (one, other) in walk.into_joins() {
@@ -75,8 +82,7 @@ pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked<
     let mut written: Vec<Option<Written>> = written.into_iter().map(Some).collect();
     let mut covariables: Vec<CoVariable> = Vec::new();
     for group in sets.groups() {
-        let mut members: Vec<_> = group.iter().map(|index| roots[*index].clone()).collect();
-        members.sort_by(|one, other| one.0.cmp(&other.0));
+        let members: Vec<_> = group.iter().map(|index| roots[*index].clone()).collect();
         covariables.push(match (group.as_slice(), written[group[0]].take()) {
             ([_], Some(only)) => finish(heap, vec![members[0].0.clone()], only),
             _ => look_jointly(heap, members),
@@ -86,12 +92,22 @@ pub fn look<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> Looked<
     Looked { covariables, roots }
 }
 
+/// Sorts roots and keeps their objects, since the code that describes one may rebind another.
+fn keep_all<H: Heap>(heap: &mut H, roots: &mut [(Root, H::Object)]) {
+    roots.sort_by(|one, other| one.0.cmp(&other.0));
+    for (_, object) in roots {
+        heap.keep(*object);
+    }
+}
+
 /// Walks `roots` as one co-variable, whether they overlap or not.
-pub fn look_jointly<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> CoVariable {
+pub fn look_jointly<H: Heap>(heap: &mut H, mut roots: Vec<(Root, H::Object)>) -> CoVariable {
+    keep_all(heap, &mut roots);
     let mut walk = Walk::new(heap);
     for (_, object) in &roots {
         walk.root(*object, 0);
     }
+    walk.sections();
     let written = walk.take();
     finish(heap, roots.into_iter().map(|(root, _)| root).collect(), written)
 }
@@ -127,20 +143,15 @@ fn join_by_memory(written: &[Written], sets: &mut UnionFind) {
     }
 }
 
-fn finish<H: Heap>(heap: &H, roots: Vec<Root>, written: Written) -> CoVariable {
+fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariable {
     let (extents, mentions) = merge(&written.views);
-    let block_hashes: Vec<Vec<u128>> = extents
-        .iter()
-        .map(|extent| {
-            let bytes = heap.bytes(extent.address, extent.length).unwrap_or_default();
-            debug_assert_eq!(
-                bytes.len() as u64,
-                extent.length,
-                "a heap shows the memory of its views"
-            );
-            hash_blocks(bytes, extent.column)
-        })
-        .collect();
+    let hashes: Option<Vec<Vec<u128>>> = extents.iter().map(|extent| hash_memory(heap, extent)).collect();
+    let block_hashes = hashes.unwrap_or_else(|| {
+        // Hashing nothing in place of the bytes would make different values equal.
+        let why = "its memory could not be read".to_owned();
+        written.opaque.push(Opaque { number: 0, why });
+        vec![Vec::new(); extents.len()]
+    });
     let fingerprint = fingerprint(&roots, &written.stream, &extents, &mentions, &block_hashes);
     CoVariable {
         roots,
@@ -153,6 +164,14 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, written: Written) -> CoVariable {
         opaque: written.opaque,
         nodes: written.nodes,
     }
+}
+
+fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
+    if extent.length == 0 {
+        return Some(Vec::new());
+    }
+    heap.bytes(extent.address, extent.length)
+        .map(|bytes| hash_blocks(bytes, extent.column))
 }
 
 /// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.

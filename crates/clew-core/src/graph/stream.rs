@@ -1,8 +1,7 @@
 //! The canonical stream: how a walk writes nodes down.
 //!
 //! ```text
-//! stream   = root*                      one after another, numbering goes on
-//! root     = node section*              a section for each DEFER of the root, in order, until none is left
+//! stream   = node* section*             a node for each root; then a section for each DEFER, in order, until none is left
 //! node     = BACK varint(number)        the node of that number again
 //!          | DEFER                      takes a number; its body is the section
 //!          | body                       takes a number
@@ -11,7 +10,8 @@
 //!            varint(payload length) payload
 //!            [varint(child count)]      children follow, each a node, depth first
 //! ```
-//! Numbers count from 0 in the order of writing. The n-th buffer of the stream is mention n.
+//! Numbers count from 0 in the order of writing. The n-th buffer of the stream is mention n. Sections come last, so that
+//! what code describes, and members of sets that only aliasing tells apart, find everything else already numbered.
 
 pub(super) const BACK: u64 = 0;
 pub(super) const DEFER: u64 = 1;

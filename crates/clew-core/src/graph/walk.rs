@@ -39,14 +39,26 @@ struct Entry {
     owner: usize,
 }
 
+type Entries<O> = FxHashMap<O, Entry>;
+
 /// How deep sets may hold sets that only stand-alone walks can order.
 const MAX_SET_DEPTH: u32 = 64;
 
+/// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
+const OUTER: u64 = HAS_BUFFER;
+
+/// Stand-alone walks of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
+const WORTH_REMEMBERING: u32 = 2;
+
 pub(super) struct Walk<'h, H: Heap> {
     heap: &'h mut H,
-    entries: FxHashMap<H::Object, Entry>,
-    /// Objects that roots are bound to, plain ones too.
-    bound: FxHashMap<H::Object, Entry>,
+    entries: Entries<H::Object>,
+    /// Plain objects and values that roots are bound to.
+    bound: Entries<H::Object>,
+    /// What the walk around this one has numbered; empty unless a tie between members of a set is to be broken.
+    outer: Entries<H::Object>,
+    /// Stand-alone hashes of members of sets, all of them kept.
+    hashes: FxHashMap<H::Object, u128>,
     owner: usize,
     joins: Vec<(usize, usize)>,
     written: Written,
@@ -73,8 +85,10 @@ impl<'h, H: Heap> Walk<'h, H> {
     pub fn new(heap: &'h mut H) -> Self {
         Self {
             heap,
-            entries: FxHashMap::default(),
-            bound: FxHashMap::default(),
+            entries: Entries::default(),
+            bound: Entries::default(),
+            outer: Entries::default(),
+            hashes: FxHashMap::default(),
             owner: 0,
             joins: Vec::new(),
             written: Written::default(),
@@ -89,25 +103,31 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.heap
     }
 
-    /// Walks a root on behalf of `owner`. Objects first met under another owner join the two.
+    /// Walks a root's tree on behalf of `owner`; what is deferred waits for [`Walk::sections`]. Objects first met under
+    /// another owner join the two. The caller keeps the object.
     pub fn root(&mut self, object: H::Object, owner: usize) {
         self.owner = owner;
-        self.heap.keep(object);
-        if self.heap.binds(object) {
+        if self.heap.binds(object) && !self.is_met(object) {
             if let Some(Entry { number, owner: first }) = self.bound.get(&object).copied() {
                 self.back(number, first);
                 return;
             }
-            self.bound.insert(
-                object,
-                Entry {
-                    number: self.written.nodes,
-                    owner,
-                },
-            );
+            let number = self.written.nodes;
+            self.bound.insert(object, Entry { number, owner });
         }
         self.tree(object);
-        self.sections();
+    }
+
+    /// Whether visiting the object would refer back to where it was met.
+    fn is_met(&self, object: H::Object) -> bool {
+        let Some(entry) = self.entries.get(&object) else {
+            return false;
+        };
+        match self.heap.identity(object) {
+            Identity::Shared => true,
+            Identity::Value => entry.owner == self.owner,
+            Identity::Plain | Identity::Sole => false,
+        }
     }
 
     /// What was written since the last call; numbering starts again.
@@ -129,6 +149,11 @@ impl<'h, H: Heap> Walk<'h, H> {
     }
 
     fn visit(&mut self, object: H::Object) {
+        if let Some(entry) = self.outer.get(&object).filter(|entry| entry.owner == self.owner) {
+            write_varint(&mut self.written.stream, OUTER);
+            write_varint(&mut self.written.stream, u64::from(entry.number));
+            return;
+        }
         let number = self.written.nodes;
         let identity = self.heap.identity(object);
         if matches!(identity, Identity::Value | Identity::Shared) {
@@ -163,7 +188,7 @@ impl<'h, H: Heap> Walk<'h, H> {
     }
 
     /// Bodies of what was deferred, until nothing is left. The stack is empty, so code may run.
-    fn sections(&mut self) {
+    pub fn sections(&mut self) {
         while let Some(deferred) = self.queue.pop_front() {
             self.body(deferred.object, deferred.number, Some(deferred.is_set));
             while let Some(object) = self.stack.pop() {
@@ -219,6 +244,7 @@ impl<'h, H: Heap> Walk<'h, H> {
             match self.order(members, code) {
                 Some(members) => self.stack.extend(members),
                 None => {
+                    self.payload = payload;
                     self.defer(object, number, true);
                     return;
                 }
@@ -259,8 +285,12 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.queue.push_back(Deferred { object, number, is_set });
     }
 
-    /// The members of a set by their stand-alone hashes; `None` if that needs code which may not run now.
+    /// The members of a set by their stand-alone hashes, equal ones by what the walk has numbered so far; `None` if that
+    /// needs code which may not run now, or numbers that are yet to come.
     fn order(&mut self, members: Vec<H::Object>, code: Code) -> Option<Vec<H::Object>> {
+        if members.len() < 2 {
+            return Some(members);
+        }
         if code == Code::MayRun {
             for member in &members {
                 self.heap.keep(*member);
@@ -268,10 +298,24 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
         let mut hashed = Vec::with_capacity(members.len());
         for member in members {
-            hashed.push((self.standalone(member, code)?, member));
+            hashed.push((self.standalone(member, code)?, 0, member));
         }
-        hashed.sort_by_key(|(hash, _)| *hash);
-        Some(hashed.into_iter().map(|(_, member)| member).collect())
+        hashed.sort_by_key(|(hash, _, _)| *hash);
+        let mut start = 0;
+        while start < hashed.len() {
+            let end = start + hashed[start..].partition_point(|(hash, _, _)| *hash == hashed[start].0);
+            if end - start > 1 {
+                if code == Code::MayNotRun {
+                    return None;
+                }
+                for (_, tie, member) in &mut hashed[start..end] {
+                    *tie = self.in_context(*member);
+                }
+                hashed[start..end].sort_by_key(|(_, tie, _)| *tie);
+            }
+            start = end;
+        }
+        Some(hashed.into_iter().map(|(_, _, member)| member).collect())
     }
 
     /// The hash of an object walked on its own.
@@ -280,19 +324,53 @@ impl<'h, H: Heap> Walk<'h, H> {
             // Deeper sets keep their iteration order: the fingerprint is then finer than it need be, never coarser.
             return Some(0);
         }
+        if let Some(hash) = self.hashes.get(&object) {
+            return Some(*hash);
+        }
+        let hashes = std::mem::take(&mut self.hashes);
         let mut inner = Walk::new(&mut *self.heap);
         inner.set_depth = self.set_depth + 1;
+        inner.hashes = hashes;
         inner.tree(object);
-        if code == Code::MayNotRun && !inner.queue.is_empty() {
+        let may_finish = code == Code::MayRun || inner.queue.is_empty();
+        if may_finish {
+            inner.sections();
+        }
+        let (written, hashes) = (inner.take(), inner.hashes);
+        self.hashes = hashes;
+        if !may_finish {
             return None;
         }
+        let hash = self.hash(&written);
+        if written.nodes >= WORTH_REMEMBERING {
+            self.heap.keep(object);
+            self.hashes.insert(object, hash);
+        }
+        Some(hash)
+    }
+
+    /// The hash of an object walked with what is already numbered as leaves: tells apart what only aliasing does.
+    fn in_context(&mut self, object: H::Object) -> u128 {
+        let (outer, hashes) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.hashes));
+        let mut inner = Walk::new(&mut *self.heap);
+        inner.set_depth = self.set_depth + 1;
+        inner.owner = self.owner;
+        inner.outer = outer;
+        inner.hashes = hashes;
+        inner.tree(object);
         inner.sections();
-        let written = inner.take();
+        let (written, outer, hashes) = (inner.take(), inner.outer, inner.hashes);
+        self.entries = outer;
+        self.hashes = hashes;
+        self.hash(&written)
+    }
+
+    fn hash(&self, written: &Written) -> u128 {
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
         hasher.update(&written.stream);
         for view in &written.views {
             hasher.update(self.heap.bytes(view.address, view.length).unwrap_or_default());
         }
-        Some(hasher.digest128())
+        hasher.digest128()
     }
 }

@@ -1,0 +1,233 @@
+//! Random cells of the toy language, made to fit the world they will run in.
+
+use std::fmt::Write;
+
+use crate::toy::{Ref, Value, World, run_cell};
+
+/// A generator of random numbers whose sequence never changes, so that a printed seed stays good (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// A generator that starts at `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number under `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// Whether something of one chance in `chances` happens.
+    pub fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+
+    /// One of several.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {
+        &among[self.below(among.len() as u64) as usize]
+    }
+}
+
+/// Names that cells bind.
+const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "C", "D", "x", "y"];
+
+/// What may appear in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flavour {
+    /// Objects without an encoding or without a value: handles, raising reducers, refusing constructors.
+    pub hostile: bool,
+    /// Cells that fail or are interrupted half-way.
+    pub failing: bool,
+}
+
+/// A random cell of one to four statements. Most of them do what they say in `world`.
+pub fn random_cell(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
+    let mut preview = world.clone();
+    let mut cell = String::new();
+    for _ in 0..=dice.below(4) {
+        let line = statement(dice, &preview, flavour);
+        // Calls draw on what the preview holds; what fails there fails later too.
+        let _ = run_cell(&mut preview, &line, 0);
+        let _ = writeln!(cell, "{line}");
+    }
+    if flavour.failing && dice.one_in(12) {
+        cell.push_str(if dice.one_in(3) { "interrupt\n" } else { "fail\n" });
+    }
+    cell
+}
+
+fn statement(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
+    let changing = dice.below(100);
+    match changing {
+        0..45 => creation(dice, world, flavour),
+        45..85 => mutation(dice, world, flavour).unwrap_or_else(|| creation(dice, world, flavour)),
+        85..93 => any(dice, world).map_or_else(|| "draw x".to_owned(), |name| format!("del {name}")),
+        93..96 => "draw x".to_owned(),
+        96..98 => any(dice, world).map_or_else(|| "draw y".to_owned(), |name| format!("show {name}")),
+        _ => definition(dice, world),
+    }
+}
+
+/// Names bound to what `fits`.
+fn bound<'w>(world: &'w World, fits: impl Fn(&Value) -> bool) -> Vec<&'w str> {
+    let fitting = |(name, object): (&'w str, Ref)| fits(world.heap.value(object)).then_some(name);
+    NAMES
+        .iter()
+        .filter_map(|name| fitting((name, world.name(name)?)))
+        .collect()
+}
+
+fn any(dice: &mut Dice, world: &World) -> Option<String> {
+    one(dice, world, |_| true)
+}
+
+fn one(dice: &mut Dice, world: &World, fits: impl Fn(&Value) -> bool) -> Option<String> {
+    let names = bound(world, fits);
+    (!names.is_empty()).then(|| (*dice.pick(&names)).to_owned())
+}
+
+fn several(dice: &mut Dice, world: &World, most: u64, fits: impl Fn(&Value) -> bool + Copy) -> String {
+    (0..dice.below(most + 1))
+        .filter_map(|_| one(dice, world, fits))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn is_hashable(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Int(_) | Value::Text(_) | Value::Token | Value::Record { class: Some(_), .. } | Value::Tuple(_)
+    )
+}
+
+fn has_memory(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::View { .. } | Value::Frame(_))
+}
+
+fn creation(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
+    let name = *dice.pick(&NAMES);
+    let fresh = fresh(dice, world);
+    let made = match dice.below(if flavour.hostile { 22 } else { 19 }) {
+        0..=3 => fresh,
+        4 | 5 => format!("list {}", several(dice, world, 3, |_| true)),
+        6 => format!("tuple {}", several(dice, world, 3, |_| true)),
+        7 => format!("set {}", several(dice, world, 4, is_hashable)),
+        8 => any(dice, world).map_or(fresh, |field| format!("dict k={field} m={field}")),
+        9 | 10 => any(dice, world).map_or(fresh, |alias| format!("is {alias}")),
+        11 => window(dice, world).unwrap_or(fresh),
+        12 => {
+            let class = one(dice, world, |value| matches!(value, Value::Class { .. }));
+            let field = any(dice, world).map_or_else(String::new, |field| format!("k={field}"));
+            class.map_or(fresh, |class| format!("new {class} {field}"))
+        }
+        13 => format!("cell {}", several(dice, world, 1, |_| true)),
+        14 => any(dice, world).map_or(fresh, |inner| format!("reduced {inner}")),
+        15 => {
+            let function = one(dice, world, |value| matches!(value, Value::Function(_)));
+            function.map_or(fresh, |function| format!("call {function}"))
+        }
+        16 => {
+            let list = one(dice, world, |value| matches!(value, Value::List(_) | Value::Tuple(_)));
+            list.map_or(fresh, |list| format!("item {list} {}", dice.below(2)))
+        }
+        17 => one(dice, world, |value| matches!(value, Value::Set(_))).map_or(fresh, |target| format!("weak {target}")),
+        18 => window(dice, world).unwrap_or(fresh),
+        19 => format!("handle {}", several(dice, world, 1, |_| true)),
+        20 => "raising".to_owned(),
+        _ => any(dice, world).map_or(fresh, |inner| format!("unbuildable {inner}")),
+    };
+    format!("{name} = {made}")
+}
+
+fn fresh(dice: &mut Dice, world: &World) -> String {
+    let _ = world;
+    match dice.below(9) {
+        0 => format!("int {}", dice.below(5)),
+        1 => format!("int {}", 1_000 + dice.below(3)),
+        2 => "text short".to_owned(),
+        3 => format!("text a text that is longer than that, {}", dice.below(3)),
+        4 => "token".to_owned(),
+        5 => "list".to_owned(),
+        6 => format!("deep {}", dice.below(40)),
+        7 => format!("bytes {} {}", 8 * (1 + dice.below(8)), dice.below(4)),
+        _ => "none".to_owned(),
+    }
+}
+
+/// Another way to see memory that is there.
+fn window(dice: &mut Dice, world: &World) -> Option<String> {
+    let seen = one(dice, world, has_memory)?;
+    let (start, length) = (dice.below(8), 1 + dice.below(8));
+    Some(match dice.below(6) {
+        0 => format!("window {seen} {start} {length}"),
+        1 => {
+            let array = one(dice, world, |value| matches!(value, Value::Array(_)))?;
+            format!("view {array} {start} {length}")
+        }
+        2 => format!("frame {seen}"),
+        3 => format!("columns {seen} {}", 1 + dice.below(4)),
+        4 => format!("slice {seen} {start} {length}"),
+        _ => format!("window {seen}"),
+    })
+}
+
+fn mutation(dice: &mut Dice, world: &World, flavour: Flavour) -> Option<String> {
+    let target = one(dice, world, |value| {
+        matches!(
+            value,
+            Value::List(_)
+                | Value::Set(_)
+                | Value::Record { .. }
+                | Value::Class { .. }
+                | Value::Cell(_)
+                | Value::Array(_)
+                | Value::View { .. }
+                | Value::Frame(_)
+                | Value::Function(_)
+        ) || (flavour.hostile && matches!(value, Value::Handle { .. }))
+    })?;
+    let item = any(dice, world)?;
+    Some(match world.heap.value(world.name(&target)?) {
+        Value::List(_) => match dice.below(4) {
+            0 => format!("pop {target}"),
+            1 => format!("put {target} 0 {item}"),
+            _ => format!("append {target} {item}"),
+        },
+        Value::Set(_) => format!("add {target} {}", one(dice, world, is_hashable)?),
+        Value::Record { .. } => format!("set {target}.{} {item}", dice.pick(&["k", "m", "n"])),
+        Value::Class { .. } if dice.one_in(3) => format!("set {target}.{} {item}", dice.pick(&["k", "m"])),
+        Value::Class { .. } => format!("count {target} n"),
+        Value::Cell(_) => format!("cell {target} {item}"),
+        Value::Function(_) => format!("y = call {target}"),
+        Value::Handle { .. } => format!("advance {target}"),
+        _ => format!("poke {target} {} {}", dice.below(10), dice.below(256)),
+    })
+}
+
+fn definition(dice: &mut Dice, world: &World) -> String {
+    let field = any(dice, world).map_or_else(String::new, |field| format!("k={field}"));
+    if dice.one_in(2) {
+        return format!("class {} {field}", dice.pick(&["C", "D"]));
+    }
+    let cells = several(dice, world, 2, |value| matches!(value, Value::Cell(_)));
+    let defaults = several(dice, world, 1, |_| true);
+    let reads = several(dice, world, 2, |_| true);
+    format!(
+        "def {} reads {reads} cells {cells} defaults {defaults}",
+        dice.pick(&["f", "g"])
+    )
+}

@@ -1,0 +1,267 @@
+//! The toy session as the engine sees it, with faults on demand.
+
+use std::collections::BTreeMap;
+
+use clew_core::format::Summary;
+use clew_core::graph::Arena;
+use clew_core::id::Root;
+use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
+
+use super::build;
+use super::cell::{World, run_cell};
+use super::describe::kinds;
+use super::heap::ToyHeap;
+use super::object::{Ref, Value};
+
+/// What a fault does to the step it hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The step fails.
+    Fails,
+    /// The user interrupts.
+    Interrupts,
+}
+
+/// A fault that hits one of the next steps (builds, installs, polls for Ctrl+C).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// How many steps still go well.
+    pub after: u32,
+    /// What then happens.
+    pub kind: FaultKind,
+}
+
+/// A live session of toy objects.
+#[derive(Debug, Default)]
+pub struct ToyKernel {
+    /// Objects and names.
+    pub world: World,
+    /// The next fault.
+    pub fault: Option<Fault>,
+    /// Steps that a fault could have hit so far.
+    pub steps: u32,
+    /// Objects that something outside of the engine's reach holds: a thread.
+    held: Vec<Ref>,
+    staged: Vec<Ref>,
+    parked: BTreeMap<u64, Vec<(Root, Ref)>>,
+    next_scope: u32,
+}
+
+impl ToyKernel {
+    /// A fresh process, numbered `life`.
+    pub fn new(life: u64) -> Self {
+        Self {
+            world: World::new(life),
+            ..Self::default()
+        }
+    }
+
+    /// Lets a thread hold what a name is bound to, for ever.
+    pub fn hold(&mut self, name: &str) {
+        if let Some(object) = self.world.name(name) {
+            self.world.heap.hold(object);
+            self.held.push(object);
+        }
+    }
+
+    /// How many objects are staged.
+    pub fn staged(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// Tickets of what is parked.
+    pub fn tickets(&self) -> Vec<u64> {
+        self.parked.keys().copied().collect()
+    }
+
+    /// Counts a step; says whether a fault hits it.
+    fn hit(&mut self) -> Option<FaultKind> {
+        self.steps += 1;
+        match &mut self.fault {
+            Some(Fault { after: 0, kind }) => {
+                let kind = *kind;
+                self.fault = None;
+                Some(kind)
+            }
+            Some(fault) => {
+                fault.after -= 1;
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn stage(&mut self, object: Ref) {
+        self.world.heap.hold(object);
+        self.staged.push(object);
+    }
+
+    /// Binds one root. A class keeps its identity: its attributes are put in place.
+    fn apply(&mut self, root: Root, change: Change<Ref>) {
+        match change {
+            Change::Bind(object) if object.is_body() => self.apply_body(&root.key, object.object()),
+            Change::Bind(object) => {
+                self.world.heap.hold(object);
+                self.world.bind(root, object);
+            }
+            Change::Unbind => self.world.unbind(&root),
+        }
+    }
+
+    fn apply_body(&mut self, id: &str, staged: Ref) {
+        let live = self.world.heap.class(id);
+        if let (Some(live), Value::Class { attributes: new, .. }) = (live, self.world.heap.value(staged).clone()) {
+            self.world.heap.update(live, |value| {
+                if let Value::Class { attributes, .. } = value {
+                    *attributes = new;
+                }
+            });
+        }
+    }
+
+    /// A namespace of its own over the same objects, seeded with `inputs`.
+    fn scratch(&mut self, inputs: &[(Root, Ref)]) -> World {
+        self.next_scope += 1;
+        let mut scratch = World {
+            heap: std::mem::take(&mut self.world.heap),
+            bound: BTreeMap::new(),
+            scope: self.next_scope,
+        };
+        for (root, object) in inputs {
+            scratch.heap.hold(*object);
+            scratch.bind(root.clone(), *object);
+        }
+        scratch
+    }
+}
+
+impl Kernel for ToyKernel {
+    type Heap = ToyHeap;
+
+    fn heap(&mut self) -> &mut ToyHeap {
+        &mut self.world.heap
+    }
+
+    fn roots(&mut self) -> Result<Vec<(Root, Ref)>, KernelError> {
+        let bound = self.world.bound.iter();
+        Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
+    }
+
+    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Ref>, BuildError> {
+        match self.hit() {
+            Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
+            Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
+            None => {}
+        }
+        let built = build::build(&mut self.world.heap, stored)?;
+        built.roots.iter().for_each(|root| self.stage(root.object()));
+        let is_class = |object: &Ref| matches!(self.world.heap.value(*object), Value::Class { .. });
+        let (classes, others): (Vec<Ref>, Vec<Ref>) = built.made.into_iter().partition(is_class);
+        self.staged.extend(classes);
+        others.into_iter().for_each(|object| self.world.heap.let_go(object));
+        Ok(built.roots)
+    }
+
+    fn install(&mut self, changes: Vec<(Root, Change<Ref>)>) -> Result<Installed, KernelError> {
+        match self.hit() {
+            Some(FaultKind::Fails) => return Err(KernelError::Failed("a watcher refused".to_owned())),
+            Some(FaultKind::Interrupts) => return Err(KernelError::Interrupted),
+            None => {}
+        }
+        if self.world.heap.declared().next().is_some() {
+            return Err(KernelError::Failed("a class is declared and not defined".to_owned()));
+        }
+        let mut replaced = Vec::new();
+        for (root, change) in changes {
+            if let Some(old) = self.world.bound.get(&root).copied() {
+                replaced.push((root.clone(), old));
+            }
+            self.apply(root, change);
+        }
+        let still_held = |(root, old): (Root, Ref)| {
+            let is_held = self.held.contains(&old) && self.world.bound.get(&root) != Some(&old);
+            is_held.then(|| (root, "the old object is still held by a thread".to_owned()))
+        };
+        Ok(Installed {
+            notes: replaced.into_iter().filter_map(still_held).collect(),
+        })
+    }
+
+    fn clear_staging(&mut self) {
+        for object in std::mem::take(&mut self.staged) {
+            self.world.heap.let_go(object);
+        }
+        self.world.heap.sweep();
+    }
+
+    fn park(&mut self, ticket: u64, objects: Vec<(Root, Ref)>) {
+        objects
+            .iter()
+            .for_each(|(_, object)| self.world.heap.hold(object.object()));
+        self.unpark(ticket);
+        self.parked.insert(ticket, objects);
+    }
+
+    fn parked(&mut self, ticket: u64) -> Option<Vec<(Root, Ref)>> {
+        self.parked.get(&ticket).cloned()
+    }
+
+    fn unpark(&mut self, ticket: u64) {
+        for (_, object) in self.parked.remove(&ticket).unwrap_or_default() {
+            self.world.heap.let_go(object);
+        }
+    }
+
+    fn summary(&mut self, _root: &Root, object: Ref) -> Summary {
+        Summary {
+            type_name: self.world.heap.value(object).type_name().to_owned(),
+            ..Summary::default()
+        }
+    }
+
+    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts {
+        let mut facts = StreamFacts::default();
+        for number in 0..arena.len() as u32 {
+            let node = arena.node(number);
+            match node.kind {
+                kinds::CLASS => facts
+                    .definitions
+                    .push(String::from_utf8_lossy(node.payload).into_owned()),
+                kinds::REDUCED | kinds::FUNCTION => facts.code = true,
+                _ => {}
+            }
+        }
+        facts.definitions.sort();
+        facts.definitions.dedup();
+        facts
+    }
+
+    fn replay(
+        &mut self,
+        source: &str,
+        inputs: &[(Root, Ref)],
+        wanted: &[Root],
+    ) -> Result<Vec<(Root, Ref)>, BuildError> {
+        let mut scratch = self.scratch(inputs);
+        let done = run_cell(&mut scratch, source, 0);
+        let found: Vec<(Root, Ref)> = wanted
+            .iter()
+            .filter_map(|root| scratch.bound.get(root).map(|object| (root.clone(), *object)))
+            .collect();
+        found.iter().for_each(|(_, object)| scratch.heap.hold(*object));
+        for (_, object) in std::mem::take(&mut scratch.bound) {
+            scratch.heap.let_go(object);
+        }
+        self.world.heap = scratch.heap;
+        self.staged.extend(found.iter().map(|(_, object)| *object));
+        match done {
+            Ok(()) => Ok(found),
+            Err(error) => Err(BuildError::Failed(format!("{error:?}"))),
+        }
+    }
+
+    fn interrupted(&mut self) -> bool {
+        let is_awaited = self.fault.is_some_and(|fault| fault.kind == FaultKind::Interrupts);
+        is_awaited && self.hit().is_some()
+    }
+}
