@@ -205,7 +205,7 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             let vars = door.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))
         }
-        SessionError::Restore(_) | SessionError::NotStarted => {
+        SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
             problem
