@@ -4,16 +4,17 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash};
 
+use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::format::{Ending, Looked as LookedRoots};
 use crate::graph::stream::{read_varint, write_varint};
 use crate::graph::{Arena, Aside, CoVariable, Heap, Limits, look};
 use crate::history::State;
-use crate::id::{BlockId, Fingerprint, Root};
+use crate::id::{BlockId, Fingerprint, Root, RootKind};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched};
 use crate::store::{Manifests, SessionWriter, StoreError};
 
@@ -83,6 +84,20 @@ pub(crate) struct Known {
     pub is_encoded: bool,
     /// Hash and id of each stored block.
     pub blocks: HashMap<u128, BlockId>,
+    /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
+    pub tokens: Vec<u64>,
+}
+
+impl Known {
+    fn token_of(&self, root: &Root) -> Option<u64> {
+        let index = self.version.roots.binary_search(root).ok()?;
+        self.tokens.get(index).copied()
+    }
+}
+
+/// A number for the object, that tells it from others that live at the same time.
+fn token<O: Hash>(object: &O) -> u64 {
+    rustc_hash::FxBuildHasher.hash_one(object)
 }
 
 /// What the session knows to be live.
@@ -150,6 +165,17 @@ pub(crate) struct Observed {
     pub fresh: Vec<(Version, bool)>,
     pub warnings: Vec<String>,
     pub nodes: u64,
+    /// Which roots were looked at.
+    pub looked: Option<BTreeSet<Root>>,
+}
+
+/// How much an observation looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every root.
+    All,
+    /// What may have been touched, what was rebound, and what belongs together with these.
+    Touched,
 }
 
 /// How values that cannot be stored could come back.
@@ -174,17 +200,100 @@ pub(crate) struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    /// Looks at everything and stores what has no version yet.
-    pub fn observe<K: Kernel>(&mut self, kernel: &mut K) -> Result<Observed, RecordError> {
+    /// Looks, and stores what has no version yet.
+    pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: Extent) -> Result<Observed, RecordError> {
         let roots = kernel.roots()?;
+        let chosen = match extent {
+            Extent::All => None,
+            Extent::Touched => self.choose(&roots),
+        };
+        let Some(chosen) = chosen else {
+            return self.observe_roots(kernel, roots, None);
+        };
+        let some = roots
+            .iter()
+            .filter(|(root, _)| chosen.contains(root))
+            .cloned()
+            .collect();
+        let observed = self.observe_roots(kernel, some, Some(&chosen))?;
+        match self.carry_over(observed) {
+            Some(observed) => Ok(observed),
+            None => self.observe_roots(kernel, roots, None),
+        }
+    }
+
+    /// The roots that may differ from what is known, closed over co-variables; `None` if that can't be told without
+    /// looking at all.
+    fn choose<O: Copy + Hash>(&self, roots: &[(Root, O)]) -> Option<BTreeSet<Root>> {
+        let live: BTreeMap<&Root, u64> = roots.iter().map(|(root, object)| (root, token(object))).collect();
+        let is_as_known = |root: &Root, token: u64| {
+            self.live
+                .holding(root)
+                .is_some_and(|known| known.token_of(root) == Some(token))
+        };
+        let mut chosen: BTreeSet<Root> = live
+            .iter()
+            .filter(|(root, token)| {
+                root.kind != RootKind::Name || self.touched.holds(root) || !is_as_known(root, **token)
+            })
+            .map(|(root, _)| (*root).clone())
+            .collect();
+        for known in self.live.iter() {
+            let roots = &known.version.roots;
+            let is_gone = |root: &Root| root.kind != RootKind::Definition && !live.contains_key(root);
+            if !roots.iter().any(|root| chosen.contains(root) || is_gone(root)) {
+                continue;
+            }
+            if roots.iter().any(|root| root.kind == RootKind::Definition) {
+                return None;
+            }
+            chosen.extend(roots.iter().cloned());
+        }
+        Some(chosen)
+    }
+
+    /// Adds what was not looked at; `None` if a definition came up whose co-variable was looked at only in part.
+    fn carry_over(&self, mut observed: Observed) -> Option<Observed> {
+        let looked = observed.looked.as_ref()?;
+        let found: BTreeSet<Root> = observed
+            .live
+            .iter()
+            .flat_map(|known| known.version.roots.clone())
+            .collect();
+        let mut carried = Vec::new();
+        for known in self.live.iter() {
+            let roots = &known.version.roots;
+            if !roots.iter().any(|root| looked.contains(root) || found.contains(root)) {
+                carried.push(known.clone());
+            } else if !roots.iter().all(|root| looked.contains(root) || found.contains(root)) {
+                return None;
+            }
+        }
+        carried.into_iter().for_each(|known| observed.live.add(known));
+        Some(observed)
+    }
+
+    fn observe_roots<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        roots: Vec<(Root, ObjectOf<K>)>,
+        chosen: Option<&BTreeSet<Root>>,
+    ) -> Result<Observed, RecordError> {
         let looked = look(kernel.heap(), roots);
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
         let mut observed = Observed::default();
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
-            let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
+            let mut known = self.version_of(kernel, covariable, &objects, &mut observed)?;
+            known.tokens = known
+                .version
+                .roots
+                .iter()
+                .map(|root| objects.get(root).map_or(0, token))
+                .collect();
             observed.live.add(known);
         }
+        observed.looked = chosen.map(|chosen| chosen.iter().cloned().chain(objects.into_keys()).collect());
         Ok(observed)
     }
 
@@ -248,6 +357,7 @@ impl Observer<'_> {
             is_opaque,
             is_encoded,
             blocks,
+            tokens: Vec::new(),
         })
     }
 
@@ -276,6 +386,7 @@ impl Observer<'_> {
             is_opaque: false,
             is_encoded: true,
             blocks,
+            tokens: Vec::new(),
         })
     }
 
@@ -406,9 +517,4 @@ pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
         at = end;
     }
     Some(asides)
-}
-
-/// Which roots a look covered. All of them, until looks are cut short.
-pub(crate) fn looked_at() -> LookedRoots {
-    LookedRoots::All
 }

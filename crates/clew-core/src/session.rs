@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::format::{Action, Body, Manifest, Position, RECORD_VERSION, Run, RunKind, Version, View};
+use crate::format::{Action, Body, Looked, Manifest, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::Heap;
 use crate::history::{History, Moves, RevisionError, State, Step as MoveStep};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId, SessionId};
 use crate::kernel::{Kernel, KernelError, Touched};
 use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
-use crate::record::{ByValue, Live, Observed, Observer, RecordError, Rerun, RunInput, looked_at};
+use crate::record::{ByValue, Extent, Live, Observed, Observer, RecordError, Rerun, RunInput};
 use crate::restore::{Parked, Performer, RestoreError};
 use crate::store::{Manifests, SessionWriter, Store, StoreError};
 
@@ -150,8 +150,15 @@ pub struct Session {
     parked: Vec<Parked>,
     next_ticket: u64,
     observations: u64,
+    /// How long the last look at everything took that stored nothing, in nanoseconds.
+    full_look: Option<u64>,
+    /// Whether everything was looked at since the last commit and found unchanged.
+    confirmed: bool,
     names: BTreeMap<String, RunId>,
 }
+
+/// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 20 ms.
+const CHEAP_LOOK: u64 = 20_000_000;
 
 /// The most steps from a run back to a whole state.
 const FULL_EVERY: usize = 64;
@@ -173,6 +180,8 @@ impl Session {
             parked: Vec::new(),
             next_ticket: 1,
             observations: 0,
+            full_look: None,
+            confirmed: false,
         };
         session.index_values();
         session
@@ -260,7 +269,12 @@ impl Session {
             RunKind::Cell => Rerun::Possible,
             _ => Rerun::Impossible,
         };
-        let observed = self.observe(kernel, &input.touched, rerun);
+        let extent = if input.kind == RunKind::Cell && input.touched != Touched::All && !self.is_cheap_to_look() {
+            Extent::Touched
+        } else {
+            Extent::All
+        };
+        let observed = self.observe(kernel, &input.touched, rerun, extent);
         kernel.heap().release();
         let result = observed.and_then(|observed| self.commit_run(input, observed, action, step, None));
         if result.is_err() {
@@ -271,12 +285,19 @@ impl Session {
         Ok(recorded)
     }
 
+    /// Whether a look at everything is so cheap that names need not be asked (design 4.2).
+    fn is_cheap_to_look(&self) -> bool {
+        self.full_look.is_some_and(|nanoseconds| nanoseconds <= CHEAP_LOOK)
+    }
+
     fn observe<K: Kernel>(
         &mut self,
         kernel: &mut K,
         touched: &Touched,
         rerun: Rerun,
+        extent: Extent,
     ) -> Result<Observed, SessionError> {
+        let begun = self.clock.monotonic();
         self.observations += 1;
         let mut salt = self.id.0.to_vec();
         salt.extend_from_slice(&self.observations.to_be_bytes());
@@ -289,7 +310,11 @@ impl Session {
             rerun,
             salt: &salt,
         };
-        Ok(observer.observe(kernel)?)
+        let observed = observer.observe(kernel, extent)?;
+        if observed.looked.is_none() && observed.fresh.is_empty() {
+            self.full_look = Some(self.clock.monotonic().saturating_sub(begun));
+        }
+        Ok(observed)
     }
 
     /// Writes a run and its operation; only then takes over what was observed.
@@ -325,11 +350,18 @@ impl Session {
             ..Recorded::default()
         };
         recorded.nodes = observed.nodes;
-        if input.kind == RunKind::Outside && changed.is_empty() && removed.is_empty() {
+        // A class that nothing refers to any more went away without a change that anyone could see.
+        let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
+        if input.kind == RunKind::Outside && changed.is_empty() && unseen {
+            self.confirmed = true;
             self.take_over(observed);
             self.writer.abandon();
             return Ok(recorded);
         }
+        let looked = match &observed.looked {
+            None => Looked::All,
+            Some(roots) => Looked::Only(roots.iter().cloned().collect()),
+        };
         let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
         let full = full.then(|| after.versions().cloned().collect());
         let run = self.run_record(
@@ -339,6 +371,7 @@ impl Session {
             removed,
             full,
             observed.warnings.clone(),
+            looked,
             moved_from,
         )?;
         let id = self.writer.put_run(&run)?;
@@ -357,6 +390,7 @@ impl Session {
         removed: Vec<Root>,
         full: Option<Vec<Version>>,
         warnings: Vec<String>,
+        looked: Looked,
         moved_from: Option<RunId>,
     ) -> Result<Run, SessionError> {
         let (number, suffix) = match moved_from.and_then(|id| self.history.run(&id)) {
@@ -387,7 +421,8 @@ impl Session {
             duration: input.duration,
             ending: input.ending,
             evidence: input.evidence,
-            looked: looked_at(),
+            looked,
+            parent_confirmed: self.confirmed && moved_from.is_none(),
             changed,
             removed,
             full,
@@ -427,6 +462,7 @@ impl Session {
         }
         self.history.add_operation(id, operation);
         self.take_over(observed);
+        self.confirmed = false;
         self.moves.take(step, at);
         Ok(())
     }
@@ -613,7 +649,7 @@ impl Session {
         from: RunId,
         target: RunId,
     ) -> Result<RunId, SessionError> {
-        let observed = self.observe(kernel, &Touched::Only(BTreeSet::new()), Rerun::Impossible);
+        let observed = self.observe(kernel, &Touched::Only(BTreeSet::new()), Rerun::Impossible, Extent::All);
         kernel.heap().release();
         let observed = observed.inspect_err(|_| self.writer.abandon())?;
         let (action, step) = match request {

@@ -86,6 +86,9 @@ pub struct Run {
     pub evidence: Evidence,
     /// Which roots were looked at.
     pub looked: Looked,
+    /// Whether everything was looked at between the parent and this run, and found to be as the parent's state says.
+    #[serde(default)]
+    pub parent_confirmed: bool,
     /// Co-variables that are new or differ from the parent's state.
     pub changed: Vec<Version>,
     /// Roots that the parent's state had and this one has not.

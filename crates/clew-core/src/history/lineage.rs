@@ -206,6 +206,9 @@ impl History {
         let mut later: Vec<RunId> = self.children(&id).to_vec();
         while let Some(next) = later.pop() {
             let Some(run) = self.runs.get(&next) else { continue };
+            if run.parent_confirmed {
+                return None;
+            }
             if !looked(run) {
                 later.extend_from_slice(self.children(&next));
             } else if self.state(next).version(root) == version.as_ref() {
