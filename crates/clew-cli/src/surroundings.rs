@@ -1,6 +1,9 @@
 //! What a command knows of the world around it. Everything is handed in, so that tests fix it.
 
+use std::env;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clew_core::format::Timestamp;
 use jiff::tz::TimeZone;
@@ -48,4 +51,50 @@ pub struct Surroundings {
     pub width: usize,
     /// Whether and how colours are used.
     pub style: Style,
+}
+
+impl Surroundings {
+    /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
+    pub fn of_process(door: Door) -> Self {
+        let is_terminal = door == Door::Terminal && io::stdout().is_terminal();
+        Self::found(door, is_terminal)
+    }
+
+    fn found(door: Door, is_terminal: bool) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            door,
+            store: store(),
+            config: folder("XDG_CONFIG_HOME", ".config"),
+            now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+            zone: jiff::tz::TimeZone::system(),
+            width: width(is_terminal),
+            style: Style {
+                is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            },
+        }
+    }
+}
+
+/// The store that is used when none is named.
+fn store() -> PathBuf {
+    match env::var_os("CLEW_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => PathBuf::from(home),
+        None => folder("XDG_DATA_HOME", ".local/share"),
+    }
+}
+
+/// Clew's folder below the one that `variable` names, or below `default` in the user's home.
+fn folder(variable: &str, default: &str) -> PathBuf {
+    let named = env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let home = || env::home_dir().unwrap_or_default().join(default);
+    named.unwrap_or_else(home).join("clew")
+}
+
+/// Columns of the terminal; wide when piped, so that nothing is cut for a program.
+fn width(is_terminal: bool) -> usize {
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(if is_terminal { 100 } else { 160 })
 }
