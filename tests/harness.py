@@ -91,7 +91,10 @@ class Kernel:
         self._paths = [*paths, REPOSITORY / "python"]
         self._extra = dict(env or {})
         self._load = load
+        #: Published for no request of this client (another client's cells).
         self.stray: list[dict[str, Any]] = []
+        #: What was collected: output that comes later (from threads, warnings) is added to the reply it belongs to.
+        self._collected: dict[str, tuple[Sent, Reply]] = {}
         self._start()
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -241,7 +244,9 @@ class Kernel:
         if subshell_id is not None:
             message["header"]["subshell_id"] = subshell_id
         self.client.shell_channel.send(message)
-        return Sent(message["header"]["msg_id"], time.monotonic(), expects_reply=kind.endswith("_request"))
+        sent = Sent(message["header"]["msg_id"], time.monotonic(), expects_reply=kind.endswith("_request"))
+        self._collected[sent.id] = (sent, Reply())
+        return sent
 
     def control(self, kind: str, timeout: float = 10) -> dict[str, Any]:
         """Sends a request on the control channel (`create_subshell_request`) and returns the reply's content."""
@@ -254,28 +259,33 @@ class Kernel:
 
     def collect(self, sent: Sequence[Sent], timeout: float = 60) -> list[Reply]:
         """Waits until each of `sent` has its reply and its idle status."""
-        open_ = {one.id: one for one in sent}
-        replies = {one.id: Reply() for one in sent}
         deadline = time.monotonic() + timeout
-        while any(not one.is_complete for one in open_.values()):
+        while waiting := [one for one in sent if not one.is_complete]:
             if time.monotonic() > deadline:
-                waiting = [one.id for one in open_.values() if not one.is_complete]
                 raise TimeoutError(f"{len(waiting)} of {len(sent)} requests got no answer in {timeout} s")
             if not self.manager.is_alive():
                 raise RuntimeError("The kernel died")
-            self._receive(open_, replies)
-        return [replies[one.id] for one in sent]
+            self._receive()
+        return [self._collected[one.id][1] for one in sent]
 
-    def _receive(self, open_: dict[str, Sent], replies: dict[str, Reply]) -> None:
+    def settle(self, seconds: float = 0.2) -> None:
+        """Takes what still comes after the idle status, for a while."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._receive()
+
+    def _receive(self) -> None:
         """Takes what has arrived on both channels; waits a moment if nothing has."""
         for message in [*self._arrived("shell"), *self._arrived("iopub")]:
             parent = message["parent_header"].get("msg_id", "")
-            if parent not in open_:
+            if parent not in self._collected:
                 self.stray.append(message)
-            elif message["msg_type"].endswith("_reply"):
-                _take_reply(open_[parent], replies[parent], message["content"])
+                continue
+            sent, reply = self._collected[parent]
+            if message["msg_type"].endswith("_reply"):
+                _take_reply(sent, reply, message["content"])
             else:
-                _take_published(open_[parent], replies[parent], message["msg_type"], message["content"])
+                _take_published(sent, reply, message["msg_type"], message["content"])
 
     def _arrived(self, name: str) -> list[dict[str, Any]]:
         channel = self.client.shell_channel if name == "shell" else self.client.iopub_channel

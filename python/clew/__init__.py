@@ -1,13 +1,44 @@
-"""Clew: undo, branches and resume for notebook sessions."""
+"""Clew: undo, branches and resume for notebook sessions.
 
-from clew import _engine
+`%load_ext clew` in a running session is all it takes; `%clew` is how to talk to it, `clew.session()` how a
+program does.
+"""
 
-__version__: str = _engine.__version__
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew.shell.session import Session
+
+__all__ = ["load_ipython_extension", "session", "unload_ipython_extension"]
 
 
-def load_ipython_extension(shell: object) -> None:
-    """`%load_ext clew`."""
+def __getattr__(name: str) -> Any:
+    # Only what runs in a session needs the compiled engine; looking at the package does not.
+    if name == "__version__":
+        from clew import _engine
+
+        return _engine.__version__
+    raise AttributeError(f"module 'clew' has no attribute {name!r}")
 
 
-def unload_ipython_extension(shell: object) -> None:
-    """`%unload_ext clew`."""
+def load_ipython_extension(shell: Any) -> None:
+    """Starts recording (`%load_ext clew`). What exists already becomes the starting state."""
+    from clew.shell import session
+
+    session.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Stops recording (`%unload_ext clew`) and lets go of everything."""
+    from clew.shell import session
+
+    session.unload()
+
+
+def session() -> Session:
+    """The session that records this kernel; a RuntimeError if none does."""
+    from clew.shell.session import current
+
+    return current()

@@ -1,3 +1,78 @@
-"""The compiled engine."""
+"""The compiled engine, as the Python shell sees it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
 
 __version__: str
+
+class Notebook(TypedDict):
+    """Which notebook this is, as far as the front end tells."""
+
+    path: str | None
+    id: str | None
+    name: str | None
+    cells: NotRequired[list[str]]
+    kernel: NotRequired[dict[str, Any]]
+
+class Run(TypedDict):
+    """What is known of a run when it ended."""
+
+    source: str
+    cell: str | None
+    execution_count: int | None
+    started: int
+    """Nanoseconds since the Unix epoch."""
+    duration: int
+    """Nanoseconds."""
+    ending: Literal["done", "interrupted"] | dict[Literal["failed"], str]
+    evidence: dict[str, Any]
+    """Fields of the engine's evidence record; those left out are empty."""
+    touched: list[str] | None
+    """Names it may have touched; `None` where nobody can tell."""
+
+class Captured(TypedDict):
+    """What became of a capture."""
+
+    run: str | None
+    saved: bool
+    warnings: list[str]
+    nanoseconds: dict[str, int]
+
+class Answer(TypedDict):
+    """What a command says."""
+
+    exit: int
+    text: str
+    html: str | None
+    json: Any
+
+class Engine:
+    """One session of one history. Not to be entered by two threads at a time."""
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        store: str | None = None,
+        config: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    def attach(self, notebook: Notebook) -> dict[str, Any]:
+        """Opens the history and records what exists as the starting state."""
+
+    def capture(self, run: Run) -> Captured:
+        """Looks at what a run left and stores what changed."""
+
+    def command(self, argv: Sequence[str]) -> Answer:
+        """Answers one command line, looking or moving. A usage error is an answer, not an exception."""
+
+    def idle(self) -> None:
+        """Looks for changes that no cell made."""
+
+    def sync(self) -> None:
+        """Flushes what is saved to the disk."""
+
+    def close(self) -> None:
+        """Syncs, and lets go of files, threads and parked objects."""
+
+    def abandon(self) -> None:
+        """Lets go without writing: in the child of a fork, where only the parent writes."""

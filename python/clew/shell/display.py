@@ -1,0 +1,49 @@
+"""How an answer of the engine reaches the user's eyes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew import _engine
+
+#: Exit codes from here on mean that nothing was done (bad usage, refused, damaged).
+NOTHING_DONE = 2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said. A notebook shows it as it would be printed."""
+
+    exit: int
+    text: str
+    html: str | None = None
+    json: Any = None
+
+    @staticmethod
+    def of(answer: _engine.Answer) -> Answer:
+        """From the engine's words."""
+        return Answer(answer["exit"], answer["text"], answer["html"], answer["json"])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle = {"text/plain": self.text}
+        return bundle if self.html is None else bundle | {"text/html": self.html}
+
+    def show(self) -> None:
+        """Prints it, or displays it where there is more than text.
+
+        Refusals go to stderr; none is a traceback.
+        """
+        if self.exit >= NOTHING_DONE:
+            print(self.text, file=sys.stderr, flush=True)
+        elif self.html is not None:
+            from IPython.display import display
+
+            display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+        elif self.text:
+            print(self.text, flush=True)

@@ -1,0 +1,61 @@
+"""What changed around a run: modules imported, environment variables set, memory used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import islice
+from types import ModuleType
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Not on Windows.
+    resource = None  # type: ignore[assignment]
+
+
+class Surroundings:
+    """Compares what a run found with what it left."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """A run starts."""
+        self._modules = len(sys.modules)
+        self._environment = os.environ.copy()
+
+    def end(self) -> dict[str, Any]:
+        """The run is over: fields of the evidence."""
+        return {
+            "modules": [described(name) for name in self._imported()],
+            "environment": self._changed_variables(),
+            "peak_memory": peak_memory(),
+        }
+
+    def _imported(self) -> list[str]:
+        # New modules come last; a run that also took some away hides as many, and evidence proves nothing
+        # anyway.
+        return [name for name in islice(list(sys.modules), self._modules, None) if "." not in name]
+
+    def _changed_variables(self) -> list[str]:
+        now = os.environ.copy()
+        if now == self._environment:
+            return []
+        names = now.keys() | self._environment.keys()
+        return sorted(name for name in names if now.get(name) != self._environment.get(name))
+
+
+def described(name: str) -> dict[str, Any]:
+    """One module as evidence. Only plain modules are asked, since others may run code when asked."""
+    module = sys.modules.get(name)
+    version = module.__dict__.get("__version__") if type(module) is ModuleType else None
+    return {"name": name, "version": version if type(version) is str else None, "digest": None}
+
+
+def peak_memory() -> int:
+    """The most memory this process held so far, in bytes; 0 where unknown."""
+    if resource is None:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

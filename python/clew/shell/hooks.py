@@ -1,0 +1,204 @@
+"""Listens to IPython and, where there is one, to its kernel.
+
+IPython's events tell when cells begin and end, but they come before the reply. So in a kernel the handlers of
+all messages that may run user code count in and out, and the dispatcher is followed by the capture: by then
+the reply and the idle status are on their way. Without a kernel the end of the cell is the time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from clew.shell.recorder import Recorder
+from clew.shell.watch import Watch
+
+#: Messages whose handlers may run code of the user's.
+RUNS_CODE = ("execute_request", "apply_request", "comm_open", "comm_msg", "comm_close")
+#: What the dispatcher is called: ipykernel 7 looks it up for every message, in 6 one step further out is.
+DISPATCHERS = {7: "dispatch_shell", 6: "process_one"}
+#: Nobody waits longer than this for a reply to leave (seconds).
+LONGEST_FLUSH = 0.2
+#: How long a session rests before it is looked at for changes from outside (seconds).
+REST = 0.5
+#: A session whose last capture took longer is not looked at unasked (seconds).
+DEAREST_LOOK = 0.05
+
+
+class Hooks:
+    """Everything that was hung onto IPython and the kernel, and how to take it off again."""
+
+    def __init__(self, shell: Any, recorder: Recorder, watch: Watch) -> None:
+        self._shell = shell
+        self._kernel: Any = getattr(shell, "kernel", None)
+        self._recorder = recorder
+        self._watch = watch
+        self._undo: list[Callable[[], None]] = []
+        #: Whether the capture can wait for the idle status too.
+        self._follows_dispatch = False
+        self._rest: Any = None
+
+    def attach(self) -> None:
+        """Starts listening."""
+        for event, callback in (
+            ("pre_execute", self._recorder.barrier),
+            ("pre_run_cell", self._began),
+            ("post_run_cell", self._recorder.run_ended),
+        ):
+            self._listen(event, callback)
+        self._replace(self._shell, "run_code", self._noting(self._shell.run_code))
+        if hasattr(self._kernel, "shell_handlers"):
+            self._attach_kernel()
+
+    def detach(self) -> None:
+        """Stops listening. What somebody else has hung over ours stays, and ours becomes inert."""
+        while self._undo:
+            self._undo.pop()()
+
+    # -- IPython ---------------------------------------------------------------------------------------------
+
+    def _began(self, info: Any) -> None:
+        # The shell has counted this cell already.
+        count = self._shell.execution_count - 1 if info.store_history else None
+        self._recorder.run_began(info, count)
+
+    def _listen(self, event: str, callback: Callable[..., None]) -> None:
+        self._shell.events.register(event, callback)
+        self._undo.append(lambda: self._shell.events.unregister(event, callback))
+
+    def _replace(self, holder: Any, name: str, ours: Any) -> None:
+        """Puts `ours` on one object, over what its class offers."""
+        had = name in vars(holder)
+        before = getattr(holder, name)
+        setattr(holder, name, ours)
+
+        def undo() -> None:
+            if vars(holder).get(name) is not ours:
+                return
+            if had:
+                setattr(holder, name, before)
+            else:
+                delattr(holder, name)
+
+        self._undo.append(undo)
+
+    def _noting(self, run_code: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(code_obj: CodeType, *arguments: Any, **options: Any) -> Any:
+            # No frame of ours is left on the stack: IPython awaits the original.
+            if self._recorder.owes_interrupt(self._sent_at):
+                raise KeyboardInterrupt
+            self._watch.note(code_obj)
+            return run_code(code_obj, *arguments, **options)
+
+        return noting
+
+    def _sent_at(self) -> float | None:
+        """When the front end sent what runs now, in seconds since the epoch."""
+        if self._kernel is None:
+            return None
+        date = self._kernel.get_parent("shell").get("header", {}).get("date")
+        return date.timestamp() if date is not None else None
+
+    # -- the kernel ------------------------------------------------------------------------------------------
+
+    def _attach_kernel(self) -> None:
+        for kind in RUNS_CODE:
+            if kind in self._kernel.shell_handlers:
+                self._wrap_handler(kind)
+        dispatcher = DISPATCHERS[7 if getattr(self._kernel, "shell_channel_thread", None) else 6]
+        if inspect.iscoroutinefunction(getattr(self._kernel, dispatcher, None)):
+            self._replace(self._kernel, dispatcher, self._followed(getattr(self._kernel, dispatcher)))
+            self._follows_dispatch = True
+        self._recorder.listeners.append(self._look_later)
+
+    def _wrap_handler(self, kind: str) -> None:
+        handlers = self._kernel.shell_handlers
+        before = handlers[kind]
+        recorder = self._recorder
+
+        async def handler(stream: Any, ident: Any, parent: Any) -> None:
+            recorder.entered()
+            try:
+                result = before(stream, ident, parent)
+                if inspect.isawaitable(result):
+                    await result
+            finally:
+                recorder.left(may_have_changed=True)
+                if not self._follows_dispatch:
+                    recorder.settle()
+
+        handlers[kind] = handler
+
+        def undo() -> None:
+            if handlers.get(kind) is handler:
+                handlers[kind] = before
+
+        self._undo.append(undo)
+
+    def _followed(self, dispatch: Callable[..., Any]) -> Callable[..., Any]:
+        async def followed(*arguments: Any, **options: Any) -> Any:
+            try:
+                return await dispatch(*arguments, **options)
+            finally:
+                # Nothing is awaited from here on, so no other request and no task runs before the capture is
+                # done.
+                self._recorder.settle()
+
+        return followed
+
+    def _look_later(self, _: object) -> None:
+        """Has the session looked at once it rests, if looking is cheap."""
+        loop = getattr(self._kernel, "io_loop", None)
+        if loop is None or self._recorder.last_cost > DEAREST_LOOK:
+            return
+
+        def schedule() -> None:
+            if self._rest is not None:
+                loop.remove_timeout(self._rest)
+            self._rest = loop.call_later(REST, self._recorder.idle)
+
+        loop.add_callback(schedule)
+
+    def flush(self) -> None:
+        """Sees that the reply and the output have left before the interpreter is held for long.
+
+        In ipykernel 7 other threads send them, and would have to wait for the interpreter.
+        """
+        if self._kernel is None:
+            return
+        sent = [event for event in (self._flush_output(), self._flush_replies()) if event is not None]
+        for event in sent:
+            event.wait(LONGEST_FLUSH)
+
+    def _flush_output(self) -> threading.Event | None:
+        output = getattr(self._kernel, "iopub_thread", None)
+        if output is None:
+            return None
+        done = threading.Event()
+        output.schedule(done.set)
+        return done
+
+    def _flush_replies(self) -> threading.Event | None:
+        import zmq  # Loaded long before wherever there is a kernel, and not needed elsewhere.
+
+        channel = getattr(self._kernel, "shell_channel_thread", None)
+        stream: Any = getattr(self._kernel, "shell_stream", None)
+        if channel is None:
+            if stream is not None:
+                stream.flush(zmq.POLLOUT)
+            return None
+        done = threading.Event()
+
+        def turn(left: int) -> None:
+            # The reply needs a turn of that loop to be taken over, and another to be sent on.
+            if left:
+                channel.io_loop.add_callback(turn, left - 1)
+                return
+            stream.flush(zmq.POLLOUT)
+            done.set()
+
+        channel.io_loop.add_callback(turn, 3)
+        return done

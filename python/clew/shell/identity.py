@@ -1,0 +1,89 @@
+"""Which notebook is this? Whatever the front end tells; the engine decides what follows from it.
+
+Nothing is ever written into the notebook file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew._engine import Notebook
+
+#: Where front ends put the path: Jupyter's session variable, VS Code's name in the namespace.
+VARIABLE = "JPY_SESSION_NAME"
+NAME = "__vsc_ipynb_file__"
+#: Larger files are not read for their ids (bytes).
+LARGEST_NOTEBOOK = 64 * 1024 * 1024
+
+
+def notebook_of(shell: Any, name: str | None = None) -> Notebook:
+    """The notebook of a session. `path` is what the front end tells, `name` what the user does."""
+    path = told_path(shell.user_ns)
+    document = read(path) if path is not None else {}
+    return {
+        "path": path,
+        "id": identifier(document),
+        "name": name,
+        "cells": cell_ids(document),
+        "kernel": kernel_of(shell),
+    }
+
+
+def told_path(namespace: dict[str, Any]) -> str | None:
+    """The notebook's absolute path, as the front end tells it."""
+    for told in (namespace.get(NAME), os.environ.get(VARIABLE)):
+        if type(told) is str and told.endswith(".ipynb"):
+            return str(Path(told).absolute())
+    return None
+
+
+def read(path: str) -> dict[str, Any]:
+    """The notebook file, or nothing if it can't be read now."""
+    try:
+        file = Path(path)
+        if file.stat().st_size > LARGEST_NOTEBOOK:
+            return {}
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def identifier(document: dict[str, Any]) -> str | None:
+    """The id that a notebook's own metadata carries, if it does."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    ours = metadata.get("clew")
+    for found in (ours.get("id") if isinstance(ours, dict) else None, metadata.get("id")):
+        if isinstance(found, str) and found:
+            return found
+    return None
+
+
+def cell_ids(document: dict[str, Any]) -> list[str]:
+    """Ids of the notebook's cells, in order: by them a renamed file is recognised."""
+    cells = document.get("cells")
+    if not isinstance(cells, list):
+        return []
+    found = [cell.get("id") for cell in cells if isinstance(cell, dict)]
+    return [identifier for identifier in found if isinstance(identifier, str)]
+
+
+def kernel_of(shell: Any) -> dict[str, Any]:
+    """What is needed to speak to this kernel, or to start one like it."""
+    kernel = getattr(shell, "kernel", None)
+    connection = getattr(getattr(kernel, "parent", None), "abs_connection_file", None)
+    return {
+        "pid": os.getpid(),
+        "python": sys.executable,
+        "version": platform.python_version(),
+        "implementation": getattr(kernel, "implementation", None),
+        "connection": connection if isinstance(connection, str) else None,
+    }

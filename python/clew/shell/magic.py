@@ -1,0 +1,93 @@
+"""`%clew WORDS`: splits the line, hands it to the session, shows the answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.magic import no_var_expand
+
+from clew.shell.warn import describe, warn
+
+if TYPE_CHECKING:
+    from clew.shell.session import Session
+
+# fmt: off
+WORDS = [
+    "status", "log", "show", "diff", "vars", "undo", "redo", "switch", "restore", "resume", "exclude",
+    "history", "verify",
+]
+OPTIONS = [
+    "--json", "--dry-run", "--replay", "--no-wait", "--graph", "--all", "--failed", "--state",
+    "--with-shared", "--fresh",
+]
+# fmt: on
+
+
+class Magic:
+    """The line magic, and the completion of its words."""
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        self._shell = shell
+        self._session = session
+        self._matcher = self._make_matcher()
+
+    def attach(self) -> None:
+        """Registers `%clew`."""
+        self._shell.register_magic_function(self._make_magic(), "line", "clew")
+        self._shell.Completer.custom_matchers.append(self._matcher)
+
+    def detach(self) -> None:
+        """Takes it away again."""
+        self._shell.magics_manager.magics["line"].pop("clew", None)
+        if self._matcher in self._shell.Completer.custom_matchers:
+            self._shell.Completer.custom_matchers.remove(self._matcher)
+
+    def _make_magic(self) -> Callable[[str], None]:
+        session = self._session
+
+        @no_var_expand
+        def clew(line: str) -> None:
+            """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
+            try:
+                words = shlex.split(line)
+            except ValueError as error:
+                warn(f"{error} in `%clew {line}`. Nothing was done.")
+                return
+            try:
+                answer = session.command(*(words or ["status"]))
+            except Exception as error:
+                warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
+                return
+            answer.show()
+
+        return clew
+
+    def _make_matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+        namespace = self._shell.user_ns
+
+        def clew_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            found = candidates(context.line_with_cursor, context.token, namespace)
+            return {"completions": [SimpleCompletion(text=text, type="magic") for text in found]}
+
+        marked: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(clew_matcher)
+        return marked
+
+
+def candidates(line: str, token: str, namespace: dict[str, Any]) -> list[str]:
+    """What may come next on a line that starts with `%clew`: a word, an option, or a name after `--`."""
+    before = line.lstrip()
+    if not before.startswith("%clew "):
+        return []
+    typed = before.removeprefix("%clew ").removesuffix(token).split()
+    if not typed:
+        offered = WORDS
+    elif token.startswith("-"):
+        offered = OPTIONS
+    elif "--" in typed or typed[0] in ("exclude", "vars", "diff"):
+        offered = [name for name in namespace if not name.startswith("_")]
+    else:
+        offered = []
+    return [text for text in offered if text.startswith(token)]

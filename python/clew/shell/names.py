@@ -1,0 +1,87 @@
+"""The names that code may touch, read off its compiled form. Nothing is run."""
+
+from __future__ import annotations
+
+import dis
+import re
+from collections.abc import Iterator
+from types import CodeType
+
+#: Code that names one of these can reach any name, so it may have touched all of them.
+# fmt: off
+ESCAPES = frozenset({
+    "globals", "locals", "vars", "dir", "eval", "exec", "getattr", "setattr", "delattr", "__main__",
+    "get_ipython", "_getframe", "currentframe", "sql", "query", "_oh", "Out", "In",
+    "run_cell", "run_line_magic", "run_cell_magic",
+})
+# fmt: on
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+OUTPUT = re.compile(r"_\d+\Z")
+#: The last results, under names that many use for what they don't need.
+LAST_RESULTS = frozenset({"_", "__", "___"})
+#: Strings beyond this length in one code object are no queries; reading them would cost more than it tells.
+LONGEST_STRINGS = 1_000_000
+
+_WRITES = frozenset(
+    dis.opmap[name]
+    for name in ("STORE_NAME", "DELETE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
+    if name in dis.opmap
+)
+_READS = frozenset(
+    dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap
+)
+_LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
+_EXTENDED = dis.EXTENDED_ARG
+
+
+def nested(code: CodeType) -> Iterator[CodeType]:
+    """The code itself and every code object inside it."""
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting.extend(constant for constant in one.co_consts if isinstance(constant, CodeType))
+
+
+def mentioned(code: CodeType) -> frozenset[str] | None:
+    """Names that one code object (without those inside it) may touch; `None` where that may be any.
+
+    Identifiers inside strings count: queries, formulas and `timeit` name variables there.
+    """
+    names = set(code.co_names)
+    if not ESCAPES.isdisjoint(names) or ("*",) in code.co_consts or any(map(OUTPUT.match, names)):
+        return None
+    if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
+        return None
+    strings = [constant for constant in flattened(code.co_consts) if isinstance(constant, str)]
+    if sum(map(len, strings)) > LONGEST_STRINGS:
+        return None
+    for text in strings:
+        names.update(IDENTIFIER.findall(text))
+    return frozenset(names)
+
+
+def flattened(constants: tuple[object, ...]) -> Iterator[object]:
+    """Constants, those inside constant tuples too."""
+    waiting = list(constants)
+    while waiting:
+        constant = waiting.pop()
+        if isinstance(constant, (tuple, frozenset)):
+            waiting.extend(constant)
+        else:
+            yield constant
+
+
+def read_and_written(code: CodeType) -> tuple[set[str], set[str]]:
+    """Names of the namespace that one code object loads, and those it stores or deletes."""
+    names, reads, writes = code.co_names, set[str](), set[str]()
+    extended = 0
+    units = code.co_code
+    for index in range(0, len(units), 2):
+        operation, argument = units[index], units[index + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED else 0
+        if operation in _WRITES:
+            writes.add(names[argument])
+        elif operation in _READS:
+            reads.add(names[argument >> 1 if operation == _LOAD_GLOBAL else argument])
+    return reads, writes

@@ -1,0 +1,219 @@
+"""When a capture happens.
+
+In: what the hooks hear (a request came, a run began, ended). Out: `Engine.capture`, once for what ran, when
+nothing runs.
+
+    request ─ entered ─┬─ pre_execute: barrier ─ run_began ─ … cell … ─ run_ended ─┐
+                       │                                                           ├─ left ─ settle: capture
+    another (subshell, comm inside an awaiting cell) ─ entered ─ … ─ left ─────────┘
+
+The reply leaves before `settle` is called. Runs that overlap share the capture that the last of them takes.
+`barrier` finishes what is left before the next user code starts, and so does the end of the process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clew.shell.interrupt import Held
+from clew.shell.run import Running, is_only_commands, joined
+from clew.shell.warn import guarded, warn
+
+if TYPE_CHECKING:
+    from clew import _engine
+    from clew.shell.watch import Watch
+
+
+class Recorder:
+    """Counts what runs and asks the engine for a capture when nothing does."""
+
+    def __init__(self, engine: _engine.Engine, watch: Watch, before_work: Callable[[], None]) -> None:
+        self._engine: _engine.Engine | None = engine
+        self._watch = watch
+        #: Sends away what the front end waits for (the reply), before the engine takes the interpreter.
+        self._before_work = before_work
+        #: Held while the engine works and while the counts change; a cell that starts in another thread waits
+        #: here.
+        self._lock = threading.RLock()
+        #: Requests that may run user code, by thread.
+        self._requests: Counter[int] = Counter()
+        self._running: dict[int, Running] = {}
+        self._ended: list[Running] = []
+        self._may_have_changed = False
+        #: When Ctrl+C last came during a capture, in seconds since the epoch.
+        self.interrupted_at: float | None = None
+        #: Seconds the last capture took.
+        self.last_cost = 0.0
+        #: Told after each capture (tests, chips of the front end).
+        self.listeners: list[Callable[[_engine.Captured], None]] = []
+
+    # -- what the hooks hear ---------------------------------------------------------------------------------
+
+    def entered(self) -> None:
+        """A request that may run user code has come."""
+        with self._lock:
+            self._requests[threading.get_ident()] += 1
+
+    def left(self, *, may_have_changed: bool) -> None:
+        """That request is done. A run of this thread that never said so ended with it."""
+        with self._lock:
+            self._requests -= Counter([threading.get_ident()])  # drops what falls to zero
+            self._may_have_changed |= may_have_changed
+            if not self._requests[threading.get_ident()]:
+                self._close(None)
+
+    def run_began(self, info: Any, execution_count: int | None) -> None:
+        """A cell starts. One inside another in the same thread is part of it."""
+        with self._lock:
+            outer = self._running.get(threading.get_ident())
+            if outer is not None:
+                outer.nested.append(info)
+                return
+            self._running[threading.get_ident()] = Running(info.raw_cell, info.cell_id, info, execution_count)
+            self._watch.begin()
+
+    def run_ended(self, result: Any) -> None:
+        """A cell is over; in a kernel its reply has not left yet."""
+        with self._lock:
+            run = self._running.get(threading.get_ident())
+            if run is None:
+                self._load_cell_ended(result)
+            elif result is None or not any(result.info is inner for inner in run.nested):
+                self._close(result)
+            if not self._requests:
+                self.settle()
+
+    def barrier(self) -> None:
+        """User code is about to start: finishes what is left, unless something still runs."""
+        with self._lock:
+            if self._ended and self._requests.total() <= 1:
+                self._finish()
+
+    def settle(self) -> None:
+        """The reply is out: takes the capture, if nothing runs."""
+        with self._lock:
+            if not self._requests:
+                self._finish()
+
+    def idle(self) -> None:
+        """Looks for changes from outside, if nothing runs."""
+        with self._lock:
+            if self._engine is not None and not self._requests and not self._running and not self._ended:
+                with Held():
+                    guarded("look for changes", self._engine.idle)
+
+    def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
+        """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
+
+        It was if that cell already waited then.
+        """
+        if self.interrupted_at is None:
+            return False
+        sent, at = sent_at(), self.interrupted_at
+        self.interrupted_at = None
+        return sent is not None and sent < at
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    def command(self, argv: Sequence[str], *, moves: bool, line: int | None) -> _engine.Answer:
+        """Hands a command to the engine.
+
+        A mover inside a cell first seals what the cell did before it, as a run of its own; `line` is the line
+        of the cell that runs (counted from 1). What the cell does afterwards is the next run.
+        """
+        with self._lock:
+            if self._engine is None:
+                raise RuntimeError(
+                    "Clew does not record here: this is the child of a fork, or it was unloaded"
+                )
+            if moves and self._seal(line):
+                raise KeyboardInterrupt
+            return self._engine.command(list(argv))
+
+    def _seal(self, line: int | None) -> bool:
+        """Captures what came before a mover; whether Ctrl+C came meanwhile."""
+        run = self._running.get(threading.get_ident())
+        rest = run.split(line) if run is not None else None
+        if run is not None and rest is not None:
+            run.seen = self._watch.end()
+            self._running[threading.get_ident()] = rest
+            self._ended.append(run)
+            self._watch.begin()
+        return self._capture_ended()
+
+    # -- the capture -----------------------------------------------------------------------------------------
+
+    def _load_cell_ended(self, result: Any) -> None:
+        """The cell that loaded Clew began before anybody listened; all it did since belongs to it."""
+        if result is not None and result.info.raw_cell and not result.info.raw_cell.isspace():
+            count = result.execution_count if result.info.store_history else None
+            run = Running(result.info.raw_cell, result.info.cell_id, result.info, count)
+            run.end(result)
+            self._ended.append(run)
+
+    def _close(self, result: Any) -> None:
+        run = self._running.pop(threading.get_ident(), None)
+        if run is not None:
+            run.end(result)
+            run.seen = self._watch.end()
+            self._ended.append(run)
+
+    def _finish(self) -> None:
+        if self._running or self._engine is None:
+            return
+        if self._ended:
+            guarded("send the reply first", self._before_work)
+            self._capture_ended()
+        elif self._may_have_changed:
+            guarded("send the reply first", self._before_work)
+            self.idle()
+        self._may_have_changed = False
+
+    def _capture_ended(self) -> bool:
+        """Records what has ended; whether Ctrl+C came meanwhile."""
+        ended, self._ended = self._ended, []
+        runs = [run for run in ended if not is_only_commands(run.source)]
+        if not runs or self._engine is None:
+            return False
+        started = time.perf_counter()
+        with Held() as held:
+            captured = guarded("record this run", self._capture, joined(runs))
+        self.last_cost = time.perf_counter() - started
+        self.interrupted_at = held.at or self.interrupted_at
+        if captured is not None:
+            self._tell(captured)
+        return held.at is not None
+
+    def _tell(self, captured: _engine.Captured) -> None:
+        for text in captured["warnings"]:
+            warn(text)
+        for listener in self.listeners:
+            guarded("tell of this run", listener, captured)
+
+    def _capture(self, run: Running) -> _engine.Captured:
+        assert self._engine is not None
+        captured: _engine.Captured = self._engine.capture(run.described())
+        return captured
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finishes what is left and closes the engine. Nothing is recorded afterwards."""
+        with self._lock:
+            if self._engine is None:
+                return
+            self._running.clear()
+            self._capture_ended()
+            guarded("close the history", self._engine.close)
+            self._engine = None
+
+    def abandon(self) -> None:
+        """In the child of a fork: nothing is written, and locks of threads that are gone are forgotten."""
+        self._lock = threading.RLock()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            guarded("leave recording to the parent process", engine.abandon)

@@ -1,0 +1,192 @@
+"""One recorded session: joins the engine with the hooks; what a program talks to (`clew.session()`)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from clew.shell.display import Answer
+from clew.shell.hooks import Hooks
+from clew.shell.identity import notebook_of, told_path
+from clew.shell.magic import Magic
+from clew.shell.recorder import Recorder
+from clew.shell.warn import guarded, warn
+from clew.shell.watch import watch_for
+
+if TYPE_CHECKING:
+    from clew import _engine
+
+#: Words that change what is live: they seal what the cell did so far.
+MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume", "op"])
+
+EngineFactory = Callable[[Any], "_engine.Engine"]
+
+
+class Session:
+    """Records one shell until it is closed."""
+
+    def __init__(self, shell: Any, engine: _engine.Engine) -> None:
+        self._shell = shell
+        self._engine = engine
+        self._process = os.getpid()
+        self._watch = watch_for(shell.user_ns)
+        self._recorder = Recorder(engine, self._watch, self._before_work)
+        self._hooks = Hooks(shell, self._recorder, self._watch)
+        self._magic = Magic(shell, self)
+        self._path = told_path(shell.user_ns)
+        self._recorder.listeners.append(self._adopt_path)
+
+    def open(self) -> None:
+        """Records what exists as the starting state, then listens."""
+        opened = self._engine.attach(notebook_of(self._shell))
+        for text in opened.get("warnings", []):
+            warn(text)
+        self._hooks.attach()
+        self._magic.attach()
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Finishes what is left, stops listening and closes the history."""
+        if os.getpid() != self._process:
+            return
+        atexit.unregister(self.close)
+        guarded("stop listening", self._hooks.detach)
+        guarded("take `%clew` away", self._magic.detach)
+        self._recorder.close()
+        guarded("stop watching", self._watch.close)
+
+    def abandon(self) -> None:
+        """In the child of a fork: drops recording without a word."""
+        self._recorder.abandon()
+
+    def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
+        # A name bound to the session means whichever session records where it is loaded.
+        return current, ()
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    def command(self, *words: str) -> Answer:
+        """Does what `%clew WORDS` does and returns the answer instead of showing it."""
+        moves = bool(words) and words[0] in MOVERS
+        line = line_of_cell(sys._getframe(1), self._shell.user_ns) if moves else None
+        answer = Answer.of(self._recorder.command(words, moves=moves, line=line))
+        if moves:
+            self._watch.moved()
+        return answer
+
+    def undo(self, steps: int = 1) -> Answer:
+        """Takes back the last run, switch or restore (or that many)."""
+        return self.command("undo", str(steps))
+
+    def redo(self, steps: int = 1) -> Answer:
+        """Takes back an undo."""
+        return self.command("redo", str(steps))
+
+    def switch(self, revision: str) -> Answer:
+        """Makes the session what it was after a run."""
+        return self.command("switch", str(revision))
+
+    def restore(self, revision: str, *names: str) -> Answer:
+        """Brings single names back from a run."""
+        return self.command("restore", str(revision), "--", *names)
+
+    def status(self) -> Answer:
+        """Where the session is and whether it is saved."""
+        return self.command("status")
+
+    def log(self) -> Answer:
+        """The runs, newest first."""
+        return self.command("log")
+
+    # -- around captures -------------------------------------------------------------------------------------
+
+    def _before_work(self) -> None:
+        self._hooks.flush()
+
+    def _adopt_path(self, _: object) -> None:
+        """A front end may tell the path late; an anonymous history is then adopted."""
+        path = told_path(self._shell.user_ns)
+        if path is not None and path != self._path:
+            self._path = path
+            self._engine.attach(notebook_of(self._shell))
+
+
+def line_of_cell(frame: FrameType | None, namespace: dict[str, Any]) -> int | None:
+    """The line of the cell that runs, counted from 1: where the outermost frame of the notebook stands."""
+    line = None
+    while frame is not None:
+        if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
+            line = frame.f_lineno
+        frame = frame.f_back
+    return line
+
+
+# -- the one session of this process -------------------------------------------------------------------------
+
+_current: Session | None = None
+_follows_forks = False
+
+
+def load(shell: Any, engine: EngineFactory | None = None) -> Session:
+    """Starts a session on `shell`. Loading twice is harmless: the one that records goes on."""
+    global _current
+    if _current is not None:
+        return _current
+    session = Session(shell, (engine or new_engine)(shell))
+    try:
+        session.open()
+    except BaseException:
+        session.close()
+        raise
+    _current = session
+    follow_forks()
+    return session
+
+
+def unload() -> None:
+    """Ends the session, if there is one."""
+    global _current
+    session, _current = _current, None
+    if session is not None:
+        session.close()
+
+
+def current() -> Session:
+    """The session that records this process."""
+    if _current is None:
+        raise RuntimeError("Clew does not record here: type `%load_ext clew`")
+    return _current
+
+
+def new_engine(shell: Any) -> _engine.Engine:
+    """The engine on a shell's own namespace."""
+    from clew._engine import Engine
+
+    return Engine(shell.user_ns, None, None, {"shell": shell})
+
+
+def follow_forks() -> None:
+    """Has the child of every fork drop recording.
+
+    Such a hook can't be taken back, so it is hung once and may be idle.
+    """
+    global _follows_forks
+    if not _follows_forks:
+        _follows_forks = True
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+def _after_fork() -> None:
+    global _current
+    session, _current = _current, None
+    if session is not None:
+        # Kept for ever: in the child nothing may be written, not even by a destructor.
+        _abandoned.append(session)
+        session.abandon()
+
+
+_abandoned: list[Session] = []

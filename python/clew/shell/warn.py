@@ -1,0 +1,41 @@
+"""How Clew tells of its own failures: one line, never an exception into the user's cell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def warn(text: str) -> None:
+    """Prints one line where the user sees it.
+
+    Not `warnings.warn`: that would touch the user's filters and registries.
+    """
+    try:
+        print("Clew:", " ".join(text.split()), file=sys.stderr, flush=True)
+    except Exception:
+        pass  # A closed or replaced stderr must not turn a warning into a failure.
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line. Its own `str` may raise."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Does `work`; whatever it raises ends as one warning and `None`.
+
+    Base exceptions too: a panic of the engine is one, and a Ctrl+C that hits Clew is not the user's cell's.
+    """
+    try:
+        return work(*args, **kwargs)
+    except BaseException as error:
+        warn(f"could not {what}: {describe(error)}. Your session is untouched and recording goes on.")
+        return None

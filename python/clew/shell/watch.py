@@ -1,0 +1,256 @@
+"""What a run may have touched: the names in its code, and in every notebook function that ran.
+
+A hint, never the truth: fingerprints decide. Where nobody can tell (`exec`, magics, other threads) it says
+*everything*. User code runs at full speed: nothing is traced; on Python 3.12+ each function that starts,
+resumes or loops fires one event a run, and on 3.11 the functions that the names can reach are read off
+afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import weakref
+from collections.abc import Iterable
+from types import CodeType, FrameType
+from typing import Any
+
+from clew.shell.environment import Surroundings
+from clew.shell.names import mentioned, nested, read_and_written
+from clew.shell.reach import codes_within
+
+
+class Seen:
+    """What was seen of one run. Worked out when asked, after the reply has left."""
+
+    def __init__(
+        self,
+        watch: Watch | None = None,
+        codes: Iterable[CodeType] = (),
+        ran: Iterable[CodeType] = (),
+        around: dict[str, Any] | None = None,
+    ) -> None:
+        self._watch = watch
+        #: The statements of the cell, and the notebook functions that ran.
+        self._codes = list(codes)
+        self._ran = list(ran)
+        self._around = around or {}
+        self._touched: list[str] | None = None
+        self._is_known = False
+
+    def touched(self) -> list[str] | None:
+        """Names that may have been touched; `None` for all."""
+        if not self._is_known:
+            self._touched = self._find_touched()
+            self._is_known = True
+        return self._touched
+
+    def _find_touched(self) -> list[str] | None:
+        if self._watch is None:
+            return None
+        found = [mentioned(code) for code in self._everything()]
+        if any(names is None for names in found):
+            return None
+        names = set[str]().union(*(names for names in found if names is not None))
+        reached = self._watch.names_reached(names)
+        return None if reached is None else sorted(names | reached)
+
+    def evidence(self) -> dict[str, Any]:
+        """Fields of the engine's evidence that the shell can fill."""
+        touched_all = self.touched() is None
+        found = [read_and_written(code) for code in self._everything()]
+        reads = set[str]().union(*(read for read, _ in found))
+        writes = set[str]().union(*(written for _, written in found))
+        live = self._watch.namespace if self._watch is not None else {}
+        return self._around | {
+            "reads": sorted(name for name in reads if name in live),
+            "writes": sorted(writes),
+            "touched_all": touched_all,
+        }
+
+    def _everything(self) -> list[CodeType]:
+        return [inner for code in self._codes for inner in nested(code)] + self._ran
+
+
+#: A run of which nothing was seen.
+EVERYTHING = Seen()
+
+
+class Watch:
+    """Sees what runs.
+
+    This one, for Python 3.11, knows the cells' code only and reaches functions through names.
+    """
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self._codes: list[CodeType] = []
+        self._known: dict[int, weakref.ref[CodeType]] = {}
+        self._others_ran = False
+        self._surroundings = Surroundings()
+
+    def begin(self) -> None:
+        """A run starts."""
+        self._codes = []
+        self._others_ran = others_run(self.namespace)
+        self._surroundings.begin()
+
+    def note(self, code: CodeType) -> None:
+        """One statement of a cell is about to run."""
+        self._codes.append(code)
+        for inner in nested(code):
+            self.know(inner)
+
+    def end(self) -> Seen:
+        """The run is over. One beside which other threads or tasks ran may have touched everything."""
+        around = self._surroundings.end()
+        if self._others_ran or others_run(self.namespace) or not self._codes:
+            return Seen(None, self._codes, self._functions_that_ran(), around)
+        return Seen(self, self._codes, self._functions_that_ran(), around)
+
+    def moved(self) -> None:
+        """A move brought functions back that no cell defined."""
+
+    def names_reached(self, names: set[str]) -> set[str] | None:
+        """Names in every function that `names` can reach, directly or through others."""
+        reached, waiting = set[str](), set(names)
+        while waiting:
+            objects = [self.namespace[name] for name in waiting if name in self.namespace]
+            codes, is_complete = codes_within(objects, self.namespace)
+            if not is_complete:
+                codes += self._all_known()
+            found = [mentioned(inner) for code in codes for inner in nested(code)]
+            if any(inner is None for inner in found):
+                return None
+            reached |= waiting
+            waiting = set[str]().union(*(inner for inner in found if inner is not None)) - reached
+        return reached
+
+    def know(self, code: CodeType) -> None:
+        """Remembers code of the notebook, as long as it lives."""
+        if id(code) not in self._known:
+            known, key = self._known, id(code)
+            known[key] = weakref.ref(code, lambda _: known.pop(key, None))
+
+    def close(self) -> None:
+        """Lets go of everything."""
+        self._known.clear()
+        self._codes = []
+
+    def _all_known(self) -> list[CodeType]:
+        return [
+            code for code in (reference() for reference in list(self._known.values())) if code is not None
+        ]
+
+    def _functions_that_ran(self) -> list[CodeType]:
+        return []
+
+
+if sys.version_info >= (3, 12):
+    from sys import monitoring
+
+    _EVENTS = monitoring.events.PY_START | monitoring.events.PY_RESUME | monitoring.events.JUMP
+    #: 3 and 4 are for anybody; the others are reserved for debuggers, coverage, profilers and optimizers.
+    _TOOLS = (4, 3)
+
+    class MonitoringWatch(Watch):
+        """Sees which notebook functions ran.
+
+        Each function fires when it starts, resumes or jumps back, once a run: a thread that has been looping
+        since an earlier run shows too.
+        """
+
+        def __init__(self, namespace: dict[str, Any], tool: int) -> None:
+            super().__init__(namespace)
+            self._tool = tool
+            self._fired: dict[int, CodeType] = {}
+            self._has_unknown = True
+            self._last = EVERYTHING
+            for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME, monitoring.events.JUMP):
+                monitoring.register_callback(tool, event, self._on_event)
+
+        def begin(self) -> None:
+            super().begin()
+            # What was made by `exec`, a magic or a move was not seen being compiled.
+            if self._has_unknown or self._last.touched() is None:
+                for code in codes_within(list(self.namespace.values()), self.namespace)[0]:
+                    for inner in nested(code):
+                        self.know(inner)
+                self._has_unknown = False
+            self._fired = {}
+            monitoring.restart_events()
+
+        def end(self) -> Seen:
+            self._last = super().end()
+            return self._last
+
+        def moved(self) -> None:
+            self._has_unknown = True
+
+        def names_reached(self, names: set[str]) -> set[str] | None:
+            return set()
+
+        def know(self, code: CodeType) -> None:
+            if id(code) not in self._known:
+                super().know(code)
+                monitoring.set_local_events(self._tool, code, _EVENTS)
+
+        def close(self) -> None:
+            for code in self._all_known():
+                monitoring.set_local_events(self._tool, code, 0)
+            super().close()
+            for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME, monitoring.events.JUMP):
+                monitoring.register_callback(self._tool, event, None)
+            monitoring.free_tool_id(self._tool)
+
+        def _on_event(self, code: CodeType, *_: object) -> object:
+            self._fired[id(code)] = code
+            return monitoring.DISABLE
+
+        def _functions_that_ran(self) -> list[CodeType]:
+            return list(self._fired.values())
+
+
+def watch_for(namespace: dict[str, Any]) -> Watch:
+    """The best watch this interpreter allows."""
+    if sys.version_info >= (3, 12):
+        for tool in _TOOLS:
+            try:
+                monitoring.use_tool_id(tool, "clew")
+            except ValueError:
+                continue  # Taken by another tool.
+            return MonitoringWatch(namespace, tool)
+    return Watch(namespace)
+
+
+def others_run(namespace: dict[str, Any]) -> bool:
+    """Whether another thread or task has a frame of the notebook's."""
+    here = threading.get_ident()
+    for thread, frame in sys._current_frames().items():
+        if thread != here and is_notebook(frame, namespace):
+            return True
+    try:
+        tasks, current = asyncio.all_tasks(), asyncio.current_task()
+    except RuntimeError:
+        return False  # No loop runs here, so no task does.
+    return any(task is not current and awaits_in(task.get_coro(), namespace) for task in tasks)
+
+
+def is_notebook(frame: FrameType | None, namespace: dict[str, Any]) -> bool:
+    """Whether a frame or one of its callers runs code of the notebook."""
+    while frame is not None:
+        if frame.f_globals is namespace:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def awaits_in(coroutine: object, namespace: dict[str, Any]) -> bool:
+    """Whether a coroutine, or what it awaits, is code of the notebook."""
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None and frame.f_globals is namespace:
+            return True
+        coroutine = getattr(coroutine, "cr_await", None)
+    return False
