@@ -133,7 +133,7 @@ impl Performer<'_> {
         Ok(roots.into_iter().collect())
     }
 
-    /// Definitions before what refers to them, bases before what derives from them.
+    /// The plan's order, which has definitions before values, with bases before what derives from them.
     fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p Step> {
         let mut ordered: Vec<&Step> = Vec::new();
         let mut waiting: Vec<&Step> = plan.steps.iter().collect();
@@ -150,6 +150,10 @@ impl Performer<'_> {
     }
 
     fn needs(&self, step: &Step) -> Vec<Root> {
+        let is_definition = step.roots.iter().any(|root| root.kind == RootKind::Definition);
+        if !is_definition || !matches!(step.kind, StepKind::Load { .. }) {
+            return Vec::new();
+        }
         let manifest = step
             .version
             .as_ref()

@@ -33,6 +33,29 @@ pub enum RootKind {
 }
 
 impl RootKind {
+    /// The order in which roots are staged and put in place: what decides what can be imported and opened, classes,
+    /// values, settings, and random generators last, since anything before may draw (design 11, "Resume order").
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Directory => 0,
+            Self::Environment => 1,
+            Self::Path => 2,
+            Self::Definition => 3,
+            Self::ModuleAttribute => 4,
+            Self::Name => 5,
+            Self::Out => 6,
+            Self::Figures => 7,
+            Self::Option => 8,
+            Self::Setting => 9,
+            Self::Random => 10,
+        }
+    }
+
+    /// Whether it decides what can be imported or opened while values are built.
+    pub fn is_context(self) -> bool {
+        matches!(self, Self::Directory | Self::Environment | Self::Path)
+    }
+
     /// The word for this kind, as stored and printed.
     pub fn word(self) -> &'static str {
         match self {

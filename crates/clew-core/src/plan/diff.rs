@@ -80,7 +80,7 @@ pub trait Held {
 /// The steps from a live state to a target state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// In the order in which they are performed: definitions first.
+    /// In the order in which they are performed: context first, then definitions, then values.
     pub steps: Vec<Step>,
 }
 
@@ -138,12 +138,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
         kind: StepKind::Remove,
         version: None,
     }));
-    steps.sort_by_key(|step| {
-        !step
-            .roots
-            .iter()
-            .any(|root| root.kind == crate::id::RootKind::Definition)
-    });
+    steps.sort_by_key(|step| step.roots.iter().map(|root| root.kind.rank()).min());
     Plan { steps }
 }
 
