@@ -2,19 +2,23 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
+mod block_list;
 mod evidence;
 mod frame;
 mod history;
 mod manifest;
 mod operation;
+mod record;
 mod run;
 mod summary;
 
+pub use block_list::{LIST_LENGTH, StoredManifest, decode_list, encode_list};
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
 pub use operation::{Action, Operation, Position, SignedOperation, View};
+pub use record::{RecordError, decode_record, encode_record};
 pub use run::{Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 

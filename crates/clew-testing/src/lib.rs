@@ -1,6 +1,7 @@
 //! What tests are made of: a toy kernel, a reference model, strategies. Development only.
 #![forbid(unsafe_code)]
 
+pub mod disk;
 pub mod toy;
 
 mod same;

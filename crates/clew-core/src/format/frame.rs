@@ -1,1 +1,493 @@
 //! Frames: the one shape of everything on disk.
+//!
+//! ```text
+//! offset  bytes  what
+//!      0      4  magic C1 63 6C 77; C1 is neither UTF-8 nor MessagePack, so a search for a lost frame finds few others
+//!      4      1  version of the frame format
+//!      5      1  kind
+//!      6      1  codec of the payload: 0 raw, 1 zstd
+//!      7      1  cipher of the payload: 0 none
+//!      8      4  flags; bit 0: the payload starts at the next multiple of 4,096 in the file
+//!     12      4  length of the meta section, which follows the header
+//!     16      8  length of the payload as stored
+//!     24      8  length of the payload, plain
+//!     32     32  id of the plain payload; zeros for a run of blocks, whose table has the ids
+//!     64      8  XXH3-64 of the meta section
+//!     72      8  XXH3-64 of the stored payload; 0 for a run of raw blocks, which their ids cover
+//!     80      8  XXH3-64 of bytes 0 to 79
+//! ```
+//! All numbers are little endian. Bytes 0 to 4 and 80 to 87 mean the same in every version, so a newer frame can be told
+//! from a damaged one. What a frame holds is only believed when its id matches; the checksums tell torn from whole.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::id::BlockId;
+
+/// What every frame begins with.
+pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
+/// The version of frames that is written here, and the newest that is read.
+pub const FRAME_VERSION: u8 = 1;
+/// Bytes of a frame's header.
+pub const HEADER_LENGTH: usize = 88;
+/// Payloads that can be mapped start at multiples of this in their file, as do their columns.
+pub const PAGE: u64 = 4096;
+/// The longest meta section: the table of a run of blocks.
+pub const MAX_META: u32 = 16 << 20;
+/// The longest payload, as stored.
+pub const MAX_STORED: u64 = 1 << 32;
+/// The longest plain payload that is compressed. What is longer lies raw, so that no small file can ask for much memory.
+pub const MAX_COMPRESSED: u64 = 16 << 20;
+/// Payloads shorter than this are not worth compressing.
+const MIN_COMPRESSED: usize = 96;
+const COMPRESSION_LEVEL: i32 = 1;
+const ALIGNED: u32 = 1;
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameKind(pub u8);
+
+impl FrameKind {
+    /// The first frame of a file: a [`super::FileDescription`].
+    pub const FILE: Self = Self(1);
+    /// A run of blocks; its meta section is their table.
+    pub const BLOCKS: Self = Self(2);
+    /// A part of an object stream, or a list of block ids.
+    pub const SEGMENT: Self = Self(3);
+    /// A salted text.
+    pub const BLOB: Self = Self(4);
+    /// A manifest.
+    pub const MANIFEST: Self = Self(5);
+    /// A run.
+    pub const RUN: Self = Self(6);
+    /// An operation and its seal.
+    pub const OPERATION: Self = Self(7);
+    /// A history's description.
+    pub const DESCRIPTION: Self = Self(8);
+    /// A pack that the session writes to.
+    pub const PACK: Self = Self(9);
+    /// Everything before it in the file was synced before it was written.
+    pub const MARK: Self = Self(10);
+    /// Reserved for proofs that a record belongs to a sealed operation.
+    pub const PROOF: Self = Self(11);
+    /// Reserved for an index over a pack.
+    pub const INDEX: Self = Self(12);
+    /// Reserved for packs that gc took away.
+    pub const REMOVAL: Self = Self(13);
+}
+
+/// How a payload lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// As it is.
+    Raw,
+    /// One zstd frame.
+    Zstd,
+}
+
+/// Bytes that are no frame that can be read here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// They do not begin a frame, or the header was changed.
+    #[error("these bytes are no frame")]
+    NoFrame,
+    /// The frame is of a newer version.
+    #[error("it has frame version {0}; this Clew reads up to {FRAME_VERSION}")]
+    Newer(u8),
+    /// The header is sound, but asks for something that is not known here.
+    #[error("it uses {what} {value}, which this Clew does not know")]
+    Unknown {
+        /// Which field.
+        what: &'static str,
+        /// Its value.
+        value: u32,
+    },
+    /// A length is beyond the format's bounds.
+    #[error("its {0} is beyond the format's bounds")]
+    OutOfBounds(&'static str),
+    /// A checksum does not match.
+    #[error("the checksum of its {0} does not match")]
+    Checksum(&'static str),
+    /// The payload does not decompress to what the header says.
+    #[error("its payload does not decompress")]
+    Decompress,
+    /// The table of a run of blocks is malformed.
+    #[error("its table of blocks is malformed")]
+    Table,
+}
+
+/// A frame's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// What it holds.
+    pub kind: FrameKind,
+    /// How the payload lies.
+    pub codec: Codec,
+    /// Whether the payload starts at a multiple of [`PAGE`].
+    pub aligned: bool,
+    /// Bytes of the meta section.
+    pub meta_length: u32,
+    /// Bytes of the payload as stored.
+    pub stored_length: u64,
+    /// Bytes of the payload, plain.
+    pub plain_length: u64,
+    /// Id of the plain payload.
+    pub id: [u8; 32],
+    meta_checksum: u64,
+    payload_checksum: u64,
+}
+
+impl FrameHeader {
+    /// The header as it lies.
+    pub fn to_bytes(&self) -> [u8; HEADER_LENGTH] {
+        let mut bytes = [0; HEADER_LENGTH];
+        bytes[..4].copy_from_slice(&FRAME_MAGIC);
+        bytes[4] = FRAME_VERSION;
+        bytes[5] = self.kind.0;
+        bytes[6] = match self.codec {
+            Codec::Raw => 0,
+            Codec::Zstd => 1,
+        };
+        let flags = if self.aligned { ALIGNED } else { 0 };
+        bytes[8..12].copy_from_slice(&flags.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.meta_length.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.stored_length.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.plain_length.to_le_bytes());
+        bytes[32..64].copy_from_slice(&self.id);
+        bytes[64..72].copy_from_slice(&self.meta_checksum.to_le_bytes());
+        bytes[72..80].copy_from_slice(&self.payload_checksum.to_le_bytes());
+        let checksum = xxh3_64(&bytes[..80]);
+        bytes[80..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header. Every length in it is within the format's bounds afterwards.
+    pub fn parse(bytes: &[u8; HEADER_LENGTH]) -> Result<Self, FrameError> {
+        if bytes[..4] != FRAME_MAGIC || xxh3_64(&bytes[..80]) != number_at(bytes, 80) {
+            return Err(FrameError::NoFrame);
+        }
+        if bytes[4] != FRAME_VERSION {
+            return Err(FrameError::Newer(bytes[4]));
+        }
+        let (head, tail) = (number_at(bytes, 8), number_at(bytes, 16));
+        let (flags, meta_length) = (head as u32, (head >> 32) as u32);
+        let codec = match bytes[6] {
+            0 => Codec::Raw,
+            1 => Codec::Zstd,
+            other => return Err(unknown("codec", other.into())),
+        };
+        if bytes[7] != 0 {
+            return Err(unknown("cipher", bytes[7].into()));
+        }
+        if flags & !ALIGNED != 0 {
+            return Err(unknown("flags", flags));
+        }
+        let header = Self {
+            kind: FrameKind(bytes[5]),
+            codec,
+            aligned: flags & ALIGNED != 0,
+            meta_length,
+            stored_length: tail,
+            plain_length: number_at(bytes, 24),
+            id: bytes[32..64].try_into().unwrap_or_default(),
+            meta_checksum: number_at(bytes, 64),
+            payload_checksum: number_at(bytes, 72),
+        };
+        header.check_bounds()?;
+        Ok(header)
+    }
+
+    fn check_bounds(&self) -> Result<(), FrameError> {
+        if self.meta_length > MAX_META {
+            return Err(FrameError::OutOfBounds("meta section"));
+        }
+        let plain_is_sound = match self.codec {
+            Codec::Raw => self.plain_length == self.stored_length,
+            Codec::Zstd => self.plain_length <= MAX_COMPRESSED,
+        };
+        if self.stored_length > MAX_STORED || !plain_is_sound {
+            return Err(FrameError::OutOfBounds("payload"));
+        }
+        Ok(())
+    }
+
+    /// Where the payload of a frame at `offset` starts.
+    pub fn payload_at(&self, offset: u64) -> u64 {
+        let after_meta = offset + HEADER_LENGTH as u64 + u64::from(self.meta_length);
+        if self.aligned {
+            after_meta.next_multiple_of(PAGE)
+        } else {
+            after_meta
+        }
+    }
+
+    /// Where a frame at `offset` ends.
+    pub fn end(&self, offset: u64) -> u64 {
+        self.payload_at(offset) + self.stored_length
+    }
+
+    /// Checks the meta section.
+    pub fn check_meta(&self, meta: &[u8]) -> Result<(), FrameError> {
+        if xxh3_64(meta) == self.meta_checksum {
+            Ok(())
+        } else {
+            Err(FrameError::Checksum("meta section"))
+        }
+    }
+
+    /// Whether the payload's checksum covers it; the blocks' ids do in a run of raw blocks.
+    pub fn is_covered(&self) -> bool {
+        !(self.kind == FrameKind::BLOCKS && self.codec == Codec::Raw)
+    }
+
+    /// Checks the payload as stored.
+    pub fn check_payload(&self, stored: &[u8]) -> Result<(), FrameError> {
+        if !self.is_covered() || xxh3_64(stored) == self.payload_checksum {
+            Ok(())
+        } else {
+            Err(FrameError::Checksum("payload"))
+        }
+    }
+
+    /// The plain payload. Takes at most [`MAX_COMPRESSED`] bytes of memory beyond the stored ones.
+    pub fn decode(&self, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+        self.check_payload(&stored)?;
+        match self.codec {
+            Codec::Raw => Ok(stored),
+            Codec::Zstd => {
+                let plain =
+                    zstd::bulk::decompress(&stored, self.plain_length as usize).map_err(|_| FrameError::Decompress)?;
+                if plain.len() as u64 == self.plain_length {
+                    Ok(plain)
+                } else {
+                    Err(FrameError::Decompress)
+                }
+            }
+        }
+    }
+}
+
+fn unknown(what: &'static str, value: u32) -> FrameError {
+    FrameError::Unknown { what, value }
+}
+
+fn number_at(bytes: &[u8; HEADER_LENGTH], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default())
+}
+
+/// Makes frames. Keeps the compressor's memory between them.
+pub struct FrameEncoder {
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+}
+
+impl std::fmt::Debug for FrameEncoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("FrameEncoder")
+    }
+}
+
+impl Default for FrameEncoder {
+    fn default() -> Self {
+        Self {
+            // Without a compressor everything lies raw.
+            compressor: zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok(),
+        }
+    }
+}
+
+impl FrameEncoder {
+    /// Appends a whole frame to `out`, its payload compressed where that pays.
+    ///
+    /// What was compressed is decompressed and compared before it is trusted: a faulty compressor must not lose data.
+    pub fn frame(&mut self, kind: FrameKind, id: [u8; 32], meta: &[u8], plain: &[u8], out: &mut Vec<u8>) {
+        let compressed = self.compress(plain);
+        let (codec, stored) = match &compressed {
+            Some(stored) => (Codec::Zstd, stored.as_slice()),
+            None => (Codec::Raw, plain),
+        };
+        let header = FrameHeader {
+            kind,
+            codec,
+            aligned: false,
+            meta_length: meta.len() as u32,
+            stored_length: stored.len() as u64,
+            plain_length: plain.len() as u64,
+            id,
+            meta_checksum: xxh3_64(meta),
+            payload_checksum: xxh3_64(stored),
+        };
+        out.extend_from_slice(&header.to_bytes());
+        out.extend_from_slice(meta);
+        out.extend_from_slice(stored);
+    }
+
+    fn compress(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+        if plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED {
+            return None;
+        }
+        let stored = self.compressor.as_mut()?.compress(plain).ok()?;
+        let pays = stored.len() + stored.len() / 16 < plain.len();
+        let comes_back = || zstd::bulk::decompress(&stored, plain.len()).is_ok_and(|back| back == plain);
+        (pays && comes_back()).then_some(stored)
+    }
+}
+
+/// The header and table of a run of raw blocks whose payload has `payload_length` bytes, gaps between columns included.
+pub fn raw_run(table: &[BlockEntry], payload_length: u64) -> Vec<u8> {
+    let meta = BlockEntry::write_table(table);
+    let header = FrameHeader {
+        kind: FrameKind::BLOCKS,
+        codec: Codec::Raw,
+        aligned: true,
+        meta_length: meta.len() as u32,
+        stored_length: payload_length,
+        plain_length: payload_length,
+        id: [0; 32],
+        meta_checksum: xxh3_64(&meta),
+        payload_checksum: 0,
+    };
+    [header.to_bytes().as_slice(), &meta].concat()
+}
+
+/// One block of a run. 44 bytes on disk: id, offset (8), length (4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockEntry {
+    /// Its id.
+    pub id: BlockId,
+    /// Where it starts in the plain payload.
+    pub offset: u64,
+    /// Its length: 1 to 65,536 bytes.
+    pub length: u32,
+}
+
+impl BlockEntry {
+    /// Bytes of an entry on disk.
+    pub const LENGTH: usize = 44;
+
+    /// A run's table as it lies.
+    pub fn write_table(table: &[Self]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(table.len() * Self::LENGTH);
+        for entry in table {
+            bytes.extend_from_slice(&entry.id.0);
+            bytes.extend_from_slice(&entry.offset.to_le_bytes());
+            bytes.extend_from_slice(&entry.length.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads a run's table. Every block lies within the payload afterwards.
+    pub fn parse_table(bytes: &[u8], header: &FrameHeader) -> Result<Vec<Self>, FrameError> {
+        let (entries, rest) = bytes.as_chunks::<{ Self::LENGTH }>();
+        if !rest.is_empty() {
+            return Err(FrameError::Table);
+        }
+        entries.iter().map(|entry| Self::parse(entry, header)).collect()
+    }
+
+    fn parse(bytes: &[u8; Self::LENGTH], header: &FrameHeader) -> Result<Self, FrameError> {
+        let (id, rest) = bytes.split_at(32);
+        let (offset, length) = rest.split_at(8);
+        let entry = Self {
+            id: BlockId(id.try_into().unwrap_or_default()),
+            offset: u64::from_le_bytes(offset.try_into().unwrap_or_default()),
+            length: u32::from_le_bytes(length.try_into().unwrap_or_default()),
+        };
+        let is_sound = (1..=crate::graph::BLOCK_LENGTH).contains(&u64::from(entry.length))
+            && entry
+                .offset
+                .checked_add(entry.length.into())
+                .is_some_and(|end| end <= header.plain_length);
+        if is_sound { Ok(entry) } else { Err(FrameError::Table) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one(plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        FrameEncoder::default().frame(FrameKind::SEGMENT, [7; 32], b"", plain, &mut out);
+        out
+    }
+
+    fn header(bytes: &[u8]) -> Result<FrameHeader, FrameError> {
+        FrameHeader::parse(bytes[..HEADER_LENGTH].try_into().unwrap())
+    }
+
+    #[test]
+    fn a_frame_of_equal_bytes_is_compressed_and_comes_back() {
+        let bytes = one(&vec![5; 100_000]);
+        let header = header(&bytes).unwrap();
+        assert_eq!(header.codec, Codec::Zstd);
+        assert!(bytes.len() < 1000);
+        assert_eq!(
+            header.decode(bytes[HEADER_LENGTH..].to_vec()).unwrap(),
+            vec![5; 100_000]
+        );
+    }
+
+    #[test]
+    fn p13_a_newer_frame_is_told_from_a_damaged_one() {
+        let mut bytes = one(b"x");
+        bytes[4] = 2;
+        assert_eq!(header(&bytes), Err(FrameError::NoFrame));
+        let checksum = xxh3_64(&bytes[..80]).to_le_bytes();
+        bytes[80..88].copy_from_slice(&checksum);
+        assert_eq!(header(&bytes), Err(FrameError::Newer(2)));
+    }
+
+    #[test]
+    fn p14_a_header_that_asks_for_much_memory_is_refused() {
+        let mut bytes = one(&vec![5; 100_000]);
+        bytes[24..32].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+        let checksum = xxh3_64(&bytes[..80]).to_le_bytes();
+        bytes[80..88].copy_from_slice(&checksum);
+        assert_eq!(header(&bytes), Err(FrameError::OutOfBounds("payload")));
+    }
+
+    #[test]
+    fn p14_a_payload_that_decompresses_to_more_is_refused() {
+        let bytes = one(&vec![5; 100_000]);
+        let mut header = header(&bytes).unwrap();
+        header.plain_length = 99_999;
+        assert_eq!(
+            header.decode(bytes[HEADER_LENGTH..].to_vec()),
+            Err(FrameError::Decompress)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn p14_any_bytes_are_a_header_or_a_clear_error(bytes in prop::array::uniform32(any::<u8>())) {
+            let mut whole = [0; HEADER_LENGTH];
+            whole[..4].copy_from_slice(&FRAME_MAGIC);
+            whole[4..36].copy_from_slice(&bytes);
+            let checksum = xxh3_64(&whole[..80]).to_le_bytes();
+            whole[80..].copy_from_slice(&checksum);
+            if let Ok(header) = FrameHeader::parse(&whole) {
+                prop_assert!(header.end(u64::from(u32::MAX)) < 1 << 34);
+                prop_assert_eq!(header.to_bytes(), whole);
+            }
+        }
+
+        #[test]
+        fn any_payload_comes_back(plain in prop::collection::vec(any::<u8>(), 0..300)) {
+            let bytes = one(&plain);
+            let header = header(&bytes).unwrap();
+            prop_assert_eq!(header.end(0), bytes.len() as u64);
+            prop_assert_eq!(header.decode(bytes[HEADER_LENGTH..].to_vec()).unwrap(), plain);
+        }
+
+        #[test]
+        fn p14_any_bytes_are_a_table_or_a_clear_error(bytes in prop::collection::vec(any::<u8>(), 0..200), length: u64) {
+            let mut header = header(&one(b"x")).unwrap();
+            header.plain_length = length;
+            if let Ok(table) = BlockEntry::parse_table(&bytes, &header) {
+                prop_assert_eq!(BlockEntry::write_table(&table), bytes);
+                prop_assert!(table.iter().all(|entry| entry.offset + u64::from(entry.length) <= length));
+            }
+        }
+    }
+}

@@ -1,13 +1,16 @@
 //! Reading a history back from its logs.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
-use super::Store;
 use super::error::StoreError;
+use super::scan::{Payloads, ScannedFrame, scan};
 use super::seal::{PublicKey, Verdict};
-use crate::format::{HistoryDescription, Operation, Run};
-use crate::id::{HistoryId, OperationId, RunId, SessionId};
+use super::{Store, log, pack};
+use crate::format::{
+    FileDescription, FrameKind, HistoryDescription, Operation, PackMention, Run, SignedOperation, decode_record,
+};
+use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
 
 /// One operation as it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,21 @@ pub struct LoadedHistory {
     pub runs: HashMap<RunId, Run>,
     /// What is missing or damaged. Everything else is here all the same.
     pub damage: Vec<Damage>,
+    /// How far each log was read.
+    tails: BTreeMap<SessionId, Tail>,
+    packs: BTreeSet<PackId>,
+}
+
+/// Where the reading of one log goes on.
+#[derive(Debug, Clone, Default)]
+struct Tail {
+    end: u64,
+    /// Runs that no operation made visible yet.
+    waiting: HashMap<RunId, Run>,
+    /// Where each operation lies.
+    offsets: Vec<u64>,
+    previous: Option<OperationId>,
+    next: u64,
 }
 
 impl LoadedHistory {
@@ -65,10 +83,23 @@ impl LoadedHistory {
         all.sort_by_key(|loaded| (loaded.operation.time, loaded.operation.number));
         all
     }
+
+    fn report(&mut self, path: &Path, what: String) {
+        let damage = Damage {
+            path: path.to_owned(),
+            what,
+        };
+        if !self.damage.contains(&damage) {
+            self.damage.push(damage);
+        }
+    }
 }
 
 impl Store {
     /// Reads a history's logs. Never fails for damage: that is listed.
+    ///
+    /// # Errors
+    /// The history is not there.
     pub fn load(&self, history: HistoryId) -> Result<LoadedHistory, StoreError> {
         let mut loaded = LoadedHistory::default();
         self.refresh(history, &mut loaded)?;
@@ -76,7 +107,293 @@ impl Store {
     }
 
     /// Adds what other sessions wrote since `loaded` was read. Says whether there was anything.
-    pub fn refresh(&self, _history: HistoryId, _loaded: &mut LoadedHistory) -> Result<bool, StoreError> {
-        todo!()
+    pub fn refresh(&self, history: HistoryId, loaded: &mut LoadedHistory) -> Result<bool, StoreError> {
+        let names = self
+            .disk()
+            .list(&log::folder(self.directory(), history))
+            .map_err(|_| StoreError::NoHistory(history))?;
+        let before = loaded
+            .sessions
+            .values()
+            .map(|session| session.operations.len())
+            .sum::<usize>();
+        for session in names.iter().filter_map(|name| log::session_of(name)) {
+            self.refresh_log(history, session, loaded);
+        }
+        loaded.descriptions = self.descriptions(history);
+        self.report_missing_packs(loaded);
+        let after = loaded
+            .sessions
+            .values()
+            .map(|session| session.operations.len())
+            .sum::<usize>();
+        Ok(before != after)
     }
+
+    /// All descriptions of a history, the newest last. What can't be read is passed over.
+    pub(super) fn descriptions(&self, history: HistoryId) -> Vec<HistoryDescription> {
+        let folder = log::folder(self.directory(), history);
+        let mut descriptions = Vec::new();
+        for name in self.disk().list(&folder).unwrap_or_default() {
+            if !log::is_description(&name) {
+                continue;
+            }
+            let Ok(file) = self.disk().open(&folder.join(name)) else {
+                continue;
+            };
+            // An error here is a description less.
+            let _ = scan(&*file, 0, Payloads::Read, |frame| {
+                if frame.header.kind == FrameKind::DESCRIPTION {
+                    descriptions.extend(decode_record::<HistoryDescription>(&frame.payload));
+                }
+            });
+        }
+        descriptions.sort_by_key(|description| description.time);
+        descriptions
+    }
+
+    fn refresh_log(&self, history: HistoryId, session: SessionId, loaded: &mut LoadedHistory) {
+        let path = log::path(self.directory(), history, session);
+        let mut tail = loaded.tails.remove(&session).unwrap_or_default();
+        let mut frames = Vec::new();
+        let scanned = self.disk().open(&path).and_then(|file| {
+            if file.length()? < tail.end {
+                // Its writer took back what it could not finish.
+                tail = Tail::default();
+                loaded.sessions.remove(&session);
+            }
+            scan(&*file, tail.end, Payloads::Read, |frame| frames.push(frame))
+        });
+        match scanned {
+            Ok(scanned) => {
+                tail.end = scanned.end;
+                for gap in scanned.gaps {
+                    loaded.report(
+                        &path,
+                        format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why),
+                    );
+                }
+            }
+            Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
+        }
+        let mut reading = LogReading {
+            path: &path,
+            history,
+            session,
+            loaded,
+            tail,
+            met: Vec::new(),
+            synced: 0,
+        };
+        for frame in frames {
+            reading.frame(&frame);
+        }
+        reading.finish(self);
+    }
+
+    fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
+        let here = self.packs_here();
+        for pack in loaded.packs.clone() {
+            if !here.contains(&pack) {
+                let path = pack::path(self.directory(), pack);
+                let what = format!(
+                    "Pack {} is missing; what lies only in it can't come back, all else can",
+                    pack.short()
+                );
+                loaded.report(&path, what);
+            }
+        }
+    }
+
+    fn packs_here(&self) -> BTreeSet<PackId> {
+        let names = self.disk().list(&pack::folder(self.directory())).unwrap_or_default();
+        names.iter().filter_map(|name| pack::id_of(name)).collect()
+    }
+
+    /// Packs that any log names and the store has not.
+    pub(super) fn missing_packs(&self) -> Vec<PackId> {
+        let mut named = BTreeSet::new();
+        for history in self
+            .disk()
+            .list(&log::histories_folder(self.directory()))
+            .unwrap_or_default()
+        {
+            let Ok(history) = history.parse::<HistoryId>() else {
+                continue;
+            };
+            let mut loaded = LoadedHistory::default();
+            if self.refresh(history, &mut loaded).is_ok() {
+                named.append(&mut loaded.packs);
+            }
+        }
+        let here = self.packs_here();
+        named.into_iter().filter(|pack| !here.contains(pack)).collect()
+    }
+}
+
+/// An operation that was met and whose seal was not judged yet.
+struct Met {
+    id: OperationId,
+    operation: Operation,
+    signed: SignedOperation,
+    offset: u64,
+}
+
+/// The reading of one log's new frames.
+struct LogReading<'l> {
+    path: &'l Path,
+    history: HistoryId,
+    session: SessionId,
+    loaded: &'l mut LoadedHistory,
+    tail: Tail,
+    met: Vec<Met>,
+    /// So many bytes of the log are known to have been synced.
+    synced: u64,
+}
+
+impl LogReading<'_> {
+    fn frame(&mut self, frame: &ScannedFrame) {
+        match frame.header.kind {
+            FrameKind::RUN => self.run(&frame.payload),
+            FrameKind::OPERATION => self.operation(frame),
+            FrameKind::PACK => {
+                let mention = decode_record::<PackMention>(&frame.payload);
+                self.loaded.packs.extend(mention.map(|mention| mention.pack));
+            }
+            FrameKind::MARK => {
+                if let Ok(bytes) = frame.payload.as_slice().try_into() {
+                    let synced = u64::from_le_bytes(bytes);
+                    self.synced = self.synced.max(synced.min(frame.offset));
+                }
+            }
+            FrameKind::FILE => self.file(&frame.payload),
+            // A kind of record that came later, or is reserved.
+            _ => {}
+        }
+    }
+
+    fn file(&mut self, payload: &[u8]) {
+        let expected = FileDescription::Log {
+            history: self.history,
+            session: self.session,
+        };
+        if decode_record::<FileDescription>(payload) != Ok(expected) {
+            self.report("It says that it is another file".to_owned());
+        }
+    }
+
+    fn run(&mut self, payload: &[u8]) {
+        let id = RunId::of(payload);
+        match decode_record::<Run>(payload) {
+            Ok(run) => {
+                self.tail.waiting.insert(id, run);
+            }
+            Err(error) => self.report(format!("Run {} can't be read: {error}", id.short())),
+        }
+    }
+
+    fn operation(&mut self, frame: &ScannedFrame) {
+        let signed = match decode_record::<SignedOperation>(&frame.payload) {
+            Ok(signed) => signed,
+            Err(error) => return self.report(format!("An operation at byte {} can't be read: {error}", frame.offset)),
+        };
+        let id = OperationId::of(&signed.bytes);
+        match decode_record::<Operation>(&signed.bytes) {
+            Ok(operation) => self.met.push(Met {
+                id,
+                operation,
+                signed,
+                offset: frame.offset,
+            }),
+            Err(error) => self.report(format!("Operation {} can't be read: {error}", id.short())),
+        }
+    }
+
+    /// Judges the seals and makes visible what they vouch for.
+    fn finish(mut self, store: &Store) {
+        let met = std::mem::take(&mut self.met);
+        let sound = judge(&met);
+        for (met, is_sound) in met.into_iter().zip(sound) {
+            if is_sound {
+                self.admit(met, store);
+            } else {
+                self.report(format!(
+                    "Operation {} is not sealed by the key that it names; it is left out",
+                    met.id.short()
+                ));
+            }
+        }
+        let offsets = &self.tail.offsets;
+        let synced = offsets.iter().take_while(|offset| **offset < self.synced).count() as u64;
+        if let Some(session) = self.loaded.sessions.get_mut(&self.session) {
+            session.synced = session.synced.max(synced);
+        }
+        self.loaded.tails.insert(self.session, self.tail);
+    }
+
+    fn admit(&mut self, met: Met, store: &Store) {
+        let operation = &met.operation;
+        if (operation.history, operation.session) != (self.history, self.session) {
+            return self.report(format!(
+                "Operation {} belongs to another session; it is left out",
+                met.id.short()
+            ));
+        }
+        if operation.number < self.tail.next {
+            return self.report(format!(
+                "Operation {} is a second one numbered {}; it is left out",
+                met.id.short(),
+                operation.number
+            ));
+        }
+        if operation.number > self.tail.next || operation.previous != self.tail.previous {
+            self.report(format!(
+                "Operations before {} of session {} are missing",
+                operation.number,
+                self.session.short()
+            ));
+        }
+        self.tail.next = operation.number.saturating_add(1);
+        self.tail.previous = Some(met.id);
+        self.tail.offsets.push(met.offset);
+        for id in &operation.runs {
+            self.reveal(*id);
+        }
+        let key = PublicKey(met.signed.key);
+        let session = self.loaded.sessions.entry(self.session).or_default();
+        session.operations.push(LoadedOperation {
+            id: met.id,
+            operation: met.operation,
+            key,
+            verdict: store.trust().verdict(key),
+        });
+    }
+
+    fn reveal(&mut self, id: RunId) {
+        if let Some(run) = self.tail.waiting.remove(&id) {
+            self.loaded.runs.insert(id, run);
+        } else if !self.loaded.runs.contains_key(&id) {
+            self.report(format!("Run {} is missing", id.short()));
+        }
+    }
+
+    fn report(&mut self, what: String) {
+        self.loaded.report(self.path, what);
+    }
+}
+
+/// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
+/// costs one signature check, however long it is.
+fn judge(met: &[Met]) -> Vec<bool> {
+    let mut sound = vec![false; met.len()];
+    let mut vouched: Option<(OperationId, [u8; 32])> = None;
+    for (met, sound) in met.iter().zip(&mut sound).rev() {
+        *sound = vouched == Some((met.id, met.signed.key)) || PublicKey::has_signed(&met.signed);
+        vouched = if *sound {
+            met.operation.previous.map(|previous| (previous, met.signed.key))
+        } else {
+            None
+        };
+    }
+    sound
 }

@@ -1,78 +1,513 @@
 //! One session's writer: blocks, then records, then the Operation that makes them visible.
+//!
+//! Small things are gathered in memory and written with the commit; memory goes to the disk as it is put. After a
+//! failed write the files are cut back to their last whole frame. Where even that fails, or a sync fails (the system
+//! forgets which pages were lost), the writer stops for good: a new session writes on.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::disk::{Disk, DiskFile};
 use super::error::StoreError;
-use crate::format::{Action, Manifest, Operation, Run, StoredExtent, Timestamp, View};
-use crate::id::{BlobId, BlockId, ManifestId, OperationId, RunId, SegmentId};
+use super::log::{self, LogWriter};
+use super::pack::{self, MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
+use super::seal::SigningKey;
+use super::{Access, Store, blob, numbers};
+use crate::format::{
+    Action, Body, FrameKind, LIST_LENGTH, Manifest, Operation, PackMention, RECORD_VERSION, Run, StoredExtent,
+    StoredManifest, Timestamp, View, encode_list, encode_record,
+};
+use crate::graph::block_cuts;
+use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
+
+/// Streams are cut into segments of this many bytes.
+const SEGMENT_LENGTH: usize = 1 << 20;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
 #[derive(Debug)]
-pub struct SessionWriter {}
+pub struct SessionWriter {
+    store: Store,
+    history: HistoryId,
+    session: SessionId,
+    key: SigningKey,
+    log: LogWriter,
+    pack: Option<(u32, PackWriter)>,
+    runs: Vec<(RunId, Vec<u8>)>,
+    manifests: Vec<ManifestId>,
+    previous: Option<OperationId>,
+    saved: u64,
+    synced: u64,
+    /// The largest run number known so far.
+    floor: Option<u64>,
+    /// Packs of others that hold what this session refers to, not known to be synced.
+    foreign: BTreeSet<u32>,
+    /// What was found whole by reading it.
+    checked: FxHashSet<[u8; 32]>,
+    has_new_names: bool,
+    stopped: Option<String>,
+}
 
 impl SessionWriter {
+    pub(super) fn create(
+        store: &Store,
+        history: HistoryId,
+        session: SessionId,
+        key: &SigningKey,
+    ) -> Result<Self, StoreError> {
+        if store.inner.access == Access::ReadOnly {
+            return Err(StoreError::ReadOnly {
+                path: store.directory().to_owned(),
+            });
+        }
+        let disk = store.disk();
+        if disk.list(&log::folder(store.directory(), history)).is_err() {
+            return Err(StoreError::NoHistory(history));
+        }
+        let path = log::path(store.directory(), history, session);
+        Ok(Self {
+            log: LogWriter::create(disk, path, history, session)?,
+            store: store.clone(),
+            history,
+            session,
+            key: key.share(),
+            pack: None,
+            runs: Vec::new(),
+            manifests: Vec::new(),
+            previous: None,
+            saved: 0,
+            synced: 0,
+            floor: None,
+            foreign: BTreeSet::new(),
+            checked: FxHashSet::default(),
+            has_new_names: true,
+            stopped: None,
+        })
+    }
+
+    /// The session it writes for.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The history it writes to.
+    pub fn history(&self) -> HistoryId {
+        self.history
+    }
+
     /// Stores a part of an object stream, unless it is there already.
-    pub fn put_segment(&mut self, _plain: &[u8]) -> Result<SegmentId, StoreError> {
-        todo!()
+    pub fn put_segment(&mut self, plain: &[u8]) -> Result<SegmentId, StoreError> {
+        let most = u64::from(u32::MAX);
+        if plain.len() as u64 > most {
+            return Err(StoreError::TooLarge {
+                what: "A segment",
+                length: plain.len() as u64,
+                most,
+            });
+        }
+        let id = SegmentId::of(plain);
+        self.put(FrameKind::SEGMENT, id.0, plain)?;
+        Ok(id)
     }
 
     /// Stores a whole object stream as segments of at most 1 MiB, so that streams with equal beginnings share them.
-    pub fn put_stream(&mut self, _plain: &[u8]) -> Result<Vec<SegmentId>, StoreError> {
-        todo!()
+    pub fn put_stream(&mut self, plain: &[u8]) -> Result<Vec<SegmentId>, StoreError> {
+        plain
+            .chunks(SEGMENT_LENGTH)
+            .map(|part| self.put_segment(part))
+            .collect()
     }
 
     /// Stores a piece of memory as blocks. `known` may name blocks, by position, that are known to be unchanged since
     /// this session stored or loaded them: these are not hashed again. It may be shorter than there are blocks.
     pub fn put_extent(
         &mut self,
-        _bytes: &[u8],
-        _column: u64,
-        _known: &[Option<BlockId>],
+        bytes: &[u8],
+        column: u64,
+        known: &[Option<BlockId>],
     ) -> Result<StoredExtent, StoreError> {
-        todo!()
+        let mut blocks = Vec::new();
+        let mut new: Vec<NewBlock<'_>> = Vec::new();
+        let mut met = FxHashSet::default();
+        let mut before = None;
+        for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
+            let piece = &bytes[offset as usize..(offset + length) as usize];
+            let known = known.get(index).copied().flatten();
+            let id = match known {
+                Some(id) if self.is_stored(&id.0, FrameKind::BLOCKS)? => id,
+                _ => BlockId::of(piece),
+            };
+            blocks.push(id);
+            if met.insert(id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
+                let goes_on = column == 0 || offset % column != 0;
+                let follows = goes_on && index > 0 && before == Some(index - 1);
+                new.push(NewBlock {
+                    id,
+                    bytes: piece,
+                    follows,
+                });
+                before = Some(index);
+            }
+        }
+        self.put_blocks(&new)?;
+        Ok(StoredExtent {
+            length: bytes.len() as u64,
+            column,
+            blocks,
+        })
+    }
+
+    /// Columns of some length go raw, short ones compressed and together.
+    fn put_blocks(&mut self, new: &[NewBlock<'_>]) -> Result<(), StoreError> {
+        let (mut small, mut large) = (Vec::new(), Vec::new());
+        for column in new.chunk_by(|_, next| next.follows) {
+            let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
+            let group = if length < SMALL { &mut small } else { &mut large };
+            group.extend_from_slice(column);
+        }
+        if !small.is_empty() {
+            let (number, pack) = self.pack()?;
+            pack.put_small(number, &small);
+            self.flush_if_due()?;
+        }
+        if !large.is_empty() {
+            self.pack()?;
+            self.flush()?;
+            for run in large.chunks(MAX_RUN) {
+                let (number, pack) = self.pack()?;
+                let written = pack.write_run(number, run);
+                self.publish(written)?;
+            }
+        }
+        Ok(())
     }
 
     /// Stores a text under a random salt, so that its id confirms no guess.
-    pub fn put_blob(&mut self, _text: &str) -> Result<BlobId, StoreError> {
-        todo!()
+    pub fn put_blob(&mut self, text: &str) -> Result<BlobId, StoreError> {
+        let salted = blob::salted(self.store.disk(), text);
+        let id = BlobId::of(&salted);
+        self.put(FrameKind::BLOB, id.0, &salted)?;
+        Ok(id)
     }
 
-    /// Stores a manifest.
-    pub fn put_manifest(&mut self, _manifest: &Manifest) -> Result<ManifestId, StoreError> {
-        todo!()
+    /// Stores a manifest, and adds it to what the next commit makes visible.
+    pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<ManifestId, StoreError> {
+        let bytes = encode_record(&self.with_lists(manifest)?);
+        let id = ManifestId::of(&bytes);
+        self.put(FrameKind::MANIFEST, id.0, &bytes)?;
+        self.manifests.push(id);
+        Ok(id)
+    }
+
+    fn with_lists(&mut self, manifest: &Manifest) -> Result<StoredManifest, StoreError> {
+        let mut stored = StoredManifest {
+            manifest: manifest.clone(),
+            lists: std::collections::BTreeMap::new(),
+        };
+        let Body::Encoded(encoding) = &mut stored.manifest.body else {
+            return Ok(stored);
+        };
+        for (index, extent) in encoding.extents.iter_mut().enumerate() {
+            if extent.blocks.len() > LIST_LENGTH {
+                let blocks = std::mem::take(&mut extent.blocks);
+                let lists: Result<Vec<SegmentId>, StoreError> = blocks
+                    .chunks(LIST_LENGTH)
+                    .map(|ids| self.put_segment(&encode_list(ids)))
+                    .collect();
+                stored.lists.insert(index as u32, lists?);
+            }
+        }
+        Ok(stored)
     }
 
     /// Adds a run to what the next commit makes visible.
-    pub fn put_run(&mut self, _run: &Run) -> Result<RunId, StoreError> {
-        todo!()
+    pub fn put_run(&mut self, run: &Run) -> Result<RunId, StoreError> {
+        let bytes = encode_record(run);
+        let id = RunId::of(&bytes);
+        self.floor = self.floor.max(Some(run.number));
+        self.runs.push((id, bytes));
+        Ok(id)
     }
 
     /// Takes the next run number of the history. A number is never given twice, nor given back.
     pub fn reserve_number(&mut self) -> Result<u64, StoreError> {
-        todo!()
+        self.check_stopped()?;
+        let floor = match self.floor {
+            Some(floor) => floor,
+            None => numbers::largest(&self.store, self.history)?,
+        };
+        let number = numbers::reserve(self.store.disk(), self.store.directory(), self.history, floor)?;
+        self.floor = Some(number);
+        Ok(number)
     }
 
     /// Writes everything put since the last commit, then the operation. When it returns the operation is *saved*: it
     /// survives the death of this process.
+    ///
+    /// # Errors
+    /// Nothing became visible, and runs and manifests put since the last commit are forgotten. Segments, blocks and
+    /// texts stay stored, or go with the next commit.
     pub fn commit(
         &mut self,
-        _action: Action,
-        _view: View,
-        _time: Timestamp,
+        action: Action,
+        view: View,
+        time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
-        todo!()
+        let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
+        self.check_stopped()?;
+        self.flush()?;
+        let operation = Operation {
+            version: RECORD_VERSION,
+            history: self.history,
+            session: self.session,
+            number: self.saved,
+            previous: self.previous,
+            time,
+            action,
+            runs: runs.iter().map(|(id, _)| *id).collect(),
+            manifests,
+            view,
+        };
+        let bytes = encode_record(&operation);
+        let id = OperationId::of(&bytes);
+        let sealed = encode_record(&self.key.sign(bytes));
+        let mut records: Vec<_> = runs
+            .iter()
+            .map(|(id, bytes)| (FrameKind::RUN, id.0, bytes.as_slice()))
+            .collect();
+        records.push((FrameKind::OPERATION, id.0, &sealed));
+        let appended = self.log.append(&records);
+        self.outcome(appended)?;
+        self.previous = Some(id);
+        self.saved += 1;
+        Ok((id, operation))
     }
 
-    /// Forgets what was put since the last commit.
+    /// Forgets runs and manifests put since the last commit.
     pub fn abandon(&mut self) {
-        todo!()
+        self.runs.clear();
+        self.manifests.clear();
     }
 
     /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
+    ///
+    /// # Errors
+    /// The writer stops: after a failed flush nobody can say what is on the disk.
     pub fn sync(&mut self) -> Result<(), StoreError> {
-        todo!()
+        let job = self.begin_sync()?;
+        let outcome = job.run();
+        self.end_sync(&job, outcome)
+    }
+
+    /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
+    /// its outcome then goes to [`SessionWriter::end_sync`].
+    pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
+        self.check_stopped()?;
+        let store = self.store.directory();
+        let mut packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)> = Vec::new();
+        let index = self.store.index();
+        let foreign: Vec<(u32, u64)> = self
+            .foreign
+            .iter()
+            .map(|number| (*number, index.reach(*number)))
+            .collect();
+        for (number, _) in &foreign {
+            packs.push((index.packs[*number as usize].path.clone(), None));
+        }
+        drop(index);
+        self.foreign.clear();
+        if let Some((_, pack)) = &self.pack {
+            packs.push((pack.path.clone(), Some(Arc::clone(&pack.file))));
+        }
+        let folders = [
+            pack::folder(store),
+            log::folder(store, self.history),
+            log::histories_folder(store),
+            store.to_owned(),
+        ];
+        let has_names = self.has_new_names || !foreign.is_empty();
+        Ok(SyncJob {
+            disk: Arc::clone(&self.store.inner.disk),
+            packs,
+            folders: if has_names { folders.to_vec() } else { Vec::new() },
+            log: (self.log.path.clone(), Arc::clone(&self.log.file)),
+            pack_end: self.pack.as_ref().map(|(number, pack)| (*number, pack.end)),
+            log_end: self.log.end,
+            saved: self.saved,
+            foreign,
+        })
+    }
+
+    /// Takes what became of a flush.
+    ///
+    /// # Errors
+    /// The flush failed, and this writer stops.
+    pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        if let Err(error) = outcome {
+            self.stopped.get_or_insert(error.to_string());
+            return Err(error);
+        }
+        if let (Some((number, synced)), Some((_, pack))) = (job.pack_end, &mut self.pack) {
+            pack.mark(synced);
+            self.store.index().set_synced(number, synced);
+            self.flush().ok();
+        }
+        for (number, reach) in &job.foreign {
+            self.store.index().set_synced(*number, *reach);
+        }
+        self.synced = self.synced.max(job.saved);
+        self.has_new_names &= self.pack.is_some() && job.pack_end.is_none();
+        // A mark that can't be written is no loss: readers then know less than is true.
+        self.log.put(FrameKind::MARK, [0; 32], &job.log_end.to_le_bytes());
+        let appended = self.log.append(&[]);
+        self.outcome(appended).ok();
+        Ok(())
     }
 
     /// How many operations are saved, and how many of them synced.
     pub fn marks(&self) -> (u64, u64) {
-        todo!()
+        (self.saved, self.synced)
     }
+
+    fn put(&mut self, kind: FrameKind, id: [u8; 32], plain: &[u8]) -> Result<(), StoreError> {
+        if self.is_stored(&id, kind)? {
+            return Ok(());
+        }
+        let (number, pack) = self.pack()?;
+        pack.put(number, kind, id, plain);
+        self.flush_if_due()
+    }
+
+    /// Whether `id` is stored and whole. What another session wrote and nobody synced is read and compared once, since a
+    /// power cut may have left a table without its blocks.
+    fn is_stored(&mut self, id: &[u8; 32], kind: FrameKind) -> Result<bool, StoreError> {
+        if self.pack.as_ref().is_some_and(|(_, pack)| pack.holds(id)) {
+            return Ok(true);
+        }
+        let mut index = self.store.index();
+        index.read(self.store.disk(), self.store.directory())?;
+        let places = index.places(id);
+        let Some(place) = places
+            .iter()
+            .find(|place| index.is_whole(place))
+            .or(places.first())
+            .copied()
+        else {
+            return Ok(false);
+        };
+        let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));
+        let is_own = self.pack.as_ref().is_some_and(|(number, _)| *number == place.pack);
+        drop(index);
+        let is_stored = is_whole || self.checked.contains(id) || self.store.read_place(&place, id, kind).is_ok();
+        if is_stored && !is_whole {
+            self.checked.insert(*id);
+        }
+        if is_stored && !is_synced && !is_own {
+            self.foreign.insert(place.pack);
+        }
+        Ok(is_stored)
+    }
+
+    fn pack(&mut self) -> Result<(u32, &mut PackWriter), StoreError> {
+        self.check_stopped()?;
+        if self.pack.is_none() {
+            let mut id = PackId([0; 16]);
+            self.store.disk().random(&mut id.0);
+            let writer = PackWriter::create(self.store.disk(), self.store.directory(), id, self.session)?;
+            let mut index = self.store.index();
+            let number = index.number(self.store.directory(), id);
+            index.own(number);
+            drop(index);
+            self.log
+                .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));
+            self.has_new_names = true;
+            self.pack = Some((number, writer));
+        }
+        match &mut self.pack {
+            Some((number, pack)) => Ok((*number, pack)),
+            None => unreachable!("it was just made"),
+        }
+    }
+
+    fn flush_if_due(&mut self) -> Result<(), StoreError> {
+        if self.pack.as_ref().is_some_and(|(_, pack)| pack.is_due()) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let Some((_, pack)) = &mut self.pack else { return Ok(()) };
+        let written = pack.flush();
+        self.publish(written)
+    }
+
+    fn publish(
+        &mut self,
+        written: Result<Vec<([u8; 32], super::blocks::Place)>, WriteError>,
+    ) -> Result<(), StoreError> {
+        let written = self.outcome(written)?;
+        self.store.index().publish(written);
+        Ok(())
+    }
+
+    fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {
+        outcome.map_err(|failed| {
+            if failed.is_stuck {
+                self.stopped.get_or_insert(failed.error.to_string());
+            }
+            failed.error
+        })
+    }
+
+    fn check_stopped(&self) -> Result<(), StoreError> {
+        match &self.stopped {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Stopped {
+                session: self.session,
+                why: why.clone(),
+            }),
+        }
+    }
+}
+
+/// One flush: packs, the folders that name them, then the log.
+#[derive(Debug)]
+pub struct SyncJob {
+    disk: Arc<dyn Disk>,
+    /// Packs of others are opened only for this.
+    packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)>,
+    folders: Vec<PathBuf>,
+    log: (PathBuf, Arc<dyn DiskFile>),
+    pack_end: Option<(u32, u64)>,
+    log_end: u64,
+    saved: u64,
+    /// Packs of others and how far they were gone over.
+    foreign: Vec<(u32, u64)>,
+}
+
+impl SyncJob {
+    /// Flushes. Takes as long as the disk takes.
+    pub fn run(&self) -> Result<(), StoreError> {
+        for (path, file) in &self.packs {
+            match file {
+                Some(file) => sync(path, &**file)?,
+                None => sync(path, &*self.disk.open(path).map_err(StoreError::io("read", path))?)?,
+            }
+        }
+        for folder in &self.folders {
+            match self.disk.sync_dir(folder) {
+                // A session without blocks has no packs, maybe the whole store has none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                synced => synced.map_err(StoreError::io("sync", folder))?,
+            }
+        }
+        sync(&self.log.0, &*self.log.1)
+    }
+}
+
+fn sync(path: &Path, file: &dyn DiskFile) -> Result<(), StoreError> {
+    file.sync().map_err(StoreError::io("sync", path))
 }

@@ -1,0 +1,93 @@
+//! Records as bytes: MessagePack maps by name.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::RECORD_VERSION;
+
+/// Bytes that are no record that can be read here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// It was written by a newer Clew.
+    #[error("it has record version {0}; this Clew reads up to {RECORD_VERSION}")]
+    Newer(u16),
+    /// It is not what it should be.
+    #[error("it does not parse: {0}")]
+    Malformed(String),
+}
+
+/// The bytes of a record.
+///
+/// # Panics
+/// Never: the records here hold nothing that MessagePack can't.
+pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(record).expect("records are plain data")
+}
+
+/// Reads a record. A newer one is told from a malformed one, since it may hold what is not known here.
+pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        #[serde(default)]
+        version: u16,
+    }
+    if let Ok(Versioned { version }) = rmp_serde::from_slice(bytes)
+        && version > RECORD_VERSION
+    {
+        return Err(RecordError::Newer(version));
+    }
+    rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::{FileDescription, HistoryDescription, Manifest, Run, SignedOperation};
+
+    #[test]
+    fn p13_a_newer_record_is_told_from_a_malformed_one() {
+        #[derive(Serialize)]
+        struct Later {
+            version: u16,
+            ending: &'static str,
+        }
+        let later = Later {
+            version: RECORD_VERSION + 1,
+            ending: "in_a_way_nobody_knew",
+        };
+        let error = decode_record::<Run>(&encode_record(&later)).unwrap_err();
+        assert_eq!(error, RecordError::Newer(RECORD_VERSION + 1));
+        assert!(matches!(
+            decode_record::<Run>(b"\x80").unwrap_err(),
+            RecordError::Malformed(_)
+        ));
+    }
+
+    #[test]
+    fn p13_a_record_may_gain_fields_and_lack_those_with_defaults() {
+        #[derive(Serialize)]
+        struct Later {
+            name: &'static str,
+            colour: &'static str,
+        }
+        let bytes = encode_record(&Later {
+            name: "flights",
+            colour: "red",
+        });
+        let description: HistoryDescription = decode_record(&bytes).unwrap();
+        assert_eq!(description.name, "flights");
+    }
+
+    proptest! {
+        #[test]
+        fn p14_any_bytes_are_a_record_or_a_clear_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = decode_record::<Run>(&bytes);
+            let _ = decode_record::<Manifest>(&bytes);
+            let _ = decode_record::<SignedOperation>(&bytes);
+            let _ = decode_record::<FileDescription>(&bytes);
+            let _ = decode_record::<HistoryDescription>(&bytes);
+        }
+    }
+}

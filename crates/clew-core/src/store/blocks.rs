@@ -1,0 +1,315 @@
+//! Where everything in the packs lies: known across all sessions of a store, so that nothing is stored twice.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::disk::{Disk, DiskFile, read_exact_at};
+use super::error::StoreError;
+use super::pack;
+use super::scan::{Gap, Payloads, ScannedFrame, scan};
+use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH};
+use crate::id::PackId;
+
+/// Where something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The pack, by its number in the index.
+    pub pack: u32,
+    /// Where its bytes start, or the frame that holds it.
+    pub at: u64,
+    /// Its plain length.
+    pub length: u32,
+    pub form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Raw bytes at `at`.
+    Raw,
+    /// In the payload of the frame at `at`, from this plain byte on.
+    Framed(u32),
+}
+
+impl Place {
+    pub fn framed(pack: u32, at: u64, offset: u32, length: u32) -> Self {
+        Self {
+            pack,
+            at,
+            length,
+            form: Form::Framed(offset),
+        }
+    }
+}
+
+/// One pack as the index knows it.
+#[derive(Debug)]
+pub(super) struct Pack {
+    pub path: PathBuf,
+    /// How far it was gone over.
+    end: u64,
+    /// So many of its bytes are known to have been synced.
+    synced: u64,
+    /// Whether this process writes it: what it published is known to be whole.
+    is_own: bool,
+    pub gaps: Vec<Gap>,
+}
+
+/// All packs and what lies in them.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub packs: Vec<Pack>,
+    numbers: FxHashMap<PackId, u32>,
+    places: FxHashMap<[u8; 32], Place>,
+    /// Further places of what lies in several packs.
+    others: FxHashMap<[u8; 32], Vec<Place>>,
+    is_read: bool,
+}
+
+impl Index {
+    /// Goes over the packs, the first time only.
+    pub fn read(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
+        if self.is_read {
+            Ok(())
+        } else {
+            self.refresh(disk, store)
+        }
+    }
+
+    /// Goes over what other sessions appended since. A pack that can't be read is left out; the rest works.
+    pub fn refresh(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
+        let folder = pack::folder(store);
+        let names = match disk.list(&folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(StoreError::io("list", &folder)(error)),
+        };
+        for id in names.iter().filter_map(|name| pack::id_of(name)) {
+            let number = self.number(store, id);
+            if !self.packs[number as usize].is_own {
+                self.read_pack(disk, number);
+            }
+        }
+        self.is_read = true;
+        Ok(())
+    }
+
+    /// The number of a pack, given when it is first met.
+    pub fn number(&mut self, store: &Path, id: PackId) -> u32 {
+        *self.numbers.entry(id).or_insert_with(|| {
+            self.packs.push(Pack {
+                path: pack::path(store, id),
+                end: 0,
+                synced: 0,
+                is_own: false,
+                gaps: Vec::new(),
+            });
+            (self.packs.len() - 1) as u32
+        })
+    }
+
+    /// Says that this process writes the pack, and publishes what it holds.
+    pub fn own(&mut self, number: u32) {
+        self.packs[number as usize].is_own = true;
+    }
+
+    fn read_pack(&mut self, disk: &dyn Disk, number: u32) {
+        let (path, from) = {
+            let pack = &self.packs[number as usize];
+            (pack.path.clone(), pack.end)
+        };
+        let Ok(file) = disk.open(&path) else { return };
+        let mut frames = Vec::new();
+        // What can't be read now is missing when it is asked for, and said then.
+        let Ok(scanned) = scan(&*file, from, Payloads::Skip, |frame| frames.push(frame)) else {
+            return;
+        };
+        for frame in frames {
+            self.add_frame(&*file, number, &frame);
+        }
+        let pack = &mut self.packs[number as usize];
+        pack.end = scanned.end;
+        pack.gaps.extend(scanned.gaps);
+    }
+
+    fn add_frame(&mut self, file: &dyn DiskFile, number: u32, frame: &ScannedFrame) {
+        let header = &frame.header;
+        match header.kind {
+            FrameKind::BLOCKS => self.add_run(number, frame),
+            FrameKind::SEGMENT | FrameKind::BLOB | FrameKind::MANIFEST => {
+                if let Ok(length) = u32::try_from(header.plain_length) {
+                    self.publish([(header.id, Place::framed(number, frame.offset, 0, length))]);
+                }
+            }
+            FrameKind::MARK => {
+                let synced = read_mark(file, frame).filter(|synced| *synced <= frame.offset);
+                let pack = &mut self.packs[number as usize];
+                pack.synced = pack.synced.max(synced.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    fn add_run(&mut self, number: u32, frame: &ScannedFrame) {
+        let header = &frame.header;
+        let Ok(table) = BlockEntry::parse_table(&frame.meta, header) else {
+            return;
+        };
+        let payload_at = header.payload_at(frame.offset);
+        self.publish(table.into_iter().map(|entry| {
+            let place = if header.is_covered() {
+                Place::framed(number, frame.offset, entry.offset as u32, entry.length)
+            } else {
+                Place {
+                    pack: number,
+                    at: payload_at + entry.offset,
+                    length: entry.length,
+                    form: Form::Raw,
+                }
+            };
+            (entry.id.0, place)
+        }));
+    }
+
+    /// Adds what was written.
+    pub fn publish(&mut self, written: impl IntoIterator<Item = ([u8; 32], Place)>) {
+        for (id, place) in written {
+            match self.places.entry(id) {
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(place);
+                }
+                std::collections::hash_map::Entry::Occupied(entry) if *entry.get() != place => {
+                    self.others.entry(id).or_default().push(place);
+                }
+                std::collections::hash_map::Entry::Occupied(_) => {}
+            }
+        }
+    }
+
+    /// How far a pack was gone over.
+    pub fn reach(&self, number: u32) -> u64 {
+        self.packs[number as usize].end
+    }
+
+    /// Says that the first `synced` bytes of a pack survive a power cut.
+    pub fn set_synced(&mut self, number: u32, synced: u64) {
+        let pack = &mut self.packs[number as usize];
+        pack.synced = pack.synced.max(synced);
+    }
+
+    /// Every place of `id`.
+    pub fn places(&self, id: &[u8; 32]) -> Vec<Place> {
+        let first = self.places.get(id).copied();
+        first
+            .into_iter()
+            .chain(self.others.get(id).into_iter().flatten().copied())
+            .collect()
+    }
+
+    /// Whether anything by that id was met.
+    pub fn has(&self, id: &[u8; 32]) -> bool {
+        self.places.contains_key(id)
+    }
+
+    /// Whether the bytes at `place` are known to be whole: this process wrote them, or they were synced before a mark
+    /// that is there. Anything else may be what a power cut left, a table without its blocks.
+    pub fn is_whole(&self, place: &Place) -> bool {
+        let pack = &self.packs[place.pack as usize];
+        pack.is_own || place.at < pack.synced
+    }
+
+    /// Whether what lies at `place` would survive a power cut, as far as is known.
+    pub fn is_synced(&self, place: &Place) -> bool {
+        place.at < self.packs[place.pack as usize].synced
+    }
+}
+
+/// The number of bytes that a mark says were synced.
+pub(super) fn read_mark(file: &dyn DiskFile, frame: &ScannedFrame) -> Option<u64> {
+    let mut bytes = [0; 8];
+    if frame.header.stored_length != 8 {
+        return None;
+    }
+    read_exact_at(file, &mut bytes, frame.header.payload_at(frame.offset)).ok()?;
+    frame.header.check_payload(&bytes).ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// Reads from packs; keeps the last file and the last frame at hand.
+#[derive(Debug)]
+pub(super) struct PackReader<'s> {
+    disk: &'s dyn Disk,
+    file: Option<(u32, Arc<dyn DiskFile>)>,
+    frame: Option<(u32, u64, Vec<u8>)>,
+}
+
+impl<'s> PackReader<'s> {
+    pub fn new(disk: &'s dyn Disk) -> Self {
+        Self {
+            disk,
+            file: None,
+            frame: None,
+        }
+    }
+
+    /// The bytes at `place`, not yet verified. `path` is its pack's.
+    pub fn read(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+        match place.form {
+            Form::Raw => {
+                let mut bytes = vec![0; place.length as usize];
+                self.read_raw(path, place, &mut bytes)?;
+                Ok(bytes)
+            }
+            Form::Framed(offset) => {
+                let plain = self.read_frame(path, place)?;
+                let end = offset as usize + place.length as usize;
+                plain
+                    .get(offset as usize..end)
+                    .map(<[u8]>::to_vec)
+                    .ok_or_else(|| "its frame is shorter than its table says".to_owned())
+            }
+        }
+    }
+
+    /// Fills `bytes` with what lies raw at `place` and after it.
+    pub fn read_raw(&mut self, path: &Path, place: &Place, bytes: &mut [u8]) -> Result<(), String> {
+        let file = self.open(path, place.pack)?;
+        read_exact_at(&*file, bytes, place.at).map_err(|error| error.to_string())
+    }
+
+    fn read_frame(&mut self, path: &Path, place: &Place) -> Result<&[u8], String> {
+        let is_at_hand = matches!(&self.frame, Some((pack, at, _)) if (*pack, *at) == (place.pack, place.at));
+        if !is_at_hand {
+            let file = self.open(path, place.pack)?;
+            let plain = read_payload(&*file, place.at)?;
+            self.frame = Some((place.pack, place.at, plain));
+        }
+        Ok(self.frame.as_ref().map_or(&[], |(_, _, plain)| plain))
+    }
+
+    fn open(&mut self, path: &Path, pack: u32) -> Result<Arc<dyn DiskFile>, String> {
+        if let Some((number, file)) = &self.file
+            && *number == pack
+        {
+            return Ok(Arc::clone(file));
+        }
+        let file: Arc<dyn DiskFile> = Arc::from(self.disk.open(path).map_err(|error| error.to_string())?);
+        self.file = Some((pack, Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+/// The plain payload of the frame at `at`.
+fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = [0; HEADER_LENGTH];
+    read_exact_at(file, &mut bytes, at).map_err(|error| error.to_string())?;
+    let header = FrameHeader::parse(&bytes).map_err(|error| error.to_string())?;
+    let length = file.length().map_err(|error| error.to_string())?;
+    if header.end(at) > length {
+        return Err("the file ends in the middle of it".to_owned());
+    }
+    let mut stored = vec![0; header.stored_length as usize];
+    read_exact_at(file, &mut stored, header.payload_at(at)).map_err(|error| error.to_string())?;
+    header.decode(stored).map_err(|error| error.to_string())
+}

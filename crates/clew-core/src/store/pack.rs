@@ -1,0 +1,217 @@
+//! Packs: append-only files of blocks, segments, texts and manifests, each written by one session.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::blocks::{Form, Place};
+use super::disk::{Disk, DiskFile, write_all_at};
+use super::error::StoreError;
+use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, encode_record, raw_run};
+use crate::id::{BlockId, PackId, SessionId};
+
+/// Columns shorter than this go, compressed, into shared frames: page-aligned they would waste more than they hold.
+pub(super) const SMALL: u64 = 16 * 1024;
+/// Small frames are gathered up to this many bytes before they are written.
+const MAX_GATHERED: usize = 4 << 20;
+/// The most blocks of one run, so that no table is long.
+pub(super) const MAX_RUN: usize = 4096;
+/// The most plain bytes of small blocks that share a frame: reading one decodes all.
+const MAX_SHARED: usize = 256 * 1024;
+
+/// The folder of a store's packs.
+pub(super) fn folder(store: &Path) -> PathBuf {
+    store.join("packs")
+}
+
+/// Where the pack `id` lies.
+pub(super) fn path(store: &Path, id: PackId) -> PathBuf {
+    folder(store).join(format!("{id}.pack"))
+}
+
+/// The pack that a file's name stands for.
+pub(super) fn id_of(name: &str) -> Option<PackId> {
+    name.strip_suffix(".pack")?.parse().ok()
+}
+
+/// One block that is to be stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewBlock<'a> {
+    pub id: BlockId,
+    pub bytes: &'a [u8],
+    /// Whether it goes on where the block before it ended, in the same column.
+    pub follows: bool,
+}
+
+/// Writes one pack.
+#[derive(Debug)]
+pub(super) struct PackWriter {
+    pub path: PathBuf,
+    pub file: Arc<dyn DiskFile>,
+    /// Everything before is whole frames that were written.
+    pub end: u64,
+    /// Small frames not written yet, and where their contents will lie.
+    gathered: Vec<u8>,
+    places: Vec<([u8; 32], Place)>,
+    held: FxHashSet<[u8; 32]>,
+    encoder: FrameEncoder,
+}
+
+impl PackWriter {
+    /// Makes the pack's file. Its description is gathered, so that it goes with the first write.
+    pub fn create(disk: &dyn Disk, store: &Path, id: PackId, session: SessionId) -> Result<Self, StoreError> {
+        let folder = folder(store);
+        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        let path = path(store, id);
+        let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
+        let mut encoder = FrameEncoder::default();
+        let mut gathered = Vec::new();
+        let description = encode_record(&FileDescription::Pack { pack: id, session });
+        encoder.frame(FrameKind::FILE, [0; 32], b"", &description, &mut gathered);
+        Ok(Self {
+            path,
+            file: Arc::from(file),
+            end: 0,
+            gathered,
+            places: Vec::new(),
+            held: FxHashSet::default(),
+            encoder,
+        })
+    }
+
+    /// Gathers a frame of one thing. It is written with the next flush.
+    pub fn put(&mut self, number: u32, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
+        let at = self.end + self.gathered.len() as u64;
+        self.encoder.frame(kind, id, b"", plain, &mut self.gathered);
+        self.hold(id, Place::framed(number, at, 0, plain.len() as u32));
+    }
+
+    /// Whether so much is gathered that it should be written.
+    pub fn is_due(&self) -> bool {
+        self.gathered.len() >= MAX_GATHERED
+    }
+
+    /// Gathers small blocks into shared, compressed frames.
+    pub fn put_small(&mut self, number: u32, blocks: &[NewBlock<'_>]) {
+        let mut rest = blocks;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let taken = rest
+                .iter()
+                .take_while(|block| {
+                    bytes += block.bytes.len();
+                    bytes <= MAX_SHARED
+                })
+                .count()
+                .max(1);
+            let (now, later) = rest.split_at(taken);
+            self.put_shared(number, now);
+            rest = later;
+        }
+    }
+
+    fn put_shared(&mut self, number: u32, blocks: &[NewBlock<'_>]) {
+        let at = self.end + self.gathered.len() as u64;
+        let mut plain = Vec::new();
+        let mut table = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let entry = BlockEntry {
+                id: block.id,
+                offset: plain.len() as u64,
+                length: block.bytes.len() as u32,
+            };
+            plain.extend_from_slice(block.bytes);
+            let place = Place::framed(number, at, entry.offset as u32, entry.length);
+            self.hold(block.id.0, place);
+            table.push(entry);
+        }
+        let meta = BlockEntry::write_table(&table);
+        self.encoder
+            .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered);
+    }
+
+    /// Writes at most [`MAX_RUN`] blocks as one run of raw bytes, each column at a multiple of 4,096 in the file and
+    /// contiguous, so that it can be mapped. What was gathered must have been flushed.
+    pub fn write_run(&mut self, number: u32, blocks: &[NewBlock<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        debug_assert!(self.gathered.is_empty() && blocks.len() <= MAX_RUN);
+        let mut end = 0_u64;
+        let mut table = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let offset = if block.follows { end } else { end.next_multiple_of(PAGE) };
+            table.push(BlockEntry {
+                id: block.id,
+                offset,
+                length: block.bytes.len() as u32,
+            });
+            end = offset + block.bytes.len() as u64;
+        }
+        let head = raw_run(&table, end);
+        let payload_at = (self.end + head.len() as u64).next_multiple_of(PAGE);
+        self.append(&head, self.end)?;
+        for (entry, block) in table.iter().zip(blocks) {
+            self.append(block.bytes, payload_at + entry.offset)?;
+        }
+        self.end = payload_at + end;
+        let places = table.iter().map(|entry| {
+            let place = Place {
+                pack: number,
+                at: payload_at + entry.offset,
+                length: entry.length,
+                form: Form::Raw,
+            };
+            (entry.id.0, place)
+        });
+        Ok(places.collect())
+    }
+
+    /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
+    pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        let gathered = std::mem::take(&mut self.gathered);
+        let outcome = self.append(&gathered, self.end);
+        if let Err(error) = outcome {
+            self.gathered = gathered;
+            return Err(error);
+        }
+        self.end += gathered.len() as u64;
+        self.held.clear();
+        Ok(std::mem::take(&mut self.places))
+    }
+
+    fn hold(&mut self, id: [u8; 32], place: Place) {
+        self.held.insert(id);
+        self.places.push((id, place));
+    }
+
+    /// Says in the pack that its first `synced` bytes were synced. Goes with the next flush.
+    pub fn mark(&mut self, synced: u64) {
+        self.encoder
+            .frame(FrameKind::MARK, [0; 32], b"", &synced.to_le_bytes(), &mut self.gathered);
+    }
+
+    /// Whether `id` is gathered and not written yet.
+    pub fn holds(&self, id: &[u8; 32]) -> bool {
+        self.held.contains(id)
+    }
+
+    fn append(&self, bytes: &[u8], at: u64) -> Result<(), WriteError> {
+        append(&*self.file, &self.path, bytes, at, self.end)
+    }
+}
+
+/// A failed write of an append-only file.
+#[derive(Debug)]
+pub(super) struct WriteError {
+    pub error: StoreError,
+    /// Whether the file could not be brought back to its last whole frame, so that nothing may be appended any more.
+    pub is_stuck: bool,
+}
+
+/// Writes `bytes` at `at`. After an error the file is cut back to `end`, so that no half of a frame, and no frame that
+/// was not acknowledged, stays where the next one goes.
+pub(super) fn append(file: &dyn DiskFile, path: &Path, bytes: &[u8], at: u64, end: u64) -> Result<(), WriteError> {
+    write_all_at(file, bytes, at).map_err(|source| WriteError {
+        error: StoreError::io("write to", path)(source),
+        is_stuck: file.truncate(end).is_err(),
+    })
+}

@@ -1,0 +1,207 @@
+//! Going over the frames of a file, over damage too.
+//!
+//! Headers and meta sections are read, payloads of packs never: opening a store costs what its tables cost. Where bytes
+//! are no frame, the next sound frame is searched for; what lies between is reported. An end that was cut off in the
+//! middle of a frame is what a killed writer leaves (or one that is writing right now) and is no damage.
+
+use std::io;
+
+use super::disk::{DiskFile, read_exact_at};
+use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
+
+const WINDOW: usize = 64 * 1024;
+
+/// A frame whose header and meta section are sound.
+#[derive(Debug, Clone)]
+pub(super) struct ScannedFrame {
+    /// Where it starts in its file.
+    pub offset: u64,
+    pub header: FrameHeader,
+    pub meta: Vec<u8>,
+    /// The plain payload, where payloads were asked for.
+    pub payload: Vec<u8>,
+}
+
+/// Bytes of a file that are no frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub from: u64,
+    pub to: u64,
+    pub why: FrameError,
+}
+
+/// What a scan left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// Where to go on when the file has grown: after the last frame that is whole.
+    pub end: u64,
+    /// Damage. The last one may reach the end of the file.
+    pub gaps: Vec<Gap>,
+}
+
+/// Whether a scan reads payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payloads {
+    /// Reads, checks and decodes them; a frame whose payload is not sound is a gap.
+    Read,
+    /// Passes over them.
+    Skip,
+}
+
+/// Shows every sound frame of `file` from byte `from` on to `visit`, in order.
+pub(super) fn scan(
+    file: &dyn DiskFile,
+    from: u64,
+    payloads: Payloads,
+    mut visit: impl FnMut(ScannedFrame),
+) -> io::Result<Scan> {
+    let length = file.length()?;
+    let mut window = Window::new(file, length);
+    let mut scan = Scan {
+        end: from,
+        gaps: Vec::new(),
+    };
+    let mut at = from;
+    while at < length {
+        match read_frame(&mut window, at, payloads)? {
+            Found::Frame(frame) => {
+                at = frame.header.end(at);
+                scan.end = at;
+                visit(frame);
+            }
+            Found::CutOff => break,
+            Found::Damaged { why, resume } => {
+                let next = next_frame(&mut window, resume)?;
+                scan.gaps.push(Gap {
+                    from: at,
+                    to: next.unwrap_or(length),
+                    why,
+                });
+                match next {
+                    Some(next) => at = next,
+                    None => break,
+                }
+            }
+        }
+    }
+    Ok(scan)
+}
+
+enum Found {
+    Frame(ScannedFrame),
+    /// The file ends before the frame does.
+    CutOff,
+    /// No frame; the next one starts at `resume` or later.
+    Damaged {
+        why: FrameError,
+        resume: u64,
+    },
+}
+
+fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Result<Found> {
+    let Some(bytes) = window.get(at, HEADER_LENGTH)? else {
+        return Ok(Found::CutOff);
+    };
+    let header = match FrameHeader::parse(bytes.try_into().unwrap_or(&[0; HEADER_LENGTH])) {
+        Ok(header) => header,
+        Err(why) => return Ok(Found::Damaged { why, resume: at + 1 }),
+    };
+    let Some(meta) = window.get(at + HEADER_LENGTH as u64, header.meta_length as usize)? else {
+        return Ok(Found::CutOff);
+    };
+    let meta = meta.to_vec();
+    let end = header.end(at);
+    if end > window.length {
+        return Ok(Found::CutOff);
+    }
+    // From here on the header's lengths hold, so the search goes on behind the frame.
+    if let Err(why) = header.check_meta(&meta) {
+        return Ok(Found::Damaged { why, resume: end });
+    }
+    let mut payload = Vec::new();
+    if payloads == Payloads::Read {
+        let stored = window.get(header.payload_at(at), header.stored_length as usize)?;
+        match header.decode(stored.unwrap_or_default().to_vec()) {
+            Ok(plain) => payload = plain,
+            Err(why) => return Ok(Found::Damaged { why, resume: end }),
+        }
+    }
+    Ok(Found::Frame(ScannedFrame {
+        offset: at,
+        header,
+        meta,
+        payload,
+    }))
+}
+
+/// Where the next sound header at or after `from` starts.
+fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
+    let mut at = from;
+    loop {
+        let left = window.length.saturating_sub(at);
+        if left < HEADER_LENGTH as u64 {
+            return Ok(None);
+        }
+        let count = left.min(WINDOW as u64) as usize;
+        let bytes = window.get(at, count)?.unwrap_or_default();
+        let magic = bytes
+            .windows(FRAME_MAGIC.len())
+            .position(|window| window == FRAME_MAGIC);
+        let Some(position) = magic else {
+            // The magic may lie across two windows.
+            at += (count - (FRAME_MAGIC.len() - 1)) as u64;
+            continue;
+        };
+        at += position as u64;
+        let Some(header) = window.get(at, HEADER_LENGTH)? else {
+            return Ok(None);
+        };
+        match FrameHeader::parse(header.try_into().unwrap_or(&[0; HEADER_LENGTH])) {
+            Err(FrameError::NoFrame) => at += 1,
+            _ => return Ok(Some(at)),
+        }
+    }
+}
+
+/// A part of a file, read ahead.
+struct Window<'f> {
+    file: &'f dyn DiskFile,
+    /// The file's length when the scan began; what is appended later is for the next scan.
+    length: u64,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'f> Window<'f> {
+    fn new(file: &'f dyn DiskFile, length: u64) -> Self {
+        Self {
+            file,
+            length,
+            start: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// `count` bytes at `at`; `None` if the file ends before.
+    fn get(&mut self, at: u64, count: usize) -> io::Result<Option<&[u8]>> {
+        if at.checked_add(count as u64).is_none_or(|end| end > self.length) {
+            return Ok(None);
+        }
+        let is_inside = at >= self.start && at + count as u64 <= self.start + self.bytes.len() as u64;
+        if !is_inside {
+            let ahead = (self.length - at).min(count.max(WINDOW) as u64);
+            self.bytes.resize(ahead as usize, 0);
+            self.start = at;
+            if let Err(error) = read_exact_at(self.file, &mut self.bytes, at) {
+                self.bytes.clear();
+                return if error.kind() == io::ErrorKind::UnexpectedEof {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
+        }
+        let from = (at - self.start) as usize;
+        Ok(Some(&self.bytes[from..from + count]))
+    }
+}

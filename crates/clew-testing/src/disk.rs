@@ -1,0 +1,347 @@
+//! A simulated disk: what is live, what is durable, and every way in which the two can differ after a crash.
+//!
+//! A write is live at once and durable after a sync of its file; a name is durable after a sync of its folder. Effects
+//! (all that change something, syncs included) are counted, so that a test can let the n-th one fail, or cut the power
+//! before it, for every n. [`SimDisk::crash`] then gives the disk that a machine would find when it starts again.
+
+mod crash;
+mod file;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clew_core::store::disk::{Disk, DiskFile, DiskLock};
+
+pub use crash::Surviving;
+use file::{Inode, SimFile, SimLock};
+
+/// What happens to the n-th effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails with an I/O error and has no effect; the next ones work.
+    Error,
+    /// It and all further effects that need space fail: the disk is full. Half of a write is done first.
+    Full,
+    /// It is done in part (a short write, half the bytes), and the rest of it fails.
+    Short,
+    /// The power goes: it and everything after it fails.
+    PowerCut,
+}
+
+/// Which effect of a disk something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Write,
+    Sync,
+    Name,
+    Truncate,
+}
+
+/// A change of a folder's names.
+#[derive(Debug, Clone)]
+enum NameChange {
+    Set(PathBuf, usize),
+    Remove(PathBuf),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    inodes: Vec<Inode>,
+    names: BTreeMap<PathBuf, usize>,
+    durable_names: BTreeMap<PathBuf, usize>,
+    /// Changes of names since the last sync of their folder, in order.
+    name_changes: Vec<NameChange>,
+    folders: Vec<PathBuf>,
+    /// A folder's entry is taken to be durable once a file in it is, so folders are never lost alone.
+    effects: u64,
+    fault: Option<(u64, Fault)>,
+    is_off: bool,
+    is_full: bool,
+    is_read_only: bool,
+    open_to_others: Vec<PathBuf>,
+    random: u64,
+}
+
+/// A simulated disk. Clones are handles on the same one.
+#[derive(Debug, Clone, Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+impl SimDisk {
+    /// An empty disk whose random bytes follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let disk = Self::default();
+        disk.state().random = seed;
+        disk
+    }
+
+    /// Lets the n-th effect from now on, counted from 0, fail.
+    pub fn fail_at(&self, n: u64, fault: Fault) {
+        let mut state = self.state();
+        state.fault = Some((state.effects + n, fault));
+    }
+
+    /// Takes back what [`SimDisk::fail_at`] said; a full disk has space again. A power cut stays.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.fault = None;
+        state.is_full = false;
+    }
+
+    /// How many effects there were.
+    pub fn effects(&self) -> u64 {
+        self.state().effects
+    }
+
+    /// Makes every effect fail as on a read-only file system.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        self.state().is_read_only = is_read_only;
+    }
+
+    /// Lets others read the file.
+    pub fn open_to_others(&self, path: &Path) {
+        self.state().open_to_others.push(path.to_owned());
+    }
+
+    /// All files, with their live bytes.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = self.state();
+        let live = |inode: &usize| state.inodes[*inode].live.clone();
+        state
+            .names
+            .iter()
+            .map(|(path, inode)| (path.clone(), live(inode)))
+            .collect()
+    }
+
+    /// A disk that holds these files, all of them durable.
+    pub fn with_files(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        let disk = Self::new(0x5eed);
+        let mut state = disk.state();
+        for (path, bytes) in files {
+            let parents: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
+            state.folders.extend(parents);
+            state.inodes.push(Inode::durable(bytes.clone()));
+            let inode = state.inodes.len() - 1;
+            state.names.insert(path.clone(), inode);
+            state.durable_names.insert(path.clone(), inode);
+        }
+        drop(state);
+        disk
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts an effect, and says how much of it may be done before it fails: all, half or nothing.
+    fn effect(&mut self, effect: Effect) -> Result<Share, io::Error> {
+        if self.is_off {
+            return Err(power_cut());
+        }
+        if self.is_read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        let number = self.effects;
+        self.effects += 1;
+        let needs_space = matches!(effect, Effect::Write | Effect::Name);
+        if self.is_full && needs_space {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        match self.fault {
+            Some((at, fault)) if at == number => self.fail(effect, fault),
+            _ => Ok(Share::All),
+        }
+    }
+
+    fn fail(&mut self, effect: Effect, fault: Fault) -> Result<Share, io::Error> {
+        match fault {
+            Fault::Error => Err(io::Error::other("simulated I/O error")),
+            Fault::PowerCut => {
+                self.is_off = true;
+                Err(power_cut())
+            }
+            Fault::Short if effect == Effect::Write => {
+                self.fault = Some((self.effects, Fault::Error));
+                Ok(Share::Half)
+            }
+            Fault::Full if effect == Effect::Write => {
+                self.is_full = true;
+                Ok(Share::Half)
+            }
+            Fault::Full => {
+                self.is_full = true;
+                if effect == Effect::Name {
+                    Err(io::ErrorKind::StorageFull.into())
+                } else {
+                    Ok(Share::All)
+                }
+            }
+            Fault::Short => Err(io::Error::other("simulated I/O error")),
+        }
+    }
+
+    fn inode(&self, path: &Path) -> io::Result<usize> {
+        self.names
+            .get(path)
+            .copied()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn check_folder(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if self.folders.iter().any(|known| known == folder) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn set_name(&mut self, path: &Path, inode: usize) {
+        self.names.insert(path.to_owned(), inode);
+        self.name_changes.push(NameChange::Set(path.to_owned(), inode));
+    }
+
+    fn remove_name(&mut self, path: &Path) {
+        self.names.remove(path);
+        self.name_changes.push(NameChange::Remove(path.to_owned()));
+    }
+
+    fn make(&mut self, path: &Path) -> usize {
+        self.inodes.push(Inode::default());
+        let inode = self.inodes.len() - 1;
+        self.set_name(path, inode);
+        inode
+    }
+}
+
+/// How much of an effect is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    All,
+    Half,
+}
+
+fn power_cut() -> io::Error {
+    io::Error::other("the power is off")
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let state = self.state();
+        if state.is_off {
+            return Err(power_cut());
+        }
+        Ok(Box::new(SimFile::new(self, state.inode(path)?)))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        state.check_folder(path)?;
+        if state.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.effect(Effect::Name)?;
+        let inode = state.make(path);
+        Ok(Box::new(SimFile::new(self, inode)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.folders.iter().any(|known| known == path) {
+            return Ok(());
+        }
+        state.effect(Effect::Name)?;
+        let all: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
+        state.folders.extend(all);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.inode(from)?;
+        state.check_folder(to)?;
+        state.effect(Effect::Name)?;
+        state.remove_name(from);
+        state.set_name(to, inode);
+        Ok(())
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.inode(path)?;
+        // Taking a name away needs no space.
+        state.effect(Effect::Truncate)?;
+        state.remove_name(path);
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        if state.is_off {
+            return Err(power_cut());
+        }
+        if !state.folders.iter().any(|known| known == path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let files = state.names.keys();
+        let inside = files.chain(&state.folders).filter(|entry| entry.parent() == Some(path));
+        let mut names: Vec<String> = inside
+            .filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned()))
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.folders.iter().any(|known| known == path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.effect(Effect::Sync)?;
+        let changes = std::mem::take(&mut state.name_changes);
+        for change in changes {
+            let (NameChange::Set(name, _) | NameChange::Remove(name)) = &change;
+            if name.parent() == Some(path) {
+                crash::apply_name(&mut state.durable_names, &change);
+            } else {
+                state.name_changes.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        let mut state = self.state();
+        state.check_folder(path)?;
+        let inode = if let Ok(inode) = state.inode(path) {
+            if state.is_off {
+                return Err(power_cut());
+            }
+            inode
+        } else {
+            state.effect(Effect::Name)?;
+            state.make(path)
+        };
+        let lock = Arc::clone(&state.inodes[inode].lock);
+        drop(state);
+        Ok(Box::new(SimLock::take(SimFile::new(self, inode), lock)))
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.state().open_to_others.iter().any(|open| open == path))
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        let mut state = self.state();
+        for byte in bytes {
+            *byte = crash::next_random(&mut state.random) as u8;
+        }
+    }
+}
