@@ -1,0 +1,159 @@
+//! What is put and committed comes back.
+
+use clew_core::store::{Access, StoreError, Verdict};
+
+use crate::story::{Told, begin, check_never_wrong, nothing, open, writer};
+
+#[test]
+fn what_is_committed_comes_back_in_another_process() {
+    let (disk, store, history) = begin(1);
+    let mut writer = writer(&store, history);
+    for number in 1..=10 {
+        Told::new(number).record(&mut writer).unwrap();
+    }
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    let loaded = other.load(history).unwrap();
+    assert_eq!(check_never_wrong(&other, &loaded), (1..=10).collect::<Vec<_>>());
+    assert_eq!(loaded.damage, []);
+    let session = &loaded.sessions[&writer.session()];
+    assert_eq!(session.operations.len(), 10);
+    assert!(session.operations.iter().all(|loaded| loaded.verdict == Verdict::Own));
+    assert_eq!(other.verify(true).unwrap().damage, []);
+}
+
+#[test]
+fn what_is_not_committed_is_not_seen_and_abandoned_runs_never_are() {
+    let (disk, store, history) = begin(2);
+    let mut writer = writer(&store, history);
+    Told::new(1).put(&mut writer, None).unwrap();
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    assert_eq!(other.load(history).unwrap().runs.len(), 0);
+    writer.abandon();
+    Told::new(2).record(&mut writer).unwrap();
+    assert_eq!(check_never_wrong(&other, &other.load(history).unwrap()), [2]);
+}
+
+#[test]
+fn p09_a_reader_sees_what_another_session_wrote_since() {
+    let (disk, store, history) = begin(3);
+    let mut first = writer(&store, history);
+    Told::new(1).record(&mut first).unwrap();
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    let mut loaded = other.load(history).unwrap();
+    assert!(!other.refresh(history, &mut loaded).unwrap());
+    Told::new(2).record(&mut first).unwrap();
+    let mut second = writer(&store, history);
+    Told::new(3).record(&mut second).unwrap();
+    assert!(other.refresh(history, &mut loaded).unwrap());
+    assert_eq!(check_never_wrong(&other, &loaded), [1, 2, 3]);
+    assert_eq!(loaded.sessions.len(), 2);
+}
+
+#[test]
+fn p01_a_reader_tells_synced_from_saved() {
+    let (disk, store, history) = begin(4);
+    let mut writer = writer(&store, history);
+    Told::new(1).record(&mut writer).unwrap();
+    writer.sync().unwrap();
+    Told::new(2).record(&mut writer).unwrap();
+    assert_eq!(writer.marks(), (2, 1));
+    let loaded = open(&disk, Access::ReadOnly).unwrap().load(history).unwrap();
+    let session = &loaded.sessions[&writer.session()];
+    assert_eq!((session.operations.len(), session.synced), (2, 1));
+}
+
+#[test]
+fn equal_memory_is_stored_once_across_sessions() {
+    let (disk, store, history) = begin(5);
+    let memory: Vec<u8> = (0..300_000_u32).map(|index| (index % 241) as u8).collect();
+    let mut first = writer(&store, history);
+    let one = first.put_extent(&memory, 0, &[]).unwrap();
+    first.sync().unwrap();
+    let before = pack_bytes(&disk);
+    let mut second = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+    let other = second.put_extent(&memory, 0, &[]).unwrap();
+    second.sync().unwrap();
+    assert_eq!(one, other);
+    assert!(pack_bytes(&disk) < before + 1000);
+}
+
+fn pack_bytes(disk: &clew_testing::disk::SimDisk) -> usize {
+    let files = disk.files();
+    let packs = files
+        .iter()
+        .filter(|(path, _)| path.to_string_lossy().contains("packs"));
+    packs.map(|(_, bytes)| bytes.len()).sum()
+}
+
+#[test]
+fn an_edit_stores_the_blocks_it_touched() {
+    let (disk, store, history) = begin(6);
+    let mut writer = writer(&store, history);
+    let mut memory: Vec<u8> = (0..4_000_000_u32)
+        .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let first = writer.put_extent(&memory, 0, &[]).unwrap();
+    let before = pack_bytes(&disk);
+    memory[2_000_000] ^= 1;
+    let mut known: Vec<_> = first.blocks.iter().copied().map(Some).collect();
+    known[2_000_000 / 65_536] = None;
+    let second = writer.put_extent(&memory, 0, &known).unwrap();
+    assert!(pack_bytes(&disk) - before < 80_000);
+    assert_eq!(*store.extent(&second).unwrap(), memory);
+    assert_ne!(first, second);
+}
+
+#[test]
+fn columns_of_raw_memory_start_at_pages_and_lie_contiguously() {
+    let (disk, store, history) = begin(7);
+    let mut writer = writer(&store, history);
+    let column = 100_000;
+    let memory: Vec<u8> = (0..3 * column)
+        .map(|index| (index / 7) as u8 ^ (index / 100_000) as u8)
+        .collect();
+    writer.put_extent(&memory, column as u64, &[]).unwrap();
+    let files = disk.files();
+    let (_, pack) = files
+        .iter()
+        .find(|(path, _)| path.to_string_lossy().contains("packs"))
+        .unwrap();
+    for part in memory.chunks(column) {
+        let at = (0..pack.len() - column)
+            .step_by(4096)
+            .find(|at| pack[*at..].starts_with(part));
+        assert!(at.is_some());
+    }
+}
+
+#[test]
+fn a_text_has_another_id_each_time() {
+    let (_, store, history) = begin(8);
+    let mut writer = writer(&store, history);
+    let (one, other) = (writer.put_blob("x = 1").unwrap(), writer.put_blob("x = 1").unwrap());
+    assert_ne!(one, other);
+    writer.sync().unwrap();
+}
+
+#[test]
+fn run_numbers_go_on_across_sessions_and_are_never_given_twice() {
+    let (disk, store, history) = begin(9);
+    let (mut one, mut other) = (writer(&store, history), writer(&store, history));
+    assert_eq!(one.reserve_number().unwrap(), 1);
+    assert_eq!(other.reserve_number().unwrap(), 2);
+    assert_eq!(one.reserve_number().unwrap(), 3);
+    Told::new(3).record(&mut one).unwrap();
+    // The counter is only a shortcut: without it the logs count.
+    let mut files = disk.files();
+    files.retain(|path, _| !path.ends_with("numbers"));
+    let disk = clew_testing::disk::SimDisk::with_files(&files);
+    let mut third = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+    assert_eq!(third.reserve_number().unwrap(), 4);
+}
+
+#[test]
+fn what_is_not_there_is_said_with_its_id() {
+    let (_, store, _) = begin(10);
+    let error = store.segment(nothing()).unwrap_err();
+    assert!(matches!(error, StoreError::Missing { .. }));
+    assert_eq!(error.to_string(), "Segment 09090909 is missing");
+}
