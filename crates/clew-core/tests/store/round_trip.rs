@@ -118,7 +118,7 @@ fn columns_of_raw_memory_start_at_pages_and_lie_contiguously() {
         .find(|(path, _)| path.to_string_lossy().contains("packs"))
         .unwrap();
     for part in memory.chunks(column) {
-        let at = (0..pack.len() - column)
+        let at = (0..=pack.len() - column)
             .step_by(4096)
             .find(|at| pack[*at..].starts_with(part));
         assert!(at.is_some());

@@ -90,6 +90,7 @@ impl Told {
             number: self.number,
             suffix: String::new(),
             parent,
+            parent_confirmed: parent.is_some(),
             kind: RunKind::Cell,
             source: Some(writer.put_blob(&self.source)?),
             output: None,
