@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches};
 use clew_core::plan::Report;
 use clew_core::session::SessionError;
-use clew_core::store::{Store, StoreError};
+use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
@@ -122,14 +122,14 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         _ => match Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings) {
-            Ok(opened) => look(arguments, &opened.place(), &opened.store, surroundings),
+            Ok(opened) => look(arguments, &opened.place(), surroundings),
             Err(problem) => answer.fail(&problem),
         },
     }
 }
 
 /// Answers a looking word over a history that is already open.
-pub fn look(arguments: &Arguments, place: &Place<'_>, store: &Store, surroundings: &Surroundings) -> Output {
+pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);
     match &arguments.word {
         Word::Status(status) => answer.give(commands::status::status(status, place)),
@@ -137,7 +137,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, store: &Store, surrounding
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
-        Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place, store)),
+        Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
         Word::List(_) | Word::Doctor(_) => look_elsewhere(arguments, surroundings),
         _ => answer.fail(&Problem::usage(format!(
             "`{}` does not only look",

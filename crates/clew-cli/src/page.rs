@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
+use crate::text;
 
 /// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.
 pub const SCHEMA: u32 = 1;
@@ -35,10 +36,19 @@ impl Output {
     /// What is printed: the JSON if it was asked for, else the text.
     pub fn printed(&self) -> String {
         match &self.json {
-            Some(json) => format!("{json:#}\n"),
+            Some(json) => format!("{}\n", escape(&format!("{json:#}"))),
             None => self.text.clone(),
         }
     }
+}
+
+/// Writes what could steer a terminal as JSON escapes. Outside strings JSON has none of these.
+fn escape(json: &str) -> String {
+    let one = |letter: char| match text::is_harmless(letter) {
+        true => letter.to_string(),
+        false => format!("\\u{:04x}", u32::from(letter)),
+    };
+    json.chars().map(one).collect()
 }
 
 #[derive(Serialize)]

@@ -3,33 +3,45 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::{HistoryDescription, Manifest};
+use clew_core::format::{HistoryDescription, Manifest, StoredExtent};
 use clew_core::history::{History, Moves, RevisionError};
-use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RunId, SessionId};
+use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RunId, SegmentId, SessionId};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust, Verdict};
+use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust};
 
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 
-/// What a command reads beside the runs: manifests and texts, each on demand.
+/// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
 pub trait Records {
-    /// A manifest; `None` if it is missing or damaged.
-    fn manifest(&self, id: &ManifestId) -> Option<Manifest>;
+    /// A manifest.
+    fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
-    /// A source or an output; `None` if it is missing, damaged or forgotten.
-    fn text(&self, id: &BlobId) -> Option<String>;
+    /// A source or an output.
+    fn text(&self, id: &BlobId) -> Result<String, StoreError>;
+
+    /// Reads and checks a part of an object stream; its length in bytes.
+    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError>;
+
+    /// Reads and checks a piece of memory; its length in bytes.
+    fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError>;
 }
 
 impl Records for Store {
-    fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
-        Self::manifest(self, *id)
-            .ok()
-            .map(clew_core::store::Verified::into_inner)
+    fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError> {
+        Ok(self.manifest(*id)?.into_inner())
     }
 
-    fn text(&self, id: &BlobId) -> Option<String> {
-        self.blob(*id).ok().map(clew_core::store::Verified::into_inner)
+    fn text(&self, id: &BlobId) -> Result<String, StoreError> {
+        Ok(self.blob(*id)?.into_inner())
+    }
+
+    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
+        Ok(self.segment(*id)?.into_inner().len() as u64)
+    }
+
+    fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {
+        Ok(self.extent(extent)?.into_inner().len() as u64)
     }
 }
 
@@ -167,7 +179,7 @@ impl Opened {
             Some(wanted) => named(&store, wanted)?,
             None => newest(&store)?,
         };
-        let history = history_of(&loaded);
+        let history = History::of(&loaded);
         Ok(Self {
             description: loaded.description(),
             store,
@@ -208,24 +220,6 @@ pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store
         Some(trust) => store.with_trust(trust),
         None => store,
     })
-}
-
-/// A history from what its logs say.
-pub fn history_of(loaded: &LoadedHistory) -> History {
-    let mut history = History::default();
-    for operation in loaded.operations() {
-        let session = operation.operation.session;
-        for id in &operation.operation.runs {
-            if let Some(run) = loaded.runs.get(id) {
-                history.add_run(*id, run.clone(), session);
-            }
-        }
-        if operation.verdict == Verdict::Foreign {
-            history.distrust(session);
-        }
-        history.add_operation(operation.id, operation.operation.clone());
-    }
-    history
 }
 
 /// All histories of a store, the one in which something was done last first.

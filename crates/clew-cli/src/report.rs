@@ -128,19 +128,24 @@ fn counts(report: &Report) -> String {
     text::clean(&format!("{}: {}.", text::count(names.len(), "name"), parts.join(", ")))
 }
 
-/// The names of a word, where that helps: few, or not what was hoped for.
+/// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
 fn listed(word: Word, outcomes: &[&&Outcome]) -> String {
+    let is_short = outcomes.len() <= NAMED;
     let one = |outcome: &&&Outcome| match &outcome.why {
-        Some(why) if matches!(word, Word::Lost | Word::Differs) => format!("{} ({why})", outcome.root),
+        Some(why) if is_short && is_inexact(word) => format!("{} ({why})", outcome.root),
         _ => outcome.root.to_string(),
     };
     let names: Vec<String> = outcomes.iter().map(one).collect();
     match word {
         Word::Kept => String::new(),
-        Word::Loaded | Word::Removed | Word::Replayed if names.len() <= NAMED => format!(" ({})", names.join(", ")),
-        Word::Loaded | Word::Removed | Word::Replayed => String::new(),
-        Word::Differs | Word::Lost => format!(": {}", text::listing(&names, NAMED)),
+        _ if is_inexact(word) => format!(": {}", text::listing(&names, NAMED)),
+        _ if is_short => format!(" ({})", names.join(", ")),
+        _ => String::new(),
     }
+}
+
+fn is_inexact(word: Word) -> bool {
+    matches!(word, Word::Differs | Word::Lost)
 }
 
 /// `14 without conn`, `14 with another geo`: how the run of its own differs from the target.
@@ -182,36 +187,62 @@ fn exceptions(report: &Report) -> Vec<String> {
             "What changed outside any cell was recorded first, as run {outside}"
         ));
     }
-    let mut others: Vec<String> = Vec::new();
-    for outcome in &report.outcomes {
-        let is_inexact = matches!(outcome.word, Word::Lost | Word::Differs);
-        let is_said = is_inexact && outcome.root.kind == RootKind::Name && report.count(outcome.word) <= NAMED;
-        match &outcome.why {
-            Some(why) if !is_said => lines.push(format!("{}: {}, {why}", title(&outcome.root), outcome.word.text())),
-            None if is_inexact && outcome.root.kind != RootKind::Name => {
-                lines.push(format!("{}: {}", title(&outcome.root), outcome.word.text()));
-            }
-            _ if is_other(outcome) => others.push(title(&outcome.root)),
-            _ => {}
-        }
-        if outcome.uncertain {
-            lines.push(format!(
-                "{}: uncertain, nobody looked at it when run {} ended",
-                title(&outcome.root),
-                report.to
-            ));
-        }
+    lines.extend(
+        report
+            .outcomes
+            .iter()
+            .filter(|outcome| !is_said(outcome, report))
+            .filter_map(exception),
+    );
+    for outcome in report.outcomes.iter().filter(|outcome| outcome.uncertain) {
+        lines.push(format!(
+            "{}: uncertain, nobody looked at it when run {} ended",
+            title(&outcome.root),
+            report.to
+        ));
     }
+    let others: Vec<String> = report
+        .outcomes
+        .iter()
+        .filter(|outcome| is_other(outcome))
+        .map(|outcome| title(&outcome.root))
+        .collect();
     if !others.is_empty() {
-        lines.push(format!("Also put back: {}", text::listing(&others, 6)));
+        let what = if report.dry_run {
+            "Would also put back"
+        } else {
+            "Also put back"
+        };
+        lines.push(format!("{what}: {}", text::listing(&others, 6)));
     }
     lines
 }
 
+/// Whether the first line names the root and its reason already.
+fn is_said(outcome: &Outcome, report: &Report) -> bool {
+    let with_word = report
+        .outcomes
+        .iter()
+        .filter(|other| other.word == outcome.word && is_name(&other.root));
+    is_inexact(outcome.word) && is_name(&outcome.root) && with_word.count() <= NAMED
+}
+
+fn exception(outcome: &Outcome) -> Option<String> {
+    let head = format!("{}: {}", title(&outcome.root), outcome.word.text());
+    match &outcome.why {
+        Some(why) => Some(format!("{head}, {why}")),
+        None => is_inexact(outcome.word).then_some(head),
+    }
+}
+
+fn is_name(root: &Root) -> bool {
+    root.kind == RootKind::Name
+}
+
 /// State that is no name, was not kept, and says something to people.
 fn is_other(outcome: &Outcome) -> bool {
-    let is_name = outcome.root.kind == RootKind::Name;
-    !is_name && is_telling(&outcome.root) && matches!(outcome.word, Word::Loaded | Word::Replayed)
+    let is_back = matches!(outcome.word, Word::Loaded | Word::Replayed) && outcome.why.is_none();
+    is_back && !is_name(&outcome.root) && is_telling(&outcome.root)
 }
 
 /// A root in words.

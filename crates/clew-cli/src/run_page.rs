@@ -66,7 +66,7 @@ impl RunPage {
             seconds: run.duration as f64 / 1e9,
             ending,
             exception,
-            source: run.source.and_then(|source| place.records.text(&source)),
+            source: run.source.and_then(|source| place.records.text(&source).ok()),
             changes: Changes::of(run, &before),
             names: names_of(id, place),
             is_here: place.at == Some(id),
@@ -92,10 +92,9 @@ impl RunPage {
             (None, RunKind::Cell) => "(source not kept)".to_owned(),
             (None, RunKind::Start) => "(recording began)".to_owned(),
             (None, RunKind::Outside) => "(changed by no cell)".to_owned(),
-            (None, RunKind::Moved) => format!(
-                "({} without what could not come back)",
-                self.parent.as_deref().unwrap_or("?")
-            ),
+            (None, RunKind::Moved) => {
+                format!("({} as a move left it)", self.parent.as_deref().unwrap_or("nothing"))
+            }
         }
     }
 

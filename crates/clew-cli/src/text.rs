@@ -11,7 +11,8 @@ pub fn clean(text: &str) -> String {
     text.chars().filter(|letter| is_harmless(*letter)).collect()
 }
 
-fn is_harmless(letter: char) -> bool {
+/// Whether a character can be printed as it is.
+pub fn is_harmless(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     matches!(letter, '\n' | '\t') || !(letter.is_control() || turns)
 }

@@ -116,7 +116,7 @@ fn cells(id: RunId, place: &Place<'_>) -> Vec<(String, String)> {
         let text = place
             .records
             .text(&source)
-            .unwrap_or_else(|| "(source not kept)".to_owned());
+            .unwrap_or_else(|_| "(source not kept)".to_owned());
         let cell = run.cell.clone().unwrap_or_else(|| format!("run {}", run.label()));
         let first = found.get(&cell).map_or(order, |(first, _)| *first);
         found.insert(cell, (first, text));
@@ -163,10 +163,19 @@ impl Page for Diff {
 
 impl Diff {
     fn totals(&self) -> String {
-        let state = self.state.as_ref().map(|state| text::count(state.len(), "name"));
-        let code = self.code.as_ref().map(|code| text::count(code.len(), "cell"));
-        let parts: Vec<String> = state.into_iter().chain(code).collect();
-        format!("{} differ", parts.join(" and "))
+        let names = self.state.as_ref().map(Vec::len);
+        let cells = self.code.as_ref().map(Vec::len);
+        let counted = |number: Option<usize>, noun| number.map(|number| text::count(number, noun));
+        let parts: Vec<String> = counted(names, "name")
+            .into_iter()
+            .chain(counted(cells, "cell"))
+            .collect();
+        let verb = if names.unwrap_or(0) + cells.unwrap_or(0) == 1 && parts.len() == 1 {
+            "differs"
+        } else {
+            "differ"
+        };
+        format!("{} {verb}", parts.join(" and "))
     }
 }
 

@@ -69,7 +69,7 @@ fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
 }
 
 fn output(run: &Run, place: &Place<'_>) -> Option<String> {
-    run.output.and_then(|output| place.records.text(&output))
+    run.output.and_then(|output| place.records.text(&output).ok())
 }
 
 impl Page for Show {

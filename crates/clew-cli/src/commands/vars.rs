@@ -3,6 +3,7 @@
 use clew_core::format::{Body, Manifest, Summary};
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
+use clew_core::store::StoreError;
 use serde::Serialize;
 
 use crate::changes::is_telling;
@@ -118,12 +119,12 @@ fn summary_of(root: &Root, manifest: &Manifest) -> Summary {
         .unwrap_or_default()
 }
 
-fn stored(manifest: Option<&Manifest>) -> (&'static str, Option<String>) {
+fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<String>) {
     match manifest.map(|manifest| &manifest.body) {
-        Some(Body::Encoded(_)) => ("encoded", None),
-        Some(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
-        Some(Body::None { why }) => ("none", Some(why.clone())),
-        None => ("missing", Some("its record is missing from the store".to_owned())),
+        Ok(Body::Encoded(_)) => ("encoded", None),
+        Ok(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
+        Ok(Body::None { why }) => ("none", Some(why.clone())),
+        Err(error) => ("missing", Some(error.to_string())),
     }
 }
 

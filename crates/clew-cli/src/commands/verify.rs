@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use clew_core::format::{Body, Encoding, Manifest, Run};
 use clew_core::id::ManifestId;
-use clew_core::store::{Store, StoreError};
+use clew_core::store::StoreError;
 use serde::Serialize;
 
 use crate::page::Page;
-use crate::place::Place;
+use crate::place::{Place, Records};
 use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -47,7 +47,7 @@ pub struct Verify {
 }
 
 /// Checks a history.
-pub fn verify(arguments: &Arguments, place: &Place<'_>, store: &Store) -> Verify {
+pub fn verify(arguments: &Arguments, place: &Place<'_>) -> Verify {
     let mut verify = Verify {
         history: place.name(),
         operations: place.history.operations().len(),
@@ -59,7 +59,7 @@ pub fn verify(arguments: &Arguments, place: &Place<'_>, store: &Store) -> Verify
     }
     let mut seen = BTreeSet::new();
     for (_, run) in place.history.runs() {
-        verify.check_run(run, place, store, &mut seen);
+        verify.check_run(run, place, &mut seen);
     }
     verify
 }
@@ -69,11 +69,11 @@ impl Verify {
         self.findings.push(Finding { place, what, affects });
     }
 
-    fn check_run(&mut self, run: &Run, place: &Place<'_>, store: &Store, seen: &mut BTreeSet<ManifestId>) {
+    fn check_run(&mut self, run: &Run, place: &Place<'_>, seen: &mut BTreeSet<ManifestId>) {
         self.runs += 1;
         let label = || format!("run {}", run.label());
         for blob in run.source.iter().chain(&run.output) {
-            if let Err(error) = store.blob(*blob) {
+            if let Err(error) = place.records.text(blob) {
                 self.find(label(), format!("its text: {error}"), Vec::new());
             }
         }
@@ -85,7 +85,7 @@ impl Verify {
                 continue;
             }
             self.values += 1;
-            if let Err(error) = self.check_value(version.manifest, store) {
+            if let Err(error) = self.check_value(version.manifest, place.records) {
                 self.find(
                     label(),
                     error.to_string(),
@@ -95,24 +95,23 @@ impl Verify {
         }
     }
 
-    fn check_value(&mut self, id: ManifestId, store: &Store) -> Result<(), StoreError> {
-        let manifest = store.manifest(id)?;
-        match manifest.into_inner() {
+    fn check_value(&mut self, id: ManifestId, records: &dyn Records) -> Result<(), StoreError> {
+        match records.manifest(&id)? {
             Manifest {
                 body: Body::Encoded(encoding),
                 ..
-            } => self.check_encoding(&encoding, store),
+            } => self.check_encoding(&encoding, records),
             _ => Ok(()),
         }
     }
 
-    fn check_encoding(&mut self, encoding: &Encoding, store: &Store) -> Result<(), StoreError> {
+    fn check_encoding(&mut self, encoding: &Encoding, records: &dyn Records) -> Result<(), StoreError> {
         for segment in encoding.stream.iter().chain(&encoding.asides) {
-            self.bytes_read += store.segment(*segment)?.into_inner().len() as u64;
+            self.bytes_read += records.segment(segment)?;
         }
         if self.is_data_read {
             for extent in &encoding.extents {
-                self.bytes_read += store.extent(extent)?.into_inner().len() as u64;
+                self.bytes_read += records.extent(extent)?;
             }
         }
         Ok(())

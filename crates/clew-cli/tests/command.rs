@@ -1,0 +1,58 @@
+//! The native command as a process.
+
+use assert_cmd::Command;
+
+fn clew(home: &std::path::Path, words: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("clew").unwrap();
+    let output = command
+        .env_clear()
+        .env("CLEW_HOME", home.join("store"))
+        .env("HOME", home)
+        .args(words)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn version_is_printed_and_exits_with_0() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, out, _) = clew(home.path(), &["--version"]);
+    assert_eq!((code, out), (0, format!("clew {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn an_unknown_word_exits_with_2_and_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, out, err) = clew(home.path(), &["statsu"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(
+        err.contains("statsu") && err.contains("'status'") && err.contains("Nothing was changed"),
+        "{err}"
+    );
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_mover_in_a_terminal_says_where_to_type_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, _, err) = clew(home.path(), &["switch", "14", "--dry-run"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("type `%clew switch 14 --dry-run` in the notebook"),
+        "{err}"
+    );
+}
+
+#[test]
+fn looking_where_no_store_is_makes_none() {
+    let home = tempfile::tempdir().unwrap();
+    for word in ["log", "status", "list", "verify"] {
+        let (code, _, err) = clew(home.path(), &[word]);
+        assert_eq!(code, 2, "{word}");
+        assert!(err.contains("There is no store in"), "{word}: {err}");
+    }
+    assert_eq!(clew(home.path(), &["doctor"]).0, 0);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,195 @@
+//! What the movers say: one line first, then the exceptions.
+
+mod sample;
+
+use clew_cli::{Door, Exit, Surroundings};
+use clew_core::history::RevisionError;
+use clew_core::id::{Root, RootKind};
+use clew_core::plan::{Outcome, Report, Word};
+use clew_core::restore::RestoreError;
+use clew_core::session::SessionError;
+use insta::assert_snapshot;
+use sample::{root, terminal};
+
+fn notebook() -> Surroundings {
+    Surroundings {
+        door: Door::Notebook,
+        ..terminal()
+    }
+}
+
+fn outcome(root: Root, word: Word, why: Option<&str>) -> Outcome {
+    Outcome {
+        root,
+        word,
+        uncertain: false,
+        why: why.map(str::to_owned),
+    }
+}
+
+fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
+    Report {
+        action: action.to_owned(),
+        from: "17".to_owned(),
+        to: "14".to_owned(),
+        at: "14".to_owned(),
+        runs: vec!["17".to_owned(), "16".to_owned()],
+        outside: None,
+        outcomes,
+        dry_run: false,
+        bytes: 12_400_000,
+        look_nanoseconds: 3_000_000,
+        move_nanoseconds: 80_000_000,
+    }
+}
+
+fn exact() -> Vec<Outcome> {
+    vec![
+        outcome(Root::name("a"), Word::Kept, None),
+        outcome(Root::name("b"), Word::Kept, None),
+        outcome(Root::name("df"), Word::Loaded, None),
+        outcome(Root::name("plot"), Word::Replayed, None),
+        outcome(Root::name("x"), Word::Removed, None),
+        outcome(root(RootKind::Random, "numpy"), Word::Loaded, None),
+        outcome(root(RootKind::Out, "17"), Word::Removed, None),
+    ]
+}
+
+fn inexact() -> Vec<Outcome> {
+    let mut outcomes = exact();
+    outcomes.push(outcome(
+        Root::name("conn"),
+        Word::Lost,
+        Some("sqlite3.Connection, made in run 3"),
+    ));
+    outcomes.push(outcome(Root::name("geo"), Word::Differs, Some("geo.py changed")));
+    outcomes[2].why = Some("the old list is still held by thread-3".to_owned());
+    outcomes[3].uncertain = true;
+    outcomes
+}
+
+fn said(words: &str, report: &Report) -> clew_cli::Output {
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    let arguments = clew_cli::parse(&words, &notebook()).unwrap();
+    clew_cli::report(report, &arguments, &notebook())
+}
+
+#[test]
+fn p06_an_exact_switch_is_one_line_and_what_is_no_name() {
+    let output = said("switch 14", &report("switch", exact()));
+    assert_eq!(output.exit, Exit::Done);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn p06_a_switch_that_loses_something_says_what_why_and_where_you_are() {
+    let moved = Report {
+        at: "14a".to_owned(),
+        outside: Some("18".to_owned()),
+        ..report("switch", inexact())
+    };
+    let output = said("switch 14", &moved);
+    assert_eq!(output.exit, Exit::Inexact);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn undo_says_which_runs_it_took_back() {
+    assert_snapshot!(said("undo 2", &report("undo", exact())).text);
+}
+
+#[test]
+fn redo_restore_and_resume_say_what_they_did() {
+    let names = vec![outcome(Root::name("df"), Word::Loaded, None)];
+    let texts = [
+        said(
+            "redo",
+            &Report {
+                runs: vec!["14".to_owned()],
+                ..report("redo", exact())
+            },
+        )
+        .text,
+        said(
+            "restore 14 -- df",
+            &Report {
+                at: "19".to_owned(),
+                ..report("restore", names)
+            },
+        )
+        .text,
+        said("resume", &report("resume", exact())).text,
+    ];
+    assert_snapshot!(texts.concat());
+}
+
+#[test]
+fn a_dry_run_says_what_would_happen_and_that_nothing_did() {
+    let planned = Report {
+        dry_run: true,
+        ..report("switch", exact())
+    };
+    assert_snapshot!(said("switch 14 --dry-run", &planned).text);
+}
+
+#[test]
+fn many_lost_names_are_counted_and_each_is_accounted_for() {
+    let lost = |name: &str| outcome(Root::name(name), Word::Lost, Some("a live connection"));
+    let outcomes = ["c1", "c2", "c3", "c4", "c5", "c6"].map(lost).to_vec();
+    let moved = Report {
+        at: "14a".to_owned(),
+        ..report("switch", outcomes)
+    };
+    assert_snapshot!(said("switch 14", &moved).text);
+}
+
+#[test]
+fn a_report_as_json_has_one_outcome_for_every_root() {
+    let json = said("switch 14 --json", &report("switch", inexact())).json.unwrap();
+    assert_eq!(json["outcomes"].as_array().unwrap().len(), inexact().len());
+    assert_snapshot!(format!("{json:#}"));
+}
+
+#[test]
+fn refusals_say_what_happened_what_is_untouched_and_what_to_type() {
+    let words = ["undo".to_owned()];
+    let arguments = clew_cli::parse(&words, &notebook()).unwrap();
+    let errors = [
+        SessionError::NothingToUndo { asked: 3, available: 1 },
+        SessionError::NoSuchName {
+            run: "14".to_owned(),
+            names: vec!["x".to_owned()],
+        },
+        SessionError::Revision(RevisionError::Ambiguous {
+            text: "14".to_owned(),
+            candidates: vec!["14 (3f2a9c10)".to_owned(), "14b (77b0e1d4)".to_owned()],
+        }),
+        SessionError::Restore(RestoreError::Interrupted),
+    ];
+    let outputs = errors
+        .iter()
+        .map(|error| clew_cli::refuse(error, &arguments, &notebook()));
+    let texts: Vec<String> = outputs
+        .map(|output| format!("{} {}", output.exit.code(), output.text))
+        .collect();
+    assert_snapshot!(texts.concat());
+}
+
+#[test]
+fn movers_are_asked_for_as_they_were_typed() {
+    let asked = |words: &str| {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        format!("{:?}", clew_cli::parse(&words, &notebook()).unwrap().word.asked())
+    };
+    let all = [
+        "undo",
+        "redo 2 --replay",
+        "switch @-3 --dry-run",
+        "restore 14 --with-shared -- df x",
+        "resume",
+        "resume 14",
+        "exclude token *_key",
+        "history",
+    ];
+    assert_snapshot!(all.map(asked).join("\n"));
+}

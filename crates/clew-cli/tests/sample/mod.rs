@@ -1,0 +1,370 @@
+//! A small history with everything a command can meet: two lines, a failure, an outside change, a move that was not
+//! exact, values that are not stored, and a source that tries to steer the terminal. Clock and ids are fixed.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
+use clew_core::format::{
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
+    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+};
+use clew_core::history::History;
+use clew_core::id::{
+    BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SegmentId, SessionId,
+};
+use clew_core::store::{Damage, StoreError};
+
+const SECOND: i64 = 1_000_000_000;
+/// 2026-11-20 14:00:00 UTC.
+pub const NOW: Timestamp = 1_795_183_200 * SECOND;
+const SESSION: SessionId = SessionId([7; 16]);
+
+/// A store in memory.
+#[derive(Default)]
+pub struct Shelf {
+    manifests: HashMap<ManifestId, Manifest>,
+    texts: HashMap<BlobId, String>,
+    /// Segments that are missing.
+    pub gone: Vec<SegmentId>,
+}
+
+impl Records for Shelf {
+    fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError> {
+        self.manifests
+            .get(id)
+            .cloned()
+            .ok_or_else(|| missing("Manifest", &id.short()))
+    }
+
+    fn text(&self, id: &BlobId) -> Result<String, StoreError> {
+        self.texts.get(id).cloned().ok_or_else(|| missing("Blob", &id.short()))
+    }
+
+    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
+        if self.gone.contains(id) {
+            Err(missing("Segment", &id.short()))
+        } else {
+            Ok(400)
+        }
+    }
+
+    fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {
+        Ok(extent.length)
+    }
+}
+
+fn missing(kind: &'static str, id: &str) -> StoreError {
+    StoreError::Missing {
+        kind,
+        id: id.to_owned(),
+        packs: Vec::new(),
+    }
+}
+
+/// The sample: a history, what it reads, and where its session is.
+pub struct Sample {
+    pub shelf: Shelf,
+    pub history: History,
+    pub description: HistoryDescription,
+    pub at: Option<RunId>,
+    pub damage: Vec<Damage>,
+    last: Option<RunId>,
+    operations: u64,
+}
+
+/// One run to come.
+struct Told {
+    label: (u64, &'static str),
+    kind: RunKind,
+    source: Option<&'static str>,
+    ending: Ending,
+    parent: Option<RunId>,
+    changed: Vec<Version>,
+    removed: Vec<Root>,
+    action: Action,
+}
+
+impl Sample {
+    /// Two lines of a session that explores flights.
+    pub fn flights() -> Self {
+        let mut sample = Self {
+            shelf: Shelf::default(),
+            history: History::default(),
+            description: HistoryDescription {
+                path: Some("/home/ada/work/flights.ipynb".to_owned()),
+                ..HistoryDescription::default()
+            },
+            at: None,
+            damage: Vec::new(),
+            last: None,
+            operations: 0,
+        };
+        sample.tell_first_line();
+        sample.tell_second_line();
+        sample
+    }
+
+    fn tell_first_line(&mut self) {
+        self.told(Told {
+            source: None,
+            kind: RunKind::Start,
+            action: Action::Start,
+            ..cell(0, "")
+        });
+        let flights = self.value(&["df"], frame(336_776, &["year", "dep_delay", "carrier"]), "first");
+        self.told(Told {
+            changed: vec![flights],
+            ..cell(1, "# load\nimport pandas as pd\ndf = pd.read_parquet('flights')")
+        });
+        let lists = self.value(&["a", "b"], summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
+        let conn = self.unstored("conn", "sqlite3.Connection", "a live connection");
+        self.told(Told {
+            changed: vec![lists, conn],
+            ..cell(2, "a = b = [1, 2, 3]\nconn = sqlite3.connect('x.db')")
+        });
+        let dropped = self.value(&["df"], frame(336_776, &["year", "carrier"]), "dropped");
+        let failed = Ending::Failed {
+            exception: "KeyError".to_owned(),
+        };
+        let source = "df = df.drop(columns='dep_delay')\ndf['gone']  # \x1b[31mred\u{202e}";
+        self.told(Told {
+            changed: vec![dropped],
+            ending: failed,
+            ..cell(3, source)
+        });
+    }
+
+    /// Undo to run 2; a thread changes the list; a model is trained; then a switch back that loses the connection.
+    fn tell_second_line(&mut self) {
+        self.last = Some(run_id(2, ""));
+        self.operation(Action::Undo(1), Vec::new());
+        let lists = self.value(&["a", "b"], summary("builtins.list", &[4], "[1, 2, 3, 4]"), "ab4");
+        self.told(Told {
+            kind: RunKind::Outside,
+            source: None,
+            changed: vec![lists],
+            ..cell(4, "")
+        });
+        let model = self.value(
+            &["model"],
+            summary("sklearn.linear_model._base.LinearRegression", &[], ""),
+            "model",
+        );
+        let score = self.value(&["score"], summary("builtins.float", &[], "0.81"), "score");
+        self.told(Told {
+            changed: vec![model, score],
+            ..cell(5, "model = LinearRegression().fit(X, y)\nscore = 0.81")
+        });
+        let removed = vec![Root::name("conn"), Root::name("model"), Root::name("score")];
+        let parent = Some(run_id(2, ""));
+        let lists = self.value(&["a", "b"], summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
+        self.told(Told {
+            label: (2, "a"),
+            kind: RunKind::Moved,
+            source: None,
+            parent,
+            changed: vec![lists],
+            removed,
+            action: Action::Switch,
+            ..cell(6, "")
+        });
+    }
+
+    fn told(&mut self, told: Told) {
+        let (number, suffix) = told.label;
+        let source = told.source.map(|source| {
+            let id = BlobId::of(source.as_bytes());
+            self.shelf.texts.insert(id, source.to_owned());
+            id
+        });
+        let evidence = if number == 1 {
+            read_flights()
+        } else {
+            Evidence::default()
+        };
+        let run = Run {
+            version: RECORD_VERSION,
+            number,
+            suffix: suffix.to_owned(),
+            parent: told.parent.or(self.last),
+            kind: told.kind,
+            source,
+            output: None,
+            cell: told.source.map(|_| format!("cell-{number}")),
+            execution_count: told.source.map(|_| number),
+            started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
+            duration: 80_000_000 * (number + 1),
+            ending: told.ending,
+            evidence,
+            looked: Looked::All,
+            parent_confirmed: true,
+            changed: told.changed,
+            removed: told.removed,
+            full: None,
+            warnings: Vec::new(),
+        };
+        let id = run_id(number, suffix);
+        self.history.add_run(id, run, SESSION);
+        self.last = Some(id);
+        self.operation(told.action, vec![id]);
+    }
+
+    fn operation(&mut self, action: Action, runs: Vec<RunId>) {
+        let number = self.operations;
+        self.operations += 1;
+        self.at = self.last;
+        let operation = Operation {
+            version: RECORD_VERSION,
+            history: HistoryId([1; 16]),
+            session: SESSION,
+            number,
+            previous: None,
+            time: NOW - (100 - 10 * i64::try_from(number).unwrap()) * 60 * SECOND,
+            action,
+            runs,
+            manifests: Vec::new(),
+            view: View {
+                at: self.at.map(|run| Position { run }),
+                names: [("baseline".to_owned(), run_id(1, ""))].into(),
+            },
+        };
+        self.history
+            .add_operation(OperationId::of(&number.to_be_bytes()), operation);
+    }
+
+    fn value(&mut self, names: &[&str], summary: Summary, what: &str) -> Version {
+        let encoding = Encoding {
+            stream: vec![SegmentId::of(what.as_bytes())],
+            extents: vec![StoredExtent {
+                length: 65_536,
+                column: 0,
+                blocks: Vec::new(),
+            }],
+            ..Encoding::default()
+        };
+        self.version(names, &summary, Body::Encoded(encoding), what)
+    }
+
+    fn unstored(&mut self, name: &str, type_name: &str, why: &str) -> Version {
+        self.version(
+            &[name],
+            &summary(type_name, &[], ""),
+            Body::None { why: why.to_owned() },
+            name,
+        )
+    }
+
+    fn version(&mut self, names: &[&str], summary: &Summary, body: Body, what: &str) -> Version {
+        let roots: Vec<Root> = names.iter().map(|name| Root::name(*name)).collect();
+        let version = Version {
+            roots: roots.clone(),
+            fingerprint: Fingerprint::of(what.as_bytes()),
+            manifest: ManifestId::of(what.as_bytes()),
+        };
+        let manifest = Manifest {
+            version: RECORD_VERSION,
+            fingerprint_version: Fingerprint::VERSION,
+            summaries: vec![summary.clone(); roots.len()],
+            roots,
+            fingerprint: version.fingerprint,
+            body,
+        };
+        self.shelf.manifests.insert(version.manifest, manifest);
+        version
+    }
+
+    /// The sample as commands see it.
+    pub fn place(&self) -> Place<'_> {
+        Place {
+            store: Path::new("/home/ada/.local/share/clew"),
+            records: &self.shelf,
+            id: HistoryId([1; 16]),
+            description: &self.description,
+            history: &self.history,
+            session: Some(SESSION),
+            at: self.at,
+            damage: &self.damage,
+            live: None,
+        }
+    }
+
+    /// What `clew WORDS` says of the sample.
+    pub fn say(&self, words: &str) -> Output {
+        say_in(&self.place(), words, &terminal())
+    }
+}
+
+/// What a command says of a place.
+pub fn say_in(place: &Place<'_>, words: &str, surroundings: &Surroundings) -> Output {
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    match clew_cli::parse(&words, surroundings) {
+        Ok(arguments) => clew_cli::look(&arguments, place, surroundings),
+        Err(output) => output,
+    }
+}
+
+/// A terminal without colours, at a fixed moment.
+pub fn terminal() -> Surroundings {
+    Surroundings {
+        door: Door::Terminal,
+        store: PathBuf::from("/home/ada/.local/share/clew"),
+        config: PathBuf::from("/home/ada/.config/clew"),
+        now: NOW,
+        zone: jiff::tz::TimeZone::UTC,
+        width: 110,
+        style: Style::default(),
+    }
+}
+
+fn run_id(number: u64, suffix: &str) -> RunId {
+    RunId::of(format!("{number}{suffix}").as_bytes())
+}
+
+fn cell(number: u64, source: &'static str) -> Told {
+    Told {
+        label: (number, ""),
+        kind: RunKind::Cell,
+        source: Some(source),
+        ending: Ending::Done,
+        parent: None,
+        changed: Vec::new(),
+        removed: Vec::new(),
+        action: Action::Run,
+    }
+}
+
+fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
+    Summary {
+        type_name: type_name.to_owned(),
+        shape: shape.to_vec(),
+        size: 88,
+        columns: Vec::new(),
+        text: text.to_owned(),
+    }
+}
+
+fn frame(rows: u64, columns: &[&str]) -> Summary {
+    Summary {
+        size: rows * columns.len() as u64 * 8,
+        columns: columns.iter().map(ToString::to_string).collect(),
+        ..summary("pandas.core.frame.DataFrame", &[rows, columns.len() as u64], "")
+    }
+}
+
+fn read_flights() -> Evidence {
+    Evidence {
+        files_read: vec![FileEvidence {
+            path: "/home/ada/work/flights".to_owned(),
+            ..FileEvidence::default()
+        }],
+        random: [("numpy".to_owned(), ("a".to_owned(), "b".to_owned()))].into(),
+        ..Evidence::default()
+    }
+}
+
+/// A root of any kind, for reports.
+#[allow(dead_code)] // each test file uses its own part of the sample
+pub fn root(kind: RootKind, key: &str) -> Root {
+    Root::new(kind, key)
+}
