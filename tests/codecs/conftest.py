@@ -1,4 +1,4 @@
-"""Puts a stand-in for the engine in place, so that the codecs can be judged on their own: run this folder by itself."""
+"""Gives the codecs a stand-in for the engine's `Buffer`, so that they can be judged on their own, also before a build."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import sys
 import types
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 try:
-    importlib.import_module("clew.codecs")
+    importlib.import_module("clew._engine")
 except ImportError:
-    sys.path.insert(0, str(HERE.parents[1] / "python"))
-    package = types.ModuleType("clew")
+    package = sys.modules["clew"] = types.ModuleType("clew")
     package.__path__ = [str(HERE.parents[1] / "python" / "clew")]
-    sys.modules["clew"] = package
+    engine = sys.modules["clew._engine"] = types.ModuleType("clew._engine")
+    engine.Buffer = None  # type: ignore[attr-defined]
 
-engine = types.ModuleType("clew._engine")
-engine.Buffer = None  # type: ignore[attr-defined]
-sys.modules["clew._engine"] = engine
-import heap  # noqa: E402
+FILES = [importlib.import_module(f"clew.codecs.{name}") for name in ("numpy", "arrow", "stdlib", "reduce")]
 
-engine.Buffer = heap.Buffer  # type: ignore[attr-defined]
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch):
+    from heap import Buffer
+
+    for file in FILES:
+        monkeypatch.setattr(file, "Buffer", Buffer)

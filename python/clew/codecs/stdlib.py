@@ -51,7 +51,7 @@ def pairs_of(items: list[Any]) -> Any:
     return zip(items[::2], items[1::2], strict=True)
 
 
-# --- dates and numbers ----------------------------------------------------------------------------------------------
+# --- dates and numbers --------------------------------------------------------------------------------------
 
 _DATE = [vars(datetime.date)[name] for name in ("year", "month", "day")]
 _TIME = ["hour", "minute", "second", "microsecond", "tzinfo", "fold"]
@@ -112,7 +112,7 @@ def _make_path(kind: type, args: tuple[Any, ...]) -> Any:
     return made
 
 
-# --- containers -----------------------------------------------------------------------------------------------------
+# --- containers ---------------------------------------------------------------------------------------------
 
 
 def _encode_deque(value: Any) -> Parts:
@@ -185,7 +185,7 @@ def _fill_set(value: Any, items: set[Any]) -> None:
         value.add(item)
 
 
-# --- memory and text ------------------------------------------------------------------------------------------------
+# --- memory and text ----------------------------------------------------------------------------------------
 
 
 def _encode_array(value: Any) -> tuple[Any, ...]:
@@ -233,7 +233,7 @@ def _decode_match(parts: tuple[Any, ...]) -> Any:
     raise ValueError(f"{pattern.pattern!r} does not match there any more")
 
 
-# --- random numbers and contexts ------------------------------------------------------------------------------------
+# --- random numbers and contexts ----------------------------------------------------------------------------
 
 _GLOBAL_RANDOM = random.random.__self__  # type: ignore[attr-defined]
 
@@ -279,7 +279,7 @@ def _fill_context_variable(value: Any, current: tuple[Any, ...]) -> None:
         value.set(current[0])
 
 
-# --- itertools ------------------------------------------------------------------------------------------------------
+# --- itertools ----------------------------------------------------------------------------------------------
 
 
 def reducers_are_silent() -> bool:
@@ -333,7 +333,7 @@ def _encode_repeat(value: Any) -> tuple[Any, ...]:
         return (item,)
 
 
-# --- the list -------------------------------------------------------------------------------------------------------
+# --- the list -----------------------------------------------------------------------------------------------
 
 
 def _codec(
