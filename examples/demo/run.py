@@ -55,7 +55,7 @@ class Story:
 
     def at(self) -> str:
         """The revision where the session is."""
-        return str(self.kernel.status()["at"])
+        return str(self.kernel.status()["at"]["run"])
 
 
 def begin(story: Story) -> None:

@@ -71,14 +71,29 @@ class Report:
 
     @property
     def words(self) -> dict[str, str]:
-        return {outcome["root"]: outcome["word"] for outcome in self.data["outcomes"]}
+        return {title(outcome["root"]): outcome["word"] for outcome in self.data["outcomes"]}
 
     @property
     def uncertain(self) -> set[str]:
-        return {outcome["root"] for outcome in self.data["outcomes"] if outcome["uncertain"]}
+        return {title(outcome["root"]) for outcome in self.data["outcomes"] if outcome["uncertain"]}
 
     def why(self, root: str) -> str:
-        return next(str(outcome["why"]) for outcome in self.data["outcomes"] if outcome["root"] == root)
+        return next(
+            str(outcome["why"]) for outcome in self.data["outcomes"] if title(outcome["root"]) == root
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The words of the user's names only."""
+        return {root: word for root, word in self.words.items() if root.isidentifier()}
+
+
+def title(root: dict[str, str] | str) -> str:
+    """A root as people write it: `x`, `Out[3]`, `option:pandas display.max_rows`."""
+    if isinstance(root, str):
+        return root
+    kind, key = root["kind"], root["key"]
+    return {"name": key, "out": f"Out[{key}]"}.get(kind, f"{kind}:{key}")
 
 
 class Notebook:
@@ -134,7 +149,7 @@ class Notebook:
 
     def at(self) -> str:
         """The revision where the session is."""
-        return str(self.ask("status")["at"])
+        return str(self.ask("status")["at"]["run"])
 
 
 def counts(line: str) -> dict[str, int]:
@@ -149,7 +164,7 @@ def check_words(
     report: Report, expected: Mapping[str, str], case_name: str, uncertain: Sequence[str] = ()
 ) -> None:
     """Every name has the word expected; a name that the case does not speak of is kept."""
-    names = {root: word for root, word in report.words.items() if root.isidentifier()}
+    names = report.names
     wrong = {
         root: f"{word}, not {expected.get(root, 'kept')} ({report.why(root)})"
         for root, word in names.items()

@@ -73,7 +73,7 @@ CASES = [
         "A random generator of the user's own",
         "import random\nrng = random.Random(7)\nrng.random()",
         "drawn = rng.random()",
-        ["rng.getstate()[1][-1]", "hash(rng.getstate())"],
+        ["rng.getstate()[1][-1]", "hash(rng.getstate()[1])"],
         {"rng": "loaded", "drawn": "removed"},
     ),
     Case(

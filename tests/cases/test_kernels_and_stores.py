@@ -9,13 +9,9 @@ from pathlib import Path
 from cases.story import Notebook
 
 
-def at(notebook: Notebook) -> str:
-    return str(notebook.ask("status")["at"])
-
-
 def test_queued_cells_each_have_their_own_state(notebook: Notebook) -> None:
     notebook.run("x = [0]\nalone = [1]")
-    first = int(at(notebook))
+    first = int(notebook.at())
     identities = notebook.identities(["alone"])
     replies = notebook.kernel.queue([f"x.append({n})" for n in range(1, 9)])
     assert all(reply.ok for reply in replies)
@@ -29,7 +25,7 @@ def test_queued_cells_with_a_task_that_writes_between_them_lose_nothing(notebook
     notebook.run(
         "import asyncio\nx = [0]\nticks = []\nasync def tick():\n    for n in range(50):\n        ticks.append(n)\n        await asyncio.sleep(0.005)\n_ = asyncio.ensure_future(tick())"
     )
-    first = int(at(notebook))
+    first = int(notebook.at())
     notebook.kernel.queue([f"x.append({n})" for n in range(1, 6)])
     notebook.run("await asyncio.sleep(0.5)")
     assert notebook.read("ticks") == [str(list(range(50)))]
@@ -63,7 +59,7 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
 def test_resume_of_an_earlier_run(kernels: Callable[..., Notebook]) -> None:
     first = kernels()
     first.run("x = [1]", "x.append(2)", "x.append(3)")
-    last = int(at(first))
+    last = int(first.at())
     first.kernel.kill()
     second = kernels()
     second.move(f"resume {last - 1}")
@@ -85,7 +81,7 @@ def test_two_kernels_on_one_notebook_keep_their_own_positions(kernels: Callable[
     assert two.read("x") == ["['two']"]
     two.move("redo")
     assert two.read("x") == ["['two', 2]"]
-    seen = at(two)
+    seen = two.at()
     one.move(f"switch {seen}")
     assert one.read("x") == ["['two', 2]"], "each can go to the other's states"
     assert two.read("x") == ["['two', 2]"]

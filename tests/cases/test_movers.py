@@ -20,10 +20,6 @@ def steps(notebook: Notebook) -> Notebook:
     return notebook
 
 
-def at(notebook: Notebook) -> str:
-    return str(notebook.ask("status")["at"])
-
-
 def test_undo_n_goes_n_runs_back(steps: Notebook) -> None:
     identity = steps.identities(["y"])
     report = steps.move("undo 3")
@@ -51,11 +47,11 @@ def test_redo_goes_forth_until_a_new_run_starts_a_new_line(steps: Notebook) -> N
 
 
 def test_switch_reaches_every_earlier_state_by_its_number(steps: Notebook) -> None:
-    last = int(at(steps))
+    last = int(steps.at())
     for back in [3, 0, 4, 1, 2, 0]:
         steps.move(f"switch {last - back}")
         assert steps.read("x") == [str(list(range(5 - back)))]
-        assert at(steps) == str(last - back)
+        assert steps.at() == str(last - back)
 
 
 def test_relative_revisions_count_parents(steps: Notebook) -> None:
@@ -69,29 +65,29 @@ def test_the_line_that_undo_prints_counts_every_name_once(steps: Notebook) -> No
     said = steps.say("undo").splitlines()[0]
     report = steps.move("redo")
     assert re.match(r"Undid .* names?: ", said) or re.match(r"Undid ", said), said
-    assert sum(counts(said).values()) == len(report.words), said
+    assert sum(counts(said).values()) == len(report.names), said
     assert len(report.words) == len(report.data["outcomes"]), "one Outcome for every root"
 
 
 def test_the_line_that_switch_prints_says_where_you_are(steps: Notebook) -> None:
-    target = int(at(steps)) - 2
+    target = int(steps.at()) - 2
     said = steps.say(f"switch {target}").splitlines()[0]
     assert re.match(rf"Switched to {target} in [\d.]+ m?s\. \d+ names?: ", said), said
 
 
 def test_a_dry_run_moves_nothing_and_says_what_would_be_done(steps: Notebook) -> None:
-    here = at(steps)
+    here = steps.at()
     identities = steps.identities(["x", "y"])
     said = steps.say("undo 2 --dry-run")
     assert "x" in said
     assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
     assert steps.identities(["x", "y"]) == identities
-    assert at(steps) == here
+    assert steps.at() == here
 
 
 def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> None:
     notebook.run("x = [1]\ny = [1]")
-    first = at(notebook)
+    first = notebook.at()
     notebook.run("x.append(2)\ny.append(2)")
     identity = notebook.identities(["y"])
     report = notebook.move(f"restore {first} -- x")
@@ -104,7 +100,7 @@ def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> No
 
 def test_restore_of_part_of_a_co_variable_is_a_detached_copy_and_says_so(notebook: Notebook) -> None:
     notebook.run("x = [1]\nbox = [x]")
-    first = at(notebook)
+    first = notebook.at()
     notebook.run("x.append(2)")
     said = notebook.say(f"restore {first} -- x")
     assert notebook.read("x", "box", "box[0] is x") == ["[1]", "[[1, 2]]", "False"]
@@ -113,7 +109,7 @@ def test_restore_of_part_of_a_co_variable_is_a_detached_copy_and_says_so(noteboo
 
 def test_restore_with_shared_brings_all_of_the_co_variable(notebook: Notebook) -> None:
     notebook.run("x = [1]\nbox = [x]\nother = 1")
-    first = at(notebook)
+    first = notebook.at()
     notebook.run("x.append(2)\nother = 2")
     notebook.move(f"restore {first} --with-shared -- x")
     assert notebook.read("x", "box", "box[0] is x", "other") == ["[1]", "[[1]]", "True", "2"]
@@ -129,12 +125,12 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("revision", UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_an_unknown_revision_is_an_error_in_words_and_nothing_moves(steps: Notebook, revision: str) -> None:
-    here = at(steps)
+    here = steps.at()
     reply = steps.kernel.clew(f"switch {revision}")
     told = reply.text + reply.stderr
     assert "Traceback" not in told
     assert revision in told, told
-    assert at(steps) == here
+    assert steps.at() == here
     assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
 
 
@@ -156,7 +152,7 @@ def test_undo_past_the_first_run_says_so_and_stays_at_the_start(kernels: Callabl
 
 
 def test_a_switch_is_undone_by_undo_and_redone_by_redo(steps: Notebook) -> None:
-    last = int(at(steps))
+    last = int(steps.at())
     steps.move(f"switch {last - 3}")
     steps.move("undo")
     assert steps.read("x") == ["[0, 1, 2, 3, 4]"]
@@ -184,12 +180,12 @@ def test_p08_movers_never_touch_the_users_files(kernels: Callable[..., Notebook]
 
 
 def test_a_mover_is_no_run_and_takes_no_run_number(steps: Notebook) -> None:
-    here = int(at(steps))
+    here = int(steps.at())
     steps.move("undo")
     steps.move("redo")
     steps.say("status")
     steps.run("z = 1")
-    assert int(at(steps)) == here + 1
+    assert int(steps.at()) == here + 1
 
 
 def test_a_mover_inside_a_cell_seals_what_came_before_it(notebook: Notebook) -> None:
@@ -202,7 +198,7 @@ def test_a_mover_inside_a_cell_seals_what_came_before_it(notebook: Notebook) -> 
 
 
 def test_looking_never_moves(steps: Notebook) -> None:
-    here = at(steps)
+    here = steps.at()
     identities = steps.identities(["x", "y"])
     for line in [
         "status",
@@ -221,7 +217,7 @@ def test_looking_never_moves(steps: Notebook) -> None:
         assert reply.ok, f"{line}: {reply.text}"
         assert reply.text.strip() or line == "diff", line
         assert steps.identities(["x", "y"]) == identities
-        assert at(steps) == here
+        assert steps.at() == here
 
 
 def test_excluded_names_are_left_alone(notebook: Notebook) -> None:

@@ -35,15 +35,11 @@ def check_outside_change(notebook: Notebook, first: str) -> None:
     assert "outside" in notebook.say("log --all")
 
 
-def at(notebook: Notebook) -> str:
-    return str(notebook.ask("status")["at"])
-
-
 def test_a_thread_that_changes_a_list_between_runs(notebook: Notebook) -> None:
     notebook.run(
         "import threading\nx = [1]\nalone = [0]", "threading.Timer(0.5, lambda: x.append(2)).start()"
     )
-    check_outside_change(notebook, at(notebook))
+    check_outside_change(notebook, notebook.at())
 
 
 def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) -> None:
@@ -51,14 +47,14 @@ def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) ->
         "import asyncio\nx = [1]\nalone = [0]\nasync def later():\n    await asyncio.sleep(0.5)\n    x.append(2)",
         "_ = asyncio.ensure_future(later())",
     )
-    check_outside_change(notebook, at(notebook))
+    check_outside_change(notebook, notebook.at())
 
 
 def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) -> None:
     notebook.run(
         "import ipywidgets\nx = [1]\nalone = [0]\nslider = ipywidgets.IntSlider(value=0)\nslider.observe(lambda change: x.append(change['new']), 'value')"
     )
-    first = at(notebook)
+    first = notebook.at()
     comm = notebook.kernel.value("slider.comm.comm_id")
     update = {"method": "update", "state": {"value": 2}, "buffer_paths": []}
     notebook.kernel.collect([notebook.kernel.message("comm_msg", {"comm_id": comm, "data": update})])
@@ -67,14 +63,14 @@ def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) 
 
 def test_a_silent_request_that_changes_a_list(notebook: Notebook) -> None:
     notebook.run("x = [1]\nalone = [0]")
-    first = at(notebook)
+    first = notebook.at()
     notebook.kernel.run("x.append(2)", silent=True)
     check_outside_change(notebook, first)
 
 
 def test_user_expressions_that_change_a_list(notebook: Notebook) -> None:
     notebook.run("x = [1]\nalone = [0]")
-    first = at(notebook)
+    first = notebook.at()
     notebook.kernel.collect([notebook.kernel.send("", silent=True, user_expressions={"e": "x.append(2)"})])
     check_outside_change(notebook, first)
 
@@ -141,7 +137,7 @@ def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[...,
         return  # ipykernel 6 has none
     shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
     notebook.run("import time\nx = [1]\ny = [1]")
-    first = at(notebook)
+    first = notebook.at()
     main = notebook.kernel.send("time.sleep(1.0); y.append(2)")
     side = notebook.kernel.send("x.append(2)", subshell_id=shell)
     notebook.kernel.collect([main, side])

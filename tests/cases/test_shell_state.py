@@ -14,7 +14,7 @@ CASES = [
         "Random state of `random`",
         "import random\nrandom.seed(5)\nhead = [random.random() for _ in range(3)]",
         "tail = [random.random() for _ in range(3)]",
-        ["hash(random.getstate())", "head"],
+        ["hash(random.getstate()[1])", "head"],
         {"tail": "removed"},
         kept=["head", "random"],
         probe=(
@@ -158,7 +158,7 @@ DRAWN = [
     "a",
     "b.tolist()",
     "d",
-    "hash(random.getstate())",
+    "hash(random.getstate()[1])",
     "hash(np.random.get_state()[1].tobytes())",
     "np.random.get_state()[2]",
 ]

@@ -104,10 +104,8 @@ class Stored:
         name = global_name(value)
         if name is not None and isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
             return ("global", name)
-        if (
-            isinstance(value, type)
-            and value.__module__ == __name__
-            or "__main__" in str(getattr(value, "__module__", ""))
+        if (isinstance(value, type) and value.__module__ == __name__) or "__main__" in str(
+            getattr(value, "__module__", "")
         ):
             return ("live", value)
         if isinstance(value, type):

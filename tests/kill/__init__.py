@@ -1,0 +1,1 @@
+"""Kernels killed at random: what was said to be saved is there."""

@@ -1,0 +1,1 @@
+"""Oracles: the same cells run again elsewhere say what the state must be."""
