@@ -5,6 +5,7 @@
 //! looking words it answers with [`look`] over the history it already holds.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::format_push_string, clippy::format_collect)] // pages are short; `write!` would only add noise
 
 mod arguments;
 mod changes;
@@ -132,8 +133,8 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
 pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);
     match &arguments.word {
-        Word::Status(status) => answer.give(commands::status::status(status, place)),
-        Word::Log(log) => answer.give(commands::log::log(log, place)),
+        Word::Status(status) => answer.show(&commands::status::status(status, place)),
+        Word::Log(log) => answer.show(&commands::log::log(log, place)),
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),

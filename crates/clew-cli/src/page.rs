@@ -44,9 +44,12 @@ impl Output {
 
 /// Writes what could steer a terminal as JSON escapes. Outside strings JSON has none of these.
 fn escape(json: &str) -> String {
-    let one = |letter: char| match text::is_harmless(letter) {
-        true => letter.to_string(),
-        false => format!("\\u{:04x}", u32::from(letter)),
+    let one = |letter: char| {
+        if text::is_harmless(letter) {
+            letter.to_string()
+        } else {
+            format!("\\u{:04x}", u32::from(letter))
+        }
     };
     json.chars().map(one).collect()
 }

@@ -234,7 +234,7 @@ pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Prob
 
 /// When something was done last in a history.
 pub fn last_time(loaded: &LoadedHistory) -> clew_core::format::Timestamp {
-    let operations = loaded.sessions.values().flat_map(|session| session.operations.last());
+    let operations = loaded.sessions.values().filter_map(|session| session.operations.last());
     operations
         .map(|loaded| loaded.operation.time)
         .max()

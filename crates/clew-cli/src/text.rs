@@ -64,7 +64,7 @@ pub fn bytes(number: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else { 1 };
+    let digits = usize::from(unit > 0 && value < 99.95);
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
@@ -76,7 +76,7 @@ pub fn duration(nanoseconds: u64) -> String {
         _ if seconds < 0.01 => format!("{:.0} ms", seconds * 1e3),
         _ if seconds < 10.0 => format!("{seconds:.2} s"),
         _ if seconds < 60.0 => format!("{seconds:.0} s"),
-        _ => two_units(seconds as u64),
+        _ => two_units(nanoseconds / 1_000_000_000),
     }
 }
 

@@ -10,7 +10,6 @@ use super::graph::{Row, draw};
 use crate::changes::Changes;
 use crate::page::Page;
 use crate::place::Place;
-use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::surroundings::Surroundings;
 use crate::table::Table;
@@ -58,7 +57,7 @@ pub struct Log {
 }
 
 /// Lists the runs.
-pub fn log(arguments: &Arguments, place: &Place<'_>) -> Result<Log, Problem> {
+pub fn log(arguments: &Arguments, place: &Place<'_>) -> Log {
     let found = select(arguments, place);
     let most = if arguments.limit == 0 {
         usize::MAX
@@ -71,7 +70,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>) -> Result<Log, Problem> {
         .iter()
         .map(|(id, run)| (*id, shown_parent(run, place, &is_shown)))
         .collect();
-    Ok(Log {
+    Log {
         history: place.name(),
         history_id: place.id.to_string(),
         total: found.len(),
@@ -79,7 +78,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>) -> Result<Log, Problem> {
         rows: draw(&lines, place.at),
         is_drawn: arguments.graph,
         damaged: place.damage.len(),
-    })
+    }
 }
 
 /// The runs that were asked for, newest first.

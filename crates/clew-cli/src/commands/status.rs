@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::page::Page;
 use crate::place::Place;
-use crate::problem::{Exit, Problem};
+use crate::problem::Exit;
 use crate::run_page::RunPage;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
@@ -54,7 +54,7 @@ pub struct Status {
 }
 
 /// Tells where you are.
-pub fn status(_: &Arguments, place: &Place<'_>) -> Result<Status, Problem> {
+pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
     let at = place
@@ -62,7 +62,7 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Result<Status, Problem> {
         .and_then(|id| history.run(&id).map(|run| RunPage::of(id, run, place)));
     let last_time = history.operations().iter().map(|(_, operation)| operation.time).max();
     let live = place.live;
-    Ok(Status {
+    Status {
         history: place.name(),
         history_id: place.id.to_string(),
         notebook: place.description.path.clone(),
@@ -84,7 +84,7 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Result<Status, Problem> {
             .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
             .collect(),
         last_time,
-    })
+    }
 }
 
 fn parked(live: &crate::place::Live) -> Vec<String> {

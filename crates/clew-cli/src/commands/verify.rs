@@ -128,12 +128,13 @@ impl Page for Verify {
             text::bytes(self.bytes_read)
         );
         if self.findings.is_empty() {
-            let more = match self.is_data_read {
-                true => String::new(),
-                false => format!(
+            let more = if self.is_data_read {
+                String::new()
+            } else {
+                format!(
                     " {} also reads all data.",
                     surroundings.door.command("verify --read-data")
-                ),
+                )
             };
             return format!("{} is sound: {checked}.{more}\n", text::clean(&self.history));
         }

@@ -10,9 +10,7 @@ use clew_core::format::{
     RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::history::History;
-use clew_core::id::{
-    BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SegmentId, SessionId,
-};
+use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
 use clew_core::store::{Damage, StoreError};
 
 const SECOND: i64 = 1_000_000_000;
@@ -112,18 +110,18 @@ impl Sample {
             action: Action::Start,
             ..cell(0, "")
         });
-        let flights = self.value(&["df"], frame(336_776, &["year", "dep_delay", "carrier"]), "first");
+        let flights = self.value(&["df"], &frame(336_776, &["year", "dep_delay", "carrier"]), "first");
         self.told(Told {
             changed: vec![flights],
             ..cell(1, "# load\nimport pandas as pd\ndf = pd.read_parquet('flights')")
         });
-        let lists = self.value(&["a", "b"], summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
+        let lists = self.value(&["a", "b"], &summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
         let conn = self.unstored("conn", "sqlite3.Connection", "a live connection");
         self.told(Told {
             changed: vec![lists, conn],
             ..cell(2, "a = b = [1, 2, 3]\nconn = sqlite3.connect('x.db')")
         });
-        let dropped = self.value(&["df"], frame(336_776, &["year", "carrier"]), "dropped");
+        let dropped = self.value(&["df"], &frame(336_776, &["year", "carrier"]), "dropped");
         let failed = Ending::Failed {
             exception: "KeyError".to_owned(),
         };
@@ -139,7 +137,7 @@ impl Sample {
     fn tell_second_line(&mut self) {
         self.last = Some(run_id(2, ""));
         self.operation(Action::Undo(1), Vec::new());
-        let lists = self.value(&["a", "b"], summary("builtins.list", &[4], "[1, 2, 3, 4]"), "ab4");
+        let lists = self.value(&["a", "b"], &summary("builtins.list", &[4], "[1, 2, 3, 4]"), "ab4");
         self.told(Told {
             kind: RunKind::Outside,
             source: None,
@@ -148,17 +146,17 @@ impl Sample {
         });
         let model = self.value(
             &["model"],
-            summary("sklearn.linear_model._base.LinearRegression", &[], ""),
+            &summary("sklearn.linear_model._base.LinearRegression", &[], ""),
             "model",
         );
-        let score = self.value(&["score"], summary("builtins.float", &[], "0.81"), "score");
+        let score = self.value(&["score"], &summary("builtins.float", &[], "0.81"), "score");
         self.told(Told {
             changed: vec![model, score],
             ..cell(5, "model = LinearRegression().fit(X, y)\nscore = 0.81")
         });
         let removed = vec![Root::name("conn"), Root::name("model"), Root::name("score")];
         let parent = Some(run_id(2, ""));
-        let lists = self.value(&["a", "b"], summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
+        let lists = self.value(&["a", "b"], &summary("builtins.list", &[3], "[1, 2, 3]"), "ab");
         self.told(Told {
             label: (2, "a"),
             kind: RunKind::Moved,
@@ -233,7 +231,7 @@ impl Sample {
             .add_operation(OperationId::of(&number.to_be_bytes()), operation);
     }
 
-    fn value(&mut self, names: &[&str], summary: Summary, what: &str) -> Version {
+    fn value(&mut self, names: &[&str], summary: &Summary, what: &str) -> Version {
         let encoding = Encoding {
             stream: vec![SegmentId::of(what.as_bytes())],
             extents: vec![StoredExtent {
@@ -243,7 +241,7 @@ impl Sample {
             }],
             ..Encoding::default()
         };
-        self.version(names, &summary, Body::Encoded(encoding), what)
+        self.version(names, summary, Body::Encoded(encoding), what)
     }
 
     fn unstored(&mut self, name: &str, type_name: &str, why: &str) -> Version {
@@ -361,10 +359,4 @@ fn read_flights() -> Evidence {
         random: [("numpy".to_owned(), ("a".to_owned(), "b".to_owned()))].into(),
         ..Evidence::default()
     }
-}
-
-/// A root of any kind, for reports.
-#[allow(dead_code)] // each test file uses its own part of the sample
-pub fn root(kind: RootKind, key: &str) -> Root {
-    Root::new(kind, key)
 }

@@ -1,12 +1,10 @@
 //! What the looking commands say, with a fixed clock and fixed ids.
 
-mod sample;
-
+use crate::sample::{Sample, say_in, terminal};
 use clew_cli::{Door, Exit, Live, Style, Surroundings};
 use clew_core::id::{Root, SegmentId};
 use clew_core::store::Damage;
 use insta::assert_snapshot;
-use sample::{Sample, say_in, terminal};
 
 fn said(words: &str) -> String {
     Sample::flights().say(words).printed()

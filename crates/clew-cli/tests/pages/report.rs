@@ -1,7 +1,6 @@
 //! What the movers say: one line first, then the exceptions.
 
-mod sample;
-
+use crate::sample::terminal;
 use clew_cli::{Door, Exit, Surroundings};
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind};
@@ -9,7 +8,6 @@ use clew_core::plan::{Outcome, Report, Word};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use insta::assert_snapshot;
-use sample::{root, terminal};
 
 fn notebook() -> Surroundings {
     Surroundings {
@@ -50,8 +48,8 @@ fn exact() -> Vec<Outcome> {
         outcome(Root::name("df"), Word::Loaded, None),
         outcome(Root::name("plot"), Word::Replayed, None),
         outcome(Root::name("x"), Word::Removed, None),
-        outcome(root(RootKind::Random, "numpy"), Word::Loaded, None),
-        outcome(root(RootKind::Out, "17"), Word::Removed, None),
+        outcome(Root::new(RootKind::Random, "numpy"), Word::Loaded, None),
+        outcome(Root::new(RootKind::Out, "17"), Word::Removed, None),
     ]
 }
 

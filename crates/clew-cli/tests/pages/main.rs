@@ -1,0 +1,5 @@
+//! What the commands say: snapshots of every page, as text and as JSON.
+
+mod look;
+mod report;
+mod sample;
