@@ -1,0 +1,43 @@
+"""Hot loops in user code: the same loops in both kernels, as ratios of processor time."""
+
+from __future__ import annotations
+
+from harness import Kernel
+
+from bench.session import Pair
+from bench.table import Row, compared
+
+DEFINE = "def once(x):\n    return x\ndef deep(n):\n    return n if n == 0 else deep(n - 1)\nbox = [0]\nclass Dot:\n    x = 1\ndot = Dot()"
+
+LOOPS = {
+    "calls of a global function": "for _i in range(400_000):\n    once(_i)",
+    "builtins": "for _i in range(400_000):\n    len(box)",
+    "`id()` of a global": "for _i in range(400_000):\n    id(box)",
+    "globals written": "for _i in range(400_000):\n    total = _i",
+    "attributes": "for _i in range(400_000):\n    dot.x = dot.x",
+    "a loop inside a function": "def work():\n    s = 0\n    for i in range(800_000):\n        s += once(i)\n    return s\nwork()",
+    "recursion": "for _i in range(1_500):\n    deep(200)",
+    "small arrays": "for _i in range(40_000):\n    array_0[:10].sum()",
+}
+
+TIMED = "import time as _time\n_start = _time.process_time()\n{loop}\n_took = _time.process_time() - _start"
+
+
+def measure(kernels: Pair, repeat: int) -> list[Row]:
+    """The best of several for each loop, the kernels taking turns."""
+    for kernel in kernels.each():
+        kernel.run(DEFINE).raised()
+    rows = []
+    for what, loop in LOOPS.items():
+        best = [float("inf"), float("inf")]
+        for _ in range(9):
+            for position, kernel in enumerate(kernels.each()):
+                best[position] = min(best[position], time_loop(kernel, loop))
+        rows.append(compared(f"hot loop: {what}", best[0] * 1000, best[1] * 1000, 1.02, "x"))
+    return rows
+
+
+def time_loop(kernel: Kernel, loop: str) -> float:
+    """Processor seconds of a loop, told by the kernel."""
+    kernel.run(TIMED.format(loop=loop), timeout=300).raised()
+    return float(kernel.value("_took"))
