@@ -98,3 +98,58 @@ fn width(is_terminal: bool) -> usize {
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(if is_terminal { 100 } else { 160 })
 }
+
+impl Surroundings {
+    /// Those of this process, as its environment tells.
+    pub fn of_process(door: Door, is_terminal: bool) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            door,
+            store: store_folder(),
+            config: config_folder(),
+            now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+            zone: TimeZone::system(),
+            width: width(is_terminal),
+            style: Style {
+                is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            },
+        }
+    }
+}
+
+/// `$CLEW_HOME`, else Clew's folder among the platform's data.
+pub fn store_folder() -> PathBuf {
+    match env::var_os("CLEW_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => PathBuf::from(home),
+        None => platform_folder("XDG_DATA_HOME", ".local/share"),
+    }
+}
+
+/// Clew's folder among the user's settings: the key and whom it trusts.
+pub fn config_folder() -> PathBuf {
+    platform_folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// Clew's folder below the one that `variable` names; without it below the platform's own, on Linux `default` at home.
+fn platform_folder(variable: &str, default: &str) -> PathBuf {
+    let set = |variable| {
+        env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let home = || env::home_dir().unwrap_or_default();
+    let own = || match () {
+        () if cfg!(windows) => set("APPDATA").unwrap_or_else(home),
+        () if cfg!(target_os = "macos") => home().join("Library/Application Support"),
+        () => home().join(default),
+    };
+    set(variable).unwrap_or_else(own).join("clew")
+}
+
+/// Columns of the terminal; wide when piped or shown in a notebook, so that little is cut.
+fn width(is_terminal: bool) -> usize {
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns
+        .filter(|_| is_terminal)
+        .unwrap_or(if is_terminal { 100 } else { 140 })
+}
