@@ -33,7 +33,7 @@ pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use problem::{Exit, Problem};
 pub use style::Style;
-pub use surroundings::{Door, Surroundings};
+pub use surroundings::{Door, Surroundings, config_folder, store_folder};
 pub use text::clean;
 
 use page::{Answer, Page};
@@ -118,7 +118,7 @@ pub fn is_elsewhere(arguments: &Arguments) -> bool {
 /// Answers a looking word from disk: the store and history that were named, else the default ones.
 pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);
-    let directory = store_folder(arguments, surroundings);
+    let directory = named_store(arguments, surroundings);
     match &arguments.word {
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
@@ -147,7 +147,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     }
 }
 
-fn store_folder(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
+fn named_store(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
     arguments
         .shared
         .store

@@ -64,47 +64,6 @@ impl Surroundings {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             door,
-            store: store(),
-            config: folder("XDG_CONFIG_HOME", ".config"),
-            now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
-            zone: jiff::tz::TimeZone::system(),
-            width: width(is_terminal),
-            style: Style {
-                is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            },
-        }
-    }
-}
-
-/// The store that is used when none is named.
-fn store() -> PathBuf {
-    match env::var_os("CLEW_HOME").filter(|home| !home.is_empty()) {
-        Some(home) => PathBuf::from(home),
-        None => folder("XDG_DATA_HOME", ".local/share"),
-    }
-}
-
-/// Clew's folder below the one that `variable` names, or below `default` in the user's home.
-fn folder(variable: &str, default: &str) -> PathBuf {
-    let named = env::var_os(variable)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let home = || env::home_dir().unwrap_or_default().join(default);
-    named.unwrap_or_else(home).join("clew")
-}
-
-/// Columns of the terminal; wide when piped, so that nothing is cut for a program.
-fn width(is_terminal: bool) -> usize {
-    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.unwrap_or(if is_terminal { 100 } else { 160 })
-}
-
-impl Surroundings {
-    /// Those of this process, as its environment tells.
-    pub fn of_process(door: Door, is_terminal: bool) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            door,
             store: store_folder(),
             config: config_folder(),
             now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
@@ -146,10 +105,8 @@ fn platform_folder(variable: &str, default: &str) -> PathBuf {
     set(variable).unwrap_or_else(own).join("clew")
 }
 
-/// Columns of the terminal; wide when piped or shown in a notebook, so that little is cut.
+/// Columns of the terminal; wide when piped, so that nothing is cut for a program.
 fn width(is_terminal: bool) -> usize {
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns
-        .filter(|_| is_terminal)
-        .unwrap_or(if is_terminal { 100 } else { 140 })
+    columns.unwrap_or(if is_terminal { 100 } else { 160 })
 }
