@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import dedent
 from typing import Any
 
 from harness import Kernel, Reply
@@ -105,7 +106,7 @@ class Notebook:
     def run(self, *cells: str, fails: str | None = None) -> Reply:
         """Runs cells; each must end well, or the last one with the exception that `fails` names."""
         reply = None
-        for number, cell in enumerate(cells):
+        for number, cell in enumerate(map(plain, cells)):
             reply = self.kernel.run(cell)
             expected = fails if number == len(cells) - 1 else None
             ended = reply.ename or None
@@ -179,9 +180,9 @@ def check_words(
     assert not unsure, f"{case_name}: uncertain without reason: {unsure}"
 
 
-def cells(text: str) -> Iterator[str]:
-    """The cells of a text, parted by lines that hold `# %%`."""
-    return (cell.strip("\n") for cell in re.split(r"^# %%$", text, flags=re.MULTILINE) if cell.strip())
+def plain(cell: str) -> str:
+    """A cell as it is typed, from the indented text of a case."""
+    return dedent(cell).strip("\n")
 
 
 def differs(expected: Sequence[str], got: Sequence[str], reads: Sequence[str]) -> dict[str, str]:
@@ -195,7 +196,7 @@ def differs(expected: Sequence[str], got: Sequence[str], reads: Sequence[str]) -
 
 def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
     """Walks the case back and forth; gives the revision after the change and what was read there."""
-    notebook.run(*cells(case.given))
+    notebook.run(case.given)
     still = [BYSTANDER, *case.kept]
     identities = notebook.identities(still)
     before = notebook.read(*case.reads)

@@ -10,7 +10,12 @@ from cases.story import Case, Notebook
 CASES = [
     Case(
         "In-place edit seen through a view in another variable",
-        "import numpy as np\na = np.arange(10.0)\nv = a[2:5]\nalone = np.ones(3)",
+        """
+        import numpy as np
+        a = np.arange(10.0)
+        v = a[2:5]
+        alone = np.ones(3)
+        """,
         "v[0] = 99",
         ["a.tolist()", "v.tolist()", "np.shares_memory(a, v)", "v.base is a"],
         {"a": "loaded", "v": "loaded"},
@@ -19,7 +24,12 @@ CASES = [
     ),
     Case(
         "`a is b` and `a[0] is b[0]`",
-        "inner = [1]\na = [inner, 2]\nb = a\nc = [inner]",
+        """
+        inner = [1]
+        a = [inner, 2]
+        b = a
+        c = [inner]
+        """,
         "inner.append(5)",
         ["a", "c", "a is b", "a[0] is c[0]", "inner is a[0]", "a is c"],
         {"a": "loaded", "b": "loaded", "c": "loaded", "inner": "loaded"},
@@ -27,22 +37,38 @@ CASES = [
     ),
     Case(
         "Cycles through lists, dicts and instances",
-        "class Node:\n    pass\nn = Node()\nn.me = n\nring = [1]\nring.append({'ring': ring, 'node': n})",
-        "ring[0] = 2\nn.label = 'seen'",
+        """
+        class Node:
+            pass
+        n = Node()
+        n.me = n
+        ring = [1]
+        ring.append({'ring': ring, 'node': n})
+        """,
+        """
+        ring[0] = 2
+        n.label = 'seen'
+        """,
         ["ring[0]", "ring[1]['ring'] is ring", "ring[1]['node'] is n", "n.me is n", "hasattr(n, 'label')"],
         {"n": "loaded", "ring": "loaded"},
         kept=["Node"],
     ),
     Case(
         "An alias broken by the change is one object again",
-        "a = [1, 2]\nb = a",
+        """
+        a = [1, 2]
+        b = a
+        """,
         "b = list(a)",
         ["a", "b", "a is b"],
         {"a": "loaded|kept", "b": "loaded"},
     ),
     Case(
         "Two equal lists made one by the change are two again",
-        "a = [1, 2]\nb = [1, 2]",
+        """
+        a = [1, 2]
+        b = [1, 2]
+        """,
         "b = a",
         ["a is b", "a == b"],
         {"a": "loaded|kept", "b": "loaded"},
@@ -50,7 +76,10 @@ CASES = [
     ),
     Case(
         "A memoryview over a bytearray stays shared",
-        "raw = bytearray(b'hello')\nview = memoryview(raw)[1:4]",
+        """
+        raw = bytearray(b'hello')
+        view = memoryview(raw)[1:4]
+        """,
         "raw[1] = ord('E')",
         ["raw", "bytes(view)", "view.obj is raw"],
         {"raw": "loaded", "view": "loaded"},
@@ -58,7 +87,11 @@ CASES = [
     ),
     Case(
         "An array over a bytearray stays shared",
-        "import numpy as np\nraw = bytearray(8)\nover = np.frombuffer(raw, dtype='u1')",
+        """
+        import numpy as np
+        raw = bytearray(8)
+        over = np.frombuffer(raw, dtype='u1')
+        """,
         "over[3] = 255",
         ["raw", "over.tolist()", "over.flags.writeable"],
         {"raw": "loaded", "over": "loaded"},
@@ -66,7 +99,14 @@ CASES = [
     ),
     Case(
         "Views reversed, strided, transposed and reshaped share one memory",
-        "import numpy as np\na = np.arange(12)\nback = a[::-1]\nstep = a[1::3]\ngrid = a.reshape(3, 4)\nturned = grid.T",
+        """
+        import numpy as np
+        a = np.arange(12)
+        back = a[::-1]
+        step = a[1::3]
+        grid = a.reshape(3, 4)
+        turned = grid.T
+        """,
         "turned[0, 1] = -4",
         [
             "a.tolist()",
@@ -84,21 +124,34 @@ CASES = [
     ),
     Case(
         "A field of a structured array stays a view",
-        "import numpy as np\nrows = np.zeros(3, dtype=[('x', 'f8'), ('n', 'i4')])\nxs = rows['x']",
+        """
+        import numpy as np
+        rows = np.zeros(3, dtype=[('x', 'f8'), ('n', 'i4')])
+        xs = rows['x']
+        """,
         "xs[1] = 2.5",
         ["rows.tolist()", "xs.tolist()", "rows.dtype.names", "np.shares_memory(rows, xs)"],
         {"rows": "loaded", "xs": "loaded"},
     ),
     Case(
         "An array of objects shares them with other names",
-        "import numpy as np\nitem = [1]\nbox = np.array([item, None], dtype=object)",
+        """
+        import numpy as np
+        item = [1]
+        box = np.array([item, None], dtype=object)
+        """,
         "box[0].append(2)",
         ["item", "box[0] is item", "box.tolist()"],
         {"item": "loaded", "box": "loaded"},
     ),
     Case(
         "A sentinel compared by `is`",
-        "MISSING = object()\ntable = {'a': MISSING, 'b': 1}\ndef absent(key):\n    return table[key] is MISSING",
+        """
+        MISSING = object()
+        table = {'a': MISSING, 'b': 1}
+        def absent(key):
+            return table[key] is MISSING
+        """,
         "table['b'] = MISSING",
         ["[absent(key) for key in table]", "table['a'] is MISSING"],
         {"table": "loaded", "MISSING": "loaded"},
@@ -106,14 +159,24 @@ CASES = [
     ),
     Case(
         "One NaN found by identity in a list",
-        "nan = float('nan')\nvalues = [nan, 1.0]",
+        """
+        nan = float('nan')
+        values = [nan, 1.0]
+        """,
         "values.append(nan)",
         ["values", "nan in values", "values.count(nan)", "values[0] is nan"],
         {"values": "loaded", "nan": "loaded"},
     ),
     Case(
         "Two instances that share an attribute",
-        "class Shop:\n    def __init__(self, stock):\n        self.stock = stock\nstock = {'tea': 3}\neast = Shop(stock)\nwest = Shop(stock)",
+        """
+        class Shop:
+            def __init__(self, stock):
+                self.stock = stock
+        stock = {'tea': 3}
+        east = Shop(stock)
+        west = Shop(stock)
+        """,
         "east.stock['tea'] -= 1",
         ["east.stock", "west.stock is east.stock", "stock is west.stock", "isinstance(west, Shop)"],
         {"stock": "loaded", "east": "loaded", "west": "loaded"},
@@ -121,7 +184,15 @@ CASES = [
     ),
     Case(
         "An object reached as a key, in a set and in a tuple",
-        "class Point:\n    def __init__(self, x):\n        self.x = x\np = Point(1)\nby_point = {p: 'one'}\npoints = {p}\npair = (p, 2)",
+        """
+        class Point:
+            def __init__(self, x):
+                self.x = x
+        p = Point(1)
+        by_point = {p: 'one'}
+        points = {p}
+        pair = (p, 2)
+        """,
         "p.x = 5",
         ["p.x", "next(iter(by_point)) is p", "p in points", "pair[0] is p", "by_point[p]"],
         {"p": "loaded", "by_point": "loaded", "points": "loaded", "pair": "loaded"},
@@ -129,7 +200,12 @@ CASES = [
     ),
     Case(
         "Unrelated names are not drawn in",
-        "a = [[1], [2]]\nb = a[0]\nc = [3]\nd = {'c': 'c'}",
+        """
+        a = [[1], [2]]
+        b = a[0]
+        c = [3]
+        d = {'c': 'c'}
+        """,
         "b.append(9)",
         ["a", "b is a[0]", "c", "d"],
         {"a": "loaded", "b": "loaded"},
@@ -150,7 +226,10 @@ def test_found_again(desk: Desk, case: Case) -> None:
 
 def test_two_hundred_lists_sharing_an_interned_string_are_not_one_co_variable(notebook: Notebook) -> None:
     notebook.run(
-        "for number in range(200):\n    globals()[f'list_{number}'] = ['shared', (), None, int, number]"
+        """
+        for number in range(200):
+            globals()[f'list_{number}'] = ['shared', (), None, int, number]
+        """
     )
     identities = notebook.identities(["list_0", "list_18", "list_199"])
     notebook.run("list_17.append('more')")
@@ -162,7 +241,10 @@ def test_two_hundred_lists_sharing_an_interned_string_are_not_one_co_variable(no
 
 
 def test_of_a_thousand_names_the_one_that_changed_is_loaded(notebook: Notebook) -> None:
-    notebook.run("for number in range(1000):\n    globals()[f'name_{number}'] = [number]")
+    notebook.run("""
+        for number in range(1000):
+            globals()[f'name_{number}'] = [number]
+        """)
     before = notebook.kernel.value("[id(globals()[f'name_{n}']) for n in range(0, 1000, 100) if n != 500]")
     notebook.run("name_500.append('changed')")
     report = notebook.move("undo")

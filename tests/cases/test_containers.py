@@ -12,7 +12,13 @@ from cases.story import Case, Notebook
 CASES = [
     Case(
         "Lists, dicts, sets and bytearrays changed in place",
-        "l = [1, 2]\nd = {'a': 1}\ns = {1}\nb = bytearray(b'x')\nt = ([], 1)",
+        """
+        l = [1, 2]
+        d = {'a': 1}
+        s = {1}
+        b = bytearray(b'x')
+        t = ([], 1)
+        """,
         "l.append(3); d['b'] = 2; s.add(2); b += b'y'; t[0].append(1)",
         ["l", "d", "s", "b", "t"],
         dict.fromkeys("ldsbt", "loaded"),
@@ -26,7 +32,14 @@ CASES = [
     ),
     Case(
         "Ordered, counting and default dicts, chain maps and deques",
-        "from collections import ChainMap, Counter, OrderedDict, defaultdict, deque\no = OrderedDict(a=1, b=2)\nc = Counter('aab')\nf = defaultdict(list, k=[1])\nq = deque([1, 2, 3], maxlen=3)\nm = ChainMap({'x': 1}, f)",
+        """
+        from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+        o = OrderedDict(a=1, b=2)
+        c = Counter('aab')
+        f = defaultdict(list, k=[1])
+        q = deque([1, 2, 3], maxlen=3)
+        m = ChainMap({'x': 1}, f)
+        """,
         "o.move_to_end('a'); c['z'] += 1; f['new'].append(1); q.append(4); m['x'] = 2",
         [
             "list(o.items())",
@@ -41,21 +54,48 @@ CASES = [
     ),
     Case(
         "Numbers, strings and bytes of every kind",
-        "i = 2**200\nf = -0.0\nc = 1 - 2j\ns = 'zwölf \\U0001f600 \\ud800'\nb = b'\\x00\\xff'\nr = range(1, 10, 3)\nx = slice(1, None, 2)\ne = ...\nn = NotImplemented",
+        """
+        i = 2**200
+        f = -0.0
+        c = 1 - 2j
+        s = 'zwölf \\U0001f600 \\ud800'
+        b = b'\\x00\\xff'
+        r = range(1, 10, 3)
+        x = slice(1, None, 2)
+        e = ...
+        n = NotImplemented
+        """,
         "i += 1; f = 0.0; c = c * 2; s += '!'; b += b'!'; r = range(3); x = slice(2); e = None; n = None",
         ["i", "f", "c", "ascii(s)", "b", "r", "x", "e", "n"],
         dict.fromkeys("ifcsbrxen", "loaded"),
     ),
     Case(
         "Dates, decimals, fractions, UUIDs, paths and patterns",
-        "import datetime as dt, decimal, fractions, pathlib, re, uuid, zoneinfo\nwhen = dt.datetime(2026, 1, 2, tzinfo=zoneinfo.ZoneInfo('Europe/Rome'))\nfold = dt.datetime(2026, 10, 25, 2, 30, fold=1)\nspan = dt.timedelta(days=1.5)\nmoney = decimal.Decimal('1.10')\nhalf = fractions.Fraction(1, 2)\nu = uuid.UUID(int=5)\np = pathlib.Path('a') / 'b'\npat = re.compile('(a+)b', re.I)\nm = pat.match('AAb')",
+        """
+        import datetime as dt, decimal, fractions, pathlib, re, uuid, zoneinfo
+        when = dt.datetime(2026, 1, 2, tzinfo=zoneinfo.ZoneInfo('Europe/Rome'))
+        fold = dt.datetime(2026, 10, 25, 2, 30, fold=1)
+        span = dt.timedelta(days=1.5)
+        money = decimal.Decimal('1.10')
+        half = fractions.Fraction(1, 2)
+        u = uuid.UUID(int=5)
+        p = pathlib.Path('a') / 'b'
+        pat = re.compile('(a+)b', re.I)
+        m = pat.match('AAb')
+        """,
         "when += span; fold = fold.replace(fold=0); span *= 2; money += 1; half += 1; u = uuid.UUID(int=6); p = p / 'c'; pat = re.compile('x'); m = None",
         ["when", "fold.fold", "span", "money", "half", "u", "p", "pat", "m and m.groups()"],
         dict.fromkeys(["when", "fold", "span", "money", "half", "u", "p", "pat", "m"], "loaded"),
     ),
     Case(
         "Views of dicts, mapping proxies and simple namespaces",
-        "import types\nd = {'a': 1}\nkeys = d.keys()\nproxy = types.MappingProxyType(d)\nns = types.SimpleNamespace(x=[1], d=d)",
+        """
+        import types
+        d = {'a': 1}
+        keys = d.keys()
+        proxy = types.MappingProxyType(d)
+        ns = types.SimpleNamespace(x=[1], d=d)
+        """,
         "d['b'] = 2; ns.x.append(2)",
         ["list(keys)", "dict(proxy)", "ns.x", "ns.d is d"],
         {"d": "loaded", "keys": "loaded", "proxy": "loaded", "ns": "loaded"},
@@ -63,7 +103,13 @@ CASES = [
     ),
     Case(
         "Text and byte streams in memory, with their positions",
-        "import io\ns = io.StringIO('hello world')\ns.read(3)\nb = io.BytesIO(b'abcdef')\nb.seek(2)",
+        """
+        import io
+        s = io.StringIO('hello world')
+        s.read(3)
+        b = io.BytesIO(b'abcdef')
+        b.seek(2)
+        """,
         "s.read(2); b.write(b'ZZ')",
         ["s.getvalue()", "s.tell()", "b.getvalue()", "b.tell()"],
         {"s": "loaded", "b": "loaded"},
@@ -71,22 +117,42 @@ CASES = [
     ),
     Case(
         "A random generator of the user's own",
-        "import random\nrng = random.Random(7)\nrng.random()",
+        """
+        import random
+        rng = random.Random(7)
+        rng.random()
+        """,
         "drawn = rng.random()",
         ["rng.getstate()[1][-1]", "hash(rng.getstate()[1])"],
         {"rng": "loaded", "drawn": "removed"},
     ),
     Case(
         "A numpy generator, its bit generator and its seed",
-        "import numpy as np\nrng = np.random.default_rng(7)\nlegacy = np.random.RandomState(3)\nrng.random()",
+        """
+        import numpy as np
+        rng = np.random.default_rng(7)
+        legacy = np.random.RandomState(3)
+        rng.random()
+        """,
         "rng.normal(size=5); legacy.rand()",
         ["rng.bit_generator.state['state']['state']", "legacy.get_state()[2]"],
         {"rng": "loaded", "legacy": "loaded"},
     ),
     Case(
         "Ten thousand levels of nesting",
-        "deep = []\nat_bottom = deep\nfor _level in range(10_000):\n    at_bottom.append([])\n    at_bottom = at_bottom[0]\n"
-        "def depth(x):\n    n = 0\n    while x:\n        x = x[0]\n        n += 1\n    return n",
+        """
+        deep = []
+        at_bottom = deep
+        for _level in range(10_000):
+            at_bottom.append([])
+            at_bottom = at_bottom[0]
+        def depth(x):
+            n = 0
+            while x:
+                x = x[0]
+                n += 1
+            return n
+        """,
         "at_bottom.append([])",
         ["depth(deep)", "len(at_bottom)"],
         {"deep": "loaded", "at_bottom": "loaded"},
@@ -101,7 +167,20 @@ CASES = [
     ),
     Case(
         "A long linked list",
-        "class Link:\n    def __init__(self, next):\n        self.next = next\nhead = None\nfor _n in range(20_000):\n    head = Link(head)\ndef length(x):\n    n = 0\n    while x is not None:\n        x = x.next\n        n += 1\n    return n",
+        """
+        class Link:
+            def __init__(self, next):
+                self.next = next
+        head = None
+        for _n in range(20_000):
+            head = Link(head)
+        def length(x):
+            n = 0
+            while x is not None:
+                x = x.next
+                n += 1
+            return n
+        """,
         "head = Link(head)",
         ["length(head)", "isinstance(head.next, Link)"],
         {"head": "loaded"},
@@ -109,14 +188,22 @@ CASES = [
     ),
     Case(
         "`array.array`, frozen sets of tuples, and keys of mixed kinds",
-        "import array\na = array.array('d', [1, 2])\nfs = frozenset({(1, 'a'), frozenset({2})})\nd = {1: 'int', 'x': 'str', (1, 2): 'tuple', None: 'none', True and 2.5: 'float'}",
+        """
+        import array
+        a = array.array('d', [1, 2])
+        fs = frozenset({(1, 'a'), frozenset({2})})
+        d = {1: 'int', 'x': 'str', (1, 2): 'tuple', None: 'none', True and 2.5: 'float'}
+        """,
         "a.append(3); fs = fs | {9}; d[(1, 2)] = 'changed'",
         ["a", "sorted(map(repr, fs))", "d"],
         {"a": "loaded", "fs": "loaded", "d": "loaded"},
     ),
     Case(
         "Modules bound to names, their functions and types",
-        "import math, json\nfuncs = [math.sin, json.dumps, len, int, dict.get]",
+        """
+        import math, json
+        funcs = [math.sin, json.dumps, len, int, dict.get]
+        """,
         "funcs.append(math); import string",
         ["[getattr(f, '__name__', f) for f in funcs]", "funcs[0] is math.sin", "'string' in globals()"],
         {"funcs": "loaded", "string": "removed"},
@@ -141,7 +228,11 @@ def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
     """The stored form must not depend on the hash seed: the same state in a kernel with another one is all kept."""
     first = kernels(env={"PYTHONHASHSEED": "1"})
     first.run(
-        "words = {'one', 'two', 'three', 'four'}\ntable = {w: [w] for w in sorted(words)}\nnested = {frozenset({'a', 'b'}), frozenset({'c'})}"
+        """
+        words = {'one', 'two', 'three', 'four'}
+        table = {w: [w] for w in sorted(words)}
+        nested = {frozenset({'a', 'b'}), frozenset({'c'})}
+        """
     )
     first.kernel.kill()
     second = kernels(env={"PYTHONHASHSEED": "2"})

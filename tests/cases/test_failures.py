@@ -13,15 +13,33 @@ from cases.story import Case, Notebook
 CASES = [
     Case(
         "A failed cell that mutated first",
-        "x = [1]\ny = {'a': 1}",
-        "x.append(2); y['b'] = x; made = 1\nraise ValueError('half-way')",
+        """
+        x = [1]
+        y = {'a': 1}
+        """,
+        """
+        x.append(2); y['b'] = x; made = 1
+        raise ValueError('half-way')
+        """,
         ["x", "y", "'made' in globals()", "y.get('b') is x"],
         {"x": "loaded", "y": "loaded", "made": "removed"},
         fails="ValueError",
     ),
     Case(
         "An exception kept with cause and traceback",
-        "def deep(n):\n    if n == 0:\n        raise KeyError('bottom')\n    deep(n - 1)\ntry:\n    try:\n        deep(2)\n    except KeyError as key:\n        raise RuntimeError('top') from key\nexcept RuntimeError as error:\n    held = error",
+        """
+        def deep(n):
+            if n == 0:
+                raise KeyError('bottom')
+            deep(n - 1)
+        try:
+            try:
+                deep(2)
+            except KeyError as key:
+                raise RuntimeError('top') from key
+        except RuntimeError as error:
+            held = error
+        """,
         "held = None",
         [
             "held and held.args",
@@ -34,7 +52,15 @@ CASES = [
     ),
     Case(
         "`__getstate__` that drops a field",
-        "class Lossy:\n    def __init__(self):\n        self.keep = 1\n        self.drop = 2\n    def __getstate__(self):\n        return {'keep': self.keep}\nlossy = Lossy()",
+        """
+        class Lossy:
+            def __init__(self):
+                self.keep = 1
+                self.drop = 2
+            def __getstate__(self):
+                return {'keep': self.keep}
+        lossy = Lossy()
+        """,
         "extra = 1",
         ["'extra' in globals()", "lossy.drop", "lossy.keep"],
         {"extra": "removed"},
@@ -43,7 +69,14 @@ CASES = [
     ),
     Case(
         "`__del__` that prints",
-        "class Loud:\n    def __init__(self, n):\n        self.n = n\n    def __del__(self):\n        print('gone', self.n)\nloud = Loud(1)",
+        """
+        class Loud:
+            def __init__(self, n):
+                self.n = n
+            def __del__(self):
+                print('gone', self.n)
+        loud = Loud(1)
+        """,
         "loud = Loud(2)",
         ["loud.n", "isinstance(loud, Loud)"],
         {"loud": "loaded"},
@@ -51,7 +84,17 @@ CASES = [
     ),
     Case(
         "An object whose `__class__` and attributes raise",
-        "class Thorny:\n    @property\n    def bad(self):\n        raise RuntimeError('thorn')\n    def __len__(self):\n        raise RuntimeError('len')\n    def __bool__(self):\n        raise RuntimeError('bool')\nthorny = Thorny()",
+        """
+        class Thorny:
+            @property
+            def bad(self):
+                raise RuntimeError('thorn')
+            def __len__(self):
+                raise RuntimeError('len')
+            def __bool__(self):
+                raise RuntimeError('bool')
+        thorny = Thorny()
+        """,
         "thorny.x = 1",
         ["vars(thorny)"],
         {"thorny": "loaded"},
@@ -72,8 +115,15 @@ def test_found_again(desk: Desk, case: Case) -> None:
 
 def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> None:
     notebook.run(
-        "class Stubborn:\n    def __init__(self):\n        self.n = 1\n    def __reduce__(self):\n        raise RuntimeError('never')\n"
-        "stubborn = Stubborn()\nx = [1]",
+        """
+        class Stubborn:
+            def __init__(self):
+                self.n = 1
+            def __reduce__(self):
+                raise RuntimeError('never')
+        stubborn = Stubborn()
+        x = [1]
+        """,
         "x.append(2)",
     )
     identities = notebook.identities(["stubborn"])
@@ -93,8 +143,15 @@ def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> No
 
 def test_a_lossy_object_is_never_handed_over_as_if_it_were_whole(notebook: Notebook) -> None:
     notebook.run(
-        "class Lossy:\n    def __init__(self):\n        self.keep = 1\n        self.drop = 2\n    def __getstate__(self):\n        return {'keep': self.keep}\n"
-        "lossy = Lossy()",
+        """
+        class Lossy:
+            def __init__(self):
+                self.keep = 1
+                self.drop = 2
+            def __getstate__(self):
+                return {'keep': self.keep}
+        lossy = Lossy()
+        """,
         "lossy.keep = 5",
     )
     report = notebook.move("undo")
@@ -108,7 +165,7 @@ def test_a_lossy_object_is_never_handed_over_as_if_it_were_whole(notebook: Noteb
 def test_a_cell_with_a_syntax_error_changes_nothing(notebook: Notebook) -> None:
     notebook.run("x = [1]")
     identities = notebook.identities(["x"])
-    notebook.run("x.append(2", fails="SyntaxError")
+    notebook.run("x.append(2]", fails="SyntaxError")
     assert notebook.read("x") == ["[1]"]
     assert notebook.identities(["x"]) == identities
     notebook.run("x.append(2)")
@@ -117,7 +174,10 @@ def test_a_cell_with_a_syntax_error_changes_nothing(notebook: Notebook) -> None:
 
 
 def test_ctrl_c_in_a_cell_is_recorded_with_what_it_changed_before(notebook: Notebook) -> None:
-    notebook.run("import time\nx = [1]")
+    notebook.run("""
+        import time
+        x = [1]
+        """)
     sent = notebook.kernel.send("x.append(2)\nwhile True:\n    time.sleep(0.01)")
     time.sleep(1.0)
     notebook.kernel.interrupt()
@@ -147,7 +207,11 @@ def test_ctrl_c_in_a_capture_leaves_the_run_recorded(notebook: Notebook) -> None
 
 def test_ctrl_c_in_a_switch_leaves_the_session_as_it_was_or_as_it_should_be(notebook: Notebook) -> None:
     notebook.run(
-        "import numpy as np\nbig = [[n] for n in range(400_000)]\na = np.zeros(1_000_000)",
+        """
+        import numpy as np
+        big = [[n] for n in range(400_000)]
+        a = np.zeros(1_000_000)
+        """,
         "big[7].append('x'); a[0] = 1",
     )
     state = ["[7, 'x']", "1.0"]
@@ -167,7 +231,10 @@ def test_the_first_run_is_undone_to_the_starting_state(kernels: Callable[..., No
     notebook = kernels(load=False)
     notebook.run("already = [1]", "%load_ext clew")
     identities = notebook.identities(["already"])
-    notebook.run("x = 1\nalready.append(2)")
+    notebook.run("""
+        x = 1
+        already.append(2)
+        """)
     report = notebook.move("undo")
     assert "x" not in notebook.names()
     assert notebook.read("already") == ["[1]"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from cases.desk import Desk
@@ -40,7 +42,11 @@ CASES = [
     ),
     Case(
         "Slices of frames stay independent, as copy-on-write has it",
-        SALES + "top = df[:2]\nsold = df['sold']",
+        SALES
+        + dedent("""
+        top = df[:2]
+        sold = df['sold']
+        """),
         "df.loc[0, 'sold'] = 100",
         ["df.sold.tolist()", "top.sold.tolist()", "sold.tolist()"],
         {"df": "loaded", "top": "loaded|kept", "sold": "loaded|kept"},
@@ -51,7 +57,11 @@ CASES = [
     ),
     Case(
         "A frame over an array stays shared",
-        PANDAS + "a = np.arange(6.0).reshape(3, 2)\ndf = pd.DataFrame(a, columns=['x', 'y'], copy=False)",
+        PANDAS
+        + dedent("""
+        a = np.arange(6.0).reshape(3, 2)
+        df = pd.DataFrame(a, columns=['x', 'y'], copy=False)
+        """),
         "a[0, 0] = 99",
         ["a.tolist()", "df.x.tolist()", "np.shares_memory(a, df.to_numpy())"],
         {"a": "loaded", "df": "loaded"},
@@ -59,7 +69,12 @@ CASES = [
     ),
     Case(
         "An Arrow table over an array stays shared",
-        "import numpy as np\nimport pyarrow as pa\na = np.arange(100.0)\ntable = pa.table({'x': pa.array(a)})",
+        """
+        import numpy as np
+        import pyarrow as pa
+        a = np.arange(100.0)
+        table = pa.table({'x': pa.array(a)})
+        """,
         "a[3] = 99",
         ["a[:5].tolist()", "table['x'].to_pylist()[:5]", "table.schema", "table.num_rows"],
         {"a": "loaded", "table": "loaded"},
@@ -67,7 +82,10 @@ CASES = [
     ),
     Case(
         "Arrow tables with strings, lists and nulls",
-        "import pyarrow as pa\ntable = pa.table({'s': ['a', None, 'ccc'], 'l': [[1], None, [2, 3]], 'b': [True, None, False]})",
+        """
+        import pyarrow as pa
+        table = pa.table({'s': ['a', None, 'ccc'], 'l': [[1], None, [2, 3]], 'b': [True, None, False]})
+        """,
         "table = table.drop_columns(['s'])",
         ["table.to_pydict()", "table.schema"],
         {"table": "loaded"},
@@ -89,9 +107,11 @@ CASES = [
     Case(
         "Categories, nullable numbers, time zones and intervals",
         PANDAS
-        + "df = pd.DataFrame({'c': pd.Categorical(['a', 'b', 'a'], ordered=True), 'n': pd.array([1, None, 3], dtype='Int64'),\n"
-        "    't': pd.date_range('2026-03-01', periods=3, tz='Europe/Rome'), 'i': pd.interval_range(0, 3),\n"
-        "    'p': pd.period_range('2026-01', periods=3, freq='M'), 'd': pd.to_timedelta([1, 2, 3], unit='h')})",
+        + dedent("""
+        df = pd.DataFrame({'c': pd.Categorical(['a', 'b', 'a'], ordered=True), 'n': pd.array([1, None, 3], dtype='Int64'),
+            't': pd.date_range('2026-03-01', periods=3, tz='Europe/Rome'), 'i': pd.interval_range(0, 3),
+            'p': pd.period_range('2026-01', periods=3, freq='M'), 'd': pd.to_timedelta([1, 2, 3], unit='h')})
+        """),
         "df.drop(columns=['c', 't'], inplace=True); df.loc[1, 'n'] = 7",
         ["df.to_dict()", "df.dtypes.astype(str).to_dict()", "'c' in df and df.c.cat.ordered"],
         {"df": "loaded"},
@@ -99,23 +119,36 @@ CASES = [
     Case(
         "A hierarchical index on both sides",
         PANDAS
-        + "df = pd.DataFrame(np.arange(8).reshape(4, 2), columns=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]),\n"
-        "    index=pd.MultiIndex.from_product([['x', 'y'], [1, 2]], names=['k', 'n']))",
+        + dedent("""
+        df = pd.DataFrame(np.arange(8).reshape(4, 2), columns=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]),
+            index=pd.MultiIndex.from_product([['x', 'y'], [1, 2]], names=['k', 'n']))
+        """),
         "df = df.unstack('n')",
         ["df.to_dict()", "df.index.names", "df.columns.nlevels"],
         {"df": "loaded"},
     ),
     Case(
         "Lists in a column of objects, shared with a name",
-        PANDAS + "tags = ['new']\ndf = pd.DataFrame({'tags': [tags, tags, []]})",
+        PANDAS
+        + dedent("""
+        tags = ['new']
+        df = pd.DataFrame({'tags': [tags, tags, []]})
+        """),
         "tags.append('seen')",
         ["tags", "df.tags.tolist()", "df.tags[0] is tags", "df.tags[0] is df.tags[1]"],
         {"tags": "loaded", "df": "loaded"},
     ),
     Case(
         "Attributes put on a frame",
-        SALES + "df.attrs['source'] = 'shop'\nimport warnings",
-        "df.attrs['source'] = 'elsewhere'\ndf.flags.allows_duplicate_labels = False",
+        SALES
+        + dedent("""
+        df.attrs['source'] = 'shop'
+        import warnings
+        """),
+        """
+        df.attrs['source'] = 'elsewhere'
+        df.flags.allows_duplicate_labels = False
+        """,
         ["df.attrs", "df.flags.allows_duplicate_labels"],
         {"df": "loaded"},
     ),
@@ -128,8 +161,16 @@ CASES = [
     ),
     Case(
         "`df.query('a > @t')` and the name inside its string",
-        PANDAS + "df = pd.DataFrame({'a': [1, 2, 3]})\nt = 1\nabove = df.query('a > @t')",
-        "t = 2\nabove = df.query('a > @t')",
+        PANDAS
+        + dedent("""
+        df = pd.DataFrame({'a': [1, 2, 3]})
+        t = 1
+        above = df.query('a > @t')
+        """),
+        """
+        t = 2
+        above = df.query('a > @t')
+        """,
         ["t", "above.a.tolist()"],
         {"t": "loaded", "above": "loaded"},
         kept=["df"],
@@ -137,15 +178,25 @@ CASES = [
     Case(
         "SQL over a frame by its name",
         PANDAS
-        + "import duckdb\norders = pd.DataFrame({'n': [1, 2, 3]})\ntotal = duckdb.sql('select sum(n) as s from orders').df()",
-        "orders.loc[0, 'n'] = 100\ntotal = duckdb.sql('select sum(n) as s from orders').df()",
+        + dedent("""
+        import duckdb
+        orders = pd.DataFrame({'n': [1, 2, 3]})
+        total = duckdb.sql('select sum(n) as s from orders').df()
+        """),
+        """
+        orders.loc[0, 'n'] = 100
+        total = duckdb.sql('select sum(n) as s from orders').df()
+        """,
         ["orders.n.tolist()", "total.s.tolist()"],
         {"orders": "loaded", "total": "loaded"},
     ),
     Case(
         "Reading a frame is no change, and reading it after undo gives the old answers",
         PANDAS
-        + "df = pd.DataFrame({'k': list('abca'), 'v': [1, 2, 3, 4]}).set_index('k')\ndf.loc['b']; df.groupby('k').sum(); df.index.is_unique",
+        + dedent("""
+        df = pd.DataFrame({'k': list('abca'), 'v': [1, 2, 3, 4]}).set_index('k')
+        df.loc['b']; df.groupby('k').sum(); df.index.is_unique
+        """),
         "df.loc['b', 'v'] = 20",
         [
             "df.loc['b', 'v']",
@@ -158,15 +209,25 @@ CASES = [
     Case(
         "A grouped frame and a rolling window over it",
         PANDAS
-        + "df = pd.DataFrame({'k': list('abab'), 'v': [1.0, 2.0, 3.0, 4.0]})\nmeans = df.groupby('k').v.mean()",
+        + dedent("""
+        df = pd.DataFrame({'k': list('abab'), 'v': [1.0, 2.0, 3.0, 4.0]})
+        means = df.groupby('k').v.mean()
+        """),
         "df['v'] *= 10; means = df.groupby('k').v.mean()",
         ["df.v.tolist()", "means.to_dict()"],
         {"df": "loaded", "means": "loaded"},
     ),
     Case(
         "Arrays: Fortran order, read-only, dates, strings, complex and zero dimensions",
-        "import numpy as np\nf = np.asfortranarray(np.arange(6).reshape(2, 3))\nr = np.arange(3); r.flags.writeable = False\n"
-        "d = np.array(['2026-01-01', 'NaT'], dtype='M8[D]')\ns = np.array(['a', 'bcd'])\nc = np.array(1 + 2j)\ne = np.empty((0, 4))",
+        """
+        import numpy as np
+        f = np.asfortranarray(np.arange(6).reshape(2, 3))
+        r = np.arange(3); r.flags.writeable = False
+        d = np.array(['2026-01-01', 'NaT'], dtype='M8[D]')
+        s = np.array(['a', 'bcd'])
+        c = np.array(1 + 2j)
+        e = np.empty((0, 4))
+        """,
         "f[0, 0] = 7; r = r * 2; d[0] = 'NaT'; s[0] = 'zzz'; c[()] = 0; e = e.T",
         [
             "(f.tolist(), f.flags.f_contiguous)",
@@ -180,28 +241,45 @@ CASES = [
     ),
     Case(
         "Masked arrays keep mask and hardness",
-        "import numpy as np\nm = np.ma.array([1, 2, 3], mask=[0, 1, 0])\nm.harden_mask()",
+        """
+        import numpy as np
+        m = np.ma.array([1, 2, 3], mask=[0, 1, 0])
+        m.harden_mask()
+        """,
         "m[0] = np.ma.masked; m.soften_mask()",
         ["m.tolist()", "m.mask.tolist()", "m.hardmask", "m.fill_value"],
         {"m": "loaded"},
     ),
     Case(
         "numpy and Arrow scalars",
-        "import numpy as np\nimport pyarrow as pa\nx = np.float32(1.5)\nwhen = np.datetime64('2026-01-01')\none = pa.scalar(1)",
+        """
+        import numpy as np
+        import pyarrow as pa
+        x = np.float32(1.5)
+        when = np.datetime64('2026-01-01')
+        one = pa.scalar(1)
+        """,
         "x = np.float64(1.5); when = when + 1; one = pa.scalar('one')",
         ["(x, type(x))", "when", "(one.as_py(), one.type)"],
         {"x": "loaded", "when": "loaded", "one": "loaded"},
     ),
     Case(
         "A polars frame",
-        "import polars as pl\ndf = pl.DataFrame({'a': [1, 2], 'b': ['x', None]})",
+        """
+        import polars as pl
+        df = pl.DataFrame({'a': [1, 2], 'b': ['x', None]})
+        """,
         "df = df.with_columns(c=pl.col('a') * 2).drop('b')",
         ["df.to_dict(as_series=False)", "df.schema"],
         {"df": "loaded"},
     ),
     Case(
         "A sparse matrix",
-        "import numpy as np\nimport scipy.sparse as sp\nm = sp.csr_matrix(np.eye(4))",
+        """
+        import numpy as np
+        import scipy.sparse as sp
+        m = sp.csr_matrix(np.eye(4))
+        """,
         "m.data[1] = 5.0",
         ["m.toarray().tolist()", "m.format", "m.nnz"],
         {"m": "loaded"},

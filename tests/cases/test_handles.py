@@ -75,7 +75,16 @@ def test_an_untouched_handle_is_kept_when_something_else_is_undone(
 
 
 def test_a_generator_that_was_advanced_is_lost_not_wrong(notebook: Notebook) -> None:
-    notebook.run("g = (n for n in range(5))\nx = [1]", "first = next(g)\nx.append(2)")
+    notebook.run(
+        """
+        g = (n for n in range(5))
+        x = [1]
+        """,
+        """
+        first = next(g)
+        x.append(2)
+        """,
+    )
     report = notebook.move("undo")
     assert report.word("g") == "lost"
     assert "generator" in report.why("g")
@@ -88,7 +97,11 @@ def test_a_connection_that_was_used_is_lost_and_the_database_untouched(
 ) -> None:
     notebook.run(
         f"import sqlite3\nc = sqlite3.connect({str(folder / 'd.sqlite')!r})\n_ = c.execute('create table t (n)')\nc.commit()",
-        "_ = c.execute('insert into t values (1)')\nc.commit()\nn = 1",
+        """
+        _ = c.execute('insert into t values (1)')
+        c.commit()
+        n = 1
+        """,
     )
     files = digest(folder)
     report = notebook.move("undo")
@@ -131,7 +144,13 @@ def test_a_new_kernel_says_which_handles_are_lost(kernels: Callable[..., Noteboo
 
 def test_the_line_a_mover_prints_names_what_is_lost(kernels: Callable[..., Notebook], folder: Path) -> None:
     first = kernels()
-    first.run("import sqlite3", "conn = sqlite3.connect(':memory:')\nx = 1")
+    first.run(
+        "import sqlite3",
+        """
+        conn = sqlite3.connect(':memory:')
+        x = 1
+        """,
+    )
     first.kernel.kill()
     said = kernels().say("resume")
     assert "1 lost: conn (sqlite3.Connection, made in run 2)" in said, said
@@ -139,7 +158,13 @@ def test_the_line_a_mover_prints_names_what_is_lost(kernels: Callable[..., Noteb
 
 def test_replay_with_consent_makes_a_lost_generator_anew(kernels: Callable[..., Notebook]) -> None:
     first = kernels()
-    first.run("start = 3", "g = iter(lambda: start, 4)\nsquares = (n * n for n in range(start))")
+    first.run(
+        "start = 3",
+        """
+        g = iter(lambda: start, 4)
+        squares = (n * n for n in range(start))
+        """,
+    )
     first.kernel.kill()
     second = kernels()
     report = second.move("resume --replay")
@@ -161,7 +186,11 @@ def test_replay_is_never_done_unasked(kernels: Callable[..., Notebook], folder: 
 def test_parked_objects_come_back_as_they_were(notebook: Notebook, folder: Path) -> None:
     notebook.run(
         "x = 1",
-        "import sqlite3\nc = sqlite3.connect(':memory:')\n_ = c.execute('create table t (n)')",
+        """
+        import sqlite3
+        c = sqlite3.connect(':memory:')
+        _ = c.execute('create table t (n)')
+        """,
         "y = 2",
     )
     notebook.move("undo 2")

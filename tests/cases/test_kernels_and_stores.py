@@ -10,7 +10,10 @@ from cases.story import Notebook
 
 
 def test_queued_cells_each_have_their_own_state(notebook: Notebook) -> None:
-    notebook.run("x = [0]\nalone = [1]")
+    notebook.run("""
+        x = [0]
+        alone = [1]
+        """)
     first = int(notebook.at())
     identities = notebook.identities(["alone"])
     replies = notebook.kernel.queue([f"x.append({n})" for n in range(1, 9)])
@@ -23,7 +26,16 @@ def test_queued_cells_each_have_their_own_state(notebook: Notebook) -> None:
 
 def test_queued_cells_with_a_task_that_writes_between_them_lose_nothing(notebook: Notebook) -> None:
     notebook.run(
-        "import asyncio\nx = [0]\nticks = []\nasync def tick():\n    for n in range(50):\n        ticks.append(n)\n        await asyncio.sleep(0.005)\n_ = asyncio.ensure_future(tick())"
+        """
+        import asyncio
+        x = [0]
+        ticks = []
+        async def tick():
+            for n in range(50):
+                ticks.append(n)
+                await asyncio.sleep(0.005)
+        _ = asyncio.ensure_future(tick())
+        """
     )
     first = int(notebook.at())
     notebook.kernel.queue([f"x.append({n})" for n in range(1, 6)])
@@ -36,8 +48,18 @@ def test_queued_cells_with_a_task_that_writes_between_them_lose_nothing(notebook
 def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook]) -> None:
     first = kernels()
     first.run(
-        "import numpy as np\na = np.arange(5)\nb = a[1:]",
-        "class C:\n    n = 1\nc = C()\ndef f():\n    return c.n + len(a)",
+        """
+        import numpy as np
+        a = np.arange(5)
+        b = a[1:]
+        """,
+        """
+        class C:
+            n = 1
+        c = C()
+        def f():
+            return c.n + len(a)
+        """,
         "C.n = 7",
     )
     first.kernel.kill()
@@ -172,8 +194,17 @@ LIMIT = "import resource, signal\nresource.setrlimit(resource.RLIMIT_FSIZE, ({si
 
 def test_a_full_disk_costs_a_warning_and_the_next_run_is_recorded(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels()
-    notebook.run("import numpy as np\nx = [1]", LIMIT.format(size=200_000))
-    reply = notebook.run("big = np.random.default_rng(0).bytes(3_000_000)\nx.append(2)")
+    notebook.run(
+        """
+        import numpy as np
+        x = [1]
+        """,
+        LIMIT.format(size=200_000),
+    )
+    reply = notebook.run("""
+        big = np.random.default_rng(0).bytes(3_000_000)
+        x.append(2)
+        """)
     said = reply.stderr + reply.text
     notebook.run(LIMIT.format(size="resource.RLIM_INFINITY"))
     notebook.run("x.append(3)")
@@ -231,7 +262,13 @@ def test_a_flipped_byte_in_a_pack_is_never_handed_over(
     kernels: Callable[..., Notebook], tmp_path: Path
 ) -> None:
     first = kernels()
-    first.run("import numpy as np\na = np.arange(50_000)", "words = ['sound'] * 3")
+    first.run(
+        """
+        import numpy as np
+        a = np.arange(50_000)
+        """,
+        "words = ['sound'] * 3",
+    )
     first.kernel.kill()
     largest = max(packs(tmp_path), key=lambda path: path.stat().st_size)
     data = bytearray(largest.read_bytes())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from cases.desk import Desk
@@ -12,7 +14,11 @@ XY = "import numpy as np\nrng = np.random.default_rng(0)\nX = rng.normal(size=(6
 CASES = [
     Case(
         "A linear model fitted anew",
-        XY + "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit(X, y)",
+        XY
+        + dedent("""
+        from sklearn.linear_model import LinearRegression
+        model = LinearRegression().fit(X, y)
+        """),
         "model.fit(X[:, :2], y); model.note = 'two columns'",
         ["model.coef_.tolist()", "model.n_features_in_", "hasattr(model, 'note')", "model.get_params()"],
         {"model": "loaded"},
@@ -21,7 +27,10 @@ CASES = [
     Case(
         "A forest and its trees",
         XY
-        + "from sklearn.ensemble import RandomForestRegressor\nforest = RandomForestRegressor(3, random_state=0).fit(X, y)",
+        + dedent("""
+        from sklearn.ensemble import RandomForestRegressor
+        forest = RandomForestRegressor(3, random_state=0).fit(X, y)
+        """),
         "forest.set_params(n_estimators=5, warm_start=True).fit(X, y)",
         [
             "len(forest.estimators_)",
@@ -34,8 +43,14 @@ CASES = [
     Case(
         "A pipeline with a scaler, a grid search over it",
         XY
-        + "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler\nfrom sklearn.linear_model import Ridge\nfrom sklearn.model_selection import GridSearchCV\n"
-        "pipe = make_pipeline(StandardScaler(), Ridge())\nsearch = GridSearchCV(pipe, {'ridge__alpha': [0.1, 1.0]}, cv=2).fit(X, y)",
+        + dedent("""
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.linear_model import Ridge
+        from sklearn.model_selection import GridSearchCV
+        pipe = make_pipeline(StandardScaler(), Ridge())
+        search = GridSearchCV(pipe, {'ridge__alpha': [0.1, 1.0]}, cv=2).fit(X, y)
+        """),
         "search = GridSearchCV(pipe, {'ridge__alpha': [5.0]}, cv=2).fit(X, y)",
         ["search.best_params_", "search.predict(X[:2]).tolist()", "hasattr(pipe, 'n_features_in_')"],
         {"search": "loaded", "pipe": "loaded|kept"},
@@ -43,14 +58,25 @@ CASES = [
     ),
     Case(
         "A matplotlib figure kept in a variable",
-        "import matplotlib\nmatplotlib.use('agg')\nfrom matplotlib.figure import Figure\nfig = Figure()\nax = fig.subplots()\n_ = ax.plot([1, 2, 3], label='line')",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        from matplotlib.figure import Figure
+        fig = Figure()
+        ax = fig.subplots()
+        _ = ax.plot([1, 2, 3], label='line')
+        """,
         "_ = ax.plot([3, 2, 1]); ax.set_title('changed');",
         ["len(ax.lines)", "ax.get_title()", "ax.figure is fig", "fig.axes[0] is ax"],
         {"fig": "loaded", "ax": "loaded"},
     ),
     Case(
         "A patsy formula and its design matrix",
-        XY + "import patsy\ndesign = patsy.dmatrix('a + np.log(b)', {'a': y, 'b': np.abs(y) + 1})",
+        XY
+        + dedent("""
+        import patsy
+        design = patsy.dmatrix('a + np.log(b)', {'a': y, 'b': np.abs(y) + 1})
+        """),
         "design = patsy.dmatrix('a', {'a': y})",
         ["design.shape", "design.design_info.column_names"],
         {"design": "loaded|differs"},
@@ -59,7 +85,11 @@ CASES = [
     ),
     Case(
         "`from sympy import *` and an expression",
-        "from sympy import *\nx, t = symbols('x t')\ne = sin(x) ** 2 + t",
+        """
+        from sympy import *
+        x, t = symbols('x t')
+        e = sin(x) ** 2 + t
+        """,
         "e = diff(e, x); q = 1",
         [
             "str(e)",
@@ -71,21 +101,33 @@ CASES = [
     ),
     Case(
         "A DuckDB result fetched into lists",
-        "import duckdb\nrows = duckdb.sql('select range as n from range(3)').fetchall()",
+        """
+        import duckdb
+        rows = duckdb.sql('select range as n from range(3)').fetchall()
+        """,
         "rows = duckdb.sql('select 7').fetchall()",
         ["rows"],
         {"rows": "loaded"},
     ),
     Case(
         "An interpolator and an optimiser's result",
-        "import numpy as np\nfrom scipy import optimize\nres = optimize.minimize_scalar(lambda x: (x - 2) ** 2)",
+        """
+        import numpy as np
+        from scipy import optimize
+        res = optimize.minimize_scalar(lambda x: (x - 2) ** 2)
+        """,
         "res = optimize.minimize_scalar(lambda x: (x - 5) ** 2)",
         ["round(res.x, 3)", "type(res).__name__", "bool(res.success)"],
         {"res": "loaded"},
     ),
     Case(
         "A parsed tree of XML and of Python",
-        "import ast\nimport xml.etree.ElementTree as ET\nroot = ET.fromstring('<a><b x=\"1\"/></a>')\ntree = ast.parse('x = 1')",
+        """
+        import ast
+        import xml.etree.ElementTree as ET
+        root = ET.fromstring('<a><b x="1"/></a>')
+        tree = ast.parse('x = 1')
+        """,
         "root[0].set('x', '2'); tree.body[0].targets[0].id = 'y'",
         ["ET.tostring(root)", "ast.unparse(tree)"],
         {"root": "loaded", "tree": "loaded"},

@@ -14,7 +14,10 @@ from cases.story import Notebook, counts
 @pytest.fixture
 def steps(notebook: Notebook) -> Notebook:
     """Five runs, each of which appends to `x`; `y` stays."""
-    notebook.run("x = [0]\ny = ['alone']")
+    notebook.run("""
+        x = [0]
+        y = ['alone']
+        """)
     for number in range(1, 5):
         notebook.run(f"x.append({number})")
     return notebook
@@ -86,9 +89,15 @@ def test_a_dry_run_moves_nothing_and_says_what_would_be_done(steps: Notebook) ->
 
 
 def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> None:
-    notebook.run("x = [1]\ny = [1]")
+    notebook.run("""
+        x = [1]
+        y = [1]
+        """)
     first = notebook.at()
-    notebook.run("x.append(2)\ny.append(2)")
+    notebook.run("""
+        x.append(2)
+        y.append(2)
+        """)
     identity = notebook.identities(["y"])
     report = notebook.move(f"restore {first} -- x")
     assert notebook.read("x", "y") == ["[1]", "[1, 2]"]
@@ -99,7 +108,10 @@ def test_restore_brings_one_name_and_leaves_the_others(notebook: Notebook) -> No
 
 
 def test_restore_of_part_of_a_co_variable_is_a_detached_copy_and_says_so(notebook: Notebook) -> None:
-    notebook.run("x = [1]\nbox = [x]")
+    notebook.run("""
+        x = [1]
+        box = [x]
+        """)
     first = notebook.at()
     notebook.run("x.append(2)")
     said = notebook.say(f"restore {first} -- x")
@@ -108,9 +120,16 @@ def test_restore_of_part_of_a_co_variable_is_a_detached_copy_and_says_so(noteboo
 
 
 def test_restore_with_shared_brings_all_of_the_co_variable(notebook: Notebook) -> None:
-    notebook.run("x = [1]\nbox = [x]\nother = 1")
+    notebook.run("""
+        x = [1]
+        box = [x]
+        other = 1
+        """)
     first = notebook.at()
-    notebook.run("x.append(2)\nother = 2")
+    notebook.run("""
+        x.append(2)
+        other = 2
+        """)
     notebook.move(f"restore {first} --with-shared -- x")
     assert notebook.read("x", "box", "box[0] is x", "other") == ["[1]", "[[1]]", "True", "2"]
 
@@ -165,9 +184,18 @@ def test_p08_movers_never_touch_the_users_files(kernels: Callable[..., Notebook]
     folder.mkdir()
     notebook = kernels(cwd=folder)
     notebook.run(
-        "open('a.txt', 'w').write('first');\nx = [1]",
-        "open('a.txt', 'w').write('second');\nx.append(2)",
-        "import os\nopen('b.txt', 'w').close()",
+        """
+        open('a.txt', 'w').write('first');
+        x = [1]
+        """,
+        """
+        open('a.txt', 'w').write('second');
+        x.append(2)
+        """,
+        """
+        import os
+        open('b.txt', 'w').close()
+        """,
     )
 
     def files() -> dict[str, tuple[bytes, int]]:
@@ -190,7 +218,11 @@ def test_a_mover_is_no_run_and_takes_no_run_number(steps: Notebook) -> None:
 
 def test_a_mover_inside_a_cell_seals_what_came_before_it(notebook: Notebook) -> None:
     notebook.run("x = [1]", "x.append(2)")
-    notebook.run("x.append(3)\nget_ipython().run_line_magic('clew', 'undo')\nseen = list(x)")
+    notebook.run("""
+        x.append(3)
+        get_ipython().run_line_magic('clew', 'undo')
+        seen = list(x)
+        """)
     assert notebook.read("seen", "x") == ["[1, 2]", "[1, 2]"]
     notebook.run("y = 1")
     notebook.move("undo")
@@ -222,9 +254,15 @@ def test_looking_never_moves(steps: Notebook) -> None:
 
 def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
     notebook.say("exclude token")
-    notebook.run("token = ['s3cret-one']\nx = [1]")
+    notebook.run("""
+        token = ['s3cret-one']
+        x = [1]
+        """)
     identity = notebook.identities(["token"])
-    notebook.run("x.append(2)\ntoken.append('two')")
+    notebook.run("""
+        x.append(2)
+        token.append('two')
+        """)
     notebook.move("undo")
     assert notebook.read("x", "token") == ["[1]", "['s3cret-one', 'two']"]
     assert notebook.identities(["token"]) == identity

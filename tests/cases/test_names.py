@@ -13,7 +13,10 @@ from cases.story import Case, Notebook
 CASES = [
     Case(
         "`del x`",
-        "x = [1]\ny = x",
+        """
+        x = [1]
+        y = x
+        """,
         "del x",
         ["'x' in globals()", "y", "globals().get('x', y) is y"],
         {"x": "loaded|kept", "y": "loaded|kept"},
@@ -30,7 +33,13 @@ CASES = [
     ),
     Case(
         "`global` written in a function",
-        "total = 0\nother = [1]\ndef add(n):\n    global total\n    total += n",
+        """
+        total = 0
+        other = [1]
+        def add(n):
+            global total
+            total += n
+        """,
         "add(5)",
         ["total", "add.__globals__ is globals()"],
         {"total": "loaded"},
@@ -38,7 +47,13 @@ CASES = [
     ),
     Case(
         "A global list mutated two calls deep",
-        "log = []\ndef inner(x):\n    log.append(x)\ndef outer(x):\n    inner(x)",
+        """
+        log = []
+        def inner(x):
+            log.append(x)
+        def outer(x):
+            inner(x)
+        """,
         "outer(1)",
         ["log"],
         {"log": "loaded"},
@@ -60,7 +75,10 @@ CASES = [
     ),
     Case(
         "`setattr(__main__, ...)`",
-        "import __main__\nx = 1",
+        """
+        import __main__
+        x = 1
+        """,
         "setattr(__main__, 'x', 2); __main__.made = 3",
         ["x", "'made' in globals()"],
         {"x": "loaded", "made": "removed"},
@@ -79,14 +97,22 @@ CASES = [
     ),
     Case(
         "Names with underscores",
-        "_private = [1]\n__hidden = [2]\nname_ = [3]\n_x9 = [4]",
+        """
+        _private = [1]
+        __hidden = [2]
+        name_ = [3]
+        _x9 = [4]
+        """,
         "_private.append(1); __hidden.append(2); name_.append(3); _x9.append(4)",
         ["_private", "__hidden", "name_", "_x9"],
         dict.fromkeys(["_private", "__hidden", "name_", "_x9"], "loaded"),
     ),
     Case(
         "Names in other alphabets",
-        "größe = [1]\n数 = [2]",
+        """
+        größe = [1]
+        数 = [2]
+        """,
         "größe.append(1); 数 = 3",
         ["größe", "数"],
         {"größe": "loaded", "数": "loaded"},
@@ -101,7 +127,13 @@ CASES = [
     Case(
         "Walrus, loops, unpacking, `with ... as` and swaps",
         "a, b = [1], [2]",
-        "a, b = b, a\nfor i in range(3):\n    pass\nif (w := i * 2):\n    *rest, last = 'xyz'",
+        """
+        a, b = b, a
+        for i in range(3):
+            pass
+        if (w := i * 2):
+            *rest, last = 'xyz'
+        """,
         ["a", "b", "[n for n in ('i', 'w', 'rest', 'last') if n in globals()]"],
         {
             "a": "loaded|kept",
@@ -115,13 +147,22 @@ CASES = [
     Case(
         "A name bound by `except ... as` and one by `import ... as`",
         "x = 1",
-        "import json as js\ntry:\n    1 / 0\nexcept ZeroDivisionError as e:\n    x = e.args",
+        """
+        import json as js
+        try:
+            1 / 0
+        except ZeroDivisionError as e:
+            x = e.args
+        """,
         ["x", "'js' in globals()", "'e' in globals()"],
         {"x": "loaded", "js": "removed"},
     ),
     Case(
         "Augmented assignment that mutates",
-        "xs = [1]\nsame = xs",
+        """
+        xs = [1]
+        same = xs
+        """,
         "xs += [2]",
         ["xs", "same", "same is xs"],
         {"xs": "loaded", "same": "loaded"},
@@ -140,7 +181,12 @@ CASES = [
     ),
     Case(
         "A name that is bound to a library's object",
-        "import numpy as np\nimport math\nsine = math.sin\nkind = np.float64",
+        """
+        import numpy as np
+        import math
+        sine = math.sin
+        kind = np.float64
+        """,
         "sine = math.cos; kind = np.int8; np = None",
         ["sine(0)", "kind.__name__", "np is None or np.__name__"],
         {"sine": "loaded|kept", "kind": "loaded|kept", "np": "loaded|kept"},
@@ -193,7 +239,12 @@ def test_an_attribute_set_on_a_user_module_is_undone_in_place(
     geo(GEO)
     notebook = kernels(paths=[tmp_path / "modules"])
     notebook.run(
-        "import geo\nfrom geo import area\nhere = [1]", "geo.SCALE = 5; geo.CACHE['k'] = [1]; geo.new = 1"
+        """
+        import geo
+        from geo import area
+        here = [1]
+        """,
+        "geo.SCALE = 5; geo.CACHE['k'] = [1]; geo.new = 1",
     )
     identities = notebook.identities(["geo", "area", "here"])
     report = notebook.move("undo")
@@ -216,7 +267,11 @@ def test_a_user_module_edited_and_reloaded_is_said_to_differ_where_it_does(
 ) -> None:
     geo(GEO)
     notebook = kernels(paths=[tmp_path / "modules"])
-    notebook.run("import geo, importlib\nshape = geo.Shape()\nbefore = geo.area(3)")
+    notebook.run("""
+        import geo, importlib
+        shape = geo.Shape()
+        before = geo.area(3)
+        """)
     geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
     notebook.run(
         "importlib.invalidate_caches(); importlib.reload(geo); shape = geo.Shape(); after = geo.area(3)"
@@ -235,7 +290,11 @@ def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(
 ) -> None:
     geo(GEO)
     first = kernels(paths=[tmp_path / "modules"])
-    first.run("import geo\nshape = geo.Shape()\nshape.note = [1]")
+    first.run("""
+        import geo
+        shape = geo.Shape()
+        shape.note = [1]
+        """)
     first.kernel.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
@@ -260,7 +319,10 @@ MAGICS = {
 def test_cells_with_magics_are_undone_in_one_step(notebook: Notebook, cell: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("x.append(2)\nfrom_script = 1\n")
-    notebook.run("x = [1]\nalone = [2]")
+    notebook.run("""
+        x = [1]
+        alone = [2]
+        """)
     identities = notebook.identities(["alone"])
     names = notebook.names()
     notebook.run(cell.format(script=script))

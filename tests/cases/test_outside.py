@@ -37,14 +37,26 @@ def check_outside_change(notebook: Notebook, first: str) -> None:
 
 def test_a_thread_that_changes_a_list_between_runs(notebook: Notebook) -> None:
     notebook.run(
-        "import threading\nx = [1]\nalone = [0]", "threading.Timer(0.5, lambda: x.append(2)).start()"
+        """
+        import threading
+        x = [1]
+        alone = [0]
+        """,
+        "threading.Timer(0.5, lambda: x.append(2)).start()",
     )
     check_outside_change(notebook, notebook.at())
 
 
 def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) -> None:
     notebook.run(
-        "import asyncio\nx = [1]\nalone = [0]\nasync def later():\n    await asyncio.sleep(0.5)\n    x.append(2)",
+        """
+        import asyncio
+        x = [1]
+        alone = [0]
+        async def later():
+            await asyncio.sleep(0.5)
+            x.append(2)
+        """,
         "_ = asyncio.ensure_future(later())",
     )
     check_outside_change(notebook, notebook.at())
@@ -52,7 +64,13 @@ def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) ->
 
 def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) -> None:
     notebook.run(
-        "import ipywidgets\nx = [1]\nalone = [0]\nslider = ipywidgets.IntSlider(value=0)\nslider.observe(lambda change: x.append(change['new']), 'value')"
+        """
+        import ipywidgets
+        x = [1]
+        alone = [0]
+        slider = ipywidgets.IntSlider(value=0)
+        slider.observe(lambda change: x.append(change['new']), 'value')
+        """
     )
     first = notebook.at()
     comm = notebook.kernel.value("slider.comm.comm_id")
@@ -62,14 +80,20 @@ def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) 
 
 
 def test_a_silent_request_that_changes_a_list(notebook: Notebook) -> None:
-    notebook.run("x = [1]\nalone = [0]")
+    notebook.run("""
+        x = [1]
+        alone = [0]
+        """)
     first = notebook.at()
     notebook.kernel.run("x.append(2)", silent=True)
     check_outside_change(notebook, first)
 
 
 def test_user_expressions_that_change_a_list(notebook: Notebook) -> None:
-    notebook.run("x = [1]\nalone = [0]")
+    notebook.run("""
+        x = [1]
+        alone = [0]
+        """)
     first = notebook.at()
     notebook.kernel.collect([notebook.kernel.send("", silent=True, user_expressions={"e": "x.append(2)"})])
     check_outside_change(notebook, first)
@@ -77,7 +101,15 @@ def test_user_expressions_that_change_a_list(notebook: Notebook) -> None:
 
 def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(notebook: Notebook) -> None:
     notebook.run(
-        "import threading\nx = [1]\nz = [1]", "z.append(2)\nthreading.Timer(0.4, lambda: x.append(2)).start()"
+        """
+        import threading
+        x = [1]
+        z = [1]
+        """,
+        """
+        z.append(2)
+        threading.Timer(0.4, lambda: x.append(2)).start()
+        """,
     )
     settle(notebook, "x", "[1, 2]")
     report = notebook.move("undo")
@@ -89,7 +121,15 @@ def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(notebook: N
 
 def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook: Notebook) -> None:
     notebook.run(
-        "import threading, time\nx = [1]\nstop = False\ndef hold():\n    mine = x\n    while not stop:\n        time.sleep(0.02)\n",
+        """
+        import threading, time
+        x = [1]
+        stop = False
+        def hold():
+            mine = x
+            while not stop:
+                time.sleep(0.02)
+        """,
         "_ = threading.Thread(target=hold, name='holder', daemon=True).start()",
         "x.append(2)",
     )
@@ -103,24 +143,55 @@ def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook:
 def test_a_thread_that_writes_all_the_time_leaves_no_torn_value(notebook: Notebook) -> None:
     """Both halves of the pair are written one after the other: what comes back was there at one moment, or is not handed over."""
     notebook.run(
-        "import threading, time\npair = [0, 0]\nstop = False\ndef spin():\n    n = 0\n    while not stop:\n        n += 1\n        pair[:] = [n, n]\n        time.sleep(0.001)\n",
+        """
+        import threading, time
+        pair = [0, 0]
+        stop = False
+        def spin():
+            n = 0
+            while not stop:
+                n += 1
+                pair[:] = [n, n]
+                time.sleep(0.001)
+        """,
         "threading.Thread(target=spin, daemon=True).start()",
     )
     for number in range(5):
         notebook.run(f"mark = {number}")
-    notebook.run("stop = True\nimport time\ntime.sleep(0.1)")
+    notebook.run("""
+        stop = True
+        import time
+        time.sleep(0.1)
+        """)
     for _ in range(5):
         report = notebook.move("undo")
         if "pair" in report.words and report.word("pair") in {"kept", "loaded"}:
             assert notebook.read("pair[0] == pair[1]") == ["True"]
-        notebook.run("stop = True\ntime.sleep(0.05)")
+        notebook.run("""
+        stop = True
+        time.sleep(0.05)
+        """)
         notebook.move("undo")
 
 
 def test_a_fork_in_user_code_records_in_the_parent_only(notebook: Notebook) -> None:
-    notebook.run("import os\nx = [1]")
+    notebook.run("""
+        import os
+        x = [1]
+        """)
     notebook.run(
-        "r, w = os.pipe()\npid = os.fork()\nif pid == 0:\n    x.append('child')\n    os.write(w, repr(x).encode())\n    os._exit(0)\nos.waitpid(pid, 0)\nheard = os.read(r, 100)\nos.close(r); os.close(w)\nx.append('parent')"
+        """
+        r, w = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            x.append('child')
+            os.write(w, repr(x).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        heard = os.read(r, 100)
+        os.close(r); os.close(w)
+        x.append('parent')
+        """
     )
     assert notebook.read("heard", "x") == ["b\"[1, 'child']\"", "[1, 'parent']"]
     notebook.move("undo")
@@ -136,7 +207,11 @@ def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[...,
     if not notebook.kernel.value("__import__('ipykernel').version_info[0] >= 7"):
         return  # ipykernel 6 has none
     shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
-    notebook.run("import time\nx = [1]\ny = [1]")
+    notebook.run("""
+        import time
+        x = [1]
+        y = [1]
+        """)
     first = notebook.at()
     main = notebook.kernel.send("time.sleep(1.0); y.append(2)")
     side = notebook.kernel.send("x.append(2)", subshell_id=shell)

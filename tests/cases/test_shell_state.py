@@ -12,7 +12,11 @@ from cases.story import Case, Notebook
 CASES = [
     Case(
         "Random state of `random`",
-        "import random\nrandom.seed(5)\nhead = [random.random() for _ in range(3)]",
+        """
+        import random
+        random.seed(5)
+        head = [random.random() for _ in range(3)]
+        """,
         "tail = [random.random() for _ in range(3)]",
         ["hash(random.getstate()[1])", "head"],
         {"tail": "removed"},
@@ -24,7 +28,11 @@ CASES = [
     ),
     Case(
         "Random state of numpy",
-        "import numpy as np\nnp.random.seed(5)\nhead = np.random.rand(3)",
+        """
+        import numpy as np
+        np.random.seed(5)
+        head = np.random.rand(3)
+        """,
         "tail = np.random.rand(3)",
         ["np.random.get_state()[2]", "hash(np.random.get_state()[1].tobytes())"],
         {"tail": "removed"},
@@ -32,14 +40,21 @@ CASES = [
     ),
     Case(
         "`os.chdir`",
-        "import os, tempfile\nplace = os.path.realpath(tempfile.mkdtemp())\nhome = os.getcwd()",
+        """
+        import os, tempfile
+        place = os.path.realpath(tempfile.mkdtemp())
+        home = os.getcwd()
+        """,
         "os.chdir(place)",
         ["os.getcwd()"],
         kept=["os"],
     ),
     Case(
         "Environment variables set, changed and removed",
-        "import os\nos.environ['CASE_A'] = '1'; os.environ['CASE_B'] = '2'",
+        """
+        import os
+        os.environ['CASE_A'] = '1'; os.environ['CASE_B'] = '2'
+        """,
         "os.environ['CASE_A'] = 'changed'; del os.environ['CASE_B']; os.environ['CASE_C'] = '3'",
         ["{k: v for k, v in os.environ.items() if k.startswith('CASE_')}"],
         kept=["os"],
@@ -53,7 +68,10 @@ CASES = [
     ),
     Case(
         "pandas options",
-        "import pandas as pd\npd.set_option('display.max_rows', 11)",
+        """
+        import pandas as pd
+        pd.set_option('display.max_rows', 11)
+        """,
         "pd.set_option('display.max_rows', 99); pd.options.display.precision = 2",
         ["pd.get_option('display.max_rows')", "pd.get_option('display.precision')"],
         kept=["pd"],
@@ -67,7 +85,10 @@ CASES = [
     ),
     Case(
         "matplotlib's rcParams",
-        "import matplotlib\nmatplotlib.use('agg')",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        """,
         "matplotlib.rcParams['figure.dpi'] = 33",
         ["matplotlib.rcParams['figure.dpi']"],
         kept=["matplotlib"],
@@ -95,7 +116,13 @@ CASES = [
     ),
     Case(
         "pyplot's figures",
-        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\nplt.close('all')\n_ = plt.figure(num=3)",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        import matplotlib.pyplot as plt
+        plt.close('all')
+        _ = plt.figure(num=3)
+        """,
         "_ = plt.plot([1, 2, 3]); _ = plt.figure(num=8)",
         ["plt.get_fignums()", "len(plt.figure(3).axes)"],
         kept=["plt"],
@@ -115,7 +142,10 @@ def test_found_again(desk: Desk, case: Case) -> None:
 
 
 def test_an_output_beside_the_variable_it_shows_stays_the_same_object(notebook: Notebook) -> None:
-    notebook.run("x = [1]\nalone = [9]")
+    notebook.run("""
+        x = [1]
+        alone = [9]
+        """)
     shown = notebook.run("x").execution_count
     identities = notebook.identities(["alone"])
     notebook.run("x.append(2);")
@@ -139,7 +169,10 @@ def test_an_output_is_removed_with_the_run_that_made_it(notebook: Notebook) -> N
 
 
 def test_a_result_drawn_after_undo_is_drawn_again(notebook: Notebook) -> None:
-    notebook.run("import random, numpy as np\nrandom.seed(1); np.random.seed(1)")
+    notebook.run("""
+        import random, numpy as np
+        random.seed(1); np.random.seed(1)
+        """)
     notebook.run("draws = [random.random(), np.random.rand(), random.gauss(0, 1)]")
     draws = notebook.read("draws")
     notebook.move("undo")

@@ -308,5 +308,5 @@ def test_array_comes_back(values):
 
 def test_plain_frames_need_no_code():
     stored = Stored()
-    stored.walk([frame().drop(columns="h"), pd.Timestamp("2020", tz=datetime.timezone.utc)])
+    stored.walk([frame().drop(columns="h"), pd.Timestamp("2020", tz=datetime.UTC)])
     assert stored.native
