@@ -9,3 +9,8 @@ pub use same::same;
 
 mod program;
 pub use program::{Dice, Flavour, random_cell};
+
+mod reference;
+pub use reference::Reference;
+
+pub mod machine;

@@ -50,11 +50,8 @@ fn number<T: std::str::FromStr>(word: Option<&&str>) -> Result<T, CellError> {
 /// # Errors
 /// The first line that fails; what came before it stays done.
 pub fn run_cell(world: &mut World, source: &str, count: u64) -> Result<(), CellError> {
-    let done = source
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .try_for_each(|line| world.run_line(line, count));
+    let lines = source.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    let done = lines.into_iter().try_for_each(|(at, line)| world.run_line(line, count, at));
     world.heap.sweep();
     done
 }
@@ -106,7 +103,7 @@ impl World {
         words.iter().map(field).collect()
     }
 
-    fn run_line(&mut self, line: &str, count: u64) -> Result<(), CellError> {
+    fn run_line(&mut self, line: &str, count: u64, at: usize) -> Result<(), CellError> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             [name, "=", what, rest @ ..] => {
@@ -115,7 +112,11 @@ impl World {
                 Ok(())
             }
             ["def", name, rest @ ..] => self.define(name, rest),
-            ["class", name, rest @ ..] => self.class(name, rest),
+            ["class", name, rest @ ..] => {
+                // The same in every world that runs the same cells, and never given twice.
+                let id = format!("{:08x}{:04x}{count:08x}{at:04x}", self.heap.life, self.scope);
+                self.class(name, id, rest)
+            }
             ["del", name] => {
                 self.look_up(name)?;
                 self.unbind(&Root::name(*name));
@@ -366,7 +367,7 @@ impl World {
             reads: Vec::new(),
             cells: Vec::new(),
             defaults: Vec::new(),
-            line: self.heap.class_id().len() as u32 + rest.len() as u32,
+            line: rest.len() as u32,
             scope: self.scope,
         };
         let mut part = "";
@@ -388,9 +389,9 @@ impl World {
         Ok(())
     }
 
-    fn class(&mut self, name: &str, rest: &[&str]) -> Result<(), CellError> {
+    fn class(&mut self, name: &str, id: String, rest: &[&str]) -> Result<(), CellError> {
         let made = Value::Class {
-            id: self.heap.class_id(),
+            id,
             name: name.to_owned(),
             attributes: self.fields(rest)?,
         };

@@ -75,11 +75,6 @@ impl ToyHeap {
         made
     }
 
-    /// A class id that no other class of any process has.
-    pub fn class_id(&self) -> String {
-        format!("{:08x}{:08x}", self.life, self.next_serial)
-    }
-
     fn enter(&mut self, made: Ref, value: &Value) {
         match value {
             Value::Weak(Some(target)) => self.slot_mut(*target).weak.push(made),
@@ -128,6 +123,11 @@ impl ToyHeap {
     /// The memory.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// The memory, to be changed.
+    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 
     /// The class of that id.

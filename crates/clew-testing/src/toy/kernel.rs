@@ -1,6 +1,6 @@
 //! The toy session as the engine sees it, with faults on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
@@ -72,6 +72,26 @@ impl ToyKernel {
     /// Tickets of what is parked.
     pub fn tickets(&self) -> Vec<u64> {
         self.parked.keys().copied().collect()
+    }
+
+    /// Serials of all parked objects.
+    pub fn parked_serials(&self) -> Vec<u64> {
+        let parked = self.parked.values().flatten();
+        parked.map(|(_, object)| self.world.heap.serial_of(*object)).collect()
+    }
+
+    /// How many objects live that nothing holds but a leak: no name, no thread, no parking.
+    pub fn leaked(&mut self) -> usize {
+        self.world.heap.sweep();
+        let parked = self.parked.values().flatten().map(|(_, object)| object.object());
+        let mut open: Vec<Ref> = self.world.bound.values().chain(&self.held).copied().chain(parked).collect();
+        let mut reached = BTreeSet::new();
+        while let Some(object) = open.pop() {
+            if reached.insert(object) {
+                open.extend(self.world.heap.value(object).children());
+            }
+        }
+        self.world.heap.len() - reached.len()
     }
 
     /// Counts a step; says whether a fault hits it.

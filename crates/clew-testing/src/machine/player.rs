@@ -1,0 +1,390 @@
+//! Plays steps on the engine and on the reference alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clew_core::clock::Clock;
+use clew_core::format::{Ending, HistoryDescription, RunKind};
+use clew_core::history::History;
+use clew_core::id::{HistoryId, Root, RootKind};
+use clew_core::kernel::Touched;
+use clew_core::plan::{Report, Word};
+use clew_core::record::RunInput;
+use clew_core::restore::RestoreError;
+use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::store::disk::Disk;
+use clew_core::store::{Access, SigningKey, Store, Trust};
+
+use super::verdict::{Before, judge, judge_stopped};
+use super::{Mode, Step, Tally};
+use crate::program::Dice;
+use crate::reference::Reference;
+use crate::toy::{CellError, ToyKernel, Value, World, run_cell};
+
+/// A session of toy objects, its reference beside it.
+pub struct Player {
+    kernel: ToyKernel,
+    session: Session,
+    reference: Reference,
+    mode: Mode,
+    disk: Arc<dyn Disk>,
+    history: HistoryId,
+    life: u64,
+    /// Cells and changes from outside so far.
+    count: u64,
+    /// What was played.
+    pub tally: Tally,
+}
+
+#[derive(Debug)]
+struct Steady {
+    ticks: AtomicU64,
+    nanoseconds: u64,
+}
+
+impl Clock for Steady {
+    fn now(&self) -> i64 {
+        1_700_000_000_000_000_000 + self.ticks.fetch_add(1, Ordering::Relaxed).cast_signed() * 1_000_000_000
+    }
+
+    fn monotonic(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::Relaxed) * self.nanoseconds
+    }
+}
+
+fn store(disk: &Arc<dyn Disk>, key: &SigningKey) -> Store {
+    Store::open(Arc::clone(disk), Path::new("/store"), Access::ReadWrite)
+        .expect("the store opens")
+        .with_trust(Trust::own(key.public()))
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_secret(&[7; 32])
+}
+
+fn open(disk: &Arc<dyn Disk>, history: HistoryId, life: u64, dear: bool) -> Session {
+    let key = key();
+    let store = store(disk, &key);
+    let session = store.new_session();
+    let loaded = store.load(history).expect("the history loads");
+    let writer = store.writer(history, session, &key).expect("a session can write");
+    let clock = Steady {
+        ticks: AtomicU64::new(life * 1_000_000),
+        nanoseconds: if dear { 50_000_000 } else { 1_000 },
+    };
+    Session::new(session, store, writer, History::of(&loaded), Box::new(clock))
+}
+
+impl Player {
+    /// A fresh session in a fresh store.
+    ///
+    /// # Panics
+    /// If the store can't be made.
+    pub fn new(seed: u64, mode: Mode) -> Self {
+        let disk: Arc<dyn Disk> = crate::disk_for(seed);
+        let history = store(&disk, &key()).create_history(HistoryDescription::default());
+        let history = history.expect("a history can be made");
+        let mut kernel = ToyKernel::new(1);
+        let mut session = open(&disk, history, 1, mode.dear);
+        let started = session.start(&mut kernel).expect("the start is recorded");
+        Self {
+            reference: Reference::start(kernel.world.clone(), &started.label),
+            kernel,
+            session,
+            mode,
+            disk,
+            history,
+            life: 1,
+            count: 0,
+            tally: Tally {
+                programs: 1,
+                ..Tally::default()
+            },
+        }
+    }
+
+    /// What must be live.
+    pub fn world(&self) -> &World {
+        &self.reference.world
+    }
+
+    /// One or two names of some state.
+    pub fn names(&self, dice: &mut Dice) -> Vec<String> {
+        let labels = self.reference.labels();
+        let state = self.reference.state(dice.pick(&labels)).expect("a state for every label");
+        let names: Vec<&Root> = state.bound.keys().filter(|root| root.kind == RootKind::Name).collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        (0..=dice.below(2)).map(|_| dice.pick(&names).key.clone()).collect()
+    }
+
+    /// Plays one step.
+    ///
+    /// # Errors
+    /// What the engine did that the reference does not.
+    pub fn apply(&mut self, step: &Step) -> Result<(), String> {
+        self.tally.steps += 1;
+        match step {
+            Step::Run { source, hooked } => self.run(source, *hooked)?,
+            Step::Outside(source) => {
+                self.run_both(source)?;
+            }
+            Step::Look => {
+                let recorded = self.session.look_outside(&mut self.kernel).map_err(|error| error.to_string())?;
+                if let Some(recorded) = recorded {
+                    self.reference.drift(&recorded.label);
+                }
+            }
+            Step::Undo(steps) => self.go(&Request::Undo(*steps), steps.cast_signed())?,
+            Step::Redo(steps) => self.go(&Request::Redo(*steps), -steps.cast_signed())?,
+            Step::Switch(run) => {
+                let to = self.label(*run);
+                self.go(&Request::Switch(to), 0)?;
+            }
+            Step::Restore {
+                run,
+                names,
+                with_shared,
+            } => self.restore(*run, names, *with_shared)?,
+            Step::Fault(fault) => self.kernel.fault = Some(*fault),
+            Step::Hold(name) => self.hold(name),
+            Step::Sync => self.session.sync().map_err(|error| error.to_string())?,
+            Step::Crash => self.crash()?,
+        }
+        match self.kernel.leaked() {
+            0 => Ok(()),
+            leaked => Err(format!("{leaked} objects leaked")),
+        }
+    }
+
+    fn label(&self, run: u64) -> String {
+        let labels = self.reference.labels();
+        labels[(run % labels.len() as u64) as usize].clone()
+    }
+
+    fn run_both(&mut self, source: &str) -> Result<Result<(), CellError>, String> {
+        self.count += 1;
+        let live = run_cell(&mut self.kernel.world, source, self.count);
+        let expected = run_cell(&mut self.reference.world, source, self.count);
+        if live != expected {
+            return Err(format!("a cell ended with {live:?}, not {expected:?}: {source}"));
+        }
+        crate::same(&self.kernel.world, &self.reference.world, None)
+            .map_err(|what| format!("after a cell: {what}\n{source}"))?;
+        Ok(live)
+    }
+
+    fn run(&mut self, source: &str, hooked: bool) -> Result<(), String> {
+        let mut touched = self.touched(source);
+        let ended = self.run_both(source)?;
+        touched.extend(self.touched(source));
+        let input = RunInput {
+            source: Some(source.to_owned()),
+            execution_count: Some(self.count),
+            ending: match ended {
+                Ok(()) => Ending::Done,
+                Err(CellError::Interrupted) => Ending::Interrupted,
+                Err(CellError::Raised(exception)) => Ending::Failed { exception },
+            },
+            touched: if hooked { Touched::Only(touched) } else { Touched::All },
+            ..RunInput::silent(RunKind::Cell, 0)
+        };
+        let recorded = self.session.record(&mut self.kernel, input).map_err(|error| error.to_string())?;
+        if !recorded.warnings.is_empty() {
+            return Err(format!("warnings: {:?}", recorded.warnings));
+        }
+        self.reference.step(&recorded.label);
+        Ok(())
+    }
+
+    /// The roots that hooks would tell: names in the source, what its functions read, classes behind names.
+    fn touched(&self, source: &str) -> BTreeSet<Root> {
+        let world = &self.kernel.world;
+        let mut found: BTreeSet<Root> = source
+            .split(|letter: char| !letter.is_alphanumeric())
+            .map(Root::name)
+            .collect();
+        for root in found.clone() {
+            match world.bound.get(&root).map(|object| world.heap.value(*object)) {
+                Some(Value::Function(function)) => found.extend(function.reads.iter().map(Root::name)),
+                Some(Value::Class { .. }) => {
+                    let state = self.session.live_state();
+                    found.extend(state.roots().filter(|root| root.kind == RootKind::Definition).cloned());
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn hold(&mut self, name: &str) {
+        let world = &self.kernel.world;
+        let is_weak = |object| matches!(world.heap.value(object), Value::Weak(_));
+        // What only a thread keeps alive can't be told from what names keep alive.
+        if !world.bound.values().any(|object| is_weak(*object)) {
+            self.kernel.hold(name);
+        }
+    }
+
+    fn before(&self) -> Before {
+        let heap = &self.kernel.world.heap;
+        let serials = self.kernel.world.bound.iter();
+        Before {
+            world: self.reference.world.clone(),
+            serials: serials.map(|(root, object)| (root.clone(), heap.serial_of(*object))).collect::<BTreeMap<_, _>>(),
+            parked: self.kernel.parked_serials().into_iter().collect(),
+            tickets: self.kernel.tickets(),
+        }
+    }
+
+    /// Undo, redo, switch: the whole state. `back` is how many places undo goes back.
+    fn go(&mut self, request: &Request, back: i64) -> Result<(), String> {
+        let place = match request {
+            Request::Switch(label) => Some(label.clone()),
+            _ => self.reference.place(back).map(str::to_owned),
+        };
+        let before = self.before();
+        let done = self.perform(request, &before)?;
+        let Some(target) = place else {
+            return match done {
+                Err(SessionError::NothingToUndo { .. } | SessionError::NothingToRedo { .. }) => Ok(()),
+                other => Err(format!("there is nothing to {request:?}: {other:?}")),
+            };
+        };
+        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        if report.to != target {
+            return Err(format!("{request:?} leads to {target}, not {}", report.to));
+        }
+        let expected = self.reference.state(&target).expect("every run has a state").clone();
+        self.land(&report, &before, expected)?;
+        match request {
+            Request::Switch(_) => self.reference.step(&report.at),
+            _ => {
+                self.reference.shift(back);
+                self.reference.drift(&report.at);
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, request: &Request, before: &Before) -> Result<Result<Report, SessionError>, String> {
+        let at = self.session.at();
+        let done = self.session.perform(&mut self.kernel, request, MoveOptions::default());
+        let has_fault = self.kernel.fault.take().is_none();
+        let drifted = match &done {
+            Ok(report) => report.outside.clone(),
+            Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
+            Err(_) => None,
+        };
+        let _ = has_fault;
+        let differs = |label: &str| {
+            let state = self.reference.state(label).expect("every run has a state");
+            crate::same(&before.world, state, None).is_err()
+        };
+        if drifted.is_none() && done.is_ok() && differs(self.reference.at()) {
+            return Err("a change from outside was not recorded".to_owned());
+        }
+        if let Some(label) = drifted {
+            self.reference.drift(&label);
+        }
+        Ok(done)
+    }
+
+    /// The report, or `None` if a fault stopped the move, which must then have done nothing.
+    fn arrived(
+        &mut self,
+        done: Result<Report, SessionError>,
+        before: &Before,
+    ) -> Result<Option<Report>, String> {
+        match done {
+            Ok(report) => Ok(Some(report)),
+            Err(SessionError::Restore(RestoreError::Interrupted | RestoreError::Refused(_))) if self.mode.faults => {
+                self.tally.stopped += 1;
+                judge_stopped(&self.kernel, before)?;
+                Ok(None)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Checks where a move landed; the reference follows, or takes over what is there if the move was not exact.
+    fn land(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
+        self.tally.moves += 1;
+        for outcome in &report.outcomes {
+            self.tally.words[Word::ALL.iter().position(|word| *word == outcome.word).unwrap_or_default()] += 1;
+            self.tally.uncertain += u64::from(outcome.uncertain);
+        }
+        let exact = judge(&self.kernel, &self.session, report, before, &expected)?;
+        self.reference.world = if exact { expected } else { self.kernel.world.clone() };
+        Ok(())
+    }
+
+    fn restore(&mut self, run: u64, names: &[String], with_shared: bool) -> Result<(), String> {
+        let target = self.label(run);
+        let state = self.reference.state(&target).expect("every run has a state").clone();
+        let names: BTreeSet<Root> = names.iter().map(Root::name).filter(|root| state.bound.contains_key(root)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let request = Request::Restore {
+            revision: target.clone(),
+            names: names.iter().cloned().collect(),
+            with_shared,
+        };
+        let before = self.before();
+        let done = self.perform(&request, &before)?;
+        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        let asked: BTreeSet<Root> = report.outcomes.iter().map(|outcome| outcome.root.clone()).collect();
+        if !names.is_subset(&asked) {
+            return Err(format!("{names:?} were asked for, {asked:?} came"));
+        }
+        let came = |root: &&Root| {
+            let outcome = report.outcomes.iter().find(|outcome| outcome.root == **root);
+            outcome.is_some_and(|outcome| outcome.word == Word::Loaded)
+        };
+        let loaded: BTreeSet<Root> = asked.iter().filter(came).cloned().collect();
+        self.reference.graft(&state, &loaded);
+        let mut expected = self.reference.world.clone();
+        for outcome in &report.outcomes {
+            if matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain {
+                expected.unbind(&outcome.root);
+            }
+        }
+        self.land_restored(&report, &before, expected)?;
+        self.reference.step(&report.at);
+        Ok(())
+    }
+
+    /// A crash: the process is gone, and with it what lived only there.
+    fn crash(&mut self) -> Result<(), String> {
+        let target = self.reference.at().to_owned();
+        self.life += 1;
+        self.kernel = ToyKernel::new(self.life);
+        self.session = open(&self.disk, self.history, self.life, self.mode.dear);
+        let started = self.session.start(&mut self.kernel).map_err(|error| error.to_string())?;
+        self.reference.restart(self.kernel.world.clone(), &started.label);
+        let before = self.before();
+        let done = self.perform(&Request::Resume(None), &before)?;
+        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        if report.to != target {
+            return Err(format!("the session was at {target}, and {} is resumed", report.to));
+        }
+        let expected = self.reference.state(&target).expect("every run has a state").clone();
+        self.land(&report, &before, expected)?;
+        self.reference.step(&report.at);
+        Ok(())
+    }
+
+    fn land_restored(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
+        self.tally.moves += 1;
+        for outcome in &report.outcomes {
+            self.tally.words[Word::ALL.iter().position(|word| *word == outcome.word).unwrap_or_default()] += 1;
+        }
+        super::verdict::judge_restored(&self.kernel, report, before, &expected)?;
+        self.reference.world = self.kernel.world.clone();
+        Ok(())
+    }
+}

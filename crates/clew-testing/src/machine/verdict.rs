@@ -1,0 +1,216 @@
+//! Whether a move did what it says: values, aliasing, identity, and the truth of every word.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_core::id::{Root, RootKind};
+use clew_core::plan::{Outcome, Report, Word};
+use clew_core::session::Session;
+
+use crate::same;
+use crate::toy::{Ref, ToyKernel, Value, World};
+
+/// What was live before a move.
+pub(super) struct Before {
+    pub world: World,
+    /// Which object each root was bound to.
+    pub serials: BTreeMap<Root, u64>,
+    /// Objects that were parked.
+    pub parked: BTreeSet<u64>,
+    pub tickets: Vec<u64>,
+}
+
+/// A stopped move has done nothing (promise P4).
+pub(super) fn judge_stopped(kernel: &ToyKernel, before: &Before) -> Result<(), String> {
+    same(&kernel.world, &before.world, None).map_err(|what| format!("a stopped move left traces: {what}"))?;
+    if serials(kernel) != before.serials {
+        return Err("a stopped move bound other objects".to_owned());
+    }
+    if kernel.staged() != 0 || kernel.tickets() != before.tickets {
+        return Err("a stopped move left something staged or parked".to_owned());
+    }
+    Ok(())
+}
+
+fn serials(kernel: &ToyKernel) -> BTreeMap<Root, u64> {
+    let bound = kernel.world.bound.iter();
+    bound.map(|(root, object)| (root.clone(), kernel.world.heap.serial_of(*object))).collect()
+}
+
+/// Judges a move of the whole state. Says whether everything is exactly as in `expected`.
+pub(super) fn judge(
+    kernel: &ToyKernel,
+    session: &Session,
+    report: &Report,
+    before: &Before,
+    expected: &World,
+) -> Result<bool, String> {
+    let words = by_root(report)?;
+    let all: BTreeSet<&Root> = before.serials.keys().chain(expected.bound.keys()).collect();
+    if let Some(missing) = all.iter().find(|root| !words.contains_key(**root)) {
+        return Err(format!("nothing is said about {missing}"));
+    }
+    let tainted = tainted(&words);
+    let target = session.history().runs().find(|(_, run)| run.label() == report.to).map(|(id, _)| *id);
+    let state = session.history().state(target.ok_or("the target is no run")?);
+    let mut good: BTreeSet<Root> = BTreeSet::new();
+    for (root, outcome) in words.iter().filter(|(root, _)| root.kind != RootKind::Definition) {
+        let together = state.version(root).map_or_else(|| vec![(*root).clone()], |version| version.roots.clone());
+        judge_word(kernel, before, expected, outcome, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
+        let reached = reachable(expected, std::slice::from_ref(*root));
+        let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
+        if matches!(outcome.word, Word::Kept | Word::Loaded | Word::Replayed) && !outcome.uncertain && !is_tainted {
+            good.insert((*root).clone());
+        }
+    }
+    compare(kernel, expected, &good)?;
+    untouched(before, expected, &words, &state)?;
+    let inexact = words.values().any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
+    if !inexact && report.at != report.to {
+        return Err(format!("everything is exact, and yet the session is at {}", report.at));
+    }
+    if inexact && report.at == report.to {
+        return Err("something is lost, and yet the session is at the target".to_owned());
+    }
+    Ok(!inexact && good.len() == expected.bound.len())
+}
+
+/// Judges a move of some names: whatever is bound must be what is expected, the words true, the rest untouched.
+pub(super) fn judge_restored(
+    kernel: &ToyKernel,
+    report: &Report,
+    before: &Before,
+    expected: &World,
+) -> Result<(), String> {
+    let words = by_root(report)?;
+    let tainted = tainted(&words);
+    for (root, serial) in &before.serials {
+        let now = kernel.world.bound.get(root).map(|object| kernel.world.heap.serial_of(*object));
+        if !words.contains_key(root) && now != Some(*serial) {
+            return Err(format!("{root} was not asked for and is another object now"));
+        }
+    }
+    let fits = |root: &&Root| {
+        let said = words.get(*root).is_none_or(|outcome| !outcome.uncertain && outcome.word != Word::Differs);
+        let reached = reachable(expected, std::slice::from_ref(*root));
+        let detached = words.get(*root).is_some_and(|outcome| outcome.why.is_some());
+        let weak = reached.iter().any(|object| matches!(expected.heap.value(*object), Value::Weak(_)));
+        said && !(detached && weak) && !reached.iter().any(|object| is_class_of(expected, *object, &tainted))
+    };
+    let good: BTreeSet<Root> = expected.bound.keys().filter(fits).cloned().collect();
+    compare(kernel, expected, &good)
+}
+
+fn by_root(report: &Report) -> Result<BTreeMap<&Root, &Outcome>, String> {
+    let words: BTreeMap<&Root, &Outcome> = report.outcomes.iter().map(|outcome| (&outcome.root, outcome)).collect();
+    if words.len() < report.outcomes.len() {
+        return Err("something is said twice about a root".to_owned());
+    }
+    Ok(words)
+}
+
+fn compare(kernel: &ToyKernel, expected: &World, good: &BTreeSet<Root>) -> Result<(), String> {
+    same(&kernel.world, expected, Some(good)).map_err(|what| format!("wrong value: {what}"))
+}
+
+/// Ids of classes that did not come back as they were.
+fn tainted(words: &BTreeMap<&Root, &Outcome>) -> BTreeSet<String> {
+    let lost = words.values().filter(|outcome| {
+        let is_inexact = matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain;
+        outcome.root.kind == RootKind::Definition && is_inexact
+    });
+    lost.map(|outcome| outcome.root.key.clone()).collect()
+}
+
+fn is_class_of(world: &World, object: Ref, ids: &BTreeSet<String>) -> bool {
+    matches!(world.heap.value(object), Value::Class { id, .. } if ids.contains(id))
+}
+
+/// Whether a word about one root is true.
+fn judge_word(
+    kernel: &ToyKernel,
+    before: &Before,
+    expected: &World,
+    outcome: &Outcome,
+    together: &[Root],
+    tainted: &BTreeSet<String>,
+) -> Result<(), String> {
+    let root = &outcome.root;
+    let now = kernel.world.bound.get(root).map(|object| kernel.world.heap.serial_of(*object));
+    let was = before.serials.get(root).copied();
+    let belongs = expected.bound.contains_key(root) || outcome.uncertain;
+    let is_true = match outcome.word {
+        Word::Kept => now.is_some() && (now == was || now.is_some_and(|now| before.parked.contains(&now))) && belongs,
+        Word::Loaded | Word::Replayed | Word::Differs => now.is_some() && belongs,
+        Word::Removed => now.is_none() && (!expected.bound.contains_key(root) || outcome.uncertain),
+        Word::Lost => now.is_none() && belongs,
+    };
+    if !is_true {
+        return Err(format!("{} is not true", outcome.word.text()));
+    }
+    if matches!(outcome.word, Word::Lost | Word::Differs) {
+        let why = outcome.why.as_deref().unwrap_or_default();
+        let reached = reachable(expected, together);
+        let excused = why.contains("out of memory")
+            || outcome.uncertain
+            || reached.iter().any(|object| is_excuse(expected, *object) || is_class_of(expected, *object, tainted));
+        if why.is_empty() || !excused {
+            return Err(format!("{} without need: {why}", outcome.word.text()));
+        }
+    }
+    Ok(())
+}
+
+fn is_excuse(world: &World, object: Ref) -> bool {
+    matches!(world.heap.value(object), Value::Handle { .. } | Value::Raising | Value::Unbuildable(_))
+}
+
+/// Roots whose co-variable is the same before and after are kept, their objects untouched.
+fn untouched(
+    before: &Before,
+    expected: &World,
+    words: &BTreeMap<&Root, &Outcome>,
+    state: &clew_core::history::State,
+) -> Result<(), String> {
+    for version in state.versions() {
+        let roots: BTreeSet<Root> =
+            version.roots.iter().filter(|root| root.kind != RootKind::Definition).cloned().collect();
+        let was_joined = same(&before.world, expected, Some(&roots)).is_ok();
+        let alone = is_closed(&before.world, &roots) && is_closed(expected, &roots);
+        if roots.is_empty() || roots.len() < version.roots.len() || !was_joined || !alone {
+            continue;
+        }
+        let hostile = reachable(expected, &version.roots).iter().any(|object| is_excuse(expected, *object));
+        for root in &roots {
+            let outcome = words[root];
+            if outcome.word != Word::Kept && !hostile && !outcome.uncertain {
+                return Err(format!("{root} did not change and is {}", outcome.word.text()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether no other root reaches what these roots reach, and they reach no memory.
+fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
+    let chosen: Vec<Root> = roots.iter().cloned().collect();
+    let others: Vec<Root> = world.bound.keys().filter(|root| !roots.contains(*root)).cloned().collect();
+    let (inside, outside) = (reachable(world, &chosen), reachable(world, &others));
+    let has_memory = |object: &Ref| world.heap.value(*object).region().is_some();
+    let is_class = |object: &Ref| matches!(world.heap.value(*object), Value::Class { .. });
+    !inside.iter().any(|object| outside.contains(object) || has_memory(object) || is_class(object))
+}
+
+fn reachable(world: &World, roots: &[Root]) -> BTreeSet<Ref> {
+    let mut open: Vec<Ref> = roots.iter().filter_map(|root| world.bound.get(root).copied()).collect();
+    let mut reached = BTreeSet::new();
+    while let Some(object) = open.pop() {
+        if reached.insert(object) {
+            let value = world.heap.value(object);
+            open.extend(value.children());
+            if let Value::Weak(Some(target)) = value {
+                open.push(*target);
+            }
+        }
+    }
+    reached
+}

@@ -1,0 +1,258 @@
+//! What a session must be like: a list of deep copies, one for each run, and the list of places it was at.
+//!
+//! Written from the rules for users alone, without the engine: undo is sequential, redo works until something new is
+//! done, a change from outside goes away with the run before it, a restore changes the names asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_core::id::Root;
+
+use crate::toy::{Ref, Value, Window, World};
+
+/// Deep copies of all states, and where the session is among them.
+#[derive(Debug, Clone, Default)]
+pub struct Reference {
+    /// What must be live now.
+    pub world: World,
+    /// What each run left, by the engine's label.
+    states: BTreeMap<String, World>,
+    /// Where undo and redo lead, by label.
+    places: Vec<String>,
+    /// Which of the places is the present one.
+    present: usize,
+}
+
+impl Reference {
+    /// A session that starts with `world` as the run `label`.
+    pub fn start(world: World, label: &str) -> Self {
+        Self {
+            states: BTreeMap::from([(label.to_owned(), world.clone())]),
+            world,
+            places: vec![label.to_owned()],
+            present: 0,
+        }
+    }
+
+    /// The run whose state is live.
+    pub fn at(&self) -> &str {
+        &self.places[self.present]
+    }
+
+    /// What a run left.
+    pub fn state(&self, label: &str) -> Option<&World> {
+        self.states.get(label)
+    }
+
+    /// Labels of all runs.
+    pub fn labels(&self) -> Vec<String> {
+        self.states.keys().cloned().collect()
+    }
+
+    /// Something new was done, by a run, a switch or a restore: a new line begins.
+    pub fn step(&mut self, label: &str) {
+        self.places.truncate(self.present + 1);
+        self.places.push(label.to_owned());
+        self.present += 1;
+        self.remember(label);
+    }
+
+    /// The present place is another run now: something changed that no step made.
+    pub fn drift(&mut self, label: &str) {
+        label.clone_into(&mut self.places[self.present]);
+        self.remember(label);
+    }
+
+    /// Where so many undos (or redos, if negative) lead.
+    pub fn place(&self, back: i64) -> Option<&str> {
+        let place = i64::try_from(self.present).ok()? - back;
+        usize::try_from(place).ok().and_then(|place| self.places.get(place)).map(String::as_str)
+    }
+
+    /// So many undos (or redos, if negative) were done.
+    pub fn shift(&mut self, back: i64) {
+        self.present = usize::try_from(self.present.cast_signed() as i64 - back).expect("that much can be undone");
+    }
+
+    fn remember(&mut self, label: &str) {
+        if !self.states.contains_key(label) {
+            self.states.insert(label.to_owned(), self.world.clone());
+        }
+    }
+
+    /// A new process begins: only what the runs left is still known.
+    pub fn restart(&mut self, world: World, label: &str) {
+        self.world = world;
+        self.places = vec![label.to_owned()];
+        self.present = 0;
+        self.remember(label);
+    }
+
+    /// Binds some roots of the live world to deep copies of what they are in `from`.
+    pub fn graft(&mut self, from: &World, roots: &BTreeSet<Root>) {
+        let mut graft = Graft {
+            from,
+            into: &mut self.world,
+            copies: BTreeMap::new(),
+            regions: BTreeMap::new(),
+        };
+        let objects: Vec<Ref> = roots.iter().filter_map(|root| from.bound.get(root).copied()).collect();
+        graft.copy_all(&objects);
+        let Graft { copies, regions, .. } = graft;
+        for root in roots {
+            if let Some(object) = from.bound.get(root) {
+                let copy = copies[object];
+                self.world.heap.hold(copy);
+                self.world.bind(root.clone(), copy);
+            }
+        }
+        copies.into_values().for_each(|copy| self.world.heap.let_go(copy));
+        regions.into_values().for_each(|region| self.world.heap.memory_mut().release(region));
+        self.world.heap.sweep();
+    }
+}
+
+/// A deep copy from one world into another. Classes that live there already are not copied.
+struct Graft<'a> {
+    from: &'a World,
+    into: &'a mut World,
+    copies: BTreeMap<Ref, Ref>,
+    regions: BTreeMap<u64, u64>,
+}
+
+impl Graft<'_> {
+    fn copy_all(&mut self, objects: &[Ref]) {
+        let mut found: Vec<Ref> = Vec::new();
+        let mut open = objects.to_vec();
+        while let Some(object) = open.pop() {
+            if self.copies.contains_key(&object) {
+                continue;
+            }
+            if let Some(class) = self.live_class(object) {
+                self.into.heap.hold(class);
+                self.copies.insert(object, class);
+                continue;
+            }
+            let shell = self.into.heap.make(Value::None);
+            self.copies.insert(object, shell);
+            found.push(object);
+            let value = self.from.heap.value(object);
+            open.extend(value.children());
+            if let Value::Weak(Some(target)) = value {
+                open.push(*target);
+            }
+        }
+        for object in found {
+            let value = self.copy(object);
+            let copy = self.copies[&object];
+            self.into.heap.update(copy, |shell| *shell = value);
+        }
+        // What sets hold is whole only now.
+        for (object, copy) in self.copies.clone() {
+            if let Value::Set(members) = self.from.heap.value(object) {
+                let members = members.iter().map(|member| self.copies[member]).collect();
+                let ordered = self.into.heap.set_order(members);
+                self.into.heap.update(copy, |shell| *shell = Value::Set(ordered));
+            }
+        }
+    }
+
+    fn live_class(&self, object: Ref) -> Option<Ref> {
+        match self.from.heap.value(object) {
+            Value::Class { id, .. } => self.into.heap.class(id),
+            _ => None,
+        }
+    }
+
+    fn twin(&self, object: Ref) -> Ref {
+        self.copies[&object]
+    }
+
+    fn twins(&self, objects: &[Ref]) -> Vec<Ref> {
+        objects.iter().map(|object| self.twin(*object)).collect()
+    }
+
+    fn named(&self, fields: &[(String, Ref)]) -> Vec<(String, Ref)> {
+        fields.iter().map(|(name, object)| (name.clone(), self.twin(*object))).collect()
+    }
+
+    fn window(&mut self, window: Window) -> Window {
+        let (from, into) = (self.from, &mut self.into.heap);
+        let region = *self.regions.entry(window.region).or_insert_with(|| {
+            let memory = from.heap.memory();
+            let bytes = memory.bytes(window.region, memory.length(window.region)).unwrap_or_default();
+            into.memory_mut().allocate(bytes.to_vec())
+        });
+        Window { region, ..window }
+    }
+
+    fn copy(&mut self, object: Ref) -> Value {
+        match self.from.heap.value(object).clone() {
+            Value::List(items) => Value::List(self.twins(&items)),
+            Value::Tuple(items) => Value::Tuple(self.twins(&items)),
+            Value::Set(_) => Value::Set(Vec::new()),
+            Value::Record { class, fields } => Value::Record {
+                class: class.map(|class| self.twin(class)),
+                fields: self.named(&fields),
+            },
+            Value::Cell(held) => Value::Cell(held.map(|held| self.twin(held))),
+            Value::Function(mut function) => {
+                function.cells = self.twins(&function.cells);
+                function.defaults = self.twins(&function.defaults);
+                Value::Function(function)
+            }
+            Value::Class { id, name, attributes } => Value::Class {
+                id,
+                name,
+                attributes: self.named(&attributes),
+            },
+            Value::Array(window) => Value::Array(self.window(window)),
+            Value::Frame(window) => Value::Frame(self.window(window)),
+            Value::View { base, offset, length } => Value::View {
+                base: self.twin(base),
+                offset,
+                length,
+            },
+            Value::Handle { position, holds } => Value::Handle {
+                position,
+                holds: holds.map(|held| self.twin(held)),
+            },
+            Value::Reduced(inner) => Value::Reduced(self.twin(inner)),
+            Value::Unbuildable(inner) => Value::Unbuildable(self.twin(inner)),
+            Value::Weak(target) => Value::Weak(target.map(|target| self.twin(target))),
+            plain @ (Value::None | Value::Int(_) | Value::Text(_) | Value::Token | Value::Raising) => plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::same;
+    use crate::toy::run_cell;
+
+    #[test]
+    fn a_graft_is_a_deep_copy_with_its_aliases() {
+        let mut from = World::new(1);
+        let source = "a = list\nappend a a\nt = token\ns = set t a1\n".replace(" a1", "")
+            + "b = tuple a t s\nz = bytes 16 1\nv = view z 1 4\nw = window z 2 4\nclass C k=a\ni = new C\nq = weak s";
+        run_cell(&mut from, &source, 1).unwrap();
+        let mut reference = Reference::start(World::new(2), "1");
+        let roots: BTreeSet<Root> = from.bound.keys().cloned().collect();
+        reference.graft(&from, &roots);
+        assert_eq!(same(&from, &reference.world, None), Ok(()));
+        run_cell(&mut reference.world, "del a\ndel t\ndel s\ndel b\ndel z\ndel v\ndel w\ndel C\ndel i\ndel q", 2).unwrap();
+        assert_eq!(reference.world.heap.len(), 1);
+    }
+
+    #[test]
+    fn undo_goes_back_and_a_new_step_ends_redo() {
+        let mut reference = Reference::start(World::new(1), "1");
+        reference.step("2");
+        reference.step("3");
+        assert_eq!(reference.place(2), Some("1"));
+        reference.shift(2);
+        assert_eq!((reference.at(), reference.place(-2)), ("1", Some("3")));
+        reference.step("4");
+        assert_eq!((reference.place(-1), reference.place(1)), (None, Some("1")));
+    }
+}
