@@ -3,10 +3,10 @@
 //! In: a plan and a kernel. Out: one Outcome for every root. Until the install nothing live is touched; any failure
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::{Body, Encoding, Version};
-use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look_jointly};
+use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
 use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Stored};
@@ -92,16 +92,21 @@ impl Performer<'_> {
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut staged_roots: BTreeMap<Root, ObjectOf<K>> = BTreeMap::new();
         let mut unparked = Vec::new();
+        let mut performed = Vec::new();
         for step in self.in_order_of_definitions(plan) {
             if kernel.interrupted() {
                 return Err(RestoreError::Interrupted);
             }
             let staged = self.stage(kernel, step, &live, &staged_roots)?;
-            if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
-                unparked.extend(self.parked.iter().find(|parked| parked.ticket == *ticket).cloned());
-            }
             for (root, object) in &staged.objects {
                 staged_roots.insert(root.clone(), *object);
+            }
+            performed.push((step, staged));
+        }
+        self.lose_what_needs_lost_definitions(&mut performed);
+        for (step, staged) in performed {
+            if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
+                unparked.extend(self.parked.iter().find(|parked| parked.ticket == *ticket).cloned());
             }
             collect(step, staged, &live, &mut changes, &mut outcomes);
         }
@@ -125,8 +130,37 @@ impl Performer<'_> {
         })
     }
 
+    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too.
+    fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&Step, Staged<O>)]) {
+        loop {
+            let lost: BTreeSet<Root> = performed
+                .iter()
+                .filter(|(_, staged)| staged.word == Word::Lost)
+                .flat_map(|(step, _)| step.roots.iter())
+                .filter(|root| root.kind == RootKind::Definition && self.live.holding(root).is_none())
+                .cloned()
+                .collect();
+            let mut is_done = true;
+            for (step, staged) in performed.iter_mut() {
+                let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
+                if is_built && self.needs(step).iter().any(|needed| lost.contains(needed)) {
+                    *staged = Staged::empty(Word::Lost, Some("its class is lost".to_owned()));
+                    is_done = false;
+                }
+            }
+            if is_done {
+                return;
+            }
+        }
+    }
+
     fn live_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
-        let roots = kernel.roots()?;
+        let mut roots = kernel.roots()?;
+        // Only a walk finds classes; those that can't be stored may have to be parked.
+        let holds_class = |known: &Known| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
+        if self.live.iter().any(|known| !known.is_encoded && holds_class(known)) {
+            roots = look(kernel.heap(), roots).roots;
+        }
         for (_, object) in &roots {
             kernel.heap().keep(*object);
         }

@@ -513,7 +513,8 @@ impl Session {
             return Ok(report);
         }
         report.outcomes = self.execute(kernel, &plan, target)?;
-        let at = self.land(kernel, request, &scope, from, target)?;
+        let base = if matches!(scope, Scope::All) { target } else { from };
+        let at = self.land(kernel, request, base, report.is_exact())?;
         report.at = self.history.label(&at);
         report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
@@ -640,14 +641,13 @@ impl Session {
         Ok(performed.outcomes)
     }
 
-    /// Looks at what is really there and commits: at the target if it is exactly that, else at a run of its own.
+    /// Looks at what is really there and commits: at `base` if it is exactly that, else at a run of its own.
     fn land<K: Kernel>(
         &mut self,
         kernel: &mut K,
         request: &Request,
-        scope: &Scope,
-        from: RunId,
-        target: RunId,
+        base: RunId,
+        is_exact: bool,
     ) -> Result<RunId, SessionError> {
         let observed = self.observe(kernel, &Touched::Only(BTreeSet::new()), Rerun::Impossible, Extent::All);
         kernel.heap().release();
@@ -659,11 +659,12 @@ impl Session {
             Request::Restore { .. } => (Action::Restore, MoveStep::Forward),
             Request::Resume(_) => (Action::Resume, MoveStep::Forward),
         };
-        let base = if matches!(scope, Scope::All) { target } else { from };
         let wanted = self.history.state(base);
         let there = observed.live.state();
-        let exact = there.len() == wanted.len() && there.versions().all(|version| wanted.holds(version));
-        let result = if exact {
+        // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
+        let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
+        let is_there = !wanted.roots().any(is_seen) && there.versions().all(|version| wanted.holds(version));
+        let result = if is_exact && is_there {
             self.commit(action, step, base, Vec::new(), observed).map(|()| base)
         } else {
             let input = RunInput::silent(RunKind::Moved, self.clock.now());

@@ -6,7 +6,7 @@ use clew_core::graph::{Arena, CoVariable, Heap, Limits, Looked, first_difference
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{BuildError, Change, Kernel, Stored};
 use clew_testing::toy::{Ref, ToyKernel, run_cell};
-use clew_testing::{Dice, Flavour, random_cell, same};
+use clew_testing::{Dice, Flavour, bound_alike, random_cell, same};
 
 fn kernel(source: &str) -> ToyKernel {
     kernel_of_life(1, source)
@@ -99,6 +99,7 @@ fn p05_aliases_cycles_views_and_classes_come_back_in_another_process() {
     );
     let into = rebuild_all(&mut from, 2);
     assert_eq!(same(&from.world, &into.world, None), Ok(()));
+    assert_eq!(bound_alike(&from.world, &into.world), Ok(()));
 }
 
 #[test]
@@ -180,6 +181,7 @@ fn names_bound_to_an_object_that_was_met_inside_another_come_back_bound_to_it() 
     let mut from = kernel("x = list\na = list x\nb = is x\nc = is x\nd = int 1000\ne = is d\ny = is d\nz = list d d a");
     let into = rebuild_all(&mut from, 2);
     assert_eq!(same(&from.world, &into.world, None), Ok(()));
+    assert_eq!(bound_alike(&from.world, &into.world), Ok(()));
 }
 
 #[test]

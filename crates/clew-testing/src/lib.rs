@@ -5,7 +5,7 @@ pub mod disk;
 pub mod toy;
 
 mod same;
-pub use same::same;
+pub use same::{bound_alike, same};
 
 mod program;
 pub use program::{Dice, Flavour, random_cell};

@@ -179,7 +179,11 @@ pub fn replay(seed: u64, mode: Mode, steps: &[Step]) -> Result<Tally, String> {
 
 /// Leaves out steps, then lines of cells, as long as something still goes wrong.
 fn shrink(seed: u64, mode: Mode, mut steps: Vec<Step>, mut what: String) -> Failure {
-    let fails = |steps: &[Step]| std::panic::catch_unwind(|| replay(seed, mode, steps)).unwrap_or_else(|_| Err("panic".to_owned())).err();
+    let fails = |steps: &[Step]| {
+        std::panic::catch_unwind(|| replay(seed, mode, steps))
+            .unwrap_or_else(|_| Err("panic".to_owned()))
+            .err()
+    };
     let mut at = 0;
     let mut gain = false;
     loop {
@@ -190,7 +194,9 @@ fn shrink(seed: u64, mode: Mode, mut steps: Vec<Step>, mut what: String) -> Fail
             (at, gain) = (0, false);
             continue;
         }
-        let found = smaller(&steps, at).into_iter().find_map(|shorter| Some((fails(&shorter)?, shorter)));
+        let found = smaller(&steps, at)
+            .into_iter()
+            .find_map(|shorter| Some((fails(&shorter)?, shorter)));
         match found {
             Some((reason, shorter)) => (what, steps, gain) = (reason, shorter, true),
             None => at += 1,
@@ -215,7 +221,11 @@ fn smaller(steps: &[Step], at: usize) -> Vec<Vec<Step>> {
     match &steps[at] {
         Step::Run { source, hooked } if source.lines().count() > 1 => {
             let hooked = *hooked;
-            found.extend(fewer(source).into_iter().map(|source| with(Step::Run { source, hooked })));
+            found.extend(
+                fewer(source)
+                    .into_iter()
+                    .map(|source| with(Step::Run { source, hooked })),
+            );
         }
         Step::Outside(source) if source.lines().count() > 1 => {
             found.extend(fewer(source).into_iter().map(|source| with(Step::Outside(source))));
@@ -247,7 +257,11 @@ fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
         },
         89..95 if mode.faults => Step::Fault(Fault {
             after: dice.below(12) as u32,
-            kind: if dice.one_in(2) { FaultKind::Fails } else { FaultKind::Interrupts },
+            kind: if dice.one_in(2) {
+                FaultKind::Fails
+            } else {
+                FaultKind::Interrupts
+            },
         }),
         95..97 => Step::Hold(player.names(dice).first().cloned().unwrap_or_default()),
         97 => Step::Sync,

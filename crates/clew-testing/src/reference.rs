@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::id::Root;
+use clew_core::id::{Root, RootKind};
 
 use crate::toy::{Ref, Value, Window, World};
 
@@ -14,6 +14,8 @@ use crate::toy::{Ref, Value, Window, World};
 pub struct Reference {
     /// What must be live now.
     pub world: World,
+    /// What was live when the engine last wrote anything down.
+    pub settled: World,
     /// What each run left, by the engine's label.
     states: BTreeMap<String, World>,
     /// Where undo and redo lead, by label.
@@ -27,6 +29,7 @@ impl Reference {
     pub fn start(world: World, label: &str) -> Self {
         Self {
             states: BTreeMap::from([(label.to_owned(), world.clone())]),
+            settled: world.clone(),
             world,
             places: vec![label.to_owned()],
             present: 0,
@@ -65,7 +68,10 @@ impl Reference {
     /// Where so many undos (or redos, if negative) lead.
     pub fn place(&self, back: i64) -> Option<&str> {
         let place = i64::try_from(self.present).ok()? - back;
-        usize::try_from(place).ok().and_then(|place| self.places.get(place)).map(String::as_str)
+        usize::try_from(place)
+            .ok()
+            .and_then(|place| self.places.get(place))
+            .map(String::as_str)
     }
 
     /// So many undos (or redos, if negative) were done.
@@ -74,6 +80,7 @@ impl Reference {
     }
 
     fn remember(&mut self, label: &str) {
+        self.settled = self.world.clone();
         if !self.states.contains_key(label) {
             self.states.insert(label.to_owned(), self.world.clone());
         }
@@ -87,16 +94,36 @@ impl Reference {
         self.remember(label);
     }
 
-    /// Binds some roots of the live world to deep copies of what they are in `from`.
+    /// Binds some roots of the live world to deep copies of what they are in `from`. Classes stay the live ones where
+    /// they live; those that are among the roots get the attributes they had.
     pub fn graft(&mut self, from: &World, roots: &BTreeSet<Root>) {
+        let ids = roots
+            .iter()
+            .filter(|root| root.kind == RootKind::Definition)
+            .map(|root| root.key.as_str());
+        let classes: Vec<(Ref, Ref)> = ids
+            .filter_map(|id| Some((from.heap.class(id)?, self.world.heap.class(id)?)))
+            .collect();
         let mut graft = Graft {
             from,
             into: &mut self.world,
             copies: BTreeMap::new(),
             regions: BTreeMap::new(),
         };
-        let objects: Vec<Ref> = roots.iter().filter_map(|root| from.bound.get(root).copied()).collect();
+        let mut objects: Vec<Ref> = roots.iter().filter_map(|root| from.bound.get(root).copied()).collect();
+        objects.extend(classes.iter().flat_map(|(class, _)| from.heap.value(*class).children()));
         graft.copy_all(&objects);
+        for (class, live) in &classes {
+            let Value::Class { attributes: old, .. } = from.heap.value(*class) else {
+                continue;
+            };
+            let copies = graft.named(old);
+            graft.into.heap.update(*live, |value| {
+                if let Value::Class { attributes, .. } = value {
+                    *attributes = copies;
+                }
+            });
+        }
         let Graft { copies, regions, .. } = graft;
         for root in roots {
             if let Some(object) = from.bound.get(root) {
@@ -106,7 +133,9 @@ impl Reference {
             }
         }
         copies.into_values().for_each(|copy| self.world.heap.let_go(copy));
-        regions.into_values().for_each(|region| self.world.heap.memory_mut().release(region));
+        regions
+            .into_values()
+            .for_each(|region| self.world.heap.memory_mut().release(region));
         self.world.heap.sweep();
     }
 }
@@ -172,14 +201,19 @@ impl Graft<'_> {
     }
 
     fn named(&self, fields: &[(String, Ref)]) -> Vec<(String, Ref)> {
-        fields.iter().map(|(name, object)| (name.clone(), self.twin(*object))).collect()
+        fields
+            .iter()
+            .map(|(name, object)| (name.clone(), self.twin(*object)))
+            .collect()
     }
 
     fn window(&mut self, window: Window) -> Window {
         let (from, into) = (self.from, &mut self.into.heap);
         let region = *self.regions.entry(window.region).or_insert_with(|| {
             let memory = from.heap.memory();
-            let bytes = memory.bytes(window.region, memory.length(window.region)).unwrap_or_default();
+            let bytes = memory
+                .bytes(window.region, memory.length(window.region))
+                .unwrap_or_default();
             into.memory_mut().allocate(bytes.to_vec())
         });
         Window { region, ..window }
@@ -240,7 +274,12 @@ mod tests {
         let roots: BTreeSet<Root> = from.bound.keys().cloned().collect();
         reference.graft(&from, &roots);
         assert_eq!(same(&from, &reference.world, None), Ok(()));
-        run_cell(&mut reference.world, "del a\ndel t\ndel s\ndel b\ndel z\ndel v\ndel w\ndel C\ndel i\ndel q", 2).unwrap();
+        run_cell(
+            &mut reference.world,
+            "del a\ndel t\ndel s\ndel b\ndel z\ndel v\ndel w\ndel C\ndel i\ndel q",
+            2,
+        )
+        .unwrap();
         assert_eq!(reference.world.heap.len(), 1);
     }
 

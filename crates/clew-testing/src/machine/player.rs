@@ -19,6 +19,7 @@ use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use super::verdict::{Before, judge, judge_stopped};
 use super::{Mode, Step, Tally};
+use crate::disk::SimDisk;
 use crate::program::Dice;
 use crate::reference::Reference;
 use crate::toy::{CellError, ToyKernel, Value, World, run_cell};
@@ -83,8 +84,8 @@ impl Player {
     /// # Panics
     /// If the store can't be made.
     pub fn new(seed: u64, mode: Mode) -> Self {
-        let disk: Arc<dyn Disk> = crate::disk_for(seed);
-        let history = store(&disk, &key()).create_history(HistoryDescription::default());
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
+        let history = store(&disk, &key()).create_history(&HistoryDescription::default());
         let history = history.expect("a history can be made");
         let mut kernel = ToyKernel::new(1);
         let mut session = open(&disk, history, 1, mode.dear);
@@ -113,7 +114,10 @@ impl Player {
     /// One or two names of some state.
     pub fn names(&self, dice: &mut Dice) -> Vec<String> {
         let labels = self.reference.labels();
-        let state = self.reference.state(dice.pick(&labels)).expect("a state for every label");
+        let state = self
+            .reference
+            .state(dice.pick(labels.as_slice()).as_str())
+            .expect("a state for every label");
         let names: Vec<&Root> = state.bound.keys().filter(|root| root.kind == RootKind::Name).collect();
         if names.is_empty() {
             return Vec::new();
@@ -129,11 +133,12 @@ impl Player {
         self.tally.steps += 1;
         match step {
             Step::Run { source, hooked } => self.run(source, *hooked)?,
-            Step::Outside(source) => {
-                self.run_both(source)?;
-            }
+            Step::Outside(source) => self.run_both(source).map(drop)?,
             Step::Look => {
-                let recorded = self.session.look_outside(&mut self.kernel).map_err(|error| error.to_string())?;
+                let recorded = self
+                    .session
+                    .look_outside(&mut self.kernel)
+                    .map_err(|error| error.to_string())?;
                 if let Some(recorded) = recorded {
                     self.reference.drift(&recorded.label);
                 }
@@ -192,7 +197,10 @@ impl Player {
             touched: if hooked { Touched::Only(touched) } else { Touched::All },
             ..RunInput::silent(RunKind::Cell, 0)
         };
-        let recorded = self.session.record(&mut self.kernel, input).map_err(|error| error.to_string())?;
+        let recorded = self
+            .session
+            .record(&mut self.kernel, input)
+            .map_err(|error| error.to_string())?;
         if !recorded.warnings.is_empty() {
             return Err(format!("warnings: {:?}", recorded.warnings));
         }
@@ -234,7 +242,9 @@ impl Player {
         let serials = self.kernel.world.bound.iter();
         Before {
             world: self.reference.world.clone(),
-            serials: serials.map(|(root, object)| (root.clone(), heap.serial_of(*object))).collect::<BTreeMap<_, _>>(),
+            serials: serials
+                .map(|(root, object)| (root.clone(), heap.serial_of(*object)))
+                .collect::<BTreeMap<_, _>>(),
             parked: self.kernel.parked_serials().into_iter().collect(),
             tickets: self.kernel.tickets(),
         }
@@ -254,7 +264,9 @@ impl Player {
                 other => Err(format!("there is nothing to {request:?}: {other:?}")),
             };
         };
-        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        let Some(report) = self.arrived(done, &before)? else {
+            return Ok(());
+        };
         if report.to != target {
             return Err(format!("{request:?} leads to {target}, not {}", report.to));
         }
@@ -273,18 +285,14 @@ impl Player {
     fn perform(&mut self, request: &Request, before: &Before) -> Result<Result<Report, SessionError>, String> {
         let at = self.session.at();
         let done = self.session.perform(&mut self.kernel, request, MoveOptions::default());
-        let has_fault = self.kernel.fault.take().is_none();
+        self.kernel.fault = None;
         let drifted = match &done {
             Ok(report) => report.outside.clone(),
             Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
             Err(_) => None,
         };
-        let _ = has_fault;
-        let differs = |label: &str| {
-            let state = self.reference.state(label).expect("every run has a state");
-            crate::same(&before.world, state, None).is_err()
-        };
-        if drifted.is_none() && done.is_ok() && differs(self.reference.at()) {
+        let differs = crate::same(&before.world, &self.reference.settled, None).is_err();
+        if drifted.is_none() && done.is_ok() && differs {
             return Err("a change from outside was not recorded".to_owned());
         }
         if let Some(label) = drifted {
@@ -294,11 +302,7 @@ impl Player {
     }
 
     /// The report, or `None` if a fault stopped the move, which must then have done nothing.
-    fn arrived(
-        &mut self,
-        done: Result<Report, SessionError>,
-        before: &Before,
-    ) -> Result<Option<Report>, String> {
+    fn arrived(&mut self, done: Result<Report, SessionError>, before: &Before) -> Result<Option<Report>, String> {
         match done {
             Ok(report) => Ok(Some(report)),
             Err(SessionError::Restore(RestoreError::Interrupted | RestoreError::Refused(_))) if self.mode.faults => {
@@ -314,7 +318,10 @@ impl Player {
     fn land(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
         self.tally.moves += 1;
         for outcome in &report.outcomes {
-            self.tally.words[Word::ALL.iter().position(|word| *word == outcome.word).unwrap_or_default()] += 1;
+            self.tally.words[Word::ALL
+                .iter()
+                .position(|word| *word == outcome.word)
+                .unwrap_or_default()] += 1;
             self.tally.uncertain += u64::from(outcome.uncertain);
         }
         let exact = judge(&self.kernel, &self.session, report, before, &expected)?;
@@ -325,7 +332,11 @@ impl Player {
     fn restore(&mut self, run: u64, names: &[String], with_shared: bool) -> Result<(), String> {
         let target = self.label(run);
         let state = self.reference.state(&target).expect("every run has a state").clone();
-        let names: BTreeSet<Root> = names.iter().map(Root::name).filter(|root| state.bound.contains_key(root)).collect();
+        let names: BTreeSet<Root> = names
+            .iter()
+            .map(Root::name)
+            .filter(|root| state.bound.contains_key(root))
+            .collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -336,14 +347,23 @@ impl Player {
         };
         let before = self.before();
         let done = self.perform(&request, &before)?;
-        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        let Some(report) = self.arrived(done, &before)? else {
+            return Ok(());
+        };
         let asked: BTreeSet<Root> = report.outcomes.iter().map(|outcome| outcome.root.clone()).collect();
         if !names.is_subset(&asked) {
             return Err(format!("{names:?} were asked for, {asked:?} came"));
         }
         let came = |root: &&Root| {
             let outcome = report.outcomes.iter().find(|outcome| outcome.root == **root);
-            outcome.is_some_and(|outcome| outcome.word == Word::Loaded)
+            let kept = self
+                .kernel
+                .world
+                .bound
+                .get(*root)
+                .map(|object| self.kernel.world.heap.serial_of(*object));
+            let is_unparked = kept.as_ref() != before.serials.get(*root);
+            outcome.is_some_and(|outcome| outcome.word == Word::Loaded || (outcome.word == Word::Kept && is_unparked))
         };
         let loaded: BTreeSet<Root> = asked.iter().filter(came).cloned().collect();
         self.reference.graft(&state, &loaded);
@@ -364,11 +384,16 @@ impl Player {
         self.life += 1;
         self.kernel = ToyKernel::new(self.life);
         self.session = open(&self.disk, self.history, self.life, self.mode.dear);
-        let started = self.session.start(&mut self.kernel).map_err(|error| error.to_string())?;
+        let started = self
+            .session
+            .start(&mut self.kernel)
+            .map_err(|error| error.to_string())?;
         self.reference.restart(self.kernel.world.clone(), &started.label);
         let before = self.before();
         let done = self.perform(&Request::Resume(None), &before)?;
-        let Some(report) = self.arrived(done, &before)? else { return Ok(()) };
+        let Some(report) = self.arrived(done, &before)? else {
+            return Ok(());
+        };
         if report.to != target {
             return Err(format!("the session was at {target}, and {} is resumed", report.to));
         }
@@ -381,7 +406,10 @@ impl Player {
     fn land_restored(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
         self.tally.moves += 1;
         for outcome in &report.outcomes {
-            self.tally.words[Word::ALL.iter().position(|word| *word == outcome.word).unwrap_or_default()] += 1;
+            self.tally.words[Word::ALL
+                .iter()
+                .position(|word| *word == outcome.word)
+                .unwrap_or_default()] += 1;
         }
         super::verdict::judge_restored(&self.kernel, report, before, &expected)?;
         self.reference.world = self.kernel.world.clone();

@@ -33,7 +33,9 @@ pub(super) fn judge_stopped(kernel: &ToyKernel, before: &Before) -> Result<(), S
 
 fn serials(kernel: &ToyKernel) -> BTreeMap<Root, u64> {
     let bound = kernel.world.bound.iter();
-    bound.map(|(root, object)| (root.clone(), kernel.world.heap.serial_of(*object))).collect()
+    bound
+        .map(|(root, object)| (root.clone(), kernel.world.heap.serial_of(*object)))
+        .collect()
 }
 
 /// Judges a move of the whole state. Says whether everything is exactly as in `expected`.
@@ -50,11 +52,17 @@ pub(super) fn judge(
         return Err(format!("nothing is said about {missing}"));
     }
     let tainted = tainted(&words);
-    let target = session.history().runs().find(|(_, run)| run.label() == report.to).map(|(id, _)| *id);
+    let target = session
+        .history()
+        .runs()
+        .find(|(_, run)| run.label() == report.to)
+        .map(|(id, _)| *id);
     let state = session.history().state(target.ok_or("the target is no run")?);
     let mut good: BTreeSet<Root> = BTreeSet::new();
     for (root, outcome) in words.iter().filter(|(root, _)| root.kind != RootKind::Definition) {
-        let together = state.version(root).map_or_else(|| vec![(*root).clone()], |version| version.roots.clone());
+        let together = state
+            .version(root)
+            .map_or_else(|| vec![(*root).clone()], |version| version.roots.clone());
         judge_word(kernel, before, expected, outcome, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
         let reached = reachable(expected, std::slice::from_ref(*root));
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
@@ -64,9 +72,21 @@ pub(super) fn judge(
     }
     compare(kernel, expected, &good)?;
     untouched(before, expected, &words, &state)?;
-    let inexact = words.values().any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
-    if !inexact && report.at != report.to {
-        return Err(format!("everything is exact, and yet the session is at {}", report.at));
+    let inexact = words
+        .values()
+        .any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
+    let is_certain = words.values().all(|outcome| !outcome.uncertain);
+    if !inexact && is_certain && report.at != report.to {
+        let there = session.live_state();
+        let odd: Vec<&Root> = there
+            .roots()
+            .filter(|root| there.version(root) != state.version(root))
+            .collect();
+        let gone: Vec<&Root> = state.roots().filter(|root| there.version(root).is_none()).collect();
+        return Err(format!(
+            "all is exact, and yet the session is at {}: {odd:?} differ, {gone:?} are gone: {words:?}",
+            report.at
+        ));
     }
     if inexact && report.at == report.to {
         return Err("something is lost, and yet the session is at the target".to_owned());
@@ -84,16 +104,24 @@ pub(super) fn judge_restored(
     let words = by_root(report)?;
     let tainted = tainted(&words);
     for (root, serial) in &before.serials {
-        let now = kernel.world.bound.get(root).map(|object| kernel.world.heap.serial_of(*object));
+        let now = kernel
+            .world
+            .bound
+            .get(root)
+            .map(|object| kernel.world.heap.serial_of(*object));
         if !words.contains_key(root) && now != Some(*serial) {
             return Err(format!("{root} was not asked for and is another object now"));
         }
     }
     let fits = |root: &&Root| {
-        let said = words.get(*root).is_none_or(|outcome| !outcome.uncertain && outcome.word != Word::Differs);
+        let said = words
+            .get(*root)
+            .is_none_or(|outcome| !outcome.uncertain && outcome.word != Word::Differs);
         let reached = reachable(expected, std::slice::from_ref(*root));
         let detached = words.get(*root).is_some_and(|outcome| outcome.why.is_some());
-        let weak = reached.iter().any(|object| matches!(expected.heap.value(*object), Value::Weak(_)));
+        let weak = reached
+            .iter()
+            .any(|object| matches!(expected.heap.value(*object), Value::Weak(_)));
         said && !(detached && weak) && !reached.iter().any(|object| is_class_of(expected, *object, &tainted))
     };
     let good: BTreeSet<Root> = expected.bound.keys().filter(fits).cloned().collect();
@@ -135,7 +163,11 @@ fn judge_word(
     tainted: &BTreeSet<String>,
 ) -> Result<(), String> {
     let root = &outcome.root;
-    let now = kernel.world.bound.get(root).map(|object| kernel.world.heap.serial_of(*object));
+    let now = kernel
+        .world
+        .bound
+        .get(root)
+        .map(|object| kernel.world.heap.serial_of(*object));
     let was = before.serials.get(root).copied();
     let belongs = expected.bound.contains_key(root) || outcome.uncertain;
     let is_true = match outcome.word {
@@ -152,7 +184,9 @@ fn judge_word(
         let reached = reachable(expected, together);
         let excused = why.contains("out of memory")
             || outcome.uncertain
-            || reached.iter().any(|object| is_excuse(expected, *object) || is_class_of(expected, *object, tainted));
+            || reached
+                .iter()
+                .any(|object| is_excuse(expected, *object) || is_class_of(expected, *object, tainted));
         if why.is_empty() || !excused {
             return Err(format!("{} without need: {why}", outcome.word.text()));
         }
@@ -161,7 +195,10 @@ fn judge_word(
 }
 
 fn is_excuse(world: &World, object: Ref) -> bool {
-    matches!(world.heap.value(object), Value::Handle { .. } | Value::Raising | Value::Unbuildable(_))
+    matches!(
+        world.heap.value(object),
+        Value::Handle { .. } | Value::Raising | Value::Unbuildable(_)
+    )
 }
 
 /// Roots whose co-variable is the same before and after are kept, their objects untouched.
@@ -172,14 +209,28 @@ fn untouched(
     state: &clew_core::history::State,
 ) -> Result<(), String> {
     for version in state.versions() {
-        let roots: BTreeSet<Root> =
-            version.roots.iter().filter(|root| root.kind != RootKind::Definition).cloned().collect();
+        let roots: BTreeSet<Root> = version
+            .roots
+            .iter()
+            .filter(|root| root.kind != RootKind::Definition)
+            .cloned()
+            .collect();
         let was_joined = same(&before.world, expected, Some(&roots)).is_ok();
         let alone = is_closed(&before.world, &roots) && is_closed(expected, &roots);
+        let pattern = |world: &World| -> Vec<bool> {
+            let objects: Vec<Ref> = roots.iter().filter_map(|root| world.bound.get(root).copied()).collect();
+            objects
+                .iter()
+                .flat_map(|one| objects.iter().map(move |other| one == other))
+                .collect()
+        };
+        let alone = alone && pattern(&before.world) == pattern(expected);
         if roots.is_empty() || roots.len() < version.roots.len() || !was_joined || !alone {
             continue;
         }
-        let hostile = reachable(expected, &version.roots).iter().any(|object| is_excuse(expected, *object));
+        let hostile = reachable(expected, &version.roots)
+            .iter()
+            .any(|object| is_excuse(expected, *object));
         for root in &roots {
             let outcome = words[root];
             if outcome.word != Word::Kept && !hostile && !outcome.uncertain {
@@ -193,11 +244,18 @@ fn untouched(
 /// Whether no other root reaches what these roots reach, and they reach no memory.
 fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
     let chosen: Vec<Root> = roots.iter().cloned().collect();
-    let others: Vec<Root> = world.bound.keys().filter(|root| !roots.contains(*root)).cloned().collect();
+    let others: Vec<Root> = world
+        .bound
+        .keys()
+        .filter(|root| !roots.contains(*root))
+        .cloned()
+        .collect();
     let (inside, outside) = (reachable(world, &chosen), reachable(world, &others));
     let has_memory = |object: &Ref| world.heap.value(*object).region().is_some();
     let is_class = |object: &Ref| matches!(world.heap.value(*object), Value::Class { .. });
-    !inside.iter().any(|object| outside.contains(object) || has_memory(object) || is_class(object))
+    !inside
+        .iter()
+        .any(|object| outside.contains(object) || has_memory(object) || is_class(object))
 }
 
 fn reachable(world: &World, roots: &[Root]) -> BTreeSet<Ref> {

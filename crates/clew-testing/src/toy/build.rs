@@ -173,10 +173,7 @@ impl<'a> Builder<'a> {
     fn class(&mut self, number: u32, id: &str) -> Result<(), BuildError> {
         let names = texts(self.node(number).payload)?;
         let name = names.first().map(String::as_str).unwrap_or_default();
-        let declared = self
-            .heap
-            .class(id)
-            .filter(|class| matches!(self.heap.value(*class), Value::Class { name, .. } if name.is_empty()));
+        let declared = self.heap.class(id).filter(|class| self.heap.is_declared(*class));
         let class = if let Some(declared) = declared {
             self.heap.hold(declared);
             let named = Value::Class {

@@ -50,8 +50,14 @@ fn number<T: std::str::FromStr>(word: Option<&&str>) -> Result<T, CellError> {
 /// # Errors
 /// The first line that fails; what came before it stays done.
 pub fn run_cell(world: &mut World, source: &str, count: u64) -> Result<(), CellError> {
-    let lines = source.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
-    let done = lines.into_iter().try_for_each(|(at, line)| world.run_line(line, count, at));
+    let lines = source
+        .lines()
+        .map(str::trim)
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
+    let done = lines
+        .into_iter()
+        .try_for_each(|(at, line)| world.run_line(line, count, at));
     world.heap.sweep();
     done
 }

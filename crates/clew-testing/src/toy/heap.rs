@@ -135,13 +135,9 @@ impl ToyHeap {
         self.classes.get(id).copied()
     }
 
-    /// Ids of classes that instances refer to and that have no body yet.
-    pub fn declared(&self) -> impl Iterator<Item = &str> {
-        let is_declared = |class: &Ref| matches!(self.value(*class), Value::Class { name, .. } if name.is_empty());
-        self.classes
-            .iter()
-            .filter(move |(_, class)| is_declared(class))
-            .map(|(id, _)| id.as_str())
+    /// Whether it is a class that instances refer to and that has no body yet.
+    pub fn is_declared(&self, object: Ref) -> bool {
+        matches!(self.value(object), Value::Class { name, .. } if name.is_empty())
     }
 
     /// Counts one more reference.

@@ -84,14 +84,25 @@ impl ToyKernel {
     pub fn leaked(&mut self) -> usize {
         self.world.heap.sweep();
         let parked = self.parked.values().flatten().map(|(_, object)| object.object());
-        let mut open: Vec<Ref> = self.world.bound.values().chain(&self.held).copied().chain(parked).collect();
+        let open = self
+            .world
+            .bound
+            .values()
+            .chain(&self.held)
+            .copied()
+            .chain(parked)
+            .collect();
+        self.world.heap.len() - self.reached(open).len()
+    }
+
+    fn reached(&self, mut open: Vec<Ref>) -> BTreeSet<Ref> {
         let mut reached = BTreeSet::new();
         while let Some(object) = open.pop() {
             if reached.insert(object) {
                 open.extend(self.world.heap.value(object).children());
             }
         }
-        self.world.heap.len() - reached.len()
+        reached
     }
 
     /// Counts a step; says whether a fault hits it.
@@ -188,7 +199,15 @@ impl Kernel for ToyKernel {
             Some(FaultKind::Interrupts) => return Err(KernelError::Interrupted),
             None => {}
         }
-        if self.world.heap.declared().next().is_some() {
+        let bound = changes.iter().filter_map(|(_, change)| match change {
+            Change::Bind(object) => Some(object.object()),
+            Change::Unbind => None,
+        });
+        if self
+            .reached(bound.collect())
+            .iter()
+            .any(|object| self.world.heap.is_declared(*object))
+        {
             return Err(KernelError::Failed("a class is declared and not defined".to_owned()));
         }
         let mut replaced = Vec::new();
