@@ -53,8 +53,8 @@ struct State {
     durable_names: BTreeMap<PathBuf, usize>,
     /// Changes of names since the last sync of their folder, in order.
     name_changes: Vec<NameChange>,
+    /// A folder is taken to be durable as soon as it is made: nothing here depends on an empty one being gone.
     folders: Vec<PathBuf>,
-    /// A folder's entry is taken to be durable once a file in it is, so folders are never lost alone.
     effects: u64,
     fault: Option<(u64, Fault)>,
     is_off: bool,
@@ -161,7 +161,6 @@ impl State {
 
     fn fail(&mut self, effect: Effect, fault: Fault) -> Result<Share, io::Error> {
         match fault {
-            Fault::Error => Err(io::Error::other("simulated I/O error")),
             Fault::PowerCut => {
                 self.is_off = true;
                 Err(power_cut())
@@ -182,7 +181,7 @@ impl State {
                     Ok(Share::All)
                 }
             }
-            Fault::Short => Err(io::Error::other("simulated I/O error")),
+            Fault::Error | Fault::Short => Err(io::Error::other("simulated I/O error")),
         }
     }
 

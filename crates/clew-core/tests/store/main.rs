@@ -1,4 +1,10 @@
 //! The store on a simulated disk, and on the real one: what was acknowledged comes back, whatever happens to the bytes.
 
+mod crash;
+mod damage;
+mod faults;
+mod hostile;
+mod keys;
+mod processes;
 mod round_trip;
 mod story;

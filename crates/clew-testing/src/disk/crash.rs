@@ -22,6 +22,7 @@ pub enum Surviving {
 
 impl SimDisk {
     /// The disk that a machine finds when it starts again. The one that crashed stays as it is.
+    #[must_use]
     pub fn crash(&self, surviving: Surviving) -> Self {
         let state = self.state();
         let mut draw = match surviving {
@@ -99,7 +100,7 @@ fn tear(bytes: &mut Vec<u8>, offset: u64, written: &[u8], style: u64, draw: &mut
         let sector_end = SECTOR - (offset as usize + at) % SECTOR;
         let end = written.len().min(at + sector_end);
         let whole = Change::Write(offset + at as u64, written[at..end].to_vec());
-        if style == 0 || next_random(draw) % 4 > 0 {
+        if style == 0 || !next_random(draw).is_multiple_of(4) {
             apply(bytes, &whole);
         } else if next_random(draw).is_multiple_of(2) {
             // The length grew, the bytes did not come.

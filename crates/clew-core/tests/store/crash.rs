@@ -1,0 +1,123 @@
+//! The power goes, or the process dies, before each effect on the disk in turn.
+
+use clew_core::id::HistoryId;
+use clew_core::store::{Access, StoreError};
+use clew_testing::disk::{Fault, SimDisk, Surviving};
+
+use crate::story::{Told, check_never_wrong, description, key, open};
+
+/// What a process had acknowledged when it died.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    history: Option<HistoryId>,
+    saved: Vec<u64>,
+    synced: Vec<u64>,
+}
+
+/// Records runs 1 to 6 in two sessions, with syncs between, until the disk fails.
+fn live(disk: &SimDisk, acknowledged: &mut Acknowledged) -> Result<(), StoreError> {
+    let store = open(disk, Access::ReadWrite)?;
+    let history = store.create_history(&description("flights"))?;
+    acknowledged.history = Some(history);
+    let mut one = store.writer(history, store.new_session(), &key())?;
+    let mut other = store.writer(history, store.new_session(), &key())?;
+    for number in 1..=6 {
+        let writer = if number == 4 { &mut other } else { &mut one };
+        assert!(writer.reserve_number()? >= number);
+        Told::new(number).record(writer)?;
+        acknowledged.saved.push(number);
+        if number % 2 == 0 {
+            one.sync()?;
+            other.sync()?;
+            acknowledged.synced.clone_from(&acknowledged.saved);
+        }
+    }
+    Ok(())
+}
+
+/// What a machine finds: everything in `kept` is there, nothing is wrong, and a new session can go on.
+fn check(disk: &SimDisk, acknowledged: &Acknowledged, kept: &[u64], what: &str) {
+    let Some(history) = acknowledged.history else {
+        assert!(open(disk, Access::ReadWrite).is_ok(), "{what}: the store opens");
+        return;
+    };
+    let store = open(disk, Access::ReadWrite).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let loaded = store.load(history).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let whole = check_never_wrong(&store, &loaded);
+    for number in kept {
+        assert!(
+            whole.contains(number),
+            "{what}: run {number} is lost, {whole:?} are there; {:?}",
+            loaded.damage
+        );
+    }
+    go_on(disk, history, what);
+}
+
+/// A new session records the same values again, syncs, and the power goes once more: what it refers to must have
+/// survived, also where the first crash left tables whose blocks never came.
+fn go_on(disk: &SimDisk, history: HistoryId, what: &str) {
+    let store = open(disk, Access::ReadWrite).unwrap();
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    writer
+        .reserve_number()
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    for number in 1..=5 {
+        Told::new(number).record(&mut writer).unwrap();
+    }
+    writer.sync().unwrap();
+    let again = disk.crash(Surviving::Nothing);
+    let store = open(&again, Access::ReadOnly).unwrap();
+    let loaded = store.load(history).unwrap();
+    let session = loaded
+        .sessions
+        .get(&writer.session())
+        .unwrap_or_else(|| panic!("{what}: the session is lost"));
+    assert_eq!(session.operations.len(), 5, "{what}");
+    for operation in &session.operations {
+        let run = &loaded.runs[&operation.operation.runs[0]];
+        let told = Told::read(&store, run).unwrap_or_else(|error| panic!("{what}: after going on, {error}"));
+        assert_eq!(told, Told::new(run.number), "{what}");
+    }
+}
+
+fn effects_of_a_life() -> u64 {
+    let disk = SimDisk::new(20);
+    live(&disk, &mut Acknowledged::default()).unwrap();
+    disk.effects()
+}
+
+#[test]
+fn p01_what_was_saved_survives_the_death_of_the_process_before_any_effect() {
+    for n in 0..effects_of_a_life() {
+        let disk = SimDisk::new(20);
+        disk.fail_at(n, Fault::PowerCut);
+        let mut acknowledged = Acknowledged::default();
+        live(&disk, &mut acknowledged).err();
+        let what = format!("killed before effect {n}");
+        check(&disk.crash(Surviving::All), &acknowledged, &acknowledged.saved, &what);
+    }
+}
+
+#[test]
+fn p01_p02_what_was_synced_survives_a_power_cut_before_any_effect() {
+    let rounds = if std::env::var_os("CLEW_LONG").is_some() {
+        200
+    } else {
+        6
+    };
+    let mut images = 0;
+    for n in 0..=effects_of_a_life() {
+        let disk = SimDisk::new(20);
+        disk.fail_at(n, Fault::PowerCut);
+        let mut acknowledged = Acknowledged::default();
+        live(&disk, &mut acknowledged).err();
+        let seeds = (0..rounds).map(|round| Surviving::Some(n * 1000 + round));
+        for surviving in seeds.chain([Surviving::Nothing]) {
+            let what = format!("power cut before effect {n}, {surviving:?}");
+            check(&disk.crash(surviving), &acknowledged, &acknowledged.synced, &what);
+            images += 1;
+        }
+    }
+    println!("{images} crash images; seeds are n * 1000 + 0..{rounds} for the n-th effect");
+}

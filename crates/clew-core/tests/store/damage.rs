@@ -1,0 +1,183 @@
+//! Files that were cut, changed or taken away: the store opens, says so, and never hands out a wrong value.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clew_core::id::HistoryId;
+use clew_core::store::{Access, StoreError};
+use clew_testing::disk::SimDisk;
+
+use crate::story::{Told, begin, check_never_wrong, open, writer};
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// A small store of two sessions and what its runs are numbered.
+fn small(numbers: &[u64]) -> (Files, HistoryId) {
+    let (disk, store, history) = begin(11);
+    for part in numbers.chunks(2) {
+        let mut writer = writer(&store, history);
+        for number in part {
+            Told::new(*number).record(&mut writer).unwrap();
+        }
+        writer.sync().unwrap();
+    }
+    (disk.files(), history)
+}
+
+/// Opens what is left and checks that nothing comes back wrong. Gives the runs that came back and what was reported.
+fn survivors(files: &Files, history: HistoryId) -> (Vec<u64>, usize) {
+    let disk = SimDisk::with_files(files);
+    let store = open(&disk, Access::ReadOnly).expect("a store always opens");
+    let Ok(loaded) = store.load(history) else {
+        return (Vec::new(), 1);
+    };
+    let whole = check_never_wrong(&store, &loaded);
+    let damage = store.verify(true).expect("damage is listed, not an error").damage;
+    (whole, damage.len())
+}
+
+#[test]
+fn p02_a_store_cut_at_any_byte_opens_and_keeps_what_lies_before() {
+    let (files, history) = small(&[1, 4, 5]);
+    for (path, bytes) in &files {
+        let mut last = 0;
+        for length in 0..bytes.len() {
+            let mut cut = files.clone();
+            cut.insert(path.clone(), bytes[..length].to_vec());
+            let (whole, _) = survivors(&cut, history);
+            // What was written first is lost last.
+            assert!(whole.len() >= last, "{} cut at {length}: {whole:?}", path.display());
+            last = whole.len();
+        }
+    }
+}
+
+#[test]
+fn p02_p03_a_bit_flipped_at_any_byte_never_gives_a_wrong_value_nor_goes_unsaid() {
+    let (files, history) = small(&[1, 4, 5]);
+    for (path, bytes) in &files {
+        for at in 0..bytes.len() {
+            let mut flipped = files.clone();
+            flipped.get_mut(path).unwrap()[at] ^= 1 << (at % 8);
+            let (whole, damage) = survivors(&flipped, history);
+            assert!(
+                whole.len() == 3 || damage > 0,
+                "{} flipped at {at}: only {whole:?} came back and nothing was said",
+                path.display()
+            );
+            // A flip costs one frame; what lies after it is found again.
+            let is_log = path.extension().is_some_and(|extension| extension == "log");
+            assert!(
+                !is_log || whole.len() >= 2,
+                "{} flipped at {at}: {whole:?}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn p03_flips_all_over_a_pack_of_raw_runs_never_give_a_wrong_value() {
+    let (files, history) = small(&[2, 3, 7]);
+    let (path, bytes) = files
+        .iter()
+        .find(|(path, _)| path.starts_with("/home/u/store/packs"))
+        .unwrap();
+    for at in (0..600).chain((600..bytes.len()).step_by(997)) {
+        let mut flipped = files.clone();
+        flipped.get_mut(path).unwrap()[at] ^= 0x10;
+        let (whole, damage) = survivors(&flipped, history);
+        assert!(whole.len() == 3 || damage > 0, "flipped at {at}");
+    }
+}
+
+#[test]
+fn p02_a_store_without_any_one_of_its_files_opens_and_names_what_is_gone() {
+    let (files, history) = small(&[1, 2, 3, 4]);
+    for path in files.keys() {
+        let mut less = files.clone();
+        less.remove(path);
+        let (whole, damage) = survivors(&less, history);
+        let is_pack = path.extension().is_some_and(|extension| extension == "pack");
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        assert_eq!(whole.len(), if is_pack || is_log { 2 } else { 4 }, "{}", path.display());
+        assert_eq!(damage > 0, is_pack, "{}", path.display());
+    }
+}
+
+#[test]
+fn p02_a_missing_pack_is_named_and_the_rest_works() {
+    let (mut files, history) = small(&[1, 2, 3, 4]);
+    let pack = files
+        .keys()
+        .find(|path| path.starts_with("/home/u/store/packs"))
+        .unwrap()
+        .clone();
+    files.remove(&pack);
+    let short = pack.file_name().unwrap().to_str().unwrap()[..8].to_owned();
+    let store = open(&SimDisk::with_files(&files), Access::ReadOnly).unwrap();
+    let loaded = store.load(history).unwrap();
+    assert_eq!(
+        loaded.damage[0].what,
+        format!("Pack {short} is missing; what lies only in it can't come back, all else can")
+    );
+    let lost = loaded
+        .runs
+        .values()
+        .find_map(|run| Told::read(&store, run).err())
+        .unwrap();
+    assert!(
+        lost.to_string()
+            .ends_with(&format!("is missing; pack {short} is missing, it may have been there"))
+    );
+    assert_eq!(lost.hint(), Some("`clew verify` lists all that is missing or damaged"));
+}
+
+#[test]
+fn p13_a_store_of_a_newer_format_is_refused_with_a_clear_error() {
+    use clew_core::format::{FileDescription, FrameEncoder, FrameKind, encode_record};
+    let (mut files, _) = small(&[1]);
+    let mut bytes = Vec::new();
+    let newer = encode_record(&FileDescription::Store { format: 7 });
+    FrameEncoder::default().frame(FrameKind::FILE, [0; 32], b"", &newer, &mut bytes);
+    files.insert(PathBuf::from("/home/u/store/format"), bytes);
+    let error = open(&SimDisk::with_files(&files), Access::ReadWrite).unwrap_err();
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, .. }));
+    assert_eq!(
+        error.to_string(),
+        "/home/u/store has format 7; this Clew reads up to 1. Nothing was changed; upgrade Clew to open it"
+    );
+}
+
+#[test]
+fn a_folder_without_a_store_is_no_store() {
+    let error = open(&SimDisk::new(1), Access::ReadOnly).unwrap_err();
+    assert_eq!(error.to_string(), "There is no store in /home/u/store");
+}
+
+#[test]
+fn p02_a_read_only_store_is_read_and_says_why_it_takes_nothing() {
+    let (files, history) = small(&[1, 2]);
+    let disk = SimDisk::with_files(&files);
+    disk.set_read_only(true);
+    for access in [Access::ReadOnly, Access::ReadWrite] {
+        let store = open(&disk, access).unwrap();
+        assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [1, 2]);
+        assert_eq!(store.verify(true).unwrap().damage, []);
+    }
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    let error = store
+        .writer(history, store.new_session(), &crate::story::key())
+        .unwrap_err();
+    assert!(error.to_string().ends_with("the file system is read-only"), "{error}");
+}
+
+#[test]
+fn a_session_never_appends_to_a_log_that_is_there() {
+    let (_, store, history) = begin(12);
+    let first = writer(&store, history);
+    let error = store
+        .writer(history, first.session(), &crate::story::key())
+        .unwrap_err();
+    assert!(matches!(error, StoreError::SessionExists(_)));
+}

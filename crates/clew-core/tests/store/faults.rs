@@ -1,0 +1,139 @@
+//! Each effect on the disk fails in turn: nothing acknowledged is lost, and recording goes on when the disk does.
+
+use clew_core::id::HistoryId;
+use clew_core::store::{Access, SessionWriter, Store, StoreError};
+use clew_testing::disk::{Fault, SimDisk};
+
+use crate::story::{Told, begin, check_never_wrong, key, open};
+
+const RUNS: u64 = 8;
+
+/// Records runs 1 to 8 as the engine does: a failure abandons the run, a stopped writer is replaced, and the next run
+/// goes on. Gives what was acknowledged and the errors met.
+fn live(disk: &SimDisk, store: &Store, history: HistoryId) -> (Vec<u64>, Vec<StoreError>) {
+    let (mut saved, mut errors) = (Vec::new(), Vec::new());
+    let mut writer: Option<SessionWriter> = None;
+    for number in 1..=RUNS {
+        let outcome = record(&mut writer, store, history, number);
+        match outcome {
+            Ok(()) => saved.push(number),
+            Err(error) => {
+                if let Some(writer) = &mut writer {
+                    writer.abandon();
+                }
+                if matches!(error, StoreError::Stopped { .. }) {
+                    writer = None;
+                }
+                errors.push(error);
+            }
+        }
+        if number % 3 == 0
+            && let Some(Err(error)) = writer.as_mut().map(SessionWriter::sync)
+        {
+            errors.push(error);
+        }
+        if number == RUNS - 2 {
+            // The disk works again, or has space again.
+            disk.heal();
+            writer = None;
+        }
+    }
+    (saved, errors)
+}
+
+fn record(
+    writer: &mut Option<SessionWriter>,
+    store: &Store,
+    history: HistoryId,
+    number: u64,
+) -> Result<(), StoreError> {
+    if writer.is_none() {
+        *writer = Some(store.writer(history, store.new_session(), &key())?);
+    }
+    if let Some(writer) = writer {
+        writer.reserve_number()?;
+        Told::new(number).record(writer)?;
+    }
+    Ok(())
+}
+
+fn effects_of_a_life() -> u64 {
+    let (disk, store, history) = begin(30);
+    let before = disk.effects();
+    let (saved, errors) = live(&disk, &store, history);
+    assert_eq!((saved.len() as u64, errors.len()), (RUNS, 0));
+    disk.effects() - before
+}
+
+fn fail_each(fault: Fault) {
+    for n in 0..effects_of_a_life() {
+        let (disk, store, history) = begin(30);
+        disk.fail_at(n, fault);
+        let (saved, errors) = live(&disk, &store, history);
+        assert!(
+            saved.ends_with(&[RUNS - 1, RUNS]),
+            "effect {n}: recording does not go on: {saved:?}, {errors:?}"
+        );
+        for error in &errors {
+            check_words(error, fault);
+        }
+        // The live handle and a new process agree.
+        for store in [store, open(&disk, Access::ReadOnly).unwrap()] {
+            let loaded = store.load(history).unwrap();
+            let whole = check_never_wrong(&store, &loaded);
+            let is_kept = saved.iter().all(|number| whole.contains(number));
+            assert!(
+                is_kept,
+                "effect {n}: saved {saved:?}, there are {whole:?}; {:?}",
+                loaded.damage
+            );
+            assert_eq!(loaded.damage, [], "effect {n}");
+        }
+    }
+}
+
+fn check_words(error: &StoreError, fault: Fault) {
+    let text = error.to_string();
+    let is_clear = match fault {
+        Fault::Full => text.contains("the disk is full") || text.contains("stopped writing"),
+        _ => text.contains("simulated I/O error") || text.contains("stopped writing"),
+    };
+    assert!(is_clear, "{text}");
+    assert!(!error.is_full() || error.hint().is_some());
+}
+
+#[test]
+fn p01_an_input_output_error_at_any_effect_loses_nothing_acknowledged() {
+    fail_each(Fault::Error);
+}
+
+#[test]
+fn p01_a_disk_that_fills_at_any_effect_loses_nothing_acknowledged() {
+    fail_each(Fault::Full);
+}
+
+#[test]
+fn p01_a_short_write_at_any_effect_loses_nothing_acknowledged() {
+    fail_each(Fault::Short);
+}
+
+#[test]
+fn p02_a_full_disk_can_be_read() {
+    let (disk, store, history) = begin(31);
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    Told::new(2).record(&mut writer).unwrap();
+    disk.fail_at(0, Fault::Full);
+    let error = Told::new(3).record(&mut writer).unwrap_err();
+    assert!(error.is_full());
+    assert!(
+        error
+            .to_string()
+            .ends_with("the disk is full. What was saved before is kept"),
+        "{error}"
+    );
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    assert_eq!(check_never_wrong(&other, &other.load(history).unwrap()), [2]);
+    disk.heal();
+    Told::new(3).record(&mut writer).unwrap();
+    assert_eq!(check_never_wrong(&other, &other.load(history).unwrap()), [2, 3]);
+}
