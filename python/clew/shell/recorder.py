@@ -201,13 +201,16 @@ class Recorder:
 
     # -- the end ---------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Finishes what is left and closes the engine. Nothing is recorded afterwards."""
+    def close(self, line: int | None = None) -> None:
+        """Finishes what is left and closes the engine. Nothing is recorded afterwards.
+
+        `line` is the line of the cell that asks for it: what the cell did before is a run.
+        """
         with self._lock:
             if self._engine is None:
                 return
+            self._seal(line)
             self._running.clear()
-            self._capture_ended()
             guarded("close the history", self._engine.close)
             self._engine = None
 

@@ -56,7 +56,7 @@ class Session:
         atexit.unregister(self.close)
         guarded("stop listening", self._hooks.detach)
         guarded("take `%clew` away", self._magic.detach)
-        self._recorder.close()
+        self._recorder.close(line_of_cell(sys._getframe(), self._shell.user_ns))
         guarded("stop watching", self._watch.close)
 
     def abandon(self) -> None:

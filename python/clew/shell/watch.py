@@ -226,10 +226,11 @@ def watch_for(namespace: dict[str, Any]) -> Watch:
 
 def others_run(namespace: dict[str, Any]) -> bool:
     """Whether another thread or task has a frame of the notebook's."""
-    here = threading.get_ident()
-    for thread, frame in sys._current_frames().items():
-        if thread != here and is_notebook(frame, namespace):
-            return True
+    frames = sys._current_frames()
+    # A frame that holds itself would keep the user's objects alive until the collector runs.
+    del frames[threading.get_ident()]
+    if any(is_notebook(frame, namespace) for frame in frames.values()):
+        return True
     try:
         tasks, current = asyncio.all_tasks(), asyncio.current_task()
     except RuntimeError:

@@ -1,0 +1,120 @@
+"""`%clew`: words in, answers out, and movers between the steps of a cell."""
+
+from __future__ import annotations
+
+import pytest
+from clew.shell.magic import candidates
+from clew.shell.run import Running, is_only_commands
+from conftest import Recorded
+
+
+def commands(recorded: Recorded) -> list[list[str]]:
+    return [argument for kind, argument in recorded.calls if kind == "command"]
+
+
+def test_words_are_split_as_a_shell_does_and_the_answer_is_printed(recorded: Recorded) -> None:
+    reply = recorded.kernel.run("%clew restore '10m ago' -- x $x {y}")
+    assert reply.stdout == "did restore 10m ago -- x $x {y}\n"
+    assert commands(recorded) == [["restore", "10m ago", "--", "x", "$x", "{y}"]]
+
+
+def test_the_magic_alone_tells_the_status(recorded: Recorded) -> None:
+    assert recorded.kernel.run("%clew").stdout == "did status\n"
+
+
+def test_a_table_is_displayed_with_its_text(recorded: Recorded) -> None:
+    reply = recorded.kernel.run("%clew log")
+    assert reply.data == [{"text/plain": "did log", "text/html": "<b>table</b>"}]
+
+
+def test_a_refusal_is_no_traceback(recorded: Recorded) -> None:
+    reply = recorded.kernel.run("%clew refuse\nx = 1")
+    assert (reply.status, reply.stderr, reply.traceback) == ("ok", "Refused: nothing was done\n", "")
+    assert recorded.states[-1]["x"] == "1"
+
+
+def test_bad_quotes_are_one_line(recorded: Recorded) -> None:
+    reply = recorded.kernel.run("%clew log 'open")
+    assert reply.ok and reply.stderr == "Clew: No closing quotation in `%clew log 'open`. Nothing was done.\n"
+
+
+def test_commands_alone_are_never_runs(recorded: Recorded) -> None:
+    recorded.kernel.run("%clew undo")
+    recorded.kernel.run("# back\n%clew undo\n\n%clew status")
+    assert recorded.sources == []
+
+
+def test_a_mover_in_a_cell_seals_what_came_before_and_begins_a_new_run(recorded: Recorded) -> None:
+    recorded.kernel.run("x = 1\n%clew undo\nx = 2\nx = 3").raised()
+    assert [call for call in recorded.calls if call[0] in ("capture", "command")] == [
+        ("capture", "x = 1\n"),
+        ("command", ["undo"]),
+        ("capture", "x = 2\nx = 3"),
+    ]
+    assert [state["x"] for state in recorded.states] == ["1", "3"]
+    assert [run["execution_count"] for run in recorded.captures] == [1, 1]
+
+
+def test_a_program_moves_through_the_session(recorded: Recorded) -> None:
+    reply = recorded.kernel.run("import clew\nx = 1\nanswer = clew.session().undo()\ny = 2\nanswer").raised()
+    assert reply.result == "did undo 1"
+    assert recorded.sources == ["import clew\nx = 1\nanswer = clew.session().undo()\n", "y = 2\nanswer"]
+    assert "answer" not in recorded.states[0]
+
+
+def test_a_move_that_a_cell_starts_with_seals_nothing(recorded: Recorded) -> None:
+    recorded.kernel.run("import clew\nclew.session().undo()").raised()
+    assert recorded.sources == []
+    assert commands(recorded) == [["undo", "1"]]
+
+
+def test_a_move_in_a_function_splits_the_cell_where_it_is_called(recorded: Recorded) -> None:
+    recorded.kernel.run("import clew\ndef back():\n    a = 1\n    clew.session().undo()").raised()
+    recorded.kernel.run("x = 1\nback()\nx = 2").raised()
+    assert recorded.sources[1:] == ["x = 1\nback()\n", "x = 2"]
+
+
+def test_looking_seals_nothing(recorded: Recorded) -> None:
+    recorded.kernel.run("x = 1\n%clew status\nx = 2")
+    assert recorded.sources == ["x = 1\n%clew status\nx = 2"]
+
+
+def test_words_and_names_complete(recorded: Recorded) -> None:
+    recorded.kernel.run("temperature = 1")
+    kernel = recorded.kernel
+    for typed, expected in [("%clew und", "undo"), ("%clew restore 3 -- temper", "temperature")]:
+        kernel.client.complete(typed, len(typed))
+        reply = kernel.client.get_shell_msg(timeout=30)
+        assert expected in reply["content"]["matches"]
+
+
+@pytest.mark.parametrize(
+    ("line", "token", "expected"),
+    [
+        ("%clew ", "", "undo"),
+        ("  %clew re", "re", "resume"),
+        ("%clew switch --d", "--d", "--dry-run"),
+        ("%clew exclude pass", "pass", "password"),
+        ("%clew switch 3", "3", None),
+        ("clew un", "un", None),
+        ("%clewun", "un", None),
+    ],
+)
+def test_candidates(line: str, token: str, expected: str | None) -> None:
+    found = candidates(line, token, {"password": 1, "_hidden": 2})
+    assert (expected in found) if expected else not found
+    assert "_hidden" not in found
+
+
+def test_only_lines_of_their_own_are_commands() -> None:
+    assert is_only_commands("%clew undo\n# text\n\n%load_ext clew")
+    assert not is_only_commands("x = 1; %clew undo")
+    assert not is_only_commands("%clewless")
+    assert is_only_commands("")
+
+
+def test_a_split_without_a_line_takes_all_before() -> None:
+    run = Running("x = 1\nmove()")
+    rest = run.split(None)
+    assert rest is not None and (run.source, rest.source) == ("x = 1\nmove()", "")
+    assert Running("").split(3) is None

@@ -1,0 +1,219 @@
+"""What a run may have touched, as the hooks tell it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from clew.shell.environment import Surroundings
+from clew.shell.names import mentioned, read_and_written
+from clew.shell.watch import Seen, Watch, watch_for
+
+Cells = Callable[..., Seen]
+
+
+@pytest.fixture(params=["static", "monitoring"] if sys.version_info >= (3, 12) else ["static"])
+def cells(request: pytest.FixtureRequest) -> Iterator[Cells]:
+    """Runs cells in a namespace of their own, watched; gives what was seen of the last."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    watch = Watch(namespace) if request.param == "static" else watch_for(namespace)
+
+    def run(*sources: str) -> Seen:
+        for source in sources:
+            code = compile(source, "<cell>", "exec")
+            watch.begin()
+            watch.note(code)
+            exec(code, namespace)
+            seen = watch.end()
+            seen.touched()
+        return seen
+
+    run.watch = watch  # type: ignore[attr-defined]
+    yield run
+    watch.close()
+
+
+def touched(seen: Seen) -> set[str]:
+    names = seen.touched()
+    assert names is not None
+    return set(names)
+
+
+def test_names_of_the_cell_and_of_what_it_defines(cells: Cells) -> None:
+    assert touched(cells("x = 1; y = x\ndef f(): return z")) >= {"x", "y", "f", "z"}
+
+
+@pytest.mark.parametrize(
+    "define",
+    [
+        "def f(): secret.append(1)",
+        "f = lambda: secret.append(1)",
+        "import functools\ndef g(n): secret.append(n)\nf = functools.partial(g, 1)",
+        "def g(): secret.append(1)\nf = [[{'k': g}]][0][0]['k']",
+        "def wrap(h):\n    def inner(): return h()\n    return inner\n@wrap\ndef f(): secret.append(1)",
+        "class C:\n    def __call__(self): secret.append(1)\nf = C()",
+        "class B:\n    @property\n    def p(self): secret.append(1)\nclass C(B): pass\ndef f(): C().p",
+        "class C:\n    def m(self): secret.append(1)\nf = C().m",
+        "def g():\n    yield\n    secret.append(1)\nf = lambda: list(g())",
+        "import functools\n@functools.cache\ndef f(): secret.append(1)",
+    ],
+)
+def test_functions_that_run_count_wherever_they_hide(cells: Cells, define: str) -> None:
+    cells("secret = []", define)
+    assert "secret" in touched(cells("f()"))
+
+
+def test_functions_in_containers_count(cells: Cells) -> None:
+    cells("secret = []\ndef g(): secret.append(1)", "table = {'a': [g]}\ndel g")
+    assert "secret" in touched(cells("table['a'][0]()"))
+
+
+def test_what_does_not_run_is_not_touched(cells: Cells) -> None:
+    cells("secret = []\ndef f(): secret.append(1)\ny = 1")
+    assert "secret" not in touched(cells("y += 1"))
+
+
+def test_a_generator_made_earlier_counts_when_it_goes_on(cells: Cells) -> None:
+    cells("secret = []\ndef g():\n    while True:\n        secret.append(1)\n        yield")
+    cells("it = g(); next(it)")
+    assert "secret" in touched(cells("next(it)"))
+
+
+def test_a_function_made_by_exec_or_brought_back_counts(cells: Cells) -> None:
+    cells("secret = []", "exec('def f(): secret.append(1)')")
+    assert "secret" in touched(cells("f()"))
+    assert "secret" in touched(cells("f()"))
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "globals()['x'] = 1",
+        "eval('f')",
+        "from math import *",
+        "import __main__",
+        "getattr(f, 'x', None)",
+        "_",
+        "_3",
+        "Out",
+        "def g(): return vars()\n",
+        "get_ipython().run_line_magic('time', 'x')",
+        "df.query('a > @x')",
+    ],
+)
+def test_code_that_reaches_any_name_may_have_touched_all(cells: Cells, escape: str) -> None:
+    cells("class Any:\n    def __getattr__(self, _): return lambda *_: {}\ndf = f = Any(); Out = _3 = _ = 1")
+    cells("def get_ipython(): return df")
+    assert cells(escape).touched() is None
+
+
+def test_an_escape_in_a_function_that_runs_counts(cells: Cells) -> None:
+    cells("x = 1\ndef f(): globals()['x'] = 2", "y = 1")
+    assert cells("f()").touched() is None
+    assert touched(cells("y = 2")) == {"y"}
+
+
+def test_a_loop_over_underscore_is_no_escape(cells: Cells) -> None:
+    assert touched(cells("for _ in range(2): x = 1")) == {"_", "range", "x"}
+
+
+def test_names_inside_strings_count(cells: Cells) -> None:
+    assert touched(cells("t = 'a > @threshold'; u = ('select * from', ('frame',))")) >= {"threshold", "frame"}
+    assert touched(cells("x = 1; f'{x} of total'")) >= {"total", "x"}
+
+
+def test_very_long_strings_may_name_anything() -> None:
+    assert mentioned(compile(f"x = {'a' * 2_000_000!r}", "", "exec")) is None
+
+
+def test_a_thread_of_the_notebook_may_touch_everything(cells: Cells) -> None:
+    cells("import threading, time\ngo = True\ndef loop():\n    while go: time.sleep(0.005)")
+    cells("thread = threading.Thread(target=loop); thread.start()")
+    assert cells("x = 1").touched() is None
+    cells("go = False; thread.join()")
+    assert touched(cells("x = 2")) == {"x"}
+
+
+def test_threads_of_libraries_touch_nothing(cells: Cells) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert touched(cells("x = 1")) == {"x"}
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_evidence_tells_reads_and_writes_and_modules(cells: Cells) -> None:
+    cells("a = [1]; b = 2")
+    sys.modules.pop("this", None)
+    seen = cells("c = a\ndel b\nimport sched as s\ndef f():\n    global d\n    d = a\nf()")
+    evidence = seen.evidence()
+    assert set(evidence["reads"]) >= {"a", "f"}
+    assert set(evidence["writes"]) == {"b", "c", "d", "f", "s"}
+    assert evidence["touched_all"] is False
+
+
+def test_evidence_tells_variables_and_modules_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    around = Surroundings()
+    monkeypatch.setenv("CLEW_TEST_VARIABLE", "1")
+    sys.modules.pop("clew_test_module", None)
+    sys.modules["clew_test_module"] = module = type(sys)("clew_test_module")
+    module.__version__ = "1.2"  # type: ignore[attr-defined]
+    try:
+        found = around.end()
+    finally:
+        del sys.modules["clew_test_module"]
+    assert found["environment"] == ["CLEW_TEST_VARIABLE"]
+    assert found["modules"] == [{"name": "clew_test_module", "version": "1.2", "digest": None}]
+    assert found["peak_memory"] > 1_000_000
+
+
+def test_many_names_are_read_past_the_reach_of_one_byte() -> None:
+    source = "\n".join(f"name{n} = other{n}" for n in range(400))
+    reads, writes = read_and_written(compile(source, "", "exec"))
+    assert reads == {f"other{n}" for n in range(400)}
+    assert writes == {f"name{n}" for n in range(400)}
+
+
+def test_watching_lets_go_of_code_nobody_has_any_more(cells: Cells) -> None:
+    for _ in range(50):
+        cells("def f(): return 1\nf()")
+    cells("f = None", "x = 1", "x = 2")
+    assert len(cells.watch._known) < 20  # type: ignore[attr-defined]
+
+
+HOT = """
+counter = 0
+def step(n):
+    return n + len(SIZES) + abs(-1)
+SIZES = [1]
+def loop(n=300_000):
+    total = 0
+    for i in range(n):
+        total += step(i)
+    return total
+"""
+
+
+def test_hot_loops_run_at_full_speed(cells: Cells) -> None:
+    cells(HOT)
+    watched, plain = {}, {"__name__": "__main__"}
+    exec(compile(HOT, "<plain>", "exec"), plain)
+    watched = cells.watch.namespace  # type: ignore[attr-defined]
+
+    def measure(namespace: dict[str, Any]) -> float:
+        started = time.process_time()
+        namespace["loop"]()
+        return time.process_time() - started
+
+    def once() -> float:
+        cells.watch.begin()  # type: ignore[attr-defined]
+        return measure(watched) / measure(plain)
+
+    assert min(once() for _ in range(7)) < 1.1
