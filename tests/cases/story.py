@@ -138,7 +138,8 @@ class Notebook:
 
     def ask(self, line: str) -> Any:
         """The answer of `%clew line --json`."""
-        said = self.say(f"{line} --json")
+        word, _, rest = line.partition(" ")
+        said = self.say(f"{word} --json {rest}")
         assert said.lstrip().startswith(("{", "[")), f"%clew {line} --json said: {said}"
         return json.loads(said)
 

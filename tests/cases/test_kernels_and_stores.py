@@ -72,10 +72,14 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
         "12",
         "True",
     ]
-    second.move("undo")
-    assert second.read("f()") == ["6"], "and undo goes on where the old kernel was"
-    second.move("undo")
+    second.move("switch @-")
+    assert second.read("f()") == ["6"], "the states before it came along"
+    second.move("switch @-")
     assert not {"C", "c", "f"} & second.names()
+    second.move("undo 3")
+    assert not {"a", "b"} & second.names(), "undoing the resume itself leads to the empty new kernel"
+    second.move("redo 3")
+    assert second.names().isdisjoint({"C", "c", "f"})
 
 
 def test_resume_of_an_earlier_run(kernels: Callable[..., Notebook]) -> None:
@@ -142,7 +146,7 @@ def test_a_renamed_notebook_is_found_by_the_name_of_its_history(
     second.say("history travel")
     second.move("resume")
     assert second.read("x") == ["[1, 2]"]
-    second.move("undo")
+    second.move("switch @-")
     assert second.read("x") == ["[1]"]
 
 
