@@ -2,7 +2,7 @@
 
     python tools/cases.py [pytest arguments]
 
-The cases are the tests under `tests/`; promise tests (`p03_...`) are listed first, under their promise.
+The cases are the tests under `tests/cases`, each through a real kernel, in files by subject.
 """
 
 from __future__ import annotations
@@ -31,9 +31,18 @@ class Cases:
             self.by_file[file][name] = WORDS[ending]
 
 
+TABLES = {
+    "test_back_and_forth": "",
+    "test_found_again": ", in a new kernel after kill -9",
+}
+"""Tests over tables of cases: the case is the sentence, and this what the test adds to it."""
+
+
 def sentence(name: str) -> str:
     """`Class::test_undo_gives_back[a]` as people read it; a promise keeps its number in front."""
     plain, bracket, case = name.rpartition("::")[2].partition("[")
+    if plain in TABLES:
+        return case[:-1] + TABLES[plain]
     words = plain.removeprefix("test_").replace("_", " ")
     words = re.sub(r"^p(\d\d)\b", lambda match: f"P{int(match[1])}:", words)
     return words + (f" ({case[:-1]})" if bracket else "")
@@ -41,10 +50,11 @@ def sentence(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     cases = Cases()
-    code = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *arguments], plugins=[cases])
+    chosen = arguments or [str(ROOT / "tests" / "cases")]
+    code = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen], plugins=[cases])
     totals: Counter[str] = Counter()
     for file, results in sorted(cases.by_file.items()):
-        print(f"\n{file}")
+        print(f"\n{Path(file).stem.removeprefix('test_').replace('_', ' ').capitalize()}")
         for name, result in results.items():
             totals[result] += 1
             print(f"  {result:8} {sentence(name)}")
