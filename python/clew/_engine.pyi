@@ -46,6 +46,12 @@ class Answer(TypedDict):
     html: str | None
     json: Any
 
+class Buffer:
+    """Memory of an object, handed to the engine by a codec."""
+
+    def __init__(self, exporter: Any, column: int = 0, copies_on_write: bool = False) -> None:
+        """`exporter` shows contiguous memory; `column` is the bytes of one column; `copies_on_write` as pandas does."""
+
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""
 

@@ -44,6 +44,6 @@ class Answer:
         elif self.html is not None:
             from IPython.display import display
 
-            display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+            display(self._repr_mimebundle_(), raw=True)
         elif self.text:
             print(self.text, flush=True)

@@ -48,7 +48,6 @@ class Magic:
     def _make_magic(self) -> Callable[[str], None]:
         session = self._session
 
-        @no_var_expand
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
@@ -63,7 +62,8 @@ class Magic:
                 return
             answer.show()
 
-        return clew
+        marked: Callable[[str], None] = no_var_expand(clew)
+        return marked
 
     def _make_matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
         namespace = self._shell.user_ns
