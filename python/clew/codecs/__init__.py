@@ -66,10 +66,7 @@ LIBRARIES: Mapping[str, str] = {
     "numpy": "numpy",
     "pandas": "pandas",
     "pyarrow": "arrow",
-    "polars": "polars",
-    "scipy": "scipy",
     "matplotlib": "matplotlib",
-    "sklearn": "sklearn",
     "dateutil": "pandas",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""

@@ -285,11 +285,11 @@ def _kinds(base: type) -> list[type]:
 
 
 CODECS: dict[type, Codec] = {
-    **{kind: _ARRAY for kind in _kinds(pa.Array)},
-    **{kind: _SCALAR for kind in _kinds(pa.Scalar)},
-    **{kind: _TYPE for kind in _kinds(pa.DataType)},
+    **dict.fromkeys(_kinds(pa.Array), _ARRAY),
+    **dict.fromkeys(_kinds(pa.Scalar), _SCALAR),
+    **dict.fromkeys(_kinds(pa.DataType), _TYPE),
     **{
         getattr(pa, name): NAMED[name] for name in ("ChunkedArray", "Table", "RecordBatch", "Schema", "Field")
     },
-    **{kind: NAMED["Buffer"] for kind in _kinds(pa.Buffer)},
+    **dict.fromkeys(_kinds(pa.Buffer), NAMED["Buffer"]),
 }

@@ -279,7 +279,7 @@ def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, stri
         and base.strides[-1] == base.itemsize
         and kind is ndarray
         and base.ndim == 1
-        and 0 <= start
+        and start >= 0
     ):
         return np.lib.stride_tricks.as_strided(base[start:], shape, strides)
     return np.lib.stride_tricks.as_strided(base.reshape(-1, order="A")[start:], shape, strides)
@@ -375,7 +375,7 @@ def _decode_void(parts: tuple[Any, ...]) -> Any:
 
 
 def _global_random_state() -> Any:
-    return sys.modules["numpy.random.mtrand"]._rand  # type: ignore[attr-defined]
+    return sys.modules["numpy.random.mtrand"]._rand
 
 
 def _encode_random_state(value: Any) -> tuple[Any, ...]:
@@ -427,7 +427,7 @@ def _decode_seed(parts: tuple[Any, ...]) -> Any:
 
 def _encode_ufunc(value: Any) -> tuple[Any, ...]:
     for module in ("numpy", "numpy.char", "scipy.special", "numpy.linalg._umath_linalg", "numpy._core.umath"):
-        if getattr(sys.modules.get(module), value.__name__, None) is value:
+        if vars(sys.modules.get(module, np)).get(value.__name__) is value:
             return module, value.__name__
     raise NoValue(f"numpy.ufunc: {value.__name__} is made of a function that can't be read")
 

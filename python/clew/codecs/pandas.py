@@ -64,7 +64,7 @@ def values_parts(values: Any, shared: bool) -> tuple[Any, ...]:
     if kind is np.ndarray:
         return ("numpy", _flat_parts(values, shared))
     if kind in (pd.arrays.DatetimeArray, pd.arrays.TimedeltaArray):
-        zone = getattr(values.dtype, "tz", None)
+        zone = zone_parts(getattr(values.dtype, "tz", None))
         return (
             "time",
             kind.__name__,
@@ -106,7 +106,7 @@ def values_of(parts: tuple[Any, ...]) -> Any:
         case ("time", "DatetimeArray", flat, zone, freq):
             array = _flat_of(flat)
             unit = np.datetime_data(array.dtype)[0]
-            dtype = array.dtype if zone is None else pd.DatetimeTZDtype(unit, zone)
+            dtype = array.dtype if zone is None else pd.DatetimeTZDtype(unit, zone_of(zone))
             return _with_freq(pd.arrays.DatetimeArray._simple_new(array, dtype=dtype), freq)
         case ("time", "TimedeltaArray", flat, _, freq):
             array = _flat_of(flat)
@@ -144,7 +144,7 @@ ARROW_ARRAYS = {
 _ARROW_BY_NAME = {kind.__name__: kind for kind in ARROW_ARRAYS}
 
 
-def _bare_array(kind: type, dtype: Any, **memory: Any) -> Any:
+def _bare_array(kind: Any, dtype: Any, **memory: Any) -> Any:
     """An array of pandas' around memory that was taken out of one, past constructors that convert and check."""
     made: Any = kind._simple_new(memory["_ndarray"], dtype) if "_ndarray" in memory else object.__new__(kind)
     if "_pa_array" in memory:
@@ -203,7 +203,7 @@ def dtype_parts(dtype: Any) -> Any:
         case "CategoricalDtype":
             return ("category", *_category_parts(dtype))
         case "DatetimeTZDtype":
-            return ("zone", dtype.unit, dtype.tz)
+            return ("zone", dtype.unit, zone_parts(dtype.tz))
         case "PeriodDtype":
             return ("period", offset_parts(dtype.freq))
         case "IntervalDtype":
@@ -227,7 +227,7 @@ def dtype_of(parts: Any) -> Any:
         case ("category", categories, ordered):
             return pd.CategoricalDtype._from_fastpath(_categories_of(categories), ordered)
         case ("zone", unit, zone):
-            return pd.DatetimeTZDtype(unit, zone)
+            return pd.DatetimeTZDtype(unit, zone_of(zone))
         case ("period", freq):
             return pd.PeriodDtype(offset_of(freq))
         case ("interval", subtype, closed):
@@ -249,8 +249,36 @@ def dtype_of(parts: Any) -> Any:
 
 _MASKED_DTYPES = {
     f"{name}Dtype"
-    for name in "Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float32 Float64 Boolean".split()
+    for name in [
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "Float32",
+        "Float64",
+        "Boolean",
+    ]
 }
+
+
+def zone_parts(zone: Any) -> Any:
+    """A time zone; those of pytz, of which each has a class of its own, by value."""
+    if type(zone).__module__.partition(".")[0] != "pytz":
+        return zone
+    return ("pytz", *zone.__reduce__()[1])
+
+
+def zone_of(parts: Any) -> Any:
+    """The time zone that `zone_parts` described."""
+    if not isinstance(parts, tuple):
+        return parts
+    import pytz  # type: ignore[import-untyped, unused-ignore]
+
+    return pytz._p(*parts[1:]) if len(parts) > 1 else pytz.UTC
 
 
 def offset_parts(offset: Any) -> Any:
@@ -349,7 +377,7 @@ _INDEX_BY_NAME = {kind.__name__: kind for kind in INDEXES}
 def _column_parts(manager: Any, shared: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Columns in their order, and the blocks that are written whole; a column of such a block is its place there."""
     columns: list[Any] = [None] * len(manager.axes[0])
-    wholes = []
+    wholes: list[tuple[Any, ...]] = []
     for block in manager.blocks:
         places = block.mgr_locs.as_array.tolist()
         if _lies_across(block.values):
@@ -366,7 +394,7 @@ def _lies_across(values: Any) -> bool:
     """Whether the columns of a block are strided through memory that they share."""
     if type(values) is not np.ndarray or values.dtype.hasobject or values.ndim != 2 or values.size == 0:
         return False
-    return values.shape[0] > 1 and values.shape[1] > 1 and values.strides[1] != values.itemsize
+    return bool(values.shape[0] > 1 and values.shape[1] > 1 and values.strides[1] != values.itemsize)
 
 
 def _row_parts(values: Any, row: int, shared: bool) -> tuple[Any, ...]:
@@ -416,7 +444,7 @@ def _owns_all(values: Any) -> bool:
     if values.base is None:
         return True
     try:
-        return memoryview(values.base).nbytes == values.nbytes
+        return bool(memoryview(values.base).nbytes == values.nbytes)
     except (TypeError, ValueError):
         return False
 
@@ -599,9 +627,15 @@ NAMED: dict[str, Codec] = {
 
 _ARRAY_TYPES = "BooleanArray Categorical DatetimeArray FloatingArray IntegerArray IntervalArray PeriodArray "
 _ARRAY_TYPES += "SparseArray StringArray TimedeltaArray NumpyExtensionArray"
-_DTYPE_TYPES = (
-    "CategoricalDtype DatetimeTZDtype PeriodDtype IntervalDtype SparseDtype StringDtype ArrowDtype".split()
-)
+_DTYPE_TYPES = [
+    "CategoricalDtype",
+    "DatetimeTZDtype",
+    "PeriodDtype",
+    "IntervalDtype",
+    "SparseDtype",
+    "StringDtype",
+    "ArrowDtype",
+]
 
 CODECS: dict[type, Codec] = {
     pd.DataFrame: NAMED["DataFrame"],
@@ -612,11 +646,11 @@ CODECS: dict[type, Codec] = {
     type(pd.NA): NAMED["NA"],
     pd.Period: NAMED["Period"],
     pd.Interval: NAMED["Interval"],
-    **{kind: _INDEX for kind in INDEXES},
+    **dict.fromkeys(INDEXES, _INDEX),
     **{
         kind: _VALUES for name in _ARRAY_TYPES.split() if (kind := getattr(pd.arrays, name, None)) is not None
     },
-    **{kind: _VALUES for kind in ARROW_ARRAYS},
+    **dict.fromkeys(ARROW_ARRAYS, _VALUES),
     **{getattr(pd, name): _DTYPE for name in [*_DTYPE_TYPES, *_MASKED_DTYPES]},
     **{
         kind: _OFFSET
@@ -626,10 +660,10 @@ CODECS: dict[type, Codec] = {
         and kind.__module__.startswith("pandas")
     },
     pd.DateOffset: _OFFSET,
-    **{kind: NAMED["uncached"] for kind in _uncached_types()},
+    **dict.fromkeys(_uncached_types(), NAMED["uncached"]),
 }
 try:
-    from dateutil.relativedelta import relativedelta
+    from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped, unused-ignore]
 
     CODECS[relativedelta] = NAMED["relativedelta"] = Codec(
         "pandas.relativedelta",

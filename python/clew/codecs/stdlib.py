@@ -94,11 +94,11 @@ def _encode_decimal(value: Any) -> tuple[Any, ...]:
 
 def _make_decimal(kind: type, args: tuple[Any, ...]) -> Any:
     sign, digits, exponent = args
-    return decimal.Decimal.__new__(kind, (sign, tuple(map(int, digits)), exponent))  # type: ignore[arg-type]
+    return decimal.Decimal.__new__(kind, (sign, tuple(map(int, digits)), exponent))
 
 
 def _make_uuid(kind: type, args: tuple[Any, ...]) -> Any:
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     object.__setattr__(made, "int", args[0])
     object.__setattr__(made, "is_safe", uuid.SafeUUID[args[1]])
     return made
@@ -107,7 +107,7 @@ def _make_uuid(kind: type, args: tuple[Any, ...]) -> Any:
 def _make_path(kind: type, args: tuple[Any, ...]) -> Any:
     if sys.version_info < (3, 12):
         return pathlib.PurePath.__new__(kind, *args)
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     pathlib.PurePath.__init__(made, *args)
     return made
 
@@ -120,8 +120,8 @@ def _encode_deque(value: Any) -> Parts:
     return Parts((vars(collections.deque)["maxlen"].__get__(value),), items)
 
 
-def _make_deque(kind: type, args: tuple[Any, ...]) -> Any:
-    made = collections.deque.__new__(kind)
+def _make_deque(kind: Any, args: tuple[Any, ...]) -> Any:
+    made: Any = collections.deque.__new__(kind)
     collections.deque.__init__(made, (), *args)
     return made
 
@@ -192,8 +192,8 @@ def _encode_array(value: Any) -> tuple[Any, ...]:
     return value.typecode, Buffer(value, 0, False) if value else None
 
 
-def _make_array(kind: type, args: tuple[Any, ...]) -> Any:
-    made = array.array.__new__(kind, args[0])
+def _make_array(kind: Any, args: tuple[Any, ...]) -> Any:
+    made: Any = array.array.__new__(kind, args[0])
     if args[1] is not None:
         array.array.frombytes(made, args[1])
     return made
@@ -287,9 +287,9 @@ def reducers_are_silent() -> bool:
     if sys.version_info < (3, 12):
         return True
     for action, message, category, module, line in warnings.filters:
-        if issubclass(DeprecationWarning, category) and message is None and line == 0:
-            if module is None or re.match(module, __name__):
-                return action == "ignore"
+        applies = issubclass(DeprecationWarning, category) and message is None and line == 0
+        if applies and (module is None or re.match(module, __name__)):
+            return action == "ignore"
     return False
 
 
@@ -356,7 +356,7 @@ def _codec(
     )
 
 
-def _plain(kind: type, args: tuple[Any, ...]) -> Any:
+def _plain(kind: Any, args: tuple[Any, ...]) -> Any:
     return kind.__new__(kind)
 
 
@@ -373,10 +373,23 @@ _WEAK = (
     (weakref.WeakKeyDictionary, _encode_weak_keys, _fill_mapping),
     (weakref.WeakSet, _encode_weak_set, _fill_set),
 )
-_ITERATORS = (
-    "accumulate chain combinations combinations_with_replacement compress cycle dropwhile filterfalse groupby islice "
-    "permutations product starmap takewhile zip_longest"
-).split()
+_ITERATORS = [
+    "accumulate",
+    "chain",
+    "combinations",
+    "combinations_with_replacement",
+    "compress",
+    "cycle",
+    "dropwhile",
+    "filterfalse",
+    "groupby",
+    "islice",
+    "permutations",
+    "product",
+    "starmap",
+    "takewhile",
+    "zip_longest",
+]
 
 CODECS: dict[type, Codec] = {
     datetime.date: _codec("date", datetime.date, _reading(_DATE), _make(datetime.date), immutable=True),

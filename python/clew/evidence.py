@@ -1,0 +1,203 @@
+"""What a run may have touched outside the session: files, sockets, processes, random numbers.
+
+An audit hook can't be taken out again, so there is one, and it does nothing while no run is watched. It sees what Python
+does, not what libraries do below it: nothing here proves that something did not happen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+MOST = 1000
+"""So many different files, addresses and programs a run are kept."""
+
+CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
+"""Files that importing opens; modules are evidence of their own."""
+
+NOT_FILES = ("/dev/", "/proc/", "/sys/")
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Seen:
+    """What the hook saw since a run began."""
+
+    def __init__(self) -> None:
+        self.read: dict[str, None] = {}
+        self.written: dict[str, None] = {}
+        self.sockets: dict[str, None] = {}
+        self.processes: dict[str, None] = {}
+        self.random = random_fingerprints()
+
+
+_seen: Seen | None = None
+_installed = False
+
+
+def begin() -> None:
+    """A run begins."""
+    global _seen, _installed
+    if not _installed:
+        sys.addaudithook(_hook)
+        _installed = True
+    _seen = Seen()
+
+
+def end() -> dict[str, Any]:
+    """The run is over: fields of the engine's evidence. Empty if none was watched."""
+    global _seen
+    seen, _seen = _seen, None
+    if seen is None:
+        return {}
+    after = random_fingerprints()
+    return {
+        "files_read": [_described(path) for path in seen.read if path not in seen.written],
+        "files_written": [_described(path) for path in seen.written],
+        "sockets": list(seen.sockets),
+        "processes": list(seen.processes),
+        "random": {name: [seen.random.get(name, ""), state] for name, state in after.items()},
+    }
+
+
+def stop() -> None:
+    """Nothing is watched until the next run begins."""
+    global _seen
+    _seen = None
+
+
+def random_fingerprints() -> dict[str, str]:
+    """A digest of the state of each process-wide generator. Draws nothing."""
+    from clew.roots import random_states
+
+    return {
+        name: hashlib.blake2b(repr(state).encode(), digest_size=16).hexdigest()
+        for name, state in random_states()
+    }
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    seen = _seen
+    if seen is None:
+        return
+    watcher = _WATCHERS.get(event)
+    if watcher is not None:
+        try:
+            watcher(seen, args)
+        except Exception:
+            # What is raised here would reach the user's call.
+            return
+
+
+# --- what the events say ------------------------------------------------------------------------------------------
+
+
+def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
+    path, mode, flags = args
+    if isinstance(path, str) and path.endswith(CODE):
+        return
+    writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & WRITING)
+    _note(seen.written if writes else seen.read, path)
+
+
+def _reads(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
+    return lambda seen, args: _note_all(seen.read, args, places)
+
+
+def _writes(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
+    return lambda seen, args: _note_all(seen.written, args, places)
+
+
+def _copied(seen: Seen, args: tuple[Any, ...]) -> None:
+    _note(seen.read, args[0])
+    _note(seen.written, args[1])
+
+
+def _connected(seen: Seen, args: tuple[Any, ...]) -> None:
+    address = args[1]
+    if isinstance(address, tuple) and len(address) >= 2:
+        address = f"{address[0]}:{address[1]}"
+    _keep(seen.sockets, os.fsdecode(address) if isinstance(address, bytes) else str(address))
+
+
+def _started(seen: Seen, args: tuple[Any, ...]) -> None:
+    program = args[0]
+    if program is None and len(args) > 1:
+        program = args[1][0] if isinstance(args[1], list | tuple) and args[1] else args[1]
+    _keep(seen.processes, os.fsdecode(program))
+
+
+def _commanded(seen: Seen, args: tuple[Any, ...]) -> None:
+    """Of a shell command only the program is kept: the rest may hold a password."""
+    words = os.fsdecode(args[0]).split()
+    _keep(seen.processes, words[0] if words else "sh")
+
+
+def _forked(seen: Seen, args: tuple[Any, ...]) -> None:
+    _keep(seen.processes, "fork")
+
+
+_WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
+    "open": _opened,
+    "os.listdir": _reads(0),
+    "os.scandir": _reads(0),
+    "glob.glob": _reads(0),
+    "os.remove": _writes(0),
+    "os.rename": _writes(0, 1),
+    "os.mkdir": _writes(0),
+    "os.rmdir": _writes(0),
+    "os.truncate": _writes(0),
+    "os.link": _writes(1),
+    "os.symlink": _writes(1),
+    "os.chmod": _writes(0),
+    "os.utime": _writes(0),
+    "shutil.copyfile": _copied,
+    "shutil.move": _writes(0, 1),
+    "shutil.rmtree": _writes(0),
+    "shutil.make_archive": _writes(0),
+    "sqlite3.connect": _writes(0),
+    "socket.connect": _connected,
+    "subprocess.Popen": _started,
+    "os.posix_spawn": _started,
+    "os.exec": _started,
+    "os.spawn": lambda seen, args: _started(seen, args[1:]),
+    "os.startfile": _started,
+    "os.system": _commanded,
+    "os.fork": _forked,
+    "os.forkpty": _forked,
+}
+
+
+def _note_all(kept: dict[str, None], args: tuple[Any, ...], places: tuple[int, ...]) -> None:
+    for place in places:
+        _note(kept, args[place])
+
+
+def _note(kept: dict[str, None], path: Any) -> None:
+    if isinstance(path, int) or path is None:
+        return
+    text = os.fsdecode(path)
+    if text and text != ":memory:" and not text.startswith(NOT_FILES):
+        _keep(kept, os.path.abspath(text))  # noqa: PTH100 (links are left as they are)
+
+
+def _keep(kept: dict[str, None], what: str) -> None:
+    if len(kept) < MOST:
+        kept[what] = None
+
+
+def _described(path: str) -> dict[str, Any]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
+    except (OSError, ValueError):
+        return {"path": path, "size": None, "modified": None, "digest": None}
+    return {"path": path, "size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
+
+
+def packed(words: tuple[int, ...]) -> bytes:
+    """Words of a generator's state as bytes: 2.5 KB instead of 625 numbers."""
+    return struct.pack(f"<{len(words)}I", *words)

@@ -1,0 +1,469 @@
+"""State that is no name: outputs, random generators, directory, environment, options, settings, modules, figures.
+
+`collect` reads it, `install` puts one piece of it back. Reading has no side effect: nothing is imported, created or
+drawn; what a library keeps is looked at only if the session has the library. The kinds are the engine's words.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import random
+import struct
+import sys
+import sysconfig
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clew.codecs.handles import word
+from clew.secrets import is_secret
+
+Root = tuple[str, str, Any]
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+"""Stands for a root that is not there in the state that is installed."""
+
+_START = dict(os.environ)
+"""The environment when Clew was loaded: only what differs from it is state."""
+
+RESTLESS = frozenset({"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST"})
+"""Variables that change by themselves."""
+
+MODULE_NAMES = frozenset(
+    [
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__builtin__",
+        "__builtins__",
+        "__file__",
+        "__cached__",
+        "__path__",
+        "__annotations__",
+        "__session__",
+        "__conditional_annotations__",
+    ]
+)
+SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})
+
+
+def user_names(shell: Any) -> list[str]:
+    """The names of the namespace that are the user's, in its order.
+
+    A name of the shell's own (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
+    """
+    hidden = getattr(shell, "user_ns_hidden", {})
+    return [
+        name
+        for name, value in list(shell.user_ns.items())
+        if type(name) is str and name not in MODULE_NAMES and not _is_shells(name, value, hidden)
+    ]
+
+
+def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
+    return name in hidden and (hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh"))
+
+
+def collect(shell: Any) -> list[Root]:
+    """All roots that are no names, as they are now."""
+    found: list[Root] = []
+    for source in (
+        _outputs,
+        _random,
+        _directory,
+        _environment,
+        _path,
+        _options,
+        _settings,
+        _modules,
+        _figures,
+    ):
+        found.extend(source(shell))
+    return found
+
+
+def install(shell: Any, kind: str, key: str, value: Any) -> None:
+    """Puts one root back, or takes it away where `value` is `MISSING`.
+
+    Raises what the library or the system raises (a directory that is gone); the other roots are untouched then.
+    """
+    _INSTALLERS[kind](shell, key, value)
+
+
+# --- outputs ------------------------------------------------------------------------------------------------------
+
+
+def _outputs(shell: Any) -> Iterator[Root]:
+    if shell is None:
+        return
+    for number, value in list(shell.user_ns.get("_oh", {}).items()):
+        if type(number) is int:
+            yield "out", str(number), value
+
+
+def _install_output(shell: Any, key: str, value: Any) -> None:
+    """Puts `Out[n]` back, with the names that the shell gives it: `_n`, and `_`, `__`, `___` for the last three."""
+    outputs, number = shell.user_ns["_oh"], int(key)
+    if value is MISSING:
+        outputs.pop(number, None)
+        _unbind_hidden(shell, f"_{number}")
+    else:
+        outputs[number] = value
+        _bind_hidden(shell, f"_{number}", value)
+    hook = getattr(shell, "displayhook", None)
+    if hook is not None:
+        _rebind_last(shell, hook, outputs)
+
+
+def _rebind_last(shell: Any, hook: Any, outputs: dict[int, Any]) -> None:
+    names = ("_", "__", "___")
+    if any(shell.user_ns.get(name, MISSING) is not getattr(hook, name, MISSING) for name in names):
+        return  # The user has taken one of them; the shell leaves all three alone then.
+    last = [outputs[number] for number in heapq.nlargest(3, outputs)]
+    for name, value in zip(names, last + [""] * (3 - len(last)), strict=True):
+        setattr(hook, name, value)
+        _bind_hidden(shell, name, value)
+
+
+def _bind_hidden(shell: Any, name: str, value: Any) -> None:
+    if name not in shell.user_ns or shell.user_ns_hidden.get(name, MISSING) is shell.user_ns[name]:
+        shell.user_ns[name] = shell.user_ns_hidden[name] = value
+
+
+def _unbind_hidden(shell: Any, name: str) -> None:
+    if name in shell.user_ns and shell.user_ns_hidden.get(name, MISSING) is shell.user_ns[name]:
+        del shell.user_ns[name]
+        del shell.user_ns_hidden[name]
+
+
+# --- random generators --------------------------------------------------------------------------------------------
+
+
+def random_states() -> Iterator[tuple[str, Any]]:
+    """The states of the process-wide generators, as plain values."""
+    version, words, gauss = random.getstate()
+    yield "random", (version, struct.pack(f"<{len(words)}I", *words), gauss)
+    numpy_random = sys.modules.get("numpy.random.mtrand")
+    if numpy_random is not None and hasattr(numpy_random, "_rand"):
+        yield "numpy.random", _numpy_state(numpy_random._rand)
+
+
+def _numpy_state(generator: Any) -> Any:
+    state = generator.get_state(legacy=False)
+    inner = state["state"]
+    if state["bit_generator"] != "MT19937":
+        return ("other", state)
+    return ("MT19937", inner["key"].tobytes(), inner["pos"], state["has_gauss"], state["gauss"])
+
+
+def _random(shell: Any) -> Iterator[Root]:
+    for name, state in random_states():
+        yield "random", name, state
+
+
+def _install_random(shell: Any, key: str, value: Any) -> None:
+    if value is MISSING:
+        return
+    if key == "random":
+        version, words, gauss = value
+        random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+        return
+    import numpy as np
+
+    if value[0] == "other":
+        np.random.mtrand._rand.set_state(value[1])
+    else:
+        name, words, pos, has_gauss, gauss = value
+        np.random.set_state((name, np.frombuffer(words, np.uint32), pos, has_gauss, gauss))
+
+
+# --- directory, environment, path ---------------------------------------------------------------------------------
+
+
+def _directory(shell: Any) -> Iterator[Root]:
+    current = _current()
+    if current is not None:
+        yield "directory", "cwd", current
+
+
+def _install_directory(shell: Any, key: str, value: Any) -> None:
+    if value is not MISSING and value != _current():
+        os.chdir(value)
+
+
+def _current() -> str | None:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return None
+
+
+def _environment(shell: Any) -> Iterator[Root]:
+    for name in sorted(os.environ.keys() | _START.keys()):
+        now = os.environ.get(name)
+        if now != _START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
+            yield "environment", name, now
+
+
+def _install_environment(shell: Any, key: str, value: Any) -> None:
+    wanted = _START.get(key) if value is MISSING else value
+    if wanted is None:
+        os.environ.pop(key, None)
+    elif os.environ.get(key) != wanted:
+        os.environ[key] = wanted
+
+
+def _path(shell: Any) -> Iterator[Root]:
+    yield "path", "sys.path", tuple([entry for entry in sys.path if type(entry) is str])
+
+
+def _install_path(shell: Any, key: str, value: Any) -> None:
+    if value is not MISSING:
+        sys.path[:] = value
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+def _differs(value: Any, default: Any) -> bool:
+    if value is default:
+        return False
+    try:
+        return type(value) is not type(default) or bool(value != default)
+    except Exception:  # a value that can't be compared is no default
+        return True
+
+
+def _options(shell: Any) -> Iterator[Root]:
+    for library in (_pandas_options, _matplotlib_options):
+        for key, value in library():
+            yield "option", key, value
+
+
+def _pandas_options() -> Iterator[tuple[str, Any]]:
+    config = sys.modules.get("pandas._config.config")
+    for name, option in list(getattr(config, "_registered_options", {}).items()):
+        value: Any = config._global_config  # type: ignore[union-attr]
+        for part in name.split("."):
+            value = value[part]
+        if _differs(value, option.defval):
+            yield f"pandas: {name}", value
+
+
+def _matplotlib_options() -> Iterator[tuple[str, Any]]:
+    library = sys.modules.get("matplotlib")
+    defaults = getattr(library, "rcParamsDefault", None)
+    if defaults is None:
+        return
+    for name, value in list(dict.items(library.rcParams)):  # type: ignore[union-attr]
+        if name not in _BACKEND and _differs(value, dict.get(defaults, name)):
+            yield f"matplotlib: {name}", value
+
+
+_BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
+
+
+def _install_option(shell: Any, key: str, value: Any) -> None:
+    library, _, name = key.partition(": ")
+    if library == "pandas":
+        import pandas as pd
+        from pandas._config import config
+
+        pd.set_option(name, config._registered_options[name].defval if value is MISSING else value)
+    else:
+        import matplotlib as mpl
+
+        wanted = dict.__getitem__(mpl.rcParamsDefault, name) if value is MISSING else value
+        dict.__setitem__(mpl.rcParams, name, wanted)
+
+
+# --- settings -----------------------------------------------------------------------------------------------------
+
+
+def _settings(shell: Any) -> Iterator[Root]:
+    yield "setting", "warnings.filters", list(warnings.filters)
+    yield "setting", "recursion limit", sys.getrecursionlimit()
+    if "decimal" in sys.modules:
+        yield "setting", "decimal context", _decimal_context()
+    if "locale" in sys.modules:
+        locale = sys.modules["locale"]
+        yield "setting", "locale", locale.setlocale(locale.LC_ALL)
+    if "numpy" in sys.modules and hasattr(sys.modules["numpy"], "get_printoptions"):
+        numpy = sys.modules["numpy"]
+        yield "setting", "numpy errors", dict(numpy.geterr())
+        yield "setting", "numpy printing", dict(numpy.get_printoptions())
+
+
+def _decimal_context() -> tuple[Any, ...]:
+    context = sys.modules["decimal"].getcontext()
+    signals = [
+        tuple([signal.__name__ for signal, on in kept.items() if on])
+        for kept in (context.flags, context.traps)
+    ]
+    numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)
+    return (*numbers, *signals)
+
+
+def _install_setting(shell: Any, key: str, value: Any) -> None:
+    if value is MISSING:
+        return
+    match key:
+        case "warnings.filters":
+            warnings.filters[:] = value  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]
+        case "recursion limit":
+            sys.setrecursionlimit(value)
+        case "decimal context":
+            _install_decimal(value)
+        case "locale":
+            import locale
+
+            locale.setlocale(locale.LC_ALL, value)
+        case "numpy errors":
+            import numpy as np
+
+            np.seterr(**value)
+        case "numpy printing":
+            import numpy as np
+
+            np.set_printoptions(**{name: option for name, option in value.items() if name != "override_repr"})
+
+
+def _install_decimal(value: tuple[Any, ...]) -> None:
+    import decimal
+
+    context = decimal.getcontext()
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    for name, number in zip(names, value, strict=False):
+        setattr(context, name, number)
+    for kept, names in ((context.flags, value[6]), (context.traps, value[7])):
+        for signal in kept:
+            kept[signal] = signal.__name__ in names
+
+
+# --- the user's own modules ---------------------------------------------------------------------------------------
+
+_LIBRARIES = tuple(
+    {
+        os.path.realpath(path) + os.sep
+        for name in ("stdlib", "platstdlib")
+        if (path := sysconfig.get_path(name))
+    }
+)
+_own: dict[str, tuple[types.ModuleType, dict[str, Any]] | None] = {}
+"""Modules by name: what they were when first seen, and the functions and classes they had; `None` for a library's."""
+
+
+def own_modules() -> Iterator[tuple[str, types.ModuleType, dict[str, Any]]]:
+    """The user's own modules, those that lie in no library's folder, with the functions and classes they came with."""
+    for name, module in list(sys.modules.items()):
+        known = _own.get(name)
+        if name not in _own or (known is not None and known[0] is not module):
+            known = _own[name] = (module, _code_of(module)) if _is_own(name, module) else None
+        if known is not None:
+            yield name, module, known[1]
+
+
+def _is_own(name: str, module: Any) -> bool:
+    if (
+        type(module) is not types.ModuleType
+        or name in ("__main__", "__mp_main__")
+        or name.startswith("clew.")
+    ):
+        return False
+    file = vars(module).get("__file__")
+    if type(file) is not str or name == "clew" or not file.endswith(".py"):
+        return False
+    path = os.path.realpath(file)
+    return "site-packages" not in path and "dist-packages" not in path and not path.startswith(_LIBRARIES)
+
+
+def _code_of(module: types.ModuleType) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, _CODE)}
+
+
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType)
+
+
+def _modules(shell: Any) -> Iterator[Root]:
+    for name, module, code in own_modules():
+        for attribute, value in list(vars(module).items()):
+            if (
+                attribute.startswith("__")
+                or isinstance(value, types.ModuleType)
+                or code.get(attribute) is value
+            ):
+                continue
+            if word(type(value)) is None and is_secret(attribute, value) is None:
+                yield "module_attribute", f"{name}.{attribute}", value
+        for attribute in code.keys() - vars(module).keys():
+            yield "module_attribute", f"{name}.{attribute}", None
+
+
+def _install_attribute(shell: Any, key: str, value: Any) -> None:
+    name, _, attribute = key.rpartition(".")
+    module = sys.modules.get(name)
+    if module is None:
+        import importlib
+
+        module = importlib.import_module(name)
+    known = _own.get(name)
+    if value is MISSING and known is not None and attribute in known[1]:
+        value = known[1][attribute]
+    if value is not MISSING:
+        vars(module)[attribute] = value
+    else:
+        vars(module).pop(attribute, None)
+
+
+# --- pyplot's figures ---------------------------------------------------------------------------------------------
+
+
+def _figures(shell: Any) -> Iterator[Root]:
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    managers = getattr(getattr(helpers, "Gcf", None), "figs", {})
+    if managers:
+        yield "figures", "pyplot", [(number, manager.canvas.figure) for number, manager in managers.items()]
+
+
+def _install_figures(shell: Any, key: str, value: Any) -> None:
+    """Makes exactly these figures pyplot's, the last one the current; windows of others are closed."""
+    import matplotlib.pyplot as plt
+    from matplotlib._pylab_helpers import Gcf
+
+    wanted = [] if value is MISSING else value
+    kept = {
+        number: manager for number, manager in Gcf.figs.items() if (number, manager.canvas.figure) in wanted
+    }
+    for number in [number for number in Gcf.figs if number not in kept]:
+        Gcf.destroy(number)
+    for number, figure in wanted:
+        manager = kept.get(number)
+        if manager is None:
+            manager = plt._get_backend_mod().new_figure_manager_given_figure(number, figure)
+        Gcf.figs.pop(number, None)
+        Gcf.figs[number] = manager
+
+
+_INSTALLERS = {
+    "out": _install_output,
+    "random": _install_random,
+    "directory": _install_directory,
+    "environment": _install_environment,
+    "path": _install_path,
+    "option": _install_option,
+    "setting": _install_setting,
+    "module_attribute": _install_attribute,
+    "figures": _install_figures,
+}

@@ -1,0 +1,153 @@
+"""Tells credentials from ordinary values, by name and by shape, so that they are never stored.
+
+A name alone is not enough: `key = "a"` and a frame called `tokens` are data. A telling name needs a text that could be
+a credential; a telling shape is enough by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from typing import Any
+
+LONGEST = 64 * 1024
+"""Texts longer than this are data, however they begin; only private keys are looked for in their heads."""
+
+NAMES = re.compile(
+    r"(?:^|[_\W\d])"
+    r"(?:api_?key|access_?key|private_?key|secret_?key|signing_?key|auth_?key|token|secret|passwd|password|pwd|"
+    r"passphrase|credential|authorization|bearer|dsn|conn(?:ection)?_?str(?:ing)?)s?(?:$|[_\W\d])"
+)
+"""Names of variables that hold credentials, in lower case with `_` between words."""
+
+VAGUE_NAMES = re.compile(r"(?:^|[_\W\d])(?:key|auth|cookie|session_?id)s?(?:$|[_\W\d])")
+"""Names that hold credentials now and then; only long random texts under them are taken for one."""
+
+WORDS = re.compile(r"[A-Za-z]+(?:[_. -]?(?:[A-Za-z]+|\d{1,4}))*")
+"""Names of columns, files and the like, in words and small numbers."""
+
+SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (what, re.compile(pattern))
+    for what, pattern in (
+        ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
+        ("an AWS access key", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"),
+        ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{60,255}\b"),
+        ("a GitLab token", r"\bgl(?:pat|ptt|rt|cbt)-[A-Za-z0-9_-]{20,}"),
+        ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Za-z0-9-]{20,}"),
+        ("a Slack webhook", r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/+_-]{20,}"),
+        ("an API key", r"\bsk-(?:proj-|ant-|or-|svcacct-|live-|test-)?[A-Za-z0-9_-]{20,}"),
+        ("a Stripe key", r"\b[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+        ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}\b"),
+        ("a Google token", r"\bya29\.[A-Za-z0-9_-]{20,}"),
+        ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30,}\b"),
+        ("a package index token", r"\bpypi-[A-Za-z0-9_-]{50,}|\bnpm_[A-Za-z0-9]{36}\b"),
+        ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+        ("a signed token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+        ("a storage key", r"(?i)\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}"),
+        (
+            "an address with a password",
+            r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'\"]{0,100}:[^\s/@'\"]{3,200}@[^\s/]",
+        ),
+        (
+            "an authorization header",
+            r"(?i)\bauthorization['\"]?\s*[:=]\s*['\"]?(?:bearer|basic|token)\s+[A-Za-z0-9+/=._-]{8,}",
+        ),
+        (
+            "a password in a text",
+            r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|token)\s*=\s*[^\s;,'\"&)({\[]{6,}(?:;|&|$)",
+        ),
+    )
+)
+"""What credentials look like."""
+
+PLACEHOLDERS = re.compile(
+    r"(?i)[<{\[(].*[>}\])]|x{4,}|\*{3,}|\.{3,}|changeme|example|your[_-]|placeholder|none|null"
+)
+
+
+def is_secret(name: str, value: Any) -> str | None:
+    """Why this value must not be stored, for people; `None` if nothing speaks against it.
+
+    Only exact texts and bytes are looked at, and dicts of them one level deep. Cheap: a text costs microseconds, anything
+    else nothing.
+    """
+    if type(value) is dict:
+        return _in_dict(value)
+    text = _text(value)
+    if not text:
+        return None
+    shape = shape_of(text)
+    if shape is not None:
+        return shape
+    if _named_like_one(name, text):
+        return "its name says so"
+    return "equal to a secret environment variable" if text in secret_variables() else None
+
+
+def _named_like_one(name: str, text: str) -> bool:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    if NAMES.search(words):
+        return could_be_one(text)
+    if len(text) < 20 or WORDS.fullmatch(text) or not VAGUE_NAMES.search(words):
+        return False
+    return could_be_one(text)
+
+
+def shape_of(text: str) -> str | None:
+    """What kind of credential stands in the text."""
+    return next((what for what, pattern in SHAPES if pattern.search(text)), None)
+
+
+def could_be_one(text: str) -> bool:
+    """Whether a text under a telling name is a credential and no ordinary word, sentence or placeholder."""
+    text = text.strip()
+    if not 8 <= len(text) <= 4096 or any(character.isspace() for character in text) or "/" in text[:1]:
+        return False
+    if PLACEHOLDERS.search(text):
+        return False
+    kinds = [
+        any(map(test, text))
+        for test in (str.islower, str.isupper, str.isdigit, lambda character: not character.isalnum())
+    ]
+    return sum(kinds) >= 3 or (kinds[2] and sum(kinds) >= 2 and len(text) >= 16 and _entropy(text) >= 2.75)
+
+
+def secret_variables() -> frozenset[str]:
+    """Values of environment variables that look like credentials."""
+    found = (value for name, value in os.environ.items() if _named_like_one(name, value))
+    return frozenset(found)
+
+
+def _in_dict(value: dict[Any, Any]) -> str | None:
+    if len(value) > 256:
+        return None
+    for key, item in value.items():
+        if type(item) in (str, bytes) and type(key) is str:
+            why = is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
+            if why is not None:
+                return f"{why} (in its entry {key!r})"
+    return None
+
+
+def _text(value: Any) -> str | None:
+    if type(value) is bytes or type(value) is bytearray:
+        return (
+            value[:LONGEST].decode("latin-1")
+            if len(value) <= LONGEST
+            else _head(value[:100].decode("latin-1"))
+        )
+    if type(value) is str:
+        return value if len(value) <= LONGEST else _head(value[:100])
+    return None
+
+
+def _head(text: str) -> str | None:
+    return text if "-----BEGIN" in text else None
+
+
+def _entropy(text: str) -> float:
+    """Bits a character."""
+    counts = Counter(text).values()
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)

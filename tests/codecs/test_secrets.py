@@ -1,0 +1,62 @@
+"""Credentials are told from data."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from clew.secrets import is_secret
+
+SECRETS = {
+    "aws": ("x", "AKIAIOSFODNN7ABCDEFG"),
+    "github": ("x", "ghp_" + "a1B2" * 9),
+    "jwt": ("x", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.dozjgNryP4J3jVmN"),
+    "pem": ("x", "-----BEGIN RSA PRIVATE KEY-----\nMIIE"),
+    "long pem": ("x", "-----BEGIN PRIVATE KEY-----\n" + "a" * 100_000),
+    "slack": ("x", "xoxb-1234567890-abcdefghij"),
+    "model": ("x", ("sk-" + "a1B2" * 10).encode()),
+    "url": ("x", "postgresql://me:hunter22@db.example.org/x"),
+    "header": ("x", {"Authorization": "Bearer abcdefgh12345678"}),
+    "password": ("password", "hunter2!Xy"),
+    "token": ("API_TOKEN", "a8f5f167f44f4964e6c998dee827110c"),
+    "dsn": ("x", "host=db;user=me;password=s3cr3t99;"),
+    "storage": ("x", "AccountKey=" + "aB3/" * 20 + "=="),
+}
+
+
+@pytest.mark.parametrize("case", SECRETS)
+def test_secret_is_found(case):
+    assert is_secret(*SECRETS[case])
+
+
+HARMLESS = [
+    ("key", "a"),
+    ("key", "customer_id"),
+    ("keys", ["a", "b"]),
+    ("tokens", pd.DataFrame({"token": ["a"]})),
+    ("token", "the quick brown fox"),
+    ("password", "<your password>"),
+    ("text", "https://example.org:8080/path?x=1"),
+    ("text", "my password is bad"),
+    ("monkey", "Abcdefgh12345"),
+    ("keyboard", "Abcdefgh12345!"),
+    ("sha", "a8f5f167f44f4964e6c998dee827110c"),
+    ("uuid", "123e4567-e89b-12d3-a456-426614174000"),
+    ("path", "/home/me/data/file_2020.csv"),
+    ("sort_key", "departure"),
+    ("row", {"key": "a", "value": 3}),
+    ("n_tokens", 5),
+    ("key", "departure_delay_2020"),
+    ("author", "Jane_Doe-1999"),
+    ("code", "def f(token=None): return token"),
+    ("risk", "risk-adjusted-return-on-capital-2020"),
+]
+
+
+@pytest.mark.parametrize("name, value", HARMLESS, ids=lambda part: str(part)[:20])
+def test_data_is_no_secret(name, value):
+    assert is_secret(name, value) is None
+
+
+def test_value_of_a_secret_variable_is_one_under_any_name(monkeypatch):
+    monkeypatch.setenv("SERVICE_TOKEN", "q8Wz7-plonk-33")
+    assert is_secret("x", "q8Wz7-plonk-33")
