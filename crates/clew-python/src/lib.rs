@@ -1,9 +1,27 @@
-//! The extension module `clew._engine`.
+//! The extension module `clew._engine`: the only crate that knows Python.
+//!
+//! [`raw`] reads objects where they lie and shows them to the engine's walk; [`build`] makes objects of a stream again.
 
-use pyo3::prelude::*;
+#![deny(unsafe_code)]
+
+pub mod build;
+pub mod kinds;
+mod payload;
+pub mod raw;
+mod testing;
 
 /// The engine of Clew for Python.
-#[pymodule]
-fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+#[pyo3::pymodule]
+mod _engine {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::raw::Memory;
+    #[pymodule_export]
+    use crate::testing::TestHeap;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

@@ -1,0 +1,277 @@
+//! Objects of a stream made again, with a stack of their own: any depth, any cycle, any damage.
+//!
+//! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. Each node goes through
+//! three steps, in the order in which pickle would: the children it can't be made without, then the object itself, then
+//! what is put into it. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in
+//! at the end.
+
+mod containers;
+mod definitions;
+mod library;
+mod part;
+mod scalars;
+
+use clew_core::graph::{Arena, ArenaNode, Aside, Mention};
+use clew_core::kernel::{BuildError, Stored};
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::types::{PyAny, PyMemoryView};
+use rustc_hash::FxHashMap;
+
+use crate::kinds;
+use crate::raw::{Allocation, PythonHeap};
+
+pub use definitions::Definitions;
+
+/// A step of the work that is still to do.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Makes sure that the node's object will be there.
+    Visit(u32),
+    /// Makes the object; the children it needs are there.
+    Make(u32),
+    /// Puts the rest in.
+    Fill(u32),
+}
+
+/// Builds the objects of one co-variable.
+pub(crate) struct Builder<'py, 'a> {
+    py: Python<'py>,
+    heap: &'a PythonHeap,
+    definitions: &'a Definitions,
+    arena: &'a Arena<'a>,
+    asides: FxHashMap<u32, &'a [u8]>,
+    mentions: &'a [Mention],
+    extents: &'a [Vec<u8>],
+    allocations: Vec<Option<Py<Allocation>>>,
+    objects: Vec<Option<Bound<'py, PyAny>>>,
+    seen: Vec<bool>,
+    full: Vec<bool>,
+    stack: Vec<Step>,
+    late: Vec<u32>,
+}
+
+/// What a step gives: an object, or why there is none.
+type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
+
+/// Builds the objects of `stored`'s roots, in order. `definitions` are the classes staged before.
+///
+/// # Errors
+/// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
+pub fn build<'py>(
+    py: Python<'py>,
+    heap: &PythonHeap,
+    definitions: &Definitions,
+    stored: &Stored<'_>,
+) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+    let mut builder = Builder::new(py, heap, definitions, stored.arena, stored.asides, stored.mentions, &stored.extents);
+    builder.run(stored.arena.roots())
+}
+
+impl<'py, 'a> Builder<'py, 'a> {
+    pub fn new(
+        py: Python<'py>,
+        heap: &'a PythonHeap,
+        definitions: &'a Definitions,
+        arena: &'a Arena<'a>,
+        asides: &'a [Aside],
+        mentions: &'a [Mention],
+        extents: &'a [Vec<u8>],
+    ) -> Self {
+        Self {
+            py,
+            heap,
+            definitions,
+            arena,
+            asides: asides.iter().map(|aside| (aside.number, aside.bytes.as_slice())).collect(),
+            mentions,
+            extents,
+            allocations: extents.iter().map(|_| None).collect(),
+            objects: vec![None; arena.len()],
+            seen: vec![false; arena.len()],
+            full: vec![false; arena.len()],
+            stack: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+
+    /// Builds these nodes and all they need.
+    pub fn run(&mut self, numbers: &[u32]) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+        for number in numbers {
+            self.stack.push(Step::Visit(*number));
+            self.work()?;
+        }
+        // What cycles made wait. Every object is made by now.
+        for number in std::mem::take(&mut self.late) {
+            self.fill(number, true)?;
+        }
+        numbers.iter().map(|number| self.object(*number)).collect()
+    }
+
+    fn work(&mut self) -> Result<(), BuildError> {
+        let mut steps = 0_u32;
+        while let Some(step) = self.stack.pop() {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(16_384) {
+                self.py.check_signals().map_err(|error| self.failed(&error))?;
+            }
+            match step {
+                Step::Visit(number) => self.visit(number)?,
+                Step::Make(number) => {
+                    let made = self.make(number)?;
+                    self.objects[number as usize] = Some(made);
+                }
+                Step::Fill(number) => self.fill(number, false)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, number: u32) -> Result<(), BuildError> {
+        if std::mem::replace(&mut self.seen[number as usize], true) {
+            return Ok(());
+        }
+        let node = self.arena.node(number);
+        if node.children.is_empty() {
+            let made = self.make(number)?;
+            self.objects[number as usize] = Some(made);
+            return self.fill(number, false);
+        }
+        let early = needed_first(&node).min(node.children.len());
+        self.stack.push(Step::Fill(number));
+        let (first, rest) = node.children.split_at(early);
+        self.stack.extend(rest.iter().rev().map(|child| Step::Visit(*child)));
+        if early == 0 {
+            let made = self.make(number)?;
+            self.objects[number as usize] = Some(made);
+            return Ok(());
+        }
+        self.stack.push(Step::Make(number));
+        self.stack.extend(first.iter().rev().map(|child| Step::Visit(*child)));
+        Ok(())
+    }
+
+    fn make(&mut self, number: u32) -> Made<'py> {
+        let node = self.arena.node(number);
+        match node.kind {
+            kinds::NONE..=kinds::STR | kinds::ELLIPSIS | kinds::NOT_IMPLEMENTED => self.make_scalar(&node),
+            kinds::BYTES | kinds::BYTEARRAY | kinds::MEMORY => self.make_memory(&node),
+            kinds::TUPLE..=kinds::FROZENSET => self.make_container(&node),
+            kinds::INSTANCE => self.make_instance(&node),
+            kinds::DEFINITION => self.make_definition(number, &node),
+            kinds::CODE => self.make_code(number, &node),
+            kinds::CODEC => self.make_by_codec(&node),
+            kinds::REDUCE => self.make_by_reducer(&node),
+            kinds::OPAQUE => Err(BuildError::Failed("It was stored without a value".to_owned())),
+            kind if kinds::is_by_name(kind) => self.make_by_name(&node),
+            _ => self.make_wrapper(&node),
+        }
+    }
+
+    /// Puts into an object what it holds. Waits for the end where a cycle has a part not made yet.
+    fn fill(&mut self, number: u32, last: bool) -> Result<(), BuildError> {
+        let node = self.arena.node(number);
+        let waits = !last
+            && (node.children.iter().any(|child| self.objects[*child as usize].is_none())
+                || hashed(&node).any(|child| !self.full[*child as usize]));
+        if waits {
+            self.late.push(number);
+            return Ok(());
+        }
+        match node.kind {
+            kinds::TUPLE..=kinds::SET => self.fill_container(number, &node)?,
+            kinds::INSTANCE => self.fill_instance(number, &node)?,
+            kinds::FUNCTION => self.fill_function(number, &node)?,
+            kinds::CELL | kinds::PARTIAL | kinds::CACHED => self.fill_wrapper(number, &node)?,
+            kinds::DEFINITION => self.fill_definition(number, &node)?,
+            kinds::CODEC => self.fill_by_codec(number, &node)?,
+            kinds::REDUCE => self.fill_by_reducer(number, &node)?,
+            _ => {}
+        }
+        self.full[number as usize] = true;
+        Ok(())
+    }
+
+    /// The object of a node, which must be there.
+    fn object(&self, number: u32) -> Made<'py> {
+        self.objects[number as usize]
+            .clone()
+            .ok_or_else(|| malformed("an object is a part of what it is made from"))
+    }
+
+    /// The objects of a node's children from the `first` on.
+    fn children(&self, node: &ArenaNode<'_>, first: usize) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+        node.children.iter().skip(first).map(|child| self.object(*child)).collect()
+    }
+
+    /// The object of a child, which the node must have.
+    fn child(&self, node: &ArenaNode<'_>, at: usize) -> Made<'py> {
+        self.object(*node.children.get(at).ok_or_else(|| malformed("a child is missing"))?)
+    }
+
+    /// The bytes a node's buffer holds.
+    fn memory(&self, node: &ArenaNode<'_>) -> Result<(&'a [u8], Mention), BuildError> {
+        let missing = || malformed("memory is missing");
+        let mention = node.buffer.and_then(|nth| self.mentions.get(nth as usize)).ok_or_else(missing)?;
+        let extent = self.extents.get(mention.extent as usize).ok_or_else(missing)?;
+        let start = usize::try_from(mention.offset).map_err(|_| missing())?;
+        let end = usize::try_from(mention.length).ok().and_then(|length| start.checked_add(length));
+        let bytes = extent.get(start..end.ok_or_else(missing)?).ok_or_else(missing)?;
+        Ok((bytes, *mention))
+    }
+
+    /// A writable view of a node's buffer over memory that all nodes of its extent share.
+    fn writable(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        let (bytes, mention) = self.memory(node)?;
+        let at = mention.extent as usize;
+        if self.allocations[at].is_none() {
+            let made = Allocation::of(&self.extents[at]).and_then(|allocation| Py::new(py, allocation));
+            self.allocations[at] = Some(self.tried(made)?);
+        }
+        let allocation = self.allocations[at].as_ref().ok_or_else(|| malformed("memory is missing"))?;
+        let whole = self.tried(PyMemoryView::from(allocation.bind(py).as_any()))?;
+        let range = pyo3::types::PySlice::new(py, mention.offset as isize, (mention.offset as usize + bytes.len()) as isize, 1);
+        self.tried(whole.get_item(range))
+    }
+
+    /// What an exception means for the build.
+    fn failed(&self, error: &PyErr) -> BuildError {
+        if error.is_instance_of::<PyKeyboardInterrupt>(self.py) {
+            return BuildError::Interrupted;
+        }
+        BuildError::Failed(error.to_string())
+    }
+
+    fn tried<T>(&self, result: PyResult<T>) -> Result<T, BuildError> {
+        result.map_err(|error| self.failed(&error))
+    }
+}
+
+/// How many leading children a node's object can't be made without.
+fn needed_first(node: &ArenaNode<'_>) -> usize {
+    match node.kind {
+        kinds::TUPLE..=kinds::SET | kinds::CELL => 0,
+        kinds::INSTANCE => part::needed_first(node),
+        kinds::CODEC | kinds::REDUCE | kinds::DEFINITION => 2,
+        kinds::FUNCTION => library::function_needs(node),
+        kinds::PARTIAL => 1,
+        kinds::CACHED => 3,
+        _ => usize::MAX,
+    }
+}
+
+/// The children that filling a node hashes: they must be complete.
+fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
+    let step = match node.kind {
+        kinds::DICT => 2,
+        kinds::SET => 1,
+        _ => usize::MAX,
+    };
+    node.children.iter().step_by(step).take(if step == usize::MAX { 0 } else { usize::MAX })
+}
+
+/// A stream that says what no walk writes.
+fn malformed(what: &str) -> BuildError {
+    BuildError::Failed(format!("Stored object is malformed: {what}"))
+}

@@ -1,0 +1,62 @@
+//! Tuples, lists, dicts and sets: made empty, filled when their parts are there.
+
+use clew_core::graph::ArenaNode;
+use clew_core::kernel::BuildError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
+
+use super::{Builder, Made, malformed};
+use crate::kinds;
+use crate::raw::make;
+
+impl<'py> Builder<'py, '_> {
+    pub(super) fn make_container(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        let made = match node.kind {
+            kinds::TUPLE => make::open_tuple(py, node.children.len()).map(Bound::into_any),
+            kinds::LIST => Ok(PyList::empty(py).into_any()),
+            kinds::DICT => Ok(PyDict::new(py).into_any()),
+            kinds::SET => PySet::empty(py).map(Bound::into_any),
+            _ => PyFrozenSet::new(py, self.children(node, 0)?).map(Bound::into_any),
+        };
+        self.tried(made)
+    }
+
+    pub(super) fn fill_container(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let object = self.object(number)?;
+        let children = node.children.iter().map(|child| self.object(*child));
+        match node.kind {
+            kinds::TUPLE => {
+                let tuple = object.cast::<PyTuple>().map_err(|_| malformed("no tuple"))?;
+                for (at, child) in children.enumerate() {
+                    make::fill_tuple(tuple, at, child?);
+                }
+            }
+            kinds::LIST => self.fill_list(&object, &self.children(node, 0)?)?,
+            kinds::DICT => self.fill_dict(&object, &self.children(node, 0)?)?,
+            _ => self.fill_set(&object, &self.children(node, 0)?)?,
+        }
+        Ok(())
+    }
+
+    /// Puts items into a list, or the list part of an instance, raw.
+    pub(super) fn fill_list(&self, list: &Bound<'py, PyAny>, items: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
+        let list = list.cast::<PyList>().map_err(|_| malformed("no list"))?;
+        items.iter().try_for_each(|item| self.tried(list.append(item)))
+    }
+
+    /// Puts keys and values into a dict, or the dict part of an instance, raw.
+    pub(super) fn fill_dict(&self, dict: &Bound<'py, PyAny>, items: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
+        let dict = dict.cast::<PyDict>().map_err(|_| malformed("no dict"))?;
+        if items.len() % 2 != 0 {
+            return Err(malformed("a key has no value"));
+        }
+        items.chunks(2).try_for_each(|pair| self.tried(dict.set_item(&pair[0], &pair[1])))
+    }
+
+    /// Puts members into a set, or the set part of an instance, raw.
+    pub(super) fn fill_set(&self, set: &Bound<'py, PyAny>, members: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
+        let set = set.cast::<PySet>().map_err(|_| malformed("no set"))?;
+        members.iter().try_for_each(|member| self.tried(set.add(member)))
+    }
+}

@@ -1,0 +1,381 @@
+//! What is found by name, functions with their code, and the small wrappers around other objects.
+
+use clew_core::graph::ArenaNode;
+use clew_core::kernel::BuildError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
+
+use super::{Builder, Made, malformed};
+use crate::kinds;
+use crate::payload::Reader;
+use crate::raw::code::BYTECODE;
+use crate::raw::{TOKENS, find_loaded, make};
+
+const ID_LENGTH: usize = 32;
+
+fn cut() -> BuildError {
+    malformed("a name is cut short")
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
+    std::str::from_utf8(bytes).map_err(|_| malformed("a name is no text"))
+}
+
+/// Globals, code, and what the mask says before annotations and attributes.
+pub(super) fn function_needs(node: &ArenaNode<'_>) -> usize {
+    2 + node.payload.first().map_or(0, |mask| mask.count_ones() as usize)
+}
+
+impl<'py> Builder<'py, '_> {
+    pub(super) fn make_by_name(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        match node.kind {
+            kinds::GLOBAL => self.global(node.payload),
+            kinds::MODULE => self.tried(py.import(utf8(node.payload)?).map(Bound::into_any)),
+            kinds::MODULE_DICT => {
+                self.tried(py.import(utf8(node.payload)?).map(|module| module.dict().into_any()))
+            }
+            kinds::CLASS => self.class(utf8(node.payload)?),
+            kinds::METHOD => self.method(node.payload),
+            kinds::TOKEN => self.token(utf8(node.payload)?),
+            kinds::LOGGER => {
+                let logging = py.import("logging");
+                self.tried(logging.and_then(|logging| logging.call_method1("getLogger", (utf8(node.payload).unwrap_or(""),))))
+            }
+            kinds::ENUM_MEMBER => self.enum_member(node),
+            _ => self.descriptor(node),
+        }
+    }
+
+    fn global(&self, payload: &[u8]) -> Made<'py> {
+        let mut reader = Reader::new(payload);
+        let module = utf8(reader.name().ok_or_else(cut)?)?;
+        let path = utf8(reader.name().ok_or_else(cut)?)?;
+        if module == "__main__" {
+            return Err(malformed("a name of the notebook is given as a library's"));
+        }
+        let found = self.py.import(module).and_then(|found| {
+            path.split('.').try_fold(found.into_any(), |scope, part| scope.getattr(part))
+        });
+        found.or_else(|error| self.unnamed_type(module, path).ok_or_else(|| self.failed(&error)))
+    }
+
+    /// A type of the interpreter that no module holds under its name (`list_iterator`).
+    fn unnamed_type(&self, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
+        let object = self.py.get_type::<PyAny>();
+        let subclasses = self.py.get_type::<PyType>().call_method1("__subclasses__", (object,)).ok()?;
+        subclasses.try_iter().ok()?.flatten().find(|class| {
+            let says = |name: &str| class.getattr(name).ok().and_then(|text| text.extract::<String>().ok());
+            says("__qualname__").as_deref() == Some(path) && says("__module__").as_deref() == Some(module)
+        })
+    }
+
+    fn class(&self, id: &str) -> Made<'py> {
+        self.definitions
+            .class_of(self.py, id)
+            .or_else(|| self.heap.class_of(self.py, id))
+            .ok_or_else(|| BuildError::Failed(format!("Its class (definition {}) is not there", &id[..id.len().min(8)])))
+    }
+
+    fn method(&self, payload: &[u8]) -> Made<'py> {
+        let (id, name) = payload.split_at_checked(ID_LENGTH).ok_or_else(cut)?;
+        let class = self.class(utf8(id)?)?.cast_into::<PyType>().map_err(|_| malformed("no class"))?;
+        let name = self.name(name)?;
+        make::class_attribute(&class, &name)
+            .ok_or_else(|| BuildError::Failed(format!("Its class has no method `{name}`")))
+    }
+
+    fn token(&self, name: &str) -> Made<'py> {
+        if name == "namespace" {
+            return Ok(self.heap.namespace(self.py).into_any());
+        }
+        let place = if name == "main" {
+            "__main__:"
+        } else {
+            let known = TOKENS.iter().find(|(token, _)| *token == name);
+            known.ok_or_else(|| malformed("a token is unknown"))?.1
+        };
+        let (module, path) = place.split_once(':').ok_or_else(cut)?;
+        if module != "__main__" {
+            self.tried(self.py.import(module).map(drop))?;
+        }
+        self.tried(find_loaded(self.py, module, path))
+    }
+
+    fn enum_member(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let class = self.child(node, 0)?;
+        let name = self.name(node.payload)?;
+        if let Some(member) = self.definitions.member(self.py, &class, node.payload) {
+            return Ok(member);
+        }
+        self.tried(class.getattr("_member_map_").and_then(|map| map.get_item(name)))
+    }
+
+    fn descriptor(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let class = self.child(node, 0)?.cast_into::<PyType>().map_err(|_| malformed("no class"))?;
+        let name = self.name(node.payload)?;
+        make::class_attribute(&class, &name)
+            .ok_or_else(|| BuildError::Failed(format!("{class} has no attribute `{name}`")))
+    }
+
+    pub(super) fn make_wrapper(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        let types = self.tried(py.import("types"))?;
+        let builtins = self.tried(py.import("builtins"))?;
+        let children = if node.kind == kinds::CELL || node.kind == kinds::PARTIAL {
+            Vec::new()
+        } else {
+            self.children_made(node)?
+        };
+        let arguments = self.tried(PyTuple::new(py, &children))?;
+        let made = match node.kind {
+            kinds::SLICE => builtins.getattr("slice").and_then(|kind| kind.call1(&arguments)),
+            kinds::RANGE => builtins.getattr("range").and_then(|kind| kind.call1(&arguments)),
+            kinds::FUNCTION => return self.make_function(node),
+            kinds::CELL => types.getattr("CellType").and_then(|kind| kind.call0()),
+            kinds::BOUND_METHOD => types.getattr("MethodType").and_then(|kind| kind.call1(&arguments)),
+            kinds::BUILTIN_METHOD => {
+                let name = self.name(node.payload)?;
+                self.child(node, 0)?.getattr(name)
+            }
+            kinds::PROPERTY => builtins.getattr("property").and_then(|kind| kind.call1(&arguments)),
+            kinds::STATICMETHOD => builtins.getattr("staticmethod").and_then(|kind| kind.call1(&arguments)),
+            kinds::CLASSMETHOD => builtins.getattr("classmethod").and_then(|kind| kind.call1(&arguments)),
+            kinds::MAPPINGPROXY => types.getattr("MappingProxyType").and_then(|kind| kind.call1(&arguments)),
+            kinds::DICT_VIEW => dict_view(py, node.payload, &children),
+            kinds::WEAKREF => weak_reference(py, node.payload, &children),
+            kinds::PARTIAL => py.import("functools").and_then(|module| {
+                module.getattr("partial")?.call1((self.child(node, 0).map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
+            }),
+            kinds::CACHED => cached(py, &children),
+            _ => return Err(malformed("a node is of no known kind")),
+        };
+        self.tried(made)
+    }
+
+    /// The children that are there already.
+    fn children_made(&self, node: &ArenaNode<'_>) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+        let needed = super::needed_first(node).min(node.children.len());
+        node.children[..needed].iter().map(|child| self.object(*child)).collect()
+    }
+
+    pub(super) fn fill_wrapper(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let (object, children) = (self.object(number)?, self.children(node, 0)?);
+        match (node.kind, children.as_slice()) {
+            (kinds::CELL, [content]) => self.tried(object.setattr("cell_contents", content)),
+            (kinds::CELL, _) => Ok(()),
+            (kinds::PARTIAL, [function, arguments, keywords, part @ ..]) => {
+                let state = (function, arguments, keywords, self.py.None());
+                self.tried(object.call_method1("__setstate__", (state,)).map(drop))?;
+                self.fill_part(&object, &mut Reader::new(node.payload), part)
+            }
+            (_, [_, _, _, part @ ..]) => self.fill_part(&object, &mut Reader::new(node.payload), part),
+            _ => Err(malformed("a wrapper has too few parts")),
+        }
+    }
+
+    fn make_function(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let (globals, code) = (self.child(node, 0)?, self.child(node, 1)?);
+        let globals = globals.cast::<PyDict>().map_err(|_| malformed("globals are no dict"))?;
+        let mask = *node.payload.first().ok_or_else(cut)?;
+        let closure = if mask & 16 == 0 {
+            self.py.None().into_bound(self.py)
+        } else {
+            self.child(node, 2 + (mask & 15).count_ones() as usize)?
+        };
+        let types = self.tried(self.py.import("types"))?;
+        let made = types
+            .getattr("FunctionType")
+            .and_then(|kind| kind.call1((code, globals, self.py.None(), self.py.None(), closure)));
+        self.tried(made)
+    }
+
+    pub(super) fn fill_function(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let (function, children) = (self.object(number)?, self.children(node, 2)?);
+        let mut reader = Reader::new(node.payload);
+        let mask = reader.byte().ok_or_else(cut)?;
+        let mut values = children.iter();
+        let names = ["__module__", "__doc__", "__defaults__", "__kwdefaults__", "__closure__", "__type_params__"];
+        for (bit, name) in names.into_iter().enumerate() {
+            let value = if mask & (1 << bit) == 0 { None } else { Some(values.next().ok_or_else(cut)?) };
+            match (name, value) {
+                ("__closure__", _) | ("__type_params__", None) => {}
+                (_, Some(value)) => self.tried(function.setattr(name, value))?,
+                (_, None) => self.tried(function.setattr(name, self.py.None()))?,
+            }
+        }
+        for name in ["__name__", "__qualname__"] {
+            self.tried(function.setattr(name, self.name(reader.name().ok_or_else(cut)?)?))?;
+        }
+        for name in ["__annotations__", "__dict__"] {
+            if let Some(dict) = self.read_dict(&mut reader, &mut values)? {
+                self.tried(function.setattr(name, dict))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn make_code(&self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        let mut reader = Reader::new(node.payload);
+        let mut numbers = [0_u64; 7];
+        for number in &mut numbers {
+            *number = reader.number().ok_or_else(cut)?;
+        }
+        if numbers[0] != BYTECODE {
+            let (major, minor) = (numbers[0] >> 8, numbers[0] & 0xff);
+            return Err(BuildError::Failed(format!("Its code was compiled by Python {major}.{minor}")));
+        }
+        let name = self.name(reader.name().ok_or_else(cut)?)?;
+        let qualname = self.name(reader.name().ok_or_else(cut)?)?;
+        let bytecode = PyBytes::new(py, reader.name().ok_or_else(cut)?);
+        let exceptions = PyBytes::new(py, reader.name().ok_or_else(cut)?);
+        let names = self.name_list(&mut reader)?;
+        let variables = self.name_list(&mut reader)?;
+        let free = self.name_list(&mut reader)?;
+        let cells = self.name_list(&mut reader)?;
+        let mut place = Reader::new(self.asides.get(&number).copied().unwrap_or_default());
+        let file = self.name(place.name().unwrap_or(b"<clew>"))?;
+        let line = place.number().unwrap_or(1);
+        let table = PyBytes::new(py, place.name().unwrap_or_default());
+        let constants = self.child(node, 0)?;
+        let counts = numbers[1..].iter().map(|number| number.into_pyobject(py).map(Bound::into_any));
+        let mut all: Vec<Bound<'py, PyAny>> = counts.collect::<Result<_, _>>().map_err(|_| cut())?;
+        all.extend([bytecode.into_any(), constants, names.into_any(), variables.into_any(), file.into_any()]);
+        all.extend([name.into_any(), qualname.into_any()]);
+        all.push(line.into_pyobject(py).map_err(|_| cut())?.into_any());
+        all.extend([table.into_any(), exceptions.into_any(), free.into_any(), cells.into_any()]);
+        let arguments = self.tried(PyTuple::new(py, all))?;
+        let types = self.tried(py.import("types"))?;
+        self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))
+    }
+
+    fn name_list(&self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyTuple>, BuildError> {
+        let mut names = Vec::new();
+        for _ in 0..reader.number().ok_or_else(cut)? {
+            names.push(self.name(reader.name().ok_or_else(cut)?)?);
+        }
+        self.tried(PyTuple::new(self.py, names))
+    }
+
+    pub(super) fn make_by_codec(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let codec = self.codec(node)?;
+        let parts = self.child(node, 1)?;
+        self.tried(codec.getattr("decode").and_then(|decode| decode.call1((parts,))))
+    }
+
+    pub(super) fn fill_by_codec(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        if node.children.len() < 3 {
+            return Ok(());
+        }
+        let (codec, object, state) = (self.codec(node)?, self.object(number)?, self.child(node, 2)?);
+        self.tried(codec.getattr("fill").and_then(|fill| fill.call1((object, state))).map(drop))
+    }
+
+    fn codec(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let mut reader = Reader::new(node.payload);
+        let name = utf8(reader.name().ok_or_else(cut)?)?;
+        let version = reader.number().ok_or_else(cut)?;
+        let codec = self.tried(
+            self.py
+                .import("clew.codecs")
+                .and_then(|codecs| codecs.call_method1("named", (name,))),
+        )?;
+        let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
+        if known < version {
+            return Err(BuildError::Failed(format!("Codec {name} {version} is newer than this Clew's ({known})")));
+        }
+        Ok(codec)
+    }
+
+    pub(super) fn make_by_reducer(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let (callable, arguments) = (self.child(node, 0)?, self.child(node, 1)?);
+        let arguments = arguments.cast::<PyTuple>().map_err(|_| malformed("arguments are no tuple"))?;
+        self.tried(callable.call1(arguments))
+    }
+
+    /// What a reducer gave beside callable and arguments, put in the way pickle does; then the Python part.
+    pub(super) fn fill_by_reducer(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        use crate::raw::reduce::{COMPARED, SETTER, STATE};
+        let (object, children) = (self.object(number)?, self.children(node, 2)?);
+        let mut reader = Reader::new(node.payload);
+        let flags = reader.byte().ok_or_else(cut)?;
+        let items = reader.count(children.len()).ok_or_else(cut)?;
+        let pairs = reader.count(children.len()).ok_or_else(cut)?;
+        let mut rest = children.as_slice();
+        let mut take = |count: usize| -> Result<&[Bound<'py, PyAny>], BuildError> {
+            let (taken, left) = rest.split_at_checked(count).ok_or_else(cut)?;
+            rest = left;
+            Ok(taken)
+        };
+        let state = take(usize::from(flags & STATE != 0))?.first();
+        let setter = take(usize::from(flags & SETTER != 0))?.first();
+        for item in take(items)? {
+            self.tried(object.call_method1("append", (item,)).map(drop))?;
+        }
+        for pair in take(pairs * 2)?.chunks(2) {
+            self.tried(object.set_item(&pair[0], &pair[1]))?;
+        }
+        match (state, setter) {
+            (Some(state), Some(setter)) => self.tried(setter.call1((&object, state)).map(drop))?,
+            (Some(state), None) => self.set_state(&object, state)?,
+            _ => {}
+        }
+        if flags & COMPARED == 0 {
+            self.fill_part(&object, &mut reader, rest)?;
+        }
+        Ok(())
+    }
+
+    fn set_state(&self, object: &Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> Result<(), BuildError> {
+        if let Ok(set) = object.getattr("__setstate__") {
+            return self.tried(set.call1((state,)).map(drop));
+        }
+        let (own, slots) = match state.cast::<PyTuple>() {
+            Ok(both) if both.len() == 2 => (self.tried(both.get_item(0))?, Some(self.tried(both.get_item(1))?)),
+            _ => (state.clone(), None),
+        };
+        if let Ok(own) = own.cast::<PyDict>() {
+            for (name, value) in own {
+                let name = name.cast_into().map_err(|_| malformed("an attribute's name is no text"))?;
+                self.tried(make::set_own_attribute(object, &name, &value))?;
+            }
+        }
+        if let Some(slots) = slots.as_ref().and_then(|slots| slots.cast::<PyDict>().ok()) {
+            for (name, value) in slots {
+                let name = name.cast_into::<pyo3::types::PyString>().map_err(|_| malformed("a slot's name is no text"))?;
+                self.tried(object.setattr(name, value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dict_view<'py>(py: Python<'py>, which: &[u8], children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
+    let name = match which {
+        b"k" => "keys",
+        b"v" => "values",
+        _ => "items",
+    };
+    py.get_type::<PyDict>().call_method(name, PyTuple::new(py, children)?, None)
+}
+
+/// A weak reference; to something that is gone already where the stored one was.
+fn weak_reference<'py>(py: Python<'py>, alive: &[u8], children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
+    let kind = py.import("weakref")?.getattr("ref")?;
+    if alive == [1] {
+        return kind.call1(PyTuple::new(py, children)?);
+    }
+    let gone = PyFrozenSet::new(py, [py.import("builtins")?.getattr("object")?.call0()?])?;
+    let mut arguments = vec![gone.into_any()];
+    arguments.extend(children.iter().cloned());
+    kind.call1(PyTuple::new(py, arguments)?)
+}
+
+fn cached<'py>(py: Python<'py>, children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
+    let [function, size, typed] = children else {
+        return Err(pyo3::exceptions::PyValueError::new_err("A cache has too few parts"));
+    };
+    let wrap = py.import("functools")?.call_method1("lru_cache", (size, typed))?;
+    wrap.call1((function,))
+}

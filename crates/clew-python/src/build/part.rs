@@ -1,0 +1,155 @@
+//! Instances: made by the base that holds their C part, then given their attributes and slots by name.
+
+use clew_core::graph::ArenaNode;
+use clew_core::kernel::BuildError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyString, PyTuple, PyType};
+
+use super::scalars::float;
+use super::{Builder, Made, malformed};
+use crate::payload::Reader;
+use crate::raw::{Base, make};
+
+/// An instance's payload, taken apart.
+struct Instance<'a> {
+    base: Base,
+    /// The base part's own bytes (text, number), if it has any.
+    bytes: &'a [u8],
+    /// How many children the base part has.
+    held: usize,
+    rest: Reader<'a>,
+}
+
+fn cut() -> BuildError {
+    malformed("an instance is cut short")
+}
+
+fn read<'a>(node: &ArenaNode<'a>) -> Result<Instance<'a>, BuildError> {
+    let mut rest = Reader::new(node.payload);
+    let base = rest.byte().and_then(Base::from_number).ok_or_else(cut)?;
+    let (mut bytes, mut held) = (&[][..], 0);
+    match base {
+        Base::Object => {}
+        Base::Dict | Base::List | Base::Tuple => held = rest.count(node.children.len()).ok_or_else(cut)?,
+        Base::Set | Base::Frozenset => held = 1,
+        Base::Str | Base::Int | Base::Bytes => bytes = rest.name().ok_or_else(cut)?,
+        Base::Float => bytes = rest.take(8).ok_or_else(cut)?,
+        Base::Complex => bytes = rest.take(16).ok_or_else(cut)?,
+    }
+    Ok(Instance { base, bytes, held, rest })
+}
+
+/// The class; and the base's children where the base can't be filled later.
+pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
+    match read(node) {
+        Ok(instance) if matches!(instance.base, Base::Tuple | Base::Frozenset) => 1 + instance.held,
+        _ => 1,
+    }
+}
+
+impl<'py> Builder<'py, '_> {
+    pub(super) fn make_instance(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        let py = self.py;
+        let class = self.child(node, 0)?.cast_into::<PyType>().map_err(|_| malformed("an instance has no class"))?;
+        let instance = read(node)?;
+        let held = |count: usize| (1..=count).map(|at| self.child(node, at)).collect::<Result<Vec<_>, _>>();
+        let part = match instance.base {
+            Base::Object | Base::Dict | Base::List | Base::Set => None,
+            Base::Tuple => Some(self.tried(PyTuple::new(py, held(instance.held)?))?.into_any()),
+            Base::Frozenset => {
+                let members: Vec<Bound<'py, PyAny>> = self.tried(self.child(node, 1)?.try_iter().and_then(Iterator::collect))?;
+                Some(self.tried(PyFrozenSet::new(py, members))?.into_any())
+            }
+            Base::Str => Some(self.text(instance.bytes)?.into_any()),
+            Base::Bytes => Some(PyBytes::new(py, instance.bytes).into_any()),
+            Base::Int => Some(self.int(instance.bytes)?),
+            Base::Float => Some(pyo3::types::PyFloat::new(py, float(instance.bytes)?).into_any()),
+            Base::Complex => Some(self.complex(instance.bytes)?),
+        };
+        self.tried(make::new_instance(&class, instance.base, part.as_ref()))
+    }
+
+    pub(super) fn fill_instance(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let object = self.object(number)?;
+        let mut instance = read(node)?;
+        let children = self.children(node, 1)?;
+        let (held, part) = children.split_at_checked(instance.held).ok_or_else(cut)?;
+        match instance.base {
+            Base::Dict => self.fill_dict(&object, held)?,
+            Base::List => self.fill_list(&object, held)?,
+            Base::Set => {
+                let members: Vec<Bound<'py, PyAny>> =
+                    self.tried(held[0].try_iter().and_then(Iterator::collect))?;
+                self.fill_set(&object, &members)?;
+            }
+            _ => {}
+        }
+        self.fill_part(&object, &mut instance.rest, part)
+    }
+
+    /// Gives an object its Python part: `rest` names what `values` are.
+    pub(super) fn fill_part(
+        &self,
+        object: &Bound<'py, PyAny>,
+        rest: &mut Reader<'_>,
+        values: &[Bound<'py, PyAny>],
+    ) -> Result<(), BuildError> {
+        let mut values = values.iter();
+        let mut value = || values.next().ok_or_else(cut);
+        match rest.byte().ok_or_else(cut)? {
+            0 => {}
+            1 => {
+                for _ in 0..rest.number().ok_or_else(cut)? {
+                    let name = self.name(rest.name().ok_or_else(cut)?)?;
+                    self.tried(make::set_own_attribute(object, &name, value()?))?;
+                }
+            }
+            _ => {
+                let dict = value()?.cast::<PyDict>().map_err(|_| malformed("attributes are no dict"))?;
+                self.tried(make::set_own_dict(object, dict))?;
+            }
+        }
+        for _ in 0..rest.number().ok_or_else(cut)? {
+            let depth = rest.number().ok_or_else(cut)?;
+            let name = self.name(rest.name().ok_or_else(cut)?)?;
+            self.fill_slot(object, depth, &name, value()?)?;
+        }
+        Ok(())
+    }
+
+    fn fill_slot(
+        &self,
+        object: &Bound<'py, PyAny>,
+        depth: u64,
+        name: &Bound<'py, PyString>,
+        value: &Bound<'py, PyAny>,
+    ) -> Result<(), BuildError> {
+        let class = make::base_at(&object.get_type(), depth);
+        let slot = class.and_then(|class| make::class_attribute(&class, name));
+        let slot = slot.ok_or_else(|| BuildError::Failed(format!("Its class has no slot `{name}`")))?;
+        self.tried(slot.call_method1("__set__", (object, value)).map(drop))
+    }
+
+    /// The items of a dict that is written like a Python part: by name, or as a child.
+    pub(super) fn read_dict(
+        &self,
+        rest: &mut Reader<'_>,
+        values: &mut std::slice::Iter<'_, Bound<'py, PyAny>>,
+    ) -> Result<Option<Bound<'py, PyDict>>, BuildError> {
+        match rest.byte().ok_or_else(cut)? {
+            0 => Ok(None),
+            1 => {
+                let dict = PyDict::new(self.py);
+                for _ in 0..rest.number().ok_or_else(cut)? {
+                    let name = self.name(rest.name().ok_or_else(cut)?)?;
+                    self.tried(dict.set_item(name, values.next().ok_or_else(cut)?))?;
+                }
+                Ok(Some(dict))
+            }
+            _ => {
+                let dict = values.next().ok_or_else(cut)?.cast::<PyDict>();
+                Ok(Some(dict.map_err(|_| malformed("attributes are no dict"))?.clone()))
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Kinds of nodes in the stream of a Python session. They are stored: a number, once given, never changes its meaning.
+//!
+//! *text* below is UTF-8 that also holds lone surrogates; *name* is a length (LEB128) and a text; children are listed
+//! in order. The *Python part* of an instance is described in [`crate::raw::attributes`].
+
+/// No value: only which live object it is. Payload: the object's serial, 8 bytes, big endian.
+pub const OPAQUE: u16 = 1;
+/// `None`.
+pub const NONE: u16 = 2;
+/// `False` or `True`. Payload: 0 or 1.
+pub const BOOL: u16 = 3;
+/// An int of any size. Payload: two's complement, little endian, as short as it can be.
+pub const INT: u16 = 4;
+/// A float. Payload: its 8 bytes, little endian.
+pub const FLOAT: u16 = 5;
+/// A complex. Payload: real and imaginary part, 8 bytes each, little endian.
+pub const COMPLEX: u16 = 6;
+/// A str. Payload: text.
+pub const STR: u16 = 7;
+/// Bytes. Payload: the bytes, unless the node has a buffer, which then holds them.
+pub const BYTES: u16 = 8;
+/// A bytearray. Its buffer holds the bytes (none if it is empty).
+pub const BYTEARRAY: u16 = 9;
+/// A tuple. Children: items.
+pub const TUPLE: u16 = 10;
+/// A list. Children: items.
+pub const LIST: u16 = 11;
+/// A dict. Children: key, value, key, value … in their order.
+pub const DICT: u16 = 12;
+/// A set. Children: members, unordered.
+pub const SET: u16 = 13;
+/// A frozenset. Children: members, unordered.
+pub const FROZENSET: u16 = 14;
+/// A slice. Children: start, stop, step.
+pub const SLICE: u16 = 15;
+/// A range. Children: start, stop, step.
+pub const RANGE: u16 = 16;
+/// `Ellipsis`.
+pub const ELLIPSIS: u16 = 17;
+/// `NotImplemented`.
+pub const NOT_IMPLEMENTED: u16 = 18;
+/// An object of a library or of the interpreter that is found by name. Payload: name of the module, name inside it with
+/// dots.
+pub const GLOBAL: u16 = 20;
+/// A module. Payload: text of its name.
+pub const MODULE: u16 = 21;
+/// A class written in the notebook. Payload: its definition id (32 hexadecimal digits).
+pub const CLASS: u16 = 22;
+/// The body of a definition. See [`crate::raw::definition`].
+pub const DEFINITION: u16 = 23;
+/// A function that is an attribute of a notebook class. Payload: the definition id, then the text of the attribute's name.
+pub const METHOD: u16 = 24;
+/// A thing of which a process has one. Payload: text of its name (`namespace`, `main`, `stdout` …).
+pub const TOKEN: u16 = 25;
+/// A descriptor or builtin method of a type. Payload: text of its name. Children: the type.
+pub const DESCRIPTOR: u16 = 26;
+/// A builtin method bound to an object. Payload: text of its name. Children: the object.
+pub const BUILTIN_METHOD: u16 = 27;
+/// A function written in Python. See [`crate::raw::function`].
+pub const FUNCTION: u16 = 28;
+/// A code object. See [`crate::raw::code`].
+pub const CODE: u16 = 29;
+/// A closure cell. Children: its content, if it has one.
+pub const CELL: u16 = 30;
+/// A bound method. Children: function, self.
+pub const BOUND_METHOD: u16 = 31;
+/// An instance of a class. See [`crate::raw::attributes`]. Children: class, base part, Python part.
+pub const INSTANCE: u16 = 32;
+/// A member of an Enum. Payload: text of its name. Children: the class.
+pub const ENUM_MEMBER: u16 = 33;
+/// A property. Children: fget, fset, fdel, doc.
+pub const PROPERTY: u16 = 34;
+/// A staticmethod. Children: what it wraps.
+pub const STATICMETHOD: u16 = 35;
+/// A classmethod. Children: what it wraps.
+pub const CLASSMETHOD: u16 = 36;
+/// A mappingproxy. Children: the mapping.
+pub const MAPPINGPROXY: u16 = 37;
+/// A view of a dict. Payload: `k`, `v` or `i`. Children: the dict.
+pub const DICT_VIEW: u16 = 38;
+/// A weak reference. Children: the object while it lives, then the callback if there is one. Payload: 1 if it lives.
+pub const WEAKREF: u16 = 39;
+/// A logger. Payload: text of its name.
+pub const LOGGER: u16 = 40;
+/// Memory that a codec handed over. Its buffer holds the bytes. Payload: 1 if its owner copies before it writes.
+pub const MEMORY: u16 = 41;
+/// An object of a codec. Payload: name of the codec, its version (LEB128), the Python part's shape. Children: type,
+/// parts, Python part.
+pub const CODEC: u16 = 42;
+/// An object of a reducer. Payload: see [`crate::raw::reduce`].
+pub const REDUCE: u16 = 43;
+/// An iterator over a sequence. Payload: name of its type, position. Children: the sequence unless used up.
+pub const ITERATOR: u16 = 44;
+/// A traceback. Payload: per entry the name of the function and the line. Aside: names of the files.
+pub const TRACEBACK: u16 = 45;
+/// A memoryview. Payload: offset, length, format, shape, strides, read-only. Children: the exporter.
+pub const MEMORYVIEW: u16 = 46;
+/// A function wrapped by `functools.cache` or `lru_cache`: its contents are left out. Children: function, parameters.
+pub const CACHED: u16 = 47;
+/// A partial. Children: function, arguments, keywords, then the Python part. Payload: the Python part's shape.
+pub const PARTIAL: u16 = 48;
+/// The dict of a module that is found by name. Payload: text of the module's name.
+pub const MODULE_DICT: u16 = 49;
+/// A generic alias such as `list[int]`. Children: origin, arguments. Payload: 1 if starred.
+pub const GENERIC_ALIAS: u16 = 50;
+/// A `super` object. Children: type, object if bound.
+pub const SUPER: u16 = 51;
+
+/// Whether nodes of this kind are found by name: nothing is made.
+pub fn is_by_name(kind: u16) -> bool {
+    matches!(kind, GLOBAL | MODULE | CLASS | METHOD | TOKEN | LOGGER | MODULE_DICT | ENUM_MEMBER | DESCRIPTOR)
+}

@@ -1,0 +1,98 @@
+//! Payloads: numbers and names in a row, written by the walk, read by the builder with every length checked.
+
+/// Appends numbers and names.
+pub(crate) trait Write {
+    /// A number in LEB128.
+    fn number(&mut self, value: u64);
+    /// A length and the bytes.
+    fn name(&mut self, bytes: &[u8]);
+}
+
+impl Write for Vec<u8> {
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push(value as u8);
+    }
+
+    fn name(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Reads what [`Write`] wrote.
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    pub fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(taken)
+    }
+
+    pub fn byte(&mut self) -> Option<u8> {
+        Some(self.take(1)?[0])
+    }
+
+    pub fn number(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..63).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A number that counts things of which each takes one byte at least somewhere in the stream.
+    pub fn count(&mut self, most: usize) -> Option<usize> {
+        usize::try_from(self.number()?).ok().filter(|count| *count <= most)
+    }
+
+    pub fn name(&mut self) -> Option<&'a [u8]> {
+        let length = self.count(self.bytes.len())?;
+        self.take(length)
+    }
+
+    pub fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.bytes)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_no_more() {
+        let mut bytes = Vec::new();
+        bytes.number(300);
+        bytes.name(b"name");
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(reader.number(), Some(300));
+        assert_eq!(reader.name(), Some(&b"name"[..]));
+        assert!(reader.is_empty());
+        assert_eq!(reader.byte(), None);
+    }
+
+    #[test]
+    fn lengths_beyond_the_payload_are_refused() {
+        assert_eq!(Reader::new(&[0xff, 0xff, 0x03, 1]).name(), None);
+        assert_eq!(Reader::new(&[0xff; 20]).number(), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! Reading and making Python objects where they lie: the only folder with unsafe code.
+//!
+//! In: live objects. Out: nodes for the walk ([`PythonHeap`]), and objects for the builder. Short files, one question
+//! each; what safe PyO3 can do is not done here.
+#![allow(unsafe_code)]
+
+mod allocation;
+mod attached;
+pub(crate) mod attributes;
+mod builtin;
+pub(crate) mod code;
+mod codecs;
+pub(crate) mod definition;
+mod describe;
+mod enums;
+mod facts;
+pub(crate) mod function;
+mod heap;
+pub(crate) mod make;
+mod memory;
+mod names;
+mod object;
+mod probe;
+pub(crate) mod reduce;
+mod scalar;
+mod serial;
+mod sets;
+mod types;
+
+pub(crate) use allocation::Allocation;
+pub use attached::{Attached, Busy};
+pub(crate) use facts::Base;
+pub use heap::PythonHeap;
+pub use memory::Memory;
+pub use object::Object;
+pub(crate) use probe::{TOKENS, find_loaded};

@@ -1,0 +1,102 @@
+//! Builtin functions and methods, and the descriptors of builtin types: written by name.
+
+use std::ffi::CStr;
+
+use clew_core::graph::Node;
+use pyo3::ffi;
+
+use super::object::Object;
+use super::scalar::write_text;
+use super::types::is_type;
+use crate::kinds;
+use crate::payload::Write;
+
+/// The part that all string objects begin with.
+#[repr(C)]
+struct StringHead {
+    object: ffi::PyObject,
+    length: ffi::Py_ssize_t,
+    hash: ffi::Py_hash_t,
+    state: u32,
+}
+
+/// How a string is interned; 0 if it is not.
+pub(super) fn is_interned(text: *mut ffi::PyObject) -> u32 {
+    // SAFETY: callers pass a live str. The lowest bits of its state say how it is interned (1 bit up to 3.11, 2 after).
+    let state = unsafe { (*text.cast::<StringHead>()).state };
+    if cfg!(Py_3_12) { state & 3 } else { state & 3 }
+}
+
+/// What a builtin function is bound to: null or a module for plain functions.
+fn bound_to(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: callers found a live builtin function by its type.
+    unsafe { (*function.cast::<ffi::PyCFunctionObject>()).m_self }
+}
+
+/// Whether a builtin function is found in a module or on a type, and not on an object of the user's.
+pub(super) fn is_by_name(function: *mut ffi::PyObject) -> bool {
+    let owner = bound_to(function);
+    // SAFETY: null or live.
+    owner.is_null() || unsafe { ffi::PyModule_Check(owner) != 0 || is_type(owner) }
+}
+
+/// Describes a builtin function: by module and name, or by name and what it is bound to.
+///
+/// # Safety
+/// `function` is a live builtin function.
+pub(super) unsafe fn describe_builtin(function: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    let owner = bound_to(function);
+    // SAFETY: as the caller promises; the method definition outlives its functions.
+    unsafe {
+        let raw = function.cast::<ffi::PyCFunctionObject>();
+        let name = CStr::from_ptr((*(*raw).m_ml).ml_name).to_bytes();
+        if owner.is_null() || ffi::PyModule_Check(owner) != 0 {
+            node.kind(kinds::GLOBAL);
+            let mut module = Vec::new();
+            let named = (*raw).m_module;
+            if !named.is_null() && ffi::PyUnicode_CheckExact(named) != 0 {
+                write_text(named, &mut module);
+            } else {
+                module.extend_from_slice(b"builtins");
+            }
+            node.payload().name(&module);
+            node.payload().name(name);
+            return;
+        }
+        node.kind(kinds::BUILTIN_METHOD);
+        node.payload().extend_from_slice(name);
+        node.child(Object::new(owner));
+    }
+}
+
+/// Describes a descriptor of a type by the type and its name.
+///
+/// # Safety
+/// `descriptor` is a live method, getset, member, classmethod or wrapper descriptor.
+pub(super) unsafe fn describe_descriptor(descriptor: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    node.kind(kinds::DESCRIPTOR);
+    // SAFETY: as the caller promises: all of them begin with type and name.
+    unsafe {
+        let raw = descriptor.cast::<ffi::PyDescrObject>();
+        write_text((*raw).d_name, node.payload());
+        node.child(Object::new((*raw).d_type.cast()));
+    }
+}
+
+/// A field of an object of an exact builtin type, read through a C getter. Borrowed from the object; null if it is
+/// not there.
+///
+/// # Safety
+/// `object` is live and owns what the getter returns.
+pub(super) unsafe fn field(object: *mut ffi::PyObject, name: &CStr) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises: dropping the new reference leaves the object's own.
+    unsafe {
+        let found = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if found.is_null() {
+            ffi::PyErr_Clear();
+            return found;
+        }
+        ffi::Py_DECREF(found);
+        found
+    }
+}

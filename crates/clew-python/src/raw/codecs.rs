@@ -1,0 +1,149 @@
+//! What the Python package `clew.codecs` knows of libraries' types, as far as the walk needs it without asking.
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::types::Type;
+
+/// Codecs by type, the words for types without values, and the functions to ask.
+#[derive(Default)]
+pub(super) struct Codecs {
+    find: Option<Py<PyAny>>,
+    reduce_value: Option<Py<PyAny>>,
+    /// Types with a codec, and whether sharing their objects joins nothing.
+    exact: FxHashMap<Type, bool>,
+    words: FxHashMap<Vec<u8>, String>,
+    stopped: FxHashSet<Vec<u8>>,
+    files: FxHashSet<String>,
+    /// Codecs found in this look.
+    found: FxHashMap<Type, Option<Py<PyAny>>>,
+    pins: Vec<Py<PyAny>>,
+}
+
+impl Codecs {
+    /// Loads what libraries that came in since the last look have codecs for.
+    pub fn begin(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Ok(package) = py.import("clew.codecs") else {
+            return Ok(());
+        };
+        if self.find.is_none() {
+            let handles = py.import("clew.codecs.handles")?;
+            for (name, word) in handles.getattr("WORDS")?.cast::<PyDict>()? {
+                self.words.insert(name.extract::<String>()?.into_bytes(), word.extract()?);
+            }
+            for name in handles.getattr("STOPPED_HERE")?.try_iter()? {
+                self.stopped.insert(name?.extract::<String>()?.into_bytes());
+            }
+            self.reduce_value = Some(py.import("clew.codecs.reduce")?.getattr("reduce_value")?.unbind());
+            self.find = Some(package.getattr("find")?.unbind());
+            self.load(py, "stdlib")?;
+            self.load(py, "errors")?;
+        }
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        for (library, file) in package.getattr("LIBRARIES")?.call_method0("items")?.try_iter()?.flatten().filter_map(pair)
+        {
+            if !self.files.contains(&file) && modules.contains(&library)? {
+                self.load(py, &file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that is missing, or whose library is half imported, is tried again at the next look.
+    fn load(&mut self, py: Python<'_>, file: &str) -> PyResult<()> {
+        let Ok(module) = py.import(format!("clew.codecs.{file}")) else {
+            return Ok(());
+        };
+        let Ok(table) = module.getattr("CODECS") else { return Ok(()) };
+        for (kind, codec) in table.cast::<PyDict>()? {
+            let immutable = codec.getattr("immutable")?.is_truthy()?;
+            self.exact.insert(kind.as_ptr().cast(), immutable);
+            self.pins.push(kind.unbind());
+        }
+        self.files.insert(file.to_owned());
+        Ok(())
+    }
+
+    /// Whether this very type has a codec, and if so whether its objects are plain values.
+    pub fn exact(&self, class: Type) -> Option<bool> {
+        self.exact.get(&class).copied()
+    }
+
+    /// Why objects of a class with these qualified names along its bases have no value.
+    pub fn word<'a>(&'a self, names: impl Iterator<Item = Vec<u8>>) -> Option<&'a str> {
+        for name in names {
+            if self.stopped.contains(&name) {
+                return None;
+            }
+            if let Some(word) = self.words.get(&name) {
+                return Some(word);
+            }
+        }
+        None
+    }
+
+    /// The codec for objects of this type. Runs code of ours.
+    pub fn find<'py>(&mut self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (py, key) = (class.py(), class.as_type_ptr());
+        if let Some(found) = self.found.get(&key) {
+            return Ok(found.as_ref().map(|codec| codec.bind(py).clone()));
+        }
+        let Some(find) = &self.find else { return Ok(None) };
+        let codec = find.bind(py).call1((class,))?;
+        let codec = (!codec.is_none()).then_some(codec);
+        self.pins.push(class.clone().into_any().unbind());
+        self.found.insert(key, codec.clone().map(Bound::unbind));
+        Ok(codec)
+    }
+
+    /// What the object's reducer gives: a name, or six parts. Runs the reducer.
+    pub fn reduce<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.reduce_value {
+            Some(reduce) => reduce.bind(object.py()).call1((object,)),
+            None => plain_reduce(object),
+        }
+    }
+
+    /// Forgets what was found in this look.
+    pub fn let_go(&mut self) {
+        self.found.clear();
+    }
+}
+
+fn pair(item: Bound<'_, PyAny>) -> Option<(String, String)> {
+    item.extract().ok()
+}
+
+/// Pickle's own way, where the package is not installed (tests of the extension alone).
+fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let reduced = object.call_method1("__reduce_ex__", (5,))?;
+    let Ok(parts) = reduced.cast::<PyTuple>() else {
+        return Ok(reduced);
+    };
+    let builtins = py.import("builtins")?;
+    let mut all = Vec::new();
+    for nth in 0..6 {
+        let part = parts.get_item(nth).unwrap_or_else(|_| py.None().into_bound(py));
+        let listed = matches!(nth, 3 | 4) && !part.is_none();
+        all.push(if listed { builtins.call_method1("list", (part,))? } else { part });
+    }
+    Ok(PyTuple::new(py, all)?.into_any())
+}
+
+/// What an exception says to people: why an object has no value here.
+pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
+    let py = object.py();
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return "interrupted".to_owned();
+    }
+    let name = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+    let text = error.value(py).str().map(|text| text.to_string()).unwrap_or_default();
+    if name == "NoValue" {
+        return text;
+    }
+    let class = object.get_type().fully_qualified_name().map(|name| name.to_string());
+    format!("{}: {name}: {text}", class.unwrap_or_default())
+}

@@ -1,0 +1,516 @@
+//! One object at a time: what the walk shows of it. Reads memory, runs nothing.
+
+use clew_core::graph::{BufferView, Node};
+use pyo3::ffi;
+
+use super::attributes::write_part;
+use super::builtin::{describe_builtin, describe_descriptor, field};
+use super::facts::{Base, Facts, Shape, type_names};
+use super::heap::{PythonHeap, memory_of};
+use super::object::{Guise, Object};
+use super::scalar::{write_int, write_text};
+use super::{code, definition, enums, function, sets};
+use crate::kinds;
+use crate::payload::Write;
+
+/// Bytes of more than this go into a buffer, so that an edit stores blocks and not the whole.
+const BUFFERED: isize = 64 * 1024;
+
+impl PythonHeap {
+    /// Shows an object.
+    ///
+    /// # Safety
+    /// It is live, the interpreter is attached, and nothing runs meanwhile.
+    pub(super) unsafe fn describe_object(&mut self, object: Object, node: &mut Node<'_, Object>) {
+        let pointer = object.pointer();
+        // SAFETY: as the caller promises; each shape is read as its type lays it out.
+        unsafe {
+            let facts = self.facts(ffi::Py_TYPE(pointer));
+            match facts.shape {
+                Shape::Str => {
+                    node.kind(kinds::STR);
+                    write_text(pointer, node.payload());
+                }
+                Shape::Int => {
+                    node.kind(kinds::INT);
+                    write_int(pointer, node.payload());
+                }
+                Shape::Float => self.describe_float(pointer, node),
+                Shape::List => {
+                    node.kind(kinds::LIST);
+                    list_items(pointer, node);
+                }
+                Shape::Dict => self.describe_dict(pointer, node),
+                Shape::Tuple => {
+                    node.kind(kinds::TUPLE);
+                    tuple_items(pointer, node);
+                }
+                Shape::Instance(base) => self.describe_instance(pointer, base, &facts, object.guise(), node),
+                _ => self.describe_rarer(object, &facts, node),
+            }
+        }
+    }
+
+    unsafe fn describe_rarer(&mut self, object: Object, facts: &Facts, node: &mut Node<'_, Object>) {
+        let pointer = object.pointer();
+        // SAFETY: see `describe_object`.
+        unsafe {
+            match facts.shape {
+                Shape::None => node.kind(kinds::NONE),
+                Shape::Ellipsis => node.kind(kinds::ELLIPSIS),
+                Shape::NotImplemented => node.kind(kinds::NOT_IMPLEMENTED),
+                Shape::Bool => {
+                    node.kind(kinds::BOOL);
+                    node.payload().push(u8::from(pointer == ffi::Py_True()));
+                }
+                Shape::Complex => {
+                    node.kind(kinds::COMPLEX);
+                    complex(pointer, node);
+                }
+                Shape::Bytes => self.describe_bytes(pointer, node),
+                Shape::Bytearray => self.describe_bytearray(pointer, node),
+                Shape::Set => {
+                    node.kind(kinds::SET);
+                    set_members(pointer, node);
+                }
+                Shape::Frozenset => {
+                    node.kind(kinds::FROZENSET);
+                    set_members(pointer, node);
+                }
+                Shape::Slice => fields(pointer, kinds::SLICE, &[c"start", c"stop", c"step"], node),
+                Shape::Range => fields(pointer, kinds::RANGE, &[c"start", c"stop", c"step"], node),
+                Shape::Class => self.describe_class(object, node),
+                Shape::Module => self.describe_module(pointer, node),
+                Shape::Function => self.describe_function(object, node),
+                Shape::Code => code::describe_code(pointer, node),
+                Shape::Cell => {
+                    node.kind(kinds::CELL);
+                    optional(word(pointer, 0), node);
+                }
+                Shape::BoundMethod => {
+                    node.kind(kinds::BOUND_METHOD);
+                    node.child(Object::new(word(pointer, 0)));
+                    node.child(Object::new(word(pointer, 1)));
+                }
+                Shape::Builtin => describe_builtin(pointer, node),
+                Shape::Descriptor => describe_descriptor(pointer, node),
+                Shape::EnumMember => self.describe_member(object, facts, node),
+                _ => self.describe_wrappers(pointer, facts, node),
+            }
+        }
+    }
+
+    unsafe fn describe_wrappers(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) {
+        // SAFETY: see `describe_object`.
+        unsafe {
+            match facts.shape {
+                Shape::Property => {
+                    fields(pointer, kinds::PROPERTY, &[c"fget", c"fset", c"fdel", c"__doc__"], node);
+                }
+                Shape::Staticmethod => fields(pointer, kinds::STATICMETHOD, &[c"__func__"], node),
+                Shape::Classmethod => fields(pointer, kinds::CLASSMETHOD, &[c"__func__"], node),
+                Shape::MethodWrapper => {
+                    node.kind(kinds::BUILTIN_METHOD);
+                    let name = field(pointer, c"__name__");
+                    write_text(name, node.payload());
+                    node.child(Object::new(field(pointer, c"__self__")));
+                }
+                Shape::Mappingproxy => {
+                    node.kind(kinds::MAPPINGPROXY);
+                    node.child(Object::new(word(pointer, 0)));
+                }
+                Shape::DictView(which) => {
+                    node.kind(kinds::DICT_VIEW);
+                    node.payload().push(which);
+                    node.child(Object::new(word(pointer, 0)));
+                }
+                Shape::Partial => {
+                    fields(pointer, kinds::PARTIAL, &[c"func", c"args", c"keywords"], node);
+                    write_part(pointer, &facts.slots, node);
+                }
+                Shape::Weakref => describe_weakref(pointer, node),
+                Shape::Logger => self.describe_logger(pointer, node),
+                Shape::Memory => self.describe_memory(pointer, node),
+                Shape::Opaque(why) => self.describe_opaque(pointer, why, node),
+                Shape::WithoutValue => self.describe_opaque(pointer, facts.why.as_deref().unwrap_or_default(), node),
+                _ => self.describe_deferred(pointer, facts, node),
+            }
+        }
+    }
+
+    unsafe fn describe_deferred(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) {
+        if self.describe_by_name(pointer, facts, node) {
+            return;
+        }
+        node.defer();
+    }
+
+    /// Tokens and what a library's module holds by name; false if the object is neither.
+    fn describe_by_name(&self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) -> bool {
+        if let Some(token) = self.tokens.get(&pointer) {
+            node.kind(kinds::TOKEN);
+            node.payload().extend_from_slice(token.as_bytes());
+            return true;
+        }
+        let Some(name) = Self::global_name(facts, pointer) else {
+            return false;
+        };
+        node.kind(kinds::GLOBAL);
+        // SAFETY: a live object's type is live.
+        let (module, _) = unsafe { type_names(ffi::Py_TYPE(pointer), &self.known) };
+        node.payload().name(&module);
+        node.payload().name(name);
+        true
+    }
+
+    unsafe fn describe_float(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        // SAFETY: a live float.
+        let value = unsafe { ffi::PyFloat_AS_DOUBLE(pointer) };
+        if value.is_nan()
+            && let Some(token) = self.tokens.get(&pointer)
+        {
+            node.kind(kinds::TOKEN);
+            node.payload().extend_from_slice(token.as_bytes());
+            return;
+        }
+        node.kind(kinds::FLOAT);
+        node.payload().extend_from_slice(&value.to_le_bytes());
+    }
+
+    unsafe fn describe_dict(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        if let Some(token) = self.tokens.get(&pointer) {
+            node.kind(kinds::TOKEN);
+            node.payload().extend_from_slice(token.as_bytes());
+            return;
+        }
+        // SAFETY: a live dict.
+        unsafe {
+            if let Some(module) = self.module_of_dict(pointer) {
+                node.kind(kinds::MODULE_DICT);
+                node.payload().extend_from_slice(&module);
+                return;
+            }
+            node.kind(kinds::DICT);
+            dict_items(pointer, node);
+        }
+    }
+
+    unsafe fn describe_bytes(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        node.kind(kinds::BYTES);
+        // SAFETY: a live bytes object, which never changes.
+        unsafe {
+            let (start, length) = (ffi::PyBytes_AS_STRING(pointer).cast::<u8>(), ffi::Py_SIZE(pointer));
+            if length > BUFFERED {
+                self.show(pointer, start as u64, length as u64, node);
+                return;
+            }
+            let bytes = std::slice::from_raw_parts(start, length as usize);
+            node.payload().extend_from_slice(bytes);
+        }
+    }
+
+    unsafe fn describe_bytearray(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        node.kind(kinds::BYTEARRAY);
+        // SAFETY: a live bytearray; its memory is held by a view until the look ends.
+        unsafe {
+            let length = ffi::PyByteArray_GET_SIZE(pointer);
+            if length > 0 {
+                let start = ffi::PyByteArray_AS_STRING(pointer) as u64;
+                self.show(pointer, start, length as u64, node);
+            }
+        }
+    }
+
+    /// Shows memory of an object, which is held until the look ends.
+    fn show(&mut self, owner: *mut ffi::PyObject, address: u64, length: u64, node: &mut Node<'_, Object>) {
+        let view = BufferView {
+            address,
+            length,
+            column: 0,
+            copies_on_write: false,
+        };
+        if self.hold_memory(owner) {
+            self.shown.add(&view);
+            node.buffer(view);
+        } else {
+            node.opaque("its memory can't be held");
+        }
+    }
+
+    unsafe fn describe_memory(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        node.kind(kinds::MEMORY);
+        let py = self.py();
+        let Some(memory) = memory_of(&Object::new(pointer).bound(py)) else { return };
+        let view = memory.get().buffer_view();
+        node.payload().push(u8::from(view.copies_on_write));
+        if view.length > 0 {
+            self.keep_made(memory.into_any());
+            self.shown.add(&view);
+            node.buffer(view);
+        }
+    }
+
+    unsafe fn describe_class(&mut self, object: Object, node: &mut Node<'_, Object>) {
+        let pointer = object.pointer();
+        let class = pointer.cast();
+        // SAFETY: a live type.
+        unsafe {
+            if object.guise() == Guise::Whole {
+                definition::describe_body(class, &self.known, &self.definitions, node);
+            } else if self.names.is_definition(class, &self.known) {
+                node.kind(kinds::CLASS);
+                let id = self.refer_to_definition(pointer);
+                node.payload().extend_from_slice(id.as_bytes());
+            } else {
+                node.kind(kinds::GLOBAL);
+                let (module, name) = type_names(class, &self.known);
+                node.payload().name(&module);
+                node.payload().name(&name);
+            }
+        }
+    }
+
+    unsafe fn describe_module(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        // SAFETY: a live module.
+        unsafe {
+            let name = ffi::PyDict_GetItemString(ffi::PyModule_GetDict(pointer), c"__name__".as_ptr());
+            if name.is_null() || ffi::PyUnicode_CheckExact(name) == 0 || self.names.module(name) != pointer {
+                node.defer();
+                return;
+            }
+            node.kind(kinds::MODULE);
+            write_text(name, node.payload());
+        }
+    }
+
+    unsafe fn describe_function(&mut self, object: Object, node: &mut Node<'_, Object>) {
+        let pointer = object.pointer();
+        // SAFETY: a live function.
+        unsafe {
+            if object.guise() == Guise::Usual {
+                if let Some((id, name)) = self.definitions.method(pointer).cloned() {
+                    node.kind(kinds::METHOD);
+                    node.payload().extend_from_slice(id.as_bytes());
+                    node.payload().extend_from_slice(&name);
+                    let class = self.definitions.class_of(self.py(), &id).map(|class| class.as_ptr());
+                    if let Some(class) = class {
+                        self.refer_to_definition(class);
+                    }
+                    return;
+                }
+                if self.is_function_by_name(pointer) {
+                    let (module, name) = function::function_names(pointer);
+                    node.kind(kinds::GLOBAL);
+                    super::scalar::write_name(module, node.payload());
+                    super::scalar::write_name(name, node.payload());
+                    return;
+                }
+            }
+            function::describe_function(pointer, node);
+        }
+    }
+
+    unsafe fn describe_member(&mut self, object: Object, facts: &Facts, node: &mut Node<'_, Object>) {
+        let pointer = object.pointer();
+        // SAFETY: a live instance of an Enum.
+        unsafe {
+            if object.guise() == Guise::Usual {
+                if !enums::describe_member(pointer, node) {
+                    node.defer();
+                }
+                return;
+            }
+            let base = super::facts::readable_base(ffi::Py_TYPE(pointer), &self.known).unwrap_or(Base::Object);
+            self.describe_instance(pointer, base, facts, Guise::Whole, node);
+        }
+    }
+
+    unsafe fn describe_logger(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        node.kind(kinds::LOGGER);
+        // SAFETY: a live object; its attributes are.
+        unsafe {
+            if let Some(name) = super::attributes::named(pointer, b"name")
+                && ffi::PyUnicode_Check(name) != 0
+            {
+                write_text(name, node.payload());
+            }
+        }
+    }
+
+    fn describe_opaque(&mut self, pointer: *mut ffi::PyObject, why: &str, node: &mut Node<'_, Object>) {
+        if let Some(token) = self.tokens.get(&pointer) {
+            node.kind(kinds::TOKEN);
+            node.payload().extend_from_slice(token.as_bytes());
+            return;
+        }
+        node.kind(kinds::OPAQUE);
+        let serial = clew_core::graph::Heap::serial(self, Object::new(pointer));
+        node.payload().extend_from_slice(&serial.to_be_bytes());
+        node.opaque(why);
+    }
+
+    unsafe fn describe_instance(
+        &mut self,
+        pointer: *mut ffi::PyObject,
+        base: Base,
+        facts: &Facts,
+        guise: Guise,
+        node: &mut Node<'_, Object>,
+    ) {
+        if guise == Guise::Usual && self.describe_by_name(pointer, facts, node) {
+            return;
+        }
+        // Members of a set are unordered, the rest of an instance is not: a copy of the set stands for them.
+        if matches!(base, Base::Set | Base::Frozenset) {
+            node.defer();
+            return;
+        }
+        node.kind(kinds::INSTANCE);
+        // SAFETY: a live object whose C part is that of `base`.
+        unsafe {
+            node.child(Object::new(ffi::Py_TYPE(pointer).cast()));
+            node.payload().push(base as u8);
+            self.describe_base(pointer, base, node);
+            write_part(pointer, &facts.slots, node);
+        }
+    }
+
+    /// The base part of an instance: its own payload behind a length, then how many children it has.
+    unsafe fn describe_base(&mut self, pointer: *mut ffi::PyObject, base: Base, node: &mut Node<'_, Object>) {
+        // SAFETY: a live object whose C part is that of `base`.
+        unsafe {
+            match base {
+                Base::Object | Base::Set | Base::Frozenset => {}
+                Base::Dict => {
+                    node.payload().number(ffi::PyDict_Size(pointer) as u64 * 2);
+                    dict_items(pointer, node);
+                }
+                Base::List => {
+                    node.payload().number(ffi::PyList_GET_SIZE(pointer) as u64);
+                    list_items(pointer, node);
+                }
+                Base::Tuple => {
+                    node.payload().number(ffi::Py_SIZE(pointer) as u64);
+                    tuple_items(pointer, node);
+                }
+                Base::Str => super::scalar::write_name(pointer, node.payload()),
+                Base::Int => {
+                    let mut bytes = Vec::new();
+                    write_int(pointer, &mut bytes);
+                    node.payload().name(&bytes);
+                }
+                Base::Float => {
+                    let bytes = ffi::PyFloat_AS_DOUBLE(pointer).to_le_bytes();
+                    node.payload().extend_from_slice(&bytes);
+                }
+                Base::Bytes => {
+                    let start = ffi::PyBytes_AS_STRING(pointer).cast::<u8>();
+                    let bytes = std::slice::from_raw_parts(start, ffi::Py_SIZE(pointer) as usize);
+                    node.payload().name(bytes);
+                }
+                Base::Complex => complex(pointer, node),
+            }
+        }
+    }
+
+    /// The name of the module whose dict this is, if it is found under it.
+    unsafe fn module_of_dict(&self, dict: *mut ffi::PyObject) -> Option<Vec<u8>> {
+        // SAFETY: a live dict.
+        unsafe {
+            // Few dicts of the user's have that key, and a module's dict has it among the first.
+            let name = ffi::PyDict_GetItemWithError(dict, self.known.name_key);
+            if name.is_null() || ffi::PyUnicode_CheckExact(name) == 0 {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            let module = self.names.module(name);
+            if module.is_null() || ffi::PyModule_Check(module) == 0 || ffi::PyModule_GetDict(module) != dict {
+                return None;
+            }
+            let mut text = Vec::new();
+            write_text(name, &mut text);
+            Some(text)
+        }
+    }
+}
+
+unsafe fn describe_weakref(pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    node.kind(kinds::WEAKREF);
+    // SAFETY: a live weak reference.
+    unsafe {
+        let referent = (*pointer.cast::<ffi::PyWeakReference>()).wr_object;
+        let alive = !referent.is_null() && referent != ffi::Py_None() && ffi::Py_REFCNT(referent) > 0;
+        node.payload().push(u8::from(alive));
+        if alive {
+            node.child(Object::new(referent));
+        }
+        optional((*pointer.cast::<ffi::PyWeakReference>()).wr_callback, node);
+    }
+}
+
+/// # Safety
+/// `object` is live and owns what its getters return.
+unsafe fn fields(object: *mut ffi::PyObject, kind: u16, names: &[&std::ffi::CStr], node: &mut Node<'_, Object>) {
+    node.kind(kind);
+    for name in names {
+        // SAFETY: as the caller promises.
+        let found = unsafe { field(object, name) };
+        // SAFETY: `None` is immortal or held by the interpreter.
+        let found = if found.is_null() { unsafe { ffi::Py_None() } } else { found };
+        node.child(Object::new(found));
+    }
+}
+
+/// The n-th pointer behind the head of an object of a C type that begins with pointers to objects.
+unsafe fn word(object: *mut ffi::PyObject, nth: usize) -> *mut ffi::PyObject {
+    // SAFETY: callers know the layout: cells, bound methods, mapping proxies, dict views.
+    unsafe { *object.add(1).cast::<*mut ffi::PyObject>().add(nth) }
+}
+
+unsafe fn optional(pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    if !pointer.is_null() {
+        node.child(Object::new(pointer));
+    }
+}
+
+unsafe fn complex(pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: a live complex.
+    let value = unsafe { (*pointer.cast::<ffi::PyComplexObject>()).cval };
+    node.payload().extend_from_slice(&value.real.to_le_bytes());
+    node.payload().extend_from_slice(&value.imag.to_le_bytes());
+}
+
+unsafe fn list_items(list: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: a live list, or an instance of a subclass; its items are live.
+    unsafe {
+        for nth in 0..ffi::PyList_GET_SIZE(list) {
+            node.child(Object::new(ffi::PyList_GET_ITEM(list, nth)));
+        }
+    }
+}
+
+unsafe fn tuple_items(tuple: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: a live tuple, or an instance of a subclass; its items are live.
+    unsafe {
+        for nth in 0..ffi::Py_SIZE(tuple) {
+            node.child(Object::new(ffi::PyTuple_GET_ITEM(tuple, nth)));
+        }
+    }
+}
+
+unsafe fn set_members(set: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    node.unordered();
+    // SAFETY: a live set; its members are live.
+    unsafe { sets::members(set) }.for_each(|member| node.child(Object::new(member)));
+}
+
+unsafe fn dict_items(dict: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: a live dict, or an instance of a subclass; nothing changes it meanwhile.
+    unsafe {
+        let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+        while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            node.child(Object::new(key));
+            node.child(Object::new(value));
+        }
+    }
+}

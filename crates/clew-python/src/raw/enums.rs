@@ -1,0 +1,84 @@
+//! Members of Enums: found by name in their class.
+
+use clew_core::graph::Node;
+use pyo3::ffi;
+
+use super::attributes::{named, named_pairs};
+use super::facts::Known;
+use super::names::with_str;
+use super::object::Object;
+use super::scalar::write_text;
+use super::types::{Type, derives, item, lookup};
+use crate::kinds;
+
+/// The dict of members of an Enum class. Borrowed; null if it has none.
+unsafe fn member_map(class: Type) -> *mut ffi::PyObject {
+    // SAFETY: the caller passes a live class.
+    unsafe {
+        let map = with_str(b"_member_map_", |name| lookup(class, name));
+        if map.is_null() || ffi::PyDict_CheckExact(map) == 0 {
+            std::ptr::null_mut()
+        } else {
+            map
+        }
+    }
+}
+
+/// The members of a class that is an Enum, in order; none otherwise. Aliases are left to the map itself.
+///
+/// # Safety
+/// `class` is live.
+pub(super) unsafe fn members(class: Type, known: &Known) -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if known.enum_type.is_null() || !derives(ffi::Py_TYPE(class.cast()), known.enum_type) {
+            return Vec::new();
+        }
+        let map = member_map(class);
+        if map.is_null() {
+            return Vec::new();
+        }
+        named_pairs(map)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(_, member)| ffi::Py_TYPE(*member) == class)
+            .filter_map(|(key, member)| {
+                let mut name = Vec::new();
+                write_text(key, &mut name);
+                (name_of(member)? == name).then_some((name, member))
+            })
+            .collect()
+    }
+}
+
+/// The name that an instance of an Enum says it has.
+unsafe fn name_of(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
+    // SAFETY: the caller passes a live object; its attributes are live.
+    unsafe {
+        let found = named(member, b"_name_").filter(|found| ffi::PyUnicode_CheckExact(*found) != 0)?;
+        let mut name = Vec::new();
+        write_text(found, &mut name);
+        Some(name)
+    }
+}
+
+/// Describes an instance of an Enum by its class and name; false if its class does not hold it under that name (a
+/// combination of flags).
+///
+/// # Safety
+/// `member` is live.
+pub(super) unsafe fn describe_member(member: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let class = ffi::Py_TYPE(member);
+        let (map, name) = (member_map(class), name_of(member));
+        let Some(name) = name else { return false };
+        if map.is_null() || with_str(&name, |key| item(map, key)) != member {
+            return false;
+        }
+        node.kind(kinds::ENUM_MEMBER);
+        node.payload().extend_from_slice(&name);
+        node.child(Object::new(class.cast()));
+        true
+    }
+}

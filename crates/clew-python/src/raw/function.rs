@@ -1,0 +1,103 @@
+//! Functions, by what makes them: code, defaults, closure, attributes; never by the globals they read.
+//!
+//! ```text
+//! payload  = mask name qualname annotations part
+//! mask     = module 1 | doc 2 | defaults 4 | kwdefaults 8 | closure 16 | type parameters 32
+//! annotations, part = as a dict in `attributes`: 0 none | 1 names follow | 2 the dict is a child
+//! children = globals, code, those of the mask in order, annotations, part
+//! ```
+//! Annotations lie in a tuple until someone asks for them: both forms are written alike.
+
+use clew_core::graph::Node;
+use pyo3::ffi;
+
+use super::attributes::{write_dict, write_pairs};
+use super::object::Object;
+use super::scalar::write_name;
+
+/// What a function is made of, borrowed.
+///
+/// # Safety
+/// `function` is a live function.
+unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunctionObject {
+    // SAFETY: as the caller promises; nothing changes it while the walk describes it.
+    unsafe { &*function.cast::<ffi::PyFunctionObject>() }
+}
+
+/// The globals of a function.
+///
+/// # Safety
+/// `function` is a live function.
+pub(super) unsafe fn globals(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    unsafe { fields(function).func_globals }
+}
+
+/// Module (may be null or no str) and qualified name of a function.
+///
+/// # Safety
+/// `function` is a live function.
+pub(super) unsafe fn function_names(function: *mut ffi::PyObject) -> (*mut ffi::PyObject, *mut ffi::PyObject) {
+    // SAFETY: as the caller promises.
+    unsafe { (fields(function).func_module, fields(function).func_qualname) }
+}
+
+/// Describes a function as a whole.
+///
+/// # Safety
+/// `function` is a live function and the interpreter is attached.
+pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    node.kind(crate::kinds::FUNCTION);
+    // SAFETY: as the caller promises; all fields are null or live.
+    unsafe {
+        let fields = fields(function);
+        #[cfg(Py_3_12)]
+        let parameters = fields.func_typeparams;
+        #[cfg(not(Py_3_12))]
+        let parameters = std::ptr::null_mut();
+        let optional = [
+            fields.func_module,
+            fields.func_doc,
+            fields.func_defaults,
+            fields.func_kwdefaults,
+            fields.func_closure,
+            parameters,
+        ];
+        node.child(Object::new(fields.func_globals));
+        node.child(Object::new(fields.func_code));
+        let mut mask = 0;
+        for (bit, field) in optional.into_iter().enumerate() {
+            if !field.is_null() && field != ffi::Py_None() {
+                mask |= 1 << bit;
+                node.child(Object::new(field));
+            }
+        }
+        node.payload().push(mask);
+        write_name(fields.func_name, node.payload());
+        write_name(fields.func_qualname, node.payload());
+        write_annotations(fields.func_annotations, node);
+        write_dict(fields.func_dict, node);
+    }
+}
+
+/// # Safety
+/// `annotations` is null, or the live tuple or dict of a function.
+unsafe fn write_annotations(annotations: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: as the caller promises; a tuple holds name, value, name, value …
+    unsafe {
+        if annotations.is_null() || ffi::PyTuple_CheckExact(annotations) == 0 {
+            write_dict(annotations, node);
+            return;
+        }
+        let items = ffi::PyTuple_GET_SIZE(annotations);
+        let pairs: Vec<_> = (0..items / 2)
+            .map(|nth| {
+                (
+                    ffi::PyTuple_GET_ITEM(annotations, nth * 2),
+                    ffi::PyTuple_GET_ITEM(annotations, nth * 2 + 1),
+                )
+            })
+            .collect();
+        write_pairs(&pairs, node);
+    }
+}

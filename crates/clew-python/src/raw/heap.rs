@@ -1,0 +1,427 @@
+//! The live objects of a Python process, as the engine walks them.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use clew_core::graph::{Heap, Identity, Node};
+use clew_core::id::Root;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::codecs::Codecs;
+use super::definition::Definitions;
+use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
+use super::function::{function_names, globals};
+use super::memory::{Memory, Shown};
+use super::names::Names;
+use super::object::{Guise, Object};
+use super::probe;
+use super::scalar::text_bytes;
+use super::serial::Serials;
+use super::types::Type;
+
+/// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
+const SHORT: usize = 64;
+/// How deep tuples and frozensets are searched for anything that is no plain value.
+const VALUE_DEPTH: u32 = 16;
+
+/// The objects of this process. One a session, since it knows which live class is which definition.
+///
+/// Everything here reads raw memory under the interpreter lock, so a heap never leaves the thread it is used on: keep it
+/// in an [`super::Attached`], which asks for the lock.
+pub struct PythonHeap {
+    pub(super) known: Known,
+    pub(super) names: Names,
+    pub(super) facts: RefCell<FxHashMap<Type, Rc<Facts>>>,
+    pub(super) definitions: Definitions,
+    pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
+    pub(super) namespace: *mut ffi::PyObject,
+    pub(super) shown: Shown,
+    /// Whether this look has begun.
+    begun: bool,
+    kept: Vec<Py<PyAny>>,
+    serials: Serials,
+    discovered: Vec<(Root, Object)>,
+    announced: FxHashSet<*mut ffi::PyObject>,
+    pub(super) copyreg: FxHashSet<Type>,
+    pub(super) codecs: Codecs,
+    /// What the raw pointers above point to.
+    _held: Vec<Py<PyAny>>,
+    _this_thread: PhantomData<*mut ()>,
+}
+
+impl PythonHeap {
+    /// A heap over the process, whose notebook has the given namespace (IPython's own dict) and `__main__` module.
+    ///
+    /// # Errors
+    /// Whatever the interpreter raises, or that objects do not lie in memory as this build expects.
+    pub fn new(namespace: &Bound<'_, PyDict>, main: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let py = namespace.py();
+        let mut held: Vec<Py<PyAny>> = vec![namespace.as_any().clone().unbind()];
+        held.extend(main.map(|main| main.clone().unbind()));
+        let known = probe::known(py, &mut held)?;
+        let (exact, types) = probe::exact_types(py)?;
+        held.extend(types);
+        probe::layout_is_known(py)?;
+        Ok(Self {
+            names: Names::new(py, namespace)?,
+            facts: RefCell::new(exact),
+            definitions: Definitions::default(),
+            tokens: FxHashMap::default(),
+            namespace: namespace.as_ptr(),
+            shown: Shown::default(),
+            begun: false,
+            kept: Vec::new(),
+            serials: Serials::default(),
+            discovered: Vec::new(),
+            announced: FxHashSet::default(),
+            copyreg: FxHashSet::default(),
+            codecs: Codecs::default(),
+            known,
+            _held: held,
+            _this_thread: PhantomData,
+        })
+    }
+
+    /// The live class of a definition.
+    pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
+        self.definitions.class_of(py, id)
+    }
+
+    /// The definition that a live notebook class is, if it has been met.
+    pub fn definition_of(&self, class: &Bound<'_, PyAny>) -> Option<String> {
+        self.definitions.id_of(class)
+    }
+
+    /// Says that `class` is the definition `id` from now on: it was built from a store.
+    pub fn adopt_class(&mut self, class: &Bound<'_, PyAny>, id: &str) {
+        self.definitions.adopt(class, id);
+    }
+
+    /// The notebook's namespace.
+    pub fn namespace<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        Object::new(self.namespace).bound(py).cast_into().expect("a heap is made with a dict")
+    }
+
+    pub(super) fn py(&self) -> Python<'_> {
+        // SAFETY: a heap is made with a token, stays on its thread ([`Self::_this_thread`]) and can't be carried into a
+        // closure that runs detached, which must be `Send`.
+        unsafe { Python::assume_attached() }
+    }
+
+    /// Learns what may have changed since the last look: tokens, notebook classes, registered reducers.
+    fn begin(&mut self) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        // SAFETY: see `py`.
+        let py = unsafe { Python::assume_attached() };
+        self.tokens = probe::tokens(py, self.namespace);
+        self.copyreg = probe::registered_reducers(py);
+        // Without them objects of libraries go through their reducers, which is what a broken install shows.
+        let _ = self.codecs.begin(py);
+        self.names.begin(py);
+        // SAFETY: the namespace is live; classes in it are too.
+        unsafe {
+            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+            while ffi::PyDict_Next(self.namespace, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                if ffi::PyType_Check(value) != 0 && self.names.is_definition(value.cast(), &self.known) {
+                    self.definitions.meet(value.cast());
+                }
+            }
+            self.definitions.index_methods();
+        }
+    }
+
+    /// What is known of the object's type.
+    ///
+    /// # Safety
+    /// `class` is live.
+    pub(super) unsafe fn facts(&self, class: Type) -> Rc<Facts> {
+        if let Some(found) = self.facts.borrow().get(&class) {
+            return Rc::clone(found);
+        }
+        // SAFETY: as the caller promises.
+        let mut facts = unsafe { classify(class, &self.known) };
+        if self.copyreg.contains(&class) && matches!(facts.shape, Shape::Instance(_)) {
+            facts.shape = Shape::Deferred;
+        }
+        // SAFETY: as above.
+        unsafe {
+            if matches!(facts.shape, Shape::Instance(_) | Shape::Deferred) {
+                self.refine(class, &mut facts);
+            }
+        }
+        let facts = Rc::new(facts);
+        self.facts.borrow_mut().insert(class, Rc::clone(&facts));
+        facts
+    }
+
+    /// What libraries say of a type that is not the interpreter's own.
+    ///
+    /// # Safety
+    /// `class` is live.
+    unsafe fn refine(&self, class: Type, facts: &mut Facts) {
+        // SAFETY: as the caller promises; its bases are live too.
+        unsafe {
+            let (module, _) = type_names(class, &self.known);
+            facts.globals = self.names.held_by_library(class, &module);
+            facts.own_reducer &= !self.names.is_library(&module);
+            facts.value = self.codecs.exact(class).unwrap_or(false);
+            if along_bases(class).into_iter().any(|base| self.codecs.exact(base).is_some()) {
+                facts.shape = Shape::Deferred;
+            }
+            let names = names_along_bases(class, &self.known);
+            if let Some(word) = self.codecs.word(names.iter().cloned()) {
+                let name = String::from_utf8_lossy(&names[0]).into_owned();
+                facts.why = Some(format!("{}: {word}", name.trim_start_matches("builtins.").trim_start_matches('_')));
+                facts.shape = Shape::WithoutValue;
+            }
+        }
+    }
+
+    /// Holds the memory of an exporter until the look ends.
+    pub(super) fn hold_memory(&mut self, owner: *mut ffi::PyObject) -> bool {
+        let held = {
+            let py = self.py();
+            Memory::of(&Object::new(owner).bound(py)).and_then(|memory| Py::new(py, memory))
+        };
+        let memory = held.ok();
+        let is_held = memory.is_some();
+        self.kept.extend(memory.map(Py::into_any));
+        is_held
+    }
+
+    /// The name by which a library holds this object, if its type says that one does.
+    pub(super) fn global_name<'a>(facts: &'a Facts, pointer: *mut ffi::PyObject) -> Option<&'a [u8]> {
+        facts
+            .globals
+            .iter()
+            .find(|(held, _)| *held == pointer)
+            .map(|(_, name)| name.as_slice())
+    }
+
+    /// Refers to a notebook class, which becomes a root of this look.
+    pub(super) fn refer_to_definition(&mut self, class: *mut ffi::PyObject) -> String {
+        let id = self.definitions.meet(class.cast());
+        if self.announced.insert(class) {
+            let root = Root::new(clew_core::id::RootKind::Definition, id.clone());
+            self.discovered.push((root, Object::new(class).whole()));
+        }
+        id
+    }
+
+    /// Whether a function is written by name: as a method of a notebook class, or as what a library's module holds.
+    pub(super) fn is_function_by_name(&self, function: *mut ffi::PyObject) -> bool {
+        if self.definitions.method(function).is_some() {
+            return true;
+        }
+        // SAFETY: the caller found a live function by its type.
+        unsafe {
+            let (module, name) = function_names(function);
+            globals(function) != self.namespace && self.names.resolves(module, name, function)
+        }
+    }
+
+    /// Keeps a reference that was made for the walk.
+    pub(super) fn keep_made(&mut self, made: Py<PyAny>) {
+        self.kept.push(made);
+    }
+
+    fn counted(pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+        // SAFETY: the walk passes live objects; a type's offset says where the list of weak references lies.
+        unsafe {
+            if ffi::Py_REFCNT(pointer) > 1 {
+                return Identity::Shared;
+            }
+            let watched = facts.weak != 0
+                && !(*pointer.byte_offset(facts.weak).cast::<*mut ffi::PyObject>()).is_null();
+            if watched { Identity::Shared } else { Identity::Sole }
+        }
+    }
+
+    /// Whether a tuple or frozenset holds nothing but plain values.
+    fn holds_only_values(&self, pointer: *mut ffi::PyObject, depth: u32) -> bool {
+        if depth == 0 {
+            return false;
+        }
+        // SAFETY: the walk passes a live tuple or frozenset; its items are live.
+        unsafe {
+            if ffi::PyTuple_CheckExact(pointer) != 0 {
+                return (0..ffi::PyTuple_GET_SIZE(pointer))
+                    .all(|nth| self.is_plain_value(ffi::PyTuple_GET_ITEM(pointer, nth), depth));
+            }
+            super::sets::members(pointer).all(|member| self.is_plain_value(member, depth))
+        }
+    }
+
+    fn is_plain_value(&self, pointer: *mut ffi::PyObject, depth: u32) -> bool {
+        // SAFETY: a live object's type is live.
+        let facts = unsafe { self.facts(ffi::Py_TYPE(pointer)) };
+        match facts.shape {
+            Shape::Tuple | Shape::Frozenset => self.holds_only_values(pointer, depth - 1),
+            _ => matches!(self.identity_of(pointer, &facts), Identity::Plain | Identity::Value),
+        }
+    }
+
+    fn identity_of(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+        match facts.shape {
+            Shape::None
+            | Shape::Bool
+            | Shape::Int
+            | Shape::Complex
+            | Shape::Ellipsis
+            | Shape::NotImplemented
+            | Shape::Class
+            | Shape::Module
+            | Shape::Logger
+            | Shape::EnumMember
+            | Shape::Descriptor
+            | Shape::Range => Identity::Plain,
+            Shape::Float => self.identity_of_float(pointer, facts),
+            Shape::Str => long(unsafe_text_bytes(pointer)),
+            // SAFETY: the shape says that it is a live bytes object.
+            Shape::Bytes => long(unsafe { ffi::Py_SIZE(pointer) } as usize),
+            Shape::Code => Identity::Value,
+            Shape::Tuple | Shape::Frozenset => self.identity_of_frozen(pointer, facts),
+            Shape::Function if self.is_function_by_name(pointer) => Identity::Plain,
+            Shape::Builtin if super::builtin::is_by_name(pointer) => Identity::Plain,
+            Shape::Instance(_) | Shape::Deferred if Self::global_name(facts, pointer).is_some() => Identity::Plain,
+            Shape::Deferred if facts.value => Identity::Value,
+            _ if self.tokens.contains_key(&pointer) => Identity::Plain,
+            _ => Self::counted(pointer, facts),
+        }
+    }
+
+    fn identity_of_float(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+        // SAFETY: the shape says that it is a live float.
+        let value = unsafe { ffi::PyFloat_AS_DOUBLE(pointer) };
+        // Not equal to itself: containers compare it by identity, so which one it is can be observed.
+        if value.is_nan() && !self.tokens.contains_key(&pointer) {
+            return Self::counted(pointer, facts);
+        }
+        Identity::Plain
+    }
+
+    fn identity_of_frozen(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
+        // SAFETY: the shape says that it is a live tuple or frozenset.
+        let empty = match facts.shape {
+            Shape::Tuple => unsafe { ffi::Py_SIZE(pointer) == 0 },
+            _ => unsafe { ffi::PySet_Size(pointer) == 0 },
+        };
+        match Self::counted(pointer, facts) {
+            _ if empty => Identity::Plain,
+            Identity::Shared if self.holds_only_values(pointer, VALUE_DEPTH) => Identity::Value,
+            counted => counted,
+        }
+    }
+}
+
+fn unsafe_text_bytes(pointer: *mut ffi::PyObject) -> usize {
+    // SAFETY: callers found a live str by its type.
+    unsafe { text_bytes(pointer) }
+}
+
+fn long(bytes: usize) -> Identity {
+    if bytes > SHORT { Identity::Value } else { Identity::Plain }
+}
+
+impl Heap for PythonHeap {
+    type Object = Object;
+
+    const OPAQUE_KIND: u16 = crate::kinds::OPAQUE;
+
+    fn identity(&self, object: Object) -> Identity {
+        let pointer = object.pointer();
+        // SAFETY: the walk passes live objects.
+        let facts = unsafe { self.facts(ffi::Py_TYPE(pointer)) };
+        if object.guise() == Guise::Whole {
+            return Self::counted(pointer, &facts);
+        }
+        self.identity_of(pointer, &facts)
+    }
+
+    fn binds(&self, object: Object) -> bool {
+        let pointer = object.pointer();
+        // SAFETY: the walk passes live objects; the shape tells what may be read of them.
+        unsafe {
+            let facts = self.facts(ffi::Py_TYPE(pointer));
+            match facts.shape {
+                Shape::None | Shape::Bool | Shape::Ellipsis | Shape::NotImplemented => false,
+                Shape::Class | Shape::Module | Shape::EnumMember | Shape::Builtin | Shape::Descriptor => false,
+                Shape::Int => {
+                    let mut overflow = 0;
+                    let value = ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow);
+                    overflow != 0 || !(-5..=256).contains(&value)
+                }
+                Shape::Str => super::builtin::is_interned(pointer) == 0 && ffi::PyUnicode_GET_LENGTH(pointer) > 1,
+                Shape::Bytes => ffi::Py_SIZE(pointer) > 1,
+                Shape::Tuple => ffi::Py_SIZE(pointer) > 0,
+                Shape::Function => !self.is_function_by_name(pointer),
+                _ => !self.tokens.contains_key(&pointer) && Self::global_name(&facts, pointer).is_none(),
+            }
+        }
+    }
+
+    fn describe(&mut self, object: Object, node: &mut Node<'_, Object>) {
+        // SAFETY: the walk passes live objects, and nothing else runs until it returns.
+        unsafe { self.describe_object(object, node) };
+    }
+
+    fn reduce(&mut self, object: Object, node: &mut Node<'_, Object>) -> Result<(), String> {
+        self.reduce_object(object, node)
+    }
+
+    fn keep(&mut self, object: Object) {
+        self.begin();
+        let kept = object.bound(self.py()).unbind();
+        self.kept.push(kept);
+    }
+
+    fn release(&mut self) {
+        self.shown.clear();
+        self.announced.clear();
+        self.discovered.clear();
+        self.begun = false;
+        self.facts.borrow_mut().retain(|_, facts| probe::is_exact(facts.shape));
+        // SAFETY: see `py`.
+        let py = unsafe { Python::assume_attached() };
+        self.codecs.let_go();
+        self.definitions.let_go(py);
+        self.serials.let_go(py);
+        // Runs code.
+        drop(std::mem::take(&mut self.kept));
+    }
+
+    fn serial(&mut self, object: Object) -> u64 {
+        // SAFETY: see `py`.
+        let py = unsafe { Python::assume_attached() };
+        self.serials.of(&object.bound(py))
+    }
+
+    fn discovered(&mut self) -> Vec<(Root, Object)> {
+        self.announced.clear();
+        std::mem::take(&mut self.discovered)
+    }
+
+    fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
+        self.shown.bytes(address, length)
+    }
+}
+
+/// Whether `object` is the memory a codec handed over.
+pub(super) fn memory_of(object: &Bound<'_, PyAny>) -> Option<Py<Memory>> {
+    object.cast_exact::<Memory>().ok().map(|memory| memory.clone().unbind())
+}
+
+/// A str key that lives as long as the heap.
+pub(super) fn held_key(py: Python<'_>, text: &str, held: &mut Vec<Py<PyAny>>) -> *mut ffi::PyObject {
+    let key = PyString::intern(py, text);
+    let pointer = key.as_ptr();
+    held.push(key.into_any().unbind());
+    pointer
+}

@@ -1,0 +1,131 @@
+//! Making objects where no safe call does: parts put in place without asking the class of the object.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use super::facts::Base;
+use super::types::{Type, lookup, own_dict};
+
+/// A tuple of that length, full of None, that nobody has seen yet.
+pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
+    let none = py.None().into_bound(py);
+    PyTuple::new(py, (0..length).map(|_| none.clone()))
+}
+
+/// Puts an item into a tuple that [`open_tuple`] made. Whoever holds it already sees it change: only cycles do.
+pub(crate) fn fill_tuple(tuple: &Bound<'_, PyTuple>, at: usize, item: Bound<'_, PyAny>) {
+    assert!(at < tuple.len());
+    // SAFETY: within the tuple; the new reference is given away, the old one (None) is dropped.
+    unsafe {
+        let place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), at as isize);
+        ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at as isize, item.into_ptr());
+        ffi::Py_DECREF(place);
+    }
+}
+
+/// Sets an attribute of an instance itself: no `__setattr__` of its class, no property, runs.
+pub(crate) fn set_own_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = object.py();
+    // SAFETY: live objects; a data descriptor of that name would be asked by the generic way, so the dict is.
+    unsafe {
+        let found = lookup(ffi::Py_TYPE(object.as_ptr()), name.as_ptr());
+        let intercepts = !found.is_null() && (*ffi::Py_TYPE(found)).tp_descr_set.is_some();
+        if intercepts {
+            let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
+            let dict = Bound::from_owned_ptr_or_err(py, dict)?;
+            return dict.cast_into::<PyDict>()?.set_item(name, value);
+        }
+        let failed = ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr());
+        if failed != 0 { Err(PyErr::fetch(py)) } else { Ok(()) }
+    }
+}
+
+/// Gives an instance this very dict.
+pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+    // SAFETY: live objects; the call checks that the object can have a dict.
+    let failed = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), dict.as_ptr(), std::ptr::null_mut()) };
+    if failed != 0 { Err(PyErr::fetch(object.py())) } else { Ok(()) }
+}
+
+/// The attribute of that name which a class itself has, without bases, metaclass or descriptors.
+pub(crate) fn class_attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: a live class and a live str; what is found is live.
+    unsafe {
+        let found = super::types::item(own_dict(class.as_type_ptr()), name.as_ptr());
+        Bound::from_borrowed_ptr_or_opt(class.py(), found)
+    }
+}
+
+/// The class `depth` steps down the chain of first bases.
+pub(crate) fn base_at<'py>(class: &Bound<'py, PyType>, depth: u64) -> Option<Bound<'py, PyType>> {
+    let mut at: Type = class.as_type_ptr();
+    for _ in 0..depth {
+        // SAFETY: the chain of bases of a live type is live and ends with null.
+        at = unsafe { (*at).tp_base };
+        if at.is_null() {
+            return None;
+        }
+    }
+    // SAFETY: as above.
+    Some(unsafe { Bound::from_borrowed_ptr(class.py(), at.cast()).cast_into_unchecked() })
+}
+
+/// Sets an attribute of a class as the statement `class` does: the metaclass's `__setattr__` does not run.
+pub(crate) fn set_class_attribute(
+    class: &Bound<'_, PyType>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    // SAFETY: `type`'s own setter, a live class; null deletes.
+    let failed = unsafe {
+        let set = (*(&raw mut ffi::PyType_Type)).tp_setattro.expect("`type` sets attributes");
+        set(class.as_ptr(), name.as_ptr(), value.map_or(std::ptr::null_mut(), Bound::as_ptr))
+    };
+    if failed != 0 { Err(PyErr::fetch(class.py())) } else { Ok(()) }
+}
+
+/// Makes a class as `type` does, whatever the metaclass would do instead.
+pub(crate) fn new_class<'py>(
+    metaclass: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+    bases: &Bound<'py, PyTuple>,
+    attributes: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyType>> {
+    let py = metaclass.py();
+    let arguments = PyTuple::new(py, [name.as_any(), bases.as_any(), attributes.as_any()])?;
+    // SAFETY: `type`'s own constructor with a metaclass that the caller checked to derive from `type`.
+    unsafe {
+        let new = (*(&raw mut ffi::PyType_Type)).tp_new.expect("`type` makes classes");
+        let made = new(metaclass.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut());
+        Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into::<PyType>()?)
+    }
+}
+
+/// A new instance of `class` with the C part of `base`, whose own constructor gets `part`. No `__new__` or `__init__`
+/// of the class runs.
+pub(crate) fn new_instance<'py>(
+    class: &Bound<'py, PyType>,
+    base: Base,
+    part: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let arguments = PyTuple::new(py, part)?;
+    let base = base.type_object();
+    // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what `tp_new` of
+    // `base` asks of its callers.
+    unsafe {
+        if !super::types::derives(class.as_type_ptr(), base)
+            || super::facts::solid_base(class.as_type_ptr()) != base
+        {
+            return Err(PyTypeError::new_err(format!("{class} no longer has the base it was stored with")));
+        }
+        let new = (*base).tp_new.expect("builtin types have constructors");
+        Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut()))
+    }
+}

@@ -1,0 +1,180 @@
+//! What is found by name: classes, functions and single objects of modules. Looked up raw, nothing is imported.
+
+use std::cell::RefCell;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::facts::{Known, type_names};
+use super::types::{Type, derives, is_heap, is_type, item, own_dict};
+
+/// The modules of the process, as far as names need them.
+pub(super) struct Names {
+    modules: Py<PyDict>,
+    standard: FxHashSet<Vec<u8>>,
+    /// By the first part of a module's name: whether it comes from the interpreter or an installed distribution.
+    library: RefCell<FxHashMap<Vec<u8>, bool>>,
+    /// Whether a class is a definition of the notebook's; kept for one look.
+    definition: RefCell<FxHashMap<Type, bool>>,
+}
+
+impl Names {
+    pub fn new(py: Python<'_>, _namespace: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let sys = py.import("sys")?;
+        let mut standard = FxHashSet::default();
+        for name in sys.getattr("stdlib_module_names")?.try_iter()? {
+            standard.insert(name?.extract::<String>()?.into_bytes());
+        }
+        Ok(Self {
+            modules: sys.getattr("modules")?.cast_into()?.unbind(),
+            standard,
+            library: RefCell::default(),
+            definition: RefCell::default(),
+        })
+    }
+
+    /// Forgets what may have changed since the last look.
+    pub fn begin(&mut self, _py: Python<'_>) {
+        self.library.borrow_mut().clear();
+        self.definition.borrow_mut().clear();
+    }
+
+    /// The live module of that name. Borrowed; null if there is none.
+    pub fn module(&self, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: `sys.modules` is held; callers pass a live str.
+        unsafe { item(self.modules.as_ptr(), name) }
+    }
+
+    /// What `path` (with dots) means in the module called `module`. Borrowed; null if it means nothing.
+    pub fn find(&self, module: &[u8], path: &[u8]) -> *mut ffi::PyObject {
+        with_str(module, |module| {
+            let module = self.module(module);
+            // SAFETY: a live object; only modules are looked into.
+            let mut scope = unsafe {
+                if module.is_null() || ffi::PyModule_Check(module) == 0 {
+                    return std::ptr::null_mut();
+                }
+                ffi::PyModule_GetDict(module)
+            };
+            let mut found = std::ptr::null_mut();
+            for part in path.split(|byte| *byte == b'.') {
+                // SAFETY: scopes are dicts of live modules and classes.
+                unsafe {
+                    found = with_str(part, |part| item(scope, part));
+                    scope = if !found.is_null() && is_type(found) {
+                        own_dict(found.cast())
+                    } else {
+                        std::ptr::null_mut()
+                    };
+                }
+            }
+            found
+        })
+    }
+
+    /// Whether `object` is what the names (two str, else it is not) say in a module other than `__main__`.
+    pub fn resolves(&self, module: *mut ffi::PyObject, name: *mut ffi::PyObject, object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the names are null or live.
+        unsafe {
+            if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 || ffi::PyUnicode_CheckExact(name) == 0 {
+                return false;
+            }
+            let (mut in_module, mut path) = (Vec::new(), Vec::new());
+            super::scalar::write_text(module, &mut in_module);
+            super::scalar::write_text(name, &mut path);
+            in_module != b"__main__" && self.find(&in_module, &path) == object
+        }
+    }
+
+    /// Whether a class belongs to the notebook: it is written there, or can't be found by name.
+    ///
+    /// # Safety
+    /// `class` is live.
+    pub unsafe fn is_definition(&self, class: Type, known: &Known) -> bool {
+        if let Some(found) = self.definition.borrow().get(&class) {
+            return *found;
+        }
+        // SAFETY: as the caller promises.
+        let found = unsafe {
+            is_heap(class) && {
+                let (module, name) = type_names(class, known);
+                module == b"__main__" || self.find(&module, &name) != class.cast()
+            }
+        };
+        self.definition.borrow_mut().insert(class, found);
+        found
+    }
+
+    /// Whether a module comes from the interpreter or an installed distribution, and not from the user's own files.
+    pub fn is_library(&self, module: &[u8]) -> bool {
+        let top = module.split(|byte| *byte == b'.').next().unwrap_or_default();
+        if self.standard.contains(top) {
+            return true;
+        }
+        if let Some(found) = self.library.borrow().get(top) {
+            return *found;
+        }
+        let found = self.is_installed(top);
+        self.library.borrow_mut().insert(top.to_vec(), found);
+        found
+    }
+
+    fn is_installed(&self, top: &[u8]) -> bool {
+        let file = self.find(top, b"__file__");
+        // SAFETY: a live object of the module's dict, or null.
+        unsafe {
+            if file.is_null() || ffi::PyUnicode_CheckExact(file) == 0 {
+                return false;
+            }
+            let mut path = Vec::new();
+            super::scalar::write_text(file, &mut path);
+            let path = String::from_utf8_lossy(&path);
+            path.contains("site-packages") || path.contains("dist-packages")
+        }
+    }
+
+    /// Instances of `class` that the module it comes from, a library's, holds by name: sentinels and singletons.
+    ///
+    /// # Safety
+    /// `class` is live and `module` is what it says it comes from.
+    pub unsafe fn held_by_library(&self, class: Type, module: &[u8]) -> Vec<(*mut ffi::PyObject, Vec<u8>)> {
+        if module == b"__main__" || !self.is_library(module) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        // SAFETY: modules found by name are live; nothing changes their dicts meanwhile.
+        unsafe {
+            let live = with_str(module, |module| self.module(module));
+            if live.is_null() || ffi::PyModule_Check(live) == 0 {
+                return found;
+            }
+            let (dict, mut at) = (ffi::PyModule_GetDict(live), 0);
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                if ffi::Py_TYPE(value) == class && ffi::PyUnicode_CheckExact(key) != 0 {
+                    let mut name = Vec::new();
+                    super::scalar::write_text(key, &mut name);
+                    found.push((value, name));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Runs `look` with a temporary str.
+pub(super) fn with_str<R>(text: &[u8], look: impl FnOnce(*mut ffi::PyObject) -> R) -> R {
+    // SAFETY: the heap is only used attached. A str is no collected object, and dropping it runs nothing.
+    let py = unsafe { Python::assume_attached() };
+    let text = PyString::new(py, &String::from_utf8_lossy(text));
+    look(text.as_ptr())
+}
+
+/// Whether `class` is a subclass of `type`, too.
+#[allow(dead_code)]
+pub(super) fn is_metaclass(class: Type) -> bool {
+    // SAFETY: callers pass live types.
+    unsafe { derives(class, &raw mut ffi::PyType_Type) }
+}

@@ -1,0 +1,57 @@
+//! What the walk holds of an object: its address, and in which guise it is looked at.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// An address of a live object, with a guise in the lowest bits (objects are aligned to 8 bytes at least).
+///
+/// It owns nothing. It is valid while the walk runs, or while the heap keeps the object; only the heap makes these and
+/// only the heap and the builder look through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Object(usize);
+
+/// In which guise an object is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guise {
+    /// As others refer to it.
+    Usual,
+    /// A notebook class as the body of its definition; a function, or a member of an Enum, as a part of that body.
+    Whole,
+}
+
+const WHOLE: usize = 1;
+
+impl Object {
+    pub(super) fn new(pointer: *mut ffi::PyObject) -> Self {
+        debug_assert!(!pointer.is_null());
+        Self(pointer as usize)
+    }
+
+    /// The object a safe reference stands for. The caller keeps the reference while the object is used.
+    pub fn of(object: &Bound<'_, PyAny>) -> Self {
+        Self::new(object.as_ptr())
+    }
+
+    /// The body of the notebook class.
+    pub fn body_of(class: &Bound<'_, PyAny>) -> Self {
+        Self::of(class).whole()
+    }
+
+    pub(super) fn whole(self) -> Self {
+        Self(self.0 | WHOLE)
+    }
+
+    pub(super) fn guise(self) -> Guise {
+        if self.0 & WHOLE == 0 { Guise::Usual } else { Guise::Whole }
+    }
+
+    pub(super) fn pointer(self) -> *mut ffi::PyObject {
+        (self.0 & !WHOLE) as *mut ffi::PyObject
+    }
+
+    /// A strong reference to the object.
+    pub fn bound<'py>(self, py: Python<'py>) -> Bound<'py, PyAny> {
+        // SAFETY: objects are made from live references, and whoever hands one over keeps it alive (see the type).
+        unsafe { Bound::from_borrowed_ptr(py, self.pointer()) }
+    }
+}

@@ -1,0 +1,226 @@
+//! What a heap learns of the interpreter it runs in before it trusts any layout.
+
+use std::ffi::CString;
+use std::rc::Rc;
+
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::attributes::{Attributes, attributes, slots};
+use super::facts::{Facts, Known, Shape};
+use super::heap::held_key;
+use super::scalar::write_text;
+use super::types::Type;
+
+/// Exact types the walk knows by heart: an expression that gives the type, and its shape.
+const EXACT: &[(&str, Shape)] = &[
+    ("type(None)", Shape::None),
+    ("bool", Shape::Bool),
+    ("int", Shape::Int),
+    ("float", Shape::Float),
+    ("complex", Shape::Complex),
+    ("str", Shape::Str),
+    ("bytes", Shape::Bytes),
+    ("bytearray", Shape::Bytearray),
+    ("tuple", Shape::Tuple),
+    ("list", Shape::List),
+    ("dict", Shape::Dict),
+    ("set", Shape::Set),
+    ("frozenset", Shape::Frozenset),
+    ("slice", Shape::Slice),
+    ("range", Shape::Range),
+    ("type(...)", Shape::Ellipsis),
+    ("type(NotImplemented)", Shape::NotImplemented),
+    ("type", Shape::Class),
+    ("types.ModuleType", Shape::Module),
+    ("types.FunctionType", Shape::Function),
+    ("types.CodeType", Shape::Code),
+    ("types.CellType", Shape::Cell),
+    ("types.MethodType", Shape::BoundMethod),
+    ("types.BuiltinFunctionType", Shape::Builtin),
+    ("types.MethodDescriptorType", Shape::Descriptor),
+    ("types.WrapperDescriptorType", Shape::Descriptor),
+    ("types.ClassMethodDescriptorType", Shape::Descriptor),
+    ("types.GetSetDescriptorType", Shape::Descriptor),
+    ("types.MemberDescriptorType", Shape::Descriptor),
+    ("types.MethodWrapperType", Shape::MethodWrapper),
+    ("property", Shape::Property),
+    ("staticmethod", Shape::Staticmethod),
+    ("classmethod", Shape::Classmethod),
+    ("types.MappingProxyType", Shape::Mappingproxy),
+    ("type({}.keys())", Shape::DictView(b'k')),
+    ("type({}.values())", Shape::DictView(b'v')),
+    ("type({}.items())", Shape::DictView(b'i')),
+    ("weakref.ref", Shape::Weakref),
+    ("functools.partial", Shape::Partial),
+    ("functools._lru_cache_wrapper", Shape::Cached),
+    ("engine.Buffer", Shape::Memory),
+    ("types.GeneratorType", Shape::Opaque("a suspended generator")),
+    ("types.CoroutineType", Shape::Opaque("a suspended coroutine")),
+    ("types.AsyncGeneratorType", Shape::Opaque("a suspended generator")),
+    ("types.FrameType", Shape::Opaque("a frame of running code")),
+];
+
+/// Whether a shape belongs to one exact type of the interpreter, which never goes away.
+pub(super) fn is_exact(shape: Shape) -> bool {
+    !matches!(
+        shape,
+        Shape::Instance(_) | Shape::Deferred | Shape::EnumMember | Shape::Logger | Shape::WithoutValue | Shape::Class
+            | Shape::Module
+    )
+}
+
+/// The exact types with what is known of them.
+pub(super) fn exact_types(py: Python<'_>) -> PyResult<(FxHashMap<Type, Rc<Facts>>, Vec<Py<PyAny>>)> {
+    let scope = PyDict::new(py);
+    for name in ["types", "weakref", "functools"] {
+        scope.set_item(name, py.import(name)?)?;
+    }
+    let engine = PyDict::new(py);
+    engine.set_item("Buffer", py.get_type::<super::memory::Memory>())?;
+    scope.set_item("engine", py.import("types")?.getattr("SimpleNamespace")?.call((), Some(&engine))?)?;
+    let (mut facts, mut held) = (FxHashMap::default(), Vec::new());
+    for (expression, shape) in EXACT {
+        let code = CString::new(*expression)?;
+        let class = py.eval(&code, Some(&scope), None)?.cast_into::<PyType>()?;
+        let pointer = class.as_type_ptr();
+        // SAFETY: a live type, held with the facts.
+        let known = unsafe {
+            Facts {
+                shape: *shape,
+                slots: slots(pointer),
+                weak: (*pointer).tp_weaklistoffset,
+                globals: Vec::new(),
+                value: false,
+                own_reducer: false,
+                why: None,
+                pin: None,
+            }
+        };
+        facts.insert(pointer, Rc::new(known));
+        held.push(class.into_any().unbind());
+    }
+    Ok((facts, held))
+}
+
+/// Names and types that classification compares with.
+pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<Known> {
+    let reducers = [
+        "__reduce_ex__",
+        "__reduce__",
+        "__getstate__",
+        "__setstate__",
+        "__getnewargs__",
+        "__getnewargs_ex__",
+    ]
+    .map(|name| held_key(py, name, held));
+    let enum_type = py.import("enum")?.getattr("EnumType")?.cast_into::<PyType>()?;
+    let logger = py.import("logging")?.getattr("Logger")?.cast_into::<PyType>()?;
+    let probe = py.eval(c"type('Probe', (), {})", None, None)?.cast_into::<PyType>()?;
+    // SAFETY: a live type made by a class statement has the interpreter's deallocator.
+    let dealloc = unsafe { (*probe.as_type_ptr()).tp_dealloc }
+        .ok_or_else(|| PyImportError::new_err("A class without a deallocator"))?;
+    let known = Known {
+        module_key: held_key(py, "__module__", held),
+        name_key: held_key(py, "__name__", held),
+        reducers,
+        enum_type: enum_type.as_type_ptr(),
+        logger: logger.as_type_ptr(),
+        dealloc,
+    };
+    held.extend([enum_type.into_any().unbind(), logger.into_any().unbind()]);
+    Ok(known)
+}
+
+/// Checks on a probe that attributes lie where this build reads them.
+///
+/// # Errors
+/// `ImportError` if they do not: this build is for another interpreter.
+pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
+    let scope = PyDict::new(py);
+    py.run(
+        c"class Probe: pass\nProbe().first = 0\nprobe = Probe()\nprobe.second = 2\nprobe.first = 1\n",
+        Some(&scope),
+        None,
+    )?;
+    let probe = scope.as_any().get_item("probe")?;
+    // SAFETY: a live object.
+    let found = unsafe { attributes(probe.as_ptr()) };
+    let Attributes::Values(pairs) = found else {
+        return Err(PyImportError::new_err("Attributes do not lie where this build of clew reads them"));
+    };
+    let mut names = Vec::new();
+    for (name, _) in &pairs {
+        // SAFETY: names of a live object's attributes are live str.
+        unsafe { write_text(*name, &mut names) };
+    }
+    if names != b"secondfirst" {
+        return Err(PyImportError::new_err("Attributes have other names than this build of clew reads"));
+    }
+    Ok(())
+}
+
+/// Objects of which a process has one, by the name they are stored under.
+pub(super) fn tokens(py: Python<'_>, namespace: *mut ffi::PyObject) -> FxHashMap<*mut ffi::PyObject, &'static str> {
+    let mut tokens = FxHashMap::default();
+    for (name, expression) in TOKENS {
+        let (module, path) = expression.split_once(':').expect("tokens are module:path");
+        if let Ok(found) = find_loaded(py, module, path) {
+            tokens.insert(found.as_ptr(), *name);
+        }
+    }
+    if let Ok(main) = find_loaded(py, "__main__", "") {
+        tokens.insert(main.as_ptr(), "main");
+    }
+    tokens.insert(namespace, "namespace");
+    tokens
+}
+
+/// Tokens: stored name, and where the live object is.
+pub(crate) const TOKENS: &[(&str, &str)] = &[
+    ("stdin", "sys:stdin"),
+    ("stdout", "sys:stdout"),
+    ("stderr", "sys:stderr"),
+    ("original stdin", "sys:__stdin__"),
+    ("original stdout", "sys:__stdout__"),
+    ("original stderr", "sys:__stderr__"),
+    ("builtins", "builtins:__dict__"),
+    ("environ", "os:environ"),
+    ("random", "random:_inst"),
+    ("numpy random", "numpy.random.mtrand:_rand"),
+    ("numpy bit generator", "numpy.random.mtrand:_rand._bit_generator"),
+    ("math nan", "math:nan"),
+    ("numpy nan", "numpy:nan"),
+    ("modules", "sys:modules"),
+    ("shell", "IPython.core.interactiveshell:InteractiveShell._instance"),
+    ("shell display", "IPython.core.interactiveshell:InteractiveShell._instance.display_formatter"),
+    ("shell input", "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.input_hist_parsed"),
+    ("shell output", "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.output_hist"),
+];
+
+/// What `path` means in a module, if the module is loaded.
+pub(crate) fn find_loaded<'py>(py: Python<'py>, module: &str, path: &str) -> PyResult<Bound<'py, PyAny>> {
+    let mut found = py.import("sys")?.getattr("modules")?.get_item(module)?;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        found = found.getattr(part)?;
+    }
+    if found.is_none() {
+        return Err(PyImportError::new_err("nothing there"));
+    }
+    Ok(found)
+}
+
+/// Types with a reducer registered in `copyreg`, by address: asking the dict could run a metaclass's `__eq__`.
+pub(super) fn registered_reducers(py: Python<'_>) -> FxHashSet<Type> {
+    let table = py
+        .import("copyreg")
+        .and_then(|copyreg| copyreg.getattr("dispatch_table"))
+        .ok()
+        .and_then(|table| table.cast_into::<PyDict>().ok());
+    table
+        .map(|table| table.iter().map(|(kind, _)| kind.as_ptr().cast()).collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,187 @@
+//! Objects that only code can describe: codecs first, then reducers.
+//!
+//! ```text
+//! CODEC    payload  = name version flags        flags: 1 there is state
+//!          children = type, args (a tuple), [state]
+//! REDUCE   payload  = flags items(LEB128) pairs(LEB128) part
+//!          flags    = 1 state | 2 setter | 4 the part is only compared, not put back
+//!          children = callable, args, [state], [setter], items …, key, value …, part
+//! ```
+//! The Python part beside a reducer's: of a class whose C part hides state the reducer may forget the attributes; of a
+//! class of the user's with a reducer of its own a dropped field must be noticed, since it will not come back.
+
+use clew_core::graph::Node;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PySet, PyString, PyTuple};
+
+use super::attributes::write_part;
+use super::codecs::reason;
+use super::facts::{Base, Shape};
+use super::heap::PythonHeap;
+use super::object::Object;
+use crate::kinds;
+use crate::payload::Write;
+
+/// There is a state.
+pub(crate) const STATE: u8 = 1;
+/// There is a state setter.
+pub(crate) const SETTER: u8 = 2;
+/// The Python part is compared and not put back.
+pub(crate) const COMPARED: u8 = 4;
+
+impl PythonHeap {
+    /// Shows an object that was deferred. May run code.
+    pub(super) fn reduce_object(&mut self, object: Object, node: &mut Node<'_, Object>) -> Result<(), String> {
+        // SAFETY: the heap is only used attached.
+        let py = unsafe { Python::assume_attached() };
+        let live = object.bound(py);
+        self.describe_by_code(&live, node).map_err(|error| reason(&error, &live))
+    }
+
+    fn describe_by_code(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
+        // SAFETY: a live object's type is live.
+        let facts = unsafe { self.facts(object.get_type().as_type_ptr()) };
+        if let Shape::Instance(base @ (Base::Set | Base::Frozenset)) = facts.shape {
+            return self.describe_set_instance(object, base, node);
+        }
+        match self.codecs.find(&object.get_type())? {
+            Some(codec) => self.describe_by_codec(object, &codec, node),
+            None => self.describe_by_reducer(object, node),
+        }
+    }
+
+    /// An instance of a subclass of set: a copy of the set, since only whole nodes are unordered. Copying a set takes
+    /// its stored hashes and runs nothing.
+    fn describe_set_instance(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        base: Base,
+        node: &mut Node<'_, Object>,
+    ) -> PyResult<()> {
+        let py = object.py();
+        let copy = PySet::empty(py)?;
+        // SAFETY: a live set; its members are live.
+        unsafe {
+            for member in super::sets::members(object.as_ptr()).collect::<Vec<_>>() {
+                copy.add(Object::new(member).bound(py))?;
+            }
+        }
+        node.kind(kinds::INSTANCE);
+        node.child(Object::of(object.get_type().as_any()));
+        node.payload().push(base as u8);
+        node.child(Object::of(copy.as_any()));
+        self.keep_made(copy.into_any().unbind());
+        // SAFETY: a live object and the slots of its type.
+        unsafe {
+            let facts = self.facts(object.get_type().as_type_ptr());
+            write_part(object.as_ptr(), &facts.slots, node);
+        }
+        Ok(())
+    }
+
+    fn describe_by_codec(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        codec: &Bound<'_, PyAny>,
+        node: &mut Node<'_, Object>,
+    ) -> PyResult<()> {
+        let parts = codec.getattr("encode")?.call1((object,))?;
+        self.keep_made(parts.clone().unbind());
+        let two_steps = !codec.getattr("fill")?.is_none();
+        let name: String = codec.getattr("name")?.extract()?;
+        node.kind(kinds::CODEC);
+        node.payload().name(name.as_bytes());
+        node.payload().number(codec.getattr("version")?.extract()?);
+        node.payload().push(u8::from(two_steps));
+        node.child(Object::of(object.get_type().as_any()));
+        if two_steps {
+            let (args, state) = (parts.getattr("args")?, parts.getattr("state")?);
+            node.child(Object::of(&args));
+            node.child(Object::of(&state));
+        } else {
+            node.child(Object::of(&parts));
+        }
+        Ok(())
+    }
+
+    fn describe_by_reducer(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
+        let reduced = self.codecs.reduce(object)?;
+        if let Ok(name) = reduced.cast::<PyString>() {
+            return describe_global(object, name, node);
+        }
+        let parts = reduced.cast::<PyTuple>()?.clone();
+        self.keep_made(reduced.unbind());
+        let (state, setter) = (parts.get_item(2)?, parts.get_item(5)?);
+        let (items, pairs) = (list(&parts.get_item(3)?)?, list(&parts.get_item(4)?)?);
+        // SAFETY: a live object's type is live.
+        let facts = unsafe { self.facts(object.get_type().as_type_ptr()) };
+        let flags = if state.is_none() { 0 } else { STATE }
+            | if setter.is_none() { 0 } else { SETTER }
+            | if facts.own_reducer { COMPARED } else { 0 };
+        node.kind(kinds::REDUCE);
+        node.payload().push(flags);
+        node.payload().number(items.len() as u64);
+        node.payload().number(pairs.len() as u64);
+        node.child(Object::of(&parts.get_item(0)?));
+        node.child(Object::of(&parts.get_item(1)?));
+        for part in [&state, &setter] {
+            if !part.is_none() {
+                node.child(Object::of(part));
+            }
+        }
+        for item in items {
+            node.child(Object::of(&item));
+        }
+        for pair in pairs {
+            let pair = pair.cast_into::<PyTuple>()?;
+            node.child(Object::of(&pair.get_item(0)?));
+            node.child(Object::of(&pair.get_item(1)?));
+        }
+        self.write_forgotten_part(object, node);
+        Ok(())
+    }
+
+    /// The Python part, where the reducer may forget it.
+    fn write_forgotten_part(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) {
+        // SAFETY: a live object and the slots of its type.
+        unsafe {
+            let class = object.get_type().as_type_ptr();
+            let facts = self.facts(class);
+            let (module, _) = super::facts::type_names(class, &self.known);
+            if facts.own_reducer || !self.names.is_library(&module) && super::types::is_heap(class) {
+                write_part(object.as_ptr(), &facts.slots, node);
+            } else {
+                node.payload().extend([0, 0]);
+            }
+        }
+    }
+}
+
+/// A list of a reducer, empty where it gave none.
+fn list<'py>(part: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if part.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(part.cast::<PyList>()?.iter().collect())
+}
+
+/// A reducer that gives a string names a global: `module:name`, or a name in the object's own module.
+fn describe_global(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    node: &mut Node<'_, Object>,
+) -> PyResult<()> {
+    let text: String = name.extract()?;
+    let (module, path) = match text.split_once(':') {
+        Some((module, path)) => (module.to_owned(), path.to_owned()),
+        None => (object.getattr("__module__")?.extract()?, text),
+    };
+    if module == "__main__" {
+        return Err(PyTypeError::new_err(format!("{path} is a name of the notebook, not of a library")));
+    }
+    node.kind(kinds::GLOBAL);
+    node.payload().name(module.as_bytes());
+    node.payload().name(path.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The payloads of exact ints and strings, read without leaving a trace in them.
+
+use std::ffi::c_int;
+
+use pyo3::ffi;
+
+use crate::payload::Write;
+
+unsafe extern "C" {
+    fn _PyLong_NumBits(number: *mut ffi::PyObject) -> usize;
+}
+
+/// Appends an int (or the int part of an instance of a subclass) in two's complement, little endian, minimal.
+///
+/// # Safety
+/// `number` is a live int and the interpreter is attached.
+pub(super) unsafe fn write_int(number: *mut ffi::PyObject, out: &mut Vec<u8>) {
+    let mut overflow: c_int = 0;
+    // SAFETY: a live int, as the caller promises; no error is set for ints.
+    let small = unsafe { ffi::PyLong_AsLongLongAndOverflow(number, &raw mut overflow) };
+    let start = out.len();
+    if overflow == 0 {
+        out.extend_from_slice(&small.to_le_bytes());
+    } else {
+        // SAFETY: as above. One more byte than the bits need leaves room for the sign.
+        unsafe {
+            let length = _PyLong_NumBits(number) / 8 + 1;
+            out.resize(start + length, 0);
+            write_big(number, &mut out[start..]);
+        }
+    }
+    shorten(out, start);
+}
+
+/// # Safety
+/// As [`write_int`]; `bytes` is long enough.
+unsafe fn write_big(number: *mut ffi::PyObject, bytes: &mut [u8]) {
+    #[cfg(Py_3_13)]
+    // SAFETY: the buffer is as long as said. 1 asks for little endian, signed.
+    unsafe {
+        let asked = ffi::PyLong_AsNativeBytes(number, bytes.as_mut_ptr().cast(), bytes.len() as isize, 1);
+        debug_assert!(asked >= 0);
+    }
+    #[cfg(not(Py_3_13))]
+    // SAFETY: the buffer is as long as said.
+    unsafe {
+        let failed = ffi::_PyLong_AsByteArray(number.cast(), bytes.as_mut_ptr(), bytes.len(), 1, 1);
+        debug_assert_eq!(failed, 0);
+    }
+}
+
+/// Drops bytes that only repeat the sign.
+fn shorten(out: &mut Vec<u8>, start: usize) {
+    while out.len() > start + 1 {
+        let (last, before) = (out[out.len() - 1], out[out.len() - 2]);
+        let repeats = (last == 0 && before & 0x80 == 0) || (last == 0xff && before & 0x80 != 0);
+        if !repeats {
+            break;
+        }
+        out.pop();
+    }
+}
+
+/// How many bytes the characters of a string take in memory: what tells short ones from long ones.
+///
+/// # Safety
+/// `text` is a live str.
+pub(super) unsafe fn text_bytes(text: *mut ffi::PyObject) -> usize {
+    // SAFETY: a live str, as the caller promises.
+    unsafe { ffi::PyUnicode_GET_LENGTH(text) as usize * ffi::PyUnicode_KIND(text) as usize }
+}
+
+/// Appends a string as UTF-8 in which lone surrogates are allowed. Read from the characters themselves:
+/// `PyUnicode_AsUTF8` would leave a copy inside the string.
+///
+/// # Safety
+/// `text` is a live str.
+pub(super) unsafe fn write_text(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
+    // SAFETY: a live str; its data holds `length` characters of the kind it names, and it can't change.
+    unsafe {
+        let length = ffi::PyUnicode_GET_LENGTH(text) as usize;
+        let data = ffi::PyUnicode_DATA(text);
+        match ffi::PyUnicode_KIND(text) {
+            ffi::PyUnicode_1BYTE_KIND => {
+                write_latin(std::slice::from_raw_parts(data.cast::<u8>(), length), out);
+            }
+            ffi::PyUnicode_2BYTE_KIND => {
+                let characters = std::slice::from_raw_parts(data.cast::<u16>(), length);
+                characters.iter().for_each(|point| write_point(u32::from(*point), out));
+            }
+            _ => {
+                let characters = std::slice::from_raw_parts(data.cast::<u32>(), length);
+                characters.iter().for_each(|point| write_point(*point, out));
+            }
+        }
+    }
+}
+
+/// Appends a string as [`write_text`] does, behind its length.
+///
+/// # Safety
+/// `text` is a live str.
+pub(super) unsafe fn write_name(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
+    // SAFETY: as the caller promises; a compact ASCII string's characters are its bytes.
+    unsafe {
+        if ffi::PyUnicode_IS_ASCII(text) != 0 {
+            let length = ffi::PyUnicode_GET_LENGTH(text) as usize;
+            out.number(length as u64);
+            write_text(text, out);
+            return;
+        }
+        let mut name = Vec::new();
+        write_text(text, &mut name);
+        out.name(&name);
+    }
+}
+
+fn write_latin(characters: &[u8], out: &mut Vec<u8>) {
+    if characters.is_ascii() {
+        out.extend_from_slice(characters);
+    } else {
+        characters.iter().for_each(|point| write_point(u32::from(*point), out));
+    }
+}
+
+fn write_point(point: u32, out: &mut Vec<u8>) {
+    let tail = |shift: u32| 0x80 | ((point >> shift) & 0x3f) as u8;
+    match point {
+        0..0x80 => out.push(point as u8),
+        0x80..0x800 => out.extend([0xc0 | (point >> 6) as u8, tail(0)]),
+        0x800..0x1_0000 => out.extend([0xe0 | (point >> 12) as u8, tail(6), tail(0)]),
+        _ => out.extend([0xf0 | (point >> 18) as u8, tail(12), tail(6), tail(0)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_as_short_as_their_sign_allows() {
+        for (number, expected) in [(0_i64, 1), (127, 1), (128, 2), (-128, 1), (-129, 2), (i64::MAX, 8)] {
+            let mut out = number.to_le_bytes().to_vec();
+            shorten(&mut out, 0);
+            assert_eq!(out.len(), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn points_are_written_as_utf8_and_surrogates_pass() {
+        let mut out = Vec::new();
+        "aß€𝄞".chars().for_each(|point| write_point(point as u32, &mut out));
+        assert_eq!(out, "aß€𝄞".as_bytes());
+        out.clear();
+        write_point(0xd800, &mut out);
+        assert_eq!(out, [0xed, 0xa0, 0x80]);
+    }
+}

@@ -1,0 +1,111 @@
+//! What can be told of a type without running code: its name, its bases, where its deallocator comes from.
+
+use std::ffi::CStr;
+
+use pyo3::ffi;
+
+unsafe extern "C" {
+    fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// A type object, alive while the look runs (its instances and the modules hold it).
+pub(super) type Type = *mut ffi::PyTypeObject;
+
+/// The attribute `name` of the type, searched along its bases as the interpreter does, without descriptors.
+///
+/// # Safety
+/// Both are live and the interpreter is attached.
+pub(super) unsafe fn lookup(class: Type, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises; returns a borrowed reference or null without setting an error for str names.
+    unsafe { _PyType_Lookup(class, name) }
+}
+
+/// The type's own attribute dict.
+///
+/// # Safety
+/// `class` is live and ready.
+pub(super) unsafe fn own_dict(class: Type) -> *mut ffi::PyObject {
+    // Static builtin types of 3.12 and later keep their dict elsewhere; the call returns a new reference, and the type
+    // keeps the dict.
+    #[cfg(Py_3_12)]
+    // SAFETY: as the caller promises.
+    unsafe {
+        let dict = ffi::PyType_GetDict(class);
+        ffi::Py_XDECREF(dict);
+        dict
+    }
+    #[cfg(not(Py_3_12))]
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*class).tp_dict
+    }
+}
+
+/// # Safety
+/// `class` is live.
+pub(super) unsafe fn is_heap(class: Type) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) != 0 }
+}
+
+/// # Safety
+/// `object` is live.
+pub(super) unsafe fn is_type(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { ffi::PyType_Check(object) != 0 }
+}
+
+/// Whether `class` is `base` or derived from it.
+///
+/// # Safety
+/// Both are live.
+pub(super) unsafe fn derives(class: Type, base: Type) -> bool {
+    // SAFETY: as the caller promises; walks the MRO, runs nothing.
+    unsafe { class == base || ffi::PyType_IsSubtype(class, base) != 0 }
+}
+
+/// The value under a str key of an exact dict or one of a subclass, read raw. Borrowed; null if there is none.
+///
+/// # Safety
+/// `dict` is null or a live dict, `key` is a live exact str.
+pub(super) unsafe fn item(dict: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    if dict.is_null() {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: as the caller promises. A key of another type with the same hash could run its `__eq__`; dicts of modules
+    // and classes hold strings, and an error there means the same as not found.
+    unsafe {
+        let found = ffi::PyDict_GetItemWithError(dict, key);
+        if found.is_null() {
+            ffi::PyErr_Clear();
+        }
+        found
+    }
+}
+
+/// Module and qualified name of a type, as the interpreter made it: no metaclass is asked.
+///
+/// # Safety
+/// `class` is live.
+pub(super) unsafe fn names(class: Type, module_key: *mut ffi::PyObject) -> (Vec<u8>, Vec<u8>) {
+    let (mut module, mut name) = (Vec::new(), Vec::new());
+    // SAFETY: as the caller promises; a heap type's qualname is a str, a static type's name a C string.
+    unsafe {
+        if is_heap(class) {
+            let heap = class.cast::<ffi::PyHeapTypeObject>();
+            super::scalar::write_text((*heap).ht_qualname, &mut name);
+            let found = item(own_dict(class), module_key);
+            if !found.is_null() && ffi::PyUnicode_CheckExact(found) != 0 {
+                super::scalar::write_text(found, &mut module);
+            } else {
+                module.extend_from_slice(b"builtins");
+            }
+            return (module, name);
+        }
+        let full = CStr::from_ptr((*class).tp_name).to_bytes();
+        match full.iter().rposition(|byte| *byte == b'.') {
+            Some(dot) => (full[..dot].to_vec(), full[dot + 1..].to_vec()),
+            None => (b"builtins".to_vec(), full.to_vec()),
+        }
+    }
+}
