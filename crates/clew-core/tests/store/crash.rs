@@ -121,3 +121,20 @@ fn p01_p02_what_was_synced_survives_a_power_cut_before_any_effect() {
     }
     println!("{images} crash images; seeds are n * 1000 + 0..{rounds} for the n-th effect");
 }
+
+#[test]
+fn p01_what_a_synced_run_shares_with_an_unsynced_session_survives_a_power_cut_too() {
+    let disk = SimDisk::new(21);
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    let history = store.create_history(&description("flights")).unwrap();
+    let mut one = store.writer(history, store.new_session(), &key()).unwrap();
+    Told::new(2).record(&mut one).unwrap();
+    // Another kernel records the same value; nobody ever syncs the first one.
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    let mut other = store.writer(history, store.new_session(), &key()).unwrap();
+    Told::new(2).record(&mut other).unwrap();
+    other.sync().unwrap();
+    let found = disk.crash(Surviving::Nothing);
+    let store = open(&found, Access::ReadOnly).unwrap();
+    assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [2]);
+}

@@ -96,7 +96,7 @@ impl Told {
             output: None,
             cell: None,
             execution_count: Some(self.number),
-            started: 1000 + self.number as i64,
+            started: 1000 + self.number.cast_signed(),
             duration: 5,
             ending: Ending::Done,
             evidence: Evidence::default(),
@@ -116,7 +116,7 @@ impl Told {
             at: Some(Position { run }),
             names: BTreeMap::new(),
         };
-        let (operation, _) = writer.commit(Action::Run, view, 1000 + self.number as i64)?;
+        let (operation, _) = writer.commit(Action::Run, view, 1000 + self.number.cast_signed())?;
         Ok((operation, run))
     }
 
