@@ -131,3 +131,20 @@ fn p01_p02_every_run_that_a_killed_process_called_saved_is_there_and_equal() {
     assert!(lost.is_empty(), "lost {lost:?} of {}; {:?}", all.len(), loaded.damage);
     println!("{rounds} kills, {} runs acknowledged, none lost", all.len());
 }
+
+#[test]
+fn p09_run_numbers_are_never_given_twice_however_many_ask_at_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (folder, history) = new_store(temporary.path());
+    let ask = || {
+        let store = open(&folder);
+        let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+        (0..3000).map(|_| writer.reserve_number().unwrap()).collect::<Vec<_>>()
+    };
+    let mut numbers: Vec<u64> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().flat_map(|asking| asking.join().unwrap()).collect()
+    });
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=12_000).collect::<Vec<_>>());
+}
