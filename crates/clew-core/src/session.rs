@@ -16,7 +16,7 @@ use crate::kernel::{Kernel, KernelError, Touched};
 use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
 use crate::record::{ByValue, Extent, Live, Observed, Observer, RecordError, Rerun, RunInput};
 use crate::restore::{Parked, Performer, RestoreError};
-use crate::store::{Manifests, SessionWriter, Store, StoreError};
+use crate::store::{Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 /// Why a session could not do what was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -234,6 +234,22 @@ impl Session {
     /// Flushes what was saved, so that it survives power loss.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.writer.sync()
+    }
+
+    /// What a flush has to do; it may run on another thread while this session goes on.
+    pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
+        self.writer.begin_sync()
+    }
+
+    /// Takes what became of a flush.
+    pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.writer.end_sync(job, outcome)
+    }
+
+    /// Whether everything saved would survive power loss.
+    pub fn is_synced(&self) -> bool {
+        let (saved, synced) = self.writer.marks();
+        synced >= saved
     }
 
     /// Records what was there when the session began.
