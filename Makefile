@@ -21,9 +21,9 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 
 test: check test-rust $(PYTHONS:%=test-%) ## Everything CI runs, on Python 3.11 and 3.13.
 
-test-long: test-rust wheels ## The long searches: thousands of programs, hundreds of kills.
+test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
 	CLEW_LONG=1 cargo $(RUST_TEST) --locked --release $(RUST_TEST_CRATES) $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
-	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest --long $(PYTEST_ARGS) || exit 1; done
+	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long $(PYTEST_ARGS) || exit 1; done
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check
