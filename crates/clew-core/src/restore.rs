@@ -140,13 +140,14 @@ impl Performer<'_> {
                 .filter(|root| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .cloned()
                 .collect();
-            let mut is_done = true;
-            for (step, staged) in performed.iter_mut() {
+            let needs_lost = |(step, staged): &&mut (&Step, Staged<O>)| {
                 let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
-                if is_built && self.needs(step).iter().any(|needed| lost.contains(needed)) {
-                    *staged = Staged::empty(Word::Lost, Some("its class is lost".to_owned()));
-                    is_done = false;
-                }
+                is_built && !lost.is_empty() && self.classes(step).iter().any(|class| lost.contains(class))
+            };
+            let mut is_done = true;
+            for (_, staged) in performed.iter_mut().filter(needs_lost) {
+                *staged = Staged::empty(Word::Lost, Some("its class is lost".to_owned()));
+                is_done = false;
             }
             if is_done {
                 return;
@@ -188,6 +189,11 @@ impl Performer<'_> {
         if !is_definition || !matches!(step.kind, StepKind::Load { .. }) {
             return Vec::new();
         }
+        self.classes(step)
+    }
+
+    /// The classes that instances in the step refer to.
+    fn classes(&self, step: &Step) -> Vec<Root> {
         let manifest = step
             .version
             .as_ref()
