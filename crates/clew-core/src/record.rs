@@ -231,12 +231,17 @@ impl Observer<'_> {
                 .holding(root)
                 .is_some_and(|known| known.token_of(root) == Some(token))
         };
+        let is_unexplained = |root: &Root, token: u64| {
+            root.kind == RootKind::Name && !self.touched.holds(root) && !is_as_known(root, token)
+        };
+        if live.iter().any(|(root, token)| is_unexplained(root, *token)) {
+            // Something else than the run was at work.
+            return None;
+        }
         let mut chosen: BTreeSet<Root> = live
-            .iter()
-            .filter(|(root, token)| {
-                root.kind != RootKind::Name || self.touched.holds(root) || !is_as_known(root, **token)
-            })
-            .map(|(root, _)| (*root).clone())
+            .keys()
+            .filter(|root| root.kind != RootKind::Name || self.touched.holds(root))
+            .map(|root| (*root).clone())
             .collect();
         for known in self.live.iter() {
             let roots = &known.version.roots;

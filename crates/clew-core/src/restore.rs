@@ -229,9 +229,12 @@ impl Performer<'_> {
                 if staged.objects.len() > step.roots.len() {
                     let others = staged.objects.len() - step.roots.len();
                     staged.objects.retain(|(root, _)| step.roots.contains(root));
-                    staged.why.get_or_insert_with(|| {
-                        format!("a detached copy: it shared objects with {others} more; `--with-shared` brings all")
-                    });
+                    // What was parked is the old object itself.
+                    if staged.word != Word::Kept {
+                        staged.why.get_or_insert_with(|| {
+                            format!("a detached copy: it shared objects with {others} more; `--with-shared` brings all")
+                        });
+                    }
                 }
                 Ok(staged)
             }

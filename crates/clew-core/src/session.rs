@@ -471,6 +471,7 @@ impl Session {
         let view = View {
             at: Some(Position { run: at }),
             names: self.names.clone(),
+            confirmed: self.moves.at().filter(|_| self.confirmed),
         };
         let (id, operation) = self.writer.commit(action, view, self.clock.now())?;
         for (run_id, run) in runs {

@@ -1,5 +1,8 @@
 //! Random programs with random moves on the toy kernel, against the reference (issue 2, item 9).
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use clew_testing::machine::{Tally, play};
 
 /// Steps of a program.
@@ -7,19 +10,26 @@ const STEPS: usize = 30;
 /// So many wrong programs are shown, then it is enough.
 const ENOUGH: usize = 5;
 
-/// Plays the programs of seeds `from..to` and prints what was played, and every wrong value.
+/// Plays the programs of seeds `from..to` on two threads and prints what was played, and every wrong value.
 fn play_all(from: u64, to: u64) {
-    let mut tally = Tally::default();
-    let mut wrong = Vec::new();
-    for seed in from..to {
-        match play(seed, STEPS) {
-            Ok(played) => tally.add(&played),
-            Err(failure) => wrong.push(failure.to_string()),
+    let next = AtomicU64::new(from);
+    let found = Mutex::new((Tally::default(), Vec::new()));
+    let worker = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= to || found.lock().unwrap().1.len() >= ENOUGH {
+                return;
+            }
+            let played = play(seed, STEPS);
+            let mut found = found.lock().unwrap();
+            match played {
+                Ok(played) => found.0.add(&played),
+                Err(failure) => found.1.push(failure.to_string()),
+            }
         }
-        if wrong.len() == ENOUGH {
-            break;
-        }
-    }
+    };
+    std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(worker))));
+    let (tally, wrong) = found.into_inner().unwrap();
     println!("seeds {from}..{to}: {tally}; wrong values: {}", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

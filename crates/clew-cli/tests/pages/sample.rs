@@ -225,6 +225,7 @@ impl Sample {
             view: View {
                 at: self.at.map(|run| Position { run }),
                 names: [("baseline".to_owned(), run_id(1, ""))].into(),
+                confirmed: None,
             },
         };
         self.history

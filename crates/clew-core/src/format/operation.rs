@@ -44,6 +44,8 @@ pub struct View {
     pub at: Option<Position>,
     /// Tags and branches.
     pub names: BTreeMap<String, RunId>,
+    /// A run whose state everything still had when all was looked at just before this operation.
+    pub confirmed: Option<RunId>,
 }
 
 /// The commit of a change to a history.

@@ -18,6 +18,8 @@ pub struct History {
     operations: Vec<(OperationId, Operation)>,
     names: BTreeMap<String, RunId>,
     untrusted: HashSet<SessionId>,
+    /// Runs whose states everything had when all was looked at later.
+    confirmed: HashSet<RunId>,
     makers: HashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, State>>,
 }
@@ -69,6 +71,7 @@ impl History {
         if newest {
             self.names.clone_from(&operation.view.names);
         }
+        self.confirmed.extend(operation.view.confirmed);
         self.operations.push((id, operation));
     }
 
@@ -192,14 +195,16 @@ impl History {
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
     ///
     /// A root is certain when the same fingerprint was seen at or before the run and at or after it with no other
-    /// between (design 2, State).
+    /// between (design 2, State), once at least by a look at everything: a look at some roots can't tell what these
+    /// share with the others.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {
             Looked::All => true,
             Looked::Only(roots) => roots.binary_search(root).is_ok(),
         };
-        let (last, _) = self.line(id).find(|(_, run)| looked(run))?;
-        if last == id {
+        let (last, run) = self.line(id).find(|(_, run)| looked(run))?;
+        let is_whole = last == id && run.looked == Looked::All;
+        if is_whole || self.confirmed.contains(&id) {
             return None;
         }
         let version = self.state(id).version(root).cloned();
@@ -209,11 +214,13 @@ impl History {
             if run.parent_confirmed {
                 return None;
             }
-            if !looked(run) {
-                later.extend_from_slice(self.children(&next));
-            } else if self.state(next).version(root) == version.as_ref() {
+            if looked(run) && self.state(next).version(root) != version.as_ref() {
+                continue;
+            }
+            if run.looked == Looked::All || self.confirmed.contains(&next) {
                 return None;
             }
+            later.extend_from_slice(self.children(&next));
         }
         Some(last)
     }

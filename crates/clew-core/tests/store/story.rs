@@ -115,6 +115,7 @@ impl Told {
         let view = View {
             at: Some(Position { run }),
             names: BTreeMap::new(),
+            confirmed: None,
         };
         let (operation, _) = writer.commit(Action::Run, view, 1000 + self.number.cast_signed())?;
         Ok((operation, run))

@@ -326,6 +326,7 @@ impl Player {
         }
         let exact = judge(&self.kernel, &self.session, report, before, &expected)?;
         self.reference.world = if exact { expected } else { self.kernel.world.clone() };
+        self.reference.world.heap.set_life(self.life);
         Ok(())
     }
 
@@ -354,25 +355,26 @@ impl Player {
         if !names.is_subset(&asked) {
             return Err(format!("{names:?} were asked for, {asked:?} came"));
         }
-        let came = |root: &&Root| {
-            let outcome = report.outcomes.iter().find(|outcome| outcome.root == **root);
-            let kept = self
-                .kernel
-                .world
-                .bound
-                .get(*root)
-                .map(|object| self.kernel.world.heap.serial_of(*object));
-            let is_unparked = kept.as_ref() != before.serials.get(*root);
-            outcome.is_some_and(|outcome| outcome.word == Word::Loaded || (outcome.word == Word::Kept && is_unparked))
+        let with = |fits: &dyn Fn(&Root, Word) -> bool| -> BTreeSet<Root> {
+            let fitting = report
+                .outcomes
+                .iter()
+                .filter(|outcome| fits(&outcome.root, outcome.word));
+            fitting.map(|outcome| outcome.root.clone()).collect()
         };
-        let loaded: BTreeSet<Root> = asked.iter().filter(came).cloned().collect();
-        self.reference.graft(&state, &loaded);
+        self.reference.graft(&state, &with(&|_, word| word == Word::Loaded));
+        // What was parked is the old object again, and may share what it always shared.
+        let heap = &self.kernel.world.heap;
+        let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
+        let unparked = with(&|root, word| word == Word::Kept && serial(root).as_ref() != before.serials.get(root));
+        let is_bound = |root: &&Root| root.kind != RootKind::Definition;
+        let unparked: BTreeSet<Root> = unparked.iter().filter(is_bound).cloned().collect();
+        crate::same(&self.kernel.world, &state, Some(&unparked)).map_err(|what| format!("unparked: {what}"))?;
         let mut expected = self.reference.world.clone();
-        for outcome in &report.outcomes {
-            if matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain {
-                expected.unbind(&outcome.root);
-            }
-        }
+        let gone = report.outcomes.iter().filter(|outcome| {
+            matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain || unparked.contains(&outcome.root)
+        });
+        gone.for_each(|outcome| expected.unbind(&outcome.root));
         self.land_restored(&report, &before, expected)?;
         self.reference.step(&report.at);
         Ok(())

@@ -259,7 +259,11 @@ fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
 }
 
 fn reachable(world: &World, roots: &[Root]) -> BTreeSet<Ref> {
-    let mut open: Vec<Ref> = roots.iter().filter_map(|root| world.bound.get(root).copied()).collect();
+    let object = |root: &Root| match root.kind {
+        RootKind::Definition => world.heap.class(&root.key),
+        _ => world.bound.get(root).copied(),
+    };
+    let mut open: Vec<Ref> = roots.iter().filter_map(object).collect();
     let mut reached = BTreeSet::new();
     while let Some(object) = open.pop() {
         if reached.insert(object) {

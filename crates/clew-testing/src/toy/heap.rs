@@ -125,6 +125,11 @@ impl ToyHeap {
         &self.memory
     }
 
+    /// Makes it the heap of another process, as far as hashes and ids go.
+    pub(crate) fn set_life(&mut self, life: u64) {
+        self.life = life;
+    }
+
     /// The memory, to be changed.
     pub(crate) fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
