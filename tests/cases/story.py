@@ -200,9 +200,9 @@ def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
     notebook.run(case.given)
     still = [BYSTANDER, *case.kept]
     identities = notebook.identities(still)
-    before = notebook.read(*case.reads)
+    before, start = notebook.read(*case.reads), notebook.at()
     notebook.run(case.change, fails=case.fails)
-    after = notebook.read(*case.reads)
+    after, revision = notebook.read(*case.reads), notebook.at()
     assert before != after, f"The change of {case.name!r} can't be read: {before}"
 
     def landed(where: str, expected: list[str]) -> None:
@@ -217,14 +217,13 @@ def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
     redone = notebook.move("redo")
     landed("redo", after)
     check_words(redone, case.forth, f"{case.name}, redo", case.uncertain)
-    revision = redone.at
-    back = notebook.move("switch @-")
+    back = notebook.move(f"switch {start}")
     landed("switch back", before)
     check_words(back, case.back, f"{case.name}, switch back", case.uncertain)
     notebook.move(f"switch {revision}")
     landed("switch forth", after)
     if case.probe:
-        notebook.move("switch @-")
+        notebook.move(f"switch {start}")
         expression, expected = case.probe
         assert notebook.read(expression) == [expected]
     return revision, after
