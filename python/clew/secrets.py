@@ -25,9 +25,6 @@ NAMES = re.compile(
 VAGUE_NAMES = re.compile(r"(?:^|[_\W\d])(?:key|auth|cookie|session_?id)s?(?:$|[_\W\d])")
 """Names that hold credentials now and then; only long random texts under them are taken for one."""
 
-WORDS = re.compile(r"[A-Za-z]+(?:[_. -]?(?:[A-Za-z]+|\d{1,4}))*")
-"""Names of columns, files and the like, in words and small numbers."""
-
 SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (what, re.compile(pattern))
     for what, pattern in (
@@ -90,9 +87,15 @@ def _named_like_one(name: str, text: str) -> bool:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if NAMES.search(words):
         return could_be_one(text)
-    if len(text) < 20 or WORDS.fullmatch(text) or not VAGUE_NAMES.search(words):
-        return False
-    return could_be_one(text)
+    return VAGUE_NAMES.search(words) is not None and not _is_words(text) and could_be_one(text)
+
+
+def _is_words(text: str) -> bool:
+    """Whether a text is short, or the name of a column, a file and the like: words and small numbers."""
+    return len(text) < 20 or all(WORD.fullmatch(part) for part in re.split(r"[_. -]", text[:4096]))
+
+
+WORD = re.compile(r"[A-Za-z]*\d{0,4}")
 
 
 def shape_of(text: str) -> str | None:

@@ -19,12 +19,12 @@ except ImportError:
     engine = sys.modules["clew._engine"] = types.ModuleType("clew._engine")
     engine.Buffer = None  # type: ignore[attr-defined]
 
-FILES = [importlib.import_module(f"clew.codecs.{name}") for name in ("numpy", "arrow", "stdlib", "reduce")]
+WITH_BUFFERS = ("numpy", "arrow", "stdlib", "reduce")
 
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch):
     from heap import Buffer
 
-    for file in FILES:
-        monkeypatch.setattr(file, "Buffer", Buffer)
+    for name in WITH_BUFFERS:
+        monkeypatch.setattr(importlib.import_module(f"clew.codecs.{name}"), "Buffer", Buffer)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import pytest
-from clew.secrets import is_secret
+from clew.secrets import LONGEST, is_secret
 
 SECRETS = {
     "aws": ("x", "AKIAIOSFODNN7ABCDEFG"),
@@ -60,3 +62,13 @@ def test_data_is_no_secret(name, value):
 def test_value_of_a_secret_variable_is_one_under_any_name(monkeypatch):
     monkeypatch.setenv("SERVICE_TOKEN", "q8Wz7-plonk-33")
     assert is_secret("x", "q8Wz7-plonk-33")
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a1", "a_", "://", "a:b@", "eyJ", "sk-", "BEGIN A ", "password=", "0aA."]
+)
+def test_the_longest_texts_cost_little(unit):
+    text = (unit * LONGEST)[:LONGEST]
+    started = time.process_time()
+    is_secret("session_key", text)
+    assert time.process_time() - started < 0.5

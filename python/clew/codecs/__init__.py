@@ -67,7 +67,9 @@ LIBRARIES: Mapping[str, str] = {
     "pandas": "pandas",
     "pyarrow": "arrow",
     "matplotlib": "matplotlib",
-    "dateutil": "pandas",
+    "scipy": "scipy",
+    "sklearn": "sklearn",
+    "dateutil": "dateutil",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
@@ -96,7 +98,11 @@ def _exact(kind: type) -> Codec | None:
     if kind is TracebackType:
         return named("errors.traceback")
     file = _file(kind)
-    codec = file.CODECS.get(kind) if file is not None else None
+    if file is None:
+        return None
+    codec = file.CODECS.get(kind)
+    if codec is None and hasattr(file, "codec_for"):
+        codec = file.codec_for(kind)
     return codec if isinstance(codec, Codec) else None
 
 

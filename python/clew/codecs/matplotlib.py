@@ -1,34 +1,108 @@
-"""matplotlib: figures without their place in pyplot's register, which is a root of its own.
+"""matplotlib: figures and what is in them, by their own pickle support, made steady.
 
-A figure's own pickle support puts it into pyplot while it is loaded; here it is loaded beside the live ones and installed
-with everything else.
+Left to itself that support puts a figure into pyplot while it is loaded (here pyplot's register is a root of its own, and
+everything is installed at once), counts callbacks up each time it is asked, names the parents of transforms by address,
+and forgets in which order attributes came.
 """
 
 from __future__ import annotations
 
+import sys
+import weakref
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from . import Codec, Parts
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for a type of matplotlib's; `None` where the walk or a reducer knows enough."""
+    for module, base, name in _BASES:
+        found = getattr(sys.modules.get(f"matplotlib.{module}"), base, None)
+        if isinstance(found, type) and issubclass(kind, found):
+            return NAMED[name]
+    own = getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None)
+    own = (
+        own
+        and getattr(kind, "__reduce_ex__", None) is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+    )
+    return NAMED["stateful"] if own else None
+
+
+_BASES = (
+    ("figure", "Figure", "Figure"),
+    ("cbook", "CallbackRegistry", "callbacks"),
+    ("transforms", "TransformNode", "transform"),
+)
+
+
+def _sorted(state: dict[str, Any]) -> dict[str, Any]:
+    """Attributes by name. Whether something must be drawn again is not kept: after a load everything must."""
+    if "_stale" in state:
+        state["_stale"] = True
+    return {name: state[name] for name in sorted(state)}
 
 
 def _encode_figure(figure: Any) -> Parts:
     state = figure.__getstate__()
     state.pop("_restore_to_pylab", None)
-    return Parts((type(figure),), state)
+    return Parts((type(figure),), _sorted(state))
 
 
-def _fill_figure(figure: Any, state: dict[str, Any]) -> None:
-    figure.__setstate__(dict(state))
+def _encode_stateful(value: Any) -> Parts:
+    state = value.__getstate__()
+    return Parts((type(value),), _sorted(dict(state)) if type(state) is dict else state)
 
 
-_FIGURE = Codec(
-    "matplotlib.Figure",
-    _encode_figure,
-    lambda args: object.__new__(args[0]),
-    _fill_figure,
-    native=False,
-)
-NAMED: dict[str, Codec] = {"Figure": _FIGURE}
-CODECS: dict[type, Codec] = {Figure: _FIGURE}
+def _fill_stateful(value: Any, state: Any) -> None:
+    if hasattr(value, "__setstate__"):
+        value.__setstate__(dict(state) if type(state) is dict else state)
+    else:
+        vars(value).update(state)
+
+
+def _encode_callbacks(registry: Any) -> Parts:
+    """Its own `__getstate__` would use up a number."""
+    kept = {
+        signal: {number: proxy() for number, proxy in proxies.items() if number in registry._pickled_cids}
+        for signal, proxies in registry.callbacks.items()
+    }
+    own = {name: value for name, value in vars(registry).items() if name not in _COUNTED}
+    return Parts((type(registry),), _sorted(own | {"callbacks": kept}))
+
+
+_COUNTED = ("callbacks", "_func_cid_map", "_cid_gen")
+
+
+def _fill_callbacks(registry: Any, state: dict[str, Any]) -> None:
+    numbers = [number for proxies in state["callbacks"].values() for number in proxies]
+    registry.__setstate__(state | {"_func_cid_map": None, "_cid_gen": max(numbers, default=-1) + 1})
+
+
+def _encode_transform(node: Any) -> Parts:
+    own = {name: value for name, value in vars(node).items() if name != "_parents"}
+    parents = [parent for reference in node._parents.values() if (parent := reference()) is not None]
+    return Parts((type(node),), (_sorted(own), parents))
+
+
+def _fill_transform(node: Any, state: Any) -> None:
+    own, parents = state
+    vars(node).update(own)
+    kept: dict[int, Any] = {}
+    for parent in parents:
+        key = id(parent)
+        kept[key] = weakref.ref(parent, lambda _, pop=kept.pop, key=key: pop(key))
+    node._parents = kept
+
+
+def _bare(args: tuple[Any, ...]) -> Any:
+    return object.__new__(args[0])
+
+
+NAMED: dict[str, Codec] = {
+    "Figure": Codec("matplotlib.Figure", _encode_figure, _bare, _fill_stateful, native=False),
+    "stateful": Codec("matplotlib.stateful", _encode_stateful, _bare, _fill_stateful, native=False),
+    "callbacks": Codec("matplotlib.callbacks", _encode_callbacks, _bare, _fill_callbacks, native=False),
+    "transform": Codec("matplotlib.transform", _encode_transform, _bare, _fill_transform, native=False),
+}
+CODECS: dict[type, Codec] = {}

@@ -319,7 +319,7 @@ def index_parts(index: Any) -> tuple[Any, ...]:
     if type(index) is pd.MultiIndex:
         levels = tuple(index_parts(level) for level in index._levels)
         codes = tuple(_flat_parts(np.asarray(code), True) for code in index._codes)
-        return ("MultiIndex", levels, codes, tuple(list(index._names)), index.sortorder, extras)
+        return ("MultiIndex", levels, codes, tuple(index._names), index.sortorder, extras)
     if type(index) not in INDEXES:
         return ("other", index)
     freq = offset_parts(index.__dict__.get("_freq"))
@@ -662,19 +662,3 @@ CODECS: dict[type, Codec] = {
     pd.DateOffset: _OFFSET,
     **dict.fromkeys(_uncached_types(), NAMED["uncached"]),
 }
-try:
-    from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped, unused-ignore]
-
-    CODECS[relativedelta] = NAMED["relativedelta"] = Codec(
-        "pandas.relativedelta",
-        lambda value: (tuple(sorted(vars(value).items())),),
-        lambda parts: _fill_relative(relativedelta(), parts[0]),
-        immutable=True,
-    )
-except ImportError:
-    pass
-
-
-def _fill_relative(value: Any, own: tuple[Any, ...]) -> Any:
-    vars(value).update(own)
-    return value

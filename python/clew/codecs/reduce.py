@@ -95,6 +95,8 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
         raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
     make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
+    if type(state) is dict and hasattr(type(value), "__setstate__"):
+        state = _by_name(state)
     return (
         make,
         _with_buffers(args),
@@ -103,6 +105,13 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
         None if pairs is None else list(pairs),
         setter,
     )
+
+
+def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:
+    """A state in the order of its names: one that takes its state apart itself forgets in which order it came."""
+    if not all(type(name) is str for name in state):
+        return state
+    return {name: state[name] for name in sorted(state)}
 
 
 def _named(value: Any, qualname: str) -> str:

@@ -1,0 +1,26 @@
+"""dateutil: differences between dates, shared by what has nothing to do with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped, unused-ignore]
+
+from . import Codec
+
+
+def _decode(parts: tuple[Any, ...]) -> Any:
+    made = relativedelta()
+    vars(made).update(parts[0])
+    return made
+
+
+NAMED: dict[str, Codec] = {
+    "relativedelta": Codec(
+        "dateutil.relativedelta",
+        lambda value: (tuple(sorted(vars(value).items())),),
+        _decode,
+        immutable=True,
+    )
+}
+CODECS: dict[type, Codec] = {relativedelta: NAMED["relativedelta"]}

@@ -1,0 +1,52 @@
+"""scipy: search trees, whose pickled nodes hold addresses. Everything else says enough by itself or by its reducer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from . import Codec, NoValue, Parts
+
+NODE = np.dtype([("numbers", "i8", 5), ("addresses", "i8", 2), ("links", "i8", 2)])
+"""A node of a search tree: split and range, where its children lie in memory, and where in the list of nodes."""
+
+
+def _spatial() -> Any:
+    import scipy.spatial
+
+    return scipy.spatial
+
+
+def _encode_tree(tree: Any) -> Parts:
+    nodes, *rest = _spatial().cKDTree.__getstate__(tree)
+    if nodes.nbytes % NODE.itemsize:
+        raise NoValue(f"{type(tree).__qualname__}: its nodes have an unknown layout")
+    steady = np.frombuffer(nodes.tobytes(), NODE).copy()
+    steady["addresses"] = 0
+    own = getattr(tree, "__dict__", None) or None
+    return Parts((type(tree).__name__,), (steady.view("S1"), tuple(rest), own))
+
+
+def _decode_tree(args: tuple[Any, ...]) -> Any:
+    kind = {name: getattr(_spatial(), name) for name in TREES}[args[0]]
+    return kind.__new__(kind)
+
+
+def _fill_tree(tree: Any, state: Any) -> None:
+    nodes, rest, own = state
+    _spatial().cKDTree.__setstate__(tree, (nodes, *rest))
+    if own:
+        tree.__dict__.update(own)
+
+
+TREES = ("cKDTree", "KDTree")
+NAMED: dict[str, Codec] = {"tree": Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree)}
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for a type of scipy's; nothing is imported that the session has not."""
+    spatial = sys.modules.get("scipy.spatial")
+    return NAMED["tree"] if any(getattr(spatial, name, None) is kind for name in TREES) else None

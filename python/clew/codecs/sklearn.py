@@ -1,0 +1,48 @@
+"""scikit-learn: search trees, whose pickled state counts the questions that they were asked.
+
+Fitted models are instances that the walk reads, and decision trees tell their hidden state by their reducer.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from . import Codec, Parts
+
+COUNTERS = slice(7, 11)
+"""Where in the state the numbers of trims, leaves, splits and calls lie."""
+
+
+def _encode_tree(tree: Any) -> Parts:
+    state = list(tree.__getstate__())
+    state[COUNTERS] = [0] * 4
+    return Parts((type(tree).__module__.rpartition(".")[2], type(tree).__name__), tuple(state))
+
+
+def _decode_tree(args: tuple[Any, ...]) -> Any:
+    import importlib
+
+    file, name = args
+    if file not in FILES:
+        raise LookupError(f"sklearn.neighbors has no trees in {file}")
+    kind = getattr(importlib.import_module(f"sklearn.neighbors.{file}"), name)
+    return kind.__new__(kind)
+
+
+FILES = ("_kd_tree", "_ball_tree")
+NAMED: dict[str, Codec] = {
+    "tree": Codec(
+        "sklearn.tree", _encode_tree, _decode_tree, lambda tree, state: tree.__setstate__(tuple(state))
+    )
+}
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for a type of scikit-learn's; most need none."""
+    if kind.__module__ not in [f"sklearn.neighbors.{file}" for file in FILES]:
+        return None
+    module = sys.modules[kind.__module__]
+    known = kind.__name__.startswith(("KDTree", "BallTree")) and getattr(module, kind.__name__, None) is kind
+    return NAMED["tree"] if known else None
