@@ -5,8 +5,8 @@ VENVS := $(PYTHONS:%=.venv-%)
 # Both suites start real kernels; more processes than this only make them wait for each other.
 PYTEST_ARGS ?=
 RUST_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
-# The extension module's crate can only be linked into an interpreter; its tests are the Python ones.
-RUST_TEST_CRATES := --workspace --exclude clew-python
+# The extension module's crate is compiled for one Python at a time; most of its tests are the Python ones.
+FOR_PYTHON := PYO3_PYTHON=$(CURDIR)/.venv-3.11/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long check format bench cases develop wheels test-rust clean-venvs $(PYTHONS:%=test-%)
@@ -22,12 +22,12 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 test: check test-rust $(PYTHONS:%=test-%) ## Everything CI runs, on Python 3.11 and 3.13.
 
 test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
-	CLEW_LONG=1 cargo $(RUST_TEST) --locked --release $(RUST_TEST_CRATES) $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
+	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long $(PYTEST_ARGS) || exit 1; done
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check
-	PYO3_PYTHON=$(CURDIR)/.venv-3.11/bin/python cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	$(FOR_PYTHON) cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
 
 format: .venv-3.11/.installed ## Formats Rust and Python.
@@ -49,8 +49,8 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
-test-rust:
-	cargo $(RUST_TEST) --locked $(RUST_TEST_CRATES)
+test-rust: .venv-3.11/.installed
+	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed
 	tools/build.sh install $*
