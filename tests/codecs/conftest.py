@@ -1,4 +1,4 @@
-"""Gives the codecs a stand-in for the engine's `Buffer`, so that they can be judged on their own, also before a build."""
+"""Lets the codecs be judged on their own where the engine is not built."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import importlib
 import sys
 import types
 from pathlib import Path
-
-import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -18,13 +16,3 @@ except ImportError:
     package.__path__ = [str(HERE.parents[1] / "python" / "clew")]
     engine = sys.modules["clew._engine"] = types.ModuleType("clew._engine")
     engine.Buffer = None  # type: ignore[attr-defined]
-
-WITH_BUFFERS = ("numpy", "arrow", "stdlib", "reduce")
-
-
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch):
-    from heap import Buffer
-
-    for name in WITH_BUFFERS:
-        monkeypatch.setattr(importlib.import_module(f"clew.codecs.{name}"), "Buffer", Buffer)

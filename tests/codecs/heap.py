@@ -1,13 +1,19 @@
-"""A small heap for the tests: walks parts as the engine does, keeps copies, and builds them again.
+"""What the codecs promise, judged: `fingerprint` is what a walk hashes, `copy` what a load gives.
 
-Everything the codecs promise is judged here: `fingerprint` is what a walk would hash, `copy` what a load would give.
+Both by a small heap of the tests' own, which walks parts as the engine does, keeps copies and builds them again; and by
+the engine, where it is built: a test is green only if both agree with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib
 import types
+from collections.abc import Iterator
 from typing import Any
+
+from clew import _engine
 
 from clew.codecs import Parts, find, named
 from clew.codecs.handles import word
@@ -57,6 +63,10 @@ class Stored:
         self.native = True
 
     def walk(self, value: Any) -> Any:
+        with stand_in():
+            return self.visit(value)
+
+    def visit(self, value: Any) -> Any:
         if type(value) in PLAIN:
             return ("plain", type(value), repr(value), value)
         if id(value) in self.numbers:
@@ -73,11 +83,11 @@ class Stored:
             self.buffers.append(value)
             return ("buffer", len(self.buffers) - 1)
         if kind in (tuple, list):
-            return (kind.__name__, [self.walk(item) for item in value])
+            return (kind.__name__, [self.visit(item) for item in value])
         if kind in (set, frozenset):
-            return (kind.__name__, [self.walk(item) for item in sorted(value, key=repr)])
+            return (kind.__name__, [self.visit(item) for item in sorted(value, key=repr)])
         if kind is dict:
-            return ("dict", [(self.walk(key), self.walk(item)) for key, item in value.items()])
+            return ("dict", [(self.visit(key), self.visit(item)) for key, item in value.items()])
         if kind is bytearray:
             return ("bytearray", bytes(value))
         if kind is types.ModuleType:
@@ -90,9 +100,9 @@ class Stored:
             parts = codec.encode(value)
             if isinstance(parts, Parts):
                 assert codec.fill is not None, codec.name
-                return ("codec", codec.name, self.walk(tuple(parts.args)), self.walk(parts.state))
+                return ("codec", codec.name, self.visit(tuple(parts.args)), self.visit(parts.state))
             assert codec.fill is None, codec.name
-            return ("codec", codec.name, self.walk(tuple(parts)), None)
+            return ("codec", codec.name, self.visit(tuple(parts)), None)
         why = word(kind)
         if why is not None:
             raise TypeError(why)
@@ -114,7 +124,7 @@ class Stored:
         if isinstance(reduced, str):
             return ("global", reduced)
         self.native = False
-        return ("reduce", [self.walk(part) for part in reduced])
+        return ("reduce", [self.visit(part) for part in reduced])
 
     def fingerprint(self) -> Any:
         """What a walk hashes: the nodes with the bytes of the buffers, addresses told by overlap only."""
@@ -252,18 +262,62 @@ class Builder:
                 setattr(made, name, value)
 
 
+@contextlib.contextmanager
+def stand_in() -> Iterator[None]:
+    """Has the codecs make our `Buffer`s meanwhile."""
+    files = [
+        importlib.import_module(f"clew.codecs.{name}") for name in ("numpy", "arrow", "stdlib", "reduce")
+    ]
+    kept = [file.Buffer for file in files]
+    for file in files:
+        file.Buffer = Buffer
+    try:
+        yield
+    finally:
+        for file, buffer in zip(files, kept):
+            file.Buffer = buffer
+
+
+TestHeap = getattr(_engine, "TestHeap", None)
+
+
+def looked(value: Any) -> Any:
+    """What the engine finds, a value without a value being an error here."""
+    heap = TestHeap({"__name__": "__main__"})
+    found = heap.look_jointly({"value": value})
+    if found.opaque:
+        raise TypeError(found.opaque[0])
+    return heap, found
+
+
 def fingerprint(value: Any) -> Any:
+    """What a walk hashes."""
     stored = Stored()
     stored.walk(value)
-    return stored.fingerprint()
+    own = stored.fingerprint()
+    return own if TestHeap is None else (own, looked(value)[1].fingerprint)
 
 
 def copy(value: Any) -> Any:
     """What a load gives, after its fingerprint was found to be the same."""
+    made = copied(value)
+    if TestHeap is None:
+        return made
+    heap, found = looked(value)
+    loaded = heap.load([found])
+    if loaded[""]:
+        raise AssertionError(f"differs: {loaded['']}"[:1500])
+    return loaded["value"]
+
+
+def copied(value: Any) -> Any:
+    """A copy by the tests' own heap."""
     stored = Stored()
     root = stored.walk(value)
     made = Builder(stored).build(root)
-    before, after = stored.fingerprint(), fingerprint(made)
+    again = Stored()
+    again.walk(made)
+    before, after = stored.fingerprint(), again.fingerprint()
     if after != before:
         raise AssertionError(f"differs: {difference(before, after)}"[:1500])
     return made
