@@ -16,12 +16,11 @@ use clew_core::kernel::{BuildError, Stored};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyMemoryView};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::kinds;
-use crate::raw::{Allocation, PythonHeap};
-
-pub use definitions::Definitions;
+use crate::raw::twin::Twin;
+use crate::raw::{Allocation, Object, PythonHeap, Replaced};
 
 /// A step of the work that is still to do.
 #[derive(Clone, Copy)]
@@ -37,8 +36,7 @@ enum Step {
 /// Builds the objects of one co-variable.
 pub(crate) struct Builder<'py, 'a> {
     py: Python<'py>,
-    heap: &'a PythonHeap,
-    definitions: &'a Definitions,
+    heap: &'a mut PythonHeap,
     arena: &'a Arena<'a>,
     asides: FxHashMap<u32, &'a [u8]>,
     mentions: &'a [Mention],
@@ -49,30 +47,64 @@ pub(crate) struct Builder<'py, 'a> {
     full: Vec<bool>,
     stack: Vec<Step>,
     late: Vec<u32>,
+    /// Nodes of members of Enums that are built here, by definition and name.
+    members: FxHashMap<(String, Vec<u8>), u32>,
+    /// Nodes of the definitions that are built here, by id.
+    own: FxHashMap<&'a str, u32>,
+    /// Definitions whose class is new.
+    fresh: FxHashSet<u32>,
+}
+
+/// An object of a load, kept alive.
+pub struct Built {
+    /// As the walk takes it: a definition is its body.
+    pub object: Object,
+    /// The object itself; for a definition the class, or its staged twin.
+    pub value: Py<PyAny>,
 }
 
 /// What a step gives: an object, or why there is none.
 type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 
-/// Builds the objects of `stored`'s roots, in order. `definitions` are the classes staged before.
+/// Builds the objects of `stored`'s roots, in order. Definitions it makes are staged in the heap until
+/// [`PythonHeap::end_staging`].
 ///
 /// # Errors
 /// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
-pub fn build<'py>(
-    py: Python<'py>,
-    heap: &PythonHeap,
-    definitions: &Definitions,
-    stored: &Stored<'_>,
-) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
-    let mut builder = Builder::new(py, heap, definitions, stored.arena, stored.asides, stored.mentions, &stored.extents);
-    builder.run(stored.arena.roots())
+pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: &Stored<'_>) -> Result<Vec<Built>, BuildError> {
+    let mut builder = Builder::new(py, heap, stored.arena, stored.asides, stored.mentions, &stored.extents);
+    let values = builder.run(stored.arena.roots())?;
+    let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;
+    let built = values
+        .into_iter()
+        .zip(stored.arena.roots())
+        .map(|(value, number)| Built {
+            object: if is_body(number) {
+                Object::whole_of(&value)
+            } else {
+                Object::of(&value)
+            },
+            value: value.unbind(),
+        });
+    Ok(built.collect())
+}
+
+/// Gives a live class the attributes of its staged twin, which [`build`] made for a definition; `None` where the class
+/// itself is new and nothing is to do.
+///
+/// # Errors
+/// Why the class does not take them. It is as it was.
+pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<Replaced>> {
+    match value.bind(py).cast_exact::<Twin>() {
+        Ok(twin) => twin.get().apply(py).map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 impl<'py, 'a> Builder<'py, 'a> {
     pub fn new(
         py: Python<'py>,
-        heap: &'a PythonHeap,
-        definitions: &'a Definitions,
+        heap: &'a mut PythonHeap,
         arena: &'a Arena<'a>,
         asides: &'a [Aside],
         mentions: &'a [Mention],
@@ -81,9 +113,11 @@ impl<'py, 'a> Builder<'py, 'a> {
         Self {
             py,
             heap,
-            definitions,
             arena,
-            asides: asides.iter().map(|aside| (aside.number, aside.bytes.as_slice())).collect(),
+            asides: asides
+                .iter()
+                .map(|aside| (aside.number, aside.bytes.as_slice()))
+                .collect(),
             mentions,
             extents,
             allocations: extents.iter().map(|_| None).collect(),
@@ -92,6 +126,9 @@ impl<'py, 'a> Builder<'py, 'a> {
             full: vec![false; arena.len()],
             stack: Vec::new(),
             late: Vec::new(),
+            members: FxHashMap::default(),
+            own: definitions::own(arena),
+            fresh: FxHashSet::default(),
         }
     }
 
@@ -132,6 +169,12 @@ impl<'py, 'a> Builder<'py, 'a> {
             return Ok(());
         }
         let node = self.arena.node(number);
+        let needed = self.needed_by_name(&node);
+        if !needed.is_empty() {
+            self.stack.extend([Step::Fill(number), Step::Make(number)]);
+            self.stack.extend(needed.into_iter().rev().map(Step::Visit));
+            return Ok(());
+        }
         if node.children.is_empty() {
             let made = self.make(number)?;
             self.objects[number as usize] = Some(made);
@@ -172,7 +215,10 @@ impl<'py, 'a> Builder<'py, 'a> {
     fn fill(&mut self, number: u32, last: bool) -> Result<(), BuildError> {
         let node = self.arena.node(number);
         let waits = !last
-            && (node.children.iter().any(|child| self.objects[*child as usize].is_none())
+            && (node
+                .children
+                .iter()
+                .any(|child| self.objects[*child as usize].is_none())
                 || hashed(&node).any(|child| !self.full[*child as usize]));
         if waits {
             self.late.push(number);
@@ -182,7 +228,9 @@ impl<'py, 'a> Builder<'py, 'a> {
             kinds::TUPLE..=kinds::SET => self.fill_container(number, &node)?,
             kinds::INSTANCE => self.fill_instance(number, &node)?,
             kinds::FUNCTION => self.fill_function(number, &node)?,
-            kinds::CELL | kinds::PARTIAL | kinds::CACHED => self.fill_wrapper(number, &node)?,
+            kinds::CELL | kinds::PARTIAL | kinds::CACHED | kinds::STATICMETHOD | kinds::CLASSMETHOD => {
+                self.fill_wrapper(number, &node)?
+            }
             kinds::DEFINITION => self.fill_definition(number, &node)?,
             kinds::CODEC => self.fill_by_codec(number, &node)?,
             kinds::REDUCE => self.fill_by_reducer(number, &node)?,
@@ -201,7 +249,11 @@ impl<'py, 'a> Builder<'py, 'a> {
 
     /// The objects of a node's children from the `first` on.
     fn children(&self, node: &ArenaNode<'_>, first: usize) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
-        node.children.iter().skip(first).map(|child| self.object(*child)).collect()
+        node.children
+            .iter()
+            .skip(first)
+            .map(|child| self.object(*child))
+            .collect()
     }
 
     /// The object of a child, which the node must have.
@@ -212,10 +264,15 @@ impl<'py, 'a> Builder<'py, 'a> {
     /// The bytes a node's buffer holds.
     fn memory(&self, node: &ArenaNode<'_>) -> Result<(&'a [u8], Mention), BuildError> {
         let missing = || malformed("memory is missing");
-        let mention = node.buffer.and_then(|nth| self.mentions.get(nth as usize)).ok_or_else(missing)?;
+        let mention = node
+            .buffer
+            .and_then(|nth| self.mentions.get(nth as usize))
+            .ok_or_else(missing)?;
         let extent = self.extents.get(mention.extent as usize).ok_or_else(missing)?;
         let start = usize::try_from(mention.offset).map_err(|_| missing())?;
-        let end = usize::try_from(mention.length).ok().and_then(|length| start.checked_add(length));
+        let end = usize::try_from(mention.length)
+            .ok()
+            .and_then(|length| start.checked_add(length));
         let bytes = extent.get(start..end.ok_or_else(missing)?).ok_or_else(missing)?;
         Ok((bytes, *mention))
     }
@@ -229,9 +286,16 @@ impl<'py, 'a> Builder<'py, 'a> {
             let made = Allocation::of(&self.extents[at]).and_then(|allocation| Py::new(py, allocation));
             self.allocations[at] = Some(self.tried(made)?);
         }
-        let allocation = self.allocations[at].as_ref().ok_or_else(|| malformed("memory is missing"))?;
+        let allocation = self.allocations[at]
+            .as_ref()
+            .ok_or_else(|| malformed("memory is missing"))?;
         let whole = self.tried(PyMemoryView::from(allocation.bind(py).as_any()))?;
-        let range = pyo3::types::PySlice::new(py, mention.offset as isize, (mention.offset as usize + bytes.len()) as isize, 1);
+        let range = pyo3::types::PySlice::new(
+            py,
+            mention.offset as isize,
+            (mention.offset as usize + bytes.len()) as isize,
+            1,
+        );
         self.tried(whole.get_item(range))
     }
 
@@ -255,7 +319,7 @@ fn needed_first(node: &ArenaNode<'_>) -> usize {
         kinds::INSTANCE => part::needed_first(node),
         kinds::CODEC | kinds::REDUCE | kinds::DEFINITION => 2,
         kinds::FUNCTION => library::function_needs(node),
-        kinds::PARTIAL => 1,
+        kinds::PARTIAL | kinds::STATICMETHOD | kinds::CLASSMETHOD => 1,
         kinds::CACHED => 3,
         _ => usize::MAX,
     }
@@ -268,7 +332,10 @@ fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
         kinds::SET => 1,
         _ => usize::MAX,
     };
-    node.children.iter().step_by(step).take(if step == usize::MAX { 0 } else { usize::MAX })
+    node.children
+        .iter()
+        .step_by(step)
+        .take(if step == usize::MAX { 0 } else { usize::MAX })
 }
 
 /// A stream that says what no walk writes.

@@ -70,9 +70,9 @@ pub const INSTANCE: u16 = 32;
 pub const ENUM_MEMBER: u16 = 33;
 /// A property. Children: fget, fset, fdel, doc.
 pub const PROPERTY: u16 = 34;
-/// A staticmethod. Children: what it wraps.
+/// A staticmethod. Children: what it wraps, then the Python part. Payload: the Python part's shape.
 pub const STATICMETHOD: u16 = 35;
-/// A classmethod. Children: what it wraps.
+/// A classmethod. As a staticmethod.
 pub const CLASSMETHOD: u16 = 36;
 /// A mappingproxy. Children: the mapping.
 pub const MAPPINGPROXY: u16 = 37;
@@ -95,7 +95,8 @@ pub const ITERATOR: u16 = 44;
 pub const TRACEBACK: u16 = 45;
 /// A memoryview. Payload: offset, length, format, shape, strides, read-only. Children: the exporter.
 pub const MEMORYVIEW: u16 = 46;
-/// A function wrapped by `functools.cache` or `lru_cache`: its contents are left out. Children: function, parameters.
+/// A function wrapped by `functools.cache` or `lru_cache`: its contents are left out. Children: function, size, whether
+/// types are told apart, then the Python part. Payload: the Python part's shape.
 pub const CACHED: u16 = 47;
 /// A partial. Children: function, arguments, keywords, then the Python part. Payload: the Python part's shape.
 pub const PARTIAL: u16 = 48;
@@ -108,5 +109,13 @@ pub const SUPER: u16 = 51;
 
 /// Whether nodes of this kind are found by name: nothing is made.
 pub fn is_by_name(kind: u16) -> bool {
-    matches!(kind, GLOBAL | MODULE | CLASS | METHOD | TOKEN | LOGGER | MODULE_DICT | ENUM_MEMBER | DESCRIPTOR)
+    matches!(
+        kind,
+        GLOBAL | MODULE | CLASS | METHOD | TOKEN | LOGGER | MODULE_DICT | ENUM_MEMBER | DESCRIPTOR
+    )
+}
+
+/// Whether objects of this kind, having no children, are never told apart from equal ones.
+pub fn is_plain(kind: u16) -> bool {
+    is_by_name(kind) || matches!(kind, NONE..=BYTES | TUPLE | FROZENSET | ELLIPSIS | NOT_IMPLEMENTED)
 }

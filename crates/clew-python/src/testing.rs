@@ -1,37 +1,76 @@
-//! Doors for the Python tests: what a look finds, and whether a value comes back.
+//! Doors for the Python tests: what a look finds, and whether what was encoded comes back.
 
-use clew_core::graph::{Arena, CoVariable, Heap, Limits, look, look_jointly};
-use clew_core::id::Root;
+use std::collections::VecDeque;
+
+use clew_core::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
+use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Stored;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::build::{Definitions, build};
+use crate::build::{Built, build, install_definition};
 use crate::raw::{Attached, Object, PythonHeap};
 
 /// A heap over a namespace, with what the tests ask of it.
 #[pyclass(frozen, module = "clew._engine", name = "TestHeap")]
 pub struct TestHeap(Attached<PythonHeap>);
 
+/// One co-variable, encoded.
+#[pyclass(frozen, module = "clew._engine", name = "TestEncoded")]
+pub struct Encoded {
+    found: CoVariable,
+    extents: Vec<Vec<u8>>,
+}
+
+#[pymethods]
+impl Encoded {
+    #[getter]
+    fn roots(&self) -> Vec<String> {
+        self.found.roots.iter().map(ToString::to_string).collect()
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> String {
+        self.found.fingerprint.to_string()
+    }
+
+    #[getter]
+    fn nodes(&self) -> u32 {
+        self.found.nodes
+    }
+
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.found.buffer_bytes()
+    }
+
+    #[getter]
+    fn opaque(&self) -> Vec<String> {
+        self.found.opaque.iter().map(|opaque| opaque.why.clone()).collect()
+    }
+
+    #[getter]
+    fn stream<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.found.stream)
+    }
+}
+
 fn roots(namespace: &Bound<'_, PyDict>) -> PyResult<Vec<(Root, Object)>> {
-    namespace
-        .iter()
+    let roots = namespace.iter();
+    roots
         .map(|(name, value)| Ok((Root::name(name.extract::<String>()?), Object::of(&value))))
         .collect()
 }
 
-fn shown<'py>(py: Python<'py>, found: &CoVariable) -> PyResult<Bound<'py, PyDict>> {
-    let shown = PyDict::new(py);
-    let names: Vec<String> = found.roots.iter().map(ToString::to_string).collect();
-    let opaque: Vec<&str> = found.opaque.iter().map(|opaque| opaque.why.as_str()).collect();
-    shown.set_item("roots", names)?;
-    shown.set_item("fingerprint", found.fingerprint.to_string())?;
-    shown.set_item("nodes", found.nodes)?;
-    shown.set_item("bytes", found.buffer_bytes())?;
-    shown.set_item("opaque", opaque)?;
-    shown.set_item("stream", PyBytes::new(py, &found.stream))?;
-    Ok(shown)
+fn encoded(heap: &PythonHeap, found: CoVariable) -> Encoded {
+    let bytes = |address, length| heap.bytes(address, length).unwrap_or_default().to_vec();
+    let extents = found
+        .extents
+        .iter()
+        .map(|extent| bytes(extent.address, extent.length))
+        .collect();
+    Encoded { found, extents }
 }
 
 #[pymethods]
@@ -42,71 +81,132 @@ impl TestHeap {
         Ok(Self(Attached::new(py, PythonHeap::new(main, None)?)))
     }
 
-    /// The co-variables of a namespace.
-    fn fingerprint<'py>(&self, py: Python<'py>, namespace: &Bound<'py, PyDict>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    /// The co-variables of a namespace, definitions too.
+    fn look(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Vec<Encoded>> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
             let looked = look(heap, roots);
-            let shown = looked.covariables.iter().map(|found| shown(py, found)).collect();
+            let found = looked
+                .covariables
+                .into_iter()
+                .map(|found| encoded(heap, found))
+                .collect();
             heap.release();
-            shown
+            Ok(found)
         })
     }
 
-    /// Encodes a namespace as one co-variable and builds it again: what was there, and what came of it.
-    fn roundtrip<'py>(&self, py: Python<'py>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
-        let mut roots = roots(namespace)?;
-        roots.sort_by(|one, other| one.0.cmp(&other.0));
+    /// The whole namespace as one co-variable.
+    fn look_jointly(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Encoded> {
+        let roots = roots(namespace)?;
         self.with(py, |heap| {
             let found = look_jointly(heap, roots);
-            let extents = bytes_of(heap, &found);
+            let found = encoded(heap, found);
             heap.release();
-            let built = self::build_again(py, heap, &found, extents);
-            let before = shown(py, &found)?;
-            let values = PyDict::new(py);
-            before.set_item("values", &values)?;
-            match built {
-                Ok(built) => {
-                    for (root, value) in found.roots.iter().zip(&built) {
-                        values.set_item(root.key.as_str(), value)?;
-                    }
-                    let again: Vec<_> = found.roots.iter().cloned().zip(built.iter().map(Object::of)).collect();
-                    let again = look_jointly(heap, again);
-                    before.set_item("again", again.fingerprint.to_string())?;
-                    before.set_item("stream again", PyBytes::new(py, &again.stream))?;
-                    heap.release();
-                }
-                Err(error) => before.set_item("error", error)?,
-            }
-            Ok(before)
+            Ok(found)
         })
     }
+
+    /// Builds co-variables again, definitions first, and installs the definitions: values by name, and under `""` the
+    /// names of co-variables that came back with another fingerprint, with the place.
+    fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, Encoded>>) -> PyResult<Bound<'py, PyDict>> {
+        self.with(py, |heap| {
+            let (values, differing) = (PyDict::new(py), PyDict::new(py));
+            let mut staged = Vec::new();
+            let (first, then): (Vec<_>, Vec<_>) =
+                stored.iter().partition(|stored| holds_definition(&stored.get().found));
+            let mut waiting: VecDeque<_> = first.into_iter().chain(then).collect();
+            let mut patience = waiting.len() * waiting.len();
+            while let Some(next) = waiting.pop_front() {
+                let stored = next.get();
+                // The engine knows which definition needs which; here those that fail are tried again.
+                let built = match build_again(py, heap, stored) {
+                    Ok(built) => built,
+                    Err(_) if patience > 0 => {
+                        patience -= 1;
+                        waiting.push_back(next);
+                        continue;
+                    }
+                    Err(error) => {
+                        heap.end_staging(false);
+                        return Err(error);
+                    }
+                };
+                let pairs = stored
+                    .found
+                    .roots
+                    .iter()
+                    .cloned()
+                    .zip(built.iter().map(|built| built.object));
+                let again = look_jointly(heap, pairs.collect());
+                if again.fingerprint != stored.found.fingerprint {
+                    differing.set_item(
+                        stored.found.roots[0].to_string(),
+                        where_they_differ(&stored.found, &again),
+                    )?;
+                }
+                for (root, built) in stored.found.roots.iter().zip(&built) {
+                    if root.kind == RootKind::Name {
+                        values.set_item(root.key.as_str(), &built.value)?;
+                    }
+                }
+                staged.extend(built);
+            }
+            for built in &staged {
+                install_definition(py, &built.value)?;
+            }
+            heap.end_staging(true);
+            heap.release();
+            values.set_item("", differing)?;
+            Ok(values)
+        })
+    }
+}
+
+fn holds_definition(found: &CoVariable) -> bool {
+    found.roots.iter().any(|root| root.kind == RootKind::Definition)
+}
+
+/// The path to the first node that came back otherwise, and both nodes.
+fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
+    let parsed = |found: &'_ CoVariable| -> Vec<(u16, Vec<u8>, Vec<u32>)> {
+        let arena = Arena::parse(&found.stream, found.roots.len(), Limits::default()).expect("a walk writes streams");
+        let node = |number| arena.node(number);
+        let nodes = (0..arena.len() as u32).map(node);
+        nodes
+            .map(|node| (node.kind, node.payload.to_vec(), node.children.to_vec()))
+            .collect()
+    };
+    let first = Arena::parse(&one.stream, one.roots.len(), Limits::default()).expect("a walk writes streams");
+    let then = Arena::parse(&other.stream, other.roots.len(), Limits::default()).expect("a walk writes streams");
+    let path = first_difference(&first, &then);
+    let (one, other) = (parsed(one), parsed(other));
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let shown = |nodes: &[(u16, Vec<u8>, Vec<u32>)]| {
+        at.and_then(|at| nodes.get(at))
+            .map(|(kind, payload, children)| format!("kind {kind} {} {children:?}", payload.escape_ascii()))
+    };
+    format!("{path:?}\n{:?}\n{:?}", shown(&one), shown(&other))
 }
 
 impl TestHeap {
     fn with<R>(&self, py: Python<'_>, use_it: impl FnOnce(&mut PythonHeap) -> PyResult<R>) -> PyResult<R> {
-        self.0.with(py, use_it).map_err(|busy| PyRuntimeError::new_err(busy.to_string()))?
+        self.0
+            .with(py, use_it)
+            .map_err(|busy| PyRuntimeError::new_err(busy.to_string()))?
     }
 }
 
-fn bytes_of(heap: &PythonHeap, found: &CoVariable) -> Vec<Vec<u8>> {
-    let bytes = |address, length| heap.bytes(address, length).unwrap_or_default().to_vec();
-    found.extents.iter().map(|extent| bytes(extent.address, extent.length)).collect()
-}
-
-fn build_again<'py>(
-    py: Python<'py>,
-    heap: &PythonHeap,
-    found: &CoVariable,
-    extents: Vec<Vec<u8>>,
-) -> Result<Vec<Bound<'py, PyAny>>, String> {
-    let arena = Arena::parse(&found.stream, found.roots.len(), Limits::default()).map_err(|error| error.to_string())?;
+fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyResult<Vec<Built>> {
+    let found = &stored.found;
+    let failed = |error: &dyn std::fmt::Display| PyRuntimeError::new_err(error.to_string());
+    let arena = Arena::parse(&found.stream, found.roots.len(), Limits::default()).map_err(|error| failed(&error))?;
     let stored = Stored {
         roots: &found.roots,
         arena: &arena,
         asides: &found.asides,
-        extents,
+        extents: stored.extents.clone(),
         mentions: &found.mentions,
     };
-    build(py, heap, &Definitions::default(), &stored).map_err(|error| error.to_string())
+    build(py, heap, &stored).map_err(|error| failed(&error))
 }

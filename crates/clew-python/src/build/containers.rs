@@ -51,7 +51,9 @@ impl<'py> Builder<'py, '_> {
         if items.len() % 2 != 0 {
             return Err(malformed("a key has no value"));
         }
-        items.chunks(2).try_for_each(|pair| self.tried(dict.set_item(&pair[0], &pair[1])))
+        items
+            .chunks(2)
+            .try_for_each(|pair| self.tried(dict.set_item(&pair[0], &pair[1])))
     }
 
     /// Puts members into a set, or the set part of an instance, raw.

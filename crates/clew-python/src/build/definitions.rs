@@ -1,36 +1,305 @@
-//! Notebook classes of a load.
+//! Notebook classes of a load: made where none lives, staged beside the one that does.
 
-use clew_core::graph::ArenaNode;
+use clew_core::graph::{Arena, ArenaNode, look_jointly};
+use clew_core::id::Root;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
+
 use rustc_hash::FxHashMap;
 
 use super::{Builder, Made, malformed};
+use crate::kinds;
+use crate::payload::Reader;
+use crate::raw::definition::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
+use crate::raw::twin::Twin;
+use crate::raw::{Object, make};
 
-/// Classes staged for a load: built, but not yet what the notebook has.
-#[derive(Default)]
-pub struct Definitions {
-    classes: FxHashMap<String, Py<PyAny>>,
+/// The payload of a definition, taken apart.
+struct Head<'a> {
+    id: &'a str,
+    name: &'a [u8],
+    qualname: &'a [u8],
+    module: &'a [u8],
+    slots: Vec<&'a [u8]>,
+    flags: u8,
+    members: Vec<&'a [u8]>,
+    attributes: Vec<&'a [u8]>,
 }
 
-impl Definitions {
-    /// The staged class of a definition.
-    pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
-        self.classes.get(id).map(|class| class.bind(py).clone())
-    }
+fn cut() -> BuildError {
+    malformed("a definition is cut short")
+}
 
-    /// A member of a staged Enum, before its class knows it.
-    pub(super) fn member<'py>(&self, _py: Python<'py>, _class: &Bound<'py, PyAny>, _name: &[u8]) -> Option<Bound<'py, PyAny>> {
-        None
+fn names<'a>(reader: &mut Reader<'a>, most: usize) -> Result<Vec<&'a [u8]>, BuildError> {
+    let count = reader.count(most).ok_or_else(cut)?;
+    (0..count).map(|_| reader.name().ok_or_else(cut)).collect()
+}
+
+fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
+    let mut reader = Reader::new(node.payload);
+    let mut name = || reader.name().ok_or_else(cut);
+    let (id, own, qualname, module) = (name()?, name()?, name()?, name()?);
+    let id = std::str::from_utf8(id).map_err(|_| malformed("an id is no text"))?;
+    let slots = names(&mut reader, node.payload.len())?;
+    let flags = reader.byte().ok_or_else(cut)?;
+    let members = names(&mut reader, node.children.len())?;
+    let attributes = names(&mut reader, node.children.len())?;
+    if node.children.len() != 2 + members.len() + attributes.len() {
+        return Err(malformed("a definition has other parts than it names"));
     }
+    Ok(Head {
+        id,
+        name: own,
+        qualname,
+        module,
+        slots,
+        flags,
+        members,
+        attributes,
+    })
+}
+
+/// The definitions of a stream, by id.
+pub(super) fn own<'a>(arena: &'a Arena<'a>) -> FxHashMap<&'a str, u32> {
+    let all = (0..arena.len() as u32).filter(|number| arena.node(*number).kind == kinds::DEFINITION);
+    all.filter_map(|number| Some((read(&arena.node(number)).ok()?.id, number)))
+        .collect()
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_definition(&mut self, _number: u32, _node: &ArenaNode<'_>) -> Made<'py> {
-        Err(malformed("definitions can't be built yet"))
+    /// The node of an attribute of a definition of this very stream.
+    pub(super) fn own_attribute(&self, id: &str, name: &[u8]) -> Option<u32> {
+        let node = self.arena.node(*self.own.get(id)?);
+        let head = read(&node).ok()?;
+        let at = head.attributes.iter().position(|known| *known == name)?;
+        node.children.get(2 + head.members.len() + at).copied()
     }
 
-    pub(super) fn fill_definition(&mut self, _number: u32, _node: &ArenaNode<'_>) -> Result<(), BuildError> {
+    /// Which children of a definition are reached from nothing else: only they may stay as they are live.
+    fn alone(&self, number: u32, node: &ArenaNode<'_>) -> Vec<bool> {
+        const ROOTS: usize = usize::MAX;
+        let mut reached: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut alone = vec![true; node.children.len()];
+        let roots = self
+            .arena
+            .roots()
+            .iter()
+            .filter(|root| **root != number)
+            .map(|root| (*root, ROOTS));
+        let mut open: Vec<(u32, usize)> = node.children.iter().copied().zip(0..).chain(roots).collect();
+        while let Some((at, from)) = open.pop() {
+            let inner = self.arena.node(at);
+            if inner.children.is_empty() && kinds::is_plain(inner.kind) || at == number {
+                continue;
+            }
+            match reached.insert(at, from) {
+                Some(other) if other == from => continue,
+                Some(other) => {
+                    for at in [other, from].into_iter().filter(|at| *at != ROOTS) {
+                        alone[at] = false;
+                    }
+                    if other == ROOTS {
+                        reached.insert(at, ROOTS);
+                        continue;
+                    }
+                }
+                None => {}
+            }
+            open.extend(inner.children.iter().map(|child| (*child, from)));
+        }
+        alone
+    }
+
+    /// A class with nothing in it, or a twin of the one that lives: filled when its attributes are built.
+    pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+        let head = read(node)?;
+        for (nth, name) in head.members.iter().enumerate() {
+            self.members
+                .insert((head.id.to_owned(), name.to_vec()), node.children[2 + nth]);
+        }
+        if let Some(live) = self.heap.class_of(self.py, head.id) {
+            // The twin itself needs its attributes first; until then the live class stands for it.
+            return Ok(live);
+        }
+        let class = self.new_class(node, &head)?;
+        self.heap.definitions.stage_class(class.as_any(), head.id);
+        self.fresh.insert(number);
+        Ok(class.into_any())
+    }
+
+    fn new_class(&self, node: &ArenaNode<'_>, head: &Head<'_>) -> Result<Bound<'py, PyType>, BuildError> {
+        let py = self.py;
+        let metaclass = self
+            .child(node, 0)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("no metaclass"))?;
+        let bases = self
+            .child(node, 1)?
+            .cast_into::<PyTuple>()
+            .map_err(|_| malformed("no bases"))?;
+        if !self.tried(metaclass.is_subclass_of::<PyType>())? {
+            return Err(malformed("a metaclass makes no classes"));
+        }
+        let space = PyDict::new(py);
+        self.tried(space.set_item("__module__", self.name(head.module)?))?;
+        self.tried(space.set_item("__qualname__", self.name(head.qualname)?))?;
+        if head.flags & SAYS_SLOTS != 0 {
+            let mut slots: Vec<Bound<'py, PyString>> = head
+                .slots
+                .iter()
+                .map(|slot| self.name(slot))
+                .collect::<Result<_, _>>()?;
+            if head.flags & HAS_DICT != 0 {
+                slots.push(self.name(b"__dict__")?);
+            }
+            if head.flags & HAS_WEAK != 0 {
+                slots.push(self.name(b"__weakref__")?);
+            }
+            self.tried(space.set_item("__slots__", self.tried(PyTuple::new(py, slots))?))?;
+        }
+        let class = self.tried(make::new_class(&metaclass, &self.name(head.name)?, &bases, &space))?;
+        self.start_abstract(&metaclass, &class)?;
+        Ok(class)
+    }
+
+    /// Abstract classes keep a table of their own that no attribute holds.
+    fn start_abstract(&self, metaclass: &Bound<'py, PyType>, class: &Bound<'py, PyType>) -> Result<(), BuildError> {
+        let abc = self.tried(self.py.import("abc").and_then(|abc| abc.getattr("ABCMeta")))?;
+        if self.tried(metaclass.is_subclass(&abc))? {
+            let start = self
+                .py
+                .import("_abc")
+                .and_then(|module| module.call_method1("_abc_init", (class,)));
+            self.tried(start)?;
+        }
         Ok(())
+    }
+
+    pub(super) fn fill_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let head = read(node)?;
+        let class = self
+            .object(number)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("no class"))?;
+        let members = 2 + head.members.len();
+        let values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
+        if self.fresh.contains(&number) {
+            self.fill_class(number, &class, &head, &values)?;
+            self.heap.definitions.index_staged(class.as_type_ptr());
+            return Ok(());
+        }
+        let twin = self.twin(number, node, &class, &head, &values)?;
+        let twin = self.tried(Bound::new(self.py, twin))?;
+        self.heap.definitions.stage_twin(&twin);
+        self.objects[number as usize] = Some(twin.into_any());
+        Ok(())
+    }
+
+    /// Sets the attributes of a new class in the order they had.
+    fn fill_class(
+        &self,
+        number: u32,
+        class: &Bound<'py, PyType>,
+        head: &Head<'_>,
+        values: &[Bound<'py, PyAny>],
+    ) -> Result<(), BuildError> {
+        self.tried(make::remove_other_attributes(class, &head.attributes))?;
+        let (order, line) = self.order(number, head);
+        for at in order {
+            let name = self.name(head.attributes[at])?;
+            self.tried(make::set_class_attribute(class, &name, Some(&values[at])))?;
+        }
+        if let Some(line) = line {
+            let Ok(line) = line.into_pyobject(self.py);
+            self.tried(make::set_class_attribute(
+                class,
+                &self.name(b"__firstlineno__")?,
+                Some(line.as_any()),
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// The positions of the attributes in the order they had, and the line of the class.
+    fn order(&self, number: u32, head: &Head<'_>) -> (Vec<usize>, Option<u64>) {
+        let mut reader = Reader::new(self.asides.get(&number).copied().unwrap_or_default());
+        let mut order = Vec::new();
+        let count = reader.count(head.attributes.len()).unwrap_or(0);
+        for _ in 0..count {
+            let at = reader
+                .name()
+                .and_then(|name| head.attributes.iter().position(|known| *known == name));
+            order.extend(at.filter(|at| !order.contains(at)));
+        }
+        let missing: Vec<usize> = (0..head.attributes.len()).filter(|at| !order.contains(at)).collect();
+        order.extend(missing);
+        (order, reader.number())
+    }
+
+    /// A twin for the live class. Attributes equal to the live ones stay the live ones.
+    fn twin(
+        &mut self,
+        number: u32,
+        node: &ArenaNode<'_>,
+        class: &Bound<'py, PyType>,
+        head: &Head<'_>,
+        values: &[Bound<'py, PyAny>],
+    ) -> Result<Twin, BuildError> {
+        let (order, line) = self.order(number, head);
+        let mut attributes = Vec::new();
+        let alone = self.alone(number, node);
+        for at in order {
+            let name = self.name(head.attributes[at])?;
+            let built = values[at].clone();
+            let is_alone = alone[2 + head.members.len() + at];
+            let live = make::class_attribute(class, &name).filter(|_| is_alone);
+            let kept = live.filter(|live| self.is_equal(live, &built));
+            attributes.push((head.attributes[at].to_vec(), kept.unwrap_or(built).unbind()));
+        }
+        let members = head.members.iter().enumerate().map(|(nth, name)| {
+            let member = self.object(node.children[2 + nth])?;
+            Ok((name.to_vec(), member.unbind()))
+        });
+        Ok(Twin {
+            id: head.id.to_owned(),
+            live: class.clone().unbind(),
+            name: head.name.to_vec(),
+            qualname: head.qualname.to_vec(),
+            module: head.module.to_vec(),
+            slots: head.slots.iter().map(|slot| slot.to_vec()).collect(),
+            flags: head.flags,
+            line,
+            members: members.collect::<Result<_, BuildError>>()?,
+            metaclass: self
+                .child(node, 0)?
+                .cast_into()
+                .map_err(|_| malformed("no metaclass"))?
+                .unbind(),
+            bases: self
+                .child(node, 1)?
+                .cast_into()
+                .map_err(|_| malformed("no bases"))?
+                .unbind(),
+            attributes,
+        })
+    }
+
+    /// Whether no difference can be seen between two objects, each walked on its own.
+    fn is_equal(&mut self, one: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>) -> bool {
+        let mut walked = |object: &Bound<'py, PyAny>| {
+            // Methods are written by name elsewhere: here it counts what they are made of.
+            let is_function = object.is_exact_instance_of::<PyFunction>();
+            let object = if is_function {
+                Object::whole_of(object)
+            } else {
+                Object::of(object)
+            };
+            let root = (Root::name("attribute"), object);
+            let found = look_jointly(&mut *self.heap, vec![root]);
+            (found.opaque.is_empty(), found.fingerprint)
+        };
+        let (one, other) = (walked(one), walked(other));
+        one == other && one.0
     }
 }

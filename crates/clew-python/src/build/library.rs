@@ -32,15 +32,15 @@ impl<'py> Builder<'py, '_> {
         match node.kind {
             kinds::GLOBAL => self.global(node.payload),
             kinds::MODULE => self.tried(py.import(utf8(node.payload)?).map(Bound::into_any)),
-            kinds::MODULE_DICT => {
-                self.tried(py.import(utf8(node.payload)?).map(|module| module.dict().into_any()))
-            }
+            kinds::MODULE_DICT => self.tried(py.import(utf8(node.payload)?).map(|module| module.dict().into_any())),
             kinds::CLASS => self.class(utf8(node.payload)?),
             kinds::METHOD => self.method(node.payload),
             kinds::TOKEN => self.token(utf8(node.payload)?),
             kinds::LOGGER => {
                 let logging = py.import("logging");
-                self.tried(logging.and_then(|logging| logging.call_method1("getLogger", (utf8(node.payload).unwrap_or(""),))))
+                self.tried(
+                    logging.and_then(|logging| logging.call_method1("getLogger", (utf8(node.payload).unwrap_or(""),))),
+                )
             }
             kinds::ENUM_MEMBER => self.enum_member(node),
             _ => self.descriptor(node),
@@ -55,7 +55,8 @@ impl<'py> Builder<'py, '_> {
             return Err(malformed("a name of the notebook is given as a library's"));
         }
         let found = self.py.import(module).and_then(|found| {
-            path.split('.').try_fold(found.into_any(), |scope, part| scope.getattr(part))
+            path.split('.')
+                .try_fold(found.into_any(), |scope, part| scope.getattr(part))
         });
         found.or_else(|error| self.unnamed_type(module, path).ok_or_else(|| self.failed(&error)))
     }
@@ -63,7 +64,11 @@ impl<'py> Builder<'py, '_> {
     /// A type of the interpreter that no module holds under its name (`list_iterator`).
     fn unnamed_type(&self, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
         let object = self.py.get_type::<PyAny>();
-        let subclasses = self.py.get_type::<PyType>().call_method1("__subclasses__", (object,)).ok()?;
+        let subclasses = self
+            .py
+            .get_type::<PyType>()
+            .call_method1("__subclasses__", (object,))
+            .ok()?;
         subclasses.try_iter().ok()?.flatten().find(|class| {
             let says = |name: &str| class.getattr(name).ok().and_then(|text| text.extract::<String>().ok());
             says("__qualname__").as_deref() == Some(path) && says("__module__").as_deref() == Some(module)
@@ -71,18 +76,46 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn class(&self, id: &str) -> Made<'py> {
-        self.definitions
-            .class_of(self.py, id)
-            .or_else(|| self.heap.class_of(self.py, id))
-            .ok_or_else(|| BuildError::Failed(format!("Its class (definition {}) is not there", &id[..id.len().min(8)])))
+        self.heap.class_of(self.py, id).ok_or_else(|| {
+            BuildError::Failed(format!(
+                "Its class (definition {}) is not there",
+                &id[..id.len().min(8)]
+            ))
+        })
     }
 
     fn method(&self, payload: &[u8]) -> Made<'py> {
         let (id, name) = payload.split_at_checked(ID_LENGTH).ok_or_else(cut)?;
-        let class = self.class(utf8(id)?)?.cast_into::<PyType>().map_err(|_| malformed("no class"))?;
+        let id = utf8(id)?;
+        if let Some(number) = self.own_attribute(id, name) {
+            return self.object(number);
+        }
+        if let Some(staged) = self.heap.definitions.staged_attribute(self.py, id, name) {
+            return Ok(staged);
+        }
+        let class = self
+            .class(id)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("no class"))?;
         let name = self.name(name)?;
         make::class_attribute(&class, &name)
             .ok_or_else(|| BuildError::Failed(format!("Its class has no method `{name}`")))
+    }
+
+    /// What must be there before a name can be told: a definition of this very stream, or an attribute of one.
+    pub(super) fn needed_by_name(&self, node: &ArenaNode<'_>) -> Vec<u32> {
+        let own = |id: &[u8]| std::str::from_utf8(id).ok().and_then(|id| self.own.get(id)).copied();
+        match node.kind {
+            kinds::CLASS => own(node.payload).into_iter().collect(),
+            kinds::METHOD => {
+                let Some((id, name)) = node.payload.split_at_checked(ID_LENGTH) else {
+                    return Vec::new();
+                };
+                let attribute = std::str::from_utf8(id).ok().and_then(|id| self.own_attribute(id, name));
+                own(id).into_iter().chain(attribute).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn token(&self, name: &str) -> Made<'py> {
@@ -103,16 +136,28 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn enum_member(&self, node: &ArenaNode<'_>) -> Made<'py> {
-        let class = self.child(node, 0)?;
-        let name = self.name(node.payload)?;
-        if let Some(member) = self.definitions.member(self.py, &class, node.payload) {
-            return Ok(member);
+        let class = self
+            .child(node, 0)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("no class"))?;
+        let id = self.heap.definition_of(class.as_any());
+        let staged = id.and_then(|id| self.members.get(&(id, node.payload.to_vec())));
+        // Members of a class that lives are the live ones.
+        let is_new = make::class_attribute(&class, &self.name(b"_member_map_")?).is_none();
+        match staged {
+            Some(number) if is_new => self.object(*number),
+            _ => {
+                let map = class.getattr("_member_map_");
+                self.tried(map.and_then(|map| map.get_item(self.name(node.payload).ok())))
+            }
         }
-        self.tried(class.getattr("_member_map_").and_then(|map| map.get_item(name)))
     }
 
     fn descriptor(&self, node: &ArenaNode<'_>) -> Made<'py> {
-        let class = self.child(node, 0)?.cast_into::<PyType>().map_err(|_| malformed("no class"))?;
+        let class = self
+            .child(node, 0)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("no class"))?;
         let name = self.name(node.payload)?;
         make::class_attribute(&class, &name)
             .ok_or_else(|| BuildError::Failed(format!("{class} has no attribute `{name}`")))
@@ -139,13 +184,18 @@ impl<'py> Builder<'py, '_> {
                 self.child(node, 0)?.getattr(name)
             }
             kinds::PROPERTY => builtins.getattr("property").and_then(|kind| kind.call1(&arguments)),
-            kinds::STATICMETHOD => builtins.getattr("staticmethod").and_then(|kind| kind.call1(&arguments)),
-            kinds::CLASSMETHOD => builtins.getattr("classmethod").and_then(|kind| kind.call1(&arguments)),
-            kinds::MAPPINGPROXY => types.getattr("MappingProxyType").and_then(|kind| kind.call1(&arguments)),
+            kinds::STATICMETHOD | kinds::CLASSMETHOD => {
+                make::new_method(&self.child(node, 0)?, node.kind == kinds::STATICMETHOD)
+            }
+            kinds::MAPPINGPROXY => types
+                .getattr("MappingProxyType")
+                .and_then(|kind| kind.call1(&arguments)),
             kinds::DICT_VIEW => dict_view(py, node.payload, &children),
             kinds::WEAKREF => weak_reference(py, node.payload, &children),
             kinds::PARTIAL => py.import("functools").and_then(|module| {
-                module.getattr("partial")?.call1((self.child(node, 0).map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
+                module.getattr("partial")?.call1((self
+                    .child(node, 0)
+                    .map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
             }),
             kinds::CACHED => cached(py, &children),
             _ => return Err(malformed("a node is of no known kind")),
@@ -156,7 +206,10 @@ impl<'py> Builder<'py, '_> {
     /// The children that are there already.
     fn children_made(&self, node: &ArenaNode<'_>) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         let needed = super::needed_first(node).min(node.children.len());
-        node.children[..needed].iter().map(|child| self.object(*child)).collect()
+        node.children[..needed]
+            .iter()
+            .map(|child| self.object(*child))
+            .collect()
     }
 
     pub(super) fn fill_wrapper(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
@@ -169,7 +222,9 @@ impl<'py> Builder<'py, '_> {
                 self.tried(object.call_method1("__setstate__", (state,)).map(drop))?;
                 self.fill_part(&object, &mut Reader::new(node.payload), part)
             }
-            (_, [_, _, _, part @ ..]) => self.fill_part(&object, &mut Reader::new(node.payload), part),
+            (kinds::STATICMETHOD | kinds::CLASSMETHOD, [_, part @ ..]) | (kinds::CACHED, [_, _, _, part @ ..]) => {
+                self.fill_part(&object, &mut Reader::new(node.payload), part)
+            }
             _ => Err(malformed("a wrapper has too few parts")),
         }
     }
@@ -195,9 +250,20 @@ impl<'py> Builder<'py, '_> {
         let mut reader = Reader::new(node.payload);
         let mask = reader.byte().ok_or_else(cut)?;
         let mut values = children.iter();
-        let names = ["__module__", "__doc__", "__defaults__", "__kwdefaults__", "__closure__", "__type_params__"];
+        let names = [
+            "__module__",
+            "__doc__",
+            "__defaults__",
+            "__kwdefaults__",
+            "__closure__",
+            "__type_params__",
+        ];
         for (bit, name) in names.into_iter().enumerate() {
-            let value = if mask & (1 << bit) == 0 { None } else { Some(values.next().ok_or_else(cut)?) };
+            let value = if mask & (1 << bit) == 0 {
+                None
+            } else {
+                Some(values.next().ok_or_else(cut)?)
+            };
             match (name, value) {
                 ("__closure__", _) | ("__type_params__", None) => {}
                 (_, Some(value)) => self.tried(function.setattr(name, value))?,
@@ -224,7 +290,9 @@ impl<'py> Builder<'py, '_> {
         }
         if numbers[0] != BYTECODE {
             let (major, minor) = (numbers[0] >> 8, numbers[0] & 0xff);
-            return Err(BuildError::Failed(format!("Its code was compiled by Python {major}.{minor}")));
+            return Err(BuildError::Failed(format!(
+                "Its code was compiled by Python {major}.{minor}"
+            )));
         }
         let name = self.name(reader.name().ok_or_else(cut)?)?;
         let qualname = self.name(reader.name().ok_or_else(cut)?)?;
@@ -239,12 +307,25 @@ impl<'py> Builder<'py, '_> {
         let line = place.number().unwrap_or(1);
         let table = PyBytes::new(py, place.name().unwrap_or_default());
         let constants = self.child(node, 0)?;
-        let counts = numbers[1..].iter().map(|number| number.into_pyobject(py).map(Bound::into_any));
+        let counts = numbers[1..]
+            .iter()
+            .map(|number| number.into_pyobject(py).map(Bound::into_any));
         let mut all: Vec<Bound<'py, PyAny>> = counts.collect::<Result<_, _>>().map_err(|_| cut())?;
-        all.extend([bytecode.into_any(), constants, names.into_any(), variables.into_any(), file.into_any()]);
+        all.extend([
+            bytecode.into_any(),
+            constants,
+            names.into_any(),
+            variables.into_any(),
+            file.into_any(),
+        ]);
         all.extend([name.into_any(), qualname.into_any()]);
         all.push(line.into_pyobject(py).map_err(|_| cut())?.into_any());
-        all.extend([table.into_any(), exceptions.into_any(), free.into_any(), cells.into_any()]);
+        all.extend([
+            table.into_any(),
+            exceptions.into_any(),
+            free.into_any(),
+            cells.into_any(),
+        ]);
         let arguments = self.tried(PyTuple::new(py, all))?;
         let types = self.tried(py.import("types"))?;
         self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))
@@ -269,7 +350,12 @@ impl<'py> Builder<'py, '_> {
             return Ok(());
         }
         let (codec, object, state) = (self.codec(node)?, self.object(number)?, self.child(node, 2)?);
-        self.tried(codec.getattr("fill").and_then(|fill| fill.call1((object, state))).map(drop))
+        self.tried(
+            codec
+                .getattr("fill")
+                .and_then(|fill| fill.call1((object, state)))
+                .map(drop),
+        )
     }
 
     fn codec(&self, node: &ArenaNode<'_>) -> Made<'py> {
@@ -283,14 +369,18 @@ impl<'py> Builder<'py, '_> {
         )?;
         let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
         if known < version {
-            return Err(BuildError::Failed(format!("Codec {name} {version} is newer than this Clew's ({known})")));
+            return Err(BuildError::Failed(format!(
+                "Codec {name} {version} is newer than this Clew's ({known})"
+            )));
         }
         Ok(codec)
     }
 
     pub(super) fn make_by_reducer(&self, node: &ArenaNode<'_>) -> Made<'py> {
         let (callable, arguments) = (self.child(node, 0)?, self.child(node, 1)?);
-        let arguments = arguments.cast::<PyTuple>().map_err(|_| malformed("arguments are no tuple"))?;
+        let arguments = arguments
+            .cast::<PyTuple>()
+            .map_err(|_| malformed("arguments are no tuple"))?;
         self.tried(callable.call1(arguments))
     }
 
@@ -337,13 +427,17 @@ impl<'py> Builder<'py, '_> {
         };
         if let Ok(own) = own.cast::<PyDict>() {
             for (name, value) in own {
-                let name = name.cast_into().map_err(|_| malformed("an attribute's name is no text"))?;
+                let name = name
+                    .cast_into()
+                    .map_err(|_| malformed("an attribute's name is no text"))?;
                 self.tried(make::set_own_attribute(object, &name, &value))?;
             }
         }
         if let Some(slots) = slots.as_ref().and_then(|slots| slots.cast::<PyDict>().ok()) {
             for (name, value) in slots {
-                let name = name.cast_into::<pyo3::types::PyString>().map_err(|_| malformed("a slot's name is no text"))?;
+                let name = name
+                    .cast_into::<pyo3::types::PyString>()
+                    .map_err(|_| malformed("a slot's name is no text"))?;
                 self.tried(object.setattr(name, value))?;
             }
         }
@@ -357,7 +451,8 @@ fn dict_view<'py>(py: Python<'py>, which: &[u8], children: &[Bound<'py, PyAny>])
         b"v" => "values",
         _ => "items",
     };
-    py.get_type::<PyDict>().call_method(name, PyTuple::new(py, children)?, None)
+    py.get_type::<PyDict>()
+        .call_method(name, PyTuple::new(py, children)?, None)
 }
 
 /// A weak reference; to something that is gone already where the stored one was.

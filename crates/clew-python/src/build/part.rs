@@ -36,7 +36,12 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Instance<'a>, BuildError> {
         Base::Float => bytes = rest.take(8).ok_or_else(cut)?,
         Base::Complex => bytes = rest.take(16).ok_or_else(cut)?,
     }
-    Ok(Instance { base, bytes, held, rest })
+    Ok(Instance {
+        base,
+        bytes,
+        held,
+        rest,
+    })
 }
 
 /// The class; and the base's children where the base can't be filled later.
@@ -50,14 +55,22 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_instance(&self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
-        let class = self.child(node, 0)?.cast_into::<PyType>().map_err(|_| malformed("an instance has no class"))?;
+        let class = self
+            .child(node, 0)?
+            .cast_into::<PyType>()
+            .map_err(|_| malformed("an instance has no class"))?;
         let instance = read(node)?;
-        let held = |count: usize| (1..=count).map(|at| self.child(node, at)).collect::<Result<Vec<_>, _>>();
+        let held = |count: usize| {
+            (1..=count)
+                .map(|at| self.child(node, at))
+                .collect::<Result<Vec<_>, _>>()
+        };
         let part = match instance.base {
             Base::Object | Base::Dict | Base::List | Base::Set => None,
             Base::Tuple => Some(self.tried(PyTuple::new(py, held(instance.held)?))?.into_any()),
             Base::Frozenset => {
-                let members: Vec<Bound<'py, PyAny>> = self.tried(self.child(node, 1)?.try_iter().and_then(Iterator::collect))?;
+                let members: Vec<Bound<'py, PyAny>> =
+                    self.tried(self.child(node, 1)?.try_iter().and_then(Iterator::collect))?;
                 Some(self.tried(PyFrozenSet::new(py, members))?.into_any())
             }
             Base::Str => Some(self.text(instance.bytes)?.into_any()),
@@ -78,8 +91,7 @@ impl<'py> Builder<'py, '_> {
             Base::Dict => self.fill_dict(&object, held)?,
             Base::List => self.fill_list(&object, held)?,
             Base::Set => {
-                let members: Vec<Bound<'py, PyAny>> =
-                    self.tried(held[0].try_iter().and_then(Iterator::collect))?;
+                let members: Vec<Bound<'py, PyAny>> = self.tried(held[0].try_iter().and_then(Iterator::collect))?;
                 self.fill_set(&object, &members)?;
             }
             _ => {}
@@ -105,7 +117,9 @@ impl<'py> Builder<'py, '_> {
                 }
             }
             _ => {
-                let dict = value()?.cast::<PyDict>().map_err(|_| malformed("attributes are no dict"))?;
+                let dict = value()?
+                    .cast::<PyDict>()
+                    .map_err(|_| malformed("attributes are no dict"))?;
                 self.tried(make::set_own_dict(object, dict))?;
             }
         }

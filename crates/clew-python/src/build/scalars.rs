@@ -39,11 +39,17 @@ impl<'py> Builder<'py, '_> {
         let signed = pyo3::types::PyDict::new(self.py);
         self.tried(signed.set_item("signed", true))?;
         let arguments = (PyBytes::new(self.py, bytes), "little");
-        self.tried(self.py.get_type::<PyInt>().call_method("from_bytes", arguments, Some(&signed)))
+        self.tried(
+            self.py
+                .get_type::<PyInt>()
+                .call_method("from_bytes", arguments, Some(&signed)),
+        )
     }
 
     pub(super) fn complex(&self, bytes: &[u8]) -> Made<'py> {
-        let (real, imaginary) = bytes.split_at_checked(8).ok_or_else(|| malformed("a number is cut short"))?;
+        let (real, imaginary) = bytes
+            .split_at_checked(8)
+            .ok_or_else(|| malformed("a number is cut short"))?;
         Ok(PyComplex::from_doubles(self.py, float(real)?, float(imaginary)?).into_any())
     }
 

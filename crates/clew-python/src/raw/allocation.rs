@@ -58,6 +58,10 @@ impl Allocation {
         let (start, length) = (slf.start.as_ptr().cast(), slf.length as isize);
         // SAFETY: the interpreter passes a view to fill; the view holds a reference to this object.
         let failed = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) };
-        if failed != 0 { Err(PyErr::fetch(slf.py())) } else { Ok(()) }
+        if failed != 0 {
+            Err(PyErr::fetch(slf.py()))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -192,7 +192,11 @@ unsafe fn managed(object: *mut ffi::PyObject, class: Type) -> Attributes {
 }
 
 fn some_dict(dict: *mut ffi::PyObject) -> Attributes {
-    if dict.is_null() { Attributes::None } else { Attributes::Dict(dict) }
+    if dict.is_null() {
+        Attributes::None
+    } else {
+        Attributes::Dict(dict)
+    }
 }
 
 /// A slot of a class: the class's depth below the instance's own, its name, where it lies.

@@ -31,7 +31,8 @@ impl Codecs {
         if self.find.is_none() {
             let handles = py.import("clew.codecs.handles")?;
             for (name, word) in handles.getattr("WORDS")?.cast::<PyDict>()? {
-                self.words.insert(name.extract::<String>()?.into_bytes(), word.extract()?);
+                self.words
+                    .insert(name.extract::<String>()?.into_bytes(), word.extract()?);
             }
             for name in handles.getattr("STOPPED_HERE")?.try_iter()? {
                 self.stopped.insert(name?.extract::<String>()?.into_bytes());
@@ -42,7 +43,12 @@ impl Codecs {
             self.load(py, "errors")?;
         }
         let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
-        for (library, file) in package.getattr("LIBRARIES")?.call_method0("items")?.try_iter()?.flatten().filter_map(pair)
+        for (library, file) in package
+            .getattr("LIBRARIES")?
+            .call_method0("items")?
+            .try_iter()?
+            .flatten()
+            .filter_map(pair)
         {
             if !self.files.contains(&file) && modules.contains(&library)? {
                 self.load(py, &file)?;
@@ -56,7 +62,9 @@ impl Codecs {
         let Ok(module) = py.import(format!("clew.codecs.{file}")) else {
             return Ok(());
         };
-        let Ok(table) = module.getattr("CODECS") else { return Ok(()) };
+        let Ok(table) = module.getattr("CODECS") else {
+            return Ok(());
+        };
         for (kind, codec) in table.cast::<PyDict>()? {
             let immutable = codec.getattr("immutable")?.is_truthy()?;
             self.exact.insert(kind.as_ptr().cast(), immutable);
@@ -128,7 +136,11 @@ fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
     for nth in 0..6 {
         let part = parts.get_item(nth).unwrap_or_else(|_| py.None().into_bound(py));
         let listed = matches!(nth, 3 | 4) && !part.is_none();
-        all.push(if listed { builtins.call_method1("list", (part,))? } else { part });
+        all.push(if listed {
+            builtins.call_method1("list", (part,))?
+        } else {
+            part
+        });
     }
     Ok(PyTuple::new(py, all)?.into_any())
 }
@@ -139,7 +151,11 @@ pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
         return "interrupted".to_owned();
     }
-    let name = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+    let name = error
+        .get_type(py)
+        .name()
+        .map(|name| name.to_string())
+        .unwrap_or_default();
     let text = error.value(py).str().map(|text| text.to_string()).unwrap_or_default();
     if name == "NoValue" {
         return text;

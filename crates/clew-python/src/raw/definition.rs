@@ -1,10 +1,10 @@
 //! Notebook classes: which live class is which definition, and the body of one.
 //!
 //! ```text
-//! payload  = name qualname module slots(count names) flags attributes(count names) members(count names)
+//! payload  = id name qualname module slots(count names) flags members(count names) attributes(count names)
 //! flags    = 1 instances have a dict | 2 instances have weak references | 4 the class says its slots
 //! aside    = varint(count) name*      all attributes in their order; then line (LEB128) or nothing
-//! children = metaclass, bases (a tuple), an attribute's value each by name, a member of an Enum each in order
+//! children = metaclass, bases (a tuple), a member of an Enum each in order, an attribute's value each by name
 //! ```
 //! Attributes that the class statement makes anew are left out: descriptors of slots, `__dict__` and `__weakref__`.
 
@@ -14,10 +14,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
-use super::facts::{Known, type_names};
+use super::facts::{self, type_names};
 use super::function::function_names;
 use super::object::Object;
-use super::scalar::{write_name, write_text};
+use super::scalar::write_text;
+use super::twin::Twin;
 use super::types::{Type, own_dict};
 use crate::kinds;
 use crate::payload::Write;
@@ -37,13 +38,25 @@ impl Hold {
     }
 }
 
+/// A class with its id, and the how-manieth it was.
+struct Known {
+    id: String,
+    hold: Hold,
+    rank: u64,
+}
+
 /// Which live class is which definition, for as long as the class lives.
 #[derive(Default)]
-pub(super) struct Definitions {
-    by_class: FxHashMap<Type, (String, Hold)>,
+pub(crate) struct Definitions {
+    by_class: FxHashMap<Type, Known>,
     by_id: FxHashMap<String, Type>,
+    met: u64,
     /// Functions that are attributes of notebook classes, with the class's id and their name. For one look.
     methods: FxHashMap<*mut ffi::PyObject, (String, Vec<u8>)>,
+    /// New attributes for classes that live, staged by a load.
+    staged: Vec<Py<Twin>>,
+    /// Classes that a load made.
+    new_classes: Vec<String>,
 }
 
 impl Definitions {
@@ -51,10 +64,10 @@ impl Definitions {
     pub fn meet(&mut self, class: Type) -> String {
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
-        if let Some((id, hold)) = self.by_class.get(&class)
-            && hold.live(py).is_some_and(|live| live.as_ptr() == class.cast())
+        if let Some(known) = self.by_class.get(&class)
+            && known.hold.live(py).is_some_and(|live| live.as_ptr() == class.cast())
         {
-            return id.clone();
+            return known.id.clone();
         }
         let id = new_id();
         self.adopt(&Object::new(class.cast()).bound(py), &id);
@@ -64,20 +77,32 @@ impl Definitions {
 
     pub fn adopt(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         let pointer = class.as_ptr().cast();
-        self.by_class
-            .insert(pointer, (id.to_owned(), Hold::Strong(class.clone().unbind())));
+        self.met += 1;
+        let known = Known {
+            id: id.to_owned(),
+            hold: Hold::Strong(class.clone().unbind()),
+            rank: self.met,
+        };
+        self.by_class.insert(pointer, known);
         self.by_id.insert(id.to_owned(), pointer);
     }
 
     pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
         let pointer = self.by_id.get(id)?;
-        let (known, hold) = self.by_class.get(pointer)?;
-        hold.live(py).filter(|live| known == id && live.as_ptr() == pointer.cast())
+        let known = self.by_class.get(pointer)?;
+        known
+            .hold
+            .live(py)
+            .filter(|live| known.id == id && live.as_ptr() == pointer.cast())
     }
 
     pub fn id_of(&self, class: &Bound<'_, PyAny>) -> Option<String> {
-        let (id, hold) = self.by_class.get(&class.as_ptr().cast())?;
-        hold.live(class.py()).filter(|live| live.is(class)).map(|_| id.clone())
+        let known = self.by_class.get(&class.as_ptr().cast())?;
+        known
+            .hold
+            .live(class.py())
+            .filter(|live| live.is(class))
+            .map(|_| known.id.clone())
     }
 
     /// The class and the name under which a function is an attribute of a notebook class.
@@ -85,45 +110,82 @@ impl Definitions {
         self.methods.get(&function)
     }
 
-    /// Whether an attribute of `class` is one of its methods.
-    pub fn is_method_of(&self, class: Type, value: Object) -> bool {
-        let own = self.by_class.get(&class);
-        let found = self.methods.get(&value.pointer());
-        matches!((own, found), (Some((id, _)), Some((of, _))) if id == of)
-    }
-
     /// Finds the methods of all classes known so far.
     pub fn index_methods(&mut self) {
         self.methods.clear();
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
-        let live: Vec<Type> = self
+        let mut live: Vec<(u64, Type)> = self
             .by_class
             .iter()
-            .filter(|(class, (_, hold))| hold.live(py).is_some_and(|live| live.as_ptr() == class.cast()))
-            .map(|(class, _)| *class)
+            .filter(|(class, known)| known.hold.live(py).is_some_and(|live| live.as_ptr() == class.cast()))
+            .map(|(class, known)| (known.rank, *class))
             .collect();
-        for class in live {
+        live.sort_unstable();
+        for (_, class) in live {
             self.index(class);
+        }
+        let staged: Vec<Py<Twin>> = self.staged.iter().map(|twin| twin.clone_ref(py)).collect();
+        for twin in staged {
+            self.index_twin(&twin);
+        }
+    }
+
+    fn index_twin(&mut self, twin: &Py<Twin>) {
+        let twin = twin.get();
+        for (name, value) in &twin.attributes {
+            if is_method(&twin.qualname, name, value.as_ptr()) {
+                self.methods.insert(value.as_ptr(), (twin.id.clone(), name.clone()));
+            }
+        }
+    }
+
+    /// Takes in what a load stages: a class that is new, or new attributes of one that lives.
+    pub fn stage_class(&mut self, class: &Bound<'_, PyAny>, id: &str) {
+        self.adopt(class, id);
+        self.new_classes.push(id.to_owned());
+    }
+
+    pub fn stage_twin(&mut self, twin: &Bound<'_, Twin>) {
+        self.staged.push(twin.clone().unbind());
+        self.index_twin(&twin.clone().unbind());
+    }
+
+    /// An attribute that a staged twin gives its class.
+    pub fn staged_attribute<'py>(&self, py: Python<'py>, id: &str, name: &[u8]) -> Option<Bound<'py, PyAny>> {
+        let twin = self.staged.iter().find(|twin| twin.get().id == id)?.get();
+        let found = twin.attributes.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.bind(py).clone())
+    }
+
+    /// Says that a staged class has its attributes.
+    pub fn index_staged(&mut self, class: Type) {
+        self.index(class);
+    }
+
+    /// Ends a load. What was staged and not installed is forgotten.
+    pub fn end_staging(&mut self, is_installed: bool) {
+        self.staged.clear();
+        for id in std::mem::take(&mut self.new_classes) {
+            if !is_installed && let Some(class) = self.by_id.remove(&id) {
+                self.by_class.remove(&class);
+            }
         }
     }
 
     fn index(&mut self, class: Type) {
-        let Some((id, _)) = self.by_class.get(&class) else { return };
+        let Some(known) = self.by_class.get(&class) else { return };
+        let id = known.id.clone();
         // SAFETY: the class is live, and so are its attributes.
-        unsafe {
+        let (own, attributes) = unsafe {
             let mut own = Vec::new();
             write_text((*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname, &mut own);
-            own.push(b'.');
-            for (name, value) in attributes_of(class) {
-                if ffi::PyFunction_Check(value) == 0 {
-                    continue;
-                }
-                let mut full = Vec::new();
-                write_text(function_names(value).1, &mut full);
-                if full.strip_prefix(own.as_slice()) == Some(name.as_slice()) {
-                    self.methods.insert(value, (id.clone(), name));
-                }
+            (own, attributes_of(class))
+        };
+        for (name, value) in attributes {
+            // Two classes may hold one function (`dataclass(slots=True)` makes a second class): the first one met has it.
+            if is_method(&own, &name, value) {
+                self.methods.entry(value).or_insert_with(|| (id.clone(), name));
             }
         }
     }
@@ -131,19 +193,33 @@ impl Definitions {
     /// Lets go of classes met in the look that ends.
     pub fn let_go(&mut self, py: Python<'_>) {
         self.methods.clear();
-        for (_, hold) in self.by_class.values_mut() {
-            let weak = match hold {
+        for known in self.by_class.values_mut() {
+            let weak = match &known.hold {
                 Hold::Strong(class) => PyWeakrefReference::new(class.bind(py)).ok(),
                 Hold::Weak(_) => None,
             };
             if let Some(weak) = weak {
-                *hold = Hold::Weak(weak.unbind());
+                known.hold = Hold::Weak(weak.unbind());
             }
         }
-        self.by_class.retain(|_, (_, hold)| hold.live(py).is_some());
+        self.by_class.retain(|_, known| known.hold.live(py).is_some());
         let live = &self.by_class;
-        self.by_id.retain(|id, class| live.get(class).is_some_and(|(known, _)| known == id));
+        self.by_id
+            .retain(|id, class| live.get(class).is_some_and(|known| known.id == *id));
     }
+}
+
+/// Whether an attribute is a function whose own name says that it belongs there.
+fn is_method(class: &[u8], name: &[u8], value: *mut ffi::PyObject) -> bool {
+    let mut full = Vec::new();
+    // SAFETY: callers pass attributes of live classes.
+    unsafe {
+        if ffi::PyFunction_Check(value) == 0 {
+            return false;
+        }
+        write_text(function_names(value).1, &mut full);
+    }
+    full.strip_prefix(class).and_then(|rest| rest.strip_prefix(b".")) == Some(name)
 }
 
 /// A fresh id. Not from a generator of the user's: recording draws nothing.
@@ -178,7 +254,7 @@ pub(super) unsafe fn attributes_of(class: Type) -> Vec<(Vec<u8>, *mut ffi::PyObj
 ///
 /// # Safety
 /// Both are live.
-unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyObject) -> bool {
+pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises; the types of descriptors live as long as the process.
     unsafe {
         let kind = ffi::Py_TYPE(value);
@@ -188,62 +264,117 @@ unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyObject) -> b
     }
 }
 
-/// Describes a notebook class as the body of its definition.
-///
-/// # Safety
-/// `class` is a live heap type.
-pub(super) unsafe fn describe_body(class: Type, known: &Known, own: &Definitions, node: &mut Node<'_, Object>) {
-    node.kind(kinds::DEFINITION);
-    // SAFETY: as the caller promises; what a class holds is live.
-    unsafe {
-        let heap = class.cast::<ffi::PyHeapTypeObject>();
-        write_name((*heap).ht_name, node.payload());
-        write_name((*heap).ht_qualname, node.payload());
-        let (module, _) = type_names(class, known);
-        node.payload().name(&module);
-        let slots = super::attributes::own_slots(class);
-        node.payload().number(slots.len() as u64);
-        slots.iter().for_each(|slot| node.payload().name(slot));
-        let mut attributes = attributes_of(class);
-        let base = (*class).tp_base;
-        let says_slots = attributes.iter().any(|(name, _)| name == b"__slots__");
-        let flags = u8::from((*class).tp_dictoffset != 0 && (*base).tp_dictoffset == 0)
-            | u8::from((*class).tp_weaklistoffset != 0 && (*base).tp_weaklistoffset == 0) << 1
-            | u8::from(says_slots) << 2;
-        node.payload().push(flags);
-        let line = attributes.iter().find(|(name, _)| name == b"__firstlineno__").map(|(_, line)| *line);
-        attributes.retain(|(name, value)| !is_made_anew(class, name, *value));
-        write_order(&attributes, line, node.aside());
-        attributes.sort_by(|one, other| one.0.cmp(&other.0));
-        node.payload().number(attributes.len() as u64);
-        node.child(Object::new(ffi::Py_TYPE(class.cast()).cast()));
-        node.child(Object::new((*class).tp_bases));
-        for (name, value) in attributes {
-            node.payload().name(&name);
-            let value = Object::new(value);
-            // A method is written whole here and by name everywhere else.
-            node.child(if own.is_method_of(class, value) { value.whole() } else { value });
+/// A class taken apart: what is written of it. All pointers are borrowed from it.
+pub(super) struct Body {
+    pub id: String,
+    pub name: Vec<u8>,
+    pub qualname: Vec<u8>,
+    pub module: Vec<u8>,
+    pub slots: Vec<Vec<u8>>,
+    pub flags: u8,
+    pub line: Option<u64>,
+    pub metaclass: *mut ffi::PyObject,
+    pub bases: *mut ffi::PyObject,
+    pub members: Vec<(Vec<u8>, *mut ffi::PyObject)>,
+    /// In their order in the class.
+    pub attributes: Vec<(Vec<u8>, *mut ffi::PyObject)>,
+}
+
+/// Instances have a dict that their base's have not.
+pub(crate) const HAS_DICT: u8 = 1;
+/// Instances can be referred to weakly, and their base's can not.
+pub(crate) const HAS_WEAK: u8 = 2;
+/// The class says its slots.
+pub(crate) const SAYS_SLOTS: u8 = 4;
+
+impl Body {
+    /// Takes a live heap type apart.
+    ///
+    /// # Safety
+    /// `class` is a live heap type.
+    pub unsafe fn of(class: Type, id: String, known: &facts::Known) -> Self {
+        // SAFETY: as the caller promises; what a class holds is live.
+        unsafe {
+            let heap = class.cast::<ffi::PyHeapTypeObject>();
+            let (mut name, mut qualname) = (Vec::new(), Vec::new());
+            write_text((*heap).ht_name, &mut name);
+            write_text((*heap).ht_qualname, &mut qualname);
+            let mut attributes = attributes_of(class);
+            let says_slots = attributes.iter().any(|(name, _)| name == b"__slots__");
+            let line = attributes
+                .iter()
+                .find(|(name, _)| name == b"__firstlineno__")
+                .map(|(_, line)| number(*line));
+            attributes.retain(|(name, value)| !is_made_anew(class, name, *value));
+            let base = (*class).tp_base;
+            let mut flags = if says_slots { SAYS_SLOTS } else { 0 };
+            if (*class).tp_dictoffset != 0 && (*base).tp_dictoffset == 0 {
+                flags |= HAS_DICT;
+            }
+            if (*class).tp_weaklistoffset != 0 && (*base).tp_weaklistoffset == 0 {
+                flags |= HAS_WEAK;
+            }
+            Self {
+                id,
+                name,
+                qualname,
+                module: type_names(class, known).0,
+                slots: super::attributes::own_slots(class),
+                flags,
+                line,
+                metaclass: ffi::Py_TYPE(class.cast()).cast(),
+                bases: (*class).tp_bases,
+                members: super::enums::members(class, known),
+                attributes,
+            }
         }
-        let members = super::enums::members(class, known);
-        node.payload().number(members.len() as u64);
-        for (name, member) in members {
-            node.payload().name(&name);
-            node.child(Object::new(member).whole());
+    }
+
+    /// Shows the body. Its methods are written whole here, by name elsewhere.
+    pub fn describe(mut self, node: &mut Node<'_, Object>) {
+        node.kind(kinds::DEFINITION);
+        for name in [self.id.as_bytes(), &self.name, &self.qualname, &self.module] {
+            node.payload().name(name);
+        }
+        node.payload().number(self.slots.len() as u64);
+        self.slots.iter().for_each(|slot| node.payload().name(slot));
+        node.payload().push(self.flags);
+        self.write_order(node.aside());
+        node.child(Object::new(self.metaclass));
+        node.child(Object::new(self.bases));
+        node.payload().number(self.members.len() as u64);
+        for (name, member) in &self.members {
+            node.payload().name(name);
+            node.child(Object::new(*member).whole());
+        }
+        self.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+        node.payload().number(self.attributes.len() as u64);
+        for (name, value) in &self.attributes {
+            node.payload().name(name);
+            let child = Object::new(*value);
+            node.child(if is_method(&self.qualname, name, *value) {
+                child.whole()
+            } else {
+                child
+            });
+        }
+    }
+
+    fn write_order(&self, aside: &mut Vec<u8>) {
+        aside.number(self.attributes.len() as u64);
+        self.attributes.iter().for_each(|(name, _)| aside.name(name));
+        if let Some(line) = self.line {
+            aside.number(line);
         }
     }
 }
 
-fn write_order(attributes: &[(Vec<u8>, *mut ffi::PyObject)], line: Option<*mut ffi::PyObject>, aside: &mut Vec<u8>) {
-    aside.number(attributes.len() as u64);
-    attributes.iter().for_each(|(name, _)| aside.name(name));
-    if let Some(line) = line {
-        // SAFETY: an attribute of a live class; no int gives an error, which is cleared.
-        let line = unsafe {
-            let line = ffi::PyLong_AsLongLong(line);
-            ffi::PyErr_Clear();
-            line
-        };
-        aside.number(u64::try_from(line).unwrap_or(0));
-    }
+fn number(object: *mut ffi::PyObject) -> u64 {
+    // SAFETY: an attribute of a live class; no int gives an error, which is cleared.
+    let number = unsafe {
+        let number = ffi::PyLong_AsLongLong(object);
+        ffi::PyErr_Clear();
+        number
+    };
+    u64::try_from(number).unwrap_or(0)
 }
-

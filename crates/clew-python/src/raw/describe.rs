@@ -9,6 +9,7 @@ use super::facts::{Base, Facts, Shape, type_names};
 use super::heap::{PythonHeap, memory_of};
 use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
+use super::twin::Twin;
 use super::{code, definition, enums, function, sets};
 use crate::kinds;
 use crate::payload::Write;
@@ -107,8 +108,14 @@ impl PythonHeap {
                 Shape::Property => {
                     fields(pointer, kinds::PROPERTY, &[c"fget", c"fset", c"fdel", c"__doc__"], node);
                 }
-                Shape::Staticmethod => fields(pointer, kinds::STATICMETHOD, &[c"__func__"], node),
-                Shape::Classmethod => fields(pointer, kinds::CLASSMETHOD, &[c"__func__"], node),
+                Shape::Staticmethod => {
+                    fields(pointer, kinds::STATICMETHOD, &[c"__func__"], node);
+                    write_part(pointer, &facts.slots, node);
+                }
+                Shape::Classmethod => {
+                    fields(pointer, kinds::CLASSMETHOD, &[c"__func__"], node);
+                    write_part(pointer, &facts.slots, node);
+                }
                 Shape::MethodWrapper => {
                     node.kind(kinds::BUILTIN_METHOD);
                     let name = field(pointer, c"__name__");
@@ -131,6 +138,7 @@ impl PythonHeap {
                 Shape::Weakref => describe_weakref(pointer, node),
                 Shape::Logger => self.describe_logger(pointer, node),
                 Shape::Memory => self.describe_memory(pointer, node),
+                Shape::Staged => self.describe_twin(pointer, node),
                 Shape::Opaque(why) => self.describe_opaque(pointer, why, node),
                 Shape::WithoutValue => self.describe_opaque(pointer, facts.why.as_deref().unwrap_or_default(), node),
                 _ => self.describe_deferred(pointer, facts, node),
@@ -240,7 +248,9 @@ impl PythonHeap {
     unsafe fn describe_memory(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
         node.kind(kinds::MEMORY);
         let py = self.py();
-        let Some(memory) = memory_of(&Object::new(pointer).bound(py)) else { return };
+        let Some(memory) = memory_of(&Object::new(pointer).bound(py)) else {
+            return;
+        };
         let view = memory.get().buffer_view();
         node.payload().push(u8::from(view.copies_on_write));
         if view.length > 0 {
@@ -255,8 +265,9 @@ impl PythonHeap {
         let class = pointer.cast();
         // SAFETY: a live type.
         unsafe {
-            if object.guise() == Guise::Whole {
-                definition::describe_body(class, &self.known, &self.definitions, node);
+            if object.guise() == Guise::Whole && super::types::is_heap(class) {
+                let id = self.definitions.meet(class);
+                definition::Body::of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {
                 node.kind(kinds::CLASS);
                 let id = self.refer_to_definition(pointer);
@@ -267,6 +278,13 @@ impl PythonHeap {
                 node.payload().name(&module);
                 node.payload().name(&name);
             }
+        }
+    }
+
+    fn describe_twin(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        let py = self.py();
+        if let Ok(twin) = Object::new(pointer).bound(py).cast_exact::<Twin>() {
+            twin.get().body().describe(node);
         }
     }
 
@@ -315,11 +333,15 @@ impl PythonHeap {
         // SAFETY: a live instance of an Enum.
         unsafe {
             if object.guise() == Guise::Usual {
-                if !enums::describe_member(pointer, node) {
-                    node.defer();
+                if enums::describe_member(pointer, node) {
+                    return;
                 }
-                return;
+                if !self.names.is_definition(ffi::Py_TYPE(pointer), &self.known) {
+                    node.defer();
+                    return;
+                }
             }
+            // A combination of flags of the notebook's is held by its class, and written as an instance.
             let base = super::facts::readable_base(ffi::Py_TYPE(pointer), &self.known).unwrap_or(Base::Object);
             self.describe_instance(pointer, base, facts, Guise::Whole, node);
         }
@@ -456,7 +478,11 @@ unsafe fn fields(object: *mut ffi::PyObject, kind: u16, names: &[&std::ffi::CStr
         // SAFETY: as the caller promises.
         let found = unsafe { field(object, name) };
         // SAFETY: `None` is immortal or held by the interpreter.
-        let found = if found.is_null() { unsafe { ffi::Py_None() } } else { found };
+        let found = if found.is_null() {
+            unsafe { ffi::Py_None() }
+        } else {
+            found
+        };
         node.child(Object::new(found));
     }
 }

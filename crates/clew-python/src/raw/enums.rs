@@ -62,23 +62,36 @@ unsafe fn name_of(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
     }
 }
 
-/// Describes an instance of an Enum by its class and name; false if its class does not hold it under that name (a
-/// combination of flags).
+/// The name under which the class of a member holds it.
+unsafe fn held_name(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
+    // SAFETY: the caller passes a live object.
+    unsafe {
+        let (map, name) = (member_map(ffi::Py_TYPE(member)), name_of(member)?);
+        (!map.is_null() && with_str(&name, |key| item(map, key)) == member).then_some(name)
+    }
+}
+
+/// Whether the class of an instance of an Enum holds it by name: combinations of flags it does not.
+///
+/// # Safety
+/// `member` is live.
+pub(super) unsafe fn is_member(member: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { held_name(member).is_some() }
+}
+
+/// Describes a member of an Enum by its class and name; false if it is none.
 ///
 /// # Safety
 /// `member` is live.
 pub(super) unsafe fn describe_member(member: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
     // SAFETY: as the caller promises.
-    unsafe {
-        let class = ffi::Py_TYPE(member);
-        let (map, name) = (member_map(class), name_of(member));
-        let Some(name) = name else { return false };
-        if map.is_null() || with_str(&name, |key| item(map, key)) != member {
-            return false;
-        }
-        node.kind(kinds::ENUM_MEMBER);
-        node.payload().extend_from_slice(&name);
-        node.child(Object::new(class.cast()));
-        true
-    }
+    let Some(name) = (unsafe { held_name(member) }) else {
+        return false;
+    };
+    node.kind(kinds::ENUM_MEMBER);
+    node.payload().extend_from_slice(&name);
+    // SAFETY: as above.
+    node.child(Object::new(unsafe { ffi::Py_TYPE(member) }.cast()));
+    true
 }

@@ -171,7 +171,11 @@ pub(super) unsafe fn c_base(class: Type, known: &Known) -> Type {
     let mut at = class;
     // SAFETY: the chain of bases of a live type is live and ends at `object`.
     unsafe {
-        while is_heap(at) && (*at).tp_dealloc.is_some_and(|found| found as usize == known.dealloc as usize) {
+        while is_heap(at)
+            && (*at)
+                .tp_dealloc
+                .is_some_and(|found| found as usize == known.dealloc as usize)
+        {
             let base = (*at).tp_base;
             if base.is_null() || hidden_memory(at, base) {
                 break;
@@ -188,7 +192,10 @@ unsafe fn hidden_memory(class: Type, base: Type) -> bool {
     unsafe {
         let word = size_of::<usize>() as isize;
         let own = members(class);
-        let slots = own.iter().filter(|member| member.type_code == ffi::Py_T_OBJECT_EX).count();
+        let slots = own
+            .iter()
+            .filter(|member| member.type_code == ffi::Py_T_OBJECT_EX)
+            .count();
         if slots != own.len() {
             return true;
         }
@@ -226,7 +233,11 @@ pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
             value: false,
             own_reducer: false,
             why: None,
-            pin: Some(super::object::Object::new(class.cast()).bound(Python::assume_attached()).unbind()),
+            pin: Some(
+                super::object::Object::new(class.cast())
+                    .bound(Python::assume_attached())
+                    .unbind(),
+            ),
         };
         facts.shape = if derives(class, &raw mut ffi::PyType_Type) {
             Shape::Class
@@ -253,7 +264,11 @@ pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
 unsafe fn overriding_reducer(class: Type, base: Type, known: &Known) -> *mut ffi::PyObject {
     // A named tuple's `__getnewargs__` says no more than its items do; neither does any tuple's.
     let tuple = base == &raw mut ffi::PyTuple_Type;
-    let names = if tuple { &known.reducers[..4] } else { &known.reducers[..] };
+    let names = if tuple {
+        &known.reducers[..4]
+    } else {
+        &known.reducers[..]
+    };
     for name in names {
         // SAFETY: live types, a str name.
         let (own, inherited) = unsafe { (lookup(class, *name), lookup(base, *name)) };
@@ -315,6 +330,8 @@ pub(super) unsafe fn along_bases(class: Type) -> Vec<Type> {
         if order.is_null() {
             return vec![class];
         }
-        (0..ffi::PyTuple_GET_SIZE(order)).map(|nth| ffi::PyTuple_GET_ITEM(order, nth).cast()).collect()
+        (0..ffi::PyTuple_GET_SIZE(order))
+            .map(|nth| ffi::PyTuple_GET_ITEM(order, nth).cast())
+            .collect()
     }
 }

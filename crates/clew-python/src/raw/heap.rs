@@ -36,7 +36,7 @@ pub struct PythonHeap {
     pub(super) known: Known,
     pub(super) names: Names,
     pub(super) facts: RefCell<FxHashMap<Type, Rc<Facts>>>,
-    pub(super) definitions: Definitions,
+    pub(crate) definitions: Definitions,
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
     pub(super) namespace: *mut ffi::PyObject,
     pub(super) shown: Shown,
@@ -96,14 +96,17 @@ impl PythonHeap {
         self.definitions.id_of(class)
     }
 
-    /// Says that `class` is the definition `id` from now on: it was built from a store.
-    pub fn adopt_class(&mut self, class: &Bound<'_, PyAny>, id: &str) {
-        self.definitions.adopt(class, id);
+    /// Ends a load: what it staged is installed from now on, or forgotten.
+    pub fn end_staging(&mut self, is_installed: bool) {
+        self.definitions.end_staging(is_installed);
     }
 
     /// The notebook's namespace.
     pub fn namespace<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
-        Object::new(self.namespace).bound(py).cast_into().expect("a heap is made with a dict")
+        Object::new(self.namespace)
+            .bound(py)
+            .cast_into()
+            .expect("a heap is made with a dict")
     }
 
     pub(super) fn py(&self) -> Python<'_> {
@@ -172,13 +175,19 @@ impl PythonHeap {
             facts.globals = self.names.held_by_library(class, &module);
             facts.own_reducer &= !self.names.is_library(&module);
             facts.value = self.codecs.exact(class).unwrap_or(false);
-            if along_bases(class).into_iter().any(|base| self.codecs.exact(base).is_some()) {
+            if along_bases(class)
+                .into_iter()
+                .any(|base| self.codecs.exact(base).is_some())
+            {
                 facts.shape = Shape::Deferred;
             }
             let names = names_along_bases(class, &self.known);
             if let Some(word) = self.codecs.word(names.iter().cloned()) {
                 let name = String::from_utf8_lossy(&names[0]).into_owned();
-                facts.why = Some(format!("{}: {word}", name.trim_start_matches("builtins.").trim_start_matches('_')));
+                facts.why = Some(format!(
+                    "{}: {word}",
+                    name.trim_start_matches("builtins.").trim_start_matches('_')
+                ));
                 facts.shape = Shape::WithoutValue;
             }
         }
@@ -238,8 +247,7 @@ impl PythonHeap {
             if ffi::Py_REFCNT(pointer) > 1 {
                 return Identity::Shared;
             }
-            let watched = facts.weak != 0
-                && !(*pointer.byte_offset(facts.weak).cast::<*mut ffi::PyObject>()).is_null();
+            let watched = facts.weak != 0 && !(*pointer.byte_offset(facts.weak).cast::<*mut ffi::PyObject>()).is_null();
             if watched { Identity::Shared } else { Identity::Sole }
         }
     }
@@ -279,9 +287,9 @@ impl PythonHeap {
             | Shape::Class
             | Shape::Module
             | Shape::Logger
-            | Shape::EnumMember
             | Shape::Descriptor
             | Shape::Range => Identity::Plain,
+            Shape::EnumMember if !self.is_combination(pointer) => Identity::Plain,
             Shape::Float => self.identity_of_float(pointer, facts),
             Shape::Str => long(unsafe_text_bytes(pointer)),
             // SAFETY: the shape says that it is a live bytes object.
@@ -295,6 +303,12 @@ impl PythonHeap {
             _ if self.tokens.contains_key(&pointer) => Identity::Plain,
             _ => Self::counted(pointer, facts),
         }
+    }
+
+    /// Whether an instance of an Enum of the notebook's is no member by name.
+    fn is_combination(&self, pointer: *mut ffi::PyObject) -> bool {
+        // SAFETY: callers pass a live instance of an Enum.
+        unsafe { self.names.is_definition(ffi::Py_TYPE(pointer), &self.known) && !super::enums::is_member(pointer) }
     }
 
     fn identity_of_float(&self, pointer: *mut ffi::PyObject, facts: &Facts) -> Identity {
@@ -327,7 +341,11 @@ fn unsafe_text_bytes(pointer: *mut ffi::PyObject) -> usize {
 }
 
 fn long(bytes: usize) -> Identity {
-    if bytes > SHORT { Identity::Value } else { Identity::Plain }
+    if bytes > SHORT {
+        Identity::Value
+    } else {
+        Identity::Plain
+    }
 }
 
 impl Heap for PythonHeap {
@@ -352,7 +370,8 @@ impl Heap for PythonHeap {
             let facts = self.facts(ffi::Py_TYPE(pointer));
             match facts.shape {
                 Shape::None | Shape::Bool | Shape::Ellipsis | Shape::NotImplemented => false,
-                Shape::Class | Shape::Module | Shape::EnumMember | Shape::Builtin | Shape::Descriptor => false,
+                Shape::Class | Shape::Module | Shape::Builtin | Shape::Descriptor => false,
+                Shape::EnumMember => self.is_combination(pointer),
                 Shape::Int => {
                     let mut overflow = 0;
                     let value = ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow);

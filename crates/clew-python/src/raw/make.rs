@@ -50,11 +50,18 @@ pub(crate) fn set_own_attribute(
 pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) -> PyResult<()> {
     // SAFETY: live objects; the call checks that the object can have a dict.
     let failed = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), dict.as_ptr(), std::ptr::null_mut()) };
-    if failed != 0 { Err(PyErr::fetch(object.py())) } else { Ok(()) }
+    if failed != 0 {
+        Err(PyErr::fetch(object.py()))
+    } else {
+        Ok(())
+    }
 }
 
 /// The attribute of that name which a class itself has, without bases, metaclass or descriptors.
-pub(crate) fn class_attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn class_attribute<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: a live class and a live str; what is found is live.
     unsafe {
         let found = super::types::item(own_dict(class.as_type_ptr()), name.as_ptr());
@@ -84,13 +91,23 @@ pub(crate) fn set_class_attribute(
 ) -> PyResult<()> {
     // SAFETY: `type`'s own setter, a live class; null deletes.
     let failed = unsafe {
-        let set = (*(&raw mut ffi::PyType_Type)).tp_setattro.expect("`type` sets attributes");
-        set(class.as_ptr(), name.as_ptr(), value.map_or(std::ptr::null_mut(), Bound::as_ptr))
+        let set = (*(&raw mut ffi::PyType_Type))
+            .tp_setattro
+            .expect("`type` sets attributes");
+        set(
+            class.as_ptr(),
+            name.as_ptr(),
+            value.map_or(std::ptr::null_mut(), Bound::as_ptr),
+        )
     };
-    if failed != 0 { Err(PyErr::fetch(class.py())) } else { Ok(()) }
+    if failed != 0 {
+        Err(PyErr::fetch(class.py()))
+    } else {
+        Ok(())
+    }
 }
 
-/// Makes a class as `type` does, whatever the metaclass would do instead.
+/// Makes a class as `type` does, whatever the metaclass would do instead. No hook of a base's runs.
 pub(crate) fn new_class<'py>(
     metaclass: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
@@ -99,6 +116,7 @@ pub(crate) fn new_class<'py>(
 ) -> PyResult<Bound<'py, PyType>> {
     let py = metaclass.py();
     let arguments = PyTuple::new(py, [name.as_any(), bases.as_any(), attributes.as_any()])?;
+    let _hushed = super::hush::Hushed::new(bases)?;
     // SAFETY: `type`'s own constructor with a metaclass that the caller checked to derive from `type`.
     unsafe {
         let new = (*(&raw mut ffi::PyType_Type)).tp_new.expect("`type` makes classes");
@@ -120,12 +138,44 @@ pub(crate) fn new_instance<'py>(
     // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what `tp_new` of
     // `base` asks of its callers.
     unsafe {
-        if !super::types::derives(class.as_type_ptr(), base)
-            || super::facts::solid_base(class.as_type_ptr()) != base
-        {
-            return Err(PyTypeError::new_err(format!("{class} no longer has the base it was stored with")));
+        if !super::types::derives(class.as_type_ptr(), base) || super::facts::solid_base(class.as_type_ptr()) != base {
+            return Err(PyTypeError::new_err(format!(
+                "{class} no longer has the base it was stored with"
+            )));
         }
         let new = (*base).tp_new.expect("builtin types have constructors");
         Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut()))
+    }
+}
+
+/// Takes away the attributes of a new class that its stored body does not name.
+pub(crate) fn remove_other_attributes(class: &Bound<'_, PyType>, names: &[&[u8]]) -> PyResult<()> {
+    let own = class.as_type_ptr();
+    // SAFETY: a live class; its attributes are live.
+    let others: Vec<Vec<u8>> = unsafe {
+        super::definition::attributes_of(own)
+            .into_iter()
+            .filter(|(name, value)| !super::definition::is_made_anew(own, name, *value))
+            .map(|(name, _)| name)
+            .filter(|name| !names.contains(&name.as_slice()))
+            .collect()
+    };
+    for name in others {
+        let name = PyString::new(class.py(), &String::from_utf8_lossy(&name));
+        set_class_attribute(class, &name, None)?;
+    }
+    Ok(())
+}
+
+/// A staticmethod or classmethod around `function`, with no attributes of its own yet.
+pub(crate) fn new_method<'py>(function: &Bound<'py, PyAny>, is_static: bool) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a live object; gives a new reference or null with an error.
+    unsafe {
+        let made = if is_static {
+            ffi::PyStaticMethod_New(function.as_ptr())
+        } else {
+            ffi::PyClassMethod_New(function.as_ptr())
+        };
+        Bound::from_owned_ptr_or_err(function.py(), made)
     }
 }

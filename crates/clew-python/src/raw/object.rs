@@ -32,9 +32,9 @@ impl Object {
         Self::new(object.as_ptr())
     }
 
-    /// The body of the notebook class.
-    pub fn body_of(class: &Bound<'_, PyAny>) -> Self {
-        Self::of(class).whole()
+    /// A notebook class, or its staged twin, as the body of its definition; a method as what it is made of.
+    pub fn whole_of(object: &Bound<'_, PyAny>) -> Self {
+        Self::of(object).whole()
     }
 
     pub(super) fn whole(self) -> Self {
@@ -42,7 +42,11 @@ impl Object {
     }
 
     pub(super) fn guise(self) -> Guise {
-        if self.0 & WHOLE == 0 { Guise::Usual } else { Guise::Whole }
+        if self.0 & WHOLE == 0 {
+            Guise::Usual
+        } else {
+            Guise::Whole
+        }
     }
 
     pub(super) fn pointer(self) -> *mut ffi::PyObject {

@@ -58,6 +58,7 @@ const EXACT: &[(&str, Shape)] = &[
     ("functools.partial", Shape::Partial),
     ("functools._lru_cache_wrapper", Shape::Cached),
     ("engine.Buffer", Shape::Memory),
+    ("engine.Twin", Shape::Staged),
     ("types.GeneratorType", Shape::Opaque("a suspended generator")),
     ("types.CoroutineType", Shape::Opaque("a suspended coroutine")),
     ("types.AsyncGeneratorType", Shape::Opaque("a suspended generator")),
@@ -68,7 +69,12 @@ const EXACT: &[(&str, Shape)] = &[
 pub(super) fn is_exact(shape: Shape) -> bool {
     !matches!(
         shape,
-        Shape::Instance(_) | Shape::Deferred | Shape::EnumMember | Shape::Logger | Shape::WithoutValue | Shape::Class
+        Shape::Instance(_)
+            | Shape::Deferred
+            | Shape::EnumMember
+            | Shape::Logger
+            | Shape::WithoutValue
+            | Shape::Class
             | Shape::Module
     )
 }
@@ -80,8 +86,14 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<(FxHashMap<Type, Rc<Facts>
         scope.set_item(name, py.import(name)?)?;
     }
     let engine = PyDict::new(py);
+    engine.set_item("Twin", py.get_type::<super::twin::Twin>())?;
     engine.set_item("Buffer", py.get_type::<super::memory::Memory>())?;
-    scope.set_item("engine", py.import("types")?.getattr("SimpleNamespace")?.call((), Some(&engine))?)?;
+    scope.set_item(
+        "engine",
+        py.import("types")?
+            .getattr("SimpleNamespace")?
+            .call((), Some(&engine))?,
+    )?;
     let (mut facts, mut held) = (FxHashMap::default(), Vec::new());
     for (expression, shape) in EXACT {
         let code = CString::new(*expression)?;
@@ -150,7 +162,9 @@ pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     // SAFETY: a live object.
     let found = unsafe { attributes(probe.as_ptr()) };
     let Attributes::Values(pairs) = found else {
-        return Err(PyImportError::new_err("Attributes do not lie where this build of clew reads them"));
+        return Err(PyImportError::new_err(
+            "Attributes do not lie where this build of clew reads them",
+        ));
     };
     let mut names = Vec::new();
     for (name, _) in &pairs {
@@ -158,7 +172,9 @@ pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
         unsafe { write_text(*name, &mut names) };
     }
     if names != b"secondfirst" {
-        return Err(PyImportError::new_err("Attributes have other names than this build of clew reads"));
+        return Err(PyImportError::new_err(
+            "Attributes have other names than this build of clew reads",
+        ));
     }
     Ok(())
 }
@@ -196,9 +212,18 @@ pub(crate) const TOKENS: &[(&str, &str)] = &[
     ("numpy nan", "numpy:nan"),
     ("modules", "sys:modules"),
     ("shell", "IPython.core.interactiveshell:InteractiveShell._instance"),
-    ("shell display", "IPython.core.interactiveshell:InteractiveShell._instance.display_formatter"),
-    ("shell input", "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.input_hist_parsed"),
-    ("shell output", "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.output_hist"),
+    (
+        "shell display",
+        "IPython.core.interactiveshell:InteractiveShell._instance.display_formatter",
+    ),
+    (
+        "shell input",
+        "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.input_hist_parsed",
+    ),
+    (
+        "shell output",
+        "IPython.core.interactiveshell:InteractiveShell._instance.history_manager.output_hist",
+    ),
 ];
 
 /// What `path` means in a module, if the module is loaded.

@@ -36,7 +36,8 @@ impl PythonHeap {
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
         let live = object.bound(py);
-        self.describe_by_code(&live, node).map_err(|error| reason(&error, &live))
+        self.describe_by_code(&live, node)
+            .map_err(|error| reason(&error, &live))
     }
 
     fn describe_by_code(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
@@ -44,6 +45,9 @@ impl PythonHeap {
         let facts = unsafe { self.facts(object.get_type().as_type_ptr()) };
         if let Shape::Instance(base @ (Base::Set | Base::Frozenset)) = facts.shape {
             return self.describe_set_instance(object, base, node);
+        }
+        if facts.shape == Shape::Cached {
+            return self.describe_cached(object, node);
         }
         match self.codecs.find(&object.get_type())? {
             Some(codec) => self.describe_by_codec(object, &codec, node),
@@ -72,6 +76,23 @@ impl PythonHeap {
         node.payload().push(base as u8);
         node.child(Object::of(copy.as_any()));
         self.keep_made(copy.into_any().unbind());
+        // SAFETY: a live object and the slots of its type.
+        unsafe {
+            let facts = self.facts(object.get_type().as_type_ptr());
+            write_part(object.as_ptr(), &facts.slots, node);
+        }
+        Ok(())
+    }
+
+    /// What `functools.cache` made: the function and how much is kept. What is kept is left out: it is only a cache.
+    fn describe_cached(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
+        let parameters = object.call_method0("cache_parameters")?;
+        let (size, typed) = (parameters.get_item("maxsize")?, parameters.get_item("typed")?);
+        node.kind(kinds::CACHED);
+        node.child(Object::of(&object.getattr("__wrapped__")?));
+        node.child(Object::of(&size));
+        node.child(Object::of(&typed));
+        self.keep_made(parameters.unbind());
         // SAFETY: a live object and the slots of its type.
         unsafe {
             let facts = self.facts(object.get_type().as_type_ptr());
@@ -167,18 +188,16 @@ fn list<'py>(part: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
 }
 
 /// A reducer that gives a string names a global: `module:name`, or a name in the object's own module.
-fn describe_global(
-    object: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyString>,
-    node: &mut Node<'_, Object>,
-) -> PyResult<()> {
+fn describe_global(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>, node: &mut Node<'_, Object>) -> PyResult<()> {
     let text: String = name.extract()?;
     let (module, path) = match text.split_once(':') {
         Some((module, path)) => (module.to_owned(), path.to_owned()),
         None => (object.getattr("__module__")?.extract()?, text),
     };
     if module == "__main__" {
-        return Err(PyTypeError::new_err(format!("{path} is a name of the notebook, not of a library")));
+        return Err(PyTypeError::new_err(format!(
+            "{path} is a name of the notebook, not of a library"
+        )));
     }
     node.kind(kinds::GLOBAL);
     node.payload().name(module.as_bytes());

@@ -1,0 +1,119 @@
+//! A staged version of a notebook class that lives: its attributes as they will be, applied in place at install.
+//!
+//! Classes are never replaced, so that `isinstance` holds for every instance that anyone has. Attributes that are equal
+//! to the live ones are left as they are.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use super::definition::{Body, attributes_of, is_made_anew};
+use super::make::{class_attribute, set_class_attribute};
+
+/// What a live class will be after an install.
+#[pyclass(frozen, module = "clew._engine")]
+pub(crate) struct Twin {
+    pub id: String,
+    pub live: Py<PyType>,
+    pub name: Vec<u8>,
+    pub qualname: Vec<u8>,
+    pub module: Vec<u8>,
+    pub slots: Vec<Vec<u8>>,
+    pub flags: u8,
+    pub line: Option<u64>,
+    pub metaclass: Py<PyType>,
+    pub bases: Py<PyTuple>,
+    pub members: Vec<(Vec<u8>, Py<PyAny>)>,
+    pub attributes: Vec<(Vec<u8>, Py<PyAny>)>,
+}
+
+/// The attributes that an install took from a class, to be put back if a later step fails.
+pub struct Replaced {
+    class: Py<PyType>,
+    attributes: Vec<(Vec<u8>, Option<Py<PyAny>>)>,
+}
+
+impl Twin {
+    /// The class as it will be, to be walked.
+    pub(super) fn body(&self) -> Body {
+        let pointers = |all: &[(Vec<u8>, Py<PyAny>)]| -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
+            all.iter().map(|(name, value)| (name.clone(), value.as_ptr())).collect()
+        };
+        Body {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            qualname: self.qualname.clone(),
+            module: self.module.clone(),
+            slots: self.slots.clone(),
+            flags: self.flags,
+            line: self.line,
+            metaclass: self.metaclass.as_ptr(),
+            bases: self.bases.as_ptr(),
+            members: pointers(&self.members),
+            attributes: pointers(&self.attributes),
+        }
+    }
+
+    /// Gives the live class these attributes and takes away all others. After an error it is as it was.
+    pub(crate) fn apply(&self, py: Python<'_>) -> PyResult<Replaced> {
+        let class = self.live.bind(py);
+        let mut replaced = Replaced {
+            class: self.live.clone_ref(py),
+            attributes: Vec::new(),
+        };
+        let done = self.changes(py).into_iter().try_for_each(|(name, value)| {
+            let text = text(py, &name)?;
+            let before = class_attribute(class, &text).map(Bound::unbind);
+            set_class_attribute(class, &text, value.as_ref().map(|value| value.bind(py)))?;
+            replaced.attributes.push((name, before));
+            Ok(())
+        });
+        match done {
+            Ok(()) => Ok(replaced),
+            Err(error) => {
+                replaced.put_back(py);
+                Err(error)
+            }
+        }
+    }
+
+    /// Attributes to set or, without a value, to remove.
+    fn changes(&self, py: Python<'_>) -> Vec<(Vec<u8>, Option<Py<PyAny>>)> {
+        let class = self.live.bind(py);
+        // SAFETY: a live class; its attributes are live.
+        let now = unsafe {
+            let mut now = attributes_of(class.as_type_ptr());
+            now.retain(|(name, value)| !is_made_anew(class.as_type_ptr(), name, *value));
+            now
+        };
+        let gone = now
+            .iter()
+            .filter(|(name, _)| !self.attributes.iter().any(|(kept, _)| kept == name));
+        let mut changes: Vec<_> = gone.map(|(name, _)| (name.clone(), None)).collect();
+        for (name, value) in &self.attributes {
+            let is_there = now
+                .iter()
+                .any(|(live, pointer)| live == name && *pointer == value.as_ptr());
+            if !is_there {
+                changes.push((name.clone(), Some(value.clone_ref(py))));
+            }
+        }
+        changes
+    }
+}
+
+impl Replaced {
+    /// Puts back what was replaced, as far as the class lets it.
+    pub fn put_back(&self, py: Python<'_>) {
+        let class = self.class.bind(py);
+        for (name, value) in self.attributes.iter().rev() {
+            if let Ok(name) = text(py, name) {
+                let _ = set_class_attribute(class, &name, value.as_ref().map(|value| value.bind(py)));
+            }
+        }
+    }
+}
+
+fn text<'py>(py: Python<'py>, name: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    Ok(PyString::intern(py, &String::from_utf8_lossy(name)))
+}
