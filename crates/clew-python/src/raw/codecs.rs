@@ -17,8 +17,8 @@ pub(super) struct Codecs {
     words: FxHashMap<Vec<u8>, String>,
     stopped: FxHashSet<Vec<u8>>,
     files: FxHashSet<String>,
-    /// Codecs found in this look.
-    found: FxHashMap<Type, Option<Py<PyAny>>>,
+    /// Codecs found in this look, each with its type, which is kept so that its address stays its own.
+    found: FxHashMap<Type, (Py<PyAny>, Option<Py<PyAny>>)>,
     pins: Vec<Py<PyAny>>,
 }
 
@@ -95,14 +95,14 @@ impl Codecs {
     /// The codec for objects of this type. Runs code of ours.
     pub fn find<'py>(&mut self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (py, key) = (class.py(), class.as_type_ptr());
-        if let Some(found) = self.found.get(&key) {
+        if let Some((_, found)) = self.found.get(&key) {
             return Ok(found.as_ref().map(|codec| codec.bind(py).clone()));
         }
         let Some(find) = &self.find else { return Ok(None) };
         let codec = find.bind(py).call1((class,))?;
         let codec = (!codec.is_none()).then_some(codec);
-        self.pins.push(class.clone().into_any().unbind());
-        self.found.insert(key, codec.clone().map(Bound::unbind));
+        let pin = class.clone().into_any().unbind();
+        self.found.insert(key, (pin, codec.clone().map(Bound::unbind)));
         Ok(codec)
     }
 

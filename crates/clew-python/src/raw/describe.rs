@@ -26,29 +26,42 @@ impl PythonHeap {
         let pointer = object.pointer();
         // SAFETY: as the caller promises; each shape is read as its type lays it out.
         unsafe {
+            if object.guise() == Guise::Usual && self.describe_common(pointer, node) {
+                return;
+            }
             let facts = self.facts(ffi::Py_TYPE(pointer));
             match facts.shape {
-                Shape::Str => {
-                    node.kind(kinds::STR);
-                    write_text(pointer, node.payload());
-                }
-                Shape::Int => {
-                    node.kind(kinds::INT);
-                    write_int(pointer, node.payload());
-                }
-                Shape::Float => self.describe_float(pointer, node),
-                Shape::List => {
-                    node.kind(kinds::LIST);
-                    list_items(pointer, node);
-                }
-                Shape::Dict => self.describe_dict(pointer, node),
-                Shape::Tuple => {
-                    node.kind(kinds::TUPLE);
-                    tuple_items(pointer, node);
-                }
                 Shape::Instance(base) => self.describe_instance(pointer, base, &facts, object.guise(), node),
                 _ => self.describe_rarer(object, &facts, node),
             }
+        }
+    }
+
+    /// Shows an object of one of the commonest types, told by comparing addresses alone; false if it is of another.
+    unsafe fn describe_common(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
+        // SAFETY: see `describe_object`.
+        unsafe {
+            let class = ffi::Py_TYPE(pointer);
+            if class == &raw mut ffi::PyUnicode_Type {
+                node.kind(kinds::STR);
+                write_text(pointer, node.payload());
+            } else if class == &raw mut ffi::PyLong_Type {
+                node.kind(kinds::INT);
+                write_int(pointer, node.payload());
+            } else if class == &raw mut ffi::PyFloat_Type {
+                self.describe_float(pointer, node);
+            } else if class == &raw mut ffi::PyList_Type {
+                node.kind(kinds::LIST);
+                list_items(pointer, node);
+            } else if class == &raw mut ffi::PyDict_Type {
+                self.describe_dict(pointer, node);
+            } else if class == &raw mut ffi::PyTuple_Type {
+                node.kind(kinds::TUPLE);
+                tuple_items(pointer, node);
+            } else {
+                return false;
+            }
+            true
         }
     }
 
@@ -186,13 +199,19 @@ impl PythonHeap {
     }
 
     unsafe fn describe_dict(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
-        if let Some(token) = self.tokens.get(&pointer) {
-            node.kind(kinds::TOKEN);
-            node.payload().extend_from_slice(token.as_bytes());
-            return;
-        }
         // SAFETY: a live dict.
         unsafe {
+            // Dicts of modules and of the process are held by others, too.
+            if ffi::Py_REFCNT(pointer) == 1 {
+                node.kind(kinds::DICT);
+                dict_items(pointer, node);
+                return;
+            }
+            if let Some(token) = self.tokens.get(&pointer) {
+                node.kind(kinds::TOKEN);
+                node.payload().extend_from_slice(token.as_bytes());
+                return;
+            }
             if let Some(module) = self.module_of_dict(pointer) {
                 node.kind(kinds::MODULE_DICT);
                 node.payload().extend_from_slice(&module);

@@ -300,8 +300,11 @@ impl PythonHeap {
             Shape::Builtin if super::builtin::is_by_name(pointer) => Identity::Plain,
             Shape::Instance(_) | Shape::Deferred if Self::global_name(facts, pointer).is_some() => Identity::Plain,
             Shape::Deferred if facts.value => Identity::Value,
-            _ if self.tokens.contains_key(&pointer) => Identity::Plain,
-            _ => Self::counted(pointer, facts),
+            // What there is one of is held by its module, too.
+            _ => match Self::counted(pointer, facts) {
+                Identity::Shared if self.tokens.contains_key(&pointer) => Identity::Plain,
+                counted => counted,
+            },
         }
     }
 
@@ -335,6 +338,27 @@ impl PythonHeap {
     }
 }
 
+/// The identity of an object of one of the commonest types, told by comparing addresses alone.
+#[inline]
+fn common_identity(pointer: *mut ffi::PyObject) -> Option<Identity> {
+    // SAFETY: the walk passes live objects; exact types are laid out as they are. Lists and dicts can't be referred to
+    // weakly.
+    unsafe {
+        let class = ffi::Py_TYPE(pointer);
+        if class == &raw mut ffi::PyUnicode_Type {
+            Some(long(text_bytes(pointer)))
+        } else if class == &raw mut ffi::PyLong_Type || pointer == ffi::Py_None() {
+            Some(Identity::Plain)
+        } else if class == &raw mut ffi::PyFloat_Type {
+            (!ffi::PyFloat_AS_DOUBLE(pointer).is_nan()).then_some(Identity::Plain)
+        } else if class == &raw mut ffi::PyList_Type || class == &raw mut ffi::PyDict_Type {
+            (ffi::Py_REFCNT(pointer) == 1).then_some(Identity::Sole)
+        } else {
+            None
+        }
+    }
+}
+
 fn unsafe_text_bytes(pointer: *mut ffi::PyObject) -> usize {
     // SAFETY: callers found a live str by its type.
     unsafe { text_bytes(pointer) }
@@ -355,6 +379,9 @@ impl Heap for PythonHeap {
 
     fn identity(&self, object: Object) -> Identity {
         let pointer = object.pointer();
+        if let Some(identity) = common_identity(pointer) {
+            return identity;
+        }
         // SAFETY: the walk passes live objects.
         let facts = unsafe { self.facts(ffi::Py_TYPE(pointer)) };
         if object.guise() == Guise::Whole {

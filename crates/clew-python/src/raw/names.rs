@@ -110,6 +110,9 @@ impl Names {
     /// Whether a module comes from the interpreter or an installed distribution, and not from the user's own files.
     pub fn is_library(&self, module: &[u8]) -> bool {
         let top = module.split(|byte| *byte == b'.').next().unwrap_or_default();
+        if top == b"__main__" {
+            return false;
+        }
         if self.standard.contains(top) {
             return true;
         }
