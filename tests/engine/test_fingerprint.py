@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from heap import Notebook
 
 MUTATIONS: dict[str, tuple[str, str]] = {

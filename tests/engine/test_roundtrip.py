@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 import pytest
-
 from heap import Notebook
 
 CASES: dict[str, tuple[str, list[str]]] = {
