@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew._engine import TestEncoded, TestHeap
+from clew._engine import TestHeap
 
 TestHeap.__test__ = False  # pytest would collect it
-TestEncoded.__test__ = False
 
 HIDDEN = {"__builtins__", "__name__"}
 
@@ -31,7 +30,7 @@ class Notebook:
     def values(self) -> dict[str, Any]:
         return {name: value for name, value in self.names.items() if name not in HIDDEN}
 
-    def look(self, *names: str) -> list[TestEncoded]:
+    def look(self, *names: str) -> list[Any]:
         values = self.values
         return self.heap.look({name: values[name] for name in names} if names else values)
 
@@ -46,7 +45,7 @@ class Notebook:
         )
         return sorted(group for group in found if group)
 
-    def load(self, stored: list[TestEncoded], *, new_kernel: bool = False) -> dict[str, str]:
+    def load(self, stored: list[Any], *, new_kernel: bool = False) -> dict[str, str]:
         """Puts back what was looked at; returns what came back otherwise."""
         if new_kernel:
             self.heap = TestHeap(self.names)

@@ -4,6 +4,10 @@
 //! three steps, in the order in which pickle would: the children it can't be made without, then the object itself, then
 //! what is put into it. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in
 //! at the end.
+//!
+//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`Built`] values. To
+//! install a definition it calls [`install_definition`] with the value (and [`Replaced::put_back`] to roll back), and
+//! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
 
 mod containers;
 mod definitions;

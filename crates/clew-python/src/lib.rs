@@ -18,7 +18,7 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]
-    use crate::testing::{Encoded, TestHeap};
+    use crate::testing::TestHeap;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
