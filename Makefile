@@ -6,10 +6,10 @@ VENVS := $(PYTHONS:%=.venv-%)
 PYTEST_ARGS ?=
 RUST_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 # The extension module's crate is compiled for one Python at a time; most of its tests are the Python ones.
-FOR_PYTHON := PYO3_PYTHON=$(CURDIR)/.venv-3.11/bin/python
+FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench cases develop wheels test-rust clean-venvs $(PYTHONS:%=test-%)
+.PHONY: help demo test test-long check format bench cases develop wheels prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -19,7 +19,15 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 	tools/build.sh install 3.11
 	.venv-3.11/bin/python examples/demo/run.py
 
-test: check test-rust $(PYTHONS:%=test-%) ## Everything CI runs, on Python 3.11 and 3.13.
+# Downloads and compilers share the machine well, suites that start kernels don't. One failure must not hide another.
+test: ## Everything CI runs, on Python 3.11 and 3.13.
+	$(MAKE) --jobs=3 prepare
+	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%)
+
+prepare: $(VENVS:%=%/.installed) build-tests
+
+build-tests:
+	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace --no-run
 
 test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
@@ -49,7 +57,7 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
-test-rust: .venv-3.11/.installed
+test-rust:
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed
