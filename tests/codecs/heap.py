@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from clew import _engine
-
 from clew.codecs import Parts, find, named
 from clew.codecs.handles import word
 from clew.codecs.reduce import find_global, global_name, reduce_value

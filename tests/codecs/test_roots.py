@@ -12,8 +12,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from clew import roots
 from IPython.core.interactiveshell import InteractiveShell
+
+from clew import roots
 
 
 @pytest.fixture

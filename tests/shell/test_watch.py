@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from clew.shell.environment import Surroundings
 from clew.shell.names import mentioned, read_and_written
 from clew.shell.watch import Seen, Watch, watch_for

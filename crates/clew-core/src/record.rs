@@ -274,7 +274,9 @@ impl Observer<'_> {
                 return None;
             }
         }
-        carried.into_iter().for_each(|known| observed.live.add(known));
+        for known in carried {
+            observed.live.add(known);
+        }
         Some(observed)
     }
 

@@ -108,7 +108,7 @@ impl Performer<'_> {
             if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
                 unparked.extend(self.parked.iter().find(|parked| parked.ticket == *ticket).cloned());
             }
-            collect(step, staged, &live, &mut changes, &mut outcomes);
+            collect(step, &staged, &live, &mut changes, &mut outcomes);
         }
         let newly_parked = self.park(kernel, &changes, &live, next_ticket);
         if kernel.interrupted() {
@@ -413,6 +413,7 @@ impl<O> Staged<O> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
 fn failed(why: impl ToString) -> BuildError {
     BuildError::Failed(why.to_string())
 }
@@ -426,7 +427,7 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
 /// Turns one staged step into changes and outcomes.
 fn collect<O: Copy>(
     step: &Step,
-    staged: Staged<O>,
+    staged: &Staged<O>,
     live: &BTreeMap<Root, O>,
     changes: &mut Vec<(Root, Change<O>)>,
     outcomes: &mut Vec<Outcome>,

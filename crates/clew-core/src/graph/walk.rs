@@ -241,14 +241,12 @@ impl<'h, H: Heap> Walk<'h, H> {
             } else {
                 Code::MayNotRun
             };
-            match self.order(members, code) {
-                Some(members) => self.stack.extend(members),
-                None => {
-                    self.payload = payload;
-                    self.defer(object, number, true);
-                    return;
-                }
-            }
+            let Some(members) = self.order(members, code) else {
+                self.payload = payload;
+                self.defer(object, number, true);
+                return;
+            };
+            self.stack.extend(members);
         }
         self.header(kind, &payload, buffer, self.stack.len() - start);
         self.payload = payload;

@@ -15,7 +15,7 @@ impl State {
     /// A state from its versions.
     pub fn of(versions: impl IntoIterator<Item = Version>) -> Self {
         let mut state = Self::default();
-        versions.into_iter().for_each(|version| state.insert(version));
+        versions.into_iter().for_each(|version| state.insert(&version));
         state
     }
 
@@ -34,11 +34,11 @@ impl State {
                 state.drop_covariable(root);
             }
         }
-        run.changed.iter().cloned().for_each(|version| state.insert(version));
+        run.changed.iter().for_each(|version| state.insert(version));
         state
     }
 
-    fn insert(&mut self, version: Version) {
+    fn insert(&mut self, version: &Version) {
         for root in &version.roots {
             self.versions.insert(root.clone(), version.clone());
         }
