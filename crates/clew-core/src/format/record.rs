@@ -1,7 +1,7 @@
 //! Records as bytes: MessagePack maps by name.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::RECORD_VERSION;
 
@@ -26,17 +26,23 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 
 /// Reads a record. A newer one is told from a malformed one, since it may hold what is not known here.
 pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        #[serde(default)]
-        version: u16,
+    match version(bytes) {
+        Some(version) if version > RECORD_VERSION => Err(RecordError::Newer(version)),
+        _ => rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string())),
     }
-    if let Ok(Versioned { version }) = rmp_serde::from_slice(bytes)
-        && version > RECORD_VERSION
-    {
-        return Err(RecordError::Newer(version));
+}
+
+/// The version of a record that has one: its first field, so that no record is parsed twice for it.
+fn version(bytes: &[u8]) -> Option<u16> {
+    let ([0x80..=0x8f, fields @ ..] | [0xde, _, _, fields @ ..]) = bytes else {
+        return None;
+    };
+    match fields.strip_prefix(b"\xa7version")? {
+        [small @ 0..=0x7f, ..] | [0xcc, small, ..] => Some((*small).into()),
+        [0xcd, high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
+        // A number that no version has yet.
+        _ => Some(u16::MAX),
     }
-    rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
 #[cfg(test)]
@@ -59,6 +65,10 @@ mod tests {
         };
         let error = decode_record::<Run>(&encode_record(&later)).unwrap_err();
         assert_eq!(error, RecordError::Newer(RECORD_VERSION + 1));
+        for version in [0, 1, 127, 128, 255, 256, 65_535] {
+            let later = Later { version, ending: "" };
+            assert_eq!(super::version(&encode_record(&later)), Some(version));
+        }
         assert!(matches!(
             decode_record::<Run>(b"\x80").unwrap_err(),
             RecordError::Malformed(_)

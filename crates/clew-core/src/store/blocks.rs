@@ -207,6 +207,16 @@ impl Index {
             .collect()
     }
 
+    /// A place of `id`, one that is known to be whole if there is any.
+    pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
+        let first = self.places.get(id)?;
+        if self.is_whole(first) {
+            return Some(*first);
+        }
+        let others = self.others.get(id).into_iter().flatten();
+        Some(*others.into_iter().find(|place| self.is_whole(place)).unwrap_or(first))
+    }
+
     /// Whether anything by that id was met.
     pub fn has(&self, id: &[u8; 32]) -> bool {
         self.places.contains_key(id)

@@ -10,6 +10,10 @@ use super::disk::{DiskFile, read_exact_at};
 use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
 
 const WINDOW: usize = 64 * 1024;
+/// All plain payloads of a file together may have so many bytes, and [`MAX_RATIO`] for each byte of the file: a file of
+/// frames that each decompress to much must not fill the memory.
+const MAX_PLAIN: u64 = 64 << 20;
+const MAX_RATIO: u64 = 256;
 
 /// A frame whose header and meta section are sound.
 #[derive(Debug, Clone)]
@@ -120,6 +124,11 @@ fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Resul
     }
     let mut payload = Vec::new();
     if payloads == Payloads::Read {
+        let Some(left) = window.plain_left.checked_sub(header.plain_length) else {
+            let why = FrameError::OutOfBounds("payload");
+            return Ok(Found::Damaged { why, resume: end });
+        };
+        window.plain_left = left;
         let stored = window.get(header.payload_at(at), header.stored_length as usize)?;
         match header.decode(stored.unwrap_or_default().to_vec()) {
             Ok(plain) => payload = plain,
@@ -168,6 +177,8 @@ struct Window<'f> {
     file: &'f dyn DiskFile,
     /// The file's length when the scan began; what is appended later is for the next scan.
     length: u64,
+    /// So many plain bytes may still be decoded.
+    plain_left: u64,
     start: u64,
     bytes: Vec<u8>,
 }
@@ -177,6 +188,7 @@ impl<'f> Window<'f> {
         Self {
             file,
             length,
+            plain_left: MAX_PLAIN.saturating_add(length.saturating_mul(MAX_RATIO)),
             start: 0,
             bytes: Vec::new(),
         }

@@ -135,12 +135,13 @@ impl SessionWriter {
         for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
             let piece = &bytes[offset as usize..(offset + length) as usize];
             let known = known.get(index).copied().flatten();
-            let id = match known {
-                Some(id) if self.is_stored(&id.0, FrameKind::BLOCKS)? => id,
-                _ => BlockId::of(piece),
+            let is_known = match &known {
+                Some(id) => met.contains(id) || self.is_stored(&id.0, FrameKind::BLOCKS)?,
+                None => false,
             };
+            let id = known.filter(|_| is_known).unwrap_or_else(|| BlockId::of(piece));
             blocks.push(id);
-            if met.insert(id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
+            if met.insert(id) && !is_known && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
                 let goes_on = column == 0 || offset % column != 0;
                 let follows = goes_on && index > 0 && before == Some(index - 1);
                 new.push(NewBlock {
@@ -388,15 +389,7 @@ impl SessionWriter {
         }
         let mut index = self.store.index();
         index.read(self.store.disk(), self.store.directory())?;
-        let places = index.places(id);
-        let Some(place) = places
-            .iter()
-            .find(|place| index.is_whole(place))
-            .or(places.first())
-            .copied()
-        else {
-            return Ok(false);
-        };
+        let Some(place) = index.best(id) else { return Ok(false) };
         let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));
         let is_own = self.pack.as_ref().is_some_and(|(number, _)| *number == place.pack);
         drop(index);

@@ -241,3 +241,14 @@ fn a_frame_of_a_kind_that_is_not_known_is_passed_over() {
     assert_eq!(store.load(history).unwrap().damage, []);
     assert!(store.segment(SegmentId([8; 32])).is_err());
 }
+
+#[test]
+fn p14_a_log_of_frames_that_decompress_to_much_is_bounded() {
+    let bomb = frame(FrameKind::RUN, [0; 32], b"", &vec![0; 16 << 20]);
+    assert!(bomb.len() < 4000);
+    let (disk, history, _) = store_of(bomb.repeat(20), Vec::new());
+    let store = open(&disk, Access::ReadOnly).unwrap();
+    let loaded = store.load(history).unwrap();
+    let refused = |damage: &&clew_core::store::Damage| damage.what.contains("beyond the format's bounds");
+    assert!(loaded.damage.iter().filter(refused).count() > 10);
+}
