@@ -21,7 +21,7 @@ WORDS = [
 ]
 OPTIONS = [
     "--json", "--dry-run", "--replay", "--no-wait", "--graph", "--all", "--failed", "--state",
-    "--with-shared", "--fresh",
+    "--with-shared",
 ]
 # fmt: on
 

@@ -1,0 +1,51 @@
+"""What `pip install .` gives: the extension module, the thin package, the native command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import clew
+
+BIN = Path(sys.executable).parent
+HEAVY = ("numpy", "pandas", "pyarrow", "matplotlib", "IPython", "clew._engine")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_native_command_is_installed_and_has_the_packages_version():
+    assert run(str(BIN / "clew"), "--version") == f"clew {metadata.version('clew')}\n"
+    assert clew.__version__ == metadata.version("clew")
+
+
+def test_the_native_command_starts_no_python():
+    first = (BIN / "clew").read_bytes()[:4]
+    assert first == b"\x7fELF" or not sys.platform.startswith("linux"), "a Python entry point took its place"
+
+
+def test_importing_clew_imports_nothing_heavy():
+    code = f"import clew, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run(sys.executable, "-c", code) == "[]\n"
+
+
+def test_only_ipython_and_cloudpickle_are_required():
+    required = [line for line in metadata.requires("clew") or [] if "extra ==" not in line]
+    assert sorted(line.split(">")[0] for line in required) == ["cloudpickle", "ipython"]
+
+
+def test_the_licence_is_packed_and_named():
+    assert metadata.metadata("clew")["License-Expression"] == "Apache-2.0"
+    files = [str(path) for path in metadata.files("clew") or []]
+    assert any(path.endswith("licenses/LICENSE") for path in files), files
+
+
+def test_the_command_and_the_package_look_at_the_same_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLEW_HOME", str(tmp_path / "store"))
+    doctor = json.loads(run(str(BIN / "clew"), "doctor", "--json"))
+    assert doctor["store"] == str(tmp_path / "store")
+    assert not (tmp_path / "store").exists(), "looking made a store"
