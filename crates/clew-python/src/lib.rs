@@ -5,6 +5,11 @@
 #![deny(unsafe_code)]
 
 pub mod build;
+mod clock;
+mod engine;
+mod facts;
+mod flusher;
+mod kernel;
 pub mod kinds;
 mod payload;
 pub mod raw;
@@ -15,6 +20,8 @@ mod testing;
 mod _engine {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::engine::Engine;
     #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]

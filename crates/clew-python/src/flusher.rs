@@ -1,0 +1,88 @@
+//! Makes what is saved survive power loss, within two seconds, beside the user's work.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::engine::Inner;
+
+/// How long after a commit the flush begins: what is committed meanwhile goes with it.
+const DELAY: Duration = Duration::from_millis(1000);
+
+#[derive(Default)]
+struct Orders {
+    is_due: bool,
+    is_over: bool,
+}
+
+/// A thread that flushes a while after it is woken. It holds the engine only to begin and to end a flush, and never
+/// the interpreter's lock.
+pub(crate) struct Flusher {
+    orders: Arc<(Mutex<Orders>, Condvar)>,
+}
+
+impl Flusher {
+    /// Starts the thread. It ends when the engine does.
+    pub fn over(engine: &Arc<Mutex<Inner>>) -> Self {
+        let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
+        let (engine, given) = (Arc::downgrade(engine), Arc::clone(&orders));
+        // Without the thread everything is still flushed at the end of the session.
+        let _ = std::thread::Builder::new()
+            .name("clew-flush".to_owned())
+            .spawn(move || while wait(&given) && flush(&engine) {});
+        Self { orders }
+    }
+
+    /// Something was committed.
+    pub fn wake(&self) {
+        self.order(|orders| orders.is_due = true);
+    }
+
+    /// Ends the thread.
+    pub fn stop(&self) {
+        self.order(|orders| orders.is_over = true);
+    }
+
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        let (orders, changed) = &*self.orders;
+        change(&mut orders.lock().unwrap_or_else(PoisonError::into_inner));
+        changed.notify_all();
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Waits until something is due and a while longer; `false` when it is over.
+fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
+    let (orders, changed) = given;
+    let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);
+    while !orders.is_due && !orders.is_over {
+        orders = changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
+    }
+    let (mut orders, _) = changed
+        .wait_timeout_while(orders, DELAY, |orders| !orders.is_over)
+        .unwrap_or_else(PoisonError::into_inner);
+    orders.is_due = false;
+    !orders.is_over
+}
+
+/// Flushes once; `false` when the engine is gone.
+fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
+    let Some(engine) = engine.upgrade() else { return false };
+    let begun = {
+        let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.session().and_then(|session| session.begin_sync().ok())
+    };
+    if let Some(job) = begun {
+        let outcome = job.run();
+        let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = inner.session() {
+            // A failed flush stops the writer; the next run says so.
+            let _ = session.end_sync(&job, outcome);
+        }
+    }
+    true
+}
