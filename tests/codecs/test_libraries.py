@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from heap import copy, fingerprint
+from heap import TestHeap, copy, fingerprint
 
 HERE = Path(__file__).parent
 LIBRARIES = ("pandas", "pyarrow", "matplotlib", "scipy", "sklearn", "dateutil")
@@ -162,3 +162,75 @@ print(sorted(n for n in set(sys.modules) - before if n.partition(".")[0] in {LIB
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def together(**values) -> list[list[str]]:
+    """Names that the engine puts into one co-variable."""
+    found = TestHeap({"__name__": "__main__"}).look(values)
+    return sorted(sorted(group.roots) for group in found if not group.roots[0].startswith("definition"))
+
+
+@pytest.mark.skipif(TestHeap is None, reason="asks the engine, which is not built")
+def test_what_libraries_share_inside_joins_nothing():
+    import datetime
+    import decimal
+
+    import pandas as pd
+    import pyarrow as pa
+    import sympy
+
+    x = sympy.Symbol("x", positive=True)
+    frame = pd.DataFrame(
+        {"a": [1, 2], "b": ["x", "y"], "c": pd.date_range("2020", periods=2, tz="Europe/Berlin")}
+    )
+    sparse = pd.Series(pd.arrays.SparseArray([0.0, np.nan]))
+    table = pa.table({"a": ["x"]})
+    ones, others = plt.figure(), plt.figure()
+    ones.add_subplot().plot([1, 2])
+    others.add_subplot().plot([1, 2])
+    apart = {
+        "expressions": [x + 1, sympy.sin(x), x],
+        "frames": [frame, frame[["a"]], frame["b"], frame.index, frame.columns, frame.copy(), frame.dtypes],
+        "sparse": [sparse, sparse.copy()],
+        "tables": [table, table.slice(0), table.to_pandas()],
+        "figures": [ones, others],
+        "dates": [[datetime.UTC], [datetime.UTC], [pd.NaT], [pd.NaT], [pd.NA], [pd.NA]],
+        "numbers": [[one := decimal.Decimal(1)], [one], [np.nan], [np.nan], [np.float64], [np.dtype("f8")]],
+        "random": [np.random.default_rng(1), np.random.default_rng(1), [np.random.rand], [np.random.randint]],
+        "masked": [np.ma.array([1, 2]), np.ma.array([1, 2])],
+    }
+    for name, values in apart.items():
+        named = {f"n{index}": value for index, value in enumerate(values)}
+        assert together(**named) == sorted([key] for key in named), name
+    plt.close("all")
+
+
+@pytest.mark.skipif(TestHeap is None, reason="asks the engine, which is not built")
+def test_what_shares_memory_joins():
+    import pandas as pd
+    import pyarrow as pa
+
+    x = np.arange(4.0)
+    names = together(
+        x=x, view=x[1:], frame=pd.DataFrame(x, copy=False), arrow=pa.array(x), other=np.arange(4.0)
+    )
+    assert names == [["arrow", "frame", "view", "x"], ["other"]]
+
+
+def test_expressions_come_back():
+    import sympy as S
+
+    x, y = S.symbols("x y", positive=True)
+    f, n = S.Function("f"), S.Symbol("n", integer=True)
+    for value in [
+        S.sin(x) ** 2 + y / 3,
+        S.Integral(S.exp(x), (x, 0, 1)),
+        S.Matrix([[1, x], [y, 2]]),
+        f(x).diff(x),
+        S.Piecewise((x, x > 1), (0, True)),
+        S.Sum(n**2, (n, 1, 10)),
+        S.Poly(x**2 + 1, x),
+        S.Float("1.5"),
+        S.oo,
+    ]:
+        assert copy(value) == value

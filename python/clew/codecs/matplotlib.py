@@ -11,6 +11,9 @@ import sys
 import weakref
 from typing import Any
 
+from matplotlib.path import Path
+from matplotlib.ticker import ScalarFormatter
+
 from . import Codec, Parts
 
 
@@ -36,10 +39,17 @@ _BASES = (
 )
 
 
+_FROM_OPTIONS = ("_path_effects", "_powerlimits")
+"""Attributes that are the very lists of rcParams: all figures would be one through them."""
+
+
 def _sorted(state: dict[str, Any]) -> dict[str, Any]:
     """Attributes by name. Whether something must be drawn again is not kept: after a load everything must."""
     if "_stale" in state:
         state["_stale"] = True
+    for name in _FROM_OPTIONS:
+        if type(state.get(name)) is list:
+            state[name] = list(state[name])
     return {name: state[name] for name in sorted(state)}
 
 
@@ -59,6 +69,37 @@ def _fill_stateful(value: Any, state: Any) -> None:
         value.__setstate__(dict(state) if type(state) is dict else state)
     else:
         vars(value).update(state)
+
+
+def _encode_plain(value: Any) -> Parts:
+    return Parts((type(value),), _sorted(dict(vars(value))))
+
+
+def _fill_plain(value: Any, state: dict[str, Any]) -> None:
+    vars(value).update(state)
+
+
+def _encode_path(path: Any) -> Parts:
+    """A path by value: those of markers and frames are the library's own and in every figure."""
+    from . import numpy as arrays
+
+    own = dict(vars(path))
+    memory = [
+        None if part is None else arrays.array_parts(part, 0, True)
+        for part in (own.pop("_vertices"), own.pop("_codes"))
+    ]
+    return Parts((type(path),), (*memory, _sorted(own)))
+
+
+def _fill_path(path: Any, state: Any) -> None:
+    import numpy as np
+
+    from . import numpy as arrays
+
+    vertices, codes, own = state
+    vars(path)["_vertices"] = arrays.make_array(np.ndarray, vertices[0])
+    vars(path)["_codes"] = None if codes is None else arrays.make_array(np.ndarray, codes[0])
+    vars(path).update(own)
 
 
 def _encode_callbacks(registry: Any) -> Parts:
@@ -102,7 +143,9 @@ def _bare(args: tuple[Any, ...]) -> Any:
 NAMED: dict[str, Codec] = {
     "Figure": Codec("matplotlib.Figure", _encode_figure, _bare, _fill_stateful, native=False),
     "stateful": Codec("matplotlib.stateful", _encode_stateful, _bare, _fill_stateful, native=False),
+    "plain": Codec("matplotlib.plain", _encode_plain, _bare, _fill_plain, native=False),
+    "path": Codec("matplotlib.path", _encode_path, _bare, _fill_path, native=False, immutable=True),
     "callbacks": Codec("matplotlib.callbacks", _encode_callbacks, _bare, _fill_callbacks, native=False),
     "transform": Codec("matplotlib.transform", _encode_transform, _bare, _fill_transform, native=False),
 }
-CODECS: dict[type, Codec] = {}
+CODECS: dict[type, Codec] = {Path: NAMED["path"], ScalarFormatter: NAMED["plain"]}

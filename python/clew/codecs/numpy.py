@@ -32,6 +32,8 @@ def dtype_parts(dtype: Any) -> Any:
     Fields are text too, and not tuples of the names that the dtype holds: a dtype that two arrays share would make their
     parts share what is not shared after a load.
     """
+    if dtype.isbuiltin == 1 and dtype.metadata is None and dtype.char != "T":
+        return dtype.str
     if dtype.metadata:
         return ("metadata", dtype_parts(_without_metadata(dtype)), dict(dtype.metadata))
     if dtype.char == "T":
@@ -118,15 +120,16 @@ class _Stretch:
 
 
 def flat_bytes(array: Any) -> Any:
-    """All bytes between an array's lowest and highest element as an array of bytes over the same memory."""
+    """All bytes between an array's lowest and highest element, as something contiguous over the same memory."""
     if type(array) is not ndarray:
         array = array.view(ndarray)
-    if array.flags.c_contiguous:
+    flags = array.flags
+    if flags.c_contiguous:
         return array.reshape(-1).view(np.uint8)
-    if array.flags.f_contiguous:
+    if flags.f_contiguous:
         return array.T.reshape(-1).view(np.uint8)
     address, length = bounds(array)
-    return np.asarray(_Stretch(address, length, array.flags.writeable, array))
+    return np.asarray(_Stretch(address, length, flags.writeable, array))
 
 
 def layout_of(array: Any) -> Any:
@@ -148,11 +151,26 @@ def array_over(kind: type, dtype: Any, shape: tuple[int, ...], layout: Any, memo
 
 def memory_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> tuple[Any, ...]:
     """An array without objects in it, wherever its memory comes from."""
-    writeable = array.flags.writeable
-    if array.size == 0 or array.itemsize == 0:
-        return ("empty", dtype_parts(array.dtype), array.shape, writeable)
+    dtype, shape, flags = array.dtype, array.shape, array.flags
+    if array.size == 0 or dtype.itemsize == 0:
+        return ("empty", dtype_parts(dtype), shape, flags.writeable)
+    if flags.c_contiguous:
+        # What can be shown as it is needs no other array made for it.
+        shown = array if dtype.char in _SHOWN and len(shape) == 1 else flat_bytes(array)
+        return (
+            "memory",
+            dtype_parts(dtype),
+            shape,
+            "C",
+            flags.writeable,
+            Buffer(shown, column, copies_on_write),
+        )
     buffer = Buffer(flat_bytes(array), column, copies_on_write)
-    return ("memory", dtype_parts(array.dtype), array.shape, layout_of(array), writeable, buffer)
+    return ("memory", dtype_parts(dtype), shape, layout_of(array), flags.writeable, buffer)
+
+
+_SHOWN = frozenset("?bBhHiIlLqQfd")
+"""Dtypes that the buffer protocol has a letter for, in the machine's byte order or another."""
 
 
 def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> Parts:
@@ -287,6 +305,13 @@ def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, stri
 
 def encode_array(array: Any) -> Parts:
     """An ordinary array, or one of a class that adds nothing but behaviour."""
+    if (
+        array.base is None
+        and not array.dtype.hasobject
+        and array.dtype.char != "T"
+        and type(array) is ndarray
+    ):
+        return Parts(memory_parts(array), None)
     base = base_of(array)
     if base is not None:
         return Parts(_view_parts(array, base), None)

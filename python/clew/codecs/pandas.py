@@ -180,7 +180,7 @@ def _categories_of(parts: Any) -> Any:
 
 def _sparse_index_parts(index: Any) -> tuple[Any, ...]:
     _, args = index.__reduce__()[:2]
-    return type(index).__name__, args[0], *(_flat_parts(part, False) for part in args[1:])
+    return type(index).__name__, args[0], *(_flat_parts(part, True) for part in args[1:])
 
 
 def _sparse_index_of(parts: tuple[Any, ...]) -> Any:
@@ -385,8 +385,8 @@ def _column_parts(manager: Any, shared: bool) -> tuple[tuple[Any, ...], tuple[An
                 columns[place] = (len(wholes), row)
             wholes.append(arrays.memory_parts(block.values, 0, shared))
             continue
-        for row, place in enumerate(places):
-            columns[place] = _row_parts(block.values, row, shared)
+        for place, parts in zip(places, _rows_parts(block.values, shared), strict=True):
+            columns[place] = parts
     return tuple(columns), tuple(wholes)
 
 
@@ -397,12 +397,15 @@ def _lies_across(values: Any) -> bool:
     return bool(values.shape[0] > 1 and values.shape[1] > 1 and values.strides[1] != values.itemsize)
 
 
-def _row_parts(values: Any, row: int, shared: bool) -> tuple[Any, ...]:
+def _rows_parts(values: Any, shared: bool) -> Iterator[tuple[Any, ...]]:
+    """The columns of a block."""
     if values.ndim == 1:
-        return values_parts(values, shared)
-    if type(values) is np.ndarray:
-        return ("numpy", _flat_parts(values[row], shared))
-    return values_parts(values[row], shared)
+        return iter([values_parts(values, shared)])
+    if type(values) is not np.ndarray:
+        return (values_parts(values[row], shared) for row in range(values.shape[0]))
+    if values.dtype.hasobject:
+        return (("numpy", _flat_parts(row, shared)) for row in values)
+    return (("numpy", arrays.memory_parts(row, 0, shared)) for row in values)
 
 
 def _blocks_of(columns: tuple[Any, ...], wholes: tuple[Any, ...]) -> Iterator[Any]:

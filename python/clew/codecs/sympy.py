@@ -1,0 +1,45 @@
+"""sympy: expressions, which never change, so that all that speak of `x` are not one co-variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sympy.core.basic import Basic
+
+from . import Codec
+
+
+def _encode(value: Any) -> tuple[Any, ...]:
+    make, args, *state = value.__reduce_ex__(2)[:3]
+    return make, tuple(map(_own, args)), _own(state[0]) if state else None
+
+
+def _own(part: Any) -> Any:
+    """Assumptions as a dict of this symbol's own: sympy keeps one for all that have the same."""
+    return dict(part) if type(part) is dict else part
+
+
+def _decode(parts: tuple[Any, ...]) -> Any:
+    make, args, state = parts
+    made = make(*args)
+    if state is not None:
+        if hasattr(made, "__setstate__"):
+            made.__setstate__(state)
+        else:
+            made.__dict__.update(state)
+    return made
+
+
+def _all(kind: type) -> Iterator[type]:
+    for derived in type.__subclasses__(kind):
+        yield derived
+        yield from _all(derived)
+
+
+NAMED: dict[str, Codec] = {
+    "expression": Codec("sympy.expression", _encode, _decode, native=False, immutable=True)
+}
+CODECS: dict[type, Codec] = {
+    kind: NAMED["expression"] for kind in _all(Basic) if str(kind.__module__).startswith("sympy.")
+}
