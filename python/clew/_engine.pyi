@@ -1,6 +1,6 @@
 """The compiled engine, as the Python shell sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 __version__: str
@@ -51,6 +51,12 @@ class Buffer:
 
     def __init__(self, exporter: Any, column: int = 0, copies_on_write: bool = False) -> None:
         """`exporter` shows contiguous memory; `column` is the bytes of one column; `copies_on_write` as pandas does."""
+
+def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], object]) -> None:
+    """Has `told` called for these audit events while they are watched. The first call decides."""
+
+def watch_events(on: bool) -> None:
+    """Turns that on or off."""
 
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""

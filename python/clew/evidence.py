@@ -1,7 +1,8 @@
 """What a run may have touched outside the session: files, sockets, processes, random numbers.
 
-An audit hook can't be taken out again, so there is one, and it does nothing while no run is watched. It sees what Python
-does, not what libraries do below it: nothing here proves that something did not happen.
+An audit hook can't be taken out again, so there is one, native, and it does nothing while no run is watched. It sees what
+Python does, not what libraries do below it: so files that the run's own strings name count too. Nothing here proves that
+something did not happen.
 """
 
 from __future__ import annotations
@@ -9,15 +10,24 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
+
+from clew import _engine
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
 
+LONGEST = 1024
+"""Longer strings are no paths."""
+
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
 """Files that importing opens; modules are evidence of their own."""
+
+PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
+"""Exactly these may be paths of files; what only looks like one may run code when asked."""
 
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
@@ -32,42 +42,76 @@ class Seen:
         self.written: dict[str, None] = {}
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
-        self.random = random_fingerprints()
+        self.started = time.time_ns()
+        self.random = _random if _random is not None else random_fingerprints()
+
+    def described(self, named: Iterable[str] = ()) -> dict[str, Any]:
+        """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
+        library wrote them, but their time does."""
+        global _random
+        before, _random = self.random, random_fingerprints()
+        read = {path: _described(path) for path in [*self.read, *named]}
+        written = {path: _described(path) for path in self.written}
+        for path in named:
+            if (read[path]["modified"] or 0) >= self.started:
+                written[path] = read[path]
+        return {
+            "files_read": [file for path, file in read.items() if path not in written],
+            "files_written": list(written.values()),
+            "sockets": list(self.sockets),
+            "processes": list(self.processes),
+            "random": {name: [before.get(name, ""), state] for name, state in _random.items()},
+        }
 
 
 _seen: Seen | None = None
-_installed = False
+_random: dict[str, str] | None = None
+"""The state of the generators after the last run, so that it is read once a run."""
 
 
 def begin() -> None:
     """A run begins."""
-    global _seen, _installed
-    if not _installed:
-        sys.addaudithook(_hook)
-        _installed = True
+    global _seen
+    _engine.hang_audit_hook(list(_WATCHERS), _hook)
     _seen = Seen()
+    _engine.watch_events(True)
+
+
+def take() -> Seen | None:
+    """The run is over: what was seen of it; `None` if none was watched."""
+    global _seen
+    _engine.watch_events(False)
+    seen, _seen = _seen, None
+    return seen
 
 
 def end() -> dict[str, Any]:
     """The run is over: fields of the engine's evidence. Empty if none was watched."""
-    global _seen
-    seen, _seen = _seen, None
-    if seen is None:
-        return {}
-    after = random_fingerprints()
-    return {
-        "files_read": [_described(path) for path in seen.read if path not in seen.written],
-        "files_written": [_described(path) for path in seen.written],
-        "sockets": list(seen.sockets),
-        "processes": list(seen.processes),
-        "random": {name: [seen.random.get(name, ""), state] for name, state in after.items()},
-    }
+    seen = take()
+    return {} if seen is None else seen.described()
 
 
 def stop() -> None:
     """Nothing is watched until the next run begins."""
-    global _seen
-    _seen = None
+    take()
+
+
+def named_files(values: Iterable[object]) -> list[str]:
+    """Those of `values` that are paths of files that are there now."""
+    # A path keeps its text once it was asked for it; the user's is not asked.
+    found = (value for value in values if isinstance(value, str | PurePath) and type(value) in PATHS)
+    paths = [value if isinstance(value, str) else str(PurePath(value)) for value in found]
+    likely = [
+        path for path in paths if len(path) < LONGEST and "\n" not in path and ("." in path or "/" in path)
+    ]
+    return [os.path.abspath(path) for path in likely[:MOST] if _is_file(path)]  # noqa: PTH100
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return os.path.isfile(path) and not path.endswith(CODE)  # noqa: PTH113
+    except ValueError:
+        return False
 
 
 def random_fingerprints() -> dict[str, str]:

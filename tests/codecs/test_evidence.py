@@ -58,3 +58,17 @@ def test_what_goes_wrong_in_the_hook_stays_there():
     sys.audit("open", object(), "w", 0)
     sys.audit("os.rename")
     assert evidence.end()["files_written"] == []
+
+
+def test_files_that_strings_name_count_and_their_time_tells_whether_they_were_written(tmp_path):
+    old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
+    old.write_text("a")
+    os.utime(old, ns=(1, 1))
+    evidence.begin()
+    new.write_text("b")
+    seen = evidence.take()
+    seen.read.clear()
+    seen.written.clear()
+    found = seen.described(evidence.named_files([str(old), new, 3, "no.such.file", "a\0b.c", "text"]))
+    assert names(found["files_read"]) == {"old.parquet"}
+    assert names(found["files_written"]) == {"new.parquet"}

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Recorded
 from harness import Kernel, Reply
+from kernel_record import Recorded
 
 
 def holds(states: list[dict[str, str]], name: str) -> list[str | None]:

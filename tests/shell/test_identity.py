@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import HERE, Recorded
-from harness import Kernel
-
 from clew.shell.identity import cell_ids, identifier, read, told_path
+from harness import Kernel
+from kernel_record import HERE, Recorded
 
 
 def test_the_session_variable_tells_the_path(kernels: Callable[..., Kernel], tmp_path: Path) -> None:

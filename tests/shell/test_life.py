@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import HERE, LOAD, Recorded
 from harness import REPOSITORY, Kernel
+from kernel_record import HERE, LOAD, Recorded
 
 UNLOAD = "__import__('clew').unload_ipython_extension(get_ipython())"
 

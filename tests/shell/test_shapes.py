@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import HERE, Recorded
 from harness import Kernel
+from kernel_record import HERE, Recorded
 
 
 @pytest.mark.parametrize(

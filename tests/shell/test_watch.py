@@ -162,12 +162,13 @@ def test_evidence_tells_reads_and_writes_and_modules(cells: Cells) -> None:
 
 def test_evidence_tells_variables_and_modules_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
     around = Surroundings()
+    around.begin()
     monkeypatch.setenv("CLEW_TEST_VARIABLE", "1")
     sys.modules.pop("clew_test_module", None)
     sys.modules["clew_test_module"] = module = type(sys)("clew_test_module")
     module.__version__ = "1.2"  # type: ignore[attr-defined]
     try:
-        found = around.end()
+        found = around.end().described()
     finally:
         del sys.modules["clew_test_module"]
     assert found["environment"] == ["CLEW_TEST_VARIABLE"]

@@ -6,6 +6,7 @@
 
 mod allocation;
 mod attached;
+pub(crate) mod audit;
 pub(crate) mod attributes;
 mod builtin;
 pub(crate) mod code;

@@ -1,12 +1,15 @@
-"""What changed around a run: modules imported, environment variables set, memory used."""
+"""What changed around a run: modules imported, environment variables set, memory used, files and sockets."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from itertools import islice
 from types import ModuleType
 from typing import Any
+
+from clew import evidence
 
 try:
     import resource
@@ -18,20 +21,23 @@ class Surroundings:
     """Compares what a run found with what it left."""
 
     def __init__(self) -> None:
-        self.begin()
+        self._modules = len(sys.modules)
+        self._environment = os.environ.copy()
 
     def begin(self) -> None:
         """A run starts."""
         self._modules = len(sys.modules)
         self._environment = os.environ.copy()
+        evidence.begin()
 
-    def end(self) -> dict[str, Any]:
-        """The run is over: fields of the evidence."""
-        return {
-            "modules": [described(name) for name in self._imported()],
-            "environment": self._changed_variables(),
-            "peak_memory": peak_memory(),
-        }
+    def end(self) -> Around:
+        """The run is over."""
+        imported, changed = self._imported(), self._changed_variables()
+        return Around(imported, changed, evidence.take())
+
+    def close(self) -> None:
+        """Watches nothing any more."""
+        evidence.stop()
 
     def _imported(self) -> list[str]:
         # New modules come last; a run that also took some away hides as many, and evidence proves nothing
@@ -44,6 +50,24 @@ class Surroundings:
             return []
         names = now.keys() | self._environment.keys()
         return sorted(name for name in names if now.get(name) != self._environment.get(name))
+
+
+class Around:
+    """What was found around one run, told once the reply has left."""
+
+    def __init__(self, imported: list[str], changed: list[str], seen: evidence.Seen | None) -> None:
+        self.imported = imported
+        self.changed = changed
+        self._seen = seen
+
+    def described(self, values: Iterable[object] = ()) -> dict[str, Any]:
+        """Fields of the engine's evidence; `values` are objects of the run that may be paths."""
+        found = self._seen.described(evidence.named_files(values)) if self._seen is not None else {}
+        return found | {
+            "modules": [described(name) for name in self.imported],
+            "environment": self.changed,
+            "peak_memory": peak_memory(),
+        }
 
 
 def described(name: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
 
-from clew.shell.environment import Surroundings
-from clew.shell.names import mentioned, nested, read_and_written
+from clew.shell.environment import Around, Surroundings
+from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.reach import codes_within
 
 
@@ -27,15 +27,17 @@ class Seen:
     def __init__(
         self,
         watch: Watch | None = None,
+        namespace: dict[str, Any] | None = None,
         codes: Iterable[CodeType] = (),
         ran: Iterable[CodeType] = (),
-        around: dict[str, Any] | None = None,
+        around: Around | None = None,
     ) -> None:
         self._watch = watch
+        self._namespace = namespace or {}
         #: The statements of the cell, and the notebook functions that ran.
         self._codes = list(codes)
         self._ran = list(ran)
-        self._around = around or {}
+        self._around = around
         self._touched: list[str] | None = None
         self._is_known = False
 
@@ -62,8 +64,12 @@ class Seen:
         found = [read_and_written(code) for code in self._everything()]
         reads = set[str]().union(*(read for read, _ in found))
         writes = set[str]().union(*(written for _, written in found))
-        live = self._watch.namespace if self._watch is not None else {}
-        return self._around | {
+        live = self._namespace
+        values = [live[name] for name in reads if name in live]
+        for code in self._everything():
+            values += flattened(code.co_consts)
+        around = self._around.described(values) if self._around is not None else {}
+        return around | {
             "reads": sorted(name for name in reads if name in live),
             "writes": sorted(writes),
             "touched_all": touched_all,
@@ -105,9 +111,10 @@ class Watch:
     def end(self) -> Seen:
         """The run is over. One beside which other threads or tasks ran may have touched everything."""
         around = self._surroundings.end()
-        if self._others_ran or others_run(self.namespace) or not self._codes:
-            return Seen(None, self._codes, self._functions_that_ran(), around)
-        return Seen(self, self._codes, self._functions_that_ran(), around)
+        is_alone = not self._others_ran and not others_run(self.namespace) and bool(self._codes)
+        return Seen(
+            self if is_alone else None, self.namespace, self._codes, self._functions_that_ran(), around
+        )
 
     def moved(self) -> None:
         """A move brought functions back that no cell defined."""
@@ -137,6 +144,7 @@ class Watch:
         """Lets go of everything."""
         self._known.clear()
         self._codes = []
+        self._surroundings.close()
 
     def _all_known(self) -> list[CodeType]:
         return [

@@ -1,0 +1,79 @@
+//! The audit hook: which of the interpreter's events are handed to Python, and when none is.
+//!
+//! A hook can never be taken out again, and the interpreter tells every hook of every `id()` and attribute of a module.
+//! So the hook is native and leaves at once unless a run is watched and the event is one of a few.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::ffi;
+use rustc_hash::FxHashSet;
+
+unsafe extern "C" {
+    fn PySys_AddAuditHook(
+        hook: unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+}
+
+/// What is handed on, and to whom.
+struct Watched {
+    events: FxHashSet<Box<[u8]>>,
+    told: Py<PyAny>,
+}
+
+static WATCHED: OnceLock<Watched> = OnceLock::new();
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+
+/// Hangs the hook: from then on `told(event, arguments)` is called for `events` while [`watch_events`] is on. The first
+/// call decides; later ones change nothing.
+#[pyfunction]
+pub fn hang_audit_hook(events: Vec<String>, told: Py<PyAny>) -> PyResult<()> {
+    let events = events.into_iter().map(|event| event.into_bytes().into_boxed_slice()).collect();
+    if WATCHED.set(Watched { events, told }).is_err() {
+        return Ok(());
+    }
+    // SAFETY: the interpreter runs and is ours (we are called by it); `hook` is a function that lives for ever, since the
+    // module is never unloaded, and takes no data.
+    let status = unsafe { PySys_AddAuditHook(hook, std::ptr::null_mut()) };
+    if status == 0 { Ok(()) } else { Err(PyRuntimeError::new_err("The interpreter refused the audit hook")) }
+}
+
+/// Turns handing on on or off; off, the hook is inert.
+#[pyfunction]
+pub fn watch_events(on: bool) {
+    ACTIVE.store(on, Ordering::Relaxed);
+}
+
+/// Never stops what is audited: whatever happens here is nobody's business but ours.
+unsafe extern "C" fn hook(event: *const c_char, arguments: *mut ffi::PyObject, _: *mut c_void) -> c_int {
+    if !ACTIVE.load(Ordering::Relaxed) {
+        return 0;
+    }
+    // SAFETY: the interpreter passes the event's name as a C string, and `arguments` as a tuple or null, both borrowed for
+    // the call, and holds its lock meanwhile.
+    unsafe { hand_on(CStr::from_ptr(event), arguments) };
+    0
+}
+
+/// Calls Python for an event that is watched.
+///
+/// # Safety
+/// The interpreter's lock is held and `arguments` is a live object or null.
+unsafe fn hand_on(event: &CStr, arguments: *mut ffi::PyObject) {
+    let Some(watched) = WATCHED.get() else { return };
+    if !watched.events.contains(event.to_bytes()) {
+        return;
+    }
+    // SAFETY: the caller holds the lock.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the caller's promise.
+    let Some(arguments) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, arguments) }) else { return };
+    let name = PyString::new(py, &event.to_string_lossy());
+    // An exception of ours must not become the user's.
+    let _ = watched.told.bind(py).call1((name, arguments));
+}
