@@ -33,6 +33,9 @@ def test_a_kernel_that_is_not_told_is_anonymous_until_it_is(recorded: Recorded) 
     assert recorded.calls[0][1]["path"] is None
     recorded.kernel.run("__vsc_ipynb_file__ = '/somewhere/else.ipynb'", silent=True)
     recorded.kernel.run("x = 1")
+    recorded.kernel.run("__vsc_ipynb_file__ = '/too/late.ipynb'")
+    recorded.kernel.run("x = 2")
+    assert [call[0] for call in recorded.calls if call[0] != "idle"] == ["attach", "attach", *["capture"] * 3]
     assert [call[1]["path"] for call in recorded.calls if call[0] == "attach"] == [
         None,
         "/somewhere/else.ipynb",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Where front ends put the path: Jupyter's session variable, VS Code's name in the namespace.
 VARIABLE = "JPY_SESSION_NAME"
 NAME = "__vsc_ipynb_file__"
+#: Where some front ends put the name of the kernel's specification.
+KERNEL = "JPY_KERNEL_NAME"
 #: Larger files are not read for their ids (bytes).
 LARGEST_NOTEBOOK = 64 * 1024 * 1024
 
@@ -78,12 +80,12 @@ def cell_ids(document: dict[str, Any]) -> list[str]:
 
 def kernel_of(shell: Any) -> dict[str, Any]:
     """What is needed to speak to this kernel, or to start one like it."""
-    kernel = getattr(shell, "kernel", None)
-    connection = getattr(getattr(kernel, "parent", None), "abs_connection_file", None)
+    connection = getattr(getattr(getattr(shell, "kernel", None), "parent", None), "abs_connection_file", None)
     return {
-        "pid": os.getpid(),
-        "python": sys.executable,
+        "name": os.environ.get(KERNEL, ""),
+        "executable": sys.executable,
+        "language": "python",
         "version": platform.python_version(),
-        "implementation": getattr(kernel, "implementation", None),
+        "pid": os.getpid(),
         "connection": connection if isinstance(connection, str) else None,
     }

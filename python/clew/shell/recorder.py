@@ -48,6 +48,8 @@ class Recorder:
         self.interrupted_at: float | None = None
         #: Seconds the last capture took.
         self.last_cost = 0.0
+        #: Called before each run, when nothing else runs.
+        self.before_run: Callable[[], None] = lambda: None
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -90,8 +92,11 @@ class Recorder:
     def barrier(self) -> None:
         """User code is about to start: finishes what is left, unless something still runs."""
         with self._lock:
-            if self._ended and self._requests.total() <= 1:
+            if self._requests.total() > 1 or self._running or self._engine is None:
+                return
+            if self._ended:
                 self._finish()
+            guarded("find out which notebook this is", self.before_run)
 
     def settle(self) -> None:
         """The reply is out: takes the capture, if nothing runs."""

@@ -38,13 +38,17 @@ class Session:
         self._hooks = Hooks(shell, self._recorder, self._watch)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
-        self._recorder.listeners.append(self._adopt_path)
+        self._has_recorded = False
+        self._recorder.listeners.append(self._note_recorded)
+        self._recorder.before_run = self._adopt_path
 
     def open(self) -> None:
         """Records what exists as the starting state, then listens."""
         opened = self._engine.attach(notebook_of(self._shell))
         for text in opened.get("warnings", []):
             warn(text)
+        if opened.get("can_resume"):
+            print("Clew has earlier states of this notebook: `%clew resume` brings the last one back.")
         self._hooks.attach()
         self._magic.attach()
         atexit.register(self.close)
@@ -107,10 +111,13 @@ class Session:
     def _before_work(self) -> None:
         self._hooks.flush()
 
-    def _adopt_path(self, _: object) -> None:
-        """A front end may tell the path late; an anonymous history is then adopted."""
+    def _note_recorded(self, _: object) -> None:
+        self._has_recorded = True
+
+    def _adopt_path(self) -> None:
+        """A front end may tell the path only after the session began; then it begins again, where it belongs."""
         path = told_path(self._shell.user_ns)
-        if path is not None and path != self._path:
+        if path is not None and path != self._path and not self._has_recorded:
             self._path = path
             self._engine.attach(notebook_of(self._shell))
 
