@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clew.shell.identity import cell_ids, identifier, read, told_path
 from harness import Kernel
 from kernel_record import HERE, Recorded
+
+from clew.shell.identity import cell_ids, identifier, read, told_path
 
 
 def test_the_session_variable_tells_the_path(kernels: Callable[..., Kernel], tmp_path: Path) -> None:

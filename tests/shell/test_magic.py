@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from kernel_record import Recorded
+
 from clew.shell.magic import candidates
 from clew.shell.run import Running, is_only_commands
-from kernel_record import Recorded
 
 
 def commands(recorded: Recorded) -> list[list[str]]:
