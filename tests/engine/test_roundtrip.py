@@ -267,6 +267,21 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "import dataclasses, inspect\nS = object(); x = [S]; y = {'k': S}; m = dataclasses.MISSING; e = inspect.Parameter.empty",
         ["x[0] is y['k'] is S", "m is dataclasses.MISSING", "e is inspect.Parameter.empty"],
     ),
+    "views of memory": (
+        "b = bytearray(b'0123456789' * 10); m = memoryview(b); a = m[2:8]; s = m[::3]; r = m.toreadonly(); c = memoryview(bytes(range(24))).cast('B', (4, 6))",
+        [
+            "m.obj is b",
+            "bytes(a) == b'234567'",
+            "s[1] == ord('3')",
+            "r.readonly",
+            "c[1, 2] == 8",
+            "b.__setitem__(2, 0) is None and a[0] == 0",
+        ],
+    ),
+    "weak proxies and super objects": (
+        "import weakref\nclass A:\n    x = 1\n    def s(s): return super()\na = A(); p = weakref.proxy(a); s = a.s()",
+        ["p.x == 1", "s.__self__ is a", "s.__thisclass__ is A"],
+    ),
     "code objects": (
         "c = compile('a + 1', '<x>', 'eval')",
         ["eval(c, {'a': 2}) == 3", "c.co_filename == '<x>'"],

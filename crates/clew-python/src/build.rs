@@ -19,7 +19,7 @@ use clew_core::graph::{Arena, ArenaNode, Aside, Mention};
 use clew_core::kernel::{BuildError, Stored};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyMemoryView};
+use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::kinds;
@@ -45,7 +45,10 @@ pub(crate) struct Builder<'py, 'a> {
     asides: FxHashMap<u32, &'a [u8]>,
     mentions: &'a [Mention],
     extents: &'a [Vec<u8>],
-    allocations: Vec<Option<Py<Allocation>>>,
+    /// What holds the memory of each extent: a bytearray that shows all of it, else an allocation.
+    allocations: Vec<Option<Py<PyAny>>>,
+    /// Extents that a bytearray shows whole.
+    bytearrays: FxHashSet<u32>,
     objects: Vec<Option<Bound<'py, PyAny>>>,
     seen: Vec<bool>,
     full: Vec<bool>,
@@ -125,6 +128,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             mentions,
             extents,
             allocations: extents.iter().map(|_| None).collect(),
+            bytearrays: FxHashSet::default(),
             objects: vec![None; arena.len()],
             seen: vec![false; arena.len()],
             full: vec![false; arena.len()],
@@ -138,6 +142,7 @@ impl<'py, 'a> Builder<'py, 'a> {
 
     /// Builds these nodes and all they need.
     pub fn run(&mut self, numbers: &[u32]) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+        self.find_bytearrays();
         for number in numbers {
             self.stack.push(Step::Visit(*number));
             self.work()?;
@@ -285,15 +290,8 @@ impl<'py, 'a> Builder<'py, 'a> {
     fn writable(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
         let (bytes, mention) = self.memory(node)?;
-        let at = mention.extent as usize;
-        if self.allocations[at].is_none() {
-            let made = Allocation::of(&self.extents[at]).and_then(|allocation| Py::new(py, allocation));
-            self.allocations[at] = Some(self.tried(made)?);
-        }
-        let allocation = self.allocations[at]
-            .as_ref()
-            .ok_or_else(|| malformed("memory is missing"))?;
-        let whole = self.tried(PyMemoryView::from(allocation.bind(py).as_any()))?;
+        let holder = self.holder(mention.extent)?;
+        let whole = self.tried(PyMemoryView::from(&holder))?;
         let range = pyo3::types::PySlice::new(
             py,
             mention.offset as isize,
@@ -301,6 +299,38 @@ impl<'py, 'a> Builder<'py, 'a> {
             1,
         );
         self.tried(whole.get_item(range))
+    }
+
+    /// What holds the memory of an extent, made when it is asked for first.
+    fn holder(&mut self, extent: u32) -> Made<'py> {
+        let (py, at) = (self.py, extent as usize);
+        if let Some(holder) = &self.allocations[at] {
+            return Ok(holder.bind(py).clone());
+        }
+        let bytes = &self.extents[at];
+        let made = if self.bytearrays.contains(&extent) {
+            PyByteArray::new(py, bytes).into_any()
+        } else {
+            let made = Allocation::of(bytes).and_then(|allocation| Bound::new(py, allocation));
+            self.tried(made)?.into_any()
+        };
+        self.allocations[at] = Some(made.clone().unbind());
+        Ok(made)
+    }
+
+    /// The extents that bytearrays show whole: others' views of that memory are views of the bytearray.
+    fn find_bytearrays(&mut self) {
+        for number in 0..self.arena.len() as u32 {
+            let node = self.arena.node(number);
+            if node.kind != kinds::BYTEARRAY {
+                continue;
+            }
+            if let Ok((bytes, mention)) = self.memory(&node)
+                && bytes.len() == self.extents[mention.extent as usize].len()
+            {
+                self.bytearrays.insert(mention.extent);
+            }
+        }
     }
 
     /// What an exception means for the build.

@@ -78,7 +78,8 @@ pub const CLASSMETHOD: u16 = 36;
 pub const MAPPINGPROXY: u16 = 37;
 /// A view of a dict. Payload: `k`, `v` or `i`. Children: the dict.
 pub const DICT_VIEW: u16 = 38;
-/// A weak reference. Children: the object while it lives, then the callback if there is one. Payload: 1 if it lives.
+/// A weak reference. Children: the object while it lives, then the callback if there is one. Payload: 1 if it lives,
+/// and 2 more for a proxy.
 pub const WEAKREF: u16 = 39;
 /// A logger. Payload: text of its name.
 pub const LOGGER: u16 = 40;
@@ -93,7 +94,8 @@ pub const REDUCE: u16 = 43;
 pub const ITERATOR: u16 = 44;
 /// A traceback. Payload: per entry the name of the function and the line. Aside: names of the files.
 pub const TRACEBACK: u16 = 45;
-/// A memoryview. Payload: offset, length, format, shape, strides, read-only. Children: the exporter.
+/// A memoryview. Payload: offset in the exporter's memory, step (of one dimension, else 0), read-only (LEB128 each),
+/// name of the format, lengths of the dimensions. Children: the exporter.
 pub const MEMORYVIEW: u16 = 46;
 /// A function wrapped by `functools.cache` or `lru_cache`: its contents are left out. Children: function, size, whether
 /// types are told apart, then the Python part. Payload: the Python part's shape.
@@ -104,7 +106,7 @@ pub const PARTIAL: u16 = 48;
 pub const MODULE_DICT: u16 = 49;
 /// A generic alias such as `list[int]`. Children: origin, arguments. Payload: 1 if starred.
 pub const GENERIC_ALIAS: u16 = 50;
-/// A `super` object. Children: type, object if bound.
+/// A `super` object. Children: type, then the object if it is bound.
 pub const SUPER: u16 = 51;
 
 /// Whether nodes of this kind are found by name: nothing is made.

@@ -3,7 +3,7 @@
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyTuple, PyType};
 
 use super::{Builder, Made, malformed};
 use crate::kinds;
@@ -198,6 +198,8 @@ impl<'py> Builder<'py, '_> {
                     .map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
             }),
             kinds::CACHED => cached(py, &children),
+            kinds::SUPER => builtins.getattr("super").and_then(|kind| kind.call1(&arguments)),
+            kinds::MEMORYVIEW => memory_view(node.payload, &self.child(node, 0)?),
             _ => return Err(malformed("a node is of no known kind")),
         };
         self.tried(made)
@@ -457,14 +459,61 @@ fn dict_view<'py>(py: Python<'py>, which: &[u8], children: &[Bound<'py, PyAny>])
 
 /// A weak reference; to something that is gone already where the stored one was.
 fn weak_reference<'py>(py: Python<'py>, alive: &[u8], children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
-    let kind = py.import("weakref")?.getattr("ref")?;
-    if alive == [1] {
+    let is_proxy = alive.first().is_some_and(|flags| flags & 2 != 0);
+    let kind = py.import("weakref")?.getattr(if is_proxy { "proxy" } else { "ref" })?;
+    if alive.first().is_some_and(|flags| flags & 1 != 0) {
         return kind.call1(PyTuple::new(py, children)?);
     }
     let gone = PyFrozenSet::new(py, [py.import("builtins")?.getattr("object")?.call0()?])?;
     let mut arguments = vec![gone.into_any()];
     arguments.extend(children.iter().cloned());
     kind.call1(PyTuple::new(py, arguments)?)
+}
+
+/// A memoryview over its exporter, from the place of the stored one in the stored exporter's memory.
+fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = exporter.py();
+    let bad = || pyo3::exceptions::PyValueError::new_err("A view is malformed");
+    let mut reader = Reader::new(payload);
+    let number = |reader: &mut Reader<'_>| reader.number().and_then(|n| isize::try_from(n).ok()).ok_or_else(bad);
+    let (offset, step) = (number(&mut reader)?, number(&mut reader)?);
+    let is_readonly = number(&mut reader)? != 0;
+    let format = String::from_utf8_lossy(reader.name().ok_or_else(bad)?).into_owned();
+    let mut shape = Vec::new();
+    while !reader.is_empty() {
+        shape.push(number(&mut reader)?);
+    }
+    let bytes = PyMemoryView::from(exporter)?.call_method1("cast", ("B",))?;
+    let size: isize = PyMemoryView::from(exporter)?.getattr("itemsize")?.extract()?;
+    let items = shape
+        .iter()
+        .try_fold(1_isize, |all, length| all.checked_mul(*length))
+        .ok_or_else(bad)?;
+    let length = if step > 0 {
+        items.checked_mul(step)
+    } else {
+        items.checked_mul(size)
+    }
+    .ok_or_else(bad)?;
+    let end = offset.checked_add(length).ok_or_else(bad)?.min(bytes.len()? as isize);
+    let part = bytes.get_item(pyo3::types::PySlice::new(py, offset, end, 1))?;
+    let view = if step > 0 {
+        let whole = part.call_method1("cast", (&format,))?;
+        whole.get_item(pyo3::types::PySlice::new(
+            py,
+            0,
+            whole.len()? as isize,
+            step / size.max(1),
+        ))?
+    } else if shape.len() == 1 {
+        part.call_method1("cast", (&format,))?
+    } else {
+        part.call_method1("cast", (&format, shape))?
+    };
+    if is_readonly && !view.getattr("readonly")?.is_truthy()? {
+        return view.call_method0("toreadonly");
+    }
+    Ok(view)
 }
 
 fn cached<'py>(py: Python<'py>, children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {

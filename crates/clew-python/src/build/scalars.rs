@@ -75,7 +75,13 @@ impl<'py> Builder<'py, '_> {
             (kinds::BYTES, None) => Ok(PyBytes::new(self.py, node.payload).into_any()),
             (kinds::BYTES, Some(_)) => Ok(PyBytes::new(self.py, self.memory(node)?.0).into_any()),
             (kinds::BYTEARRAY, None) => Ok(PyByteArray::new(self.py, &[]).into_any()),
-            (kinds::BYTEARRAY, Some(_)) => Ok(PyByteArray::new(self.py, self.memory(node)?.0).into_any()),
+            (kinds::BYTEARRAY, Some(_)) => {
+                let (bytes, mention) = self.memory(node)?;
+                if self.bytearrays.contains(&mention.extent) {
+                    return self.holder(mention.extent);
+                }
+                Ok(PyByteArray::new(self.py, bytes).into_any())
+            }
             (_, Some(_)) => self.writable(node),
             (_, None) => {
                 let empty = PyByteArray::new(self.py, &[]);

@@ -149,6 +149,11 @@ impl PythonHeap {
                     write_part(pointer, &facts.slots, node);
                 }
                 Shape::Weakref => describe_weakref(pointer, node),
+                Shape::Super => {
+                    node.kind(kinds::SUPER);
+                    optional(word(pointer, 0), node);
+                    optional(word(pointer, 1), node);
+                }
                 Shape::Logger => self.describe_logger(pointer, node),
                 Shape::Memory => self.describe_memory(pointer, node),
                 Shape::Staged => self.describe_twin(pointer, node),
@@ -481,7 +486,8 @@ unsafe fn describe_weakref(pointer: *mut ffi::PyObject, node: &mut Node<'_, Obje
     unsafe {
         let referent = (*pointer.cast::<ffi::PyWeakReference>()).wr_object;
         let alive = !referent.is_null() && referent != ffi::Py_None() && ffi::Py_REFCNT(referent) > 0;
-        node.payload().push(u8::from(alive));
+        let proxy = ffi::PyWeakref_CheckProxy(pointer) != 0;
+        node.payload().push(u8::from(alive) | u8::from(proxy) << 1);
         if alive {
             node.child(Object::new(referent));
         }

@@ -11,6 +11,7 @@
 //! class of the user's with a reducer of its own a dropped field must be noticed, since it will not come back.
 
 use clew_core::graph::Node;
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet, PyString, PyTuple};
@@ -46,8 +47,10 @@ impl PythonHeap {
         if let Shape::Instance(base @ (Base::Set | Base::Frozenset)) = facts.shape {
             return self.describe_set_instance(object, base, node);
         }
-        if facts.shape == Shape::Cached {
-            return self.describe_cached(object, node);
+        match facts.shape {
+            Shape::Cached => return self.describe_cached(object, node),
+            Shape::Memoryview => return describe_view(object, node),
+            _ => {}
         }
         match self.codecs.find(&object.get_type())? {
             Some(codec) => self.describe_by_codec(object, &codec, node),
@@ -177,6 +180,36 @@ impl PythonHeap {
             }
         }
     }
+}
+
+/// A memoryview, as a place in the memory of its exporter.
+fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
+    let exporter = object.getattr("obj")?;
+    if exporter.is_none() {
+        return Err(PyTypeError::new_err("its memory belongs to no object"));
+    }
+    let (view, whole) = (PyUntypedBuffer::get(object)?, PyUntypedBuffer::get(&exporter)?);
+    let (start, base) = (view.buf_ptr() as usize, whole.buf_ptr() as usize);
+    let step = if view.dimensions() == 1 && !view.is_c_contiguous() {
+        view.strides()[0]
+    } else {
+        0
+    };
+    let is_told = view.is_c_contiguous() || step > 0;
+    if !whole.is_c_contiguous() || !is_told || start < base || view.suboffsets().is_some() {
+        return Err(PyTypeError::new_err("its memory has gaps"));
+    }
+    node.kind(kinds::MEMORYVIEW);
+    node.payload().number((start - base) as u64);
+    node.payload().number(step.unsigned_abs() as u64);
+    node.payload().number(u64::from(view.readonly()));
+    node.payload().name(view.format().to_bytes());
+    view.shape()
+        .iter()
+        .for_each(|length| node.payload().number(*length as u64));
+    // The exporter lives as long as the view.
+    node.child(Object::of(&exporter));
+    Ok(())
 }
 
 /// A list of a reducer, empty where it gave none.
