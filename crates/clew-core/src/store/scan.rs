@@ -2,7 +2,8 @@
 //!
 //! Headers and meta sections are read, payloads of packs never: opening a store costs what its tables cost. Where bytes
 //! are no frame, the next sound frame is searched for; what lies between is reported. An end that was cut off in the
-//! middle of a frame is what a killed writer leaves (or one that is writing right now) and is no damage.
+//! middle of a frame is what a killed writer leaves (or one that is writing right now), one of zeros what a power cut
+//! leaves of bytes that nobody synced: neither is damage.
 
 use std::io;
 
@@ -76,6 +77,9 @@ pub(super) fn scan(
             Found::CutOff => break,
             Found::Damaged { why, resume } => {
                 let next = next_frame(&mut window, resume)?;
+                if next.is_none() && is_zero(&mut window, at)? {
+                    break;
+                }
                 scan.gaps.push(Gap {
                     from: at,
                     to: next.unwrap_or(length),
@@ -147,18 +151,14 @@ fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Resul
 fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
     let mut at = from;
     loop {
-        let left = window.length.saturating_sub(at);
-        if left < HEADER_LENGTH as u64 {
+        let bytes = window.ahead(at)?;
+        if bytes.len() < HEADER_LENGTH {
             return Ok(None);
         }
-        let count = left.min(WINDOW as u64) as usize;
-        let bytes = window.get(at, count)?.unwrap_or_default();
-        let magic = bytes
-            .windows(FRAME_MAGIC.len())
-            .position(|window| window == FRAME_MAGIC);
-        let Some(position) = magic else {
-            // The magic may lie across two windows.
-            at += (count - (FRAME_MAGIC.len() - 1)) as u64;
+        let mut magics = bytes.windows(FRAME_MAGIC.len());
+        let Some(position) = magics.position(|window| window == FRAME_MAGIC) else {
+            // The magic may lie across the end of what was read ahead.
+            at += (bytes.len() - (FRAME_MAGIC.len() - 1)) as u64;
             continue;
         };
         at += position as u64;
@@ -170,6 +170,19 @@ fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
             _ => return Ok(Some(at)),
         }
     }
+}
+
+/// Whether the file holds only zeros from byte `at` on: its length reached the disk before a power cut, its bytes did not.
+fn is_zero(window: &mut Window<'_>, mut at: u64) -> io::Result<bool> {
+    while at < window.length {
+        let count = (window.length - at).min(WINDOW as u64) as usize;
+        let bytes = window.get(at, count)?.unwrap_or_default();
+        if bytes.len() < count || bytes.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += count as u64;
+    }
+    Ok(true)
 }
 
 /// A part of a file, read ahead.
@@ -192,6 +205,16 @@ impl<'f> Window<'f> {
             start: 0,
             bytes: Vec::new(),
         }
+    }
+
+    /// What was read ahead from `at` on: a header's length at least, unless the file ends before. Every byte of a file is
+    /// read once by a search, however many false beginnings there are.
+    fn ahead(&mut self, at: u64) -> io::Result<&[u8]> {
+        let least = self.length.saturating_sub(at).min(HEADER_LENGTH as u64) as usize;
+        if self.get(at, least)?.is_none() {
+            return Ok(&[]);
+        }
+        Ok(&self.bytes[(at - self.start) as usize..])
     }
 
     /// `count` bytes at `at`; `None` if the file ends before.

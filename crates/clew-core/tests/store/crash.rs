@@ -138,3 +138,18 @@ fn p01_what_a_synced_run_shares_with_an_unsynced_session_survives_a_power_cut_to
     let store = open(&found, Access::ReadOnly).unwrap();
     assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [2]);
 }
+
+#[test]
+fn p02_zeros_that_a_power_cut_left_at_the_end_are_no_damage() {
+    let disk = SimDisk::new(22);
+    let mut acknowledged = Acknowledged::default();
+    live(&disk, &mut acknowledged).unwrap();
+    let mut files = disk.files();
+    for bytes in files.values_mut() {
+        bytes.extend([0; 5000]);
+    }
+    let store = open(&SimDisk::with_files(&files), Access::ReadOnly).unwrap();
+    assert_eq!(store.verify(true).unwrap().damage, []);
+    let loaded = store.load(acknowledged.history.unwrap()).unwrap();
+    assert_eq!(check_never_wrong(&store, &loaded), acknowledged.saved);
+}

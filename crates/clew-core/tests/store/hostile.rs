@@ -252,3 +252,12 @@ fn p14_a_log_of_frames_that_decompress_to_much_is_bounded() {
     let refused = |damage: &&clew_core::store::Damage| damage.what.contains("beyond the format's bounds");
     assert!(loaded.damage.iter().filter(refused).count() > 10);
 }
+
+#[test]
+fn p14_a_file_of_false_beginnings_takes_time_in_proportion_to_its_length() {
+    let magic = clew_core::format::FRAME_MAGIC;
+    let (disk, history, _) = store_of(magic.repeat(500_000), magic.repeat(500_000));
+    let store = open(&disk, Access::ReadOnly).unwrap();
+    assert_eq!(store.load(history).unwrap().damage.len(), 1);
+    assert_eq!(store.verify(true).unwrap().damage.len(), 2);
+}
