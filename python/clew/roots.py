@@ -108,7 +108,7 @@ def _outputs(shell: Any) -> Iterator[Root]:
     if shell is None:
         return
     for number, value in list(shell.user_ns.get("_oh", {}).items()):
-        if type(number) is int:
+        if type(number) is int and is_secret("", value) is None:
             yield "out", str(number), value
 
 

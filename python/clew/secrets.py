@@ -30,11 +30,15 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for what, pattern in (
         ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
         ("an AWS access key", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"),
-        ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{60,255}\b"),
+        ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b"),
+        ("a GitHub token", r"\bgithub_pat_[A-Za-z0-9_]{60,255}\b"),
         ("a GitLab token", r"\bgl(?:pat|ptt|rt|cbt)-[A-Za-z0-9_-]{20,}"),
         ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Za-z0-9-]{20,}"),
-        ("a Slack webhook", r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/+_-]{20,}"),
-        ("an API key", r"\bsk-(?:proj-|ant-|or-|svcacct-|live-|test-)?[A-Za-z0-9_-]{20,}"),
+        (
+            "a Slack webhook",
+            r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/+_-]{20,}",
+        ),
+        ("an API key", r"\bsk-(?=[A-Za-z_-]{0,60}\d)[A-Za-z0-9_-]{20,}"),
         ("a Stripe key", r"\b[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
         ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}\b"),
         ("a Google token", r"\bya29\.[A-Za-z0-9_-]{20,}"),
@@ -42,7 +46,10 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("a package index token", r"\bpypi-[A-Za-z0-9_-]{50,}|\bnpm_[A-Za-z0-9]{36}\b"),
         ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
         ("a signed token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-        ("a storage key", r"(?i)\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}"),
+        (
+            "a storage key",
+            r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}",
+        ),
         (
             "an address with a password",
             r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'\"]{0,100}:[^\s/@'\"]{3,200}@[^\s/]",
@@ -53,11 +60,17 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "a password in a text",
-            r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|token)\s*=\s*[^\s;,'\"&)({\[]{6,}(?:;|&|$)",
+            r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|token)\s?=\s?[^\s;,'\"&)({\[]{6,200}(?:;|&|$)",
         ),
     )
 )
 """What credentials look like."""
+
+TRACES = re.compile(
+    r"PRIVATE KEY|A[KSBC][IC]A|gh[pousr]_|github_pat_|gl[a-z]{2,3}-|xox|xapp-|hooks\.slack|sk-|[rsp]k_|AIza|ya29|hf_|"
+    r"pypi-|npm_|SG\.|eyJ|Key=|://|(?i:authorization|pass|pwd|secret|token|api.?key)"
+)
+"""What stands in every text that has one of these shapes: one quick search instead of many."""
 
 PLACEHOLDERS = re.compile(
     r"(?i)[<{\[(].*[>}\])]|x{4,}|\*{3,}|\.{3,}|changeme|example|your[_-]|placeholder|none|null"
@@ -100,6 +113,8 @@ WORD = re.compile(r"[A-Za-z]*\d{0,4}")
 
 def shape_of(text: str) -> str | None:
     """What kind of credential stands in the text."""
+    if not TRACES.search(text):
+        return None
     return next((what for what, pattern in SHAPES if pattern.search(text)), None)
 
 
@@ -117,14 +132,21 @@ def could_be_one(text: str) -> bool:
     return sum(kinds) >= 3 or (kinds[2] and sum(kinds) >= 2 and len(text) >= 16 and _entropy(text) >= 2.75)
 
 
+_known: tuple[dict[Any, Any], frozenset[str]] = ({}, frozenset())
+
+
 def secret_variables() -> frozenset[str]:
-    """Values of environment variables that look like credentials."""
-    found = (value for name, value in os.environ.items() if _named_like_one(name, value))
-    return frozenset(found)
+    """Values of environment variables that look like credentials. Kept until the environment changes."""
+    global _known
+    now = getattr(os.environ, "_data", os.environ)
+    if _known[0] != now:
+        found = (value for name, value in os.environ.items() if _named_like_one(name, value))
+        _known = (dict(now), frozenset(found))
+    return _known[1]
 
 
 def _in_dict(value: dict[Any, Any]) -> str | None:
-    if len(value) > 256:
+    if len(value) > 64:
         return None
     for key, item in value.items():
         if type(item) in (str, bytes) and type(key) is str:

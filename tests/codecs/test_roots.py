@@ -63,6 +63,11 @@ def test_a_taken_underscore_is_left_to_the_user(shell):
     assert shell.user_ns["_"] == "mine"
 
 
+def test_a_shown_secret_is_no_output(shell):
+    shell.run_cell("'gh' + 'p_' + 'a1B2' * 9", store_history=True)
+    assert of_kind(shell, "out") == {}
+
+
 def test_random_states_are_read_without_drawing_and_put_back(shell):
     state, numpy_state = random.getstate(), np.random.get_state()[1].tobytes()
     kept = of_kind(shell, "random")

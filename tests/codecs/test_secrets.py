@@ -49,6 +49,7 @@ HARMLESS = [
     ("row", {"key": "a", "value": 3}),
     ("n_tokens", 5),
     ("key", "departure_delay_2020"),
+    ("package", "sk-learn-estimators-and-pipelines"),
     ("author", "Jane_Doe-1999"),
     ("code", "def f(token=None): return token"),
     ("risk", "risk-adjusted-return-on-capital-2020"),
