@@ -106,7 +106,11 @@ impl Performer<'_> {
         self.lose_what_needs_lost_definitions(&mut performed);
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
-                unparked.extend(self.parked.iter().find(|parked| parked.ticket == *ticket).cloned());
+                // What comes back in part stays parked for the rest.
+                let is_whole = |parked: &&Parked| {
+                    parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len()
+                };
+                unparked.extend(self.parked.iter().find(is_whole).cloned());
             }
             collect(step, &staged, &live, &mut changes, &mut outcomes);
         }
