@@ -107,9 +107,8 @@ impl Performer<'_> {
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
                 // What comes back in part stays parked for the rest.
-                let is_whole = |parked: &&Parked| {
-                    parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len()
-                };
+                let is_whole =
+                    |parked: &&Parked| parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len();
                 unparked.extend(self.parked.iter().find(is_whole).cloned());
             }
             collect(step, &staged, &live, &mut changes, &mut outcomes);

@@ -504,6 +504,13 @@ impl Session {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         let target = self.target(request)?;
+        if let Some(missing) = self.history.missing_ancestor(target) {
+            return Err(SessionError::Store(StoreError::Missing {
+                kind: "Run",
+                id: missing.short(),
+                packs: Vec::new(),
+            }));
+        }
         let (outside, from) = if options.dry_run {
             (None, from)
         } else {

@@ -5,6 +5,7 @@ mod verdict;
 
 use std::fmt;
 
+use crate::disk::Surviving;
 use crate::program::{Dice, Flavour, random_cell};
 use crate::toy::{Fault, FaultKind};
 
@@ -47,6 +48,13 @@ pub enum Step {
     Sync,
     /// The process dies; a new one resumes.
     Crash,
+    /// The power goes at a later effect on the disk; a new process resumes from what survived.
+    PowerCut {
+        /// How many effects still happen.
+        after: u64,
+        /// What survives of what was not synced.
+        surviving: Surviving,
+    },
 }
 
 impl Step {
@@ -99,6 +107,8 @@ pub struct Tally {
     pub words: [u64; 6],
     /// Outcomes flagged uncertain.
     pub uncertain: u64,
+    /// Images of crashed disks from which a session was resumed.
+    pub images: u64,
 }
 
 impl Tally {
@@ -109,6 +119,7 @@ impl Tally {
         self.moves += other.moves;
         self.stopped += other.stopped;
         self.uncertain += other.uncertain;
+        self.images += other.images;
         for (sum, count) in self.words.iter_mut().zip(other.words) {
             *sum += count;
         }
@@ -121,8 +132,8 @@ impl fmt::Display for Tally {
         write!(
             formatter,
             "{} programs, {} steps, {} moves ({} stopped by faults), outcomes: {kept} kept, {loaded} loaded, {replayed} \
-             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain",
-            self.programs, self.steps, self.moves, self.stopped, self.uncertain
+             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images",
+            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images
         )
     }
 }
@@ -175,6 +186,44 @@ pub fn replay(seed: u64, mode: Mode, steps: &[Step]) -> Result<Tally, String> {
     let mut player = Player::new(seed, mode);
     steps.iter().try_for_each(|step| player.apply(step))?;
     Ok(player.tally)
+}
+
+/// Plays the program of a seed once for each effect it has on the disk, and lets the power go there; a new process then
+/// resumes from what survived. `stride` leaves effects out.
+///
+/// # Errors
+/// The steps and what went wrong.
+pub fn crash_everywhere(seed: u64, steps: usize, stride: usize) -> Result<Tally, Box<Failure>> {
+    let mode = Mode {
+        faults: false,
+        ..Mode::of(seed)
+    };
+    let (mut dice, mut player) = (Dice::new(seed), Player::new(seed, mode));
+    let begun = player.effects();
+    let fail = |steps: Vec<Step>, what| Box::new(Failure { seed, steps, what });
+    let mut played = Vec::new();
+    for at in 0..steps {
+        played.push(if at % 3 == 2 {
+            Step::Sync
+        } else {
+            random_step(&mut dice, &player, mode)
+        });
+        player.apply(&played[at]).map_err(|what| fail(played.clone(), what))?;
+    }
+    let mut tally = player.tally;
+    for after in (0..player.effects() - begun).step_by(stride) {
+        for surviving in [
+            Surviving::All,
+            Surviving::Nothing,
+            Surviving::Some(after),
+            Surviving::Some(!after),
+        ] {
+            let cut = [vec![Step::PowerCut { after, surviving }], played.clone()].concat();
+            let went = replay(seed, mode, &cut).map_err(|what| fail(cut, what))?;
+            tally.add(&went);
+        }
+    }
+    Ok(tally)
 }
 
 /// Leaves out steps, then lines of cells, as long as something still goes wrong.

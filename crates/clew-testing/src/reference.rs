@@ -86,6 +86,11 @@ impl Reference {
         }
     }
 
+    /// Some runs are gone.
+    pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
+        self.states.retain(|label, _| !is_gone(label));
+    }
+
     /// A new process begins: only what the runs left is still known.
     pub fn restart(&mut self, world: World, label: &str) {
         self.world = world;

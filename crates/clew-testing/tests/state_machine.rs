@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use clew_testing::machine::{Tally, play};
+use clew_testing::machine::{Tally, crash_everywhere, play};
 
 /// Steps of a program.
 const STEPS: usize = 30;
@@ -43,4 +43,26 @@ fn p03_p05_random_programs_never_bring_back_a_wrong_value() {
 #[ignore = "long: run by `make test-long`"]
 fn p03_p05_thousands_of_random_programs_never_bring_back_a_wrong_value() {
     play_all(1_000_000, 1_005_000);
+}
+
+#[test]
+fn p01_p02_a_session_resumes_from_every_crash_image_with_all_it_said_was_kept() {
+    crash_all(0, 8, 3);
+}
+
+#[test]
+#[ignore = "long: run by `make test-long`"]
+fn p01_p02_many_sessions_resume_from_every_crash_image() {
+    crash_all(500, 600, 1);
+}
+
+fn crash_all(from: u64, to: u64, stride: usize) {
+    let mut tally = Tally::default();
+    for seed in from..to {
+        match crash_everywhere(seed, 12, stride) {
+            Ok(played) => tally.add(&played),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    println!("seeds {from}..{to}: {tally}; wrong values: 0");
 }

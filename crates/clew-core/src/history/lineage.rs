@@ -133,7 +133,10 @@ impl History {
         self.operations
             .iter()
             .filter(|(_, operation)| Some(operation.session) != except)
-            .filter(|(_, operation)| operation.view.at.is_some_and(|at| self.runs.contains_key(&at.run)))
+            .filter(|(_, operation)| {
+                let is_known = |run| self.runs.contains_key(&run) && self.missing_ancestor(run).is_none();
+                operation.view.at.is_some_and(|at| is_known(at.run))
+            })
             .max_by_key(|(_, operation)| (operation.time, operation.number))
             .and_then(|(_, operation)| operation.view.at)
             .map(|at| at.run)
@@ -150,7 +153,21 @@ impl History {
         })
     }
 
-    /// What `id` left. Empty for a run that is not here.
+    /// A run that is missing and without which nobody can tell what `id` left: a damaged store, a power cut.
+    pub fn missing_ancestor(&self, id: RunId) -> Option<RunId> {
+        let mut next = id;
+        loop {
+            let Some(run) = self.runs.get(&next) else {
+                return Some(next);
+            };
+            match run.parent {
+                Some(parent) if run.full.is_none() => next = parent,
+                _ => return None,
+            }
+        }
+    }
+
+    /// What `id` left. Empty for a run that is not here; only in part where a [`History::missing_ancestor`] is.
     ///
     /// Takes at most 64 steps back, to a run that holds the whole state.
     pub fn state(&self, id: RunId) -> State {

@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_core::clock::Clock;
-use clew_core::format::{Ending, HistoryDescription, RunKind};
+use clew_core::format::{Ending, HistoryDescription, Run, RunKind};
 use clew_core::history::History;
-use clew_core::id::{HistoryId, Root, RootKind};
+use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::kernel::Touched;
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::restore::RestoreError;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
-use clew_core::store::disk::Disk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use super::verdict::{Before, judge, judge_stopped};
 use super::{Mode, Step, Tally};
-use crate::disk::SimDisk;
+use crate::disk::{Fault, SimDisk, Surviving};
 use crate::program::Dice;
 use crate::reference::Reference;
 use crate::toy::{CellError, ToyKernel, Value, World, run_cell};
@@ -30,7 +29,13 @@ pub struct Player {
     session: Session,
     reference: Reference,
     mode: Mode,
-    disk: Arc<dyn Disk>,
+    disk: SimDisk,
+    /// The effect at which the power goes, and what then survives.
+    cut: Option<(u64, Surviving)>,
+    /// Runs that survive the loss of power.
+    synced: Vec<String>,
+    /// Runs that were found after a loss of power without having been synced: parts of them may be missing.
+    torn: BTreeSet<String>,
     history: HistoryId,
     life: u64,
     /// Cells and changes from outside so far.
@@ -55,27 +60,36 @@ impl Clock for Steady {
     }
 }
 
-fn store(disk: &Arc<dyn Disk>, key: &SigningKey) -> Store {
-    Store::open(Arc::clone(disk), Path::new("/store"), Access::ReadWrite)
-        .expect("the store opens")
-        .with_trust(Trust::own(key.public()))
+fn store(disk: &SimDisk, key: &SigningKey) -> Result<Store, String> {
+    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite);
+    Ok(store
+        .map_err(|error| error.to_string())?
+        .with_trust(Trust::own(key.public())))
 }
 
 fn key() -> SigningKey {
     SigningKey::from_secret(&[7; 32])
 }
 
-fn open(disk: &Arc<dyn Disk>, history: HistoryId, life: u64, dear: bool) -> Session {
+fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) -> Result<Session, String> {
     let key = key();
-    let store = store(disk, &key);
+    let store = store(disk, &key)?;
     let session = store.new_session();
-    let loaded = store.load(history).expect("the history loads");
-    let writer = store.writer(history, session, &key).expect("a session can write");
+    let loaded = store.load(history).map_err(|error| error.to_string())?;
+    let writer = store
+        .writer(history, session, &key)
+        .map_err(|error| error.to_string())?;
     let clock = Steady {
         ticks: AtomicU64::new(life * 1_000_000),
         nanoseconds: if dear { 50_000_000 } else { 1_000 },
     };
-    Session::new(session, store, writer, History::of(&loaded), Box::new(clock))
+    Ok(Session::new(
+        session,
+        store,
+        writer,
+        History::of(&loaded),
+        Box::new(clock),
+    ))
 }
 
 impl Player {
@@ -84,11 +98,13 @@ impl Player {
     /// # Panics
     /// If the store can't be made.
     pub fn new(seed: u64, mode: Mode) -> Self {
-        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
-        let history = store(&disk, &key()).create_history(&HistoryDescription::default());
-        let history = history.expect("a history can be made");
+        let disk = SimDisk::new(seed);
+        let store = store(&disk, &key()).expect("the store opens");
+        let history = store
+            .create_history(&HistoryDescription::default())
+            .expect("a history can be made");
         let mut kernel = ToyKernel::new(1);
-        let mut session = open(&disk, history, 1, mode.dear);
+        let mut session = open(&disk, history, 1, mode.dear).expect("a session can write");
         let started = session.start(&mut kernel).expect("the start is recorded");
         Self {
             reference: Reference::start(kernel.world.clone(), &started.label),
@@ -96,6 +112,9 @@ impl Player {
             session,
             mode,
             disk,
+            cut: None,
+            synced: Vec::new(),
+            torn: BTreeSet::new(),
             history,
             life: 1,
             count: 0,
@@ -131,6 +150,26 @@ impl Player {
     /// What the engine did that the reference does not.
     pub fn apply(&mut self, step: &Step) -> Result<(), String> {
         self.tally.steps += 1;
+        let done = self.play(step);
+        match self.cut {
+            Some((at, surviving)) if self.disk.effects() > at => {
+                self.cut = None;
+                self.lose_power(surviving)?;
+            }
+            _ => done?,
+        }
+        match self.kernel.leaked() {
+            0 => Ok(()),
+            leaked => Err(format!("{leaked} objects leaked")),
+        }
+    }
+
+    /// Effects on the disk so far.
+    pub fn effects(&self) -> u64 {
+        self.disk.effects()
+    }
+
+    fn play(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Run { source, hooked } => self.run(source, *hooked)?,
             Step::Outside(source) => self.run_both(source).map(drop)?,
@@ -156,13 +195,50 @@ impl Player {
             } => self.restore(*run, names, *with_shared)?,
             Step::Fault(fault) => self.kernel.fault = Some(*fault),
             Step::Hold(name) => self.hold(name),
-            Step::Sync => self.session.sync().map_err(|error| error.to_string())?,
+            Step::Sync => {
+                self.session.sync().map_err(|error| error.to_string())?;
+                self.synced = self.reference.labels();
+            }
             Step::Crash => self.crash()?,
+            Step::PowerCut { after, surviving } => {
+                self.cut = Some((self.disk.effects() + after, *surviving));
+                self.disk.fail_at(*after, Fault::PowerCut);
+            }
         }
-        match self.kernel.leaked() {
-            0 => Ok(()),
-            leaked => Err(format!("{leaked} objects leaked")),
+        Ok(())
+    }
+
+    /// The machine starts again and finds what survived: every run that said it was synced, and each run that said it
+    /// was saved if only the process died (promises P1 and P2).
+    fn lose_power(&mut self, surviving: Surviving) -> Result<(), String> {
+        self.disk = self.disk.crash(surviving);
+        let loaded = store(&self.disk, &key())?
+            .load(self.history)
+            .map_err(|error| error.to_string())?;
+        let there: BTreeSet<String> = loaded.runs.values().map(Run::label).collect();
+        let kept = if surviving == Surviving::All {
+            self.reference.labels()
+        } else {
+            self.synced.clone()
+        };
+        if let Some(missing) = kept.iter().find(|label| !there.contains(*label)) {
+            return Err(format!("run {missing} was kept and is gone"));
         }
+        let history = History::of(&loaded);
+        let is_whole = |(id, _): &(&RunId, &Run)| history.missing_ancestor(**id).is_none();
+        let there: BTreeSet<String> = history.runs().filter(is_whole).map(|(_, run)| run.label()).collect();
+        if let Some(missing) = kept.iter().find(|label| !there.contains(*label)) {
+            return Err(format!("run {missing} was kept and what came before it is gone"));
+        }
+        self.reference.forget(|label| !there.contains(label));
+        self.synced.retain(|label| there.contains(label));
+        self.torn
+            .extend(there.iter().filter(|label| !kept.contains(label)).cloned());
+        self.tally.images += 1;
+        if there.is_empty() {
+            return self.begin_again();
+        }
+        self.crash()
     }
 
     fn label(&self, run: u64) -> String {
@@ -324,7 +400,8 @@ impl Player {
                 .unwrap_or_default()] += 1;
             self.tally.uncertain += u64::from(outcome.uncertain);
         }
-        let exact = judge(&self.kernel, &self.session, report, before, &expected)?;
+        let is_torn = self.torn.contains(&report.to);
+        let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn)?;
         self.reference.world = if exact { expected } else { self.kernel.world.clone() };
         self.reference.world.heap.set_life(self.life);
         Ok(())
@@ -380,26 +457,34 @@ impl Player {
         Ok(())
     }
 
-    /// A crash: the process is gone, and with it what lived only there.
-    fn crash(&mut self) -> Result<(), String> {
-        let target = self.reference.at().to_owned();
+    /// A new process in which nothing was done yet.
+    fn begin_again(&mut self) -> Result<(), String> {
         self.life += 1;
         self.kernel = ToyKernel::new(self.life);
-        self.session = open(&self.disk, self.history, self.life, self.mode.dear);
+        self.session = open(&self.disk, self.history, self.life, self.mode.dear)?;
         let started = self
             .session
             .start(&mut self.kernel)
             .map_err(|error| error.to_string())?;
         self.reference.restart(self.kernel.world.clone(), &started.label);
+        Ok(())
+    }
+
+    /// A crash: the process is gone, and with it what lived only there.
+    fn crash(&mut self) -> Result<(), String> {
+        let (target, inflight) = (self.reference.at().to_owned(), self.reference.world.clone());
+        self.begin_again()?;
         let before = self.before();
         let done = self.perform(&Request::Resume(None), &before)?;
         let Some(report) = self.arrived(done, &before)? else {
             return Ok(());
         };
-        if report.to != target {
+        // After a loss of power an older run may be the last one, or one that was written and not yet said to be saved.
+        let is_expected = report.to == target || self.tally.images > 0;
+        if !is_expected {
             return Err(format!("the session was at {target}, and {} is resumed", report.to));
         }
-        let expected = self.reference.state(&target).expect("every run has a state").clone();
+        let expected = self.reference.state(&report.to).unwrap_or(&inflight).clone();
         self.land(&report, &before, expected)?;
         self.reference.step(&report.at);
         Ok(())

@@ -45,6 +45,7 @@ pub(super) fn judge(
     report: &Report,
     before: &Before,
     expected: &World,
+    is_torn: bool,
 ) -> Result<bool, String> {
     let words = by_root(report)?;
     let all: BTreeSet<&Root> = before.serials.keys().chain(expected.bound.keys()).collect();
@@ -63,7 +64,8 @@ pub(super) fn judge(
         let together = state
             .version(root)
             .map_or_else(|| vec![(*root).clone()], |version| version.roots.clone());
-        judge_word(kernel, before, expected, outcome, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
+        let said = (*outcome, is_torn);
+        judge_word(kernel, before, expected, said, &together, &tainted).map_err(|what| format!("{root}: {what}"))?;
         let reached = reachable(expected, std::slice::from_ref(*root));
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
         if matches!(outcome.word, Word::Kept | Word::Loaded | Word::Replayed) && !outcome.uncertain && !is_tainted {
@@ -158,7 +160,7 @@ fn judge_word(
     kernel: &ToyKernel,
     before: &Before,
     expected: &World,
-    outcome: &Outcome,
+    (outcome, is_torn): (&Outcome, bool),
     together: &[Root],
     tainted: &BTreeSet<String>,
 ) -> Result<(), String> {
@@ -183,6 +185,7 @@ fn judge_word(
         let why = outcome.why.as_deref().unwrap_or_default();
         let reached = reachable(expected, together);
         let excused = why.contains("out of memory")
+            || is_torn
             || outcome.uncertain
             || reached
                 .iter()
