@@ -66,11 +66,8 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 """What credentials look like."""
 
-TRACES = re.compile(
-    r"PRIVATE KEY|A[KSBC][IC]A|gh[pousr]_|github_pat_|gl[a-z]{2,3}-|xox|xapp-|hooks\.slack|sk-|[rsp]k_|AIza|ya29|hf_|"
-    r"pypi-|npm_|SG\.|eyJ|Key=|://|(?i:authorization|pass|pwd|secret|token|api.?key)"
-)
-"""What stands in every text that has one of these shapes: one quick search instead of many."""
+TRACES = ["private key", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "glrt-", "glcbt-", "xox", "xapp-", "hooks.slack", "sk-", "k_live_", "k_test_", "aiza", "ya29.", "hf_", "pypi-", "npm_", "sg.", "eyj", "accountkey=", "accesskey=", "://", "authorization", "passw", "pwd", "secret", "token", "apikey", "api_key", "api-key"]
+"""What stands, but for the case of letters, in every text of these shapes: looking for it is much cheaper."""
 
 PLACEHOLDERS = re.compile(
     r"(?i)[<{\[(].*[>}\])]|x{4,}|\*{3,}|\.{3,}|changeme|example|your[_-]|placeholder|none|null"
@@ -113,7 +110,8 @@ WORD = re.compile(r"[A-Za-z]*\d{0,4}")
 
 def shape_of(text: str) -> str | None:
     """What kind of credential stands in the text."""
-    if not TRACES.search(text):
+    lowered = text.lower()
+    if not any(trace in lowered for trace in TRACES):
         return None
     return next((what for what, pattern in SHAPES if pattern.search(text)), None)
 
