@@ -66,7 +66,47 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 """What credentials look like."""
 
-TRACES = ["private key", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "glrt-", "glcbt-", "xox", "xapp-", "hooks.slack", "sk-", "k_live_", "k_test_", "aiza", "ya29.", "hf_", "pypi-", "npm_", "sg.", "eyj", "accountkey=", "accesskey=", "://", "authorization", "passw", "pwd", "secret", "token", "apikey", "api_key", "api-key"]
+TRACES = [
+    "private key",
+    "akia",
+    "asia",
+    "abia",
+    "acca",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "glptt-",
+    "glrt-",
+    "glcbt-",
+    "xox",
+    "xapp-",
+    "hooks.slack",
+    "sk-",
+    "k_live_",
+    "k_test_",
+    "aiza",
+    "ya29.",
+    "hf_",
+    "pypi-",
+    "npm_",
+    "sg.",
+    "eyj",
+    "accountkey=",
+    "accesskey=",
+    "://",
+    "authorization",
+    "passw",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+]
 """What stands, but for the case of letters, in every text of these shapes: looking for it is much cheaper."""
 
 PLACEHOLDERS = re.compile(

@@ -7,6 +7,7 @@ and forgets in which order attributes came.
 
 from __future__ import annotations
 
+import functools
 import sys
 import weakref
 from typing import Any
@@ -23,13 +24,10 @@ def codec_for(kind: type) -> Codec | None:
         found = getattr(sys.modules.get(f"matplotlib.{module}"), base, None)
         if isinstance(found, type) and issubclass(kind, found):
             return NAMED[name]
-    own = getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None)
-    own = (
-        own
-        and getattr(kind, "__reduce_ex__", None) is object.__reduce_ex__
-        and kind.__reduce__ is object.__reduce__
-    )
-    return NAMED["stateful"] if own else None
+    plain: Any = object
+    own = getattr(kind, "__getstate__", None) is not getattr(plain, "__getstate__", None)
+    as_usual = kind.__reduce_ex__ is plain.__reduce_ex__ and kind.__reduce__ is plain.__reduce__
+    return NAMED["stateful"] if own and as_usual else None
 
 
 _BASES = (
@@ -132,8 +130,12 @@ def _fill_transform(node: Any, state: Any) -> None:
     kept: dict[int, Any] = {}
     for parent in parents:
         key = id(parent)
-        kept[key] = weakref.ref(parent, lambda _, pop=kept.pop, key=key: pop(key))
+        kept[key] = weakref.ref(parent, functools.partial(_forget, kept, key))
     node._parents = kept
+
+
+def _forget(parents: dict[int, Any], key: int, reference: Any) -> None:
+    parents.pop(key, None)
 
 
 def _bare(args: tuple[Any, ...]) -> Any:

@@ -32,6 +32,7 @@ def _decode(parts: tuple[Any, ...]) -> Any:
 
 
 def _all(kind: type) -> Iterator[type]:
+    derived: type
     for derived in type.__subclasses__(kind):
         yield derived
         yield from _all(derived)
