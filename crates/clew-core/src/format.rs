@@ -3,6 +3,7 @@
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
 mod block_list;
+mod block_table;
 mod evidence;
 mod frame;
 mod history;
@@ -13,6 +14,7 @@ mod run;
 mod summary;
 
 pub use block_list::{LIST_LENGTH, StoredManifest, decode_list, encode_list};
+pub use block_table::BlockEntry;
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};

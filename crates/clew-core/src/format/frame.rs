@@ -21,7 +21,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::id::BlockId;
+use super::BlockEntry;
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
@@ -346,58 +346,6 @@ pub fn raw_run(table: &[BlockEntry], payload_length: u64) -> Vec<u8> {
         payload_checksum: 0,
     };
     [header.to_bytes().as_slice(), &meta].concat()
-}
-
-/// One block of a run. 44 bytes on disk: id, offset (8), length (4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockEntry {
-    /// Its id.
-    pub id: BlockId,
-    /// Where it starts in the plain payload.
-    pub offset: u64,
-    /// Its length: 1 to 65,536 bytes.
-    pub length: u32,
-}
-
-impl BlockEntry {
-    /// Bytes of an entry on disk.
-    pub const LENGTH: usize = 44;
-
-    /// A run's table as it lies.
-    pub fn write_table(table: &[Self]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(table.len() * Self::LENGTH);
-        for entry in table {
-            bytes.extend_from_slice(&entry.id.0);
-            bytes.extend_from_slice(&entry.offset.to_le_bytes());
-            bytes.extend_from_slice(&entry.length.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// Reads a run's table. Every block lies within the payload afterwards.
-    pub fn parse_table(bytes: &[u8], header: &FrameHeader) -> Result<Vec<Self>, FrameError> {
-        let (entries, rest) = bytes.as_chunks::<{ Self::LENGTH }>();
-        if !rest.is_empty() {
-            return Err(FrameError::Table);
-        }
-        entries.iter().map(|entry| Self::parse(entry, header)).collect()
-    }
-
-    fn parse(bytes: &[u8; Self::LENGTH], header: &FrameHeader) -> Result<Self, FrameError> {
-        let (id, rest) = bytes.split_at(32);
-        let (offset, length) = rest.split_at(8);
-        let entry = Self {
-            id: BlockId(id.try_into().unwrap_or_default()),
-            offset: u64::from_le_bytes(offset.try_into().unwrap_or_default()),
-            length: u32::from_le_bytes(length.try_into().unwrap_or_default()),
-        };
-        let is_sound = (1..=crate::graph::BLOCK_LENGTH).contains(&u64::from(entry.length))
-            && entry
-                .offset
-                .checked_add(entry.length.into())
-                .is_some_and(|end| end <= header.plain_length);
-        if is_sound { Ok(entry) } else { Err(FrameError::Table) }
-    }
 }
 
 #[cfg(test)]

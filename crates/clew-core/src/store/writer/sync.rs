@@ -1,0 +1,125 @@
+//! Flushing: from *saved*, which survives the death of the process, to *synced*, which survives a power cut.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::SessionWriter;
+use crate::format::FrameKind;
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::{StoreError, log, pack};
+
+impl SessionWriter {
+    /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
+    ///
+    /// # Errors
+    /// The writer stops: after a failed flush nobody can say what is on the disk.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        let job = self.begin_sync()?;
+        let outcome = job.run();
+        self.end_sync(&job, outcome)
+    }
+
+    /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
+    /// its outcome then goes to [`SessionWriter::end_sync`].
+    pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
+        self.check_stopped()?;
+        let store = self.store.directory();
+        let mut packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)> = Vec::new();
+        let index = self.store.index();
+        let foreign: Vec<(u32, u64)> = self
+            .foreign
+            .iter()
+            .map(|number| (*number, index.reach(*number)))
+            .collect();
+        for (number, _) in &foreign {
+            packs.push((index.packs[*number as usize].path.clone(), None));
+        }
+        drop(index);
+        self.foreign.clear();
+        if let Some((_, pack)) = &self.pack {
+            packs.push((pack.path.clone(), Some(Arc::clone(&pack.file))));
+        }
+        let folders = [
+            pack::folder(store),
+            log::folder(store, self.history),
+            log::histories_folder(store),
+            store.to_owned(),
+        ];
+        let has_names = self.has_new_names || !foreign.is_empty();
+        Ok(SyncJob {
+            disk: Arc::clone(&self.store.inner.disk),
+            packs,
+            folders: if has_names { folders.to_vec() } else { Vec::new() },
+            log: (self.log.path.clone(), Arc::clone(&self.log.file)),
+            pack_end: self.pack.as_ref().map(|(number, pack)| (*number, pack.end)),
+            log_end: self.log.end,
+            saved: self.saved,
+            foreign,
+        })
+    }
+
+    /// Takes what became of a flush.
+    ///
+    /// # Errors
+    /// The flush failed, and this writer stops.
+    pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        if let Err(error) = outcome {
+            self.stopped.get_or_insert(error.to_string());
+            return Err(error);
+        }
+        if let (Some((number, synced)), Some((_, pack))) = (job.pack_end, &mut self.pack) {
+            pack.mark(synced);
+            self.store.index().set_synced(number, synced);
+            self.flush().ok();
+        }
+        for (number, reach) in &job.foreign {
+            self.store.index().set_synced(*number, *reach);
+        }
+        self.synced = self.synced.max(job.saved);
+        self.has_new_names &= self.pack.is_some() && job.pack_end.is_none();
+        // A mark that can't be written is no loss: readers then know less than is true.
+        self.log.put(FrameKind::MARK, [0; 32], &job.log_end.to_le_bytes());
+        let appended = self.log.append(&[]);
+        self.outcome(appended).ok();
+        Ok(())
+    }
+}
+
+/// One flush: packs, the folders that name them, then the log.
+#[derive(Debug)]
+pub struct SyncJob {
+    disk: Arc<dyn Disk>,
+    /// Packs of others are opened only for this.
+    packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)>,
+    folders: Vec<PathBuf>,
+    log: (PathBuf, Arc<dyn DiskFile>),
+    pack_end: Option<(u32, u64)>,
+    log_end: u64,
+    saved: u64,
+    /// Packs of others and how far they were gone over.
+    foreign: Vec<(u32, u64)>,
+}
+
+impl SyncJob {
+    /// Flushes. Takes as long as the disk takes.
+    pub fn run(&self) -> Result<(), StoreError> {
+        for (path, file) in &self.packs {
+            match file {
+                Some(file) => sync(path, &**file)?,
+                None => sync(path, &*self.disk.open(path).map_err(StoreError::io("read", path))?)?,
+            }
+        }
+        for folder in &self.folders {
+            match self.disk.sync_dir(folder) {
+                // A session without blocks has no packs, maybe the whole store has none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                synced => synced.map_err(StoreError::io("sync", folder))?,
+            }
+        }
+        sync(&self.log.0, &*self.log.1)
+    }
+}
+
+fn sync(path: &Path, file: &dyn DiskFile) -> Result<(), StoreError> {
+    file.sync().map_err(StoreError::io("sync", path))
+}
