@@ -40,6 +40,8 @@ pub struct Player {
     life: u64,
     /// Cells and changes from outside so far.
     count: u64,
+    /// The report of the last move.
+    last: Option<Report>,
     /// What was played.
     pub tally: Tally,
 }
@@ -118,6 +120,7 @@ impl Player {
             history,
             life: 1,
             count: 0,
+            last: None,
             tally: Tally {
                 programs: 1,
                 ..Tally::default()
@@ -128,6 +131,11 @@ impl Player {
     /// What must be live.
     pub fn world(&self) -> &World {
         &self.reference.world
+    }
+
+    /// The report of the last move that happened.
+    pub fn report(&self) -> Option<&Report> {
+        self.last.as_ref()
     }
 
     /// One or two names of some state.
@@ -380,7 +388,10 @@ impl Player {
     /// The report, or `None` if a fault stopped the move, which must then have done nothing.
     fn arrived(&mut self, done: Result<Report, SessionError>, before: &Before) -> Result<Option<Report>, String> {
         match done {
-            Ok(report) => Ok(Some(report)),
+            Ok(report) => {
+                self.last = Some(report.clone());
+                Ok(Some(report))
+            }
             Err(SessionError::Restore(RestoreError::Interrupted | RestoreError::Refused(_))) if self.mode.faults => {
                 self.tally.stopped += 1;
                 judge_stopped(&self.kernel, before)?;

@@ -1,0 +1,227 @@
+//! What moves promise, told on the toy kernel. Every step is checked against the reference besides.
+
+use clew_testing::machine::{Mode, Player, Step};
+use clew_testing::toy::{Fault, FaultKind};
+
+const PLAIN: Mode = Mode {
+    flavour: clew_testing::Flavour {
+        hostile: true,
+        failing: true,
+    },
+    faults: true,
+    dear: false,
+};
+
+fn cell(source: &str) -> Step {
+    Step::Run {
+        source: source.to_owned(),
+        hooked: true,
+    }
+}
+
+fn played(steps: &[Step]) -> Player {
+    let mut player = Player::new(1, PLAIN);
+    for step in steps {
+        player.apply(step).unwrap_or_else(|what| panic!("{step:?}: {what}"));
+    }
+    player
+}
+
+/// What the last move said, a line a name: `name word [why]`.
+fn said(player: &Player) -> Vec<String> {
+    let report = player.report().expect("something moved");
+    let named = report
+        .outcomes
+        .iter()
+        .filter(|outcome| !outcome.root.to_string().contains(':'));
+    named
+        .map(|outcome| {
+            let why = outcome.why.as_deref().unwrap_or_default();
+            format!("{} {} {why}", outcome.root, outcome.word.text())
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}
+
+/// A session in which a switch loads, keeps, removes, parks and puts a class back in place.
+fn story() -> Vec<Step> {
+    vec![
+        cell(
+            "k = list\nt = token\nclass C n=k\ni = new C x=t\nz = bytes 64 1\nv = view z 8 8\nf = frame z\ns = set t i",
+        ),
+        cell("append k k\ncount C n\npoke v 3 9\nc = cell i\ndef g reads k cells c defaults t\ndel s"),
+        cell("h = handle k\nq = deep 50\nnew = dict a=h"),
+        cell("k = int 5\nr = reduced z\npoke z 0 7\ndel t\nset C.n r"),
+    ]
+}
+
+#[test]
+fn p04_a_fault_at_any_step_of_a_switch_leaves_everything_as_it_was() {
+    let mut stopped = 0;
+    for run in 0..4 {
+        for kind in [FaultKind::Fails, FaultKind::Interrupts] {
+            for after in 0..20 {
+                let mut steps = story();
+                steps.extend([
+                    Step::Fault(Fault { after, kind }),
+                    Step::Switch(run),
+                    Step::Switch(run),
+                    cell("y = list k"),
+                ]);
+                stopped += played(&steps).tally.stopped;
+            }
+        }
+    }
+    assert!(stopped > 40, "only {stopped} switches were stopped");
+}
+
+#[test]
+fn p04_what_a_thread_changed_between_runs_is_recorded_before_a_move_takes_it_away() {
+    let player = played(&[
+        cell("a = list\nb = list a"),
+        cell("x = int 1"),
+        Step::Outside("append a x\nw = list a".to_owned()),
+        Step::Undo(1),
+        Step::Redo(1),
+    ]);
+    let report = player.report().unwrap();
+    assert_eq!((report.to.as_str(), report.outside.as_deref()), ("4", None));
+    assert_eq!(said(&player), ["a loaded", "b loaded", "w loaded", "x loaded"]);
+}
+
+#[test]
+fn p05_aliases_cycles_views_classes_and_closures_come_back_after_any_way_there() {
+    let steps = story();
+    for run in 0..4 {
+        for other in 0..4 {
+            let mut steps = steps.clone();
+            let call = cell("y = call g\ni2 = new C\nw = window v 0 4\npoke w 1 200\nappend k k");
+            steps.extend([
+                Step::Switch(run),
+                Step::Switch(other),
+                call,
+                Step::Undo(2),
+                Step::Redo(2),
+            ]);
+            played(&steps);
+            steps.extend([Step::Crash, Step::Switch(run), Step::Undo(1)]);
+            played(&steps);
+        }
+    }
+}
+
+#[test]
+fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
+    let mut steps = vec![
+        cell("a = list\nb = is a\nh = handle\nc = int 1"),
+        cell("append a a\nd = unbuildable c"),
+        cell("del c\ndel d\nadvance h"),
+    ];
+    steps.push(Step::Undo(2));
+    assert_eq!(
+        said(&played(&steps)),
+        [
+            "a loaded",
+            "b loaded",
+            "c loaded",
+            "h lost handle: running it is the only way to see what it holds"
+        ]
+    );
+    steps.push(Step::Redo(1));
+    assert_eq!(
+        said(&played(&steps)),
+        [
+            "a loaded",
+            "b loaded",
+            "c kept",
+            "d lost unbuildable: its constructor raised ValueError",
+            "h lost handle: running it is the only way to see what it holds"
+        ]
+    );
+}
+
+#[test]
+fn p06_undo_and_redo_keep_a_live_handle_that_nobody_touched_between() {
+    let player = played(&[
+        cell("a = list"),
+        cell("h = handle a"),
+        cell("b = int 1"),
+        Step::Undo(2),
+        Step::Redo(2),
+    ]);
+    assert_eq!(said(&player), ["a kept", "b loaded", "h kept"]);
+}
+
+#[test]
+fn p06_a_thread_that_holds_the_old_object_is_named() {
+    let player = played(&[
+        cell("a = list"),
+        cell("append a a"),
+        Step::Hold("a".to_owned()),
+        Step::Undo(1),
+    ]);
+    assert_eq!(said(&player), ["a loaded the old object is still held by a thread"]);
+}
+
+#[test]
+fn undoing_the_first_run_gives_the_starting_state_and_no_further_undo_does_anything() {
+    let player = played(&[
+        cell("a = list"),
+        Step::Undo(1),
+        Step::Undo(1),
+        Step::Redo(1),
+        Step::Redo(1),
+    ]);
+    assert_eq!(said(&player), ["a loaded"]);
+}
+
+#[test]
+fn an_old_line_can_be_switched_to_after_a_new_run() {
+    let player = played(&[
+        cell("a = int 1"),
+        cell("a = int 2"),
+        Step::Undo(1),
+        cell("a = int 3"),
+        Step::Switch(2),
+        Step::Undo(1),
+    ]);
+    assert_eq!(player.report().unwrap().to, "4");
+}
+
+#[test]
+fn classes_keep_their_identity_while_their_counters_go_back_and_forth() {
+    played(&[
+        cell("class C\ni = new C\ncount C n"),
+        cell("count C n\nj = new C"),
+        cell("class C\ni2 = new C"),
+        Step::Undo(1),
+        cell("k = new C"),
+        Step::Switch(1),
+        cell("j = new C\ncount C n"),
+        Step::Crash,
+        cell("l = new C\ncount C n"),
+    ]);
+}
+
+#[test]
+fn instances_that_hold_each_others_classes_come_back_in_a_new_process() {
+    played(&[
+        cell("class C\nclass D\nc = new C\nd = new D\nset C.k d\nset D.k c"),
+        Step::Crash,
+        cell("count C n"),
+        Step::Undo(1),
+    ]);
+}
+
+#[test]
+fn a_failed_cell_is_recorded_with_what_it_did_before() {
+    let player = played(&[
+        cell("a = list"),
+        cell("append a a\nfail\nb = list"),
+        cell("interrupt"),
+        Step::Undo(1),
+        Step::Undo(1),
+    ]);
+    assert_eq!(said(&player), ["a loaded"]);
+}
