@@ -200,7 +200,9 @@ class Kernel:
 
     def value(self, expression: str, timeout: float = 60) -> Any:
         """The value of an expression as a Python literal (its `repr` if it is none), without a recorded run."""
-        sent = self.send("", silent=True, store_history=False, user_expressions={"it": f"repr({expression})"})
+        sent = self.send(
+            "", silent=True, store_history=False, user_expressions={"it": f"repr(({expression}))"}
+        )
         content = self.collect([sent], timeout)[0].content["user_expressions"]["it"]
         if content["status"] != "ok":
             raise AssertionError(f"{expression}: {content['ename']}: {content['evalue']}")
