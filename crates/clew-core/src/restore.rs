@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::format::{Body, Encoding, Version};
+use crate::format::{Body, Encoding, Run, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
@@ -90,17 +90,13 @@ impl Performer<'_> {
         let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
-        let mut staged_roots: BTreeMap<Root, ObjectOf<K>> = BTreeMap::new();
         let mut unparked = Vec::new();
         let mut performed = Vec::new();
         for step in self.in_order_of_definitions(plan) {
             if kernel.interrupted() {
                 return Err(RestoreError::Interrupted);
             }
-            let staged = self.stage(kernel, step, &live, &staged_roots)?;
-            for (root, object) in &staged.objects {
-                staged_roots.insert(root.clone(), *object);
-            }
+            let staged = self.stage(kernel, step)?;
             performed.push((step, staged));
         }
         self.lose_what_needs_lost_definitions(&mut performed);
@@ -211,20 +207,14 @@ impl Performer<'_> {
         }
     }
 
-    fn stage<K: Kernel>(
-        &self,
-        kernel: &mut K,
-        step: &Step,
-        live: &BTreeMap<Root, ObjectOf<K>>,
-        staged: &BTreeMap<Root, ObjectOf<K>>,
-    ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
+    fn stage<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
             (StepKind::Load { .. }, Some(version)) => self.load(kernel, version),
-            (StepKind::Replay, Some(version)) => self.replay(kernel, version, live, staged),
+            (StepKind::Replay, Some(version)) => self.replay(kernel, version),
             (StepKind::Load { .. } | StepKind::Replay, None) => Ok(Staged::empty(Word::Lost, None)),
         };
         match result {
@@ -314,30 +304,22 @@ impl Performer<'_> {
         Ok((stream, asides, extents))
     }
 
-    /// Runs the cell that made `version` again, over what the run before it left and is at hand.
-    fn replay<K: Kernel>(
-        &self,
-        kernel: &mut K,
-        version: &Version,
-        live: &BTreeMap<Root, ObjectOf<K>>,
-        staged: &BTreeMap<Root, ObjectOf<K>>,
-    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+    /// Runs the cell that made `version` again, over copies of what the run before it left: a cell may change what it
+    /// reads, and live objects are not its to change.
+    fn replay<K: Kernel>(&self, kernel: &mut K, version: &Version) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let made_by = self.history.recorded_by(self.target, version);
         let run = made_by
             .and_then(|id| self.history.run(&id))
             .ok_or_else(|| failed("the run that made it is missing"))?;
         let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
-        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
-        let target = self.history.state(self.target);
-        let mut inputs = Vec::new();
-        for version in before.versions().filter(|version| target.holds(version)) {
-            for root in &version.roots {
-                if let Some(object) = staged.get(root).or_else(|| live.get(root)) {
-                    inputs.push((root.clone(), *object));
-                }
-            }
+        if self.changes_class(run) {
+            let label = run.label();
+            return Err(failed(format!(
+                "run {label} changed a class, and classes are not copied to run it again"
+            )));
         }
+        let inputs = self.inputs(kernel, run)?;
         let objects = kernel.replay(&source, &inputs, &version.roots)?;
         if objects.len() < version.roots.len() {
             return Err(failed(format!("run {} was run again and did not make it", run.label())));
@@ -356,6 +338,32 @@ impl Performer<'_> {
             (!made.opaque.is_empty()).then(|| format!("made anew by run {}; it has no value to compare", run.label()))
         });
         Ok(Staged { objects, word, why })
+    }
+
+    /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
+    fn changes_class(&self, run: &Run) -> bool {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let mut changed = run.changed.iter().flat_map(|version| &version.roots);
+        changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
+    }
+
+    /// Copies of what a run may have read, as the run before it left them. What can't be copied, it does without: a
+    /// live connection is not used up to make something anew.
+    fn inputs<K: Kernel>(&self, kernel: &mut K, run: &Run) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let mut versions: Vec<&Version> = before.versions().filter(|version| may_read(run, version)).collect();
+        let is_class = |version: &&Version| version.roots.iter().any(|root| root.kind == RootKind::Definition);
+        versions.sort_by_key(|version| !is_class(version));
+        let mut inputs = Vec::new();
+        for version in versions {
+            match self.load(kernel, version) {
+                Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
+                Ok(_) | Err(BuildError::Failed(_)) => {}
+                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
+            }
+        }
+        inputs.retain(|(root, _)| root.kind == RootKind::Name);
+        Ok(inputs)
     }
 
     /// Parks live co-variables that no store can bring back and that the changes replace or take away.
@@ -425,6 +433,17 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
     for parked in parked {
         kernel.unpark(parked.ticket);
     }
+}
+
+/// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
+fn may_read(run: &Run, version: &Version) -> bool {
+    let evidence = &run.evidence;
+    let is_watched = !evidence.touched_all && !(evidence.reads.is_empty() && evidence.writes.is_empty());
+    let is_named = |root: &Root| {
+        let name = root.to_string();
+        root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)
+    };
+    !is_watched || version.roots.iter().any(is_named)
 }
 
 /// Turns one staged step into changes and outcomes.

@@ -76,10 +76,12 @@ pub struct Mode {
     pub faults: bool,
     /// Whether looking at everything is dear, so that only touched names are looked at after a run.
     pub dear: bool,
+    /// Whether movers may run cells again.
+    pub replay: bool,
 }
 
 impl Mode {
-    /// One of the eight kinds of programs, by seed.
+    /// One of the sixteen kinds of programs, by seed.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -88,6 +90,7 @@ impl Mode {
             },
             faults: seed & 2 == 2,
             dear: seed & 4 == 4,
+            replay: seed & 8 == 8,
         }
     }
 }
@@ -298,9 +301,9 @@ fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
         46..50 => Step::Look,
         50..62 => Step::Undo(1 + dice.below(3)),
         62..70 => Step::Redo(1 + dice.below(2)),
-        70..82 => Step::Switch(dice.next()),
+        70..82 => Step::Switch(dice.roll()),
         82..89 => Step::Restore {
-            run: dice.next(),
+            run: dice.roll(),
             names: player.names(dice),
             with_shared: dice.one_in(2),
         },

@@ -1,6 +1,6 @@
 //! `ToyKernel`: a tiny heap and a cell language, so that the engine is tested whole without an interpreter.
 //!
-//! The heap behaves as CPython's does where the engine could notice: addresses of dead objects and of freed memory are
+//! The heap behaves as `CPython`'s does where the engine could notice: addresses of dead objects and of freed memory are
 //! used again at once, reference counts are real and cycles need a sweep, sets iterate in an order that depends on
 //! addresses and on a seed, and memory can be seen through several objects.
 

@@ -10,6 +10,7 @@ const PLAIN: Mode = Mode {
     },
     faults: true,
     dear: false,
+    replay: false,
 };
 
 fn cell(source: &str) -> Step {

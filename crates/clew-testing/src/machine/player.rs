@@ -356,19 +356,22 @@ impl Player {
         }
         let expected = self.reference.state(&target).expect("every run has a state").clone();
         self.land(&report, &before, expected)?;
-        match request {
-            Request::Switch(_) => self.reference.step(&report.at),
-            _ => {
-                self.reference.shift(back);
-                self.reference.drift(&report.at);
-            }
+        if let Request::Switch(_) = request {
+            self.reference.step(&report.at);
+        } else {
+            self.reference.shift(back);
+            self.reference.drift(&report.at);
         }
         Ok(())
     }
 
     fn perform(&mut self, request: &Request, before: &Before) -> Result<Result<Report, SessionError>, String> {
         let at = self.session.at();
-        let done = self.session.perform(&mut self.kernel, request, MoveOptions::default());
+        let options = MoveOptions {
+            dry_run: false,
+            replay: self.mode.replay,
+        };
+        let done = self.session.perform(&mut self.kernel, request, options);
         self.kernel.fault = None;
         let drifted = match &done {
             Ok(report) => report.outside.clone(),
@@ -463,7 +466,7 @@ impl Player {
             matches!(outcome.word, Word::Lost | Word::Differs) || outcome.uncertain || unparked.contains(&outcome.root)
         });
         gone.for_each(|outcome| expected.unbind(&outcome.root));
-        self.land_restored(&report, &before, expected)?;
+        self.land_restored(&report, &before, &expected)?;
         self.reference.step(&report.at);
         Ok(())
     }
@@ -501,7 +504,7 @@ impl Player {
         Ok(())
     }
 
-    fn land_restored(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
+    fn land_restored(&mut self, report: &Report, before: &Before, expected: &World) -> Result<(), String> {
         self.tally.moves += 1;
         for outcome in &report.outcomes {
             self.tally.words[Word::ALL
@@ -509,7 +512,7 @@ impl Player {
                 .position(|word| *word == outcome.word)
                 .unwrap_or_default()] += 1;
         }
-        super::verdict::judge_restored(&self.kernel, report, before, &expected)?;
+        super::verdict::judge_restored(&self.kernel, report, before, expected)?;
         self.reference.world = self.kernel.world.clone();
         Ok(())
     }

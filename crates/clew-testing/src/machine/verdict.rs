@@ -77,7 +77,9 @@ pub(super) fn judge(
     let inexact = words
         .values()
         .any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
-    let is_certain = words.values().all(|outcome| !outcome.uncertain);
+    let is_certain = words
+        .values()
+        .all(|outcome| !outcome.uncertain && outcome.word != Word::Replayed);
     if !inexact && is_certain && report.at != report.to {
         let there = session.live_state();
         let odd: Vec<&Root> = there

@@ -293,7 +293,15 @@ impl Kernel for ToyKernel {
         }
         self.world.heap = scratch.heap;
         self.staged.extend(found.iter().map(|(_, object)| *object));
+        let made = self.reached(found.iter().map(|(_, object)| *object).collect());
+        let is_bound_to_scratch = |object: &Ref| match self.world.heap.value(*object) {
+            Value::Function(function) => function.scope == self.next_scope,
+            _ => false,
+        };
         match done {
+            Ok(()) if made.iter().any(is_bound_to_scratch) => Err(BuildError::Failed(
+                "it still reads the globals of a scratch namespace".to_owned(),
+            )),
             Ok(()) => Ok(found),
             Err(error) => Err(BuildError::Failed(format!("{error:?}"))),
         }
