@@ -2,8 +2,8 @@
 
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
-# Both suites start real kernels; more processes than this only make them wait for each other.
-PYTEST_ARGS ?=
+# The suites start real kernels, two at a time: more would only make them wait for each other.
+PYTEST_ARGS ?= -n 2 --dist worksteal
 RUST_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 # The extension module's crate is compiled for one Python at a time; most of its tests are the Python ones.
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
@@ -49,7 +49,7 @@ bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers
 
 cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
 	tools/build.sh install 3.11
-	.venv-3.11/bin/python tools/cases.py
+	.venv-3.11/bin/python tools/cases.py $(PYTEST_ARGS)
 
 develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
 	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done

@@ -10,6 +10,7 @@ import ast
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -100,7 +101,9 @@ class Kernel:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self.manager = KernelManager()
+        # Sockets, not ports: two suites at once could pick the same. In a short path: a socket's has at most 107 bytes.
+        self._sockets = tempfile.TemporaryDirectory(prefix="clew-")
+        self.manager = KernelManager(transport="ipc", ip=f"{self._sockets.name}/kernel")
         self.manager.connection_file = str(self.home / f"kernel-{time.monotonic_ns()}.json")
         spec = self.manager.kernel_spec
         assert spec is not None
