@@ -135,9 +135,9 @@ def test_a_million_small_objects(capsys: pytest.CaptureFixture[str]) -> None:
     notebook = Notebook(
         "class P:\n    def __init__(s, n): s.x, s.y = n, str(n)\nx = [P(n) for n in range(250_000)]\ny = [{'a': n} for n in range(125_000)]"
     )
-    started = time.perf_counter()
+    started = time.process_time()
     nodes = sum(found.nodes for found in notebook.look())
-    took = time.perf_counter() - started
+    took = time.process_time() - started
     with capsys.disabled():
         print(f"\n{nodes} objects looked at in {took * 1e3:.0f} ms, {took / nodes * 1e9:.0f} ns each")
     assert nodes >= 1_000_000

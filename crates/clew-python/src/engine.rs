@@ -95,7 +95,12 @@ impl Engine {
         };
         let main = match option("main")? {
             Some(main) => Some(main),
-            None => namespace.py().import("sys")?.getattr("modules")?.get_item("__main__").ok(),
+            None => namespace
+                .py()
+                .import("sys")?
+                .getattr("modules")?
+                .get_item("__main__")
+                .ok(),
         };
         let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, main.as_ref())?);
         let mut surroundings = Surroundings::of_process(Door::Notebook);
@@ -106,11 +111,25 @@ impl Engine {
             None => BTreeSet::new(),
         };
         let shell = option("shell")?.filter(|shell| !shell.is_none()).map(Bound::unbind);
-        let state = KernelState { shell, excluded, ..KernelState::default() };
-        let inner = Inner { heap, state, surroundings, open: None, last_warnings: Vec::new() };
+        let state = KernelState {
+            shell,
+            excluded,
+            ..KernelState::default()
+        };
+        let inner = Inner {
+            heap,
+            state,
+            surroundings,
+            open: None,
+            last_warnings: Vec::new(),
+        };
         let inner = Arc::new(Mutex::new(inner));
         let flusher = Flusher::over(&inner);
-        Ok(Self { inner, inside: Mutex::new(None), flusher })
+        Ok(Self {
+            inner,
+            inside: Mutex::new(None),
+            flusher,
+        })
     }
 
     /// Opens the history of a notebook and records what exists as the starting state.
@@ -124,7 +143,9 @@ impl Engine {
         let kernel = kernel_description(notebook)?;
         let (open, belongs) = Open::new(&inner.surroundings, &told, kernel).map_err(runtime)?;
         inner.open = Some(open);
-        let recorded = inner.with_session(py, |session, kernel| session.start(kernel))?.map_err(runtime)?;
+        let recorded = inner
+            .with_session(py, |session, kernel| session.start(kernel))?
+            .map_err(runtime)?;
         inner.last_warnings.clone_from(&recorded.warnings);
         let answer = PyDict::new(py);
         let open = inner.opened()?;
@@ -142,7 +163,9 @@ impl Engine {
     fn capture<'py>(&self, py: Python<'py>, run: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         let input = run_input(run)?;
-        let recorded = inner.with_session(py, |session, kernel| session.record(kernel, input))?.map_err(runtime)?;
+        let recorded = inner
+            .with_session(py, |session, kernel| session.record(kernel, input))?
+            .map_err(runtime)?;
         inner.last_warnings.clone_from(&recorded.warnings);
         self.flusher.wake();
         captured(py, &recorded)
@@ -152,7 +175,9 @@ impl Engine {
     fn idle(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
         if inner.open.is_some() {
-            inner.with_session(py, |session, kernel| session.look_outside(kernel))?.map_err(runtime)?;
+            inner
+                .with_session(py, |session, kernel| session.look_outside(kernel))?
+                .map_err(runtime)?;
             self.flusher.wake();
         }
         Ok(())
@@ -215,7 +240,9 @@ impl Engine {
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
         let me = std::thread::current().id();
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
-            return Err(PyRuntimeError::new_err("Clew is in the middle of another request; ask again after it"));
+            return Err(PyRuntimeError::new_err(
+                "Clew is in the middle of another request; ask again after it",
+            ));
         }
         let inner = loop {
             match self.inner.try_lock() {
@@ -226,13 +253,18 @@ impl Engine {
             }
         };
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
-        Ok(Inside { inner, inside: &self.inside })
+        Ok(Inside {
+            inner,
+            inside: &self.inside,
+        })
     }
 }
 
 impl Inner {
     fn opened(&self) -> PyResult<&Open> {
-        self.open.as_ref().ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
+        self.open
+            .as_ref()
+            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
     }
 
     fn with_session<R>(
@@ -241,8 +273,12 @@ impl Inner {
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
         let Self { heap, state, open, .. } = self;
-        let open = open.as_mut().ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))?;
-        let used = heap.with(py, |heap| work(&mut open.session, &mut PythonKernel::new(py, heap, state)));
+        let open = open
+            .as_mut()
+            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))?;
+        let used = heap.with(py, |heap| {
+            work(&mut open.session, &mut PythonKernel::new(py, heap, state))
+        });
         used.map_err(runtime)
     }
 
@@ -282,17 +318,30 @@ impl Inner {
                 let open = self.opened()?;
                 let name = clew_cli::history_name(open.history, &open.description);
                 let data = serde_json::json!({ "history": name, "id": open.history.to_string() });
-                Ok(clew_cli::say(&format!("This notebook belongs to {name}"), data, &arguments, &self.surroundings))
+                Ok(clew_cli::say(
+                    &format!("This notebook belongs to {name}"),
+                    data,
+                    &arguments,
+                    &self.surroundings,
+                ))
             }
             Some(Asked::History(Some(name))) => {
-                let notebook = Notebook { name: Some(name), ..Notebook::default() };
+                let notebook = Notebook {
+                    name: Some(name),
+                    ..Notebook::default()
+                };
                 let kernel = self.opened()?.description.kernel.clone();
                 let (open, _) = Open::new(&self.surroundings, &notebook, kernel).map_err(runtime)?;
                 self.open = Some(open);
-                self.with_session(py, |session, kernel| session.start(kernel))?.map_err(runtime)?;
+                self.with_session(py, |session, kernel| session.start(kernel))?
+                    .map_err(runtime)?;
                 let open = self.opened()?;
                 let name = clew_cli::history_name(open.history, &open.description);
-                let more = if open.can_resume() { ". `%clew resume` takes up its last state" } else { "" };
+                let more = if open.can_resume() {
+                    ". `%clew resume` takes up its last state"
+                } else {
+                    ""
+                };
                 let data = serde_json::json!({ "history": name, "id": open.history.to_string() });
                 let message = format!("This notebook now belongs to {name}{more}");
                 Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
@@ -308,7 +357,9 @@ impl Inner {
             is_recording: session.is_some(),
             warnings: self.last_warnings.clone(),
             is_synced: session.is_none_or(Session::is_synced),
-            parked: session.map(|session| session.parked().map(<[Root]>::to_vec).collect()).unwrap_or_default(),
+            parked: session
+                .map(|session| session.parked().map(<[Root]>::to_vec).collect())
+                .unwrap_or_default(),
             excluded,
         }
     }
@@ -350,11 +401,21 @@ impl Open {
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
         let session = Session::new(id, store, writer, History::of(&loaded), Box::new(clock));
-        Ok((Self { session, history, description }, word))
+        Ok((
+            Self {
+                session,
+                history,
+                description,
+            },
+            word,
+        ))
     }
 
     fn can_resume(&self) -> bool {
-        self.session.history().latest_position(Some(self.session.id())).is_some()
+        self.session
+            .history()
+            .latest_position(Some(self.session.id()))
+            .is_some()
     }
 
     fn place<'a>(&'a self, live: &'a Live) -> Place<'a> {
@@ -385,7 +446,10 @@ fn text_of(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Option<String>> {
 }
 
 fn kernel_description(notebook: &Bound<'_, PyDict>) -> PyResult<KernelDescription> {
-    let Some(kernel) = notebook.get_item("kernel")?.and_then(|kernel| kernel.cast_into::<PyDict>().ok()) else {
+    let Some(kernel) = notebook
+        .get_item("kernel")?
+        .and_then(|kernel| kernel.cast_into::<PyDict>().ok())
+    else {
         return Ok(KernelDescription::default());
     };
     let text = |key: &str| text_of(&kernel, key).map(Option::unwrap_or_default);
@@ -399,7 +463,8 @@ fn kernel_description(notebook: &Bound<'_, PyDict>) -> PyResult<KernelDescriptio
 
 fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
     let get = |key: &str| -> PyResult<Bound<'_, PyAny>> {
-        run.get_item(key)?.ok_or_else(|| PyValueError::new_err(format!("A run needs `{key}`")))
+        run.get_item(key)?
+            .ok_or_else(|| PyValueError::new_err(format!("A run needs `{key}`")))
     };
     let touched = match run.get_item("touched")?.filter(|names| !names.is_none()) {
         None => Touched::All,
@@ -410,7 +475,9 @@ fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
         source: text_of(run, "source")?,
         output: text_of(run, "output")?,
         cell: text_of(run, "cell")?,
-        execution_count: run.get_item("execution_count")?.map_or(Ok(None), |count| count.extract())?,
+        execution_count: run
+            .get_item("execution_count")?
+            .map_or(Ok(None), |count| count.extract())?,
         started: get("started")?.extract()?,
         duration: get("duration")?.extract()?,
         ending: ending(&get("ending")?)?,

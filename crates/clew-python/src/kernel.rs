@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{BuildError, Change, KernelError, Installed, Kernel, Stored, StreamFacts};
+use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -49,7 +49,17 @@ pub(crate) struct PythonKernel<'a, 'py> {
 
 impl<'a, 'py> PythonKernel<'a, 'py> {
     pub fn new(py: Python<'py>, heap: &'a mut PythonHeap, state: &'a mut KernelState) -> Self {
-        Self { py, heap, state, definitions: BTreeMap::new(), staged: Vec::new(), context: Vec::new(), replaced: Vec::new(), put_back: Vec::new(), is_installed: false }
+        Self {
+            py,
+            heap,
+            state,
+            definitions: BTreeMap::new(),
+            staged: Vec::new(),
+            context: Vec::new(),
+            replaced: Vec::new(),
+            put_back: Vec::new(),
+            is_installed: false,
+        }
     }
 
     fn roots_module(&self) -> PyResult<Bound<'py, PyModule>> {
@@ -76,7 +86,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             if self.state.excluded.iter().any(|pattern| matches(pattern, &name)) {
                 continue;
             }
-            let Some(value) = namespace.get_item(&name)? else { continue };
+            let Some(value) = namespace.get_item(&name)? else {
+                continue;
+            };
             if let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()? {
                 self.state.secrets.insert(name, why);
                 continue;
@@ -87,7 +99,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             let others: Vec<(String, String, Bound<'py, PyAny>)> =
                 self.roots_module()?.call_method1("collect", (shell,))?.extract()?;
             for (kind, key, value) in others {
-                let Some(kind) = RootKind::from_word(&kind) else { continue };
+                let Some(kind) = RootKind::from_word(&kind) else {
+                    continue;
+                };
                 let object = Object::of(&value);
                 self.heap.keep(object);
                 roots.push((Root::new(kind, key), object));
@@ -120,7 +134,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 Ok(None)
             }
             kind => {
-                let Some(shell) = &self.state.shell else { return Ok(None) };
+                let Some(shell) = &self.state.shell else {
+                    return Ok(None);
+                };
                 let module = self.roots_module()?;
                 let value = match value {
                     Some(value) => value,
@@ -144,7 +160,11 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
     }
 
     /// Puts back what was applied, newest first. What can't be put back is said.
-    fn roll_back(&mut self, applied: Vec<(Root, Option<Py<PyAny>>)>, before: &BTreeMap<Root, Py<PyAny>>) -> Vec<String> {
+    fn roll_back(
+        &mut self,
+        applied: Vec<(Root, Option<Py<PyAny>>)>,
+        before: &BTreeMap<Root, Py<PyAny>>,
+    ) -> Vec<String> {
         let mut failures = Vec::new();
         for replaced in self.put_back.drain(..).rev() {
             replaced.put_back(self.py);
@@ -153,7 +173,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             let old = old.or_else(|| before.get(&root).map(|old| old.clone_ref(self.py)));
             let result = match (&root.kind, &old) {
                 (RootKind::Definition, _) => continue,
-                (_, Some(old)) => self.apply(&root, Change::Bind(Object::of(old.bind(self.py)))).map(|_| ()),
+                (_, Some(old)) => self
+                    .apply(&root, Change::Bind(Object::of(old.bind(self.py))))
+                    .map(|_| ()),
                 (_, None) => self.apply(&root, Change::Unbind).map(|_| ()),
             };
             if let Err(error) = result {
@@ -175,9 +197,15 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             return Ok(Vec::new());
         }
         let own = PyList::empty(self.py);
-        let found: Vec<(String, String)> =
-            self.py.import("clew.holders")?.call_method1("holders", (labelled, own))?.extract()?;
-        Ok(found.into_iter().map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}"))).collect())
+        let found: Vec<(String, String)> = self
+            .py
+            .import("clew.holders")?
+            .call_method1("holders", (labelled, own))?
+            .extract()?;
+        Ok(found
+            .into_iter()
+            .map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}")))
+            .collect())
     }
 }
 
@@ -228,12 +256,14 @@ impl Kernel for PythonKernel<'_, '_> {
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
         for (root, built) in stored.roots.iter().zip(built) {
             if root.kind == RootKind::Definition {
-                self.definitions.insert(root.key.clone(), built.value.clone_ref(self.py));
+                self.definitions
+                    .insert(root.key.clone(), built.value.clone_ref(self.py));
             }
             self.staged.push(built.value);
         }
         if stored.roots.iter().all(|root| root.kind.is_context()) {
-            self.enter_context(stored.roots, &objects).map_err(|error| build_error(self.py, &error))?;
+            self.enter_context(stored.roots, &objects)
+                .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
     }
@@ -265,33 +295,49 @@ impl Kernel for PythonKernel<'_, '_> {
         }
         self.context.clear();
         self.is_installed = true;
-        self.replaced = applied.into_iter().filter_map(|(root, old)| old.map(|old| (root, old))).collect();
+        self.replaced = applied
+            .into_iter()
+            .filter_map(|(root, old)| old.map(|old| (root, old)))
+            .collect();
         let notes = self.holders().unwrap_or_default();
         Ok(Installed { notes })
     }
 
     fn clear_staging(&mut self) {
         for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
-            let change = old.as_ref().map_or(Change::Unbind, |old| Change::Bind(Object::of(old.bind(self.py))));
+            let change = old
+                .as_ref()
+                .map_or(Change::Unbind, |old| Change::Bind(Object::of(old.bind(self.py))));
             if let Err(error) = self.apply(&root, change) {
                 error.write_unraisable(self.py, None);
             }
         }
         self.heap.end_staging(std::mem::take(&mut self.is_installed));
-        let classes = (std::mem::take(&mut self.definitions), std::mem::take(&mut self.put_back));
+        let classes = (
+            std::mem::take(&mut self.definitions),
+            std::mem::take(&mut self.put_back),
+        );
         drop(classes);
         // Letting go runs code of the objects, when everything is in place.
         drop((std::mem::take(&mut self.staged), std::mem::take(&mut self.replaced)));
     }
 
     fn park(&mut self, ticket: u64, objects: Vec<(Root, Object)>) {
-        let held = objects.into_iter().map(|(root, object)| (root, object.bound(self.py).unbind())).collect();
+        let held = objects
+            .into_iter()
+            .map(|(root, object)| (root, object.bound(self.py).unbind()))
+            .collect();
         self.state.parked.insert(ticket, held);
     }
 
     fn parked(&mut self, ticket: u64) -> Option<Vec<(Root, Object)>> {
         let parked = self.state.parked.get(&ticket)?;
-        Some(parked.iter().map(|(root, held)| (root.clone(), Object::of(held.bind(self.py)))).collect())
+        Some(
+            parked
+                .iter()
+                .map(|(root, held)| (root.clone(), Object::of(held.bind(self.py))))
+                .collect(),
+        )
     }
 
     fn unpark(&mut self, ticket: u64) {
@@ -300,9 +346,18 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn summary(&mut self, _root: &Root, object: Object) -> Summary {
         let summarize = || -> PyResult<Summary> {
-            let found = self.py.import("clew.summary")?.call_method1("summarize", (object.bound(self.py),))?;
+            let found = self
+                .py
+                .import("clew.summary")?
+                .call_method1("summarize", (object.bound(self.py),))?;
             let (type_name, shape, size, columns, text) = found.extract()?;
-            Ok(Summary { type_name, shape, size, columns, text })
+            Ok(Summary {
+                type_name,
+                shape,
+                size,
+                columns,
+                text,
+            })
         };
         summarize().unwrap_or_default()
     }
@@ -327,9 +382,18 @@ impl Kernel for PythonKernel<'_, '_> {
             let shell = self.state.shell.as_ref().map(|shell| shell.bind(self.py).clone());
             let arguments = PyTuple::new(
                 self.py,
-                [shell.into_pyobject(self.py)?.into_any(), source.into_pyobject(self.py)?.into_any(), given.into_any(), names.into_pyobject(self.py)?.into_any()],
+                [
+                    shell.into_pyobject(self.py)?.into_any(),
+                    source.into_pyobject(self.py)?.into_any(),
+                    given.into_any(),
+                    names.into_pyobject(self.py)?.into_any(),
+                ],
             )?;
-            let made = self.py.import("clew.replay")?.call_method1("run", arguments)?.cast_into::<PyDict>()?;
+            let made = self
+                .py
+                .import("clew.replay")?
+                .call_method1("run", arguments)?
+                .cast_into::<PyDict>()?;
             let mut found = Vec::new();
             for root in wanted {
                 if let Some(value) = made.get_item(&root.key)? {

@@ -6,8 +6,8 @@
 
 mod allocation;
 mod attached;
-pub(crate) mod audit;
 pub(crate) mod attributes;
+pub(crate) mod audit;
 mod builtin;
 pub(crate) mod code;
 mod codecs;

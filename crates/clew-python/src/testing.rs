@@ -107,6 +107,32 @@ impl TestHeap {
         })
     }
 
+    /// Builds from a stream that may be damaged: whether it came to anything, or why not.
+    fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, Encoded>, stream: &[u8]) -> PyResult<String> {
+        self.with(py, |heap| {
+            let encoded = stored.get();
+            let found = &encoded.found;
+            let arena = match Arena::parse(stream, found.roots.len(), Limits::default()) {
+                Ok(arena) if arena.buffers() as usize == found.mentions.len() => arena,
+                Ok(_) => return Ok("other buffers".to_owned()),
+                Err(error) => return Ok(error.to_string()),
+            };
+            let stored = Stored {
+                roots: &found.roots,
+                arena: &arena,
+                asides: &found.asides,
+                extents: encoded.extents.clone(),
+                mentions: &found.mentions,
+            };
+            let built = build(py, heap, &stored);
+            heap.end_staging(false);
+            let said = built.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            drop(built);
+            heap.release();
+            Ok(said)
+        })
+    }
+
     /// Builds co-variables again, definitions first, and installs the definitions: values by name, and under `""` the
     /// names of co-variables that came back with another fingerprint, with the place.
     fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, Encoded>>) -> PyResult<Bound<'py, PyDict>> {

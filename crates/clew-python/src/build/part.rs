@@ -79,7 +79,7 @@ impl<'py> Builder<'py, '_> {
             Base::Float => Some(pyo3::types::PyFloat::new(py, float(instance.bytes)?).into_any()),
             Base::Complex => Some(self.complex(instance.bytes)?),
         };
-        self.tried(make::new_instance(&class, instance.base, part.as_ref()))
+        self.tried(make::new_instance(self.heap, &class, instance.base, part.as_ref()))
     }
 
     pub(super) fn fill_instance(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {

@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use pyo3::ffi;
 use rustc_hash::FxHashSet;
 
 unsafe extern "C" {
@@ -33,14 +33,21 @@ static ACTIVE: AtomicBool = AtomicBool::new(false);
 /// call decides; later ones change nothing.
 #[pyfunction]
 pub fn hang_audit_hook(events: Vec<String>, told: Py<PyAny>) -> PyResult<()> {
-    let events = events.into_iter().map(|event| event.into_bytes().into_boxed_slice()).collect();
+    let events = events
+        .into_iter()
+        .map(|event| event.into_bytes().into_boxed_slice())
+        .collect();
     if WATCHED.set(Watched { events, told }).is_err() {
         return Ok(());
     }
     // SAFETY: the interpreter runs and is ours (we are called by it); `hook` is a function that lives for ever, since the
     // module is never unloaded, and takes no data.
     let status = unsafe { PySys_AddAuditHook(hook, std::ptr::null_mut()) };
-    if status == 0 { Ok(()) } else { Err(PyRuntimeError::new_err("The interpreter refused the audit hook")) }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(PyRuntimeError::new_err("The interpreter refused the audit hook"))
+    }
 }
 
 /// Turns handing on on or off; off, the hook is inert.
@@ -72,7 +79,9 @@ unsafe fn hand_on(event: &CStr, arguments: *mut ffi::PyObject) {
     // SAFETY: the caller holds the lock.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the caller's promise.
-    let Some(arguments) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, arguments) }) else { return };
+    let Some(arguments) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, arguments) }) else {
+        return;
+    };
     let name = PyString::new(py, &event.to_string_lossy());
     // An exception of ours must not become the user's.
     let _ = watched.told.bind(py).call1((name, arguments));

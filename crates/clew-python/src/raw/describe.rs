@@ -291,6 +291,9 @@ impl PythonHeap {
         unsafe {
             if object.guise() == Guise::Whole && super::types::is_heap(class) {
                 let id = self.definitions.meet(class);
+                if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
+                    node.opaque("a class made by compiled code");
+                }
                 definition::Body::of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {
                 node.kind(kinds::CLASS);

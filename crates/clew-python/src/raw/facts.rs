@@ -116,21 +116,6 @@ impl Base {
     }
 }
 
-/// The first base that is no Python class: whose constructor may make instances of `class`.
-///
-/// # Safety
-/// `class` is live.
-pub(super) unsafe fn solid_base(class: Type) -> Type {
-    let mut at = class;
-    // SAFETY: the chain of bases of a live type is live and ends at `object`, which is no heap type.
-    unsafe {
-        while is_heap(at) && !(*at).tp_base.is_null() {
-            at = (*at).tp_base;
-        }
-    }
-    at
-}
-
 /// What the walk needs to know of a type.
 pub(super) struct Facts {
     pub shape: Shape,

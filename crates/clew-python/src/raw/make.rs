@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::facts::Base;
+use super::heap::PythonHeap;
 use super::types::{Type, lookup, own_dict};
 
 /// A tuple of that length, full of None, that nobody has seen yet.
@@ -128,6 +129,7 @@ pub(crate) fn new_class<'py>(
 /// A new instance of `class` with the C part of `base`, whose own constructor gets `part`. No `__new__` or `__init__`
 /// of the class runs.
 pub(crate) fn new_instance<'py>(
+    heap: &PythonHeap,
     class: &Bound<'py, PyType>,
     base: Base,
     part: Option<&Bound<'py, PyAny>>,
@@ -138,7 +140,7 @@ pub(crate) fn new_instance<'py>(
     // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what `tp_new` of
     // `base` asks of its callers.
     unsafe {
-        if !super::types::derives(class.as_type_ptr(), base) || super::facts::solid_base(class.as_type_ptr()) != base {
+        if super::facts::c_base(class.as_type_ptr(), &heap.known) != base {
             return Err(PyTypeError::new_err(format!(
                 "{class} no longer has the base it was stored with"
             )));

@@ -1,0 +1,35 @@
+"""Streams that no walk wrote: a clear error or some object, never the end of the process."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from heap import Notebook
+
+CELLS = {
+    "containers": "x = [1, (2, [3]), {'a': {4, 5}}, frozenset([6]), slice(1, 2), range(3), 1j, b'b' * 70_000, bytearray(9)]",
+    "instances": "class A:\n    __slots__ = ('a', '__dict__')\nclass D(dict): pass\nclass T(tuple): pass\nx = [A(), D(a=1), T([1])]\nx[0].a = x; x[0].b = 2; x[1].c = 3",
+    "functions": "def m():\n    n = [1]\n    def f(a, b=n, *, c: int = 1) -> list:\n        return a, n\n    return f\nx = m(); y = x.__call__",
+    "classes": "import enum, abc\nclass E(enum.Enum):\n    A = 1\nclass B(abc.ABC):\n    @classmethod\n    def f(c): return super().__class__\n    @property\n    def p(s): return 1\nx = [E.A, B(), B.f]",
+    "wrappers": "import weakref, functools, types\nclass A: pass\na = A(); x = [weakref.ref(a), functools.partial(len, a), a.__init__, memoryview(b'ab' * 9)[2:4], types.MappingProxyType({1: 2}), {1: 2}.keys(), [].append, str.upper]",
+    "reducers": "import collections, datetime, decimal\nx = [collections.deque([1]), datetime.date(2020, 1, 1), decimal.Decimal(1), collections.OrderedDict(a=1), ValueError('x')]",
+}
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
+def test_p14_damaged_streams_end_in_a_clear_error(cell: str) -> None:
+    notebook = Notebook(cell)
+    chance = random.Random(14)
+    said = set()
+    for stored in notebook.look():
+        for _ in range(400):
+            stream = bytearray(stored.stream)
+            for _ in range(chance.choice([1, 1, 2, 5])):
+                stream[chance.randrange(len(stream))] = chance.choice(
+                    [0, 1, 2, 127, 128, 255, chance.randrange(256)]
+                )
+            if chance.random() < 0.1:
+                del stream[chance.randrange(len(stream)) :]
+            said.add(notebook.heap.build_damaged(stored, bytes(stream))[:40])
+    assert len(said) > 3
