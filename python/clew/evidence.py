@@ -60,7 +60,11 @@ class Seen:
             "files_written": list(written.values()),
             "sockets": list(self.sockets),
             "processes": list(self.processes),
-            "random": {name: [before.get(name, ""), state] for name, state in _random.items()},
+            "random": {
+                name: [before.get(name, ""), state]
+                for name, state in _random.items()
+                if before.get(name) != state
+            },
         }
 
 

@@ -25,7 +25,7 @@ class Answer:
     @staticmethod
     def of(answer: _engine.Answer) -> Answer:
         """From the engine's words."""
-        return Answer(answer["exit"], answer["text"], answer["html"], answer["json"])
+        return Answer(answer["exit"], answer["text"].rstrip("\n"), answer["html"], answer["json"])
 
     def __str__(self) -> str:
         return self.text

@@ -24,8 +24,8 @@ DISPATCHERS = {7: "dispatch_shell", 6: "process_one"}
 LONGEST_FLUSH = 0.2
 #: How long a session rests before it is looked at for changes from outside (seconds).
 REST = 0.5
-#: A session whose last capture took longer is not looked at unasked (seconds).
-DEAREST_LOOK = 0.05
+#: A session whose last capture took longer is not looked at unasked (seconds): a cell that comes then has to wait.
+DEAREST_LOOK = 0.5
 
 
 class Hooks:
