@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from heap import Notebook
+from notebooks import Notebook
 
 CELLS = {
     "containers": "x = [1, (2, [3]), {'a': {4, 5}}, frozenset([6]), slice(1, 2), range(3), 1j, b'b' * 70_000, bytearray(9)]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from heap import Notebook
+from notebooks import Notebook
 
 MUTATIONS: dict[str, tuple[str, str]] = {
     # what changes: the cell before, the cell that changes `x`

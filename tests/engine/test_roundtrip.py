@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from heap import Notebook
+from notebooks import Notebook
 
 CASES: dict[str, tuple[str, list[str]]] = {
     # what it is: the cell that makes it, what must hold afterwards
