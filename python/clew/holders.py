@@ -33,22 +33,12 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
 
 
 def _holders_of(item: Any, ours: set[int], frames: dict[int, str]) -> list[str]:
-    words: list[str] = []
-    here = sys._getframe()
+    words = [name for number, name in frames.items() if _is_in_frames(sys._current_frames().get(number), item)]
     own_frames = set()
-    frame: types.FrameType | None = here
+    frame: types.FrameType | None = sys._getframe()
     while frame is not None:
         own_frames.add(id(frame))
         frame = frame.f_back
-    for number, name in frames.items():
-        thread_frame = sys._current_frames().get(number)
-        while thread_frame is not None:
-            if id(thread_frame) not in own_frames and any(
-                value is item for value in thread_frame.f_locals.values()
-            ):
-                words.append(name)
-                break
-            thread_frame = thread_frame.f_back
     if not gc.is_tracked(item):
         return words
     for referrer in gc.get_referrers(item):
@@ -58,6 +48,17 @@ def _holders_of(item: Any, ours: set[int], frames: dict[int, str]) -> list[str]:
         if word and word not in words:
             words.append(word)
     return words
+
+
+def _is_in_frames(frame: types.FrameType | None, item: Any) -> bool:
+    """Whether a local variable of a thread is bound to the object."""
+    while frame is not None:
+        # A plain loop: a generator would hold the object in a closure of its own.
+        for value in frame.f_locals.values():
+            if value is item:
+                return True
+        frame = frame.f_back
+    return False
 
 
 def _frames_of_threads() -> dict[int, str]:

@@ -315,9 +315,28 @@ def _decimal_context() -> tuple[Any, ...]:
     return (*numbers, *signals)
 
 
+#: What numpy starts with: a state from before its import is reached by these.
+_NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_NUMPY_PRINTING = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+}
+
+
 def _install_setting(shell: Any, key: str, value: Any) -> None:
     if value is MISSING:
-        return
+        value = {"numpy errors": _NUMPY_ERRORS, "numpy printing": _NUMPY_PRINTING}.get(key)
+        if value is None:
+            return
     match key:
         case "warnings.filters":
             warnings.filters[:] = value  # type: ignore[index]

@@ -81,7 +81,10 @@ impl Changes {
     }
 }
 
-/// Whether a root says something to people in a list.
+/// Whether a root says something to people in a list. Random states, settings and search paths change with every import.
 pub fn is_telling(root: &Root) -> bool {
-    !matches!(root.kind, RootKind::Out | RootKind::Definition)
+    matches!(
+        root.kind,
+        RootKind::Name | RootKind::ModuleAttribute | RootKind::Directory | RootKind::Environment
+    )
 }

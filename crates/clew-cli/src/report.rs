@@ -178,6 +178,22 @@ fn what_at_means(report: &Report) -> String {
     means
 }
 
+/// One line for all that is uncertain: names first, as many as are read with pleasure.
+fn uncertain(report: &Report) -> Option<String> {
+    let titles: Vec<String> = report
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.uncertain)
+        .map(|outcome| title(&outcome.root))
+        .collect();
+    let more = titles.len().saturating_sub(NAMED);
+    let mut named = titles.get(..titles.len().min(NAMED))?.join(", ");
+    if more > 0 {
+        named += &format!(" and {more} more");
+    }
+    (!titles.is_empty()).then(|| format!("uncertain: {named}; nobody looked when run {} ended", report.to))
+}
+
 /// Lines that the first one has no room for: what is uncertain, what could not be exact, who holds old objects, and
 /// state that is no name.
 fn exceptions(report: &Report) -> Vec<String> {
@@ -194,13 +210,7 @@ fn exceptions(report: &Report) -> Vec<String> {
             .filter(|outcome| !is_said(outcome, report))
             .filter_map(exception),
     );
-    for outcome in report.outcomes.iter().filter(|outcome| outcome.uncertain) {
-        lines.push(format!(
-            "{}: uncertain, nobody looked at it when run {} ended",
-            title(&outcome.root),
-            report.to
-        ));
-    }
+    lines.extend(uncertain(report));
     let others: Vec<String> = report
         .outcomes
         .iter()

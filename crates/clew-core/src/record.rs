@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 
+use crate::clock::Clock;
 use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
@@ -165,8 +166,10 @@ pub(crate) struct Observed {
     pub fresh: Vec<(Version, bool)>,
     pub warnings: Vec<String>,
     pub nodes: u64,
-    /// Which roots were looked at.
+    /// Which roots were looked at; all of them if it says none.
     pub looked: Option<BTreeSet<Root>>,
+    /// How long the walk took, what was stored apart.
+    pub look_nanoseconds: u64,
 }
 
 /// How much an observation looks at.
@@ -197,6 +200,7 @@ pub(crate) struct Observer<'a> {
     pub rerun: Rerun,
     /// Makes fingerprints of values that equal nothing but themselves.
     pub salt: &'a [u8],
+    pub clock: &'a dyn Clock,
 }
 
 impl Observer<'_> {
@@ -286,9 +290,14 @@ impl Observer<'_> {
         roots: Vec<(Root, ObjectOf<K>)>,
         chosen: Option<&BTreeSet<Root>>,
     ) -> Result<Observed, RecordError> {
+        let begun = self.clock.monotonic();
         let looked = look(kernel.heap(), roots);
+        let look_nanoseconds = self.clock.monotonic().saturating_sub(begun);
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
-        let mut observed = Observed::default();
+        let mut observed = Observed {
+            look_nanoseconds,
+            ..Observed::default()
+        };
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
             let mut known = self.version_of(kernel, covariable, &objects, &mut observed)?;

@@ -150,7 +150,7 @@ pub struct Session {
     parked: Vec<Parked>,
     next_ticket: u64,
     observations: u64,
-    /// How long the last look at everything took that stored nothing, in nanoseconds.
+    /// How long the last look at everything took, in nanoseconds.
     full_look: Option<u64>,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
@@ -313,7 +313,6 @@ impl Session {
         rerun: Rerun,
         extent: Extent,
     ) -> Result<Observed, SessionError> {
-        let begun = self.clock.monotonic();
         self.observations += 1;
         let mut salt = self.id.0.to_vec();
         salt.extend_from_slice(&self.observations.to_be_bytes());
@@ -325,10 +324,11 @@ impl Session {
             touched,
             rerun,
             salt: &salt,
+            clock: &*self.clock,
         };
         let observed = observer.observe(kernel, extent)?;
-        if observed.looked.is_none() && observed.fresh.is_empty() {
-            self.full_look = Some(self.clock.monotonic().saturating_sub(begun));
+        if observed.looked.is_none() {
+            self.full_look = Some(observed.look_nanoseconds);
         }
         Ok(observed)
     }
@@ -687,7 +687,15 @@ impl Session {
         let there = observed.live.state();
         // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
         let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
-        let is_there = !wanted.roots().any(is_seen) && there.versions().all(|version| wanted.holds(version));
+        // A loaded library stays loaded: its settings and generators are put back, but can't be taken away.
+        let is_extra = |version: &Version| {
+            let mut roots = version.roots.iter();
+            roots.all(|root| root.kind.is_of_library() && wanted.version(root).is_none())
+        };
+        let is_there = !wanted.roots().any(is_seen)
+            && there
+                .versions()
+                .all(|version| wanted.holds(version) || is_extra(version));
         let result = if is_exact && is_there {
             self.commit(action, step, base, Vec::new(), observed).map(|()| base)
         } else {

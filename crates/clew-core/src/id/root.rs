@@ -51,6 +51,11 @@ impl RootKind {
         }
     }
 
+    /// Whether it is there because a library is loaded, and can't be taken away again.
+    pub fn is_of_library(self) -> bool {
+        matches!(self, Self::Random | Self::Option | Self::Setting)
+    }
+
     /// Whether it decides what can be imported or opened while values are built.
     pub fn is_context(self) -> bool {
         matches!(self, Self::Directory | Self::Environment | Self::Path)
