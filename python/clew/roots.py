@@ -53,6 +53,7 @@ MODULE_NAMES = frozenset(
         "__annotations__",
         "__session__",
         "__conditional_annotations__",
+        "__warningregistry__",
     ]
 )
 SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})

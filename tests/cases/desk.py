@@ -12,7 +12,7 @@ from cases.story import BYSTANDER, Case, Notebook, differs, play
 BEGIN = f"{BYSTANDER} = [object(), {{'left': 'alone'}}]\n{BYSTANDER}.append({BYSTANDER})"
 
 CLEAN = """
-for _left in [n for n in globals() if n not in {keep!r} and not __import__('re').match(r'_(i*|_*|i?\\d+|ih|oh|dh)$', n)]:
+for _left in [n for n in globals() if n not in {keep!r} and not __import__('re').match(r'_(i*|_*|i?\\d+|ih|oh|dh)$|In$|Out$', n)]:
     del globals()[_left]
 globals().pop('_left', None)
 """

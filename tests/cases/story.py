@@ -19,10 +19,10 @@ from harness import Kernel, Reply
 BYSTANDER = "bystander"
 """A name that no case touches: it must be *kept*, the very same object, by every move."""
 
-FORTH = {"removed": "loaded", "loaded": "loaded", "kept": "kept", "loaded|kept": "loaded|kept"}
+FORTH = {"removed": "loaded"}
 """The word that going forth gives a name to which going back gave another, unless the case says so."""
 
-SHELL_NAMES = re.compile(r"_(i*|_*|i?\d+|ih|oh|dh)$|In$|Out$")
+SHELL_NAMES = re.compile(r"_(i*|_*|i?\d+|ih|oh|dh)$|In$|Out$|__file__$")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ class Case:
 
     @property
     def forth(self) -> dict[str, str]:
-        return {name: FORTH.get(word, word) for name, word in self.words.items()} | dict(self.again)
+        turned = {
+            name: "|".join(FORTH.get(word, word) for word in words.split("|"))
+            for name, words in self.words.items()
+        }
+        return turned | dict(self.again)
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ class Report:
 
     @property
     def names(self) -> dict[str, str]:
-        """The words of the user's names only."""
-        return {root: word for root, word in self.words.items() if root.isidentifier()}
+        """The words of the user's names only; `_` is what a case binds to have no output."""
+        return {root: word for root, word in self.words.items() if root.isidentifier() and root != "_"}
 
 
 def title(root: dict[str, str] | str) -> str:
@@ -119,7 +123,7 @@ class Notebook:
     def read(self, *expressions: str) -> list[str]:
         """The `repr` of each expression, read without a recorded run."""
         return list(
-            self.kernel.value("[" + ", ".join(f"repr({expression})" for expression in expressions) + "]")
+            self.kernel.value("[" + ", ".join(f"repr(({expression}))" for expression in expressions) + "]")
         )
 
     def identities(self, names: Sequence[str]) -> dict[str, int]:
@@ -141,7 +145,9 @@ class Notebook:
         word, _, rest = line.partition(" ")
         said = self.say(f"{word} --json {rest}")
         assert said.lstrip().startswith(("{", "[")), f"%clew {line} --json said: {said}"
-        return json.loads(said)
+        return json.JSONDecoder().raw_decode(said.lstrip())[
+            0
+        ]  # a `__del__` of the user's may print behind it
 
     def move(self, line: str) -> Report:
         """Moves, and gives the report."""

@@ -294,7 +294,7 @@ CASES = [
             return 'str'
         """,
         ["show(1)", "show('a')", "show(1.0)"],
-        {"show": "loaded|kept|differs", "_show_str": "removed"},
+        {"show": "loaded|kept|differs", "_show_int": "loaded|kept", "_show_str": "removed"},
         fresh=False,
     ),
     Case(

@@ -12,6 +12,7 @@ import contextvars
 import datetime
 import decimal
 import fractions
+import functools
 import io
 import itertools
 import pathlib
@@ -159,6 +160,16 @@ def _fill_counter(value: Any, state: Any) -> None:
 
 def _fill_namespace(value: Any, state: Any) -> None:
     _restore_dict(value, state)
+
+
+def _encode_cached_property(value: Any) -> Parts:
+    """Without the lock that it has on Python 3.11, which says nothing."""
+    return Parts((), {name: part for name, part in vars(value).items() if name != "lock"})
+
+
+def _fill_cached_property(value: Any, state: Any) -> None:
+    value.__init__(state["func"])
+    vars(value).update(state)
 
 
 def _encode_weak_values(value: Any) -> Parts:
@@ -433,6 +444,9 @@ CODECS: dict[type, Codec] = {
         lambda value: Parts((), own_dict(value) or {}),
         _plain,
         _fill_namespace,
+    ),
+    functools.cached_property: _codec(
+        "cached_property", functools.cached_property, _encode_cached_property, _plain, _fill_cached_property
     ),
     array.array: _codec("array", array.array, _encode_array, _make_array),
     io.StringIO: _codec("StringIO", io.StringIO, _encode_stream, _empty, _fill_stream, inherit=False),
