@@ -196,9 +196,8 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
     match error {
         SessionError::Store(error) => store_problem(error),
         SessionError::Revision(error) => place::revision_problem(error, surroundings),
-        SessionError::NothingToUndo { .. } | SessionError::NothingToRedo { .. } => {
-            Problem::usage(error.to_string()).with_hint(format!("{} goes to any run", door.command("switch REV")))
-        }
+        SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, error, surroundings),
+        SessionError::NothingToRedo { available, .. } => steps_left("redo", *available, error, surroundings),
         SessionError::NothingToResume => {
             Problem::usage(error.to_string()).with_hint(format!("{} shows all histories", door.command("list")))
         }
@@ -212,6 +211,14 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             problem
         }
     }
+}
+
+fn steps_left(word: &str, available: u64, error: &SessionError, surroundings: &Surroundings) -> Problem {
+    let command = |words: &str| surroundings.door.command(words);
+    Problem::usage(error.to_string()).with_hint(match available {
+        0 => format!("{} goes to any run", command("switch REV")),
+        _ => format!("{} takes all there are", command(&format!("{word} {available}"))),
+    })
 }
 
 fn store_problem(error: &StoreError) -> Problem {

@@ -31,6 +31,8 @@ impl<'a> ReportPage<'a> {
 
 /// How many names of one outcome are named in the first line.
 const NAMED: usize = 4;
+/// How many roots of one sort are named in a line of their own.
+const LISTED: usize = 6;
 
 impl Page for ReportPage<'_> {
     fn text(&self, surroundings: &Surroundings) -> String {
@@ -178,24 +180,8 @@ fn what_at_means(report: &Report) -> String {
     means
 }
 
-/// One line for all that is uncertain: names first, as many as are read with pleasure.
-fn uncertain(report: &Report) -> Option<String> {
-    let titles: Vec<String> = report
-        .outcomes
-        .iter()
-        .filter(|outcome| outcome.uncertain)
-        .map(|outcome| title(&outcome.root))
-        .collect();
-    let more = titles.len().saturating_sub(NAMED);
-    let mut named = titles.get(..titles.len().min(NAMED))?.join(", ");
-    if more > 0 {
-        named += &format!(" and {more} more");
-    }
-    (!titles.is_empty()).then(|| format!("uncertain: {named}; nobody looked when run {} ended", report.to))
-}
-
-/// Lines that the first one has no room for: what is uncertain, what could not be exact, who holds old objects, and
-/// state that is no name.
+/// Lines that the first one has no room for: what could not be exact, who holds old objects, what is uncertain, and
+/// state that is no name. Roots of which the same is to be said share a line.
 fn exceptions(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(outside) = &report.outside {
@@ -203,29 +189,60 @@ fn exceptions(report: &Report) -> Vec<String> {
             "What changed outside any cell was recorded first, as run {outside}"
         ));
     }
-    lines.extend(
-        report
-            .outcomes
-            .iter()
-            .filter(|outcome| !is_said(outcome, report))
-            .filter_map(exception),
-    );
-    lines.extend(uncertain(report));
-    let others: Vec<String> = report
-        .outcomes
-        .iter()
-        .filter(|outcome| is_other(outcome))
-        .map(|outcome| title(&outcome.root))
-        .collect();
+    lines.extend(reasons(report));
+    if let Some(uncertain) = uncertain(report) {
+        lines.push(format!(
+            "Uncertain, since nobody looked when run {} ended: {uncertain}",
+            report.to
+        ));
+    }
+    let others = titles(report, is_other);
     if !others.is_empty() {
         let what = if report.dry_run {
             "Would also put back"
         } else {
             "Also put back"
         };
-        lines.push(format!("{what}: {}", text::listing(&others, 6)));
+        lines.push(format!("{what}: {}", text::listing(&others, LISTED)));
     }
     lines
+}
+
+/// `df, view and 10 other roots`: every name, since each is owed an account.
+fn uncertain(report: &Report) -> Option<String> {
+    let mut roots = titles(report, |outcome| outcome.uncertain && is_name(&outcome.root));
+    let others = titles(report, |outcome| outcome.uncertain && !is_name(&outcome.root));
+    match others.as_slice() {
+        [] => {}
+        [only] => roots.push(only.clone()),
+        several => roots.push(text::count(several.len(), "other root")),
+    }
+    (!roots.is_empty()).then(|| text::listing(&roots, usize::MAX))
+}
+
+fn titles(report: &Report, is_meant: impl Fn(&Outcome) -> bool) -> Vec<String> {
+    report
+        .outcomes
+        .iter()
+        .filter(|outcome| is_meant(outcome))
+        .map(|outcome| title(&outcome.root))
+        .collect()
+}
+
+/// `c1, c2: lost, a live connection`.
+fn reasons(report: &Report) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for outcome in report.outcomes.iter().filter(|outcome| !is_said(outcome, report)) {
+        let Some(reason) = reason(outcome) else { continue };
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, titles)) => titles.push(title(&outcome.root)),
+            None => groups.push((reason, vec![title(&outcome.root)])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(reason, titles)| format!("{}: {reason}", titles.join(", ")))
+        .collect()
 }
 
 /// Whether the first line names the root and its reason already.
@@ -237,11 +254,11 @@ fn is_said(outcome: &Outcome, report: &Report) -> bool {
     is_inexact(outcome.word) && is_name(&outcome.root) && with_word.count() <= NAMED
 }
 
-fn exception(outcome: &Outcome) -> Option<String> {
-    let head = format!("{}: {}", title(&outcome.root), outcome.word.text());
+fn reason(outcome: &Outcome) -> Option<String> {
+    let word = outcome.word.text();
     match &outcome.why {
-        Some(why) => Some(format!("{head}, {why}")),
-        None => is_inexact(outcome.word).then_some(head),
+        Some(why) => Some(format!("{word}, {why}")),
+        None => is_inexact(outcome.word).then(|| word.to_owned()),
     }
 }
 

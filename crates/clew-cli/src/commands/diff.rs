@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clew_core::format::RunKind;
-use clew_core::id::RunId;
+use clew_core::id::{RootKind, RunId};
 use serde::Serialize;
 use similar::TextDiff;
 
@@ -162,20 +162,33 @@ impl Page for Diff {
 }
 
 impl Diff {
+    /// `3 names, 2 other roots and 1 cell differ`.
     fn totals(&self) -> String {
-        let names = self.state.as_ref().map(Vec::len);
-        let cells = self.code.as_ref().map(Vec::len);
-        let counted = |number: Option<usize>, noun| number.map(|number| text::count(number, noun));
-        let parts: Vec<String> = counted(names, "name")
-            .into_iter()
-            .chain(counted(cells, "cell"))
-            .collect();
-        let verb = if names.unwrap_or(0) + cells.unwrap_or(0) == 1 && parts.len() == 1 {
+        let state = self.state.iter().flatten();
+        let (names, others): (Vec<_>, Vec<_>) = state.partition(|change| change.is_name());
+        let mut parts: Vec<String> = Vec::new();
+        if self.state.is_some() {
+            parts.push(text::count(names.len(), "name"));
+        }
+        if !others.is_empty() {
+            parts.push(text::count(others.len(), "other root"));
+        }
+        parts.extend(self.code.as_ref().map(|code| text::count(code.len(), "cell")));
+        let verb = if parts.len() == 1 && parts[0].starts_with("1 ") {
             "differs"
         } else {
             "differ"
         };
-        format!("{} {verb}", parts.join(" and "))
+        format!("{} {verb}", text::listing(&parts, 3))
+    }
+}
+
+impl Difference {
+    fn is_name(&self) -> bool {
+        self.before
+            .as_ref()
+            .or(self.after.as_ref())
+            .is_some_and(|variable| variable.root.kind == RootKind::Name)
     }
 }
 

@@ -176,6 +176,17 @@ impl Variable {
     }
 }
 
+impl Vars {
+    fn noun(&self) -> &'static str {
+        let is_name = |variable: &Variable| variable.root.kind == RootKind::Name;
+        if self.variables.iter().all(is_name) {
+            "name"
+        } else {
+            "root"
+        }
+    }
+}
+
 impl Page for Vars {
     fn text(&self, surroundings: &Surroundings) -> String {
         if self.variables.is_empty() {
@@ -195,7 +206,11 @@ impl Page for Vars {
             ]);
         }
         let mut text = table.render(surroundings);
-        text += &format!("{} after run {}", text::count(self.variables.len(), "name"), self.run);
+        text += &format!(
+            "{} after run {}",
+            text::count(self.variables.len(), self.noun()),
+            self.run
+        );
         if self.others > 0 {
             text += &format!(
                 "; {} shows {} more roots that are no names",
