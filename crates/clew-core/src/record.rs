@@ -378,7 +378,7 @@ impl Observer<'_> {
     }
 
     /// What is already known or stored with this value.
-    fn unchanged(&self, covariable: &CoVariable) -> Option<Known> {
+    fn unchanged(&mut self, covariable: &CoVariable) -> Option<Known> {
         let known = self.live.of(&covariable.roots);
         if let Some(known) = known.filter(|known| known.seen == covariable.fingerprint) {
             let touched = covariable.roots.iter().any(|root| self.touched.holds(root));
@@ -392,7 +392,9 @@ impl Observer<'_> {
         let version = self.by_value.get(&(covariable.roots.clone(), covariable.fingerprint))?;
         let manifest = self.manifests.get(&version.manifest).ok()?;
         let blocks = match &manifest.body {
-            Body::Encoded(encoding) => pair_blocks(covariable, &encoding.extents),
+            Body::Encoded(encoding) if self.writer.holds(version.manifest, encoding).ok()? => {
+                pair_blocks(covariable, &encoding.extents)
+            }
             _ => return None,
         };
         let seen = covariable.fingerprint;

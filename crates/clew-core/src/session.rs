@@ -188,7 +188,9 @@ impl Session {
     }
 
     fn index_values(&mut self) {
-        for (_, run) in self.history.runs() {
+        // A fingerprint is no proof: what others signed stands for nothing that this session records.
+        let own = self.history.runs().filter(|(id, _)| !self.history.is_untrusted(id));
+        for (_, run) in own {
             for version in run.changed.iter().chain(run.full.iter().flatten()) {
                 self.by_value
                     .insert((version.roots.clone(), version.fingerprint), version.clone());

@@ -1,5 +1,6 @@
 //! What moves promise, told on the toy kernel. Every step is checked against the reference besides.
 
+use clew_testing::disk::Surviving;
 use clew_testing::machine::{Mode, Player, Step};
 use clew_testing::toy::{Fault, FaultKind};
 
@@ -225,4 +226,26 @@ fn a_failed_cell_is_recorded_with_what_it_did_before() {
         Step::Undo(1),
     ]);
     assert_eq!(said(&player), ["a loaded"]);
+}
+
+#[test]
+fn p01_what_a_new_process_synced_survives_power_loss_though_an_older_process_never_synced_its_part() {
+    for surviving in [
+        Surviving::Nothing,
+        Surviving::Some(1),
+        Surviving::Some(2),
+        Surviving::Some(3),
+    ] {
+        let player = played(&[
+            cell("a = list\nb = list a"),
+            cell("z = bytes 64 1"),
+            Step::Crash,
+            cell("c = list a b"),
+            Step::Sync,
+            Step::PowerCut { after: 0, surviving },
+            cell("append a z"),
+            Step::Undo(1),
+        ]);
+        assert_eq!(player.tally.images, 1);
+    }
 }

@@ -192,6 +192,16 @@ impl Index {
         self.packs[number as usize].end
     }
 
+    /// Which of these packs hold something that is not known to survive a power cut.
+    pub fn unsynced<'i>(&self, ids: impl IntoIterator<Item = &'i PackId>) -> Vec<u32> {
+        let is_unsynced = |number: &u32| {
+            let pack = &self.packs[*number as usize];
+            pack.synced < pack.end && !pack.is_own
+        };
+        let numbers = ids.into_iter().filter_map(|id| self.numbers.get(id).copied());
+        numbers.filter(is_unsynced).collect()
+    }
+
     /// Says that the first `synced` bytes of a pack survive a power cut.
     pub fn set_synced(&mut self, number: u32, synced: u64) {
         let pack = &mut self.packs[number as usize];

@@ -84,6 +84,11 @@ impl LoadedHistory {
         all
     }
 
+    /// Packs that its logs name.
+    pub(super) fn packs(&self) -> &BTreeSet<PackId> {
+        &self.packs
+    }
+
     fn report(&mut self, path: &Path, what: String) {
         let damage = Damage {
             path: path.to_owned(),

@@ -11,18 +11,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::disk::{Disk, DiskFile, DiskLock, read_exact_at, write_all_at};
 use super::error::StoreError;
-use super::{Store, log};
+use super::log;
 use crate::id::HistoryId;
 
 /// Where the last number of a history lies.
 pub(super) fn path(store: &Path, history: HistoryId) -> PathBuf {
     log::folder(store, history).join("numbers")
-}
-
-/// The largest number of any run that the history's logs hold.
-pub(super) fn largest(store: &Store, history: HistoryId) -> Result<u64, StoreError> {
-    let loaded = store.load(history)?;
-    Ok(loaded.runs.values().map(|run| run.number).max().unwrap_or(0))
 }
 
 /// Takes the number after the last one given, and after `floor`.

@@ -7,6 +7,7 @@
 mod sync;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
 
@@ -16,8 +17,8 @@ use super::pack::{MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
-    Action, Body, FrameKind, LIST_LENGTH, Manifest, Operation, PackMention, RECORD_VERSION, Run, StoredExtent,
-    StoredManifest, Timestamp, View, encode_list, encode_record,
+    Action, Body, Encoding, FrameKind, LIST_LENGTH, Manifest, Operation, PackMention, RECORD_VERSION, Run,
+    StoredExtent, StoredManifest, Timestamp, View, encode_list, encode_record,
 };
 use crate::graph::block_cuts;
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
@@ -45,6 +46,8 @@ pub struct SessionWriter {
     floor: Option<u64>,
     /// Packs of others that hold what this session refers to, not known to be synced.
     foreign: BTreeSet<u32>,
+    /// Logs of others that were not known to be synced when this session began.
+    other_logs: Vec<PathBuf>,
     /// What was found whole by reading it.
     checked: FxHashSet<[u8; 32]>,
     has_new_names: bool,
@@ -82,6 +85,7 @@ impl SessionWriter {
             synced: 0,
             floor: None,
             foreign: BTreeSet::new(),
+            other_logs: Vec::new(),
             checked: FxHashSet::default(),
             has_new_names: true,
             stopped: None,
@@ -186,6 +190,25 @@ impl SessionWriter {
         Ok(())
     }
 
+    /// Whether a manifest and everything it names are stored and readable. What lies in packs of others is synced with
+    /// the next sync, so that it may be referred to like what this session stored itself.
+    pub fn holds(&mut self, manifest: ManifestId, encoding: &Encoding) -> Result<bool, StoreError> {
+        if !self.is_stored(&manifest.0, FrameKind::MANIFEST)? {
+            return Ok(false);
+        }
+        for segment in encoding.stream.iter().chain(&encoding.asides) {
+            if !self.is_stored(&segment.0, FrameKind::SEGMENT)? {
+                return Ok(false);
+            }
+        }
+        for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
+            if !self.is_stored(&block.0, FrameKind::BLOCKS)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Stores a text under a random salt, so that its id confirms no guess.
     pub fn put_blob(&mut self, text: &str) -> Result<BlobId, StoreError> {
         let salted = blob::salted(self.store.disk(), text);
@@ -238,11 +261,28 @@ impl SessionWriter {
         self.check_stopped()?;
         let floor = match self.floor {
             Some(floor) => floor,
-            None => numbers::largest(&self.store, self.history)?,
+            None => self.take_up_history()?,
         };
         let number = numbers::reserve(self.store.disk(), self.store.directory(), self.history, floor)?;
         self.floor = Some(number);
         Ok(number)
+    }
+
+    /// Reads what other sessions wrote. What they did not sync is flushed with the next sync: runs of this session come
+    /// after theirs and mean nothing without them. Gives the largest run number.
+    fn take_up_history(&mut self) -> Result<u64, StoreError> {
+        let loaded = self.store.load(self.history)?;
+        for (session, content) in &loaded.sessions {
+            if *session != self.session && content.synced < content.operations.len() as u64 {
+                self.other_logs
+                    .push(log::path(self.store.directory(), self.history, *session));
+            }
+        }
+        let mut index = self.store.index();
+        index.read(self.store.disk(), self.store.directory())?;
+        self.foreign.extend(index.unsynced(loaded.packs()));
+        drop(index);
+        Ok(loaded.runs.values().map(|run| run.number).max().unwrap_or(0))
     }
 
     /// Writes everything put since the last commit, then the operation. When it returns the operation is *saved*: it

@@ -36,6 +36,7 @@ impl SessionWriter {
         }
         drop(index);
         self.foreign.clear();
+        let other_logs = std::mem::take(&mut self.other_logs);
         if let Some((_, pack)) = &self.pack {
             packs.push((pack.path.clone(), Some(Arc::clone(&pack.file))));
         }
@@ -45,11 +46,12 @@ impl SessionWriter {
             log::histories_folder(store),
             store.to_owned(),
         ];
-        let has_names = self.has_new_names || !foreign.is_empty();
+        let has_names = self.has_new_names || !foreign.is_empty() || !other_logs.is_empty();
         Ok(SyncJob {
             disk: Arc::clone(&self.store.inner.disk),
             packs,
             folders: if has_names { folders.to_vec() } else { Vec::new() },
+            other_logs,
             log: (self.log.path.clone(), Arc::clone(&self.log.file)),
             pack_end: self.pack.as_ref().map(|(number, pack)| (*number, pack.end)),
             log_end: self.log.end,
@@ -85,13 +87,14 @@ impl SessionWriter {
     }
 }
 
-/// One flush: packs, the folders that name them, then the log.
+/// One flush: packs, the folders that name them, logs that this one builds on, then the log.
 #[derive(Debug)]
 pub struct SyncJob {
     disk: Arc<dyn Disk>,
     /// Packs of others are opened only for this.
     packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)>,
     folders: Vec<PathBuf>,
+    other_logs: Vec<PathBuf>,
     log: (PathBuf, Arc<dyn DiskFile>),
     pack_end: Option<(u32, u64)>,
     log_end: u64,
@@ -115,6 +118,9 @@ impl SyncJob {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 synced => synced.map_err(StoreError::io("sync", folder))?,
             }
+        }
+        for path in &self.other_logs {
+            sync(path, &*self.disk.open(path).map_err(StoreError::io("read", path))?)?;
         }
         sync(&self.log.0, &*self.log.1)
     }
