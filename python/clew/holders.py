@@ -23,26 +23,28 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     """
     ours = {id(replaced), id(own), *(id(pair) for pair in replaced), *(id(item) for item in own)}
     ours |= {id(item) for _, item in replaced}
-    frames = _frames_of_threads()
+    threads = _frames_by_thread()
     found = []
     for label, item in replaced:
-        words = _holders_of(item, ours, frames)
+        words = _holders_of(item, ours, threads)
         if words:
             found.append((label, ", ".join(words[:LIMIT])))
     return found
 
 
-def _holders_of(item: Any, ours: set[int], frames: dict[int, str]) -> list[str]:
-    words = [name for number, name in frames.items() if _is_in_frames(sys._current_frames().get(number), item)]
-    own_frames = set()
-    frame: types.FrameType | None = sys._getframe()
-    while frame is not None:
-        own_frames.add(id(frame))
-        frame = frame.f_back
+# In what follows no comprehension and no frame of our own may hold the item: either would be a holder, and a frame that
+# holds itself would keep what was replaced alive until the collector runs.
+
+
+def _holders_of(item: Any, ours: set[int], threads: list[tuple[str, list[types.FrameType]]]) -> list[str]:
+    words: list[str] = []
+    for name, frames in threads:
+        if _is_local(item, frames):
+            words.append(name)
     if not gc.is_tracked(item):
         return words
     for referrer in gc.get_referrers(item):
-        if id(referrer) in ours or id(referrer) in own_frames or isinstance(referrer, types.FrameType):
+        if id(referrer) in ours or isinstance(referrer, types.FrameType):
             continue
         word = _name(referrer)
         if word and word not in words:
@@ -50,24 +52,28 @@ def _holders_of(item: Any, ours: set[int], frames: dict[int, str]) -> list[str]:
     return words
 
 
-def _is_in_frames(frame: types.FrameType | None, item: Any) -> bool:
-    """Whether a local variable of a thread is bound to the object."""
-    while frame is not None:
-        # A plain loop: a generator would hold the object in a closure of its own.
+def _is_local(item: Any, frames: list[types.FrameType]) -> bool:
+    for frame in frames:
         for value in frame.f_locals.values():
             if value is item:
                 return True
-        frame = frame.f_back
     return False
 
 
-def _frames_of_threads() -> dict[int, str]:
-    current = threading.get_ident()
-    return {
-        thread.ident: thread.name
-        for thread in threading.enumerate()
-        if thread.ident is not None and thread.ident != current
-    }
+def _frames_by_thread() -> list[tuple[str, list[types.FrameType]]]:
+    """Frames of the other threads, by the threads' names."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    innermost = sys._current_frames()
+    del innermost[threading.get_ident()]
+    return [(names.get(thread, "a thread"), _with_callers(frame)) for thread, frame in innermost.items()]
+
+
+def _with_callers(frame: types.FrameType | None) -> list[types.FrameType]:
+    frames = []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames
 
 
 def _name(referrer: Any) -> str | None:
