@@ -6,7 +6,10 @@ drawn; what a library keeps is looked at only if the session has the library. Th
 
 from __future__ import annotations
 
+import decimal
 import heapq
+import importlib
+import locale
 import os
 import random
 import struct
@@ -16,7 +19,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from clew.codecs.handles import word
 from clew.secrets import is_secret
@@ -155,9 +158,21 @@ def random_states() -> Iterator[tuple[str, Any]]:
     """The states of the process-wide generators, as plain values."""
     version, words, gauss = random.getstate()
     yield "random", (version, struct.pack(f"<{len(words)}I", *words), gauss)
-    numpy_random = sys.modules.get("numpy.random.mtrand")
+    numpy_random = _numpy_random()
     if numpy_random is not None and hasattr(numpy_random, "_rand"):
         yield "numpy.random", _numpy_state(numpy_random._rand)
+
+
+def _numpy_random() -> Any:
+    """numpy's module of the global generator, once numpy is there.
+
+    numpy itself imports it when it is first touched; by then the first number may be drawn, and the state from which it
+    was drawn could never come back. So it is imported as soon as numpy is.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None or getattr(numpy.__spec__, "_initializing", False):
+        return None
+    return sys.modules.get("numpy.random.mtrand") or importlib.import_module("numpy.random.mtrand")
 
 
 def _numpy_state(generator: Any) -> Any:
@@ -170,11 +185,29 @@ def _numpy_state(generator: Any) -> Any:
 
 def _random(shell: Any) -> Iterator[Root]:
     for name, state in random_states():
-        yield "random", name, state
+        if name != "random" and _numpy.first is None:
+            _numpy.first = state
+        if name == "random" or state != _numpy.absent:
+            yield "random", name, state
+
+
+class _Numpy:
+    """numpy's generator in states from before numpy was imported: the module can't be taken away again, so its state is
+    none of the session's for as long as it stays as it was first seen."""
+
+    first: Any = None
+    absent: Any = None
+
+
+_numpy = _Numpy()
 
 
 def _install_random(shell: Any, key: str, value: Any) -> None:
-    if value is MISSING:
+    if key == "numpy.random":
+        _numpy.absent = _numpy.first if value is MISSING else None
+        if value is MISSING:
+            value = _numpy.first
+    if value is MISSING or value is None:
         return
     if key == "random":
         version, words, gauss = value
@@ -293,32 +326,23 @@ def _install_option(shell: Any, key: str, value: Any) -> None:
 
 
 def _settings(shell: Any) -> Iterator[Root]:
+    """What every session has, and of numpy's what differs: going back to before an import must leave nothing over."""
     yield "setting", "warnings.filters", list(warnings.filters)
     yield "setting", "recursion limit", sys.getrecursionlimit()
-    if "decimal" in sys.modules:
-        yield "setting", "decimal context", _decimal_context()
-    if "locale" in sys.modules:
-        locale = sys.modules["locale"]
-        yield "setting", "locale", locale.setlocale(locale.LC_ALL)
-    if "numpy" in sys.modules and hasattr(sys.modules["numpy"], "get_printoptions"):
-        numpy = sys.modules["numpy"]
-        yield "setting", "numpy errors", dict(numpy.geterr())
-        yield "setting", "numpy printing", dict(numpy.get_printoptions())
+    yield "setting", "decimal context", _decimal_context()
+    yield "setting", "locale", locale.setlocale(locale.LC_ALL)
+    numpy = sys.modules.get("numpy")
+    if hasattr(numpy, "get_printoptions"):
+        for key, now, usual in (
+            ("numpy errors", numpy.geterr(), NUMPY_ERRORS),
+            ("numpy printing", numpy.get_printoptions(), NUMPY_PRINTING),
+        ):
+            if any(now.get(name) != value for name, value in usual.items()):
+                yield "setting", key, dict(now)
 
 
-def _decimal_context() -> tuple[Any, ...]:
-    context = sys.modules["decimal"].getcontext()
-    signals = [
-        tuple([signal.__name__ for signal, on in kept.items() if on])
-        for kept in (context.flags, context.traps)
-    ]
-    numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)
-    return (*numbers, *signals)
-
-
-#: What numpy starts with: a state from before its import is reached by these.
-_NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
-_NUMPY_PRINTING = {
+NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+NUMPY_PRINTING = {
     "edgeitems": 3,
     "threshold": 1000,
     "floatmode": "maxprec",
@@ -333,36 +357,45 @@ _NUMPY_PRINTING = {
 }
 
 
+def _decimal_context() -> tuple[Any, ...]:
+    context = decimal.getcontext()
+    signals = [
+        tuple([signal.__name__ for signal, on in kept.items() if on])
+        for kept in (context.flags, context.traps)
+    ]
+    numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)
+    return (*numbers, *signals)
+
+
 def _install_setting(shell: Any, key: str, value: Any) -> None:
-    if value is MISSING:
-        value = {"numpy errors": _NUMPY_ERRORS, "numpy printing": _NUMPY_PRINTING}.get(key)
-        if value is None:
-            return
-    match key:
-        case "warnings.filters":
-            warnings.filters[:] = value  # type: ignore[index]
-            warnings._filters_mutated()  # type: ignore[attr-defined]
-        case "recursion limit":
-            sys.setrecursionlimit(value)
-        case "decimal context":
-            _install_decimal(value)
-        case "locale":
-            import locale
+    if key.startswith("numpy"):
+        _install_numpy(key, value)
+    elif value is MISSING:
+        return
+    elif key == "warnings.filters":
+        warnings.filters[:] = value  # type: ignore[index]
+        warnings._filters_mutated()  # type: ignore[attr-defined]
+    elif key == "recursion limit":
+        sys.setrecursionlimit(value)
+    elif key == "decimal context":
+        _install_decimal(value)
+    elif key == "locale":
+        locale.setlocale(locale.LC_ALL, value)
 
-            locale.setlocale(locale.LC_ALL, value)
-        case "numpy errors":
-            import numpy as np
 
-            np.seterr(**value)
-        case "numpy printing":
-            import numpy as np
+def _install_numpy(key: str, value: Any) -> None:
+    if value is MISSING and "numpy" not in sys.modules:
+        return
+    import numpy as np
 
-            np.set_printoptions(**{name: option for name, option in value.items() if name != "override_repr"})
+    if key == "numpy errors":
+        np.seterr(**(NUMPY_ERRORS if value is MISSING else value))
+    else:
+        options = NUMPY_PRINTING if value is MISSING else value
+        np.set_printoptions(**{name: option for name, option in options.items() if name in NUMPY_PRINTING})
 
 
 def _install_decimal(value: tuple[Any, ...]) -> None:
-    import decimal
-
     context = decimal.getcontext()
     names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
     for name, number in zip(names, value, strict=False):
@@ -381,18 +414,44 @@ _LIBRARIES = tuple(
         if (path := sysconfig.get_path(name))
     }
 )
-_own: dict[str, tuple[types.ModuleType, dict[str, Any]] | None] = {}
-"""Modules by name: what they were when first seen, and the functions and classes they had; `None` for a library's."""
 
 
-def own_modules() -> Iterator[tuple[str, types.ModuleType, dict[str, Any]]]:
-    """The user's own modules, those that lie in no library's folder, with the functions and classes they came with."""
+class Known(NamedTuple):
+    """One of the user's modules as it was when first seen."""
+
+    module: types.ModuleType
+    names: frozenset[str]
+    code: dict[str, Any]
+    """Its functions and classes: they are no roots while they are these."""
+
+
+_own: dict[str, Known | None] = {}
+"""Modules by name; `None` for those of libraries."""
+
+_shown: dict[str, set[str]] = {}
+"""Attributes that were roots when last collected, by module."""
+
+_withdrawn: dict[str, types.ModuleType] = {}
+"""Modules of states that the session went away from: importing them then must run them, going back must not."""
+
+
+def own_modules() -> Iterator[tuple[str, Known]]:
+    """The user's own modules: those that lie in no library's folder."""
     for name, module in list(sys.modules.items()):
         known = _own.get(name)
-        if name not in _own or (known is not None and known[0] is not module):
-            known = _own[name] = (module, _code_of(module)) if _is_own(name, module) else None
+        if name not in _own or (known is not None and known.module is not module):
+            known = _own[name] = _known(module) if _is_own(name, module) else None
         if known is not None:
-            yield name, module, known[1]
+            yield name, known
+
+
+def _known(module: types.ModuleType) -> Known:
+    attributes = vars(module)
+    code = {name: value for name, value in attributes.items() if isinstance(value, _CODE)}
+    return Known(module, frozenset(attributes), code)
+
+
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType)
 
 
 def _is_own(name: str, module: Any) -> bool:
@@ -409,42 +468,51 @@ def _is_own(name: str, module: Any) -> bool:
     return "site-packages" not in path and "dist-packages" not in path and not path.startswith(_LIBRARIES)
 
 
-def _code_of(module: types.ModuleType) -> dict[str, Any]:
-    return {name: value for name, value in vars(module).items() if isinstance(value, _CODE)}
-
-
-_CODE = (type, types.FunctionType, types.BuiltinFunctionType)
-
-
 def _modules(shell: Any) -> Iterator[Root]:
-    for name, module, code in own_modules():
-        for attribute, value in list(vars(module).items()):
-            if (
-                attribute.startswith("__")
-                or isinstance(value, types.ModuleType)
-                or code.get(attribute) is value
-            ):
-                continue
-            if word(type(value)) is None and is_secret(attribute, value) is None:
+    for name, known in own_modules():
+        shown = _shown[name] = set()
+        for attribute, value in list(vars(known.module).items()):
+            if _is_state(known, attribute, value):
+                shown.add(attribute)
                 yield "module_attribute", f"{name}.{attribute}", value
-        for attribute in code.keys() - vars(module).keys():
-            yield "module_attribute", f"{name}.{attribute}", None
+
+
+def _is_state(known: Known, attribute: str, value: Any) -> bool:
+    if (
+        attribute.startswith("__")
+        or isinstance(value, types.ModuleType)
+        or known.code.get(attribute) is value
+    ):
+        return False
+    return word(type(value)) is None and is_secret(attribute, value) is None
 
 
 def _install_attribute(shell: Any, key: str, value: Any) -> None:
     name, _, attribute = key.rpartition(".")
-    module = sys.modules.get(name)
-    if module is None:
-        import importlib
+    if value is MISSING:
+        _take_attribute(name, attribute)
+        return
+    if name not in sys.modules and name in _withdrawn:
+        sys.modules[name] = _withdrawn.pop(name)
+    module = sys.modules.get(name) or importlib.import_module(name)
+    vars(module)[attribute] = value
 
-        module = importlib.import_module(name)
+
+def _take_attribute(name: str, attribute: str) -> None:
+    """Takes an attribute away: the original comes back; what the module brought itself goes when all of it goes, with
+    the module, so that importing it again runs it again."""
     known = _own.get(name)
-    if value is MISSING and known is not None and attribute in known[1]:
-        value = known[1][attribute]
-    if value is not MISSING:
-        vars(module)[attribute] = value
-    else:
-        vars(module).pop(attribute, None)
+    if known is None or sys.modules.get(name) is not known.module:
+        return
+    if attribute in known.code:
+        vars(known.module)[attribute] = known.code[attribute]
+    elif attribute not in known.names:
+        vars(known.module).pop(attribute, None)
+    shown = _shown.get(name, set())
+    shown.discard(attribute)
+    if not shown and attribute in known.names and attribute not in known.code:
+        _withdrawn[name] = sys.modules.pop(name)
+        del _own[name]
 
 
 # --- pyplot's figures ---------------------------------------------------------------------------------------------

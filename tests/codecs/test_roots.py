@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import os
 import random
+import subprocess
 import sys
 import types
 import warnings
@@ -79,6 +80,36 @@ def test_random_states_are_read_without_drawing_and_put_back(shell):
     assert (random.random(), np.random.random()) == drawn
 
 
+def test_numpy_leaves_nothing_over_when_going_back_to_before_its_import():
+    program = """
+import sys, types
+from clew import roots
+shell = types.SimpleNamespace(user_ns={})
+before = {key[:2] for key in roots.collect(shell)}
+import numpy as np
+def new():
+    return {key[:2] for key in roots.collect(shell)} - before
+assert new() == {("random", "numpy.random")}
+first = np.random.get_state()[1].tobytes()
+np.random.seed(0)
+np.seterr(all="raise")
+np.set_printoptions(precision=3)
+added = new()
+assert len(added) == 3, added
+for kind, key in added:
+    roots.install(shell, kind, key, roots.MISSING)
+assert not new(), new()
+assert np.geterr()["divide"] == "warn" and np.get_printoptions()["precision"] == 8
+assert np.random.get_state()[1].tobytes() == first
+np.random.random()
+assert len(new()) == 1
+"""
+    setup = "import sys, types; clew = sys.modules['clew'] = types.ModuleType('clew');"
+    setup += f"clew.__path__ = {list(sys.modules['clew'].__path__)!r}\n"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", setup + program], check=True, env=environment)
+
+
 def test_directory_environment_and_path(shell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = of_kind(shell, "directory")
@@ -117,8 +148,8 @@ def test_settings_are_put_back(shell):
         decimal.getcontext().prec = 5
         np.seterr(divide="raise")
         np.set_printoptions(precision=2)
-        for key, value in before.items():
-            roots.install(shell, "setting", key, value)
+        for key in of_kind(shell, "setting"):
+            roots.install(shell, "setting", key, before.get(key, roots.MISSING))
         assert of_kind(shell, "setting") == before
         warnings.warn("not an error", UserWarning, stacklevel=1)
 
@@ -140,7 +171,12 @@ def test_attributes_of_the_users_modules(shell, tmp_path, monkeypatch):
     assert ours() == {"geo.SCALE": [1], "geo.f": len, "geo.EXTRA": 5}
     for key in ("geo.f", "geo.EXTRA"):
         roots.install(shell, "module_attribute", key, roots.MISSING)
-    assert geo.f is original and not hasattr(geo, "EXTRA")
+    assert geo.f is original and not hasattr(geo, "EXTRA") and sys.modules["geo"] is geo
+    kept = ours()
+    roots.install(shell, "module_attribute", "geo.SCALE", roots.MISSING)
+    assert "geo" not in sys.modules and ours() == {}, "going back to before the import takes the module away"
+    roots.install(shell, "module_attribute", "geo.SCALE", kept["geo.SCALE"])
+    assert sys.modules["geo"] is geo, "going forth brings the same one back"
     assert not any(key.startswith(("clew", "numpy", "os")) for key in of_kind(shell, "module_attribute"))
     del sys.modules["geo"]
 
