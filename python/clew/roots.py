@@ -331,7 +331,7 @@ def _settings(shell: Any) -> Iterator[Root]:
     yield "setting", "recursion limit", sys.getrecursionlimit()
     yield "setting", "decimal context", _decimal_context()
     yield "setting", "locale", locale.setlocale(locale.LC_ALL)
-    numpy = sys.modules.get("numpy")
+    numpy: Any = sys.modules.get("numpy")
     if hasattr(numpy, "get_printoptions"):
         for key, now, usual in (
             ("numpy errors", numpy.geterr(), NUMPY_ERRORS),
