@@ -438,7 +438,7 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
 /// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
 fn may_read(run: &Run, version: &Version) -> bool {
     let evidence = &run.evidence;
-    let is_watched = !evidence.touched_all && !(evidence.reads.is_empty() && evidence.writes.is_empty());
+    let is_watched = !(evidence.touched_all || evidence.reads.is_empty() && evidence.writes.is_empty());
     let is_named = |root: &Root| {
         let name = root.to_string();
         root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)

@@ -1,0 +1,133 @@
+//! Processes: a session opened on a disk, killed, resumed from what survived.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clew_core::clock::Clock;
+use clew_core::format::Run;
+use clew_core::history::History;
+use clew_core::id::{HistoryId, RunId};
+use clew_core::session::{Request, Session};
+use clew_core::store::{Access, SigningKey, Store, Trust};
+
+use super::Player;
+use crate::disk::{SimDisk, Surviving};
+use crate::toy::ToyKernel;
+
+#[derive(Debug)]
+struct Steady {
+    ticks: AtomicU64,
+    nanoseconds: u64,
+}
+
+impl Clock for Steady {
+    fn now(&self) -> i64 {
+        1_700_000_000_000_000_000 + self.ticks.fetch_add(1, Ordering::Relaxed).cast_signed() * 1_000_000_000
+    }
+
+    fn monotonic(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::Relaxed) * self.nanoseconds
+    }
+}
+
+pub(super) fn store(disk: &SimDisk, key: &SigningKey) -> Result<Store, String> {
+    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite);
+    Ok(store
+        .map_err(|error| error.to_string())?
+        .with_trust(Trust::own(key.public())))
+}
+
+pub(super) fn key() -> SigningKey {
+    SigningKey::from_secret(&[7; 32])
+}
+
+pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) -> Result<Session, String> {
+    let key = key();
+    let store = store(disk, &key)?;
+    let session = store.new_session();
+    let loaded = store.load(history).map_err(|error| error.to_string())?;
+    let writer = store
+        .writer(history, session, &key)
+        .map_err(|error| error.to_string())?;
+    let clock = Steady {
+        ticks: AtomicU64::new(life * 1_000_000),
+        nanoseconds: if dear { 50_000_000 } else { 1_000 },
+    };
+    Ok(Session::new(
+        session,
+        store,
+        writer,
+        History::of(&loaded),
+        Box::new(clock),
+    ))
+}
+
+impl Player {
+    /// The machine starts again and finds what survived: every run that said it was synced, and each run that said it
+    /// was saved if only the process died (promises P1 and P2).
+    pub(super) fn lose_power(&mut self, surviving: Surviving) -> Result<(), String> {
+        self.disk = self.disk.crash(surviving);
+        let loaded = store(&self.disk, &key())?
+            .load(self.history)
+            .map_err(|error| error.to_string())?;
+        let there: BTreeSet<String> = loaded.runs.values().map(Run::label).collect();
+        let kept = if surviving == Surviving::All {
+            self.reference.labels()
+        } else {
+            self.synced.clone()
+        };
+        if let Some(missing) = kept.iter().find(|label| !there.contains(*label)) {
+            return Err(format!("run {missing} was kept and is gone"));
+        }
+        let history = History::of(&loaded);
+        let is_whole = |(id, _): &(&RunId, &Run)| history.missing_ancestor(**id).is_none();
+        let there: BTreeSet<String> = history.runs().filter(is_whole).map(|(_, run)| run.label()).collect();
+        if let Some(missing) = kept.iter().find(|label| !there.contains(*label)) {
+            return Err(format!("run {missing} was kept and what came before it is gone"));
+        }
+        self.reference.forget(|label| !there.contains(label));
+        self.synced.retain(|label| there.contains(label));
+        self.torn
+            .extend(there.iter().filter(|label| !kept.contains(label)).cloned());
+        self.tally.images += 1;
+        if there.is_empty() {
+            return self.begin_again();
+        }
+        self.crash()
+    }
+
+    /// A new process in which nothing was done yet.
+    fn begin_again(&mut self) -> Result<(), String> {
+        self.life += 1;
+        self.kernel = ToyKernel::new(self.life);
+        self.session = open(&self.disk, self.history, self.life, self.mode.dear)?;
+        let started = self
+            .session
+            .start(&mut self.kernel)
+            .map_err(|error| error.to_string())?;
+        self.reference.restart(self.kernel.world.clone(), &started.label);
+        Ok(())
+    }
+
+    /// A crash: the process is gone, and with it what lived only there.
+    pub(super) fn crash(&mut self) -> Result<(), String> {
+        let (target, inflight) = (self.reference.at().to_owned(), self.reference.world.clone());
+        self.begin_again()?;
+        let before = self.before();
+        let done = self.perform(&Request::Resume(None), &before)?;
+        let Some(report) = self.arrived(done, &before)? else {
+            return Ok(());
+        };
+        // After a loss of power an older run may be the last one, or one that was written and not yet said to be saved.
+        let is_expected = report.to == target || self.tally.images > 0;
+        if !is_expected {
+            return Err(format!("the session was at {target}, and {} is resumed", report.to));
+        }
+        let expected = self.reference.state(&report.to).unwrap_or(&inflight).clone();
+        self.land(&report, &before, expected)?;
+        self.reference.step(&report.at);
+        Ok(())
+    }
+}
