@@ -238,7 +238,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             kinds::INSTANCE => self.fill_instance(number, &node)?,
             kinds::FUNCTION => self.fill_function(number, &node)?,
             kinds::CELL | kinds::PARTIAL | kinds::CACHED | kinds::STATICMETHOD | kinds::CLASSMETHOD => {
-                self.fill_wrapper(number, &node)?
+                self.fill_wrapper(number, &node)?;
             }
             kinds::DEFINITION => self.fill_definition(number, &node)?,
             kinds::CODEC => self.fill_by_codec(number, &node)?,

@@ -184,6 +184,7 @@ impl Engine {
     }
 
     /// Answers one command line, looking or moving. A usage error is an answer, not an exception.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn command<'py>(&self, py: Python<'py>, argv: Vec<String>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         let output = inner.answer(py, &argv)?;

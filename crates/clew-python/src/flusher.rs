@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::Inner;
 
 /// How long after a commit the flush begins: what is committed meanwhile goes with it.
-const DELAY: Duration = Duration::from_millis(1000);
+const DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Orders {

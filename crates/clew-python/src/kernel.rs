@@ -67,13 +67,11 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
     }
 
     fn user_names(&self) -> PyResult<Vec<String>> {
-        match &self.state.shell {
-            Some(shell) => self.roots_module()?.call_method1("user_names", (shell,))?.extract(),
-            None => {
-                let names: Vec<String> = self.heap.namespace(self.py).keys().extract()?;
-                Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
-            }
+        if let Some(shell) = &self.state.shell {
+            return self.roots_module()?.call_method1("user_names", (shell,))?.extract();
         }
+        let names: Vec<String> = self.heap.namespace(self.py).keys().extract()?;
+        Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
     }
 
     fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
@@ -287,7 +285,8 @@ impl Kernel for PythonKernel<'_, '_> {
                     }
                     let mut why = format!("{root} could not be installed ({error}); everything is as it was");
                     if !failures.is_empty() {
-                        why.push_str(&format!(", but for {}", failures.join(", ")));
+                        why += ", but for ";
+                        why += &failures.join(", ");
                     }
                     return Err(KernelError::Failed(why));
                 }

@@ -65,10 +65,6 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    pub fn rest(&mut self) -> &'a [u8] {
-        std::mem::take(&mut self.bytes)
-    }
-
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

@@ -1,8 +1,12 @@
 //! Reading and making Python objects where they lie: the only folder with unsafe code.
 //!
 //! In: live objects. Out: nodes for the walk ([`PythonHeap`]), and objects for the builder. Short files, one question
-//! each; what safe PyO3 can do is not done here.
+//! each; what safe `PyO3` can do is not done here.
 #![allow(unsafe_code)]
+// Methods of one family take the same arguments.
+#![allow(clippy::unused_self)]
+// Sizes and counts that the interpreter keeps signed are never negative; its fields lie where their types want them.
+#![allow(clippy::cast_sign_loss, clippy::cast_ptr_alignment)]
 
 mod allocation;
 mod attached;

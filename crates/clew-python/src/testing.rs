@@ -135,6 +135,7 @@ impl TestHeap {
 
     /// Builds co-variables again, definitions first, and installs the definitions: values by name, and under `""` the
     /// names of co-variables that came back with another fingerprint, with the place.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, Encoded>>) -> PyResult<Bound<'py, PyDict>> {
         self.with(py, |heap| {
             let (values, differing) = (PyDict::new(py), PyDict::new(py));

@@ -48,7 +48,7 @@ impl<'py> Builder<'py, '_> {
     /// Puts keys and values into a dict, or the dict part of an instance, raw.
     pub(super) fn fill_dict(&self, dict: &Bound<'py, PyAny>, items: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
         let dict = dict.cast::<PyDict>().map_err(|_| malformed("no dict"))?;
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(malformed("a key has no value"));
         }
         items

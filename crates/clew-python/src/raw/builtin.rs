@@ -24,7 +24,7 @@ struct StringHead {
 pub(super) fn is_interned(text: *mut ffi::PyObject) -> u32 {
     // SAFETY: callers pass a live str. The lowest bits of its state say how it is interned (1 bit up to 3.11, 2 after).
     let state = unsafe { (*text.cast::<StringHead>()).state };
-    if cfg!(Py_3_12) { state & 3 } else { state & 3 }
+    state & 3
 }
 
 /// What a builtin function is bound to: null or a module for plain functions.

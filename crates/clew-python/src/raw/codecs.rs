@@ -48,7 +48,7 @@ impl Codecs {
             .call_method0("items")?
             .try_iter()?
             .flatten()
-            .filter_map(pair)
+            .filter_map(|item| pair(&item))
         {
             if !self.files.contains(&file) && modules.contains(&library)? {
                 self.load(py, &file)?;
@@ -80,7 +80,7 @@ impl Codecs {
     }
 
     /// Why objects of a class with these qualified names along its bases have no value.
-    pub fn word<'a>(&'a self, names: impl Iterator<Item = Vec<u8>>) -> Option<&'a str> {
+    pub fn word(&self, names: impl Iterator<Item = Vec<u8>>) -> Option<&str> {
         for name in names {
             if self.stopped.contains(&name) {
                 return None;
@@ -120,7 +120,7 @@ impl Codecs {
     }
 }
 
-fn pair(item: Bound<'_, PyAny>) -> Option<(String, String)> {
+fn pair(item: &Bound<'_, PyAny>) -> Option<(String, String)> {
     item.extract().ok()
 }
 

@@ -132,7 +132,7 @@ pub(super) struct Facts {
     /// Why its instances have no value.
     pub why: Option<String>,
     /// Keeps the type, and so its address, while this is known of it.
-    pub pin: Option<Py<PyAny>>,
+    pub _pin: Option<Py<PyAny>>,
 }
 
 /// Names that the classification looks up, and types it compares with. Made once a heap.
@@ -218,7 +218,7 @@ pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
             value: false,
             own_reducer: false,
             why: None,
-            pin: Some(
+            _pin: Some(
                 super::object::Object::new(class.cast())
                     .bound(Python::assume_attached())
                     .unbind(),

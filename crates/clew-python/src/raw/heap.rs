@@ -206,7 +206,7 @@ impl PythonHeap {
     }
 
     /// The name by which a library holds this object, if its type says that one does.
-    pub(super) fn global_name<'a>(facts: &'a Facts, pointer: *mut ffi::PyObject) -> Option<&'a [u8]> {
+    pub(super) fn global_name(facts: &Facts, pointer: *mut ffi::PyObject) -> Option<&[u8]> {
         facts
             .globals
             .iter()

@@ -92,9 +92,7 @@ pub(crate) fn set_class_attribute(
 ) -> PyResult<()> {
     // SAFETY: `type`'s own setter, a live class; null deletes.
     let failed = unsafe {
-        let set = (*(&raw mut ffi::PyType_Type))
-            .tp_setattro
-            .expect("`type` sets attributes");
+        let set = ffi::PyType_Type.tp_setattro.expect("`type` sets attributes");
         set(
             class.as_ptr(),
             name.as_ptr(),
@@ -120,7 +118,7 @@ pub(crate) fn new_class<'py>(
     let _hushed = super::hush::Hushed::new(bases)?;
     // SAFETY: `type`'s own constructor with a metaclass that the caller checked to derive from `type`.
     unsafe {
-        let new = (*(&raw mut ffi::PyType_Type)).tp_new.expect("`type` makes classes");
+        let new = ffi::PyType_Type.tp_new.expect("`type` makes classes");
         let made = new(metaclass.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut());
         Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into::<PyType>()?)
     }

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn only_memory_that_was_shown_is_read() {
-        let bytes = vec![7_u8; 64];
+        let bytes = [7_u8; 64];
         let address = bytes.as_ptr() as u64;
         let mut shown = Shown::default();
         shown.add(&view(address + 8, 8));

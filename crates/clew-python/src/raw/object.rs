@@ -54,7 +54,7 @@ impl Object {
     }
 
     /// A strong reference to the object.
-    pub fn bound<'py>(self, py: Python<'py>) -> Bound<'py, PyAny> {
+    pub fn bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
         // SAFETY: objects are made from live references, and whoever hands one over keeps it alive (see the type).
         unsafe { Bound::from_borrowed_ptr(py, self.pointer()) }
     }

@@ -83,8 +83,11 @@ pub(super) fn is_exact(shape: Shape) -> bool {
     )
 }
 
+/// Types with what is known of them, and what keeps them alive.
+type KnownTypes = (FxHashMap<Type, Rc<Facts>>, Vec<Py<PyAny>>);
+
 /// The exact types with what is known of them.
-pub(super) fn exact_types(py: Python<'_>) -> PyResult<(FxHashMap<Type, Rc<Facts>>, Vec<Py<PyAny>>)> {
+pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     let scope = PyDict::new(py);
     for name in ["types", "weakref", "functools"] {
         scope.set_item(name, py.import(name)?)?;
@@ -113,7 +116,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<(FxHashMap<Type, Rc<Facts>
                 value: false,
                 own_reducer: false,
                 why: None,
-                pin: None,
+                _pin: None,
             }
         };
         facts.insert(pointer, Rc::new(known));

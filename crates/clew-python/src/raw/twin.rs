@@ -62,7 +62,7 @@ impl Twin {
             attributes: Vec::new(),
         };
         let done = self.changes(py).into_iter().try_for_each(|(name, value)| {
-            let text = text(py, &name)?;
+            let text = text(py, &name);
             let before = class_attribute(class, &text).map(Bound::unbind);
             set_class_attribute(class, &text, value.as_ref().map(|value| value.bind(py)))?;
             replaced.attributes.push((name, before));
@@ -107,13 +107,11 @@ impl Replaced {
     pub fn put_back(&self, py: Python<'_>) {
         let class = self.class.bind(py);
         for (name, value) in self.attributes.iter().rev() {
-            if let Ok(name) = text(py, name) {
-                let _ = set_class_attribute(class, &name, value.as_ref().map(|value| value.bind(py)));
-            }
+            let _ = set_class_attribute(class, &text(py, name), value.as_ref().map(|value| value.bind(py)));
         }
     }
 }
 
-fn text<'py>(py: Python<'py>, name: &[u8]) -> PyResult<Bound<'py, PyString>> {
-    Ok(PyString::intern(py, &String::from_utf8_lossy(name)))
+fn text<'py>(py: Python<'py>, name: &[u8]) -> Bound<'py, PyString> {
+    PyString::intern(py, &String::from_utf8_lossy(name))
 }
