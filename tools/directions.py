@@ -33,7 +33,7 @@ MODULES = {
     "clock": {"format"},
     "kernel": {"id", "graph", "format"},
     "plan": {"id", "graph", "format", "history"},
-    "record": {"id", "graph", "format", "store", "history", "kernel", "plan"},
+    "record": {"id", "graph", "format", "store", "history", "clock", "kernel", "plan"},
     "restore": {"id", "graph", "format", "store", "history", "kernel", "plan", "record"},
     "session": {"id", "graph", "format", "store", "history", "clock", "kernel", "plan", "record", "restore"},
     "lib": None,  # declares them all
