@@ -26,6 +26,8 @@ pub enum Fault {
     Full,
     /// It is done in part (a short write, half the bytes), and the rest of it fails.
     Short,
+    /// It is done, but says that it failed; the next effect (taking it back) fails and is not done.
+    Phantom,
     /// The power goes: it and everything after it fails.
     PowerCut,
 }
@@ -169,6 +171,14 @@ impl State {
                 self.fault = Some((self.effects, Fault::Error));
                 Ok(Share::Half)
             }
+            Fault::Phantom => {
+                self.fault = Some((self.effects, Fault::Error));
+                if effect == Effect::Write {
+                    Ok(Share::Phantom)
+                } else {
+                    Err(io::Error::other("simulated I/O error"))
+                }
+            }
             Fault::Full if effect == Effect::Write => {
                 self.is_full = true;
                 Ok(Share::Half)
@@ -224,6 +234,8 @@ impl State {
 enum Share {
     All,
     Half,
+    /// All of it, and an error all the same.
+    Phantom,
 }
 
 fn power_cut() -> io::Error {

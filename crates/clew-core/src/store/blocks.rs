@@ -53,6 +53,8 @@ pub(super) struct Pack {
     synced: u64,
     /// Whether this process writes it: what it published is known to be whole.
     is_own: bool,
+    /// Whether a flush of it failed: what was not synced before is not relied on any more, though it may be there.
+    is_doubtful: bool,
     pub gaps: Vec<Gap>,
 }
 
@@ -103,6 +105,7 @@ impl Index {
                 end: 0,
                 synced: 0,
                 is_own: false,
+                is_doubtful: false,
                 gaps: Vec::new(),
             });
             (self.packs.len() - 1) as u32
@@ -112,6 +115,12 @@ impl Index {
     /// Says that this process writes the pack, and publishes what it holds.
     pub fn own(&mut self, number: u32) {
         self.packs[number as usize].is_own = true;
+    }
+
+    /// Says that this process stopped writing the pack at `end`, since the disk failed.
+    pub fn doubt(&mut self, number: u32, end: u64) {
+        let pack = &mut self.packs[number as usize];
+        (pack.is_own, pack.is_doubtful, pack.end) = (false, true, end);
     }
 
     fn read_pack(&mut self, disk: &dyn Disk, number: u32) {
@@ -217,14 +226,17 @@ impl Index {
             .collect()
     }
 
-    /// A place of `id`, one that is known to be whole if there is any.
+    /// A place of `id` that may be relied on, one that is known to be whole if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
         let first = self.places.get(id)?;
         if self.is_whole(first) {
             return Some(*first);
         }
         let others = self.others.get(id).into_iter().flatten();
-        Some(*others.into_iter().find(|place| self.is_whole(place)).unwrap_or(first))
+        let mut reliable: Vec<&Place> = std::iter::once(first).chain(others).collect();
+        reliable.retain(|place| self.is_synced(place) || !self.packs[place.pack as usize].is_doubtful);
+        let whole = reliable.iter().find(|place| self.is_whole(place));
+        whole.or(reliable.first()).map(|place| **place)
     }
 
     /// Whether anything by that id was met.

@@ -54,12 +54,13 @@ pub struct LoadedHistory {
     pub runs: HashMap<RunId, Run>,
     /// What is missing or damaged. Everything else is here all the same.
     pub damage: Vec<Damage>,
-    /// How far each log was read.
-    tails: BTreeMap<SessionId, Tail>,
+    /// How far each part of each log was read.
+    tails: BTreeMap<(SessionId, u32), Tail>,
+    chains: BTreeMap<SessionId, Chain>,
     packs: BTreeSet<PackId>,
 }
 
-/// Where the reading of one log goes on.
+/// Where the reading of one part of a log goes on.
 #[derive(Debug, Clone, Default)]
 struct Tail {
     end: u64,
@@ -67,6 +68,13 @@ struct Tail {
     waiting: HashMap<RunId, Run>,
     /// Where each operation lies.
     offsets: Vec<u64>,
+    /// So many bytes are known to have been synced.
+    synced: u64,
+}
+
+/// Where a session's chain of operations goes on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chain {
     previous: Option<OperationId>,
     next: u64,
 }
@@ -87,6 +95,37 @@ impl LoadedHistory {
     /// Packs that its logs name.
     pub(super) fn packs(&self) -> &BTreeSet<PackId> {
         &self.packs
+    }
+
+    /// The parts of all logs.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (SessionId, u32)> {
+        self.tails.keys().copied()
+    }
+
+    /// Forgets what was read of a session.
+    fn forget(&mut self, session: SessionId) {
+        self.tails.retain(|(other, _), _| *other != session);
+        self.chains.remove(&session);
+        self.sessions.remove(&session);
+    }
+
+    /// How many operations of the session are known to be synced: those before the first that is not.
+    fn count_synced(&mut self, session: SessionId) {
+        let mut count = 0;
+        for tail in self
+            .tails
+            .range((session, 0)..=(session, u32::MAX))
+            .map(|(_, tail)| tail)
+        {
+            let here = tail.offsets.iter().take_while(|offset| **offset < tail.synced).count();
+            count += here as u64;
+            if here < tail.offsets.len() {
+                break;
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.synced = count;
+        }
     }
 
     fn report(&mut self, path: &Path, what: String) {
@@ -122,8 +161,14 @@ impl Store {
             .values()
             .map(|session| session.operations.len())
             .sum::<usize>();
-        for session in names.iter().filter_map(|name| log::session_of(name)) {
-            self.refresh_log(history, session, loaded);
+        let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| log::part_of(name)).collect();
+        let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
+        for session in sessions {
+            let parts: Vec<u32> = parts
+                .range((session, 0)..=(session, u32::MAX))
+                .map(|(_, part)| *part)
+                .collect();
+            self.refresh_session(history, session, &parts, loaded);
         }
         loaded.descriptions = self.descriptions(history);
         self.report_missing_packs(loaded);
@@ -157,18 +202,30 @@ impl Store {
         descriptions
     }
 
-    fn refresh_log(&self, history: HistoryId, session: SessionId, loaded: &mut LoadedHistory) {
-        let path = log::path(self.directory(), history, session);
-        let mut tail = loaded.tails.remove(&session).unwrap_or_default();
+    fn refresh_session(&self, history: HistoryId, session: SessionId, parts: &[u32], loaded: &mut LoadedHistory) {
+        let has_shrunk = |part: &u32| {
+            let end = loaded.tails.get(&(session, *part)).map_or(0, |tail| tail.end);
+            let file = self.disk().open(&log::path(self.directory(), history, session, *part));
+            file.and_then(|file| file.length()).is_ok_and(|length| length < end)
+        };
+        // Its writer took back what it could not finish.
+        if parts.iter().any(has_shrunk) {
+            loaded.forget(session);
+        }
+        for part in parts {
+            self.refresh_log(history, session, *part, loaded);
+        }
+        loaded.count_synced(session);
+    }
+
+    fn refresh_log(&self, history: HistoryId, session: SessionId, part: u32, loaded: &mut LoadedHistory) {
+        let path = log::path(self.directory(), history, session, part);
+        let mut tail = loaded.tails.remove(&(session, part)).unwrap_or_default();
         let mut frames = Vec::new();
-        let scanned = self.disk().open(&path).and_then(|file| {
-            if file.length()? < tail.end {
-                // Its writer took back what it could not finish.
-                tail = Tail::default();
-                loaded.sessions.remove(&session);
-            }
-            scan(&*file, tail.end, Payloads::Read, |frame| frames.push(frame))
-        });
+        let scanned = self
+            .disk()
+            .open(&path)
+            .and_then(|file| scan(&*file, tail.end, Payloads::Read, |frame| frames.push(frame)));
         match scanned {
             Ok(scanned) => {
                 tail.end = scanned.end;
@@ -181,14 +238,16 @@ impl Store {
             }
             Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
         }
+        let chain = loaded.chains.get(&session).copied().unwrap_or_default();
         let mut reading = LogReading {
             path: &path,
             history,
             session,
+            part,
             loaded,
             tail,
+            chain,
             met: Vec::new(),
-            synced: 0,
         };
         for frame in frames {
             reading.frame(&frame);
@@ -249,11 +308,11 @@ struct LogReading<'l> {
     path: &'l Path,
     history: HistoryId,
     session: SessionId,
+    part: u32,
     loaded: &'l mut LoadedHistory,
     tail: Tail,
+    chain: Chain,
     met: Vec<Met>,
-    /// So many bytes of the log are known to have been synced.
-    synced: u64,
 }
 
 impl LogReading<'_> {
@@ -268,7 +327,7 @@ impl LogReading<'_> {
             FrameKind::MARK => {
                 if let Ok(bytes) = frame.payload.as_slice().try_into() {
                     let synced = u64::from_le_bytes(bytes);
-                    self.synced = self.synced.max(synced.min(frame.offset));
+                    self.tail.synced = self.tail.synced.max(synced.min(frame.offset));
                 }
             }
             FrameKind::FILE => self.file(&frame.payload),
@@ -328,12 +387,34 @@ impl LogReading<'_> {
                 ));
             }
         }
-        let offsets = &self.tail.offsets;
-        let synced = offsets.iter().take_while(|offset| **offset < self.synced).count() as u64;
-        if let Some(session) = self.loaded.sessions.get_mut(&self.session) {
-            session.synced = session.synced.max(synced);
+        self.loaded.chains.insert(self.session, self.chain);
+        self.loaded.tails.insert((self.session, self.part), self.tail);
+    }
+
+    /// The first operation of a later part takes the place of one that the part before it could not take back: it was
+    /// written and never acknowledged, since the disk failed.
+    fn supersede(&mut self, number: u64) {
+        if self.part == 1 || !self.tail.offsets.is_empty() || number >= self.chain.next {
+            return;
         }
-        self.loaded.tails.insert(self.session, self.tail);
+        let Some(session) = self.loaded.sessions.get_mut(&self.session) else {
+            return;
+        };
+        let kept = session
+            .operations
+            .partition_point(|loaded| loaded.operation.number < number);
+        for dropped in session.operations.split_off(kept) {
+            for run in dropped.operation.runs {
+                self.loaded.runs.remove(&run);
+            }
+        }
+        self.chain = Chain {
+            previous: session.operations.last().map(|loaded| loaded.id),
+            next: session
+                .operations
+                .last()
+                .map_or(0, |loaded| loaded.operation.number.saturating_add(1)),
+        };
     }
 
     fn admit(&mut self, met: Met, store: &Store) {
@@ -344,22 +425,25 @@ impl LogReading<'_> {
                 met.id.short()
             ));
         }
-        if operation.number < self.tail.next {
+        self.supersede(operation.number);
+        if operation.number < self.chain.next {
             return self.report(format!(
                 "Operation {} is a second one numbered {}; it is left out",
                 met.id.short(),
                 operation.number
             ));
         }
-        if operation.number > self.tail.next || operation.previous != self.tail.previous {
+        if operation.number > self.chain.next || operation.previous != self.chain.previous {
             self.report(format!(
                 "Operations before {} of session {} are missing",
                 operation.number,
                 self.session.short()
             ));
         }
-        self.tail.next = operation.number.saturating_add(1);
-        self.tail.previous = Some(met.id);
+        self.chain = Chain {
+            previous: Some(met.id),
+            next: operation.number.saturating_add(1),
+        };
         self.tail.offsets.push(met.offset);
         for id in &operation.runs {
             self.reveal(*id);

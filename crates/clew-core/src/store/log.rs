@@ -19,9 +19,16 @@ pub(super) fn folder(store: &Path, history: HistoryId) -> PathBuf {
     histories_folder(store).join(history.to_string())
 }
 
-/// The session whose log a file's name stands for.
-pub(super) fn session_of(name: &str) -> Option<SessionId> {
-    name.strip_suffix(".log")?.parse().ok()
+/// The session and the part of its log that a file's name stands for.
+pub(super) fn part_of(name: &str) -> Option<(SessionId, u32)> {
+    let name = name.strip_suffix(".log")?;
+    match name.split_once('.') {
+        None => Some((name.parse().ok()?, 1)),
+        Some((session, part)) => {
+            let number: u32 = part.parse().ok().filter(|number| *number > 1)?;
+            (part == number.to_string()).then_some((session.parse().ok()?, number))
+        }
+    }
 }
 
 /// Whether a file's name is that of a description.
@@ -30,9 +37,14 @@ pub(super) fn is_description(name: &str) -> bool {
         .is_some_and(|id| id.parse::<SessionId>().is_ok())
 }
 
-/// Where a session's log lies.
-pub(super) fn path(store: &Path, history: HistoryId, session: SessionId) -> PathBuf {
-    folder(store, history).join(format!("{session}.log"))
+/// Where a part of a session's log lies. A session has one part, unless the disk failed under it.
+pub(super) fn path(store: &Path, history: HistoryId, session: SessionId, part: u32) -> PathBuf {
+    let name = if part == 1 {
+        format!("{session}.log")
+    } else {
+        format!("{session}.{part}.log")
+    };
+    folder(store, history).join(name)
 }
 
 /// Where a description lies, which is a log of one record.

@@ -44,56 +44,89 @@ pub(super) struct NewBlock<'a> {
     pub follows: bool,
 }
 
+/// Small frames that are not written yet, and where in them their contents lie.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    bytes: Vec<u8>,
+    /// Frames are counted from the first gathered byte; the pack is filled in when they are written.
+    places: Vec<([u8; 32], Place)>,
+    held: FxHashSet<[u8; 32]>,
+}
+
+impl Gathered {
+    /// Whether `id` is gathered and not written yet.
+    pub fn holds(&self, id: &[u8; 32]) -> bool {
+        self.held.contains(id)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn hold(&mut self, id: [u8; 32], place: Place) {
+        self.held.insert(id);
+        self.places.push((id, place));
+    }
+}
+
 /// Writes one pack.
 #[derive(Debug)]
 pub(super) struct PackWriter {
+    /// Its number in the index.
+    pub number: u32,
     pub path: PathBuf,
     pub file: Arc<dyn DiskFile>,
     /// Everything before is whole frames that were written.
     pub end: u64,
-    /// Small frames not written yet, and where their contents will lie.
-    gathered: Vec<u8>,
-    places: Vec<([u8; 32], Place)>,
-    held: FxHashSet<[u8; 32]>,
+    /// What goes before the gathered frames: the file's description, marks.
+    ahead: Vec<u8>,
+    pub gathered: Gathered,
     encoder: FrameEncoder,
 }
 
 impl PackWriter {
-    /// Makes the pack's file. Its description is gathered, so that it goes with the first write.
-    pub fn create(disk: &dyn Disk, store: &Path, id: PackId, session: SessionId) -> Result<Self, StoreError> {
+    /// Makes the pack's file. Its description goes with the first write.
+    pub fn create(
+        disk: &dyn Disk,
+        store: &Path,
+        id: PackId,
+        number: u32,
+        session: SessionId,
+    ) -> Result<Self, StoreError> {
         let folder = folder(store);
         disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
         let path = path(store, id);
         let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
         let mut encoder = FrameEncoder::default();
-        let mut gathered = Vec::new();
+        let mut ahead = Vec::new();
         let description = encode_record(&FileDescription::Pack { pack: id, session });
-        encoder.frame(FrameKind::FILE, [0; 32], b"", &description, &mut gathered);
+        encoder.frame(FrameKind::FILE, [0; 32], b"", &description, &mut ahead);
         Ok(Self {
+            number,
             path,
             file: Arc::from(file),
             end: 0,
-            gathered,
-            places: Vec::new(),
-            held: FxHashSet::default(),
+            ahead,
+            gathered: Gathered::default(),
             encoder,
         })
     }
 
     /// Gathers a frame of one thing. It is written with the next flush.
-    pub fn put(&mut self, number: u32, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
-        let at = self.end + self.gathered.len() as u64;
-        self.encoder.frame(kind, id, b"", plain, &mut self.gathered);
-        self.hold(id, Place::framed(number, at, 0, plain.len() as u32));
+    pub fn put(&mut self, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
+        let at = self.gathered.bytes.len() as u64;
+        self.encoder.frame(kind, id, b"", plain, &mut self.gathered.bytes);
+        let place = Place::framed(self.number, at, 0, plain.len() as u32);
+        self.gathered.hold(id, place);
     }
 
     /// Whether so much is gathered that it should be written.
     pub fn is_due(&self) -> bool {
-        self.gathered.len() >= MAX_GATHERED
+        self.gathered.bytes.len() >= MAX_GATHERED
     }
 
     /// Gathers small blocks into shared, compressed frames.
-    pub fn put_small(&mut self, number: u32, blocks: &[NewBlock<'_>]) {
+    pub fn put_small(&mut self, blocks: &[NewBlock<'_>]) {
         let mut rest = blocks;
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -106,13 +139,13 @@ impl PackWriter {
                 .count()
                 .max(1);
             let (now, later) = rest.split_at(taken);
-            self.put_shared(number, now);
+            self.put_shared(now);
             rest = later;
         }
     }
 
-    fn put_shared(&mut self, number: u32, blocks: &[NewBlock<'_>]) {
-        let at = self.end + self.gathered.len() as u64;
+    fn put_shared(&mut self, blocks: &[NewBlock<'_>]) {
+        let at = self.gathered.bytes.len() as u64;
         let mut plain = Vec::new();
         let mut table = Vec::with_capacity(blocks.len());
         for block in blocks {
@@ -122,18 +155,18 @@ impl PackWriter {
                 length: block.bytes.len() as u32,
             };
             plain.extend_from_slice(block.bytes);
-            let place = Place::framed(number, at, entry.offset as u32, entry.length);
-            self.hold(block.id.0, place);
+            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
+            self.gathered.hold(block.id.0, place);
             table.push(entry);
         }
         let meta = BlockEntry::write_table(&table);
         self.encoder
-            .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered);
+            .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered.bytes);
     }
 
     /// Writes at most [`MAX_RUN`] blocks as one run of raw bytes, each column at a multiple of 4,096 in the file and
     /// contiguous, so that it can be mapped. What was gathered must have been flushed.
-    pub fn write_run(&mut self, number: u32, blocks: &[NewBlock<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+    pub fn write_run(&mut self, blocks: &[NewBlock<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
         debug_assert!(self.gathered.is_empty() && blocks.len() <= MAX_RUN);
         let mut end = 0_u64;
         let mut table = Vec::with_capacity(blocks.len());
@@ -155,7 +188,7 @@ impl PackWriter {
         self.end = payload_at + end;
         let places = table.iter().map(|entry| {
             let place = Place {
-                pack: number,
+                pack: self.number,
                 at: payload_at + entry.offset,
                 length: entry.length,
                 form: Form::Raw,
@@ -167,31 +200,23 @@ impl PackWriter {
 
     /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
     pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
-        let gathered = std::mem::take(&mut self.gathered);
-        let outcome = self.append(&gathered, self.end);
-        if let Err(error) = outcome {
-            self.gathered = gathered;
-            return Err(error);
+        let bytes = [self.ahead.as_slice(), &self.gathered.bytes].concat();
+        self.append(&bytes, self.end)?;
+        let base = self.end + self.ahead.len() as u64;
+        self.end += bytes.len() as u64;
+        self.ahead.clear();
+        let mut places = std::mem::take(&mut self.gathered).places;
+        for (_, place) in &mut places {
+            place.at += base;
+            place.pack = self.number;
         }
-        self.end += gathered.len() as u64;
-        self.held.clear();
-        Ok(std::mem::take(&mut self.places))
-    }
-
-    fn hold(&mut self, id: [u8; 32], place: Place) {
-        self.held.insert(id);
-        self.places.push((id, place));
+        Ok(places)
     }
 
     /// Says in the pack that its first `synced` bytes were synced. Goes with the next flush.
     pub fn mark(&mut self, synced: u64) {
         self.encoder
-            .frame(FrameKind::MARK, [0; 32], b"", &synced.to_le_bytes(), &mut self.gathered);
-    }
-
-    /// Whether `id` is gathered and not written yet.
-    pub fn holds(&self, id: &[u8; 32]) -> bool {
-        self.held.contains(id)
+            .frame(FrameKind::MARK, [0; 32], b"", &synced.to_le_bytes(), &mut self.ahead);
     }
 
     fn append(&self, bytes: &[u8], at: u64) -> Result<(), WriteError> {

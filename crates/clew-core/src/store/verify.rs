@@ -81,8 +81,8 @@ impl Store {
         for damage in &loaded.damage {
             verification.report(&damage.path, damage.what.clone());
         }
-        for session in loaded.sessions.keys() {
-            self.verify_seals(&log::path(self.directory(), history, *session), verification);
+        for (session, part) in loaded.parts() {
+            self.verify_seals(&log::path(self.directory(), history, session, part), verification);
         }
         let mut runs: Vec<_> = loaded.runs.values().collect();
         runs.sort_by_key(|run| (run.number, &run.suffix));

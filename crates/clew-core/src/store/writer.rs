@@ -2,7 +2,8 @@
 //!
 //! Small things are gathered in memory and written with the commit; memory goes to the disk as it is put. After a
 //! failed write the files are cut back to their last whole frame. Where even that fails, or a sync fails (the system
-//! forgets which pages were lost), the writer stops for good: a new session writes on.
+//! forgets which pages were lost), nothing is appended to them any more: the session goes on in a new part of its log and
+//! a new pack.
 
 mod sync;
 
@@ -13,7 +14,7 @@ use rustc_hash::FxHashSet;
 
 use super::error::StoreError;
 use super::log::{self, LogWriter};
-use super::pack::{MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
+use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
@@ -36,7 +37,11 @@ pub struct SessionWriter {
     session: SessionId,
     key: SigningKey,
     log: LogWriter,
-    pack: Option<(u32, PackWriter)>,
+    /// Which part of the session's log is written; a new one after the disk failed.
+    part: u32,
+    pack: Option<PackWriter>,
+    /// What was gathered for a pack that could not be written on.
+    carried: Gathered,
     runs: Vec<(RunId, Vec<u8>)>,
     manifests: Vec<ManifestId>,
     previous: Option<OperationId>,
@@ -51,6 +56,8 @@ pub struct SessionWriter {
     /// What was found whole by reading it.
     checked: FxHashSet<[u8; 32]>,
     has_new_names: bool,
+    /// Whether something saved can never be called synced, since a flush of it failed.
+    is_doubtful: bool,
     stopped: Option<String>,
 }
 
@@ -70,14 +77,16 @@ impl SessionWriter {
         if disk.list(&log::folder(store.directory(), history)).is_err() {
             return Err(StoreError::NoHistory(history));
         }
-        let path = log::path(store.directory(), history, session);
+        let path = log::path(store.directory(), history, session, 1);
         Ok(Self {
             log: LogWriter::create(disk, path, history, session)?,
             store: store.clone(),
             history,
             session,
             key: key.share(),
+            part: 1,
             pack: None,
+            carried: Gathered::default(),
             runs: Vec::new(),
             manifests: Vec::new(),
             previous: None,
@@ -88,6 +97,7 @@ impl SessionWriter {
             other_logs: Vec::new(),
             checked: FxHashSet::default(),
             has_new_names: true,
+            is_doubtful: false,
             stopped: None,
         })
     }
@@ -174,16 +184,14 @@ impl SessionWriter {
             group.extend_from_slice(column);
         }
         if !small.is_empty() {
-            let (number, pack) = self.pack()?;
-            pack.put_small(number, &small);
+            self.pack()?.put_small(&small);
             self.flush_if_due()?;
         }
         if !large.is_empty() {
             self.pack()?;
             self.flush()?;
             for run in large.chunks(MAX_RUN) {
-                let (number, pack) = self.pack()?;
-                let written = pack.write_run(number, run);
+                let written = self.pack()?.write_run(run);
                 self.publish(written)?;
             }
         }
@@ -199,6 +207,18 @@ impl SessionWriter {
         for segment in encoding.stream.iter().chain(&encoding.asides) {
             if !self.is_stored(&segment.0, FrameKind::SEGMENT)? {
                 return Ok(false);
+            }
+        }
+        for extent in encoding
+            .extents
+            .iter()
+            .filter(|extent| extent.blocks.len() > LIST_LENGTH)
+        {
+            for ids in extent.blocks.chunks(LIST_LENGTH) {
+                let list = SegmentId::of(&encode_list(ids));
+                if !self.is_stored(&list.0, FrameKind::SEGMENT)? {
+                    return Ok(false);
+                }
             }
         }
         for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
@@ -258,7 +278,7 @@ impl SessionWriter {
 
     /// Takes the next run number of the history. A number is never given twice, nor given back.
     pub fn reserve_number(&mut self) -> Result<u64, StoreError> {
-        self.check_stopped()?;
+        self.ready()?;
         let floor = match self.floor {
             Some(floor) => floor,
             None => self.take_up_history()?,
@@ -272,10 +292,14 @@ impl SessionWriter {
     /// after theirs and mean nothing without them. Gives the largest run number.
     fn take_up_history(&mut self) -> Result<u64, StoreError> {
         let loaded = self.store.load(self.history)?;
-        for (session, content) in &loaded.sessions {
-            if *session != self.session && content.synced < content.operations.len() as u64 {
+        let has_unsynced = |session: &SessionId| {
+            let content = loaded.sessions.get(session);
+            content.is_some_and(|content| content.synced < content.operations.len() as u64)
+        };
+        for (session, part) in loaded.parts() {
+            if session != self.session && has_unsynced(&session) {
                 self.other_logs
-                    .push(log::path(self.store.directory(), self.history, *session));
+                    .push(log::path(self.store.directory(), self.history, session, part));
             }
         }
         let mut index = self.store.index();
@@ -298,7 +322,7 @@ impl SessionWriter {
         time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
-        self.check_stopped()?;
+        self.ready()?;
         self.flush()?;
         let operation = Operation {
             version: RECORD_VERSION,
@@ -342,22 +366,24 @@ impl SessionWriter {
         if self.is_stored(&id, kind)? {
             return Ok(());
         }
-        let (number, pack) = self.pack()?;
-        pack.put(number, kind, id, plain);
+        self.pack()?.put(kind, id, plain);
         self.flush_if_due()
     }
 
     /// Whether `id` is stored and whole. What another session wrote and nobody synced is read and compared once, since a
     /// power cut may have left a table without its blocks.
     fn is_stored(&mut self, id: &[u8; 32], kind: FrameKind) -> Result<bool, StoreError> {
-        if self.pack.as_ref().is_some_and(|(_, pack)| pack.holds(id)) {
+        // First, since after a failure what the old pack holds is not relied on any more.
+        self.ready()?;
+        let is_gathered = self.pack.as_ref().is_some_and(|pack| pack.gathered.holds(id));
+        if is_gathered || self.carried.holds(id) {
             return Ok(true);
         }
         let mut index = self.store.index();
         index.read(self.store.disk(), self.store.directory())?;
         let Some(place) = index.best(id) else { return Ok(false) };
         let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));
-        let is_own = self.pack.as_ref().is_some_and(|(number, _)| *number == place.pack);
+        let is_own = self.pack.as_ref().is_some_and(|pack| pack.number == place.pack);
         drop(index);
         let is_stored = is_whole || self.checked.contains(id) || self.store.read_place(&place, id, kind).is_ok();
         if is_stored && !is_whole {
@@ -369,37 +395,40 @@ impl SessionWriter {
         Ok(is_stored)
     }
 
-    fn pack(&mut self) -> Result<(u32, &mut PackWriter), StoreError> {
-        self.check_stopped()?;
-        if self.pack.is_none() {
-            let mut id = PackId([0; 16]);
-            self.store.disk().random(&mut id.0);
-            let writer = PackWriter::create(self.store.disk(), self.store.directory(), id, self.session)?;
-            let mut index = self.store.index();
-            let number = index.number(self.store.directory(), id);
-            index.own(number);
-            drop(index);
-            self.log
-                .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));
-            self.has_new_names = true;
-            self.pack = Some((number, writer));
-        }
-        match &mut self.pack {
-            Some((number, pack)) => Ok((*number, pack)),
-            None => unreachable!("it was just made"),
-        }
+    fn pack(&mut self) -> Result<&mut PackWriter, StoreError> {
+        self.ready()?;
+        let pack = match self.pack.take() {
+            Some(pack) => pack,
+            None => self.new_pack()?,
+        };
+        Ok(self.pack.insert(pack))
+    }
+
+    fn new_pack(&mut self) -> Result<PackWriter, StoreError> {
+        let mut id = PackId([0; 16]);
+        self.store.disk().random(&mut id.0);
+        let number = self.store.index().number(self.store.directory(), id);
+        let mut pack = PackWriter::create(self.store.disk(), self.store.directory(), id, number, self.session)?;
+        self.store.index().own(number);
+        self.log
+            .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));
+        self.has_new_names = true;
+        pack.gathered = std::mem::take(&mut self.carried);
+        Ok(pack)
     }
 
     fn flush_if_due(&mut self) -> Result<(), StoreError> {
-        if self.pack.as_ref().is_some_and(|(_, pack)| pack.is_due()) {
+        if self.pack.as_ref().is_some_and(PackWriter::is_due) {
             self.flush()?;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
-        let Some((_, pack)) = &mut self.pack else { return Ok(()) };
-        let written = pack.flush();
+        if self.pack.is_none() && self.carried.is_empty() {
+            return Ok(());
+        }
+        let written = self.pack()?.flush();
         self.publish(written)
     }
 
@@ -421,13 +450,23 @@ impl SessionWriter {
         })
     }
 
-    fn check_stopped(&self) -> Result<(), StoreError> {
-        match &self.stopped {
-            None => Ok(()),
-            Some(why) => Err(StoreError::Stopped {
-                session: self.session,
-                why: why.clone(),
-            }),
+    /// Goes on in a new part of the log, and a new pack, where the disk failed under the old ones: nobody can say what
+    /// they hold behind their last whole frame.
+    fn ready(&mut self) -> Result<(), StoreError> {
+        let Some(why) = self.stopped.clone() else { return Ok(()) };
+        // A part that could not be made may have left its name.
+        self.part += 1;
+        let path = log::path(self.store.directory(), self.history, self.session, self.part);
+        let session = self.session;
+        self.log = LogWriter::create(self.store.disk(), path, self.history, session)
+            .map_err(|_| StoreError::Stopped { session, why })?;
+        if let Some(pack) = self.pack.take() {
+            self.store.index().doubt(pack.number, pack.end);
+            self.carried = pack.gathered;
         }
+        self.has_new_names = true;
+        self.is_doubtful |= self.synced < self.saved;
+        self.stopped = None;
+        Ok(())
     }
 }

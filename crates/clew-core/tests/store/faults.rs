@@ -2,14 +2,13 @@
 
 use clew_core::id::HistoryId;
 use clew_core::store::{Access, SessionWriter, Store, StoreError};
-use clew_testing::disk::{Fault, SimDisk};
+use clew_testing::disk::{Fault, SimDisk, Surviving};
 
 use crate::story::{Told, begin, check_never_wrong, key, open};
 
 const RUNS: u64 = 8;
 
-/// Records runs 1 to 8 as the engine does: a failure abandons the run, a stopped writer is replaced, and the next run
-/// goes on. Gives what was acknowledged and the errors met.
+/// Records runs 1 to 8 as the engine does, in one session: a failure abandons the run, and the next run goes on. Gives what was acknowledged and the errors met.
 fn live(disk: &SimDisk, store: &Store, history: HistoryId) -> (Vec<u64>, Vec<StoreError>) {
     let (mut saved, mut errors) = (Vec::new(), Vec::new());
     let mut writer: Option<SessionWriter> = None;
@@ -20,9 +19,6 @@ fn live(disk: &SimDisk, store: &Store, history: HistoryId) -> (Vec<u64>, Vec<Sto
             Err(error) => {
                 if let Some(writer) = &mut writer {
                     writer.abandon();
-                }
-                if matches!(error, StoreError::Stopped { .. }) {
-                    writer = None;
                 }
                 errors.push(error);
             }
@@ -35,7 +31,6 @@ fn live(disk: &SimDisk, store: &Store, history: HistoryId) -> (Vec<u64>, Vec<Sto
         if number == RUNS - 2 {
             // The disk works again, or has space again.
             disk.heal();
-            writer = None;
         }
     }
     (saved, errors)
@@ -115,6 +110,38 @@ fn p01_a_disk_that_fills_at_any_effect_loses_nothing_acknowledged() {
 #[test]
 fn p01_a_short_write_at_any_effect_loses_nothing_acknowledged() {
     fail_each(Fault::Short);
+}
+
+#[test]
+fn p01_a_write_that_is_done_and_says_it_failed_and_cannot_be_taken_back_loses_nothing_acknowledged() {
+    fail_each(Fault::Phantom);
+}
+
+#[test]
+fn p01_after_a_failed_flush_the_session_goes_on_and_never_calls_synced_what_may_be_lost() {
+    let (disk, store, history) = begin(32);
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    Told::new(1).record(&mut writer).unwrap();
+    writer.sync().unwrap();
+    Told::new(2).record(&mut writer).unwrap();
+    disk.fail_at(0, Fault::Error);
+    writer.sync().unwrap_err();
+    // The same values again, which a failed flush may have lost, and new ones.
+    for number in [2, 3] {
+        Told::new(number).record(&mut writer).unwrap();
+    }
+    writer.sync().unwrap();
+    assert_eq!(writer.marks(), (4, 1));
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    let loaded = other.load(history).unwrap();
+    assert_eq!(check_never_wrong(&other, &loaded), [1, 2, 2, 3]);
+    assert_eq!(loaded.damage, []);
+    let session = &loaded.sessions[&writer.session()];
+    assert_eq!((session.operations.len(), session.synced), (4, 1));
+    // What the old files hold behind their last mark is gone; what came after the failure needs none of it.
+    let found = disk.crash(Surviving::Nothing);
+    let store = open(&found, Access::ReadOnly).unwrap();
+    assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [1, 2, 3]);
 }
 
 #[test]

@@ -73,14 +73,18 @@ impl DiskFile for SimFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
-        let count = match state.effect(Effect::Write)? {
-            Share::All => bytes.len(),
+        let share = state.effect(Effect::Write)?;
+        let count = match share {
+            Share::All | Share::Phantom => bytes.len(),
             Share::Half => bytes.len().div_ceil(2),
         };
         let change = Change::Write(offset, bytes[..count].to_vec());
         let inode = &mut state.inodes[self.inode];
         apply(&mut inode.live, &change);
         inode.changes.push(change);
+        if share == Share::Phantom {
+            return Err(io::Error::other("simulated I/O error"));
+        }
         Ok(count)
     }
 

@@ -12,7 +12,8 @@ impl SessionWriter {
     /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
     ///
     /// # Errors
-    /// The writer stops: after a failed flush nobody can say what is on the disk.
+    /// The flush failed, and nobody can say what is on the disk. The session goes on in new files with the next commit;
+    /// what was saved before is never called synced.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let job = self.begin_sync()?;
         let outcome = job.run();
@@ -22,7 +23,7 @@ impl SessionWriter {
     /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
     /// its outcome then goes to [`SessionWriter::end_sync`].
     pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
-        self.check_stopped()?;
+        self.ready()?;
         let store = self.store.directory();
         let mut packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)> = Vec::new();
         let index = self.store.index();
@@ -37,7 +38,7 @@ impl SessionWriter {
         drop(index);
         self.foreign.clear();
         let other_logs = std::mem::take(&mut self.other_logs);
-        if let Some((_, pack)) = &self.pack {
+        if let Some(pack) = &self.pack {
             packs.push((pack.path.clone(), Some(Arc::clone(&pack.file))));
         }
         let folders = [
@@ -53,8 +54,9 @@ impl SessionWriter {
             folders: if has_names { folders.to_vec() } else { Vec::new() },
             other_logs,
             log: (self.log.path.clone(), Arc::clone(&self.log.file)),
-            pack_end: self.pack.as_ref().map(|(number, pack)| (*number, pack.end)),
+            pack_end: self.pack.as_ref().map(|pack| (pack.number, pack.end)),
             log_end: self.log.end,
+            part: self.part,
             saved: self.saved,
             foreign,
         })
@@ -63,27 +65,38 @@ impl SessionWriter {
     /// Takes what became of a flush.
     ///
     /// # Errors
-    /// The flush failed, and this writer stops.
+    /// The flush failed. The session goes on in new files with the next commit, and what was saved before is never called
+    /// synced.
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         if let Err(error) = outcome {
-            self.stopped.get_or_insert(error.to_string());
+            if job.part == self.part {
+                self.stopped.get_or_insert(error.to_string());
+            }
             return Err(error);
-        }
-        if let (Some((number, synced)), Some((_, pack))) = (job.pack_end, &mut self.pack) {
-            pack.mark(synced);
-            self.store.index().set_synced(number, synced);
-            self.flush().ok();
         }
         for (number, reach) in &job.foreign {
             self.store.index().set_synced(*number, *reach);
         }
-        self.synced = self.synced.max(job.saved);
+        if job.part == self.part && self.stopped.is_none() {
+            self.mark(job);
+        }
+        Ok(())
+    }
+
+    /// Says in the files what was synced. A mark that can't be written is no loss: readers then know less than is true.
+    fn mark(&mut self, job: &SyncJob) {
+        if let (Some((number, synced)), Some(pack)) = (job.pack_end, &mut self.pack) {
+            pack.mark(synced);
+            self.store.index().set_synced(number, synced);
+            self.flush().ok();
+        }
+        if !self.is_doubtful {
+            self.synced = self.synced.max(job.saved);
+        }
         self.has_new_names &= self.pack.is_some() && job.pack_end.is_none();
-        // A mark that can't be written is no loss: readers then know less than is true.
         self.log.put(FrameKind::MARK, [0; 32], &job.log_end.to_le_bytes());
         let appended = self.log.append(&[]);
         self.outcome(appended).ok();
-        Ok(())
     }
 }
 
@@ -98,6 +111,7 @@ pub struct SyncJob {
     log: (PathBuf, Arc<dyn DiskFile>),
     pack_end: Option<(u32, u64)>,
     log_end: u64,
+    part: u32,
     saved: u64,
     /// Packs of others and how far they were gone over.
     foreign: Vec<(u32, u64)>,
