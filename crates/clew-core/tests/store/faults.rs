@@ -118,6 +118,24 @@ fn p01_a_write_that_is_done_and_says_it_failed_and_cannot_be_taken_back_loses_no
 }
 
 #[test]
+fn p01_what_was_put_before_a_failure_goes_with_the_next_commit() {
+    let (disk, store, history) = begin(33);
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    for fault in [Fault::Error, Fault::Phantom, Fault::Full] {
+        let segment = writer.put_segment(format!("put before {fault:?}").as_bytes()).unwrap();
+        disk.fail_at(0, fault);
+        Told::new(1).record(&mut writer).unwrap_err();
+        disk.heal();
+        Told::new(4).record(&mut writer).unwrap();
+        let other = open(&disk, Access::ReadOnly).unwrap();
+        assert_eq!(
+            other.segment(segment).unwrap().into_inner(),
+            format!("put before {fault:?}").into_bytes()
+        );
+    }
+}
+
+#[test]
 fn p01_after_a_failed_flush_the_session_goes_on_and_never_calls_synced_what_may_be_lost() {
     let (disk, store, history) = begin(32);
     let mut writer = store.writer(history, store.new_session(), &key()).unwrap();

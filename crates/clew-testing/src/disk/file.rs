@@ -90,10 +90,14 @@ impl DiskFile for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
-        state.effect(Effect::Sync)?;
+        let outcome = state.effect(Effect::Sync);
         let inode = &mut state.inodes[self.inode];
-        inode.durable = inode.live.clone();
-        inode.changes.clear();
+        let changes = std::mem::take(&mut inode.changes);
+        // After a failed sync the system takes the pages for clean: a later sync succeeds without them.
+        outcome?;
+        for change in &changes {
+            apply(&mut inode.durable, change);
+        }
         Ok(())
     }
 
