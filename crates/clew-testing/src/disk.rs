@@ -26,6 +26,8 @@ pub enum Fault {
     Full,
     /// It is done in part (a short write, half the bytes), and the rest of it fails.
     Short,
+    /// It fails, and so does the next one (taking it back).
+    Stuck,
     /// It is done, but says that it failed; the next effect (taking it back) fails and is not done.
     Phantom,
     /// The power goes: it and everything after it fails.
@@ -170,6 +172,10 @@ impl State {
             Fault::Short if effect == Effect::Write => {
                 self.fault = Some((self.effects, Fault::Error));
                 Ok(Share::Half)
+            }
+            Fault::Stuck => {
+                self.fault = Some((self.effects, Fault::Error));
+                Err(io::Error::other("simulated I/O error"))
             }
             Fault::Phantom => {
                 self.fault = Some((self.effects, Fault::Error));

@@ -113,15 +113,16 @@ fn p01_a_short_write_at_any_effect_loses_nothing_acknowledged() {
 }
 
 #[test]
-fn p01_a_write_that_is_done_and_says_it_failed_and_cannot_be_taken_back_loses_nothing_acknowledged() {
+fn p01_a_write_that_fails_and_cannot_be_taken_back_loses_nothing_acknowledged_done_or_not() {
     fail_each(Fault::Phantom);
+    fail_each(Fault::Stuck);
 }
 
 #[test]
 fn p01_what_was_put_before_a_failure_goes_with_the_next_commit() {
     let (disk, store, history) = begin(33);
     let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
-    for fault in [Fault::Error, Fault::Phantom, Fault::Full] {
+    for fault in [Fault::Error, Fault::Stuck, Fault::Phantom, Fault::Full] {
         let segment = writer.put_segment(format!("put before {fault:?}").as_bytes()).unwrap();
         disk.fail_at(0, fault);
         Told::new(1).record(&mut writer).unwrap_err();
