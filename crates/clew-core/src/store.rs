@@ -8,7 +8,8 @@
 //! ```text
 //! STORE/format                          which format this is
 //!       packs/PACK.pack                 blocks, segments, blobs, manifests; one writer each
-//!       histories/HISTORY/SESSION.log   descriptions, runs, operations; one writer each
+//!       histories/HISTORY/SESSION.log   runs, operations; one writer each (SESSION.2.log: after the disk failed)
+//!                         WRITER.description   what the history is called
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
 

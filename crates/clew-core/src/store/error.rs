@@ -68,9 +68,9 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// An earlier failure leaves it open what is on the disk.
+    /// An earlier failure leaves it open what is on the disk, and new files can't be made either.
     #[error(
-        "Session {} stopped writing after the disk failed: {why}. What was saved before is kept; a new session can write on",
+        "Session {} stopped writing after the disk failed: {why}. What was saved before is kept; the next run tries again",
         session.short()
     )]
     Stopped {
