@@ -22,6 +22,9 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: The sources, where they hold a built extension (working on Clew); a clean checkout tests what is installed.
+SOURCES = [path.parent.parent for path in (REPOSITORY / "python" / "clew").glob("_engine*.so")][:1]
 LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
@@ -89,7 +92,7 @@ class Kernel:
         self.cwd = Path(cwd) if cwd is not None else self.home / "work"
         self.cwd.mkdir(parents=True, exist_ok=True)
         self._arguments = list(arguments)
-        self._paths = [*paths, REPOSITORY / "python"]
+        self._paths = [*paths, *SOURCES]
         self._extra = dict(env or {})
         self._load = load
         #: Published for no request of this client (another client's cells).

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import REPOSITORY, Kernel
+from harness import SOURCES, Kernel
 from kernel_record import HERE, LOAD, Recorded
 
 UNLOAD = "__import__('clew').unload_ipython_extension(get_ipython())"
@@ -125,7 +125,7 @@ def test_the_end_of_the_process_finishes_what_is_left(recorded: Recorded, tmp_pa
 
 TERMINAL = f"""
 import sys
-sys.path[:0] = [{str(REPOSITORY / "python")!r}, {str(HERE)!r}]
+sys.path[:0] = [*{[str(path) for path in SOURCES]!r}, {str(HERE)!r}]
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 import recording_engine
