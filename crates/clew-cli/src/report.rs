@@ -208,7 +208,7 @@ fn exceptions(report: &Report) -> Vec<String> {
     lines
 }
 
-/// `df, view and 10 other roots`: every name, since each is owed an account.
+/// `df, view and 10 other roots`; the JSON has every one.
 fn uncertain(report: &Report) -> Option<String> {
     let mut roots = titles(report, |outcome| outcome.uncertain && is_name(&outcome.root));
     let others = titles(report, |outcome| outcome.uncertain && !is_name(&outcome.root));
@@ -217,7 +217,7 @@ fn uncertain(report: &Report) -> Option<String> {
         [only] => roots.push(only.clone()),
         several => roots.push(text::count(several.len(), "other root")),
     }
-    (!roots.is_empty()).then(|| text::listing(&roots, usize::MAX))
+    (!roots.is_empty()).then(|| text::listing(&roots, LISTED))
 }
 
 fn titles(report: &Report, is_meant: impl Fn(&Outcome) -> bool) -> Vec<String> {
