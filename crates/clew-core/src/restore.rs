@@ -91,14 +91,19 @@ impl Performer<'_> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut unparked = Vec::new();
-        let mut performed = Vec::new();
+        let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
         for step in self.in_order_of_definitions(plan) {
             if kernel.interrupted() {
                 return Err(RestoreError::Interrupted);
             }
+            // Values come after classes, which may have to wait for each other.
+            if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
+                while self.stage_again(kernel, &mut performed)? {}
+            }
             let staged = self.stage(kernel, step)?;
             performed.push((step, staged));
         }
+        while self.stage_again(kernel, &mut performed)? {}
         self.lose_what_needs_lost_definitions(&mut performed);
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {
@@ -127,6 +132,24 @@ impl Performer<'_> {
             unparked,
             newly_parked,
         })
+    }
+
+    /// Stages lost definitions again, now that others are there; whether one more came of it. Of classes that refer to
+    /// each other the first can't be filled before the second is made.
+    fn stage_again<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+    ) -> Result<bool, RestoreError> {
+        let mut is_better = false;
+        for (step, staged) in performed {
+            let is_load = matches!(step.kind, StepKind::Load { .. });
+            if is_load && holds_definition(step) && staged.word == Word::Lost {
+                *staged = self.stage(kernel, step)?;
+                is_better |= staged.word != Word::Lost;
+            }
+        }
+        Ok(is_better)
     }
 
     /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too.
@@ -184,7 +207,7 @@ impl Performer<'_> {
     }
 
     fn needs(&self, step: &Step) -> Vec<Root> {
-        let is_definition = step.roots.iter().any(|root| root.kind == RootKind::Definition);
+        let is_definition = holds_definition(step);
         if !is_definition || !matches!(step.kind, StepKind::Load { .. }) {
             return Vec::new();
         }
@@ -447,6 +470,10 @@ fn may_read(run: &Run, version: &Version) -> bool {
 }
 
 /// Turns one staged step into changes and outcomes.
+fn holds_definition(step: &Step) -> bool {
+    step.roots.iter().any(|root| root.kind == RootKind::Definition)
+}
+
 fn collect<O: Copy>(
     step: &Step,
     staged: &Staged<O>,

@@ -118,6 +118,10 @@ impl<'py> Builder<'py, '_> {
             self.members
                 .insert((head.id.to_owned(), name.to_vec()), node.children[2 + nth]);
         }
+        if let Some(class) = self.heap.definitions.unfilled(self.py, head.id) {
+            self.fresh.insert(number);
+            return Ok(class);
+        }
         if let Some(live) = self.heap.class_of(self.py, head.id) {
             // The twin itself needs its attributes first; until then the live class stands for it.
             return Ok(live);
@@ -186,7 +190,7 @@ impl<'py> Builder<'py, '_> {
         let values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
         if self.fresh.contains(&number) {
             self.fill_class(number, &class, &head, &values)?;
-            self.heap.definitions.index_staged(class.as_type_ptr());
+            self.heap.definitions.fill(class.as_type_ptr(), head.id);
             return Ok(());
         }
         let twin = self.twin(number, node, &class, &head, &values)?;

@@ -55,8 +55,9 @@ pub(crate) struct Definitions {
     methods: FxHashMap<*mut ffi::PyObject, (String, Vec<u8>)>,
     /// New attributes for classes that live, staged by a load.
     staged: Vec<Py<Twin>>,
-    /// Classes that a load made.
-    new_classes: Vec<String>,
+    /// Classes that a load made, and whether they have their attributes yet: a class that another one needs may be
+    /// there before all that its own attributes refer to is.
+    new_classes: Vec<(String, Py<PyAny>, bool)>,
 }
 
 impl Definitions {
@@ -143,7 +144,7 @@ impl Definitions {
     /// Takes in what a load stages: a class that is new, or new attributes of one that lives.
     pub fn stage_class(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         self.adopt(class, id);
-        self.new_classes.push(id.to_owned());
+        self.new_classes.push((id.to_owned(), class.clone().unbind(), false));
     }
 
     pub fn stage_twin(&mut self, twin: &Bound<'_, Twin>) {
@@ -158,16 +159,27 @@ impl Definitions {
         found.map(|(_, value)| value.bind(py).clone())
     }
 
+    /// A class that a load made and could not fill yet.
+    pub fn unfilled<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
+        let found = self.new_classes.iter().find(|(own, _, is_full)| own == id && !is_full);
+        found.map(|(_, class, _)| class.bind(py).clone())
+    }
+
     /// Says that a staged class has its attributes.
-    pub fn index_staged(&mut self, class: Type) {
+    pub fn fill(&mut self, class: Type, id: &str) {
+        for (own, _, is_full) in &mut self.new_classes {
+            *is_full |= own == id;
+        }
         self.index(class);
     }
 
     /// Ends a load. What was staged and not installed is forgotten.
     pub fn end_staging(&mut self, is_installed: bool) {
         self.staged.clear();
-        for id in std::mem::take(&mut self.new_classes) {
-            if !is_installed && let Some(class) = self.by_id.remove(&id) {
+        for (id, _, is_full) in std::mem::take(&mut self.new_classes) {
+            if !(is_installed && is_full)
+                && let Some(class) = self.by_id.remove(&id)
+            {
                 self.by_class.remove(&class);
             }
         }
