@@ -51,6 +51,11 @@ MUTATIONS: dict[str, tuple[str, str]] = {
         "x.a = 2",
     ),
     "a partial": ("import functools\nx = functools.partial(print, [1])", "x.args[0].append(2)"),
+    "what a cache knows": ("import functools\n@functools.cache\ndef x(n): return n\nx(1)", "x(2)"),
+    "what a bounded cache knows": (
+        "import functools\nk = 1\n@functools.lru_cache(3)\ndef x(n): return k\nx(1)",
+        "x.cache_clear(); k = 2; x(1)",
+    ),
     "nothing but a weak reference's life": (
         "import weakref\nclass A: pass\na = A(); x = [weakref.ref(a)]",
         "del a",
@@ -65,7 +70,6 @@ READS: dict[str, tuple[str, str]] = {
     "a hash of a text": ("x = ['a' * 100]", "hash(x[0])"),
     "a text as utf-8": ("x = ['ä' * 100]", "x[0].encode()"),
     "pickling": ("class A: pass\nx = A(); x.a = [1]", "import pickle, copy; copy.deepcopy(x)"),
-    "a cache": ("import functools\n@functools.cache\ndef x(n): return n", "x(1)"),
     "a class": (
         "class x:\n    @property\n    def p(s): return 1\n    def f(s): return 2",
         "x().f(), x().p, x.__annotations__, x.__doc__, x.__mro__",

@@ -90,7 +90,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["p(5) == (1, 5, [2])", "p.func is f", "p.tag == 3"],
     ),
     "caches": (
-        "import functools\n@functools.cache\ndef f(n): return [n]\na = f(1)\n@functools.lru_cache(maxsize=3, typed=True)\ndef g(n): return n",
+        "import functools\n@functools.cache\ndef f(n): return [n]\n@functools.lru_cache(maxsize=3, typed=True)\ndef g(n): return n",
         ["f(3) == [3]", "g.cache_parameters() == {'maxsize': 3, 'typed': True}", "f.__wrapped__(2) == [2]"],
     ),
     "bound methods": (
@@ -382,6 +382,12 @@ def test_a_dropped_field_is_noticed() -> None:
         "class G:\n    def __init__(s): s.a, s.b = 1, 2\n    def __getstate__(s): return {'a': s.a}\ng = G()"
     )
     assert list(notebook.load(notebook.look("g"))) == ["g"]
+
+
+def test_a_filled_cache_comes_back_empty_and_says_so() -> None:
+    notebook = Notebook("import functools\n@functools.cache\ndef f(n): return [n]\nf(1)")
+    assert list(notebook.load(notebook.look("f"))) == ["f"]
+    assert notebook.value("f.cache_info().currsize") == 0
 
 
 def test_what_has_no_value_says_why() -> None:

@@ -97,8 +97,8 @@ pub const TRACEBACK: u16 = 45;
 /// A memoryview. Payload: offset in the exporter's memory, step (of one dimension, else 0), read-only (LEB128 each),
 /// name of the format, lengths of the dimensions. Children: the exporter.
 pub const MEMORYVIEW: u16 = 46;
-/// A function wrapped by `functools.cache` or `lru_cache`: its contents are left out. Children: function, size, whether
-/// types are told apart, then the Python part. Payload: the Python part's shape.
+/// A function wrapped by `functools.cache` or `lru_cache`. Payload: how many children its contents are, then the Python
+/// part's shape. Children: function, size, whether types are told apart, contents (compared, not put back), Python part.
 pub const CACHED: u16 = 47;
 /// A partial. Children: function, arguments, keywords, then the Python part. Payload: the Python part's shape.
 pub const PARTIAL: u16 = 48;

@@ -224,8 +224,13 @@ impl<'py> Builder<'py, '_> {
                 self.tried(object.call_method1("__setstate__", (state,)).map(drop))?;
                 self.fill_part(&object, &mut Reader::new(node.payload), part)
             }
-            (kinds::STATICMETHOD | kinds::CLASSMETHOD, [_, part @ ..]) | (kinds::CACHED, [_, _, _, part @ ..]) => {
+            (kinds::STATICMETHOD | kinds::CLASSMETHOD, [_, part @ ..]) => {
                 self.fill_part(&object, &mut Reader::new(node.payload), part)
+            }
+            (kinds::CACHED, [_, _, _, rest @ ..]) => {
+                let mut reader = Reader::new(node.payload);
+                let contents = reader.count(rest.len()).ok_or_else(cut)?;
+                self.fill_part(&object, &mut reader, &rest[contents..])
             }
             _ => Err(malformed("a wrapper has too few parts")),
         }

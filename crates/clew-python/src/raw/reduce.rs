@@ -14,7 +14,7 @@ use clew_core::graph::Node;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple, PyType};
 
 use super::attributes::write_part;
 use super::codecs::reason;
@@ -87,15 +87,20 @@ impl PythonHeap {
         Ok(())
     }
 
-    /// What `functools.cache` made: the function and how much is kept. What is kept is left out: it is only a cache.
+    /// What `functools.cache` made: the function and how much is kept. What is kept is compared, so that a cache that
+    /// knows the values of another state is never taken for this one; it is not put back: a cache comes back empty.
     fn describe_cached(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
         let parameters = object.call_method0("cache_parameters")?;
         let (size, typed) = (parameters.get_item("maxsize")?, parameters.get_item("typed")?);
+        let contents = cache_contents(object)?;
         node.kind(kinds::CACHED);
+        node.payload().number(contents.len() as u64);
         node.child(Object::of(&object.getattr("__wrapped__")?));
         node.child(Object::of(&size));
         node.child(Object::of(&typed));
+        contents.iter().for_each(|part| node.child(Object::of(part)));
         self.keep_made(parameters.unbind());
+        contents.into_iter().for_each(|part| self.keep_made(part.unbind()));
         // SAFETY: a live object and the slots of its type.
         unsafe {
             let facts = self.facts(object.get_type().as_type_ptr());
@@ -180,6 +185,39 @@ impl PythonHeap {
             }
         }
     }
+}
+
+/// Keys and results that a cache holds, as the collector sees them: the cache itself shows neither.
+fn cache_contents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let py = object.py();
+    let gc = py.import("gc")?;
+    let referents = |of: &Bound<'py, PyAny>| {
+        gc.call_method1("get_referents", (of,))?
+            .try_iter()?
+            .collect::<PyResult<Vec<_>>>()
+    };
+    let (own, wrapped) = (object.getattr("__dict__")?, object.getattr("__wrapped__")?);
+    let is_link = |value: &Bound<'py, PyAny>| value.get_type().name().is_ok_and(|name| name == "_lru_list_elem");
+    let mut contents = Vec::new();
+    for held in referents(object)? {
+        match held.cast_exact::<PyDict>() {
+            _ if held.is(&own) || held.is(&wrapped) => {}
+            // A bounded cache shows the keys and results of its links, too: the dict of links says no more.
+            Ok(dict) => contents.extend(
+                dict.iter()
+                    .filter(|(_, value)| !is_link(value))
+                    .flat_map(|(key, value)| [key, value]),
+            ),
+            Err(_) if held.is_instance_of::<PyType>() || is_sentinel(&held) => {}
+            Err(_) => contents.push(held),
+        }
+    }
+    Ok(contents)
+}
+
+/// Whether it is an `object()`: caches hold one that stands between positional and named arguments.
+fn is_sentinel(held: &Bound<'_, PyAny>) -> bool {
+    held.get_type().as_type_ptr() == &raw mut pyo3::ffi::PyBaseObject_Type
 }
 
 /// A memoryview, as a place in the memory of its exporter.
