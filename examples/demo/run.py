@@ -20,10 +20,10 @@ HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "flights.ipynb"
 PLAYGROUND = HERE.parent.parent / ".demo"
 
-BOOSTED = """\
-from sklearn.ensemble import HistGradientBoostingRegressor
+FOREST = """\
+from sklearn.ensemble import RandomForestRegressor
 
-model = HistGradientBoostingRegressor(max_iter=60, random_state=13).fit(train[columns], train.arr_delay)
+model = RandomForestRegressor(10, max_depth=9, random_state=13).fit(train[columns], train.arr_delay)
 error = error_of(model)
 error"""
 
@@ -93,19 +93,19 @@ def two_lines(story: Story) -> tuple[str, str]:
     linear_error = story.kernel.value("error")
     story.type("%clew undo")
     story.check("'model' in globals()", False, "As if it had never been trained.")
-    story.type(BOOSTED)
-    boosted = story.at()
-    boosted_error = story.kernel.value("error")
+    story.type(FOREST)
+    forest = story.at()
+    forest_error = story.kernel.value("error")
     story.teller.say("Nothing was overwritten. Both lines are there:")
     story.type("%clew log --all --graph -n 8")
     story.type(f"%clew switch {linear}")
     story.check(
         "(type(model).__name__, error)", ("LinearRegression", linear_error), "The linear model, fitted."
     )
-    story.type(f"%clew switch {boosted}")
-    name = ("HistGradientBoostingRegressor", boosted_error)
-    story.check("(type(model).__name__, error)", name, "And the boosted one, without training it again.")
-    return linear, boosted
+    story.type(f"%clew switch {forest}")
+    name = ("RandomForestRegressor", forest_error)
+    story.check("(type(model).__name__, error)", name, "And the forest, without growing it again.")
+    return linear, forest
 
 
 def kill_and_resume(story: Story, linear: str) -> None:
