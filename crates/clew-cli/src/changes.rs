@@ -53,14 +53,6 @@ impl Changes {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 
-    /// Whether `name` is among them.
-    pub fn holds(&self, name: &str) -> bool {
-        [&self.added, &self.changed, &self.removed]
-            .into_iter()
-            .flatten()
-            .any(|root| root.to_string() == name)
-    }
-
     /// `+model ~df -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
     pub fn short(&self, most: usize) -> String {
         let marked = [('+', &self.added), ('~', &self.changed), ('-', &self.removed)];

@@ -7,7 +7,6 @@ use clew_core::id::RunId;
 use serde::Serialize;
 
 use super::graph::{Row, draw};
-use crate::changes::Changes;
 use crate::page::Page;
 use crate::place::Place;
 use crate::run_page::RunPage;
@@ -90,13 +89,16 @@ fn select<'a>(arguments: &Arguments, place: &Place<'a>) -> Vec<(RunId, &'a Run)>
         place.at.map(|at| history.line(at).collect()).unwrap_or_default()
     };
     let is_wanted = |(_, run): &(RunId, &Run)| {
-        let is_named = arguments.variable.as_deref().is_none_or(|name| {
-            let before = run.parent.map(|parent| history.state(parent)).unwrap_or_default();
-            Changes::of(run, &before).holds(name)
-        });
+        let is_named = arguments.variable.as_deref().is_none_or(|name| touches(run, name));
         is_named && (!arguments.failed || run.ending != Ending::Done)
     };
     line.into_iter().filter(is_wanted).collect()
+}
+
+/// Whether the run made, changed or removed what is called `name`.
+fn touches(run: &Run, name: &str) -> bool {
+    let changed = run.changed.iter().flat_map(|version| &version.roots);
+    changed.chain(&run.removed).any(|root| root.to_string() == name)
 }
 
 /// The nearest run before `run` that is shown.
