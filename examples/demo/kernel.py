@@ -32,7 +32,6 @@ class Kernel:
 
     def __init__(self, playground: Path, notebook: Path) -> None:
         self.store = playground / "clew"
-        self.history: str | None = None
         directories = {"HOME": playground, "XDG_CONFIG_HOME": playground / "config", "CLEW_HOME": self.store}
         directories |= {"IPYTHONDIR": playground / "ipython", "JUPYTER_RUNTIME_DIR": playground / "runtime"}
         for directory in directories.values():
@@ -48,7 +47,7 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def run(self, code: str) -> Answer:
+    def run(self, code: str, numbered: bool = True) -> Answer:
         """Runs a cell and gives what a person would see under it."""
         answer = Answer()
 
@@ -63,7 +62,7 @@ class Kernel:
             elif kind == "error":
                 answer.error = ESCAPES.sub("", f"{content['ename']}: {content['evalue']}")
 
-        reply = self.client.execute_interactive(code, output_hook=take, timeout=600)
+        reply = self.client.execute_interactive(code, store_history=numbered, output_hook=take, timeout=600)
         answer.number = reply["content"].get("execution_count")
         return answer
 
@@ -79,7 +78,7 @@ class Kernel:
 
     def status(self) -> dict[str, Any]:
         """The answer of `%clew status --json`."""
-        return dict(json.loads("\n".join(self.run("%clew status --json").shown)))
+        return dict(json.loads("\n".join(self.run("%clew status --json", numbered=False).shown)))
 
     def kill(self) -> None:
         """Ends the process as a crash would."""

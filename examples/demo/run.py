@@ -53,6 +53,10 @@ class Story:
             sys.exit(f"The demo went wrong: {claim}: expected {expected!r}, found {found!r}")
         self.teller.fact(claim)
 
+    def pause(self) -> None:
+        """A person looks at the result for a moment; Clew uses the time to look around."""
+        time.sleep(2)
+
     def at(self) -> str:
         """The revision where the session is."""
         return str(self.kernel.status()["at"]["run"])
@@ -82,6 +86,7 @@ def undrop_a_column(story: Story) -> None:
     story.check(sums, before, "The column is back, with the same numbers in it.")
     story.check("id(weather)", other, "What you had not touched is the very same object as before.")
     story.type("flights.dep_delay.mean()")
+    story.pause()
 
 
 def two_lines(story: Story) -> tuple[str, str]:
@@ -91,11 +96,13 @@ def two_lines(story: Story) -> tuple[str, str]:
     story.cell("linear")
     linear = story.at()
     linear_error = story.kernel.value("error")
+    story.pause()
     story.type("%clew undo")
     story.check("'model' in globals()", False, "As if it had never been trained.")
     story.type(FOREST)
     forest = story.at()
     forest_error = story.kernel.value("error")
+    story.pause()
     story.teller.say("Nothing was overwritten. Both lines are there:")
     story.type("%clew log --all --graph -n 8")
     story.type(f"%clew switch {linear}")
@@ -136,12 +143,8 @@ def goodbye(story: Story) -> None:
     story.teller.act("Your turn", "All that was seen here is still on the disk. Things to try:")
     story.teller.suggest(
         (f"{home} {clew} list", "the histories this demo left"),
-        (
-            f"{home} {clew} log --all --history {story.kernel.history}"
-            if story.kernel.history
-            else f"{home} {clew} log --all",
-            "every run, on both lines",
-        ),
+        (f"{home} {clew} log --all --graph", "every run, on both lines"),
+        (f"{home} {clew} vars", "what the last run left, without starting Python"),
         ("%load_ext clew", "in any notebook of yours, then %clew undo"),
     )
 

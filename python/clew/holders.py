@@ -14,6 +14,9 @@ from typing import Any
 
 LIMIT = 3
 
+NOT_WORTH_A_WORD = (types.ModuleType, types.BuiltinFunctionType)
+"""What everybody holds and nobody changes by holding it; classes, too, which their own methods hold."""
+
 
 def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, str]]:
     """For each replaced object that something outside holds: its label and the holders in words.
@@ -26,6 +29,8 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     threads = _frames_by_thread()
     found = []
     for label, item in replaced:
+        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type):
+            continue
         words = _holders_of(item, ours, threads)
         if words:
             found.append((label, ", ".join(words[:LIMIT])))
