@@ -4,7 +4,12 @@ PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
 # The suites start real kernels, two at a time: more would only make them wait for each other.
 PYTEST_ARGS ?= -n 2 --dist worksteal
-RUST_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
+# rustup asks HOME where its toolchains are; with an empty HOME they are still beside the cargo on PATH.
+TOOLCHAINS := $(wildcard $(abspath $(dir $(shell command -v cargo))../../.rustup))
+ifneq ($(TOOLCHAINS),)
+export RUSTUP_HOME ?= $(TOOLCHAINS)
+endif
 # The extension module's crate is compiled for one Python at a time; most of its tests are the Python ones.
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 

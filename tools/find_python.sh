@@ -10,7 +10,10 @@ variable="CLEW_PYTHON_${version//./_}"
 candidates() {
     [ -n "${!variable:-}" ] && echo "${!variable}"
     if command -v pyenv >/dev/null; then
-        ls -d "$(pyenv root)/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV
+        # Beside the program too: pyenv asks HOME where its versions are, and HOME may be an empty one.
+        for root in "$(pyenv root)" "$(dirname "$(dirname "$(readlink -f "$(command -v pyenv)")")")"; do
+            ls -d "$root/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV
+        done
     fi
     type -ap "python$version"
     return 0
