@@ -55,7 +55,10 @@ class Lives:
         except (RuntimeError, TimeoutError, OSError, ValueError):
             killer.join()
             self.kills += 1
-        kernel.kill()
+        try:
+            kernel.kill()
+        except ProcessLookupError:
+            kernel.manager.shutdown_kernel(now=True)
 
     def check(self, revisions: list[str]) -> list[str]:
         """Goes to each revision in a new kernel; gives what was missing or different."""
@@ -74,7 +77,9 @@ def kill_again_and_again(directory: Path, kills: int, seed: int) -> None:
     """Kills `kills` kernels; after each, the newest saved run and a few older ones must be there."""
     choose = random.Random(seed)
     lives = Lives(directory / "home", seed)
-    lives.start().run(BEGIN).raised()
+    kernel = lives.start()
+    kernel.run(BEGIN).raised()
+    assert kernel.clew("status").ok  # answered when the run before it is saved
     wrong: list[str] = []
     while lives.kills < kills:
         before = set(lives.saved)
