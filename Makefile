@@ -3,7 +3,8 @@
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
 # The suites start real kernels, two at a time: more would only make them wait for each other.
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# A file's cases share kernels, so a file stays in one process.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # rustup asks HOME where its toolchains are; with an empty HOME they are still beside the cargo on PATH.
 TOOLCHAINS := $(wildcard $(abspath $(dir $(shell command -v cargo))../../.rustup))
