@@ -9,6 +9,19 @@ from typing import Any
 import pytest
 from harness import Kernel
 
+OPEN = Path(__file__).parent / "open_defects.txt"
+"""Tests that are known to fail, a line each: how their ids begin, two spaces, why. They run and are counted as expected
+failures; `make cases` shows them as what they are. The list is to be empty."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lines = [line for line in OPEN.read_text().splitlines() if line and not line.startswith("#")]
+    defects = [tuple(line.rsplit("  ", 1)) for line in lines]
+    for item in items:
+        for test, why in defects:
+            if item.nodeid.startswith(test.strip()):
+                item.add_marker(pytest.mark.xfail(reason=why, strict=False))
+
 
 @pytest.fixture
 def kernels(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
