@@ -51,7 +51,9 @@ def sentence(name: str) -> str:
 def main(arguments: list[str]) -> int:
     cases = Cases()
     chosen = arguments or [str(ROOT / "tests" / "cases")]
-    code = pytest.main(["-q", "--no-header", "--runxfail", "-p", "no:cacheprovider", *chosen], plugins=[cases])
+    code = pytest.main(
+        ["-q", "--no-header", "--runxfail", "-p", "no:cacheprovider", *chosen], plugins=[cases]
+    )
     totals: Counter[str] = Counter()
     for file, results in sorted(cases.by_file.items()):
         print(f"\n{Path(file).stem.removeprefix('test_').replace('_', ' ').capitalize()}")
