@@ -93,7 +93,7 @@ CASES = [
             "'basename' in globals()",
             "len([n for n in globals() if n in __import__('os').path.__all__])",
         ],
-        {"sep": "loaded|kept"} | dict.fromkeys(__import__("os").path.__all__, "removed|kept|absent"),
+        dict.fromkeys(__import__("os").path.__all__, "removed|kept|absent") | {"sep": "loaded|kept"},
     ),
     Case(
         "Names with underscores",
