@@ -220,7 +220,12 @@ def test_ctrl_c_in_a_switch_leaves_the_session_as_it_was_or_as_it_should_be(note
         sent = notebook.kernel.send(f"%clew {line}")
         time.sleep(delay)
         notebook.kernel.interrupt()
-        notebook.kernel.collect([sent])
+        try:
+            notebook.kernel.collect([sent], timeout=15)
+        except TimeoutError:
+            # Between ipykernel's own steps around a request Ctrl+C loses the reply, without Clew too. What
+            # counts is that the kernel lives and that its state is whole: both are read now.
+            pass
         state = notebook.read("big[7]", "a[0].item()")
         assert state in (["[7, 'x']", "1.0"], ["[7]", "0.0"]), f"Half a state after {delay} s"
         assert notebook.read("len(big)") == ["400000"]
