@@ -150,6 +150,8 @@ pub struct Session {
     parked: Vec<Parked>,
     next_ticket: u64,
     observations: u64,
+    /// What may have been touched since the last look that was taken over.
+    suspected: Touched,
     /// How long the last look at everything took, in nanoseconds.
     full_look: Option<u64>,
     /// Whether everything was looked at since the last commit and found unchanged.
@@ -180,6 +182,7 @@ impl Session {
             parked: Vec::new(),
             next_ticket: 1,
             observations: 0,
+            suspected: Touched::Only(BTreeSet::new()),
             full_look: None,
             confirmed: false,
         };
@@ -265,6 +268,15 @@ impl Session {
         self.record_as(kernel, input, Action::Run, MoveStep::Forward)
     }
 
+    /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
+    /// Only what can't be compared needs it.
+    pub fn suspect(&mut self, touched: &Touched) {
+        match (&mut self.suspected, touched) {
+            (Touched::Only(suspected), Touched::Only(more)) => suspected.extend(more.iter().cloned()),
+            (suspected, _) => *suspected = Touched::All,
+        }
+    }
+
     /// Looks for changes that no cell made, and records them as a run of kind *outside*.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
         let input = RunInput {
@@ -287,12 +299,14 @@ impl Session {
             RunKind::Cell => Rerun::Possible,
             _ => Rerun::Impossible,
         };
-        let extent = if input.kind == RunKind::Cell && input.touched != Touched::All && !self.is_cheap_to_look() {
+        // What a run touched that could not be recorded counts for the next one.
+        self.suspect(&input.touched);
+        let extent = if input.kind == RunKind::Cell && self.suspected != Touched::All && !self.is_cheap_to_look() {
             Extent::Touched
         } else {
             Extent::All
         };
-        let observed = self.observe(kernel, &input.touched, rerun, extent);
+        let observed = self.observe(kernel, rerun, extent);
         kernel.heap().release();
         let result = observed.and_then(|observed| self.commit_run(input, observed, action, step, None));
         if result.is_err() {
@@ -311,7 +325,6 @@ impl Session {
     fn observe<K: Kernel>(
         &mut self,
         kernel: &mut K,
-        touched: &Touched,
         rerun: Rerun,
         extent: Extent,
     ) -> Result<Observed, SessionError> {
@@ -323,7 +336,7 @@ impl Session {
             live: &self.live,
             by_value: &self.by_value,
             manifests: &self.manifests,
-            touched,
+            touched: &self.suspected,
             rerun,
             salt: &salt,
             clock: &*self.clock,
@@ -494,6 +507,7 @@ impl Session {
             }
         }
         self.live = observed.live;
+        self.suspected = Touched::Only(BTreeSet::new());
     }
 
     /// Plans and performs a mover.
@@ -675,7 +689,7 @@ impl Session {
         base: RunId,
         is_exact: bool,
     ) -> Result<RunId, SessionError> {
-        let observed = self.observe(kernel, &Touched::Only(BTreeSet::new()), Rerun::Impossible, Extent::All);
+        let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
         kernel.heap().release();
         let observed = observed.inspect_err(|_| self.writer.abandon())?;
         let (action, step) = match request {

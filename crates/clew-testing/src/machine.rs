@@ -288,16 +288,12 @@ fn smaller(steps: &[Step], at: usize) -> Vec<Vec<Step>> {
 }
 
 fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
-    let calm = Flavour {
-        hostile: false,
-        failing: false,
-    };
     match dice.below(100) {
         0..42 => Step::Run {
             source: random_cell(dice, player.world(), mode.flavour),
             hooked: !dice.one_in(4),
         },
-        42..46 => Step::Outside(random_cell(dice, player.world(), calm)),
+        42..46 => Step::Outside(random_cell(dice, player.world(), mode.flavour)),
         46..50 => Step::Look,
         50..62 => Step::Undo(1 + dice.below(3)),
         62..70 => Step::Redo(1 + dice.below(2)),

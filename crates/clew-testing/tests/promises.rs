@@ -249,3 +249,15 @@ fn p01_what_a_new_process_synced_survives_power_loss_though_an_older_process_nev
         assert_eq!(player.tally.images, 1);
     }
 }
+
+#[test]
+fn a_handle_that_a_thread_advanced_between_runs_is_not_said_to_be_kept() {
+    let player = played(&[
+        cell("h = handle"),
+        cell("a = list"),
+        Step::Outside("advance h".to_owned()),
+        Step::Undo(1),
+    ]);
+    let lost = "h lost handle: running it is the only way to see what it holds";
+    assert_eq!(said(&player), ["a removed", lost]);
+}

@@ -129,7 +129,12 @@ impl Player {
     fn play(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Run { source, hooked } => self.run(source, *hooked)?,
-            Step::Outside(source) => self.run_both(source).map(drop)?,
+            Step::Outside(source) => {
+                let mut touched = self.touched(source);
+                self.run_both(source)?.ok();
+                touched.extend(self.touched(source));
+                self.session.suspect(&Touched::Only(touched));
+            }
             Step::Look => {
                 let recorded = self
                     .session
@@ -369,7 +374,7 @@ impl Player {
                 .filter(|outcome| fits(&outcome.root, outcome.word));
             fitting.map(|outcome| outcome.root.clone()).collect()
         };
-        self.reference.graft(&state, &with(&|_, word| word == Word::Loaded));
+        self.reference.graft(&state, &with(&|_, word| matches!(word, Word::Loaded | Word::Replayed)));
         // What was parked is the old object again, and may share what it always shared.
         let heap = &self.kernel.world.heap;
         let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
