@@ -36,7 +36,7 @@ build-tests:
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace --no-run
 
 test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
-	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--run-ignored all,-- --include-ignored)
+	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long $(PYTEST_ARGS) || exit 1; done
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.

@@ -16,7 +16,7 @@ use crate::kernel::{Kernel, KernelError, Touched};
 use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
 use crate::record::{ByValue, Extent, Live, Observed, Observer, RecordError, Rerun, RunInput};
 use crate::restore::{Parked, Performer, RestoreError};
-use crate::store::{Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 /// Why a session could not do what was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +143,8 @@ pub struct Session {
     manifests: Manifests,
     writer: SessionWriter,
     history: History,
+    /// How far the logs of the other sessions were read.
+    others: LoadedHistory,
     clock: Box<dyn Clock>,
     live: Live,
     by_value: ByValue,
@@ -166,8 +168,15 @@ const CHEAP_LOOK: u64 = 20_000_000;
 const FULL_EVERY: usize = 64;
 
 impl Session {
-    /// A session that has recorded nothing yet.
-    pub fn new(id: SessionId, store: Store, writer: SessionWriter, history: History, clock: Box<dyn Clock>) -> Self {
+    /// A session that has recorded nothing yet, in the history that `loaded` was read from.
+    pub fn new(
+        id: SessionId,
+        store: Store,
+        writer: SessionWriter,
+        loaded: LoadedHistory,
+        clock: Box<dyn Clock>,
+    ) -> Self {
+        let history = History::of(&loaded);
         let mut session = Self {
             id,
             manifests: Manifests::new(store.clone()),
@@ -175,6 +184,7 @@ impl Session {
             writer,
             names: history.names().clone(),
             history,
+            others: loaded,
             clock,
             live: Live::default(),
             by_value: HashMap::new(),
@@ -214,6 +224,16 @@ impl Session {
     /// The store it writes to.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Reads what other sessions of the history have recorded meanwhile, so that it can be looked at and gone to.
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        let history = self.writer.history();
+        if self.store.refresh(history, Some(self.id), &mut self.others)? {
+            self.history.learn(&self.others);
+            self.names.clone_from(self.history.names());
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -322,12 +342,7 @@ impl Session {
         self.full_look.is_some_and(|nanoseconds| nanoseconds <= CHEAP_LOOK)
     }
 
-    fn observe<K: Kernel>(
-        &mut self,
-        kernel: &mut K,
-        rerun: Rerun,
-        extent: Extent,
-    ) -> Result<Observed, SessionError> {
+    fn observe<K: Kernel>(&mut self, kernel: &mut K, rerun: Rerun, extent: Extent) -> Result<Observed, SessionError> {
         self.observations += 1;
         let mut salt = self.id.0.to_vec();
         salt.extend_from_slice(&self.observations.to_be_bytes());
@@ -519,6 +534,7 @@ impl Session {
     ) -> Result<Report, SessionError> {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
+        self.refresh()?;
         let target = self.target(request)?;
         if let Some(missing) = self.history.missing_ancestor(target) {
             return Err(SessionError::Store(StoreError::Missing {

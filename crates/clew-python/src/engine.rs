@@ -9,7 +9,7 @@ use std::time::Duration;
 use clew_cli::{Asked, Door, Live, Output, Place, Surroundings};
 use clew_core::clock::Clock;
 use clew_core::format::{Ending, Evidence, HistoryDescription, KernelDescription, RunKind};
-use clew_core::history::{Belonging, History, Notebook, belonging};
+use clew_core::history::{Belonging, Notebook, belonging};
 use clew_core::id::{HistoryId, Root};
 use clew_core::kernel::Touched;
 use clew_core::record::RunInput;
@@ -294,6 +294,10 @@ impl Inner {
                 Ok(clew_cli::look_elsewhere(&arguments, &self.surroundings))
             }
             None => {
+                if let Some(open) = &mut self.open {
+                    // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
+                    open.session.refresh().ok();
+                }
                 let live = self.live();
                 let open = self.opened()?;
                 Ok(clew_cli::look(&arguments, &open.place(&live), &self.surroundings))
@@ -401,7 +405,7 @@ impl Open {
         let description = loaded.description();
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
-        let session = Session::new(id, store, writer, History::of(&loaded), Box::new(clock));
+        let session = Session::new(id, store, writer, loaded, Box::new(clock));
         Ok((
             Self {
                 session,

@@ -16,6 +16,8 @@ pub struct History {
     /// By number, then suffix: the order in which people see them.
     order: BTreeMap<(u64, String, RunId), RunId>,
     operations: Vec<(OperationId, Operation)>,
+    /// Ids of the operations.
+    known: HashSet<OperationId>,
     names: BTreeMap<String, RunId>,
     untrusted: HashSet<SessionId>,
     /// Runs whose states everything had when all was looked at later.
@@ -31,25 +33,33 @@ impl History {
     /// What the logs say, with sessions of foreign keys marked.
     pub fn of(loaded: &LoadedHistory) -> Self {
         let mut history = Self::default();
+        history.learn(loaded);
+        history
+    }
+
+    /// Adds what the logs say and was not known yet.
+    pub fn learn(&mut self, loaded: &LoadedHistory) {
         for (session, content) in &loaded.sessions {
             if content
                 .operations
                 .iter()
                 .any(|operation| operation.verdict == Verdict::Foreign)
             {
-                history.distrust(*session);
+                self.distrust(*session);
             }
             let runs = content.operations.iter().flat_map(|loaded| &loaded.operation.runs);
             for id in runs {
-                if let Some(run) = loaded.runs.get(id) {
-                    history.add_run(*id, run.clone(), *session);
+                if let Some(run) = loaded.runs.get(id).filter(|_| !self.runs.contains_key(id)) {
+                    self.add_run(*id, run.clone(), *session);
                 }
             }
         }
         for loaded in loaded.operations() {
-            history.add_operation(loaded.id, loaded.operation.clone());
+            if self.known.contains(&loaded.id) {
+                continue;
+            }
+            self.add_operation(loaded.id, loaded.operation.clone());
         }
-        history
     }
 
     /// Adds a run that an operation of `session` made visible.
@@ -72,6 +82,7 @@ impl History {
             self.names.clone_from(&operation.view.names);
         }
         self.confirmed.extend(operation.view.confirmed);
+        self.known.insert(id);
         self.operations.push((id, operation));
     }
 

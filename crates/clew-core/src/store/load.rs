@@ -146,12 +146,19 @@ impl Store {
     /// The history is not there.
     pub fn load(&self, history: HistoryId) -> Result<LoadedHistory, StoreError> {
         let mut loaded = LoadedHistory::default();
-        self.refresh(history, &mut loaded)?;
+        self.refresh(history, None, &mut loaded)?;
         Ok(loaded)
     }
 
-    /// Adds what other sessions wrote since `loaded` was read. Says whether there was anything.
-    pub fn refresh(&self, history: HistoryId, loaded: &mut LoadedHistory) -> Result<bool, StoreError> {
+    /// Adds what was written since `loaded` was read, by all sessions but `except`. Says whether there was anything.
+    ///
+    /// Reads the new ends of the logs only.
+    pub fn refresh(
+        &self,
+        history: HistoryId,
+        except: Option<SessionId>,
+        loaded: &mut LoadedHistory,
+    ) -> Result<bool, StoreError> {
         let names = self
             .disk()
             .list(&log::folder(self.directory(), history))
@@ -163,7 +170,7 @@ impl Store {
             .sum::<usize>();
         let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| log::part_of(name)).collect();
         let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
-        for session in sessions {
+        for session in sessions.into_iter().filter(|session| Some(*session) != except) {
             let parts: Vec<u32> = parts
                 .range((session, 0)..=(session, u32::MAX))
                 .map(|(_, part)| *part)
@@ -286,7 +293,7 @@ impl Store {
                 continue;
             };
             let mut loaded = LoadedHistory::default();
-            if self.refresh(history, &mut loaded).is_ok() {
+            if self.refresh(history, None, &mut loaded).is_ok() {
                 named.append(&mut loaded.packs);
             }
         }

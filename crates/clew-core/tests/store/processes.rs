@@ -75,14 +75,14 @@ fn p09_many_processes_on_one_history_never_corrupt_it_nor_share_a_number() {
     let mut loaded = reader.load(history).unwrap();
     // A reader that looks all the while sees only whole operations.
     while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
-        reader.refresh(history, &mut loaded).unwrap();
+        reader.refresh(history, None, &mut loaded).unwrap();
         assert_eq!(check_never_wrong(&reader, &loaded).len(), loaded.runs.len());
         assert_eq!(loaded.damage, []);
     }
     let mut numbers: Vec<u64> = children.iter_mut().flat_map(saved).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
-    reader.refresh(history, &mut loaded).unwrap();
+    reader.refresh(history, None, &mut loaded).unwrap();
     assert_eq!(check_never_wrong(&reader, &loaded), numbers);
     assert_eq!(loaded.sessions.len(), 4);
     assert_eq!(open(&folder).verify(true).unwrap().damage, []);

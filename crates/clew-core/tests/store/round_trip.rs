@@ -40,11 +40,11 @@ fn p09_a_reader_sees_what_another_session_wrote_since() {
     Told::new(1).record(&mut first).unwrap();
     let other = open(&disk, Access::ReadOnly).unwrap();
     let mut loaded = other.load(history).unwrap();
-    assert!(!other.refresh(history, &mut loaded).unwrap());
+    assert!(!other.refresh(history, None, &mut loaded).unwrap());
     Told::new(2).record(&mut first).unwrap();
     let mut second = writer(&store, history);
     Told::new(3).record(&mut second).unwrap();
-    assert!(other.refresh(history, &mut loaded).unwrap());
+    assert!(other.refresh(history, None, &mut loaded).unwrap());
     assert_eq!(check_never_wrong(&other, &loaded), [1, 2, 3]);
     assert_eq!(loaded.sessions.len(), 2);
 }

@@ -41,10 +41,12 @@ impl SimDisk {
             files.insert(path, bytes);
         }
         let folders = state.folders.clone();
+        // The machine that starts again draws other random bytes than any before it did.
+        let random = state.random;
         drop(state);
         let disk = Self::with_files(&files);
         disk.state().folders.extend(folders);
-        disk.state().random = draw;
+        disk.state().random = random;
         disk
     }
 }

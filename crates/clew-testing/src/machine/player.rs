@@ -294,6 +294,8 @@ impl Player {
         };
         let done = self.session.perform(&mut self.kernel, request, options);
         self.kernel.fault = None;
+        // The collector runs, as it does in the reference: weak references into a cycle die with it.
+        self.kernel.world.heap.sweep();
         let drifted = match &done {
             Ok(report) => report.outside.clone(),
             Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
@@ -374,7 +376,8 @@ impl Player {
                 .filter(|outcome| fits(&outcome.root, outcome.word));
             fitting.map(|outcome| outcome.root.clone()).collect()
         };
-        self.reference.graft(&state, &with(&|_, word| matches!(word, Word::Loaded | Word::Replayed)));
+        self.reference
+            .graft(&state, &with(&|_, word| matches!(word, Word::Loaded | Word::Replayed)));
         // What was parked is the old object again, and may share what it always shared.
         let heap = &self.kernel.world.heap;
         let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));

@@ -55,13 +55,7 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) ->
         ticks: AtomicU64::new(life * 1_000_000),
         nanoseconds: if dear { 50_000_000 } else { 1_000 },
     };
-    Ok(Session::new(
-        session,
-        store,
-        writer,
-        History::of(&loaded),
-        Box::new(clock),
-    ))
+    Ok(Session::new(session, store, writer, loaded, Box::new(clock)))
 }
 
 impl Player {
