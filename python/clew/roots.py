@@ -445,6 +445,11 @@ def own_modules() -> Iterator[tuple[str, Known]]:
             yield name, known
 
 
+def modules_seen() -> list[tuple[str, types.ModuleType]]:
+    """The user's own modules that were there when roots were last collected."""
+    return [(name, known.module) for name, known in _own.items() if known is not None]
+
+
 def _known(module: types.ModuleType) -> Known:
     attributes = vars(module)
     code = {name: value for name, value in attributes.items() if isinstance(value, _CODE)}

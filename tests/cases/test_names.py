@@ -262,7 +262,7 @@ def test_an_attribute_set_on_a_user_module_is_undone_in_place(
     assert notebook.read("geo.SCALE", "geo.CACHE", "area(2)", "geo.new") == ["5", "{'k': [1]}", "10", "1"]
 
 
-def test_a_user_module_edited_and_reloaded_is_said_to_differ_where_it_does(
+def test_undo_and_redo_cross_the_reload_of_an_edited_module(
     kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
 ) -> None:
     geo(GEO)
@@ -277,12 +277,59 @@ def test_a_user_module_edited_and_reloaded_is_said_to_differ_where_it_does(
         "importlib.invalidate_caches(); importlib.reload(geo); shape = geo.Shape(); after = geo.area(3)"
     )
     assert notebook.read("before", "after", "shape.size()") == ["3", "103", "'large'"]
+    state = ["shape.size()", "isinstance(shape, geo.Shape)", "geo.area(3)"]
     report = notebook.move("undo")
     assert notebook.read("before", "'after' in globals()") == ["3", "False"]
     assert report.word("after") == "removed"
-    assert report.word("shape") in {"differs", "kept", "loaded"}
-    if report.word("shape") != "differs":
-        assert notebook.read("isinstance(shape, geo.Shape) or shape.size()") in (["True"], ["'small'"])
+    assert report.word("shape") == "loaded"
+    assert notebook.read(*state) == ["'small'", "True", "3"]
+    assert notebook.move("redo").word("shape") == "loaded"
+    assert notebook.read(*state) == ["'large'", "True", "103"]
+
+
+def test_what_an_edited_module_made_before_differs_in_a_new_kernel_and_says_so(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run("""
+        import geo
+        shape, other = geo.Shape(), [1]
+        measure = geo.area
+        """)
+    first.ask("status")
+    first.kernel.kill()
+    geo(GEO.replace("x * SCALE", "x * SCALE + 100").replace("small", "large"))
+    second = kernels(paths=[tmp_path / "modules"])
+    report = second.move("resume")
+    assert report.word("other") == "loaded"
+    for name in ["shape", "measure"]:
+        assert (report.word(name), report.why(name)) == ("differs", "geo.py changed")
+
+
+def test_reloading_a_module_that_did_not_change_changes_nothing_for_a_new_kernel(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run(
+        """
+        import geo, importlib
+        old = geo.Shape()
+        """,
+        "importlib.reload(geo); new = geo.Shape()",
+    )
+    assert first.read("isinstance(old, geo.Shape)") == ["False"]
+    first.move("undo")
+    assert first.read("isinstance(old, geo.Shape)", "'new' in globals()") == ["True", "False"]
+    first.move("redo")
+    assert first.read("isinstance(old, geo.Shape)", "isinstance(new, geo.Shape)") == ["False", "True"]
+    first.run("del old")
+    first.ask("status")
+    first.kernel.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    assert second.move("resume").word("new") == "loaded"
+    assert second.read("isinstance(new, geo.Shape)") == ["True"]
 
 
 def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(

@@ -97,6 +97,11 @@ pub trait Kernel {
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
+    /// What the kernel noticed since it was last asked that keeps what it built from being what was stored, for people.
+    fn noticed(&mut self) -> Option<String> {
+        None
+    }
+
     /// Applies all changes at once, or none.
     fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
 

@@ -302,6 +302,7 @@ impl Performer<'_> {
             extents,
             mentions: &encoding.mentions,
         };
+        kernel.noticed();
         let objects = kernel.build(&stored)?;
         for object in &objects {
             kernel.heap().keep(*object);
@@ -309,6 +310,7 @@ impl Performer<'_> {
         let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
         let built = look_jointly(kernel.heap(), objects.clone());
         let why = difference(version.fingerprint, &arena, &built);
+        let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
         Ok(Staged {
             objects,
             word: if why.is_none() { Word::Loaded } else { Word::Differs },

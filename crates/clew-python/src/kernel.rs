@@ -96,6 +96,11 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         if let Some(shell) = &self.state.shell {
             let others: Vec<(String, String, Bound<'py, PyAny>)> =
                 self.roots_module()?.call_method1("collect", (shell,))?.extract()?;
+            let own: Vec<(String, Bound<'py, PyModule>)> =
+                self.roots_module()?.call_method0("modules_seen")?.extract()?;
+            for (name, module) in own {
+                self.heap.sight(&name, &module)?;
+            }
             for (kind, key, value) in others {
                 let Some(kind) = RootKind::from_word(&kind) else {
                     continue;
@@ -264,6 +269,11 @@ impl Kernel for PythonKernel<'_, '_> {
                 .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
+    }
+
+    fn noticed(&mut self) -> Option<String> {
+        let noticed: Vec<String> = self.heap.take_noticed().into_iter().collect();
+        (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 
     fn install(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {

@@ -39,8 +39,8 @@ pub const RANGE: u16 = 16;
 pub const ELLIPSIS: u16 = 17;
 /// `NotImplemented`.
 pub const NOT_IMPLEMENTED: u16 = 18;
-/// An object of a library or of the interpreter that is found by name. Payload: name of the module, name inside it with
-/// dots.
+/// An object that is found by name. Payload: name of the module, name inside it with dots; for a class or function of
+/// the user's own modules then the digest of the source that made it (16 bytes) and the load of that source (LEB128).
 pub const GLOBAL: u16 = 20;
 /// A module. Payload: text of its name.
 pub const MODULE: u16 = 21;

@@ -22,6 +22,7 @@ mod facts;
 pub(crate) mod function;
 mod heap;
 mod hush;
+pub(crate) mod loads;
 pub(crate) mod make;
 mod memory;
 mod names;

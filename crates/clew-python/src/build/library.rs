@@ -1,20 +1,29 @@
 //! What is found by name, functions with their code, and the small wrappers around other objects.
 
+use std::path::Path;
+
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyModule, PyTuple, PyType};
 
 use super::{Builder, Made, malformed};
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
+use crate::raw::loads::Mark;
 use crate::raw::{TOKENS, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
 
 fn cut() -> BuildError {
     malformed("a name is cut short")
+}
+
+fn mark(reader: &mut Reader<'_>) -> Option<Mark> {
+    let source = reader.take(16)?.try_into().ok()?;
+    let load = reader.number()?.try_into().ok()?;
+    Some(Mark { source, load })
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
@@ -27,7 +36,7 @@ pub(super) fn function_needs(node: &ArenaNode<'_>) -> usize {
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_by_name(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
         match node.kind {
             kinds::GLOBAL => self.global(node.payload),
@@ -47,18 +56,45 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    fn global(&self, payload: &[u8]) -> Made<'py> {
+    fn global(&mut self, payload: &[u8]) -> Made<'py> {
         let mut reader = Reader::new(payload);
         let module = utf8(reader.name().ok_or_else(cut)?)?;
         let path = utf8(reader.name().ok_or_else(cut)?)?;
         if module == "__main__" {
             return Err(malformed("a name of the notebook is given as a library's"));
         }
-        let found = self.py.import(module).and_then(|found| {
-            path.split('.')
-                .try_fold(found.into_any(), |scope, part| scope.getattr(part))
-        });
+        let imported = self.tried(self.py.import(module))?;
+        let found = path
+            .split('.')
+            .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part));
+        if !reader.is_empty() {
+            let wanted = mark(&mut reader).ok_or_else(cut)?;
+            return self.made_by(&imported, path, found, wanted);
+        }
         found.or_else(|error| self.unnamed_type(module, path).ok_or_else(|| self.failed(&error)))
+    }
+
+    /// A class or function of the user's own module, of the very source that made it. If there is none, the one that
+    /// is there now: what becomes of it differs, and it is noticed why.
+    fn made_by(
+        &mut self,
+        module: &Bound<'py, PyModule>,
+        path: &str,
+        found: PyResult<Bound<'py, PyAny>>,
+        wanted: Mark,
+    ) -> Made<'py> {
+        let name: String = self.tried(module.name().and_then(|name| name.extract()))?;
+        let sighted = self.heap.sight(&name, module);
+        self.tried(sighted)?;
+        let nothing = self.py.None().into_bound(self.py);
+        let live = found.as_ref().unwrap_or(&nothing);
+        if let Some(made) = self.heap.made_by(live, (&name, path), wanted) {
+            return Ok(made);
+        }
+        let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
+        let file = file.and_then(|file| Some(Path::new(&file).file_name()?.to_string_lossy().into_owned()));
+        self.heap.notice(format!("{} changed", file.unwrap_or(name)));
+        self.tried(found)
     }
 
     /// A type of the interpreter that no module holds under its name (`list_iterator`).

@@ -7,6 +7,7 @@ use super::attributes::write_part;
 use super::builtin::{describe_builtin, describe_descriptor, field};
 use super::facts::{Base, Facts, Shape, type_names};
 use super::heap::{PythonHeap, memory_of};
+use super::loads::Mark;
 use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
@@ -304,6 +305,7 @@ impl PythonHeap {
                 let (module, name) = type_names(class, &self.known);
                 node.payload().name(&module);
                 node.payload().name(&name);
+                write_mark(self.names.mark_of_class(class, &self.known), node);
             }
         }
     }
@@ -348,6 +350,7 @@ impl PythonHeap {
                     node.kind(kinds::GLOBAL);
                     super::scalar::write_name(module, node.payload());
                     super::scalar::write_name(name, node.payload());
+                    write_mark(self.mark_of(pointer), node);
                     return;
                 }
             }
@@ -480,6 +483,14 @@ impl PythonHeap {
             write_text(name, &mut text);
             Some(text)
         }
+    }
+}
+
+/// Writes what made an object of the user's own modules; nothing for one of a library.
+fn write_mark(mark: Option<Mark>, node: &mut Node<'_, Object>) {
+    if let Some(mark) = mark {
+        node.payload().extend_from_slice(&mark.source);
+        node.payload().number(mark.load.into());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The live objects of a Python process, as the engine walks them.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -8,13 +9,14 @@ use clew_core::graph::{Heap, Identity, Node};
 use clew_core::id::Root;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyModule, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::codecs::Codecs;
 use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
 use super::function::{function_names, globals};
+use super::loads::Mark;
 use super::memory::{Memory, Shown};
 use super::names::Names;
 use super::object::{Guise, Object};
@@ -48,6 +50,7 @@ pub struct PythonHeap {
     announced: FxHashSet<*mut ffi::PyObject>,
     pub(super) copyreg: FxHashSet<Type>,
     pub(super) codecs: Codecs,
+    noticed: RefCell<BTreeSet<String>>,
     /// What the raw pointers above point to.
     _held: Vec<Py<PyAny>>,
     _this_thread: PhantomData<*mut ()>,
@@ -80,6 +83,7 @@ impl PythonHeap {
             announced: FxHashSet::default(),
             copyreg: FxHashSet::default(),
             codecs: Codecs::default(),
+            noticed: RefCell::default(),
             known,
             _held: held,
             _this_thread: PhantomData,
@@ -234,6 +238,67 @@ impl PythonHeap {
             let (module, name) = function_names(function);
             globals(function) != self.namespace && self.names.resolves(module, name, function)
         }
+    }
+
+    /// What made a class or function of the user's own modules; `None` if it is from elsewhere, or neither.
+    pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<Mark> {
+        // SAFETY: callers pass live objects; the names of a function are null or live.
+        unsafe {
+            if ffi::PyType_Check(pointer) != 0 {
+                return self.names.mark_of_class(pointer.cast(), &self.known);
+            }
+            if ffi::PyFunction_Check(pointer) == 0 {
+                return None;
+            }
+            let (module, name) = function_names(pointer);
+            if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 || ffi::PyUnicode_CheckExact(name) == 0 {
+                return None;
+            }
+            let (mut in_module, mut path) = (Vec::new(), Vec::new());
+            super::scalar::write_text(module, &mut in_module);
+            super::scalar::write_text(name, &mut path);
+            self.names.mark(&in_module, &path, pointer)
+        }
+    }
+
+    /// Notes that a module is the user's own, and which load of it this is.
+    ///
+    /// # Errors
+    /// Whatever reading its dict raises.
+    pub fn sight(&mut self, name: &str, module: &Bound<'_, PyModule>) -> PyResult<()> {
+        self.names.loads.sight(name, module)
+    }
+
+    /// Of `found`, what is called `path` in `module` now, and what earlier loads called so, the one that `wanted` made.
+    pub(crate) fn made_by<'py>(
+        &self,
+        found: &Bound<'py, PyAny>,
+        (module, path): (&str, &str),
+        wanted: Mark,
+    ) -> Option<Bound<'py, PyAny>> {
+        self.names.forget_marks();
+        let fits = |object: &Bound<'py, PyAny>| self.mark_of(object.as_ptr()) == Some(wanted);
+        let (module, path) = (module.as_bytes(), path.as_bytes());
+        let earlier = self.names.loads.all_called(module, path);
+        let all = || {
+            let earlier = earlier.iter().map(|object| Object::new(*object).bound(found.py()));
+            std::iter::once(found.clone()).chain(earlier)
+        };
+        all().find(fits).or_else(|| {
+            self.names.loads.renumber(module, wanted);
+            self.names.forget_marks();
+            all().find(fits)
+        })
+    }
+
+    /// Remembers why what is being built can't be what was stored.
+    pub(crate) fn notice(&self, why: String) {
+        self.noticed.borrow_mut().insert(why);
+    }
+
+    /// What was noticed since the last call.
+    pub(crate) fn take_noticed(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.noticed.borrow_mut())
     }
 
     /// Keeps a reference that was made for the walk.

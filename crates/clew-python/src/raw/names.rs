@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 
+use clew_core::id::Fingerprint;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{Known, type_names};
-use super::types::{Type, derives, is_heap, is_type, item, own_dict};
+use super::facts::{Known, along_bases, type_names};
+use super::loads::{Loads, Mark, find_in};
+use super::types::{Type, derives, is_heap, item};
 
 /// The modules of the process, as far as names need them.
 pub(super) struct Names {
@@ -18,6 +20,10 @@ pub(super) struct Names {
     library: RefCell<FxHashMap<Vec<u8>, bool>>,
     /// Whether a class is a definition of the notebook's; kept for one look.
     definition: RefCell<FxHashMap<Type, bool>>,
+    /// What made the classes of the user's own modules; kept for one look.
+    marks: RefCell<FxHashMap<Type, Option<Mark>>>,
+    /// The user's own modules.
+    pub loads: Loads,
 }
 
 impl Names {
@@ -32,6 +38,8 @@ impl Names {
             standard,
             library: RefCell::default(),
             definition: RefCell::default(),
+            marks: RefCell::default(),
+            loads: Loads::default(),
         })
     }
 
@@ -39,6 +47,12 @@ impl Names {
     pub fn begin(&mut self, _py: Python<'_>) {
         self.library.borrow_mut().clear();
         self.definition.borrow_mut().clear();
+        self.marks.borrow_mut().clear();
+    }
+
+    /// Forgets which load made which class.
+    pub fn forget_marks(&self) {
+        self.marks.borrow_mut().clear();
     }
 
     /// The live module of that name. Borrowed; null if there is none.
@@ -52,25 +66,13 @@ impl Names {
         with_str(module, |module| {
             let module = self.module(module);
             // SAFETY: a live object; only modules are looked into.
-            let mut scope = unsafe {
+            let scope = unsafe {
                 if module.is_null() || ffi::PyModule_Check(module) == 0 {
                     return std::ptr::null_mut();
                 }
                 ffi::PyModule_GetDict(module)
             };
-            let mut found = std::ptr::null_mut();
-            for part in path.split(|byte| *byte == b'.') {
-                // SAFETY: scopes are dicts of live modules and classes.
-                unsafe {
-                    found = with_str(part, |part| item(scope, part));
-                    scope = if !found.is_null() && is_type(found) {
-                        own_dict(found.cast())
-                    } else {
-                        std::ptr::null_mut()
-                    };
-                }
-            }
-            found
+            find_in(scope, path)
         })
     }
 
@@ -84,7 +86,45 @@ impl Names {
             let (mut in_module, mut path) = (Vec::new(), Vec::new());
             super::scalar::write_text(module, &mut in_module);
             super::scalar::write_text(name, &mut path);
-            in_module != b"__main__" && self.find(&in_module, &path) == object
+            in_module != b"__main__"
+                && (self.find(&in_module, &path) == object || self.mark(&in_module, &path, object).is_some())
+        }
+    }
+
+    /// What made `object`, called `path` in a module of the user's own; `None` if it is from elsewhere.
+    pub fn mark(&self, module: &[u8], path: &[u8], object: *mut ffi::PyObject) -> Option<Mark> {
+        if !self.loads.knows(module) {
+            return None;
+        }
+        self.loads.mark(module, path, object, self.find(module, path))
+    }
+
+    /// What made a class: its own source, and those of the bases that are the user's own too.
+    ///
+    /// # Safety
+    /// `class` is live.
+    pub unsafe fn mark_of_class(&self, class: Type, known: &Known) -> Option<Mark> {
+        // SAFETY: as the caller promises; its bases are live.
+        unsafe {
+            if !is_heap(class) {
+                return None;
+            }
+            if let Some(found) = self.marks.borrow().get(&class) {
+                return *found;
+            }
+            let mark_of = |class: Type| {
+                let (module, name) = type_names(class, known);
+                self.mark(&module, &name, class.cast())
+            };
+            let found = mark_of(class).map(|own| {
+                let bases = along_bases(class).into_iter().skip(1).filter_map(mark_of);
+                bases.fold(own, |mark, base| Mark {
+                    source: Fingerprint::of(&[mark.source, base.source].concat()).0,
+                    load: mark.load.max(base.load),
+                })
+            });
+            self.marks.borrow_mut().insert(class, found);
+            found
         }
     }
 
@@ -100,7 +140,8 @@ impl Names {
         let found = unsafe {
             is_heap(class) && {
                 let (module, name) = type_names(class, known);
-                module == b"__main__" || self.find(&module, &name) != class.cast()
+                module == b"__main__"
+                    || self.find(&module, &name) != class.cast() && self.mark(&module, &name, class.cast()).is_none()
             }
         };
         self.definition.borrow_mut().insert(class, found);

@@ -1,0 +1,145 @@
+//! Which load of the user's own module a class or function comes from, so that what was made by other source is never
+//! taken for the same (design 11, *Names*).
+//!
+//! A module that is imported, or reloaded, gets a new spec: then its source is read once and what it defines is
+//! remembered. Its classes and functions are told by that: an undo across a reload finds the old ones again.
+
+use std::cell::RefCell;
+
+use clew_core::id::Fingerprint;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
+use rustc_hash::FxHashMap;
+
+use super::names::with_str;
+use super::types::{is_type, item, own_dict};
+
+/// What a class or function of the user's own modules was made by: stored behind its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The digest of the source.
+    pub source: [u8; 16],
+    /// Which load of that very source it was, counted from 1.
+    pub load: u32,
+}
+
+/// One execution of a module.
+struct Load {
+    spec: Option<Py<PyAny>>,
+    mark: Mark,
+    /// Its classes and functions, by name.
+    code: Py<PyDict>,
+}
+
+/// All loads of the user's own modules that were seen.
+#[derive(Default)]
+pub(super) struct Loads {
+    by_module: RefCell<FxHashMap<Vec<u8>, Vec<Load>>>,
+}
+
+impl Loads {
+    /// Notes the load of a module, if it is a new one.
+    pub fn sight(&self, name: &str, module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let (py, dict) = (module.py(), module.dict());
+        let spec = dict.get_item("__spec__")?;
+        let mut all = self.by_module.borrow_mut();
+        let loads = all.entry(name.as_bytes().to_vec()).or_default();
+        let is_same = |load: &Load| match (&load.spec, &spec) {
+            (Some(known), Some(spec)) => known.as_ptr() == spec.as_ptr(),
+            (None, None) => true,
+            _ => false,
+        };
+        if loads.last().is_some_and(is_same) {
+            return Ok(());
+        }
+        let file: Option<String> = dict.get_item("__file__")?.and_then(|file| file.extract().ok());
+        // A source that is gone is told from any other.
+        let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+        let source = Fingerprint::of(&text).0;
+        let earlier = loads.iter().filter(|load| load.mark.source == source);
+        let load = 1 + earlier.map(|load| load.mark.load).max().unwrap_or(0);
+        let code = PyDict::new(py);
+        for (key, value) in dict.iter() {
+            if value.is_instance_of::<PyType>() || value.is_instance_of::<PyFunction>() {
+                code.set_item(key, value)?;
+            }
+        }
+        loads.push(Load {
+            spec: spec.map(Bound::unbind),
+            mark: Mark { source, load },
+            code: code.unbind(),
+        });
+        Ok(())
+    }
+
+    /// Whether a module of that name is the user's own.
+    pub fn knows(&self, module: &[u8]) -> bool {
+        self.by_module.borrow().contains_key(module)
+    }
+
+    /// The load that `object`, called `path` in `module`, comes from; `live` is what is found under that name now.
+    pub fn mark(
+        &self,
+        module: &[u8],
+        path: &[u8],
+        object: *mut ffi::PyObject,
+        live: *mut ffi::PyObject,
+    ) -> Option<Mark> {
+        let all = self.by_module.borrow();
+        let loads = all.get(module)?;
+        let made_by = loads.iter().rev().find(|load| load.find(path) == object);
+        // What was made later than its module was loaded is the newest load's.
+        let made_by = made_by.or_else(|| loads.last().filter(|_| live == object));
+        made_by.map(|load| load.mark)
+    }
+
+    /// What all loads of `module` call `path`, the newest first. Borrowed.
+    pub fn all_called(&self, module: &[u8], path: &[u8]) -> Vec<*mut ffi::PyObject> {
+        let all = self.by_module.borrow();
+        let loads = all.get(module).map_or(&[][..], Vec::as_slice);
+        let found = loads.iter().rev().map(|load| load.find(path));
+        found.filter(|object| !object.is_null()).collect()
+    }
+
+    /// A process that loaded a source once takes its load for the one that another process counted as `mark`.
+    pub fn renumber(&self, module: &[u8], mark: Mark) {
+        let mut all = self.by_module.borrow_mut();
+        let loads = all.get_mut(module).map_or(&mut [][..], Vec::as_mut_slice);
+        let mut same: Vec<&mut Load> = loads
+            .iter_mut()
+            .filter(|load| load.mark.source == mark.source)
+            .collect();
+        if let [only] = same.as_mut_slice()
+            && only.mark.load < mark.load
+        {
+            only.mark = mark;
+        }
+    }
+}
+
+impl Load {
+    fn find(&self, path: &[u8]) -> *mut ffi::PyObject {
+        find_in(self.code.as_ptr(), path)
+    }
+}
+
+/// What `path` (with dots) means in a dict and the classes it holds. Borrowed; null if it means nothing.
+pub(super) fn find_in(dict: *mut ffi::PyObject, path: &[u8]) -> *mut ffi::PyObject {
+    let (mut scope, mut found) = (dict, std::ptr::null_mut());
+    for part in path.split(|byte| *byte == b'.') {
+        if scope.is_null() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: scopes are dicts of live modules, loads and classes; nothing changes them meanwhile.
+        unsafe {
+            found = with_str(part, |part| item(scope, part));
+            scope = if !found.is_null() && is_type(found) {
+                own_dict(found.cast())
+            } else {
+                std::ptr::null_mut()
+            };
+        }
+    }
+    found
+}
