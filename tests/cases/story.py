@@ -144,10 +144,10 @@ class Notebook:
         """The answer of `%clew line --json`."""
         word, _, rest = line.partition(" ")
         said = self.say(f"{word} --json {rest}")
-        assert said.lstrip().startswith(("{", "[")), f"%clew {line} --json said: {said}"
-        return json.JSONDecoder().raw_decode(said.lstrip())[
-            0
-        ]  # a `__del__` of the user's may print behind it
+        start = re.search(r"^[{[]", said, re.MULTILINE)
+        assert start, f"%clew {line} --json said: {said}"
+        # A `__del__` of the user's may print before it or behind it.
+        return json.JSONDecoder().raw_decode(said, start.start())[0]
 
     def move(self, line: str) -> Report:
         """Moves, and gives the report."""

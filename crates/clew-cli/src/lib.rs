@@ -173,9 +173,11 @@ pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surrou
     })
 }
 
-/// Says any other failure of a front end.
-pub fn fail(problem: &Problem, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).fail(problem)
+/// Says that nothing moves where nothing is recorded.
+pub fn not_recorded(arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    let problem = Problem::of(Exit::Refused, "This session is not recorded")
+        .with_hint("`%reload_ext clew` starts recording, or says why it can't");
+    answer_to(arguments, surroundings).fail(&problem)
 }
 
 #[derive(serde::Serialize)]

@@ -143,9 +143,12 @@ impl Engine {
         let kernel = kernel_description(notebook)?;
         let (open, belongs) = Open::new(&inner.surroundings, &told, kernel).map_err(runtime)?;
         inner.open = Some(open);
-        let recorded = inner
-            .with_session(py, |session, kernel| session.start(kernel))?
-            .map_err(runtime)?;
+        let started = inner.with_session(py, |session, kernel| session.start(kernel))?;
+        if started.is_err() {
+            // A session without a starting state can't be moved: it is no session.
+            inner.open = None;
+        }
+        let recorded = started.map_err(runtime)?;
         inner.last_warnings.clone_from(&recorded.warnings);
         let answer = PyDict::new(py);
         let open = inner.opened()?;
@@ -289,7 +292,11 @@ impl Inner {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
-        match arguments.word.asked() {
+        let asked = arguments.word.asked();
+        if asked.is_some() && self.open.is_none() {
+            return Ok(clew_cli::not_recorded(&arguments, &self.surroundings));
+        }
+        match asked {
             None if clew_cli::is_elsewhere(&arguments) || self.open.is_none() => {
                 Ok(clew_cli::look_elsewhere(&arguments, &self.surroundings))
             }

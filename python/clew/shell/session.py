@@ -43,15 +43,25 @@ class Session:
         self._recorder.before_run = self._adopt_path
 
     def open(self) -> None:
-        """Records what exists as the starting state, then listens."""
-        opened = self._engine.attach(notebook_of(self._shell))
+        """Records what exists as the starting state, then listens.
+
+        Where nothing can be recorded (no usable store) that is said once, and `%clew` answers all the same.
+        """
+        self._magic.attach()
+        atexit.register(self.close)
+        try:
+            opened = self._engine.attach(notebook_of(self._shell))
+        except Exception as error:
+            warn(
+                f"this session is not recorded: {error}. Your session is untouched; "
+                "`%reload_ext clew` tries again."
+            )
+            return
         for text in opened.get("warnings", []):
             warn(text)
         if opened.get("can_resume"):
             print("Clew has earlier states of this notebook: `%clew resume` brings the last one back.")
         self._hooks.attach()
-        self._magic.attach()
-        atexit.register(self.close)
 
     def close(self) -> None:
         """Finishes what is left, stops listening and closes the history."""
