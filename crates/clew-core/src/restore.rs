@@ -190,10 +190,14 @@ impl Performer<'_> {
         Ok(roots.into_iter().collect())
     }
 
-    /// The plan's order, which has definitions before values, with bases before what derives from them.
+    /// The plan's order, which has definitions before values, with bases before what derives from them. Of definitions
+    /// that need each other any may be the first, and all come before the values.
     fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p Step> {
-        let mut ordered: Vec<&Step> = Vec::new();
-        let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+        let (mut waiting, values): (Vec<&Step>, Vec<&Step>) =
+            plan.steps.iter().partition(|step| holds_definition(step));
+        let (mut ordered, values): (Vec<&Step>, Vec<&Step>) = values
+            .into_iter()
+            .partition(|step| step.roots.iter().all(|root| root.kind.is_context()));
         while !waiting.is_empty() {
             let missing = |step: &Step| {
                 self.needs(step).iter().any(|needed| {
@@ -203,6 +207,7 @@ impl Performer<'_> {
             let at = waiting.iter().position(|step| !missing(step)).unwrap_or(0);
             ordered.push(waiting.remove(at));
         }
+        ordered.extend(values);
         ordered
     }
 
