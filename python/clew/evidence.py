@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 import time
 from collections.abc import Callable, Iterable
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
@@ -122,10 +121,16 @@ def random_fingerprints() -> dict[str, str]:
     """A digest of the state of each process-wide generator. Draws nothing."""
     from clew.roots import random_states
 
-    return {
-        name: hashlib.blake2b(repr(state).encode(), digest_size=16).hexdigest()
-        for name, state in random_states()
-    }
+    return {name: _digest(state) for name, state in random_states()}
+
+
+def _digest(state: tuple[Any, ...]) -> str:
+    """Of a state with its long words as they are, which are dear to print."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in state:
+        digest.update(part if type(part) is bytes else repr(part).encode())
+        digest.update(b"|")
+    return digest.hexdigest()
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -244,8 +249,3 @@ def _described(path: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {"path": path, "size": None, "modified": None, "digest": None}
     return {"path": path, "size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
-
-
-def packed(words: tuple[int, ...]) -> bytes:
-    """Words of a generator's state as bytes: 2.5 KB instead of 625 numbers."""
-    return struct.pack(f"<{len(words)}I", *words)

@@ -10,6 +10,7 @@ import decimal
 import heapq
 import importlib
 import locale
+import operator
 import os
 import random
 import struct
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clew.codecs.handles import word
-from clew.secrets import is_secret
+from clew.secrets import is_secret, raw_environment
 
 Root = tuple[str, str, Any]
 
@@ -243,7 +244,19 @@ def _current() -> str | None:
         return None
 
 
-def _environment(shell: Any) -> Iterator[Root]:
+def _environment(shell: Any) -> list[Root]:
+    global _changed_variables
+    now = raw_environment()
+    if _changed_variables is None or _changed_variables[0] != now:
+        _changed_variables = (dict(now), list(_variables_that_differ()))
+    return _changed_variables[1]
+
+
+_changed_variables: tuple[dict[Any, Any], list[Root]] | None = None
+"""The environment when it was last gone through, and its roots."""
+
+
+def _variables_that_differ() -> Iterator[Root]:
     for name in sorted(os.environ.keys() | _START.keys()):
         now = os.environ.get(name)
         if now != _START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
@@ -435,13 +448,22 @@ _withdrawn: dict[str, types.ModuleType] = {}
 """Modules of states that the session went away from: importing them then must run them, going back must not."""
 
 
+_listed: list[Any] = []
+"""The modules of the process when they were last gone through: where nothing came or went, the same are the user's."""
+
+
 def own_modules() -> Iterator[tuple[str, Known]]:
     """The user's own modules: those that lie in no library's folder."""
-    for name, module in list(sys.modules.items()):
-        known = _own.get(name)
-        if name not in _own or (known is not None and known.module is not module):
-            known = _own[name] = _known(module) if _is_own(name, module) else None
-        if known is not None:
+    global _listed
+    modules = list(sys.modules.values())
+    if len(modules) != len(_listed) or any(map(operator.is_not, modules, _listed)):
+        _listed = modules
+        for name, module in list(sys.modules.items()):
+            known = _own.get(name)
+            if name not in _own or (known is not None and known.module is not module):
+                _own[name] = _known(module) if _is_own(name, module) else None
+    for name, known in list(_own.items()):
+        if known is not None and sys.modules.get(name) is known.module:
             yield name, known
 
 

@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 LONGEST = 64 * 1024
@@ -170,13 +171,19 @@ def could_be_one(text: str) -> bool:
     return sum(kinds) >= 3 or (kinds[2] and sum(kinds) >= 2 and len(text) >= 16 and _entropy(text) >= 2.75)
 
 
+def raw_environment() -> Mapping[Any, Any]:
+    """The environment as the system has it: to compare it costs a tenth of decoding it."""
+    raw: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
+    return raw
+
+
 _known: tuple[dict[Any, Any], frozenset[str]] = ({}, frozenset())
 
 
 def secret_variables() -> frozenset[str]:
     """Values of environment variables that look like credentials. Kept until the environment changes."""
     global _known
-    now = getattr(os.environ, "_data", os.environ)
+    now = raw_environment()
     if _known[0] != now:
         found = (value for name, value in os.environ.items() if _named_like_one(name, value))
         _known = (dict(now), frozenset(found))

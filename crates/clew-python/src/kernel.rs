@@ -11,7 +11,7 @@ use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::build::{build, install_definition};
 use crate::facts;
@@ -87,7 +87,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             let Some(value) = namespace.get_item(&name)? else {
                 continue;
             };
-            if let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()? {
+            if may_hide_secret(&value)
+                && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
+            {
                 self.state.secrets.insert(name, why);
                 continue;
             }
@@ -210,6 +212,14 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             .map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}")))
             .collect())
     }
+}
+
+/// Whether `is_secret` looks at values of this type: most names need no call.
+fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyByteArray>()
+        || value.is_exact_instance_of::<PyDict>()
 }
 
 /// Whether a pattern with `*` and `?` matches all of `name`.

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from clew import evidence
+from clew.secrets import raw_environment
 
 try:
     import resource
@@ -22,12 +23,12 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._modules = len(sys.modules)
-        self._environment = os.environ.copy()
+        self._environment = dict(raw_environment())
 
     def begin(self) -> None:
         """A run starts."""
         self._modules = len(sys.modules)
-        self._environment = os.environ.copy()
+        self._environment = dict(raw_environment())
         evidence.begin()
 
     def end(self) -> Around:
@@ -45,11 +46,11 @@ class Surroundings:
         return [name for name in islice(list(sys.modules), self._modules, None) if "." not in name]
 
     def _changed_variables(self) -> list[str]:
-        now = os.environ.copy()
-        if now == self._environment:
+        now, before = raw_environment(), self._environment
+        if now == before:
             return []
-        names = now.keys() | self._environment.keys()
-        return sorted(name for name in names if now.get(name) != self._environment.get(name))
+        names = now.keys() | before.keys()
+        return sorted(os.fsdecode(name) for name in names if now.get(name) != before.get(name))
 
 
 class Around:

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::State;
-use crate::format::{Looked, Operation, Run, Version};
+use crate::format::{Looked, Operation, Run, Timestamp, Version};
 use crate::id::{OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Verdict};
 
@@ -16,6 +16,8 @@ pub struct History {
     /// By number, then suffix: the order in which people see them.
     order: BTreeMap<(u64, String, RunId), RunId>,
     operations: Vec<(OperationId, Operation)>,
+    /// When the newest of them was done.
+    newest: Option<Timestamp>,
     /// Ids of the operations.
     known: HashSet<OperationId>,
     names: BTreeMap<String, RunId>,
@@ -77,8 +79,8 @@ impl History {
 
     /// Adds an operation; names follow the newest one.
     pub fn add_operation(&mut self, id: OperationId, operation: Operation) {
-        let newest = self.operations.iter().all(|(_, other)| other.time <= operation.time);
-        if newest {
+        if self.newest.is_none_or(|newest| newest <= operation.time) {
+            self.newest = Some(operation.time);
             self.names.clone_from(&operation.view.names);
         }
         self.confirmed.extend(operation.view.confirmed);
