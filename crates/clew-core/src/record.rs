@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::format::Ending;
@@ -76,7 +77,7 @@ pub enum RecordError {
 /// One live co-variable as the last look saw it.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
-    pub version: Version,
+    pub version: Arc<Version>,
     /// What the look hashed it to, for values that have no fingerprint of their own.
     pub seen: Fingerprint,
     /// Whether it holds something that has no value.
@@ -84,7 +85,7 @@ pub(crate) struct Known {
     /// Whether its objects are stored.
     pub is_encoded: bool,
     /// Hash and id of each stored block.
-    pub blocks: HashMap<u128, BlockId>,
+    pub blocks: Arc<HashMap<u128, BlockId>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
     pub tokens: Vec<u64>,
 }
@@ -117,7 +118,7 @@ impl Live {
     }
 
     pub fn state(&self) -> State {
-        State::of(self.known.iter().map(|known| known.version.clone()))
+        State::of(self.known.iter().map(|known| Arc::clone(&known.version)))
     }
 
     /// The co-variable of exactly these roots.
@@ -368,11 +369,11 @@ impl Observer<'_> {
         };
         observed.fresh.push((version.clone(), is_encoded));
         Ok(Known {
-            version,
+            version: Arc::new(version),
             seen: covariable.fingerprint,
             is_opaque,
             is_encoded,
-            blocks,
+            blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
     }
@@ -399,11 +400,11 @@ impl Observer<'_> {
         };
         let seen = covariable.fingerprint;
         Some(Known {
-            version: version.clone(),
+            version: Arc::new(version.clone()),
             seen,
             is_opaque: false,
             is_encoded: true,
-            blocks,
+            blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
     }

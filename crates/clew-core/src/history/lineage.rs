@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::State;
 use crate::format::{Looked, Operation, Run, Timestamp, Version};
@@ -25,7 +26,7 @@ pub struct History {
     /// Runs whose states everything had when all was looked at later.
     confirmed: HashSet<RunId>,
     makers: HashMap<RunId, SessionId>,
-    states: RefCell<HashMap<RunId, State>>,
+    states: RefCell<HashMap<RunId, Arc<State>>>,
 }
 
 /// How many derived states are remembered.
@@ -183,15 +184,15 @@ impl History {
     /// What `id` left. Empty for a run that is not here; only in part where a [`History::missing_ancestor`] is.
     ///
     /// Takes at most 64 steps back, to a run that holds the whole state.
-    pub fn state(&self, id: RunId) -> State {
+    pub fn state(&self, id: RunId) -> Arc<State> {
         if let Some(state) = self.states.borrow().get(&id) {
-            return state.clone();
+            return Arc::clone(state);
         }
         let mut steps = Vec::new();
-        let mut state = State::default();
+        let mut state = Arc::new(State::default());
         for (id, run) in self.line(id) {
             if let Some(known) = self.states.borrow().get(&id) {
-                state = known.clone();
+                state = Arc::clone(known);
                 break;
             }
             steps.push(run);
@@ -200,13 +201,13 @@ impl History {
             }
         }
         for run in steps.into_iter().rev() {
-            state = state.after(run);
+            state = Arc::new(state.after(run));
         }
         let mut states = self.states.borrow_mut();
         if states.len() >= REMEMBERED_STATES {
             states.clear();
         }
-        states.insert(id, state.clone());
+        states.insert(id, Arc::clone(&state));
         state
     }
 

@@ -1,19 +1,20 @@
 //! State: what a run left, derived from its line of runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::format::{Run, Version};
 use crate::id::Root;
 
-/// Which version every root has. Roots of one co-variable share a version.
+/// Which version every root has. Roots of one co-variable share a version, and states that have it share it too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    versions: BTreeMap<Root, Version>,
+    versions: BTreeMap<Root, Arc<Version>>,
 }
 
 impl State {
     /// A state from its versions.
-    pub fn of(versions: impl IntoIterator<Item = Version>) -> Self {
+    pub fn of(versions: impl IntoIterator<Item = Arc<Version>>) -> Self {
         let mut state = Self::default();
         versions.into_iter().for_each(|version| state.insert(&version));
         state
@@ -23,7 +24,7 @@ impl State {
     #[must_use]
     pub fn after(&self, run: &Run) -> Self {
         if let Some(full) = &run.full {
-            return Self::of(full.iter().cloned());
+            return Self::of(full.iter().cloned().map(Arc::new));
         }
         let mut state = self.clone();
         for root in &run.removed {
@@ -34,13 +35,15 @@ impl State {
                 state.drop_covariable(root);
             }
         }
-        run.changed.iter().for_each(|version| state.insert(version));
+        run.changed
+            .iter()
+            .for_each(|version| state.insert(&Arc::new(version.clone())));
         state
     }
 
-    fn insert(&mut self, version: &Version) {
+    fn insert(&mut self, version: &Arc<Version>) {
         for root in &version.roots {
-            self.versions.insert(root.clone(), version.clone());
+            self.versions.insert(root.clone(), Arc::clone(version));
         }
     }
 
@@ -55,7 +58,7 @@ impl State {
 
     /// The version that `root` has.
     pub fn version(&self, root: &Root) -> Option<&Version> {
-        self.versions.get(root)
+        self.versions.get(root).map(Arc::as_ref)
     }
 
     /// All roots, in order.
@@ -68,7 +71,7 @@ impl State {
         self.versions
             .iter()
             .filter(|(root, version)| version.roots.first() == Some(*root))
-            .map(|(_, version)| version)
+            .map(|(_, version)| version.as_ref())
     }
 
     /// Whether this state has exactly this version: the same roots together, with the same value.
