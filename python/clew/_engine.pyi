@@ -74,8 +74,10 @@ class Engine:
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 
-    def command(self, argv: Sequence[str]) -> Answer:
-        """Answers one command line, looking or moving. A usage error is an answer, not an exception."""
+    def command(self, argv: Sequence[str], busy: bool = False) -> Answer:
+        """Answers one command line, looking or moving. A usage error is an answer, not an exception.
+
+        Where `busy`, a cell runs and nothing is moved."""
 
     def idle(self) -> None:
         """Looks for changes that no cell made."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from cases.story import Notebook
+from cases.story import Notebook, plain
 
 
 def settle(notebook: Notebook, read: str, expected: str) -> None:
@@ -222,3 +223,35 @@ def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[...,
     assert notebook.read("x", "y", "'z' in globals()") == ["[1, 2]", "[1, 2]", "False"]
     notebook.move(f"switch {first}")
     assert notebook.read("x", "y") == ["[1]", "[1]"]
+
+
+def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    notebook = kernels()
+    if not notebook.kernel.value("__import__('ipykernel').version_info[0] >= 7"):
+        return  # ipykernel 6 has none
+    shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
+    go, begun = tmp_path / "go", tmp_path / "begun"
+    notebook.run("x = [1]", "x.append(2)")
+    busy = f"""
+        import pathlib, time
+        x.append(3)
+        pathlib.Path({str(begun)!r}).touch()
+        while not pathlib.Path({str(go)!r}).exists():
+            time.sleep(0.01)
+        x.append(4)
+        """
+    main = notebook.kernel.send(plain(busy))
+    while not begun.exists():
+        time.sleep(0.01)
+    refused = notebook.kernel.run("%clew undo --no-wait", subshell_id=shell)
+    assert "A cell is running. Nothing was changed." in refused.stderr
+    waiting = notebook.kernel.send("%clew undo", subshell_id=shell)
+    go.touch()
+    said = notebook.kernel.collect([main, waiting])[1]
+    assert "waits for the cell that runs" in said.stderr
+    assert said.stdout.startswith("Undid "), said.stdout + said.stderr
+    assert notebook.read("x") == ["[1, 2]"]
+    notebook.move("redo")
+    assert notebook.read("x") == ["[1, 2, 3, 4]"]

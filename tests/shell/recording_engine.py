@@ -45,7 +45,7 @@ class RecordingEngine:
         self.states.append(self.state())
         return {"run": str(len(self.captures)), "saved": True, "warnings": self.warnings, "nanoseconds": {}}
 
-    def command(self, argv: list[str]) -> dict[str, Any]:
+    def command(self, argv: list[str], busy: bool = False) -> dict[str, Any]:
         self.calls.append(("command", list(argv)))
         if argv[0] == "refuse":
             return {"exit": 3, "text": "Refused: nothing was done", "html": None, "json": None}

@@ -173,6 +173,13 @@ pub fn say(message: &str, data: serde_json::Value, arguments: &Arguments, surrou
     })
 }
 
+/// Says that nothing moves while a cell runs.
+pub fn busy(arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    let problem = Problem::of(Exit::Refused, "A cell is running")
+        .with_hint("the same without `--no-wait` waits until it is done");
+    answer_to(arguments, surroundings).fail(&problem)
+}
+
 /// Says that nothing moves where nothing is recorded.
 pub fn not_recorded(arguments: &Arguments, surroundings: &Surroundings) -> Output {
     let problem = Problem::of(Exit::Refused, "This session is not recorded")

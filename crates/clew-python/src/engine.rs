@@ -186,11 +186,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers one command line, looking or moving. A usage error is an answer, not an exception.
+    /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell
+    /// runs and nothing is moved.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn command<'py>(&self, py: Python<'py>, argv: Vec<String>) -> PyResult<Bound<'py, PyDict>> {
+    #[pyo3(signature = (argv, busy = false))]
+    fn command<'py>(&self, py: Python<'py>, argv: Vec<String>, busy: bool) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
-        let output = inner.answer(py, &argv)?;
+        let output = inner.answer(py, &argv, busy)?;
         self.flusher.wake();
         let answer = PyDict::new(py);
         answer.set_item("exit", output.exit.code())?;
@@ -286,7 +288,7 @@ impl Inner {
         used.map_err(runtime)
     }
 
-    fn answer(&mut self, py: Python<'_>, words: &[String]) -> PyResult<Output> {
+    fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.surroundings.now = SystemClock::default().now();
         let arguments = match clew_cli::parse(words, &self.surroundings) {
             Ok(arguments) => arguments,
@@ -295,6 +297,9 @@ impl Inner {
         let asked = arguments.word.asked();
         if asked.is_some() && self.open.is_none() {
             return Ok(clew_cli::not_recorded(&arguments, &self.surroundings));
+        }
+        if asked.is_some() && busy {
+            return Ok(clew_cli::busy(&arguments, &self.surroundings));
         }
         match asked {
             None if clew_cli::is_elsewhere(&arguments) || self.open.is_none() => {

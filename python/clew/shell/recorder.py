@@ -42,6 +42,8 @@ class Recorder:
         #: Requests that may run user code, by thread.
         self._requests: Counter[int] = Counter()
         self._running: dict[int, Running] = {}
+        #: Threads whose mover waits for the cells of the others.
+        self._waiting: set[int] = set()
         self._ended: list[Running] = []
         self._may_have_changed = False
         #: When Ctrl+C last came during a capture, in seconds since the epoch.
@@ -128,16 +130,39 @@ class Recorder:
         """Hands a command to the engine.
 
         A mover inside a cell first seals what the cell did before it, as a run of its own; `line` is the line
-        of the cell that runs (counted from 1). What the cell does afterwards is the next run.
+        of the cell that runs (counted from 1). What the cell does afterwards is the next run. A mover in a
+        subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
+        is_busy = moves and self._others_run()
+        if is_busy and "--no-wait" not in argv:
+            self._wait_for_others()
+            is_busy = False
         with self._lock:
             if self._engine is None:
                 raise RuntimeError(
                     "Clew does not record here: this is the child of a fork, or it was unloaded"
                 )
+            if is_busy:
+                return self._engine.command(list(argv), busy=True)
             if moves and self._seal(line):
                 raise KeyboardInterrupt
             return self._engine.command(list(argv))
+
+    def _others_run(self) -> bool:
+        """Whether a cell runs beside the one that asks. A thread that no cell is may ask in the middle of one."""
+        me = threading.get_ident()
+        with self._lock:
+            return me in self._running and bool(self._running.keys() - self._waiting - {me})
+
+    def _wait_for_others(self) -> None:
+        warn("waits for the cell that runs. `--no-wait` refuses instead.")
+        me = threading.get_ident()
+        self._waiting.add(me)
+        try:
+            while self._others_run():
+                time.sleep(0.02)
+        finally:
+            self._waiting.discard(me)
 
     def _seal(self, line: int | None) -> bool:
         """Captures what came before a mover; whether Ctrl+C came meanwhile."""
