@@ -234,7 +234,7 @@ def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
         nested = {frozenset({'a', 'b'}), frozenset({'c'})}
         """
     )
-    first.kernel.kill()
+    first.kill()
     second = kernels(env={"PYTHONHASHSEED": "2"})
     report = second.move("resume")
     assert {report.word(name) for name in ["words", "table", "nested"]} == {"loaded"}

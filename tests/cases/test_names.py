@@ -295,7 +295,7 @@ def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(
         shape = geo.Shape()
         shape.note = [1]
         """)
-    first.kernel.kill()
+    first.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
     assert report.word("shape") == "loaded"
