@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from harness import Reply, wait_for
 
-from cases.desk import Desk
 from cases.story import BYSTANDER, Case, Notebook, plain
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -105,16 +105,6 @@ CASES = [
         kept=["Thorny"],
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> None:

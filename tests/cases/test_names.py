@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -192,16 +192,6 @@ CASES = [
         {"sine": "loaded|kept", "kind": "loaded|kept", "np": "loaded|kept"},
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_the_namespace_stays_the_exact_dict_of_main_through_all_moves(notebook: Notebook) -> None:
