@@ -284,6 +284,14 @@ def test_ctrl_c_anywhere_in_captures_of_many_objects_loses_nothing(notebook: Not
     assert notebook.read("big[7]", "len(big)") == ["[7, 0.0, 0.02]", "600000"]
 
 
+def test_ctrl_c_in_a_capture_stops_no_cell_that_is_sent_after_it(notebook: Notebook) -> None:
+    notebook.run("big = [[n] for n in range(600_000)]")
+    for number in range(5):
+        notebook.run(f"big[7].append({number})")
+        notebook.kernel.interrupt()
+        notebook.run("later = 1")
+
+
 POINTS = {
     "looks before": ["look 19"],
     "builds the first": ["build 0"],
