@@ -238,7 +238,7 @@ def not_recorded(reply: Reply) -> list[str]:
     return [line for line in reply.stderr.splitlines() if line.startswith("Clew: could not record")]
 
 
-@pytest.mark.parametrize("number", [10, 15, 19])
+@pytest.mark.parametrize("number", [10, 15, 19], ids=["at the first object", "in the middle", "at the last"])
 def test_ctrl_c_in_a_capture_leaves_the_run_recorded(notebook: Notebook, places: Places, number: int) -> None:
     """Clew looks at ten objects; Ctrl+C comes while it is at the first, the middle or the last of them."""
     kernel, point = notebook.kernel, f"look {number}"
