@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -26,6 +26,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 #: The sources, where they hold a built extension (working on Clew); a clean checkout tests what is installed.
 SOURCES = [path.parent.parent for path in (REPOSITORY / "python" / "clew").glob("_engine*.so")][:1]
 LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+#: Seconds after which something will never come. No test is decided by it: a busy machine is slow, a hang is for ever.
+NEVER = 240.0
 
 
 @dataclass
@@ -108,6 +111,8 @@ class Kernel:
         self._sockets = tempfile.TemporaryDirectory(prefix="clew-")
         self.manager = KernelManager(transport="ipc", ip=f"{self._sockets.name}/kernel")
         self.manager.connection_file = str(self.home / f"kernel-{time.monotonic_ns()}.json")
+        # Half of it to end by itself, half after SIGTERM. What a kernel does at its end may be what a test is about.
+        self.manager.shutdown_wait_time = 60.0
         spec = self.manager.kernel_spec
         assert spec is not None
         spec.argv = [self.python, *LAUNCHER, *self._arguments]
@@ -116,7 +121,7 @@ class Kernel:
         self.manager.start_kernel(env=self.environment(), cwd=str(self.cwd))
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=120)
+        self.client.wait_for_ready(timeout=NEVER)
         if self._load:
             self.run("%load_ext clew").raised()
 
@@ -159,8 +164,17 @@ class Kernel:
         return bool(self.manager.is_alive())
 
     def interrupt(self) -> None:
-        """Presses the stop button: SIGINT to the kernel."""
+        """Presses the stop button: SIGINT to the kernel. Returns when the process has taken it."""
         self.manager.interrupt_kernel()
+        wait_for(lambda: not self._has_pending_interrupt(), "the kernel did not take SIGINT")
+
+    def _has_pending_interrupt(self) -> bool:
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return False
+        masks = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+        return any(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks)
 
     def kill(self) -> None:
         """Ends the process at once, as a crash would (`kill -9`)."""
@@ -192,19 +206,19 @@ class Kernel:
 
     # -- cells --------------------------------------------------------------------------------------------------------
 
-    def run(self, code: str, timeout: float = 60, **options: Any) -> Reply:
+    def run(self, code: str, timeout: float = NEVER, **options: Any) -> Reply:
         """Runs one cell and waits until the kernel is idle again.
 
         `options` go into the request (`silent=True`, `cell_id="a1"`, `subshell_id=...`).
         """
         return self.collect([self.send(code, **options)], timeout)[0]
 
-    def queue(self, codes: Sequence[str], timeout: float = 120, **options: Any) -> list[Reply]:
+    def queue(self, codes: Sequence[str], timeout: float = NEVER, **options: Any) -> list[Reply]:
         """Sends all cells at once, as Run All does, and waits for all of them."""
         options.setdefault("stop_on_error", True)
         return self.collect([self.send(code, **options) for code in codes], timeout)
 
-    def value(self, expression: str, timeout: float = 60) -> Any:
+    def value(self, expression: str, timeout: float = NEVER) -> Any:
         """The value of an expression as a Python literal (its `repr` if it is none), without a recorded run."""
         sent = self.send(
             "", silent=True, store_history=False, user_expressions={"it": f"repr(({expression}))"}
@@ -218,7 +232,7 @@ class Kernel:
         except (ValueError, SyntaxError):
             return text
 
-    def clew(self, words: str, timeout: float = 120) -> Reply:
+    def clew(self, words: str, timeout: float = NEVER) -> Reply:
         """Types `%clew WORDS` in a cell of its own."""
         return self.run(f"%clew {words}", timeout)
 
@@ -256,7 +270,7 @@ class Kernel:
         self._collected[sent.id] = (sent, Reply())
         return sent
 
-    def control(self, kind: str, timeout: float = 10) -> dict[str, Any]:
+    def control(self, kind: str, timeout: float = NEVER) -> dict[str, Any]:
         """Sends a request on the control channel (`create_subshell_request`) and returns the reply's content."""
         message = self.client.session.msg(kind, {})
         self.client.control_channel.send(message)
@@ -265,7 +279,7 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
                 return dict(reply["content"])
 
-    def collect(self, sent: Sequence[Sent], timeout: float = 60) -> list[Reply]:
+    def collect(self, sent: Sequence[Sent], timeout: float = NEVER) -> list[Reply]:
         """Waits until each of `sent` has its reply and its idle status."""
         deadline = time.monotonic() + timeout
         while waiting := [one for one in sent if not one.is_complete]:
@@ -276,11 +290,22 @@ class Kernel:
             self._receive()
         return [self._collected[one.id][1] for one in sent]
 
-    def settle(self, seconds: float = 0.2) -> None:
-        """Takes what still comes after the idle status, for a while."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+    def until_printed(self, sent: Sent, text: str) -> Reply:
+        """Waits until a request has printed `text`: the way to know that a cell has begun."""
+        reply = self._collected[sent.id][1]
+
+        def has_printed() -> bool:
             self._receive()
+            printed = reply.stdout + reply.stderr
+            assert not sent.is_complete or text in printed, f"It ended and printed {printed!r}"
+            return text in printed
+
+        wait_for(has_printed, f"no {text!r} was printed")
+        return reply
+
+    def settle(self) -> None:
+        """Takes what comes after the idle status of earlier requests: what was sent before an answer comes before it."""
+        self.value("None")
 
     def _receive(self) -> None:
         """Takes what has arrived on both channels; waits a moment if nothing has."""
@@ -303,6 +328,14 @@ class Kernel:
                 found.append(channel.get_msg(timeout=0 if found or name == "shell" else 0.005))
         except Empty:
             return found
+
+
+def wait_for(is_so: Callable[[], object], otherwise: str, seconds: float = NEVER) -> None:
+    """Waits until something is so; what never comes fails with `otherwise`."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"In {seconds:.0f} s {otherwise}"
+        time.sleep(0.01)
 
 
 @dataclass

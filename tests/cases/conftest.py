@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 from harness import Kernel
 
+from cases import tables
 from cases.desk import Desk
 from cases.story import Notebook
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives the tests over a table its cases."""
+    if metafunc.function is tables.test_back_and_forth:
+        metafunc.parametrize("case", metafunc.module.CASES, ids=lambda case: case.name)
+    elif metafunc.function is tables.test_found_again:
+        fresh = [case for case in metafunc.module.CASES if case.fresh]
+        metafunc.parametrize("case", fresh, ids=lambda case: case.name)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class Desk:
         if self.resumed and self.path == path and self.notebook is not None:
             return self.notebook
         if self.notebook is not None:
-            self.notebook.kernel.kill()
+            self.notebook.kill()
         notebook = self.open(path)
         self.resumed = True
         notebook.move("resume")

@@ -159,6 +159,12 @@ class Notebook:
         """The revision where the session is."""
         return str(self.ask("status")["at"]["run"])
 
+    def kill(self) -> None:
+        """Ends the kernel as a crash would (`kill -9`). First Clew says that it recorded the last run: what it does after
+        the reply is promised to be kept only then."""
+        assert self.ask("status")["is_recording"]
+        self.kernel.kill()
+
 
 def counts(line: str) -> dict[str, int]:
     """Reads `38 kept, 3 loaded, 1 lost: conn (...)` off the line that a mover prints first."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -212,16 +210,6 @@ CASES = [
         kept=["c", "d"],
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_two_hundred_lists_sharing_an_interned_string_are_not_one_co_variable(notebook: Notebook) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 COUNTED = "class C:\n    count = 0\n    made = []\n    def __init__(self):\n        C.count += 1\n        C.made.append(self)\nfirst = C()"
 
@@ -473,16 +471,6 @@ CASES = [
         kept=["Nosy", "log"],
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_an_instance_loaded_back_is_an_instance_of_the_live_class(notebook: Notebook) -> None:

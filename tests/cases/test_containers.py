@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -212,16 +210,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
-
-
 def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
     kernels: Callable[..., Notebook],
 ) -> None:
@@ -234,7 +222,7 @@ def test_sets_and_dicts_of_strings_come_back_under_another_hash_seed(
         nested = {frozenset({'a', 'b'}), frozenset({'c'})}
         """
     )
-    first.kernel.kill()
+    first.kill()
     second = kernels(env={"PYTHONHASHSEED": "2"})
     report = second.move("resume")
     assert {report.word(name) for name in ["words", "table", "nested"]} == {"loaded"}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from harness import Reply, wait_for
 
-from cases.desk import Desk
-from cases.story import Case, Notebook
+from cases.story import BYSTANDER, Case, Notebook, plain
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -103,16 +107,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
-
-
 def test_a_reducer_that_raises_costs_only_its_own_name(notebook: Notebook) -> None:
     notebook.run(
         """
@@ -178,8 +172,8 @@ def test_ctrl_c_in_a_cell_is_recorded_with_what_it_changed_before(notebook: Note
         import time
         x = [1]
         """)
-    sent = notebook.kernel.send("x.append(2)\nwhile True:\n    time.sleep(0.01)")
-    time.sleep(1.0)
+    sent = notebook.kernel.send("x.append(2)\nprint('begun')\nwhile True:\n    time.sleep(0.01)")
+    notebook.kernel.until_printed(sent, "begun")
     notebook.kernel.interrupt()
     reply = notebook.kernel.collect([sent])[0]
     assert reply.ename == "KeyboardInterrupt"
@@ -191,45 +185,199 @@ def test_ctrl_c_in_a_cell_is_recorded_with_what_it_changed_before(notebook: Note
     assert notebook.read("x") == ["[1, 2]"]
 
 
-def test_ctrl_c_in_a_capture_leaves_the_run_recorded(notebook: Notebook) -> None:
+STOPS = """
+import os, time
+def stop_at(point):
+    'Waits there, once, if the test is expected; Ctrl+C or the test ends it.'
+    place = {places!r} + '/' + point
+    try:
+        os.rename(place, place + ' reached')
+    except FileNotFoundError:
+        return
+    for _ in range(20_000):
+        if os.path.exists(place + ' left'):
+            break
+        time.sleep(0.01)
+class Slow:
+    def __init__(self, n):
+        self.n = n
+        stop_at(f'build {{n}}')
+    def __reduce__(self):
+        stop_at(f'look {{self.n}}')
+        return Slow, (self.n,)
+    def __del__(self):
+        stop_at(f'let go {{self.n}}')
+"""
+"""Objects that stop Clew in the middle of its work: where it looks at them, builds them, or lets go of them."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where work in the kernel stops until the test lets it go on."""
+
+    folder: Path
+
+    def expect(self, point: str) -> None:
+        (self.folder / point).touch()
+
+    def wait(self, point: str) -> None:
+        wait_for((self.folder / f"{point} reached").exists, f"nothing came to {point!r}")
+
+    def leave(self, point: str) -> None:
+        (self.folder / f"{point} left").touch()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    (tmp_path / "places").mkdir()
+    return Places(tmp_path / "places")
+
+
+def not_recorded(reply: Reply) -> list[str]:
+    """The warnings that a run was not recorded."""
+    return [line for line in reply.stderr.splitlines() if line.startswith("Clew: could not record")]
+
+
+@pytest.mark.parametrize("number", [10, 15, 19], ids=["at the first object", "in the middle", "at the last"])
+def test_ctrl_c_in_a_capture_leaves_the_run_recorded(notebook: Notebook, places: Places, number: int) -> None:
+    """Clew looks at ten objects; Ctrl+C comes while it is at the first, the middle or the last of them."""
+    kernel, point = notebook.kernel, f"look {number}"
+    notebook.run(
+        STOPS.format(places=str(places.folder)), "a, slow, z = [1], [Slow(n) for n in range(10)], [1]"
+    )
+    places.expect(point)
+    reply = notebook.run("a.append(2); slow = [Slow(n) for n in range(10, 20)]; z.append(2)")
+    places.wait(point)
+    kernel.interrupt()
+    places.leave(point)
+    assert notebook.run("mark = 1").ok
+    warnings = not_recorded(reply)
+    reads = ["a", "[s.n for s in slow]", "z", "'mark' in globals()"]
+    before = ["[1]", str(list(range(10))), "[1]", "False"]
+    after = ["[1, 2]", str(list(range(10, 20))), "[1, 2]", "False"]
+    notebook.move("undo")
+    if warnings:
+        assert len(warnings) == 1, (
+            "one line says that the run was not recorded; the next run holds its changes"
+        )
+    else:
+        assert notebook.read(*reads) == after
+        notebook.move("undo")
+    assert notebook.read(*reads) == before
+    notebook.move(f"redo {1 if warnings else 2}")
+    assert notebook.read(*reads) == [*after[:3], "True"]
+
+
+def test_ctrl_c_anywhere_in_captures_of_many_objects_loses_nothing(notebook: Notebook) -> None:
+    """Wherever it comes after the reply: nothing of ipykernel's own is in its way there."""
     notebook.run("big = [[n] for n in range(600_000)]")
     for delay in [0.0, 0.02, 0.06, 0.15]:
-        sent = notebook.kernel.send(f"big[7].append({delay})")
+        notebook.run(f"big[7].append({delay})")
         time.sleep(delay)
         notebook.kernel.interrupt()
-        notebook.kernel.collect([sent])
-    assert notebook.run("mark = 1").ok
-    length = int(notebook.kernel.value("len(big[7])"))
+        notebook.kernel.settle()
+    notebook.run("mark = 1")
     notebook.run("big[7].append('last')")
     notebook.move("undo")
-    assert notebook.read("len(big[7])", "len(big)") == [str(length), "600000"]
+    assert notebook.read("big[7]", "len(big)") == ["[7, 0.0, 0.02, 0.06, 0.15]", "600000"]
+    notebook.move("undo 3")
+    assert notebook.read("big[7]", "len(big)") == ["[7, 0.0, 0.02]", "600000"]
 
 
-def test_ctrl_c_in_a_switch_leaves_the_session_as_it_was_or_as_it_should_be(notebook: Notebook) -> None:
+def test_ctrl_c_in_a_capture_stops_no_cell_that_is_sent_after_it(notebook: Notebook) -> None:
+    notebook.run("big = [[n] for n in range(600_000)]")
+    for number in range(5):
+        notebook.run(f"big[7].append({number})")
+        notebook.kernel.interrupt()
+        notebook.run("later = 1")
+
+
+POINTS = {
+    "looks before": ["look 19"],
+    "builds the first": ["build 0"],
+    "builds the last": ["build 9"],
+    "compares what it built": ["look 5"],
+    "lets go of what it replaced": ["let go 15"],
+    "looks after": ["let go 19", "look 9"],
+}
+
+
+@pytest.mark.parametrize("points", POINTS.values(), ids=POINTS.keys())
+def test_ctrl_c_in_a_switch_leaves_the_session_as_it_was_or_as_it_should_be(
+    notebook: Notebook, places: Places, points: list[str]
+) -> None:
+    kernel = notebook.kernel
+    notebook.run(
+        STOPS.format(places=str(places.folder)), "a, slow, z = [1], [Slow(n) for n in range(10)], [1]"
+    )
+    first = notebook.at()
+    notebook.run("a.append(2); slow = [Slow(n) for n in range(10, 20)]; z.append(2)")
+    last, alone = notebook.at(), notebook.identities([BYSTANDER])
+    kinds = [run["kind"] for run in notebook.ask("log --all")["runs"]]
+    reads = ["a", "[s.n for s in slow]", "z"]
+    old = ["[1]", str(list(range(10))), "[1]"]
+    new = ["[1, 2]", str(list(range(10, 20))), "[1, 2]"]
+    places.expect(points[0])
+    sent = kernel.send("%clew undo")
+    for point, following in pairwise(points):
+        places.wait(point)
+        places.expect(following)
+        places.leave(point)
+    places.wait(points[-1])
+    kernel.interrupt()
+    places.leave(points[-1])
+    reply = kernel.collect([sent])[0]
+    said = reply.text + reply.stderr + reply.traceback
+    state = notebook.read(*reads)
+    assert state in (old, new), said
+    assert ("Undid" in said) == (state == old), said
+    assert notebook.at() == (first if state == old else last), said
+    assert [run["kind"] for run in notebook.ask("log --all")["runs"]] == kinds, "nothing changed outside"
+    notebook.run("a.append('next')")
+    notebook.move("undo")
+    assert notebook.read(*reads) == state
+    notebook.move(f"switch {first}")
+    assert notebook.read(*reads) == old
+    notebook.move(f"switch {last}")
+    assert notebook.read(*reads) == new
+    assert notebook.identities([BYSTANDER]) == alone
+
+
+PRESSED = """
+signal.setitimer(signal.ITIMER_REAL, {delay});
+%clew switch {revision}
+signal.setitimer(signal.ITIMER_REAL, 0);
+"""
+"""Ctrl+C at any moment of the switch and none outside it, where it may cost ipykernel the reply."""
+
+
+def test_ctrl_c_anywhere_in_a_switch_of_many_objects_leaves_a_whole_state(notebook: Notebook) -> None:
     notebook.run(
         """
+        import signal
         import numpy as np
+        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
         big = [[n] for n in range(400_000)]
         a = np.zeros(1_000_000)
-        """,
-        "big[7].append('x'); a[0] = 1",
+        """
     )
-    state = ["[7, 'x']", "1.0"]
-    for delay in [0.0, 0.03, 0.1, 0.3]:
-        line = "undo" if state[1] == "1.0" else "redo"
-        sent = notebook.kernel.send(f"%clew {line}")
-        time.sleep(delay)
-        notebook.kernel.interrupt()
-        try:
-            notebook.kernel.collect([sent], timeout=15)
-        except TimeoutError:
-            # Between ipykernel's own steps around a request Ctrl+C loses the reply, without Clew too. What
-            # counts is that the kernel lives and that its state is whole: both are read now.
-            pass
-        state = notebook.read("big[7]", "a[0].item()")
-        assert state in (["[7, 'x']", "1.0"], ["[7]", "0.0"]), f"Half a state after {delay} s"
-        assert notebook.read("len(big)") == ["400000"]
-    notebook.run("still = 'runs'")
+    first = notebook.at()
+    notebook.run("big[7].append('x'); a[0] = 1")
+    last = notebook.at()
+    reads = ["big[7]", "a[0].item()", "len(big)"]
+    states = {first: ["[7]", "0.0", "400000"], last: ["[7, 'x']", "1.0", "400000"]}
+    begun = time.monotonic()
+    notebook.move(f"switch {first}")
+    seconds = time.monotonic() - begun
+    for share in range(12):
+        revision = first if share % 2 else last
+        delay = max(seconds * share / 10, 1e-6)
+        notebook.kernel.run(plain(PRESSED.format(delay=delay, revision=revision)))
+        assert notebook.read(*reads) in states.values(), f"Half a state after {delay} s"
+    for revision, state in states.items():
+        notebook.run("big[7].append('next'); a[0] = 2")
+        notebook.move(f"switch {revision}")
+        assert notebook.read(*reads) == state
 
 
 def test_the_first_run_is_undone_to_the_starting_state(kernels: Callable[..., Notebook]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 PANDAS = "import numpy as np\nimport pandas as pd\n"
 
@@ -285,13 +283,3 @@ CASES = [
         {"m": "loaded"},
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)

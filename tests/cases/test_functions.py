@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -337,16 +335,6 @@ CASES = [
         probe=("(next(numbers), next(pairs), next(ticks))", "(2, (1, 'b'), 5)"),
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_a_function_that_came_back_reads_and_writes_the_live_globals(notebook: Notebook) -> None:

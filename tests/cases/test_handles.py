@@ -127,7 +127,7 @@ def test_a_new_kernel_says_which_handles_are_lost(kernels: Callable[..., Noteboo
         f"import sqlite3\nconn = sqlite3.connect({str(folder / 'd.sqlite')!r})\ng = (n for n in range(5))\nx = [1]\nout = open({str(folder / 'out.txt')!r}, 'w')\n_ = out.write('precious')\nout.flush()"
     )
     files = digest(folder)
-    first.kernel.kill()
+    first.kill()
     second = kernels()
     report = second.move("resume")
     assert {name: report.word(name) for name in ["conn", "g", "out", "x"]} == {
@@ -151,7 +151,7 @@ def test_the_line_a_mover_prints_names_what_is_lost(kernels: Callable[..., Noteb
         x = 1
         """,
     )
-    first.kernel.kill()
+    first.kill()
     said = kernels().say("resume")
     assert "1 lost: conn (sqlite3.Connection" in said, said
 
@@ -165,7 +165,7 @@ def test_replay_with_consent_makes_a_lost_generator_anew(kernels: Callable[..., 
         squares = (n * n for n in range(start))
         """,
     )
-    first.kernel.kill()
+    first.kill()
     second = kernels()
     report = second.move("resume --replay")
     assert report.word("squares") in {"replayed", "differs", "lost"}
@@ -178,7 +178,7 @@ def test_replay_is_never_done_unasked(kernels: Callable[..., Notebook], folder: 
     first.run(
         f"log = open({str(folder / 'log.txt')!r}, 'a')\n_ = log.write('once')\nlog.flush()\ngen = (n for n in [1])"
     )
-    first.kernel.kill()
+    first.kill()
     kernels().move("resume")
     assert (folder / "log.txt").read_text() == "once"
 

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 XY = "import numpy as np\nrng = np.random.default_rng(0)\nX = rng.normal(size=(60, 3))\ny = X @ [1.0, 2.0, 3.0] + 0.1\n"
 
@@ -120,16 +120,6 @@ CASES = [
         {"root": "loaded", "tree": "loaded"},
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 WORK = "offset = 10\nclass Job:\n    def __init__(self, n):\n        self.n = n\ndef work(n):\n    return n + offset\ndef job(j):\n    return j.n * 2"

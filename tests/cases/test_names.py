@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -194,16 +194,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
-
-
 def test_the_namespace_stays_the_exact_dict_of_main_through_all_moves(notebook: Notebook) -> None:
     facts = [
         "globals() is get_ipython().user_ns",
@@ -342,7 +332,7 @@ def test_an_instance_of_a_user_module_comes_back_in_a_new_kernel(
         shape = geo.Shape()
         shape.note = [1]
         """)
-    first.kernel.kill()
+    first.kill()
     second = kernels(paths=[tmp_path / "modules"])
     report = second.move("resume")
     assert report.word("shape") == "loaded"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+from harness import wait_for
 
 from cases.story import Notebook, plain
 
 
 def settle(notebook: Notebook, read: str, expected: str) -> None:
     """Waits until something outside has made `read` be `expected`."""
-    deadline = time.monotonic() + 10
-    while notebook.read(read) != [expected]:
-        assert time.monotonic() < deadline, f"{read} never became {expected}: {notebook.read(read)}"
-        time.sleep(0.05)
+    wait_for(lambda: notebook.read(read) == [expected], f"{read} never became {expected}")
 
 
 def check_outside_change(notebook: Notebook, first: str) -> None:
@@ -36,31 +35,46 @@ def check_outside_change(notebook: Notebook, first: str) -> None:
     assert "outside" in notebook.say("log --all")
 
 
-def test_a_thread_that_changes_a_list_between_runs(notebook: Notebook) -> None:
+LATER = "ThreadPoolExecutor(1).submit(open, {door!r}).add_done_callback(lambda _: x.append(2))"
+"""A thread that waits in code of a library's, and changes `x` when the door is opened."""
+
+
+def door(directory: Path) -> str:
+    """A FIFO: who opens it to read waits until the test writes to it."""
+    os.mkfifo(directory / "door")
+    return str(directory / "door")
+
+
+def test_a_thread_that_changes_a_list_between_runs(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(
         """
-        import threading
+        from concurrent.futures import ThreadPoolExecutor
         x = [1]
         alone = [0]
         """,
-        "threading.Timer(0.5, lambda: x.append(2)).start()",
+        LATER.format(door=door(tmp_path)),
     )
-    check_outside_change(notebook, notebook.at())
+    first = notebook.at()
+    (tmp_path / "door").write_text("")
+    check_outside_change(notebook, first)
 
 
-def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook) -> None:
+def test_an_asyncio_task_that_changes_a_list_between_runs(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(
-        """
-        import asyncio
+        f"""
+        import asyncio, os
         x = [1]
         alone = [0]
         async def later():
-            await asyncio.sleep(0.5)
+            while not os.path.exists({str(tmp_path / "go")!r}):
+                await asyncio.sleep(0.01)
             x.append(2)
         """,
         "_ = asyncio.ensure_future(later())",
     )
-    check_outside_change(notebook, notebook.at())
+    first = notebook.at()
+    (tmp_path / "go").touch()
+    check_outside_change(notebook, first)
 
 
 def test_a_widget_callback_that_changes_a_list_between_runs(notebook: Notebook) -> None:
@@ -100,18 +114,18 @@ def test_user_expressions_that_change_a_list(notebook: Notebook) -> None:
     check_outside_change(notebook, first)
 
 
-def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(notebook: Notebook) -> None:
+def test_what_a_thread_changed_before_undo_goes_with_it_and_is_named(
+    notebook: Notebook, tmp_path: Path
+) -> None:
     notebook.run(
         """
-        import threading
+        from concurrent.futures import ThreadPoolExecutor
         x = [1]
         z = [1]
         """,
-        """
-        z.append(2)
-        threading.Timer(0.4, lambda: x.append(2)).start()
-        """,
+        "z.append(2)\n" + LATER.format(door=door(tmp_path)),
     )
+    (tmp_path / "door").write_text("")
     settle(notebook, "x", "[1, 2]")
     report = notebook.move("undo")
     assert notebook.read("z", "x") == ["[1]", "[1]"]
@@ -126,12 +140,14 @@ def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook:
         import threading, time
         x = [1]
         stop = False
+        held = threading.Event()
         def hold():
             mine = x
+            held.set()
             while not stop:
                 time.sleep(0.02)
         """,
-        "_ = threading.Thread(target=hold, name='holder', daemon=True).start()",
+        "_ = threading.Thread(target=hold, name='holder', daemon=True).start(); held.wait();",
         "x.append(2)",
     )
     report = notebook.move("undo")
@@ -139,6 +155,15 @@ def test_a_thread_that_still_holds_the_old_list_is_named_in_the_report(notebook:
     assert report.word("x") == "loaded"
     assert "still held" in report.why("x"), report.why("x")
     notebook.run("stop = True")
+
+
+STOP = """
+    stop = True
+    for _thread in threading.enumerate():
+        if _thread.name == 'spinner':
+            _thread.join()
+    _thread = None
+    """
 
 
 def test_a_thread_that_writes_all_the_time_leaves_no_torn_value(notebook: Notebook) -> None:
@@ -155,23 +180,16 @@ def test_a_thread_that_writes_all_the_time_leaves_no_torn_value(notebook: Notebo
                 pair[:] = [n, n]
                 time.sleep(0.001)
         """,
-        "threading.Thread(target=spin, daemon=True).start()",
+        "threading.Thread(target=spin, name='spinner', daemon=True).start()",
     )
     for number in range(5):
         notebook.run(f"mark = {number}")
-    notebook.run("""
-        stop = True
-        import time
-        time.sleep(0.1)
-        """)
+    notebook.run(STOP)
     for _ in range(5):
         report = notebook.move("undo")
         if "pair" in report.words and report.word("pair") in {"kept", "loaded"}:
             assert notebook.read("pair[0] == pair[1]") == ["True"]
-        notebook.run("""
-        stop = True
-        time.sleep(0.05)
-        """)
+        notebook.run(STOP)
         notebook.move("undo")
 
 
@@ -214,7 +232,7 @@ def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[...,
         y = [1]
         """)
     first = notebook.at()
-    main = notebook.kernel.send("time.sleep(1.0); y.append(2)")
+    main = notebook.kernel.send("while len(x) == 1: time.sleep(0.01)\ny.append(2)")
     side = notebook.kernel.send("x.append(2)", subshell_id=shell)
     notebook.kernel.collect([main, side])
     assert notebook.read("x", "y") == ["[1, 2]", "[1, 2]"]
@@ -243,14 +261,13 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
         x.append(4)
         """
     main = notebook.kernel.send(plain(busy))
-    while not begun.exists():
-        time.sleep(0.01)
+    wait_for(begun.exists, "The cell never began")
     refused = notebook.kernel.run("%clew undo --no-wait", subshell_id=shell)
     assert "A cell is running. Nothing was changed." in refused.stderr
     waiting = notebook.kernel.send("%clew undo", subshell_id=shell)
+    notebook.kernel.until_printed(waiting, "waits for the cell that runs")
     go.touch()
     said = notebook.kernel.collect([main, waiting])[1]
-    assert "waits for the cell that runs" in said.stderr
     assert said.stdout.startswith("Undid "), said.stdout + said.stderr
     assert notebook.read("x") == ["[1, 2]"]
     notebook.move("redo")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from cases.desk import Desk
 from cases.story import Case, Notebook
+from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 CASES = [
     Case(
@@ -129,16 +127,6 @@ CASES = [
         fresh=False,
     ),
 ]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_back_and_forth(desk: Desk, case: Case) -> None:
-    desk.play(case)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.fresh], ids=lambda case: case.name)
-def test_found_again(desk: Desk, case: Case) -> None:
-    desk.find_again(case)
 
 
 def test_an_output_beside_the_variable_it_shows_stays_the_same_object(notebook: Notebook) -> None:

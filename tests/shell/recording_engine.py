@@ -1,20 +1,31 @@
 """An engine that only writes down what it was asked: the hooks' tests look at when and with what.
 
-Loaded inside the kernel under test. It holds the interpreter like the real one (`hold`), fails when told to (`fail`),
-and sees the namespace as it is at the moment of each call.
+Loaded inside the kernel under test. It holds the interpreter like the real one, until the test opens the `gate`; fails
+when told to (`fail`); and sees the namespace as it is at the moment of each call.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from clew.shell import session
+from clew.shell import hooks, session
 
-#: A function of C that keeps the interpreter lock while it sleeps, as the raw walk does while it walks.
-_sleep = ctypes.PyDLL(None).usleep
+#: Functions of C that keep the interpreter lock while they wait, as the raw walk does while it walks.
+_C = ctypes.PyDLL(None)
+
+
+def hold_until_open(gate: str) -> None:
+    """Holds the interpreter until somebody opens the FIFO `gate` for writing; says by a file that it waits."""
+    Path(f"{gate}.reached").touch()
+    # A signal ends the call early; its handler runs before the next one.
+    while (file := _C.open(os.fsencode(gate), os.O_RDONLY)) < 0:
+        pass
+    os.close(file)
 
 
 class RecordingEngine:
@@ -26,7 +37,8 @@ class RecordingEngine:
         self.captures: list[dict[str, Any]] = []
         self.states: list[dict[str, str]] = []
         self.times: list[float] = []
-        self.hold = 0.0
+        self.log = ""
+        self.gate = ""
         self.fail: BaseException | None = None
         self.warnings: list[str] = []
 
@@ -37,8 +49,12 @@ class RecordingEngine:
     def capture(self, run: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(("capture", run["source"]))
         self.times.append(time.time())
-        if self.hold:
-            _sleep(int(self.hold * 1e6))
+        if self.log:
+            with open(self.log, "a") as file:
+                file.write("capture\n")
+        if self.gate:
+            gate, self.gate = self.gate, ""
+            hold_until_open(gate)
         if self.fail is not None:
             raise self.fail
         self.captures.append(dict(run))
@@ -54,6 +70,9 @@ class RecordingEngine:
 
     def idle(self) -> None:
         self.calls.append(("idle", None))
+        if self.log:
+            with open(self.log, "a") as file:
+                file.write("idle\n")
 
     def sync(self) -> None:
         self.calls.append(("sync", None))
@@ -88,4 +107,6 @@ def load(shell: Any) -> None:
     """Starts a session with a fresh engine of this kind."""
     global engine
     engine = RecordingEngine(shell)
+    # A busy machine is slow; that the reply leaves first, and that a resting session is looked at, is the question here.
+    hooks.LONGEST_FLUSH = hooks.DEAREST_LOOK = 60.0
     session.load(shell, lambda _: engine)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from pathlib import Path
 
 import pytest
-from harness import Kernel, Reply
+from harness import Kernel, Reply, wait_for
 from kernel_record import Recorded
 
 
@@ -27,20 +27,21 @@ def test_a_task_that_writes_between_queued_cells_does_not_get_before_the_capture
     assert holds(recorded.states, "x")[2:] == ["1", "'task'"]
 
 
-def test_the_reply_leaves_before_the_capture_and_is_not_slowed_by_it(recorded: Recorded) -> None:
-    recorded.tell("hold = 1.0")
-    sent = recorded.kernel.send("print('out'); x = 1; x")
-    reply = recorded.kernel.collect([sent])[0]
-    assert reply.reply_seconds < 0.5 and reply.idle_seconds < 0.5
+def test_the_reply_leaves_before_the_capture_and_the_next_cell_waits_for_it(recorded: Recorded) -> None:
+    gate = recorded.gate()
+    reply = recorded.kernel.run("print('out'); x = 1; x")
     assert (reply.stdout, reply.result) == ("out\n", "1")
-    assert recorded.kernel.run("x = 2").reply_seconds > 0.5, "the next cell waits for the capture"
+    waiting = recorded.kernel.send("x = 2")
+    gate.open()
+    assert recorded.kernel.collect([waiting])[0].ok
     assert holds(recorded.states, "x") == ["1", "2"]
 
 
 @pytest.mark.parametrize("cell", ["x = 1", "1 / 0", "await __import__('asyncio').sleep(0)"])
 def test_every_way_to_end_a_cell_replies_before_the_capture(recorded: Recorded, cell: str) -> None:
-    recorded.tell("hold = 0.7")
-    assert recorded.kernel.run(cell).reply_seconds < 0.5
+    gate = recorded.gate()
+    recorded.kernel.run(cell)
+    gate.open()
     assert recorded.sources == [cell]
 
 
@@ -49,8 +50,8 @@ def test_endings_are_told(recorded: Recorded) -> None:
     kernel.run("1")
     kernel.run("{}['key']")
     kernel.run("x = = 1")
-    interrupted(kernel, "import time\nwhile True: time.sleep(0.01)")
-    interrupted(kernel, "import asyncio\nwhile True: await asyncio.sleep(0.05)")
+    interrupted(kernel, "import time\nprint('begun')\nwhile True: time.sleep(0.01)")
+    interrupted(kernel, "import asyncio\nprint('begun')\nwhile True: await asyncio.sleep(0.05)")
     endings = [run["ending"] for run in recorded.captures]
     assert endings == [
         "done",
@@ -63,7 +64,7 @@ def test_endings_are_told(recorded: Recorded) -> None:
 
 def interrupted(kernel: Kernel, code: str) -> Reply:
     sent = kernel.send(code)
-    time.sleep(0.5)
+    kernel.until_printed(sent, "begun")
     kernel.interrupt()
     return kernel.collect([sent])[0]
 
@@ -78,7 +79,7 @@ def test_a_run_tells_its_source_cell_count_and_times(recorded: Recorded) -> None
         1,
     )
     assert before <= run["started"] <= time.time_ns()
-    assert 0.2e9 <= run["duration"] < 5e9
+    assert run["duration"] >= 0.2e9
 
 
 def test_a_cell_without_history_is_recorded_without_a_count(recorded: Recorded) -> None:
@@ -87,11 +88,11 @@ def test_a_cell_without_history_is_recorded_without_a_count(recorded: Recorded) 
 
 
 def test_ctrl_c_in_a_capture_does_not_reach_it_and_stops_what_was_waiting(recorded: Recorded) -> None:
-    kernel = recorded.kernel
-    recorded.tell("hold = 2.0")
+    kernel, gate = recorded.kernel, recorded.gate()
     sent = [kernel.send(code, stop_on_error=True) for code in ("x = 1", "x = 2", "x = 3")]
-    time.sleep(1)
+    gate.wait()
     kernel.interrupt()
+    gate.open()
     replies = kernel.collect(sent)
     assert [(reply.status, reply.ename) for reply in replies] == [
         ("ok", ""),
@@ -102,11 +103,11 @@ def test_ctrl_c_in_a_capture_does_not_reach_it_and_stops_what_was_waiting(record
 
 
 def test_ctrl_c_in_a_capture_with_nothing_waiting_does_not_hit_later_cells(recorded: Recorded) -> None:
-    recorded.tell("hold = 1.0")
+    gate = recorded.gate()
     recorded.kernel.run("x = 1")
-    time.sleep(0.3)
+    gate.wait()
     recorded.kernel.interrupt()
-    time.sleep(0.2)
+    gate.open()
     assert recorded.kernel.run("x = 2").ok
     assert holds(recorded.states, "x") == ["1", "2"]
 
@@ -181,12 +182,15 @@ def test_late_outputs_and_captures_do_not_disturb_each_other(recorded: Recorded)
     assert reply.stdout == "".join(f"{i}\n" for i in range(1000))
 
 
-def test_idle_looks_follow_silent_cells_and_come_when_the_session_rests(recorded: Recorded) -> None:
+def test_idle_looks_follow_silent_cells_and_come_when_the_session_rests(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    recorded.tell(f"log = {str(log)!r}")
     recorded.kernel.run("x = 1")
-    time.sleep(1.5)
-    assert ("idle", None) in recorded.calls
-    count = len([call for call in recorded.calls if call[0] == "idle"])
+    # Asking the kernel would be a silent cell, which is looked at too.
+    wait_for(lambda: log.read_text().partition("capture\n")[2], "the resting session was not looked at")
+    count = recorded.calls.count(("idle", None))
     recorded.kernel.run("x = 2", silent=True)
-    calls: list[tuple[str, Any]] = recorded.calls
-    assert len([call for call in calls if call[0] == "idle"]) > count
+    assert recorded.calls.count(("idle", None)) > count
     assert recorded.sources == ["x = 1"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from harness import Kernel
 
 
@@ -31,8 +29,8 @@ def test_queued_cells_answer_in_order_and_stop_at_an_error(plain_kernel: Kernel)
 
 
 def test_a_cell_can_be_interrupted_and_a_kernel_killed_and_restarted(plain_kernel: Kernel) -> None:
-    sent = plain_kernel.send("import time\nwhile True: time.sleep(0.01)")
-    time.sleep(0.5)
+    sent = plain_kernel.send("import time\nprint('begun')\nwhile True: time.sleep(0.01)")
+    plain_kernel.until_printed(sent, "begun")
     plain_kernel.interrupt()
     assert plain_kernel.collect([sent])[0].ename == "KeyboardInterrupt"
     first = plain_kernel.pid

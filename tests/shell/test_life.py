@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,15 +109,15 @@ with multiprocessing.get_context('fork').Pool(2) as pool:
 
 
 def test_the_end_of_the_process_finishes_what_is_left(recorded: Recorded, tmp_path: Path) -> None:
+    """The process is asked to end while the capture of its last cell has only begun."""
     log = tmp_path / "closed"
-    recorded.tell("hold = 1.0")
     recorded.kernel.run(f"CLOSE_LOG = {str(log)!r}")
-    recorded.kernel.send("x = 'last'")
-    time.sleep(0.3)
+    gate = recorded.gate()
+    recorded.kernel.run("x = 'last'")
+    gate.wait()
+    recorded.kernel.manager.request_shutdown()
+    gate.open()
     recorded.kernel.close()
-    deadline = time.monotonic() + 20
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
     text = log.read_text()
     assert "('capture', \"x = 'last'\")" in text and text.endswith("('close', None)]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from harness import NEVER
 from kernel_record import Recorded
 
 from clew.shell.magic import candidates
@@ -85,7 +86,7 @@ def test_words_and_names_complete(recorded: Recorded) -> None:
     kernel = recorded.kernel
     for typed, expected in [("%clew und", "undo"), ("%clew restore 3 -- temper", "temperature")]:
         kernel.client.complete(typed, len(typed))
-        reply = kernel.client.get_shell_msg(timeout=30)
+        reply = kernel.client.get_shell_msg(timeout=NEVER)
         assert expected in reply["content"]["matches"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,18 +100,20 @@ def has_subshells(kernel: Kernel) -> bool:
     return "create_subshell_request" in kernel.value("list(get_ipython().kernel.control_handlers)")
 
 
-def test_overlapping_runs_share_one_capture_when_both_are_done(recorded: Recorded) -> None:
+def test_overlapping_runs_share_one_capture_when_both_are_done(recorded: Recorded, tmp_path: Path) -> None:
     kernel = recorded.kernel
     if not has_subshells(kernel):
         assert int(kernel.value("__import__('ipykernel').__version__").split(".")[0]) < 7
         return
     subshell = kernel.control("create_subshell_request")["subshell_id"]
-    slow = kernel.send("import time\nx = 1\ntime.sleep(1.5)\nx = 2")
-    time.sleep(0.5)
-    quick = kernel.send("y = 1", subshell_id=subshell)
-    assert kernel.collect([quick])[0].reply_seconds < 1
+    end = tmp_path / "end"
+    cell = f"import os, time\nx = 1\nprint('begun')\nwhile not os.path.exists({str(end)!r}): time.sleep(0.01)\nx = 2"
+    slow = kernel.send(cell)
+    kernel.until_printed(slow, "begun")
+    kernel.run("y = 1", subshell_id=subshell)
+    end.touch()
     kernel.collect([slow])
-    assert recorded.sources == ["import time\nx = 1\ntime.sleep(1.5)\nx = 2\n\ny = 1"]
+    assert recorded.sources == [f"{cell}\n\ny = 1"]
     assert (recorded.states[0]["x"], recorded.states[0]["y"]) == ("2", "1")
     assert recorded.captures[0]["touched"] is None
     kernel.run("z = 1", subshell_id=subshell)
@@ -125,9 +126,11 @@ def test_a_cell_in_a_subshell_alone_is_captured_by_its_thread(recorded: Recorded
     if not has_subshells(kernel):
         return
     subshell = kernel.control("create_subshell_request")["subshell_id"]
-    recorded.tell("hold = 0.7")
-    assert kernel.run("x = 1", subshell_id=subshell).reply_seconds < 0.5
-    assert kernel.run("x = 2", subshell_id=subshell).reply_seconds > 0.3
+    gate = recorded.gate()
+    kernel.run("x = 1", subshell_id=subshell)
+    waiting = kernel.send("x = 2", subshell_id=subshell)
+    gate.open()
+    kernel.collect([waiting])
     assert [state["x"] for state in recorded.states] == ["1", "2"]
 
 
@@ -135,8 +138,12 @@ def test_a_comm_callback_inside_an_awaiting_cell_is_part_of_its_run(recorded: Re
     kernel = recorded.kernel
     kernel.run(COMM).raised()
     kernel.collect([kernel.message("comm_open", {"comm_id": "c1", "target_name": "test", "data": {}})])
-    sent = kernel.send("import asyncio\nfor _ in range(20): await asyncio.sleep(0.05)\nlength = len(got)")
-    time.sleep(0.3)
+    # ipykernel 6 hands messages out one after the other.
+    until = "got" if has_subshells(kernel) else "True"
+    sent = kernel.send(
+        f"import asyncio\nprint('begun')\nwhile not {until}: await asyncio.sleep(0.05)\nlength = len(got)"
+    )
+    kernel.until_printed(sent, "begun")
     kernel.message("comm_msg", {"comm_id": "c1", "data": 7})
     kernel.collect([sent])
     kernel.run("x = 1")
