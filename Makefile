@@ -37,7 +37,7 @@ build-tests:
 
 test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
-	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long $(PYTEST_ARGS) || exit 1; done
+	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check

@@ -45,6 +45,8 @@ class Answer(TypedDict):
     text: str
     html: str | None
     json: Any
+    interrupted: NotRequired[bool]
+    """Whether Ctrl+C came when a move could not be stopped any more."""
 
 class Buffer:
     """Memory of an object, handed to the engine by a codec."""
@@ -57,6 +59,15 @@ def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], ob
 
 def watch_events(on: bool) -> None:
     """Turns that on or off."""
+
+class Held:
+    """A `with` block in which Ctrl+C is noted instead of delivered."""
+
+    at: float | None
+    """When it came, in seconds since the epoch; known when the block has ended."""
+
+    def __enter__(self) -> Held: ...
+    def __exit__(self, *_: object) -> None: ...
 
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""

@@ -34,6 +34,13 @@ pub struct Shared {
     pub wanted: Option<String>,
 }
 
+impl Arguments {
+    /// Whether it asks where the session is.
+    pub fn is_status(&self) -> bool {
+        matches!(self.word, Word::Status(_))
+    }
+}
+
 /// The words.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Word {

@@ -180,9 +180,10 @@ pub fn busy(arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).fail(&problem)
 }
 
-/// Says that nothing moves where nothing is recorded.
-pub fn not_recorded(arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    let problem = Problem::of(Exit::Refused, "This session is not recorded")
+/// Says that nothing is recorded, and why, if that is known.
+pub fn not_recorded(why: Option<&str>, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    let why = why.map(|why| format!(": {}", clean(why))).unwrap_or_default();
+    let problem = Problem::of(Exit::Refused, format!("This session is not recorded{why}"))
         .with_hint("`%reload_ext clew` starts recording, or says why it can't");
     answer_to(arguments, surroundings).fail(&problem)
 }

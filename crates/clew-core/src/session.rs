@@ -136,6 +136,13 @@ pub struct Recorded {
     pub nanoseconds: u64,
 }
 
+/// Whether the user may stop a look: that of a mover can be given up, that of a capture can't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Possible,
+    Impossible,
+}
+
 /// One kernel's life in a history.
 pub struct Session {
     id: SessionId,
@@ -280,12 +287,12 @@ impl Session {
     /// Records what was there when the session began.
     pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<Recorded, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
-        self.record_as(kernel, input, Action::Start, MoveStep::Along)
+        self.record_as(kernel, input, (Action::Start, MoveStep::Along), Stop::Possible)
     }
 
     /// Records a run that ended.
     pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
-        self.record_as(kernel, input, Action::Run, MoveStep::Forward)
+        self.record_as(kernel, input, (Action::Run, MoveStep::Forward), Stop::Impossible)
     }
 
     /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
@@ -299,11 +306,15 @@ impl Session {
 
     /// Looks for changes that no cell made, and records them as a run of kind *outside*.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
+        self.record_outside(kernel, Stop::Impossible)
+    }
+
+    fn record_outside<K: Kernel>(&mut self, kernel: &mut K, stop: Stop) -> Result<Option<Recorded>, SessionError> {
         let input = RunInput {
             touched: Touched::Only(BTreeSet::new()),
             ..RunInput::silent(RunKind::Outside, self.clock.now())
         };
-        let recorded = self.record_as(kernel, input, Action::Run, MoveStep::Along)?;
+        let recorded = self.record_as(kernel, input, (Action::Run, MoveStep::Along), stop)?;
         Ok(recorded.run.is_some().then_some(recorded))
     }
 
@@ -311,8 +322,8 @@ impl Session {
         &mut self,
         kernel: &mut K,
         input: RunInput,
-        action: Action,
-        step: MoveStep,
+        (action, step): (Action, MoveStep),
+        stop: Stop,
     ) -> Result<Recorded, SessionError> {
         let begun = self.clock.monotonic();
         let rerun = match input.kind {
@@ -328,6 +339,11 @@ impl Session {
         };
         let observed = self.observe(kernel, rerun, extent);
         kernel.heap().release();
+        let observed = match stop {
+            // What was cut short looks like a change, and is none.
+            Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
+            _ => observed,
+        };
         let result = observed.and_then(|observed| self.commit_run(input, observed, action, step, None));
         if result.is_err() {
             self.writer.abandon();
@@ -546,7 +562,7 @@ impl Session {
         let (outside, from) = if options.dry_run {
             (None, from)
         } else {
-            let outside = self.look_outside(kernel)?;
+            let outside = self.record_outside(kernel, Stop::Possible)?;
             (outside.map(|recorded| recorded.label), self.moves.at().unwrap_or(from))
         };
         let looked = self.clock.monotonic();

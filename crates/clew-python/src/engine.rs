@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     state: KernelState,
     surroundings: Surroundings,
     open: Option<Open>,
+    /// Why nothing is recorded, where that was tried.
+    refusal: Option<String>,
     last_warnings: Vec<String>,
 }
 
@@ -121,6 +123,7 @@ impl Engine {
             state,
             surroundings,
             open: None,
+            refusal: None,
             last_warnings: Vec::new(),
         };
         let inner = Arc::new(Mutex::new(inner));
@@ -141,14 +144,9 @@ impl Engine {
             id: text_of(notebook, "id")?,
         };
         let kernel = kernel_description(notebook)?;
-        let (open, belongs) = Open::new(&inner.surroundings, &told, kernel).map_err(runtime)?;
-        inner.open = Some(open);
-        let started = inner.with_session(py, |session, kernel| session.start(kernel))?;
-        if started.is_err() {
-            // A session without a starting state can't be moved: it is no session.
-            inner.open = None;
-        }
-        let recorded = started.map_err(runtime)?;
+        let begun = inner.begin(py, &told, kernel);
+        inner.refusal = begun.as_ref().err().map(|error| error.value(py).to_string());
+        let (recorded, belongs) = begun?;
         inner.last_warnings.clone_from(&recorded.warnings);
         let answer = PyDict::new(py);
         let open = inner.opened()?;
@@ -193,10 +191,12 @@ impl Engine {
     fn command<'py>(&self, py: Python<'py>, argv: Vec<String>, busy: bool) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         let output = inner.answer(py, &argv, busy)?;
+        let interrupted = std::mem::take(&mut inner.state.was_interrupted);
         self.flusher.wake();
         let answer = PyDict::new(py);
         answer.set_item("exit", output.exit.code())?;
         answer.set_item("text", output.printed())?;
+        answer.set_item("interrupted", interrupted)?;
         answer.set_item("html", py.None())?;
         let json = match &output.json {
             Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
@@ -288,6 +288,22 @@ impl Inner {
         used.map_err(runtime)
     }
 
+    /// Begins a session in the notebook's history. One without a starting state can't be moved: it is no session.
+    fn begin(
+        &mut self,
+        py: Python<'_>,
+        notebook: &Notebook,
+        kernel: KernelDescription,
+    ) -> PyResult<(Recorded, &'static str)> {
+        let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(runtime)?;
+        self.open = Some(open);
+        let started = self.with_session(py, |session, kernel| session.start(kernel))?;
+        if started.is_err() {
+            self.open = None;
+        }
+        Ok((started.map_err(runtime)?, belongs))
+    }
+
     fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.surroundings.now = SystemClock::default().now();
         let arguments = match clew_cli::parse(words, &self.surroundings) {
@@ -295,8 +311,10 @@ impl Inner {
             Err(output) => return Ok(output),
         };
         let asked = arguments.word.asked();
-        if asked.is_some() && self.open.is_none() {
-            return Ok(clew_cli::not_recorded(&arguments, &self.surroundings));
+        let needs_session = asked.is_some() || (arguments.is_status() && !clew_cli::is_elsewhere(&arguments));
+        if needs_session && self.open.is_none() {
+            let why = self.refusal.as_deref();
+            return Ok(clew_cli::not_recorded(why, &arguments, &self.surroundings));
         }
         if asked.is_some() && busy {
             return Ok(clew_cli::busy(&arguments, &self.surroundings));

@@ -15,6 +15,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::build::{build, install_definition};
 use crate::facts;
+use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Replaced};
 
 /// What lives as long as the session, beside the heap.
@@ -27,6 +28,16 @@ pub(crate) struct KernelState {
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
+    /// Whether Ctrl+C came when a move could not be stopped any more.
+    pub was_interrupted: bool,
+}
+
+impl Drop for PythonKernel<'_, '_> {
+    fn drop(&mut self) {
+        if self.hold.take().is_some() {
+            self.state.was_interrupted |= Hold::came().is_some();
+        }
+    }
 }
 
 /// One use of the session while the lock is held.
@@ -43,12 +54,16 @@ pub(crate) struct PythonKernel<'a, 'py> {
     /// What an install replaced; let go of last, since that runs code.
     replaced: Vec<(Root, Py<PyAny>)>,
     is_installed: bool,
+    /// From an install on Ctrl+C is held back: what follows only tells what happened.
+    hold: Option<Hold>,
     /// Attributes that an install took from live classes.
     put_back: Vec<Replaced>,
 }
 
 impl<'a, 'py> PythonKernel<'a, 'py> {
     pub fn new(py: Python<'py>, heap: &'a mut PythonHeap, state: &'a mut KernelState) -> Self {
+        // What struck an earlier use is over.
+        was_struck();
         Self {
             py,
             heap,
@@ -58,6 +73,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             context: Vec::new(),
             replaced: Vec::new(),
             put_back: Vec::new(),
+            hold: None,
             is_installed: false,
         }
     }
@@ -312,6 +328,7 @@ impl Kernel for PythonKernel<'_, '_> {
                 }
             }
         }
+        self.hold.get_or_insert_with(|| Hold::begin(self.py));
         self.context.clear();
         self.is_installed = true;
         self.replaced = applied
@@ -432,7 +449,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn interrupted(&mut self) -> bool {
-        self.py.check_signals().is_err()
+        was_struck() || self.py.check_signals().is_err()
     }
 }
 

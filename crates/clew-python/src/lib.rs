@@ -27,6 +27,8 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
+    use crate::raw::held::Held;
+    #[pymodule_export]
     use crate::testing::TestHeap;
 
     #[pymodule_init]

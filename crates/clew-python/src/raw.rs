@@ -21,6 +21,7 @@ mod enums;
 mod facts;
 pub(crate) mod function;
 mod heap;
+pub(crate) mod held;
 mod hush;
 pub(crate) mod loads;
 pub(crate) mod make;

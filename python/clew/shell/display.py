@@ -21,11 +21,14 @@ class Answer:
     text: str
     html: str | None = None
     json: Any = None
+    #: Whether Ctrl+C came when a move could not be stopped any more.
+    interrupted: bool = False
 
     @staticmethod
     def of(answer: _engine.Answer) -> Answer:
         """From the engine's words."""
-        return Answer(answer["exit"], answer["text"].rstrip("\n"), answer["html"], answer["json"])
+        text = answer["text"].rstrip("\n")
+        return Answer(answer["exit"], text, answer["html"], answer["json"], answer.get("interrupted", False))
 
     def __str__(self) -> str:
         return self.text

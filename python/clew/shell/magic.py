@@ -61,6 +61,9 @@ class Magic:
                 warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
                 return
             answer.show()
+            if answer.interrupted:
+                # The move is done, and said; who pressed Ctrl+C means what comes after it too.
+                raise KeyboardInterrupt
 
         marked: Callable[[str], None] = no_var_expand(clew)
         return marked

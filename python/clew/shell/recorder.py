@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clew.shell.interrupt import Held
+from clew._engine import Held
 from clew.shell.run import Running, is_only_commands, joined
 from clew.shell.warn import guarded, warn
 

@@ -1,0 +1,116 @@
+//! Ctrl+C held back while Clew does what must not be torn, and told apart from what a cell should hear of.
+//!
+//! Python's own handler only notes that SIGINT came; its Python part runs when the next bytecode does, which is after a
+//! walk of a second. So while it is held back a handler of ours stands in its place, which notes the moment.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+const SIGINT: c_int = 2;
+/// `SIG_DFL` and `SIG_IGN`: nobody's handler, to be left alone.
+const LAST_DISPOSITION: usize = 1;
+
+/// When SIGINT came last while it was held back, in nanoseconds since the epoch; 0 if it did not.
+static CAME: AtomicI64 = AtomicI64::new(0);
+/// How many holds there are.
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
+/// Whether a Ctrl+C ended code of the user's that Clew had called.
+static STRUCK: AtomicBool = AtomicBool::new(false);
+
+/// Notes the moment. Reading the clock and storing a number are all that a signal handler may do here.
+extern "C" fn note(_: c_int) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    CAME.store(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX), Ordering::Relaxed);
+}
+
+/// Holds SIGINT back until it is dropped.
+pub(crate) struct Hold {
+    before: Option<unsafe extern "C" fn(c_int)>,
+}
+
+impl Hold {
+    /// Begins to hold it back. Only the outermost of several does anything.
+    pub fn begin(_py: Python<'_>) -> Self {
+        if HOLDS.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Self { before: None };
+        }
+        CAME.store(0, Ordering::Relaxed);
+        // SAFETY: handlers are only changed attached, so nobody else of this interpreter changes them meanwhile; ours
+        // is a function that lives for ever and does what a handler may.
+        let before = unsafe {
+            let before = ffi::PyOS_getsig(SIGINT);
+            (before as usize > LAST_DISPOSITION).then(|| ffi::PyOS_setsig(SIGINT, note))
+        };
+        Self { before }
+    }
+
+    /// When SIGINT came, in nanoseconds since the epoch.
+    pub fn came() -> Option<i64> {
+        Some(CAME.load(Ordering::Relaxed)).filter(|at| *at != 0)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HOLDS.fetch_sub(1, Ordering::Relaxed);
+        if let Some(before) = self.before {
+            // SAFETY: it was the handler before, and the interpreter still is there to own it.
+            unsafe {
+                ffi::PyOS_setsig(SIGINT, before);
+            }
+        }
+    }
+}
+
+/// Says that a Ctrl+C ended code of the user's that Clew had called; false if it can't have been one, since it is held
+/// back: then that code raised the exception itself.
+pub(super) fn strike() -> bool {
+    let is_one = HOLDS.load(Ordering::Relaxed) == 0;
+    STRUCK.fetch_or(is_one, Ordering::Relaxed);
+    is_one
+}
+
+/// Whether that happened since it was last asked.
+pub(crate) fn was_struck() -> bool {
+    STRUCK.swap(false, Ordering::Relaxed)
+}
+
+/// A `with` block in which SIGINT is noted instead of delivered.
+///
+/// The user's cell is over, so there is nothing of theirs to interrupt; but somebody who presses Ctrl+C means what comes
+/// next. `at` tells when it came, and the hooks deliver it to a cell that was already waiting.
+#[pyclass(module = "clew._engine")]
+#[derive(Default)]
+pub struct Held {
+    hold: Option<Hold>,
+    came: Option<i64>,
+}
+
+#[pymethods]
+impl Held {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// When it came, in seconds since the epoch; `None` if it did not.
+    #[getter]
+    #[allow(clippy::cast_precision_loss)] // a double holds the time of day to a microsecond
+    fn at(&self) -> Option<f64> {
+        self.came.map(|came| came as f64 / 1e9)
+    }
+
+    fn __enter__(mut slf: PyRefMut<'_, Self>) -> PyRefMut<'_, Self> {
+        slf.hold = Some(Hold::begin(slf.py()));
+        slf
+    }
+
+    fn __exit__(&mut self, _kind: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _place: &Bound<'_, PyAny>) {
+        self.came = Hold::came();
+        self.hold = None;
+    }
+}
