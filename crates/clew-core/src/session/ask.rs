@@ -1,0 +1,46 @@
+//! What a session can be asked to do.
+
+use crate::id::Root;
+
+/// A mover, as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Take back this session's last steps.
+    Undo(u64),
+    /// Take them again.
+    Redo(u64),
+    /// Go to a revision.
+    Switch(String),
+    /// Bring back names as they were at a revision.
+    Restore {
+        /// The revision.
+        revision: String,
+        /// The names.
+        names: Vec<Root>,
+        /// Whether all of each co-variable comes along.
+        with_shared: bool,
+    },
+    /// Take up the history where another session left it, or at a revision.
+    Resume(Option<String>),
+}
+
+impl Request {
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Undo(_) => "undo",
+            Self::Redo(_) => "redo",
+            Self::Switch(_) => "switch",
+            Self::Restore { .. } => "restore",
+            Self::Resume(_) => "resume",
+        }
+    }
+}
+
+/// How a mover is to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MoveOptions {
+    /// Only plan.
+    pub dry_run: bool,
+    /// Consent to run cells again.
+    pub replay: bool,
+}

@@ -1,0 +1,63 @@
+//! Why a session could not do what was asked.
+
+use crate::history::RevisionError;
+use crate::kernel::KernelError;
+use crate::record::RecordError;
+use crate::restore::RestoreError;
+use crate::store::StoreError;
+
+/// Why a session could not do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session could not be looked at.
+    #[error("The session could not be looked at: {0}")]
+    Kernel(KernelError),
+    /// The revision names nothing, or several runs.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// There is less to undo than asked.
+    #[error("There is nothing to undo: {available} of {asked} steps are left")]
+    NothingToUndo {
+        /// Steps asked for.
+        asked: u64,
+        /// Steps there are.
+        available: u64,
+    },
+    /// There is less to redo than asked.
+    #[error("There is nothing to redo: {available} of {asked} steps are left")]
+    NothingToRedo {
+        /// Steps asked for.
+        asked: u64,
+        /// Steps there are.
+        available: u64,
+    },
+    /// No other session has recorded anything in this history.
+    #[error("There is nothing to resume: no earlier session of this history has recorded a run")]
+    NothingToResume,
+    /// A name that the target state does not have.
+    #[error("Run {run} has no {}", names.join(", "))]
+    NoSuchName {
+        /// The target run.
+        run: String,
+        /// What was asked for.
+        names: Vec<String>,
+    },
+    /// The move did not happen; the session is as it was.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The session has not recorded its starting state.
+    #[error("Recording has not started")]
+    NotStarted,
+}
+
+impl From<RecordError> for SessionError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => Self::Store(error),
+            RecordError::Kernel(error) => Self::Kernel(error),
+        }
+    }
+}

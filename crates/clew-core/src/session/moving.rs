@@ -1,0 +1,297 @@
+//! The way back: every mover is the same four steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::recording::Stop;
+use super::{MoveOptions, MoveStep, Request, Session, SessionError};
+use crate::format::{Action, Body, Manifest, RunKind, Version};
+use crate::graph::Heap;
+use crate::history::State;
+use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
+use crate::kernel::Kernel;
+use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
+use crate::record::{Extent, Rerun, RunInput};
+use crate::restore::Performer;
+use crate::store::StoreError;
+
+impl Session {
+    /// Plans and performs a mover.
+    pub fn perform<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        request: &Request,
+        options: MoveOptions,
+    ) -> Result<Report, SessionError> {
+        let begun = self.clock.monotonic();
+        let from = self.moves.at().ok_or(SessionError::NotStarted)?;
+        self.refresh()?;
+        let target = self.target(request)?;
+        if let Some(missing) = self.history.missing_ancestor(target) {
+            return Err(SessionError::Store(StoreError::Missing {
+                kind: "Run",
+                id: missing.short(),
+                packs: Vec::new(),
+            }));
+        }
+        let (outside, from) = if options.dry_run {
+            (None, from)
+        } else {
+            let outside = self.record_outside(kernel, Stop::Possible)?;
+            (outside.map(|recorded| recorded.label), self.moves.at().unwrap_or(from))
+        };
+        let looked = self.clock.monotonic();
+        let scope = self.scope(request, target)?;
+        let plan = self.plan(target, &scope, options);
+        let mut report = Report {
+            action: request.word().to_owned(),
+            from: self.history.label(&from),
+            to: self.history.label(&target),
+            at: self.history.label(&from),
+            runs: self.runs_between(from, target),
+            outside,
+            outcomes: foreseen(&plan),
+            dry_run: options.dry_run,
+            bytes: plan.bytes(),
+            look_nanoseconds: looked.saturating_sub(begun),
+            move_nanoseconds: 0,
+        };
+        if options.dry_run {
+            return Ok(report);
+        }
+        report.outcomes = self.execute(kernel, &plan, target)?;
+        let base = if matches!(scope, Scope::All) { target } else { from };
+        let at = self.land(kernel, request, base, report.is_exact())?;
+        report.at = self.history.label(&at);
+        report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
+        Ok(report)
+    }
+
+    fn target(&self, request: &Request) -> Result<RunId, SessionError> {
+        let (back, forward) = self.moves.depth();
+        match request {
+            Request::Undo(steps) => self.moves.back(*steps).ok_or(SessionError::NothingToUndo {
+                asked: *steps,
+                available: back,
+            }),
+            Request::Redo(steps) => self.moves.forward(*steps).ok_or(SessionError::NothingToRedo {
+                asked: *steps,
+                available: forward,
+            }),
+            Request::Switch(revision) | Request::Restore { revision, .. } | Request::Resume(Some(revision)) => {
+                Ok(self.history.resolve(revision, self.moves.at(), self.clock.now())?)
+            }
+            Request::Resume(None) => self
+                .history
+                .latest_position(Some(self.id))
+                .ok_or(SessionError::NothingToResume),
+        }
+    }
+
+    fn scope(&self, request: &Request, target: RunId) -> Result<Scope, SessionError> {
+        let Request::Restore { names, with_shared, .. } = request else {
+            return Ok(Scope::All);
+        };
+        let state = self.history.state(target);
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|root| state.version(root).is_none())
+            .map(ToString::to_string)
+            .collect();
+        if !missing.is_empty() {
+            return Err(SessionError::NoSuchName {
+                run: self.history.label(&target),
+                names: missing,
+            });
+        }
+        let mut roots: BTreeSet<Root> = names.iter().cloned().collect();
+        if *with_shared {
+            for root in names {
+                roots.extend(
+                    state
+                        .version(root)
+                        .into_iter()
+                        .flat_map(|version| version.roots.clone()),
+                );
+            }
+        }
+        roots.extend(self.missing_definitions(&state, &roots));
+        Ok(Scope::Names(roots))
+    }
+
+    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
+        let held = HeldBySession {
+            session: self,
+            target,
+            options,
+        };
+        plan(&self.live.state(), &self.history.state(target), scope, &held)
+    }
+
+    /// Notebook classes that values of `roots` need and that are not live, and those that these need.
+    fn missing_definitions(&self, state: &State, roots: &BTreeSet<Root>) -> BTreeSet<Root> {
+        let live = self.live.state();
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Root> = roots.iter().cloned().collect();
+        while let Some(root) = open.pop() {
+            let Some(manifest) = state
+                .version(&root)
+                .and_then(|version| self.manifests.get(&version.manifest).ok())
+            else {
+                continue;
+            };
+            let Body::Encoded(encoding) = &manifest.body else {
+                continue;
+            };
+            let needed = encoding
+                .definitions
+                .iter()
+                .map(|id| Root::new(RootKind::Definition, id.clone()));
+            for needed in needed.filter(|needed| live.version(needed).is_none()) {
+                if state.version(&needed).is_some() && found.insert(needed.clone()) {
+                    open.push(needed);
+                }
+            }
+        }
+        found
+    }
+
+    /// Runs that one of the two lines has and the other has not, newest first.
+    fn runs_between(&self, one: RunId, other: RunId) -> Vec<String> {
+        let ones: Vec<RunId> = self.history.line(one).map(|(id, _)| id).collect();
+        let others: BTreeSet<RunId> = self.history.line(other).map(|(id, _)| id).collect();
+        let own: BTreeSet<RunId> = ones.iter().copied().collect();
+        let gone = ones.iter().filter(|id| !others.contains(id)).copied();
+        let come = self
+            .history
+            .line(other)
+            .map(|(id, _)| id)
+            .filter(|id| !own.contains(id));
+        gone.chain(come).map(|id| self.history.label(&id)).collect()
+    }
+
+    fn execute<K: Kernel>(&mut self, kernel: &mut K, plan: &Plan, target: RunId) -> Result<Vec<Outcome>, SessionError> {
+        let performer = Performer {
+            store: &self.store,
+            manifests: &self.manifests,
+            history: &self.history,
+            live: &self.live,
+            parked: &self.parked,
+            target,
+        };
+        let performed = performer.perform(kernel, plan, &mut self.next_ticket)?;
+        for parked in &performed.unparked {
+            self.parked.retain(|other| other.ticket != parked.ticket);
+            self.live = self.live.with(parked.known.clone());
+        }
+        self.parked.extend(performed.newly_parked);
+        Ok(performed.outcomes)
+    }
+
+    /// Looks at what is really there and commits: at `base` if it is exactly that, else at a run of its own.
+    fn land<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        request: &Request,
+        base: RunId,
+        is_exact: bool,
+    ) -> Result<RunId, SessionError> {
+        let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
+        kernel.heap().release();
+        let observed = observed.inspect_err(|_| self.writer.abandon())?;
+        let (action, step) = match request {
+            Request::Undo(steps) => (Action::Undo(*steps), MoveStep::Undo(*steps)),
+            Request::Redo(steps) => (Action::Redo(*steps), MoveStep::Redo(*steps)),
+            Request::Switch(_) => (Action::Switch, MoveStep::Forward),
+            Request::Restore { .. } => (Action::Restore, MoveStep::Forward),
+            Request::Resume(_) => (Action::Resume, MoveStep::Forward),
+        };
+        let wanted = self.history.state(base);
+        let there = observed.live.state();
+        // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
+        let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
+        // A loaded library stays loaded: its settings and generators are put back, but can't be taken away.
+        let is_extra = |version: &Version| {
+            let mut roots = version.roots.iter();
+            roots.all(|root| root.kind.is_of_library() && wanted.version(root).is_none())
+        };
+        let is_there = !wanted.roots().any(is_seen)
+            && there
+                .versions()
+                .all(|version| wanted.holds(version) || is_extra(version));
+        let result = if is_exact && is_there {
+            self.commit(action, step, base, Vec::new(), observed).map(|()| base)
+        } else {
+            let input = RunInput::silent(RunKind::Moved, self.clock.now());
+            self.commit_run(input, observed, action, step, Some(base))
+                .map(|recorded| recorded.run.unwrap_or(base))
+        };
+        if result.is_err() {
+            self.writer.abandon();
+        }
+        result
+    }
+}
+
+/// What a dry run can tell of the outcomes.
+fn foreseen(plan: &Plan) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for step in &plan.steps {
+        let (word, why) = match &step.kind {
+            StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
+            StepKind::Load { .. } => (Word::Loaded, None),
+            StepKind::Replay => (Word::Replayed, None),
+            StepKind::Remove => (Word::Removed, None),
+            StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
+        };
+        for root in &step.roots {
+            outcomes.push(Outcome {
+                root: root.clone(),
+                word,
+                uncertain: false,
+                why: why.clone(),
+            });
+        }
+    }
+    outcomes.sort_by(|one, other| one.root.cmp(&other.root));
+    outcomes
+}
+
+struct HeldBySession<'a> {
+    session: &'a Session,
+    target: RunId,
+    options: MoveOptions,
+}
+
+impl Held for HeldBySession<'_> {
+    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String> {
+        self.session.manifests.get(id).map_err(|error| error.to_string())
+    }
+
+    fn ticket(&self, roots: &[Root], fingerprint: &Fingerprint) -> Option<u64> {
+        self.session
+            .parked
+            .iter()
+            .find(|parked| parked.known.version.roots == roots && parked.known.version.fingerprint == *fingerprint)
+            .map(|parked| parked.ticket)
+    }
+
+    fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String> {
+        let maker = self.session.history.recorded_by(self.target, version)?;
+        let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
+        (code && self.session.history.is_untrusted(&maker))
+            .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+    }
+
+    fn may_replay(&self, version: &Version) -> bool {
+        self.options.replay
+            && self
+                .session
+                .history
+                .recorded_by(self.target, version)
+                .is_some_and(|maker| {
+                    !self.session.history.is_untrusted(&maker)
+                        && self.session.history.run(&maker).is_some_and(|run| run.source.is_some())
+                })
+    }
+}

@@ -1,0 +1,311 @@
+//! The way in: a run that ended, or a change that no cell made, becomes a run of the history.
+
+use std::collections::BTreeSet;
+
+use super::{MoveStep, Session, SessionError};
+use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
+use crate::graph::Heap;
+use crate::id::{Root, RootKind, RunId};
+use crate::kernel::{Kernel, Touched};
+use crate::record::{Extent, Observed, Observer, Rerun, RunInput};
+use crate::restore::RestoreError;
+
+/// What recording a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The run.
+    pub run: Option<RunId>,
+    /// Its number as people write it.
+    pub label: String,
+    /// How many co-variables were stored or seen to differ.
+    pub changed: usize,
+    /// Names that were found changed, added or removed.
+    pub roots: Vec<Root>,
+    /// What could not be recorded, for people.
+    pub warnings: Vec<String>,
+    /// Objects looked at.
+    pub nodes: u64,
+    /// Time spent, in nanoseconds.
+    pub nanoseconds: u64,
+}
+
+/// Whether the user may stop a look: that of a mover can be given up, that of a capture can't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Possible,
+    Impossible,
+}
+
+/// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 20 ms.
+const CHEAP_LOOK: u64 = 20_000_000;
+
+/// The most steps from a run back to a whole state.
+const FULL_EVERY: usize = 64;
+
+impl Session {
+    /// Records what was there when the session began.
+    pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<Recorded, SessionError> {
+        let input = RunInput::silent(RunKind::Start, self.clock.now());
+        self.record_as(kernel, input, (Action::Start, MoveStep::Along), Stop::Possible)
+    }
+
+    /// Records a run that ended.
+    pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
+        self.record_as(kernel, input, (Action::Run, MoveStep::Forward), Stop::Impossible)
+    }
+
+    /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
+    /// Only what can't be compared needs it.
+    pub fn suspect(&mut self, touched: &Touched) {
+        match (&mut self.suspected, touched) {
+            (Touched::Only(suspected), Touched::Only(more)) => suspected.extend(more.iter().cloned()),
+            (suspected, _) => *suspected = Touched::All,
+        }
+    }
+
+    /// Looks for changes that no cell made, and records them as a run of kind *outside*.
+    pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
+        self.record_outside(kernel, Stop::Impossible)
+    }
+
+    pub(super) fn record_outside<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        stop: Stop,
+    ) -> Result<Option<Recorded>, SessionError> {
+        let input = RunInput {
+            touched: Touched::Only(BTreeSet::new()),
+            ..RunInput::silent(RunKind::Outside, self.clock.now())
+        };
+        let recorded = self.record_as(kernel, input, (Action::Run, MoveStep::Along), stop)?;
+        Ok(recorded.run.is_some().then_some(recorded))
+    }
+
+    fn record_as<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        input: RunInput,
+        (action, step): (Action, MoveStep),
+        stop: Stop,
+    ) -> Result<Recorded, SessionError> {
+        let begun = self.clock.monotonic();
+        let rerun = match input.kind {
+            RunKind::Cell => Rerun::Possible,
+            _ => Rerun::Impossible,
+        };
+        // What a run touched that could not be recorded counts for the next one.
+        self.suspect(&input.touched);
+        let extent = if input.kind == RunKind::Cell && self.suspected != Touched::All && !self.is_cheap_to_look() {
+            Extent::Touched
+        } else {
+            Extent::All
+        };
+        let observed = self.observe(kernel, rerun, extent);
+        kernel.heap().release();
+        let observed = match stop {
+            // What was cut short looks like a change, and is none.
+            Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
+            _ => observed,
+        };
+        let result = observed.and_then(|observed| self.commit_run(input, observed, action, step, None));
+        if result.is_err() {
+            self.writer.abandon();
+        }
+        let mut recorded = result?;
+        recorded.nanoseconds = self.clock.monotonic().saturating_sub(begun);
+        Ok(recorded)
+    }
+
+    /// Whether a look at everything is so cheap that names need not be asked (design 4.2).
+    fn is_cheap_to_look(&self) -> bool {
+        self.full_look.is_some_and(|nanoseconds| nanoseconds <= CHEAP_LOOK)
+    }
+
+    pub(super) fn observe<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        rerun: Rerun,
+        extent: Extent,
+    ) -> Result<Observed, SessionError> {
+        self.observations += 1;
+        let mut salt = self.id.0.to_vec();
+        salt.extend_from_slice(&self.observations.to_be_bytes());
+        let mut observer = Observer {
+            writer: &mut self.writer,
+            live: &self.live,
+            by_value: &self.by_value,
+            manifests: &self.manifests,
+            touched: &self.suspected,
+            rerun,
+            salt: &salt,
+            clock: &*self.clock,
+        };
+        let observed = observer.observe(kernel, extent)?;
+        if observed.looked.is_none() {
+            self.full_look = Some(observed.look_nanoseconds);
+        }
+        Ok(observed)
+    }
+
+    /// Writes a run and its operation; only then takes over what was observed.
+    ///
+    /// A silent run that changed nothing is not written: `run` is then `None`.
+    pub(super) fn commit_run(
+        &mut self,
+        input: RunInput,
+        observed: Observed,
+        action: Action,
+        step: MoveStep,
+        moved_from: Option<RunId>,
+    ) -> Result<Recorded, SessionError> {
+        let parent = moved_from.or(self.moves.at());
+        let before = parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let after = observed.live.state();
+        let changed: Vec<Version> = after
+            .versions()
+            .filter(|version| !before.holds(version))
+            .cloned()
+            .collect();
+        let removed: Vec<Root> = before
+            .roots()
+            .filter(|root| after.version(root).is_none())
+            .cloned()
+            .collect();
+        let mut roots: Vec<Root> = changed.iter().flat_map(|version| version.roots.clone()).collect();
+        roots.extend(removed.iter().cloned());
+        let mut recorded = Recorded {
+            changed: changed.len(),
+            roots,
+            warnings: observed.warnings.clone(),
+            ..Recorded::default()
+        };
+        recorded.nodes = observed.nodes;
+        // A class that nothing refers to any more went away without a change that anyone could see.
+        let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
+        if input.kind == RunKind::Outside && changed.is_empty() && unseen {
+            self.confirmed = true;
+            self.take_over(observed);
+            self.writer.abandon();
+            return Ok(recorded);
+        }
+        let looked = match &observed.looked {
+            None => Looked::All,
+            Some(roots) => Looked::Only(roots.iter().cloned().collect()),
+        };
+        let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
+        let full = full.then(|| after.versions().cloned().collect());
+        let run = self.run_record(
+            input,
+            parent,
+            changed,
+            removed,
+            full,
+            observed.warnings.clone(),
+            looked,
+            moved_from,
+        )?;
+        let id = self.writer.put_run(&run)?;
+        recorded.label = run.label();
+        self.commit(action, step, id, vec![(id, run)], observed)?;
+        recorded.run = Some(id);
+        Ok(recorded)
+    }
+
+    #[allow(clippy::too_many_arguments)] // the fields of the record
+    fn run_record(
+        &mut self,
+        input: RunInput,
+        parent: Option<RunId>,
+        changed: Vec<Version>,
+        removed: Vec<Root>,
+        full: Option<Vec<Version>>,
+        warnings: Vec<String>,
+        looked: Looked,
+        moved_from: Option<RunId>,
+    ) -> Result<Run, SessionError> {
+        let (number, suffix) = match moved_from.and_then(|id| self.history.run(&id)) {
+            Some(target) => (target.number, self.free_suffix(target.number)),
+            None => (self.writer.reserve_number()?, String::new()),
+        };
+        let source = input
+            .source
+            .as_deref()
+            .map(|text| self.writer.put_blob(text))
+            .transpose()?;
+        let output = input
+            .output
+            .as_deref()
+            .map(|text| self.writer.put_blob(text))
+            .transpose()?;
+        Ok(Run {
+            version: RECORD_VERSION,
+            number,
+            suffix,
+            parent,
+            kind: input.kind,
+            source,
+            output,
+            cell: input.cell,
+            execution_count: input.execution_count,
+            started: input.started,
+            duration: input.duration,
+            ending: input.ending,
+            evidence: input.evidence,
+            looked,
+            parent_confirmed: self.confirmed && moved_from.is_none(),
+            changed,
+            removed,
+            full,
+            warnings,
+        })
+    }
+
+    fn free_suffix(&self, number: u64) -> String {
+        let taken: BTreeSet<&str> = self
+            .history
+            .runs()
+            .filter(|(_, run)| run.number == number)
+            .map(|(_, run)| run.suffix.as_str())
+            .collect();
+        let mut suffixes = ('a'..='z').map(String::from).chain((1..).map(|n: u64| format!("z{n}")));
+        suffixes
+            .find(|suffix| !taken.contains(suffix.as_str()))
+            .unwrap_or_default()
+    }
+
+    /// Writes the operation that makes `runs` visible and the session stand at `at`.
+    pub(super) fn commit(
+        &mut self,
+        action: Action,
+        step: MoveStep,
+        at: RunId,
+        runs: Vec<(RunId, Run)>,
+        observed: Observed,
+    ) -> Result<(), SessionError> {
+        let view = View {
+            at: Some(Position { run: at }),
+            names: self.names.clone(),
+            confirmed: self.moves.at().filter(|_| self.confirmed),
+        };
+        let (id, operation) = self.writer.commit(action, view, self.clock.now())?;
+        for (run_id, run) in runs {
+            self.history.add_run(run_id, run, self.id);
+        }
+        self.history.add_operation(id, operation);
+        self.take_over(observed);
+        self.confirmed = false;
+        self.moves.take(step, at);
+        Ok(())
+    }
+
+    fn take_over(&mut self, observed: Observed) {
+        for (version, is_encoded) in observed.fresh {
+            if is_encoded {
+                self.by_value
+                    .insert((version.roots.clone(), version.fingerprint), version);
+            }
+        }
+        self.live = observed.live;
+        self.suspected = Touched::Only(BTreeSet::new());
+    }
+}
