@@ -4,12 +4,13 @@
 //! extents. The stream is both what is hashed and what is stored, so nothing can be compared that would not come back,
 //! and nothing comes back that was not compared.
 
+pub mod stream;
+
 mod arena;
 mod compare;
 mod extent;
 mod heap;
 mod look;
-pub(crate) mod stream;
 mod union_find;
 mod walk;
 

@@ -12,6 +12,7 @@ use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stor
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
+use wildmatch::WildMatch;
 
 use crate::build::{build, install_definition};
 use crate::facts;
@@ -96,8 +97,14 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
         let mut roots = Vec::new();
+        let excluded: Vec<WildMatch> = self
+            .state
+            .excluded
+            .iter()
+            .map(|pattern| WildMatch::new(pattern))
+            .collect();
         for name in self.user_names()? {
-            if self.state.excluded.iter().any(|pattern| matches(pattern, &name)) {
+            if excluded.iter().any(|pattern| pattern.matches(&name)) {
                 continue;
             }
             let Some(value) = namespace.get_item(&name)? else {
@@ -236,20 +243,6 @@ fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyBytes>()
         || value.is_exact_instance_of::<PyByteArray>()
         || value.is_exact_instance_of::<PyDict>()
-}
-
-/// Whether a pattern with `*` and `?` matches all of `name`.
-fn matches(pattern: &str, name: &str) -> bool {
-    fn go(pattern: &[u8], name: &[u8]) -> bool {
-        match (pattern.first(), name.first()) {
-            (None, None) => true,
-            (Some(b'*'), _) => go(&pattern[1..], name) || (!name.is_empty() && go(pattern, &name[1..])),
-            (Some(b'?'), Some(_)) => go(&pattern[1..], &name[1..]),
-            (Some(one), Some(other)) if one == other => go(&pattern[1..], &name[1..]),
-            _ => false,
-        }
-    }
-    go(pattern.as_bytes(), name.as_bytes())
 }
 
 /// A Python exception in words, as the reason why something was not built.
@@ -450,16 +443,5 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn interrupted(&mut self) -> bool {
         was_struck() || self.py.check_signals().is_err()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_whole_names() {
-        assert!(matches("api_*", "api_key") && matches("?x", "ax") && matches("df", "df"));
-        assert!(!matches("api_*", "my_api_key") && !matches("?", ""));
     }
 }

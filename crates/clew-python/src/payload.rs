@@ -1,5 +1,7 @@
 //! Payloads: numbers and names in a row, written by the walk, read by the builder with every length checked.
 
+use clew_core::graph::stream::{read_varint, write_varint};
+
 /// Appends numbers and names.
 pub(crate) trait Write {
     /// A number in LEB128.
@@ -9,12 +11,8 @@ pub(crate) trait Write {
 }
 
 impl Write for Vec<u8> {
-    fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        self.push(value as u8);
+    fn number(&mut self, value: u64) {
+        write_varint(self, value);
     }
 
     fn name(&mut self, bytes: &[u8]) {
@@ -44,15 +42,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn number(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
+        let mut at = 0;
+        let value = read_varint(self.bytes, &mut at)?;
+        self.bytes = &self.bytes[at..];
+        Some(value)
     }
 
     /// A number that counts things of which each takes one byte at least somewhere in the stream.

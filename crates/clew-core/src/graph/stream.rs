@@ -21,7 +21,7 @@ pub(super) const HAS_BUFFER: u64 = 2;
 pub(super) const MAX_KIND: u64 = 16_000;
 
 /// Appends `value` in LEB128.
-pub(crate) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;
@@ -30,7 +30,7 @@ pub(crate) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads a LEB128 number of at most 64 bits at `*at`, which moves past it.
-pub(crate) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+pub fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
