@@ -7,12 +7,14 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 
+unsafe extern "C" {
+    // A handler as the number it is: `SIG_DFL` and `SIG_IGN` are no functions. A kernel ignores SIGINT between requests.
+    fn PyOS_setsig(signal: c_int, handler: usize) -> usize;
+}
+
 const SIGINT: c_int = 2;
-/// `SIG_DFL` and `SIG_IGN`: nobody's handler, to be left alone.
-const LAST_DISPOSITION: usize = 1;
 
 /// When SIGINT came last while it was held back, in nanoseconds since the epoch; 0 if it did not.
 static CAME: AtomicI64 = AtomicI64::new(0);
@@ -29,7 +31,7 @@ extern "C" fn note(_: c_int) {
 
 /// Holds SIGINT back until it is dropped.
 pub(crate) struct Hold {
-    before: Option<unsafe extern "C" fn(c_int)>,
+    before: Option<usize>,
 }
 
 impl Hold {
@@ -41,11 +43,8 @@ impl Hold {
         CAME.store(0, Ordering::Relaxed);
         // SAFETY: handlers are only changed attached, so nobody else of this interpreter changes them meanwhile; ours
         // is a function that lives for ever and does what a handler may.
-        let before = unsafe {
-            let before = ffi::PyOS_getsig(SIGINT);
-            (before as usize > LAST_DISPOSITION).then(|| ffi::PyOS_setsig(SIGINT, note))
-        };
-        Self { before }
+        let before = unsafe { PyOS_setsig(SIGINT, note as extern "C" fn(c_int) as usize) };
+        Self { before: Some(before) }
     }
 
     /// When SIGINT came, in nanoseconds since the epoch.
@@ -60,7 +59,7 @@ impl Drop for Hold {
         if let Some(before) = self.before {
             // SAFETY: it was the handler before, and the interpreter still is there to own it.
             unsafe {
-                ffi::PyOS_setsig(SIGINT, before);
+                PyOS_setsig(SIGINT, before);
             }
         }
     }
