@@ -1,0 +1,170 @@
+//! What a thread that is inside the engine works with: the live objects, and the session in its history.
+
+use clew_cli::{Arguments, Asked, Live, Output, Surroundings};
+use clew_core::clock::Clock;
+use clew_core::format::KernelDescription;
+use clew_core::history::Notebook;
+use clew_core::id::Root;
+use clew_core::session::{Recorded, Session};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+
+use super::opened::Open;
+use super::runtime;
+use crate::clock::SystemClock;
+use crate::kernel::{KernelState, PythonKernel};
+use crate::raw::{Attached, PythonHeap};
+
+/// The state of an engine.
+pub(crate) struct Inner {
+    pub(super) heap: Attached<PythonHeap>,
+    pub(super) state: KernelState,
+    pub(super) surroundings: Surroundings,
+    pub(super) open: Option<Open>,
+    /// Why nothing is recorded, where that was tried.
+    pub(super) refusal: Option<String>,
+    pub(super) last_warnings: Vec<String>,
+}
+
+impl Inner {
+    /// The session, where one is open.
+    pub(crate) fn session(&mut self) -> Option<&mut Session> {
+        self.open.as_mut().map(|open| &mut open.session)
+    }
+
+    /// The history that is open.
+    pub(super) fn opened(&self) -> PyResult<&Open> {
+        self.open
+            .as_ref()
+            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
+    }
+
+    /// Works with the session on the live objects.
+    pub fn with_session<R>(
+        &mut self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
+    ) -> PyResult<R> {
+        let Self { heap, state, open, .. } = self;
+        let open = open
+            .as_mut()
+            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))?;
+        let used = heap.with(py, |heap| {
+            work(&mut open.session, &mut PythonKernel::new(py, heap, state))
+        });
+        used.map_err(runtime)
+    }
+
+    /// Begins a session in the notebook's history. One without a starting state can't be moved: it is no session.
+    pub fn begin(
+        &mut self,
+        py: Python<'_>,
+        notebook: &Notebook,
+        kernel: KernelDescription,
+    ) -> PyResult<(Recorded, &'static str)> {
+        let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(runtime)?;
+        self.open = Some(open);
+        let started = self.with_session(py, |session, kernel| session.start(kernel))?;
+        if started.is_err() {
+            self.open = None;
+        }
+        Ok((started.map_err(runtime)?, belongs))
+    }
+
+    /// Answers one command line.
+    pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
+        self.surroundings.now = SystemClock::default().now();
+        let arguments = match clew_cli::parse(words, &self.surroundings) {
+            Ok(arguments) => arguments,
+            Err(output) => return Ok(output),
+        };
+        let asked = arguments.word.asked();
+        let needs_session = asked.is_some() || (arguments.is_status() && !clew_cli::is_elsewhere(&arguments));
+        if needs_session && self.open.is_none() {
+            let why = self.refusal.as_deref();
+            return Ok(clew_cli::not_recorded(why, &arguments, &self.surroundings));
+        }
+        if asked.is_some() && busy {
+            return Ok(clew_cli::busy(&arguments, &self.surroundings));
+        }
+        let (message, data) = match asked {
+            None => return self.look(&arguments),
+            Some(Asked::Move(request, options)) => {
+                let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options))?;
+                return Ok(match moved {
+                    Ok(report) => clew_cli::report(&report, &arguments, &self.surroundings),
+                    Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
+                });
+            }
+            Some(Asked::Exclude(patterns)) => self.exclude(patterns),
+            Some(Asked::History(None)) => self.told_history("This notebook belongs to")?,
+            Some(Asked::History(Some(name))) => self.take_up(py, name)?,
+        };
+        Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    fn look(&mut self, arguments: &Arguments) -> PyResult<Output> {
+        let Some(open) = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(arguments)) else {
+            return Ok(clew_cli::look_elsewhere(arguments, &self.surroundings));
+        };
+        // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
+        open.session.refresh().ok();
+        let live = self.live();
+        Ok(clew_cli::look(
+            arguments,
+            &self.opened()?.place(&live),
+            &self.surroundings,
+        ))
+    }
+
+    fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
+        self.state.excluded.extend(patterns);
+        let excluded: Vec<&str> = self.state.excluded.iter().map(String::as_str).collect();
+        let message = match excluded.as_slice() {
+            [] => "Nothing is excluded".to_owned(),
+            names => format!("Never recorded from now on: {}", names.join(", ")),
+        };
+        (message, json!({ "excluded": excluded }))
+    }
+
+    fn told_history(&self, says: &str) -> PyResult<(String, Value)> {
+        let open = self.opened()?;
+        let (name, id) = (open.name(), open.id());
+        Ok((format!("{says} {name}"), json!({ "history": name, "id": id })))
+    }
+
+    /// Goes on in the history of that name. Where that fails, it goes on in the one it is in.
+    fn take_up(&mut self, py: Python<'_>, name: String) -> PyResult<(String, Value)> {
+        let notebook = Notebook {
+            name: Some(name),
+            ..Notebook::default()
+        };
+        let kernel = self.opened()?.description.kernel.clone();
+        let before = self.open.take();
+        if let Err(error) = self.begin(py, &notebook, kernel) {
+            self.open = before;
+            return Err(error);
+        }
+        let (mut message, data) = self.told_history("This notebook now belongs to")?;
+        if self.opened()?.can_resume() {
+            message += ". `%clew resume` takes up its last state";
+        }
+        Ok((message, data))
+    }
+
+    fn live(&self) -> Live {
+        let session = self.open.as_ref().map(|open| &open.session);
+        let mut excluded: Vec<String> = self.state.excluded.iter().cloned().collect();
+        excluded.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
+        Live {
+            is_recording: session.is_some(),
+            warnings: self.last_warnings.clone(),
+            is_synced: session.is_none_or(Session::is_synced),
+            parked: session
+                .map(|session| session.parked().map(<[Root]>::to_vec).collect())
+                .unwrap_or_default(),
+            excluded,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A history that is open, with the session that records in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_cli::{Live, Place, Surroundings};
+use clew_core::clock::Clock;
+use clew_core::format::{HistoryDescription, KernelDescription};
+use clew_core::history::{Belonging, Notebook, belonging};
+use clew_core::id::HistoryId;
+use clew_core::session::Session;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, SigningKey, Store, StoreError, Trust};
+
+use crate::clock::SystemClock;
+
+/// A history and the session that writes to it.
+pub(super) struct Open {
+    pub session: Session,
+    history: HistoryId,
+    pub description: HistoryDescription,
+}
+
+impl Open {
+    /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
+    /// notebook belongs to the history.
+    pub fn new(
+        surroundings: &Surroundings,
+        notebook: &Notebook,
+        kernel: KernelDescription,
+    ) -> Result<(Self, &'static str), StoreError> {
+        let disk = Arc::new(RealDisk);
+        let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
+        let trust = Trust::load(&*disk, &surroundings.config, key.public())?;
+        let store = Store::open(disk, &surroundings.store, Access::ReadWrite)?.with_trust(trust);
+        let clock = SystemClock::default();
+        let description = HistoryDescription {
+            time: clock.now(),
+            name: notebook.name.clone().unwrap_or_default(),
+            path: notebook.path.clone(),
+            notebook: notebook.id.clone(),
+            kernel,
+            ..HistoryDescription::default()
+        };
+        let belongs = belonging(&store.histories()?, notebook, |path| Path::new(path).exists());
+        let (history, word) = match belongs {
+            Belonging::Known(id) => (id, "known"),
+            Belonging::Renamed(id) => (id, "renamed"),
+            Belonging::Copied(_) => (store.create_history(&description)?, "copied"),
+            Belonging::New => (store.create_history(&description)?, "new"),
+        };
+        if matches!(belongs, Belonging::Renamed(_)) {
+            store.describe_history(history, &description)?;
+        }
+        let loaded = store.load(history)?;
+        let description = loaded.description();
+        let id = store.new_session();
+        let writer = store.writer(history, id, &key)?;
+        let session = Session::new(id, store, writer, loaded, Box::new(clock));
+        Ok((
+            Self {
+                session,
+                history,
+                description,
+            },
+            word,
+        ))
+    }
+
+    pub fn can_resume(&self) -> bool {
+        self.session
+            .history()
+            .latest_position(Some(self.session.id()))
+            .is_some()
+    }
+
+    pub fn place<'a>(&'a self, live: &'a Live) -> Place<'a> {
+        Place {
+            store: self.session.store().directory(),
+            records: self.session.store(),
+            id: self.history,
+            description: &self.description,
+            history: self.session.history(),
+            session: Some(self.session.id()),
+            at: self.session.at(),
+            damage: &[],
+            live: Some(live),
+        }
+    }
+
+    /// The name of its history.
+    pub fn name(&self) -> String {
+        clew_cli::history_name(self.history, &self.description)
+    }
+
+    /// The id of its history.
+    pub fn id(&self) -> String {
+        self.history.to_string()
+    }
+}

@@ -1,0 +1,102 @@
+//! What the shell tells the engine, and hears of it, as dicts.
+
+use clew_core::format::{Ending, Evidence, KernelDescription, RunKind};
+use clew_core::history::Notebook;
+use clew_core::id::Root;
+use clew_core::kernel::Touched;
+use clew_core::record::RunInput;
+use clew_core::session::Recorded;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+fn text_of(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Option<String>> {
+    dict.get_item(key)?.map_or(Ok(None), |value| value.extract())
+}
+
+/// Which notebook it is, as far as the front end tells.
+pub(super) fn notebook_of(dict: &Bound<'_, PyDict>) -> PyResult<Notebook> {
+    Ok(Notebook {
+        name: text_of(dict, "name")?,
+        path: text_of(dict, "path")?,
+        id: text_of(dict, "id")?,
+    })
+}
+
+/// Which kernel it is.
+pub(super) fn kernel_description(notebook: &Bound<'_, PyDict>) -> PyResult<KernelDescription> {
+    let Some(kernel) = notebook
+        .get_item("kernel")?
+        .and_then(|kernel| kernel.cast_into::<PyDict>().ok())
+    else {
+        return Ok(KernelDescription::default());
+    };
+    let text = |key: &str| text_of(&kernel, key).map(Option::unwrap_or_default);
+    Ok(KernelDescription {
+        name: text("name")?,
+        executable: text("executable")?,
+        language: text("language")?,
+        version: text("version")?,
+    })
+}
+
+/// A run as the shell tells it.
+pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
+    let get = |key: &str| -> PyResult<Bound<'_, PyAny>> {
+        run.get_item(key)?
+            .ok_or_else(|| PyValueError::new_err(format!("A run needs `{key}`")))
+    };
+    let touched = match run.get_item("touched")?.filter(|names| !names.is_none()) {
+        None => Touched::All,
+        Some(names) => Touched::Only(names.extract::<Vec<String>>()?.into_iter().map(Root::name).collect()),
+    };
+    Ok(RunInput {
+        kind: RunKind::Cell,
+        source: text_of(run, "source")?,
+        output: text_of(run, "output")?,
+        cell: text_of(run, "cell")?,
+        execution_count: run
+            .get_item("execution_count")?
+            .map_or(Ok(None), |count| count.extract())?,
+        started: get("started")?.extract()?,
+        duration: get("duration")?.extract()?,
+        ending: ending(&get("ending")?)?,
+        evidence: evidence(run)?,
+        touched,
+    })
+}
+
+fn ending(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
+    if let Ok(failed) = value.cast::<PyDict>() {
+        let exception = text_of(failed, "failed")?.unwrap_or_default();
+        return Ok(Ending::Failed { exception });
+    }
+    match value.extract::<String>()?.as_str() {
+        "done" => Ok(Ending::Done),
+        "interrupted" => Ok(Ending::Interrupted),
+        other => Err(PyValueError::new_err(format!("A run can't end `{other}`"))),
+    }
+}
+
+/// Evidence by way of JSON: its fields are the record's, and unknown ones are passed over.
+fn evidence(run: &Bound<'_, PyDict>) -> PyResult<Evidence> {
+    let Some(told) = run.get_item("evidence")?.filter(|told| !told.is_none()) else {
+        return Ok(Evidence::default());
+    };
+    let text: String = run.py().import("json")?.call_method1("dumps", (told,))?.extract()?;
+    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(format!("Evidence is malformed: {error}")))
+}
+
+/// What the shell is told of a capture.
+pub(super) fn captured<'py>(py: Python<'py>, recorded: &Recorded) -> PyResult<Bound<'py, PyDict>> {
+    let answer = PyDict::new(py);
+    answer.set_item("run", recorded.run.map(|_| recorded.label.clone()))?;
+    answer.set_item("saved", recorded.run.is_some())?;
+    answer.set_item("warnings", PyList::new(py, &recorded.warnings)?)?;
+    let nanoseconds = PyDict::new(py);
+    nanoseconds.set_item("total", recorded.nanoseconds)?;
+    answer.set_item("nanoseconds", nanoseconds)?;
+    answer.set_item("changed", recorded.changed)?;
+    answer.set_item("nodes", recorded.nodes)?;
+    Ok(answer)
+}
