@@ -29,7 +29,7 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     threads = _frames_by_thread()
     found = []
     for label, item in replaced:
-        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type):
+        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type | int | float | str | bytes):
             continue
         words = _holders_of(item, ours, threads)
         if words:

@@ -6,7 +6,9 @@ drawn; what a library keeps is looked at only if the session has the library. Th
 
 from __future__ import annotations
 
+import collections
 import decimal
+import enum
 import heapq
 import importlib
 import locale
@@ -18,6 +20,7 @@ import sys
 import sysconfig
 import types
 import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,8 +75,20 @@ def user_names(shell: Any) -> list[str]:
     return [
         name
         for name, value in list(shell.user_ns.items())
-        if type(name) is str and name not in MODULE_NAMES and not _is_shells(name, value, hidden)
+        if type(name) is str
+        and name not in MODULE_NAMES
+        and not _is_shells(name, value, hidden)
+        and (name.isascii() or _is_text(name))
     ]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: one with half a surrogate pair, put in by hand, can't."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
@@ -112,7 +127,8 @@ def install(shell: Any, kind: str, key: str, value: Any) -> None:
 def _outputs(shell: Any) -> Iterator[Root]:
     if shell is None:
         return
-    for number, value in list(shell.user_ns.get("_oh", {}).items()):
+    outputs = shell.user_ns.get("_oh")
+    for number, value in list(outputs.items()) if type(outputs) is dict else []:
         if type(number) is int and is_secret("", value) is None:
             yield "out", str(number), value
 
@@ -240,7 +256,7 @@ def _install_directory(shell: Any, key: str, value: Any) -> None:
 def _current() -> str | None:
     try:
         return str(Path.cwd())
-    except FileNotFoundError:
+    except Exception:  # it is gone, or somebody replaced the function
         return None
 
 
@@ -435,7 +451,7 @@ class Known(NamedTuple):
     module: types.ModuleType
     names: frozenset[str]
     code: dict[str, Any]
-    """Its functions and classes: they are no roots while they are these."""
+    """Its functions and classes, and by `Class.name` the methods of these: they are no roots while they are these."""
 
 
 _own: dict[str, Known | None] = {}
@@ -467,6 +483,25 @@ def own_modules() -> Iterator[tuple[str, Known]]:
             yield name, known
 
 
+_brought_back: dict[str, types.ModuleType] = {}
+"""Withdrawn modules that a value which is being built needed."""
+
+
+def bring_back(name: str) -> None:
+    """Puts a module that a move took away in its place again, if it is that: what is built then is of its classes."""
+    if name in _withdrawn and name not in sys.modules:
+        sys.modules[name] = _brought_back[name] = _withdrawn.pop(name)
+
+
+def end_staging(is_installed: bool) -> None:
+    """The move is done, or given up: then what was brought back for it goes again."""
+    if not is_installed:
+        for name, module in _brought_back.items():
+            if sys.modules.get(name) is module:
+                _withdrawn[name] = sys.modules.pop(name)
+    _brought_back.clear()
+
+
 def modules_seen() -> list[tuple[str, types.ModuleType]]:
     """The user's own modules that were there when roots were last collected."""
     return [(name, known.module) for name, known in _own.items() if known is not None]
@@ -475,7 +510,25 @@ def modules_seen() -> list[tuple[str, types.ModuleType]]:
 def _known(module: types.ModuleType) -> Known:
     attributes = vars(module)
     code = {name: value for name, value in attributes.items() if isinstance(value, _CODE)}
-    return Known(module, frozenset(attributes), code)
+    of_classes = {
+        f"{name}.{attribute}": value
+        for name, kind in _classes(module)
+        for attribute, value in vars(kind).items()
+    }
+    code |= {path: value for path, value in of_classes.items() if hasattr(type(value), "__get__")}
+    return Known(module, frozenset([*attributes, *of_classes]), code)
+
+
+def _classes(module: types.ModuleType) -> list[tuple[str, type]]:
+    """The classes that a module defines. The members of an Enum are no state."""
+    own = module.__name__
+    return [
+        (name, value)
+        for name, value in list(vars(module).items())
+        if isinstance(value, type)
+        and vars(value).get("__module__") == own
+        and not isinstance(value, enum.EnumMeta)
+    ]
 
 
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType)
@@ -502,6 +555,34 @@ def _modules(shell: Any) -> Iterator[Root]:
             if _is_state(known, attribute, value):
                 shown.add(attribute)
                 yield "module_attribute", f"{name}.{attribute}", value
+        for path, value in _class_states(known):
+            shown.add(path)
+            yield "module_attribute", f"{name}.{path}", value
+
+
+def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
+    """What the classes of a module hold that runs change: counters, registries, caches, methods set from outside."""
+    for name, kind in _classes(known.module):
+        for attribute, value in list(vars(kind).items()):
+            path = f"{name}.{attribute}"
+            is_data = type(value) in _CLASS_DATA
+            is_patch = type(value) is types.FunctionType and value.__qualname__ != path
+            if (
+                (is_data or is_patch)
+                and known.code.get(path) is not value
+                and not attribute.startswith("__")
+                and is_secret(attribute, value) is None
+            ):
+                yield path, value
+
+
+_CLASS_DATA = frozenset(
+    [
+        *(type(None), bool, int, float, complex, str, bytes, bytearray, tuple, frozenset),
+        *(list, dict, set, collections.deque, collections.Counter, collections.defaultdict),
+        *(collections.OrderedDict, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
+    ]
+)
 
 
 def _is_state(known: Known, attribute: str, value: Any) -> bool:
@@ -515,14 +596,40 @@ def _is_state(known: Known, attribute: str, value: Any) -> bool:
 
 
 def _install_attribute(shell: Any, key: str, value: Any) -> None:
-    name, _, attribute = key.rpartition(".")
+    name, attribute = _parted(key)
     if value is MISSING:
         _take_attribute(name, attribute)
         return
     if name not in sys.modules and name in _withdrawn:
         sys.modules[name] = _withdrawn.pop(name)
-    module = sys.modules.get(name) or importlib.import_module(name)
-    vars(module)[attribute] = value
+    _set(sys.modules.get(name) or importlib.import_module(name), attribute, value)
+
+
+def _parted(key: str) -> tuple[str, str]:
+    """The module and what follows it, of `module.name` and `package.module.Class.name`."""
+    name, _, attribute = key.rpartition(".")
+    above, _, kind = name.rpartition(".")
+    known = _own.get(above)
+    module = known.module if known is not None else sys.modules.get(above) or _withdrawn.get(above)
+    if above and name not in sys.modules and isinstance(getattr(module, kind, None), type):
+        return above, f"{kind}.{attribute}"
+    return name, attribute
+
+
+def _set(module: types.ModuleType, path: str, value: Any) -> None:
+    kind, _, attribute = path.rpartition(".")
+    if kind:
+        type.__setattr__(vars(module)[kind], attribute, value)
+    else:
+        vars(module)[attribute] = value
+
+
+def _unset(module: types.ModuleType, path: str) -> None:
+    kind, _, attribute = path.rpartition(".")
+    if not kind:
+        vars(module).pop(attribute, None)
+    elif attribute in vars(vars(module)[kind]):
+        type.__delattr__(vars(module)[kind], attribute)
 
 
 def _take_attribute(name: str, attribute: str) -> None:
@@ -532,9 +639,9 @@ def _take_attribute(name: str, attribute: str) -> None:
     if known is None or sys.modules.get(name) is not known.module:
         return
     if attribute in known.code:
-        vars(known.module)[attribute] = known.code[attribute]
+        _set(known.module, attribute, known.code[attribute])
     elif attribute not in known.names:
-        vars(known.module).pop(attribute, None)
+        _unset(known.module, attribute)
     shown = _shown.get(name, set())
     shown.discard(attribute)
     if not shown and attribute in known.names and attribute not in known.code:

@@ -163,6 +163,46 @@ CASES = [
         kept=["Animal", "Cat", "Speaks"],
     ),
     Case(
+        "Bases and name of a class changed in place",
+        """
+        class Old:
+            v = 1
+        class New:
+            v = 2
+        class K(Old):
+            pass
+        k = K()
+        """,
+        "K.__bases__ = (New,); K.__name__ = 'Renamed'",
+        ["k.v", "isinstance(k, Old)", "K.__name__", "type(k) is K"],
+        kept=["K", "k", "Old", "New"],
+    ),
+    Case(
+        "A bound classmethod that a base brings, and a metaclass that keeps its only instances",
+        """
+        class Base:
+            @classmethod
+            def make(cls):
+                return cls()
+        class Heir(Base):
+            pass
+        make = Heir.make
+        class Single(type):
+            only = {}
+            def __call__(cls, *args):
+                if cls not in Single.only:
+                    Single.only[cls] = super().__call__(*args)
+                return Single.only[cls]
+        class Settings(metaclass=Single):
+            pass
+        settings = Settings()
+        """,
+        "settings.x = [1]",
+        ["vars(settings)", "isinstance(make(), Heir)", "Settings() is settings"],
+        {"settings": "loaded|kept", "Single": "kept|loaded"},
+        kept=["Heir", "make"],
+    ),
+    Case(
         "A metaclass that keeps a register",
         """
         class Meta(type):

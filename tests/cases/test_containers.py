@@ -9,6 +9,39 @@ from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- 
 
 CASES = [
     Case(
+        "Values that are unequal to themselves, found by identity",
+        """
+        import numpy as np
+        a, b, c = np.float64('nan'), complex('nan'), float('nan')
+        held = [[a], [b], [c]]
+        """,
+        "held.append(1)",
+        ["a in held[0]", "b in held[1]", "c in held[2]", "len(held)"],
+        {"held": "loaded", "a": "loaded", "b": "loaded", "c": "loaded"},
+    ),
+    Case(
+        "A parser of arguments, which tells texts by identity",
+        """
+        import argparse
+        parser = argparse.ArgumentParser()
+        _ = parser.add_argument('--n', type=int, default=1)
+        """,
+        "_ = parser.add_argument('--m', type=int, default=2)",
+        ["parser.parse_args([])"],
+        {"parser": "loaded"},
+        kept=["argparse"],
+    ),
+    Case(
+        "A memoryview with other items than its bytearray",
+        """
+        raw = bytearray(b'abcdefgh')
+        ints = memoryview(raw).cast('I')
+        """,
+        "ints[0] = 7",
+        ["raw", "ints.tolist()", "ints.format", "ints.obj is raw"],
+        {"raw": "loaded", "ints": "loaded"},
+    ),
+    Case(
         "Lists, dicts, sets and bytearrays changed in place",
         """
         l = [1, 2]

@@ -423,3 +423,19 @@ def test_a_cell_that_changes_nothing_is_undone_with_everything_kept(notebook: No
     report = notebook.move("undo")
     assert set(report.names.values()) == {"kept"}
     assert notebook.identities(["x"]) == identities
+
+
+def test_what_a_finalizer_changes_during_a_move_is_said_to_differ(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        heard = []
+        class Loud:
+            def __del__(self):
+                heard.append('gone')
+        """,
+        "loud = Loud()",
+    )
+    report = notebook.move("undo")
+    assert notebook.read("heard") == ["['gone']"]
+    assert (report.word("loud"), report.word("heard")) == ("removed", "differs")
+    assert "while the move was made" in report.why("heard")

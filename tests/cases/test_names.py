@@ -371,3 +371,54 @@ def test_cells_with_magics_are_undone_in_one_step(notebook: Notebook, cell: str,
     assert notebook.identities(["alone"]) == identities
     notebook.move("redo")
     assert notebook.read("x") != ["[1]"]
+
+
+def test_what_a_class_of_a_user_module_counts_is_undone_in_place(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo("class Shape:\n    count = 0\n    made = []\n    def size(self):\n        return 'small'\n")
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run(
+        """
+        import geo
+        shape = geo.Shape()
+        """,
+        "geo.Shape.count += 1; geo.Shape.made.append(shape); geo.Shape.size = lambda self: 'patched'",
+    )
+    reads = ["geo.Shape.count", "[s is shape for s in geo.Shape.made]", "shape.size()"]
+    before, after = ["0", "[]", "'small'"], ["1", "[True]", "'patched'"]
+    assert first.read(*reads) == after
+    first.move("undo")
+    assert first.read(*reads) == before
+    assert first.read("isinstance(shape, geo.Shape)") == ["True"]
+    first.move("redo")
+    assert first.read(*reads) == after
+    first.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    second.move("resume")
+    assert second.read(*reads) == after
+    second.move("undo")
+    second.move("redo")
+    assert second.read(*reads) == after
+
+
+def test_redo_of_the_import_of_a_user_module_brings_back_the_very_classes(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo(GEO)
+    notebook = kernels(paths=[tmp_path / "modules"])
+    notebook.run(
+        "q = 1",
+        """
+        import geo
+        from geo import Shape
+        shape = geo.Shape()
+        """,
+    )
+    notebook.move("undo")
+    assert not {"geo", "Shape", "shape"} & notebook.names()
+    notebook.move("redo")
+    assert notebook.read("isinstance(shape, geo.Shape)", "Shape is __import__('geo').Shape") == [
+        "True",
+        "True",
+    ]

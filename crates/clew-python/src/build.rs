@@ -143,8 +143,11 @@ impl<'py, 'a> Builder<'py, 'a> {
     /// Builds these nodes and all they need.
     pub fn run(&mut self, numbers: &[u32]) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         self.find_bytearrays();
-        for number in numbers {
-            self.stack.push(Step::Visit(*number));
+        // Classes first: another stream may wait for one of them, which this one needs for an instance.
+        let is_class = |number: &&u32| self.arena.node(**number).kind == kinds::DEFINITION;
+        let (classes, others): (Vec<u32>, Vec<u32>) = numbers.iter().partition(is_class);
+        for number in classes.into_iter().chain(others) {
+            self.stack.push(Step::Visit(number));
             self.work()?;
         }
         // What cycles made wait. Every object is made by now.

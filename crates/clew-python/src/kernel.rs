@@ -341,7 +341,14 @@ impl Kernel for PythonKernel<'_, '_> {
                 error.write_unraisable(self.py, None);
             }
         }
-        self.heap.end_staging(std::mem::take(&mut self.is_installed));
+        let is_installed = std::mem::take(&mut self.is_installed);
+        let modules = self
+            .roots_module()
+            .and_then(|module| module.call_method1("end_staging", (is_installed,)));
+        if let Err(error) = modules {
+            error.write_unraisable(self.py, None);
+        }
+        self.heap.end_staging(is_installed);
         let classes = (
             std::mem::take(&mut self.definitions),
             std::mem::take(&mut self.put_back),

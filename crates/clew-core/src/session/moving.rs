@@ -61,7 +61,7 @@ impl Session {
         }
         report.outcomes = self.execute(kernel, &plan, target)?;
         let base = if matches!(scope, Scope::All) { target } else { from };
-        let at = self.land(kernel, request, base, report.is_exact())?;
+        let at = self.land(kernel, request, base, &mut report)?;
         report.at = self.history.label(&at);
         report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
@@ -194,7 +194,7 @@ impl Session {
         kernel: &mut K,
         request: &Request,
         base: RunId,
-        is_exact: bool,
+        report: &mut Report,
     ) -> Result<RunId, SessionError> {
         let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
         kernel.heap().release();
@@ -208,6 +208,9 @@ impl Session {
         };
         let wanted = self.history.state(base);
         let there = observed.live.state();
+        if !matches!(request, Request::Restore { .. }) {
+            self.own_up(report, &wanted, &there);
+        }
         // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
         let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
         // A loaded library stays loaded: its settings and generators are put back, but can't be taken away.
@@ -219,7 +222,7 @@ impl Session {
             && there
                 .versions()
                 .all(|version| wanted.holds(version) || is_extra(version));
-        let result = if is_exact && is_there {
+        let result = if report.is_exact() && is_there {
             self.commit(action, step, base, Vec::new(), observed).map(|()| base)
         } else {
             let input = RunInput::silent(RunKind::Moved, self.clock.now());
@@ -230,6 +233,50 @@ impl Session {
             self.writer.abandon();
         }
         result
+    }
+
+    /// Says of every root that is not what it was to be that it differs: code of the user's ran as old objects were let
+    /// go, or a live class does not take everything back.
+    fn own_up(&self, report: &mut Report, wanted: &State, there: &State) {
+        let mut classes: BTreeSet<String> = BTreeSet::new();
+        for outcome in &mut report.outcomes {
+            let is_there = there.version(&outcome.root).is_some();
+            let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
+                (Word::Kept | Word::Loaded, Some(version)) if is_there && !there.holds(version) => {
+                    if outcome.root.kind == RootKind::Definition {
+                        classes.insert(outcome.root.key.clone());
+                        (Word::Differs, "the live class does not take all of it back")
+                    } else {
+                        (Word::Differs, "it changed while the move was made")
+                    }
+                }
+                (Word::Kept | Word::Loaded, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
+                    (Word::Lost, "it went away while the move was made")
+                }
+                (Word::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
+                    (Word::Differs, "it was made again while the move was made")
+                }
+                _ => continue,
+            };
+            outcome.word = word;
+            outcome.why = Some(why.to_owned());
+        }
+        let differs = |root: &Root| {
+            let manifest = wanted
+                .version(root)
+                .and_then(|version| self.manifests.get(&version.manifest).ok());
+            match manifest.as_deref().map(|manifest| &manifest.body) {
+                Some(Body::Encoded(encoding)) => encoding.definitions.iter().any(|id| classes.contains(id)),
+                _ => false,
+            }
+        };
+        let same = |outcome: &&mut Outcome| matches!(outcome.word, Word::Kept | Word::Loaded);
+        for outcome in report.outcomes.iter_mut().filter(same) {
+            if !classes.is_empty() && differs(&outcome.root) {
+                outcome.word = Word::Differs;
+                outcome.why = Some("its class differs".to_owned());
+            }
+        }
     }
 }
 

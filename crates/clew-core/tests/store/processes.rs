@@ -91,7 +91,7 @@ fn p09_many_processes_on_one_history_never_corrupt_it_nor_share_a_number() {
 #[test]
 fn p01_p02_every_run_that_a_killed_process_called_saved_is_there_and_equal() {
     let rounds = if std::env::var_os("CLEW_LONG").is_some() {
-        300
+        100
     } else {
         12
     };

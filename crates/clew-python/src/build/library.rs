@@ -40,8 +40,8 @@ impl<'py> Builder<'py, '_> {
         let py = self.py;
         match node.kind {
             kinds::GLOBAL => self.global(node.payload),
-            kinds::MODULE => self.tried(py.import(utf8(node.payload)?).map(Bound::into_any)),
-            kinds::MODULE_DICT => self.tried(py.import(utf8(node.payload)?).map(|module| module.dict().into_any())),
+            kinds::MODULE => self.module(utf8(node.payload)?).map(Bound::into_any),
+            kinds::MODULE_DICT => self.module(utf8(node.payload)?).map(|module| module.dict().into_any()),
             kinds::CLASS => self.class(utf8(node.payload)?),
             kinds::METHOD => self.method(node.payload),
             kinds::TOKEN => self.token(utf8(node.payload)?),
@@ -56,6 +56,16 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
+    /// A module, imported if need be. One of the user's own that a move took away comes back itself, with its classes.
+    fn module(&self, name: &str) -> Result<Bound<'py, PyModule>, BuildError> {
+        let again = self
+            .py
+            .import("clew.roots")
+            .and_then(|roots| roots.call_method1("bring_back", (name,)));
+        self.tried(again)?;
+        self.tried(self.py.import(name))
+    }
+
     fn global(&mut self, payload: &[u8]) -> Made<'py> {
         let mut reader = Reader::new(payload);
         let module = utf8(reader.name().ok_or_else(cut)?)?;
@@ -63,7 +73,7 @@ impl<'py> Builder<'py, '_> {
         if module == "__main__" {
             return Err(malformed("a name of the notebook is given as a library's"));
         }
-        let imported = self.tried(self.py.import(module))?;
+        let imported = self.module(module)?;
         let found = path
             .split('.')
             .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part));
@@ -525,7 +535,11 @@ fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bo
         shape.push(number(&mut reader)?);
     }
     let bytes = PyMemoryView::from(exporter)?.call_method1("cast", ("B",))?;
-    let size: isize = PyMemoryView::from(exporter)?.getattr("itemsize")?.extract()?;
+    // A cast view has other items than its exporter; some exporters have items that `struct` does not know.
+    let size: isize = match py.import("struct")?.call_method1("calcsize", (&format,)) {
+        Ok(size) => size.extract()?,
+        Err(_) => PyMemoryView::from(exporter)?.getattr("itemsize")?.extract()?,
+    };
     let items = shape
         .iter()
         .try_fold(1_isize, |all, length| all.checked_mul(*length))

@@ -8,6 +8,9 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyStr
 use super::{Builder, Made, malformed};
 use crate::kinds;
 
+/// Texts that a library compares by identity, with where it keeps them.
+const TOLD_APART: &[(&[u8], &str, &str)] = &[(b"==SUPPRESS==", "argparse", "SUPPRESS")];
+
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_scalar(&self, node: &ArenaNode<'_>) -> Made<'py> {
         let (py, payload) = (self.py, node.payload);
@@ -19,9 +22,18 @@ impl<'py> Builder<'py, '_> {
             kinds::INT => self.int(payload),
             kinds::FLOAT => Ok(PyFloat::new(py, float(payload)?).into_any()),
             kinds::COMPLEX => self.complex(payload),
-            kinds::STR => self.text(payload).map(Bound::into_any),
+            kinds::STR => match self.told_apart(payload) {
+                Some(live) => Ok(live),
+                None => self.text(payload).map(Bound::into_any),
+            },
             _ => Err(malformed("a value is of no known kind")),
         }
+    }
+
+    /// The live text of a library that tells it from equal ones: its objects hold that very one.
+    fn told_apart(&self, payload: &[u8]) -> Option<Bound<'py, PyAny>> {
+        let (_, module, name) = TOLD_APART.iter().find(|(text, _, _)| *text == payload)?;
+        self.py.import(*module).and_then(|module| module.getattr(*name)).ok()
     }
 
     /// An int from its two's complement.

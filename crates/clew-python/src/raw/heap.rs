@@ -346,7 +346,6 @@ impl PythonHeap {
             Shape::None
             | Shape::Bool
             | Shape::Int
-            | Shape::Complex
             | Shape::Ellipsis
             | Shape::NotImplemented
             | Shape::Class
@@ -356,6 +355,10 @@ impl PythonHeap {
             | Shape::Range => Identity::Plain,
             Shape::EnumMember if !self.is_combination(pointer) => Identity::Plain,
             Shape::Float => self.identity_of_float(pointer, facts),
+            // SAFETY: the shape says that it is a live complex; numpy's floats are laid out as the interpreter's.
+            Shape::Complex if unsafe { is_nan_complex(pointer) } => Self::counted(pointer, facts),
+            Shape::Complex => Identity::Plain,
+            Shape::Deferred if unsafe { is_nan_float(pointer) } => Self::counted(pointer, facts),
             Shape::Str => long(unsafe_text_bytes(pointer)),
             // SAFETY: the shape says that it is a live bytes object.
             Shape::Bytes => long(unsafe { ffi::Py_SIZE(pointer) } as usize),
@@ -427,6 +430,19 @@ fn common_identity(pointer: *mut ffi::PyObject) -> Option<Identity> {
 fn unsafe_text_bytes(pointer: *mut ffi::PyObject) -> usize {
     // SAFETY: callers found a live str by its type.
     unsafe { text_bytes(pointer) }
+}
+
+/// Whether a live complex is unequal to itself.
+unsafe fn is_nan_complex(pointer: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    let value = unsafe { (*pointer.cast::<ffi::PyComplexObject>()).cval };
+    value.real.is_nan() || value.imag.is_nan()
+}
+
+/// Whether a live object is a float of a library's class (`numpy.float64`) that is unequal to itself.
+unsafe fn is_nan_float(pointer: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises; subclasses begin with the float.
+    unsafe { ffi::PyFloat_Check(pointer) != 0 && ffi::PyFloat_AS_DOUBLE(pointer).is_nan() }
 }
 
 fn long(bytes: usize) -> Identity {

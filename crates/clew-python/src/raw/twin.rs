@@ -27,9 +27,11 @@ pub(crate) struct Twin {
     pub attributes: Vec<(Vec<u8>, Py<PyAny>)>,
 }
 
-/// The attributes that an install took from a class, to be put back if a later step fails.
+/// What an install took from a class, to be put back if a later step fails.
 pub struct Replaced {
     class: Py<PyType>,
+    /// `__name__`, `__qualname__` and `__bases__`, where they were others.
+    own: Vec<(&'static str, Py<PyAny>)>,
     attributes: Vec<(Vec<u8>, Option<Py<PyAny>>)>,
 }
 
@@ -59,8 +61,19 @@ impl Twin {
         let class = self.live.bind(py);
         let mut replaced = Replaced {
             class: self.live.clone_ref(py),
+            own: Vec::new(),
             attributes: Vec::new(),
         };
+        let own = self.own_changes(py).and_then(|changes| {
+            changes.into_iter().try_for_each(|(name, value)| {
+                replaced.own.push((name, class.getattr(name)?.unbind()));
+                set_own(class, name, &value)
+            })
+        });
+        if let Err(error) = own {
+            replaced.put_back(py);
+            return Err(error);
+        }
         let done = self.changes(py).into_iter().try_for_each(|(name, value)| {
             let text = text(py, &name);
             let before = class_attribute(class, &text).map(Bound::unbind);
@@ -75,6 +88,24 @@ impl Twin {
                 Err(error)
             }
         }
+    }
+
+    /// What the class itself is to be, where that is another than it is: what it is called, what it derives from.
+    fn own_changes<'py>(&self, py: Python<'py>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
+        let class = self.live.bind(py);
+        let mut changes = Vec::new();
+        for (name, wanted) in [("__name__", &self.name), ("__qualname__", &self.qualname)] {
+            let wanted = text(py, wanted).into_any();
+            if !class.getattr(name)?.eq(&wanted)? {
+                changes.push((name, wanted));
+            }
+        }
+        let (now, wanted) = (class.getattr("__bases__")?.cast_into::<PyTuple>()?, self.bases.bind(py));
+        let is_same = now.len() == wanted.len() && now.iter().zip(wanted).all(|(one, other)| one.is(&other));
+        if !is_same {
+            changes.push(("__bases__", wanted.clone().into_any()));
+        }
+        Ok(changes)
     }
 
     /// Attributes to set or, without a value, to remove.
@@ -109,7 +140,18 @@ impl Replaced {
         for (name, value) in self.attributes.iter().rev() {
             let _ = set_class_attribute(class, &text(py, name), value.as_ref().map(|value| value.bind(py)));
         }
+        for (name, value) in self.own.iter().rev() {
+            let _ = set_own(class, name, value.bind(py));
+        }
     }
+}
+
+/// Sets one of a class's own slots as `type` itself does: no metaclass of the user's is asked.
+fn set_own(class: &Bound<'_, PyType>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = class.py();
+    py.get_type::<PyType>()
+        .call_method1("__setattr__", (class, name, value))
+        .map(drop)
 }
 
 fn text<'py>(py: Python<'py>, name: &[u8]) -> Bound<'py, PyString> {
