@@ -7,6 +7,31 @@ from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- 
 
 CASES = [
     Case(
+        "Instances whose attributes are a dict that others hold",
+        """
+        class Plain:
+            pass
+        class Borg:
+            shared = {}
+            def __init__(self):
+                self.__dict__ = self.shared
+        plain, one, two = Plain(), Borg(), Borg()
+        attributes = vars(plain)
+        plain.x = [1]
+        one.x = 1
+        """,
+        "attributes['y'] = plain.x; two.x = 2",
+        [
+            "hasattr(plain, 'y')",
+            "attributes is vars(plain)",
+            "one.x",
+            "vars(one) is vars(two)",
+            "vars(two) is Borg.shared",
+        ],
+        {"plain": "loaded", "attributes": "loaded", "one": "loaded", "two": "loaded"},
+        kept=["Plain", "Borg"],
+    ),
+    Case(
         "In-place edit seen through a view in another variable",
         """
         import numpy as np

@@ -49,6 +49,21 @@ pub(crate) fn set_own_attribute(
 
 /// Gives an instance this very dict.
 pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = object.py();
+    let name = PyString::intern(py, "__dict__");
+    // The interpreter's own setter, also where a class of the user's has another `__dict__`: since 3.13 attributes may
+    // lie beside the dict, and the generic call leaves those in force.
+    for class in object.get_type().mro() {
+        let found = class
+            .cast::<PyType>()
+            .ok()
+            .and_then(|class| class_attribute(class, &name));
+        // SAFETY: a live object's type is live.
+        let setter = found.filter(|found| unsafe { ffi::Py_TYPE(found.as_ptr()) == &raw mut ffi::PyGetSetDescr_Type });
+        if let Some(setter) = setter {
+            return setter.call_method1("__set__", (object, dict)).map(drop);
+        }
+    }
     // SAFETY: live objects; the call checks that the object can have a dict.
     let failed = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), dict.as_ptr(), std::ptr::null_mut()) };
     if failed != 0 {
