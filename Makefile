@@ -55,7 +55,7 @@ bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers
 
 cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
 	tools/build.sh install 3.11
-	.venv-3.11/bin/python tools/cases.py $(PYTEST_ARGS)
+	.venv-3.11/bin/python tools/cases.py tests/cases $(PYTEST_ARGS)
 
 develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
 	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done
