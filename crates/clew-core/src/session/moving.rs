@@ -241,8 +241,10 @@ impl Session {
         let mut classes: BTreeSet<String> = BTreeSet::new();
         for outcome in &mut report.outcomes {
             let is_there = there.version(&outcome.root).is_some();
+            // Beside a class that nothing refers to any more, or a lost name, the others have no version to compare.
+            let is_whole = |version: &Version| version.roots.iter().all(|root| there.version(root).is_some());
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
-                (Word::Kept | Word::Loaded, Some(version)) if is_there && !there.holds(version) => {
+                (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.key.clone());
                         (Word::Differs, "the live class does not take all of it back")
