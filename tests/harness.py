@@ -253,6 +253,16 @@ class Kernel:
         metadata = {"cellId": cell_id} if cell_id else {}
         return self.message("execute_request", body | content, metadata=metadata, subshell_id=subshell_id)
 
+    def has_subshells(self) -> bool:
+        """Whether the kernel can run cells beside each other."""
+        return "create_subshell_request" in self.value("list(get_ipython().kernel.control_handlers)")
+
+    def subshell(self) -> str | None:
+        """Begins a subshell and gives its id; `None` where the kernel has none (ipykernel 6)."""
+        if not self.has_subshells():
+            return None
+        return str(self.control("create_subshell_request")["subshell_id"])
+
     def message(
         self,
         kind: str,

@@ -21,7 +21,7 @@ import sysconfig
 import types
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -596,24 +596,29 @@ def _is_state(known: Known, attribute: str, value: Any) -> bool:
 
 
 def _install_attribute(shell: Any, key: str, value: Any) -> None:
-    name, attribute = _parted(key)
     if value is MISSING:
-        _take_attribute(name, attribute)
-        return
-    if name not in sys.modules and name in _withdrawn:
-        sys.modules[name] = _withdrawn.pop(name)
-    _set(sys.modules.get(name) or importlib.import_module(name), attribute, value)
+        _take_attribute(*_parted(key, _live))
+    else:
+        name, attribute = _parted(key, _imported)
+        _set(_imported(name), attribute, value)
 
 
-def _parted(key: str) -> tuple[str, str]:
+def _parted(key: str, module_of: Callable[[str], types.ModuleType | None]) -> tuple[str, str]:
     """The module and what follows it, of `module.name` and `package.module.Class.name`."""
     name, _, attribute = key.rpartition(".")
     above, _, kind = name.rpartition(".")
-    known = _own.get(above)
-    module = known.module if known is not None else sys.modules.get(above) or _withdrawn.get(above)
-    if above and name not in sys.modules and isinstance(getattr(module, kind, None), type):
+    if above and name not in sys.modules and isinstance(getattr(module_of(above), kind, None), type):
         return above, f"{kind}.{attribute}"
     return name, attribute
+
+
+def _live(name: str) -> types.ModuleType | None:
+    return sys.modules.get(name)
+
+
+def _imported(name: str) -> types.ModuleType:
+    bring_back(name)
+    return sys.modules.get(name) or importlib.import_module(name)
 
 
 def _set(module: types.ModuleType, path: str, value: Any) -> None:

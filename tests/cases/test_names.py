@@ -422,3 +422,22 @@ def test_redo_of_the_import_of_a_user_module_brings_back_the_very_classes(
         "True",
         "True",
     ]
+
+
+def test_what_a_class_holds_comes_back_though_no_name_refers_to_its_module(
+    kernels: Callable[..., Notebook], geo: Callable[[str], None], tmp_path: Path
+) -> None:
+    geo("class Shape:\n    count = 0\n")
+    first = kernels(paths=[tmp_path / "modules"])
+    first.run(
+        """
+        def shape():
+            import geo
+            return geo.Shape
+        """,
+        "shape().count += 5",
+    )
+    first.kill()
+    second = kernels(paths=[tmp_path / "modules"])
+    assert second.move("resume").word("shape") == "loaded"
+    assert second.read("shape().count") == ["5"]

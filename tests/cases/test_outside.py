@@ -223,9 +223,9 @@ def test_a_fork_in_user_code_records_in_the_parent_only(notebook: Notebook) -> N
 
 def test_a_subshell_that_changes_a_list_while_a_cell_runs(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels()
-    if not notebook.kernel.value("__import__('ipykernel').version_info[0] >= 7"):
-        return  # ipykernel 6 has none
-    shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
+    shell = notebook.kernel.subshell()
+    if shell is None:
+        return
     notebook.run("""
         import time
         x = [1]
@@ -247,9 +247,9 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
     kernels: Callable[..., Notebook], tmp_path: Path
 ) -> None:
     notebook = kernels()
-    if not notebook.kernel.value("__import__('ipykernel').version_info[0] >= 7"):
-        return  # ipykernel 6 has none
-    shell = notebook.kernel.control("create_subshell_request")["subshell_id"]
+    shell = notebook.kernel.subshell()
+    if shell is None:
+        return
     go, begun = tmp_path / "go", tmp_path / "begun"
     notebook.run("x = [1]", "x.append(2)")
     busy = f"""

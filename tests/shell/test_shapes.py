@@ -96,16 +96,12 @@ def test_a_widget_callback_is_looked_at(recorded: Recorded) -> None:
     assert recorded.sources == [COMM]
 
 
-def has_subshells(kernel: Kernel) -> bool:
-    return "create_subshell_request" in kernel.value("list(get_ipython().kernel.control_handlers)")
-
-
 def test_overlapping_runs_share_one_capture_when_both_are_done(recorded: Recorded, tmp_path: Path) -> None:
     kernel = recorded.kernel
-    if not has_subshells(kernel):
+    subshell = kernel.subshell()
+    if subshell is None:
         assert int(kernel.value("__import__('ipykernel').__version__").split(".")[0]) < 7
         return
-    subshell = kernel.control("create_subshell_request")["subshell_id"]
     end = tmp_path / "end"
     cell = f"import os, time\nx = 1\nprint('begun')\nwhile not os.path.exists({str(end)!r}): time.sleep(0.01)\nx = 2"
     slow = kernel.send(cell)
@@ -123,9 +119,9 @@ def test_overlapping_runs_share_one_capture_when_both_are_done(recorded: Recorde
 
 def test_a_cell_in_a_subshell_alone_is_captured_by_its_thread(recorded: Recorded) -> None:
     kernel = recorded.kernel
-    if not has_subshells(kernel):
+    subshell = kernel.subshell()
+    if subshell is None:
         return
-    subshell = kernel.control("create_subshell_request")["subshell_id"]
     gate = recorded.gate()
     kernel.run("x = 1", subshell_id=subshell)
     waiting = kernel.send("x = 2", subshell_id=subshell)
@@ -139,7 +135,7 @@ def test_a_comm_callback_inside_an_awaiting_cell_is_part_of_its_run(recorded: Re
     kernel.run(COMM).raised()
     kernel.collect([kernel.message("comm_open", {"comm_id": "c1", "target_name": "test", "data": {}})])
     # ipykernel 6 hands messages out one after the other.
-    until = "got" if has_subshells(kernel) else "True"
+    until = "got" if kernel.has_subshells() else "True"
     sent = kernel.send(
         f"import asyncio\nprint('begun')\nwhile not {until}: await asyncio.sleep(0.05)\nlength = len(got)"
     )
