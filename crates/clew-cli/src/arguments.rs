@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::commands::{diff, doctor, list, log, movers, show, status, vars, verify};
+use crate::commands::{
+    annotate, care, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells, show,
+    stale, status, vars, verify,
+};
 
 /// Undo, branches and resume for notebook sessions.
 ///
@@ -55,6 +58,14 @@ pub enum Word {
     #[allow(missing_docs)]
     Vars(vars::Arguments),
     #[allow(missing_docs)]
+    Annotate(annotate::Arguments),
+    #[allow(missing_docs)]
+    Extract(extract::Arguments),
+    #[allow(missing_docs)]
+    Stale(stale::Arguments),
+    #[allow(missing_docs)]
+    Op(op::Arguments),
+    #[allow(missing_docs)]
     Undo(movers::Undo),
     #[allow(missing_docs)]
     Redo(movers::Redo),
@@ -65,15 +76,71 @@ pub enum Word {
     #[allow(missing_docs)]
     Resume(movers::Resume),
     #[allow(missing_docs)]
-    Exclude(movers::Exclude),
+    Branch(names::Branch),
+    #[allow(missing_docs)]
+    Tag(names::Tag),
+    #[allow(missing_docs)]
+    Describe(names::Describe),
     #[allow(missing_docs)]
     History(movers::HistoryOf),
     #[allow(missing_docs)]
+    Eval(scratch::Eval),
+    #[allow(missing_docs)]
+    Bisect(scratch::Bisect),
+    #[allow(missing_docs)]
+    Enable(environment::Enable),
+    #[allow(missing_docs)]
+    Disable(environment::Disable),
+    #[allow(missing_docs)]
+    Init(environment::Init),
+    #[allow(missing_docs)]
+    Config(environment::Config),
+    #[allow(missing_docs)]
+    Pause(movers::Pause),
+    #[allow(missing_docs)]
+    ResumeRecording(movers::ResumeRecording),
+    #[allow(missing_docs)]
+    Exclude(movers::Exclude),
+    #[allow(missing_docs)]
     List(list::Arguments),
+    #[allow(missing_docs)]
+    Doctor(doctor::Arguments),
     #[allow(missing_docs)]
     Verify(verify::Arguments),
     #[allow(missing_docs)]
-    Doctor(doctor::Arguments),
+    Gc(care::Gc),
+    #[allow(missing_docs)]
+    Forget(care::Forget),
+    #[allow(missing_docs)]
+    Completions(shells::Completions),
+    #[allow(missing_docs)]
+    Man(shells::Man),
+    #[allow(missing_docs)]
+    Run(later::Later),
+    #[allow(missing_docs)]
+    Remote(later::Later),
+    #[allow(missing_docs)]
+    Push(later::Later),
+    #[allow(missing_docs)]
+    Pull(later::Later),
+    #[allow(missing_docs)]
+    Clone(later::Later),
+    #[allow(missing_docs)]
+    Move(later::Later),
+    #[allow(missing_docs)]
+    Watch(later::Later),
+    #[allow(missing_docs)]
+    Export(later::Later),
+    #[allow(missing_docs)]
+    Import(later::Later),
+    #[allow(missing_docs)]
+    Package(later::Later),
+    #[allow(missing_docs)]
+    Serve(later::Later),
+    #[allow(missing_docs)]
+    Trust(later::Later),
+    #[allow(missing_docs)]
+    Panel(later::Later),
 }
 
 impl Word {
@@ -85,16 +152,48 @@ impl Word {
             Self::Show(_) => "show",
             Self::Diff(_) => "diff",
             Self::Vars(_) => "vars",
+            Self::Annotate(_) => "annotate",
+            Self::Extract(_) => "extract",
+            Self::Stale(_) => "stale",
+            Self::Op(_) => "op",
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
             Self::Switch(_) => "switch",
             Self::Restore(_) => "restore",
             Self::Resume(_) => "resume",
-            Self::Exclude(_) => "exclude",
+            Self::Branch(_) => "branch",
+            Self::Tag(_) => "tag",
+            Self::Describe(_) => "describe",
             Self::History(_) => "history",
+            Self::Eval(_) => "eval",
+            Self::Bisect(_) => "bisect",
+            Self::Enable(_) => "enable",
+            Self::Disable(_) => "disable",
+            Self::Init(_) => "init",
+            Self::Config(_) => "config",
+            Self::Pause(_) => "pause",
+            Self::ResumeRecording(_) => "resume-recording",
+            Self::Exclude(_) => "exclude",
             Self::List(_) => "list",
-            Self::Verify(_) => "verify",
             Self::Doctor(_) => "doctor",
+            Self::Verify(_) => "verify",
+            Self::Gc(_) => "gc",
+            Self::Forget(_) => "forget",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Run(_) => "run",
+            Self::Remote(_) => "remote",
+            Self::Push(_) => "push",
+            Self::Pull(_) => "pull",
+            Self::Clone(_) => "clone",
+            Self::Move(_) => "move",
+            Self::Watch(_) => "watch",
+            Self::Export(_) => "export",
+            Self::Import(_) => "import",
+            Self::Package(_) => "package",
+            Self::Serve(_) => "serve",
+            Self::Trust(_) => "trust",
+            Self::Panel(_) => "panel",
         }
     }
 

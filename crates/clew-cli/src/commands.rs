@@ -1,12 +1,22 @@
 //! One file a command. The doc comment of its arguments is its help.
 
+pub mod annotate;
+pub mod care;
 pub mod diff;
 pub mod doctor;
+pub mod environment;
+pub mod extract;
 pub mod graph;
+pub mod later;
 pub mod list;
 pub mod log;
 pub mod movers;
+pub mod names;
+pub mod op;
+pub mod scratch;
+pub mod shells;
 pub mod show;
+pub mod stale;
 pub mod status;
 pub mod vars;
 pub mod verify;

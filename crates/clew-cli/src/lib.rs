@@ -74,6 +74,7 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
         return Output {
             exit: Exit::Done,
             text,
+            html: None,
             json: None,
         };
     }
@@ -98,6 +99,7 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
     Output {
         exit: Exit::Usage,
         text: format!("{}\n\nNothing was changed.\n", text.trim_end()),
+        html: None,
         json: None,
     }
 }
@@ -140,10 +142,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
         Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
         Word::List(_) | Word::Doctor(_) => look_elsewhere(arguments, surroundings),
-        _ => answer.fail(&Problem::usage(format!(
-            "`{}` does not only look",
-            arguments.word.text()
-        ))),
+        _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.word.text()))),
     }
 }
 

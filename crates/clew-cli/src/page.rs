@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
 /// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.
@@ -14,6 +14,12 @@ pub const SCHEMA: u32 = 1;
 pub trait Page: Serialize {
     /// The text for people: one line first, then the exceptions.
     fn text(&self, surroundings: &Surroundings) -> String;
+
+    /// What a notebook shows instead of the text: a piece of HTML that needs no script and no network, every word of
+    /// it escaped. `None` where text says it all.
+    fn html(&self, _: &Surroundings) -> Option<String> {
+        None
+    }
 
     /// How the command ended.
     fn exit(&self) -> Exit {
@@ -28,6 +34,8 @@ pub struct Output {
     pub exit: Exit,
     /// The text for people, empty if JSON was asked for.
     pub text: String,
+    /// What a notebook shows instead of the text.
+    pub html: Option<String>,
     /// The JSON, if it was asked for.
     pub json: Option<Value>,
 }
@@ -90,21 +98,27 @@ impl Answer<'_> {
 
     /// Turns a page into output.
     pub fn show<P: Page>(&self, page: &P) -> Output {
-        let text = if self.as_json {
-            String::new()
-        } else {
-            page.text(self.surroundings)
-        };
-        self.output(page.exit(), text, page)
+        let mut output = self.output(page.exit(), page);
+        if !self.as_json {
+            output.text = page.text(self.surroundings);
+            output.html = match self.surroundings.door {
+                Door::Notebook => page.html(self.surroundings),
+                Door::Terminal => None,
+            };
+        }
+        output
     }
 
     /// Turns a failure into output.
     pub fn fail(&self, problem: &Problem) -> Output {
-        let text = if self.as_json { String::new() } else { problem.text() };
-        self.output(problem.exit, text, &ErrorBody { error: problem })
+        let mut output = self.output(problem.exit, &ErrorBody { error: problem });
+        if !self.as_json {
+            output.text = problem.text();
+        }
+        output
     }
 
-    fn output<P: Serialize>(&self, exit: Exit, text: String, page: &P) -> Output {
+    fn output<P: Serialize>(&self, exit: Exit, page: &P) -> Output {
         let envelope = Envelope {
             schema: SCHEMA,
             command: self.word,
@@ -112,6 +126,11 @@ impl Answer<'_> {
             page,
         };
         let json = self.as_json.then(|| serde_json::to_value(envelope).unwrap_or_default());
-        Output { exit, text, json }
+        Output {
+            exit,
+            text: String::new(),
+            html: None,
+            json,
+        }
     }
 }

@@ -172,7 +172,7 @@ impl Engine {
         answer.set_item("exit", output.exit.code())?;
         answer.set_item("text", output.printed())?;
         answer.set_item("interrupted", interrupted)?;
-        answer.set_item("html", py.None())?;
+        answer.set_item("html", output.html.as_deref())?;
         let json = match &output.json {
             Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
             None => py.None().into_bound(py),

@@ -89,6 +89,14 @@ pub struct Exclude {
     pub patterns: Vec<String>,
 }
 
+/// Stops recording until `resume-recording`. Your cells run as before; going back stays possible.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Pause {}
+
+/// Records again. What changed meanwhile becomes one run, marked *outside*.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ResumeRecording {}
+
 /// Says which history this notebook belongs to, or moves it to another.
 #[derive(Debug, Clone, clap::Args)]
 pub struct HistoryOf {
