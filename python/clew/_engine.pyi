@@ -11,6 +11,7 @@ class Notebook(TypedDict):
     path: str | None
     id: str | None
     name: str | None
+    history: NotRequired[str | None]
     cells: NotRequired[list[str]]
     kernel: NotRequired[dict[str, Any]]
 
