@@ -10,6 +10,7 @@
 mod arguments;
 mod changes;
 mod commands;
+mod outputs;
 mod page;
 mod place;
 mod problem;
@@ -29,6 +30,7 @@ use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
+pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use problem::{Exit, Problem};
