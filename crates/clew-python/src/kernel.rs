@@ -33,6 +33,23 @@ pub(crate) struct KernelState {
     pub was_interrupted: bool,
 }
 
+impl KernelState {
+    /// Whether a name is excluded, for many names.
+    pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
+        let patterns: Vec<WildMatch> = self.excluded.iter().map(|pattern| WildMatch::new(pattern)).collect();
+        move |name| patterns.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+/// The user's names.
+#[derive(Default)]
+pub(crate) struct Names<'py> {
+    /// Those that may be recorded, with what they are bound to.
+    pub recorded: Vec<(String, Bound<'py, PyAny>)>,
+    /// Those that are excluded.
+    pub excluded: Vec<String>,
+}
+
 impl Drop for PythonKernel<'_, '_> {
     fn drop(&mut self) {
         if self.hold.take().is_some() {
@@ -91,20 +108,17 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
     }
 
-    fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
-        use clew_core::graph::Heap;
+    /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
+    /// are noted and belong to neither.
+    pub fn names(&mut self) -> PyResult<Names<'py>> {
         let secrets = self.py.import("clew.secrets")?.getattr("is_secret")?;
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
-        let mut roots = Vec::new();
-        let excluded: Vec<WildMatch> = self
-            .state
-            .excluded
-            .iter()
-            .map(|pattern| WildMatch::new(pattern))
-            .collect();
+        let is_excluded = self.state.exclusion();
+        let mut names = Names::default();
         for name in self.user_names()? {
-            if excluded.iter().any(|pattern| pattern.matches(&name)) {
+            if is_excluded(&name) {
+                names.excluded.push(name);
                 continue;
             }
             let Some(value) = namespace.get_item(&name)? else {
@@ -116,8 +130,17 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 self.state.secrets.insert(name, why);
                 continue;
             }
-            roots.push((Root::name(name), Object::of(&value)));
+            names.recorded.push((name, value));
         }
+        Ok(names)
+    }
+
+    fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
+        use clew_core::graph::Heap;
+        let names = self.names()?.recorded.into_iter();
+        let mut roots: Vec<(Root, Object)> = names
+            .map(|(name, value)| (Root::name(name), Object::of(&value)))
+            .collect();
         if let Some(shell) = &self.state.shell {
             let others: Vec<(String, String, Bound<'py, PyAny>)> =
                 self.roots_module()?.call_method1("collect", (shell,))?.extract()?;
