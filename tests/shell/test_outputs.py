@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from harness import Kernel, Reply
 from kernel_record import Recorded
 from nbformat.v4 import output_from_msg
