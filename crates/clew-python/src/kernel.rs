@@ -11,7 +11,7 @@ use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use wildmatch::WildMatch;
 
 use crate::build::{build, install_definition};
@@ -48,6 +48,17 @@ pub(crate) struct Names<'py> {
     pub recorded: Vec<(String, Bound<'py, PyAny>)>,
     /// Those that are excluded.
     pub excluded: Vec<String>,
+    /// What must not be recorded under another name either: an expression that is only the name leaves it in `Out`.
+    hidden: BTreeSet<usize>,
+}
+
+impl Names<'_> {
+    fn hide(&mut self, value: &Bound<'_, PyAny>) {
+        let is_everywhere = value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
+        if !is_everywhere {
+            self.hidden.insert(value.as_ptr().addr());
+        }
+    }
 }
 
 impl Drop for PythonKernel<'_, '_> {
@@ -118,6 +129,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         let mut names = Names::default();
         for name in self.user_names()? {
             if is_excluded(&name) {
+                if let Some(value) = namespace.get_item(&name)? {
+                    names.hide(&value);
+                }
                 names.excluded.push(name);
                 continue;
             }
@@ -128,6 +142,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
             {
                 self.state.secrets.insert(name, why);
+                names.hide(&value);
                 continue;
             }
             names.recorded.push((name, value));
@@ -137,8 +152,10 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
 
     fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
         use clew_core::graph::Heap;
-        let names = self.names()?.recorded.into_iter();
+        let names = self.names()?;
         let mut roots: Vec<(Root, Object)> = names
+            .recorded
+            .into_iter()
             .map(|(name, value)| (Root::name(name), Object::of(&value)))
             .collect();
         if let Some(shell) = &self.state.shell {
@@ -153,6 +170,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 let Some(kind) = RootKind::from_word(&kind) else {
                     continue;
                 };
+                if kind == RootKind::Out && names.hidden.contains(&value.as_ptr().addr()) {
+                    continue;
+                }
                 let object = Object::of(&value);
                 self.heap.keep(object);
                 roots.push((Root::new(kind, key), object));
