@@ -125,6 +125,20 @@ def test_runs_beside_each_other_keep_their_outputs_apart_in_one_record(recorded:
     assert [output["text"] for output in recorded_outputs(recorded)] == ["one\nthree\n", "two\n"]
 
 
+def test_a_request_whose_number_begins_like_another_s_is_another(recorded: Recorded) -> None:
+    kernel = recorded.kernel
+    for n in range(12):
+        kernel.run(
+            "import threading\ngo = threading.Event()\n"
+            "def late(go): go.wait(); print('late', flush=True)\n"
+            f"threading.Thread(target=late, args=(go,)).start(); print({n}); go.set()"
+        )
+    kernel.settle()
+    assert [json.loads(run["output"])[0]["text"].split()[0] for run in recorded.captures] == [
+        str(n) for n in range(12)
+    ]
+
+
 def test_output_of_no_run_is_recorded_nowhere(recorded: Recorded) -> None:
     recorded.kernel.run("print('silent')", silent=True)
     recorded.kernel.run("print('spoken')")

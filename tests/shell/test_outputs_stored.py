@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from harness import Kernel
+from harness import SOURCES, Kernel
 
 
 def outputs(kernel: Kernel, revision: str) -> list[dict[str, Any]]:
@@ -70,6 +74,31 @@ def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) ->
     assert b"marker" in stored and b"JaneRoe" not in stored
     assert outputs(kernel, "2")[0]["left_out"] == [{"what": "outputs", "count": 2, "size": 0}]
     assert "[not kept: 2 outputs]" in kernel.clew("show 2").stdout
+
+
+def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> None:
+    cells = ["print('printed'); 6 * 7", "{}['key']", "x = 1"]
+    program = (
+        "import json\nfrom IPython.terminal.interactiveshell import TerminalInteractiveShell as Shell\n"
+        "shell = Shell.instance()\nshell.run_line_magic('load_ext', 'clew')\n"
+        f"for cell in {cells!r}: shell.run_cell(cell, store_history=True)\n"
+        "import clew\n"
+        "for run in '234': print('JSON', json.dumps(clew.session().command('show', run, '--json').json['outputs']))\n"
+    )
+    private = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "CLEW_HOME")}
+    environment = os.environ | private | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
+    python = os.environ.get("CLEW_TEST_PYTHON") or sys.executable
+    done = subprocess.run(
+        [python, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    result, error, nothing = (
+        json.loads(line.removeprefix("JSON "))
+        for line in done.stdout.splitlines()
+        if line.startswith("JSON ")
+    )
+    assert [(one["kind"], one["text"]) for one in result] == [("execute_result", "42")]
+    assert [(one["kind"], one["text"]) for one in error] == [("error", "KeyError: 'key'")]
+    assert nothing == []
 
 
 def everything_stored(kernel: Kernel) -> bytes:

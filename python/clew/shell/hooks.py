@@ -109,6 +109,7 @@ class Hooks:
             )
             show = self._shell._showtraceback
             self._replace(self._shell, "_showtraceback", self._outputs.keeping_error(show))
+        self._undo.append(self._outputs.close)
         # The cell that loads Clew runs already.
         self._outputs.begin()
 
@@ -196,8 +197,14 @@ class Hooks:
             return None
         self._outputs.await_programs()
         done = threading.Event()
-        for publish in [*self._outputs.unsent(), done.set]:
-            output.schedule(publish)
+
+        def send() -> None:
+            try:
+                self._outputs.send_printed()
+            finally:
+                done.set()
+
+        output.schedule(send)
         return done
 
     def _flush_replies(self) -> threading.Event | None:

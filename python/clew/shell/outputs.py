@@ -29,6 +29,8 @@ DELIMITER = b"<IDS|MSG>"
 KINDS = frozenset(
     ["stream", "display_data", "update_display_data", "execute_result", "error", "clear_output", "comm_msg"]
 )
+#: Stands for the request where there are none.
+NO_KERNEL = "no kernel"
 #: How long a program's output may take from the pipe to the kernel (seconds).
 LONGEST_PIPE = 0.05
 
@@ -63,15 +65,27 @@ class Outputs:
 
     def begin(self) -> Shown | None:
         """Gathers, from here on, what is published for the request that is being answered."""
-        if not self.is_wanted or self._trouble is not None:
+        request = self._request()
+        if request is None or not self.is_wanted or self._trouble is not None:
             return None
-        return self._open.setdefault(self._request(), Shown())
+        return self._open.setdefault(request, Shown())
 
-    def end(self, shown: Shown | None) -> None:
+    def end(self, ended: Sequence[Shown | None]) -> None:
         """What comes from here on belongs to no run, or to the next part of this one."""
-        for request, one in list(self._open.items()):
-            if one is shown:
+        for request, shown in list(self._open.items()):
+            if any(shown is one for one in ended):
                 self._open.pop(request, None)
+
+    def rest(self) -> None:
+        """Nothing runs: what is published now belongs to no run."""
+        self._open.clear()
+
+    def close(self) -> None:
+        """Gathers what was printed, and nothing more."""
+        if self._open:
+            self.drain()
+        self.is_wanted = False
+        self._open.clear()
 
     def text(self, run: Running) -> str | None:
         """The record of what a run showed, which has ended; `None` if there is nothing to keep."""
@@ -106,11 +120,12 @@ class Outputs:
         # Half a surrogate pair is text in Python only.
         return text.encode("utf-8", "replace").decode()
 
-    def _request(self) -> str:
-        """The id of the request that this thread answers."""
+    def _request(self) -> str | None:
+        """The id of the request that this thread answers, if it answers one."""
         if self._kernel is None:
-            return ""
-        return str(self._kernel.get_parent("shell").get("header", {}).get("msg_id", ""))
+            return NO_KERNEL
+        request: str | None = self._kernel.get_parent("shell").get("header", {}).get("msg_id")
+        return request
 
     # -- Clew's own words ------------------------------------------------------------------------------------
 
@@ -118,7 +133,7 @@ class Outputs:
     def muted(self) -> Iterator[None]:
         """What is shown meanwhile is no output of the run."""
         request = self._request()
-        if request not in self._open:
+        if request is None or request not in self._open:
             yield
             return
         self.drain()
@@ -149,10 +164,11 @@ class Outputs:
         if self._trouble is not None or os.getpid() != self._process:
             return
         at = message.index(DELIMITER)
-        parent = bytes(message[at + 3])
-        for request, shown in list(self._open.items()):
-            if request.encode() in parent and request not in self._muted:
-                self._heard.append((shown, message[at + 2 : at + 6]))
+        request = self._kernel.session.unpack(message[at + 3]).get("msg_id")
+        shown = self._open.get(request)
+        if shown is None or request in self._muted:
+            return
+        self._heard.append((shown, message[at + 2 : at + 6]))
         if self._taking.acquire(blocking=False):
             try:
                 self._take()
@@ -192,9 +208,10 @@ class Outputs:
         while any(_has_unread(stream) for stream in self._streams) and time.monotonic() < until:
             time.sleep(0.001)
 
-    def unsent(self) -> list[Callable[[], None]]:
-        """What publishes the rest of what was printed, for the kernel's IOPub thread to do."""
-        return [stream._flush for stream in self._streams]
+    def send_printed(self) -> None:
+        """Publishes the rest of what was printed. For the thread that does that in the kernel."""
+        for stream in self._streams:
+            stream._flush()
 
     # -- a shell without a kernel ----------------------------------------------------------------------------
 
@@ -222,7 +239,7 @@ class Outputs:
         return showtraceback
 
     def _keep(self, kind: str, content: dict[str, Any]) -> None:
-        shown = self._open.get("")
+        shown = self._open.get(NO_KERNEL)
         if shown is not None:
             try:
                 shown.note(kind, content)

@@ -176,7 +176,7 @@ class Recorder:
         rest = run.split(line) if run is not None else None
         if run is not None and rest is not None:
             guarded("wait for what was printed", self._outputs.drain)
-            self._outputs.end(run.shown[0])
+            self._outputs.end(run.shown)
             rest.shown = [self._outputs.begin()]
             run.seen = self._watch.end()
             self._running[threading.get_ident()] = rest
@@ -212,12 +212,13 @@ class Recorder:
             guarded("send the reply first", self._before_work)
             self.idle()
         self._may_have_changed = False
+        self._outputs.rest()
 
     def _capture_ended(self) -> bool:
         """Records what has ended; whether Ctrl+C came meanwhile."""
         ended, self._ended = self._ended, []
         for run in ended:
-            self._outputs.end(run.shown[0])
+            self._outputs.end(run.shown)
         runs = [run for run in ended if not is_only_commands(run.source)]
         if not runs or self._engine is None:
             return False
