@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.errors import RefusedError
@@ -70,7 +71,7 @@ def fork(history: str, revision: Revision) -> Fork:
         raise RefusedError("A second kernel needs the package jupyter_client", UNTOUCHED, hint) from None
     manager: Any = KernelManager()
     manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    manager.start_kernel(env=os.environ | {HISTORY: history}, cwd=os.getcwd())
+    manager.start_kernel(env=os.environ | {HISTORY: history}, cwd=str(Path.cwd()))
     client = manager.client()
     client.start_channels()
     try:
