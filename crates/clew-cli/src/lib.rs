@@ -10,6 +10,7 @@
 mod arguments;
 mod changes;
 mod commands;
+mod html;
 mod page;
 mod place;
 mod problem;
