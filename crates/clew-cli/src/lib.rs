@@ -11,6 +11,7 @@ mod arguments;
 mod changes;
 mod commands;
 mod html;
+mod outputs;
 mod page;
 mod place;
 mod problem;
@@ -30,6 +31,7 @@ use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
+pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use problem::{Exit, Problem};
