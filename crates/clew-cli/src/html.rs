@@ -4,14 +4,20 @@
 //! places, [`Clean`] takes out what could hide or turn text, and nothing from a store becomes an address, a style or a
 //! tag. The words carry all meaning, so that a front end that strips `<style>` and `<svg>` shows the same facts.
 
+mod changes;
 mod code;
+mod document;
 mod graph;
+mod outputs;
 mod picture;
 
 use maud::{Markup, PreEscaped, Render, html};
 
-pub use code::{code, code_diff, lines};
+pub use changes::{changes, told, when};
+pub use code::{code, code_diff};
+pub use document::{document, is_ours};
 pub use graph::{Dot, Drawing};
+pub use outputs::{Room, outputs};
 pub use picture::picture;
 
 use crate::text;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
-use super::{Clean, Mark};
+use super::Clean;
 
 /// Lines shown around what differs.
 const CONTEXT: usize = 2;
@@ -32,16 +32,6 @@ pub fn code_diff(before: &str, after: &str) -> Markup {
             }
         } }
     }
-}
-
-/// The lines as they stand in a difference: each marked as new or gone.
-pub fn lines(mark: Mark, text: &str) -> Markup {
-    let tag = if mark == Mark::Added {
-        ChangeTag::Insert
-    } else {
-        ChangeTag::Delete
-    };
-    html! { pre { code { @for line in text.lines() { (one(tag, line)) } } } }
 }
 
 fn one(tag: ChangeTag, line: &str) -> Markup {

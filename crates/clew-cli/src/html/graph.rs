@@ -1,8 +1,12 @@
 //! The history as a drawing: one piece of SVG for every run, which continue each other when rows are stacked.
 
+use std::collections::HashSet;
+
+use clew_core::id::RunId;
 use maud::{Markup, html};
 
 use crate::commands::graph::Placed;
+use crate::run_page::RunPage;
 
 /// Points between two lanes, and from the edge to the first.
 const STEP: usize = 14;
@@ -22,6 +26,17 @@ pub struct Dot {
     pub is_on_line: bool,
     /// Whether it failed or was interrupted.
     pub is_bad: bool,
+}
+
+impl Dot {
+    /// How `run` looks; `led_here` are the runs on the way to where the session is.
+    pub fn of(run: &RunPage, led_here: &HashSet<RunId>) -> Self {
+        Self {
+            is_here: run.is_here,
+            is_on_line: led_here.contains(&run.id),
+            is_bad: run.ending != "done",
+        }
+    }
 }
 
 /// A history that is ready to be drawn.
@@ -44,6 +59,11 @@ impl Drawing {
             dots,
             width: (most + 1) * STEP,
         }
+    }
+
+    /// Points that it is wide.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// The piece beside the n-th run.
@@ -136,7 +156,6 @@ fn mark(x: usize, dot: Dot) -> Markup {
 mod tests {
     use super::*;
     use crate::commands::graph::lanes;
-    use clew_core::id::RunId;
 
     fn drawing(runs: &[(u16, Option<u16>)], line: &[u16]) -> Drawing {
         let id = |n: u16| RunId::of(&n.to_be_bytes());
