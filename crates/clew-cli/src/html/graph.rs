@@ -73,8 +73,8 @@ impl Drawing {
         let size = format!("0 0 {} {HEIGHT}", self.width);
         html! {
             svg.clew-graph width=(self.width) height=(HEIGHT) viewBox=(size) aria-hidden="true" {
-                @if !others.is_empty() { path d=(others); }
-                @if !here.is_empty() { path.clew-line d=(here); }
+                @if !others.is_empty() { path d=(others) {} }
+                @if !here.is_empty() { path.clew-line d=(here) {} }
                 (mark(x(placed.lane), dot))
             }
         }
@@ -97,8 +97,8 @@ impl Drawing {
         html! {
             svg.clew-graph.clew-rails width=(self.width) viewBox={ "0 0 " (self.width) " 1" } preserveAspectRatio="none"
                 aria-hidden="true" {
-                @if !others.is_empty() { path vector-effect="non-scaling-stroke" d=(others); }
-                @if !here.is_empty() { path.clew-line vector-effect="non-scaling-stroke" d=(here); }
+                @if !others.is_empty() { path vector-effect="non-scaling-stroke" d=(others) {} }
+                @if !here.is_empty() { path.clew-line vector-effect="non-scaling-stroke" d=(here) {} }
             }
         }
     }
@@ -143,11 +143,11 @@ fn mark(x: usize, dot: Dot) -> Markup {
         (false, false) => "clew-dot",
     };
     html! {
-        @if dot.is_here { circle.clew-ring cx=(x) cy=(y) r="6.5"; }
+        @if dot.is_here { circle.clew-ring cx=(x) cy=(y) r="6.5" {} }
         @if dot.is_bad {
-            path class=(class) d={ "M" (x) " " (y - 5) "l5 5l-5 5l-5-5z" };
+            path class=(class) d={ "M" (x) " " (y - 5) "l5 5l-5 5l-5-5z" } {}
         } @else {
-            circle class=(class) cx=(x) cy=(y) r="4";
+            circle class=(class) cx=(x) cy=(y) r="4" {}
         }
     }
 }
@@ -176,7 +176,7 @@ mod tests {
     fn a_line_that_was_left_turns_into_the_one_that_stayed() {
         let drawing = drawing(&[(4, Some(2)), (3, Some(2)), (2, Some(1)), (1, None)], &[4, 2, 1]);
         let row = drawing.row(2).0;
-        assert!(row.contains(r#"<path d="M21 0v6q0 7 -7 7H7">"#), "{row}");
+        assert!(row.contains(r#"<path d="M21 0v6q0 7 -7 7H7"></path>"#), "{row}");
         assert!(row.contains(r#"<path class="clew-line" d="M7 0V13M7 13V26">"#), "{row}");
         let rails = drawing.rails(1).0;
         assert!(
