@@ -19,7 +19,7 @@ NOTEBOOK = "trips.ipynb"
 #: Milliseconds after which something will never come.
 NEVER = 120_000
 #: Hides what has nothing to do with the notebook.
-QUIET = ".jp-Notebook-footer, .jp-Toolbar, .jp-cell-toolbar {display: none !important}"
+QUIET = ".jp-Notebook-footer, .jp-Toolbar, .jp-cell-toolbar, .Toastify {display: none !important}"
 
 
 class Lab:
@@ -106,16 +106,16 @@ class Lab:
         page.wait_for_timeout(300)
         return cell.screenshot()
 
-    def texts(self, page: Page) -> dict[str, str]:
-        """The plain texts of the cells that are pictured, by the picture's name."""
+    def shown(self, page: Page) -> list[str]:
+        """The plain texts below each cell."""
         outputs = page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell =>
                 cell.model.outputs ? cell.model.outputs.toJSON() : [])"""
         )
-        texts = {}
-        for cell, shown in zip(CELLS, outputs, strict=True):
-            plain = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in shown]
-            texts[cell.picture] = "\n".join("".join(text) for text in plain)
+        texts = []
+        for cell in outputs:
+            plain = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell]
+            texts.append("\n".join("".join(text) for text in plain))
         return texts
 
 

@@ -91,12 +91,14 @@ def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[
         if cell.is_after_restart:
             lab.restart(page)
         lab.run(page, index)
+        if index == 0 and (trouble := lab.shown(page)[index]):
+            raise SystemExit(f"Clew does not load: {trouble}")
     for theme in THEMES:
         lab.use_theme(page, theme)
         for index, cell in enumerate(CELLS):
             if cell.picture:
                 keep(cell.picture, theme, lab.picture(page, index))
-    texts = lab.texts(page)
+    texts = {cell.picture: text for cell, text in zip(CELLS, lab.shown(page), strict=True)}
     page.close()
     return texts
 
@@ -143,7 +145,7 @@ def open_runs(page: Page, which: str) -> Page:
 def small(png: bytes, file: Path) -> int:
     """Writes a picture with as few colours as look the same."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(colors=128, dither=Image.Dither.NONE).save(file, optimize=True)
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
     return os.path.getsize(file)
 
 
