@@ -29,6 +29,16 @@ class Run(TypedDict):
     """Fields of the engine's evidence record; those left out are empty."""
     touched: list[str] | None
     """Names it may have touched; `None` where nobody can tell."""
+    output: NotRequired[str | None]
+    """What it showed, as a JSON array of nbformat outputs."""
+
+class Hidden(TypedDict):
+    """What must not be recorded."""
+
+    named: list[str]
+    """Those of the words asked about that are excluded."""
+    names: list[str]
+    """Names of the session that are excluded or look like secrets."""
 
 class Captured(TypedDict):
     """What became of a capture."""
@@ -84,6 +94,9 @@ class Engine:
 
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
+
+    def hidden(self, words: Sequence[str]) -> Hidden:
+        """What must not be recorded now."""
 
     def command(self, argv: Sequence[str], busy: bool = False) -> Answer:
         """Answers one command line, looking or moving. A usage error is an answer, not an exception.

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clew.shell.shown import Shown
 from clew.shell.watch import EVERYTHING, Seen
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Running:
     seen: Seen = EVERYTHING
     #: Calls of `run_cell` inside this one (`%%capture`), by their description.
     nested: list[object] = field(default_factory=list)
+    #: What it showed; of runs that overlapped, one after the other.
+    shown: list[Shown | None] = field(default_factory=list)
 
     def end(self, result: Any) -> None:
         """Notes how it ended; `result` is IPython's, `None` if it never came to one."""
@@ -57,8 +60,8 @@ class Running:
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
-    def described(self) -> _engine.Run:
-        """What the engine is told."""
+    def described(self, output: str | None = None) -> _engine.Run:
+        """What the engine is told; `output` is the record of what it showed."""
         return {
             "source": self.source,
             "cell": self.cell,
@@ -68,6 +71,7 @@ class Running:
             "ending": self.ending,
             "evidence": self.seen.evidence(),
             "touched": self.seen.touched(),
+            "output": output,
         }
 
 
@@ -99,6 +103,7 @@ def joined(runs: list[Running]) -> Running:
     ordered = sorted(runs, key=lambda run: run.started)
     whole = Running("\n\n".join(run.source for run in ordered), first.cell, started=first.started)
     whole.execution_count = first.execution_count
+    whole.shown = [shown for run in ordered for shown in run.shown]
     whole.duration = max(run.started + run.duration for run in runs) - first.started
     whole.ending = next((run.ending for run in ordered if run.ending != "done"), "done")
     return whole
