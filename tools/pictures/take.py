@@ -85,10 +85,11 @@ def browser(path: str | None) -> Iterator[Browser]:
 
 def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[no-untyped-def]
     """Runs the notebook in JupyterLab; the texts that stood beside the HTML, by the picture's name."""
-    page = shown.new_page(viewport={"width": 1180, "height": 900}, device_scale_factor=1.5)
+    page = shown.new_page(viewport={"width": 1180, "height": 1300}, device_scale_factor=1.5)
     lab.open(page)
     for index, cell in enumerate(CELLS):
         if cell.is_after_restart:
+            page.wait_for_timeout(5000)  # in idle time Clew looks at everything once more
             lab.restart(page)
         lab.run(page, index)
         if index == 0 and (trouble := lab.shown(page)[index]):
