@@ -112,6 +112,24 @@ impl Sample {
         }
     }
 
+    /// A history of many runs of 100 cells, every tenth on a line of its own.
+    pub fn long(runs: u64) -> Self {
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
+        for number in 0..runs {
+            let version = sample.value(&["x"], &summary("builtins.int", &[], "1"), &format!("{number}"));
+            let source: &'static str = format!("for step in range({number}):\n    x = step").leak();
+            let mut run = sample.run(&Told {
+                changed: vec![version.clone()],
+                parent: (number % 10 == 9).then(|| run_id(number - 3, "")),
+                ..cell(number, source)
+            });
+            run.cell = Some(format!("cell-{}", number % 100));
+            run.full = Some(vec![version]).filter(|_| number % 64 == 0);
+            sample.add(run, Action::Run);
+        }
+        sample
+    }
+
     /// A history of eight runs that say `words` wherever a record has room for them.
     pub fn hostile(words: &'static str) -> Self {
         let description = HistoryDescription {
