@@ -140,6 +140,7 @@ fn discriminant<'a>(cell: &'a Cell<'_>) -> std::mem::Discriminant<Cell<'a>> {
     std::mem::discriminant::<Cell<'a>>(cell)
 }
 
+#[allow(clippy::float_cmp)] // equal is what is asked for
 fn same(one: f64, two: f64) -> bool {
     one == two || one.is_nan() && two.is_nan()
 }

@@ -208,8 +208,12 @@ impl<'a> Column<'a> {
                     is_text: t,
                 },
             ) => (wide, is_text) == (w, t) && offsets.is_same(o) && data.is_same(d),
-            (Values::Coded(a, b), Values::Coded(c, d)) => a.is_same(c) && b.is_same(d),
-            (Values::Intervals(a, b, e), Values::Intervals(c, d, f)) => a.is_same(c) && b.is_same(d) && e == f,
+            (Values::Coded(codes, labels), Values::Coded(others, names)) => {
+                codes.is_same(others) && labels.is_same(names)
+            }
+            (Values::Intervals(left, right, closed), Values::Intervals(one, two, other)) => {
+                left.is_same(one) && right.is_same(two) && closed == other
+            }
             (
                 Values::Masked {
                     values,
@@ -225,7 +229,7 @@ impl<'a> Column<'a> {
             (Values::Chunks(one), Values::Chunks(two)) => {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
             }
-            (Values::Range(a, b), Values::Range(c, d)) => (a, b) == (c, d),
+            (Values::Range(start, step), Values::Range(other, by)) => (start, step) == (other, by),
             (Values::Nulls, Values::Nulls) => true,
             _ => false,
         }

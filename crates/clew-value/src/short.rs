@@ -46,7 +46,7 @@ pub(crate) fn of(value: &Value<'_>, width: usize, levels: usize) -> String {
 fn container(members: &Members<'_>, width: usize, levels: usize) -> String {
     let (open, close) = members.brackets();
     let empty = format!("{open}{close}");
-    if members.len() == 0 {
+    if members.is_empty() {
         return if members.is_bare_set() {
             "set()".to_owned()
         } else {
@@ -86,14 +86,12 @@ fn container(members: &Members<'_>, width: usize, levels: usize) -> String {
 
 /// `text`, cut to `width` characters with an ellipsis where it is longer.
 pub(crate) fn cut(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        Some(_) => {
-            let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-            short.push('…');
-            short
-        }
+    if text.char_indices().nth(width).is_none() {
+        return text.to_owned();
     }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.push('…');
+    short
 }
 
 /// A text in quotes, its special characters as escapes, cut.

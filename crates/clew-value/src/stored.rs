@@ -6,7 +6,7 @@ use std::rc::Rc;
 use clew_core::format::{Encoding, StoredExtent};
 use clew_core::graph::{Arena, ArenaNode, Limits as ArenaLimits, Mention, StreamError};
 use clew_core::id::BlockId;
-use clew_core::store::StoreError;
+use clew_core::store::{Store, StoreError, Verified};
 
 use crate::limits::Limits;
 use crate::memory::Memory;
@@ -18,6 +18,13 @@ pub trait Blocks {
     /// # Errors
     /// One is missing or damaged.
     fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError>;
+}
+
+impl Blocks for Store {
+    fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let blocks = self.blocks(ids)?;
+        Ok(blocks.into_iter().map(Verified::into_inner).collect())
+    }
 }
 
 /// Why something can't be read.

@@ -22,7 +22,7 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
         "Series" => series(coded).map(Value::Table),
         "Index" => {
             let index = index(coded.parts()?, 0)?;
-            Some(Value::Table(labels(coded, index)))
+            Some(Value::Table(labels(coded, &index)))
         }
         "array" => {
             let column = values(coded.parts()?.get(0)?, 0)?;
@@ -110,7 +110,7 @@ fn series<'a>(coded: &Coded<'a>) -> Option<Table<'a>> {
 }
 
 /// An index as a value of its own: its labels as a column.
-fn labels<'a>(coded: &Coded<'a>, index: Index<'a>) -> Table<'a> {
+fn labels<'a>(coded: &Coded<'a>, index: &Index<'a>) -> Table<'a> {
     let name = |nth: usize| index.names.get(nth).cloned().flatten();
     let columns: Vec<_> = (0..)
         .zip(&index.levels)

@@ -129,7 +129,7 @@ fn read(field: Table<'_>, depth: usize, left: &mut usize) -> Option<(String, Arr
     }
     let name = field.text(0).unwrap_or_default();
     let children = field.tables(5).unwrap_or_default();
-    let kind = kind(field, children, depth, left)?;
+    let kind = kind(field, &children, depth, left)?;
     let Some(dictionary) = field.table(4) else {
         return Some((name, kind));
     };
@@ -143,7 +143,7 @@ fn read(field: Table<'_>, depth: usize, left: &mut usize) -> Option<(String, Arr
 
 const UNITS: [&str; 4] = ["s", "ms", "us", "ns"];
 
-fn kind(field: Table<'_>, children: Vec<Table<'_>>, depth: usize, left: &mut usize) -> Option<ArrowType> {
+fn kind(field: Table<'_>, children: &[Table<'_>], depth: usize, left: &mut usize) -> Option<ArrowType> {
     let number = field.byte(2).unwrap_or(0);
     let Some(table) = field.table(3) else {
         return Some(alias("null"));
@@ -255,7 +255,7 @@ fn moments(unit: &str, zone: Option<String>) -> ArrowType {
 #[derive(Clone, Copy)]
 struct Buffer<'a>(&'a [u8]);
 
-impl<'a> Buffer<'a> {
+impl Buffer<'_> {
     fn bytes<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         self.0.get(at..at.checked_add(N)?)?.try_into().ok()
     }
@@ -270,7 +270,7 @@ impl<'a> Buffer<'a> {
 #[derive(Clone, Copy)]
 struct Table<'a>(Buffer<'a>, usize);
 
-impl<'a> Table<'a> {
+impl Table<'_> {
     /// Where a field's value is; `None` if it has none.
     fn field(self, nth: usize) -> Option<usize> {
         let Self(buffer, at) = self;

@@ -30,9 +30,9 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
             scalar(coded.parts()?.get(0)?.text()?.to_owned())
         }
         "Pattern" => scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100))),
-        "deque" => members(coded, Holding::List, coded.state?.row()?),
-        "OrderedDict" | "Counter" => members(coded, Holding::Mapping, coded.state?.row()?.get(0)?.row()?),
-        "defaultdict" => members(coded, Holding::Mapping, coded.state?.row()?.get(1)?.row()?),
+        "deque" => Some(members(coded, Holding::List, coded.state?.row()?)),
+        "OrderedDict" | "Counter" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(0)?.row()?)),
+        "defaultdict" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(1)?.row()?)),
         "SimpleNamespace" => Some(Value::Object(Object {
             type_name: coded.type_name.clone(),
             content: None,
@@ -48,8 +48,8 @@ pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-fn members<'a>(coded: &Coded<'a>, holding: Holding, items: Items<'a>) -> Option<Value<'a>> {
-    Some(Value::Members(Members::new(&coded.type_name, holding, items)))
+fn members<'a>(coded: &Coded<'a>, holding: Holding, items: Items<'a>) -> Value<'a> {
+    Value::Members(Members::new(&coded.type_name, holding, items))
 }
 
 fn whole(view: View<'_>) -> Option<String> {
