@@ -53,11 +53,12 @@ impl Encoded {
         self.found.opaque.iter().map(|opaque| opaque.why.clone()).collect()
     }
 
-    /// What lies between the value of the first root and what it was when `later` was looked at, as JSON, and how many
-    /// blocks were read. `streams`: others than the own, which may be damaged; `memory`: bytes that may be read.
-    #[pyo3(signature = (later, streams=(None, None), memory=None))]
+    /// What lies between the value of `name` and what it was when `later` was looked at, as JSON, and how many blocks were
+    /// read. `streams`: others than the own, which may be damaged; `memory`: bytes that may be read.
+    #[pyo3(signature = (name, later, streams=(None, None), memory=None))]
     fn compare(
         &self,
+        name: &str,
         later: &Bound<'_, Self>,
         streams: (Option<Vec<u8>>, Option<Vec<u8>>),
         memory: Option<u64>,
@@ -73,7 +74,7 @@ impl Encoded {
             extents: &later.extents,
             stream: streams.1.as_deref(),
         };
-        let (detail, read) = compared(&before, &after, memory);
+        let (detail, read) = compared(name, &before, &after, memory);
         let json = serde_json::to_string(&detail).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         Ok((json, read))
     }

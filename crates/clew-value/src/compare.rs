@@ -141,9 +141,8 @@ impl Comparer<'_> {
             self.add(&mut found, "", None, None, detail);
         }
         self.fields(&one.fields, &two.fields, depth, &mut found)?;
-        if one.hidden != two.hidden && found.differ == 0 {
-            found.differ = 1;
-            found.note = Some("its code or inner state differs".to_owned());
+        if one.hidden != two.hidden {
+            found.note.get_or_insert_with(|| hidden(&two.type_name).to_owned());
         }
         Ok(found.into_detail(None, None))
     }
@@ -161,6 +160,16 @@ impl Comparer<'_> {
                 Ok((!pair.is_same()).then_some(Detail::Value(pair)))
             }
         }
+    }
+}
+
+/// What is not told of an object whose bytes differ.
+fn hidden(type_name: &str) -> &'static str {
+    match type_name.split(' ').next() {
+        Some("code") => "its code differs",
+        Some("function") => "its name or signature differs",
+        Some("class") => "its body differs",
+        _ => "its inner state differs",
     }
 }
 

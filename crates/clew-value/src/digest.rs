@@ -9,10 +9,10 @@ use crate::kinds;
 use crate::limits::DEPTH;
 use crate::stored::View;
 
-/// Nodes below which no digest is taken: what is matched by digests are keys, members and items of short lists.
+/// Nodes that one digest looks at: what is matched by digests are keys, members and items of short lists.
 const MOST: u64 = 100_000;
 
-/// What a part hashes to. Parts that lie too deep or are too many do not count.
+/// What a part hashes to. One that is too deep or too large to be looked at whole is the same as no other.
 pub(crate) fn digest(view: View<'_>) -> u128 {
     let mut left = MOST;
     u128::from_be_bytes(of(view, 0, &mut Vec::new(), &mut left))
@@ -35,7 +35,11 @@ fn of(view: View<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) -> [u8
     if let Some(memory) = view.memory() {
         bytes.extend(memory.marks());
     }
-    if depth < DEPTH && *left > 0 {
+    if (depth >= DEPTH || *left == 0) && !view.items(0).is_empty() {
+        // What was not looked at is the same as nothing: equal digests must mean equal values.
+        bytes.extend_from_slice(&(std::ptr::from_ref(view.stored()) as usize).to_le_bytes());
+        bytes.extend_from_slice(&view.number().to_le_bytes());
+    } else {
         above.push(view.number());
         let mut parts: Vec<[u8; 16]> = view
             .items(0)

@@ -176,7 +176,7 @@ fn kinds(difference: &Difference) -> String {
 /// What the value was and is, where a line tells it.
 fn values(difference: &Difference) -> String {
     match &difference.detail {
-        Some(Detail::Value(pair)) => text::clean(&detail::arrow(pair)),
+        Some(Detail::Value(pair)) if detail::is_short(pair) => text::clean(&detail::arrow(pair)),
         Some(_) => String::new(),
         None => difference
             .variable()

@@ -3,3 +3,4 @@
 mod look;
 mod report;
 mod sample;
+mod values;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use clew_core::format::{Encoding, StoredExtent};
 use clew_core::graph::{CoVariable, block_cuts};
-use clew_core::id::BlockId;
+use clew_core::id::{BlockId, Root};
 use clew_core::store::StoreError;
 use clew_value::compare::{Detail, compare};
 use clew_value::{Blocks, Limits, Stored};
@@ -55,27 +55,42 @@ pub(super) struct Look<'a> {
 }
 
 impl Look<'_> {
+    fn nth(&self, name: &str) -> usize {
+        let is_it = |root: &Root| root.key == name;
+        self.found.roots.iter().position(is_it).unwrap_or(usize::MAX)
+    }
+
     fn stream(&self) -> &[u8] {
         self.stream.unwrap_or(&self.found.stream)
     }
 }
 
-/// What lies between the first roots of two looks, and how many blocks it took to tell.
-pub(super) fn compared(before: &Look<'_>, after: &Look<'_>, memory: Option<u64>) -> (Detail, u64) {
+/// What lies between two looks at a name, and how many blocks it took to tell.
+pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: Option<u64>) -> (Detail, u64) {
     let limits = Limits {
         memory_bytes: memory.unwrap_or(Limits::default().memory_bytes),
         ..Limits::default()
     };
     let mut cut = Cut::default();
-    let (was, is) = (cut.cut(before.found, before.extents), cut.cut(after.found, after.extents));
+    let (was, is) = (
+        cut.cut(before.found, before.extents),
+        cut.cut(after.found, after.extents),
+    );
     let nameless = |_: &str| None;
     let opened = (
-        Stored::open(before.stream(), &was, before.found.roots.len(), &cut, &nameless, &limits),
+        Stored::open(
+            before.stream(),
+            &was,
+            before.found.roots.len(),
+            &cut,
+            &nameless,
+            &limits,
+        ),
         Stored::open(after.stream(), &is, after.found.roots.len(), &cut, &nameless, &limits),
     );
     let unread = |why: String| Detail::Unread { why };
     let detail = match &opened {
-        (Ok(one), Ok(two)) => match (one.root(0), two.root(0)) {
+        (Ok(one), Ok(two)) => match (one.root(before.nth(name)), two.root(after.nth(name))) {
             (Some(one), Some(two)) => compare(one, two, &limits),
             _ => unread("no roots".to_owned()),
         },

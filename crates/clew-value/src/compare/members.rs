@@ -76,7 +76,8 @@ impl Comparer<'_> {
                     .note
                     .or_else(|| inner.type_name.map(|pair| format!("{} → {}", pair.before, pair.after)));
                 if let Some(note) = told {
-                    found.note = Some(if path.is_empty() {
+                    let is_own = path.is_empty() || path == " code";
+                    found.note = Some(if is_own {
                         note
                     } else {
                         format!("{}: {note}", path.trim())

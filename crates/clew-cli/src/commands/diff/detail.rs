@@ -11,13 +11,16 @@ use crate::text::{bytes, clean, count, grouped, listing};
 const CHANGES: usize = 12;
 /// Columns that are shown one by one.
 const COLUMNS: usize = 12;
+/// Characters of a value that are shown beside its name, before and after together.
+const SHORT: usize = 60;
 /// One step to the right.
 const STEP: &str = "    ";
 
 /// The detail of a name in lines, none of which say what its headline says already.
 pub fn lines(name: &str, detail: &Detail) -> Vec<String> {
     let lines = match detail {
-        Detail::Value(_) => Vec::new(),
+        Detail::Value(pair) if is_short(pair) => Vec::new(),
+        Detail::Value(pair) => vec![format!("- {}", pair.before), format!("+ {}", pair.after)],
         Detail::Same { note } => vec![note.clone()],
         Detail::Unread { why } => vec![format!("not compared: {why}")],
         Detail::Text(text) => text_lines(text),
@@ -34,6 +37,11 @@ pub fn arrow<T: ToString + PartialEq>(pair: &Pair<T>) -> String {
         return pair.after.to_string();
     }
     format!("{} → {}", pair.before.to_string(), pair.after.to_string())
+}
+
+/// Whether a value fits beside its name.
+pub fn is_short(pair: &Pair<String>) -> bool {
+    pair.before.chars().count() + pair.after.chars().count() <= SHORT
 }
 
 fn text_lines(text: &TextDetail) -> Vec<String> {
