@@ -10,6 +10,8 @@
 mod arguments;
 mod changes;
 mod commands;
+mod html;
+mod outputs;
 mod page;
 mod place;
 mod problem;
@@ -29,6 +31,7 @@ use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
+pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use problem::{Exit, Problem};
@@ -136,7 +139,10 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     let answer = answer_to(arguments, surroundings);
     match &arguments.word {
         Word::Status(status) => answer.show(&commands::status::status(status, place)),
-        Word::Log(log) => answer.show(&commands::log::log(log, place)),
+        Word::Log(log) => match &log.html {
+            Some(file) => answer.give(commands::log_file::write(log, file, place, surroundings)),
+            None => answer.show(&commands::log::log(log, place)),
+        },
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),

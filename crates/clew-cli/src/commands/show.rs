@@ -1,10 +1,13 @@
 //! `clew show`: one run in full.
 
-use clew_core::format::{Evidence, FileEvidence, Run};
+use clew_core::format::{Evidence, FileEvidence};
 use clew_core::id::RunId;
+use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::html::{self, Clean, Mark};
+use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -32,8 +35,8 @@ pub struct Show {
     children: Vec<String>,
     /// What it left of what it changed.
     values: Vec<Variable>,
-    /// What it printed, where kept.
-    output: Option<String>,
+    /// What it showed, where kept.
+    outputs: Vec<CellOutput>,
     /// What it may have touched.
     evidence: Evidence,
 }
@@ -56,7 +59,7 @@ pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
             .map(|child| place.history.label(child))
             .collect(),
         values,
-        output: output(run, place),
+        outputs: outputs_of(run, place),
         evidence: run.evidence.clone(),
         run: page,
     })
@@ -68,11 +71,11 @@ fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
     roots.filter_map(|root| variable(root, id, &state, place)).collect()
 }
 
-fn output(run: &Run, place: &Place<'_>) -> Option<String> {
-    run.output.and_then(|output| place.records.text(&output).ok())
-}
-
 impl Page for Show {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(html::fragment(&self.body(surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = self.head(surroundings);
         if let Some(source) = &self.run.source {
@@ -80,9 +83,7 @@ impl Page for Show {
         }
         text += &self.changes(surroundings);
         text += &evidence_text(&self.evidence);
-        if let Some(output) = self.output.as_deref().filter(|output| !output.is_empty()) {
-            text += &indented("\nPrinted:\n", &text::clean(output));
-        }
+        text += &outputs::told(&self.outputs);
         for warning in &self.run.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
         }
@@ -94,14 +95,29 @@ impl Show {
     fn head(&self, surroundings: &Surroundings) -> String {
         let run = &self.run;
         let style = surroundings.style;
-        let mut facts = vec![
+        let mut facts = self.time(surroundings);
+        facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
+        let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
+        for (word, value) in self.facts() {
+            text += &format!("{word:6} {value}\n");
+        }
+        text
+    }
+
+    /// Where it comes from, when it ran and for how long.
+    fn time(&self, surroundings: &Surroundings) -> Vec<String> {
+        let run = &self.run;
+        vec![
             run.origin(),
             text::moment(run.time, &surroundings.zone),
             format!("({})", text::ago(run.time, surroundings.now)),
             format!("ran {}", text::duration(run.nanoseconds)),
-        ];
-        facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
-        let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
+        ]
+    }
+
+    /// What is known of it besides, each under its word.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let run = &self.run;
         let mut lines = vec![("id", run.id.to_string())];
         lines.push((
             "after",
@@ -121,10 +137,49 @@ impl Show {
         if run.is_untrusted {
             lines.push(("trust", "recorded under a key that you have not trusted".to_owned()));
         }
-        for (word, value) in lines {
-            text += &format!("{word:6} {value}\n");
+        lines
+    }
+
+    fn body(&self, surroundings: &Surroundings) -> Markup {
+        let run = &self.run;
+        let facts: Vec<Vec<Markup>> = (self.facts().iter())
+            .map(|(word, value)| vec![html::faint(word), html! { (Clean(value)) }])
+            .collect();
+        html! {
+            (html::title(&html! {
+                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(surroundings).join("  "))) "  "
+                (html::toned(Mark::Lost, &run.trouble()))
+            }))
+            (html::table(&[], &facts))
+            @if let Some(source) = &run.source { (html::code(source)) }
+            (self.changes_table())
+            @let evidence = evidence_lines(&self.evidence);
+            @if !evidence.is_empty() {
+                p.clew-faint { "May have:" }
+                ul { @for line in &evidence { li { (Clean(line)) } } }
+            }
+            (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
+            @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
         }
-        text
+    }
+
+    fn changes_table(&self) -> Markup {
+        let changes = &self.run.changes;
+        if changes.is_empty() {
+            return html::line(&html! { "Changed nothing." });
+        }
+        let is_new = |value: &Variable| changes.added.contains(&value.root);
+        let left = self.values.iter().map(|value| {
+            let mark = if is_new(value) { Mark::Added } else { Mark::Changed };
+            vec![
+                html::marked(mark, &value.label()),
+                html! { (value.type_and_shape()) },
+                html::cut(&value.text()),
+            ]
+        });
+        let gone = changes.removed.iter();
+        let gone = gone.map(|root| vec![html::marked(Mark::Removed, &root.to_string()), html! {}, html! {}]);
+        html! { p.clew-faint { "Changed:" } (html::table(&[], &left.chain(gone).collect::<Vec<_>>())) }
     }
 
     fn changes(&self, surroundings: &Surroundings) -> String {
@@ -154,7 +209,7 @@ fn indented(before: &str, source: &str) -> String {
 }
 
 /// What a run may have touched outside the session. Always "may have".
-fn evidence_text(evidence: &Evidence) -> String {
+pub fn evidence_lines(evidence: &Evidence) -> Vec<String> {
     let files = |files: &[FileEvidence]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
     let lines = [
         ("read files", files(&evidence.files_read)),
@@ -166,9 +221,14 @@ fn evidence_text(evidence: &Evidence) -> String {
         ("patched", evidence.patched.clone()),
     ];
     let lines = lines.iter().filter(|(_, items)| !items.is_empty());
-    let text: String = lines
-        .map(|(what, items)| format!("  {what}: {}\n", text::clean(&text::listing(items, 6))))
-        .collect();
+    lines
+        .map(|(what, items)| format!("{what}: {}", text::clean(&text::listing(items, 6))))
+        .collect()
+}
+
+fn evidence_text(evidence: &Evidence) -> String {
+    let lines = evidence_lines(evidence).into_iter();
+    let text: String = lines.map(|line| format!("  {line}\n")).collect();
     if text.is_empty() {
         text
     } else {

@@ -92,6 +92,7 @@ pub struct Sample {
     pub damage: Vec<Damage>,
     last: Option<RunId>,
     operations: u64,
+    tag: String,
 }
 
 /// A value as it is stored: the stream of its one root, and the memory of its buffers.
@@ -115,25 +116,36 @@ struct Told {
 }
 
 impl Sample {
-    /// A history without runs.
-    fn new() -> Self {
-        Self {
-            shelf: Shelf::default(),
-            history: History::default(),
-            description: HistoryDescription {
+    /// Two lines of a session that explores flights.
+    pub fn flights() -> Self {
+        let mut sample = Self::empty(
+            HistoryDescription {
                 path: Some("/home/ada/work/flights.ipynb".to_owned()),
                 ..HistoryDescription::default()
             },
+            "baseline",
+        );
+        sample.tell_first_line();
+        sample.tell_second_line();
+        sample
+    }
+
+    fn empty(description: HistoryDescription, tag: &str) -> Self {
+        Self {
+            shelf: Shelf::default(),
+            history: History::default(),
+            description,
             at: None,
             damage: Vec::new(),
             last: None,
             operations: 0,
+            tag: tag.to_owned(),
         }
     }
 
     /// Two runs, the second of which edits what the first one left.
     pub fn edited(before: &[Stored], after: &[Stored]) -> Self {
-        let mut sample = Self::new();
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
         for (number, values) in [(1, before), (2, after)] {
             let changed = values.iter().map(|value| sample.stored(value)).collect();
             sample.told(Told {
@@ -172,11 +184,41 @@ impl Sample {
         self.version(&[value.name], &value.summary, Body::Encoded(encoding), &what)
     }
 
-    /// Two lines of a session that explores flights.
-    pub fn flights() -> Self {
-        let mut sample = Self::new();
-        sample.tell_first_line();
-        sample.tell_second_line();
+    /// A history of eight runs that say `words` wherever a record has room for them.
+    pub fn hostile(words: &'static str) -> Self {
+        let description = HistoryDescription {
+            name: words.to_owned(),
+            path: Some(words.to_owned()),
+            ..HistoryDescription::default()
+        };
+        let mut sample = Self::empty(description, words);
+        sample.damage.push(Damage {
+            path: words.into(),
+            what: words.to_owned(),
+        });
+        for number in 0..8 {
+            let what = format!("{number}");
+            let told = Summary {
+                columns: vec![words.to_owned()],
+                ..summary(words, &[3], words)
+            };
+            let kept = sample.version(&[words, "b"], &told, Body::None { why: words.to_owned() }, &what);
+            let source: &'static str = format!("{number}\n{words}").leak();
+            let mut run = sample.run(&Told {
+                changed: vec![kept],
+                removed: vec![Root::name(format!("{words}{words}"))],
+                ending: Ending::Failed {
+                    exception: words.to_owned(),
+                },
+                ..cell(number, source)
+            });
+            run.cell = Some(words.to_owned());
+            run.suffix = if number < 6 { String::new() } else { words.to_owned() };
+            run.warnings = vec![words.to_owned()];
+            run.evidence.sockets = vec![words.to_owned()];
+            run.output = Some(sample.text(hostile_outputs(words)));
+            sample.add(run, Action::Run);
+        }
         sample
     }
 
@@ -247,42 +289,54 @@ impl Sample {
     }
 
     fn told(&mut self, told: Told) {
+        let run = self.run(&told);
+        self.add(run, told.action);
+    }
+
+    fn text(&mut self, text: String) -> BlobId {
+        let id = BlobId::of(text.as_bytes());
+        self.shelf.texts.insert(id, text);
+        id
+    }
+
+    fn add(&mut self, run: Run, action: Action) {
+        let id = run_id(run.number, &run.suffix);
+        self.history.add_run(id, run, SESSION);
+        self.last = Some(id);
+        self.operation(action, vec![id]);
+    }
+
+    fn run(&mut self, told: &Told) -> Run {
         let (number, suffix) = told.label;
-        let source = told.source.map(|source| {
-            let id = BlobId::of(source.as_bytes());
-            self.shelf.texts.insert(id, source.to_owned());
-            id
-        });
+        let source = told.source.map(|source| self.text(source.to_owned()));
         let evidence = if number == 1 {
             read_flights()
         } else {
             Evidence::default()
         };
-        let run = Run {
+        let output = told.source.filter(|_| number == 5);
+        let output = output.map(|_| self.text(crate::outputs::shown_by_a_model()));
+        Run {
             version: RECORD_VERSION,
             number,
             suffix: suffix.to_owned(),
             parent: told.parent.or(self.last),
             kind: told.kind,
             source,
-            output: None,
+            output,
             cell: told.source.map(|_| format!("cell-{number}")),
             execution_count: told.source.map(|_| number),
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
             duration: 80_000_000 * (number + 1),
-            ending: told.ending,
+            ending: told.ending.clone(),
             evidence,
             looked: Looked::All,
             parent_confirmed: true,
-            changed: told.changed,
-            removed: told.removed,
+            changed: told.changed.clone(),
+            removed: told.removed.clone(),
             full: None,
             warnings: Vec::new(),
-        };
-        let id = run_id(number, suffix);
-        self.history.add_run(id, run, SESSION);
-        self.last = Some(id);
-        self.operation(told.action, vec![id]);
+        }
     }
 
     fn operation(&mut self, action: Action, runs: Vec<RunId>) {
@@ -301,7 +355,7 @@ impl Sample {
             manifests: Vec::new(),
             view: View {
                 at: self.at.map(|run| Position { run }),
-                names: [("baseline".to_owned(), run_id(1, ""))].into(),
+                names: [(self.tag.clone(), run_id(1, ""))].into(),
                 confirmed: None,
             },
         };
@@ -437,4 +491,19 @@ fn read_flights() -> Evidence {
         random: [("numpy".to_owned(), ("a".to_owned(), "b".to_owned()))].into(),
         ..Evidence::default()
     }
+}
+
+/// Outputs of every kind that say `words` wherever they can.
+fn hostile_outputs(words: &str) -> String {
+    serde_json::json!([
+        {"output_type": "stream", "name": words, "text": words},
+        {"output_type": words},
+        {"output_type": "error", "ename": words, "evalue": words, "traceback": [words]},
+        {"output_type": "display_data", "data": {"text/html": words, "text/plain": words, "image/png": words}},
+        {"output_type": "display_data", "data": {"image/svg+xml": words, words: words}},
+        {"output_type": "display_data", "data": {"text/html": words, "application/javascript": words, words: words}},
+        {"output_type": "execute_result", "data": {"text/plain": words},
+         "metadata": {"clew": {"left_out": [{"what": words, "count": 1, "size": 1}]}}},
+    ])
+    .to_string()
 }
