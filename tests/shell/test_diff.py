@@ -57,7 +57,7 @@ def test_values_of_a_session_are_told_apart(kernel: Kernel) -> None:
     assert found["config"]["changes"][0]["path"] == "['lr']"
     text = kernel.clew("diff 2 3").text
     assert "config['lr']: 0.1 → 0.01" in text
-    assert "1 of 1,000,000 elements differs, by 0.5 at most: [17, 3] 0.0 → 0.5" in text
+    assert "1 of 1,000,000 elements differs, by 0.5: [17, 3] 0.0 → 0.5" in text
     assert "- column: dep_delay (float64)" in text and "+ 120 rows: 1000, 1001, 1002 … 1119" in text
 
 

@@ -38,7 +38,7 @@ pub struct Index<'a> {
     pub length: u64,
 }
 
-impl<'a> Index<'a> {
+impl Index<'_> {
     /// Rows by their places.
     pub fn places(length: u64) -> Self {
         Self {

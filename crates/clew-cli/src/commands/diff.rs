@@ -2,6 +2,7 @@
 
 mod code;
 mod detail;
+mod html;
 mod state;
 
 use clew_value::compare::Detail;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use self::code::CellDifference;
 use self::state::Difference;
 use super::vars::Variable;
+use crate::outputs::CellOutput;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -21,6 +23,7 @@ use crate::text;
 ///
 /// With no run: between the last run and the one before it. With one: between it and where you are.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag that people type
 pub struct Arguments {
     /// The runs, older first
     #[arg(value_name = "REV", num_args = 0..=2)]
@@ -31,6 +34,9 @@ pub struct Arguments {
     /// Shows only names
     #[arg(long)]
     pub state: bool,
+    /// Shows only what cells showed
+    #[arg(long, conflicts_with_all = ["state", "code"])]
+    pub output: bool,
     /// Reads large values whole, where they are your own or of somebody you trust
     #[arg(long)]
     pub deep: bool,
@@ -44,10 +50,12 @@ pub struct Arguments {
 pub struct Diff {
     from: String,
     to: String,
-    /// Names; `null` if only code was asked for.
+    /// Names; `null` if only code or outputs were asked for.
     state: Option<Vec<Difference>>,
-    /// Cells; `null` if only names were asked for.
-    code: Option<Vec<CellDifference>>,
+    /// Cells by their code; `null` if only names or outputs were asked for.
+    code: Option<Vec<CellDifference<String>>>,
+    /// Cells by what they showed; `null` if it was not asked for.
+    output: Option<Vec<CellDifference<Vec<CellOutput>>>>,
 }
 
 /// Shows what lies between two runs.
@@ -61,18 +69,28 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     Ok(Diff {
         from: place.history.label(&from),
         to: place.history.label(&to),
-        state: (!arguments.code).then(|| state::state(from, to, &arguments.names, arguments.deep, place)),
-        code: (!arguments.state && arguments.names.is_empty()).then(|| code::code(from, to, place)),
+        state: (!arguments.code && !arguments.output)
+            .then(|| state::state(from, to, &arguments.names, arguments.deep, place)),
+        code: (!arguments.state && !arguments.output && arguments.names.is_empty())
+            .then(|| code::code(from, to, place)),
+        output: arguments.output.then(|| code::output(from, to, place)),
     })
 }
 
 impl Page for Diff {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(crate::html::fragment(&html::body(self, surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("From run {} to run {}: {}\n", self.from, self.to, self.totals());
         if let Some(state) = self.state.as_ref().filter(|state| !state.is_empty()) {
             text += &state_text(state, surroundings);
         }
         for cell in self.code.iter().flatten() {
+            text += &cell.text(surroundings);
+        }
+        for cell in self.output.iter().flatten() {
             text += &cell.text(surroundings);
         }
         text
@@ -92,18 +110,18 @@ impl Diff {
             parts.push(text::count(others.len(), "other root"));
         }
         parts.extend(self.code.as_ref().map(|code| text::count(code.len(), "cell")));
-        let verb = if parts.len() == 1 && parts[0].starts_with("1 ") {
-            "differs"
-        } else {
-            "differ"
-        };
+        if let Some(output) = &self.output {
+            parts.push(format!("outputs of {}", text::count(output.len(), "cell")));
+        }
+        let is_one = parts.len() == 1 && parts[0].starts_with("1 ");
+        let verb = if is_one { "differs" } else { "differ" };
         format!("{} {verb}", text::listing(&parts, 3))
     }
 }
 
 /// A headline for each name, its details below it; what is no name in one line.
 fn state_text(state: &[Difference], surroundings: &Surroundings) -> String {
-    let (names, others): (Vec<_>, Vec<_>) = state.iter().partition(|difference| difference.is_name());
+    let names: Vec<_> = state.iter().filter(|difference| difference.is_name()).collect();
     let mut table = Table::default().flexible(2);
     for difference in &names {
         table.push(headline(difference, surroundings));
@@ -127,13 +145,17 @@ fn state_text(state: &[Difference], surroundings: &Surroundings) -> String {
             );
         }
     }
-    if !others.is_empty() {
-        let labels = others
-            .iter()
-            .filter_map(|difference| Some(difference.variable()?.label()));
-        text += &format!("  also: {}\n", text::listing(&labels.collect::<Vec<_>>(), 8));
-    }
+    text += &others(state).map(|others| format!("  {others}\n")).unwrap_or_default();
     text
+}
+
+/// Roots that are no names, in one line.
+fn others(state: &[Difference]) -> Option<String> {
+    let others = state.iter().filter(|difference| !difference.is_name());
+    let labels: Vec<String> = others
+        .filter_map(|difference| Some(difference.variable()?.label()))
+        .collect();
+    (!labels.is_empty()).then(|| format!("also: {}", text::listing(&labels, 8)))
 }
 
 fn painted(line: &str, surroundings: &Surroundings) -> String {
@@ -177,9 +199,19 @@ fn kinds(difference: &Difference) -> String {
 fn values(difference: &Difference) -> String {
     match &difference.detail {
         Some(Detail::Value(pair)) if detail::is_short(pair) => text::clean(&detail::arrow(pair)),
+        Some(Detail::Unread { .. }) => told(difference),
         Some(_) => String::new(),
         None => difference
             .variable()
             .map_or_else(String::new, |variable| text::shorten(&variable.text(), 60)),
+    }
+}
+
+/// What summaries tell, where the values themselves can't be looked at.
+fn told(difference: &Difference) -> String {
+    let text = |variable: &Variable| text::shorten(&variable.text(), 60);
+    match (&difference.before, &difference.after) {
+        (Some(before), Some(after)) if text(before) != text(after) => format!("{} → {}", text(before), text(after)),
+        _ => difference.variable().map_or_else(String::new, text),
     }
 }

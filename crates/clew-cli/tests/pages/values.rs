@@ -7,6 +7,7 @@ use clew_core::graph::stream::write_varint;
 use clew_value::kinds;
 use insta::assert_snapshot;
 
+use crate::html::{HOSTILE, assert_is_inert, readable, shown};
 use crate::sample::{Sample, Stored, frame, summary, terminal};
 use clew_cli::Style;
 
@@ -266,4 +267,38 @@ fn colour_adds_nothing_to_a_diff_of_values() {
     };
     let painted = crate::sample::say_in(&sample.place(), "diff 1 2", &coloured).text;
     assert_eq!(crate::look::strip(&painted), sample.say("diff 1 2").text);
+}
+
+#[test]
+fn diff_in_a_notebook_is_small_tables() {
+    assert_snapshot!(readable(&shown(&sample(), "diff 1 2")));
+}
+
+#[test]
+fn p10_no_word_of_a_value_becomes_markup() {
+    let words = dict(&[
+        (HOSTILE, text(HOSTILE)),
+        ("lines", text(&format!("{HOSTILE}\n{HOSTILE}"))),
+    ]);
+    let before = [
+        stored("a", summary(HOSTILE, &[2], HOSTILE), &words),
+        stored(
+            "b",
+            frame(2, &[HOSTILE]),
+            &table(&[(HOSTILE, vec![1.0, 2.0]), ("gone", vec![1.0, 2.0])]),
+        ),
+    ];
+    let other = dict(&[
+        (HOSTILE, text("other")),
+        ("lines", text(&format!("{HOSTILE}\nother"))),
+        ("new", text(HOSTILE)),
+    ]);
+    let after = [
+        stored("a", summary(HOSTILE, &[3], HOSTILE), &other),
+        stored("b", frame(2, &[HOSTILE]), &table(&[(HOSTILE, vec![1.0, 3.0])])),
+    ];
+    let sample = Sample::edited(&before, &after);
+    assert_is_inert(&shown(&sample, "diff 1 2"), "diff");
+    let said = sample.say("diff 1 2").text;
+    assert!(!said.contains(['\x1b', '\u{202e}', '\0']), "{said}");
 }

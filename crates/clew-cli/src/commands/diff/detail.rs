@@ -44,7 +44,7 @@ pub fn is_short(pair: &Pair<String>) -> bool {
     pair.before.chars().count() + pair.after.chars().count() <= SHORT
 }
 
-fn text_lines(text: &TextDetail) -> Vec<String> {
+pub fn text_lines(text: &TextDetail) -> Vec<String> {
     let mut lines = vec![format!(
         "{} added, {} removed",
         count(text.added as usize, "line"),
@@ -60,20 +60,30 @@ fn text_lines(text: &TextDetail) -> Vec<String> {
 // --- containers and objects ---------------------------------------------------------------------------------------
 
 fn members_lines(name: &str, members: &MembersDetail) -> Vec<String> {
+    let changes = shown_changes(members)
+        .iter()
+        .flat_map(|change| change_lines(name, change));
+    changes.chain(members_rest(members)).collect()
+}
+
+/// Changes that are shown one by one.
+pub fn shown_changes(members: &MembersDetail) -> &[Change] {
+    &members.changes[..members.changes.len().min(CHANGES)]
+}
+
+/// What is said below the changes: how many are left out, what else differs.
+pub fn members_rest(members: &MembersDetail) -> Vec<String> {
     let mut lines = Vec::new();
-    lines.extend(members.type_name.as_ref().map(arrow));
-    for change in members.changes.iter().take(CHANGES) {
-        lines.extend(change_lines(name, change));
-    }
-    let shown = members.changes.len().min(CHANGES) as u64;
+    let shown = shown_changes(members).len() as u64;
     if members.differ > shown && shown > 0 {
         lines.push(format!("and {} more", grouped(members.differ - shown)));
     }
+    lines.extend(members.type_name.as_ref().map(arrow));
     lines.extend(members.note.clone());
     lines
 }
 
-fn change_lines(name: &str, change: &Change) -> Vec<String> {
+pub fn change_lines(name: &str, change: &Change) -> Vec<String> {
     let path = if change.path.is_empty() {
         String::new()
     } else {
@@ -138,7 +148,7 @@ fn array_line(array: &ArrayDetail) -> String {
             Some(differ) => Some(format!(
                 "{}{}",
                 differing(differ, elements, "element"),
-                by(array.max_difference)
+                by(array.max_difference, differ)
             )),
             None => Some("elements differ".to_owned()),
         });
@@ -171,8 +181,9 @@ fn differing(differ: u64, of: u64, noun: &str) -> String {
     }
 }
 
-fn by(most: Option<f64>) -> String {
+fn by(most: Option<f64>, differ: u64) -> String {
     match most {
+        Some(most) if most > 0.0 && differ == 1 => format!(", by {}", rounded(most)),
         Some(most) if most > 0.0 => format!(", by {} at most", rounded(most)),
         _ => String::new(),
     }
@@ -190,6 +201,21 @@ fn unread(unread: &Unread) -> String {
 // --- tables ---------------------------------------------------------------------------------------------------------
 
 fn table_lines(table: &TableDetail) -> Vec<String> {
+    let (changed, left_out) = shown_columns(table);
+    let columns = changed.iter().flat_map(|column| column_lines(column, table));
+    table_heads(table).into_iter().chain(columns).chain(left_out).collect()
+}
+
+/// Columns that are shown one by one, and the line that names the others.
+pub fn shown_columns(table: &TableDetail) -> (&[ColumnDetail], Vec<String>) {
+    let (shown, rest) = table.columns_changed.split_at(table.columns_changed.len().min(COLUMNS));
+    let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
+    let left_out = (!names.is_empty()).then(|| format!("and {}", listing(&names, 8)));
+    (shown, left_out.into_iter().collect())
+}
+
+/// Rows and columns that are new, gone, renamed, in another order; what hangs on the table.
+pub fn table_heads(table: &TableDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if !table.type_name.is_same() {
         lines.push(arrow(&table.type_name));
@@ -228,17 +254,6 @@ fn table_lines(table: &TableDetail) -> Vec<String> {
     if let Some(index) = &table.index_changed {
         lines.push(format!("index: {}", arrow(index)));
     }
-    for column in table.columns_changed.iter().take(COLUMNS) {
-        lines.extend(column_lines(column, table));
-    }
-    if table.columns_changed.len() > COLUMNS {
-        let names = table
-            .columns_changed
-            .iter()
-            .skip(COLUMNS)
-            .map(|column| column.name.clone());
-        lines.push(format!("and {}", listing(&names.collect::<Vec<_>>(), 8)));
-    }
     for change in table.extras.iter().take(CHANGES) {
         lines.extend(change_lines("", change));
     }
@@ -272,8 +287,8 @@ fn rows_line(mark: char, rows: &Rows) -> Option<String> {
     Some(format!("{mark} {}: {labels}", count(rows.count as usize, "row")))
 }
 
-/// One line of what differs, then examples, labels beside each other.
-fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
+/// What differs of a column, in a line.
+pub fn column_head(column: &ColumnDetail, table: &TableDetail) -> String {
     let mut parts = Vec::new();
     if !column.dtype.is_same() {
         parts.push(arrow(&column.dtype));
@@ -283,19 +298,23 @@ fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
         (Some(differ), _) => parts.push(format!(
             "{}{}",
             differing(differ, column.values, "value"),
-            by(column.max_difference)
+            by(column.max_difference, differ)
         )),
         (None, Some(left)) => parts.push(unread(left)),
         (None, None) => parts.push("values differ".to_owned()),
     }
     parts.extend(column.summary.as_ref().and_then(summary));
     let head = parts.join("; ");
-    let is_alone = table.form == "series";
-    let first = if is_alone || column.name.is_empty() {
+    if table.form == "series" || column.name.is_empty() {
         head
     } else {
         format!("{}: {head}", column.name)
-    };
+    }
+}
+
+/// One line of what differs, then examples, labels beside each other.
+fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
+    let first = column_head(column, table);
     let width = column
         .examples
         .iter()
