@@ -16,7 +16,7 @@ use crate::sample::{Sample, say_in, terminal};
 pub const HOSTILE: &str =
     "</code></pre></style><script>alert(1)</script><svg onload=alert(2)>\" onmouseover=\"alert(3)\x1b[31m\u{202e}\0";
 
-const LOOKING: [&str; 8] = [
+const LOOKING: [&str; 10] = [
     "log --all --graph",
     "log --failed --all",
     "log -n 2",
@@ -25,6 +25,8 @@ const LOOKING: [&str; 8] = [
     "show 5",
     "vars 5",
     "status",
+    "diff 1 3",
+    "diff 1 5 --output",
 ];
 
 fn notebook() -> Surroundings {
@@ -34,14 +36,14 @@ fn notebook() -> Surroundings {
     }
 }
 
-fn shown(sample: &Sample, words: &str) -> String {
+pub fn shown(sample: &Sample, words: &str) -> String {
     let output = say_in(&sample.place(), words, &notebook());
     assert!(!output.text.is_empty(), "plain text stands beside the HTML");
     output.html.unwrap()
 }
 
 /// One tag a line, without the looks, so that a snapshot can be read.
-fn readable(html: &str) -> String {
+pub fn readable(html: &str) -> String {
     let (before, rest) = html.split_once("<style>").unwrap();
     let (_, after) = rest.split_once("</style>").unwrap();
     let tags = [
@@ -213,7 +215,7 @@ fn assert_is_sound(html: &str, what: &str) {
 }
 
 /// No element or attribute that is not ours, nothing that could run or fetch, no letter that hides or turns others.
-fn assert_is_inert(html: &str, what: &str) {
+pub fn assert_is_inert(html: &str, what: &str) {
     assert_is_sound(html, what);
     let steers = |letter: char| (letter.is_control() && !matches!(letter, '\n' | '\t')) || letter == '\u{202e}';
     assert!(!html.contains(steers), "{what}");

@@ -5,3 +5,4 @@ mod look;
 mod outputs;
 mod report;
 mod sample;
+mod values;

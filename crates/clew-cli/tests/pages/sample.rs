@@ -9,9 +9,13 @@ use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
     Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
+use clew_core::graph::Mention;
 use clew_core::history::History;
-use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
+use clew_core::id::{
+    BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
+};
 use clew_core::store::{Damage, StoreError};
+use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
 /// 2026-11-20 14:00:00 UTC.
@@ -23,8 +27,19 @@ const SESSION: SessionId = SessionId([7; 16]);
 pub struct Shelf {
     manifests: HashMap<ManifestId, Manifest>,
     texts: HashMap<BlobId, String>,
+    pub streams: HashMap<SegmentId, Vec<u8>>,
+    pub blocks: HashMap<BlockId, Vec<u8>>,
     /// Segments that are missing.
     pub gone: Vec<SegmentId>,
+}
+
+impl Blocks for Shelf {
+    fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let block = |id: &BlockId| self.blocks.get(id).cloned();
+        ids.iter()
+            .map(|id| block(id).ok_or_else(|| missing("Block", &id.short())))
+            .collect()
+    }
 }
 
 impl Records for Shelf {
@@ -37,6 +52,14 @@ impl Records for Shelf {
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
         self.texts.get(id).cloned().ok_or_else(|| missing("Blob", &id.short()))
+    }
+
+    fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError> {
+        let stream = |id: &SegmentId| self.streams.get(id).cloned();
+        ids.iter()
+            .map(|id| stream(id).ok_or_else(|| missing("Segment", &id.short())))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|parts| parts.concat())
     }
 
     fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
@@ -70,6 +93,14 @@ pub struct Sample {
     last: Option<RunId>,
     operations: u64,
     tag: String,
+}
+
+/// A value as it is stored: the stream of its one root, and the memory of its buffers.
+pub struct Stored {
+    pub name: &'static str,
+    pub summary: Summary,
+    pub stream: Vec<u8>,
+    pub memory: Vec<Vec<u8>>,
 }
 
 /// One run to come.
@@ -128,6 +159,47 @@ impl Sample {
             sample.add(run, Action::Run);
         }
         sample
+    }
+
+    /// Two runs, the second of which edits what the first one left.
+    pub fn edited(before: &[Stored], after: &[Stored]) -> Self {
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
+        for (number, values) in [(1, before), (2, after)] {
+            let changed = values.iter().map(|value| sample.stored(value)).collect();
+            sample.told(Told {
+                changed,
+                ..cell(number, if number == 1 { "make()" } else { "edit()" })
+            });
+        }
+        sample
+    }
+
+    fn stored(&mut self, value: &Stored) -> Version {
+        let segment = SegmentId::of(&value.stream);
+        self.shelf.streams.insert(segment, value.stream.clone());
+        let mut encoding = Encoding {
+            stream: vec![segment],
+            ..Encoding::default()
+        };
+        for (nth, memory) in value.memory.iter().enumerate() {
+            let length = memory.len() as u64;
+            let blocks = memory.chunks(65_536).map(|block| {
+                self.shelf.blocks.insert(BlockId::of(block), block.to_vec());
+                BlockId::of(block)
+            });
+            encoding.extents.push(StoredExtent {
+                length,
+                column: 0,
+                blocks: blocks.collect(),
+            });
+            encoding.mentions.push(Mention {
+                extent: u32::try_from(nth).unwrap(),
+                offset: 0,
+                length,
+            });
+        }
+        let what = format!("{} {segment} {:?}", value.name, encoding.extents);
+        self.version(&[value.name], &value.summary, Body::Encoded(encoding), &what)
     }
 
     /// A history of eight runs that say `words` wherever a record has room for them.
@@ -425,7 +497,7 @@ fn cell(number: u64, source: &'static str) -> Told {
     }
 }
 
-fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
+pub fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
     Summary {
         type_name: type_name.to_owned(),
         shape: shape.to_vec(),
@@ -435,7 +507,7 @@ fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
     }
 }
 
-fn frame(rows: u64, columns: &[&str]) -> Summary {
+pub fn frame(rows: u64, columns: &[&str]) -> Summary {
     Summary {
         size: rows * columns.len() as u64 * 8,
         columns: columns.iter().map(ToString::to_string).collect(),
