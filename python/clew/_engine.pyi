@@ -90,6 +90,9 @@ class Engine:
 
         Where `busy`, a cell runs and nothing is moved."""
 
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        """What may come next on a line after `%clew `: the piece that it stands for, and the words."""
+
     def idle(self) -> None:
         """Looks for changes that no cell made."""
 

@@ -68,6 +68,10 @@ class RecordingEngine:
         html = "<b>table</b>" if argv[0] == "log" else None
         return {"exit": 0, "text": f"did {' '.join(argv)}", "html": html, "json": None}
 
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        self.calls.append(("complete", line))
+        return line.rpartition(" ")[2], ["undo"] if "un" in line else []
+
     def idle(self) -> None:
         self.calls.append(("idle", None))
         if self.log:

@@ -102,8 +102,8 @@ impl Answer<'_> {
         if !self.as_json {
             output.text = page.text(self.surroundings);
             output.html = match self.surroundings.door {
-                Door::Notebook => page.html(self.surroundings),
-                Door::Terminal => None,
+                Door::Notebook if self.surroundings.settings.shows_html() => page.html(self.surroundings),
+                _ => None,
             };
         }
         output

@@ -26,6 +26,8 @@ pub(crate) struct KernelState {
     pub shell: Option<Py<PyAny>>,
     /// Names and patterns (`*` and `?`) that are never looked at.
     pub excluded: BTreeSet<String>,
+    /// The same, as the settings say.
+    pub configured: Vec<String>,
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
@@ -101,6 +103,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             .state
             .excluded
             .iter()
+            .chain(&self.state.configured)
             .map(|pattern| WildMatch::new(pattern))
             .collect();
         for name in self.user_names()? {

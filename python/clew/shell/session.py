@@ -14,6 +14,7 @@ from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
 from clew.shell.recorder import Recorder
+from clew.shell.start import is_on, tell
 from clew.shell.warn import guarded, warn
 from clew.shell.watch import watch_for
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Words that change what is live: they seal what the cell did so far.
 MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume", "op"])
+
+OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back."
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -52,15 +55,13 @@ class Session:
         try:
             opened = self._engine.attach(notebook_of(self._shell))
         except Exception as error:
-            warn(
-                f"this session is not recorded: {error}. Your session is untouched; "
-                "`%reload_ext clew` tries again."
-            )
+            why = f"this session is not recorded: {error}. "
+            tell(self._shell, warn, why + "Your session is untouched; `%reload_ext clew` tries again.")
             return
         for text in opened.get("warnings", []):
-            warn(text)
-        if opened.get("can_resume"):
-            print("Clew has earlier states of this notebook: `%clew resume` brings the last one back.")
+            tell(self._shell, warn, text)
+        if opened.get("offers_resume"):
+            tell(self._shell, print, OFFER)
         self._hooks.attach()
 
     def close(self) -> None:
@@ -91,6 +92,14 @@ class Session:
         if moves:
             self._watch.moved()
         return answer
+
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
+        return self._engine.complete(line)
+
+    def hooks(self) -> list[tuple[str, bool]]:
+        """What hangs on IPython and the kernel, and whether it still does."""
+        return self._hooks.hung()
 
     def undo(self, steps: int = 1) -> Answer:
         """Takes back the last run, switch or restore (or that many)."""
@@ -175,7 +184,13 @@ def unload() -> None:
 def current() -> Session:
     """The session that records this process."""
     if _current is None:
-        raise RuntimeError("Clew does not record here: type `%load_ext clew`")
+        next_step = "type `%load_ext clew`" if is_on() else "`CLEW=off` is set in the kernel's environment"
+        raise RuntimeError(f"Clew does not record here: {next_step}")
+    return _current
+
+
+def recording() -> Session | None:
+    """The session that records this process, if one does."""
     return _current
 
 
