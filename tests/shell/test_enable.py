@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import SOURCES, Kernel
@@ -20,40 +21,48 @@ RECORDS = "'clew' in get_ipython().magics_manager.magics['line']"
 Kernels = Callable[..., Kernel]
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Path:
+def make_environment(folder: Path) -> Path:
     """An environment with a Python of its own, and nothing enabled."""
-    made = tmp_path / "venv"
-    command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(made)]
+    command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
-    return made
+    return folder
 
 
-@pytest.fixture
-def start(kernels: Kernels, environment: Path) -> Kernels:
-    """Starts kernels of that environment, without loading Clew by hand."""
+def starting(kernels: Kernels, environment: Path) -> Kernels:
+    """Starts kernels of an environment, without loading Clew by hand."""
 
-    def kernel(**options: object) -> Kernel:
+    def start(**options: Any) -> Kernel:
         return kernels(python=environment / "bin/python", load=False, paths=[*SOURCES, *PACKAGES], **options)
 
-    return kernel
+    return start
 
 
-def enable(start: Kernels, word: str = "enable") -> str:
-    """Types it in a kernel of the environment, as one does who has no terminal."""
+def typed(start: Kernels, words: str) -> str:
+    """What a command says in a kernel of the environment, which is how one types it who has no terminal."""
     kernel = start()
     kernel.run("%load_ext clew")
-    reply = kernel.clew(word).raised()
+    reply = kernel.clew(words).raised()
     assert not reply.stderr, reply.stderr
     kernel.close()
     return reply.stdout
 
 
-def test_an_enabled_environment_records_from_the_first_cell_without_a_word(
-    start: Kernels, environment: Path
-) -> None:
-    said = enable(start)
-    assert str(environment) in said and "`%clew disable` takes this back" in said
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment for which `enable` was typed."""
+    folder = tmp_path_factory.mktemp("environment")
+    made = make_environment(folder / "venv")
+    typed(starting(lambda **options: Kernel(home=folder / "home", **options), made), "enable")
+    return made
+
+
+@pytest.fixture
+def start(kernels: Kernels, environment: Path) -> Kernels:
+    """Starts kernels of that environment."""
+    return starting(kernels, environment)
+
+
+def test_an_enabled_environment_records_from_the_first_cell_without_a_word(start: Kernels) -> None:
     kernel = start()
     first = kernel.run("x = [1]").raised()
     assert (first.stdout, first.stderr, first.data) == ("", "", [])
@@ -65,18 +74,20 @@ def test_an_enabled_environment_records_from_the_first_cell_without_a_word(
 
 
 def test_loading_it_by_hand_too_is_harmless(start: Kernels) -> None:
-    enable(start)
     kernel = start()
     kernel.run("%load_ext clew").raised()
     kernel.run("x = 1").raised()
     assert [run["source"] for run in json.loads(kernel.clew("log --json").stdout)["runs"]] == ["x = 1", None]
 
 
-def test_disable_takes_it_back(start: Kernels, environment: Path) -> None:
+def test_disable_takes_it_back(kernels: Kernels, tmp_path: Path) -> None:
+    environment = make_environment(tmp_path / "venv")
+    start = starting(kernels, environment)
     before = sorted(environment.rglob("*"))
-    enable(start)
+    said = typed(start, "enable")
+    assert f"Enabled for {environment}" in said and "`%clew disable` takes this back" in said
     assert sorted(environment.rglob("*")) != before
-    assert "Disabled" in enable(start, "disable")
+    assert "Disabled" in typed(start, "disable")
     assert sorted(environment.rglob("*")) == before
     assert start().value(RECORDS) is False
 
@@ -84,7 +95,6 @@ def test_disable_takes_it_back(start: Kernels, environment: Path) -> None:
 def test_the_kernel_python_clew_records_and_the_users_own_settings_still_count(
     start: Kernels, kernels: Kernels, environment: Path, tmp_path: Path
 ) -> None:
-    enable(start)
     spec = json.loads((environment / "share/jupyter/kernels/clew/kernel.json").read_text())
     assert spec["display_name"] == "Python (Clew)"
     assert spec["argv"][0] == str(environment / "bin/python")
@@ -100,7 +110,6 @@ def test_the_kernel_python_clew_records_and_the_users_own_settings_still_count(
 def test_a_new_kernel_of_a_notebook_offers_its_earlier_states_with_the_first_cell(
     start: Kernels, tmp_path: Path
 ) -> None:
-    enable(start)
     notebook = tmp_path / "work.ipynb"
     notebook.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     kernel = start(notebook=notebook)
@@ -112,9 +121,8 @@ def test_a_new_kernel_of_a_notebook_offers_its_earlier_states_with_the_first_cel
 
 
 def test_clew_off_loads_nothing_and_says_nothing(start: Kernels) -> None:
-    enable(start)
     kernel = start(env={"CLEW": "off"})
-    reply = kernel.run("%load_ext clew\nx = 1\n%unload_ext clew").raised()
+    reply = kernel.run("x = 1\n%unload_ext clew\n%load_ext clew").raised()
     assert (reply.stdout, reply.stderr) == ("", "")
     assert kernel.value(RECORDS) is False
     assert kernel.value("'clew._engine' in __import__('sys').modules") is False
@@ -131,7 +139,6 @@ def test_clew_off_loads_nothing_and_says_nothing(start: Kernels) -> None:
 def test_whatever_is_wrong_the_kernel_starts_and_one_line_says_so(
     start: Kernels, variables: dict[str, str], why: str
 ) -> None:
-    enable(start)
     kernel = start(env=variables)
     first = kernel.run("x = 1").raised()
     assert first.stderr.count("\n") == 1 and why in first.stderr, first.stderr
@@ -140,7 +147,6 @@ def test_whatever_is_wrong_the_kernel_starts_and_one_line_says_so(
 
 
 def test_an_engine_that_can_not_be_loaded_is_one_line_too(start: Kernels, tmp_path: Path) -> None:
-    enable(start)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/sitecustomize.py").write_text("import sys; sys.modules['clew._engine'] = None\n")
     searched = [str(tmp_path / "broken"), start().environment()["PYTHONPATH"]]
@@ -151,7 +157,6 @@ def test_an_engine_that_can_not_be_loaded_is_one_line_too(start: Kernels, tmp_pa
 
 
 def test_a_broken_file_of_settings_is_said_once_and_recording_goes_on(start: Kernels, tmp_path: Path) -> None:
-    enable(start)
     config = tmp_path / "home/.config/clew/config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text("[log]\nlimit = 'many'\n")

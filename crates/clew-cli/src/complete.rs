@@ -107,7 +107,10 @@ pub fn complete_line<'a>(
 
 /// Characters that could steer the terminal are never put onto anybody's line.
 fn is_offerable(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter != '\n' && letter != '\t' && crate::text::is_harmless(letter))
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|letter| letter != '\n' && letter != '\t' && crate::text::is_harmless(letter))
 }
 
 fn by_clap(words: &[String], surroundings: &Surroundings) -> Vec<CompletionCandidate> {
@@ -130,7 +133,12 @@ fn marked_argument(word: &str, argument: Arg) -> Arg {
     if !takes_values || !argument.get_possible_values().is_empty() {
         return argument;
     }
-    let names: Vec<&str> = argument.get_value_names().unwrap_or_default().iter().map(AsRef::as_ref).collect();
+    let names: Vec<&str> = argument
+        .get_value_names()
+        .unwrap_or_default()
+        .iter()
+        .map(AsRef::as_ref)
+        .collect();
     let name = names.first().copied().unwrap_or_default();
     let source = match (word, name) {
         (_, "DIR") => return argument.value_hint(ValueHint::DirPath),
@@ -144,7 +152,10 @@ fn marked_argument(word: &str, argument: Arg) -> Arg {
         ("config", "VALUE") => Source::Values,
         _ => Source::Nothing,
     };
-    let mark = SOURCES.iter().find(|(one, _)| *one == source).map_or("", |(_, mark)| *mark);
+    let mark = SOURCES
+        .iter()
+        .find(|(one, _)| *one == source)
+        .map_or("", |(_, mark)| *mark);
     argument.add(ArgValueCompleter::new(move |_: &std::ffi::OsStr| {
         vec![CompletionCandidate::new(mark)]
     }))

@@ -11,7 +11,9 @@ use crate::surroundings::{Door, Surroundings};
 const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Look",
-        &["status", "log", "show", "diff", "vars", "annotate", "extract", "stale", "op"],
+        &[
+            "status", "log", "show", "diff", "vars", "annotate", "extract", "stale", "op",
+        ],
     ),
     ("Move", &["undo", "redo", "switch", "restore", "resume"]),
     ("Name", &["branch", "tag", "describe", "history"]),
@@ -63,7 +65,10 @@ pub(crate) const LATER: [(&str, &str); 13] = [
 
 /// An example or two for each word: what is typed, and what it does.
 const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
-    ("status", &[("status", "where this session is, and whether all is saved")]),
+    (
+        "status",
+        &[("status", "where this session is, and whether all is saved")],
+    ),
     (
         "log",
         &[
@@ -71,7 +76,13 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("log -v df -n 0", "every run that touched df"),
         ],
     ),
-    ("show", &[("show 14", "what run 14 ran and changed"), ("show @-", "the run before this one")]),
+    (
+        "show",
+        &[
+            ("show 14", "what run 14 ran and changed"),
+            ("show @-", "the run before this one"),
+        ],
+    ),
     (
         "diff",
         &[
@@ -79,11 +90,17 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("diff 12 -- df", "what happened to df since run 12"),
         ],
     ),
-    ("vars", &[("vars 14", "the names that run 14 left, without loading them")]),
+    (
+        "vars",
+        &[("vars 14", "the names that run 14 left, without loading them")],
+    ),
     ("annotate", &[("annotate df", "the runs that made df what it is")]),
     (
         "extract",
-        &[("extract model -o model.py --check", "the cells that made model, proven by running them")],
+        &[(
+            "extract model -o model.py --check",
+            "the cells that made model, proven by running them",
+        )],
     ),
     ("stale", &[("stale", "cells whose inputs changed since they ran")]),
     (
@@ -93,7 +110,13 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("op restore op:7", "back to where operation 7 led"),
         ],
     ),
-    ("undo", &[("undo", "takes the last run back"), ("undo 3 --dry-run", "shows what three steps would do")]),
+    (
+        "undo",
+        &[
+            ("undo", "takes the last run back"),
+            ("undo 3 --dry-run", "shows what three steps would do"),
+        ],
+    ),
     ("redo", &[("redo", "takes again what was undone")]),
     (
         "switch",
@@ -102,7 +125,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("switch \"10m ago\"", "everything as it was ten minutes ago"),
         ],
     ),
-    ("restore", &[("restore 14 -- df", "only df, as run 14 left it; the rest stays")]),
+    (
+        "restore",
+        &[("restore 14 -- df", "only df, as run 14 left it; the rest stays")],
+    ),
     (
         "resume",
         &[
@@ -110,9 +136,24 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("resume 14", "takes up the history at run 14"),
         ],
     ),
-    ("branch", &[("branch trees", "begins a branch here"), ("branch", "lists branches")]),
-    ("tag", &[("tag clean 14", "calls run 14 clean from now on"), ("tag -d clean", "takes the tag away")]),
-    ("describe", &[("describe 14 -m \"before the outliers\"", "says in your words what run 14 did")]),
+    (
+        "branch",
+        &[("branch trees", "begins a branch here"), ("branch", "lists branches")],
+    ),
+    (
+        "tag",
+        &[
+            ("tag clean 14", "calls run 14 clean from now on"),
+            ("tag -d clean", "takes the tag away"),
+        ],
+    ),
+    (
+        "describe",
+        &[(
+            "describe 14 -m \"before the outliers\"",
+            "says in your words what run 14 did",
+        )],
+    ),
     (
         "history",
         &[
@@ -120,8 +161,14 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
             ("history flights", "goes on in the one called flights"),
         ],
     ),
-    ("eval", &[("eval 14 len(df)", "how long df was after run 14; nothing moves")]),
-    ("bisect", &[("bisect df.isna().any().any()", "the first run after which df had holes")]),
+    (
+        "eval",
+        &[("eval 14 len(df)", "how long df was after run 14; nothing moves")],
+    ),
+    (
+        "bisect",
+        &[("bisect df.isna().any().any()", "the first run after which df had holes")],
+    ),
     (
         "enable",
         &[
@@ -130,7 +177,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
         ],
     ),
     ("disable", &[("disable", "takes back what enable did")]),
-    ("init", &[("init", "notebooks in this folder and below record in its .clew")]),
+    (
+        "init",
+        &[("init", "notebooks in this folder and below record in its .clew")],
+    ),
     (
         "config",
         &[
@@ -140,14 +190,35 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
     ),
     ("pause", &[("pause", "records nothing for now")]),
     ("resume-recording", &[("resume-recording", "records again")]),
-    ("exclude", &[("exclude token *_key", "keeps these names out of the store"), ("exclude", "lists them")]),
+    (
+        "exclude",
+        &[
+            ("exclude token *_key", "keeps these names out of the store"),
+            ("exclude", "lists them"),
+        ],
+    ),
     ("list", &[("list", "all histories of the store")]),
-    ("doctor", &[("doctor", "what is wrong here, and the command that mends it")]),
-    ("verify", &[("verify --read-data", "reads and checks all that was saved")]),
+    (
+        "doctor",
+        &[("doctor", "what is wrong here, and the command that mends it")],
+    ),
+    (
+        "verify",
+        &[("verify --read-data", "reads and checks all that was saved")],
+    ),
     ("gc", &[("gc --dry-run", "what could be dropped")]),
-    ("forget", &[("forget token --everywhere", "takes token out of all histories for good")]),
-    ("completions", &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")]),
-    ("man", &[("man", "clew man | man -l -"), ("man log", "the page of one word")]),
+    (
+        "forget",
+        &[("forget token --everywhere", "takes token out of all histories for good")],
+    ),
+    (
+        "completions",
+        &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
+    ),
+    (
+        "man",
+        &[("man", "clew man | man -l -"), ("man log", "the page of one word")],
+    ),
 ];
 
 const REVISIONS: &str = "Runs are named by number (`14`, `14a`), by place (`@` is here, `@-` the one before, `@-3`), by \
@@ -162,7 +233,9 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .term_width(surroundings.width)
         .mut_subcommands(|word| told(word, door))
         .mut_subcommand("log", |log| {
-            log.mut_arg("limit", |limit| limit.default_value(surroundings.settings.log_limit().to_string()))
+            log.mut_arg("limit", |limit| {
+                limit.default_value(surroundings.settings.log_limit().to_string())
+            })
         });
     let words = grouped(&command);
     command
@@ -174,12 +247,18 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
 fn told(word: Command, door: Door) -> Command {
     let name = word.get_name().to_owned();
     if let Some((_, about)) = LATER.iter().find(|(later, _)| *later == name) {
-        return word.about(format!("{about} (to come)")).long_about(format!("{about}. To come."));
+        return word
+            .about(format!("{about} (to come)"))
+            .long_about(format!("{about}. To come."));
     }
     let Some((_, examples)) = EXAMPLES.iter().find(|(one, _)| *one == name) else {
         return word;
     };
-    let width = examples.iter().map(|(typed, _)| typed.chars().count()).max().unwrap_or(0);
+    let width = examples
+        .iter()
+        .map(|(typed, _)| typed.chars().count())
+        .max()
+        .unwrap_or(0);
     let lines: Vec<String> = examples
         .iter()
         .map(|(typed, does)| format!("  {} {typed:<width$}   {does}", door.name()))
@@ -203,7 +282,10 @@ fn grouped(command: &Command) -> String {
 
 /// The first thing a sentence says: in a list of fifty words nobody reads on.
 fn in_short(about: &str) -> &str {
-    let end = [": ", ". ", ", and offers"].iter().filter_map(|stop| about.find(stop)).min();
+    let end = [": ", ". ", ", and offers"]
+        .iter()
+        .filter_map(|stop| about.find(stop))
+        .min();
     about[..end.unwrap_or(about.len())].trim_end_matches('.')
 }
 
@@ -255,8 +337,14 @@ mod tests {
             .collect();
         let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, words)| *words).copied().collect();
         assert_eq!(grouped.len(), declared.len());
-        assert_eq!(grouped.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), declared);
-        let told = EXAMPLES.iter().map(|(word, _)| *word).chain(LATER.iter().map(|(word, _)| *word));
+        assert_eq!(
+            grouped.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+            declared
+        );
+        let told = EXAMPLES
+            .iter()
+            .map(|(word, _)| *word)
+            .chain(LATER.iter().map(|(word, _)| *word));
         assert_eq!(told.map(str::to_owned).collect::<BTreeSet<_>>(), declared);
     }
 
@@ -266,7 +354,8 @@ mod tests {
         for (word, examples) in EXAMPLES {
             for (typed, _) in examples {
                 let words = shlex::split(typed).unwrap();
-                let parsed = crate::parse(&words, &surroundings).unwrap_or_else(|output| panic!("{typed}: {}", output.text));
+                let parsed =
+                    crate::parse(&words, &surroundings).unwrap_or_else(|output| panic!("{typed}: {}", output.text));
                 assert_eq!(parsed.word.text(), word, "{typed}");
             }
         }

@@ -37,8 +37,8 @@ pub use complete::{Candidate, complete, complete_line};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use problem::{Exit, Problem};
-pub use style::Style;
 pub use settings::{Origin, SettingProblem, Settings};
+pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder};
 pub use text::clean;
 

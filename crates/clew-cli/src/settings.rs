@@ -363,7 +363,10 @@ mod tests {
         let text = "[log]\nlimit = 'many'\nlimt = 3\n\n[record]\noutputs = false\n";
         write(&home.path().join("config/config.toml"), text);
         let settings = read(home.path(), home.path(), &[("CLEW_DISPLAY_HTML", "perhaps")]);
-        assert_eq!((settings.log_limit(), settings.records_outputs(), settings.shows_html()), (20, false, true));
+        assert_eq!(
+            (settings.log_limit(), settings.records_outputs(), settings.shows_html()),
+            (20, false, true)
+        );
         let told: Vec<String> = settings
             .problems()
             .iter()
@@ -375,7 +378,10 @@ mod tests {
     #[test]
     fn a_file_that_is_no_toml_is_passed_over() {
         let home = tempfile::tempdir().unwrap();
-        write(&home.path().join("config/config.toml"), "store = '/srv'\nlog.limit = = 3\n");
+        write(
+            &home.path().join("config/config.toml"),
+            "store = '/srv'\nlog.limit = = 3\n",
+        );
         let settings = read(home.path(), home.path(), &[]);
         assert_eq!(settings.store(), home.path().join("data"));
         assert_eq!(settings.problems()[0].line, Some(2));
@@ -391,6 +397,10 @@ mod tests {
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
         let settings = read(home.path(), &home.path().join("work"), &[]);
         assert_eq!(settings.project(), None);
-        assert!(settings.problems()[0].what.contains("chmod"), "{:?}", settings.problems());
+        assert!(
+            settings.problems()[0].what.contains("chmod"),
+            "{:?}",
+            settings.problems()
+        );
     }
 }

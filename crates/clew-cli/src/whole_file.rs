@@ -43,3 +43,49 @@ impl Staged {
         self.file.persist(&self.path).map(drop).map_err(|error| error.error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_interrupted_leaves_the_file_as_it_was_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, "old").unwrap();
+        let staged = Staged::new(&path, b"new", SHARED).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        drop(staged);
+        assert_eq!(
+            (std::fs::read(&path).unwrap().as_slice(), names(folder.path()).len()),
+            (b"old".as_slice(), 1)
+        );
+        Staged::new(&path, b"new", SHARED).unwrap().commit().unwrap();
+        assert_eq!(
+            (std::fs::read(&path).unwrap().as_slice(), names(folder.path()).len()),
+            (b"new".as_slice(), 1)
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rights_stay_and_a_link_goes_on_pointing_where_it_did() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        Staged::new(&link, b"new", PRIVATE).unwrap().commit().unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+}

@@ -28,7 +28,11 @@ impl Desk {
         };
         desk.write("venv/bin/python", "#!/bin/sh\n");
         let packages = "venv/lib/python3.11/site-packages";
-        for distribution in [concat!("clew-", env!("CARGO_PKG_VERSION")), "ipython-9.1.0", "ipykernel-6.29.5"] {
+        for distribution in [
+            concat!("clew-", env!("CARGO_PKG_VERSION")),
+            "ipython-9.1.0",
+            "ipykernel-6.29.5",
+        ] {
             desk.write(&format!("{packages}/{distribution}.dist-info/METADATA"), "");
         }
         for folder in ["home", "work"] {
@@ -117,7 +121,14 @@ fn enable_makes_two_things_once_and_disable_takes_exactly_them_back() {
     let second = desk.clew("enable --prefix ~/venv");
     assert_snapshot!(format!("{}{}", first.text, second.text));
     assert_eq!((first.exit, second.exit), (0, 0));
-    assert_snapshot!(format!("{}{}", desk.read(CONFIG), desk.read("venv/share/jupyter/kernels/clew/kernel.json")).replace(&desk.root.path().display().to_string(), "~"));
+    assert_snapshot!(
+        format!(
+            "{}{}",
+            desk.read(CONFIG),
+            desk.read("venv/share/jupyter/kernels/clew/kernel.json")
+        )
+        .replace(&desk.root.path().display().to_string(), "~")
+    );
     let away = desk.clew("disable --prefix ~/venv");
     let again = desk.clew("disable --prefix ~/venv");
     assert_snapshot!(format!("{}{}", away.text, again.text));
@@ -129,7 +140,12 @@ fn enable_tells_programs_what_it_did() {
     let desk = Desk::new();
     let json = desk.json("enable --prefix ~/venv");
     assert_eq!((&json["is_enabled"], &json["exit"]), (&true.into(), &0.into()));
-    let deeds: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["deed"]).collect();
+    let deeds: Vec<&Value> = json["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| &file["deed"])
+        .collect();
     assert_eq!(deeds, ["made", "made", "made"]);
     assert_eq!(desk.json("disable --prefix ~/venv")["is_enabled"], false);
 }
@@ -209,7 +225,10 @@ fn enable_for_the_user_writes_beside_the_users_own_settings() {
     let said = desk.clew("enable --user");
     assert_eq!(said.exit, 0, "{}", said.text);
     assert_snapshot!(said.text);
-    assert!(desk.read("home/.ipython/profile_default/ipython_config.json").contains("clew"));
+    assert!(
+        desk.read("home/.ipython/profile_default/ipython_config.json")
+            .contains("clew")
+    );
     desk.write(own, "c.IPKernelApp.extra_extensions = ['theirs']\n");
     let refused = desk.clew("enable --user");
     assert_eq!(refused.exit, 3);
@@ -306,7 +325,10 @@ fn init_makes_a_store_that_notebooks_below_find() {
     assert!(desk.read("work/.clew/.gitignore").ends_with("\n*\n"));
     let store = |folder: &str| {
         let said = desk.clew_in(folder, "doctor --json");
-        serde_json::from_str::<Value>(&said.text).unwrap()["store"].as_str().unwrap().to_owned()
+        serde_json::from_str::<Value>(&said.text).unwrap()["store"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(store("work/deep/down"), "~/work/.clew");
     assert_eq!(store("home"), "~/home/.local/share/clew");
@@ -339,7 +361,8 @@ fn init_says_what_stands_in_the_way() {
 
 /// How much room there is on the machine is not the test's to say.
 fn without_room(text: &str) -> String {
-    text.lines().filter(|line| !line.contains("room: ")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("room: ")).collect();
+    lines.join("\n")
 }
 
 #[test]
@@ -369,7 +392,13 @@ fn doctor_finds_a_fresh_machine_well() {
 fn words_to_come_say_so_in_a_line_and_do_nothing() {
     let desk = Desk::new();
     let before = desk.files();
-    for words in ["push origin --all", "remote add x y", "trust", "panel", "run nb.ipynb -p a 1"] {
+    for words in [
+        "push origin --all",
+        "remote add x y",
+        "trust",
+        "panel",
+        "run nb.ipynb -p a 1",
+    ] {
         let said = desk.clew(words);
         let word = words.split(' ').next().unwrap();
         let line = format!("Error: `clew {word}` is to come. Nothing was changed.\n");
@@ -382,7 +411,10 @@ fn words_to_come_say_so_in_a_line_and_do_nothing() {
 fn manual_pages_are_there_for_clew_and_for_every_word() {
     let desk = Desk::new();
     let page = desk.clew("man log").text;
-    assert!(page.contains(".TH clew-log 1") && page.contains("clew log \\-\\-all"), "{page}");
+    assert!(
+        page.contains(".TH clew-log 1") && page.contains("clew log \\-\\-all"),
+        "{page}"
+    );
     assert!(desk.clew("man").text.contains("clew\\-switch(1)"));
     assert_eq!(desk.clew("man --to ~/pages").exit, 0);
     let pages: Vec<_> = fs::read_dir(desk.path("pages")).unwrap().collect();
@@ -403,10 +435,19 @@ fn every_shell_has_its_script() {
 #[test]
 fn what_is_typed_badly_completes_to_nothing_and_never_fails() {
     let desk = Desk::new();
-    for words in ["__complete", "__complete bash", "__complete fish nonsense ", "__complete zsh switch x", "__complete bash clew\"'"] {
+    for words in [
+        "__complete",
+        "__complete bash",
+        "__complete fish nonsense ",
+        "__complete zsh switch x",
+        "__complete bash clew\"'",
+    ] {
         let said = desk.clew(words);
         assert_eq!(said.exit, 0, "{words}: {}", said.text);
     }
     assert!(desk.clew("__complete fish swi").text.starts_with("switch\tGoes to"));
-    assert_eq!(desk.clew("__complete fish config display.html ").text, "true\t\nfalse\t\n");
+    assert_eq!(
+        desk.clew("__complete fish config display.html ").text,
+        "true\t\nfalse\t\n"
+    );
 }

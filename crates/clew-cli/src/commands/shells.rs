@@ -75,14 +75,16 @@ pub fn man(arguments: &Man, surroundings: &Surroundings) -> Result<Printed, Prob
 }
 
 fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printed, Problem> {
-    let words = command.get_subcommands().filter(|word| !word.is_hide_set() && word.get_name() != "help");
+    let words = command
+        .get_subcommands()
+        .filter(|word| !word.is_hide_set() && word.get_name() != "help");
     let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
     for one in &pages {
         let path = folder.join(format!("{}.1", name(one)));
         let staged = Staged::new(&path, page(one).as_bytes(), SHARED);
-        staged.and_then(Staged::commit).map_err(|error| {
-            Problem::of(Exit::Refused, format!("{} can't be written: {error}", path.display()))
-        })?;
+        staged
+            .and_then(Staged::commit)
+            .map_err(|error| Problem::of(Exit::Refused, format!("{} can't be written: {error}", path.display())))?;
     }
     Ok(Printed {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),
@@ -112,7 +114,13 @@ fn page(command: &clap::Command) -> String {
         .and_then(|()| manual.render_synopsis_section(&mut bytes))
         .and_then(|()| manual.render_description_section(&mut bytes))
         .and_then(|()| manual.render_options_section(&mut bytes))
-        .and_then(|()| if has_words { manual.render_subcommands_section(&mut bytes) } else { Ok(()) });
+        .and_then(|()| {
+            if has_words {
+                manual.render_subcommands_section(&mut bytes)
+            } else {
+                Ok(())
+            }
+        });
     format!("{}{}", String::from_utf8_lossy(&bytes), as_it_is(&examples))
 }
 
@@ -126,6 +134,8 @@ fn as_it_is(text: &str) -> String {
         return String::new();
     }
     // A line that begins with a dot or a quote would be a command to `man`.
-    let escaped = lines.lines().map(|line| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")));
+    let escaped = lines
+        .lines()
+        .map(|line| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")));
     format!(".SH {heading}\n.nf\n{}.fi\n", escaped.collect::<String>())
 }

@@ -28,7 +28,10 @@ pub(super) struct Asked<'a> {
 /// What may stand there.
 pub(super) fn offered(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
     match asked.source {
-        Source::Keys => SETTINGS.iter().map(|setting| candidate(setting.key, setting.about)).collect(),
+        Source::Keys => SETTINGS
+            .iter()
+            .map(|setting| candidate(setting.key, setting.about))
+            .collect(),
         Source::Values => values(asked),
         Source::Histories => histories(asked, surroundings),
         Source::Nothing => Vec::new(),
@@ -74,7 +77,12 @@ fn histories(asked: &Asked<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
     let all = store.histories().unwrap_or_default();
     let mut found: Vec<Candidate> = all
         .iter()
-        .map(|(id, description)| candidate(history_name(*id, description), description.path.as_deref().unwrap_or("")))
+        .map(|(id, description)| {
+            candidate(
+                history_name(*id, description),
+                description.path.as_deref().unwrap_or(""),
+            )
+        })
         .collect();
     found.sort_by(|one, other| one.text.cmp(&other.text));
     found.dedup_by(|one, other| one.text == other.text);
@@ -108,7 +116,11 @@ fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -
 
 fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let mut line = place.at.into_iter().flat_map(|at| place.history.line(at)).map(|(id, _)| id);
+    let mut line = place
+        .at
+        .into_iter()
+        .flat_map(|at| place.history.line(at))
+        .map(|(id, _)| id);
     for relative in ["@", "@-"] {
         found.extend(line.next().map(|run| candidate(relative, said_of(run, place))));
     }
@@ -141,7 +153,10 @@ fn operations(place: &Place<'_>) -> Vec<Candidate> {
     numbered
         .map(|(number, (_, operation))| {
             let at = operation.view.at.map(|at| place.history.label(&at.run));
-            candidate(format!("op:{number}"), at.map(|at| format!("at {at}")).unwrap_or_default())
+            candidate(
+                format!("op:{number}"),
+                at.map(|at| format!("at {at}")).unwrap_or_default(),
+            )
         })
         .collect()
 }
@@ -162,7 +177,10 @@ fn names(asked: &Asked<'_>, earlier: &[String], place: &Place<'_>, surroundings:
         .enumerate()
         .map(|(index, root)| {
             let known = (index < MOST).then(|| variable(root, run, &state, place)).flatten();
-            candidate(root.key.clone(), known.map(|known| known.type_and_shape()).unwrap_or_default())
+            candidate(
+                root.key.clone(),
+                known.map(|known| known.type_and_shape()).unwrap_or_default(),
+            )
         })
         .collect()
 }

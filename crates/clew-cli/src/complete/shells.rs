@@ -36,7 +36,11 @@ fn zsh(candidate: &Candidate) -> String {
 }
 
 fn fish(candidate: &Candidate) -> String {
-    format!("{}\t{}\n", candidate.text, candidate.about.as_deref().unwrap_or_default())
+    format!(
+        "{}\t{}\n",
+        candidate.text,
+        candidate.about.as_deref().unwrap_or_default()
+    )
 }
 
 /// bash puts in what it is given from the last place on where it parts words; what comes before is on the line already.
@@ -50,6 +54,8 @@ fn bash(line: &str, breaks: &str, surroundings: &Surroundings) -> String {
     }
     let is_quoted = raw.starts_with(['"', '\'']);
     let kept = match raw.rfind(|letter| breaks.contains(letter)) {
+        // These part words too, but bash takes them as the beginning of what comes after.
+        Some(last) if raw[last..].starts_with(['@', '$']) => last,
         Some(last) if !is_quoted => raw[last..].chars().next().map_or(0, |letter| last + letter.len_utf8()),
         _ => 0,
     };
@@ -66,7 +72,10 @@ fn bash(line: &str, breaks: &str, surroundings: &Surroundings) -> String {
 
 fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map_or("", |(name, _)| name);
-    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 /// The words of a line up to the cursor, the last of which may be empty or have a quote that is still open; and that
@@ -90,8 +99,16 @@ pub(crate) fn typed_words(line: &str) -> (Vec<String>, &str) {
     let raw = if is_between { "" } else { &line[start..] };
     let before = &line[..line.len() - raw.len()];
     let mut words = shlex::split(before).unwrap_or_default();
-    let closed = format!("{}{}", raw.trim_end_matches('\\'), quote.map(String::from).unwrap_or_default());
-    words.push(shlex::split(&closed).and_then(|words| words.into_iter().next()).unwrap_or_default());
+    let closed = format!(
+        "{}{}",
+        raw.trim_end_matches('\\'),
+        quote.map(String::from).unwrap_or_default()
+    );
+    words.push(
+        shlex::split(&closed)
+            .and_then(|words| words.into_iter().next())
+            .unwrap_or_default(),
+    );
     (words, raw)
 }
 
@@ -110,7 +127,10 @@ mod tests {
         assert_eq!(last("clew switch "), (3, String::new(), ""));
         assert_eq!(last("clew switch @-"), (3, "@-".to_owned(), "@-"));
         assert_eq!(last("clew switch \"10m a"), (3, "10m a".to_owned(), "\"10m a"));
-        assert_eq!(last("clew --history=My\\ no"), (2, "--history=My no".to_owned(), "--history=My\\ no"));
+        assert_eq!(
+            last("clew --history=My\\ no"),
+            (2, "--history=My no".to_owned(), "--history=My\\ no")
+        );
         assert_eq!(last(""), (1, String::new(), ""));
         assert_eq!(last("a 'b"), (2, "b".to_owned(), "'b"));
         assert_eq!(last("a b\\"), (2, "b".to_owned(), "b\\"));

@@ -34,13 +34,17 @@ impl SettingsFile {
         let text = match read_text(path) {
             Ok(Some(text)) => text,
             Ok(None) => return Self::default(),
-            Err(error) => return Self::unreadable(path, None, error.to_string()),
+            Err(error) => return Self::unreadable(path, None, &error.to_string()),
         };
         let document = match Document::parse(text.as_str()) {
             Ok(document) => document,
             Err(error) => {
                 let line = error.span().map(|span| line_of(&text, span.start));
-                return Self::unreadable(path, line, format!("{}; the whole file is passed over", error.message()));
+                return Self::unreadable(
+                    path,
+                    line,
+                    &format!("{}; the whole file is passed over", error.message()),
+                );
             }
         };
         let mut reading = Reading {
@@ -53,11 +57,11 @@ impl SettingsFile {
         reading.file
     }
 
-    fn unreadable(path: &Path, line: Option<usize>, what: String) -> Self {
+    fn unreadable(path: &Path, line: Option<usize>, what: &str) -> Self {
         let problem = SettingProblem {
             place: path.display().to_string(),
             line,
-            what: text::clean(&what).replace('\n', ", "),
+            what: text::clean(what).replace('\n', ", "),
         };
         Self {
             problems: vec![problem],
@@ -110,7 +114,9 @@ fn is_group(name: &str) -> bool {
 
 /// Says that there is no such setting, with what might have been meant.
 fn unknown(key: &str) -> String {
-    let nearest = nearest_key(key).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let nearest = nearest_key(key)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default();
     format!("there is no setting `{}`{nearest}", text::clean(key))
 }
 
@@ -124,7 +130,9 @@ pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
 fn nearest_to<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
     let likeness = |word: &str| f64::from(similar::TextDiff::from_chars(typed, word).ratio());
     let last_part = |word: &str| word.rsplit('.').next() == Some(typed);
-    let best = words.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    let best = words
+        .iter()
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
     words
         .iter()
         .find(|word| last_part(word))
@@ -152,9 +160,9 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
 /// The file can't be read or written, or is no TOML: then it is as it was.
 pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value>) -> io::Result<()> {
     let text = read_text(path)?.unwrap_or_default();
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error: toml_edit::TomlError| io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))?;
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned())
+    })?;
     let (group, name) = match setting.key.split_once('.') {
         Some((group, name)) => (Some(group), name),
         None => (None, setting.key),

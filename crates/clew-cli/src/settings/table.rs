@@ -66,10 +66,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "scratch.seconds",
         variable: "CLEW_SCRATCH_SECONDS",
-        kind: Kind::Count {
-            least: 1,
-            most: 86_400,
-        },
+        kind: Kind::Count { least: 1, most: 86_400 },
         default: "60",
         about: "How long a scratch process may run, in seconds",
     },
@@ -103,7 +100,12 @@ impl Setting {
 
     /// Says what is allowed instead of `text`.
     pub fn refusal(&self, text: &str) -> String {
-        format!("{} is {}, not `{}`", self.key, self.kind.allowed(), crate::text::clean(text))
+        format!(
+            "{} is {}, not `{}`",
+            self.key,
+            self.kind.allowed(),
+            crate::text::clean(text)
+        )
     }
 }
 
@@ -115,7 +117,11 @@ mod tests {
     fn every_default_is_allowed_and_every_key_has_its_variable() {
         for setting in SETTINGS {
             let is_set_by_platform = setting.key == "store";
-            assert!(is_set_by_platform || setting.kind.parse(setting.default).is_some(), "{}", setting.key);
+            assert!(
+                is_set_by_platform || setting.kind.parse(setting.default).is_some(),
+                "{}",
+                setting.key
+            );
             let variable = format!("CLEW_{}", setting.key.replace('.', "_").to_uppercase());
             assert!(is_set_by_platform || setting.variable == variable, "{}", setting.key);
         }

@@ -34,7 +34,12 @@ pub(crate) enum Value {
 }
 
 /// Units of sizes, largest first; powers of 1,000 like everywhere in Clew.
-const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+const UNITS: [(&str, u64); 4] = [
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
 /// A scratch process needs about this much to start at all.
 const LEAST_SIZE: u64 = 50_000_000;
 
@@ -109,7 +114,9 @@ fn flag(text: &str) -> Option<Value> {
 
 fn size(text: &str) -> Option<Value> {
     let lower = text.to_ascii_lowercase();
-    let unit = UNITS.iter().find(|(unit, _)| lower.ends_with(&unit.to_ascii_lowercase()));
+    let unit = UNITS
+        .iter()
+        .find(|(unit, _)| lower.ends_with(&unit.to_ascii_lowercase()));
     let (digits, factor) = match unit {
         Some((unit, factor)) => (&text[..text.len() - unit.len()], *factor),
         None => (text, 1),
@@ -187,7 +194,10 @@ mod tests {
 
     #[test]
     fn folders_are_whole_paths() {
-        assert_eq!(Kind::Folder.parse("/data/clew"), Some(Value::Folder("/data/clew".into())));
+        assert_eq!(
+            Kind::Folder.parse("/data/clew"),
+            Some(Value::Folder("/data/clew".into()))
+        );
         for refused in ["", "data", "./data", "~ada/x"] {
             assert_eq!(Kind::Folder.parse(refused), None, "{refused}");
         }

@@ -65,10 +65,15 @@ fn mend(problem: &SettingProblem) -> String {
 /// Whether kernels record from their start. That they don't is nobody's fault: it was never asked for.
 fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
     let name = site.name();
-    let enable = surroundings.door.command(&format!("enable{}", site.option(surroundings)));
+    let enable = surroundings
+        .door
+        .command(&format!("enable{}", site.option(surroundings)));
     let Ok(text) = std::fs::read_to_string(&site.config) else {
         let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
-        return site.prefix.is_some().then(|| Check::fine(Environment, "enabled", found));
+        return site
+            .prefix
+            .is_some()
+            .then(|| Check::fine(Environment, "enabled", found));
     };
     Some(match loads_clew(&text) {
         Err(odd) => {
@@ -101,8 +106,14 @@ fn kernel(site: &Site, surroundings: &Surroundings) -> Option<Check> {
     let python = kernelspec::interpreter_of(&site.kernel)?;
     let place = site.kernel.display();
     if python.is_absolute() && !python.exists() {
-        let found = format!("{} in {place} starts {}, which is gone", kernelspec::DISPLAY_NAME, python.display());
-        let disable = surroundings.door.command(&format!("disable{}", site.option(surroundings)));
+        let found = format!(
+            "{} in {place} starts {}, which is gone",
+            kernelspec::DISPLAY_NAME,
+            python.display()
+        );
+        let disable = surroundings
+            .door
+            .command(&format!("disable{}", site.option(surroundings)));
         return Some(Check::bad(Environment, "kernel", found, disable));
     }
     let found = format!("{} starts {}", kernelspec::DISPLAY_NAME, python.display());

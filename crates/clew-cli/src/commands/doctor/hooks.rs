@@ -12,7 +12,12 @@ pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
     let mut checks = vec![hung(&python.hooks)];
     checks.extend(python.rivals.iter().map(|rival| {
         let found = format!("{rival} is loaded too, and changes cells or the names they see before Clew does");
-        Check::bad(Hooks, "others", found, format!("use a kernel without {rival}, or `%unload_ext clew`"))
+        Check::bad(
+            Hooks,
+            "others",
+            found,
+            format!("use a kernel without {rival}, or `%unload_ext clew`"),
+        )
     }));
     checks
 }
@@ -26,7 +31,11 @@ fn hung(hooks: &[(String, bool)]) -> Check {
     let again = "`%reload_ext clew` hangs them again";
     match (hooks.len(), missing.as_slice()) {
         (0, _) => Check::bad(Hooks, "hooks", "nothing hangs on IPython: runs are not recorded", again),
-        (_, []) => Check::fine(Hooks, "hooks", format!("{} hang on IPython and the kernel", hooks.len())),
+        (_, []) => Check::fine(
+            Hooks,
+            "hooks",
+            format!("{} hang on IPython and the kernel", hooks.len()),
+        ),
         (_, missing) => {
             let found = format!("something else took the place of {}", text::listing(missing, 6));
             Check::bad(Hooks, "hooks", found, again)

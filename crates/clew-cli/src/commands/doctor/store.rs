@@ -35,7 +35,9 @@ pub(super) fn checks(directory: &Path, surroundings: &Surroundings) -> Found {
     found.checks.push(rights(directory));
     match open_store(directory, surroundings) {
         Ok(store) => {
-            found.checks.push(Check::fine(Stored, "format", "the store can be read"));
+            found
+                .checks
+                .push(Check::fine(Stored, "format", "the store can be read"));
             let histories = histories(&store, surroundings);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
@@ -58,7 +60,12 @@ fn room(directory: &Path) -> Option<Check> {
     let found = format!("{} free", text::bytes(free));
     Some(if free < LEAST_ROOM {
         let hint = "make room there, or `clew config store DIR` for what comes";
-        Check::bad(Stored, "room", format!("only {found}: a full disk stops recording"), hint)
+        Check::bad(
+            Stored,
+            "room",
+            format!("only {found}: a full disk stops recording"),
+            hint,
+        )
     } else {
         Check::fine(Stored, "room", found)
     })
@@ -73,16 +80,22 @@ fn room(_: &Path) -> Option<Check> {
 fn rights(directory: &Path) -> Check {
     use std::os::unix::fs::PermissionsExt;
     match std::fs::metadata(directory).map(|metadata| metadata.permissions().mode()) {
-        Ok(mode) if mode & 0o077 != 0 => Check::bad(Stored, "rights",
+        Ok(mode) if mode & 0o077 != 0 => Check::bad(
+            Stored,
+            "rights",
             "others may look into the store's folder",
             format!("chmod 700 {}", directory.display()),
         ),
-        Ok(mode) if mode & 0o200 == 0 => Check::bad(Stored, "rights",
+        Ok(mode) if mode & 0o200 == 0 => Check::bad(
+            Stored,
+            "rights",
             "the store's folder is read-only: histories can be looked at, nothing is recorded",
             format!("chmod u+w {}", directory.display()),
         ),
         Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
-        Err(error) => Check::bad(Stored, "rights",
+        Err(error) => Check::bad(
+            Stored,
+            "rights",
             error.to_string(),
             "check the path given by `--store`, or `clew config store`",
         ),
@@ -97,20 +110,31 @@ fn rights(_: &Path) -> Check {
 fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
     let histories = match by_recency(store) {
         Ok(histories) => histories,
-        Err(problem) => return vec![Check::bad(Stored, "history", problem.message, problem.hint.unwrap_or_default())],
+        Err(problem) => {
+            return vec![Check::bad(
+                Stored,
+                "history",
+                problem.message,
+                problem.hint.unwrap_or_default(),
+            )];
+        }
     };
     let mut checks = Vec::new();
     for (id, loaded) in histories {
         let description = loaded.description();
         let name = history_name(id, &description);
         if loaded.damage.is_empty() {
-            checks.push(Check::fine(Stored, "history",
+            checks.push(Check::fine(
+                Stored,
+                "history",
                 format!("{name}: {}", text::count(loaded.runs.len(), "run")),
             ));
         } else {
             let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
             let next = surroundings.door.command(&format!("verify --history {}", id.short()));
-            checks.push(Check::bad(Stored, "history",
+            checks.push(Check::bad(
+                Stored,
+                "history",
                 what,
                 format!("{next} tells more; the rest can still be used"),
             ));
@@ -118,7 +142,9 @@ fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
         let executable = &description.kernel.executable;
         if !executable.is_empty() && !Path::new(executable).exists() {
             let found = format!("{name} was recorded with {executable}, which is gone");
-            checks.push(Check::bad(Stored, "interpreter",
+            checks.push(Check::bad(
+                Stored,
+                "interpreter",
                 found,
                 "resume it with a kernel of the same Python version",
             ));

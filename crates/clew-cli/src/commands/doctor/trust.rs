@@ -14,7 +14,12 @@ pub(super) fn checks(has_histories: bool, surroundings: &Surroundings) -> Vec<Ch
     let mut checks = vec![key(config, has_histories)];
     if is_writable_by_others(config) {
         let found = "others may put keys and settings of theirs in the place of yours";
-        checks.push(Check::bad(Keys, "rights", found, format!("chmod 700 {}", config.display())));
+        checks.push(Check::bad(
+            Keys,
+            "rights",
+            found,
+            format!("chmod 700 {}", config.display()),
+        ));
     }
     checks.extend(trusted(config));
     checks
@@ -37,7 +42,10 @@ fn key(config: &Path, has_histories: bool) -> Check {
         Ok(None) if has_histories => Check::bad(
             Keys,
             "key",
-            format!("none in {}: what you recorded before counts as somebody else's", config.display()),
+            format!(
+                "none in {}: what you recorded before counts as somebody else's",
+                config.display()
+            ),
             format!("put the file signing.key of your backup back into {}", config.display()),
         ),
         Ok(None) => Check::fine(Keys, "key", "none yet; it is made when the first notebook records"),

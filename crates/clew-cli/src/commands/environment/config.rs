@@ -131,7 +131,9 @@ fn write(file: &Path, setting: &Setting, value: Option<&Value>, is_project: bool
 
 fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
     let all: Vec<String> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
-    let meant = nearest_key(key).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let meant = nearest_key(key)
+        .map(|near| format!("did you mean `{near}`? "))
+        .unwrap_or_default();
     Problem::usage(format!("There is no setting `{}`", text::clean(key))).with_hint(format!(
         "{meant}The settings are {}; {} tells what each is",
         text::listing(&all, all.len()),
@@ -160,7 +162,9 @@ fn capitalised(text: &str) -> String {
     match text.split_once(' ') {
         Some((first, _)) if is_word(first) => {
             let mut letters = text.chars();
-            letters.next().map_or_else(String::new, |letter| letter.to_uppercase().collect::<String>() + letters.as_str())
+            letters.next().map_or_else(String::new, |letter| {
+                letter.to_uppercase().collect::<String>() + letters.as_str()
+            })
         }
         _ => text.to_owned(),
     }
@@ -181,7 +185,9 @@ impl Page for Shown {
 
 impl Shown {
     fn table(&self, surroundings: &Surroundings) -> String {
-        let mut table = Table::default().with_header(&["setting", "value", "from", "default"]).flexible(1);
+        let mut table = Table::default()
+            .with_header(&["setting", "value", "from", "default"])
+            .flexible(1);
         for entry in &self.settings {
             let default = entry.default.as_ref().map(quoted).unwrap_or_default();
             table.push(vec![
@@ -212,8 +218,16 @@ impl Shown {
         };
         let mut text = format!("{} = {value}  ({})\n", entry.key, text::clean(&from));
         let Some(written) = &self.written else {
-            let default = entry.default.as_ref().map(|default| format!(" Default: {}.", quoted(default)));
-            text += &format!("{}.{} Variable: {}.\n", entry.about, default.unwrap_or_default(), entry.variable);
+            let default = entry
+                .default
+                .as_ref()
+                .map(|default| format!(" Default: {}.", quoted(default)));
+            text += &format!(
+                "{}.{} Variable: {}.\n",
+                entry.about,
+                default.unwrap_or_default(),
+                entry.variable
+            );
             return text;
         };
         let place = written.display().to_string();

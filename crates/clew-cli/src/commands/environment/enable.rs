@@ -33,7 +33,7 @@ struct Step {
 
 /// What was done.
 #[derive(Debug, Serialize)]
-pub struct Enabled {
+pub struct Arranged {
     /// Whether kernels record from their start now.
     is_enabled: bool,
     /// The environment; `null` for all environments of the user.
@@ -47,7 +47,7 @@ pub struct Enabled {
 }
 
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Enabled, Problem> {
+pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
     if surroundings.python.is_none() && !site.has_package() {
         return Err(not_installed(&site));
@@ -73,7 +73,7 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Enabled
         steps.iter().for_each(|step| clear_above(&step.path, &site));
         unwritable(&site, &error, "enable")
     })?;
-    Ok(Enabled {
+    Ok(Arranged {
         is_enabled: true,
         prefix: site.prefix.clone(),
         files: steps,
@@ -83,7 +83,7 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Enabled
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, surroundings: &Surroundings) -> Result<Enabled, Problem> {
+pub fn disable(arguments: &Disable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {
@@ -97,7 +97,7 @@ pub fn disable(arguments: &Disable, surroundings: &Surroundings) -> Result<Enabl
     }
     perform(&steps).map_err(|error| unwritable(&site, &error, "disable"))?;
     steps.iter().for_each(|step| clear_above(&step.path, &site));
-    Ok(Enabled {
+    Ok(Arranged {
         is_enabled: false,
         prefix: site.prefix.clone(),
         files: steps,
@@ -212,7 +212,12 @@ fn left_alone(path: &Path, odd: &str) -> Problem {
 }
 
 fn not_installed(site: &Site) -> Problem {
-    let python = site.python.as_deref().unwrap_or(Path::new("python")).display().to_string();
+    let python = site
+        .python
+        .as_deref()
+        .unwrap_or(Path::new("python"))
+        .display()
+        .to_string();
     Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
         .with_hint(format!("`{python} -m pip install clew`, then this again"))
 }
@@ -227,7 +232,7 @@ fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
     }
 }
 
-impl Page for Enabled {
+impl Page for Arranged {
     fn text(&self, surroundings: &Surroundings) -> String {
         let name = text::clean(&self.site.name());
         let option = self.site.option(surroundings);

@@ -74,7 +74,11 @@ pub(crate) fn without_clew(text: &str) -> Result<Change, String> {
             remove_property(&object, application);
         }
     }
-    let text = if object.properties().is_empty() { String::new() } else { root.to_string() };
+    let text = if object.properties().is_empty() {
+        String::new()
+    } else {
+        root.to_string()
+    };
     Ok(is_changed.then_some(text))
 }
 
@@ -161,7 +165,10 @@ mod tests {
             assert_eq!(rest, before, "{back}");
             // Only the spacing around ours is not what it was.
             let bare = |text: &str| text.split_whitespace().collect::<String>();
-            assert!(back.is_empty() || bare(&back) == bare(others), "{back:?} is not {others:?}");
+            assert!(
+                back.is_empty() || bare(&back) == bare(others),
+                "{back:?} is not {others:?}"
+            );
         }
     }
 

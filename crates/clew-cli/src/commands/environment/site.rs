@@ -47,13 +47,9 @@ impl Site {
 
     /// The user's own folders.
     pub fn user(surroundings: &Surroundings) -> Self {
-        let profile = match env::var_os("IPYTHONDIR").filter(|folder| !folder.is_empty()) {
-            Some(folder) => PathBuf::from(folder),
-            None => env::home_dir().unwrap_or_default().join(".ipython"),
-        };
         Self {
             prefix: None,
-            config: profile.join("profile_default").join(CONFIG),
+            config: profile().join(CONFIG),
             kernel: jupyter_data().join("kernels/clew"),
             python: Self::own(surroundings).and_then(|own| own.python),
         }
@@ -92,22 +88,29 @@ impl Site {
 
     /// The user's own file of settings, which Clew never touches.
     pub fn own_settings() -> PathBuf {
-        let profile = match env::var_os("IPYTHONDIR").filter(|folder| !folder.is_empty()) {
-            Some(folder) => PathBuf::from(folder),
-            None => env::home_dir().unwrap_or_default().join(".ipython"),
-        };
-        profile.join("profile_default/ipython_config.py")
+        profile().join("ipython_config.py")
     }
 
     /// Whether the package is there for the environment's Python, as far as files tell.
     pub fn has_package(&self) -> bool {
         let Some(prefix) = &self.prefix else { return true };
         let sees_others = std::fs::read_to_string(prefix.join("pyvenv.cfg")).is_ok_and(|text| {
-            text.lines()
-                .any(|line| line.replace(' ', "").eq_ignore_ascii_case("include-system-site-packages=true"))
+            text.lines().any(|line| {
+                line.replace(' ', "")
+                    .eq_ignore_ascii_case("include-system-site-packages=true")
+            })
         });
         sees_others || version_of("clew", prefix).is_some()
     }
+}
+
+/// The folder of IPython's settings for this user, in the profile that is used where none is named.
+fn profile() -> PathBuf {
+    let folder = match env::var_os("IPYTHONDIR").filter(|folder| !folder.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None => env::home_dir().unwrap_or_default().join(".ipython"),
+    };
+    folder.join("profile_default")
 }
 
 /// Where Jupyter keeps the user's data.
@@ -147,8 +150,14 @@ pub(crate) fn version_of(distribution: &str, prefix: &Path) -> Option<String> {
         let start = format!("{distribution}-");
         names.flatten().find_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let version = name.to_ascii_lowercase().strip_prefix(&start)?.strip_suffix(".dist-info")?.to_owned();
-            version.starts_with(|letter: char| letter.is_ascii_digit()).then_some(version)
+            let version = name
+                .to_ascii_lowercase()
+                .strip_prefix(&start)?
+                .strip_suffix(".dist-info")?
+                .to_owned();
+            version
+                .starts_with(|letter: char| letter.is_ascii_digit())
+                .then_some(version)
         })
     })
 }
@@ -160,7 +169,11 @@ fn site_packages(prefix: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn no_environment(prefix: &Path, surroundings: &Surroundings) -> Problem {
-    Problem::usage(format!("There is no Python in {}", text::clean(&prefix.display().to_string()))).with_hint(format!(
+    Problem::usage(format!(
+        "There is no Python in {}",
+        text::clean(&prefix.display().to_string())
+    ))
+    .with_hint(format!(
         "{} with the folder that holds `bin/python`, or {}",
         surroundings.door.command("enable --prefix DIR"),
         surroundings.door.command("enable --user")
