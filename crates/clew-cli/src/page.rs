@@ -134,3 +134,45 @@ impl Answer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[derive(Serialize)]
+    struct Drawn;
+
+    impl Page for Drawn {
+        fn text(&self, _: &Surroundings) -> String {
+            "words".to_owned()
+        }
+
+        fn html(&self, _: &Surroundings) -> Option<String> {
+            Some("<b>words</b>".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_notebook_is_shown_html_unless_the_settings_say_text_only() {
+        let html = |door, settings| {
+            let surroundings = Surroundings {
+                door,
+                settings,
+                ..Surroundings::of_process(door)
+            };
+            let answer = Answer {
+                word: "log",
+                as_json: false,
+                surroundings: &surroundings,
+            };
+            answer.show(&Drawn).html.is_some()
+        };
+        assert!(html(Door::Notebook, Settings::default()));
+        assert!(!html(Door::Terminal, Settings::default()));
+        assert!(!html(
+            Door::Notebook,
+            Settings::default().typed("display.html", "false")
+        ));
+    }
+}

@@ -216,6 +216,19 @@ impl Settings {
         self
     }
 
+    /// What a setting is, as data; `None` if there is none of that key.
+    pub fn value(&self, key: &str) -> Option<serde_json::Value> {
+        setting(key).and_then(|setting| serde_json::to_value(&self.found(setting.key).value).ok())
+    }
+
+    /// The same with one setting as somebody typed it.
+    #[cfg(test)]
+    pub(crate) fn typed(mut self, key: &str, text: &str) -> Self {
+        let value = setting(key).expect("the key is one of the table's").parse(text);
+        self.set(key, value.expect("the value is allowed"), Origin::Given);
+        self
+    }
+
     /// What can't be read, or is not allowed.
     pub fn problems(&self) -> &[SettingProblem] {
         &self.problems

@@ -203,6 +203,14 @@ impl Engine {
         (piece.to_owned(), words)
     }
 
+    /// What a setting is (`record.outputs`); `None` if there is none of that key.
+    fn setting(&self, py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
+        let value = self.enter(py)?.surroundings.settings.value(key);
+        let Some(value) = value else { return Ok(None) };
+        let loaded = py.import("json")?.call_method1("loads", (value.to_string(),))?;
+        Ok(Some(loaded.unbind()))
+    }
+
     /// Flushes what is saved to the disk; other threads run meanwhile.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;

@@ -9,7 +9,7 @@ use super::site::Site;
 use super::{Disable, Enable, ipython_config, kernelspec};
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Python, Surroundings};
 use crate::text;
 use crate::whole_file::{SHARED, Staged};
 
@@ -49,7 +49,8 @@ pub struct Arranged {
 /// Has every kernel of an environment record from its start.
 pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
-    if surroundings.python.is_none() && !site.has_package() {
+    let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
+    if !surroundings.python.as_ref().is_some_and(runs_here) && !site.has_package() {
         return Err(not_installed(&site));
     }
     let mut warnings = Vec::new();
