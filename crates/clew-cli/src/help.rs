@@ -163,11 +163,14 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
     ),
     (
         "eval",
-        &[("eval 14 len(df)", "how long df was after run 14; nothing moves")],
+        &[("eval 14 \"len(df)\"", "how long df was after run 14; nothing moves")],
     ),
     (
         "bisect",
-        &[("bisect df.isna().any().any()", "the first run after which df had holes")],
+        &[(
+            "bisect \"df.isna().any().any()\"",
+            "the first run after which df had holes",
+        )],
     ),
     (
         "enable",
@@ -185,7 +188,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
         "config",
         &[
             ("config", "every setting, and where it comes from"),
-            ("config record.exclude token,*_key", "never records such names"),
+            ("config record.exclude \"token,*_key\"", "never records such names"),
         ],
     ),
     ("pause", &[("pause", "records nothing for now")]),
@@ -193,7 +196,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
     (
         "exclude",
         &[
-            ("exclude token *_key", "keeps these names out of the store"),
+            ("exclude token \"*_key\"", "keeps these names out of the store"),
             ("exclude", "lists them"),
         ],
     ),

@@ -415,7 +415,11 @@ fn manual_pages_are_there_for_clew_and_for_every_word() {
         page.contains(".TH clew-log 1") && page.contains("clew log \\-\\-all"),
         "{page}"
     );
-    assert!(desk.clew("man").text.contains("clew\\-switch(1)"));
+    let all = desk.clew("man").text;
+    assert!(
+        all.contains("man clew\\-log") && all.contains("resume\\-recording"),
+        "{all}"
+    );
     assert_eq!(desk.clew("man --to ~/pages").exit, 0);
     let pages: Vec<_> = fs::read_dir(desk.path("pages")).unwrap().collect();
     assert!(pages.len() > 40, "{pages:?}");

@@ -102,7 +102,6 @@ fn name(command: &clap::Command) -> String {
 fn page(command: &clap::Command) -> String {
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let command = command.clone().name(name(command)).display_name(name(command));
-    let has_words = command.has_subcommands();
     let manual = Manual::new(command)
         .source(format!("Clew {}", env!("CARGO_PKG_VERSION")))
         .manual("Clew".to_owned());
@@ -113,26 +112,22 @@ fn page(command: &clap::Command) -> String {
         .and_then(|()| manual.render_name_section(&mut bytes))
         .and_then(|()| manual.render_synopsis_section(&mut bytes))
         .and_then(|()| manual.render_description_section(&mut bytes))
-        .and_then(|()| manual.render_options_section(&mut bytes))
-        .and_then(|()| {
-            if has_words {
-                manual.render_subcommands_section(&mut bytes)
-            } else {
-                Ok(())
-            }
-        });
+        .and_then(|()| manual.render_options_section(&mut bytes));
     format!("{}{}", String::from_utf8_lossy(&bytes), as_it_is(&examples))
 }
 
 /// A text whose lines stay lines, under its own heading.
 fn as_it_is(text: &str) -> String {
-    let (heading, lines) = match text.strip_prefix("Examples:\n") {
-        Some(examples) => ("EXAMPLES", examples),
-        None => ("WORDS AND REVISIONS", text),
-    };
-    if lines.trim().is_empty() {
+    if text.is_empty() {
         return String::new();
     }
+    let (heading, lines) = match text.strip_prefix("Examples:\n") {
+        Some(examples) => ("EXAMPLES", examples.to_owned()),
+        None => (
+            "WORDS AND REVISIONS",
+            format!("Each word has a page of its own: man clew-log.\n{text}"),
+        ),
+    };
     // A line that begins with a dot or a quote would be a command to `man`.
     let escaped = lines
         .lines()
