@@ -71,6 +71,7 @@ def test_an_enabled_environment_records_from_the_first_cell_without_a_word(start
     assert kernel.value("x") == [1]
     log = json.loads(kernel.clew("log --json").stdout)
     assert [run["source"] for run in log["runs"]] == ["x = [1]", None]
+    assert [root["key"] for root in log["runs"][-1]["added"] if root["kind"] == "name"] == []
 
 
 def test_loading_it_by_hand_too_is_harmless(start: Kernels) -> None:
