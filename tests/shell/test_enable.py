@@ -175,6 +175,10 @@ def test_settings_typed_in_the_notebook_act_at_once(kernel: Kernel, tmp_path: Pa
     kernel.clew("config log.limit 1").raised()
     kernel.run("other = 3").raised()
     assert len(json.loads(kernel.clew("log --json").stdout)["runs"]) == 1
+    assert kernel.value("__import__('clew').session()._engine.setting('record.exclude')") == [
+        "token",
+        "*_key",
+    ]
     kernel.clew("config record.exclude --unset").raised()
     kernel.run("more = 1").raised()
     names = [variable["key"] for variable in json.loads(kernel.clew("vars --json").stdout)["variables"]]

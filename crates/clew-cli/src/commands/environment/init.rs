@@ -59,7 +59,11 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
 
 fn make(store: &Path) -> std::io::Result<()> {
     RealDisk.create_dir(store)?;
-    Staged::new(&store.join(".gitignore"), IGNORED.as_bytes(), PRIVATE)?.commit()
+    let ignored = store.join(".gitignore");
+    if ignored.exists() {
+        return Ok(());
+    }
+    Staged::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
 }
 
 impl Page for Made {
