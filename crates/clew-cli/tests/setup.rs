@@ -449,6 +449,25 @@ fn what_is_typed_badly_completes_to_nothing_and_never_fails() {
         let said = desk.clew(words);
         assert_eq!(said.exit, 0, "{words}: {}", said.text);
     }
+    for line in [
+        "\\",
+        "\"\\",
+        "'",
+        "clew 'ä\"",
+        "é@ü:ß",
+        "clew --history=",
+        "a=b",
+        "clew switch @\u{202e}",
+        "\u{1}revisions",
+    ] {
+        let mut command = Command::cargo_bin("clew").unwrap();
+        let asked = command.env_clear().env("HOME", desk.path("home"));
+        let output = asked.args(["__complete", "bash", line, ":@="]).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{line:?}: {output:?}"
+        );
+    }
     assert!(desk.clew("__complete fish swi").text.starts_with("switch\tGoes to"));
     assert_eq!(
         desk.clew("__complete fish config display.html ").text,
