@@ -179,6 +179,12 @@ def test_settings_typed_in_the_notebook_act_at_once(kernel: Kernel, tmp_path: Pa
         "token",
         "*_key",
     ]
+    kernel.clew("config record.outputs no").raised()
+    kernel.run("print('not kept')").raised()
+    assert json.loads(kernel.clew("show --json").stdout)["outputs"] == []
+    kernel.clew("config record.outputs --unset").raised()
+    kernel.run("print('kept')").raised()
+    assert json.loads(kernel.clew("show --json").stdout)["outputs"] != []
     kernel.clew("config record.exclude --unset").raised()
     kernel.run("more = 1").raised()
     names = [variable["key"] for variable in json.loads(kernel.clew("vars --json").stdout)["variables"]]

@@ -29,7 +29,8 @@ pub struct Candidate {
 enum Source {
     Revisions,
     Names,
-    Labels,
+    Branches,
+    Tags,
     Histories,
     Operations,
     Keys,
@@ -40,10 +41,11 @@ enum Source {
 /// A marker stands for what a source offers until that is looked up. No word that people type begins like it.
 const MARK: &str = "\u{1}";
 
-const SOURCES: [(Source, &str); 8] = [
+const SOURCES: [(Source, &str); 9] = [
     (Source::Revisions, "\u{1}revisions"),
     (Source::Names, "\u{1}names"),
-    (Source::Labels, "\u{1}labels"),
+    (Source::Branches, "\u{1}branches"),
+    (Source::Tags, "\u{1}tags"),
     (Source::Histories, "\u{1}histories"),
     (Source::Operations, "\u{1}operations"),
     (Source::Keys, "\u{1}keys"),
@@ -143,7 +145,8 @@ fn marked_argument(word: &str, argument: Arg) -> Arg {
     let source = match (word, name) {
         (_, "DIR") => return argument.value_hint(ValueHint::DirPath),
         (_, "FILE") => return argument.value_hint(ValueHint::FilePath),
-        ("branch" | "tag", "NAME") => Source::Labels,
+        ("branch", "NAME") => Source::Branches,
+        ("tag", "NAME") => Source::Tags,
         ("history", "NAME") | (_, "NAME|ID|PATH") => Source::Histories,
         (_, "NAME" | "NAME|PATTERN" | "EXPR") => Source::Names,
         (_, "REV") => Source::Revisions,

@@ -18,6 +18,8 @@ pub enum Door {
     Terminal,
     /// `%clew WORD` in a notebook.
     Notebook,
+    /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
+    Program,
 }
 
 impl Door {
@@ -25,7 +27,7 @@ impl Door {
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "clew",
-            Self::Notebook => "%clew",
+            Self::Notebook | Self::Program => "%clew",
         }
     }
 

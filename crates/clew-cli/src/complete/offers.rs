@@ -1,5 +1,7 @@
 //! What the store offers: revisions with what they did, names with what they hold, histories, settings.
 
+use std::collections::BTreeMap;
+
 use clew_core::id::{RootKind, RunId};
 
 use super::{Candidate, Source};
@@ -108,7 +110,8 @@ fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -
     match asked.source {
         // What follows `--` are names, though revisions could come before it.
         Source::Revisions if !earlier.iter().any(|word| word == "--") => revisions(asked.typed, place),
-        Source::Labels => labels(place),
+        Source::Branches => labels(place.history.names().branches(), place),
+        Source::Tags => labels(place.history.names().tags(), place),
         Source::Operations => operations(place),
         _ => names(asked, earlier, place, surroundings),
     }
@@ -124,7 +127,8 @@ fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
     for relative in ["@", "@-"] {
         found.extend(line.next().map(|run| candidate(relative, said_of(run, place))));
     }
-    found.extend(labels(place));
+    found.extend(labels(place.history.names().branches(), place));
+    found.extend(labels(place.history.names().tags(), place));
     let runs = place.history.runs().rev().map(|(id, run)| (*id, run.label()));
     let wanted = runs.filter(|(_, label)| label.starts_with(typed)).take(MOST);
     found.extend(wanted.map(|(id, label)| candidate(label, said_of(id, place))));
@@ -140,10 +144,10 @@ fn said_of(id: RunId, place: &Place<'_>) -> String {
         .unwrap_or_default()
 }
 
-/// Branches and tags.
-fn labels(place: &Place<'_>) -> Vec<Candidate> {
-    let names = place.history.names().iter();
+/// Branches or tags.
+fn labels(names: &BTreeMap<String, RunId>, place: &Place<'_>) -> Vec<Candidate> {
     names
+        .iter()
         .map(|(name, run)| candidate(name, format!("{}  {}", place.history.label(run), said_of(*run, place))))
         .collect()
 }
@@ -152,7 +156,7 @@ fn operations(place: &Place<'_>) -> Vec<Candidate> {
     let numbered = place.history.operations().iter().enumerate().rev().take(MOST);
     numbered
         .map(|(number, (_, operation))| {
-            let at = operation.view.at.map(|at| place.history.label(&at.run));
+            let at = operation.view.at.as_ref().map(|at| place.history.label(&at.run));
             candidate(
                 format!("op:{number}"),
                 at.map(|at| format!("at {at}")).unwrap_or_default(),

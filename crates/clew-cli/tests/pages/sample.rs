@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Settings, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
-    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
+    Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::history::History;
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
@@ -181,6 +181,12 @@ impl Sample {
         } else {
             Evidence::default()
         };
+        let output = told.source.filter(|_| number == 5).map(|_| {
+            let text = crate::outputs::shown_by_a_model();
+            let id = BlobId::of(text.as_bytes());
+            self.shelf.texts.insert(id, text);
+            id
+        });
         let run = Run {
             version: RECORD_VERSION,
             number,
@@ -188,7 +194,7 @@ impl Sample {
             parent: told.parent.or(self.last),
             kind: told.kind,
             source,
-            output: None,
+            output,
             cell: told.source.map(|_| format!("cell-{number}")),
             execution_count: told.source.map(|_| number),
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
@@ -222,9 +228,9 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
+            naming: if number == 2 { names() } else { Vec::new() },
             view: View {
-                at: self.at.map(|run| Position { run }),
-                names: [("baseline".to_owned(), run_id(1, ""))].into(),
+                at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
             },
         };
@@ -283,6 +289,7 @@ impl Sample {
             history: &self.history,
             session: Some(SESSION),
             at: self.at,
+            branch: None,
             damage: &self.damage,
             live: None,
         }
@@ -317,6 +324,20 @@ pub fn terminal() -> Surroundings {
         near: None,
         python: None,
     }
+}
+
+/// Given when the second cell had run.
+fn names() -> Vec<Naming> {
+    vec![
+        Naming::Tag {
+            name: "baseline".to_owned(),
+            run: run_id(1, ""),
+        },
+        Naming::Branch {
+            name: "forest".to_owned(),
+            run: run_id(2, ""),
+        },
+    ]
 }
 
 fn run_id(number: u64, suffix: &str) -> RunId {
