@@ -27,6 +27,9 @@ pub struct Status {
     notebook: Option<String>,
     /// The store's folder.
     store: String,
+    /// Who says that it is this one: `built in`, `user`, `project`, `environment` or `program`; `null` where it is
+    /// another than the settings tell.
+    store_from: Option<&'static str>,
     /// How many runs the history has, on all lines.
     runs: usize,
     /// The run whose state is live.
@@ -60,7 +63,7 @@ pub struct Status {
 }
 
 /// Tells where you are.
-pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
+pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
     let at = place
@@ -73,6 +76,7 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
         history_id: place.id.to_string(),
         notebook: place.description.path.clone(),
         store: place.store.display().to_string(),
+        store_from: store_from(place, surroundings),
         runs: history.runs().count(),
         at,
         branch: place.branch.clone(),
@@ -93,6 +97,11 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
             .collect(),
         last_time,
     }
+}
+
+fn store_from(place: &Place<'_>, surroundings: &Surroundings) -> Option<&'static str> {
+    let settings = &surroundings.settings;
+    (place.store == settings.store()).then(|| settings.store_origin().word())
 }
 
 fn parked(live: &crate::place::Live) -> Vec<String> {
@@ -120,7 +129,12 @@ impl Page for Status {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("{}\n", self.first_line(surroundings));
         text += &format!("History {}\n", self.extent());
-        text += &format!("Store {}\n", self.store);
+        let whose = match self.store_from {
+            Some("project") => " (this project's)",
+            Some("user") => " (as `clew config` says)",
+            _ => "",
+        };
+        text += &format!("Store {}{whose}\n", self.store);
         for (what, names) in self.sorts() {
             text += &format!("{what}: {names}\n");
         }

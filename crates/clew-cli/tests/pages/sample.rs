@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
+use clew_cli::{Door, Output, Place, Records, Settings, Style, Surroundings};
 use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
     Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -463,6 +463,9 @@ pub fn terminal() -> Surroundings {
         zone: jiff::tz::TimeZone::UTC,
         width: 110,
         style: Style::default(),
+        settings: Settings::default(),
+        near: None,
+        python: None,
     }
 }
 
