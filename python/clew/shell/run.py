@@ -30,6 +30,8 @@ class Running:
     duration: int = 0
     ending: Any = "done"
     seen: Seen = EVERYTHING
+    #: Whether it was sealed in the middle of a statement, before a mover.
+    is_split: bool = False
     #: Calls of `run_cell` inside this one (`%%capture`), by their description.
     nested: list[object] = field(default_factory=list)
 
@@ -54,6 +56,7 @@ class Running:
             return None
         rest = Running("".join(lines[at:]), self.cell, self.info, self.execution_count, nested=self.nested)
         self.source = "".join(lines[: at - 1 if is_apart else at])
+        self.is_split = True
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
@@ -66,7 +69,7 @@ class Running:
             "started": self.started,
             "duration": self.duration,
             "ending": self.ending,
-            "evidence": self.seen.evidence(),
+            "evidence": self.seen.evidence(is_whole=self.ending == "done" and not self.is_split),
             "touched": self.seen.touched(),
         }
 
