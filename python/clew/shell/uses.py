@@ -170,9 +170,7 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
         _follow_made(made, name, bound_at(offset), found)
     returns = [one.offset for one in instructions if one.opname in _RETURNS]
     deleted = {one.argval for one in instructions if one.opname in _DELETES}
-    certain = {
-        store.name for store in stores if all(store.at < offset < store.until for offset in returns)
-    }
+    certain = {store.name for store in stores if all(store.at < offset < store.until for offset in returns)}
     return (bound | certain) - deleted
 
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
-    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
+    Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::history::History;
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
@@ -45,6 +45,10 @@ impl Records for Shelf {
         } else {
             Ok(400)
         }
+    }
+
+    fn stream(&self, _: &[SegmentId]) -> Result<Vec<u8>, StoreError> {
+        Err(missing("Segment", "00000000"))
     }
 
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {
@@ -176,11 +180,7 @@ impl Sample {
             self.shelf.texts.insert(id, source.to_owned());
             id
         });
-        let evidence = if number == 1 {
-            read_flights()
-        } else {
-            Evidence::default()
-        };
+        let evidence = evidence(number);
         let run = Run {
             version: RECORD_VERSION,
             number,
@@ -351,8 +351,31 @@ fn frame(rows: u64, columns: &[&str]) -> Summary {
     }
 }
 
+/// What each run may have read, and what it bound anew.
+fn evidence(number: u64) -> Evidence {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let (reads, binds): (&[&str], &[&str]) = match number {
+        1 => return read_flights(),
+        2 => (&[], &["a", "b", "conn"]),
+        3 => (&["df"], &["df"]),
+        5 => (&["a", "df"], &["model", "score"]),
+        _ => (&[], &[]),
+    };
+    Evidence {
+        reads: names(reads),
+        binds: names(binds),
+        ..Evidence::default()
+    }
+}
+
 fn read_flights() -> Evidence {
     Evidence {
+        binds: vec!["pd".to_owned(), "df".to_owned()],
+        modules: vec![ModuleEvidence {
+            name: "pandas".to_owned(),
+            version: Some("2.2.3".to_owned()),
+            digest: None,
+        }],
         files_read: vec![FileEvidence {
             path: "/home/ada/work/flights".to_owned(),
             ..FileEvidence::default()

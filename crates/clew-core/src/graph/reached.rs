@@ -19,7 +19,11 @@ pub struct Reached {
 
 /// What each root of `arena` reaches. `memory` gives bytes that stand for what the n-th buffer holds.
 pub fn reached(arena: &Arena<'_>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<Reached> {
-    arena.roots().iter().map(|root| reached_by(arena, *root, memory)).collect()
+    arena
+        .roots()
+        .iter()
+        .map(|root| reached_by(arena, *root, memory))
+        .collect()
 }
 
 fn reached_by(arena: &Arena<'_>, root: u32, memory: &dyn Fn(u32) -> Vec<u8>) -> Reached {

@@ -6,6 +6,9 @@ use super::{Flow, Place};
 use crate::format::{Body, Manifest, Run};
 use crate::id::{Root, RootKind};
 
+/// Names under which a cell may find any output.
+const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
+
 impl Flow<'_> {
     /// Roots that the run at `place` may have read, of those that were there before it.
     pub fn inputs(&self, place: &Place) -> BTreeSet<Root> {
@@ -15,21 +18,23 @@ impl Flow<'_> {
         let mut found = self.named(run, &before);
         found.extend(self.taken_up(run, place, &before));
         let libraries = self.libraries(&found, place, &before);
-        let is_needed = |root: &&Root| {
-            is_context(root.kind) && self.is_cells(root, &before) && needs(run, root, &libraries)
-        };
+        let is_needed =
+            |root: &&Root| is_context(root.kind) && self.is_cells(root, &before) && needs(run, root, &libraries);
         found.extend(before.line.roots(before.depth).filter(is_needed).cloned());
         found
     }
 
     /// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
     fn named(&self, run: &Run, before: &Place) -> BTreeSet<Root> {
-        if run.evidence.touched_all {
-            let is_any = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
-            return before.line.roots(before.depth).filter(is_any).cloned().collect();
-        }
-        let names = run.evidence.reads.iter().map(Root::name);
-        names.filter(|root| self.maker(root, before).is_some()).collect()
+        let reads = &run.evidence.reads;
+        let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
+        let is_read = |root: &&Root| match root.kind {
+            RootKind::Name => run.evidence.touched_all || reads.contains(&root.key),
+            RootKind::Definition => run.evidence.touched_all,
+            RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
+            _ => false,
+        };
+        before.line.roots(before.depth).filter(is_read).cloned().collect()
     }
 
     /// State without a name that the run went on from: what it drew from a generator, drew on figures, the directory
@@ -58,7 +63,11 @@ impl Flow<'_> {
         for root in read {
             self.add_libraries(root, before, &mut found);
         }
-        for root in place.line.changed_at(place.depth).filter(|root| root.kind == RootKind::Name) {
+        for root in place
+            .line
+            .changed_at(place.depth)
+            .filter(|root| root.kind == RootKind::Name)
+        {
             self.add_libraries(root, place, &mut found);
         }
         found
@@ -67,7 +76,11 @@ impl Flow<'_> {
     fn add_libraries(&self, root: &Root, place: &Place, found: &mut BTreeSet<String>) {
         let version = self.version(root, place);
         if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
-            found.extend(modules_of(root, &manifest).into_iter().map(|name| first_word(&name).to_owned()));
+            found.extend(
+                modules_of(root, &manifest)
+                    .into_iter()
+                    .map(|name| first_word(&name).to_owned()),
+            );
         }
     }
 }
@@ -114,7 +127,9 @@ fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
         RootKind::Directory => {
             !(evidence.files_read.is_empty() && evidence.files_written.is_empty() && evidence.processes.is_empty())
         }
-        RootKind::Environment => !evidence.processes.is_empty() || libraries.contains("os") || !evidence.modules.is_empty(),
+        RootKind::Environment => {
+            !evidence.processes.is_empty() || libraries.contains("os") || !evidence.modules.is_empty()
+        }
         RootKind::Path => !evidence.modules.is_empty(),
         _ => libraries.contains(first_word(&root.key)),
     }

@@ -116,10 +116,12 @@ fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
         for root in &version.roots {
             let is_bound = run.evidence.touched_all || run.evidence.writes.iter().any(|name| *name == root.to_string());
             match before.version(root) {
-                Some(old) if !is_bound && !(is_alone(old) && is_alone(version)) => match same_reach(flow, root, old, version) {
-                    true => drop(doubtful.insert(root.clone())),
-                    false => drop(changed.insert(root.clone())),
-                },
+                Some(old) if !is_bound && !(is_alone(old) && is_alone(version)) => {
+                    match same_reach(flow, root, old, version) {
+                        true => drop(doubtful.insert(root.clone())),
+                        false => drop(changed.insert(root.clone())),
+                    }
+                }
                 _ => drop(changed.insert(root.clone())),
             }
         }
@@ -132,14 +134,22 @@ fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
             let index = version.roots.iter().position(|other| other == root)?;
             let others = version.roots.iter().zip(reach.iter());
             let near = others.filter(|(other, its)| *other != root && its.meets(&reach[index]));
-            Some(near.map(|(other, _)| other.clone()).filter(|other| !changed.contains(other)).collect())
+            Some(
+                near.map(|(other, _)| other.clone())
+                    .filter(|other| !changed.contains(other))
+                    .collect(),
+            )
         };
         let after = run.changed.iter().find(|version| version.roots.contains(root));
         let (then, now) = (neighbours(before.version(root)), neighbours(after));
         then.is_some() && then.map(|then| present(then, &all)) == now
     };
     loop {
-        let lost: Vec<Root> = doubtful.iter().filter(|root| !keeps_neighbours(root, &changed)).cloned().collect();
+        let lost: Vec<Root> = doubtful
+            .iter()
+            .filter(|root| !keeps_neighbours(root, &changed))
+            .cloned()
+            .collect();
         if lost.is_empty() {
             return changed;
         }

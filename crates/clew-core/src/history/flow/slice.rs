@@ -73,6 +73,8 @@ impl Flow<'_> {
             steps: HashMap::new(),
             gaps: Vec::new(),
             met: HashSet::new(),
+            asked: HashMap::new(),
+            brought: Vec::new(),
             open: Vec::new(),
         };
         let place = self.place(at);
@@ -84,6 +86,7 @@ impl Flow<'_> {
         }
         slicer.follow();
         self.need_globals(&mut slicer, &makers, &place);
+        slicer.part();
         let mut slice = Slice {
             gaps: slicer.gaps,
             makers,
@@ -103,7 +106,12 @@ impl Flow<'_> {
                 Some(run) if self.is_function(&root, place) => &run.evidence.later,
                 _ => continue,
             };
-            for root in later.iter().map(Root::name).filter(|root| !met.contains(root)).collect::<Vec<_>>() {
+            for root in later
+                .iter()
+                .map(Root::name)
+                .filter(|root| !met.contains(root))
+                .collect::<Vec<_>>()
+            {
                 met.insert(root.clone());
                 if let Some(maker) = slicer.need(&root, place) {
                     open.push((root, maker));
@@ -124,7 +132,9 @@ impl Flow<'_> {
     }
 
     fn order_of(&self, run: &RunId) -> (u64, String) {
-        self.history.run(run).map_or_else(Default::default, |run| (run.number, run.suffix.clone()))
+        self.history
+            .run(run)
+            .map_or_else(Default::default, |run| (run.number, run.suffix.clone()))
     }
 
     /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
@@ -133,7 +143,9 @@ impl Flow<'_> {
         // What a move brought over was made on a line of its own: that line first, then the others; or the other way.
         let own: BTreeSet<RunId> = slice.makers.values().copied().collect();
         let tip = own.iter().max_by_key(|run| self.order_of(run)).copied();
-        let main: HashSet<RunId> = tip.map(|tip| self.history.line(tip).map(|(id, _)| id).collect()).unwrap_or_default();
+        let main: HashSet<RunId> = tip
+            .map(|tip| self.history.line(tip).map(|(id, _)| id).collect())
+            .unwrap_or_default();
         for is_main_first in [false, true] {
             slice
                 .steps
@@ -173,7 +185,11 @@ impl Flow<'_> {
             }
         }
         let wrong = |(root, maker): &(&Root, &RunId)| included.contains(maker) && last.get(root) != Some(maker);
-        slice.makers.iter().find(wrong).map(|(root, maker)| tangled(root, *maker))
+        slice
+            .makers
+            .iter()
+            .find(wrong)
+            .map(|(root, maker)| tangled(root, *maker))
     }
 }
 
@@ -181,7 +197,12 @@ struct Slicer<'a> {
     flow: &'a Flow<'a>,
     steps: HashMap<RunId, Step>,
     gaps: Vec<Gap>,
+    /// What was followed: roots and the runs that made them.
     met: HashSet<(Root, RunId)>,
+    /// Roots asked for, and where.
+    asked: HashMap<(Root, RunId), Place>,
+    /// Roots that moves brought over from elsewhere: the move, and where they were made.
+    brought: Vec<(Root, Place, Place)>,
     open: Vec<(Root, Place)>,
 }
 
@@ -190,25 +211,43 @@ impl Slicer<'_> {
     fn need(&mut self, root: &Root, place: &Place) -> Option<RunId> {
         let maker = self.origin(root, place)?;
         let run = maker.run();
+        if self.asked.insert((root.clone(), place.run()), place.clone()).is_some() {
+            return Some(run);
+        }
         for definition in self.flow.definitions(root, place) {
-            if !self.met.contains(&(definition.clone(), place.run())) {
-                self.met.insert((definition.clone(), place.run()));
-                self.need(&definition, place);
-            }
+            self.need(&definition, place);
         }
         self.open.push((root.clone(), maker));
         Some(run)
     }
 
     /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
-    fn origin(&self, root: &Root, place: &Place) -> Option<Place> {
+    fn origin(&mut self, root: &Root, place: &Place) -> Option<Place> {
         let maker = self.flow.maker(root, place)?;
         let run = self.flow.history.run(&maker.run())?;
         if run.kind != RunKind::Moved {
             return Some(maker);
         }
         let version = run.changed.iter().find(|version| version.roots.contains(root))?;
-        Some(self.flow.recorded_before(root, version, &maker.run()).unwrap_or(maker))
+        let Some(origin) = self.flow.recorded_before(root, version, &maker.run()) else {
+            return Some(maker);
+        };
+        self.brought.push((root.clone(), maker, origin.clone()));
+        Some(origin)
+    }
+
+    /// What a move brought over came as a copy of its own. A script would make it sharing objects with what it shared
+    /// them with where it was made: a gap, if that is needed beside it.
+    fn part(&mut self) {
+        for (root, moved, origin) in std::mem::take(&mut self.brought) {
+            let beside = |(other, _): &(Root, RunId), place: &Place| {
+                let is_after = place.depth >= moved.depth && place.line.runs.get(moved.depth) == Some(&moved.run());
+                is_after && self.flow.parted(&root, other, &origin, &moved)
+            };
+            if self.asked.iter().any(|(asked, place)| beside(asked, place)) {
+                self.gap(root, moved.run(), GapKind::Tangled);
+            }
+        }
     }
 
     fn follow(&mut self) {
@@ -235,7 +274,9 @@ impl Slicer<'_> {
             return;
         }
         let before = maker.before();
-        let was_there = before.as_ref().is_some_and(|before| self.flow.maker(&root, before).is_some());
+        let was_there = before
+            .as_ref()
+            .is_some_and(|before| self.flow.maker(&root, before).is_some());
         let is_seeded = run.evidence.seeded.contains(&root.key);
         if root.kind == RootKind::Random && !was_there && !is_seeded {
             self.gap(root.clone(), id, GapKind::NotSeeded);
@@ -304,7 +345,11 @@ impl Slicer<'_> {
     /// Takes in a run for what it did outside of the session.
     fn take_in(&mut self, run: RunId) {
         let place = self.flow.place(run);
-        let is_cell = self.flow.history.run(&run).is_some_and(|run| run.kind == RunKind::Cell && run.source.is_some());
+        let is_cell = self
+            .flow
+            .history
+            .run(&run)
+            .is_some_and(|run| run.kind == RunKind::Cell && run.source.is_some());
         if !is_cell || self.steps.contains_key(&run) {
             return;
         }
@@ -339,6 +384,15 @@ impl Slicer<'_> {
 }
 
 impl Flow<'_> {
+    /// Whether two roots shared objects between `origin` and the move, and share none after it.
+    fn parted(&self, root: &Root, other: &Root, origin: &Place, moved: &Place) -> bool {
+        let share = |version: &Version| version.roots.contains(root) && version.roots.contains(other);
+        let (from, until) = (self.order_of(&origin.run()), self.order_of(&moved.run()));
+        let has = |id: &RunId| self.history.run(id).is_some_and(|run| run.changed.iter().any(share));
+        let between = |id: &RunId| (from.clone()..until.clone()).contains(&self.order_of(id));
+        root != other && !has(&moved.run()) && self.history.runs().any(|(id, _)| between(id) && has(id))
+    }
+
     /// The last run before `moved` that recorded the value which the move brought back.
     fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<Place> {
         let until = self.order_of(moved);

@@ -49,14 +49,14 @@ impl Flow<'_> {
     /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
     pub fn stale(&self, at: RunId, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Stale> {
         let now = self.place(at);
-        let mut found: BTreeMap<RunId, ()> = BTreeMap::new();
+        let mut found: BTreeSet<RunId> = BTreeSet::new();
         let mut stale = Vec::new();
         for place in self.last_of_cells(&now) {
             let mut reasons = self.changed_inputs(&place, &now);
             reasons.extend(self.changed_files(&place, is_as_it_was));
             reasons.extend(self.through(&place, &found));
             if !reasons.is_empty() {
-                found.insert(place.run(), ());
+                found.insert(place.run());
                 stale.push(Stale {
                     run: place.run(),
                     reasons,
@@ -66,9 +66,10 @@ impl Flow<'_> {
         stale
     }
 
-    /// How many cells the line of `at` has.
-    pub fn cells(&self, at: RunId) -> usize {
-        self.last_of_cells(&self.place(at)).len()
+    /// The last run of each cell on the line of `at`, in order.
+    pub fn cells(&self, at: RunId) -> Vec<RunId> {
+        let cells = self.last_of_cells(&self.place(at));
+        cells.iter().map(Place::run).collect()
     }
 
     /// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
@@ -87,18 +88,27 @@ impl Flow<'_> {
     /// Inputs that count: names and classes. A generator goes on with every draw, and what no name refers to is no
     /// cell's to keep.
     fn read(&self, place: &Place) -> Vec<Root> {
-        let is_told = self.history.run(&place.run()).is_some_and(|run| !run.evidence.touched_all);
+        let is_told = self
+            .history
+            .run(&place.run())
+            .is_some_and(|run| !run.evidence.touched_all);
         let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
         let counts = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute);
         inputs.into_iter().filter(counts).collect()
     }
 
     fn changed_inputs(&self, place: &Place, now: &Place) -> Vec<Reason> {
-        let Some(before) = place.before() else { return Vec::new() };
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
         let mut reasons = Vec::new();
         for root in self.read(place) {
-            let Some(then) = self.maker(&root, &before) else { continue };
-            let Some(event) = now.line.last_event(&root, now.depth).map(|depth| now.at(depth)) else { continue };
+            let Some(then) = self.maker(&root, &before) else {
+                continue;
+            };
+            let Some(event) = now.line.last_event(&root, now.depth).map(|depth| now.at(depth)) else {
+                continue;
+            };
             if event.depth == then.depth || event.depth == place.depth {
                 continue;
             }
@@ -117,23 +127,30 @@ impl Flow<'_> {
         match (self.version(root, one), self.version(root, other)) {
             (Some(one), Some(other)) => {
                 let is_whole = one.fingerprint == other.fingerprint && one.roots == other.roots;
-                is_whole || self.hash_of(root, one).is_some_and(|hash| self.hash_of(root, other) == Some(hash))
+                is_whole
+                    || self
+                        .hash_of(root, one)
+                        .is_some_and(|hash| self.hash_of(root, other) == Some(hash))
             }
             _ => false,
         }
     }
 
     fn changed_files(&self, place: &Place, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
-        let Some(run) = self.history.run(&place.run()) else { return Vec::new() };
+        let Some(run) = self.history.run(&place.run()) else {
+            return Vec::new();
+        };
         let changed = run.evidence.files_read.iter().filter(|file| !is_as_it_was(file));
         changed.cloned().map(Reason::File).collect()
     }
 
-    fn through(&self, place: &Place, stale: &BTreeMap<RunId, ()>) -> Vec<Reason> {
-        let Some(before) = place.before() else { return Vec::new() };
+    fn through(&self, place: &Place, stale: &BTreeSet<RunId>) -> Vec<Reason> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
         let mut reasons = Vec::new();
         for root in self.read(place) {
-            if let Some(maker) = self.maker(&root, &before).filter(|maker| stale.contains_key(&maker.run())) {
+            if let Some(maker) = self.maker(&root, &before).filter(|maker| stale.contains(&maker.run())) {
                 reasons.push(Reason::Through { root, run: maker.run() });
             }
         }

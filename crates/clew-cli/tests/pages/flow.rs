@@ -1,0 +1,65 @@
+//! What `annotate`, `extract` and `stale` say, with a fixed clock and fixed ids.
+
+use crate::sample::Sample;
+use clew_cli::Exit;
+use insta::assert_snapshot;
+
+fn said(words: &str) -> String {
+    Sample::flights().say(words).printed()
+}
+
+#[test]
+fn annotate_lists_what_made_a_name_oldest_first() {
+    assert_snapshot!(said("annotate df 3"));
+}
+
+#[test]
+fn annotate_shows_what_a_name_was_made_from_below_it() {
+    assert_snapshot!(said("annotate model 5"));
+}
+
+#[test]
+fn annotate_as_data_tells_what_each_run_did_and_read() {
+    assert_snapshot!(said("annotate df 3 --json"));
+}
+
+#[test]
+fn annotate_of_what_is_not_there_says_where_to_look() {
+    let output = Sample::flights().say("annotate nothing 3");
+    assert_eq!(output.exit, Exit::Usage);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn extract_prints_a_script_with_a_failed_cell_guarded() {
+    assert_snapshot!(said("extract df --at 3"));
+}
+
+#[test]
+fn extract_refuses_what_no_cell_made() {
+    let output = Sample::flights().say("extract model --at 5");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn extract_as_data_has_the_script_and_what_it_needs() {
+    assert_snapshot!(said("extract df --at 1 --json"));
+}
+
+#[test]
+fn extract_with_check_says_that_a_scratch_process_is_missing() {
+    let output = Sample::flights().say("extract df --at 1 --check");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn stale_lists_cells_with_their_reasons() {
+    assert_snapshot!(said("stale 5"));
+}
+
+#[test]
+fn stale_as_data() {
+    assert_snapshot!(said("stale 3 --json"));
+}
