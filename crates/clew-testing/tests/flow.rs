@@ -221,7 +221,7 @@ fn check(notebook: &Notebook, flow: &Flow<'_>, roots: &[Root], tally: &mut Tally
     for step in &slice.steps {
         let (source, count) = notebook.source(step.run);
         let _ = run_cell(&mut fresh, &source, count);
-        script += &format!("# run {}\n{source}\n", notebook.label(step.run));
+        script.extend(["# run ", &notebook.label(step.run), "\n", &source, "\n"]);
     }
     tally.slices += 1;
     tally.runs += slice.steps.len();

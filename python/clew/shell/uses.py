@@ -149,8 +149,9 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
         return bound - read_and_written(code)[1]
     instructions = _decoded(code)
     edges = [(one.offset, one.argval) for one in instructions if one.opname in _JUMPS]
-    for entry in dis.Bytecode(code).exception_entries if code.co_exceptiontable else ():
-        edges.append((entry.start, entry.target))
+    if code.co_exceptiontable:
+        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
+        edges += [(entry.start, entry.target) for entry in entries]
     stores = [
         _Store(one.argval, one.offset, _until(one.offset, edges))
         for one in instructions

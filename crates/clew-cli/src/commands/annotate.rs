@@ -7,6 +7,7 @@ use clew_core::history::flow::{Flow, Gap, GapKind, Step};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
+use super::extract::python::names;
 use super::vars::{Variable, variable};
 use crate::page::Page;
 use crate::place::Place;
@@ -29,7 +30,7 @@ pub struct Arguments {
 
 /// One root that a run is there for.
 #[derive(Debug, Clone, Serialize)]
-pub struct Did {
+pub struct Deed {
     /// The root.
     #[serde(flatten)]
     root: Root,
@@ -61,7 +62,7 @@ pub struct Maker {
     #[serde(flatten)]
     run: RunPage,
     /// What it did to the name, and to what the name was made from.
-    did: Vec<Did>,
+    did: Vec<Deed>,
     /// What it may have read.
     inputs: Vec<Input>,
 }
@@ -129,9 +130,9 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &Place<'_>) -> Option<Maker> {
     })
 }
 
-fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Place<'_>) -> Did {
+fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Place<'_>) -> Deed {
     let variable = variable(root, run, state, place);
-    Did {
+    Deed {
         root: root.clone(),
         did: word,
         shown: variable.as_ref().map(Variable::type_and_shape).unwrap_or_default(),
@@ -157,7 +158,7 @@ fn found(gap: &Gap, place: &Place<'_>) -> Option<Maker> {
     })
 }
 
-impl Did {
+impl Deed {
     /// `made DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
         let word = match self.did {
@@ -241,9 +242,17 @@ impl Annotate {
             run.origin(),
             surroundings.style.faint(&text::ago(run.time, surroundings.now)),
             text::listing(&told, 3),
-            run.headline(),
+            line_about(run, roots),
         ]);
     }
+}
+
+/// The line of a run's source that first names one of the roots, else the one that tells most.
+fn line_about(run: &RunPage, roots: &[&Root]) -> String {
+    let lines = run.source.iter().flat_map(|source| source.lines()).map(str::trim);
+    let mut lines = lines.filter(|line| !line.starts_with('#'));
+    let found = lines.find(|line| roots.iter().any(|root| names(line, &root.key)));
+    found.map_or_else(|| run.headline(), |line| text::clean(line).replace('\t', " "))
 }
 
 impl Page for Annotate {

@@ -2,7 +2,7 @@
 
 mod cell;
 mod header;
-mod python;
+pub mod python;
 
 use std::fs::OpenOptions;
 use std::io::Write;

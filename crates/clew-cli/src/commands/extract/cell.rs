@@ -53,7 +53,7 @@ impl Cell {
                      try:\n    exec(compile({}, '{name}', 'exec'))\n\
                      except Exception as error:\n    print(f'{name} failed again, as it did then: {{error!r}}')\n",
                     self.run,
-                    literal(&source)
+                    literal(&format!("{source}\n"))
                 )
             }
             Ending::Interrupted => format!("\n# run {}{count}  was interrupted then\n{source}\n", self.run),

@@ -15,26 +15,13 @@ impl Flow<'_> {
         let (Some(run), Some(before)) = (self.history.run(&place.run()), place.before()) else {
             return BTreeSet::new();
         };
-        let mut found = self.named(run, &before);
+        let mut found = named(run, &before);
         found.extend(self.taken_up(run, place, &before));
         let libraries = self.libraries(&found, place, &before);
         let is_needed =
             |root: &&Root| is_context(root.kind) && self.is_cells(root, &before) && needs(run, root, &libraries);
         found.extend(before.line.roots(before.depth).filter(is_needed).cloned());
         found
-    }
-
-    /// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
-    fn named(&self, run: &Run, before: &Place) -> BTreeSet<Root> {
-        let reads = &run.evidence.reads;
-        let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
-        let is_read = |root: &&Root| match root.kind {
-            RootKind::Name => run.evidence.touched_all || reads.contains(&root.key),
-            RootKind::Definition => run.evidence.touched_all,
-            RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
-            _ => false,
-        };
-        before.line.roots(before.depth).filter(is_read).cloned().collect()
     }
 
     /// State without a name that the run went on from: what it drew from a generator, drew on figures, the directory
@@ -83,6 +70,19 @@ impl Flow<'_> {
             );
         }
     }
+}
+
+/// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
+fn named(run: &Run, before: &Place) -> BTreeSet<Root> {
+    let reads = &run.evidence.reads;
+    let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
+    let is_read = |root: &&Root| match root.kind {
+        RootKind::Name => run.evidence.touched_all || reads.contains(&root.key),
+        RootKind::Definition => run.evidence.touched_all,
+        RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
+        _ => false,
+    };
+    before.line.roots(before.depth).filter(is_read).cloned().collect()
 }
 
 /// Modules that a value belongs to or is.

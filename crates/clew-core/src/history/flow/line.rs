@@ -108,56 +108,58 @@ impl Line {
 /// Roots whose own values the run changed. Of co-variables that it merely joined or parted the others are left out: they
 /// were neither bound anew nor do they reach anything else than before.
 fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
-    let all: BTreeSet<Root> = run.changed.iter().flat_map(|version| version.roots.clone()).collect();
-    let is_alone = |version: &Version| version.roots.len() == 1;
-    let mut changed = BTreeSet::new();
-    let mut doubtful = BTreeSet::new();
+    let all = || run.changed.iter().flat_map(|version| &version.roots);
+    let mut changed: BTreeSet<Root> = BTreeSet::new();
+    let mut doubtful: BTreeSet<Root> = BTreeSet::new();
     for version in &run.changed {
         for root in &version.roots {
-            let is_bound = run.evidence.touched_all || run.evidence.writes.iter().any(|name| *name == root.to_string());
-            match before.version(root) {
-                Some(old) if !is_bound && !(is_alone(old) && is_alone(version)) => {
-                    match same_reach(flow, root, old, version) {
-                        true => drop(doubtful.insert(root.clone())),
-                        false => drop(changed.insert(root.clone())),
-                    }
-                }
-                _ => drop(changed.insert(root.clone())),
+            if may_be_as_it_was(flow, run, root, before.version(root), version) {
+                doubtful.insert(root.clone());
+            } else {
+                changed.insert(root.clone());
             }
         }
     }
     // What still shares as before, or shares otherwise only with what did change, is as it was.
+    let all: BTreeSet<Root> = all().cloned().collect();
     let keeps_neighbours = |root: &Root, changed: &BTreeSet<Root>| {
-        let neighbours = |version: Option<&Version>| -> Option<BTreeSet<Root>> {
-            let version = version?;
-            let reach = flow.reach(version)?;
-            let index = version.roots.iter().position(|other| other == root)?;
-            let others = version.roots.iter().zip(reach.iter());
-            let near = others.filter(|(other, its)| *other != root && its.meets(&reach[index]));
-            Some(
-                near.map(|(other, _)| other.clone())
-                    .filter(|other| !changed.contains(other))
-                    .collect(),
-            )
-        };
         let after = run.changed.iter().find(|version| version.roots.contains(root));
-        let (then, now) = (neighbours(before.version(root)), neighbours(after));
+        let then = neighbours(flow, root, before.version(root), changed);
+        let now = neighbours(flow, root, after, changed);
         then.is_some() && then.map(|then| present(then, &all)) == now
     };
     loop {
-        let lost: Vec<Root> = doubtful
-            .iter()
-            .filter(|root| !keeps_neighbours(root, &changed))
-            .cloned()
-            .collect();
-        if lost.is_empty() {
-            return changed;
-        }
-        for root in lost {
-            doubtful.remove(&root);
-            changed.insert(root);
-        }
+        let lost = doubtful.iter().find(|root| !keeps_neighbours(root, &changed)).cloned();
+        let Some(root) = lost else { return changed };
+        doubtful.remove(&root);
+        changed.insert(root);
     }
+}
+
+/// Whether the run left a root of a co-variable as it was: it did not bind it, and the root reaches the same.
+fn may_be_as_it_was(flow: &Flow<'_>, run: &Run, root: &Root, old: Option<&Version>, new: &Version) -> bool {
+    let evidence = &run.evidence;
+    let name = root.to_string();
+    let may_be_bound = evidence.touched_all || evidence.writes.contains(&name);
+    old.is_some_and(|old| {
+        let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
+        !may_be_bound && !are_alone && same_reach(flow, root, old, new)
+    })
+}
+
+/// Other roots that share something with `root`, but for those that changed.
+fn neighbours(
+    flow: &Flow<'_>,
+    root: &Root,
+    version: Option<&Version>,
+    changed: &BTreeSet<Root>,
+) -> Option<BTreeSet<Root>> {
+    let version = version?;
+    let reach = flow.reach(version)?;
+    let own = &reach[version.roots.iter().position(|other| other == root)?];
+    let others = version.roots.iter().zip(reach.iter());
+    let near = others.filter(|(other, its)| *other != root && !changed.contains(*other) && its.meets(own));
+    Some(near.map(|(other, _)| other.clone()).collect())
 }
 
 /// Neighbours that are gone altogether took nothing with them that anybody could see.

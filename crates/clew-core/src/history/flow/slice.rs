@@ -1,5 +1,6 @@
 //! Slices: the runs that made some values, and no others.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Flow, Place};
@@ -287,21 +288,7 @@ impl Slicer<'_> {
             RootKind::Environment | RootKind::Option | RootKind::Setting => true,
             _ => false,
         };
-        if !self.steps.contains_key(&id) {
-            self.steps.insert(
-                id,
-                Step {
-                    run: id,
-                    made: BTreeSet::new(),
-                    inputs: BTreeMap::new(),
-                    files: BTreeMap::new(),
-                },
-            );
-            for input in self.flow.inputs(maker) {
-                self.add_input(input, maker);
-            }
-            self.add_files(maker);
-        }
+        self.begin(maker);
         if was_there && !is_bound_anew {
             self.add_input(root.clone(), maker);
         }
@@ -350,22 +337,27 @@ impl Slicer<'_> {
             .history
             .run(&run)
             .is_some_and(|run| run.kind == RunKind::Cell && run.source.is_some());
-        if !is_cell || self.steps.contains_key(&run) {
+        if is_cell {
+            self.begin(&place);
+        }
+    }
+
+    /// Begins the step of a run, unless it is there: with all that the run may have read.
+    fn begin(&mut self, place: &Place) {
+        let run = place.run();
+        let Entry::Vacant(step) = self.steps.entry(run) else {
             return;
-        }
-        self.steps.insert(
+        };
+        step.insert(Step {
             run,
-            Step {
-                run,
-                made: BTreeSet::new(),
-                inputs: BTreeMap::new(),
-                files: BTreeMap::new(),
-            },
-        );
-        for input in self.flow.inputs(&place) {
-            self.add_input(input, &place);
+            made: BTreeSet::new(),
+            inputs: BTreeMap::new(),
+            files: BTreeMap::new(),
+        });
+        for input in self.flow.inputs(place) {
+            self.add_input(input, place);
         }
-        self.add_files(&place);
+        self.add_files(place);
     }
 
     fn gap(&mut self, root: Root, run: RunId, kind: GapKind) {
