@@ -2,6 +2,7 @@
 
 use crate::sample::Sample;
 use clew_cli::Exit;
+use clew_core::id::{RunId, SessionId};
 use insta::assert_snapshot;
 
 fn said(words: &str) -> String {
@@ -54,12 +55,39 @@ fn extract_with_check_says_that_a_scratch_process_is_missing() {
     assert_snapshot!(output.text);
 }
 
+/// The sample, with the first cell run once more after run 5.
+fn run_again() -> Sample {
+    let mut sample = Sample::flights();
+    let find = |sample: &Sample, label: &str| {
+        let mut runs = sample.history.runs();
+        let (id, run) = runs.find(|(_, run)| run.label() == label).unwrap();
+        (*id, run.clone())
+    };
+    let (model, mut again) = find(&sample, "5");
+    again.number = 7;
+    again.parent = Some(model);
+    again.cell = Some("cell-1".to_owned());
+    again.source = find(&sample, "1").1.source;
+    again.evidence = find(&sample, "1").1.evidence;
+    again.changed = find(&sample, "3").1.changed;
+    again.changed.extend(find(&sample, "2").1.changed);
+    let id = RunId::of(b"again");
+    sample.history.add_run(id, again, SessionId([7; 16]));
+    sample.at = Some(id);
+    sample
+}
+
 #[test]
 fn stale_lists_cells_with_their_reasons() {
+    assert_snapshot!(run_again().say("stale").printed());
+}
+
+#[test]
+fn stale_says_when_nothing_is() {
     assert_snapshot!(said("stale 5"));
 }
 
 #[test]
 fn stale_as_data() {
-    assert_snapshot!(said("stale 3 --json"));
+    assert_snapshot!(run_again().say("stale --json").printed());
 }
