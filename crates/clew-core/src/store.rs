@@ -15,6 +15,7 @@
 
 mod blob;
 mod blocks;
+mod derived;
 pub mod disk;
 mod error;
 mod load;

@@ -1,9 +1,11 @@
 //! `clew doctor`: whether this machine and this store are fit to record.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{SigningKey, Store};
+use clew_core::store::{Access, LoadedHistory, SigningKey, Store};
 use serde::Serialize;
 
 use crate::page::Page;
@@ -14,7 +16,11 @@ use crate::text;
 
 /// Checks the store's folder, your key, and the interpreters that histories were recorded with. Changes nothing.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Makes anew what the store derives from its logs, where it is wrong
+    #[arg(long)]
+    pub rebuild: bool,
+}
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -59,7 +65,7 @@ pub struct Doctor {
 }
 
 /// Checks the machine and the store.
-pub fn doctor(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
+pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
     let mut checks = vec![key(&surroundings.config)];
     let mut is_damaged = false;
     if directory.exists() {
@@ -67,7 +73,7 @@ pub fn doctor(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> D
         match open_store(directory, surroundings) {
             Ok(store) => {
                 checks.push(Check::fine("format", "the store can be read"));
-                let histories = histories(&store, surroundings);
+                let histories = histories(&store, arguments.rebuild, surroundings);
                 is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
                 checks.extend(histories);
             }
@@ -127,7 +133,29 @@ fn rights(_: &Path) -> Check {
     Check::fine("rights", "not checked on this platform")
 }
 
-fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
+/// Whether what the store derives from a history's logs is what they tell; makes it so if asked to.
+fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, surroundings: &Surroundings) -> Check {
+    const WHAT: &str = "run numbers";
+    let name = history_name(id, &loaded.description());
+    if store.is_numbering_right(id, loaded) {
+        return Check::fine(WHAT, format!("{name}: as its logs tell"));
+    }
+    if !rebuild {
+        let next = surroundings.door.command("doctor --rebuild");
+        return Check::bad(
+            WHAT,
+            format!("{name}: the file is missing or torn, or older than its logs; these count"),
+            format!("{next} makes it anew"),
+        );
+    }
+    let writable = Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite);
+    match writable.and_then(|store| store.rebuild_numbering(id, loaded)) {
+        Ok(_) => Check::fine(WHAT, format!("{name}: made anew from its logs")),
+        Err(error) => Check::bad(WHAT, format!("{name}: {error}"), "the logs count; nothing is lost by it"),
+    }
+}
+
+fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {
     let histories = match by_recency(store) {
         Ok(histories) => histories,
         Err(problem) => return vec![Check::bad("history", problem.message, problem.hint.unwrap_or_default())],
@@ -150,6 +178,7 @@ fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
                 format!("{next} tells more; the rest can still be used"),
             ));
         }
+        checks.push(derived(store, id, &loaded, rebuild, surroundings));
         let executable = &description.kernel.executable;
         if !executable.is_empty() && !Path::new(executable).exists() {
             let found = format!("{name} was recorded with {executable}, which is gone");

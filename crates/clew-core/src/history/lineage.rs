@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, State};
 use crate::format::{Looked, Operation, Outline, Position, Run, Timestamp, Version};
-use crate::id::{OperationId, Root, RunId, SessionId};
+use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, StoredRun, Verdict};
 
 /// All that is known of one history.
@@ -29,6 +29,8 @@ pub struct History {
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
+    /// Who recorded the versions of the state that was asked about last.
+    recorders: RefCell<Option<(RunId, FxHashMap<ManifestId, RunId>)>>,
 }
 
 /// How many derived states are remembered.
@@ -104,6 +106,7 @@ impl History {
         }
         self.order.insert((outline.number, outline.suffix.clone(), id), id);
         self.makers.insert(id, session);
+        *self.recorders.get_mut() = None;
         self.runs.insert(id, run);
     }
 
@@ -295,9 +298,32 @@ impl History {
 
     /// The run on the line of `id` that recorded `version`.
     pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
-        self.line(id)
-            .find(|(_, run)| run.changed.iter().any(|changed| changed.manifest == version.manifest))
-            .map(|(id, _)| id)
+        let mut recorders = self.recorders.borrow_mut();
+        if recorders.as_ref().is_none_or(|(known, _)| *known != id) {
+            *recorders = Some((id, self.recorders_of_state(id)));
+        }
+        let known = recorders.as_ref().and_then(|(_, found)| found.get(&version.manifest).copied());
+        known.or_else(|| {
+            let recorded = |run: &Run| run.changed.iter().any(|changed| changed.manifest == version.manifest);
+            self.line(id).find(|(_, run)| recorded(run)).map(|(id, _)| id)
+        })
+    }
+
+    /// For each version of the state that `id` left the run on its line that recorded it: the line is gone over once,
+    /// and only as far as the oldest of them.
+    fn recorders_of_state(&self, id: RunId) -> FxHashMap<ManifestId, RunId> {
+        let state = self.state(id);
+        let mut open: FxHashSet<ManifestId> = state.versions().map(|version| version.manifest).collect();
+        let mut found = FxHashMap::default();
+        for (id, run) in self.line(id) {
+            for version in run.changed.iter().filter(|version| open.remove(&version.manifest)) {
+                found.insert(version.manifest, id);
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        found
     }
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
