@@ -1,7 +1,7 @@
 //! What a run changed, sorted for people: new, changed and gone names.
 
 use clew_core::format::Run;
-use clew_core::history::State;
+use clew_core::history::{History, State};
 use clew_core::id::{Root, RootKind};
 use serde::Serialize;
 
@@ -18,9 +18,14 @@ pub struct Changes {
 
 impl Changes {
     /// What `run` changed over the state before it.
-    pub fn of(run: &Run, before: &State) -> Self {
-        let touched = run.changed.iter().flat_map(|version| &version.roots).cloned();
-        let (mut changed, mut added): (Vec<Root>, Vec<Root>) = touched.partition(|root| before.version(root).is_some());
+    pub fn of(run: &Run, history: &History) -> Self {
+        let touched = || run.changed.iter().flat_map(|version| &version.roots);
+        let before = run
+            .parent
+            .map(|parent| history.present(parent, touched()))
+            .unwrap_or_default();
+        let (mut changed, mut added): (Vec<Root>, Vec<Root>) =
+            touched().cloned().partition(|root| before.contains(root));
         added.sort();
         changed.sort();
         Self {

@@ -1,9 +1,10 @@
 //! Where a command looks: one history of a store, and a position in it.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent};
+use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
@@ -150,8 +151,8 @@ impl Place<'_> {
         let operations = self.history.operations_of(session);
         let is_outside = |id: &RunId| {
             self.history
-                .run(id)
-                .is_some_and(|run| run.kind == clew_core::format::RunKind::Outside)
+                .outline(id)
+                .is_some_and(|outline| outline.kind == clew_core::format::RunKind::Outside)
         };
         Moves::follow(operations.iter().map(|(_, operation)| operation), is_outside).depth()
     }
@@ -238,11 +239,10 @@ impl Opened {
 
     /// The history as commands see it.
     pub fn place(&self) -> Place<'_> {
-        let operations = self.loaded.operations();
+        let operations = self.history.operations().iter().map(|(_, operation)| operation);
         let last = operations
-            .iter()
-            .rev()
-            .find(|loaded| loaded.operation.view.at.is_some());
+            .filter(|operation| operation.view.at.is_some())
+            .max_by_key(|operation| (operation.time, operation.number));
         let at = self.history.latest_position(None);
         Place {
             store: self.store.directory(),
@@ -250,7 +250,7 @@ impl Opened {
             id: self.id,
             description: &self.description,
             history: &self.history,
-            session: last.map(|loaded| loaded.operation.session),
+            session: last.map(|operation| operation.session),
             branch: at
                 .as_ref()
                 .and_then(|position| position.branch.as_deref().map(str::to_owned)),
@@ -283,12 +283,12 @@ pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Prob
     for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
         found.push((id, store.load(id).map_err(|error| store_problem(&error))?));
     }
-    found.sort_by_key(|(id, loaded)| (std::cmp::Reverse(last_time(loaded)), *id));
+    found.sort_by_key(|(id, loaded)| (Reverse(last_time(loaded)), *id));
     Ok(found)
 }
 
 /// When something was done last in a history.
-pub fn last_time(loaded: &LoadedHistory) -> clew_core::format::Timestamp {
+pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
     let operations = loaded.sessions.values().filter_map(|session| session.operations.last());
     operations
         .map(|loaded| loaded.operation.time)
@@ -296,8 +296,26 @@ pub fn last_time(loaded: &LoadedHistory) -> clew_core::format::Timestamp {
         .unwrap_or(loaded.description().time)
 }
 
+/// The history in which something was done last. Only those are loaded whose logs end late enough to be it.
 fn newest(store: &Store) -> Result<(HistoryId, LoadedHistory), Problem> {
-    by_recency(store)?.into_iter().next().ok_or_else(|| {
+    let mut likely = Vec::new();
+    for (id, description) in store.histories().map_err(|error| store_problem(&error))? {
+        let last = store.last_moment(id).map_err(|error| store_problem(&error))?;
+        likely.push((Reverse(last.unwrap_or(description.time)), id));
+    }
+    likely.sort();
+    let mut best: Option<((Reverse<Timestamp>, HistoryId), LoadedHistory)> = None;
+    for place in likely {
+        if best.as_ref().is_some_and(|(best, _)| *best < place) {
+            break;
+        }
+        let loaded = store.load(place.1).map_err(|error| store_problem(&error))?;
+        let found = (Reverse(last_time(&loaded)), place.1);
+        if best.as_ref().is_none_or(|(best, _)| found < *best) {
+            best = Some((found, loaded));
+        }
+    }
+    best.map(|((_, id), loaded)| (id, loaded)).ok_or_else(|| {
         Problem::usage(format!(
             "The store in {} has no history yet",
             store.directory().display()

@@ -55,7 +55,6 @@ pub struct RunPage {
 impl RunPage {
     /// Tells of `run`.
     pub fn of(id: RunId, run: &Run, place: &Place<'_>) -> Self {
-        let before = run.parent.map(|parent| place.history.state(parent)).unwrap_or_default();
         let (ending, exception) = ending(&run.ending);
         Self {
             run: run.label(),
@@ -69,7 +68,7 @@ impl RunPage {
             ending,
             exception,
             source: run.source.and_then(|source| place.records.text(&source).ok()),
-            changes: Changes::of(run, &before),
+            changes: Changes::of(run, place.history),
             description: description_of(id, place),
             names: names_of(id, place),
             is_here: place.at == Some(id),

@@ -15,6 +15,7 @@
 
 mod blob;
 mod blocks;
+mod derived;
 pub mod disk;
 mod error;
 mod load;
@@ -25,6 +26,7 @@ mod pack;
 mod read;
 mod scan;
 mod seal;
+mod stored_run;
 mod verified;
 mod verify;
 mod writer;
@@ -36,6 +38,7 @@ pub use error::StoreError;
 pub use load::{Damage, LoadedHistory, LoadedOperation, LoadedSession};
 pub use manifests::Manifests;
 pub use seal::{PublicKey, SigningKey, Trust, Verdict};
+pub use stored_run::StoredRun;
 pub use verified::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};

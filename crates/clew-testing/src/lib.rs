@@ -13,4 +13,7 @@ pub use program::{Dice, Flavour, random_cell};
 mod reference;
 pub use reference::Reference;
 
+mod long;
+pub use long::LongHistory;
+
 pub mod machine;

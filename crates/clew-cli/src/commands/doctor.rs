@@ -14,9 +14,13 @@ use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing.
+/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing, unless asked to by `--rebuild`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Makes anew what the store derives from its logs, where it is wrong
+    #[arg(long)]
+    pub rebuild: bool,
+}
 
 /// What is looked at, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,8 +79,8 @@ pub struct Doctor {
 }
 
 /// Checks the machine and the store.
-pub fn doctor(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
-    let stored = store::checks(directory, surroundings);
+pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
+    let stored = store::checks(directory, arguments.rebuild, surroundings);
     let mut checks = environment::checks(surroundings);
     checks.extend(hooks::checks(surroundings));
     checks.extend(stored.checks);

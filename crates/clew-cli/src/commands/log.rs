@@ -1,9 +1,10 @@
 //! `clew log`: the runs, newest first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use clew_core::format::{Ending, Run};
+use clew_core::format::{Ending, Outline, Run};
+use clew_core::history::History;
 use clew_core::id::RunId;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -101,40 +102,71 @@ pub fn log(arguments: &Arguments, place: &Place<'_>) -> Log {
 
 /// The runs that are shown, each with the nearest one before it that is shown too, and how many were asked for.
 pub fn lines<'a>(arguments: &Arguments, place: &Place<'a>) -> (Vec<(RunId, &'a Run)>, Vec<Line>, usize) {
-    let mut shown = select(arguments, place);
-    let total = shown.len();
-    shown.truncate(arguments.most());
-    let is_shown: HashSet<RunId> = shown.iter().map(|(id, _)| *id).collect();
-    let lines = shown.iter().map(|(id, run)| (*id, shown_parent(run, place, &is_shown)));
-    let lines = lines.collect();
+    let found = select(arguments, place);
+    let shown: Vec<(RunId, &Run)> = found
+        .iter()
+        .filter_map(|id| Some((*id, place.history.run(id)?)))
+        .take(arguments.most())
+        .collect();
+    let lines = with_shown_parents(&shown, place.history);
+    let total = found.len();
     (shown, lines, total)
 }
 
 /// The runs that were asked for, newest first.
-fn select<'a>(arguments: &Arguments, place: &Place<'a>) -> Vec<(RunId, &'a Run)> {
+fn select(arguments: &Arguments, place: &Place<'_>) -> Vec<RunId> {
     let history = place.history;
-    let line: Vec<(RunId, &Run)> = if arguments.all || arguments.html.is_some() {
-        history.runs().rev().map(|(id, run)| (*id, run)).collect()
+    let line: Vec<(RunId, &Outline)> = if arguments.all || arguments.html.is_some() {
+        history.outlines().rev().collect()
     } else {
-        place.at.map(|at| history.line(at).collect()).unwrap_or_default()
+        place.at.map(|at| history.ancestry(at).collect()).unwrap_or_default()
     };
-    let is_wanted = |(_, run): &(RunId, &Run)| {
-        let is_named = arguments.variable.as_deref().is_none_or(|name| touches(run, name));
-        is_named && (!arguments.failed || run.ending != Ending::Done)
+    let is_wanted = |(id, outline): &(RunId, &Outline)| {
+        let is_named = || {
+            arguments
+                .variable
+                .as_deref()
+                .is_none_or(|name| touches(id, name, history))
+        };
+        (!arguments.failed || outline.ending != Ending::Done) && is_named()
     };
-    line.into_iter().filter(is_wanted).collect()
+    line.into_iter().filter(is_wanted).map(|(id, _)| id).collect()
 }
 
 /// Whether the run made, changed or removed what is called `name`.
-fn touches(run: &Run, name: &str) -> bool {
-    let changed = run.changed.iter().flat_map(|version| &version.roots);
-    changed.chain(&run.removed).any(|root| root.to_string() == name)
+fn touches(id: &RunId, name: &str, history: &History) -> bool {
+    let is_it = |run: &Run| {
+        let changed = run.changed.iter().flat_map(|version| &version.roots);
+        changed.chain(&run.removed).any(|root| root.to_string() == name)
+    };
+    // What people see of a root ends in its key, apart from a bracket.
+    let key = name.rsplit([':', '[']).next().unwrap_or(name).trim_end_matches(']');
+    let may = history.stored(id).is_some_and(|stored| stored.may_name(key));
+    may && history.run(id).is_some_and(is_it)
 }
 
-/// The nearest run before `run` that is shown.
-fn shown_parent(run: &Run, place: &Place<'_>, is_shown: &HashSet<RunId>) -> Option<RunId> {
-    let line = run.parent.into_iter().flat_map(|parent| place.history.line(parent));
-    line.map(|(id, _)| id).find(|id| is_shown.contains(id))
+/// Each run with the nearest one before it that is shown too.
+fn with_shown_parents(shown: &[(RunId, &Run)], history: &History) -> Vec<(RunId, Option<RunId>)> {
+    let is_shown: HashSet<RunId> = shown.iter().map(|(id, _)| *id).collect();
+    // What lies between two that are shown is gone over once.
+    let mut nearest: HashMap<RunId, Option<RunId>> = HashMap::new();
+    let mut parent_of = |id: &RunId| {
+        let (mut between, mut found) = (Vec::new(), None);
+        for (id, _) in history.ancestry(*id).skip(1) {
+            if is_shown.contains(&id) {
+                found = Some(id);
+                break;
+            }
+            if let Some(known) = nearest.get(&id) {
+                found = *known;
+                break;
+            }
+            between.push(id);
+        }
+        nearest.extend(between.into_iter().map(|id| (id, found)));
+        found
+    };
+    shown.iter().map(|(id, _)| (*id, parent_of(id))).collect()
 }
 
 /// The runs on the way to where the session is.

@@ -1,6 +1,9 @@
 //! `clew status`: where you are and whether it is safe.
 
-use clew_core::format::Timestamp;
+use std::collections::HashSet;
+
+use clew_core::format::{Body, Timestamp, Version};
+use clew_core::id::{ManifestId, Root};
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -77,7 +80,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         notebook: place.description.path.clone(),
         store: place.store.display().to_string(),
         store_from: store_from(place, surroundings),
-        runs: history.runs().count(),
+        runs: history.len(),
         at,
         branch: place.branch.clone(),
         is_recording: live.map(|live| live.is_recording),
@@ -112,12 +115,24 @@ fn parked(live: &crate::place::Live) -> Vec<String> {
 fn not_stored(place: &Place<'_>) -> Vec<String> {
     let Some(at) = place.at else { return Vec::new() };
     let state = place.history.state(at);
-    let variables = state
+    let is_encoded = |version: &Version| {
+        let manifest = place.records.manifest(&version.manifest);
+        manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
+    };
+    let others: HashSet<ManifestId> = state
+        .versions()
+        .filter(|version| !is_encoded(version))
+        .map(|version| version.manifest)
+        .collect();
+    let is_other = |root: &&Root| {
+        state
+            .version(root)
+            .is_some_and(|version| others.contains(&version.manifest))
+    };
+    state
         .roots()
-        .filter_map(|root| super::vars::variable(root, at, &state, place));
-    variables
-        .filter(|variable| variable.stored != "encoded")
-        .map(|variable| variable.label())
+        .filter(is_other)
+        .map(|root| text::clean(&root.to_string()))
         .collect()
 }
 

@@ -251,18 +251,35 @@ impl FrameHeader {
     /// The plain payload. Takes at most [`MAX_COMPRESSED`] bytes of memory beyond the stored ones.
     pub fn decode(&self, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         self.check_payload(&stored)?;
-        match self.codec {
+        FrameDecoder::default().plain(self, stored)
+    }
+}
+
+/// Decodes payloads. Keeps the decompressor's memory between them.
+#[derive(Default)]
+pub struct FrameDecoder {
+    decompressor: Option<zstd::bulk::Decompressor<'static>>,
+}
+
+impl FrameDecoder {
+    /// The plain payload of a frame whose stored payload was checked.
+    pub fn plain(&mut self, header: &FrameHeader, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+        match header.codec {
             Codec::Raw => Ok(stored),
             Codec::Zstd => {
-                let plain =
-                    zstd::bulk::decompress(&stored, self.plain_length as usize).map_err(|_| FrameError::Decompress)?;
-                if plain.len() as u64 == self.plain_length {
-                    Ok(plain)
-                } else {
-                    Err(FrameError::Decompress)
-                }
+                let plain = self.decompress(&stored, header.plain_length as usize);
+                plain
+                    .filter(|plain| plain.len() as u64 == header.plain_length)
+                    .ok_or(FrameError::Decompress)
             }
         }
+    }
+
+    fn decompress(&mut self, stored: &[u8], length: usize) -> Option<Vec<u8>> {
+        if self.decompressor.is_none() {
+            self.decompressor = zstd::bulk::Decompressor::new().ok();
+        }
+        self.decompressor.as_mut()?.decompress(stored, length).ok()
     }
 }
 

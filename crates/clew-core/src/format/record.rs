@@ -26,18 +26,29 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 
 /// Reads a record. A newer one is told from a malformed one, since it may hold what is not known here.
 pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
-    match version(bytes) {
-        Some(version) if version > RECORD_VERSION => Err(RecordError::Newer(version)),
-        _ => rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string())),
+    match newer_version(bytes) {
+        Some(version) => Err(RecordError::Newer(version)),
+        None => rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string())),
+    }
+}
+
+/// The version of a record that is newer than those known here.
+pub(super) fn newer_version(bytes: &[u8]) -> Option<u16> {
+    version(bytes).filter(|version| *version > RECORD_VERSION)
+}
+
+/// How many fields a record has, and their bytes; `None` if it is no map.
+pub(super) fn fields(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match bytes {
+        [count @ 0x80..=0x8f, fields @ ..] => Some(((count & 0x0f).into(), fields)),
+        [0xde, high, low, fields @ ..] => Some((u16::from_be_bytes([*high, *low]).into(), fields)),
+        _ => None,
     }
 }
 
 /// The version of a record that has one: its first field, so that no record is parsed twice for it.
 fn version(bytes: &[u8]) -> Option<u16> {
-    let ([0x80..=0x8f, fields @ ..] | [0xde, _, _, fields @ ..]) = bytes else {
-        return None;
-    };
-    match fields.strip_prefix(b"\xa7version")? {
+    match fields(bytes)?.1.strip_prefix(b"\xa7version")? {
         [small @ 0..=0x7f, ..] | [0xcc, small, ..] => Some((*small).into()),
         [0xcd, high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
         // A number that no version has yet.
@@ -50,7 +61,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::format::{FileDescription, HistoryDescription, Manifest, Run, SignedOperation};
+    use crate::format::{FileDescription, HistoryDescription, Manifest, Outline, Run, SignedOperation};
 
     #[test]
     fn p13_a_newer_record_is_told_from_a_malformed_one() {
@@ -94,6 +105,7 @@ mod tests {
         #[test]
         fn p14_any_bytes_are_a_record_or_a_clear_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let _ = decode_record::<Run>(&bytes);
+            let _ = Outline::parse(&bytes);
             let _ = decode_record::<Manifest>(&bytes);
             let _ = decode_record::<SignedOperation>(&bytes);
             let _ = decode_record::<FileDescription>(&bytes);

@@ -4,29 +4,33 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{Names, State};
-use crate::format::{Looked, Operation, Position, Run, Timestamp, Version};
-use crate::id::{OperationId, Root, RunId, SessionId};
-use crate::store::{LoadedHistory, Verdict};
+use crate::format::{Looked, Operation, Outline, Position, Run, Timestamp, Version};
+use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
+use crate::store::{LoadedHistory, StoredRun, Verdict};
 
 /// All that is known of one history.
 #[derive(Debug, Default)]
 pub struct History {
-    runs: HashMap<RunId, Run>,
-    children: HashMap<RunId, Vec<RunId>>,
+    runs: FxHashMap<RunId, Arc<StoredRun>>,
+    children: FxHashMap<RunId, Vec<RunId>>,
     /// By number, then suffix: the order in which people see them.
     order: BTreeMap<(u64, String, RunId), RunId>,
     operations: Vec<(OperationId, Operation)>,
     /// When the newest of them was done.
     newest: Option<Timestamp>,
     /// Ids of the operations.
-    known: HashSet<OperationId>,
+    known: FxHashSet<OperationId>,
     names: Names,
     untrusted: HashSet<SessionId>,
     /// Runs whose states everything had when all was looked at later.
     confirmed: HashSet<RunId>,
-    makers: HashMap<RunId, SessionId>,
+    makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
+    /// Who recorded the versions of the state that was asked about last.
+    recorders: RefCell<Option<(RunId, FxHashMap<ManifestId, RunId>)>>,
 }
 
 /// How many derived states are remembered.
@@ -53,7 +57,7 @@ impl History {
             let runs = content.operations.iter().flat_map(|loaded| &loaded.operation.runs);
             for id in runs {
                 if let Some(run) = loaded.runs.get(id).filter(|_| !self.runs.contains_key(id)) {
-                    self.add_run(*id, run.clone(), *session);
+                    self.add_stored(*id, Arc::clone(run), *session);
                 }
             }
         }
@@ -89,14 +93,20 @@ impl History {
 
     /// Adds a run that an operation of `session` made visible.
     pub fn add_run(&mut self, id: RunId, run: Run, session: SessionId) {
+        self.add_stored(id, Arc::new(run.into()), session);
+    }
+
+    fn add_stored(&mut self, id: RunId, run: Arc<StoredRun>, session: SessionId) {
         if self.runs.contains_key(&id) {
             return;
         }
-        if let Some(parent) = run.parent {
+        let outline = run.outline();
+        if let Some(parent) = outline.parent {
             self.children.entry(parent).or_default().push(id);
         }
-        self.order.insert((run.number, run.suffix.clone(), id), id);
+        self.order.insert((outline.number, outline.suffix.clone(), id), id);
         self.makers.insert(id, session);
+        *self.recorders.get_mut() = None;
         self.runs.insert(id, run);
     }
 
@@ -128,12 +138,37 @@ impl History {
 
     /// A run by its id.
     pub fn run(&self, id: &RunId) -> Option<&Run> {
-        self.runs.get(id)
+        self.runs.get(id)?.run()
     }
 
-    /// All runs in the order of their numbers.
+    /// A run as it is stored, which tells its outline without decoding the rest.
+    pub fn stored(&self, id: &RunId) -> Option<&StoredRun> {
+        self.runs.get(id).map(Arc::as_ref)
+    }
+
+    /// What puts a run in its place.
+    pub fn outline(&self, id: &RunId) -> Option<&Outline> {
+        self.stored(id).map(StoredRun::outline)
+    }
+
+    /// All runs in the order of their numbers. Decodes them.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &Run)> {
-        self.order.values().map(|id| (id, &self.runs[id]))
+        self.order.values().filter_map(|id| Some((id, self.run(id)?)))
+    }
+
+    /// The ids of all runs in the order of their numbers, with what puts them in their places.
+    pub fn outlines(&self) -> impl DoubleEndedIterator<Item = (RunId, &Outline)> {
+        self.order.values().map(|id| (*id, self.runs[id].outline()))
+    }
+
+    /// How many runs there are.
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether there is no run.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
     }
 
     /// Runs recorded right after `id`, on all lines.
@@ -164,25 +199,30 @@ impl History {
 
     /// Where the session that did something last is, `session` itself left out.
     pub fn latest_position(&self, except: Option<SessionId>) -> Option<Position> {
-        self.operations
+        let mut others: Vec<&Operation> = self
+            .operations
             .iter()
-            .filter(|(_, operation)| Some(operation.session) != except)
-            .filter(|(_, operation)| {
-                let is_known = |run| self.runs.contains_key(&run) && self.missing_ancestor(run).is_none();
-                operation.view.at.as_ref().is_some_and(|at| is_known(at.run))
-            })
-            .max_by_key(|(_, operation)| (operation.time, operation.number))
-            .and_then(|(_, operation)| operation.view.at.clone())
+            .map(|(_, operation)| operation)
+            .filter(|operation| Some(operation.session) != except)
+            .collect();
+        others.sort_by_key(|operation| (operation.time, operation.number));
+        let mut positions = others.iter().rev().filter_map(|operation| operation.view.at.as_ref());
+        positions.find(|at| self.missing_ancestor(at.run).is_none()).cloned()
     }
 
-    /// `id`, its parent, and so on to the start of the line.
+    /// `id`, its parent, and so on to the start of the line. Decodes the runs.
     pub fn line(&self, id: RunId) -> impl Iterator<Item = (RunId, &Run)> {
+        self.ancestry(id).map_while(|(id, _)| Some((id, self.run(&id)?)))
+    }
+
+    /// `id`, its parent, and so on to the start of the line, as outlines.
+    pub fn ancestry(&self, id: RunId) -> impl Iterator<Item = (RunId, &Outline)> {
         let mut next = Some(id);
         std::iter::from_fn(move || {
             let id = next?;
-            let run = self.runs.get(&id)?;
-            next = run.parent;
-            Some((id, run))
+            let outline = self.outline(&id)?;
+            next = outline.parent;
+            Some((id, outline))
         })
     }
 
@@ -190,7 +230,7 @@ impl History {
     pub fn missing_ancestor(&self, id: RunId) -> Option<RunId> {
         let mut next = id;
         loop {
-            let Some(run) = self.runs.get(&next) else {
+            let Some(run) = self.run(&next) else {
                 return Some(next);
             };
             match run.parent {
@@ -235,11 +275,57 @@ impl History {
         self.line(id).take_while(|(_, run)| run.full.is_none()).count()
     }
 
+    /// Those of `roots` that the state has which `id` left, as [`History::state`] would tell, without deriving it: the
+    /// engine lists every root that a run made, changed or took away.
+    pub fn present<'r>(&self, id: RunId, roots: impl IntoIterator<Item = &'r Root>) -> HashSet<&'r Root> {
+        let mut open: Vec<&Root> = roots.into_iter().collect();
+        let mut present = HashSet::new();
+        for (_, run) in self.line(id) {
+            let has = |versions: &[Version], root: &Root| versions.iter().any(|version| version.roots.contains(root));
+            open.retain(|root| {
+                let is_here = has(run.full.as_ref().unwrap_or(&run.changed), root);
+                if is_here {
+                    present.insert(*root);
+                }
+                !is_here && !run.removed.contains(root)
+            });
+            if open.is_empty() || run.full.is_some() {
+                break;
+            }
+        }
+        present
+    }
+
     /// The run on the line of `id` that recorded `version`.
     pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
-        self.line(id)
-            .find(|(_, run)| run.changed.iter().any(|changed| changed.manifest == version.manifest))
-            .map(|(id, _)| id)
+        let mut recorders = self.recorders.borrow_mut();
+        if recorders.as_ref().is_none_or(|(known, _)| *known != id) {
+            *recorders = Some((id, self.recorders_of_state(id)));
+        }
+        let known = recorders
+            .as_ref()
+            .and_then(|(_, found)| found.get(&version.manifest).copied());
+        known.or_else(|| {
+            let recorded = |run: &Run| run.changed.iter().any(|changed| changed.manifest == version.manifest);
+            self.line(id).find(|(_, run)| recorded(run)).map(|(id, _)| id)
+        })
+    }
+
+    /// For each version of the state that `id` left the run on its line that recorded it: the line is gone over once,
+    /// and only as far as the oldest of them.
+    fn recorders_of_state(&self, id: RunId) -> FxHashMap<ManifestId, RunId> {
+        let state = self.state(id);
+        let mut open: FxHashSet<ManifestId> = state.versions().map(|version| version.manifest).collect();
+        let mut found = FxHashMap::default();
+        for (id, run) in self.line(id) {
+            for version in run.changed.iter().filter(|version| open.remove(&version.manifest)) {
+                found.insert(version.manifest, id);
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        found
     }
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
@@ -260,7 +346,7 @@ impl History {
         let version = self.state(id).version(root).cloned();
         let mut later: Vec<RunId> = self.children(&id).to_vec();
         while let Some(next) = later.pop() {
-            let Some(run) = self.runs.get(&next) else { continue };
+            let Some(run) = self.run(&next) else { continue };
             if run.parent_confirmed {
                 return None;
             }

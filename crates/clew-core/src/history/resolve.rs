@@ -1,7 +1,7 @@
 //! Revisions: what people type to name a run.
 
 use super::History;
-use crate::format::{Run, Timestamp};
+use crate::format::{Outline, Timestamp};
 use crate::id::RunId;
 
 /// A revision that names no run, or several.
@@ -70,9 +70,9 @@ impl History {
             return self.resolve_time(text, ago.trim(), now);
         }
         let labelled: Vec<RunId> = self
-            .runs()
-            .filter(|(_, run)| run.label() == text)
-            .map(|(id, _)| *id)
+            .outlines()
+            .filter(|(_, outline)| outline.label() == text)
+            .map(|(id, _)| id)
             .collect();
         match labelled.as_slice() {
             [only] => Ok(*only),
@@ -91,7 +91,7 @@ impl History {
                 .and_then(|digits| digits.parse().ok())
                 .ok_or_else(|| self.unknown(text))?,
         };
-        self.line(at)
+        self.ancestry(at)
             .nth(steps)
             .map(|(id, _)| id)
             .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
@@ -122,10 +122,10 @@ impl History {
         };
         let count: i64 = digits.parse().map_err(|_| self.unknown(text))?;
         let then = now.saturating_sub(count.saturating_mul(unit).saturating_mul(SECOND));
-        self.runs()
-            .filter(|(_, run)| ended(run) <= then)
-            .max_by_key(|(_, run)| ended(run))
-            .map(|(id, _)| *id)
+        self.outlines()
+            .filter(|(_, outline)| outline.ended() <= then)
+            .max_by_key(|(_, outline)| outline.ended())
+            .map(|(id, _)| id)
             .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
     }
 
@@ -135,8 +135,8 @@ impl History {
             return Err(self.unknown(text));
         }
         let found: Vec<RunId> = self
-            .runs()
-            .map(|(id, _)| *id)
+            .outlines()
+            .map(|(id, _)| id)
             .filter(|id| id.to_string().starts_with(&text_lower))
             .collect();
         match found.as_slice() {
@@ -165,7 +165,7 @@ impl History {
             .filter(|name| name.starts_with(text))
             .cloned()
             .collect();
-        candidates.extend(self.runs().rev().take(3).map(|(_, run)| run.label()));
+        candidates.extend(self.outlines().rev().take(3).map(|(_, outline)| outline.label()));
         RevisionError::Unknown {
             text: text.to_owned(),
             candidates,
@@ -174,11 +174,6 @@ impl History {
 
     /// The number of a run as people write it.
     pub fn label(&self, id: &RunId) -> String {
-        self.run(id).map_or_else(|| id.short(), Run::label)
+        self.outline(id).map_or_else(|| id.short(), Outline::label)
     }
-}
-
-fn ended(run: &Run) -> Timestamp {
-    run.started
-        .saturating_add(i64::try_from(run.duration).unwrap_or(i64::MAX))
 }

@@ -208,13 +208,13 @@ impl Session {
 
     /// Runs that one of the two lines has and the other has not, newest first.
     fn runs_between(&self, one: RunId, other: RunId) -> Vec<String> {
-        let ones: Vec<RunId> = self.history.line(one).map(|(id, _)| id).collect();
-        let others: BTreeSet<RunId> = self.history.line(other).map(|(id, _)| id).collect();
+        let ones: Vec<RunId> = self.history.ancestry(one).map(|(id, _)| id).collect();
+        let others: BTreeSet<RunId> = self.history.ancestry(other).map(|(id, _)| id).collect();
         let own: BTreeSet<RunId> = ones.iter().copied().collect();
         let gone = ones.iter().filter(|id| !others.contains(id)).copied();
         let come = self
             .history
-            .line(other)
+            .ancestry(other)
             .map(|(id, _)| id)
             .filter(|id| !own.contains(id));
         gone.chain(come).map(|id| self.history.label(&id)).collect()

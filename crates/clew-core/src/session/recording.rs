@@ -265,9 +265,9 @@ impl Session {
     fn free_suffix(&self, number: u64) -> String {
         let taken: BTreeSet<&str> = self
             .history
-            .runs()
-            .filter(|(_, run)| run.number == number)
-            .map(|(_, run)| run.suffix.as_str())
+            .outlines()
+            .filter(|(_, outline)| outline.number == number)
+            .map(|(_, outline)| outline.suffix.as_str())
             .collect();
         let mut suffixes = ('a'..='z').map(String::from).chain((1..).map(|n: u64| format!("z{n}")));
         suffixes

@@ -67,7 +67,15 @@ pub(super) struct Index {
     /// Further places of what lies in several packs.
     others: FxHashMap<[u8; 32], Vec<Place>>,
     is_read: bool,
+    /// Packs whose ends are to be glimpsed at, the likeliest last.
+    expected: Vec<PackId>,
+    /// Where things seem to lie, going by the ends of packs. A glimpse may begin in the middle of a payload that looks
+    /// like frames, so this is only ever read from, and what is read is hashed.
+    glimpsed: FxHashMap<[u8; 32], Place>,
 }
+
+/// How much of a pack's end is glimpsed at.
+const GLIMPSE: u64 = 1 << 20;
 
 impl Index {
     /// Goes over the packs, the first time only.
@@ -77,6 +85,40 @@ impl Index {
         } else {
             self.refresh(disk, store)
         }
+    }
+
+    /// Says in which packs things will be asked for, the likeliest last.
+    pub fn expect(&mut self, packs: Vec<PackId>) {
+        self.expected = packs;
+    }
+
+    /// Where `id` seems to lie, before all packs were gone over: at the end of a pack in which it is expected. Who looks
+    /// at the last runs of a long history so reads as much of its packs as they filled.
+    pub fn glimpse(&mut self, disk: &dyn Disk, store: &Path, id: &[u8; 32]) -> Option<Place> {
+        if self.is_read {
+            return None;
+        }
+        loop {
+            if let Some(place) = self.glimpsed.get(id) {
+                return Some(*place);
+            }
+            let pack = self.expected.pop()?;
+            let number = self.number(store, pack);
+            self.glimpse_at_end(disk, number);
+        }
+    }
+
+    fn glimpse_at_end(&mut self, disk: &dyn Disk, number: u32) {
+        let Ok(file) = disk.open(&self.packs[number as usize].path) else {
+            return;
+        };
+        let from = file.length().unwrap_or(0).saturating_sub(GLIMPSE);
+        let mut places = Vec::new();
+        // What is not found here is looked for in the whole pack, and damage is reported then.
+        let _ = scan(&*file, from, Payloads::Skip, |frame| {
+            places.extend(places_in(number, &frame))
+        });
+        self.glimpsed.extend(places);
     }
 
     /// Goes over what other sessions appended since. A pack that can't be read is left out; the rest works.
@@ -144,41 +186,13 @@ impl Index {
 
     fn add_frame(&mut self, file: &dyn DiskFile, number: u32, frame: &ScannedFrame) {
         let header = &frame.header;
-        match header.kind {
-            FrameKind::BLOCKS => self.add_run(number, frame),
-            FrameKind::SEGMENT | FrameKind::BLOB | FrameKind::MANIFEST => {
-                if let Ok(length) = u32::try_from(header.plain_length) {
-                    self.publish([(header.id, Place::framed(number, frame.offset, 0, length))]);
-                }
-            }
-            FrameKind::MARK => {
-                let synced = read_mark(file, frame).filter(|synced| *synced <= frame.offset);
-                let pack = &mut self.packs[number as usize];
-                pack.synced = pack.synced.max(synced.unwrap_or_default());
-            }
-            _ => {}
+        if header.kind == FrameKind::MARK {
+            let synced = read_mark(file, frame).filter(|synced| *synced <= frame.offset);
+            let pack = &mut self.packs[number as usize];
+            pack.synced = pack.synced.max(synced.unwrap_or_default());
+        } else {
+            self.publish(places_in(number, frame));
         }
-    }
-
-    fn add_run(&mut self, number: u32, frame: &ScannedFrame) {
-        let header = &frame.header;
-        let Ok(table) = BlockEntry::parse_table(&frame.meta, header) else {
-            return;
-        };
-        let payload_at = header.payload_at(frame.offset);
-        self.publish(table.into_iter().map(|entry| {
-            let place = if header.is_covered() {
-                Place::framed(number, frame.offset, entry.offset as u32, entry.length)
-            } else {
-                Place {
-                    pack: number,
-                    at: payload_at + entry.offset,
-                    length: entry.length,
-                    form: Form::Raw,
-                }
-            };
-            (entry.id.0, place)
-        }));
     }
 
     /// Adds what was written.
@@ -255,6 +269,38 @@ impl Index {
     pub fn is_synced(&self, place: &Place) -> bool {
         place.at < self.packs[place.pack as usize].synced
     }
+}
+
+/// Where everything lies that a frame of a pack holds.
+fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+    let header = &frame.header;
+    match header.kind {
+        FrameKind::BLOCKS => places_of_run(number, frame),
+        FrameKind::SEGMENT | FrameKind::BLOB | FrameKind::MANIFEST => u32::try_from(header.plain_length)
+            .map(|length| (header.id, Place::framed(number, frame.offset, 0, length)))
+            .into_iter()
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn places_of_run(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+    let header = &frame.header;
+    let payload_at = header.payload_at(frame.offset);
+    let place = |entry: &BlockEntry| {
+        if header.is_covered() {
+            Place::framed(number, frame.offset, entry.offset as u32, entry.length)
+        } else {
+            Place {
+                pack: number,
+                at: payload_at + entry.offset,
+                length: entry.length,
+                form: Form::Raw,
+            }
+        }
+    };
+    let table = BlockEntry::parse_table(&frame.meta, header).unwrap_or_default();
+    table.iter().map(|entry| (entry.id.0, place(entry))).collect()
 }
 
 /// The number of bytes that a mark says were synced.

@@ -1,16 +1,24 @@
 //! Reading a history back from its logs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod content;
+mod latest;
+mod reading;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::error::StoreError;
-use super::scan::{Payloads, ScannedFrame, scan};
+use super::scan::{Gap, Payloads, scan};
 use super::seal::{PublicKey, Verdict};
+use super::stored_run::StoredRun;
 use super::{Store, log, pack};
-use crate::format::{
-    FileDescription, FrameKind, HistoryDescription, Operation, PackMention, Run, SignedOperation, decode_record,
-};
+use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
 use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
+use content::contents;
+use reading::LogReading;
 
 /// One operation as it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +59,7 @@ pub struct LoadedHistory {
     /// Its sessions.
     pub sessions: BTreeMap<SessionId, LoadedSession>,
     /// Its runs.
-    pub runs: HashMap<RunId, Run>,
+    pub runs: FxHashMap<RunId, Arc<StoredRun>>,
     /// What is missing or damaged. Everything else is here all the same.
     pub damage: Vec<Damage>,
     /// How far each part of each log was read.
@@ -65,11 +73,13 @@ pub struct LoadedHistory {
 struct Tail {
     end: u64,
     /// Runs that no operation made visible yet.
-    waiting: HashMap<RunId, Run>,
+    waiting: FxHashMap<RunId, Arc<StoredRun>>,
     /// Where each operation lies.
     offsets: Vec<u64>,
     /// So many bytes are known to have been synced.
     synced: u64,
+    /// Packs that it names, in order.
+    packs: Vec<PackId>,
 }
 
 /// Where a session's chain of operations goes on.
@@ -90,6 +100,20 @@ impl LoadedHistory {
         let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
         all.sort_by_key(|loaded| (loaded.operation.time, loaded.operation.number));
         all
+    }
+
+    /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies
+    /// there more often than not.
+    fn packs_by_recency(&self) -> Vec<PackId> {
+        let mut parts: Vec<_> = self.tails.iter().collect();
+        parts.sort_by_key(|((session, part), _)| {
+            let last = self.sessions.get(session).and_then(|session| session.operations.last());
+            (last.map(|loaded| loaded.operation.time), *part)
+        });
+        parts
+            .into_iter()
+            .flat_map(|(_, tail)| tail.packs.iter().copied())
+            .collect()
     }
 
     /// Packs that its logs name.
@@ -126,6 +150,11 @@ impl LoadedHistory {
         if let Some(session) = self.sessions.get_mut(&session) {
             session.synced = count;
         }
+    }
+
+    fn report_gap(&mut self, path: &Path, gap: &Gap) {
+        let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
+        self.report(path, what);
     }
 
     fn report(&mut self, path: &Path, what: String) {
@@ -179,6 +208,7 @@ impl Store {
         }
         loaded.descriptions = self.descriptions(history);
         self.report_missing_packs(loaded);
+        self.index().expect(loaded.packs_by_recency());
         let after = loaded
             .sessions
             .values()
@@ -232,16 +262,11 @@ impl Store {
         let scanned = self
             .disk()
             .open(&path)
-            .and_then(|file| scan(&*file, tail.end, Payloads::Read, |frame| frames.push(frame)));
+            .and_then(|file| scan(&*file, tail.end, Payloads::Stored, |frame| frames.push(frame)));
         match scanned {
             Ok(scanned) => {
                 tail.end = scanned.end;
-                for gap in scanned.gaps {
-                    loaded.report(
-                        &path,
-                        format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why),
-                    );
-                }
+                scanned.gaps.iter().for_each(|gap| loaded.report_gap(&path, gap));
             }
             Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
         }
@@ -256,10 +281,10 @@ impl Store {
             chain,
             met: Vec::new(),
         };
-        for frame in frames {
-            reading.frame(&frame);
+        for (offset, content) in contents(frames) {
+            reading.take(offset, content);
         }
-        reading.finish(self);
+        reading.finish(self.trust());
     }
 
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
@@ -300,196 +325,4 @@ impl Store {
         let here = self.packs_here();
         named.into_iter().filter(|pack| !here.contains(pack)).collect()
     }
-}
-
-/// An operation that was met and whose seal was not judged yet.
-struct Met {
-    id: OperationId,
-    operation: Operation,
-    signed: SignedOperation,
-    offset: u64,
-}
-
-/// The reading of one log's new frames.
-struct LogReading<'l> {
-    path: &'l Path,
-    history: HistoryId,
-    session: SessionId,
-    part: u32,
-    loaded: &'l mut LoadedHistory,
-    tail: Tail,
-    chain: Chain,
-    met: Vec<Met>,
-}
-
-impl LogReading<'_> {
-    fn frame(&mut self, frame: &ScannedFrame) {
-        match frame.header.kind {
-            FrameKind::RUN => self.run(&frame.payload),
-            FrameKind::OPERATION => self.operation(frame),
-            FrameKind::PACK => {
-                let mention = decode_record::<PackMention>(&frame.payload);
-                self.loaded.packs.extend(mention.map(|mention| mention.pack));
-            }
-            FrameKind::MARK => {
-                if let Ok(bytes) = frame.payload.as_slice().try_into() {
-                    let synced = u64::from_le_bytes(bytes);
-                    self.tail.synced = self.tail.synced.max(synced.min(frame.offset));
-                }
-            }
-            FrameKind::FILE => self.file(&frame.payload),
-            // A kind of record that came later, or is reserved.
-            _ => {}
-        }
-    }
-
-    fn file(&mut self, payload: &[u8]) {
-        let expected = FileDescription::Log {
-            history: self.history,
-            session: self.session,
-        };
-        if decode_record::<FileDescription>(payload) != Ok(expected) {
-            self.report("It says that it is another file".to_owned());
-        }
-    }
-
-    fn run(&mut self, payload: &[u8]) {
-        let id = RunId::of(payload);
-        match decode_record::<Run>(payload) {
-            Ok(run) => {
-                self.tail.waiting.insert(id, run);
-            }
-            Err(error) => self.report(format!("Run {} can't be read: {error}", id.short())),
-        }
-    }
-
-    fn operation(&mut self, frame: &ScannedFrame) {
-        let signed = match decode_record::<SignedOperation>(&frame.payload) {
-            Ok(signed) => signed,
-            Err(error) => return self.report(format!("An operation at byte {} can't be read: {error}", frame.offset)),
-        };
-        let id = OperationId::of(&signed.bytes);
-        match decode_record::<Operation>(&signed.bytes) {
-            Ok(operation) => self.met.push(Met {
-                id,
-                operation,
-                signed,
-                offset: frame.offset,
-            }),
-            Err(error) => self.report(format!("Operation {} can't be read: {error}", id.short())),
-        }
-    }
-
-    /// Judges the seals and makes visible what they vouch for.
-    fn finish(mut self, store: &Store) {
-        let met = std::mem::take(&mut self.met);
-        let sound = judge(&met);
-        for (met, is_sound) in met.into_iter().zip(sound) {
-            if is_sound {
-                self.admit(met, store);
-            } else {
-                self.report(format!(
-                    "Operation {} is not sealed by the key that it names; it is left out",
-                    met.id.short()
-                ));
-            }
-        }
-        self.loaded.chains.insert(self.session, self.chain);
-        self.loaded.tails.insert((self.session, self.part), self.tail);
-    }
-
-    /// The first operation of a later part takes the place of one that the part before it could not take back: it was
-    /// written and never acknowledged, since the disk failed.
-    fn supersede(&mut self, number: u64) {
-        if self.part == 1 || !self.tail.offsets.is_empty() || number >= self.chain.next {
-            return;
-        }
-        let Some(session) = self.loaded.sessions.get_mut(&self.session) else {
-            return;
-        };
-        let kept = session
-            .operations
-            .partition_point(|loaded| loaded.operation.number < number);
-        for dropped in session.operations.split_off(kept) {
-            for run in dropped.operation.runs {
-                self.loaded.runs.remove(&run);
-            }
-        }
-        self.chain = Chain {
-            previous: session.operations.last().map(|loaded| loaded.id),
-            next: session
-                .operations
-                .last()
-                .map_or(0, |loaded| loaded.operation.number.saturating_add(1)),
-        };
-    }
-
-    fn admit(&mut self, met: Met, store: &Store) {
-        let operation = &met.operation;
-        if (operation.history, operation.session) != (self.history, self.session) {
-            return self.report(format!(
-                "Operation {} belongs to another session; it is left out",
-                met.id.short()
-            ));
-        }
-        self.supersede(operation.number);
-        if operation.number < self.chain.next {
-            return self.report(format!(
-                "Operation {} is a second one numbered {}; it is left out",
-                met.id.short(),
-                operation.number
-            ));
-        }
-        if operation.number > self.chain.next || operation.previous != self.chain.previous {
-            self.report(format!(
-                "Operations before {} of session {} are missing",
-                operation.number,
-                self.session.short()
-            ));
-        }
-        self.chain = Chain {
-            previous: Some(met.id),
-            next: operation.number.saturating_add(1),
-        };
-        self.tail.offsets.push(met.offset);
-        for id in &operation.runs {
-            self.reveal(*id);
-        }
-        let key = PublicKey(met.signed.key);
-        let session = self.loaded.sessions.entry(self.session).or_default();
-        session.operations.push(LoadedOperation {
-            id: met.id,
-            operation: met.operation,
-            key,
-            verdict: store.trust().verdict(key),
-        });
-    }
-
-    fn reveal(&mut self, id: RunId) {
-        if let Some(run) = self.tail.waiting.remove(&id) {
-            self.loaded.runs.insert(id, run);
-        } else if !self.loaded.runs.contains_key(&id) {
-            self.report(format!("Run {} is missing", id.short()));
-        }
-    }
-
-    fn report(&mut self, what: String) {
-        self.loaded.report(self.path, what);
-    }
-}
-
-/// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
-/// costs one signature check, however long it is.
-fn judge(met: &[Met]) -> Vec<bool> {
-    let mut sound = vec![false; met.len()];
-    let mut vouched: Option<(OperationId, [u8; 32])> = None;
-    for (met, sound) in met.iter().zip(&mut sound).rev() {
-        *sound = vouched == Some((met.id, met.signed.key)) || PublicKey::has_signed(&met.signed);
-        vouched = if *sound {
-            met.operation.previous.map(|previous| (previous, met.signed.key))
-        } else {
-            None
-        };
-    }
-    sound
 }

@@ -32,16 +32,32 @@ pub(super) fn reserve(disk: &dyn Disk, store: &Path, history: HistoryId, floor: 
     Ok(number)
 }
 
+/// The last number given, as the file says; `None` where it is not there or torn.
+pub(super) fn last_given(disk: &dyn Disk, store: &Path, history: HistoryId) -> Option<u64> {
+    read(&*disk.open(&path(store, history)).ok()?)
+}
+
+/// Makes the file say `floor` where it says less, or nothing. Says whether it was so.
+pub(super) fn raise(disk: &dyn Disk, store: &Path, history: HistoryId, floor: u64) -> Result<bool, StoreError> {
+    let path = path(store, history);
+    let lock = disk.lock(&path).map_err(StoreError::io("lock", &path))?;
+    let is_wrong = read(lock.file()).is_none_or(|number| number < floor);
+    if is_wrong {
+        write(lock.file(), floor).map_err(StoreError::io("write to", &path))?;
+    }
+    Ok(is_wrong)
+}
+
 fn last(lock: &dyn DiskLock) -> u64 {
+    read(lock.file()).unwrap_or(0)
+}
+
+fn read(file: &dyn DiskFile) -> Option<u64> {
     let mut bytes = [0; 16];
-    if read_exact_at(lock.file(), &mut bytes, 0).is_err() {
-        return 0;
-    }
+    read_exact_at(file, &mut bytes, 0).ok()?;
     let (number, checksum) = bytes.split_at(8);
-    if xxh3_64(number).to_le_bytes() != checksum {
-        return 0;
-    }
-    u64::from_le_bytes(number.try_into().unwrap_or_default())
+    let is_sound = xxh3_64(number).to_le_bytes() == checksum;
+    is_sound.then(|| u64::from_le_bytes(number.try_into().unwrap_or_default()))
 }
 
 fn write(file: &dyn DiskFile, number: u64) -> io::Result<()> {

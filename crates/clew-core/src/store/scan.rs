@@ -23,7 +23,7 @@ pub(super) struct ScannedFrame {
     pub offset: u64,
     pub header: FrameHeader,
     pub meta: Vec<u8>,
-    /// The plain payload, where payloads were asked for.
+    /// The payload, where it was asked for: plain, or as stored.
     pub payload: Vec<u8>,
 }
 
@@ -49,6 +49,8 @@ pub(super) struct Scan {
 pub(super) enum Payloads {
     /// Reads, checks and decodes them; a frame whose payload is not sound is a gap.
     Read,
+    /// Reads and checks them, and leaves them as they are stored. Whoever decodes them finds the rest of the damage.
+    Stored,
     /// Passes over them.
     Skip,
 }
@@ -127,15 +129,20 @@ fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Resul
         return Ok(Found::Damaged { why, resume: end });
     }
     let mut payload = Vec::new();
-    if payloads == Payloads::Read {
+    if payloads != Payloads::Skip {
         let Some(left) = window.plain_left.checked_sub(header.plain_length) else {
             let why = FrameError::OutOfBounds("payload");
             return Ok(Found::Damaged { why, resume: end });
         };
         window.plain_left = left;
         let stored = window.get(header.payload_at(at), header.stored_length as usize)?;
-        match header.decode(stored.unwrap_or_default().to_vec()) {
-            Ok(plain) => payload = plain,
+        let stored = stored.unwrap_or_default().to_vec();
+        let sound = match payloads {
+            Payloads::Stored => header.check_payload(&stored).map(|()| stored),
+            _ => header.decode(stored),
+        };
+        match sound {
+            Ok(sound) => payload = sound,
             Err(why) => return Ok(Found::Damaged { why, resume: end }),
         }
     }
@@ -155,8 +162,7 @@ fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
         if bytes.len() < HEADER_LENGTH {
             return Ok(None);
         }
-        let mut magics = bytes.windows(FRAME_MAGIC.len());
-        let Some(position) = magics.position(|window| window == FRAME_MAGIC) else {
+        let Some(position) = memchr::memmem::find(bytes, &FRAME_MAGIC) else {
             // The magic may lie across the end of what was read ahead.
             at += (bytes.len() - (FRAME_MAGIC.len() - 1)) as u64;
             continue;

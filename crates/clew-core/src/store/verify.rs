@@ -84,9 +84,14 @@ impl Store {
         for (session, part) in loaded.parts() {
             self.verify_seals(&log::path(self.directory(), history, session, part), verification);
         }
-        let mut runs: Vec<_> = loaded.runs.values().collect();
-        runs.sort_by_key(|run| (run.number, &run.suffix));
-        for run in runs {
+        let mut runs: Vec<_> = loaded.runs.iter().collect();
+        runs.sort_by_key(|(id, run)| (run.outline().number, &run.outline().suffix, **id));
+        for (id, run) in runs {
+            let Some(run) = run.run() else {
+                let folder = log::folder(self.directory(), history);
+                verification.report(&folder, format!("Run {} can't be read", id.short()));
+                continue;
+            };
             let texts = run.source.iter().chain(&run.output);
             for text in texts {
                 self.verify_text(*text, read_data, met, verification);

@@ -306,7 +306,7 @@ impl SessionWriter {
         index.read(self.store.disk(), self.store.directory())?;
         self.foreign.extend(index.unsynced(loaded.packs()));
         drop(index);
-        Ok(loaded.runs.values().map(|run| run.number).max().unwrap_or(0))
+        Ok(loaded.runs.values().map(|run| run.outline().number).max().unwrap_or(0))
     }
 
     /// Writes everything put since the last commit, then the operation. When it returns the operation is *saved*: it

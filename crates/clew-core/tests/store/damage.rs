@@ -127,7 +127,7 @@ fn p02_a_missing_pack_is_named_and_the_rest_works() {
     let lost = loaded
         .runs
         .values()
-        .find_map(|run| Told::read(&store, run).err())
+        .find_map(|stored| Told::read(&store, stored.run()?).err())
         .unwrap();
     assert!(
         lost.to_string()

@@ -1,8 +1,11 @@
 //! The store: who may read it, what room it has, what is damaged in it.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use clew_core::store::Store;
+use clew_core::id::HistoryId;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, LoadedHistory, Store};
 
 use super::Check;
 use super::Group::Store as Stored;
@@ -20,7 +23,7 @@ pub(super) struct Found {
     pub has_histories: bool,
 }
 
-pub(super) fn checks(directory: &Path, surroundings: &Surroundings) -> Found {
+pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surroundings) -> Found {
     let mut found = Found {
         checks: Vec::new(),
         is_damaged: false,
@@ -38,7 +41,7 @@ pub(super) fn checks(directory: &Path, surroundings: &Surroundings) -> Found {
             found
                 .checks
                 .push(Check::fine(Stored, "format", "the store can be read"));
-            let histories = histories(&store, surroundings);
+            let histories = histories(&store, rebuild, surroundings);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
             found.checks.extend(histories);
@@ -107,7 +110,31 @@ fn rights(_: &Path) -> Check {
     Check::fine(Stored, "rights", "not checked on this platform")
 }
 
-fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
+/// Whether what the store derives from a history's logs is what they tell; makes it so if asked to.
+fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, surroundings: &Surroundings) -> Check {
+    const WHAT: &str = "run numbers";
+    let name = history_name(id, &loaded.description());
+    if store.is_numbering_right(id, loaded) {
+        return Check::fine(Stored, WHAT, format!("{name}: as its logs tell"));
+    }
+    if !rebuild {
+        let next = surroundings.door.command("doctor --rebuild");
+        let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
+        return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
+    }
+    let writable = Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite);
+    match writable.and_then(|store| store.rebuild_numbering(id, loaded)) {
+        Ok(_) => Check::fine(Stored, WHAT, format!("{name}: made anew from its logs")),
+        Err(error) => Check::bad(
+            Stored,
+            WHAT,
+            format!("{name}: {error}"),
+            "the logs count; nothing is lost by it",
+        ),
+    }
+}
+
+fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {
     let histories = match by_recency(store) {
         Ok(histories) => histories,
         Err(problem) => {
@@ -139,6 +166,7 @@ fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
                 format!("{next} tells more; the rest can still be used"),
             ));
         }
+        checks.push(derived(store, id, &loaded, rebuild, surroundings));
         let executable = &description.kernel.executable;
         if !executable.is_empty() && !Path::new(executable).exists() {
             let found = format!("{name} was recorded with {executable}, which is gone");

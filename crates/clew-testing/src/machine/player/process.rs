@@ -66,7 +66,7 @@ impl Player {
         let loaded = store(&self.disk, &key())?
             .load(self.history)
             .map_err(|error| error.to_string())?;
-        let there: BTreeSet<String> = loaded.runs.values().map(Run::label).collect();
+        let there: BTreeSet<String> = loaded.runs.values().map(|run| run.outline().label()).collect();
         let kept = if surviving == Surviving::All {
             self.reference.labels()
         } else {

@@ -1,0 +1,37 @@
+//! What a store holds that its logs tell too. Readers never believe it over the logs; it can be checked and made anew.
+//!
+//! There is one such file: `numbers`, the last run number that a history gave. There is no index: scanning the logs is
+//! fast enough (decision 0007).
+
+use super::{Access, LoadedHistory, Store, StoreError, numbers};
+use crate::id::HistoryId;
+
+impl Store {
+    /// Whether the file of run numbers says what the logs bear out: a number as large as their largest. It may be
+    /// larger, since a number that was given is not given again where its run could not be written.
+    pub fn is_numbering_right(&self, history: HistoryId, loaded: &LoadedHistory) -> bool {
+        let given = numbers::last_given(self.disk(), self.directory(), history);
+        given.unwrap_or(0) >= largest(loaded)
+    }
+
+    /// Makes the file of run numbers anew from the logs, where it is wrong. Says whether it was. Kernels may go on
+    /// recording meanwhile: this takes the lock under which numbers are given.
+    ///
+    /// # Errors
+    /// The store was opened to read only, or its disk refuses.
+    pub fn rebuild_numbering(&self, history: HistoryId, loaded: &LoadedHistory) -> Result<bool, StoreError> {
+        if self.inner.access == Access::ReadOnly {
+            return Err(StoreError::ReadOnly {
+                path: self.directory().to_owned(),
+            });
+        }
+        if self.is_numbering_right(history, loaded) {
+            return Ok(false);
+        }
+        numbers::raise(self.disk(), self.directory(), history, largest(loaded))
+    }
+}
+
+fn largest(loaded: &LoadedHistory) -> u64 {
+    loaded.runs.values().map(|run| run.outline().number).max().unwrap_or(0)
+}

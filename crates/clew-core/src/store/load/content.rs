@@ -1,0 +1,144 @@
+//! What the frames of a log hold: decompressed, hashed and parsed, on several processors where there is much.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::format::{
+    FileDescription, FrameDecoder, FrameKind, Operation, PackMention, RecordError, SignedOperation, decode_record,
+};
+use crate::id::{OperationId, PackId, RunId};
+use crate::store::scan::{Gap, ScannedFrame};
+use crate::store::stored_run::StoredRun;
+
+/// What one frame holds.
+pub(super) enum Content {
+    /// A run, by the hash of its bytes.
+    Run(RunId, Result<StoredRun, RecordError>),
+    Operation(Box<Met>),
+    /// An operation that can't be read, with its id where that much can be told.
+    Malformed(Option<OperationId>, RecordError),
+    Pack(PackId),
+    Mark(u64),
+    File(Option<FileDescription>),
+    /// A payload that does not decompress.
+    Damaged(Gap),
+    /// A kind of record that came later, or is reserved.
+    Other,
+}
+
+/// An operation whose seal was not judged yet.
+pub(super) struct Met {
+    pub id: OperationId,
+    pub operation: Operation,
+    pub signed: SignedOperation,
+}
+
+/// Frames are shared out by so many.
+const SHARE: usize = 512;
+/// The most threads: looking leaves the other processors to the user's work.
+const MOST_THREADS: usize = 4;
+
+/// The contents of frames whose payloads are as stored, in their order, each with where its frame starts.
+pub(super) fn contents(frames: Vec<ScannedFrame>) -> Vec<(u64, Content)> {
+    let work = Work::of(frames);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let helpers = processors.min(MOST_THREADS).min(work.shares()) - 1;
+    thread::scope(|scope| {
+        for _ in 0..helpers {
+            // Where there can be no more threads, this one does it all.
+            let _ = thread::Builder::new().spawn_scoped(scope, || work.take_part());
+        }
+        work.take_part();
+    });
+    work.done()
+}
+
+type Contents = Vec<(u64, Content)>;
+
+/// Frames that are shared out among threads.
+struct Work {
+    open: Mutex<Vec<(usize, Vec<ScannedFrame>)>>,
+    done: Mutex<BTreeMap<usize, Contents>>,
+}
+
+impl Work {
+    fn of(frames: Vec<ScannedFrame>) -> Self {
+        let mut shares = Vec::new();
+        let mut frames = frames.into_iter();
+        loop {
+            let share: Vec<ScannedFrame> = frames.by_ref().take(SHARE).collect();
+            if share.is_empty() {
+                break;
+            }
+            shares.push((shares.len(), share));
+        }
+        Self {
+            open: Mutex::new(shares),
+            done: Mutex::default(),
+        }
+    }
+
+    fn shares(&self) -> usize {
+        locked(&self.open).len().max(1)
+    }
+
+    fn take_part(&self) {
+        let mut decoder = FrameDecoder::default();
+        loop {
+            let next = locked(&self.open).pop();
+            let Some((number, frames)) = next else { break };
+            let contents = frames
+                .into_iter()
+                .map(|frame| (frame.offset, content(&mut decoder, frame)))
+                .collect();
+            locked(&self.done).insert(number, contents);
+        }
+    }
+
+    fn done(self) -> Contents {
+        let done = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.into_values().flatten().collect()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn content(decoder: &mut FrameDecoder, frame: ScannedFrame) -> Content {
+    let (header, from) = (frame.header, frame.offset);
+    let payload = match decoder.plain(&header, frame.payload) {
+        Ok(payload) => payload,
+        Err(why) => {
+            let to = header.end(from);
+            return Content::Damaged(Gap { from, to, why });
+        }
+    };
+    match header.kind {
+        FrameKind::RUN => Content::Run(RunId::of(&payload), StoredRun::parse(payload)),
+        FrameKind::OPERATION => operation(&payload),
+        FrameKind::PACK => {
+            decode_record::<PackMention>(&payload).map_or(Content::Other, |mention| Content::Pack(mention.pack))
+        }
+        FrameKind::MARK => payload
+            .as_slice()
+            .try_into()
+            .map_or(Content::Other, |bytes| Content::Mark(u64::from_le_bytes(bytes))),
+        FrameKind::FILE => Content::File(decode_record(&payload).ok()),
+        _ => Content::Other,
+    }
+}
+
+fn operation(payload: &[u8]) -> Content {
+    let signed = match decode_record::<SignedOperation>(payload) {
+        Ok(signed) => signed,
+        Err(error) => return Content::Malformed(None, error),
+    };
+    let id = OperationId::of(&signed.bytes);
+    match decode_record::<Operation>(&signed.bytes) {
+        Ok(operation) => Content::Operation(Box::new(Met { id, operation, signed })),
+        Err(error) => Content::Malformed(Some(id), error),
+    }
+}

@@ -1,0 +1,178 @@
+//! The reading of one log: which operations are sealed and in order, and which runs they make visible.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::content::{Content, Met};
+use super::{Chain, LoadedHistory, LoadedOperation, Tail};
+use crate::format::FileDescription;
+use crate::id::{HistoryId, OperationId, RunId, SessionId};
+use crate::store::seal::{PublicKey, Trust, Verdict};
+
+/// The reading of one log's new frames.
+pub(super) struct LogReading<'l> {
+    pub path: &'l Path,
+    pub history: HistoryId,
+    pub session: SessionId,
+    pub part: u32,
+    pub loaded: &'l mut LoadedHistory,
+    pub tail: Tail,
+    pub chain: Chain,
+    /// Operations whose seals were not judged yet, and where they lie.
+    pub met: Vec<(u64, Met)>,
+}
+
+impl LogReading<'_> {
+    pub fn take(&mut self, offset: u64, content: Content) {
+        match content {
+            Content::Run(id, Ok(run)) => {
+                self.tail.waiting.insert(id, Arc::new(run));
+            }
+            Content::Run(id, Err(error)) => self.report(format!("Run {} can't be read: {error}", id.short())),
+            Content::Operation(met) => self.met.push((offset, *met)),
+            Content::Malformed(Some(id), error) => {
+                self.report(format!("Operation {} can't be read: {error}", id.short()));
+            }
+            Content::Malformed(None, error) => {
+                self.report(format!("An operation at byte {offset} can't be read: {error}"));
+            }
+            Content::Pack(pack) => {
+                self.loaded.packs.insert(pack);
+                self.tail.packs.push(pack);
+            }
+            Content::Mark(synced) => self.tail.synced = self.tail.synced.max(synced.min(offset)),
+            Content::File(description) => self.file(description.as_ref()),
+            Content::Damaged(gap) => self.loaded.report_gap(self.path, &gap),
+            Content::Other => {}
+        }
+    }
+
+    fn file(&mut self, found: Option<&FileDescription>) {
+        let expected = FileDescription::Log {
+            history: self.history,
+            session: self.session,
+        };
+        if found != Some(&expected) {
+            self.report("It says that it is another file".to_owned());
+        }
+    }
+
+    /// Judges the seals and makes visible what they vouch for.
+    pub fn finish(mut self, trust: &Trust) {
+        let met = std::mem::take(&mut self.met);
+        let sound = judge(&met);
+        for ((offset, met), is_sound) in met.into_iter().zip(sound) {
+            if is_sound {
+                self.admit(offset, met, trust);
+            } else {
+                self.report(format!(
+                    "Operation {} is not sealed by the key that it names; it is left out",
+                    met.id.short()
+                ));
+            }
+        }
+        self.loaded.chains.insert(self.session, self.chain);
+        self.loaded.tails.insert((self.session, self.part), self.tail);
+    }
+
+    /// The first operation of a later part takes the place of one that the part before it could not take back: it was
+    /// written and never acknowledged, since the disk failed.
+    fn supersede(&mut self, number: u64) {
+        if self.part == 1 || !self.tail.offsets.is_empty() || number >= self.chain.next {
+            return;
+        }
+        let Some(session) = self.loaded.sessions.get_mut(&self.session) else {
+            return;
+        };
+        let kept = session
+            .operations
+            .partition_point(|loaded| loaded.operation.number < number);
+        for dropped in session.operations.split_off(kept) {
+            for run in dropped.operation.runs {
+                self.loaded.runs.remove(&run);
+            }
+        }
+        self.chain = Chain {
+            previous: session.operations.last().map(|loaded| loaded.id),
+            next: session
+                .operations
+                .last()
+                .map_or(0, |loaded| loaded.operation.number.saturating_add(1)),
+        };
+    }
+
+    fn admit(&mut self, offset: u64, met: Met, trust: &Trust) {
+        let operation = &met.operation;
+        if (operation.history, operation.session) != (self.history, self.session) {
+            return self.report(format!(
+                "Operation {} belongs to another session; it is left out",
+                met.id.short()
+            ));
+        }
+        self.supersede(operation.number);
+        if operation.number < self.chain.next {
+            return self.report(format!(
+                "Operation {} is a second one numbered {}; it is left out",
+                met.id.short(),
+                operation.number
+            ));
+        }
+        if operation.number > self.chain.next || operation.previous != self.chain.previous {
+            self.report(format!(
+                "Operations before {} of session {} are missing",
+                operation.number,
+                self.session.short()
+            ));
+        }
+        self.chain = Chain {
+            previous: Some(met.id),
+            next: operation.number.saturating_add(1),
+        };
+        self.tail.offsets.push(offset);
+        let key = PublicKey(met.signed.key);
+        let verdict = trust.verdict(key);
+        for id in &operation.runs {
+            self.reveal(*id, verdict);
+        }
+        let session = self.loaded.sessions.entry(self.session).or_default();
+        session.operations.push(LoadedOperation {
+            id: met.id,
+            operation: met.operation,
+            key,
+            verdict,
+        });
+    }
+
+    fn reveal(&mut self, id: RunId, verdict: Verdict) {
+        if let Some(run) = self.tail.waiting.remove(&id) {
+            match run.check(verdict) {
+                Ok(()) => {
+                    self.loaded.runs.insert(id, run);
+                }
+                Err(error) => self.report(format!("Run {} can't be read: {error}", id.short())),
+            }
+        } else if !self.loaded.runs.contains_key(&id) {
+            self.report(format!("Run {} is missing", id.short()));
+        }
+    }
+
+    fn report(&mut self, what: String) {
+        self.loaded.report(self.path, what);
+    }
+}
+
+/// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
+/// costs one signature check, however long it is.
+fn judge(met: &[(u64, Met)]) -> Vec<bool> {
+    let mut sound = vec![false; met.len()];
+    let mut vouched: Option<(OperationId, [u8; 32])> = None;
+    for ((_, met), sound) in met.iter().zip(&mut sound).rev() {
+        *sound = vouched == Some((met.id, met.signed.key)) || PublicKey::has_signed(&met.signed);
+        vouched = if *sound {
+            met.operation.previous.map(|previous| (previous, met.signed.key))
+        } else {
+            None
+        };
+    }
+    sound
+}
