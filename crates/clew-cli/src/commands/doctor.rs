@@ -151,7 +151,11 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     let writable = Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite);
     match writable.and_then(|store| store.rebuild_numbering(id, loaded)) {
         Ok(_) => Check::fine(WHAT, format!("{name}: made anew from its logs")),
-        Err(error) => Check::bad(WHAT, format!("{name}: {error}"), "the logs count; nothing is lost by it"),
+        Err(error) => Check::bad(
+            WHAT,
+            format!("{name}: {error}"),
+            "the logs count; nothing is lost by it",
+        ),
     }
 }
 

@@ -302,7 +302,9 @@ impl History {
         if recorders.as_ref().is_none_or(|(known, _)| *known != id) {
             *recorders = Some((id, self.recorders_of_state(id)));
         }
-        let known = recorders.as_ref().and_then(|(_, found)| found.get(&version.manifest).copied());
+        let known = recorders
+            .as_ref()
+            .and_then(|(_, found)| found.get(&version.manifest).copied());
         known.or_else(|| {
             let recorded = |run: &Run| run.changed.iter().any(|changed| changed.manifest == version.manifest);
             self.line(id).find(|(_, run)| recorded(run)).map(|(id, _)| id)
