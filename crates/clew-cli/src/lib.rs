@@ -167,7 +167,14 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         _ => match Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings) {
-            Ok(opened) => look(arguments, &opened.place(), surroundings),
+            Ok(opened) => {
+                let output = look(arguments, &opened.place(), surroundings);
+                if surroundings.door == Door::Terminal {
+                    // The process ends right after this: the system takes its memory back at once, we take milliseconds.
+                    std::mem::forget(opened);
+                }
+                output
+            }
             Err(problem) => answer.fail(&problem),
         },
     }

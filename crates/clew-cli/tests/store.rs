@@ -233,3 +233,29 @@ fn a_history_is_found_by_name_and_by_the_beginning_of_its_id() {
     let unknown = recorded.clew(&["status", "--history", "cars"]);
     assert_eq!(unknown.status.code(), Some(2));
 }
+
+#[test]
+fn doctor_finds_run_numbers_that_are_gone_and_makes_them_anew_when_asked() {
+    let recorded = Recorded::new();
+    let id = recorded.json(&["list"])["histories"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let numbers = recorded.store().join("histories").join(id).join("numbers");
+    let before = std::fs::read(&numbers).unwrap();
+    std::fs::remove_file(&numbers).unwrap();
+    let found = recorded.json(&["doctor"]);
+    let check = |doctor: &Value| {
+        let checks = doctor["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .find(|check| check["what"] == "run numbers")
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(check(&found)["is_fine"], false);
+    assert_eq!(check(&found)["hint"], "`clew doctor --rebuild` makes it anew");
+    assert!(!numbers.exists(), "looking writes nothing");
+    assert_eq!(check(&recorded.json(&["doctor", "--rebuild"]))["is_fine"], true);
+    assert_eq!(std::fs::read(&numbers).unwrap(), before);
+}

@@ -259,6 +259,8 @@ impl FrameHeader {
 #[derive(Default)]
 pub struct FrameDecoder {
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
+    /// What was decompressed last.
+    plain: Vec<u8>,
 }
 
 impl FrameDecoder {
@@ -267,19 +269,29 @@ impl FrameDecoder {
         match header.codec {
             Codec::Raw => Ok(stored),
             Codec::Zstd => {
-                let plain = self.decompress(&stored, header.plain_length as usize);
-                plain
-                    .filter(|plain| plain.len() as u64 == header.plain_length)
-                    .ok_or(FrameError::Decompress)
+                self.borrowed(header, &stored)?;
+                Ok(std::mem::take(&mut self.plain))
             }
         }
     }
 
-    fn decompress(&mut self, stored: &[u8], length: usize) -> Option<Vec<u8>> {
+    /// The same, in memory that is used again for the next one.
+    pub fn borrowed<'d>(&'d mut self, header: &FrameHeader, stored: &'d [u8]) -> Result<&'d [u8], FrameError> {
+        if header.codec == Codec::Raw {
+            return Ok(stored);
+        }
         if self.decompressor.is_none() {
             self.decompressor = zstd::bulk::Decompressor::new().ok();
         }
-        self.decompressor.as_mut()?.decompress(stored, length).ok()
+        self.plain.clear();
+        self.plain.reserve_exact(header.plain_length as usize);
+        let decompressor = self.decompressor.as_mut().ok_or(FrameError::Decompress)?;
+        let decompressed = decompressor.decompress_to_buffer(stored, &mut self.plain);
+        if decompressed.is_ok() && self.plain.len() as u64 == header.plain_length {
+            Ok(&self.plain)
+        } else {
+            Err(FrameError::Decompress)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -116,7 +117,9 @@ macro_rules! content_id {
         impl $name {
             /// Names `plain` by its hash under this id's domain tag.
             pub fn of(plain: &[u8]) -> Self {
-                let mut hasher = blake3::Hasher::new_derive_key($domain);
+                // The domain tag is hashed once, not for every id.
+                static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key($domain));
+                let mut hasher = TAGGED.clone();
                 hasher.update(plain);
                 Self(*hasher.finalize().as_bytes())
             }

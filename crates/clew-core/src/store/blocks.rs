@@ -75,7 +75,7 @@ pub(super) struct Index {
 }
 
 /// How much of a pack's end is glimpsed at.
-const GLIMPSE: u64 = 1 << 20;
+const GLIMPSE: u64 = 256 * 1024;
 
 impl Index {
     /// Goes over the packs, the first time only.

@@ -3,25 +3,26 @@
 use std::sync::OnceLock;
 
 use super::seal::Verdict;
-use crate::format::{Outline, RecordError, Run, decode_record};
+use crate::format::{FrameDecoder, FrameHeader, Outline, RecordError, Run, decode_record};
 
 /// A run whose bytes are what an operation names. Its outline is at hand; the rest is decoded once, when asked for: a
 /// history of ten thousand runs is opened to look at twenty of them.
 #[derive(Debug)]
 pub struct StoredRun {
     outline: Outline,
-    bytes: Vec<u8>,
+    /// The payload as it lies in the log; `None` for a run that was made here.
+    stored: Option<(FrameHeader, Vec<u8>)>,
     run: OnceLock<Option<Box<Run>>>,
 }
 
 impl StoredRun {
-    /// A run from its bytes.
-    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, RecordError> {
-        Ok(Self {
-            outline: Outline::parse(&bytes)?,
-            bytes,
+    /// A run from its outline and its payload as it is stored.
+    pub(super) fn new(outline: Outline, header: FrameHeader, stored: Vec<u8>) -> Self {
+        Self {
+            outline,
+            stored: Some((header, stored)),
             run: OnceLock::new(),
-        })
+        }
     }
 
     /// What puts it in its place.
@@ -32,24 +33,35 @@ impl StoredRun {
     /// All of it. `None` where its bytes are no run after all: it counts as missing then. That can only be where the
     /// user's own engine sealed such bytes; what others sealed was decoded when it was read.
     pub fn run(&self) -> Option<&Run> {
-        let decode = || decode_record(&self.bytes).ok().map(Box::new);
-        self.run.get_or_init(decode).as_deref()
+        self.run.get_or_init(|| self.decode().ok().map(Box::new)).as_deref()
     }
 
     /// Whether the bytes hold `text`, as they do where the run names it anywhere. Tells most runs that don't without
     /// decoding them.
     pub fn may_name(&self, text: &str) -> bool {
-        self.bytes.is_empty() || memchr::memmem::find(&self.bytes, text.as_bytes()).is_some()
+        self.plain()
+            .is_none_or(|plain| memchr::memmem::find(&plain, text.as_bytes()).is_some())
     }
 
     /// Decodes it at once, unless the user's own engine wrote it.
     pub(super) fn check(&self, verdict: Verdict) -> Result<(), RecordError> {
-        match verdict {
-            Verdict::Own => Ok(()),
-            _ => decode_record::<Run>(&self.bytes).map(|run| {
-                self.run.get_or_init(|| Some(Box::new(run)));
-            }),
+        if verdict == Verdict::Own || self.run.get().is_some() {
+            return Ok(());
         }
+        let run = self.decode()?;
+        self.run.get_or_init(|| Some(Box::new(run)));
+        Ok(())
+    }
+
+    fn decode(&self) -> Result<Run, RecordError> {
+        let plain = self.plain();
+        let plain = plain.ok_or_else(|| RecordError::Malformed("it does not decompress".to_owned()))?;
+        decode_record(&plain)
+    }
+
+    fn plain(&self) -> Option<Vec<u8>> {
+        let (header, stored) = self.stored.as_ref()?;
+        FrameDecoder::default().plain(header, stored.clone()).ok()
     }
 }
 
@@ -57,7 +69,7 @@ impl From<Run> for StoredRun {
     fn from(run: Run) -> Self {
         Self {
             outline: Outline::from(&run),
-            bytes: Vec::new(),
+            stored: None,
             run: OnceLock::from(Some(Box::new(run))),
         }
     }

@@ -6,6 +6,7 @@ mod faults;
 mod golden;
 mod hostile;
 mod keys;
+mod long;
 mod processes;
 mod round_trip;
 mod story;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::format::{
-    FileDescription, FrameDecoder, FrameKind, Operation, PackMention, RecordError, SignedOperation, decode_record,
+    FileDescription, FrameDecoder, FrameKind, Operation, Outline, PackMention, RecordError, SignedOperation,
+    decode_record,
 };
 use crate::id::{OperationId, PackId, RunId};
 use crate::store::scan::{Gap, ScannedFrame};
@@ -15,7 +16,7 @@ use crate::store::stored_run::StoredRun;
 /// What one frame holds.
 pub(super) enum Content {
     /// A run, by the hash of its bytes.
-    Run(RunId, Result<StoredRun, RecordError>),
+    Run(RunId, Result<Arc<StoredRun>, RecordError>),
     Operation(Box<Met>),
     /// An operation that can't be read, with its id where that much can be told.
     Malformed(Option<OperationId>, RecordError),
@@ -109,24 +110,29 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn content(decoder: &mut FrameDecoder, frame: ScannedFrame) -> Content {
     let (header, from) = (frame.header, frame.offset);
-    let payload = match decoder.plain(&header, frame.payload) {
-        Ok(payload) => payload,
+    let plain = match decoder.borrowed(&header, &frame.payload) {
+        Ok(plain) => plain,
         Err(why) => {
             let to = header.end(from);
             return Content::Damaged(Gap { from, to, why });
         }
     };
     match header.kind {
-        FrameKind::RUN => Content::Run(RunId::of(&payload), StoredRun::parse(payload)),
-        FrameKind::OPERATION => operation(&payload),
-        FrameKind::PACK => {
-            decode_record::<PackMention>(&payload).map_or(Content::Other, |mention| Content::Pack(mention.pack))
+        FrameKind::RUN => {
+            let (id, outline) = (RunId::of(plain), Outline::parse(plain));
+            Content::Run(
+                id,
+                outline.map(|outline| Arc::new(StoredRun::new(outline, header, frame.payload))),
+            )
         }
-        FrameKind::MARK => payload
-            .as_slice()
+        FrameKind::OPERATION => operation(plain),
+        FrameKind::PACK => {
+            decode_record::<PackMention>(plain).map_or(Content::Other, |mention| Content::Pack(mention.pack))
+        }
+        FrameKind::MARK => plain
             .try_into()
             .map_or(Content::Other, |bytes| Content::Mark(u64::from_le_bytes(bytes))),
-        FrameKind::FILE => Content::File(decode_record(&payload).ok()),
+        FrameKind::FILE => Content::File(decode_record(plain).ok()),
         _ => Content::Other,
     }
 }

@@ -1,7 +1,6 @@
 //! The reading of one log: which operations are sealed and in order, and which runs they make visible.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::content::{Content, Met};
 use super::{Chain, LoadedHistory, LoadedOperation, Tail};
@@ -26,7 +25,7 @@ impl LogReading<'_> {
     pub fn take(&mut self, offset: u64, content: Content) {
         match content {
             Content::Run(id, Ok(run)) => {
-                self.tail.waiting.insert(id, Arc::new(run));
+                self.tail.waiting.insert(id, run);
             }
             Content::Run(id, Err(error)) => self.report(format!("Run {} can't be read: {error}", id.short())),
             Content::Operation(met) => self.met.push((offset, *met)),
