@@ -13,7 +13,9 @@ mod kernel;
 pub mod kinds;
 mod payload;
 pub mod raw;
+mod sandbox;
 mod testing;
+mod visit;
 
 /// The engine of Clew for Python.
 #[pyo3::pymodule]
@@ -29,7 +31,11 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::held::Held;
     #[pymodule_export]
+    use crate::sandbox::enter_sandbox;
+    #[pymodule_export]
     use crate::testing::TestHeap;
+    #[pymodule_export]
+    use crate::visit::{Visit, fingerprint};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,3 +4,4 @@ mod look;
 mod outputs;
 mod report;
 mod sample;
+mod scratch;

@@ -1,6 +1,6 @@
 //! What a thread that is inside the engine works with: the live objects, and the session in its history.
 
-use clew_cli::{Arguments, Asked, Live, Output, Surroundings};
+use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings};
 use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use super::opened::Open;
+use super::question::Typed;
 use super::runtime;
 use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
@@ -128,6 +129,37 @@ impl Inner {
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// What was asked of a state, where `eval` or `bisect` was typed: a question, or the answer that it can't be asked.
+    pub(super) fn question(
+        &mut self,
+        py: Python<'_>,
+        words: &[String],
+    ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
+        self.surroundings.now = SystemClock::default().now();
+        let Ok(arguments) = clew_cli::parse(words, &self.surroundings) else {
+            return Ok(None);
+        };
+        if !arguments.word.is_question() {
+            return Ok(None);
+        }
+        let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
+        let question = if let Some(open) = own {
+            // What other kernels recorded meanwhile is the history's, too. A question never fails for it.
+            open.session.refresh().ok();
+            let executable: String = py.import("sys")?.getattr("executable")?.extract()?;
+            let live = self.live();
+            let place = self.opened()?.place(&live);
+            clew_cli::question(&arguments, &place, Some(executable.into()), &self.surroundings)
+        } else {
+            clew_cli::question_elsewhere(&arguments, &self.surroundings)
+        };
+        let typed = Typed {
+            arguments,
+            surroundings: self.surroundings.clone(),
+        };
+        Ok(Some((question, typed)))
     }
 
     fn look(&mut self, arguments: &Arguments) -> PyResult<Output> {
