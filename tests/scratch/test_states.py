@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from driver import Scratch
-from harness import SOURCES, Kernel
+from harness import SOURCES, Kernel, wait_for
 
 #: The native command beside the interpreter, or the one that is worked on.
 COMMAND = os.environ.get("CLEW_COMMAND") or str(Path(sys.executable).parent / "clew")
@@ -274,6 +275,24 @@ def test_ctrl_c_ends_the_question_and_nothing_else(told: Kernel) -> None:
     assert reply.ename == "KeyboardInterrupt"
     assert "Interrupted; the scratch process was ended. Nothing was changed." in reply.stderr
     assert told.value("numbers") == [1, 2, 3, 4]
+
+
+def test_ctrl_c_in_a_terminal_leaves_nothing_behind(told: Kernel, left: Path, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    paths = os.pathsep.join(str(path) for path in SOURCES)
+    process = subprocess.Popen(
+        [COMMAND, "eval", "4", "[print() for _ in iter(int, 1)]"],
+        env=told.environment() | {"PYTHONPATH": paths, "TMPDIR": str(place), "CLEW_HOME": str(left)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any(place.iterdir()), "no scratch process was started")
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate()
+    assert process.returncode == 3
+    assert "Interrupted; the scratch process was ended. Nothing was changed." in printed
+    assert not any(place.iterdir())
 
 
 def test_others_can_ask_the_session_while_a_question_waits(told: Kernel) -> None:

@@ -1,7 +1,11 @@
-//! What a terminal shows of work that takes longer than a second.
+//! What a terminal shows of work that takes longer than a second, and the Ctrl+C typed in it.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use signal_hook::consts::SIGINT;
 
 use crate::commands::scratch::Waiting;
 
@@ -13,11 +17,17 @@ pub struct Terminal {
     begun: Instant,
     what: String,
     is_shown: bool,
+    /// Ctrl+C came: what was begun is ended and tidied up, instead of being left behind.
+    is_struck: Arc<AtomicBool>,
 }
 
 impl Default for Terminal {
     fn default() -> Self {
+        let is_struck = Arc::new(AtomicBool::new(false));
+        // Where it can't be caught it ends this process at once, as ever.
+        signal_hook::flag::register(SIGINT, is_struck.clone()).ok();
         Self {
+            is_struck,
             begun: Instant::now(),
             what: String::new(),
             is_shown: false,
@@ -43,7 +53,7 @@ impl Waiting for Terminal {
         if !self.is_shown {
             self.show();
         }
-        true
+        !self.is_struck.load(Ordering::Relaxed)
     }
 
     fn tell(&mut self, what: &str) {
