@@ -130,3 +130,20 @@ class Engine:
 
     def abandon(self) -> None:
         """Lets go without writing: in the child of a fork, where only the parent writes."""
+
+class Visit:
+    """A history that is only read, and the namespace that its states are loaded into."""
+
+    def __init__(
+        self, namespace: dict[str, Any], main: Any, shell: Any, store: str, config: str, history: str
+    ) -> None: ...
+    def load(self, run: str, again: Sequence[str]) -> list[tuple[str, str, str, str]]:
+        """Loads what a run left; what is not stored of the names in `again` is made by running its cell again.
+
+        Of each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and why."""
+
+def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
+    """Locks this process in for good; says which layers of the sandbox this machine can't give."""
+
+def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
+    """What names hash to together; `None` where one is not there or has no value that could be compared."""

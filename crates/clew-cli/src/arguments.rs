@@ -147,6 +147,11 @@ pub enum Word {
 }
 
 impl Word {
+    /// Whether it asks something that a scratch process works out.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Eval(_) | Self::Bisect(_))
+    }
+
     /// The word itself.
     pub fn text(&self) -> &'static str {
         match self {

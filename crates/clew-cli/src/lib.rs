@@ -19,8 +19,10 @@ mod page;
 mod place;
 mod presence;
 mod problem;
+mod progress;
 mod report;
 mod run_page;
+pub mod scratch;
 mod settings;
 mod style;
 mod surroundings;
@@ -39,6 +41,7 @@ use clew_core::store::StoreError;
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::extract::{Checked, Extracted};
 pub use commands::movers::Asked;
+pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
@@ -52,7 +55,9 @@ pub use surroundings::{Door, Python, Surroundings, config_folder};
 pub use text::clean;
 
 use commands::names::{NameList, NamePage};
+use commands::scratch::Found;
 use page::{Answer, Page};
+use progress::Terminal;
 use report::ReportPage;
 
 /// What becomes of a command of the terminal.
@@ -77,6 +82,12 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
     };
     let answer = answer_to(&arguments, surroundings);
     let directory = named_store(&arguments, surroundings);
+    if arguments.word.is_question() {
+        return Answered::Here(match question_elsewhere(&arguments, surroundings) {
+            Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, surroundings),
+            Err(output) => output,
+        });
+    }
     match arguments.word.asked() {
         None => Answered::Here(look_elsewhere(&arguments, surroundings)),
         Some(Asked::Name(request)) => {
@@ -234,6 +245,49 @@ pub fn script_checked(
     match &arguments.word {
         Word::Extract(extract) => answer.give(commands::extract::finish(extract, extracted, Some(checked))),
         _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
+    }
+}
+
+/// What was asked of a state, where `eval` or `bisect` was typed. `executable` is the interpreter of the kernel in which
+/// it was; without one it is the one that the history was recorded with.
+#[allow(clippy::result_large_err)] // the answer is made once and printed
+pub fn question(
+    arguments: &Arguments,
+    place: &Place<'_>,
+    executable: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<Question, Output> {
+    let question = match &arguments.word {
+        Word::Eval(eval) => commands::scratch::eval(eval, place, executable, surroundings),
+        Word::Bisect(bisect) => commands::scratch::bisect(bisect, place, executable, surroundings),
+        _ => Err(Problem::usage(format!("`{}` asks nothing", arguments.word.text()))),
+    };
+    question.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
+}
+
+/// The same of the store and history that were named, else of the default ones.
+#[allow(clippy::result_large_err)] // the answer is made once and printed
+pub fn question_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Result<Question, Output> {
+    let directory = named_store(arguments, surroundings);
+    let opened = Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings)
+        .map_err(|problem| answer_to(arguments, surroundings).fail(&problem))?;
+    question(arguments, &opened.place(), None, surroundings)
+}
+
+/// Works a question out in scratch processes, and says what it came to.
+pub fn work_out(
+    question: &Question,
+    waiting: &mut dyn Waiting,
+    arguments: &Arguments,
+    surroundings: &Surroundings,
+) -> Output {
+    let answer = answer_to(arguments, surroundings);
+    let answered = question.work_out(waiting, surroundings.door);
+    waiting.tell("");
+    match answered {
+        Ok(Found::Eval(evaluated)) => answer.show(&evaluated),
+        Ok(Found::Bisect(bisected)) => answer.show(&bisected),
+        Err(problem) => answer.fail(&problem),
     }
 }
 

@@ -367,7 +367,7 @@ fn is_other(outcome: &Outcome) -> bool {
 }
 
 /// A root in words.
-fn title(root: &Root) -> String {
+pub(crate) fn title(root: &Root) -> String {
     match root.kind {
         RootKind::Name | RootKind::Out => root.to_string(),
         RootKind::Definition => "a class of the notebook".to_owned(),

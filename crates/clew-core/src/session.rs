@@ -9,6 +9,7 @@ mod error;
 mod moving;
 mod naming;
 mod recording;
+mod visit;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,6 +26,7 @@ pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
 pub use naming::{NameRequest, Named};
 pub use recording::Recorded;
+pub use visit::Visit;
 
 /// One kernel's life in a history.
 pub struct Session {

@@ -2,6 +2,7 @@
 
 mod inner;
 mod opened;
+mod question;
 mod told;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use clew_cli::{Door, Python as Interpreter, Surroundings};
+use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
 use clew_core::session::Recorded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -208,22 +209,21 @@ impl Engine {
         let mut inner = self.enter(py)?;
         let own = inner.surroundings.clone();
         inner.surroundings = door(&own, through)?;
+        let question = inner.question(py, &argv);
+        if let Ok(Some((question, typed))) = question {
+            // A scratch process works it out; meanwhile the session can be recorded.
+            inner.surroundings = own;
+            drop(inner);
+            let (output, interrupted) = question::work_out(py, question, &typed);
+            return answered(py, &output, interrupted);
+        }
         let output = inner.answer(py, &argv, busy);
         inner.surroundings = own;
+        question?;
         let output = output?;
         let interrupted = std::mem::take(&mut inner.state.was_interrupted);
         self.flusher.wake();
-        let answer = PyDict::new(py);
-        answer.set_item("exit", output.exit.code())?;
-        answer.set_item("text", output.printed())?;
-        answer.set_item("interrupted", interrupted)?;
-        answer.set_item("html", output.html.as_deref())?;
-        let json = match output.data.as_ref() {
-            Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
-            None => py.None().into_bound(py),
-        };
-        answer.set_item("json", json)?;
-        Ok(answer)
+        answered(py, &output, interrupted)
     }
 
     /// What may come next on a line after `%clew `: the piece of it that this stands for, and the words. Never waits:
@@ -307,6 +307,21 @@ fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
         executable: sys.getattr("executable")?.extract().unwrap_or_default(),
         ..Interpreter::default()
     })
+}
+
+/// What a command says, as the shell gets it.
+fn answered<'py>(py: Python<'py>, output: &Output, interrupted: bool) -> PyResult<Bound<'py, PyDict>> {
+    let answer = PyDict::new(py);
+    answer.set_item("exit", output.exit.code())?;
+    answer.set_item("text", output.printed())?;
+    answer.set_item("interrupted", interrupted)?;
+    answer.set_item("html", output.html.as_deref())?;
+    let json = match output.data.as_ref() {
+        Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
+        None => py.None().into_bound(py),
+    };
+    answer.set_item("json", json)?;
+    Ok(answer)
 }
 
 /// An error in words, as Python gets it.

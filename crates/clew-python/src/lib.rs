@@ -11,7 +11,9 @@ mod facts;
 mod flusher;
 mod kernel;
 pub mod raw;
+mod sandbox;
 mod testing;
+mod visit;
 
 pub use clew_value::kinds;
 use clew_value::payload;
@@ -30,7 +32,11 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::held::Held;
     #[pymodule_export]
+    use crate::sandbox::enter_sandbox;
+    #[pymodule_export]
     use crate::testing::TestHeap;
+    #[pymodule_export]
+    use crate::visit::{Visit, fingerprint};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.magic import no_var_expand
 
 from clew.shell.display import Answer
+from clew.shell.line import split
 from clew.shell.warn import describe, warn
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Magic:
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
-                words = shlex.split(line)
+                words = split(line)
             except ValueError as error:
                 warn(f"{error} in `%clew {line}`. Nothing was done.")
                 return

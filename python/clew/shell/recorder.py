@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew._engine import Held
+from clew.shell.line import ASKING
 from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, warn
@@ -159,6 +160,10 @@ class Recorder:
         cell stands. What the cell does afterwards is the next run. A mover in a
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
+        word = next((word for word in argv if not word.startswith("-")), "")
+        if word in ASKING and self._engine is not None:
+            # A scratch process answers, which may take a minute; other threads record meanwhile.
+            return self._engine.command(list(argv), False, through)
         is_busy = moves and self._others_run()
         if is_busy and "--no-wait" not in argv:
             self._wait_for_others()

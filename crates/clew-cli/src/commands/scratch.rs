@@ -1,13 +1,32 @@
 //! `clew eval` and `clew bisect`: asked of other states in a scratch process, which moves nothing.
 
+mod bisect;
+mod eval;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clew_core::id::{Root, RootKind, RunId};
+use serde::Serialize;
+
+use crate::place::Place;
+use crate::problem::{Exit, Problem};
+use crate::report::title;
+use crate::scratch::{Inexact, Limits, Scratch, ScratchError, Start, Value};
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+pub use bisect::{Bisected, bisect};
+pub use eval::{Evaluated, eval};
+
 /// Says what an expression is in the state that a run left. Nothing moves: a scratch process works it out.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Eval {
     /// The run
     #[arg(value_name = "REV")]
     pub revision: String,
-    /// The expression
-    #[arg(value_name = "EXPR", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The expression; after `--` if it begins with a dash
+    #[arg(value_name = "EXPR", required = true, num_args = 1..)]
     pub expression: Vec<String>,
 }
 
@@ -20,7 +39,213 @@ pub struct Bisect {
     /// A run after which it is true
     #[arg(long, value_name = "REV", default_value = "@")]
     pub to: String,
-    /// The expression; where it raises, it counts as not true
-    #[arg(value_name = "EXPR", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The expression; where it raises, it counts as not true. After `--` if it begins with a dash
+    #[arg(value_name = "EXPR", required = true, num_args = 1..)]
     pub expression: Vec<String>,
+}
+
+/// What was asked, with all that is needed to work it out when the history is no longer at hand.
+#[derive(Debug)]
+pub struct Question {
+    expression: String,
+    start: Start,
+    asked: Asked,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Eval(Candidate),
+    /// The runs of the line, oldest first.
+    Bisect(Vec<Candidate>),
+}
+
+/// A run in whose state the expression may be worked out.
+#[derive(Debug, Clone)]
+struct Candidate {
+    id: RunId,
+    label: String,
+    /// `In [3]  df = df.dropna()`.
+    what: String,
+}
+
+/// What a question came to.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Found {
+    /// One state.
+    Eval(Evaluated),
+    /// A line of them.
+    Bisect(Bisected),
+}
+
+/// A root of a state that the scratch process could not load as the run left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    root: Root,
+    /// `lost`, `differs`, or `replayed` where its cell was run again.
+    word: String,
+    why: String,
+}
+
+/// Who waits for an answer: told how far it is, and asked whether to go on.
+pub trait Waiting {
+    /// Whether to go on.
+    fn goes_on(&mut self) -> bool;
+
+    /// Says what is worked out at the moment.
+    fn tell(&mut self, what: &str);
+}
+
+impl Question {
+    /// Makes a question of the history at `place`. `executable` is the interpreter of the kernel that asks; without one
+    /// it is the one that the history was recorded with.
+    fn of(
+        asked: Asked,
+        expression: &[String],
+        place: &Place<'_>,
+        executable: Option<PathBuf>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Problem> {
+        let executable = match executable {
+            Some(executable) => executable,
+            None => recorded_with(place)?,
+        };
+        Ok(Self {
+            expression: expression.join(" ").trim().to_owned(),
+            start: Start {
+                executable,
+                limits: Limits::default(),
+                store: place.store.to_owned(),
+                config: surroundings.config.clone(),
+                history: place.id.to_string(),
+            },
+            asked,
+        })
+    }
+
+    /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
+    pub fn work_out(&self, waiting: &mut dyn Waiting, door: Door) -> Result<Found, Problem> {
+        let begun = Instant::now();
+        match &self.asked {
+            Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, door, begun).map(Found::Eval),
+            Asked::Bisect(line) => bisect::work_out(self, line, waiting, door, begun).map(Found::Bisect),
+        }
+    }
+
+    /// The expression in the state that one run left, in a process of its own.
+    fn try_at(&self, candidate: &Candidate, waiting: &mut dyn Waiting) -> Result<Tried, Problem> {
+        let failed = |error: ScratchError| self.problem(&error);
+        let mut goes_on = || waiting.goes_on();
+        let truth = matches!(self.asked, Asked::Bisect(_));
+        let mut scratch = Scratch::start(&self.start, &mut goes_on).map_err(failed)?;
+        let run = candidate.id.to_string();
+        let inexact = scratch
+            .load(&self.start, &run, &self.expression, &mut goes_on)
+            .map_err(failed)?;
+        let value = scratch.eval(&self.expression, truth, &mut goes_on).map_err(failed)?;
+        if let Some(error) = value.error.as_ref().filter(|error| error.is_syntax) {
+            let what = format!("`{}` is no expression: {}", self.shown(), text::clean(&error.message));
+            return Err(Problem::usage(what).with_hint("quote it as one word; statements can't be asked for"));
+        }
+        Ok(Tried {
+            value,
+            lost: inexact.into_iter().filter_map(lost).collect(),
+            gaps: scratch.gaps().to_vec(),
+        })
+    }
+
+    fn shown(&self) -> String {
+        text::shorten(&text::clean(&self.expression), 80)
+    }
+
+    fn problem(&self, error: &ScratchError) -> Problem {
+        let problem = Problem::of(Exit::Refused, error.to_string());
+        let executable = self.start.executable.display();
+        match error {
+            ScratchError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
+                "`{executable} -m pip install clew` lets this interpreter answer"
+            )),
+            ScratchError::NotStarted(_) => {
+                problem.with_hint(format!("check that `{executable} -c \"import clew\"` works"))
+            }
+            ScratchError::TooLong(_) => problem.with_hint("ask for less, or go there and work it out yourself"),
+            _ => problem,
+        }
+    }
+}
+
+/// What one run's state answered.
+struct Tried {
+    value: Value,
+    lost: Vec<Lost>,
+    gaps: Vec<String>,
+}
+
+fn recorded_with(place: &Place<'_>) -> Result<PathBuf, Problem> {
+    let executable = &place.description.kernel.executable;
+    let problem = |message: String| {
+        Problem::of(Exit::Refused, message).with_hint("ask in a notebook of this history: `%clew eval`, `%clew bisect`")
+    };
+    if executable.is_empty() {
+        return Err(problem(
+            "Nobody noted the interpreter that this history was recorded with".to_owned(),
+        ));
+    }
+    if !Path::new(executable).exists() {
+        let executable = text::clean(executable);
+        return Err(problem(format!(
+            "The interpreter that this history was recorded with is gone: {executable}"
+        )));
+    }
+    Ok(PathBuf::from(executable))
+}
+
+fn lost(inexact: Inexact) -> Option<Lost> {
+    Some(Lost {
+        root: Root::new(RootKind::from_word(&inexact.kind)?, inexact.key),
+        word: inexact.word,
+        why: inexact.why,
+    })
+}
+
+/// What the state lacked, and whether the sandbox held, for people.
+fn exceptions(whose: &str, lost: &[Lost], gaps: &[String]) -> String {
+    let mut text = String::new();
+    let (again, lost): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.word == "replayed");
+    if !again.is_empty() {
+        let each: Vec<String> = again.iter().map(|lost| text::clean(&title(&lost.root))).collect();
+        text += &format!("  Made by running its cell again: {}\n", text::listing(&each, 6));
+    }
+    if !lost.is_empty() {
+        let each: Vec<String> = lost
+            .iter()
+            .map(|lost| {
+                let why = if lost.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(", {}", lost.why)
+                };
+                text::clean(&format!("{} ({}{why})", title(&lost.root), lost.word))
+            })
+            .collect();
+        text += &format!("  Not as {whose} left it: {}\n", text::listing(&each, 6));
+    }
+    if !gaps.is_empty() {
+        text += &format!("  The sandbox does not hold here: {}\n", text::clean(&gaps.join("; ")));
+    }
+    text
+}
+
+fn candidate(id: RunId, place: &Place<'_>) -> Candidate {
+    let page = place
+        .history
+        .run(&id)
+        .map(|run| crate::run_page::RunPage::of(id, run, place));
+    Candidate {
+        id,
+        label: place.history.label(&id),
+        what: page
+            .map(|page| format!("{}  {}", page.origin(), text::shorten(&page.headline(), 80)))
+            .unwrap_or_default(),
+    }
 }

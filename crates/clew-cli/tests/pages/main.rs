@@ -6,4 +6,5 @@ mod look;
 mod outputs;
 mod report;
 mod sample;
+mod scratch;
 mod values;

@@ -7,7 +7,7 @@ use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::format::{Action, Body, Manifest, Naming, Position, RunKind, Version};
 use crate::graph::Heap;
-use crate::history::State;
+use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
 use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
@@ -369,21 +369,27 @@ impl Held for HeldBySession<'_> {
     }
 
     fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String> {
-        let maker = self.session.history.recorded_by(self.target, version)?;
-        let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-        (code && self.session.history.is_untrusted(&maker))
-            .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+        untrusted(&self.session.history, self.target, version, manifest)
     }
 
     fn may_replay(&self, version: &Version) -> bool {
-        self.options.replay
-            && self
-                .session
-                .history
-                .recorded_by(self.target, version)
-                .is_some_and(|maker| {
-                    !self.session.history.is_untrusted(&maker)
-                        && self.session.history.run(&maker).is_some_and(|run| run.source.is_some())
-                })
+        self.options.replay && has_cell(&self.session.history, self.target, version)
     }
+}
+
+/// Why a version that names code may not be built: whoever recorded it is not trusted.
+pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
+    let maker = history.recorded_by(target, version)?;
+    let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
+    (code && history.is_untrusted(&maker))
+        .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+}
+
+/// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
+pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> bool {
+    let Some(maker) = history.recorded_by(target, version) else {
+        return false;
+    };
+    let run = history.run(&maker);
+    !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_cli::{Arguments, Asked, Live, Output, Surroundings, Word};
+use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
 use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use super::opened::Open;
+use super::question::Typed;
 use super::runtime;
 use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
@@ -160,6 +161,37 @@ impl Inner {
             python.rivals = facts.get_item("rivals")?.extract()?;
         }
         Ok(())
+    }
+
+    /// What was asked of a state, where `eval` or `bisect` was typed: a question, or the answer that it can't be asked.
+    pub(super) fn question(
+        &mut self,
+        py: Python<'_>,
+        words: &[String],
+    ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
+        self.surroundings.now = SystemClock::default().now();
+        let Ok(arguments) = clew_cli::parse(words, &self.surroundings) else {
+            return Ok(None);
+        };
+        if !arguments.word.is_question() {
+            return Ok(None);
+        }
+        let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
+        let question = if let Some(open) = own {
+            // What other kernels recorded meanwhile is the history's, too. A question never fails for it.
+            open.session.refresh().ok();
+            let executable: String = py.import("sys")?.getattr("executable")?.extract()?;
+            let live = self.live();
+            let place = self.opened()?.place(&live);
+            clew_cli::question(&arguments, &place, Some(executable.into()), &self.surroundings)
+        } else {
+            clew_cli::question_elsewhere(&arguments, &self.surroundings)
+        };
+        let typed = Typed {
+            arguments,
+            surroundings: self.surroundings.clone(),
+        };
+        Ok(Some((question, typed)))
     }
 
     fn look(&mut self, arguments: &Arguments) -> PyResult<Output> {

@@ -278,6 +278,9 @@ impl Player {
         let expected = self.reference.state(&target).expect("every run has a state").clone();
         self.land(&report, &before, expected)?;
         if let Request::Switch(_) = request {
+            if self.cut.is_none() && !self.torn.contains(&target) {
+                self.visit(&target)?;
+            }
             self.reference.step(&report.at);
         } else {
             self.reference.shift(back);

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clew_core::clock::Clock;
 use clew_core::format::Run;
 use clew_core::history::History;
-use clew_core::id::{HistoryId, RunId};
-use clew_core::session::{Request, Session};
+use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::plan::Word;
+use clew_core::session::{Request, Session, Visit};
 use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use super::Player;
@@ -59,6 +60,35 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) ->
 }
 
 impl Player {
+    /// A process that records nothing loads the run too, and writes nothing: what it loads is what was there.
+    pub(super) fn visit(&self, label: &str) -> Result<(), String> {
+        let effects = self.disk.effects();
+        let store = Store::open(Arc::new(self.disk.clone()), Path::new("/store"), Access::ReadOnly)
+            .map_err(|error| error.to_string())?
+            .with_trust(Trust::own(key().public()));
+        let loaded = store.load(self.history).map_err(|error| error.to_string())?;
+        let visit = Visit::new(store, &loaded);
+        let mut runs = visit.history().runs();
+        let run = runs.find(|(_, run)| run.label() == label).map(|(id, _)| *id);
+        let run = run.ok_or_else(|| format!("a visitor finds no run {label}"))?;
+        let mut kernel = ToyKernel::new(self.life);
+        let outcomes = visit
+            .load(&mut kernel, run, &BTreeSet::new())
+            .map_err(|error| error.to_string())?;
+        let loaded: BTreeSet<Root> = outcomes
+            .iter()
+            .filter(|outcome| outcome.word == Word::Loaded && !outcome.uncertain)
+            .map(|outcome| outcome.root.clone())
+            .filter(|root| root.kind != RootKind::Definition)
+            .collect();
+        let expected = self.reference.state(label).ok_or("every run has a state")?;
+        crate::same(&kernel.world, expected, Some(&loaded)).map_err(|what| format!("a visitor of {label}: {what}"))?;
+        if self.disk.effects() > effects {
+            return Err(format!("a visit to {label} wrote to the store"));
+        }
+        Ok(())
+    }
+
     /// The machine starts again and finds what survived: every run that said it was synced, and each run that said it
     /// was saved if only the process died (promises P1 and P2).
     pub(super) fn lose_power(&mut self, surviving: Surviving) -> Result<(), String> {

@@ -1,0 +1,258 @@
+//! `clew bisect`: the first run after which an expression is true, by halves.
+//!
+//! ```text
+//!   1 ── 2 ── 3 ── 4 ── 5 ── 6 ── 7        both ends are tried first: not true, true
+//!   no             no        ▲    yes      then the middle of what is left, until two neighbours differ
+//!                       yes ─┘
+//! ```
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{Asked, Bisect, Candidate, Lost, Question, Waiting, candidate, exceptions};
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// What a search found.
+#[derive(Debug, Serialize)]
+pub struct Bisected {
+    /// The first run after which the expression is true; `null` where there is none.
+    run: Option<String>,
+    expression: String,
+    /// `found`, `never` (not true at the end) or `always` (true at the beginning already).
+    verdict: Verdict,
+    from: String,
+    to: String,
+    /// Every state that was asked, in the order in which they were.
+    tried: Vec<Step>,
+    seconds: f64,
+    /// What was not as its run left it, in the states that decided.
+    lost: Vec<Lost>,
+    /// Why the sandbox does not hold on this machine; empty where it does.
+    gaps: Vec<String>,
+    #[serde(skip)]
+    what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Found,
+    Never,
+    Always,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Step {
+    run: String,
+    is_true: bool,
+    /// What it raised; then it counts as not true.
+    error: Option<String>,
+}
+
+/// Makes the question of what was typed.
+pub fn bisect(
+    arguments: &Bisect,
+    place: &Place<'_>,
+    executable: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<Question, Problem> {
+    let to = place.resolve(&arguments.to, surroundings)?;
+    let from = match &arguments.from {
+        Some(from) => Some(place.resolve(from, surroundings)?),
+        None => None,
+    };
+    let mut line: Vec<_> = Vec::new();
+    for (id, _) in place.history.line(to) {
+        line.push(id);
+        if Some(id) == from {
+            break;
+        }
+    }
+    if let Some(from) = from.filter(|from| line.last() != Some(from)) {
+        let (from, to) = (place.history.label(&from), place.history.label(&to));
+        let log = surroundings.door.command("log --graph --all");
+        return Err(
+            Problem::usage(format!("Run {from} is not on the line that leads to run {to}"))
+                .with_hint(format!("{log} draws the lines")),
+        );
+    }
+    line.reverse();
+    let line = line.into_iter().map(|id| candidate(id, place)).collect();
+    Question::of(
+        Asked::Bisect(line),
+        &arguments.expression,
+        place,
+        executable,
+        surroundings,
+    )
+}
+
+pub(super) fn work_out(
+    question: &Question,
+    line: &[Candidate],
+    waiting: &mut dyn Waiting,
+    _: Door,
+    begun: Instant,
+) -> Result<Bisected, Problem> {
+    let (Some(first), Some(last)) = (line.first(), line.last()) else {
+        return Err(Problem::usage("There is no run to ask"));
+    };
+    let mut found = Bisected {
+        run: None,
+        expression: question.expression.clone(),
+        verdict: Verdict::Never,
+        from: first.label.clone(),
+        to: last.label.clone(),
+        tried: Vec::new(),
+        seconds: 0.0,
+        lost: Vec::new(),
+        gaps: Vec::new(),
+        what: String::new(),
+    };
+    let decided = search(line.len(), |at| found.try_one(question, &line[at], line.len(), waiting))?;
+    (found.verdict, found.run, found.what) = match decided {
+        Decided::At(at) => (Verdict::Found, Some(line[at].label.clone()), line[at].what.clone()),
+        Decided::Always => (Verdict::Always, None, String::new()),
+        Decided::Never => (Verdict::Never, None, String::new()),
+    };
+    found.seconds = begun.elapsed().as_secs_f64();
+    Ok(found)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decided {
+    /// The first that is true.
+    At(usize),
+    Always,
+    Never,
+}
+
+/// Finds the first of `length` states that is true, taking it that true stays true.
+fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<Decided, E> {
+    let (mut before, mut after) = (0, length.saturating_sub(1));
+    if is_true(before)? {
+        return Ok(Decided::Always);
+    }
+    if before == after || !is_true(after)? {
+        return Ok(Decided::Never);
+    }
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        if is_true(middle)? {
+            after = middle;
+        } else {
+            before = middle;
+        }
+    }
+    Ok(Decided::At(after))
+}
+
+impl Bisected {
+    fn try_one(
+        &mut self,
+        question: &Question,
+        candidate: &Candidate,
+        length: usize,
+        waiting: &mut dyn Waiting,
+    ) -> Result<bool, Problem> {
+        let most = 2 + length.saturating_sub(2).checked_ilog2().map_or(0, |halves| halves + 1);
+        let number = self.tried.len() + 1;
+        waiting.tell(&format!("Trying run {} ({number} of at most {most})", candidate.label));
+        let tried = question.try_at(candidate, waiting)?;
+        let error = tried.value.error.as_ref();
+        self.tried.push(Step {
+            run: candidate.label.clone(),
+            is_true: tried.value.is_true,
+            error: error.map(|error| text::clean(&format!("{}: {}", error.exception, error.message))),
+        });
+        self.gaps = tried.gaps;
+        for lost in tried.lost {
+            if !self.lost.contains(&lost) {
+                self.lost.push(lost);
+            }
+        }
+        Ok(tried.value.is_true)
+    }
+
+    fn first_sentence(&self) -> String {
+        let expression = text::shorten(&text::clean(&self.expression), 80);
+        match (self.verdict, &self.run) {
+            (Verdict::Found, Some(run)) => format!("`{expression}` is true from run {run} on:"),
+            (Verdict::Always, _) => format!("`{expression}` was true after run {} already.", self.from),
+            _ if self.from == self.to => format!("`{expression}` is not true after run {}.", self.to),
+            _ => format!(
+                "`{expression}` is not true after run {}, nor after run {}.",
+                self.from, self.to
+            ),
+        }
+    }
+}
+
+impl Page for Bisected {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = format!("{}\n", surroundings.style.strong(&self.first_sentence()));
+        if let Some(run) = &self.run {
+            text += &format!("  {run}  {}\n", self.what);
+        }
+        for step in &self.tried {
+            let word = if step.is_true { "true" } else { "not true" };
+            let why = step
+                .error
+                .as_ref()
+                .map(|error| format!(", {}", text::shorten(error, 100)));
+            let line = format!("  run {}: {word}{}", step.run, why.unwrap_or_default());
+            text += &format!("{}\n", surroundings.style.faint(&line));
+        }
+        text + &exceptions("its run", &self.lost, &self.gaps)
+    }
+
+    fn exit(&self) -> Exit {
+        match self.verdict {
+            Verdict::Found => Exit::Done,
+            Verdict::Never | Verdict::Always => Exit::Inexact,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(states: &[bool]) -> (Decided, usize) {
+        let mut asked = 0;
+        let found = search(states.len(), |at| {
+            asked += 1;
+            Ok::<_, ()>(states[at])
+        });
+        (found.unwrap(), asked)
+    }
+
+    #[test]
+    fn the_first_true_state_is_found_in_as_many_steps_as_there_are_halves() {
+        for length in 2..70 {
+            for at in 1..length {
+                let states: Vec<bool> = (0..length).map(|state| state >= at).collect();
+                let (found, asked) = first(&states);
+                assert_eq!(found, Decided::At(at));
+                assert!(
+                    asked <= 2 + (usize::BITS - (length - 1).leading_zeros()) as usize,
+                    "{length} {at} {asked}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn both_ends_are_asked_before_anything_is_halved() {
+        assert_eq!(first(&[true, true, true]), (Decided::Always, 1));
+        assert_eq!(first(&[false, false, false]), (Decided::Never, 2));
+        assert_eq!(first(&[false]), (Decided::Never, 1));
+        assert_eq!(first(&[true]), (Decided::Always, 1));
+    }
+}

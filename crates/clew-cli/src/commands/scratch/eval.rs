@@ -1,0 +1,93 @@
+//! `clew eval`: what an expression is in the state that a run left.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions};
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::scratch::Summary;
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// What an expression came to.
+#[derive(Debug, Serialize)]
+pub struct Evaluated {
+    /// The run in whose state it was asked.
+    run: String,
+    expression: String,
+    /// What `repr` makes of it.
+    value: String,
+    /// Whether that was cut.
+    is_cut: bool,
+    type_name: String,
+    summary: Summary,
+    seconds: f64,
+    /// What is not as the run left it.
+    lost: Vec<Lost>,
+    /// Why the sandbox does not hold on this machine; empty where it does.
+    gaps: Vec<String>,
+}
+
+/// Makes the question of what was typed.
+pub fn eval(
+    arguments: &Eval,
+    place: &Place<'_>,
+    executable: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<Question, Problem> {
+    let run = place.resolve(&arguments.revision, surroundings)?;
+    let asked = Asked::Eval(candidate(run, place));
+    Question::of(asked, &arguments.expression, place, executable, surroundings)
+}
+
+pub(super) fn work_out(
+    question: &Question,
+    candidate: &Candidate,
+    waiting: &mut dyn Waiting,
+    door: Door,
+    begun: Instant,
+) -> Result<Evaluated, Problem> {
+    waiting.tell(&format!("Loading run {} into a scratch process", candidate.label));
+    let tried = question.try_at(candidate, waiting)?;
+    if let Some(error) = &tried.value.error {
+        let what = format!(
+            "`{}` raised {} in the state of run {}: {}",
+            question.shown(),
+            text::clean(&error.exception),
+            candidate.label,
+            text::clean(&error.message)
+        );
+        let missing = exceptions(&format!("run {}", candidate.label), &tried.lost, &[]);
+        let vars = door.command(&format!("vars {}", candidate.label));
+        let hint = match missing.trim() {
+            "" => format!("{vars} lists what is there"),
+            missing => format!("{vars} lists what is there. {missing}"),
+        };
+        return Err(Problem::usage(what).with_hint(hint));
+    }
+    Ok(Evaluated {
+        run: candidate.label.clone(),
+        expression: question.expression.clone(),
+        value: tried.value.text,
+        is_cut: tried.value.is_cut,
+        type_name: tried.value.summary.type_name.clone(),
+        summary: tried.value.summary,
+        seconds: begun.elapsed().as_secs_f64(),
+        lost: tried.lost,
+        gaps: tried.gaps,
+    })
+}
+
+impl Page for Evaluated {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = format!("{}\n", text::clean(&self.value));
+        if self.is_cut {
+            text += &format!("{}\n", surroundings.style.faint("(the rest was cut)"));
+        }
+        text + &exceptions(&format!("run {}", self.run), &self.lost, &self.gaps)
+    }
+}

@@ -1,0 +1,72 @@
+//! The scratch process, from the side of whoever starts it.
+//!
+//! An interpreter of the history's own is started, locks itself into a sandbox before it reads a value or runs a line,
+//! loads what a run left, and answers what it is asked over a pipe (`python/clew/scratch` is its side). Nothing that
+//! happens in it can reach the live session, the store or a file. What it answers is what code of the user's says:
+//! bounded, and believed by nobody.
+
+mod process;
+mod wire;
+
+use clew_core::id::Fingerprint;
+
+pub use process::{Limits, Scratch, Start};
+pub use wire::{Failed, Inexact, Summary, Value};
+
+/// What a script made in a process that had nothing before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// What it raised; what came before that is made all the same.
+    pub error: Option<Failed>,
+    /// What each group of names hashes to; `None` where one is not there or has no value that could be compared.
+    pub fingerprints: Vec<Option<Fingerprint>>,
+    /// What the sandbox lacks on this machine.
+    pub gaps: Vec<String>,
+}
+
+/// Runs a script in a fresh scratch process and says what the names it made hash to, each group together as the roots of
+/// a version are.
+pub fn make(
+    start: &Start,
+    source: &str,
+    is_ipython: bool,
+    groups: &[Vec<String>],
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Result<Made, ScratchError> {
+    let mut scratch = Scratch::start(start, goes_on)?;
+    Ok(Made {
+        error: scratch.run(source, is_ipython, goes_on)?,
+        fingerprints: scratch.fingerprints(groups, goes_on)?,
+        gaps: scratch.gaps().to_vec(),
+    })
+}
+
+/// Why a scratch process did not answer. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScratchError {
+    /// It could not be started.
+    NotStarted(String),
+    /// It ended before it answered.
+    Died(String),
+    /// It took longer than it may.
+    TooLong(u64),
+    /// The user asked to stop.
+    Interrupted,
+    /// It could not do what it was asked for, as it says itself.
+    Refused(String),
+}
+
+impl std::fmt::Display for ScratchError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotStarted(why) => write!(formatter, "The scratch process did not start: {why}"),
+            Self::Died(why) => write!(formatter, "The scratch process ended before it answered: {why}"),
+            Self::TooLong(seconds) => write!(
+                formatter,
+                "The scratch process took longer than {seconds} s and was ended"
+            ),
+            Self::Interrupted => formatter.write_str("Interrupted; the scratch process was ended"),
+            Self::Refused(why) => formatter.write_str(why),
+        }
+    }
+}

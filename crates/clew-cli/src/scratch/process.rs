@@ -1,0 +1,375 @@
+//! One scratch process: started, asked, ended.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clew_core::id::Fingerprint;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use super::ScratchError;
+use super::wire::{self, Failed, Inexact, Lines, Value};
+
+/// How much a scratch process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of address space.
+    pub memory: u64,
+    /// Seconds until it is ended.
+    pub seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 4 << 30,
+            seconds: 60,
+        }
+    }
+}
+
+/// What to start, and over which state.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The interpreter.
+    pub executable: PathBuf,
+    /// How much it may use.
+    pub limits: Limits,
+    /// The folder of the store.
+    pub store: PathBuf,
+    /// The folder of keys and trust.
+    pub config: PathBuf,
+    /// The history's id.
+    pub history: String,
+}
+
+/// A scratch process that runs. It is ended, and its folder removed, when this is dropped.
+pub struct Scratch {
+    child: Child,
+    requests: ChildStdin,
+    answers: Receiver<io::Result<Json>>,
+    complaints: Receiver<String>,
+    /// What the sandbox could not be had in, or what got through it.
+    gaps: Vec<String>,
+    limits: Limits,
+    until: Instant,
+    folder: TempDir,
+}
+
+/// How often whoever waits is asked whether to go on.
+const BEAT: Duration = Duration::from_millis(50);
+/// How much of what the process complains of is kept (bytes).
+const COMPLAINTS: u64 = 64 << 10;
+
+impl Scratch {
+    /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
+    pub fn start(start: &Start, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, ScratchError> {
+        let folder = private_folder().map_err(|error| not_started(&error))?;
+        let mut child = command(start, folder.path())
+            .spawn()
+            .map_err(|error| not_started(&error))?;
+        let (Some(requests), Some(output), Some(complaints)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(ScratchError::NotStarted("it has no pipes".to_owned()));
+        };
+        let mut scratch = Self {
+            child,
+            requests,
+            answers: listen(output),
+            complaints: collect(complaints),
+            gaps: Vec::new(),
+            limits: start.limits,
+            until: Instant::now() + Duration::from_secs(start.limits.seconds),
+            folder,
+        };
+        let entered = json!({
+            "do": "enter", "folder": scratch.own(), "outside": scratch.outside(),
+            "memory": start.limits.memory, "seconds": start.limits.seconds,
+        });
+        let answer = scratch.ask(&entered, goes_on).map_err(|error| match error {
+            ScratchError::Died(why) => ScratchError::NotStarted(why),
+            other => other,
+        })?;
+        scratch.gaps = serde_json::from_value(answer["gaps"].clone())
+            .map_err(|_| ScratchError::Died("it did not say whether it is locked in".to_owned()))?;
+        Ok(scratch)
+    }
+
+    /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
+    /// holds.
+    pub fn gaps(&self) -> &[String] {
+        &self.gaps
+    }
+
+    /// Loads what a run left. What of it `expression` names and is not stored is made by running its cell again, if the
+    /// sandbox holds. What was not simply loaded is told.
+    pub fn load(
+        &mut self,
+        start: &Start,
+        run: &str,
+        expression: &str,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Inexact>, ScratchError> {
+        let request = json!({
+            "do": "load", "run": run, "expression": expression,
+            "store": start.store, "config": start.config, "history": start.history,
+        });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["inexact"].clone()).map_err(|_| strange())
+    }
+
+    /// Works out an expression; with `truth` only whether it counts as true.
+    pub fn eval(
+        &mut self,
+        expression: &str,
+        truth: bool,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Value, ScratchError> {
+        let request = json!({ "do": "eval", "expression": expression, "truth": truth });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["value"].clone()).map_err(|_| strange())
+    }
+
+    /// Runs a script; what it raised.
+    pub fn run(
+        &mut self,
+        source: &str,
+        is_ipython: bool,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Failed>, ScratchError> {
+        let request = json!({ "do": "run", "source": source, "is_ipython": is_ipython });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+    }
+
+    /// What names hash to as they are in the process, each group of them together as co-variables are; `None` where one
+    /// of a group is not there or has no value that could be compared.
+    pub fn fingerprints(
+        &mut self,
+        groups: &[Vec<String>],
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Option<Fingerprint>>, ScratchError> {
+        let answer = self.ask(&json!({ "do": "fingerprints", "groups": groups }), goes_on)?;
+        serde_json::from_value(answer["fingerprints"].clone()).map_err(|_| strange())
+    }
+
+    fn own(&self) -> PathBuf {
+        self.folder.path().join(OWN)
+    }
+
+    fn outside(&self) -> PathBuf {
+        self.folder.path().join(OUTSIDE)
+    }
+
+    fn ask(&mut self, request: &Json, goes_on: &mut dyn FnMut() -> bool) -> Result<Json, ScratchError> {
+        // A process that is gone is told by its answers ending.
+        let _ = wire::write(&mut self.requests, request);
+        loop {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ScratchError::TooLong(self.limits.seconds));
+            }
+            match self.answers.recv_timeout(left.min(BEAT)) {
+                Ok(Ok(answer)) => {
+                    return match answer["refused"].as_str() {
+                        Some(why) => Err(ScratchError::Refused(crate::text::clean(why))),
+                        None => Ok(answer),
+                    };
+                }
+                Ok(Err(error)) => return Err(ScratchError::Died(self.last_words(&error))),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let error = io::ErrorKind::UnexpectedEof.into();
+                    return Err(ScratchError::Died(self.last_words(&error)));
+                }
+                Err(RecvTimeoutError::Timeout) if goes_on() => {}
+                Err(RecvTimeoutError::Timeout) => return Err(ScratchError::Interrupted),
+            }
+        }
+    }
+
+    /// Why it ended, as far as anybody can tell.
+    fn last_words(&mut self, error: &io::Error) -> String {
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            return error.to_string();
+        }
+        // Its pipe is closed, so it is about to be over; one that goes on without a pipe is ended.
+        let status = wait(&mut self.child);
+        let complaints = Lines(self.complaints.recv_timeout(BEAT).unwrap_or_default());
+        complaints.last().unwrap_or_else(|| ending(status))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+const OWN: &str = "own";
+const OUTSIDE: &str = "outside";
+
+/// A folder with the one that the process may write in, and one beside it on which it tries that it can't.
+fn private_folder() -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("clew-scratch-").tempdir()?;
+    fs::create_dir(folder.path().join(OWN))?;
+    fs::create_dir(folder.path().join(OUTSIDE))?;
+    fs::write(folder.path().join(OUTSIDE).join("there"), b"as it was")?;
+    Ok(folder)
+}
+
+fn command(start: &Start, folder: &Path) -> Command {
+    let mut command = Command::new(&start.executable);
+    // No module of the working directory is imported before the sandbox is shut, and no compiled one is written.
+    command
+        .args(["-P", "-B", "-m", "clew.scratch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("PYTHONUNBUFFERED", "1");
+    for variable in ["TMPDIR", "TEMP", "TMP"] {
+        command.env(variable, folder.join(OWN));
+    }
+    command
+}
+
+fn listen(mut from: impl Read + Send + 'static) -> Receiver<io::Result<Json>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        loop {
+            let answer = wire::read(&mut from);
+            let is_over = answer.is_err();
+            if sender.send(answer).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn collect(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        from.take(COMPLAINTS).read_to_end(&mut text).ok();
+        sender.send(String::from_utf8_lossy(&text).into_owned()).ok();
+    });
+    receiver
+}
+
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    for _ in 0..20 {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        thread::sleep(BEAT);
+    }
+    child.kill().ok();
+    child.wait().ok()
+}
+
+#[cfg(unix)]
+fn ending(status: Option<ExitStatus>) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.and_then(|status| status.signal()) {
+        Some(signal) => format!("signal {signal} ended it"),
+        None => "it exited".to_owned(),
+    }
+}
+
+#[cfg(not(unix))]
+fn ending(_: Option<ExitStatus>) -> String {
+    "it exited".to_owned()
+}
+
+fn not_started(error: &io::Error) -> ScratchError {
+    ScratchError::NotStarted(error.to_string())
+}
+
+fn strange() -> ScratchError {
+    ScratchError::Died("what it answered is no answer".to_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const SHUT: &str = r#"printf '\013\000\000\000{"gaps":[]}'"#;
+
+    /// An interpreter that does what a shell script says.
+    fn start(folder: &Path, script: &str) -> Start {
+        let executable = folder.join("python");
+        fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+        Start {
+            executable,
+            limits: Limits {
+                memory: 1 << 30,
+                seconds: 1,
+            },
+            store: PathBuf::from("store"),
+            config: PathBuf::from("config"),
+            history: "history".to_owned(),
+        }
+    }
+
+    fn failure(script: &str) -> (ScratchError, Duration) {
+        let folder = tempfile::tempdir().unwrap();
+        let begun = Instant::now();
+        let started = Scratch::start(&start(folder.path(), script), &mut || true);
+        let asked = started.and_then(|mut scratch| scratch.eval("1", false, &mut || true).map(|_| ()));
+        (asked.unwrap_err(), begun.elapsed())
+    }
+
+    #[test]
+    fn what_never_answers_is_ended_in_time() {
+        for script in ["exec sleep 100".to_owned(), format!("{SHUT}; exec sleep 100")] {
+            let (error, took) = failure(&script);
+            assert_eq!(error, ScratchError::TooLong(1));
+            assert!(took < Duration::from_secs(30), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_is_told_with_its_last_words() {
+        let (error, _) = failure("echo one >&2; echo 'No module named clew' >&2; exit 1");
+        assert_eq!(error, ScratchError::NotStarted("No module named clew".to_owned()));
+        let (error, _) = failure(&format!("{SHUT}; kill -9 $$"));
+        assert_eq!(error, ScratchError::Died("signal 9 ended it".to_owned()));
+    }
+
+    #[test]
+    fn what_floods_or_babbles_is_not_listened_to() {
+        for script in [
+            "cat /dev/zero",
+            "exec yes",
+            r"printf '\004\000\000\000{{{{'; exec sleep 100",
+        ] {
+            assert!(!matches!(failure(script).0, ScratchError::TooLong(_)), "{script}");
+        }
+        let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"));
+        assert!(matches!(error, ScratchError::Died(_)), "{error:?}");
+    }
+
+    #[test]
+    fn whoever_waits_can_stop_and_the_folder_is_gone_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = start(
+            folder.path(),
+            &format!("echo $TMPDIR > {}; exec sleep 100", folder.path().join("own").display()),
+        );
+        let own = folder.path().join("own");
+        let stopped = Scratch::start(&start, &mut || !own.exists());
+        assert_eq!(stopped.err(), Some(ScratchError::Interrupted));
+        let own = fs::read_to_string(own).unwrap();
+        assert!(own.contains("clew-scratch-") && !Path::new(own.trim()).exists());
+    }
+}

@@ -1,0 +1,100 @@
+//! What goes over the pipe: frames of JSON, each with its length before it.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// The longest answer that is read (bytes).
+const LONGEST: u32 = 16 << 20;
+
+/// Writes one frame: four bytes of length, lowest first, and the JSON.
+pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
+    let bytes = serde_json::to_vec(request)?;
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    to.write_all(&length.to_le_bytes())?;
+    to.write_all(&bytes)?;
+    to.flush()
+}
+
+/// Reads one frame. What is longer than an answer can be, or no JSON, is an error.
+pub(super) fn read(from: &mut impl Read) -> io::Result<Json> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length);
+    if length > LONGEST {
+        return Err(io::Error::other("it answered more than an answer can be"));
+    }
+    let mut bytes = Vec::new();
+    from.take(u64::from(length)).read_to_end(&mut bytes)?;
+    serde_json::from_slice(&bytes).map_err(|_| io::Error::other("what it answered is no answer"))
+}
+
+/// What an expression came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Value {
+    /// What `repr` makes of it, cut where it is long.
+    pub text: String,
+    /// Whether it was cut.
+    pub is_cut: bool,
+    /// Its summary.
+    pub summary: Summary,
+    /// Whether it counts as true, where that was asked.
+    pub is_true: bool,
+    /// Why it could not be worked out; the rest is empty then.
+    pub error: Option<Failed>,
+}
+
+/// What looking shows of the value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// Qualified type name.
+    pub type_name: String,
+    /// Lengths per dimension.
+    pub shape: Vec<u64>,
+    /// Approximate bytes.
+    pub size: u64,
+    /// Column names.
+    pub columns: Vec<String>,
+    /// A short text.
+    pub value: String,
+}
+
+/// What an expression or a script raised.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failed {
+    /// The exception's type.
+    pub exception: String,
+    /// What it says.
+    pub message: String,
+    /// Whether the text is no expression at all, in whatever state.
+    pub is_syntax: bool,
+}
+
+/// A root that was not simply loaded: what it is, the word for what became of it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inexact {
+    /// Its kind.
+    pub kind: String,
+    /// Its key.
+    pub key: String,
+    /// `lost`, `differs` or `replayed`.
+    pub word: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Which lines said why a process did not start: the last of what it wrote to its standard error.
+#[derive(Debug, Default)]
+pub struct Lines(pub String);
+
+impl Lines {
+    /// The last line that says something, without what could steer a terminal.
+    pub fn last(&self) -> Option<String> {
+        let line = self.0.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+        Some(crate::text::clean(line))
+    }
+}

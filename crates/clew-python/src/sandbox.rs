@@ -1,0 +1,65 @@
+//! The sandbox of scratch processes: code in it can read files and compute, and nothing else.
+//!
+//! Three layers, each the work of one file: limits on memory and time, Landlock over files, and a filter of system
+//! calls for what Landlock has no word for (sockets, other processes, programs, rights and times of files). A layer
+//! that this machine can't give is told. What is told is no proof: `clew.scratch.probe` tries what must not work.
+
+#[cfg(target_os = "linux")]
+mod files;
+#[cfg(unix)]
+mod limits;
+#[cfg(target_os = "linux")]
+mod system_calls;
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+
+/// How much a scratch process may use.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(unix), allow(dead_code))]
+struct Limits {
+    /// Bytes of address space.
+    memory: u64,
+    /// Seconds of the clock on the wall; whoever started the process ends it then.
+    seconds: u64,
+}
+
+/// Enters the sandbox for good: from here on this process writes files in `folder` only. Says which layers this machine
+/// can't give.
+///
+/// The process must have one thread, since the layers hold for threads that this one starts.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn enter_sandbox(folder: PathBuf, memory: u64, seconds: u64) -> Vec<String> {
+    enter(&folder, Limits { memory, seconds })
+}
+
+#[cfg(target_os = "linux")]
+fn enter(folder: &std::path::Path, limits: Limits) -> Vec<String> {
+    let mut missing = Vec::new();
+    if threads() != Some(1) {
+        missing.push("the interpreter had started threads before".to_owned());
+    }
+    missing.extend(limits::set(limits).err());
+    missing.extend(files::protect(folder).err());
+    missing.extend(system_calls::filter().err());
+    missing
+}
+
+#[cfg(target_os = "linux")]
+fn threads() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn enter(_: &std::path::Path, limits: Limits) -> Vec<String> {
+    let mut missing = vec!["this platform has no sandbox that Clew knows".to_owned()];
+    missing.extend(limits::set(limits).err());
+    missing
+}
+
+#[cfg(not(unix))]
+fn enter(_: &std::path::Path, _: Limits) -> Vec<String> {
+    vec!["this platform has no sandbox that Clew knows".to_owned()]
+}

@@ -1,0 +1,119 @@
+//! `Visit`: what a run left, loaded into a process that records nothing, as the scratch process sees it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use clew_cli::{Door, Opened, Surroundings};
+use clew_core::graph::{Heap, look_jointly};
+use clew_core::id::{Root, RunId};
+use clew_core::plan::Word;
+use clew_core::session::Visit as Visited;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::kernel::{KernelState, PythonKernel};
+use crate::raw::{Attached, Object, PythonHeap};
+
+/// A root that was not simply loaded: kind, key, word, why.
+type Told = (String, String, &'static str, String);
+
+/// A history that is only read, and the namespace that its states are loaded into.
+#[pyclass(frozen, module = "clew._engine")]
+pub struct Visit(Mutex<Inner>);
+
+struct Inner {
+    heap: Attached<PythonHeap>,
+    state: KernelState,
+    visited: Visited,
+}
+
+#[pymethods]
+impl Visit {
+    /// `namespace` is the dict of `main`. `store` and `config` name folders, `history` is an id.
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn new(
+        namespace: &Bound<'_, PyDict>,
+        main: &Bound<'_, PyAny>,
+        shell: Py<PyAny>,
+        store: PathBuf,
+        config: PathBuf,
+        history: &str,
+    ) -> PyResult<Self> {
+        let mut surroundings = Surroundings::of_process(Door::Terminal);
+        surroundings.config = config;
+        let opened = Opened::open(&store, Some(history), &surroundings)
+            .map_err(|problem| PyRuntimeError::new_err(problem.message))?;
+        let inner = Inner {
+            heap: Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?),
+            state: KernelState {
+                shell: Some(shell),
+                ..KernelState::default()
+            },
+            visited: Visited::new(opened.store, &opened.loaded),
+        };
+        Ok(Self(Mutex::new(inner)))
+    }
+
+    /// Loads what a run left; what is not stored of the names in `again` is made by running its cell again. Each root
+    /// that was not simply loaded: its kind, its key, the word for what became of it, and why.
+    fn load(&self, py: Python<'_>, run: &str, again: Vec<String>) -> PyResult<Vec<Told>> {
+        let run: RunId = run
+            .parse()
+            .map_err(|_| PyValueError::new_err("A run is named by its id here"))?;
+        let again: BTreeSet<Root> = again.into_iter().map(Root::name).collect();
+        // What is held is read, or filled once: a panic elsewhere leaves it usable.
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { heap, state, visited } = &mut *inner;
+        let outcomes = heap
+            .with(py, |heap| {
+                visited.load(&mut PythonKernel::new(py, heap, state), run, &again)
+            })
+            .map_err(runtime)?
+            .map_err(runtime)?;
+        let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
+        Ok(told
+            .map(|outcome| {
+                let kind = outcome.root.kind.word().to_owned();
+                (
+                    kind,
+                    outcome.root.key,
+                    outcome.word.text(),
+                    outcome.why.unwrap_or_default(),
+                )
+            })
+            .collect())
+    }
+}
+
+/// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value
+/// that could be compared.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn fingerprint(
+    namespace: &Bound<'_, PyDict>,
+    main: &Bound<'_, PyAny>,
+    names: Vec<String>,
+) -> PyResult<Option<String>> {
+    let mut objects = Vec::new();
+    for name in &names {
+        let Some(value) = namespace.get_item(name)? else {
+            return Ok(None);
+        };
+        objects.push((Root::name(name), Object::of(&value)));
+    }
+    let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, Some(main))?);
+    let found = heap.with(namespace.py(), |heap| {
+        let found = look_jointly(heap, objects);
+        heap.release();
+        found
+    });
+    let found = found.map_err(runtime)?;
+    Ok(found.opaque.is_empty().then(|| found.fingerprint.to_string()))
+}
+
+fn runtime(error: impl std::fmt::Display) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}

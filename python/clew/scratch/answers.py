@@ -1,0 +1,80 @@
+"""What is asked of a scratch process, request by request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clew.scratch import sandbox
+from clew.scratch.shell import Shell
+from clew.scratch.values import evaluate, execute, names_in
+
+
+class Answers:
+    """The state of a scratch process: locked in or not, loaded or not."""
+
+    def __init__(self) -> None:
+        self._shell: Shell | None = None
+        self._gaps: list[str] = []
+        self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "enter": self._enter,
+            "load": self._load,
+            "eval": self._eval,
+            "run": self._run,
+            "fingerprints": self._fingerprints,
+        }
+
+    def to(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answers one request. Whatever goes wrong is an answer too."""
+        answer = self._requests.get(request.get("do", ""))
+        if answer is None:
+            return {"refused": "The scratch process is of another version of Clew than the command"}
+        if self._shell is None and answer != self._enter:
+            return {"refused": "The scratch process is not locked in"}
+        try:
+            return answer(request)
+        except BaseException as error:  # code of the user's runs here, and may raise anything
+            return {"refused": f"{type(error).__name__}: {error}"}
+
+    def _enter(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._gaps = sandbox.enter(
+            request["folder"], request["outside"], request["memory"], request["seconds"]
+        )
+        self._shell = Shell()
+        return {"gaps": self._gaps}
+
+    def _load(self, request: dict[str, Any]) -> dict[str, Any]:
+        from clew._engine import Visit
+
+        shell = self._loaded()
+        visit = Visit(
+            shell.user_ns, shell.main, shell, request["store"], request["config"], request["history"]
+        )
+        # Nobody consented to running cells again: it is done where they can do no harm, and only for what is asked.
+        again = [] if self._gaps else sorted(names_in(request["expression"]))
+        inexact = visit.load(request["run"], again)
+        fields = ("kind", "key", "word", "why")
+        return {"inexact": [dict(zip(fields, root, strict=True)) for root in inexact]}
+
+    def _eval(self, request: dict[str, Any]) -> dict[str, Any]:
+        namespace = self._loaded().user_ns
+        return {"value": evaluate(request["expression"], namespace, truth=request["truth"])}
+
+    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        shell = self._loaded()
+        source: str = request["source"]
+        if request["is_ipython"]:
+            source = shell.transform_cell(source)
+        return {"error": execute(source, shell.user_ns)}
+
+    def _fingerprints(self, request: dict[str, Any]) -> dict[str, Any]:
+        from clew._engine import fingerprint
+
+        shell = self._loaded()
+        return {
+            "fingerprints": [fingerprint(shell.user_ns, shell.main, names) for names in request["groups"]]
+        }
+
+    def _loaded(self) -> Shell:
+        assert self._shell is not None
+        return self._shell

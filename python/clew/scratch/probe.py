@@ -1,0 +1,53 @@
+"""Tries what a sandbox must not let through. Runs before any code of the user's does."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+
+def gaps(outside: str) -> list[str]:
+    """What got through, in words. `outside` is a folder for this, with a file `there` in it."""
+    there = Path(outside, "there")
+    tries: list[tuple[str, Callable[[], object]]] = [
+        ("files can be made", lambda: Path(outside, "made").write_bytes(b"")),
+        ("files can be written", lambda: there.write_bytes(b"changed")),
+        ("files can be emptied", lambda: os.truncate(there, 0)),
+        ("rights of files can be changed", lambda: there.chmod(0o600)),
+        ("times of files can be changed", lambda: os.utime(there, (0, 0))),
+        ("files can be renamed", lambda: there.rename(Path(outside, "renamed"))),
+        ("files can be removed", there.unlink),
+        ("the network can be reached", lambda: _open(socket.AF_INET, socket.SOCK_STREAM)),
+        ("the network can be reached by datagrams", lambda: _open(socket.AF_INET, socket.SOCK_DGRAM)),
+        ("sockets of this machine can be reached", _open_unix),
+        ("other processes can be signalled", lambda: os.kill(os.getppid(), 0)),
+        ("processes can be started", _fork),
+    ]
+    return [what for what, attempt in tries if _gets_through(attempt)]
+
+
+def _gets_through(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    except AttributeError:
+        return False  # this platform has no such thing
+    return True
+
+
+def _open(family: int, kind: int) -> None:
+    socket.socket(family, kind).close()
+
+
+def _open_unix() -> None:
+    _open(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def _fork() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)

@@ -1,0 +1,313 @@
+"""`eval` and `bisect` through the magic and the native command: nothing moves, nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driver import Scratch
+from harness import SOURCES, Kernel, wait_for
+
+#: The native command beside the interpreter, or the one that is worked on.
+COMMAND = os.environ.get("CLEW_COMMAND") or str(Path(sys.executable).parent / "clew")
+
+STORY = [
+    "import pandas as pd, sqlite3\nfrom pathlib import Path",
+    """
+class Hook:
+    def __reduce__(self):
+        return (int, ("7",))
+
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("open('touched', 'w')",))
+
+class Mark:
+    def __repr__(self):
+        Path("touched").write_text("by a repr")
+
+class Place:
+    def __init__(self, name):
+        self.name = name
+
+def double(x):
+    return 2 * x
+
+def write(name):
+    Path(name).write_text("harm")
+""",
+    """
+df = pd.DataFrame({"a": range(5), "b": range(5)})
+column = df["a"]
+place, hook, bomb, mark, numbers, text = Place("Oslo"), Hook(), Bomb(), Mark(), [1, 2, 3], "kept"
+connection = sqlite3.connect(":memory:")
+""",
+    "df = df.drop(columns='b')",
+    "numbers.append(4)",
+    "df = df.iloc[:2]",
+]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel in which the story was told: runs 2 to 7."""
+    with Kernel(home=tmp_path_factory.mktemp("told") / "home") as kernel:
+        for cell in STORY:
+            kernel.run(cell).raised()
+        yield kernel
+
+
+def asked(kernel: Kernel, words: str) -> dict[str, Any]:
+    """The JSON that `%clew WORDS` answers."""
+    word, rest = words.split(" ", 1)
+    reply = kernel.clew(f"{word} --json {rest}").raised()
+    answer = json.loads(reply.stdout or reply.stderr)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def native(kernel: Kernel, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What `clew WORDS` does in a terminal."""
+    environment = kernel.environment() | {"PYTHONPATH": os.pathsep.join(str(path) for path in SOURCES)}
+    return subprocess.run(
+        [COMMAND, *words], capture_output=True, text=True, cwd=kernel.cwd, env=environment | variables
+    )
+
+
+def said(kernel: Kernel, words: str) -> str:
+    """All that `%clew WORDS` prints."""
+    reply = kernel.clew(words).raised()
+    return reply.stdout + reply.stderr
+
+
+@pytest.fixture
+def left(told: Kernel, tmp_path: Path) -> Path:
+    """The store as it is, where no kernel writes to it."""
+    return Path(shutil.copytree(told.home / "clew", tmp_path / "left"))
+
+
+def digest(*folders: Path) -> dict[str, str]:
+    """What lies in folders."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("3 double(21)", "42"),
+        ("4 df['b'].sum()", "np.int64(10)"),
+        ('4 df["b"].max() - 1', "np.int64(3)"),
+        ("4 type(place) is Place and place.name", "'Oslo'"),
+        ("4 column.to_list() == df['a'].to_list()", "True"),
+        ("@ len(df), numbers", "(2, [1, 2, 3, 4])"),
+        ("@-2 numbers", "[1, 2, 3]"),
+        ("4 [n for n in numbers if n > numbers[0]]", "[2, 3]"),
+        ("@ __name__", "'__main__'"),
+        ("@ __import__('pickle').loads(__import__('pickle').dumps(place)).name", "'Oslo'"),
+    ],
+)
+def test_an_expression_is_worked_out_in_the_state_of_its_run(
+    told: Kernel, expression: str, value: str
+) -> None:
+    answer = asked(told, f"eval {expression}")
+    assert (answer["value"], answer["exit"]) == (value, 0)
+    assert answer["gaps"] == []
+
+
+def test_eval_leaves_the_session_its_store_and_files_alone(told: Kernel) -> None:
+    runs = asked(told, "log --all")["total"]
+    before = digest(told.cwd), told.value("(len(df), numbers, id(numbers))")
+    assert asked(told, "eval 4 (numbers.clear(), df.drop(columns='a', inplace=True), globals().clear())")
+    for attack in [
+        "write('harm')",
+        "mark",
+        "__import__('shutil').rmtree(Path.cwd())",
+        "Path.home().chmod(0)",
+    ]:
+        error = asked(told, f"eval 4 {attack}")["error"]
+        assert "PermissionError" in error["message"]
+        assert error["untouched"] == "Nothing was changed"
+    assert (digest(told.cwd), told.value("(len(df), numbers, id(numbers))")) == before
+    assert asked(told, "log --all")["total"] == runs
+    assert asked(told, "show @")["run"] == "7"
+
+
+def test_a_name_that_could_not_be_had_is_told(told: Kernel) -> None:
+    answer = asked(told, "eval 4 len(numbers)")
+    lost = {root["root"]["key"]: (root["word"], root["why"]) for root in answer["lost"]}
+    assert lost["connection"] == ("lost", "sqlite3.Connection: a live connection")
+    assert lost["bomb"][0] == "lost"
+    assert "touched" in lost["bomb"][1]
+    assert lost["hook"][0] == "differs"  # its own `__reduce__` makes an int of it
+    assert "connection (lost, sqlite3.Connection: a live connection)" in said(told, "eval 4 1")
+
+
+def test_what_is_not_stored_is_made_again_where_it_is_asked_for(told: Kernel) -> None:
+    expression = "connection.execute('select 41 + 1').fetchone()"
+    answer = asked(told, f"eval 4 {expression}")
+    assert answer["value"] == "(42,)"
+    words = {root["root"]["key"]: root["word"] for root in answer["lost"]}
+    assert words["connection"] == "replayed"
+    assert "Made by running its cell again: connection" in said(told, f"eval 4 {expression}")
+
+
+def test_a_stranger_s_cell_is_not_run_again(told: Kernel, tmp_path: Path) -> None:
+    answer = native(told, "eval", "4", "connection", XDG_CONFIG_HOME=str(tmp_path))
+    assert "raised NameError" in answer.stderr
+
+
+def test_a_script_makes_in_a_fresh_process_what_was_recorded(
+    told: Kernel, left: Path, tmp_path: Path
+) -> None:
+    config = str(told.home / ".config" / "clew")
+    history = asked(told, "status ")["history_id"]
+    run = asked(told, "show 7")["id"]
+    groups = [["df"], ["numbers"], ["column"], ["connection"], ["nothing"]]
+    loaded = Scratch(tmp_path / "loaded")
+    loaded.ask(do="load", run=run, store=str(left), config=config, history=history, expression="")
+    before = loaded.ask(do="fingerprints", groups=groups)["fingerprints"]
+    made = Scratch(tmp_path / "made")
+    assert made.ask(do="run", source="\n".join(STORY), is_ipython=False) == {"error": None}
+    after = made.ask(do="fingerprints", groups=groups)["fingerprints"]
+    assert before[:3] == after[:3]
+    assert all(before[:3])
+    assert after[3:] == [None, None]
+    assert made.ask(do="run", source="numbers.append(5)\n1/0", is_ipython=True)["error"]["exception"] == (
+        "ZeroDivisionError"
+    )
+    assert made.ask(do="fingerprints", groups=groups)["fingerprints"][1] not in (None, after[1])
+    made.close()
+    loaded.close()
+
+
+def test_what_is_no_expression_or_raises_says_so(told: Kernel) -> None:
+    assert "is no expression" in said(told, "eval 4 x = 5")
+    text = said(told, "eval 5 df['b']")
+    assert "`df['b']` raised KeyError in the state of run 5: 'b'. Nothing was changed." in text
+    assert "`%clew vars 5` lists what is there" in text
+    assert "Next:" in said(told, "eval 99 1")
+
+
+@pytest.mark.parametrize(
+    ("question", "run"),
+    [
+        ("'b' not in df.columns", "5"),
+        ("len(numbers) > 3", "6"),
+        ("--from 4 len(df) < 5", "7"),
+        ("--from 4 --to 6 len(numbers) == 4", "6"),
+        ("double", "3"),
+    ],
+)
+def test_bisect_finds_the_first_run_after_which_it_is_true(told: Kernel, question: str, run: str) -> None:
+    answer = asked(told, f"bisect {question}")
+    assert (answer["run"], answer["verdict"], answer["exit"]) == (run, "found", 0)
+    tried = {step["run"]: step["is_true"] for step in answer["tried"]}
+    assert tried[run] is True
+    assert all(is_true == (int(number) >= int(run)) for number, is_true in tried.items())
+    assert len(answer["tried"]) <= 5
+
+
+def test_bisect_says_where_there_is_nothing_to_find(told: Kernel) -> None:
+    assert asked(told, "bisect False")["verdict"] == "never"
+    assert asked(told, "bisect True")["verdict"] == "always"
+    text = said(told, "bisect numbers.nothing")
+    assert "is not true after run 1, nor after run 7" in text
+    assert "AttributeError" in text
+
+
+def test_the_native_command_answers_the_same_and_writes_nothing(told: Kernel, left: Path) -> None:
+    store = {"CLEW_HOME": str(left)}
+    before = digest(left, told.cwd)
+    answer = native(told, "eval", "4", 'df["b"].sum()', **store)
+    assert answer.stdout.splitlines()[0] == "np.int64(10)", answer.stderr
+    assert answer.returncode == 0
+    answer = native(told, "bisect", "len(numbers) > 3", "--json", **store)
+    assert json.loads(answer.stdout)["run"] == "6"
+    for attack in [
+        "write('harm')",
+        f"__import__('shutil').rmtree({str(left)!r})",
+        f"write({str(left / 'x')!r})",
+    ]:
+        answer = native(told, "eval", "4", attack, **store)
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert "raised PermissionError" in answer.stderr
+    assert digest(left, told.cwd) == before
+
+
+def test_a_stranger_s_values_are_loaded_only_if_they_name_no_code(told: Kernel, tmp_path: Path) -> None:
+    stranger = {"XDG_CONFIG_HOME": str(tmp_path)}
+    answer = json.loads(native(told, "eval", "4", "numbers, text", "--json", **stranger).stdout)
+    assert answer["value"] == "([1, 2, 3], 'kept')"
+    why = {lost["root"]["key"]: lost["why"] for lost in answer["lost"]}
+    assert "untrusted" in why["double"]
+    assert "untrusted" in why["hook"]
+    assert why["place"].endswith("is not there")
+    answer = native(told, "eval", "4", "hook", **stranger)
+    assert "raised NameError" in answer.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_interpreter_that_is_gone_or_lacks_clew_is_named(told: Kernel, tmp_path: Path) -> None:
+    answer = native(told, "eval", "4", "1", PYTHONPATH=str(tmp_path))
+    if SOURCES:  # the interpreter has no Clew of its own, or an older one
+        assert answer.returncode == 3
+        assert "did not start" in answer.stderr
+        assert "-m pip install clew` lets this interpreter answer" in answer.stderr
+
+
+def test_ctrl_c_ends_the_question_and_nothing_else(told: Kernel) -> None:
+    sent = told.send("%clew eval 4 [print() for _ in iter(int, 1)]")
+    import time
+
+    time.sleep(2)
+    told.interrupt()
+    [reply] = told.collect([sent])
+    assert reply.ename == "KeyboardInterrupt"
+    assert "Interrupted; the scratch process was ended. Nothing was changed." in reply.stderr
+    assert told.value("numbers") == [1, 2, 3, 4]
+
+
+def test_ctrl_c_in_a_terminal_leaves_nothing_behind(told: Kernel, left: Path, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    paths = os.pathsep.join(str(path) for path in SOURCES)
+    process = subprocess.Popen(
+        [COMMAND, "eval", "4", "[print() for _ in iter(int, 1)]"],
+        env=told.environment() | {"PYTHONPATH": paths, "TMPDIR": str(place), "CLEW_HOME": str(left)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any(place.iterdir()), "no scratch process was started")
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate()
+    assert process.returncode == 3
+    assert "Interrupted; the scratch process was ended. Nothing was changed." in printed
+    assert not any(place.iterdir())
+
+
+def test_others_can_ask_the_session_while_a_question_waits(told: Kernel) -> None:
+    told.run(
+        """
+import clew, threading, time
+moments = []
+def ask():
+    moments.append(time.time())
+    clew.session().status()
+    moments.append(time.time())
+beside = threading.Timer(2.0, ask)
+beside.start()
+"""
+    ).raised()
+    answer = asked(told, "eval 4 [__import__('time').sleep(6), __import__('time').time()][1]")
+    told.run("beside.join()").raised()
+    assert told.value("moments")[1] < float(answer["value"])
