@@ -47,6 +47,7 @@ plt.xlabel("delay (min)");"""
     Cell('log_db = sqlite3.connect(":memory:")\nweights = np.linspace(0, 1, 24)'),
     Cell('trips = trips.drop(columns="km")\ndel limits'),
     Cell("%clew undo", picture="lab-undo"),
+    Cell("%clew branch by-hour\n%clew tag all-trips 3"),
     Cell(
         """\
 # how late are they, by hour?
@@ -59,6 +60,7 @@ len(late), len(trips)""",
     Cell("weights[3] = 0.5"),
     Cell('by_hour["meen"].max()'),
     Cell("slope, base = np.polyfit(trips.hour, trips.delay, 1)\nround(slope, 3)"),
+    Cell('%clew describe 8 -m "sharper weights"'),
     Cell("%clew log --all --graph", picture="lab-log"),
     Cell("%clew diff 5 @", picture="lab-diff"),
     Cell("%clew vars", picture="lab-vars"),

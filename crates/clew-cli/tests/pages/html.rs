@@ -112,6 +112,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         to: "14".to_owned(),
         at: "14a".to_owned(),
         runs: vec!["17".to_owned()],
+        branch: None,
         outside: Some("18".to_owned()),
         outcomes,
         dry_run: false,
@@ -342,7 +343,7 @@ fn a_page_replaces_its_like_and_nothing_else() {
 fn a_page_written_in_json_says_where_and_how_large() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.html");
-    let json = write(&Sample::flights(), "log --json", &file).json.unwrap();
+    let json = write(&Sample::flights(), "log --json", &file).data.unwrap();
     assert_eq!(json["written"]["runs"], 7);
     assert_eq!(json["written"]["bytes"], std::fs::metadata(file).unwrap().len());
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
-    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
+    Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::history::History;
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
@@ -70,6 +70,7 @@ pub struct Sample {
     last: Option<RunId>,
     operations: u64,
     tag: String,
+    words: Option<BlobId>,
 }
 
 /// One run to come.
@@ -109,6 +110,7 @@ impl Sample {
             last: None,
             operations: 0,
             tag: tag.to_owned(),
+            words: None,
         }
     }
 
@@ -142,6 +144,7 @@ impl Sample {
             path: words.into(),
             what: words.to_owned(),
         });
+        sample.words = Some(sample.text(words.to_owned()));
         for number in 0..8 {
             let what = format!("{number}");
             let told = Summary {
@@ -299,9 +302,13 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
+            naming: if number == 2 {
+                names(&self.tag, self.words)
+            } else {
+                Vec::new()
+            },
             view: View {
-                at: self.at.map(|run| Position { run }),
-                names: [(self.tag.clone(), run_id(1, ""))].into(),
+                at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
             },
         };
@@ -360,6 +367,7 @@ impl Sample {
             history: &self.history,
             session: Some(SESSION),
             at: self.at,
+            branch: None,
             damage: &self.damage,
             live: None,
         }
@@ -391,6 +399,24 @@ pub fn terminal() -> Surroundings {
         width: 110,
         style: Style::default(),
     }
+}
+
+/// Given when the second cell had run.
+fn names(tag: &str, words: Option<BlobId>) -> Vec<Naming> {
+    vec![
+        Naming::Describe {
+            run: run_id(2, ""),
+            text: words,
+        },
+        Naming::Tag {
+            name: tag.to_owned(),
+            run: run_id(1, ""),
+        },
+        Naming::Branch {
+            name: "forest".to_owned(),
+            run: run_id(2, ""),
+        },
+    ]
 }
 
 fn run_id(number: u64, suffix: &str) -> RunId {
