@@ -70,15 +70,17 @@ class Lab:
         page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
         page.add_style_tag(content=QUIET)
 
-    def run(self, page: Page, index: int) -> None:
-        """Runs a cell; the command ends when its outputs are there."""
+    def run(self, page: Page, index: int, source: str) -> None:
+        """Types a cell's source and runs it; the command ends when its outputs are there."""
         page.evaluate(
-            """async index => {
+            """async ([index, source]) => {
                 const panel = window.jupyterapp.shell.currentWidget;
+                const cell = panel.content.widgets[index];
+                if (cell.model.sharedModel.getSource() != source) cell.model.sharedModel.setSource(source);
                 panel.content.activeCellIndex = index;
                 await window.jupyterapp.commands.execute('notebook:run-cell');
             }""",
-            index,
+            [index, source],
         )
 
     def restart(self, page: Page) -> None:

@@ -13,9 +13,17 @@ class Cell:
     picture: str = ""
     #: The kernel is started anew before it.
     is_after_restart: bool = False
+    #: It is not another cell, but a cell's new source.
+    replaces: str = ""
 
 
-CELLS = [
+LATE = """\
+# how late are they?
+late = trips[trips.delay > 30]
+limits = {"late": 30, "very late": 60}
+len(late), len(trips)"""
+
+STEPS = [
     Cell("%load_ext clew"),
     Cell(
         """\
@@ -28,13 +36,7 @@ trips = pd.DataFrame({
     "delay": rng.normal(8, 25, 4000).round(),
 })"""
     ),
-    Cell(
-        """\
-# how late are they?
-late = trips[trips.delay > 30]
-limits = {"late": 30, "very late": 60}
-len(late), len(trips)"""
-    ),
+    Cell(LATE),
     Cell(
         """\
 import matplotlib.pyplot as plt
@@ -45,21 +47,35 @@ plt.xlabel("delay (min)");"""
     Cell('log_db = sqlite3.connect(":memory:")\nweights = np.linspace(0, 1, 24)'),
     Cell('trips = trips.drop(columns="km")\ndel limits'),
     Cell("%clew undo", picture="lab-undo"),
+    Cell("%clew branch by-hour\n%clew tag all-trips 3"),
     Cell(
         """\
 # how late are they, by hour?
-by_hour = trips.groupby("hour").delay.agg(["mean", "count"])
-limits["very late"] = 90
-weights[3] = 0.5
-by_hour.head(3)"""
+late = trips[trips.delay > 45]
+limits = {"late": 45, "very late": 60}
+by_hour = late.groupby("hour").delay.agg(["mean", "count"])
+len(late), len(trips)""",
+        replaces=LATE,
     ),
-    Cell('by_hour["dellay"].max()'),
+    Cell("weights[3] = 0.5"),
+    Cell('by_hour["meen"].max()'),
     Cell("slope, base = np.polyfit(trips.hour, trips.delay, 1)\nround(slope, 3)"),
+    Cell('%clew describe 8 -m "sharper weights"'),
     Cell("%clew log --all --graph", picture="lab-log"),
-    Cell("%clew diff 3 @", picture="lab-diff"),
+    Cell("%clew diff 5 @", picture="lab-diff"),
     Cell("%clew vars", picture="lab-vars"),
     Cell("%clew show 4", picture="lab-show"),
     Cell("%load_ext clew", is_after_restart=True),
     Cell("%clew resume", picture="lab-report"),
     Cell("%clew status", picture="lab-status"),
 ]
+
+#: The cells of the notebook before anything ran.
+CELLS = [step for step in STEPS if not step.replaces]
+
+
+def place(step: Cell) -> int:
+    """The place in the notebook of the cell that a step runs."""
+    if step.replaces:
+        return [cell.source for cell in CELLS].index(step.replaces)
+    return next(index for index, cell in enumerate(CELLS) if cell is step)

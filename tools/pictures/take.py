@@ -23,7 +23,7 @@ from pathlib import Path
 from lab import Lab
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from story import CELLS
+from story import CELLS, STEPS, place
 from terminal import frame, said
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -34,9 +34,11 @@ THEMES = ("light", "dark")
 #: What the terminal is asked, by the name of its picture.
 TERMINAL = {
     "terminal-log": ["log", "--all", "--graph"],
-    "terminal-diff": ["diff", "3", "@"],
+    "terminal-diff": ["diff", "5", "@"],
     "terminal-vars": ["vars"],
 }
+#: Runs of the page that are shown opened: those with a plot or another version of a cell.
+OPENED = "details.clew-entry:has(img, pre .clew-del)"
 #: Columns of the terminal.
 WIDTH = 104
 #: Bytes from which on colours are saved.
@@ -93,12 +95,12 @@ def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[
     """Runs the notebook in JupyterLab; the texts that stood beside the HTML, by the picture's name."""
     page = shown.new_page(viewport={"width": 1180, "height": 1300}, device_scale_factor=1.5)
     lab.open(page)
-    for index, cell in enumerate(CELLS):
-        if cell.is_after_restart:
-            page.wait_for_timeout(5000)  # in idle time Clew looks at everything once more
+    for step in STEPS:
+        if step.is_after_restart:
+            page.wait_for_timeout(10_000)  # in idle time Clew looks at everything once more
             lab.restart(page)
-        lab.run(page, index)
-        if index == 0 and (trouble := lab.shown(page)[index]):
+        lab.run(page, place(step), step.source)
+        if step is STEPS[0] and (trouble := lab.shown(page)[0]):
             raise SystemExit(f"Clew does not load: {trouble}")
     for theme in THEMES:
         lab.use_theme(page, theme)
@@ -140,7 +142,7 @@ def take_page(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: ignor
         page.goto(file.as_uri())
         keep("page-all", theme, open_runs(page, "details.clew-entry").screenshot(full_page=True))
         page.reload()
-        keep("page-log", theme, open_runs(page, "details.clew-entry:has(img)").screenshot(full_page=True))
+        keep("page-log", theme, open_runs(page, OPENED).screenshot(full_page=True))
         page.close()
 
 

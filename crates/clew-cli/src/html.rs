@@ -20,6 +20,7 @@ pub use graph::{Dot, Drawing};
 pub use outputs::{Room, outputs};
 pub use picture::picture;
 
+use crate::run_page::RunPage;
 use crate::text;
 
 /// The looks of a piece. Colours are mixed with the colour of the text around it, so they suit light and dark.
@@ -129,6 +130,15 @@ pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
 /// A short text in one line of a cell; what has no room is cut by the browser, and stands in full as its title.
 pub fn cut(text: &str) -> Markup {
     html! { @if !text.is_empty() { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } } }
+}
+
+/// The line of a run in a list: the user's words for it as prose, else its source as code.
+pub fn headline(run: &RunPage) -> Markup {
+    let line = run.headline();
+    match &run.description {
+        Some(words) => html! { span.clew-cut title=(Clean(words)) { (Clean(&line)) } },
+        None => cut(&line),
+    }
 }
 
 /// A long part, closed until someone opens it.

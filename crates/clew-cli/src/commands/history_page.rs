@@ -97,7 +97,7 @@ impl<'a> HistoryPage<'a> {
             span.clew-origin { (Clean(&page.origin())) }
             span.clew-time.clew-faint { (text::moment(page.time, &self.surroundings.zone)) }
             span.clew-took.clew-faint { (text::duration(page.nanoseconds)) }
-            span.clew-what { @for name in &page.names { (html::name(name)) } code { (Clean(&page.headline())) } }
+            span.clew-what { @for name in &page.names { (html::name(name)) } (html::headline(page)) }
             span.clew-did {
                 @if !trouble.is_empty() { (html::toned(Mark::Lost, &trouble)) " " }
                 (html::changes(&page.changes, 3))
@@ -115,6 +115,7 @@ impl<'a> HistoryPage<'a> {
                 "Id " (page.id.short()) "."
                 @if page.is_untrusted { " Recorded under a key that you have not trusted." }
             }
+            @for words in page.description.iter().flat_map(|words| words.lines()) { p { (Clean(words)) } }
             (self.source(page))
             (self.changed(run, page))
             (evidence_html(&run.evidence))

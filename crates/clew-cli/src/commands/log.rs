@@ -268,7 +268,7 @@ fn row(drawing: Markup, run: &RunPage, surroundings: &Surroundings) -> Vec<Marku
         html! { (html::Clean(&run.origin())) },
         html::when(run.time, surroundings),
         html::faint(&text::duration(run.nanoseconds)),
-        html! { @for name in &run.names { (html::name(name)) } (html::cut(&run.headline())) },
+        html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },
         html! {
             @if !run.trouble().is_empty() { (html::toned(html::Mark::Lost, &run.trouble())) " " }
             (html::changes(&run.changes, 4))

@@ -115,6 +115,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         to: "14".to_owned(),
         at: "14a".to_owned(),
         runs: vec!["17".to_owned()],
+        branch: None,
         outside: Some("18".to_owned()),
         outcomes,
         dry_run: false,

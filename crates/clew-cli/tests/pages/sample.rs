@@ -93,6 +93,7 @@ pub struct Sample {
     last: Option<RunId>,
     operations: u64,
     tag: String,
+    words: Option<BlobId>,
 }
 
 /// A value as it is stored: the stream of its one root, and the memory of its buffers.
@@ -140,6 +141,7 @@ impl Sample {
             last: None,
             operations: 0,
             tag: tag.to_owned(),
+            words: None,
         }
     }
 
@@ -214,6 +216,7 @@ impl Sample {
             path: words.into(),
             what: words.to_owned(),
         });
+        sample.words = Some(sample.text(words.to_owned()));
         for number in 0..8 {
             let what = format!("{number}");
             let told = Summary {
@@ -367,7 +370,11 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
-            naming: if number == 2 { names(&self.tag) } else { Vec::new() },
+            naming: if number == 2 {
+                names(&self.tag, self.words)
+            } else {
+                Vec::new()
+            },
             view: View {
                 at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
@@ -466,8 +473,12 @@ pub fn terminal() -> Surroundings {
 }
 
 /// Given when the second cell had run.
-fn names(tag: &str) -> Vec<Naming> {
+fn names(tag: &str, words: Option<BlobId>) -> Vec<Naming> {
     vec![
+        Naming::Describe {
+            run: run_id(2, ""),
+            text: words,
+        },
         Naming::Tag {
             name: tag.to_owned(),
             run: run_id(1, ""),
