@@ -18,6 +18,10 @@ impl Set {
         Self(ranges.into_iter().filter(|range| !range.is_empty()).collect())
     }
 
+    fn one(range: Range<u64>) -> Self {
+        Self::of(std::iter::once(range))
+    }
+
     fn push(&mut self, row: u64) {
         match self.0.last_mut() {
             Some(last) if last.end == row => last.end += 1,
@@ -60,8 +64,8 @@ impl Matching {
         let both = before.min(after);
         Self {
             spans: vec![(0, 0, both)],
-            removed: Set::of([both..before]),
-            added: Set::of([both..after]),
+            removed: Set::one(both..before),
+            added: Set::one(both..after),
             ..Self::default()
         }
     }
@@ -235,10 +239,10 @@ mod tests {
     fn rows_are_matched_by_unique_labels_and_else_by_position() {
         let found = matched(&[1, 2, 3, 4], &[1, 3, 4, 9], None);
         assert_eq!(found.spans, [(0, 0, 1), (2, 1, 2)]);
-        assert_eq!((found.removed, found.added), (Set::of([1..2]), Set::of([3..4])));
+        assert_eq!((found.removed, found.added), (Set::one(1..2), Set::one(3..4)));
         assert!(found.by_label);
         let found = matched(&[1, 1, 2], &[1, 1], None);
-        assert_eq!((found.spans, found.removed), (vec![(0, 0, 2)], Set::of([2..3])));
+        assert_eq!((found.spans, found.removed), (vec![(0, 0, 2)], Set::one(2..3)));
         assert!(!found.by_label);
         assert!(matched(&[1, 2, 3], &[3, 2, 1], None).is_reordered);
     }
