@@ -19,7 +19,7 @@ NOTEBOOK = "trips.ipynb"
 #: Milliseconds after which something will never come.
 NEVER = 120_000
 #: Hides what has nothing to do with the notebook.
-QUIET = ".jp-Notebook-footer, .jp-Toolbar, .jp-cell-toolbar {display: none !important}"
+QUIET = ".jp-Notebook-footer, .jp-Toolbar, .jp-cell-toolbar, .Toastify {display: none !important}"
 
 
 class Lab:
@@ -63,7 +63,10 @@ class Lab:
                 time.sleep(0.5)
         page.goto(f"http://127.0.0.1:{self.port}/lab/tree/{NOTEBOOK}?token={self.token}", timeout=NEVER)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=NEVER)
-        page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'", timeout=NEVER)
+        page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'",
+            timeout=NEVER,
+        )
         page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
         page.add_style_tag(content=QUIET)
 
@@ -81,12 +84,16 @@ class Lab:
     def restart(self, page: Page) -> None:
         """Ends the kernel and starts a new one, as if it had died."""
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()")
+        page.evaluate(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()"
+        )
 
     def use_theme(self, page: Page, theme: str) -> None:
         """Light or dark."""
         name = "JupyterLab Light" if theme == "light" else "JupyterLab Dark"
-        page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
+        page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+        )
         page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached", timeout=NEVER)
         page.wait_for_timeout(1500)
 
@@ -106,23 +113,30 @@ class Lab:
         page.wait_for_timeout(300)
         return cell.screenshot()
 
-    def texts(self, page: Page) -> dict[str, str]:
-        """The plain texts of the cells that are pictured, by the picture's name."""
+    def shown(self, page: Page) -> list[str]:
+        """The plain texts below each cell."""
         outputs = page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell =>
                 cell.model.outputs ? cell.model.outputs.toJSON() : [])"""
         )
-        texts = {}
-        for cell, shown in zip(CELLS, outputs, strict=True):
-            plain = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in shown]
-            texts[cell.picture] = "\n".join("".join(text) for text in plain)
+        texts = []
+        for cell in outputs:
+            plain = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell]
+            texts.append("\n".join("".join(text) for text in plain))
         return texts
 
 
 def notebook() -> dict[str, object]:
     """The notebook before anything ran."""
     cells = [
-        {"cell_type": "code", "id": f"cell-{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": cell.source}
+        {
+            "cell_type": "code",
+            "id": f"cell-{n}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": cell.source,
+        }
         for n, cell in enumerate(CELLS)
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -131,7 +145,11 @@ def notebook() -> dict[str, object]:
 
 def environment(home: Path) -> dict[str, str]:
     """The process's variables with every directory a private one."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY", "IPYTHON"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JUPYTER", "JPY", "IPYTHON"))
+    }
     private = {
         "HOME": home,
         "XDG_CONFIG_HOME": home / "config",

@@ -38,9 +38,9 @@ len(late), len(trips)"""
     Cell(
         """\
 import matplotlib.pyplot as plt
-fig, ax = plt.subplots(figsize=(5, 2.2))
-ax.hist(trips.delay, bins=40)
-ax.set_xlabel("delay (min)");"""
+plt.figure(figsize=(5, 2.2))
+plt.hist(trips.delay, bins=40)
+plt.xlabel("delay (min)");"""
     ),
     Cell('log_db = sqlite3.connect(":memory:")\nweights = np.linspace(0, 1, 24)'),
     Cell('trips = trips.drop(columns="km")\ndel limits'),

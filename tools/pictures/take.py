@@ -4,7 +4,7 @@
     VENV/bin/python tools/pictures/take.py [NAME ...] [--clew COMMAND] [--browser PATH] [--all DIR]
 
 Everything is real: a JupyterLab with a real kernel runs the cells of `story.py`, the native command reads the store
-that this left, and a browser (Chromium, found on PATH if not named) shows all of it in light and dark. NAMEs limit what
+that this left, and a browser (Chromium, found on PATH if not named) shows all of it in light and dark. A NAME limits what
 is kept (`diff` takes `lab-diff` and `terminal-diff`); `--all DIR` keeps every picture there instead. Instead of
 installing Clew, PYTHONPATH may name a built `python/` and `--clew` the command.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import shutil
 import sys
 import tempfile
@@ -38,7 +37,10 @@ TERMINAL = {
     "terminal-diff": ["diff", "3", "@"],
     "terminal-vars": ["vars"],
 }
+#: Columns of the terminal.
 WIDTH = 104
+#: Bytes from which on colours are saved.
+LARGE = 100_000
 
 
 def main() -> int:
@@ -66,9 +68,13 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--clew", default=shutil.which("clew", path=str(Path(sys.executable).parent)) or "clew")
+    parser.add_argument(
+        "--clew", default=shutil.which("clew", path=str(Path(sys.executable).parent)) or "clew"
+    )
     parser.add_argument("--browser", default=shutil.which("chromium") or shutil.which("google-chrome"))
     parser.add_argument("--all", metavar="DIR")
     return parser.parse_args()
@@ -85,18 +91,21 @@ def browser(path: str | None) -> Iterator[Browser]:
 
 def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[no-untyped-def]
     """Runs the notebook in JupyterLab; the texts that stood beside the HTML, by the picture's name."""
-    page = shown.new_page(viewport={"width": 1180, "height": 900}, device_scale_factor=1.5)
+    page = shown.new_page(viewport={"width": 1180, "height": 1300}, device_scale_factor=1.5)
     lab.open(page)
     for index, cell in enumerate(CELLS):
         if cell.is_after_restart:
+            page.wait_for_timeout(5000)  # in idle time Clew looks at everything once more
             lab.restart(page)
         lab.run(page, index)
+        if index == 0 and (trouble := lab.shown(page)[index]):
+            raise SystemExit(f"Clew does not load: {trouble}")
     for theme in THEMES:
         lab.use_theme(page, theme)
         for index, cell in enumerate(CELLS):
             if cell.picture:
                 keep(cell.picture, theme, lab.picture(page, index))
-    texts = lab.texts(page)
+    texts = {cell.picture: text for cell, text in zip(CELLS, lab.shown(page), strict=True)}
     page.close()
     return texts
 
@@ -119,7 +128,9 @@ def take_terminal(clew: str, lab: Lab, texts: dict[str, str], shown: Browser, ke
 def take_page(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
     """Pictures of the page of `log --html`, some of its runs opened."""
     file = lab.home / "history.html"
-    print(said([clew, "log", "--html", str(file)], lab.environment, WIDTH).replace(f"{lab.home}/", ""), end="")
+    print(
+        said([clew, "log", "--html", str(file)], lab.environment, WIDTH).replace(f"{lab.home}/", ""), end=""
+    )
     for theme in THEMES:
         page = shown.new_page(
             viewport={"width": 1180, "height": 900},
@@ -141,10 +152,12 @@ def open_runs(page: Page, which: str) -> Page:
 
 
 def small(png: bytes, file: Path) -> int:
-    """Writes a picture with as few colours as look the same."""
+    """Writes a picture; a large one with as few colours as look the same."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(colors=128, dither=Image.Dither.NONE).save(file, optimize=True)
-    return os.path.getsize(file)
+    image.save(file, optimize=True)
+    if file.stat().st_size > LARGE:
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
+    return file.stat().st_size
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
 
 /// A short text in one line of a cell; what has no room is cut by the browser, and stands in full as its title.
 pub fn cut(text: &str) -> Markup {
-    html! { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } }
+    html! { @if !text.is_empty() { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } } }
 }
 
 /// A long part, closed until someone opens it.

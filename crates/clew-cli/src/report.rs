@@ -48,7 +48,7 @@ impl Page for ReportPage<'_> {
         let mut text = format!(
             "{}{}{}\n",
             first_sentence(report, surroundings),
-            counts(report),
+            counts(report, Reasons::Here),
             landing(report)
         );
         for line in exceptions(report) {
@@ -72,9 +72,9 @@ fn landing(report: &Report) -> String {
 
 /// The first line, a table of what is not as it was asked for, and the rest folded away.
 fn body(report: &Report, surroundings: &Surroundings) -> Markup {
-    let (first, counts) = (first_sentence(report, surroundings), counts(report));
+    let (first, counts) = (first_sentence(report, surroundings), counts(report, Reasons::Elsewhere));
     let wanted: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_exception(outcome)).collect();
-    let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome, report)).collect();
+    let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
@@ -85,29 +85,26 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
             (html::table(&[], &rows))
         }
         @for word in [Word::Loaded, Word::Replayed, Word::Removed, Word::Kept] { (plain(word, report)) }
+        @if let Some(uncertain) = uncertain_line(report) { p.clew-faint { (Clean(&uncertain)) } }
         @if let Some(others) = also_back(report) { p.clew-faint { (Clean(&others)) } }
     }
 }
 
 /// Whether something is to be said of a root besides its word.
 fn is_exception(outcome: &Outcome) -> bool {
-    let is_said = is_inexact(outcome.word) || outcome.why.is_some();
-    is_said || (outcome.uncertain && is_name(&outcome.root))
+    is_inexact(outcome.word) || outcome.why.is_some()
 }
 
-fn row(outcome: &Outcome, report: &Report) -> Vec<Markup> {
+fn row(outcome: &Outcome) -> Vec<Markup> {
     let mark = match outcome.word {
         Word::Lost => Mark::Lost,
         Word::Removed => Mark::Removed,
         _ => Mark::Changed,
     };
-    let uncertain = format!("uncertain, since nobody looked when run {} ended", report.to);
-    let reasons = outcome.why.as_deref().into_iter();
-    let reasons: Vec<&str> = reasons.chain(outcome.uncertain.then_some(uncertain.as_str())).collect();
     vec![
         html! { code { (Clean(&title(&outcome.root))) } },
         html! { @if is_inexact(outcome.word) { (html::toned(mark, outcome.word.text())) } @else { (outcome.word.text()) } },
-        html! { (Clean(&reasons.join("; "))) },
+        html! { (Clean(outcome.why.as_deref().unwrap_or_default())) },
     ]
 }
 
@@ -147,8 +144,10 @@ fn performed(report: &Report) -> String {
         "undo" => format!("Undid {}", runs(report)),
         "redo" => format!("Redid {}", runs(report)),
         "restore" => format!("Restored {} from {}", names(report), report.to),
-        "resume" => format!("Resumed at {}", report.to),
-        _ => format!("Switched to {}", report.to),
+        "resume" => format!("Resumed at {}", target(report)),
+        "fresh" => format!("Started fresh at {}", report.to),
+        "op restore" => format!("Went back to {}", target(report)),
+        _ => format!("Switched to {}", target(report)),
     }
 }
 
@@ -157,8 +156,18 @@ fn planned(report: &Report) -> String {
         "undo" => format!("Would undo {}", runs(report)),
         "redo" => format!("Would redo {}", runs(report)),
         "restore" => format!("Would restore {} from {}", names(report), report.to),
-        "resume" => format!("Would resume at {}", report.to),
-        _ => format!("Would switch to {}", report.to),
+        "resume" => format!("Would resume at {}", target(report)),
+        "fresh" => format!("Would start fresh at {}", report.to),
+        "op restore" => format!("Would go back to {}", target(report)),
+        _ => format!("Would switch to {}", target(report)),
+    }
+}
+
+/// `14`, or `14 (branch forest)`.
+fn target(report: &Report) -> String {
+    match &report.branch {
+        Some(branch) => format!("{} (branch {})", report.to, text::clean(branch)),
+        None => report.to.clone(),
     }
 }
 
@@ -179,8 +188,15 @@ fn names(report: &Report) -> String {
     text::listing(&names, 6)
 }
 
+/// Whether the first line gives reasons, or a table below it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reasons {
+    Here,
+    Elsewhere,
+}
+
 /// `43 names: 38 kept, 3 loaded, 1 replayed (plot), 1 lost: conn (a live connection).`
-fn counts(report: &Report) -> String {
+fn counts(report: &Report, reasons: Reasons) -> String {
     let names: Vec<&Outcome> = report
         .outcomes
         .iter()
@@ -194,7 +210,7 @@ fn counts(report: &Report) -> String {
                 "{} {}{}",
                 with_word.len(),
                 word.text(),
-                listed(word, &with_word)
+                listed(word, &with_word, reasons)
             ));
         }
     }
@@ -205,10 +221,10 @@ fn counts(report: &Report) -> String {
 }
 
 /// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
-fn listed(word: Word, outcomes: &[&&Outcome]) -> String {
+fn listed(word: Word, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     let is_short = outcomes.len() <= NAMED;
     let one = |outcome: &&&Outcome| match &outcome.why {
-        Some(why) if is_short && is_inexact(word) => format!("{} ({why})", outcome.root),
+        Some(why) if is_short && is_inexact(word) && reasons == Reasons::Here => format!("{} ({why})", outcome.root),
         _ => outcome.root.to_string(),
     };
     let names: Vec<String> = outcomes.iter().map(one).collect();
@@ -262,14 +278,17 @@ fn exceptions(report: &Report) -> Vec<String> {
         lines.push(recorded_first(outside));
     }
     lines.extend(reasons(report));
-    if let Some(uncertain) = uncertain(report) {
-        lines.push(format!(
-            "Uncertain, since nobody looked when run {} ended: {uncertain}",
-            report.to
-        ));
-    }
+    lines.extend(uncertain_line(report));
     lines.extend(also_back(report));
     lines
+}
+
+fn uncertain_line(report: &Report) -> Option<String> {
+    let uncertain = uncertain(report)?;
+    let to = &report.to;
+    Some(format!(
+        "Uncertain, since nobody looked when run {to} ended: {uncertain}"
+    ))
 }
 
 /// `Also put back: working directory`: state that is no name.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import no_var_expand
 
+from clew.shell.display import Answer
 from clew.shell.warn import describe, warn
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ class Magic:
                 warn(f"{error} in `%clew {line}`. Nothing was done.")
                 return
             try:
-                answer = session.command(*(words or ["status"]))
+                answer = Answer.of(session.command(*(words or ["status"])))
             except Exception as error:
                 warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
                 return
-            answer.show()
+            with session.outputs.muted():
+                answer.show()
             if answer.interrupted:
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt

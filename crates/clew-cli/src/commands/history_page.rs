@@ -7,7 +7,7 @@ use clew_core::id::{Root, RunId};
 use maud::{Markup, html};
 
 use super::log::{Arguments, led_here, lines};
-use super::show::evidence_lines;
+use super::show::evidence_html;
 use super::vars::described;
 use crate::html::{self, Clean, Dot, Drawing, Mark, Room};
 use crate::outputs::outputs_of;
@@ -117,8 +117,7 @@ impl<'a> HistoryPage<'a> {
             }
             (self.source(page))
             (self.changed(run, page))
-            @let evidence = evidence_lines(&run.evidence);
-            @if !evidence.is_empty() { p.clew-faint { "May have: " (Clean(&evidence.join("; "))) } }
+            (evidence_html(&run.evidence))
             (html::outputs(&outputs_of(run, self.place), room))
             @for warning in &page.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
         }

@@ -21,6 +21,7 @@ use crate::text;
 ///
 /// `+name` was made by the run, `~name` got another value, `-name` went away.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
 pub struct Arguments {
     /// Shows at most this many runs, 20 if not said; 0 shows all
     #[arg(short = 'n', long = "limit", value_name = "N")]

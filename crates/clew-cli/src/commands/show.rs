@@ -128,6 +128,9 @@ impl Show {
         if !self.children.is_empty() {
             lines.push(("then", self.children.join(", ")));
         }
+        if let Some(description) = &run.description {
+            lines.push(("what", text::clean(description).replace('\n', "\n       ")));
+        }
         if !run.names.is_empty() {
             lines.push(("names", text::clean(&run.names.join(", "))));
         }
@@ -153,11 +156,7 @@ impl Show {
             (html::table(&[], &facts))
             @if let Some(source) = &run.source { (html::code(source)) }
             (self.changes_table())
-            @let evidence = evidence_lines(&self.evidence);
-            @if !evidence.is_empty() {
-                p.clew-faint { "May have:" }
-                ul { @for line in &evidence { li { (Clean(line)) } } }
-            }
+            (evidence_html(&self.evidence))
             (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
             @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
         }
@@ -209,7 +208,7 @@ fn indented(before: &str, source: &str) -> String {
 }
 
 /// What a run may have touched outside the session. Always "may have".
-pub fn evidence_lines(evidence: &Evidence) -> Vec<String> {
+fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
     let files = |files: &[FileEvidence]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
     let lines = [
         ("read files", files(&evidence.files_read)),
@@ -222,13 +221,26 @@ pub fn evidence_lines(evidence: &Evidence) -> Vec<String> {
     ];
     let lines = lines.iter().filter(|(_, items)| !items.is_empty());
     lines
-        .map(|(what, items)| format!("{what}: {}", text::clean(&text::listing(items, 6))))
+        .map(|(what, items)| (*what, text::clean(&text::listing(items, 6))))
         .collect()
+}
+
+/// The same folded: most of it is what imports read.
+pub fn evidence_html(evidence: &Evidence) -> Markup {
+    let lines = evidence_lines(evidence);
+    if lines.is_empty() {
+        return html! {};
+    }
+    let what: Vec<String> = lines.iter().map(|(what, _)| (*what).to_owned()).collect();
+    html::folded(
+        &html! { "May have " (text::listing(&what, 7)) },
+        &html! { ul { @for (what, items) in &lines { li { (what) ": " (Clean(items)) } } } },
+    )
 }
 
 fn evidence_text(evidence: &Evidence) -> String {
     let lines = evidence_lines(evidence).into_iter();
-    let text: String = lines.map(|line| format!("  {line}\n")).collect();
+    let text: String = lines.map(|(what, items)| format!("  {what}: {items}\n")).collect();
     if text.is_empty() {
         text
     } else {

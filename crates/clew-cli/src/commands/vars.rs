@@ -206,11 +206,14 @@ impl Vars {
         let row = |variable: &Variable| {
             vec![
                 html! { b { code { (variable.label()) } } },
-                html! { (variable.type_and_shape()) },
+                html! { span.clew-once { (variable.type_and_shape()) } },
                 html! { span.clew-once { (text::bytes(variable.size)) } },
                 html! { @if let Some(run) = &variable.changed_by { (html::run(run)) } },
                 html::cut(&variable.text()),
-                html::toned(Mark::Changed, &variable.note()),
+                match variable.stored {
+                    "encoded" => html::faint(&variable.note()),
+                    _ => html::toned(Mark::Changed, &variable.note()),
+                },
             ]
         };
         let rows: Vec<Vec<Markup>> = self.variables.iter().map(row).collect();

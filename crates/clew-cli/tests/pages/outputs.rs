@@ -34,6 +34,6 @@ fn show_tells_the_outputs_in_their_order_and_cuts_long_ones() {
 
 #[test]
 fn show_as_json_has_the_outputs_whole() {
-    let said = Sample::flights().say("show 5 --json").json.unwrap();
+    let said = Sample::flights().say("show 5 --json").data.unwrap();
     assert_snapshot!(format!("{:#}", said["outputs"]));
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
-    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
+    Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::graph::Mention;
 use clew_core::history::History;
@@ -141,6 +141,24 @@ impl Sample {
             operations: 0,
             tag: tag.to_owned(),
         }
+    }
+
+    /// A history of many runs of 100 cells, every tenth on a line of its own.
+    pub fn long(runs: u64) -> Self {
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
+        for number in 0..runs {
+            let version = sample.value(&["x"], &summary("builtins.int", &[], "1"), &format!("{number}"));
+            let source: &'static str = format!("for step in range({number}):\n    x = step").leak();
+            let mut run = sample.run(&Told {
+                changed: vec![version.clone()],
+                parent: (number % 10 == 9).then(|| run_id(number - 3, "")),
+                ..cell(number, source)
+            });
+            run.cell = Some(format!("cell-{}", number % 100));
+            run.full = Some(vec![version]).filter(|_| number % 64 == 0);
+            sample.add(run, Action::Run);
+        }
+        sample
     }
 
     /// Two runs, the second of which edits what the first one left.
@@ -353,9 +371,9 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
+            naming: if number == 2 { names(&self.tag) } else { Vec::new() },
             view: View {
-                at: self.at.map(|run| Position { run }),
-                names: [(self.tag.clone(), run_id(1, ""))].into(),
+                at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
             },
         };
@@ -414,6 +432,7 @@ impl Sample {
             history: &self.history,
             session: Some(SESSION),
             at: self.at,
+            branch: None,
             damage: &self.damage,
             live: None,
         }
@@ -445,6 +464,20 @@ pub fn terminal() -> Surroundings {
         width: 110,
         style: Style::default(),
     }
+}
+
+/// Given when the second cell had run.
+fn names(tag: &str) -> Vec<Naming> {
+    vec![
+        Naming::Tag {
+            name: tag.to_owned(),
+            run: run_id(1, ""),
+        },
+        Naming::Branch {
+            name: "forest".to_owned(),
+            run: run_id(2, ""),
+        },
+    ]
 }
 
 fn run_id(number: u64, suffix: &str) -> RunId {
