@@ -36,7 +36,6 @@ value = [Poisoned(1), {'inside': Poisoned([2])}]
 ARM = """
 for name in ['__repr__', '__str__', '__eq__', '__hash__', '__setstate__', '__format__', '__len__', '__iter__']:
     setattr(Poisoned, name, note(name))
-Poisoned.__reduce__ = lambda self: calls.append('__reduce__') or (Poisoned, (self.__dict__['kept'],))
 """
 
 

@@ -404,10 +404,10 @@ impl Loaded<'_> {
                     Some((offsets, wide)) => bounds(offsets, *wide, at)?,
                     None => (at.checked_mul(*size)?, at.checked_mul(*size)?.checked_add(*size)?),
                 };
-                let shown: Vec<String> = (start..end.min(start + SHOWN))
+                let shown: Vec<String> = (start..end.min(start.saturating_add(SHOWN)))
                     .map(|at| inner.cell(at).text(40))
                     .collect();
-                let more = if end > start + SHOWN {
+                let more = if end > start.saturating_add(SHOWN) {
                     format!(", … ({} values)", end - start)
                 } else {
                     String::new()

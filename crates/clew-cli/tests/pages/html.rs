@@ -111,7 +111,6 @@ fn report(outcomes: Vec<Outcome>) -> Report {
     Report {
         action: "switch".to_owned(),
         from: "17".to_owned(),
-        branch: None,
         to: "14".to_owned(),
         at: "14a".to_owned(),
         runs: vec!["17".to_owned()],

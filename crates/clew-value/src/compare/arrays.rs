@@ -81,7 +81,17 @@ impl Comparer<'_> {
                 return self.dense(&before, &after, one, is_fortran, detail);
             }
         }
+        // Shapes are lengths that a stream told: zero strides would let few bytes be endless.
+        let size = count.saturating_mul(one.dtype.size.max(1) as u64);
         let loaded = match (one.load(), two.load()) {
+            _ if size > self.limits.memory_bytes => {
+                detail.unread = Some(Unread {
+                    blocks: 0,
+                    of: 0,
+                    bytes: size,
+                });
+                return Ok(());
+            }
             (Ok(before), Ok(after)) => (before, after),
             (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
                 detail.unread = Some(Unread {
@@ -98,8 +108,7 @@ impl Comparer<'_> {
             ..one.clone()
         };
         let mut tally = Tally::default();
-        // Shapes are lengths that a stream told: zero strides would let few bytes be endless.
-        for nth in 0..count.min(self.limits.pairs.max(1 << 28)) {
+        for nth in 0..count {
             let place = like.place(nth, false);
             let (before, after) = (loaded.0.at(&place), loaded.1.at(&place));
             tally.take(&before, &after, self.limits.examples, self.limits.width, || {

@@ -1,5 +1,7 @@
 //! Which rows of two tables are the same rows: by label where labels are unique, else by position.
 
+use std::ops::Range;
+
 use clew_core::id::Fingerprint;
 use rustc_hash::FxHashMap;
 
@@ -7,15 +9,49 @@ use super::{Comparer, Pair, Rows};
 use crate::stored::ReadError;
 use crate::table::{Index, Labels};
 
+/// Rows by their ranges: there may be more than anyone would count one by one.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Set(Vec<Range<u64>>);
+
+impl Set {
+    fn of(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+        Self(ranges.into_iter().filter(|range| !range.is_empty()).collect())
+    }
+
+    fn one(range: Range<u64>) -> Self {
+        Self::of(std::iter::once(range))
+    }
+
+    fn push(&mut self, row: u64) {
+        match self.0.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => self.0.push(row..row + 1),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(|range| range.end - range.start).sum()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().cloned().flatten()
+    }
+}
+
 /// Rows of both that belong together.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Matching {
     /// First row before, first row after, how many.
     pub spans: Vec<(u64, u64, u64)>,
     /// Rows that are gone.
-    pub removed: Vec<u64>,
+    pub removed: Set,
     /// Rows that are new.
-    pub added: Vec<u64>,
+    pub added: Set,
     pub by_label: bool,
     pub is_reordered: bool,
     /// The labels themselves differ though rows were matched by position.
@@ -28,8 +64,8 @@ impl Matching {
         let both = before.min(after);
         Self {
             spans: vec![(0, 0, both)],
-            removed: (both..before).collect(),
-            added: (both..after).collect(),
+            removed: Set::one(both..before),
+            added: Set::one(both..after),
             ..Self::default()
         }
     }
@@ -114,8 +150,8 @@ fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<Matching> {
     let both = (one.length - before).min(two.length - after);
     Some(Matching {
         spans: vec![(before, after, both)],
-        removed: (0..before).chain(before + both..one.length).collect(),
-        added: (0..after).chain(after + both..two.length).collect(),
+        removed: Set::of([0..before, before + both..one.length]),
+        added: Set::of([0..after, after + both..two.length]),
         by_label: shift != 0,
         ..Matching::default()
     })
@@ -153,13 +189,10 @@ fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>)
     let mut found = Matching {
         by_label: true,
         index_changed,
-        removed: (0..)
-            .zip(before)
-            .filter(|(_, key)| !others.contains_key(*key))
-            .map(|(row, _)| row)
-            .collect(),
         ..Matching::default()
     };
+    let gone = (0..).zip(before).filter(|(_, key)| !others.contains_key(*key));
+    gone.for_each(|(row, _)| found.removed.push(row));
     let mut last = 0;
     for (row, key) in (0..).zip(after) {
         let Some(old) = places.get(key) else {
@@ -177,17 +210,22 @@ fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>)
 }
 
 /// Some of the rows of an index by their labels.
-pub(super) fn labelled(rows: &[u64], index: &Index<'_>, most: usize) -> Rows {
+pub(super) fn labelled(rows: &Set, index: &Index<'_>, most: usize) -> Rows {
     let labels = if rows.is_empty() { None } else { index.load().ok() };
-    let text = |row: &u64| {
+    let text = |row: u64| {
         labels
             .as_ref()
-            .map_or_else(|| row.to_string(), |labels| labels.text(*row))
+            .map_or_else(|| row.to_string(), |labels| labels.text(row))
     };
+    let last = rows
+        .0
+        .last()
+        .filter(|_| rows.len() > most as u64)
+        .map(|range| range.end - 1);
     Rows {
-        count: rows.len() as u64,
-        examples: rows.iter().take(most).map(text).collect(),
-        last: rows.last().filter(|_| rows.len() > most).map(text),
+        count: rows.len(),
+        examples: rows.rows().take(most).map(text).collect(),
+        last: last.map(text),
     }
 }
 
@@ -201,12 +239,11 @@ mod tests {
     fn rows_are_matched_by_unique_labels_and_else_by_position() {
         let found = matched(&[1, 2, 3, 4], &[1, 3, 4, 9], None);
         assert_eq!(found.spans, [(0, 0, 1), (2, 1, 2)]);
-        assert_eq!((found.removed, found.added, found.by_label), (vec![1], vec![3], true));
+        assert_eq!((found.removed, found.added), (Set::one(1..2), Set::one(3..4)));
+        assert!(found.by_label);
         let found = matched(&[1, 1, 2], &[1, 1], None);
-        assert_eq!(
-            (found.spans, found.removed, found.by_label),
-            (vec![(0, 0, 2)], vec![2], false)
-        );
+        assert_eq!((found.spans, found.removed), (vec![(0, 0, 2)], Set::one(2..3)));
+        assert!(!found.by_label);
         assert!(matched(&[1, 2, 3], &[3, 2, 1], None).is_reordered);
     }
 
@@ -218,8 +255,8 @@ mod tests {
         ) {
             let (before, after): (Vec<u128>, Vec<u128>) = (before.into_iter().collect(), after.into_iter().collect());
             let found = matched(&before, &after, None);
-            let mut left: Vec<u64> = found.removed.clone();
-            let mut right: Vec<u64> = found.added.clone();
+            let mut left: Vec<u64> = found.removed.rows().collect();
+            let mut right: Vec<u64> = found.added.rows().collect();
             for (one, two, length) in &found.spans {
                 left.extend(*one..one + length);
                 right.extend(*two..two + length);

@@ -138,7 +138,7 @@ impl Reading<'_, '_> {
             return Err("its record does not hold it".to_owned());
         };
         let detail = compare(first, second, &limits);
-        let read = 2 * limits.memory_bytes - before.left() - after.left();
+        let read = (limits.memory_bytes - before.left()).saturating_add(limits.memory_bytes - after.left());
         self.left = self.left.saturating_sub(read);
         Ok(shared(detail, one.roots.len().max(two.roots.len()) > 1))
     }
