@@ -180,8 +180,14 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
         {"y": "2 3", "k": "5 6"},
     ),
     "display magics and help": (
-        ["%matplotlib inline\nimport math", "%%time\nx = math.sqrt(4)", "math?\ny = x + 1"],
-        {"y": "2 3 4"},
+        [
+            "%matplotlib inline\nimport math",
+            "noise = [1]",
+            "%%time\nx = math.sqrt(4)",
+            "%config InlineBackend.close_figures = True\ny = x + 1",
+            "math?\nz = y",
+        ],
+        {"y": "2 4 5", "x": "2 4", "z": "2 4 5 6"},
     ),
 }
 

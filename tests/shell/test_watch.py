@@ -15,7 +15,7 @@ import pytest
 
 from clew.shell.environment import Surroundings
 from clew.shell.names import mentioned, nested, read_and_written
-from clew.shell.uses import _decoded, uses
+from clew.shell.uses import _decoded, behind_magics, uses
 from clew.shell.watch import Seen, Watch, watch_for
 
 Cells = Callable[..., Seen]
@@ -208,6 +208,29 @@ def test_what_a_function_reads_counts_when_it_may_have_run(cells: Cells) -> None
     assert set(cells("y = h()").evidence()["reads"]) == {"f", "g", "h", "k"}
     assert set(cells("k = 2\nz = f()").evidence()["reads"]) == {"f", "g", "k"}
     assert cells("def late(): return nowhere + len('')").evidence()["later"] == ["nowhere"]
+
+
+def test_magics_that_run_a_cell_as_it_stands_hide_nothing(cells: Cells) -> None:
+    cells(
+        "def get_ipython(): return Shell()",
+        "class Shell:\n    def __getattr__(self, _): return lambda *_: None",
+    )
+    cells("k = 1\ndef f(): return k")
+    timed = cells("get_ipython().run_cell_magic('time', '', 'x = 1\\ny = f() + x\\n')")
+    evidence = timed.evidence()
+    assert evidence["touched_all"] is True
+    assert set(evidence["reads"]) >= {"f"} and "x" not in evidence["reads"]
+    for source, is_known in [
+        ("get_ipython().run_line_magic('matplotlib', 'inline')", True),
+        ("get_ipython().run_cell_magic('bash', '', 'ls')", False),
+        ("get_ipython().run_cell_magic('time', '', 'exec(s)')", False),
+    ]:
+        assert behind_is_known(source) is is_known, source
+
+
+def behind_is_known(source: str) -> bool:
+    plain, run = behind_magics([compile(source, "<cell>", "exec")])
+    return all(mentioned(code) is not None for code in [*plain, *run])
 
 
 def test_what_is_read_and_then_taken_away_counts(cells: Cells) -> None:

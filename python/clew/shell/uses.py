@@ -7,6 +7,7 @@ follows names back from run to run follows too many rather than too few.
 
 from __future__ import annotations
 
+import ast
 import dis
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -59,15 +60,55 @@ class Uses:
                     self.reads |= read_and_written(inner)[0] - bound
 
 
-def uses(statements: list[CodeType], *, is_whole: bool = True) -> Uses:
-    """What the statements of a cell used. The last of them may not have come to its end unless `is_whole`."""
+def uses(statements: list[CodeType], *, is_whole: bool = True, run: Iterable[CodeType] = ()) -> Uses:
+    """What the statements of a cell used. The last of them may not have come to its end unless `is_whole`.
+
+    `run` are statements that magics ran at some time between: nobody knows how far they came.
+    """
     found, bound = Uses(), frozenset[str]()
+    for code in run:
+        bound = _follow(code, bound, found)
+    bound = frozenset()
     for place, code in enumerate(statements):
         after = _follow(code, bound, found)
         if is_whole or place + 1 < len(statements):
             bound = after
     found.binds = set(bound)
     return found
+
+
+#: Magics that read no name, and those that run what follows them as it stands.
+_SHOWING = frozenset(("matplotlib", "config", "clew", "load_ext", "reload_ext", "unload_ext", "autosave"))
+_RUNNING = frozenset(("time", "capture"))
+
+
+def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[CodeType]]:
+    """Statements with those magics taken away whose use of names is known: the plain ones, and those that magics run."""
+    plain, run = list[CodeType](), list[CodeType]()
+    for code in statements:
+        body = _behind(code)
+        plain += [code] if body is None else []
+        run += body or []
+    return plain, run
+
+
+def _behind(code: CodeType) -> list[CodeType] | None:
+    """The statements that a call of a known magic runs; `None` if the statement is anything else."""
+    names, texts = set(code.co_names), [one for one in code.co_consts if isinstance(one, str)]
+    if names == {"get_ipython", "run_line_magic"} and len(texts) == 2:
+        magic, body = texts
+    elif names == {"get_ipython", "run_cell_magic"} and len(texts) == 3 and not texts[1]:
+        magic, _, body = texts
+    else:
+        return None
+    if magic in _SHOWING:
+        return []
+    if magic not in _RUNNING:
+        return None
+    try:
+        return [compile(ast.Module([one], []), "<cell>", "exec") for one in ast.parse(body).body]
+    except (SyntaxError, ValueError):
+        return None
 
 
 #: What puts a generator into a state that does not depend on the one before, and the modules it belongs to.

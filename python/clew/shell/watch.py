@@ -20,7 +20,7 @@ from typing import Any
 from clew.shell.environment import Around, Surroundings
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.reach import codes_within
-from clew.shell.uses import seeded, uses
+from clew.shell.uses import behind_magics, seeded, uses
 
 
 class Seen:
@@ -71,7 +71,8 @@ class Seen:
         for code in everything:
             values += flattened(code.co_consts)
         around = self._around.described(values) if self._around is not None else {}
-        used = uses(self._codes, is_whole=is_whole)
+        plain, run = behind_magics(self._codes)
+        used = uses(plain, is_whole=is_whole, run=run)
         ran = self._ran if self._watch is None else self._ran + self._watch.codes_reached(used.loads)
         used.call(ran)
         return around | {
@@ -81,7 +82,13 @@ class Seen:
             "later": sorted(filter(self._is_name, used.later)),
             "seeded": sorted(seeded(everything + ran, live)),
             "touched_all": self.touched() is None,
+            "reads_known": self._are_reads_known([*plain, *run], ran),
         }
+
+    def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
+        """Whether all that the run may have read was told, though it may have touched everything."""
+        inner = [one for code in statements for one in nested(code)]
+        return self._watch is not None and all(mentioned(code) is not None for code in inner + ran)
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""

@@ -34,7 +34,7 @@ pub struct Deed {
     /// The root.
     #[serde(flatten)]
     root: Root,
-    /// What the run did to it: `made`, `bound` (anew), `changed` (in place), or, where no cell did anything, `found`
+    /// What the run did to it: `made`, `bound` (anew), `changed` (in place), `removed`, or, where no cell did anything, `found`
     /// (it was there when recording began), `outside` or `moved`.
     did: &'static str,
     /// Qualified name of its type then.
@@ -110,10 +110,12 @@ fn maker(step: &Step, flow: &Flow<'_>, place: &Place<'_>) -> Option<Maker> {
     let did = step.made.iter().map(|root| {
         let was_there = before.as_ref().is_some_and(|before| flow.maker(root, before).is_some());
         let is_bound = root.kind == RootKind::Name && run.evidence.binds.contains(&root.key);
-        let word = match (was_there, is_bound) {
-            (false, _) => "made",
-            (true, true) => "bound",
-            (true, false) => "changed",
+        let is_there = flow.maker(root, &flow.place(step.run)).is_some();
+        let word = match (was_there, is_there, is_bound) {
+            (_, false, _) => "removed",
+            (false, true, _) => "made",
+            (true, true, true) => "bound",
+            (true, true, false) => "changed",
         };
         did(root, word, step.run, &state, place)
     });

@@ -89,7 +89,7 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
     let at = place.resolve(&arguments.revision, surroundings)?;
     let flow = place.flow();
     let cells = flow.cells(at);
-    let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.touched_all);
+    let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.reads_all());
     let found = flow.stale(at, &is_as_it_was).into_iter().filter_map(|stale| {
         let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, place));
         Some(StaleCell {

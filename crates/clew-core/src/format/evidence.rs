@@ -17,6 +17,8 @@ pub struct Evidence {
     pub later: Vec<String>,
     /// Whether it may have touched every root (exec, magics, other threads ...).
     pub touched_all: bool,
+    /// Whether `reads` is all it may have read, though it may have touched every root.
+    pub reads_known: bool,
     /// Files it may have read.
     pub files_read: Vec<FileEvidence>,
     /// Files it may have written.
@@ -37,6 +39,13 @@ pub struct Evidence {
     pub patched: Vec<String>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
+}
+
+impl Evidence {
+    /// Whether it may have read every root.
+    pub fn reads_all(&self) -> bool {
+        self.touched_all && !self.reads_known
+    }
 }
 
 /// A file that a run may have touched, as it was right after the run.

@@ -13,6 +13,9 @@ use crate::place::Place;
 use crate::surroundings::Surroundings;
 use crate::text;
 
+/// So many packages and files are listed.
+const MOST: usize = 20;
+
 /// A package that the script imports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Package {
@@ -159,7 +162,7 @@ impl Header {
         let needed: Vec<String> = python.into_iter().chain(packages).collect();
         for (word, items) in [("needs", &needed), ("reads", &self.reads), ("writes", &self.writes)] {
             if !items.is_empty() {
-                lines.push(format!("{word}: {}", items.join(", ")));
+                lines.push(format!("{word}: {}", text::listing(items, MOST)));
             }
         }
         lines.extend(self.directory.iter().map(|directory| format!("run it in {directory}")));
@@ -211,11 +214,11 @@ fn packages(cells: &[Cell], at: RunId, place: &Place<'_>) -> Vec<Package> {
         .collect()
 }
 
-/// Whether a file is none of an installed library's.
+/// Whether a file is none of an installed library's or of the system's.
 fn is_own(path: &str) -> bool {
-    !["/site-packages", "/dist-packages", "/lib/python"]
-        .iter()
-        .any(|part| path.contains(part))
+    let of_library = ["/site-packages", "/dist-packages", "/lib/python"];
+    let of_system = ["/usr/", "/etc/"];
+    !of_library.iter().any(|part| path.contains(part)) && !of_system.iter().any(|part| path.starts_with(part))
 }
 
 fn is_folder(path: &str) -> bool {

@@ -77,12 +77,16 @@ fn named(run: &Run, before: &Place) -> BTreeSet<Root> {
     let reads = &run.evidence.reads;
     let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
     let is_read = |root: &&Root| match root.kind {
-        RootKind::Name => run.evidence.touched_all || reads.contains(&root.key),
-        RootKind::Definition => run.evidence.touched_all,
+        RootKind::Name => run.evidence.reads_all() || reads.contains(&root.key),
+        RootKind::Definition => run.evidence.reads_all(),
         RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
         _ => false,
     };
-    before.line.roots(before.depth).filter(is_read).cloned().collect()
+    let mut found: BTreeSet<Root> = before.line.roots(before.depth).filter(is_read).cloned().collect();
+    // A name that was taken away was looked for in vain: had it been there, the run had done something else.
+    let names = reads.iter().map(Root::name);
+    found.extend(names.filter(|root| before.line.last_event(root, before.depth).is_some()));
+    found
 }
 
 /// Modules that a value belongs to or is.
@@ -120,7 +124,7 @@ fn is_context(kind: RootKind) -> bool {
 /// Whether a run that uses these libraries may have behaved by that state.
 fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
     let evidence = &run.evidence;
-    if evidence.touched_all {
+    if evidence.reads_all() {
         return root.kind != RootKind::Setting;
     }
     match root.kind {

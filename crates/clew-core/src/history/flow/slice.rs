@@ -12,7 +12,7 @@ use crate::id::{Root, RootKind, RunId};
 pub struct Step {
     /// The run.
     pub run: RunId,
-    /// Roots that it is needed for.
+    /// Roots that it is needed for: what it made or changed of them, or that it took them away.
     pub made: BTreeSet<Root>,
     /// What it may have read, and the run that made that what it was; `None` for what nothing in the slice makes.
     pub inputs: BTreeMap<Root, Option<RunId>>,
@@ -80,7 +80,7 @@ impl Flow<'_> {
         };
         let place = self.place(at);
         let mut makers = BTreeMap::new();
-        for root in roots {
+        for root in roots.iter().filter(|root| self.maker(root, &place).is_some()) {
             if let Some(maker) = slicer.need(root, &place) {
                 makers.insert(root.clone(), maker);
             }
@@ -224,7 +224,10 @@ impl Slicer<'_> {
 
     /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
     fn origin(&mut self, root: &Root, place: &Place) -> Option<Place> {
-        let maker = self.flow.maker(root, place)?;
+        let Some(maker) = self.flow.maker(root, place) else {
+            // It was taken away: the run that did is needed for that.
+            return place.line.last_event(root, place.depth).map(|depth| place.at(depth));
+        };
         let run = self.flow.history.run(&maker.run())?;
         if run.kind != RunKind::Moved {
             return Some(maker);

@@ -91,7 +91,7 @@ impl Flow<'_> {
         let is_told = self
             .history
             .run(&place.run())
-            .is_some_and(|run| !run.evidence.touched_all);
+            .is_some_and(|run| !run.evidence.reads_all());
         let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
         let counts = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute);
         inputs.into_iter().filter(counts).collect()
