@@ -51,7 +51,7 @@ class Magic:
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
-                words = shlex.split(line)
+                words = shlex.split(line, comments=True)
             except ValueError as error:
                 warn(f"{error} in `%clew {line}`. Nothing was done.")
                 return
