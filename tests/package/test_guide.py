@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from journeys.terminal import COMMAND
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGES = [DOCS / "guide.md", *sorted((DOCS / "guide").glob("*.md"))]
 COMMANDS = (DOCS / "guide" / "commands.md").read_text()
-CLEW = str(Path(sys.executable).with_name("clew"))
+
 
 EVERYWHERE = {"--json", "--store", "--history", "--help", "--version"}
 NOT_UNDERSTOOD = ("unrecognized", "unexpected", "invalid value", "not provided")
@@ -21,7 +21,7 @@ NOT_UNDERSTOOD = ("unrecognized", "unexpected", "invalid value", "not provided")
 
 def said(*words: str, home: Path | None = None) -> str:
     env = {"HOME": str(home or "/nowhere"), "CLEW_HOME": str((home or Path("/nowhere")) / "store")}
-    ran = subprocess.run([CLEW, *words], capture_output=True, text=True, env=env, check=False)
+    ran = subprocess.run([COMMAND, *words], capture_output=True, text=True, env=env, check=False)
     return ran.stdout + ran.stderr
 
 
@@ -59,7 +59,7 @@ def test_every_command_of_the_guide_can_be_typed(page: Path, tmp_path: Path) -> 
         r"^(?:In \[\d+\]: )?%clew (.+)$", text, re.MULTILINE
     )
     for line in dict.fromkeys(quoted):
-        typed = shlex.split(re.split(r"  +|…", line)[0], comments=True)
+        typed = shlex.split(re.split(r"  +|…| \\?\|", line)[0], comments=True)
         if typed[:1] in (["WORD"], ["WORDS"], []) or any(
             word.isupper() for word in typed if word not in ("REV", "NAME")
         ):
