@@ -10,7 +10,7 @@ from journeys.terminal import files_of
 TABLE = "import pandas as pd\ndf = pd.DataFrame({'a': range(3), 'b': range(3)})\nview = df['a']"
 
 MISTAKES = {
-    "udno": ["unrecognized subcommand 'udno'", "'undo'"],
+    "undos": ["unrecognized subcommand 'undos'", "'undo'"],
     "switch": ["required", "<REV>", "%clew switch"],
     "switch 99": ["There is no run `99`", "%clew log --all"],
     "switch no-such-branch": ["There is no run `no-such-branch`", "%clew log --all"],
