@@ -25,7 +25,7 @@ class Cell:
 def cells_of(page: str) -> list[Cell]:
     """The cells of a page, in its order."""
     found: list[Cell] = []
-    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```ipython\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if begun := re.match(r"In \[(\d+)\]: (.*)", line):
                 found.append(Cell(int(begun[1]), [begun[2]]))
