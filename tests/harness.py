@@ -7,8 +7,10 @@ Nothing here knows how Clew works inside; `tests/cases` and `tests/shell` stand 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 #: The sources, where they hold a built extension (working on Clew); a clean checkout tests what is installed.
 SOURCES = [path.parent.parent for path in (REPOSITORY / "python" / "clew").glob("_engine*.so")][:1]
+#: The native command beside them; else the installed one.
+COMMAND = next((path for path in [REPOSITORY / "data/scripts/clew"] if SOURCES and path.exists()), None)
 LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 #: Seconds after which something will never come. No test is decided by it: a busy machine is slow, a hang is for ever.
@@ -66,6 +70,42 @@ class Reply:
         """Itself, or an AssertionError with the traceback if the cell failed."""
         assert self.ok, f"{self.status}: {self.ename}: {self.evalue}\n{self.traceback}\n{self.stderr}"
         return self
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command typed in a terminal left."""
+
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Its answer as data."""
+        answer: dict[str, Any] = json.loads(self.out)
+        return answer
+
+
+class Typing:
+    """A command typed in a terminal that may still run."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._err = ""
+
+    def until_told(self, text: str) -> None:
+        """Waits until it says something on standard error."""
+        assert self.process.stderr is not None
+        while text not in self._err:
+            line = self.process.stderr.readline()
+            assert line, f"It ended and said {self._err!r}"
+            self._err += line
+
+    def ended(self) -> Typed:
+        """Waits for its end."""
+        out, err = self.process.communicate(timeout=NEVER)
+        return Typed(self.process.returncode, out, self._err + err)
 
 
 class Kernel:
@@ -235,6 +275,24 @@ class Kernel:
     def clew(self, words: str, timeout: float = NEVER) -> Reply:
         """Types `%clew WORDS` in a cell of its own."""
         return self.run(f"%clew {words}", timeout)
+
+    def terminal(self, *words: str) -> Typed:
+        """Types `clew WORDS` in a terminal of the same home."""
+        return self.type_in_terminal(*words).ended()
+
+    def type_in_terminal(self, *words: str) -> Typing:
+        """The same, without waiting for its end."""
+        command = str(COMMAND if COMMAND is not None else Path(self.python).parent / "clew")
+        return Typing(
+            subprocess.Popen(
+                [command, *words],
+                env=self.environment(),
+                cwd=self.cwd,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
 
     # -- the protocol -------------------------------------------------------------------------------------------------
 

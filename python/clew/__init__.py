@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clew.shell.session import Session
+    from clew.face import Session
 
 __all__ = ["load_ipython_extension", "session", "unload_ipython_extension"]
 
@@ -39,6 +39,8 @@ def unload_ipython_extension(shell: Any) -> None:
 
 def session() -> Session:
     """The session that records this kernel; a RuntimeError if none does."""
+    from clew.face import Session
     from clew.shell.session import current
 
-    return current()
+    current()
+    return Session()

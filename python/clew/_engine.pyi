@@ -29,6 +29,8 @@ class Run(TypedDict):
     """Fields of the engine's evidence record; those left out are empty."""
     touched: list[str] | None
     """Names it may have touched; `None` where nobody can tell."""
+    optional: NotRequired[bool]
+    """Whether it is a run only if something changed."""
 
 class Captured(TypedDict):
     """What became of a capture."""
@@ -47,6 +49,13 @@ class Answer(TypedDict):
     json: Any
     interrupted: NotRequired[bool]
     """Whether Ctrl+C came when a move could not be stopped any more."""
+
+class Through(TypedDict):
+    """Where a command was typed, if not in the notebook."""
+
+    door: Literal["terminal", "program"]
+    width: NotRequired[int]
+    is_coloured: NotRequired[bool]
 
 class Buffer:
     """Memory of an object, handed to the engine by a codec."""
@@ -85,7 +94,7 @@ class Engine:
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 
-    def command(self, argv: Sequence[str], busy: bool = False) -> Answer:
+    def command(self, argv: Sequence[str], busy: bool = False, through: Through | None = None) -> Answer:
         """Answers one command line, looking or moving. A usage error is an answer, not an exception.
 
         Where `busy`, a cell runs and nothing is moved."""

@@ -28,6 +28,13 @@ def hold_until_open(gate: str) -> None:
     os.close(file)
 
 
+REPORT = {
+    "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "outside": None, "dry_run": False, "is_exact": True,
+    "outcomes": [], "move_nanoseconds": 0,
+}  # fmt: skip
+"""What a mover that moved nothing answers."""
+
+
 class RecordingEngine:
     """Looks like `clew._engine.Engine`."""
 
@@ -61,12 +68,13 @@ class RecordingEngine:
         self.states.append(self.state())
         return {"run": str(len(self.captures)), "saved": True, "warnings": self.warnings, "nanoseconds": {}}
 
-    def command(self, argv: list[str], busy: bool = False) -> dict[str, Any]:
+    def command(self, argv: list[str], busy: bool = False, through: object = None) -> dict[str, Any]:
         self.calls.append(("command", list(argv)))
         if argv[0] == "refuse":
             return {"exit": 3, "text": "Refused: nothing was done", "html": None, "json": None}
         html = "<b>table</b>" if argv[0] == "log" else None
-        return {"exit": 0, "text": f"did {' '.join(argv)}", "html": html, "json": None}
+        data = dict(REPORT, action=argv[0]) if through else None
+        return {"exit": 0, "text": f"did {' '.join(argv)}", "html": html, "json": data}
 
     def idle(self) -> None:
         self.calls.append(("idle", None))

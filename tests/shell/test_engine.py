@@ -10,7 +10,7 @@ from harness import Kernel
 
 def runs(kernel: Kernel) -> list[str]:
     """Sources in the log, oldest first."""
-    answer = kernel.value("__import__('clew').session().command('log', '--json', '--all').json")
+    answer = kernel.value("__import__('clew').session().log(0, all=True).data")
     return [run["source"] for run in reversed(answer["runs"]) if run.get("kind") == "cell"]
 
 

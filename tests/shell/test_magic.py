@@ -7,7 +7,8 @@ from harness import NEVER
 from kernel_record import Recorded
 
 from clew.shell.magic import candidates
-from clew.shell.run import Running, is_only_commands
+from clew.shell.part import is_only_commands, part
+from clew.shell.run import Running
 
 
 def commands(recorded: Recorded) -> list[list[str]]:
@@ -73,7 +74,8 @@ def test_a_move_that_a_cell_starts_with_seals_nothing(recorded: Recorded) -> Non
 def test_a_move_in_a_function_splits_the_cell_where_it_is_called(recorded: Recorded) -> None:
     recorded.kernel.run("import clew\ndef back():\n    a = 1\n    clew.session().undo()").raised()
     recorded.kernel.run("x = 1\nback()\nx = 2").raised()
-    assert recorded.sources[1:] == ["x = 1\nback()\n", "x = 2"]
+    assert recorded.sources[1:] == ["x = 1\nback()\n", "back()\nx = 2"]
+    assert [run["optional"] for run in recorded.captures[1:]] == [False, True]
 
 
 def test_looking_seals_nothing(recorded: Recorded) -> None:
@@ -120,3 +122,34 @@ def test_a_split_without_a_line_takes_all_before() -> None:
     rest = run.split(None)
     assert rest is not None and (run.source, rest.source) == ("x = 1\nmove()", "")
     assert Running("").split(3) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "is_inside", "before", "after", "optional"),
+    [
+        ("a = 1\nr = undo()\nb = 2", 2, False, "a = 1\nr = undo()\n", "b = 2", False),
+        ("a = 1\nfor i in x:\n    f(i)\n    undo()\nb", 4, False, "a = 1\nfor i in x:\n    f(i)\n    undo()\n", "for i in x:\n    f(i)\n    undo()\nb", False),
+        ("for i in x:\n    f(i)\n    undo()\nb", 3, False, "for i in x:\n    f(i)\n    undo()\n", "for i in x:\n    f(i)\n    undo()\nb", True),
+        ("best = max(attempt(i) for i in x)", 1, True, "best = max(attempt(i) for i in x)", "best = max(attempt(i) for i in x)", True),
+        ("if x:\n    %clew undo\nb", 2, False, "if x:\n    %clew undo\n", "if x:\n    %clew undo\nb", True),
+        ("a = 1\n%clew undo\nb", 2, False, "a = 1\n", "b", False),
+        ("a = 1\n!ls | x\nundo()\nb = = 2", 3, False, "a = 1\n!ls | x\nundo()\n", "b = = 2", False),
+    ],
+)  # fmt: skip
+def test_a_statement_that_a_mover_interrupts_belongs_to_both_parts(
+    source: str, line: int, is_inside: bool, before: str, after: str, optional: bool
+) -> None:
+    parted = part(source, line, is_inside=is_inside)
+    assert (parted.before, parted.after, parted.is_before_optional) == (before, after, optional)
+
+
+def test_the_second_mover_of_a_loop_parts_it_at_the_same_place() -> None:
+    run = Running("a = 1\nfor i in x:\n    f(i)\n    undo()\nb = 2")
+    rest = run.split(4)
+    assert rest is not None and not run.is_optional
+    last = rest.split(4)
+    assert last is not None and rest.is_optional
+    assert (rest.source, last.source) == (
+        "for i in x:\n    f(i)\n    undo()\n",
+        "for i in x:\n    f(i)\n    undo()\nb = 2",
+    )

@@ -35,6 +35,9 @@ pub struct Shared {
     /// The history: its name, its notebook, or the beginning of its id; else the one used last
     #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
     pub wanted: Option<String>,
+    /// The process of the kernel that is meant, where several record in one history
+    #[arg(long, global = true, value_name = "PID")]
+    pub kernel: Option<u32>,
 }
 
 impl Arguments {
@@ -207,6 +210,14 @@ impl Word {
             Self::Resume(resume) => Some(resume.into()),
             Self::Exclude(exclude) => Some(movers::Asked::Exclude(exclude.patterns.clone())),
             Self::History(history) => Some(movers::Asked::History(history.name.clone())),
+            Self::Branch(branch) => branch.asked().map(movers::Asked::Name),
+            Self::Tag(tag) => tag.asked().map(movers::Asked::Name),
+            Self::Describe(describe) => Some(movers::Asked::Name(describe.asked())),
+            Self::Op(op) => op
+                .asked()
+                .map(|(request, options)| movers::Asked::Move(request, options)),
+            Self::Pause(_) => Some(movers::Asked::Pause),
+            Self::ResumeRecording(_) => Some(movers::Asked::ResumeRecording),
             _ => None,
         }
     }

@@ -10,8 +10,10 @@
 mod arguments;
 mod changes;
 mod commands;
+mod door;
 mod page;
 mod place;
+mod presence;
 mod problem;
 mod report;
 mod run_page;
@@ -23,33 +25,55 @@ mod text;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
+use clew_core::history::NameError;
 use clew_core::plan::Report;
-use clew_core::session::SessionError;
+use clew_core::session::{NameRequest, Named, SessionError};
 use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
+pub use door::HandOver;
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
+pub use presence::{Announced, Presence, announce};
 pub use problem::{Exit, Problem};
 pub use style::Style;
 pub use surroundings::{Door, Surroundings, config_folder, store_folder};
 pub use text::clean;
 
+use commands::names::{NameList, NamePage};
 use page::{Answer, Page};
 use report::ReportPage;
 
-/// Runs a command of the terminal on what lies on disk. `words` are those after the program's name.
-pub fn run(words: &[String], surroundings: &Surroundings) -> Output {
+/// What becomes of a command of the terminal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// It is answered.
+    Here(Output),
+    /// Another program goes on with it.
+    By(HandOver),
+}
+
+/// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
+/// those after the program's name.
+pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
     let arguments = match parse(words, surroundings) {
         Ok(arguments) => arguments,
-        Err(output) => return output,
+        Err(output) => return Answered::Here(output),
     };
     let answer = answer_to(&arguments, surroundings);
-    if arguments.word.asked().is_some() {
-        return answer.fail(&commands::movers::needs_a_kernel(words, surroundings));
+    let directory = named_store(&arguments, surroundings);
+    match arguments.word.asked() {
+        None => Answered::Here(look_elsewhere(&arguments, surroundings)),
+        Some(Asked::Name(request)) => {
+            let named = door::name(&request, &arguments, &directory, surroundings);
+            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named))))
+        }
+        Some(_) => match door::to_kernel(words, &arguments, &directory, surroundings) {
+            Ok(hand_over) => Answered::By(hand_over),
+            Err(problem) => Answered::Here(answer.fail(&problem)),
+        },
     }
-    look_elsewhere(&arguments, surroundings)
 }
 
 /// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
@@ -75,7 +99,8 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
             exit: Exit::Done,
             text,
             html: None,
-            json: None,
+            data: None,
+            is_json: false,
         };
     }
     let word = words
@@ -87,7 +112,7 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
         as_json: words.iter().any(|word| word == "--json"),
         surroundings,
     };
-    if answer.as_json {
+    if answer.as_json || surroundings.door == Door::Program {
         let message = text
             .lines()
             .next()
@@ -100,7 +125,8 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
         exit: Exit::Usage,
         text: format!("{}\n\nNothing was changed.\n", text.trim_end()),
         html: None,
-        json: None,
+        data: None,
+        is_json: false,
     }
 }
 
@@ -141,6 +167,11 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
         Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
+        Word::Branch(_) => answer.show(&NameList::branches(place, surroundings)),
+        Word::Tag(_) => answer.show(&NameList::tags(place, surroundings)),
+        Word::Op(commands::op::Arguments {
+            word: commands::op::OpWord::Log { limit },
+        }) => answer.show(&commands::op::log(*limit, place)),
         Word::List(_) | Word::Doctor(_) => look_elsewhere(arguments, surroundings),
         _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.word.text()))),
     }
@@ -157,6 +188,11 @@ fn named_store(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
 /// Says what a mover did.
 pub fn report(report: &Report, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).show(&ReportPage::of(report))
+}
+
+/// Says what a change of names did.
+pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).show(&NamePage::of(request, named))
 }
 
 /// Says why a mover did nothing.
@@ -205,6 +241,7 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
     match error {
         SessionError::Store(error) => store_problem(error),
         SessionError::Revision(error) => place::revision_problem(error, surroundings),
+        SessionError::Name(error) => name_problem(error, surroundings),
         SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, error, surroundings),
         SessionError::NothingToRedo { available, .. } => steps_left("redo", *available, error, surroundings),
         SessionError::NothingToResume => {
@@ -218,6 +255,25 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
             problem
+        }
+    }
+}
+
+fn name_problem(error: &NameError, surroundings: &Surroundings) -> Problem {
+    let command = |words: &str| surroundings.door.command(words);
+    let problem = Problem::usage(text::clean(&error.to_string()));
+    let plural = |kind: &&str| if *kind == "branch" { "branches" } else { "tags" };
+    match error {
+        NameError::Invalid { .. } => problem.with_hint("letters, digits, `-`, `_`, `.` and `/` make good names"),
+        NameError::Taken { name, kind } => problem.with_hint(format!(
+            "{} goes there, {} takes the name away",
+            command(&format!("switch {}", text::clean(name))),
+            command(&format!("{kind} -d {}", text::clean(name)))
+        )),
+        NameError::Unknown { kind, .. } => problem.with_hint(format!("{} lists all {}", command(kind), plural(kind))),
+        NameError::OtherKind { kind, name } => {
+            let take = command(&format!("{kind} -d {}", text::clean(name)));
+            problem.with_hint(format!("{take} is the word for it"))
         }
     }
 }

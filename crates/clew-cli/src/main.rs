@@ -2,18 +2,49 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use clew_cli::{Door, Exit, Output, Surroundings, run};
+use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, run};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let output = run(&words, &Surroundings::of_process(Door::Terminal));
-    print(&output);
-    ExitCode::from(output.exit.code())
+    match run(&words, &Surroundings::of_process(Door::Terminal)) {
+        Answered::Here(output) => {
+            print(&output);
+            ExitCode::from(output.exit.code())
+        }
+        Answered::By(hand_over) => become_another(&hand_over),
+    }
+}
+
+/// Lets another program go on in this one's place, with its terminal and its signals.
+fn become_another(hand_over: &HandOver) -> ExitCode {
+    let mut command = Command::new(&hand_over.program);
+    command.args(&hand_over.arguments);
+    let failed = start(&mut command);
+    match failed {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Refused.code())),
+        Err(error) => {
+            eprintln!(
+                "Error: {} can't be started: {error}. Nothing was changed.",
+                hand_over.program
+            );
+            ExitCode::from(Exit::Refused.code())
+        }
+    }
+}
+
+#[cfg(unix)]
+fn start(command: &mut Command) -> io::Result<i32> {
+    Err(std::os::unix::process::CommandExt::exec(command))
+}
+
+#[cfg(not(unix))]
+fn start(command: &mut Command) -> io::Result<i32> {
+    Ok(command.status()?.code().unwrap_or(1))
 }
 
 /// Answers go to standard output, JSON always; failures in words go to standard error.
@@ -21,7 +52,7 @@ fn main() -> ExitCode {
 /// A reader that went away (`clew log | head`) is no failure.
 fn print(output: &Output) {
     let printed = output.printed();
-    let is_failure = output.json.is_none() && matches!(output.exit, Exit::Usage | Exit::Refused);
+    let is_failure = !output.is_json && matches!(output.exit, Exit::Usage | Exit::Refused);
     let _ = if is_failure {
         io::stderr().write_all(printed.as_bytes())
     } else {

@@ -36,14 +36,16 @@ pub struct Output {
     pub text: String,
     /// What a notebook shows instead of the text.
     pub html: Option<String>,
-    /// The JSON, if it was asked for.
-    pub json: Option<Value>,
+    /// The answer as data: if JSON was asked for, and for programs.
+    pub data: Option<Value>,
+    /// Whether JSON was asked for.
+    pub is_json: bool,
 }
 
 impl Output {
     /// What is printed: the JSON if it was asked for, else the text.
     pub fn printed(&self) -> String {
-        match &self.json {
+        match self.data.as_ref().filter(|_| self.is_json) {
             Some(json) => format!("{}\n", escape(&format!("{json:#}"))),
             None => self.text.clone(),
         }
@@ -102,7 +104,7 @@ impl Answer<'_> {
         if !self.as_json {
             output.text = page.text(self.surroundings);
             output.html = match self.surroundings.door {
-                Door::Notebook => page.html(self.surroundings),
+                Door::Notebook | Door::Program => page.html(self.surroundings),
                 Door::Terminal => None,
             };
         }
@@ -125,12 +127,13 @@ impl Answer<'_> {
             exit: exit.code(),
             page,
         };
-        let json = self.as_json.then(|| serde_json::to_value(envelope).unwrap_or_default());
+        let is_wanted = self.as_json || self.surroundings.door == Door::Program;
         Output {
             exit,
             text: String::new(),
             html: None,
-            json,
+            data: is_wanted.then(|| serde_json::to_value(envelope).unwrap_or_default()),
+            is_json: self.as_json,
         }
     }
 }

@@ -50,6 +50,8 @@ impl Records for Store {
 pub struct Live {
     /// Whether runs are being recorded.
     pub is_recording: bool,
+    /// Whether the user stopped recording for a while.
+    pub is_paused: bool,
     /// Why not, or what could not be recorded last.
     pub warnings: Vec<String>,
     /// Whether everything saved would survive power loss.
@@ -76,6 +78,8 @@ pub struct Place<'a> {
     pub session: Option<SessionId>,
     /// Where `@` is.
     pub at: Option<RunId>,
+    /// The branch that it is on.
+    pub branch: Option<String>,
     /// What is missing or damaged.
     pub damage: &'a [Damage],
     /// What the live session knows, inside a kernel.
@@ -133,6 +137,9 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
             see_log(surroundings)
         )),
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
+        RevisionError::UnknownOperation { .. } => {
+            problem.with_hint(format!("{} lists the operations", surroundings.door.command("op log")))
+        }
         _ => problem.with_hint(format!("{} lists the runs", see_log(surroundings))),
     }
 }
@@ -191,7 +198,12 @@ impl Opened {
 
     /// The history as commands see it.
     pub fn place(&self) -> Place<'_> {
-        let last = self.loaded.operations().into_iter().next_back();
+        let operations = self.loaded.operations();
+        let last = operations
+            .iter()
+            .rev()
+            .find(|loaded| loaded.operation.view.at.is_some());
+        let at = self.history.latest_position(None);
         Place {
             store: self.store.directory(),
             records: &self.store,
@@ -199,7 +211,10 @@ impl Opened {
             description: &self.description,
             history: &self.history,
             session: last.map(|loaded| loaded.operation.session),
-            at: self.history.latest_position(None),
+            branch: at
+                .as_ref()
+                .and_then(|position| position.branch.as_deref().map(str::to_owned)),
+            at: at.map(|position| position.run),
             damage: &self.loaded.damage,
             live: None,
         }

@@ -73,8 +73,10 @@ fn performed(report: &Report) -> String {
         "undo" => format!("Undid {}", runs(report)),
         "redo" => format!("Redid {}", runs(report)),
         "restore" => format!("Restored {} from {}", names(report), report.to),
-        "resume" => format!("Resumed at {}", report.to),
-        _ => format!("Switched to {}", report.to),
+        "resume" => format!("Resumed at {}", target(report)),
+        "fresh" => format!("Started fresh at {}", report.to),
+        "op restore" => format!("Went back to {}", target(report)),
+        _ => format!("Switched to {}", target(report)),
     }
 }
 
@@ -83,8 +85,18 @@ fn planned(report: &Report) -> String {
         "undo" => format!("Would undo {}", runs(report)),
         "redo" => format!("Would redo {}", runs(report)),
         "restore" => format!("Would restore {} from {}", names(report), report.to),
-        "resume" => format!("Would resume at {}", report.to),
-        _ => format!("Would switch to {}", report.to),
+        "resume" => format!("Would resume at {}", target(report)),
+        "fresh" => format!("Would start fresh at {}", report.to),
+        "op restore" => format!("Would go back to {}", target(report)),
+        _ => format!("Would switch to {}", target(report)),
+    }
+}
+
+/// `14`, or `14 (branch forest)`.
+fn target(report: &Report) -> String {
+    match &report.branch {
+        Some(branch) => format!("{} (branch {})", report.to, text::clean(branch)),
+        None => report.to.clone(),
     }
 }
 

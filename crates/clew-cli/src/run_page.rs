@@ -36,7 +36,9 @@ pub struct RunPage {
     /// What it changed.
     #[serde(flatten)]
     pub changes: Changes,
-    /// Tags and branches that point at it.
+    /// What it did, in the user's words.
+    pub description: Option<String>,
+    /// Branches and tags that point at it.
     pub names: Vec<String>,
     /// Whether the session is here.
     pub is_here: bool,
@@ -68,6 +70,7 @@ impl RunPage {
             exception,
             source: run.source.and_then(|source| place.records.text(&source).ok()),
             changes: Changes::of(run, &before),
+            description: description_of(id, place),
             names: names_of(id, place),
             is_here: place.at == Some(id),
             is_untrusted: place.history.is_untrusted(&id),
@@ -87,6 +90,9 @@ impl RunPage {
 
     /// The line that tells most of what ran, or what happened instead.
     pub fn headline(&self) -> String {
+        if let Some(description) = &self.description {
+            return text::headline(description);
+        }
         match (&self.source, self.kind) {
             (Some(source), _) => text::headline(source),
             (None, RunKind::Cell) => "(source not kept)".to_owned(),
@@ -126,8 +132,13 @@ fn ending(ending: &Ending) -> (&'static str, Option<String>) {
     }
 }
 
+fn description_of(id: RunId, place: &Place<'_>) -> Option<String> {
+    let text = place.history.names().description(&id)?;
+    place.records.text(&text).ok()
+}
+
 fn names_of(id: RunId, place: &Place<'_>) -> Vec<String> {
-    let names = place.history.names().iter();
+    let names = place.history.names().all();
     names
         .filter(|(_, run)| **run == id)
         .map(|(name, _)| name.clone())

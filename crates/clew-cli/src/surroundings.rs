@@ -17,6 +17,8 @@ pub enum Door {
     Terminal,
     /// `%clew WORD` in a notebook.
     Notebook,
+    /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
+    Program,
 }
 
 impl Door {
@@ -24,7 +26,7 @@ impl Door {
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "clew",
-            Self::Notebook => "%clew",
+            Self::Notebook | Self::Program => "%clew",
         }
     }
 

@@ -35,14 +35,14 @@ fn an_unknown_word_exits_with_2_and_changes_nothing() {
 }
 
 #[test]
-fn a_mover_in_a_terminal_says_where_to_type_it() {
+fn a_mover_where_nothing_was_ever_recorded_says_so_and_makes_no_store() {
     let home = tempfile::tempdir().unwrap();
-    let (code, _, err) = clew(home.path(), &["switch", "14", "--dry-run"]);
-    assert_eq!(code, 2);
-    assert!(
-        err.contains("type `%clew switch 14 --dry-run` in the notebook"),
-        "{err}"
-    );
+    for words in [&["switch", "14", "--dry-run"] as &[&str], &["tag", "best"], &["pause"]] {
+        let (code, _, err) = clew(home.path(), words);
+        assert_eq!(code, 2);
+        assert!(err.contains("There is no store in"), "{err}");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
-pub use operation::{Action, Operation, Position, SignedOperation, View};
+pub use operation::{Action, Naming, Operation, Position, SignedOperation, View};
 pub use record::{RecordError, decode_record, encode_record};
 pub use run::{Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;

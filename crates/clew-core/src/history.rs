@@ -5,11 +5,13 @@
 mod identity;
 mod lineage;
 mod moves;
+mod names;
 mod resolve;
 mod state;
 
 pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};
+pub use names::{NameError, Names};
 pub use resolve::RevisionError;
 pub use state::State;

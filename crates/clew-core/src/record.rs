@@ -43,6 +43,8 @@ pub struct RunInput {
     pub evidence: Evidence,
     /// Which roots it may have touched.
     pub touched: Touched,
+    /// Whether it is a run only if something changed: nobody knows whether anything ran.
+    pub is_optional: bool,
 }
 
 impl RunInput {
@@ -59,6 +61,7 @@ impl RunInput {
             ending: Ending::Done,
             evidence: Evidence::default(),
             touched: Touched::All,
+            is_optional: kind == RunKind::Outside,
         }
     }
 }

@@ -7,11 +7,13 @@
 mod ask;
 mod error;
 mod moving;
+mod naming;
 mod recording;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::clock::Clock;
+use crate::format::{Action, Naming};
 use crate::history::{History, Moves, State, Step as MoveStep};
 use crate::id::{Root, RunId, SessionId};
 use crate::kernel::Touched;
@@ -21,6 +23,7 @@ use crate::store::{LoadedHistory, Manifests, SessionWriter, Store, StoreError, S
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
+pub use naming::{NameRequest, Named};
 pub use recording::Recorded;
 
 /// One kernel's life in a history.
@@ -45,10 +48,29 @@ pub struct Session {
     full_look: Option<u64>,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
-    names: BTreeMap<String, RunId>,
+}
+
+/// What a commit does beside showing its runs.
+#[derive(Debug)]
+struct Deed {
+    action: Action,
+    step: MoveStep,
+    /// The branch it leaves the session on.
+    branch: Option<String>,
+    naming: Vec<Naming>,
 }
 
 impl Session {
+    /// What stays on the branch that the session is on, and changes no name.
+    fn deed(&self, action: Action, step: MoveStep) -> Deed {
+        Deed {
+            action,
+            step,
+            branch: self.moves.branch().map(str::to_owned),
+            naming: Vec::new(),
+        }
+    }
+
     /// A session that has recorded nothing yet, in the history that `loaded` was read from.
     pub fn new(
         id: SessionId,
@@ -63,7 +85,6 @@ impl Session {
             manifests: Manifests::new(store.clone()),
             store,
             writer,
-            names: history.names().clone(),
             history,
             others: loaded,
             clock,
@@ -112,7 +133,7 @@ impl Session {
         let history = self.writer.history();
         if self.store.refresh(history, Some(self.id), &mut self.others)? {
             self.history.learn(&self.others);
-            self.names.clone_from(self.history.names());
+            self.leave_branches_that_are_gone();
         }
         Ok(())
     }
@@ -120,6 +141,11 @@ impl Session {
     /// Where it is.
     pub fn at(&self) -> Option<RunId> {
         self.moves.at()
+    }
+
+    /// The branch it is on.
+    pub fn branch(&self) -> Option<&str> {
+        self.moves.branch()
     }
 
     /// Steps that can be undone and redone.

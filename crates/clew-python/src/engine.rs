@@ -11,6 +11,7 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use clew_cli::{Door, Surroundings};
+use clew_core::session::Recorded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -20,7 +21,7 @@ use crate::kernel::KernelState;
 use crate::raw::{Attached, PythonHeap};
 
 pub(crate) use inner::Inner;
-use told::{captured, kernel_description, notebook_of, run_input};
+use told::{captured, connection, door, kernel_description, notebook_of, run_input};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
 #[pyclass(frozen, module = "clew._engine")]
@@ -106,6 +107,8 @@ impl Engine {
             open: None,
             refusal: None,
             last_warnings: Vec::new(),
+            connection: None,
+            is_paused: false,
         };
         let inner = Arc::new(Mutex::new(inner));
         let flusher = Flusher::over(&inner);
@@ -119,6 +122,7 @@ impl Engine {
     /// Opens the history of a notebook and records what exists as the starting state.
     fn attach<'py>(&self, py: Python<'py>, notebook: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
+        inner.connection = connection(notebook)?;
         let begun = inner.begin(py, &notebook_of(notebook)?, kernel_description(notebook)?);
         inner.refusal = begun.as_ref().err().map(|error| error.value(py).to_string());
         let (recorded, belongs) = begun?;
@@ -138,6 +142,9 @@ impl Engine {
     /// Looks at what a run left and stores what changed.
     fn capture<'py>(&self, py: Python<'py>, run: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
+        if inner.is_paused {
+            return captured(py, &Recorded::default());
+        }
         let input = run_input(run)?;
         let recorded = inner
             .with_session(py, |session, kernel| session.record(kernel, input))?
@@ -150,7 +157,7 @@ impl Engine {
     /// Looks for changes that no cell made.
     fn idle(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
-        if inner.open.is_some() {
+        if inner.open.is_some() && !inner.is_paused {
             inner
                 .with_session(py, |session, kernel| session.look_outside(kernel))?
                 .map_err(runtime)?;
@@ -160,12 +167,23 @@ impl Engine {
     }
 
     /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell
-    /// runs and nothing is moved.
+    /// runs and nothing is moved. `through` says where it was typed, if not in the notebook: `door` (`terminal` or
+    /// `program`), `width`, `is_coloured`.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    #[pyo3(signature = (argv, busy = false))]
-    fn command<'py>(&self, py: Python<'py>, argv: Vec<String>, busy: bool) -> PyResult<Bound<'py, PyDict>> {
+    #[pyo3(signature = (argv, busy = false, through = None))]
+    fn command<'py>(
+        &self,
+        py: Python<'py>,
+        argv: Vec<String>,
+        busy: bool,
+        through: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
-        let output = inner.answer(py, &argv, busy)?;
+        let own = inner.surroundings.clone();
+        inner.surroundings = door(&own, through)?;
+        let output = inner.answer(py, &argv, busy);
+        inner.surroundings = own;
+        let output = output?;
         let interrupted = std::mem::take(&mut inner.state.was_interrupted);
         self.flusher.wake();
         let answer = PyDict::new(py);
@@ -173,7 +191,7 @@ impl Engine {
         answer.set_item("text", output.printed())?;
         answer.set_item("interrupted", interrupted)?;
         answer.set_item("html", output.html.as_deref())?;
-        let json = match &output.json {
+        let json = match output.data.as_ref() {
             Some(value) => py.import("json")?.call_method1("loads", (value.to_string(),))?,
             None => py.None().into_bound(py),
         };

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import no_var_expand
 
+from clew.shell.display import Answer
 from clew.shell.warn import describe, warn
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Magic:
                 warn(f"{error} in `%clew {line}`. Nothing was done.")
                 return
             try:
-                answer = session.command(*(words or ["status"]))
+                answer = Answer.of(session.command(*(words or ["status"])))
             except Exception as error:
                 warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
                 return

@@ -17,15 +17,28 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew._engine import Held
-from clew.shell.run import Running, is_only_commands, joined
+from clew.shell.part import is_only_commands
+from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, warn
 
 if TYPE_CHECKING:
     from clew import _engine
     from clew.shell.watch import Watch
+
+
+class Place(NamedTuple):
+    """Where a cell stands while it runs."""
+
+    #: The line, counted from 1; `None` where no frame of a cell is.
+    line: int | None
+    #: Whether a function of the notebook is what runs there.
+    is_inside: bool
+
+
+NOWHERE = Place(None, False)
 
 
 class Recorder:
@@ -126,11 +139,18 @@ class Recorder:
 
     # -- commands --------------------------------------------------------------------------------------------
 
-    def command(self, argv: Sequence[str], *, moves: bool, line: int | None) -> _engine.Answer:
+    def command(
+        self,
+        argv: Sequence[str],
+        *,
+        moves: bool,
+        place: Place = NOWHERE,
+        through: _engine.Through | None = None,
+    ) -> _engine.Answer:
         """Hands a command to the engine.
 
-        A mover inside a cell first seals what the cell did before it, as a run of its own; `line` is the line
-        of the cell that runs (counted from 1). What the cell does afterwards is the next run. A mover in a
+        A mover inside a cell first seals what the cell did before it, as a run of its own; `place` is where the
+        cell stands. What the cell does afterwards is the next run. A mover in a
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
         is_busy = moves and self._others_run()
@@ -143,10 +163,16 @@ class Recorder:
                     "Clew does not record here: this is the child of a fork, or it was unloaded"
                 )
             if is_busy:
-                return self._engine.command(list(argv), busy=True)
-            if moves and self._seal(line):
+                return self._engine.command(list(argv), True, through)
+            if moves and self._seal(place):
                 raise KeyboardInterrupt
-            return self._engine.command(list(argv))
+            return self._engine.command(list(argv), False, through)
+
+    def sync(self) -> None:
+        """Has everything recorded flushed to the disk."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.sync()
 
     def _others_run(self) -> bool:
         """Whether a cell runs beside the one that asks. A thread that no cell is may ask in the middle of one."""
@@ -164,10 +190,10 @@ class Recorder:
         finally:
             self._waiting.discard(me)
 
-    def _seal(self, line: int | None) -> bool:
+    def _seal(self, place: Place) -> bool:
         """Captures what came before a mover; whether Ctrl+C came meanwhile."""
         run = self._running.get(threading.get_ident())
-        rest = run.split(line) if run is not None else None
+        rest = run.split(place.line, is_inside=place.is_inside) if run is not None else None
         if run is not None and rest is not None:
             run.seen = self._watch.end()
             self._running[threading.get_ident()] = rest
@@ -231,15 +257,15 @@ class Recorder:
 
     # -- the end ---------------------------------------------------------------------------------------------
 
-    def close(self, line: int | None = None) -> None:
+    def close(self, place: Place = NOWHERE) -> None:
         """Finishes what is left and closes the engine. Nothing is recorded afterwards.
 
-        `line` is the line of the cell that asks for it: what the cell did before is a run.
+        `place` is where the cell that asks for it stands: what the cell did before is a run.
         """
         with self._lock:
             if self._engine is None:
                 return
-            self._seal(line)
+            self._seal(place)
             self._running.clear()
             guarded("close the history", self._engine.close)
             self._engine = None

@@ -7,13 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clew.shell.part import part
 from clew.shell.watch import EVERYTHING, Seen
 
 if TYPE_CHECKING:
     from clew import _engine
-
-#: What follows these words on a line of its own is a command to Clew, not a step of the user's.
-COMMANDS = ("%clew", "%load_ext clew", "%reload_ext clew", "%unload_ext clew", "import clew")
 
 
 @dataclass
@@ -32,6 +30,10 @@ class Running:
     seen: Seen = EVERYTHING
     #: Calls of `run_cell` inside this one (`%%capture`), by their description.
     nested: list[object] = field(default_factory=list)
+    #: Lines of the cell that belong to earlier parts of it.
+    skipped: int = 0
+    #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
+    is_optional: bool = False
 
     def end(self, result: Any) -> None:
         """Notes how it ended; `result` is IPython's, `None` if it never came to one."""
@@ -41,19 +43,20 @@ class Running:
             return
         self.ending = ending_of(result.error_before_exec or result.error_in_exec)
 
-    def split(self, line: int | None) -> Running | None:
-        """Ends it before the mover on `line` (counted from 1) and returns the run that begins after it.
+    def split(self, line: int | None, *, is_inside: bool = False) -> Running | None:
+        """Ends it before the mover on `line` of the cell (counted from 1) and returns the run that begins after it.
 
         `None` where nothing came before: then there is nothing to seal.
         """
-        lines = self.source.splitlines(keepends=True)
-        at = len(lines) if line is None else min(line, len(lines))
-        is_apart = line is not None and is_command(lines[at - 1].strip()) if lines else False
-        if is_only_commands("".join(lines[: at - 1])):
-            self.source = "".join(lines[at:])
+        parted = part(self.source, None if line is None else line - self.skipped, is_inside=is_inside)
+        if parted.is_first:
+            self.source, self.skipped = parted.after, self.skipped + parted.skipped
             return None
-        rest = Running("".join(lines[at:]), self.cell, self.info, self.execution_count, nested=self.nested)
-        self.source = "".join(lines[: at - 1 if is_apart else at])
+        rest = Running(parted.after, self.cell, self.info, self.execution_count, nested=self.nested)
+        rest.skipped = self.skipped + parted.skipped
+        rest.is_optional = parted.is_before_optional or is_inside
+        self.source = parted.before
+        self.is_optional |= parted.is_before_optional
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
@@ -68,18 +71,8 @@ class Running:
             "ending": self.ending,
             "evidence": self.seen.evidence(),
             "touched": self.seen.touched(),
+            "optional": self.is_optional,
         }
-
-
-def is_only_commands(source: str) -> bool:
-    """Whether a source holds nothing but commands to Clew: running it changes no state of its own."""
-    lines = [line.strip() for line in source.splitlines()]
-    return all(is_command(line) or not line or line.startswith("#") for line in lines)
-
-
-def is_command(line: str) -> bool:
-    """Whether a line is a command to Clew (`%clew undo`)."""
-    return any(line == word or line.startswith(word + " ") for word in COMMANDS)
 
 
 def ending_of(error: BaseException | None) -> Any:
@@ -99,6 +92,7 @@ def joined(runs: list[Running]) -> Running:
     ordered = sorted(runs, key=lambda run: run.started)
     whole = Running("\n\n".join(run.source for run in ordered), first.cell, started=first.started)
     whole.execution_count = first.execution_count
+    whole.is_optional = all(run.is_optional for run in runs)
     whole.duration = max(run.started + run.duration for run in runs) - first.started
     whole.ending = next((run.ending for run in ordered if run.ending != "done"), "done")
     return whole

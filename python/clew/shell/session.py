@@ -1,4 +1,4 @@
-"""One recorded session: joins the engine with the hooks; what a program talks to (`clew.session()`)."""
+"""One recorded session: joins the engine with the hooks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from clew.shell.display import Answer
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
-from clew.shell.recorder import Recorder
+from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.warn import guarded, warn
 from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
+    from clew._engine import Through
 
 #: Words that change what is live: they seal what the cell did so far.
-MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume", "op"])
+MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume"])
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -70,51 +70,28 @@ class Session:
         atexit.unregister(self.close)
         guarded("stop listening", self._hooks.detach)
         guarded("take `%clew` away", self._magic.detach)
-        self._recorder.close(line_of_cell(sys._getframe(), self._shell.user_ns))
+        self._recorder.close(place_in_cell(sys._getframe(), self._shell.user_ns))
         guarded("stop watching", self._watch.close)
 
     def abandon(self) -> None:
         """In the child of a fork: drops recording without a word."""
         self._recorder.abandon()
 
-    def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
-        # A name bound to the session means whichever session records where it is loaded.
-        return current, ()
-
     # -- commands --------------------------------------------------------------------------------------------
 
-    def command(self, *words: str) -> Answer:
-        """Does what `%clew WORDS` does and returns the answer instead of showing it."""
-        moves = bool(words) and words[0] in MOVERS
-        line = line_of_cell(sys._getframe(1), self._shell.user_ns) if moves else None
-        answer = Answer.of(self._recorder.command(words, moves=moves, line=line))
+    def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
+        """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
+        said = [word for word in words if not word.startswith("-")]
+        moves = bool(said) and (said[0] in MOVERS or said[:2] == ["op", "restore"])
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if moves else NOWHERE
+        answer = self._recorder.command(words, moves=moves, place=place, through=through)
         if moves:
             self._watch.moved()
         return answer
 
-    def undo(self, steps: int = 1) -> Answer:
-        """Takes back the last run, switch or restore (or that many)."""
-        return self.command("undo", str(steps))
-
-    def redo(self, steps: int = 1) -> Answer:
-        """Takes back an undo."""
-        return self.command("redo", str(steps))
-
-    def switch(self, revision: str) -> Answer:
-        """Makes the session what it was after a run."""
-        return self.command("switch", str(revision))
-
-    def restore(self, revision: str, *names: str) -> Answer:
-        """Brings single names back from a run."""
-        return self.command("restore", str(revision), "--", *names)
-
-    def status(self) -> Answer:
-        """Where the session is and whether it is saved."""
-        return self.command("status")
-
-    def log(self) -> Answer:
-        """The runs, newest first."""
-        return self.command("log")
+    def flush(self) -> None:
+        """Waits until everything recorded would survive a power cut."""
+        self._recorder.sync()
 
     # -- around captures -------------------------------------------------------------------------------------
 
@@ -132,14 +109,17 @@ class Session:
             self._engine.attach(notebook_of(self._shell))
 
 
-def line_of_cell(frame: FrameType | None, namespace: dict[str, Any]) -> int | None:
-    """The line of the cell that runs, counted from 1: where the outermost frame of the notebook stands."""
-    line = None
+def place_in_cell(frame: FrameType | None, namespace: dict[str, Any]) -> Place:
+    """Where the cell that runs stands: the line of its outermost frame, and whether that has called a function of its own."""
+    line, is_inside, is_met = None, False, False
     while frame is not None:
-        if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
-            line = frame.f_lineno
+        if frame.f_globals is namespace:
+            is_module = frame.f_code.co_name == "<module>"
+            is_inside = is_inside or (not is_met and not is_module)
+            is_met = True
+            line = frame.f_lineno if is_module else line
         frame = frame.f_back
-    return line
+    return Place(line, is_inside)
 
 
 # -- the one session of this process -------------------------------------------------------------------------

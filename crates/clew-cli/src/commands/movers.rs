@@ -1,10 +1,7 @@
 //! The movers: typed here, performed by the live session that the caller holds.
 
 use clew_core::id::Root;
-use clew_core::session::{MoveOptions, Request};
-
-use crate::problem::Problem;
-use crate::surroundings::Surroundings;
+use clew_core::session::{MoveOptions, NameRequest, Request};
 
 /// How every mover can be asked for.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -76,6 +73,9 @@ pub struct Resume {
     /// The run; without it the last one
     #[arg(value_name = "REV")]
     pub revision: Option<String>,
+    /// Starts empty: goes back to what was there when this kernel began to record
+    #[arg(long, conflicts_with = "revision")]
+    pub fresh: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub options: Options,
@@ -114,10 +114,16 @@ pub enum Asked {
     Exclude(Vec<String>),
     /// To belong to the named history; without a name, to say which one it is.
     History(Option<String>),
+    /// To give or take a name or words for a run.
+    Name(NameRequest),
+    /// To stop recording for a while.
+    Pause,
+    /// To record again.
+    ResumeRecording,
 }
 
 impl Options {
-    fn core(self) -> MoveOptions {
+    pub(super) fn core(self) -> MoveOptions {
         MoveOptions {
             dry_run: self.dry_run,
             replay: self.replay,
@@ -156,15 +162,11 @@ impl From<&Restore> for Asked {
 
 impl From<&Resume> for Asked {
     fn from(resume: &Resume) -> Self {
-        Self::Move(Request::Resume(resume.revision.clone()), resume.options.core())
+        let request = if resume.fresh {
+            Request::Fresh
+        } else {
+            Request::Resume(resume.revision.clone())
+        };
+        Self::Move(request, resume.options.core())
     }
-}
-
-/// Says that a mover typed where no live session is must be typed in the notebook.
-pub fn needs_a_kernel(words: &[String], _: &Surroundings) -> Problem {
-    let word = words.first().map_or("undo", String::as_str);
-    Problem::usage(format!("`clew {word}` changes live variables, and a terminal has none")).with_hint(format!(
-        "type `%clew {}` in the notebook",
-        crate::text::clean(&words.join(" "))
-    ))
 }

@@ -1,5 +1,16 @@
 //! `clew branch`, `tag` and `describe`: names and words for runs.
 
+use clew_core::format::Timestamp;
+use clew_core::session::{NameRequest, Named};
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::place::Place;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
 /// Lists branches, or begins one where you are. The branch you are on follows your runs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Branch {
@@ -40,4 +51,162 @@ pub struct Describe {
     /// The words; empty ones take the description away
     #[arg(short, long, value_name = "TEXT")]
     pub message: String,
+}
+
+impl Branch {
+    /// What is asked for; `None` where branches are to be listed.
+    pub fn asked(&self) -> Option<NameRequest> {
+        let name = self.name.clone()?;
+        Some(match (&self.revision, self.delete, self.rename) {
+            (_, true, _) => NameRequest::DeleteBranch(name),
+            (Some(to), _, true) => NameRequest::RenameBranch {
+                from: name,
+                to: to.clone(),
+            },
+            (at, _, _) => NameRequest::Branch { name, at: at.clone() },
+        })
+    }
+}
+
+impl Tag {
+    /// What is asked for; `None` where tags are to be listed.
+    pub fn asked(&self) -> Option<NameRequest> {
+        let name = self.name.clone()?;
+        Some(if self.delete {
+            NameRequest::DeleteTag(name)
+        } else {
+            NameRequest::Tag {
+                name,
+                at: self.revision.clone().unwrap_or_else(|| "@".to_owned()),
+            }
+        })
+    }
+}
+
+impl Describe {
+    /// What is asked for.
+    pub fn asked(&self) -> NameRequest {
+        NameRequest::Describe {
+            at: self.revision.clone(),
+            text: self.message.clone(),
+        }
+    }
+}
+
+/// One branch or tag.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: String,
+    /// The run it points at, as in `log`; `null` where the store lacks it.
+    run: Option<RunPage>,
+    /// Whether the session is on it.
+    is_current: bool,
+}
+
+/// All branches, or all tags.
+#[derive(Debug, Serialize)]
+pub struct NameList {
+    /// `branch` or `tag`.
+    kind: &'static str,
+    names: Vec<Entry>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl NameList {
+    /// All branches.
+    pub fn branches(place: &Place<'_>, surroundings: &Surroundings) -> Self {
+        Self::of("branch", place.history.names().branches(), place, surroundings)
+    }
+
+    /// All tags.
+    pub fn tags(place: &Place<'_>, surroundings: &Surroundings) -> Self {
+        Self::of("tag", place.history.names().tags(), place, surroundings)
+    }
+
+    fn of(
+        kind: &'static str,
+        names: &std::collections::BTreeMap<String, clew_core::id::RunId>,
+        place: &Place<'_>,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let entry = |(name, id): (&String, &clew_core::id::RunId)| Entry {
+            name: name.clone(),
+            run: place.history.run(id).map(|run| RunPage::of(*id, run, place)),
+            is_current: kind == "branch" && place.branch.as_ref() == Some(name),
+        };
+        Self {
+            kind,
+            names: names.iter().map(entry).collect(),
+            now: surroundings.now,
+        }
+    }
+}
+
+impl Page for NameList {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        if self.names.is_empty() {
+            let (many, begin) = match self.kind {
+                "branch" => ("branches", "branch NAME"),
+                _ => ("tags", "tag NAME"),
+            };
+            let begin = surroundings.door.command(begin);
+            return format!("There are no {many} yet; {begin} makes one.\n");
+        }
+        let mut table = Table::default().flexible(3);
+        for entry in &self.names {
+            let style = surroundings.style;
+            let mark = if entry.is_current { "@" } else { "" };
+            let mut row = vec![mark.to_owned(), style.strong(&text::clean(&entry.name))];
+            match &entry.run {
+                Some(run) => row.extend([run.run.clone(), run.headline(), text::ago(run.time, self.now)]),
+                None => row.push(style.gone("its run is missing")),
+            }
+            table.push(row);
+        }
+        table.render(surroundings)
+    }
+}
+
+/// What a change of names did.
+#[derive(Debug, Serialize)]
+pub struct NamePage {
+    /// One sentence.
+    message: String,
+    /// The run that is meant.
+    run: String,
+    /// The branch that the session is on now.
+    branch: Option<String>,
+}
+
+impl NamePage {
+    /// Says what `request` did.
+    pub fn of(request: &NameRequest, named: &Named) -> Self {
+        let run = &named.run;
+        let message = match request {
+            NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {
+                format!("Branch {name} begins at run {run}; it follows your runs from here")
+            }
+            NameRequest::Branch { name, .. } => format!("Branch {name} is at run {run}"),
+            NameRequest::DeleteBranch(name) => format!("Branch {name} is gone; it was at run {run}, which stays"),
+            NameRequest::RenameBranch { from, to } => format!("Branch {from} is called {to} now; it is at run {run}"),
+            NameRequest::Tag { name, .. } => format!("Tag {name} is at run {run}"),
+            NameRequest::DeleteTag(name) => format!("Tag {name} is gone; it was at run {run}, which stays"),
+            NameRequest::Describe { text, .. } if text.trim().is_empty() => {
+                format!("Run {run} has no description any more")
+            }
+            NameRequest::Describe { text, .. } => format!("Run {run}: {}", text::headline(text)),
+        };
+        Self {
+            message: text::clean(&message),
+            run: run.clone(),
+            branch: named.branch.clone(),
+        }
+    }
+}
+
+impl Page for NamePage {
+    fn text(&self, _: &Surroundings) -> String {
+        format!("{}.\n", self.message.trim_end_matches('.'))
+    }
 }

@@ -1,6 +1,15 @@
 //! `clew op`: everything that was done to a history, and going back to where an operation led.
 
+use clew_core::format::{Action, Naming, Operation, Timestamp};
+use clew_core::session::{MoveOptions, Request};
+use serde::Serialize;
+
 use super::movers::Options;
+use crate::page::Page;
+use crate::place::Place;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
 
 /// Lists what was done to the history, or goes back to where an operation led.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,4 +37,157 @@ pub enum OpWord {
         #[allow(missing_docs)]
         options: Options,
     },
+}
+
+impl Arguments {
+    /// The mover that is asked for; `None` where operations are to be listed.
+    pub fn asked(&self) -> Option<(Request, MoveOptions)> {
+        match &self.word {
+            OpWord::Log { .. } => None,
+            OpWord::Restore { operation, options } => Some((Request::Operation(operation.clone()), options.core())),
+        }
+    }
+}
+
+/// One operation.
+#[derive(Debug, Serialize)]
+struct Entry {
+    /// What to type for it: `op:7`.
+    operation: String,
+    /// Its id.
+    id: String,
+    /// When: RFC 3339, UTC.
+    time: String,
+    /// The session that did it.
+    session: String,
+    /// Whether that is this session.
+    is_own: bool,
+    /// `run`, `undo`, `switch` and so on.
+    action: &'static str,
+    /// The same in words.
+    what: String,
+    /// Where it led; `null` for a command that only gave names.
+    at: Option<String>,
+    /// The branch it led to.
+    branch: Option<String>,
+    #[serde(skip)]
+    when: Timestamp,
+}
+
+/// What was done to a history.
+#[derive(Debug, Serialize)]
+pub struct OpLog {
+    /// The history's name.
+    history: String,
+    /// How many operations there are.
+    total: usize,
+    /// Those shown, newest first.
+    operations: Vec<Entry>,
+}
+
+/// Lists operations.
+pub fn log(limit: usize, place: &Place<'_>) -> OpLog {
+    let all = place.history.operations();
+    let most = if limit == 0 { usize::MAX } else { limit };
+    let numbered = all.iter().enumerate().rev().take(most);
+    OpLog {
+        history: place.name(),
+        total: all.len(),
+        operations: numbered
+            .map(|(number, (id, operation))| Entry {
+                operation: format!("op:{number}"),
+                id: id.to_string(),
+                time: text::rfc3339(operation.time),
+                session: operation.session.short(),
+                is_own: place.session == Some(operation.session),
+                action: action(&operation.action),
+                what: what(operation, place),
+                at: operation.view.at.as_ref().map(|at| place.history.label(&at.run)),
+                branch: operation.view.at.as_ref().and_then(|at| at.branch.clone()),
+                when: operation.time,
+            })
+            .collect(),
+    }
+}
+
+fn action(action: &Action) -> &'static str {
+    match action {
+        Action::Start => "start",
+        Action::Run => "run",
+        Action::Undo(_) => "undo",
+        Action::Redo(_) => "redo",
+        Action::Switch => "switch",
+        Action::Restore => "restore",
+        Action::Resume => "resume",
+        Action::Operation(_) => "op restore",
+        Action::Name => "name",
+    }
+}
+
+fn what(operation: &Operation, place: &Place<'_>) -> String {
+    let runs: Vec<String> = operation.runs.iter().map(|run| place.history.label(run)).collect();
+    let runs = text::listing(&runs, 4);
+    let at = || {
+        let at = operation.view.at.as_ref();
+        at.map_or_else(|| "nowhere".to_owned(), |at| place.history.label(&at.run))
+    };
+    match &operation.action {
+        Action::Start => format!("began to record: run {runs}"),
+        Action::Run => format!("run {runs}"),
+        Action::Undo(steps) => format!("undid {}, to {}", text::count(*steps as usize, "step"), at()),
+        Action::Redo(steps) => format!("redid {}, to {}", text::count(*steps as usize, "step"), at()),
+        Action::Switch => format!("switched to {}", at()),
+        Action::Restore => format!("restored names: {}", at()),
+        Action::Resume => format!("resumed at {}", at()),
+        Action::Operation(number) => format!("went back to op:{number}: {}", at()),
+        Action::Name => {
+            let changes: Vec<String> = operation.naming.iter().map(|naming| named(naming, place)).collect();
+            text::listing(&changes, 3)
+        }
+    }
+}
+
+fn named(naming: &Naming, place: &Place<'_>) -> String {
+    let label = |run| place.history.label(run);
+    let text = match naming {
+        Naming::Branch { name, run } => format!("branch {name} at {}", label(run)),
+        Naming::Tag { name, run } => format!("tag {name} at {}", label(run)),
+        Naming::Remove { name } => format!("took the name {name} away"),
+        Naming::Rename { from, to } => format!("called {from} {to}"),
+        Naming::Describe { run, text: Some(_) } => format!("described {}", label(run)),
+        Naming::Describe { run, text: None } => format!("took the description of {} away", label(run)),
+    };
+    text::clean(&text)
+}
+
+impl Page for OpLog {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut table = Table::default().flexible(3);
+        let has_others = self.operations.iter().any(|entry| !entry.is_own);
+        for entry in &self.operations {
+            let style = surroundings.style;
+            let branch = entry.branch.as_ref().map(|branch| format!("[{}]", text::clean(branch)));
+            let mut row = vec![
+                style.strong(&entry.operation),
+                style.faint(&text::ago(entry.when, surroundings.now)),
+            ];
+            if has_others {
+                row.push(if entry.is_own {
+                    "here".to_owned()
+                } else {
+                    entry.session.clone()
+                });
+            }
+            row.push(entry.what.clone());
+            row.extend(branch);
+            table.push(row);
+        }
+        let mut text = table.render(surroundings);
+        if self.total > self.operations.len() {
+            let more = surroundings.door.command("op log -n 0");
+            let total = text::count(self.total, "operation");
+            text += &format!("{} of {total}; {more} shows all\n", self.operations.len());
+        }
+        text
+    }
 }

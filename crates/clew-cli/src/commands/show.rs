@@ -112,6 +112,9 @@ impl Show {
         if !self.children.is_empty() {
             lines.push(("then", self.children.join(", ")));
         }
+        if let Some(description) = &run.description {
+            lines.push(("what", text::clean(description).replace('\n', "\n       ")));
+        }
         if !run.names.is_empty() {
             lines.push(("names", text::clean(&run.names.join(", "))));
         }

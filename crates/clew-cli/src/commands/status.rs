@@ -29,8 +29,12 @@ pub struct Status {
     runs: usize,
     /// The run whose state is live.
     at: Option<RunPage>,
+    /// The branch that follows the session.
+    branch: Option<String>,
     /// Whether runs are being recorded; `null` outside a kernel.
     is_recording: Option<bool>,
+    /// Whether the user stopped recording for a while; `null` outside a kernel.
+    is_paused: Option<bool>,
     /// Whether everything saved would survive power loss; `null` outside a kernel.
     is_synced: Option<bool>,
     /// Steps that can be undone.
@@ -69,7 +73,9 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
         store: place.store.display().to_string(),
         runs: history.runs().count(),
         at,
+        branch: place.branch.clone(),
         is_recording: live.map(|live| live.is_recording),
+        is_paused: live.map(|live| live.is_paused),
         is_synced: live.map(|live| live.is_synced),
         undo,
         redo,
@@ -148,7 +154,7 @@ impl Status {
             return "Nothing is recorded yet.".to_owned();
         };
         let who = match surroundings.door {
-            Door::Notebook => "You are at",
+            Door::Notebook | Door::Program => "You are at",
             Door::Terminal => "The last session is at",
         };
         let when = self
@@ -156,13 +162,19 @@ impl Status {
             .map(|time| text::ago(time, surroundings.now))
             .unwrap_or_default();
         let position = surroundings.style.strong(&format!("run {}", at.run));
-        format!("{who} {position} ({}, {when}). {}", at.origin(), self.safety())
+        let branch = self
+            .branch
+            .as_ref()
+            .map(|branch| format!(" on branch {}", text::clean(branch)));
+        let branch = branch.unwrap_or_default();
+        format!("{who} {position}{branch} ({}, {when}). {}", at.origin(), self.safety())
             .trim_end()
             .to_owned()
     }
 
     fn safety(&self) -> &'static str {
         match (self.is_recording, self.is_synced) {
+            _ if self.is_paused == Some(true) => "Recording is paused; `%clew resume-recording` goes on.",
             (Some(false), _) => "Runs are not being recorded.",
             (_, Some(true)) => "Everything is saved and synced.",
             (_, Some(false)) => "Everything is saved.",

@@ -129,14 +129,14 @@ fn json_carries_the_same_as_the_text() {
     );
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&output.printed()).unwrap(),
-        output.json.clone().unwrap()
+        output.data.clone().unwrap()
     );
     assert_snapshot!(output.printed());
 }
 
 #[test]
 fn json_of_a_failure_has_the_message_and_the_exit_code() {
-    let json = Sample::flights().say("show 99 --json").json.unwrap();
+    let json = Sample::flights().say("show 99 --json").data.unwrap();
     assert_snapshot!(format!("{json:#}"));
 }
 
@@ -144,7 +144,7 @@ fn json_of_a_failure_has_the_message_and_the_exit_code() {
 fn every_looking_word_answers_in_json_with_schema_and_exit_code() {
     let sample = Sample::flights();
     for word in ["status", "log", "show", "diff", "vars", "verify"] {
-        let json = sample.say(&format!("{word} --json")).json.unwrap();
+        let json = sample.say(&format!("{word} --json")).data.unwrap();
         assert_eq!((&json["schema"], &json["command"]), (&1.into(), &word.into()));
         assert_eq!(json["exit"], 0, "{word}: {json}");
     }

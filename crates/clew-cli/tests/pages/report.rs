@@ -30,6 +30,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         action: action.to_owned(),
         from: "17".to_owned(),
         to: "14".to_owned(),
+        branch: None,
         at: "14".to_owned(),
         runs: vec!["17".to_owned(), "16".to_owned()],
         outside: None,
@@ -143,7 +144,7 @@ fn many_lost_names_are_counted_and_each_is_accounted_for() {
 
 #[test]
 fn a_report_as_json_has_one_outcome_for_every_root() {
-    let json = said("switch 14 --json", &report("switch", inexact())).json.unwrap();
+    let json = said("switch 14 --json", &report("switch", inexact())).data.unwrap();
     assert_eq!(json["outcomes"].as_array().unwrap().len(), inexact().len());
     assert_snapshot!(format!("{json:#}"));
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Operation, Position,
-    RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
+    Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::history::History;
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
@@ -222,9 +222,9 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
+            naming: if number == 2 { names() } else { Vec::new() },
             view: View {
-                at: self.at.map(|run| Position { run }),
-                names: [("baseline".to_owned(), run_id(1, ""))].into(),
+                at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
             },
         };
@@ -283,6 +283,7 @@ impl Sample {
             history: &self.history,
             session: Some(SESSION),
             at: self.at,
+            branch: None,
             damage: &self.damage,
             live: None,
         }
@@ -314,6 +315,20 @@ pub fn terminal() -> Surroundings {
         width: 110,
         style: Style::default(),
     }
+}
+
+/// Given when the second cell had run.
+fn names() -> Vec<Naming> {
+    vec![
+        Naming::Tag {
+            name: "baseline".to_owned(),
+            run: run_id(1, ""),
+        },
+        Naming::Branch {
+            name: "forest".to_owned(),
+            run: run_id(2, ""),
+        },
+    ]
 }
 
 fn run_id(number: u64, suffix: &str) -> RunId {

@@ -1,11 +1,9 @@
 //! Operation: the commit. The last record of anything that changes a history; makes what came before it visible.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::id::{HistoryId, ManifestId, OperationId, RunId, SessionId};
+use crate::id::{BlobId, HistoryId, ManifestId, OperationId, RunId, SessionId};
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,25 +23,68 @@ pub enum Action {
     Restore,
     /// Took up a history in a new kernel.
     Resume,
-    /// Set or removed a tag, branch or description.
+    /// Went to where the n-th operation of the history led, with the names that were then.
+    Operation(u64),
+    /// Set or removed tags, branches or descriptions.
     Name,
 }
 
 /// Where a session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The run whose state is live.
     pub run: RunId,
+    /// The branch that follows the session, where it is on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
 }
 
-/// What names point at, after an operation.
+/// One change of what people call runs. Names of all sessions follow from these in the order of their times, so that a
+/// session which has not heard of a name yet takes none away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naming {
+    /// A branch begins at a run.
+    Branch {
+        /// Its name.
+        name: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A run has a tag.
+    Tag {
+        /// Its name.
+        name: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A branch or tag is none any more.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// A branch is called otherwise.
+    Rename {
+        /// What it was called.
+        from: String,
+        /// What it is called now.
+        to: String,
+    },
+    /// What a run did, in the user's words.
+    Describe {
+        /// The run.
+        run: RunId,
+        /// The words, as a salted blob; `None` for none any more.
+        text: Option<BlobId>,
+    },
+}
+
+/// Where things are after an operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct View {
     /// Where this session is; `None` before its first run.
     pub at: Option<Position>,
-    /// Tags and branches.
-    pub names: BTreeMap<String, RunId>,
     /// A run whose state everything still had when all was looked at just before this operation.
     pub confirmed: Option<RunId>,
 }
@@ -69,6 +110,9 @@ pub struct Operation {
     pub runs: Vec<RunId>,
     /// Manifests that this operation makes visible.
     pub manifests: Vec<ManifestId>,
+    /// What it changed of the names of runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub naming: Vec<Naming>,
     /// Where things are afterwards.
     pub view: View,
 }

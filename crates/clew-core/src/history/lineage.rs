@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::State;
-use crate::format::{Looked, Operation, Run, Timestamp, Version};
+use super::{Names, State};
+use crate::format::{Looked, Operation, Position, Run, Timestamp, Version};
 use crate::id::{OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Verdict};
 
@@ -21,7 +21,7 @@ pub struct History {
     newest: Option<Timestamp>,
     /// Ids of the operations.
     known: HashSet<OperationId>,
-    names: BTreeMap<String, RunId>,
+    names: Names,
     untrusted: HashSet<SessionId>,
     /// Runs whose states everything had when all was looked at later.
     confirmed: HashSet<RunId>,
@@ -57,12 +57,34 @@ impl History {
                 }
             }
         }
+        let mut is_late = false;
         for loaded in loaded.operations() {
             if self.known.contains(&loaded.id) {
                 continue;
             }
+            is_late |= self.newest > Some(loaded.operation.time);
             self.add_operation(loaded.id, loaded.operation.clone());
         }
+        if is_late {
+            self.follow_names();
+        }
+    }
+
+    /// Names as all operations left them, in the order of their times.
+    fn follow_names(&mut self) {
+        let mut ordered: Vec<&Operation> = self.operations.iter().map(|(_, operation)| operation).collect();
+        ordered.sort_by_key(|operation| (operation.time, operation.number));
+        let mut names = Names::default();
+        ordered.into_iter().for_each(|operation| names.take(operation));
+        self.names = names;
+    }
+
+    /// Names as they were right after an operation.
+    pub fn names_after(&self, index: usize) -> Names {
+        let mut names = Names::default();
+        let until = self.operations.iter().take(index + 1);
+        until.for_each(|(_, operation)| names.take(operation));
+        names
     }
 
     /// Adds a run that an operation of `session` made visible.
@@ -78,12 +100,10 @@ impl History {
         self.runs.insert(id, run);
     }
 
-    /// Adds an operation; names follow the newest one.
+    /// Adds an operation.
     pub fn add_operation(&mut self, id: OperationId, operation: Operation) {
-        if self.newest.is_none_or(|newest| newest <= operation.time) {
-            self.newest = Some(operation.time);
-            self.names.clone_from(&operation.view.names);
-        }
+        self.newest = self.newest.max(Some(operation.time));
+        self.names.take(&operation);
         self.confirmed.extend(operation.view.confirmed);
         self.known.insert(id);
         self.operations.push((id, operation));
@@ -137,23 +157,22 @@ impl History {
         found
     }
 
-    /// Tags and branches.
-    pub fn names(&self) -> &BTreeMap<String, RunId> {
+    /// Branches, tags and descriptions.
+    pub fn names(&self) -> &Names {
         &self.names
     }
 
     /// Where the session that did something last is, `session` itself left out.
-    pub fn latest_position(&self, except: Option<SessionId>) -> Option<RunId> {
+    pub fn latest_position(&self, except: Option<SessionId>) -> Option<Position> {
         self.operations
             .iter()
             .filter(|(_, operation)| Some(operation.session) != except)
             .filter(|(_, operation)| {
                 let is_known = |run| self.runs.contains_key(&run) && self.missing_ancestor(run).is_none();
-                operation.view.at.is_some_and(|at| is_known(at.run))
+                operation.view.at.as_ref().is_some_and(|at| is_known(at.run))
             })
             .max_by_key(|(_, operation)| (operation.time, operation.number))
-            .and_then(|(_, operation)| operation.view.at)
-            .map(|at| at.run)
+            .and_then(|(_, operation)| operation.view.at.clone())
     }
 
     /// `id`, its parent, and so on to the start of the line.

@@ -1,6 +1,6 @@
 //! Undo and redo of one session, derived from its operations.
 
-use crate::format::{Action, Operation};
+use crate::format::{Action, Naming, Operation, Position};
 use crate::id::RunId;
 
 /// Where a session was before each of its runs, switches and restores, and what it undid.
@@ -9,9 +9,9 @@ use crate::id::RunId;
 /// own: it goes away with the run before it. A new run, switch or restore starts a new line and ends `redo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moves {
-    at: Option<RunId>,
-    back: Vec<RunId>,
-    forward: Vec<RunId>,
+    at: Option<Position>,
+    back: Vec<Position>,
+    forward: Vec<Position>,
 }
 
 /// What an operation means for undo.
@@ -35,46 +35,70 @@ impl Moves {
     ) -> Self {
         let mut moves = Self::default();
         for operation in operations {
-            let Some(position) = operation.view.at else { continue };
+            for naming in &operation.naming {
+                moves.hear(naming);
+            }
+            let Some(position) = operation.view.at.clone() else {
+                continue;
+            };
             let step = match operation.action {
                 Action::Run if operation.runs.iter().all(&is_outside) => Step::Along,
-                Action::Run | Action::Switch | Action::Restore | Action::Resume => Step::Forward,
+                Action::Run | Action::Switch | Action::Restore | Action::Resume | Action::Operation(_) => Step::Forward,
                 Action::Start => Step::Along,
                 Action::Undo(steps) => Step::Undo(steps),
                 Action::Redo(steps) => Step::Redo(steps),
-                Action::Name => continue,
+                Action::Name => Step::Along,
             };
-            moves.take(step, position.run);
+            moves.take(step, position);
         }
         moves
     }
 
     /// Goes to `to` by `step`.
-    pub fn take(&mut self, step: Step, to: RunId) {
+    pub fn take(&mut self, step: Step, to: Position) {
         match step {
             Step::Forward => {
-                self.back.extend(self.at);
+                self.back.extend(self.at.take());
                 self.forward.clear();
             }
             Step::Along => {}
-            Step::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at, steps),
-            Step::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at, steps),
+            Step::Undo(steps) => shift(&mut self.back, &mut self.forward, self.at.take(), steps),
+            Step::Redo(steps) => shift(&mut self.forward, &mut self.back, self.at.take(), steps),
         }
         self.at = Some(to);
     }
 
+    /// Follows a branch that got another name, and leaves one that is none any more.
+    pub fn hear(&mut self, naming: &Naming) {
+        let (old, new) = match naming {
+            Naming::Rename { from, to } => (from, Some(to)),
+            Naming::Remove { name } => (name, None),
+            _ => return,
+        };
+        for position in self.at.iter_mut().chain(&mut self.back).chain(&mut self.forward) {
+            if position.branch.as_ref() == Some(old) {
+                position.branch = new.cloned();
+            }
+        }
+    }
+
     /// Where the session is.
     pub fn at(&self) -> Option<RunId> {
-        self.at
+        self.at.as_ref().map(|position| position.run)
+    }
+
+    /// The branch that the session is on.
+    pub fn branch(&self) -> Option<&str> {
+        self.at.as_ref().and_then(|position| position.branch.as_deref())
     }
 
     /// Where `steps` undos lead, if there is that much to undo.
-    pub fn back(&self, steps: u64) -> Option<RunId> {
+    pub fn back(&self, steps: u64) -> Option<&Position> {
         nth_from_end(&self.back, steps)
     }
 
     /// Where `steps` redos lead, if there is that much to redo.
-    pub fn forward(&self, steps: u64) -> Option<RunId> {
+    pub fn forward(&self, steps: u64) -> Option<&Position> {
         nth_from_end(&self.forward, steps)
     }
 
@@ -84,13 +108,16 @@ impl Moves {
     }
 }
 
-fn nth_from_end(runs: &[RunId], steps: u64) -> Option<RunId> {
+fn nth_from_end(positions: &[Position], steps: u64) -> Option<&Position> {
     let steps = usize::try_from(steps).ok()?;
-    runs.len().checked_sub(steps).and_then(|index| runs.get(index)).copied()
+    positions
+        .len()
+        .checked_sub(steps)
+        .and_then(|index| positions.get(index))
 }
 
 /// Moves `steps` positions from the end of `from` to the end of `to`, the present one first.
-fn shift(from: &mut Vec<RunId>, to: &mut Vec<RunId>, at: Option<RunId>, steps: u64) {
+fn shift(from: &mut Vec<Position>, to: &mut Vec<Position>, at: Option<Position>, steps: u64) {
     let mut present = at;
     for _ in 0..steps {
         let Some(next) = from.pop() else { break };
@@ -103,8 +130,15 @@ fn shift(from: &mut Vec<RunId>, to: &mut Vec<RunId>, at: Option<RunId>, steps: u
 mod tests {
     use super::*;
 
-    fn run(n: u8) -> RunId {
-        RunId([n; 32])
+    fn on(n: u8, branch: Option<&str>) -> Position {
+        Position {
+            run: RunId([n; 32]),
+            branch: branch.map(str::to_owned),
+        }
+    }
+
+    fn run(n: u8) -> Position {
+        on(n, None)
     }
 
     fn after(steps: &[(Step, u8)]) -> Moves {
@@ -123,8 +157,8 @@ mod tests {
             (Step::Forward, 2),
             (Step::Undo(1), 1),
         ]);
-        assert_eq!(moves.back(1), Some(run(0)));
-        assert_eq!(moves.forward(1), Some(run(2)));
+        assert_eq!(moves.back(1), Some(&run(0)));
+        assert_eq!(moves.forward(1), Some(&run(2)));
         assert_eq!(moves.back(2), None);
     }
 
@@ -136,17 +170,33 @@ mod tests {
             (Step::Forward, 2),
             (Step::Undo(2), 0),
         ]);
-        assert_eq!(moves.forward(2), Some(run(2)));
+        assert_eq!(moves.forward(2), Some(&run(2)));
         moves.take(Step::Redo(1), run(1));
-        assert_eq!((moves.back(1), moves.forward(1)), (Some(run(0)), Some(run(2))));
+        assert_eq!((moves.back(1), moves.forward(1)), (Some(&run(0)), Some(&run(2))));
         moves.take(Step::Forward, run(3));
-        assert_eq!((moves.back(1), moves.forward(1)), (Some(run(1)), None));
+        assert_eq!((moves.back(1), moves.forward(1)), (Some(&run(1)), None));
     }
 
     #[test]
     fn a_change_from_outside_goes_away_with_the_run_before_it() {
         let moves = after(&[(Step::Along, 0), (Step::Forward, 1), (Step::Along, 2)]);
-        assert_eq!(moves.back(1), Some(run(0)));
-        assert_eq!(moves.at(), Some(run(2)));
+        assert_eq!(moves.back(1), Some(&run(0)));
+        assert_eq!(moves.at(), Some(run(2).run));
+    }
+
+    #[test]
+    fn undo_of_a_switch_leads_back_to_the_branch_it_left_whatever_that_is_called_now() {
+        let mut moves = Moves::default();
+        moves.take(Step::Along, on(1, Some("forest")));
+        moves.take(Step::Forward, on(2, Some("boosted")));
+        moves.hear(&Naming::Rename {
+            from: "forest".to_owned(),
+            to: "trees".to_owned(),
+        });
+        assert_eq!(moves.back(1), Some(&on(1, Some("trees"))));
+        moves.hear(&Naming::Remove {
+            name: "boosted".to_owned(),
+        });
+        assert_eq!((moves.branch(), moves.at()), (None, Some(run(2).run)));
     }
 }

@@ -15,6 +15,14 @@ pub enum RevisionError {
         /// What might have been meant.
         candidates: Vec<String>,
     },
+    /// There is no such operation.
+    #[error("There is no operation `{text}`{}", newest.map(|newest| format!("; the newest is op:{newest}")).unwrap_or_default())]
+    UnknownOperation {
+        /// What was typed.
+        text: String,
+        /// The number of the newest one.
+        newest: Option<usize>,
+    },
     /// It names several runs.
     #[error("`{text}` could be {}", candidates.join(", "))]
     Ambiguous {
@@ -51,10 +59,12 @@ impl History {
             return self.resolve_relative(text, rest, at);
         }
         if let Some(run) = self.names().get(text) {
-            return Ok(*run);
+            return Ok(run);
         }
-        if let Some(number) = text.strip_prefix("op:") {
-            return self.resolve_operation(text, number);
+        if text.starts_with("op:") {
+            let (_, operation) = &self.operations()[self.resolve_operation(text)?];
+            let at = operation.view.at.as_ref().map(|at| at.run);
+            return at.ok_or_else(|| self.unknown(text));
         }
         if let Some(ago) = text.strip_suffix("ago") {
             return self.resolve_time(text, ago.trim(), now);
@@ -87,13 +97,18 @@ impl History {
             .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
     }
 
-    fn resolve_operation(&self, text: &str, number: &str) -> Result<RunId, RevisionError> {
-        let number: usize = number.parse().map_err(|_| self.unknown(text))?;
-        self.operations()
-            .get(number)
-            .and_then(|(_, operation)| operation.view.at)
-            .map(|at| at.run)
-            .ok_or_else(|| self.unknown(text))
+    /// The place of an operation among all of the history: `op:7` or `7`.
+    ///
+    /// # Errors
+    /// There is none of that number.
+    pub fn resolve_operation(&self, text: &str) -> Result<usize, RevisionError> {
+        let number = text.trim().trim_start_matches("op:").parse().ok();
+        number
+            .filter(|number| *number < self.operations().len())
+            .ok_or_else(|| RevisionError::UnknownOperation {
+                text: text.to_owned(),
+                newest: self.operations().len().checked_sub(1),
+            })
     }
 
     fn resolve_time(&self, text: &str, ago: &str, now: Timestamp) -> Result<RunId, RevisionError> {
@@ -145,7 +160,8 @@ impl History {
     fn unknown(&self, text: &str) -> RevisionError {
         let mut candidates: Vec<String> = self
             .names()
-            .keys()
+            .all()
+            .map(|(name, _)| name)
             .filter(|name| name.starts_with(text))
             .cloned()
             .collect();

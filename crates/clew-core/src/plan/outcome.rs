@@ -68,6 +68,8 @@ pub struct Report {
     pub from: String,
     /// Where it was to go.
     pub to: String,
+    /// The branch that it is on then.
+    pub branch: Option<String>,
     /// Where it is now: `to`, or a moved run if not everything is exact.
     pub at: String,
     /// The runs whose effects went or came (undo, redo), newest first.

@@ -22,6 +22,10 @@ pub enum Request {
     },
     /// Take up the history where another session left it, or at a revision.
     Resume(Option<String>),
+    /// Go back to what was there when this session began.
+    Fresh,
+    /// Go to where an operation led (`op:7`), with the names that were then.
+    Operation(String),
 }
 
 impl Request {
@@ -32,6 +36,8 @@ impl Request {
             Self::Switch(_) => "switch",
             Self::Restore { .. } => "restore",
             Self::Resume(_) => "resume",
+            Self::Fresh => "fresh",
+            Self::Operation(_) => "op restore",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a session could not do what was asked.
 
-use crate::history::RevisionError;
+use crate::history::{NameError, RevisionError};
 use crate::kernel::KernelError;
 use crate::record::RecordError;
 use crate::restore::RestoreError;
@@ -18,6 +18,9 @@ pub enum SessionError {
     /// The revision names nothing, or several runs.
     #[error(transparent)]
     Revision(#[from] RevisionError),
+    /// A name can't be given, or is not there.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// There is less to undo than asked.
     #[error("There is nothing to undo: {available} of {asked} steps are left")]
     NothingToUndo {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::recording::Stop;
-use super::{MoveOptions, MoveStep, Request, Session, SessionError};
-use crate::format::{Action, Body, Manifest, RunKind, Version};
+use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
+use crate::format::{Action, Body, Manifest, Naming, Position, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::State;
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
@@ -26,7 +26,8 @@ impl Session {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.refresh()?;
-        let target = self.target(request)?;
+        let position = self.target(request)?;
+        let target = position.run;
         if let Some(missing) = self.history.missing_ancestor(target) {
             return Err(SessionError::Store(StoreError::Missing {
                 kind: "Run",
@@ -47,6 +48,7 @@ impl Session {
             action: request.word().to_owned(),
             from: self.history.label(&from),
             to: self.history.label(&target),
+            branch: position.branch.clone(),
             at: self.history.label(&from),
             runs: self.runs_between(from, target),
             outside,
@@ -61,31 +63,79 @@ impl Session {
         }
         report.outcomes = self.execute(kernel, &plan, target)?;
         let base = if matches!(scope, Scope::All) { target } else { from };
-        let at = self.land(kernel, request, base, &mut report)?;
+        let deed = self.deed_of(request, position.branch)?;
+        let at = self.land(kernel, deed, base, &mut report)?;
         report.at = self.history.label(&at);
         report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
     }
 
-    fn target(&self, request: &Request) -> Result<RunId, SessionError> {
+    fn target(&self, request: &Request) -> Result<Position, SessionError> {
         let (back, forward) = self.moves.depth();
         match request {
-            Request::Undo(steps) => self.moves.back(*steps).ok_or(SessionError::NothingToUndo {
+            Request::Undo(steps) => self.moves.back(*steps).cloned().ok_or(SessionError::NothingToUndo {
                 asked: *steps,
                 available: back,
             }),
-            Request::Redo(steps) => self.moves.forward(*steps).ok_or(SessionError::NothingToRedo {
+            Request::Redo(steps) => self.moves.forward(*steps).cloned().ok_or(SessionError::NothingToRedo {
                 asked: *steps,
                 available: forward,
             }),
-            Request::Switch(revision) | Request::Restore { revision, .. } | Request::Resume(Some(revision)) => {
-                Ok(self.history.resolve(revision, self.moves.at(), self.clock.now())?)
-            }
+            Request::Restore { revision, .. } => Ok(Position {
+                branch: self.moves.branch().map(str::to_owned),
+                ..self.position_of(revision)?
+            }),
+            Request::Switch(revision) | Request::Resume(Some(revision)) => self.position_of(revision),
             Request::Resume(None) => self
                 .history
                 .latest_position(Some(self.id))
                 .ok_or(SessionError::NothingToResume),
+            Request::Fresh => {
+                let operations = self.history.operations_of(self.id);
+                let first = operations
+                    .into_iter()
+                    .find_map(|(_, operation)| operation.view.at.clone());
+                first.ok_or(SessionError::NotStarted)
+            }
+            Request::Operation(operation) => {
+                let index = self.history.resolve_operation(operation)?;
+                let (_, operation) = &self.history.operations()[index];
+                operation.view.at.clone().ok_or(SessionError::NotStarted)
+            }
         }
+    }
+
+    /// The run that a revision names, on the branch that it names, if it names one.
+    fn position_of(&self, revision: &str) -> Result<Position, SessionError> {
+        let run = self.history.resolve(revision, self.moves.at(), self.clock.now())?;
+        let branch = Some(revision.trim()).filter(|name| self.history.names().branches().contains_key(*name));
+        Ok(Position {
+            run,
+            branch: branch.map(str::to_owned),
+        })
+    }
+
+    /// What a mover writes down: how undo counts it, the branch it leads to, names that come with it.
+    fn deed_of(&self, request: &Request, branch: Option<String>) -> Result<Deed, SessionError> {
+        let mut naming: Vec<Naming> = Vec::new();
+        let (action, step) = match request {
+            Request::Undo(steps) => (Action::Undo(*steps), MoveStep::Undo(*steps)),
+            Request::Redo(steps) => (Action::Redo(*steps), MoveStep::Redo(*steps)),
+            Request::Switch(_) => (Action::Switch, MoveStep::Forward),
+            Request::Restore { .. } => (Action::Restore, MoveStep::Forward),
+            Request::Resume(_) | Request::Fresh => (Action::Resume, MoveStep::Forward),
+            Request::Operation(operation) => {
+                let index = self.history.resolve_operation(operation)?;
+                naming = self.history.names().changes_to(&self.history.names_after(index));
+                (Action::Operation(index as u64), MoveStep::Forward)
+            }
+        };
+        Ok(Deed {
+            action,
+            step,
+            branch,
+            naming,
+        })
     }
 
     fn scope(&self, request: &Request, target: RunId) -> Result<Scope, SessionError> {
@@ -192,23 +242,16 @@ impl Session {
     fn land<K: Kernel>(
         &mut self,
         kernel: &mut K,
-        request: &Request,
+        deed: Deed,
         base: RunId,
         report: &mut Report,
     ) -> Result<RunId, SessionError> {
         let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
         kernel.heap().release();
         let observed = observed.inspect_err(|_| self.writer.abandon())?;
-        let (action, step) = match request {
-            Request::Undo(steps) => (Action::Undo(*steps), MoveStep::Undo(*steps)),
-            Request::Redo(steps) => (Action::Redo(*steps), MoveStep::Redo(*steps)),
-            Request::Switch(_) => (Action::Switch, MoveStep::Forward),
-            Request::Restore { .. } => (Action::Restore, MoveStep::Forward),
-            Request::Resume(_) => (Action::Resume, MoveStep::Forward),
-        };
         let wanted = self.history.state(base);
         let there = observed.live.state();
-        if !matches!(request, Request::Restore { .. }) {
+        if deed.action != Action::Restore {
             self.own_up(report, &wanted, &there);
         }
         // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
@@ -223,10 +266,10 @@ impl Session {
                 .versions()
                 .all(|version| wanted.holds(version) || is_extra(version));
         let result = if report.is_exact() && is_there {
-            self.commit(action, step, base, Vec::new(), observed).map(|()| base)
+            self.commit(deed, base, Vec::new(), observed).map(|()| base)
         } else {
             let input = RunInput::silent(RunKind::Moved, self.clock.now());
-            self.commit_run(input, observed, action, step, Some(base))
+            self.commit_run(input, observed, deed, Some(base))
                 .map(|recorded| recorded.run.unwrap_or(base))
         };
         if result.is_err() {

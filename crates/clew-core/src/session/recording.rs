@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{MoveStep, Session, SessionError};
+use super::{Deed, MoveStep, Session, SessionError};
 use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::Heap;
 use crate::id::{Root, RootKind, RunId};
@@ -46,12 +46,14 @@ impl Session {
     /// Records what was there when the session began.
     pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<Recorded, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
-        self.record_as(kernel, input, (Action::Start, MoveStep::Along), Stop::Possible)
+        let deed = self.deed(Action::Start, MoveStep::Along);
+        self.record_as(kernel, input, deed, Stop::Possible)
     }
 
     /// Records a run that ended.
     pub fn record<K: Kernel>(&mut self, kernel: &mut K, input: RunInput) -> Result<Recorded, SessionError> {
-        self.record_as(kernel, input, (Action::Run, MoveStep::Forward), Stop::Impossible)
+        let deed = self.deed(Action::Run, MoveStep::Forward);
+        self.record_as(kernel, input, deed, Stop::Impossible)
     }
 
     /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
@@ -77,7 +79,8 @@ impl Session {
             touched: Touched::Only(BTreeSet::new()),
             ..RunInput::silent(RunKind::Outside, self.clock.now())
         };
-        let recorded = self.record_as(kernel, input, (Action::Run, MoveStep::Along), stop)?;
+        let deed = self.deed(Action::Run, MoveStep::Along);
+        let recorded = self.record_as(kernel, input, deed, stop)?;
         Ok(recorded.run.is_some().then_some(recorded))
     }
 
@@ -85,7 +88,7 @@ impl Session {
         &mut self,
         kernel: &mut K,
         input: RunInput,
-        (action, step): (Action, MoveStep),
+        deed: Deed,
         stop: Stop,
     ) -> Result<Recorded, SessionError> {
         let begun = self.clock.monotonic();
@@ -107,7 +110,7 @@ impl Session {
             Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
             _ => observed,
         };
-        let result = observed.and_then(|observed| self.commit_run(input, observed, action, step, None));
+        let result = observed.and_then(|observed| self.commit_run(input, observed, deed, None));
         if result.is_err() {
             self.writer.abandon();
         }
@@ -149,13 +152,12 @@ impl Session {
 
     /// Writes a run and its operation; only then takes over what was observed.
     ///
-    /// A silent run that changed nothing is not written: `run` is then `None`.
+    /// An optional run that changed nothing is not written: `run` is then `None`.
     pub(super) fn commit_run(
         &mut self,
         input: RunInput,
         observed: Observed,
-        action: Action,
-        step: MoveStep,
+        deed: Deed,
         moved_from: Option<RunId>,
     ) -> Result<Recorded, SessionError> {
         let parent = moved_from.or(self.moves.at());
@@ -182,7 +184,7 @@ impl Session {
         recorded.nodes = observed.nodes;
         // A class that nothing refers to any more went away without a change that anyone could see.
         let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
-        if input.kind == RunKind::Outside && changed.is_empty() && unseen {
+        if input.is_optional && changed.is_empty() && unseen {
             self.confirmed = true;
             self.take_over(observed);
             self.writer.abandon();
@@ -206,7 +208,7 @@ impl Session {
         )?;
         let id = self.writer.put_run(&run)?;
         recorded.label = run.label();
-        self.commit(action, step, id, vec![(id, run)], observed)?;
+        self.commit(deed, id, vec![(id, run)], observed)?;
         recorded.run = Some(id);
         Ok(recorded)
     }
@@ -276,25 +278,27 @@ impl Session {
     /// Writes the operation that makes `runs` visible and the session stand at `at`.
     pub(super) fn commit(
         &mut self,
-        action: Action,
-        step: MoveStep,
+        deed: Deed,
         at: RunId,
         runs: Vec<(RunId, Run)>,
         observed: Observed,
     ) -> Result<(), SessionError> {
+        let position = Position {
+            run: at,
+            branch: deed.branch,
+        };
         let view = View {
-            at: Some(Position { run: at }),
-            names: self.names.clone(),
+            at: Some(position.clone()),
             confirmed: self.moves.at().filter(|_| self.confirmed),
         };
-        let (id, operation) = self.writer.commit(action, view, self.clock.now())?;
+        let (id, operation) = self.writer.commit(deed.action, deed.naming, view, self.clock.now())?;
         for (run_id, run) in runs {
             self.history.add_run(run_id, run, self.id);
         }
         self.history.add_operation(id, operation);
         self.take_over(observed);
         self.confirmed = false;
-        self.moves.take(step, at);
+        self.moves.take(deed.step, position);
         Ok(())
     }
 

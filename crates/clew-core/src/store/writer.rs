@@ -18,7 +18,7 @@ use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
-    Action, Body, Encoding, FrameKind, LIST_LENGTH, Manifest, Operation, PackMention, RECORD_VERSION, Run,
+    Action, Body, Encoding, FrameKind, LIST_LENGTH, Manifest, Naming, Operation, PackMention, RECORD_VERSION, Run,
     StoredExtent, StoredManifest, Timestamp, View, encode_list, encode_record,
 };
 use crate::graph::block_cuts;
@@ -318,6 +318,7 @@ impl SessionWriter {
     pub fn commit(
         &mut self,
         action: Action,
+        naming: Vec<Naming>,
         view: View,
         time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
@@ -334,6 +335,7 @@ impl SessionWriter {
             action,
             runs: runs.iter().map(|(id, _)| *id).collect(),
             manifests,
+            naming,
             view,
         };
         let bytes = encode_record(&operation);

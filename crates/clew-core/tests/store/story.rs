@@ -1,6 +1,5 @@
 //! A small session, told run by run, and what of it must come back.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,11 +112,10 @@ impl Told {
     pub fn record(&self, writer: &mut SessionWriter) -> Result<(OperationId, RunId), StoreError> {
         let run = self.put(writer, None)?;
         let view = View {
-            at: Some(Position { run }),
-            names: BTreeMap::new(),
+            at: Some(Position { run, branch: None }),
             confirmed: None,
         };
-        let (operation, _) = writer.commit(Action::Run, view, 1000 + self.number.cast_signed())?;
+        let (operation, _) = writer.commit(Action::Run, Vec::new(), view, 1000 + self.number.cast_signed())?;
         Ok((operation, run))
     }
 

@@ -5,7 +5,8 @@ use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
 use clew_core::id::Root;
-use clew_core::session::{Recorded, Session};
+use clew_core::kernel::Touched;
+use clew_core::session::{Recorded, Session, SessionError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -25,6 +26,10 @@ pub(crate) struct Inner {
     /// Why nothing is recorded, where that was tried.
     pub(super) refusal: Option<String>,
     pub(super) last_warnings: Vec<String>,
+    /// Jupyter's connection file, where there is a kernel.
+    pub(super) connection: Option<String>,
+    /// Whether the user stopped recording for a while.
+    pub(super) is_paused: bool,
 }
 
 impl Inner {
@@ -37,6 +42,12 @@ impl Inner {
     pub(super) fn opened(&self) -> PyResult<&Open> {
         self.open
             .as_ref()
+            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
+    }
+
+    fn opened_mut(&mut self) -> PyResult<&mut Open> {
+        self.open
+            .as_mut()
             .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
     }
 
@@ -69,6 +80,9 @@ impl Inner {
         if started.is_err() {
             self.open = None;
         }
+        if let Some(open) = &mut self.open {
+            open.announce(self.connection.clone());
+        }
         Ok((started.map_err(runtime)?, belongs))
     }
 
@@ -97,6 +111,18 @@ impl Inner {
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
                 });
             }
+            Some(Asked::Name(request)) => {
+                let named = self.opened_mut()?.session.name(&request);
+                return Ok(match named {
+                    Ok(named) => clew_cli::named(&request, &named, &arguments, &self.surroundings),
+                    Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
+                });
+            }
+            Some(Asked::Pause) => self.pause(),
+            Some(Asked::ResumeRecording) => match self.resume_recording(py)? {
+                Ok(said) => said,
+                Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
+            },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
             Some(Asked::History(None)) => self.told_history("This notebook belongs to")?,
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
@@ -116,6 +142,35 @@ impl Inner {
             &self.opened()?.place(&live),
             &self.surroundings,
         ))
+    }
+
+    fn pause(&mut self) -> (String, Value) {
+        let message = if std::mem::replace(&mut self.is_paused, true) {
+            "Recording is paused already"
+        } else {
+            "Recording is paused: your cells run as before and are not recorded. `%clew resume-recording` goes on"
+        };
+        (message.to_owned(), json!({ "is_paused": true }))
+    }
+
+    fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, Value), SessionError>> {
+        if !self.is_paused {
+            let message = "Recording goes on: it was not paused".to_owned();
+            return Ok(Ok((message, json!({ "is_paused": false, "run": null }))));
+        }
+        let recorded = self.with_session(py, |session, kernel| {
+            session.suspect(&Touched::All);
+            session.look_outside(kernel)
+        })?;
+        Ok(recorded.map(|recorded| {
+            self.is_paused = false;
+            let run = recorded.map(|recorded| recorded.label);
+            let message = match &run {
+                Some(run) => format!("Recording again. What changed meanwhile is run {run}"),
+                None => "Recording again. Nothing changed meanwhile".to_owned(),
+            };
+            (message, json!({ "is_paused": false, "run": run }))
+        }))
     }
 
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
@@ -158,7 +213,8 @@ impl Inner {
         let mut excluded: Vec<String> = self.state.excluded.iter().cloned().collect();
         excluded.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
         Live {
-            is_recording: session.is_some(),
+            is_recording: session.is_some() && !self.is_paused,
+            is_paused: self.is_paused,
             warnings: self.last_warnings.clone(),
             is_synced: session.is_none_or(Session::is_synced),
             parked: session

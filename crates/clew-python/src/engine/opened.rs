@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{Live, Place, Surroundings};
+use clew_cli::{Announced, Live, Place, Presence, Surroundings, announce};
 use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, KernelDescription};
 use clew_core::history::{Belonging, Notebook, belonging};
@@ -19,6 +19,7 @@ pub(super) struct Open {
     pub session: Session,
     history: HistoryId,
     pub description: HistoryDescription,
+    announced: Option<Announced>,
 }
 
 impl Open {
@@ -62,9 +63,22 @@ impl Open {
                 session,
                 history,
                 description,
+                announced: None,
             },
             word,
         ))
+    }
+
+    /// Lets commands of a terminal find this kernel. Where that can't be, they find none, and say so.
+    pub fn announce(&mut self, connection: Option<String>) {
+        let presence = Presence::of_process(
+            self.id(),
+            self.session.id().to_string(),
+            connection,
+            self.description.kernel.executable.clone(),
+            SystemClock::default().now(),
+        );
+        self.announced = announce(self.session.store().directory(), &presence).ok();
     }
 
     pub fn can_resume(&self) -> bool {
@@ -83,6 +97,7 @@ impl Open {
             history: self.session.history(),
             session: Some(self.session.id()),
             at: self.session.at(),
+            branch: self.session.branch().map(str::to_owned),
             damage: &[],
             live: Some(live),
         }

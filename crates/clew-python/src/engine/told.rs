@@ -1,5 +1,6 @@
 //! What the shell tells the engine, and hears of it, as dicts.
 
+use clew_cli::{Door, Surroundings};
 use clew_core::format::{Ending, Evidence, KernelDescription, RunKind};
 use clew_core::history::Notebook;
 use clew_core::id::Root;
@@ -40,6 +41,32 @@ pub(super) fn kernel_description(notebook: &Bound<'_, PyDict>) -> PyResult<Kerne
     })
 }
 
+/// Where the kernel can be reached.
+pub(super) fn connection(notebook: &Bound<'_, PyDict>) -> PyResult<Option<String>> {
+    let kernel = notebook.get_item("kernel")?;
+    let kernel = kernel.and_then(|kernel| kernel.cast_into::<PyDict>().ok());
+    kernel.map_or(Ok(None), |kernel| text_of(&kernel, "connection"))
+}
+
+/// Where a command was typed.
+pub(super) fn door(own: &Surroundings, through: Option<&Bound<'_, PyDict>>) -> PyResult<Surroundings> {
+    let mut surroundings = own.clone();
+    let Some(through) = through else {
+        return Ok(surroundings);
+    };
+    surroundings.door = match text_of(through, "door")?.as_deref() {
+        Some("terminal") => Door::Terminal,
+        _ => Door::Program,
+    };
+    if let Some(width) = through.get_item("width")? {
+        surroundings.width = width.extract()?;
+    }
+    if let Some(is_coloured) = through.get_item("is_coloured")? {
+        surroundings.style.is_coloured = is_coloured.extract()?;
+    }
+    Ok(surroundings)
+}
+
 /// A run as the shell tells it.
 pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
     let get = |key: &str| -> PyResult<Bound<'_, PyAny>> {
@@ -63,6 +90,9 @@ pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
         ending: ending(&get("ending")?)?,
         evidence: evidence(run)?,
         touched,
+        is_optional: run
+            .get_item("optional")?
+            .map_or(Ok(false), |optional| optional.extract())?,
     })
 }
 

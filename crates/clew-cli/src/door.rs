@@ -1,0 +1,192 @@
+//! The way from a terminal to the kernel that holds the variables.
+//!
+//! This command finds the kernel; the interpreter that the history was recorded with carries the words there, since it
+//! has the library that speaks Jupyter's protocol (`python -m clew.door`). What names runs needs no kernel: it is written
+//! here, in a session of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::clock::Clock;
+use clew_core::format::Timestamp;
+use clew_core::session::{NameRequest, Named, Session};
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, SigningKey, Store, Trust};
+
+use crate::arguments::Arguments;
+use crate::place::{Opened, open_store, store_problem};
+use crate::presence::{Presence, living};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// A program that does the rest, in the place of this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandOver {
+    /// The interpreter.
+    pub program: String,
+    /// What it is called with.
+    pub arguments: Vec<String>,
+}
+
+/// Who carries `words` to the kernel that records the history which is meant.
+pub fn to_kernel(
+    words: &[String],
+    arguments: &Arguments,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<HandOver, Problem> {
+    let kernel = the_kernel(arguments, store, surroundings)?;
+    let typed = text::clean(&words.join(" "));
+    let Some(connection) = kernel.connection.clone() else {
+        let problem = format!(
+            "Process {} is an IPython without a kernel: nothing can be sent to it",
+            kernel.pid
+        );
+        return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` there")));
+    };
+    if !kernel.is_here() {
+        let problem = format!("The kernel runs on {}, not here", text::clean(&kernel.host));
+        return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` in the notebook")));
+    }
+    if !Path::new(&kernel.executable).exists() {
+        let problem = format!("The kernel's interpreter {} is gone", text::clean(&kernel.executable));
+        return Err(Problem::of(Exit::Refused, problem).with_hint(format!("type `%clew {typed}` in the notebook")));
+    }
+    let mut arguments: Vec<String> = ["-m", "clew.door", "--connection", &connection]
+        .map(str::to_owned)
+        .to_vec();
+    arguments.push(format!("--width={}", surroundings.width));
+    if surroundings.style.is_coloured {
+        arguments.push("--coloured".to_owned());
+    }
+    arguments.push("--".to_owned());
+    arguments.extend_from_slice(words);
+    Ok(HandOver {
+        program: kernel.executable,
+        arguments,
+    })
+}
+
+/// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
+fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<Presence, Problem> {
+    let wanted = arguments.shared.wanted.as_deref();
+    let opened = Opened::open(store, wanted, surroundings)?;
+    let name = text::clean(&opened.place().name());
+    let (mut kernels, was_killed) = living(store, &opened.id.to_string());
+    if wanted.is_none() {
+        let others = others_live(&opened, store, surroundings)?;
+        match (kernels.is_empty(), others.as_slice()) {
+            (true, [(only, _)]) => kernels.clone_from(only),
+            (_, []) => {}
+            (is_none, others) => {
+                let mut names: Vec<String> = others.iter().map(|(_, name)| name.clone()).collect();
+                if !is_none {
+                    names.insert(0, name.clone());
+                }
+                let problem = format!("Several notebooks are live: {}", text::listing(&names, 8));
+                return Err(
+                    Problem::usage(problem).with_hint(format!("`--history {}` says which one is meant", names[0]))
+                );
+            }
+        }
+    }
+    if let Some(pid) = arguments.shared.kernel {
+        kernels.retain(|kernel| kernel.pid == pid);
+    }
+    match kernels.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(no_kernel(&name, was_killed, arguments.shared.kernel)),
+        several => {
+            let one = |kernel: &Presence| {
+                format!(
+                    "{} (since {})",
+                    kernel.pid,
+                    text::moment(kernel.started, &surroundings.zone)
+                )
+            };
+            let pids: Vec<String> = several.iter().map(one).collect();
+            let problem = format!(
+                "{} has {}: {}",
+                name,
+                text::count(several.len(), "kernel"),
+                pids.join(", ")
+            );
+            Err(Problem::usage(problem).with_hint(format!("`--kernel {}` says which one is meant", several[0].pid)))
+        }
+    }
+}
+
+/// Other histories of the store with kernels: these, and what each is called.
+fn others_live(
+    opened: &Opened,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<Vec<(Vec<Presence>, String)>, Problem> {
+    let histories = open_store(store, surroundings)?
+        .histories()
+        .map_err(|error| store_problem(&error))?;
+    let others = histories.into_iter().filter(|(id, _)| *id != opened.id);
+    let live = others.map(|(id, description)| {
+        let name = text::clean(&crate::place::history_name(id, &description));
+        (living(store, &id.to_string()).0, name)
+    });
+    Ok(live.filter(|(kernels, _)| !kernels.is_empty()).collect())
+}
+
+fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
+    if let Some(pid) = pid {
+        return Problem::usage(format!("Process {pid} records nothing in {name}"))
+            .with_hint("without `--kernel` the one kernel that does is found");
+    }
+    let problem = if was_killed {
+        format!("The kernel of {name} is gone")
+    } else {
+        format!("No kernel records in {name} now")
+    };
+    Problem::usage(problem)
+        .with_hint("open the notebook; `%load_ext clew` and `%clew resume` bring its last state into a new kernel")
+}
+
+/// The moment at which a command was typed.
+struct Typed(Timestamp);
+
+impl Clock for Typed {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn monotonic(&self) -> u64 {
+        0
+    }
+}
+
+/// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
+pub fn name(
+    request: &NameRequest,
+    arguments: &Arguments,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<Named, Problem> {
+    let Opened { id, loaded, .. } = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
+    let disk = Arc::new(RealDisk);
+    let begun = || {
+        let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
+        let trust = Trust::load(&*disk, &surroundings.config, key.public())?;
+        let store = Store::open(disk.clone(), store, Access::ReadWrite)?.with_trust(trust);
+        let session = store.new_session();
+        let writer = store.writer(id, session, &key)?;
+        Ok(Session::new(
+            session,
+            store,
+            writer,
+            loaded,
+            Box::new(Typed(surroundings.now)),
+        ))
+    };
+    let mut session = begun().map_err(|error| store_problem(&error))?;
+    let named = session.name(request);
+    let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;
+    session.sync().map_err(|error| store_problem(&error))?;
+    Ok(named)
+}

@@ -1,0 +1,144 @@
+//! Names and words for runs: what a person calls them, written down as operations.
+
+use super::{MoveStep, Session, SessionError};
+use crate::format::{Action, Naming, Position, View};
+use crate::id::RunId;
+
+/// A name or a description to be given or taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameRequest {
+    /// Begin a branch at a revision, or where the session is and be on it from now on.
+    Branch {
+        /// Its name.
+        name: String,
+        /// The revision.
+        at: Option<String>,
+    },
+    /// Take a branch's name away.
+    DeleteBranch(String),
+    /// Give a branch another name.
+    RenameBranch {
+        /// What it is called.
+        from: String,
+        /// What it is to be called.
+        to: String,
+    },
+    /// Give a run a tag.
+    Tag {
+        /// The tag.
+        name: String,
+        /// The revision.
+        at: String,
+    },
+    /// Take a tag away.
+    DeleteTag(String),
+    /// Say what a run did; no words take the description away.
+    Describe {
+        /// The revision.
+        at: String,
+        /// The words.
+        text: String,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The run that is meant.
+    pub run: String,
+    /// The branch that the session is on now.
+    pub branch: Option<String>,
+}
+
+impl Session {
+    /// Gives or takes a name. A session that has no position of its own, a command that only writes, names what others
+    /// recorded: `@` is then where the last of them is.
+    ///
+    /// # Errors
+    /// The name can't be given, or is not there; the revision names nothing; the store refused. Nothing was changed.
+    pub fn name(&mut self, request: &NameRequest) -> Result<Named, SessionError> {
+        self.refresh()?;
+        let (naming, branch, run) = self.naming_of(request)?;
+        let at = self.moves.at().map(|run| Position { run, branch });
+        let view = View {
+            at: at.clone(),
+            confirmed: None,
+        };
+        let committed = self
+            .writer
+            .commit(Action::Name, vec![naming.clone()], view, self.clock.now());
+        let (id, operation) = committed.inspect_err(|_| self.writer.abandon())?;
+        self.history.add_operation(id, operation);
+        self.moves.hear(&naming);
+        if let Some(at) = at {
+            self.moves.take(MoveStep::Along, at);
+        }
+        Ok(Named {
+            run: self.history.label(&run),
+            branch: self.moves.branch().map(str::to_owned),
+        })
+    }
+
+    /// The change, the branch that the session is on afterwards, and the run that is meant.
+    fn naming_of(&mut self, request: &NameRequest) -> Result<(Naming, Option<String>, RunId), SessionError> {
+        let names = self.history.names();
+        let current = self.moves.branch().map(str::to_owned);
+        let resolve = |revision: &str| -> Result<RunId, SessionError> {
+            let at = self.moves.at();
+            let at = at.or_else(|| self.history.latest_position(None).map(|position| position.run));
+            Ok(self.history.resolve(revision, at, self.clock.now())?)
+        };
+        Ok(match request {
+            NameRequest::Branch { name, at } => {
+                names.check_free(name)?;
+                let run = resolve(at.as_deref().unwrap_or("@"))?;
+                let name = name.clone();
+                let branch = if at.is_none() { Some(name.clone()) } else { current };
+                (Naming::Branch { name, run }, branch, run)
+            }
+            NameRequest::DeleteBranch(name) => {
+                names.check_branch(name)?;
+                let branch = current.filter(|current| current != name);
+                (Naming::Remove { name: name.clone() }, branch, names.branches()[name])
+            }
+            NameRequest::RenameBranch { from, to } => {
+                names.check_branch(from)?;
+                names.check_free(to)?;
+                let branch = current.map(|current| if current == *from { to.clone() } else { current });
+                let naming = Naming::Rename {
+                    from: from.clone(),
+                    to: to.clone(),
+                };
+                (naming, branch, names.branches()[from])
+            }
+            NameRequest::Tag { name, at } => {
+                names.check_free(name)?;
+                let run = resolve(at)?;
+                let name = name.clone();
+                (Naming::Tag { name, run }, current, run)
+            }
+            NameRequest::DeleteTag(name) => {
+                names.check_tag(name)?;
+                (Naming::Remove { name: name.clone() }, current, names.tags()[name])
+            }
+            NameRequest::Describe { at, text } => {
+                let run = resolve(at)?;
+                let text = (!text.trim().is_empty())
+                    .then(|| self.writer.put_blob(text.trim()))
+                    .transpose()?;
+                (Naming::Describe { run, text }, current, run)
+            }
+        })
+    }
+
+    /// Other sessions may have taken a branch's name away, or given it another.
+    pub(super) fn leave_branches_that_are_gone(&mut self) {
+        let gone = self
+            .moves
+            .branch()
+            .filter(|branch| !self.history.names().branches().contains_key(*branch));
+        if let Some(name) = gone.map(str::to_owned) {
+            self.moves.hear(&Naming::Remove { name });
+        }
+    }
+}

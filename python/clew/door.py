@@ -1,0 +1,154 @@
+"""`python -m clew.door`: carries a command typed in a terminal to the kernel that holds the variables.
+
+The native command finds the kernel (crates/clew-cli/src/door.rs) and starts this in its interpreter. Here is only
+Jupyter's protocol: wait until the kernel is free, send the words, print the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import sys
+import time
+from typing import Any
+
+#: How long a kernel that is free takes to answer at most, before it is called busy (seconds).
+BUSY_AFTER = 1.0
+#: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
+DEAD_AFTER = 5.0
+REFUSED = 3
+
+
+class Refusal(Exception):
+    """What can't be done, and the next step. Nothing was changed."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def main() -> int:
+    """Sends the words after `--`; the exit code is the answer's."""
+    parser = argparse.ArgumentParser(prog="python -m clew.door")
+    parser.add_argument("--connection", required=True)
+    parser.add_argument("--width", type=int, default=100)
+    parser.add_argument("--coloured", action="store_true")
+    parser.add_argument("words", nargs="+")
+    given = parser.parse_args()
+    payload = {"words": given.words, "through": through(given.width, given.coloured)}
+    try:
+        return send(given.connection, payload, is_waiting="--no-wait" not in given.words)
+    except Refusal as refusal:
+        tell(given.words, str(refusal), refusal.hint)
+        return REFUSED
+
+
+def through(width: int, is_coloured: bool) -> dict[str, Any]:
+    """Where the words were typed, as the engine wants it."""
+    return {"door": "terminal", "width": width, "is_coloured": is_coloured}
+
+
+def tell(words: list[str], message: str, hint: str) -> None:
+    """Prints a refusal as the native command would."""
+    if "--json" in words:
+        error = {"message": message, "untouched": "Nothing was changed", "hint": hint}
+        word = next((word for word in words if not word.startswith("-")), "")
+        print(json.dumps({"schema": 1, "command": word, "exit": REFUSED, "error": error}, indent=2))
+    else:
+        print(f"Error: {message}. Nothing was changed.\nNext: {hint}", file=sys.stderr)
+
+
+def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
+    """Waits until the kernel is free and has it answer."""
+    try:
+        from jupyter_client.blocking.client import BlockingKernelClient
+    except ImportError:
+        hint = f"`{sys.executable} -m pip install jupyter_client`, or type it in the notebook as `%clew …`"
+        raise Refusal("Speaking to a kernel needs the package jupyter_client", hint) from None
+    client: Any = BlockingKernelClient()
+    try:
+        client.load_connection_file(connection)
+    except (OSError, ValueError):
+        hint = "type it in the notebook as `%clew …`"
+        raise Refusal(f"The kernel's connection file {connection} can't be read", hint) from None
+    client.start_channels()
+    try:
+        wait_until_free(client, is_waiting=is_waiting)
+        return print_answer(ask(client, payload))
+    finally:
+        client.stop_channels()
+
+
+def wait_until_free(client: Any, *, is_waiting: bool) -> None:
+    """Returns when the kernel answers a question that changes nothing. Only then anything is sent that does."""
+    # Not `kernel_info`: answering it, IPython picks a tip for its banner by the user's own random numbers.
+    client.execute("", silent=True, allow_stdin=False)
+    began = time.monotonic()
+    was_told = False
+    try:
+        while not answered(client, client.shell_channel, timeout=0.2):
+            silent = time.monotonic() - began
+            if silent > DEAD_AFTER and not client.hb_channel.is_beating():
+                hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
+                raise Refusal("The kernel does not answer, not even its heartbeat", hint)
+            if silent > BUSY_AFTER and not is_waiting:
+                raise Refusal("A cell is running", "the same without `--no-wait` waits until it is done")
+            if silent > BUSY_AFTER and not was_told:
+                print(
+                    "The kernel runs a cell; this waits until it is done (Ctrl+C gives up).", file=sys.stderr
+                )
+                was_told = True
+    except KeyboardInterrupt:
+        raise Refusal("Given up while the kernel ran a cell", "the same again, or in the notebook") from None
+
+
+def answered(client: Any, channel: Any, timeout: float) -> dict[str, Any] | None:
+    """The next message of a channel, if one comes in time."""
+    import queue
+
+    try:
+        message: dict[str, Any] = channel.get_msg(timeout=timeout)
+    except queue.Empty:
+        return None
+    return message
+
+
+def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
+    """Has the kernel answer the words. Ctrl+C here is the kernel's: it stops the move, and the session is as it was."""
+    call = f"__import__('clew.shell.told', fromlist=['answer']).answer({json.dumps(payload)!r})"
+    client.allow_stdin = False
+    sent = client.execute("", silent=True, user_expressions={"clew": call}, allow_stdin=False)
+    while True:
+        try:
+            reply = answered(client, client.shell_channel, timeout=1.0)
+        except KeyboardInterrupt:
+            client.control_channel.send(client.session.msg("interrupt_request", {}))
+            continue
+        if reply is not None and reply.get("parent_header", {}).get("msg_id") == sent:
+            return told(reply)
+        if reply is None and not client.hb_channel.is_beating():
+            hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
+            raise Refusal("The kernel died while it answered", hint)
+
+
+def told(reply: dict[str, Any]) -> dict[str, Any]:
+    """The answer within a reply."""
+    found = reply["content"].get("user_expressions", {}).get("clew", {})
+    if found.get("status") != "ok":
+        hint = "type it in the notebook as `%clew …`"
+        raise Refusal(f"The kernel could not answer: {found.get('evalue', 'no answer')}", hint)
+    answer: dict[str, Any] = json.loads(ast.literal_eval(found["data"]["text/plain"]))
+    return answer
+
+
+def print_answer(answer: dict[str, Any]) -> int:
+    """Prints it where the native command would; its exit code."""
+    is_failure = answer["exit"] in (2, REFUSED) and not answer["is_json"]
+    print(answer["text"].rstrip("\n"), file=sys.stderr if is_failure else sys.stdout)
+    code: int = answer["exit"]
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

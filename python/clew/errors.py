@@ -1,0 +1,39 @@
+"""What `clew.session()` raises when something could not be done: one class an exit code, the same three parts as in print."""
+
+from __future__ import annotations
+
+
+class ClewError(Exception):
+    """Something was asked for that was not done. Nothing was changed."""
+
+    def __init__(self, message: str, untouched: str = "", hint: str | None = None) -> None:
+        super().__init__(message)
+        #: What happened.
+        self.message = message
+        #: What is as it was.
+        self.untouched = untouched
+        #: What to type next, where that is plain.
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [f"{self.message}.", f"{self.untouched}." if self.untouched else ""]
+        return " ".join(part for part in parts if part) + (f"\nNext: {self.hint}" if self.hint else "")
+
+    def __reduce__(self) -> tuple[type[ClewError], tuple[str, str, str | None]]:
+        return type(self), (self.message, self.untouched, self.hint)
+
+
+class UsageError(ClewError):
+    """It was not understood, or there is no such run, name or step (exit code 2)."""
+
+
+class RefusedError(ClewError):
+    """It was refused: untrusted, locked, a cell is running, nothing is recorded here (exit code 3)."""
+
+
+class DamagedError(ClewError):
+    """The store is damaged (exit code 4)."""
+
+
+BY_EXIT: dict[int, type[ClewError]] = {2: UsageError, 3: RefusedError, 4: DamagedError}
+"""Which class an exit code stands for."""

@@ -1,0 +1,192 @@
+"""What a program talks to: `clew.session()`.
+
+    import clew
+    s = clew.session()
+    s.undo()                      # as %clew undo, also in the middle of a cell
+    report = s.switch("forest")   # a Report: report.at, report["df"].word, report.names("lost")
+    s.log()[0].source             # the newest run
+    s.vars(14)["df"].shape        # described, not loaded
+
+Every method does what the word of the same name does and returns its answer as a typed object (`clew.results`) that shows
+itself like the word's. What could not be done raises one of `clew.errors`, and nothing was changed.
+
+In a running cell a mover first seals what the cell did so far as a run of its own, and never takes away objects that the
+running frame holds (docs/guide.md, *For programs and agents*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from clew.errors import BY_EXIT, ClewError
+from clew.results import Diff, Log, Named, Report, Result, Shown, Status, Vars, read
+from clew.shell.session import current
+
+if TYPE_CHECKING:
+    from clew import _engine
+
+R = TypeVar("R", bound=Result)
+#: Exit codes from here on mean that nothing was done.
+NOTHING_DONE = 2
+
+Revision = str | int
+"""How a run is named: a number, `"@-2"`, `"14a"`, a branch, a tag, the beginning of an id, `"op:7"`, `"10m ago"`."""
+
+
+class Session:
+    """The session that records this kernel, as a program sees it."""
+
+    def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
+        # A name bound to the session means whichever session records where it is loaded.
+        return Session, ()
+
+    def __repr__(self) -> str:
+        return "<clew.session(): the session that records this kernel>"
+
+    # -- moving ----------------------------------------------------------------------------------------------
+
+    def undo(self, steps: int = 1, *, replay: bool = False, dry_run: bool = False) -> Report:
+        """Takes back the last run, switch or restore, or the last `steps` of them."""
+        return self._move("undo", str(steps), replay=replay, dry_run=dry_run)
+
+    def redo(self, steps: int = 1, *, replay: bool = False, dry_run: bool = False) -> Report:
+        """Takes again what was undone last."""
+        return self._move("redo", str(steps), replay=replay, dry_run=dry_run)
+
+    def switch(self, revision: Revision, *, replay: bool = False, dry_run: bool = False) -> Report:
+        """Goes to the state that a run left. Files stay as they are."""
+        return self._move("switch", str(revision), replay=replay, dry_run=dry_run)
+
+    def restore(
+        self,
+        revision: Revision,
+        *names: str,
+        with_shared: bool = False,
+        replay: bool = False,
+        dry_run: bool = False,
+    ) -> Report:
+        """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
+        shared = ["--with-shared"] if with_shared else []
+        return self._move(
+            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, names=["--", *names]
+        )
+
+    def resume(
+        self,
+        revision: Revision | None = None,
+        *,
+        fresh: bool = False,
+        replay: bool = False,
+        dry_run: bool = False,
+    ) -> Report:
+        """Takes up the history in a new kernel, where it was left or at a run; `fresh` starts empty."""
+        words = [str(revision)] if revision is not None else []
+        return self._move("resume", *words, *(["--fresh"] if fresh else []), replay=replay, dry_run=dry_run)
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Where the session is and whether it is saved."""
+        return self._ask(Status, "status")
+
+    def log(
+        self, limit: int = 20, *, name: str | None = None, failed: bool = False, all: bool = False
+    ) -> Log:
+        """The runs, newest first: of this line, or of `all`; only those that touched `name`, or that `failed`.
+
+        A `limit` of 0 gives every run.
+        """
+        flags = [flag for flag, is_on in (("--failed", failed), ("--all", all)) if is_on]
+        named = ["-v", name] if name is not None else []
+        return self._ask(Log, "log", "-n", str(limit), *flags, *named)
+
+    def show(self, revision: Revision = "@") -> Shown:
+        """One run in full."""
+        return self._ask(Shown, "show", str(revision))
+
+    def diff(self, before: Revision = "@-", after: Revision = "@", *names: str) -> Diff:
+        """What lies between two runs: names, and cells whose code differs."""
+        return self._ask(Diff, "diff", str(before), str(after), *(["--", *names] if names else []))
+
+    def vars(self, revision: Revision = "@") -> Vars:
+        """The names a run left, described without loading them."""
+        return self._ask(Vars, "vars", str(revision))
+
+    # -- naming ----------------------------------------------------------------------------------------------
+
+    def branch(
+        self,
+        name: str | None = None,
+        revision: Revision | None = None,
+        *,
+        delete: bool = False,
+        rename: str | None = None,
+    ) -> Named:
+        """Begins a branch here (it follows your runs) or at a run; without a name lists all branches."""
+        if rename is not None:
+            return self._ask(Named, "branch", "-m", str(name), rename)
+        return self._name("branch", name, revision, delete)
+
+    def tag(
+        self, name: str | None = None, revision: Revision | None = None, *, delete: bool = False
+    ) -> Named:
+        """Gives a run a tag; without a name lists all tags."""
+        return self._name("tag", name, revision, delete)
+
+    def describe(self, text: str, revision: Revision = "@") -> Named:
+        """Says in your words what a run did; an empty text takes them away."""
+        return self._ask(Named, "describe", str(revision), f"--message={text}")
+
+    # -- care ------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Waits until everything recorded would survive a power cut (*synced*).
+
+        What the running cell did so far is recorded when it ends, or at the next mover.
+        """
+        current().flush()
+
+    def pause(self) -> Result:
+        """Stops recording until `resume_recording`."""
+        return self._ask(Result, "pause")
+
+    def resume_recording(self) -> Result:
+        """Records again; what changed meanwhile becomes one run, marked *outside*."""
+        return self._ask(Result, "resume-recording")
+
+    def exclude(self, *patterns: str) -> Result:
+        """Never records these names, or patterns with `*`; without any, lists them."""
+        return self._ask(Result, "exclude", *patterns)
+
+    def command(self, *words: str) -> Result:
+        """Any word of `%clew`, typed as there: `command("log", "--graph")`."""
+        return self._ask(Result, *words)
+
+    # -- how -------------------------------------------------------------------------------------------------
+
+    def _name(self, word: str, name: str | None, revision: Revision | None, delete: bool) -> Named:
+        words = [] if name is None else [name] if revision is None else [name, str(revision)]
+        return self._ask(Named, word, *(["-d"] if delete else []), *words)
+
+    def _move(
+        self, word: str, *words: str, replay: bool, dry_run: bool, names: list[str] | None = None
+    ) -> Report:
+        flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
+        return self._ask(Report, word, *words, *flags, *(names or []))
+
+    def _ask(self, kind: type[R], *words: str) -> R:
+        answer = current().command(*words, through={"door": "program"})
+        if answer.get("interrupted"):
+            # The move is done; who pressed Ctrl+C means what comes after it too.
+            raise KeyboardInterrupt
+        return given(kind, answer)
+
+
+def given(kind: type[R], answer: _engine.Answer) -> R:
+    """The engine's answer as an object, or as what it raises."""
+    data = answer["json"] if isinstance(answer["json"], dict) else {}
+    if answer["exit"] >= NOTHING_DONE and "error" in data:
+        error = data["error"]
+        raise BY_EXIT.get(answer["exit"], ClewError)(error["message"], error["untouched"], error["hint"])
+    return read(kind, answer["text"].rstrip("\n"), answer["html"], data)

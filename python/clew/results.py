@@ -1,0 +1,366 @@
+"""What `clew.session()` answers: the fields of docs/json.md as typed, frozen objects.
+
+Each shows itself in a notebook as `%clew` would, and keeps all of the answer in `data`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Result:
+    """An answer: the text and HTML that people see, and all of it as data (docs/json.md)."""
+
+    text: str
+    html: str | None
+    data: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle = {"text/plain": self.text}
+        return bundle if self.html is None else bundle | {"text/html": self.html}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one root in a move."""
+
+    name: str
+    """The name; of other roots what they are called in print (`Out[3]`, `random:numpy`)."""
+    kind: str
+    word: str
+    """`kept`, `loaded`, `replayed`, `differs`, `removed` or `lost`."""
+    uncertain: bool
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run."""
+
+    run: str
+    """Its number as people write it: `14`, `14a`."""
+    id: str
+    parent: str | None
+    kind: str
+    execution_count: int | None
+    cell: str | None
+    started: datetime
+    seconds: float
+    ending: str
+    """`done`, `failed` or `interrupted`."""
+    exception: str | None
+    source: str | None
+    description: str | None
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    names: tuple[str, ...]
+    """Branches and tags that point at it."""
+    is_here: bool
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One name of a state, described without loading it."""
+
+    name: str
+    type_name: str
+    shape: tuple[int, ...]
+    size: int
+    """Approximate bytes."""
+    value: str
+    """A short text of it."""
+    changed_by: str | None
+    last_seen: str | None
+    """The run that last saw it, if it is *uncertain*."""
+    stored: str
+    """`encoded`, `recipe`, `none` or `missing`."""
+    data: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One name that differs between two runs."""
+
+    name: str
+    change: str
+    """`added`, `changed` or `removed`."""
+    before: Variable | None
+    after: Variable | None
+    data: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Report(Result):
+    """What a mover did."""
+
+    action: str
+    source: str
+    """The run it came from."""
+    target: str
+    """The run it was to go to."""
+    at: str
+    """Where the session is now: the target, or a run of its own if not everything is exact."""
+    branch: str | None
+    runs: tuple[str, ...]
+    """Runs whose effects went or came, newest first."""
+    outside: str | None
+    """The run that holds what had changed outside any cell, if something had."""
+    dry_run: bool
+    is_exact: bool
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+    def __getitem__(self, name: str) -> Outcome:
+        """The outcome of one name."""
+        for outcome in self.outcomes:
+            if outcome.name == name:
+                return outcome
+        raise KeyError(name)
+
+    def names(self, word: str) -> tuple[str, ...]:
+        """Names with this outcome, such as `lost`."""
+        return tuple(
+            outcome.name for outcome in self.outcomes if outcome.word == word and outcome.kind == "name"
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Log(Result):
+    """Runs, newest first."""
+
+    history: str
+    total: int
+    runs: tuple[Run, ...]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, index: int) -> Run:
+        return self.runs[index]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Shown(Result):
+    """One run in full."""
+
+    run: Run
+    values: tuple[Variable, ...]
+    """What it left of what it changed."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Vars(Result, Mapping[str, Variable]):
+    """The names of a state."""
+
+    run: str
+    variables: tuple[Variable, ...]
+
+    def __getitem__(self, name: str) -> Variable:
+        for variable in self.variables:
+            if variable.name == name:
+                return variable
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([variable.name for variable in self.variables])
+
+    def __len__(self) -> int:
+        return len(self.variables)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Diff(Result):
+    """What lies between two runs."""
+
+    before: str
+    """The number of the older run."""
+    after: str
+    """The number of the newer run."""
+    changes: tuple[Change, ...]
+    """Names that differ; other roots too."""
+    cells: tuple[dict[str, Any], ...]
+    """Cells whose code differs: `cell`, `before`, `after`."""
+
+    def __getitem__(self, name: str) -> Change:
+        for change in self.changes:
+            if change.name == name:
+                return change
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Status(Result):
+    """Where a session is."""
+
+    history: str
+    at: Run | None
+    branch: str | None
+    is_recording: bool
+    is_synced: bool
+    undo: int
+    """Steps that can be undone."""
+    redo: int
+    """Steps that can be redone."""
+    runs: int
+    """Runs of the history, on all lines."""
+    not_stored: tuple[str, ...]
+    parked: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Named(Result):
+    """What a change of names did, or all names there are."""
+
+    names: dict[str, str]
+    """Names and the runs they point at, where they were asked for."""
+    branch: str | None
+    """The branch that the session is on, where it was changed."""
+
+
+def display_name(root: Mapping[str, str]) -> str:
+    """What a root is called in print."""
+    kind, key = root["kind"], root["key"]
+    return key if kind == "name" else f"Out[{key}]" if kind == "out" else f"{kind}:{key}"
+
+
+def _names(roots: list[dict[str, str]]) -> tuple[str, ...]:
+    return tuple(display_name(root) for root in roots)
+
+
+def run_of(data: dict[str, Any]) -> Run:
+    """A run, from the fields that docs/json.md gives one."""
+    plain = [
+        "run",
+        "id",
+        "parent",
+        "kind",
+        "execution_count",
+        "cell",
+        "seconds",
+        "ending",
+        "exception",
+        "source",
+        "description",
+        "is_here",
+    ]
+    return Run(
+        **{name: data[name] for name in plain},
+        started=datetime.fromisoformat(data["started"]),
+        added=_names(data["added"]),
+        changed=_names(data["changed"]),
+        removed=_names(data["removed"]),
+        names=tuple(data["names"]),
+    )
+
+
+def variable_of(data: dict[str, Any]) -> Variable:
+    """A variable, from its fields."""
+    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored"]
+    return Variable(
+        **{name: data[name] for name in plain},
+        name=display_name(data),
+        shape=tuple(data["shape"]),
+        data=data,
+    )
+
+
+def _report(data: dict[str, Any]) -> dict[str, Any]:
+    outcomes = [
+        Outcome(
+            display_name(found["root"]),
+            found["root"]["kind"],
+            found["word"],
+            found["uncertain"],
+            found["why"],
+        )
+        for found in data["outcomes"]
+    ]
+    return {
+        "action": data["action"],
+        "source": data["from"],
+        "target": data["to"],
+        "at": data["at"],
+        "branch": data["branch"],
+        "runs": tuple(data["runs"]),
+        "outside": data["outside"],
+        "dry_run": data["dry_run"],
+        "is_exact": data["is_exact"],
+        "outcomes": tuple(outcomes),
+        "seconds": data["move_nanoseconds"] / 1e9,
+    }
+
+
+def _log(data: dict[str, Any]) -> dict[str, Any]:
+    runs = tuple(run_of(run) for run in data["runs"])
+    return {"history": data["history"], "total": data["total"], "runs": runs}
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": run_of(data), "values": tuple(variable_of(value) for value in data["values"])}
+
+
+def _vars(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": data["run"], "variables": tuple(variable_of(value) for value in data["variables"])}
+
+
+def _change(data: dict[str, Any]) -> Change:
+    before, after = (variable_of(data[side]) if data[side] else None for side in ("before", "after"))
+    known = after or before
+    return Change(known.name if known else "", data["change"], before, after, data)
+
+
+def _diff(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "before": data["from"],
+        "after": data["to"],
+        "changes": tuple(_change(change) for change in data["state"] or ()),
+        "cells": tuple(data["code"] or ()),
+    }
+
+
+def _status(data: dict[str, Any]) -> dict[str, Any]:
+    plain = ["history", "branch", "is_recording", "is_synced", "undo", "redo", "runs"]
+    lists = ["not_stored", "parked", "excluded"]
+    return {
+        **{name: data[name] for name in plain},
+        **{name: tuple(data[name]) for name in lists},
+        "at": run_of(data["at"]) if data["at"] else None,
+    }
+
+
+def _named(data: dict[str, Any]) -> dict[str, Any]:
+    entries = data.get("names", [])
+    names = {entry["name"]: entry["run"]["run"] for entry in entries if entry["run"]}
+    return {"names": names, "branch": data.get("branch")}
+
+
+_READERS: dict[type[Result], Any] = {
+    Report: _report,
+    Log: _log,
+    Shown: _shown,
+    Vars: _vars,
+    Diff: _diff,
+    Status: _status,
+    Named: _named,
+    Result: lambda _: {},
+}
+
+
+R = TypeVar("R", bound=Result)
+
+
+def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
+    """The answer as an object of `kind`."""
+    return kind(text=text, html=html, data=data, **_READERS[kind](data))
