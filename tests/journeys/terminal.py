@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMAND = os.environ.get("CLEW_TEST_COMMAND") or str(Path(sys.executable).with_name("clew"))
-"""The native command: the installed one, or another build of it."""
+from harness import COMMAND
+
+CLEW = str(COMMAND or Path(sys.executable).with_name("clew"))
+"""The native command, built or installed."""
 
 FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CLEW_HOME", "JUPYTER_RUNTIME_DIR")
 
@@ -40,7 +41,7 @@ class Terminal:
 
     def __call__(self, *words: str) -> Said:
         ran = subprocess.run(
-            [COMMAND, *words], capture_output=True, text=True, env=self._environment, check=False, timeout=120
+            [CLEW, *words], capture_output=True, text=True, env=self._environment, check=False, timeout=120
         )
         assert "panicked" not in ran.stderr, ran.stderr
         return Said(ran.returncode, ran.stdout, ran.stderr)

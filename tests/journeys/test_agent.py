@@ -28,10 +28,10 @@ def explore(variants):
         model = Ridge(alpha).fit(X[rows[:300]], y[rows[:300]])
         error = float(np.abs(model.predict(X[rows[300:]]) - y[rows[300:]]).mean())
         name = f'ridge-{alpha}'
-        session.branch(name)
         found[name] = error, rows[:5].tolist()
         moved = session.switch(start)
-        assert moved.is_exact and moved.words['model'] == 'removed', moved
+        session.tag(name, moved.source)
+        assert moved.is_exact and moved['model'].word == 'removed', moved
         assert 'model' not in globals()
     best = min(found, key=found.get)
     session.switch(best)

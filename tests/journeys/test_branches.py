@@ -37,7 +37,7 @@ def two_branches(ada: Person) -> tuple[Notebook, list[str], list[str]]:
     told(notebook, "branch tree")
     notebook.run(TREE)
     tree = notebook.read(*LOOK)
-    told(notebook, "undo")
+    told(notebook, "switch 2")
     told(notebook, "branch forest")
     notebook.run(FOREST)
     return notebook, tree, notebook.read(*LOOK)
@@ -52,6 +52,17 @@ def test_a_branch_follows_the_runs_made_on_it(ada: Person) -> None:
     assert ada.clew("log", "--graph", "--all").well().count("model") == graph.count("model")
     listed = told(notebook, "branch")
     assert "tree" in listed and "forest" in listed
+
+
+def test_undo_takes_the_branch_along_and_a_switch_leaves_it_standing(ada: Person) -> None:
+    notebook, tree, _ = two_branches(ada)
+    assert told(notebook, "undo").startswith("Undid run 4 in ")
+    named = {name: run["run"] for run in notebook.ask("log --all")["runs"] for name in run["names"]}
+    assert named == {"tree": "3", "forest": "2"}, "what is undone is off the branch"
+    told(notebook, "redo")
+    told(notebook, "switch 2")
+    named = {name: run["run"] for run in notebook.ask("log --all")["runs"] for name in run["names"]}
+    assert named == {"tree": "3", "forest": "4"}
 
 
 def test_switching_by_name_brings_each_model_back_fitted(ada: Person) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from journeys.terminal import COMMAND
+from journeys.terminal import CLEW
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGES = [DOCS / "guide.md", *sorted((DOCS / "guide").glob("*.md"))]
@@ -21,7 +21,7 @@ NOT_UNDERSTOOD = ("unrecognized", "unexpected", "invalid value", "not provided")
 
 def said(*words: str, home: Path | None = None) -> str:
     env = {"HOME": str(home or "/nowhere"), "CLEW_HOME": str((home or Path("/nowhere")) / "store")}
-    ran = subprocess.run([COMMAND, *words], capture_output=True, text=True, env=env, check=False)
+    ran = subprocess.run([CLEW, *words], capture_output=True, text=True, env=env, check=False)
     return ran.stdout + ran.stderr
 
 
