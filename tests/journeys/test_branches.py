@@ -55,7 +55,7 @@ def test_a_branch_follows_the_runs_made_on_it(ada: Person) -> None:
 
 
 def test_undo_takes_the_branch_along_and_a_switch_leaves_it_standing(ada: Person) -> None:
-    notebook, tree, _ = two_branches(ada)
+    notebook, _, _ = two_branches(ada)
     assert told(notebook, "undo").startswith("Undid run 4 in ")
     named = {name: run["run"] for run in notebook.ask("log --all")["runs"] for name in run["names"]}
     assert named == {"tree": "3", "forest": "2"}, "what is undone is off the branch"

@@ -54,7 +54,9 @@ def test_each_model_waits_on_its_branch(ada: Person) -> None:
     assert scores[0] == max(scores), "the story says that the plain model wins"
     assert all(f"[{name}]" in found["lines"].text for name in ("linear", "forest", "neighbours"))
     assert "~model" in found["lines"].text and "+weights" in found["lines"].text
-    assert "Switched to " in found["choose"].text and "1 removed (weights)" in found["choose"].text
+    assert (
+        "(branch linear)" in found["choose"].text and "removed (KNeighborsClassifier)" in found["choose"].text
+    )
     end = ast.literal_eval(found["final"].result or "")
     assert (end["model"], end["in training"]) == ("Pipeline", scores[0])
     branches = {name for run in ada.clew.ask("log", "--all")["runs"] for name in run["names"]}
