@@ -125,7 +125,7 @@ def test_a_new_run_after_an_undo_starts_a_new_line_and_the_old_one_stays(ada: Pe
 def test_the_terminal_looks_while_the_kernel_runs_and_after_it(ada: Person, how: str) -> None:
     notebook = ada.opens("looked_at.ipynb")
     notebook.run(TABLE, "df = df.drop(columns='b')", "1 / 0", fails="ZeroDivisionError")
-    assert "Everything is saved." in told(notebook, "status"), "runs are recorded after their reply"
+    assert "Everything is saved" in told(notebook, "status"), "runs are recorded after their reply"
     for is_over in [False, True]:
         assert runs_of(ada.clew("log").well()) == ["4", "3", "2", "1"]
         assert "looked_at.ipynb" in ada.clew("list").well()
@@ -142,7 +142,7 @@ def test_the_terminal_looks_while_the_kernel_runs_and_after_it(ada: Person, how:
 def test_exit_codes_in_the_terminal_tell_a_script_what_happened(ada: Person) -> None:
     notebook = ada.opens("codes.ipynb")
     notebook.run("x = 1", "x = 2")
-    assert "Everything is saved." in told(notebook, "status")
+    assert "Everything is saved" in told(notebook, "status")
     assert ada.ask("log")["runs"][0]["run"] == "3"
     for words, part in {
         ("show", "99"): "There is no run `99`",
