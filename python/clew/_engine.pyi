@@ -11,6 +11,7 @@ class Notebook(TypedDict):
     path: str | None
     id: str | None
     name: str | None
+    history: NotRequired[str | None]
     cells: NotRequired[list[str]]
     kernel: NotRequired[dict[str, Any]]
 
@@ -31,6 +32,16 @@ class Run(TypedDict):
     """Names it may have touched; `None` where nobody can tell."""
     optional: NotRequired[bool]
     """Whether it is a run only if something changed."""
+    output: NotRequired[str | None]
+    """What it showed, as a JSON array of nbformat outputs."""
+
+class Hidden(TypedDict):
+    """What must not be recorded."""
+
+    named: list[str]
+    """Those of the words asked about that are excluded."""
+    names: list[str]
+    """Names of the session that are excluded or look like secrets."""
 
 class Captured(TypedDict):
     """What became of a capture."""
@@ -93,6 +104,9 @@ class Engine:
 
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
+
+    def hidden(self, words: Sequence[str]) -> Hidden:
+        """What must not be recorded now."""
 
     def command(self, argv: Sequence[str], busy: bool = False, through: Through | None = None) -> Answer:
         """Answers one command line, looking or moving. A usage error is an answer, not an exception.

@@ -25,6 +25,7 @@ from clew.shell.session import current
 
 if TYPE_CHECKING:
     from clew import _engine
+    from clew.fork import Fork
 
 R = TypeVar("R", bound=Result)
 #: Exit codes from here on mean that nothing was done.
@@ -137,6 +138,15 @@ class Session:
     def describe(self, text: str, revision: Revision = "@") -> Named:
         """Says in your words what a run did; an empty text takes them away."""
         return self._ask(Named, "describe", str(revision), f"--message={text}")
+
+    # -- beside ----------------------------------------------------------------------------------------------
+
+    def fork(self, revision: Revision = "@") -> Fork:
+        """Starts a second kernel at a revision, on a line of its own in this history. This session is not touched."""
+        from clew import fork
+
+        target = self.show(revision).run.id
+        return fork.fork(self.status().data["history_id"], target)
 
     # -- care ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 LONGEST = 64 * 1024
@@ -169,6 +169,74 @@ def could_be_one(text: str) -> bool:
         for test in (str.islower, str.isupper, str.isdigit, lambda character: not character.isalnum())
     ]
     return sum(kinds) >= 3 or (kinds[2] and sum(kinds) >= 2 and len(text) >= 16 and _entropy(text) >= 2.75)
+
+
+def redacted(text: str, known: Collection[str] = ()) -> str:
+    """A text that was shown, with what looks like a credential or is one of the `known` texts taken out.
+
+    Looked at whole, however long it is: one printed key must not reach the disk.
+    """
+    for secret in sorted({*known, *secret_variables()}, key=len, reverse=True):
+        text = text.replace(secret, MARK.format("a secret"))
+    lowered = text.lower()
+    if any(trace in lowered for trace in TRACES):
+        text = KEY_BLOCK.sub(MARK.format("a private key"), text)
+        text = KEY_REST.sub(MARK.format("a private key"), text)
+        for what, pattern in SHAPES:
+            text = pattern.sub(MARK.format(what), text)
+    if any(trace in lowered for trace in ASSIGNED_TRACES):
+        text = ASSIGNED.sub(_without_value, text)
+    return text
+
+
+def texts_of(values: Iterable[tuple[str, Any]]) -> set[str]:
+    """The texts that must not be shown, from names with their values: as they are, and as `repr` writes them."""
+    found: set[str] = set()
+    for name, value in values:
+        items = value.items() if type(value) is dict else [(name, value)]
+        # A dict is hidden for some of its entries.
+        secret = [item for key, item in items if item is value or is_secret(str(key), item)]
+        texts = (_text(item) for item in secret)
+        found |= {form for text in texts if text for form in (text.strip(), repr(text)[1:-1])}
+    return {text for text in found if len(text) >= SHORTEST}
+
+
+SHORTEST = 4
+"""Shorter texts are everywhere in what a session shows; to take them out would hide nothing."""
+
+MARK = "[not kept: {}]"
+
+KEY_BLOCK = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:[^-]|-(?!----)){0,20000}(?:-----END [A-Z0-9 ]{1,80}-----)?"
+)
+KEY_REST = re.compile(r"\A[^-]{0,20000}-----END (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----")
+"""The end of a key whose beginning was cut off."""
+
+ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]{1,60})(['\"]?\s{0,3}[:=]\s{0,3}['\"]?)([^\s'\",;]{8,200})")
+"""A name and its value, as they are shown: `password = …`, `'token': '…'`."""
+
+ASSIGNED_TRACES = (
+    "key",
+    "token",
+    "secret",
+    "passw",
+    "pwd",
+    "passphrase",
+    "credential",
+    "auth",
+    "bearer",
+    "dsn",
+    "conn",
+    "cookie",
+    "session",
+)
+"""What stands in names of credentials, in lower case."""
+
+
+def _without_value(found: re.Match[str]) -> str:
+    name, between, value = found.groups()
+    return f"{name}{between}{MARK.format('its name says so')}" if _named_like_one(name, value) else found[0]
 
 
 def raw_environment() -> Mapping[Any, Any]:

@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import pytest
 
-from clew.secrets import LONGEST, is_secret
+from clew.secrets import LONGEST, is_secret, redacted, texts_of
 
 SECRETS = {
     "aws": ("x", "AKIAIOSFODNN7ABCDEFG"),
@@ -74,3 +74,62 @@ def test_the_longest_texts_cost_little(unit):
     started = time.process_time()
     is_secret("session_key", text)
     assert time.process_time() - started < 0.5
+
+
+SHOWN = {
+    name: value
+    for name, (_, value) in SECRETS.items()
+    if type(value) is str and name not in ("password", "token", "pem", "long pem")
+} | {
+    "a whole key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEsecretline\n-----END RSA PRIVATE KEY-----",
+    "the end of a key": "MIIEsecretline\nsecondline==\n-----END PRIVATE KEY-----",
+    "an assignment": "password = 'hunter2!Xy'",
+    "an entry": "{'n': 3, 'api_key': 'a8f5f167f44f4964e6c998dee827110c'}",
+    "a line": "token: q8Wz7-plonk-33",
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_secret_is_taken_out_of_a_text_that_was_shown(case):
+    lines = "loading\n" * 20_000 if case != "the end of a key" else ""
+    kept = redacted(f"{lines}{SHOWN[case]}\nthe end")
+    assert "[not kept: " in kept and kept.startswith(lines) and kept.endswith("\nthe end")
+    telling = ("hunter2", "secretline", "a8f5", "q8Wz7", "s3cr3t", "IOSFODNN", "a1B2a1B2", "dozjgNryP4")
+    assert not any(part in kept for part in telling)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [value for _, value in HARMLESS if type(value) is str]
+    + [
+        "epoch 1 loss=0.123 key=value",
+        "tokens: 12345678",
+        "password: ********",
+        "primary key: customer_id",
+        "https://example.org:8080/path?session_id=20201010",
+        "author: Jane_Doe-1999 (authorised)",
+    ],
+)
+def test_data_that_was_shown_stays(text):
+    assert redacted(text) == text
+
+
+def test_known_texts_are_taken_out_however_they_are_written():
+    known = texts_of(
+        [("password", "hunter2\n'!Xy"), ("d", {"api_key": "a8f5f167f44f4964e6c998dee827110c", "n": 3})]
+    )
+    shown = "it is hunter2\n'!Xy or \"hunter2\\n'!Xy\" or a8f5f167f44f4964e6c998dee827110c"
+    assert (
+        redacted(shown, known)
+        == 'it is [not kept: a secret] or "[not kept: a secret]" or [not kept: a secret]'
+    )
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "://", "sk-", "password=", "key='", "token ", "-----BEGIN PRIVATE KEY-----"]
+)
+def test_the_longest_outputs_cost_little(unit):
+    text = (unit * 256_000)[:256_000]
+    started = time.process_time()
+    redacted(text)
+    assert time.process_time() - started < 2

@@ -68,6 +68,9 @@ class RecordingEngine:
         self.states.append(self.state())
         return {"run": str(len(self.captures)), "saved": True, "warnings": self.warnings, "nanoseconds": {}}
 
+    def hidden(self, words: list[str]) -> dict[str, list[str]]:
+        return {"named": [], "names": []}
+
     def command(self, argv: list[str], busy: bool = False, through: object = None) -> dict[str, Any]:
         self.calls.append(("command", list(argv)))
         if argv[0] == "refuse":

@@ -154,6 +154,21 @@ impl Engine {
         captured(py, &recorded)
     }
 
+    /// What must not be recorded: those of `words` that are excluded (`named`), and the session's own names that are
+    /// excluded or look like secrets (`names`).
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn hidden<'py>(&self, py: Python<'py>, words: Vec<String>) -> PyResult<Bound<'py, PyDict>> {
+        let mut inner = self.enter(py)?;
+        let is_excluded = inner.state.exclusion();
+        let named: BTreeSet<&String> = words.iter().filter(|word| is_excluded(word)).collect();
+        let mut names = inner.with_session(py, |_, kernel| kernel.names().map(|names| names.excluded))??;
+        names.extend(inner.state.secrets.keys().cloned());
+        let hidden = PyDict::new(py);
+        hidden.set_item("named", named.into_iter().collect::<Vec<_>>())?;
+        hidden.set_item("names", names)?;
+        Ok(hidden)
+    }
+
     /// Looks for changes that no cell made.
     fn idle(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;

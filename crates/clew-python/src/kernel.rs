@@ -11,7 +11,7 @@ use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use wildmatch::WildMatch;
 
 use crate::build::{build, install_definition};
@@ -31,6 +31,34 @@ pub(crate) struct KernelState {
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
     /// Whether Ctrl+C came when a move could not be stopped any more.
     pub was_interrupted: bool,
+}
+
+impl KernelState {
+    /// Whether a name is excluded, for many names.
+    pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
+        let patterns: Vec<WildMatch> = self.excluded.iter().map(|pattern| WildMatch::new(pattern)).collect();
+        move |name| patterns.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+/// The user's names.
+#[derive(Default)]
+pub(crate) struct Names<'py> {
+    /// Those that may be recorded, with what they are bound to.
+    pub recorded: Vec<(String, Bound<'py, PyAny>)>,
+    /// Those that are excluded.
+    pub excluded: Vec<String>,
+    /// What must not be recorded under another name either: an expression that is only the name leaves it in `Out`.
+    hidden: BTreeSet<usize>,
+}
+
+impl Names<'_> {
+    fn hide(&mut self, value: &Bound<'_, PyAny>) {
+        let is_everywhere = value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
+        if !is_everywhere {
+            self.hidden.insert(value.as_ptr().addr());
+        }
+    }
 }
 
 impl Drop for PythonKernel<'_, '_> {
@@ -91,20 +119,20 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
     }
 
-    fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
-        use clew_core::graph::Heap;
+    /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
+    /// are noted and belong to neither.
+    pub fn names(&mut self) -> PyResult<Names<'py>> {
         let secrets = self.py.import("clew.secrets")?.getattr("is_secret")?;
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
-        let mut roots = Vec::new();
-        let excluded: Vec<WildMatch> = self
-            .state
-            .excluded
-            .iter()
-            .map(|pattern| WildMatch::new(pattern))
-            .collect();
+        let is_excluded = self.state.exclusion();
+        let mut names = Names::default();
         for name in self.user_names()? {
-            if excluded.iter().any(|pattern| pattern.matches(&name)) {
+            if is_excluded(&name) {
+                if let Some(value) = namespace.get_item(&name)? {
+                    names.hide(&value);
+                }
+                names.excluded.push(name);
                 continue;
             }
             let Some(value) = namespace.get_item(&name)? else {
@@ -114,10 +142,22 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
             {
                 self.state.secrets.insert(name, why);
+                names.hide(&value);
                 continue;
             }
-            roots.push((Root::name(name), Object::of(&value)));
+            names.recorded.push((name, value));
         }
+        Ok(names)
+    }
+
+    fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
+        use clew_core::graph::Heap;
+        let names = self.names()?;
+        let mut roots: Vec<(Root, Object)> = names
+            .recorded
+            .into_iter()
+            .map(|(name, value)| (Root::name(name), Object::of(&value)))
+            .collect();
         if let Some(shell) = &self.state.shell {
             let others: Vec<(String, String, Bound<'py, PyAny>)> =
                 self.roots_module()?.call_method1("collect", (shell,))?.extract()?;
@@ -130,6 +170,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 let Some(kind) = RootKind::from_word(&kind) else {
                     continue;
                 };
+                if kind == RootKind::Out && names.hidden.contains(&value.as_ptr().addr()) {
+                    continue;
+                }
                 let object = Object::of(&value);
                 self.heap.keep(object);
                 roots.push((Root::new(kind, key), object));

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+from clew.shell.outputs import Outputs
 from clew.shell.recorder import Recorder
 from clew.shell.watch import Watch
 
@@ -31,11 +32,12 @@ DEAREST_LOOK = 0.5
 class Hooks:
     """Everything that was hung onto IPython and the kernel, and how to take it off again."""
 
-    def __init__(self, shell: Any, recorder: Recorder, watch: Watch) -> None:
+    def __init__(self, shell: Any, recorder: Recorder, watch: Watch, outputs: Outputs) -> None:
         self._shell = shell
         self._kernel: Any = getattr(shell, "kernel", None)
         self._recorder = recorder
         self._watch = watch
+        self._outputs = outputs
         self._undo: list[Callable[[], None]] = []
         #: Whether the capture can wait for the idle status too.
         self._follows_dispatch = False
@@ -50,6 +52,7 @@ class Hooks:
         ):
             self._listen(event, callback)
         self._replace(self._shell, "run_code", self._noting(self._shell.run_code))
+        self._attach_outputs()
         if hasattr(self._kernel, "shell_handlers"):
             self._attach_kernel()
 
@@ -94,6 +97,21 @@ class Hooks:
             return run_code(code_obj, *arguments, **options)
 
         return noting
+
+    def _attach_outputs(self) -> None:
+        publisher = getattr(self._kernel, "iopub_thread", None)
+        if publisher is not None:
+            self._replace(publisher, "send_multipart", self._outputs.hearing(publisher.send_multipart))
+        elif self._kernel is None:
+            display = self._shell.displayhook
+            self._replace(
+                display, "write_format_data", self._outputs.keeping_result(display.write_format_data)
+            )
+            show = self._shell._showtraceback
+            self._replace(self._shell, "_showtraceback", self._outputs.keeping_error(show))
+        self._undo.append(self._outputs.close)
+        # The cell that loads Clew runs already.
+        self._outputs.begin()
 
     def _sent_at(self) -> float | None:
         """When the front end sent what runs now, in seconds since the epoch."""
@@ -177,8 +195,16 @@ class Hooks:
         output = getattr(self._kernel, "iopub_thread", None)
         if output is None:
             return None
+        self._outputs.await_programs()
         done = threading.Event()
-        output.schedule(done.set)
+
+        def send() -> None:
+            try:
+                self._outputs.send_printed()
+            finally:
+                done.set()
+
+        output.schedule(send)
         return done
 
     def _flush_replies(self) -> threading.Event | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Where front ends put the path: Jupyter's session variable, VS Code's name in the namespace.
 VARIABLE = "JPY_SESSION_NAME"
 NAME = "__vsc_ipynb_file__"
+#: Where a program says which history it means, by its id.
+HISTORY = "CLEW_HISTORY"
 #: Where some front ends put the name of the kernel's specification.
 KERNEL = "JPY_KERNEL_NAME"
 #: Larger files are not read for their ids (bytes).
@@ -32,6 +34,8 @@ def notebook_of(shell: Any, name: str | None = None) -> Notebook:
         "path": path,
         "id": identifier(document),
         "name": name,
+        # Meant for this kernel alone, not for what it starts.
+        "history": os.environ.pop(HISTORY, None),
         "cells": cell_ids(document),
         "kernel": kernel_of(shell),
     }

@@ -61,7 +61,8 @@ class Magic:
             except Exception as error:
                 warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
                 return
-            answer.show()
+            with session.outputs.muted():
+                answer.show()
             if answer.interrupted:
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt

@@ -26,6 +26,7 @@ from clew.shell.warn import guarded, warn
 
 if TYPE_CHECKING:
     from clew import _engine
+    from clew.shell.outputs import Outputs
     from clew.shell.watch import Watch
 
 
@@ -44,9 +45,12 @@ NOWHERE = Place(None, False)
 class Recorder:
     """Counts what runs and asks the engine for a capture when nothing does."""
 
-    def __init__(self, engine: _engine.Engine, watch: Watch, before_work: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: _engine.Engine, watch: Watch, outputs: Outputs, before_work: Callable[[], None]
+    ) -> None:
         self._engine: _engine.Engine | None = engine
         self._watch = watch
+        self._outputs = outputs
         #: Sends away what the front end waits for (the reply), before the engine takes the interpreter.
         self._before_work = before_work
         #: Held while the engine works and while the counts change; a cell that starts in another thread waits
@@ -90,7 +94,9 @@ class Recorder:
             if outer is not None:
                 outer.nested.append(info)
                 return
-            self._running[threading.get_ident()] = Running(info.raw_cell, info.cell_id, info, execution_count)
+            run = Running(info.raw_cell, info.cell_id, info, execution_count)
+            run.shown = [self._outputs.begin()]
+            self._running[threading.get_ident()] = run
             self._watch.begin()
 
     def run_ended(self, result: Any) -> None:
@@ -195,6 +201,9 @@ class Recorder:
         run = self._running.get(threading.get_ident())
         rest = run.split(place.line, is_inside=place.is_inside) if run is not None else None
         if run is not None and rest is not None:
+            guarded("wait for what was printed", self._outputs.drain)
+            self._outputs.end(run.shown)
+            rest.shown = [self._outputs.begin()]
             run.seen = self._watch.end()
             self._running[threading.get_ident()] = rest
             self._ended.append(run)
@@ -208,6 +217,7 @@ class Recorder:
         if result is not None and result.info.raw_cell and not result.info.raw_cell.isspace():
             count = result.execution_count if result.info.store_history else None
             run = Running(result.info.raw_cell, result.info.cell_id, result.info, count)
+            run.shown = [self._outputs.begin()]
             run.end(result)
             self._ended.append(run)
 
@@ -228,10 +238,13 @@ class Recorder:
             guarded("send the reply first", self._before_work)
             self.idle()
         self._may_have_changed = False
+        self._outputs.rest()
 
     def _capture_ended(self) -> bool:
         """Records what has ended; whether Ctrl+C came meanwhile."""
         ended, self._ended = self._ended, []
+        for run in ended:
+            self._outputs.end(run.shown)
         runs = [run for run in ended if not is_only_commands(run.source)]
         if not runs or self._engine is None:
             return False
@@ -252,7 +265,7 @@ class Recorder:
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
-        captured: _engine.Captured = self._engine.capture(run.described())
+        captured: _engine.Captured = self._engine.capture(run.described(self._outputs.text(run)))
         return captured
 
     # -- the end ---------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clew.shell.part import part
+from clew.shell.shown import Shown
 from clew.shell.watch import EVERYTHING, Seen
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Running:
     skipped: int = 0
     #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
     is_optional: bool = False
+    #: What it showed; of runs that overlapped, one after the other.
+    shown: list[Shown | None] = field(default_factory=list)
 
     def end(self, result: Any) -> None:
         """Notes how it ended; `result` is IPython's, `None` if it never came to one."""
@@ -60,8 +63,8 @@ class Running:
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
-    def described(self) -> _engine.Run:
-        """What the engine is told."""
+    def described(self, output: str | None = None) -> _engine.Run:
+        """What the engine is told; `output` is the record of what it showed."""
         return {
             "source": self.source,
             "cell": self.cell,
@@ -72,6 +75,7 @@ class Running:
             "evidence": self.seen.evidence(),
             "touched": self.seen.touched(),
             "optional": self.is_optional,
+            "output": output,
         }
 
 
@@ -93,6 +97,7 @@ def joined(runs: list[Running]) -> Running:
     whole = Running("\n\n".join(run.source for run in ordered), first.cell, started=first.started)
     whole.execution_count = first.execution_count
     whole.is_optional = all(run.is_optional for run in runs)
+    whole.shown = [shown for run in ordered for shown in run.shown]
     whole.duration = max(run.started + run.duration for run in runs) - first.started
     whole.ending = next((run.ending for run in ordered if run.ending != "done"), "done")
     return whole

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from clew.secrets import redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
+from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
+from clew.shell.run import Running
 from clew.shell.warn import guarded, warn
 from clew.shell.watch import watch_for
 
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Words that change what is live: they seal what the cell did so far.
 MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume"])
+
+#: A name, in code.
+WORD = re.compile(r"[^\W\d]\w*")
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -34,8 +42,10 @@ class Session:
         self._engine = engine
         self._process = os.getpid()
         self._watch = watch_for(shell.user_ns)
-        self._recorder = Recorder(engine, self._watch, self._before_work)
-        self._hooks = Hooks(shell, self._recorder, self._watch)
+        #: What runs show.
+        self.outputs = Outputs(shell, self._redacting)
+        self._recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
+        self._hooks = Hooks(shell, self._recorder, self._watch, self.outputs)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
@@ -97,6 +107,16 @@ class Session:
 
     def _before_work(self) -> None:
         self._hooks.flush()
+
+    def _redacting(self, run: Running) -> Redact | None:
+        """What takes secrets out of a run's outputs. Where it names something excluded, none of them may be kept."""
+        words = WORD.findall(run.source) + (run.seen.touched() or [])
+        hidden = self._engine.hidden(words)
+        if hidden["named"]:
+            return None
+        namespace = self._shell.user_ns
+        known = texts_of((name, namespace.get(name)) for name in hidden["names"])
+        return partial(redacted, known=known)
 
     def _note_recorded(self, _: object) -> None:
         self._has_recorded = True

@@ -1,10 +1,11 @@
 //! `clew show`: one run in full.
 
-use clew_core::format::{Evidence, FileEvidence, Run};
+use clew_core::format::{Evidence, FileEvidence};
 use clew_core::id::RunId;
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -32,8 +33,8 @@ pub struct Show {
     children: Vec<String>,
     /// What it left of what it changed.
     values: Vec<Variable>,
-    /// What it printed, where kept.
-    output: Option<String>,
+    /// What it showed, where kept.
+    outputs: Vec<CellOutput>,
     /// What it may have touched.
     evidence: Evidence,
 }
@@ -56,7 +57,7 @@ pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
             .map(|child| place.history.label(child))
             .collect(),
         values,
-        output: output(run, place),
+        outputs: outputs_of(run, place),
         evidence: run.evidence.clone(),
         run: page,
     })
@@ -68,10 +69,6 @@ fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
     roots.filter_map(|root| variable(root, id, &state, place)).collect()
 }
 
-fn output(run: &Run, place: &Place<'_>) -> Option<String> {
-    run.output.and_then(|output| place.records.text(&output).ok())
-}
-
 impl Page for Show {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = self.head(surroundings);
@@ -80,9 +77,7 @@ impl Page for Show {
         }
         text += &self.changes(surroundings);
         text += &evidence_text(&self.evidence);
-        if let Some(output) = self.output.as_deref().filter(|output| !output.is_empty()) {
-            text += &indented("\nPrinted:\n", &text::clean(output));
-        }
+        text += &outputs::told(&self.outputs);
         for warning in &self.run.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
         }

@@ -1,5 +1,6 @@
 //! What the commands say: snapshots of every page, as text and as JSON.
 
 mod look;
+mod outputs;
 mod report;
 mod sample;

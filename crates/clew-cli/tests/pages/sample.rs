@@ -181,6 +181,12 @@ impl Sample {
         } else {
             Evidence::default()
         };
+        let output = told.source.filter(|_| number == 5).map(|_| {
+            let text = crate::outputs::shown_by_a_model();
+            let id = BlobId::of(text.as_bytes());
+            self.shelf.texts.insert(id, text);
+            id
+        });
         let run = Run {
             version: RECORD_VERSION,
             number,
@@ -188,7 +194,7 @@ impl Sample {
             parent: told.parent.or(self.last),
             kind: told.kind,
             source,
-            output: None,
+            output,
             cell: told.source.map(|_| format!("cell-{number}")),
             execution_count: told.source.map(|_| number),
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,

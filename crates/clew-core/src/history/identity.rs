@@ -12,6 +12,8 @@ pub struct Notebook {
     pub path: Option<String>,
     /// The id that the file carries.
     pub id: Option<String>,
+    /// The history that is meant, whatever the notebook.
+    pub history: Option<HistoryId>,
 }
 
 /// What was decided about a notebook, and why.
@@ -27,7 +29,7 @@ pub enum Belonging {
     New,
 }
 
-/// Decides, in order: an explicit name, the path (unless ids disagree), the id of a file that moved. A copy, whose
+/// Decides, in order: an explicit history, an explicit name, the path (unless ids disagree), the id of a file that moved. A copy, whose
 /// original is still where it was, is a notebook of its own. `exists` tells whether a path is there.
 pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
@@ -40,6 +42,9 @@ pub fn belonging(
             .filter(|(_, description)| matches(description))
             .max_by_key(|(_, description)| description.time)
     };
+    if let Some((id, _)) = histories.iter().find(|(id, _)| Some(*id) == notebook.history) {
+        return Belonging::Known(*id);
+    }
     if let Some(name) = &notebook.name {
         return newest(&|description| description.name == *name)
             .map_or(Belonging::New, |(id, _)| Belonging::Known(*id));

@@ -21,6 +21,7 @@ pub(super) fn notebook_of(dict: &Bound<'_, PyDict>) -> PyResult<Notebook> {
         name: text_of(dict, "name")?,
         path: text_of(dict, "path")?,
         id: text_of(dict, "id")?,
+        history: text_of(dict, "history")?.and_then(|id| id.parse().ok()),
     })
 }
 

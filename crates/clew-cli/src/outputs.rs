@@ -1,0 +1,329 @@
+//! What a run showed: the outputs of its cell, read back from the record.
+//!
+//! In: the text of a run's output blob, which may come from a stranger's store. Out: one [`CellOutput`] for each thing
+//! the front end showed, in its order. Looking must be safe (promise P10), so any text at all gives outputs: what is no
+//! JSON array of nbformat 4 outputs was printed text.
+
+mod picture;
+mod plain;
+mod told;
+
+use std::collections::BTreeMap;
+
+use clew_core::format::Run;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::place::Place;
+
+pub use picture::Picture;
+pub use plain::plain;
+pub(crate) use told::told;
+
+/// So many outputs of a run are read; the rest is counted.
+const MOST_OUTPUTS: usize = 2_000;
+/// So many notes on what was left out are read of an output.
+const MOST_NOTES: usize = 50;
+
+/// The kind of an output, in nbformat's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// Printed to stdout or stderr.
+    Stream,
+    /// Shown by `display` and the like.
+    DisplayData,
+    /// The value of the cell's last expression.
+    ExecuteResult,
+    /// What the cell failed with.
+    Error,
+}
+
+/// One output of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellOutput {
+    /// What kind of output it is.
+    pub kind: OutputKind,
+    /// `stdout` or `stderr`, if it was printed.
+    pub stream: Option<String>,
+    /// The text for people, safe to print: no escape sequences, lines as a terminal would have left them.
+    pub text: String,
+    /// All that was kept, by mime type: text, for pictures base64, for JSON types any JSON.
+    pub data: BTreeMap<String, Value>,
+    /// The pictures among `data`.
+    pub pictures: Vec<Picture>,
+    /// The exception, if it is one.
+    pub error: Option<Failure>,
+    /// What was shown and is not kept.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An exception that ended a cell. Its texts are safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The exception's type.
+    pub ename: String,
+    /// What it said.
+    pub evalue: String,
+    /// The traceback, without colours.
+    pub traceback: String,
+}
+
+/// Something that was shown and is not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeftOut {
+    /// `text`, `outputs` or a mime type.
+    pub what: String,
+    /// How many there were.
+    pub count: u64,
+    /// Their size together, in bytes.
+    pub size: u64,
+}
+
+/// The outputs of a run; none where nothing was kept or the blob is missing.
+pub fn outputs_of(run: &Run, place: &Place<'_>) -> Vec<CellOutput> {
+    let text = run.output.and_then(|output| place.records.text(&output).ok());
+    text.as_deref().map(parse).unwrap_or_default()
+}
+
+/// Reads the text of an output blob.
+pub fn parse(text: &str) -> Vec<CellOutput> {
+    match serde_json::from_str::<Vec<Value>>(text) {
+        Ok(values) if values.iter().all(has_kind) => some(values),
+        // Stores of the first format may hold the printed text itself.
+        _ if text.is_empty() => Vec::new(),
+        _ => vec![CellOutput::printed("stdout", text)],
+    }
+}
+
+fn has_kind(value: &Value) -> bool {
+    value.get("output_type").is_some_and(Value::is_string)
+}
+
+fn some(mut values: Vec<Value>) -> Vec<CellOutput> {
+    let more = values.split_off(values.len().min(MOST_OUTPUTS));
+    let mut outputs: Vec<CellOutput> = values.into_iter().map(CellOutput::of).collect();
+    if !more.is_empty() {
+        outputs.push(CellOutput {
+            left_out: vec![LeftOut {
+                what: "outputs".to_owned(),
+                count: more.len() as u64,
+                size: 0,
+            }],
+            ..CellOutput::empty(OutputKind::DisplayData)
+        });
+    }
+    outputs
+}
+
+impl CellOutput {
+    fn empty(kind: OutputKind) -> Self {
+        Self {
+            kind,
+            stream: None,
+            text: String::new(),
+            data: BTreeMap::new(),
+            pictures: Vec::new(),
+            error: None,
+            left_out: Vec::new(),
+        }
+    }
+
+    fn printed(stream: &str, text: &str) -> Self {
+        Self {
+            stream: Some(plain(stream)),
+            text: plain(text),
+            ..Self::empty(OutputKind::Stream)
+        }
+    }
+
+    fn of(mut value: Value) -> Self {
+        let text = |key: &str| joined(value.get(key));
+        let mut output = match value["output_type"].as_str().unwrap_or_default() {
+            "stream" => Self::printed(&text("name"), &text("text")),
+            "error" => Self::failed(&text("ename"), &text("evalue"), value.get("traceback")),
+            "execute_result" => Self::shown(OutputKind::ExecuteResult, value["data"].take()),
+            "display_data" => Self::shown(OutputKind::DisplayData, value["data"].take()),
+            other => {
+                let mut unknown = Self::empty(OutputKind::DisplayData);
+                unknown.left_out.push(LeftOut {
+                    what: plain(other),
+                    count: 1,
+                    size: 0,
+                });
+                unknown
+            }
+        };
+        output.left_out.extend(left_out(&value["metadata"]["clew"]["left_out"]));
+        output
+    }
+
+    fn failed(ename: &str, evalue: &str, traceback: Option<&Value>) -> Self {
+        let lines: Vec<&str> = traceback
+            .and_then(Value::as_array)
+            .map(|lines| lines.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        let failure = Failure {
+            ename: plain(ename),
+            evalue: plain(evalue),
+            traceback: plain(&lines.join("\n")),
+        };
+        let text = match failure.evalue.as_str() {
+            "" => failure.ename.clone(),
+            evalue => format!("{}: {evalue}", failure.ename),
+        };
+        Self {
+            text,
+            error: Some(failure),
+            ..Self::empty(OutputKind::Error)
+        }
+    }
+
+    fn shown(kind: OutputKind, data: Value) -> Self {
+        let Value::Object(bundle) = data else {
+            return Self::empty(kind);
+        };
+        let data: BTreeMap<String, Value> = bundle
+            .into_iter()
+            .map(|(mime, content)| {
+                // The lines of a text may be listed.
+                let content = match content {
+                    Value::Array(_) if !mime.ends_with("json") => Value::String(joined(Some(&content))),
+                    content => content,
+                };
+                (mime, content)
+            })
+            .collect();
+        Self {
+            text: readable(&data),
+            pictures: data
+                .iter()
+                .filter_map(|(mime, content)| Picture::of(mime, content.as_str()?))
+                .collect(),
+            data,
+            ..Self::empty(kind)
+        }
+    }
+}
+
+/// The type that people read best, of those that are text.
+fn readable(data: &BTreeMap<String, Value>) -> String {
+    let found = ["text/plain", "text/markdown", "text/latex"]
+        .iter()
+        .find_map(|mime| data.get(*mime)?.as_str());
+    let json = || data.get("application/json").map(|json| format!("{json:#}"));
+    found.map(plain).or_else(|| Some(plain(&json()?))).unwrap_or_default()
+}
+
+/// A text, or the lines of one.
+fn joined(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
+        _ => String::new(),
+    }
+}
+
+fn left_out(notes: &Value) -> Vec<LeftOut> {
+    let notes = notes.as_array().map(Vec::as_slice).unwrap_or_default();
+    let read = notes.iter().filter_map(|note| LeftOut::deserialize(note).ok());
+    read.take(MOST_NOTES)
+        .map(|note| LeftOut {
+            what: plain(&note.what),
+            ..note
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn only(value: &Value) -> CellOutput {
+        let mut outputs = parse(&json!([value]).to_string());
+        assert_eq!(outputs.len(), 1);
+        outputs.remove(0)
+    }
+
+    #[test]
+    fn printed_text_is_what_a_terminal_would_show() {
+        let output =
+            only(&json!({"output_type": "stream", "name": "stderr", "text": ["10%\r", "\u{1b}[31m100%\n", "ok\n"]}));
+        assert_eq!(output.kind, OutputKind::Stream);
+        assert_eq!(output.stream.as_deref(), Some("stderr"));
+        assert_eq!(output.text, "100%\nok\n");
+    }
+
+    #[test]
+    fn the_text_of_a_display_is_the_plainest_that_it_has() {
+        let shown = |data: &Value| only(&json!({"output_type": "display_data", "data": data, "metadata": {}})).text;
+        assert_eq!(shown(&json!({"text/html": "<b>1</b>", "text/plain": "one"})), "one");
+        assert_eq!(
+            shown(&json!({"text/latex": "$1$", "text/markdown": ["*1*\n", "2"]})),
+            "*1*\n2"
+        );
+        assert_eq!(shown(&json!({"application/json": {"a": 1}})), "{\n  \"a\": 1\n}");
+        assert_eq!(shown(&json!({"text/html": "<b>1</b>"})), "");
+        assert_eq!(shown(&json!("no bundle")), "");
+    }
+
+    #[test]
+    fn an_error_is_its_last_line_and_keeps_its_traceback() {
+        let output = only(&json!({
+            "output_type": "error", "ename": "KeyError", "evalue": "'a'", "traceback": ["\u{1b}[0;31m---", "KeyError: 'a'"],
+        }));
+        assert_eq!(output.text, "KeyError: 'a'");
+        assert_eq!(output.error.unwrap().traceback, "---\nKeyError: 'a'");
+    }
+
+    #[test]
+    fn what_was_left_out_is_read_with_its_output() {
+        let output = only(&json!({
+            "output_type": "display_data", "data": {},
+            "metadata": {"clew": {"left_out": [{"what": "image/png", "count": 2, "size": 9_000_000}, 7, {"size": "x"}]}},
+        }));
+        let expected = LeftOut {
+            what: "image/png".to_owned(),
+            count: 2,
+            size: 9_000_000,
+        };
+        assert_eq!(output.left_out, [expected]);
+    }
+
+    #[test]
+    fn text_that_is_no_list_of_outputs_was_printed() {
+        for text in [
+            "hello",
+            "[1, 2]",
+            "[{\"a\": 1}]",
+            "[",
+            "{}",
+            "null",
+            &"[".repeat(100_000),
+        ] {
+            let outputs = parse(text);
+            assert_eq!(outputs.len(), 1, "{text:.20}");
+            assert_eq!((outputs[0].kind, outputs[0].text.as_str()), (OutputKind::Stream, text));
+        }
+        assert!(parse("").is_empty() && parse("[]").is_empty());
+    }
+
+    #[test]
+    fn outputs_of_a_kind_from_the_future_are_counted_as_left_out() {
+        let output = only(&json!({"output_type": "holo\u{202e}gram", "metadata": 3}));
+        assert_eq!(output.left_out[0].what, "hologram");
+    }
+
+    #[test]
+    fn no_list_is_too_long() {
+        let many: Vec<Value> = (0..MOST_OUTPUTS + 3)
+            .map(|_| json!({"output_type": "stream", "name": 5}))
+            .collect();
+        let outputs = parse(&Value::from(many).to_string());
+        assert_eq!(outputs.len(), MOST_OUTPUTS + 1);
+        assert_eq!(outputs[MOST_OUTPUTS].left_out[0].count, 3);
+    }
+}

@@ -1,0 +1,328 @@
+"""What one run showed, as a front end would keep it: nbformat outputs, within limits.
+
+In: messages that the kernel published for the run, in their order. Out: a list of outputs. What is not kept is
+counted in the output's metadata (`clew: {left_out: [{what, count, size}]}`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+#: Characters kept of what a run prints to stdout, and of what it prints to stderr: half of them from the start,
+#: half from the end.
+PRINTED = 256_000
+#: Characters kept of one text that is displayed.
+TEXT = 256_000
+#: Characters kept of all displayed texts of a run together.
+TEXTS = 2_000_000
+#: Bytes of base64 kept of all pictures of a run together.
+PICTURES = 8_000_000
+#: Outputs kept of a run.
+OUTPUTS = 500
+#: How deep JSON that is kept may be nested.
+DEPTH = 50
+
+TEXT_TYPES = frozenset(["text/plain", "text/markdown", "text/latex", "text/html", "application/json"])
+PICTURE_TYPES = frozenset(["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"])
+STREAMS = ("stdout", "stderr")
+
+#: Where a text is cut, it is cut between words, so that no half of a secret stays; words are shorter than this.
+LONGEST_WORD = 4_096
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+#: Where an output appears: in the cell (`None`), or in an Output widget, by its comm.
+Place = str | None
+
+
+class Printed:
+    """Text of one stream between two other outputs."""
+
+    def __init__(self, name: str, place: Place) -> None:
+        self.name = name
+        self.place = place
+        self.head: list[str] = []
+        #: Characters left out between head and tail.
+        self.gap = 0
+        self.tail: deque[str] = deque()
+
+    def output(self, redacted: Callable[[str], str]) -> dict[str, Any]:
+        """The output as it is stored."""
+        head, tail = "".join(self.head), "".join(self.tail)
+        if not self.gap:
+            return {"output_type": "stream", "name": self.name, "text": redacted(head + tail)}
+        kept_head, kept_tail = _whole_words(head), _whole_words(tail[::-1])[::-1]
+        size = self.gap + len(head) - len(kept_head) + len(tail) - len(kept_tail)
+        text = f"{redacted(kept_head)}\n… {size:,} characters left out …\n{redacted(kept_tail)}"
+        output = {"output_type": "stream", "name": self.name, "text": text}
+        return output | {"metadata": _left_out([_note("text", size)])}
+
+
+class Displayed:
+    """A display, a result or an error."""
+
+    def __init__(
+        self, output: dict[str, Any], place: Place, name: str | None, notes: list[dict[str, Any]]
+    ) -> None:
+        self.content = output
+        self.place = place
+        #: What `update_display` calls it.
+        self.name = name
+        self.notes = notes
+        #: Characters of the texts (`False`) and of the pictures (`True`) that were kept.
+        self.sizes: Counter[bool] = Counter()
+        self._measure()
+
+    def replace(self, data: dict[str, Any], notes: list[dict[str, Any]]) -> None:
+        """Shows something else."""
+        self.content["data"], self.notes = data, notes
+        self._measure()
+
+    def _measure(self) -> None:
+        self.sizes.clear()
+        for mime, content in self.content.get("data", {}).items():
+            self.sizes[mime in PICTURE_TYPES] += _size(content)
+
+    def output(self, redacted: Callable[[str], str]) -> dict[str, Any]:
+        """The output as it is stored."""
+        notes = list(self.notes)
+        output = dict(self.content)
+        if "data" in output:
+            output["data"] = dict(_clean_bundle(output["data"], redacted, notes))
+            return output | {"metadata": _left_out(notes)}
+        return {key: _clean_error(value, redacted) for key, value in output.items()}
+
+
+class Shown:
+    """The outputs of one run, while it runs and until it is recorded."""
+
+    def __init__(self) -> None:
+        self._outputs: list[Printed | Displayed] = []
+        #: Places that are cleared before the next output there.
+        self._clears_next: set[Place] = set()
+        #: The ends of both streams: which output each piece belongs to.
+        self._tails: dict[str, deque[Printed]] = {name: deque() for name in STREAMS}
+        self._head_left = dict.fromkeys(STREAMS, PRINTED // 2)
+        self._tail_sizes = dict.fromkeys(STREAMS, 0)
+        self._too_many = 0
+        #: Output widgets that show what this run publishes, the innermost last.
+        self.widgets: list[str] = []
+
+    def note(self, kind: str, content: dict[str, Any]) -> None:
+        """Takes one message that was published for the run."""
+        place = self.widgets[-1] if self.widgets else None
+        if kind == "clear_output":
+            self._clear(place, waits=bool(content.get("wait")))
+            return
+        if kind == "update_display_data":
+            self._update(content)
+            return
+        if place in self._clears_next:
+            self._clear(place, waits=False)
+        if kind == "stream":
+            if content["name"] in STREAMS:
+                self._print(content["name"], content["text"], place)
+        elif kind == "error":
+            self._append({"output_type": "error", **_failure(content)}, place)
+        elif kind in ("display_data", "execute_result"):
+            self._show(kind, content, place)
+
+    def outputs(self, redacted: Callable[[str], str]) -> list[dict[str, Any]]:
+        """All of it as it is stored; `redacted` takes secrets out of a text."""
+        outputs = [one.output(redacted) for one in self._outputs]
+        if self._too_many:
+            outputs.append(left_out("outputs", self._too_many))
+        return outputs
+
+    def is_empty(self) -> bool:
+        """Whether nothing was shown."""
+        return not self._outputs
+
+    # -- streams ---------------------------------------------------------------------------------------------
+
+    def _print(self, name: str, text: str, place: Place) -> None:
+        printed = self._printing(name, place)
+        room = self._head_left[name]
+        if room:
+            printed.head.append(text[:room])
+            self._head_left[name] -= min(room, len(text))
+            text = text[room:]
+        if not text:
+            return
+        most = PRINTED // 2
+        printed.tail.append(text)
+        self._tails[name].append(printed)
+        self._tail_sizes[name] += len(text)
+        while (excess := self._tail_sizes[name] - most) > 0:
+            oldest = self._tails[name][0]
+            piece = oldest.tail.popleft()
+            dropped = min(excess, len(piece))
+            oldest.gap += dropped
+            self._tail_sizes[name] -= dropped
+            if dropped < len(piece):
+                oldest.tail.appendleft(piece[dropped:])
+            else:
+                self._tails[name].popleft()
+
+    def _printing(self, name: str, place: Place) -> Printed:
+        """Where the next text of this stream goes: to the last output, if it is of this stream."""
+        is_full = len(self._outputs) >= OUTPUTS
+        for one in reversed(self._outputs):
+            if isinstance(one, Printed) and one.name == name and one.place == place:
+                return one
+            if not is_full:
+                break
+        printed = Printed(name, place)
+        self._outputs.append(printed)
+        return printed
+
+    # -- displays --------------------------------------------------------------------------------------------
+
+    def _show(self, kind: str, content: dict[str, Any], place: Place) -> None:
+        if len(self._outputs) >= OUTPUTS:
+            self._too_many += 1
+            return
+        data, notes = self._kept(content["data"])
+        output: dict[str, Any] = {"output_type": kind, "data": data}
+        if kind == "execute_result":
+            output["execution_count"] = content.get("execution_count")
+        self._append(output, place, (content.get("transient") or {}).get("display_id"), notes)
+
+    def _append(
+        self,
+        output: dict[str, Any],
+        place: Place,
+        name: str | None = None,
+        notes: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        # The error that ends a cell comes last, and there is always room for it.
+        if len(self._outputs) < OUTPUTS + 10:
+            self._outputs.append(Displayed(output, place, name, list(notes)))
+        else:
+            self._too_many += 1
+
+    def _update(self, content: dict[str, Any]) -> None:
+        """Replaces every display of that name in this run; one in another cell is none of its outputs."""
+        name = (content.get("transient") or {}).get("display_id")
+        if name is None:
+            return
+        for one in self._outputs:
+            if isinstance(one, Displayed) and one.name == name:
+                one.replace({}, [])
+                one.replace(*self._kept(content["data"]))
+
+    def _kept(self, bundle: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What is kept of a mime bundle, and notes on the rest."""
+        kept: dict[str, Any] = {}
+        notes: list[dict[str, Any]] = []
+        taken: Counter[bool] = Counter()
+        for one in self._outputs:
+            if isinstance(one, Displayed):
+                taken.update(one.sizes)
+        for mime, content in bundle.items():
+            is_picture, size = mime in PICTURE_TYPES, _size(content)
+            room = PICTURES - taken[True] if is_picture else min(TEXT, TEXTS - taken[False])
+            if _may_be_kept(mime, content) and size <= room:
+                kept[mime] = content
+                taken[is_picture] += size
+            else:
+                notes.append(_note(mime[:200], size))
+        return kept, notes
+
+    # -- clearing --------------------------------------------------------------------------------------------
+
+    def _clear(self, place: Place, *, waits: bool) -> None:
+        if waits:
+            self._clears_next.add(place)
+            return
+        self._clears_next.discard(place)
+        self._outputs = [one for one in self._outputs if one.place != place]
+        if place is None:
+            self._too_many = 0
+        for name in STREAMS:
+            stays = [one for one in self._outputs if isinstance(one, Printed) and one.name == name]
+            self._head_left[name] = PRINTED // 2 - sum(len(piece) for one in stays for piece in one.head)
+            self._tails[name] = deque(one for one in self._tails[name] if one.place != place)
+            self._tail_sizes[name] = sum(len(piece) for one in stays for piece in one.tail)
+
+
+def left_out(what: str, count: int) -> dict[str, Any]:
+    """An output that only says what is not kept."""
+    return {"output_type": "display_data", "data": {}, "metadata": _left_out([_note(what, 0, count)])}
+
+
+def _size(content: Any) -> int:
+    return len(content) if isinstance(content, str) else len(json.dumps(content))
+
+
+def _may_be_kept(mime: str, content: Any) -> bool:
+    if isinstance(content, str):
+        return mime in PICTURE_TYPES or mime in TEXT_TYPES
+    return mime == "application/json" and _is_shallow(content)
+
+
+def _is_shallow(content: Any, depth: int = DEPTH) -> bool:
+    if isinstance(content, dict):
+        content = list(content.values())
+    if not isinstance(content, list):
+        return True
+    return depth > 0 and all(_is_shallow(item, depth - 1) for item in content)
+
+
+def _failure(content: dict[str, Any]) -> dict[str, Any]:
+    """An error with its traceback within limits, without colours: they may split a secret."""
+    lines = [COLOURS.sub("", line) for line in content["traceback"]]
+    while len(lines) > 1 and sum(map(len, lines)) > TEXT:
+        lines.pop(len(lines) // 2)
+    texts = {"ename": content["ename"], "evalue": content["evalue"]}
+    return {key: _cut(text) for key, text in texts.items()} | {"traceback": [_cut(line) for line in lines]}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= TEXT:
+        return text
+    kept = _whole_words(text[:TEXT])
+    return f"{kept}\n… {len(text) - len(kept):,} characters left out"
+
+
+def _whole_words(text: str) -> str:
+    """A text whose rest was cut off, without the word that may have been cut."""
+    at = (
+        max(text.rfind(space, len(text) - LONGEST_WORD) for space in "\n ")
+        if len(text) > LONGEST_WORD
+        else -1
+    )
+    if at >= 0:
+        return text[:at]
+    return text[:-LONGEST_WORD] if len(text) > LONGEST_WORD else text.rpartition("\n")[0]
+
+
+def _clean_bundle(
+    data: dict[str, Any], redacted: Callable[[str], str], notes: list[dict[str, Any]]
+) -> Iterator[tuple[str, Any]]:
+    for mime, content in data.items():
+        if isinstance(content, str):
+            is_picture = mime in PICTURE_TYPES and mime != "image/svg+xml"
+            yield mime, content if is_picture else redacted(content)
+        elif redacted(text := json.dumps(content, ensure_ascii=False)) == text:
+            yield mime, content
+        else:
+            notes.append(_note(mime, len(text)))
+
+
+def _clean_error(value: Any, redacted: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [redacted(line) for line in value]
+    return redacted(value)
+
+
+def _note(what: str, size: int, count: int = 1) -> dict[str, Any]:
+    return {"what": what, "count": count, "size": size}
+
+
+def _left_out(notes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"clew": {"left_out": notes}} if notes else {}

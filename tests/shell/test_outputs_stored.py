@@ -1,0 +1,107 @@
+"""Outputs in a real store: shown again by `%clew show`, and without secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import SOURCES, Kernel
+
+
+def outputs(kernel: Kernel, revision: str) -> list[dict[str, Any]]:
+    """What a run showed, by `%clew show --json`."""
+    return json.loads(kernel.clew(f"show {revision} --json").raised().stdout)["outputs"]
+
+
+def test_show_tells_what_a_run_showed(kernel: Kernel) -> None:
+    kernel.run(
+        "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nprint('drawn')\n42"
+    ).raised()
+    text = kernel.clew("show").raised().stdout
+    printed, result, shown = (
+        text.index("Printed:\n    drawn\n"),
+        text.index("Result:\n    42\n"),
+        text.index("Shown:\n"),
+    )
+    assert printed < result < shown
+    assert "[picture image/png, " in text[shown:] and " \u00d7 " in text[shown:]
+    picture = outputs(kernel, "@")[-1]
+    assert picture["pictures"][0]["width"] > 100 and picture["data"]["image/png"].startswith("iVBORw0KGgo")
+    kernel.run("print('about to fail')\n{}['key']")
+    assert "Failed with:\n    KeyError: 'key'\n" in kernel.clew("show").raised().stdout
+    kernel.run("quiet = 1")
+    assert outputs(kernel, "@") == []
+
+
+def test_outputs_survive_the_kernel(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels(notebook="/work/a.ipynb")
+    kernel.run("print('kept \\udc80 for ever')\nx = 1")
+    kernel.clew("status")
+    kernel.restart()
+    assert outputs(kernel, "2")[0]["text"].startswith("kept ")
+
+
+def test_p12_a_secret_that_was_shown_is_not_in_the_store(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels(env={"SERVICE_TOKEN": "q8Wz7-plonk-33"})
+    # Put together when they run, so that no source holds them. Each is shown beside a word that is to be found.
+    kernel.run("import os, sys\nkey = 'AKIAIOSF' + 'ODNN7ABCDEFG'\nprint('marker-1', key)")
+    kernel.run("print('marker-2', os.environ['SERVICE_TOKEN'], file=sys.stderr)")
+    kernel.run("password = 'hun' + 'ter2!Xy'\nprint('marker-3', [password]); password")
+    kernel.run("from IPython.display import HTML\ndisplay(HTML('marker-4 <b>' + password + '</b>'))")
+    kernel.run("raise ValueError('marker-5 ' + password)")
+    kernel.run("for part in key[:7], key[7:]: print(part, end='', flush=True)\nprint(' marker-6')")
+    kernel.run("print('marker-7', {'api' + '_key': 'a8f5f167f44f4964' + 'e6c998dee827110c'})")
+    stored = everything_stored(kernel)
+    for number in range(1, 8):
+        assert f"marker-{number}".encode() in stored, number
+    for secret in (b"IOSFODNN7", b"plonk-33", b"hunter2", b"f44f4964e6c9"):
+        assert secret not in stored, secret
+    assert "[not kept: a secret]" in kernel.clew("show 2").stdout
+
+
+def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) -> None:
+    kernel.clew("exclude patients")
+    kernel.run("patients = ['Jane' + 'Roe']\nprint(patients)\npatients")
+    kernel.run("def show(): print('via', patients)")
+    kernel.run("show()")
+    kernel.run("print('marker')")
+    stored = everything_stored(kernel)
+    assert b"marker" in stored and b"JaneRoe" not in stored
+    assert outputs(kernel, "2")[0]["left_out"] == [{"what": "outputs", "count": 2, "size": 0}]
+    assert "[not kept: 2 outputs]" in kernel.clew("show 2").stdout
+
+
+def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> None:
+    cells = ["print('printed'); 6 * 7", "{}['key']", "x = 1"]
+    program = (
+        "import json\nfrom IPython.terminal.interactiveshell import TerminalInteractiveShell as Shell\n"
+        "shell = Shell.instance()\nshell.run_line_magic('load_ext', 'clew')\n"
+        f"for cell in {cells!r}: shell.run_cell(cell, store_history=True)\n"
+        "import clew\n"
+        "for run in '234': print('JSON', json.dumps(clew.session().command('show', run, '--json').json['outputs']))\n"
+    )
+    private = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "CLEW_HOME")}
+    environment = os.environ | private | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
+    python = os.environ.get("CLEW_TEST_PYTHON") or sys.executable
+    done = subprocess.run(
+        [python, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    result, error, nothing = (
+        json.loads(line.removeprefix("JSON "))
+        for line in done.stdout.splitlines()
+        if line.startswith("JSON ")
+    )
+    assert [(one["kind"], one["text"]) for one in result] == [("execute_result", "42")]
+    assert [(one["kind"], one["text"]) for one in error] == [("error", "KeyError: 'key'")]
+    assert nothing == []
+
+
+def everything_stored(kernel: Kernel) -> bytes:
+    """The raw bytes of the store. Frames this short are not compressed: the markers of the tests show it."""
+    kernel.clew("status").raised()
+    return b"".join(path.read_bytes() for path in (kernel.home / "clew").rglob("*") if path.is_file())
