@@ -87,6 +87,12 @@ def test_everything_saved_is_back_and_the_only_loss_is_named(ada: Person) -> Non
     facts = before_lunch(ada)
     assert runs_of(ada.clew("log").well()) == [str(n) for n in range(9, 0, -1)], "the run in flight is no run"
     assert "is sound" in ada.clew("verify", "--read-data").well()
+    moved = ada.clew("undo")
+    assert (
+        moved.exit == 2
+        and "The kernel of trials.ipynb is gone" in moved.err
+        and "`%clew resume`" in moved.err
+    )
 
     notebook = resumed(ada)
     report = notebook.move("resume")
