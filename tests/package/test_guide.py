@@ -41,7 +41,7 @@ def test_every_word_and_option_is_on_the_page_of_commands(word: str) -> None:
 
 def test_every_link_leads_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        for target in re.findall(r"(?:\]\(|src(?:set)?=\")([^)\"]+)[)\"]", page.read_text()):
             path, _, anchor = target.partition("#")
             linked = (page.parent / path).resolve() if path else page
             assert linked.exists(), f"{page.name} links to {target}"
