@@ -1,7 +1,8 @@
 """PEP 517 backend: maturin's, with the native command `clew` built first and packed as a script.
 
 maturin packs one library target and has no hook for a second binary; what lies in `data/scripts/` is
-installed into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there.
+installed into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there; the
+command writes its own manual pages, which are installed where `man` looks.
 
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """
@@ -30,6 +31,7 @@ from maturin import (  # noqa: F401
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 SCRIPTS = ROOT / "data" / "scripts"
+MANUAL = ROOT / "data" / "data" / "share" / "man" / "man1"
 # maturin wants its data folder even where it only writes metadata, and git keeps no empty one.
 SCRIPTS.mkdir(parents=True, exist_ok=True)
 
@@ -65,12 +67,17 @@ def _with_profile(config_settings: dict[str, Any] | None, profile: str) -> dict[
 
 
 def _place_command(profile: str) -> None:
-    """Compiles `clew` and copies it to where maturin picks up scripts."""
+    """Compiles `clew` and copies it, and its manual pages, to where maturin picks them up."""
     built = _cargo_build(profile)
     target = SCRIPTS / f"clew{SUFFIX}"
     target.unlink(missing_ok=True)  # a running `clew` keeps its file
     shutil.copy2(built, target)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    shutil.rmtree(MANUAL, ignore_errors=True)
+    try:
+        subprocess.run([target, "man", "--to", MANUAL], check=True, stdout=subprocess.DEVNULL)
+    except OSError:
+        pass  # built for another machine: it does not run here, and the wheel goes without pages
 
 
 def _cargo_build(profile: str) -> Path:

@@ -24,17 +24,23 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Starts recording (`%load_ext clew`). What exists already becomes the starting state."""
-    from clew.shell import session
+    """Starts recording (`%load_ext clew`, or at the kernel's start after `clew enable`).
 
-    session.load(shell)
+    What exists already becomes the starting state. With `CLEW=off` in the environment nothing happens.
+    """
+    from clew.shell import start
+
+    start.start(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Stops recording (`%unload_ext clew`) and lets go of everything."""
-    from clew.shell import session
+    from clew.shell import start
 
-    session.unload()
+    if start.is_on():
+        from clew.shell import session
+
+        session.unload()
 
 
 def session() -> Session:

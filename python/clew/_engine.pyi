@@ -113,6 +113,12 @@ class Engine:
 
         Where `busy`, a cell runs and nothing is moved."""
 
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        """What may come next on a line after `%clew `: the piece that it stands for, and the words."""
+
+    def setting(self, key: str) -> bool | int | str | list[str] | None:
+        """What a setting is (`record.outputs`); `None` if there is none of that key."""
+
     def idle(self) -> None:
         """Looks for changes that no cell made."""
 

@@ -92,7 +92,10 @@ def _is_text(name: str) -> bool:
 
 
 def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
-    return name in hidden and (hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh"))
+    if name in hidden:
+        return hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh")
+    # While IPython starts, and loads extensions, it has not hidden these yet.
+    return name in ("_", "__", "___") and type(value) is str and not value
 
 
 def collect(shell: Any) -> list[Root]:

@@ -28,6 +28,17 @@ def test_the_native_command_starts_no_python():
     assert first == b"\x7fELF" or not sys.platform.startswith("linux"), "a Python entry point took its place"
 
 
+def test_what_enable_writes_is_not_the_wheels_so_an_upgrade_leaves_it_alone():
+    files = [str(path) for path in metadata.files("clew") or []]
+    assert not [path for path in files if "ipython" in path.lower() or "kernels" in path]
+
+
+def test_the_manual_pages_are_installed():
+    pages = BIN.parent / "share/man/man1"
+    assert ".TH clew 1" in (pages / "clew.1").read_text()
+    assert "clew restore 14" in (pages / "clew-restore.1").read_text()
+
+
 def test_importing_clew_imports_nothing_heavy():
     code = f"import clew, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert run(sys.executable, "-c", code) == "[]\n"

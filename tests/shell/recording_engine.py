@@ -79,6 +79,13 @@ class RecordingEngine:
         data = dict(REPORT, action=argv[0]) if through else None
         return {"exit": 0, "text": f"did {' '.join(argv)}", "html": html, "json": data}
 
+    def setting(self, key: str) -> None:
+        return None
+
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        self.calls.append(("complete", line))
+        return line.rpartition(" ")[2], ["undo"] if "un" in line else []
+
     def idle(self) -> None:
         self.calls.append(("idle", None))
         if self.log:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-from harness import NEVER
+from harness import Kernel
 from kernel_record import Recorded
 
-from clew.shell.magic import candidates
 from clew.shell.part import is_only_commands, part
 from clew.shell.run import Running
 
@@ -83,31 +81,45 @@ def test_looking_seals_nothing(recorded: Recorded) -> None:
     assert recorded.sources == ["x = 1\n%clew status\nx = 2"]
 
 
-def test_words_and_names_complete(recorded: Recorded) -> None:
-    recorded.kernel.run("temperature = 1")
-    kernel = recorded.kernel
-    for typed, expected in [("%clew und", "undo"), ("%clew restore 3 -- temper", "temperature")]:
-        kernel.client.complete(typed, len(typed))
-        reply = kernel.client.get_shell_msg(timeout=NEVER)
-        assert expected in reply["content"]["matches"]
+def completed(kernel: Kernel, line: str) -> list[str]:
+    """The lines that Tab makes of this one."""
+    sent = kernel.message("complete_request", {"code": line, "cursor_pos": len(line)})
+    content = kernel.collect([sent])[0].content
+    return [line[: content["cursor_start"]] + match for match in content["matches"]]
 
 
-@pytest.mark.parametrize(
-    ("line", "token", "expected"),
-    [
-        ("%clew ", "", "undo"),
-        ("  %clew re", "re", "resume"),
-        ("%clew switch --d", "--d", "--dry-run"),
-        ("%clew exclude pass", "pass", "password"),
-        ("%clew switch 3", "3", None),
-        ("clew un", "un", None),
-        ("%clewun", "un", None),
-    ],
-)
-def test_candidates(line: str, token: str, expected: str | None) -> None:
-    found = candidates(line, token, {"password": 1, "_hidden": 2})
-    assert (expected in found) if expected else not found
-    assert "_hidden" not in found
+def test_the_engine_completes_lines_of_the_magic_and_no_others(recorded: Recorded) -> None:
+    assert completed(recorded.kernel, "  %clew un") == ["  %clew undo"]
+    assert ("complete", "un") in recorded.calls
+    recorded.kernel.run("undone = 1")
+    assert completed(recorded.kernel, "clew un") != ["clew undo"]
+    assert completed(recorded.kernel, "%clewun") == []
+
+
+def test_words_options_runs_names_and_settings_complete(kernel: Kernel) -> None:
+    kernel.run("temperature = 20").raised()
+    kernel.run("temporary = temperature + 1").raised()
+    kernel.clew("history flights").raised()
+    for line, expected in [
+        ("%clew swi", ["%clew switch"]),
+        ("%clew op res", ["%clew op restore"]),
+        ("%clew switch --dr", ["%clew switch --dry-run"]),
+        ("%clew switch @", ["%clew switch @"]),
+        ("%clew restore 2 -- temper", ["%clew restore 2 -- temperature"]),
+        ("%clew annotate temp", ["%clew annotate temperature", "%clew annotate temporary"]),
+        ("%clew config record.", ["%clew config record.outputs", "%clew config record.exclude"]),
+        ("%clew config display.html f", ["%clew config display.html false"]),
+        ("%clew log --history=fl", ["%clew log --history=flights"]),
+        ("%clew op restore op:0", ["%clew op restore op:0"]),
+    ]:
+        assert completed(kernel, line) == expected, line
+
+
+def test_runs_complete_newest_first_and_from_where_one_is(kernel: Kernel) -> None:
+    for number in range(3):
+        kernel.run(f"x = {number}").raised()
+    assert completed(kernel, "%clew switch ") == [f"%clew switch {run}" for run in ["@", "@-", 4, 3, 2, 1]]
+    assert completed(kernel, "%clew switch @-") == ["%clew switch @-"]
 
 
 def test_only_lines_of_their_own_are_commands() -> None:

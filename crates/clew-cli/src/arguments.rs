@@ -29,7 +29,7 @@ pub struct Shared {
     /// Answers in JSON, whose fields docs/json.md lists
     #[arg(long, global = true)]
     pub json: bool,
-    /// The store's folder, instead of `$CLEW_HOME` or the platform's data folder
+    /// The store's folder, instead of the one that `clew config store` tells
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
     /// The history: its name, its notebook, or the beginning of its id; else the one used last
@@ -220,5 +220,25 @@ impl Word {
             Self::ResumeRecording(_) => Some(movers::Asked::ResumeRecording),
             _ => None,
         }
+    }
+
+    /// Whether it is answered without opening a history.
+    pub(crate) fn needs_no_history(&self) -> bool {
+        matches!(
+            self,
+            Self::Enable(_)
+                | Self::Disable(_)
+                | Self::Init(_)
+                | Self::Config(_)
+                | Self::List(_)
+                | Self::Doctor(_)
+                | Self::Completions(_)
+                | Self::Man(_)
+        ) || self.is_later()
+    }
+
+    /// Whether it is to come.
+    pub(crate) fn is_later(&self) -> bool {
+        crate::help::LATER.iter().any(|(word, _)| *word == self.text())
     }
 }

@@ -10,7 +10,10 @@
 mod arguments;
 mod changes;
 mod commands;
+mod complete;
 mod door;
+mod help;
+mod html;
 mod outputs;
 mod page;
 mod place;
@@ -18,14 +21,16 @@ mod presence;
 mod problem;
 mod report;
 mod run_page;
+mod settings;
 mod style;
 mod surroundings;
 mod table;
 mod text;
+mod whole_file;
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use clew_core::history::NameError;
 use clew_core::plan::Report;
 use clew_core::session::{NameRequest, Named, SessionError};
@@ -33,14 +38,16 @@ use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
+pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use presence::{Announced, Presence, announce};
 pub use problem::{Exit, Problem};
+pub use settings::{Origin, SettingProblem, Settings};
 pub use style::Style;
-pub use surroundings::{Door, Surroundings, config_folder, store_folder};
+pub use surroundings::{Door, Python, Surroundings, config_folder};
 pub use text::clean;
 
 use commands::names::{NameList, NamePage};
@@ -59,6 +66,10 @@ pub enum Answered {
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
 pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
+    if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
+        let text = complete::shells::answer(asked, surroundings);
+        return Answered::Here(Output::said(Exit::Done, text));
+    }
     let arguments = match parse(words, surroundings) {
         Ok(arguments) => arguments,
         Err(output) => return Answered::Here(output),
@@ -81,13 +92,8 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
 /// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
-    let name = surroundings.door.name();
-    let command = Arguments::command()
-        .bin_name(name)
-        .color(clap::ColorChoice::Never)
-        .term_width(surroundings.width);
-    let all = std::iter::once(name).chain(words.iter().map(String::as_str));
-    command
+    let all = std::iter::once(surroundings.door.name()).chain(words.iter().map(String::as_str));
+    help::command(surroundings)
         .try_get_matches_from(all)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .map_err(|error| usage(&error, words, surroundings))
@@ -150,6 +156,13 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
     let answer = answer_to(arguments, surroundings);
     let directory = named_store(arguments, surroundings);
     match &arguments.word {
+        Word::Enable(enable) => answer.give(commands::environment::enable::enable(enable, surroundings)),
+        Word::Disable(disable) => answer.give(commands::environment::enable::disable(disable, surroundings)),
+        Word::Init(init) => answer.give(commands::environment::init::init(init, surroundings)),
+        Word::Config(config) => answer.give(commands::environment::config::config(config, surroundings)),
+        Word::Completions(shell) => answer.show(&commands::shells::completions(shell)),
+        Word::Man(man) => answer.give(commands::shells::man(man, surroundings)),
+        word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         _ => match Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings) {
@@ -163,8 +176,11 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
 pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);
     match &arguments.word {
-        Word::Status(status) => answer.show(&commands::status::status(status, place)),
-        Word::Log(log) => answer.show(&commands::log::log(log, place)),
+        Word::Status(status) => answer.show(&commands::status::status(status, place, surroundings)),
+        Word::Log(log) => match &log.html {
+            Some(file) => answer.give(commands::log_file::write(log, file, place, surroundings)),
+            None => answer.show(&commands::log::log(log, place)),
+        },
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
@@ -174,17 +190,22 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Op(commands::op::Arguments {
             word: commands::op::OpWord::Log { limit },
         }) => answer.show(&commands::op::log(*limit, place)),
-        Word::List(_) | Word::Doctor(_) => look_elsewhere(arguments, surroundings),
+        word if word.needs_no_history() => look_elsewhere(arguments, surroundings),
         _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.word.text()))),
     }
 }
 
+/// The store that was named, else that of the project in which the notebook lies that was named, else the default.
 fn named_store(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
-    arguments
-        .shared
-        .store
-        .clone()
-        .unwrap_or_else(|| surroundings.store.clone())
+    let Shared { store, wanted, .. } = &arguments.shared;
+    if let Some(store) = store {
+        return store.clone();
+    }
+    let notebook = wanted.as_deref().and_then(|wanted| std::fs::canonicalize(wanted).ok());
+    match notebook.as_deref().and_then(std::path::Path::parent) {
+        Some(folder) => surroundings.near(folder).store,
+        None => surroundings.store.clone(),
+    }
 }
 
 /// Says what a mover did.

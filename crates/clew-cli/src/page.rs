@@ -43,6 +43,17 @@ pub struct Output {
 }
 
 impl Output {
+    /// Words that are no page.
+    pub(crate) fn said(exit: Exit, text: String) -> Self {
+        Self {
+            exit,
+            text,
+            html: None,
+            data: None,
+            is_json: false,
+        }
+    }
+
     /// What is printed: the JSON if it was asked for, else the text.
     pub fn printed(&self) -> String {
         match self.data.as_ref().filter(|_| self.is_json) {
@@ -104,8 +115,10 @@ impl Answer<'_> {
         if !self.as_json {
             output.text = page.text(self.surroundings);
             output.html = match self.surroundings.door {
-                Door::Notebook | Door::Program => page.html(self.surroundings),
-                Door::Terminal => None,
+                Door::Notebook | Door::Program if self.surroundings.settings.shows_html() => {
+                    page.html(self.surroundings)
+                }
+                _ => None,
             };
         }
         output
@@ -135,5 +148,47 @@ impl Answer<'_> {
             data: is_wanted.then(|| serde_json::to_value(envelope).unwrap_or_default()),
             is_json: self.as_json,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[derive(Serialize)]
+    struct Drawn;
+
+    impl Page for Drawn {
+        fn text(&self, _: &Surroundings) -> String {
+            "words".to_owned()
+        }
+
+        fn html(&self, _: &Surroundings) -> Option<String> {
+            Some("<b>words</b>".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_notebook_is_shown_html_unless_the_settings_say_text_only() {
+        let html = |door, settings| {
+            let surroundings = Surroundings {
+                door,
+                settings,
+                ..Surroundings::of_process(door)
+            };
+            let answer = Answer {
+                word: "log",
+                as_json: false,
+                surroundings: &surroundings,
+            };
+            answer.show(&Drawn).html.is_some()
+        };
+        assert!(html(Door::Notebook, Settings::default()));
+        assert!(!html(Door::Terminal, Settings::default()));
+        assert!(!html(
+            Door::Notebook,
+            Settings::default().typed("display.html", "false")
+        ));
     }
 }

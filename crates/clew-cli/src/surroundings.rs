@@ -2,12 +2,13 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clew_core::format::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::settings::{Origin, Settings, Sources};
 use crate::style::Style;
 
 /// Through which door a command came in.
@@ -36,12 +37,27 @@ impl Door {
     }
 }
 
+/// The Python in which a command runs, where it came in through a notebook.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Python {
+    /// The environment's folder (`sys.prefix`).
+    pub prefix: PathBuf,
+    /// The interpreter.
+    pub executable: PathBuf,
+    /// Distributions that matter to Clew, with their versions.
+    pub versions: Vec<(String, String)>,
+    /// What hangs on IPython and the kernel, and whether it still does.
+    pub hooks: Vec<(String, bool)>,
+    /// Extensions that are loaded beside Clew and follow cells too.
+    pub rivals: Vec<String>,
+}
+
 /// Where a command runs.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     /// Through which door it came in.
     pub door: Door,
-    /// The store that is used when none is named: `$CLEW_HOME`, else the platform's data folder.
+    /// The store that is used when none is named.
     pub store: PathBuf,
     /// The folder of keys and trust.
     pub config: PathBuf,
@@ -53,6 +69,12 @@ pub struct Surroundings {
     pub width: usize,
     /// Whether and how colours are used.
     pub style: Style,
+    /// What is set, in all layers.
+    pub settings: Settings,
+    /// The notebook's folder, else the working directory: its project's settings count, and its store.
+    pub near: Option<PathBuf>,
+    /// The Python in which the command runs.
+    pub python: Option<Python>,
 }
 
 impl Surroundings {
@@ -64,9 +86,9 @@ impl Surroundings {
 
     fn found(door: Door, is_terminal: bool) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
+        let mut surroundings = Self {
             door,
-            store: store_folder(),
+            store: PathBuf::new(),
             config: config_folder(),
             now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
             zone: TimeZone::system(),
@@ -74,25 +96,50 @@ impl Surroundings {
             style: Style {
                 is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             },
-        }
+            settings: Settings::default(),
+            near: env::current_dir().ok(),
+            python: None,
+        };
+        surroundings.read_settings();
+        surroundings
     }
-}
 
-/// `$CLEW_HOME`, else Clew's folder among the platform's data.
-pub fn store_folder() -> PathBuf {
-    match env::var_os("CLEW_HOME").filter(|home| !home.is_empty()) {
-        Some(home) => PathBuf::from(home),
-        None => platform_folder("XDG_DATA_HOME", ".local/share"),
+    /// Reads the settings again, and with them where the store is, unless the program said so.
+    pub fn read_settings(&mut self) {
+        let given = (*self.settings.store_origin() == Origin::Given).then(|| self.store.clone());
+        let settings = Settings::read(&Sources {
+            config: &self.config,
+            near: self.near.as_deref(),
+            data: platform_folder("XDG_DATA_HOME", ".local/share", "clew"),
+            variable: &|name| env::var_os(name),
+        });
+        self.settings = match given {
+            Some(store) => settings.with_store(&store),
+            None => settings,
+        };
+        self.settings.store().clone_into(&mut self.store);
+    }
+
+    /// The same for what lies in another folder: its project's settings count.
+    #[must_use]
+    pub fn near(&self, folder: &Path) -> Self {
+        let mut near = Self {
+            near: Some(folder.to_owned()),
+            ..self.clone()
+        };
+        near.read_settings();
+        near
     }
 }
 
 /// Clew's folder among the user's settings: the key and whom it trusts.
 pub fn config_folder() -> PathBuf {
-    platform_folder("XDG_CONFIG_HOME", ".config")
+    platform_folder("XDG_CONFIG_HOME", ".config", "clew")
 }
 
-/// Clew's folder below the one that `variable` names; without it below the platform's own, on Linux `default` at home.
-fn platform_folder(variable: &str, default: &str) -> PathBuf {
+/// The folder `name` below the one that `variable` names; without it below the platform's own, on Linux `default` at
+/// home.
+pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> PathBuf {
     let set = |variable| {
         env::var_os(variable)
             .map(PathBuf::from)
@@ -104,7 +151,7 @@ fn platform_folder(variable: &str, default: &str) -> PathBuf {
         () if cfg!(target_os = "macos") => home().join("Library/Application Support"),
         () => home().join(default),
     };
-    set(variable).unwrap_or_else(own).join("clew")
+    set(variable).unwrap_or_else(own).join(name)
 }
 
 /// Columns of the terminal; wide when piped, so that nothing is cut for a program.

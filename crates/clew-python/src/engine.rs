@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use clew_cli::{Door, Surroundings};
+use clew_cli::{Door, Python as Interpreter, Surroundings};
 use clew_core::session::Recorded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -88,8 +88,13 @@ impl Engine {
         };
         let heap = Attached::new(namespace.py(), PythonHeap::new(namespace, main.as_ref())?);
         let mut surroundings = Surroundings::of_process(Door::Notebook);
-        surroundings.store = store.unwrap_or(surroundings.store);
         surroundings.config = config.unwrap_or(surroundings.config);
+        surroundings.python = Some(interpreter(namespace.py())?);
+        surroundings.read_settings();
+        if let Some(store) = store {
+            surroundings.settings = surroundings.settings.with_store(&store);
+            surroundings.store = store;
+        }
         let excluded: BTreeSet<String> = match option("exclude")? {
             Some(patterns) => patterns.extract()?,
             None => BTreeSet::new(),
@@ -98,6 +103,7 @@ impl Engine {
         let state = KernelState {
             shell,
             excluded,
+            configured: surroundings.settings.excluded().to_vec(),
             ..KernelState::default()
         };
         let inner = Inner {
@@ -133,9 +139,15 @@ impl Engine {
         answer.set_item("id", open.id())?;
         answer.set_item("belonging", belongs)?;
         answer.set_item("run", &recorded.label)?;
-        answer.set_item("warnings", &recorded.warnings)?;
+        let problems = inner.surroundings.settings.problems().iter();
+        let mut warnings: Vec<String> = problems.map(|problem| format!("{problem}; passed over")).collect();
+        warnings.extend(recorded.warnings);
+        answer.set_item("warnings", warnings)?;
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
-        answer.set_item("can_resume", inner.opened()?.can_resume())?;
+        let can_resume = inner.opened()?.can_resume();
+        answer.set_item("can_resume", can_resume)?;
+        let offers_resume = can_resume && inner.surroundings.settings.offers_resume();
+        answer.set_item("offers_resume", offers_resume)?;
         Ok(answer)
     }
 
@@ -214,6 +226,24 @@ impl Engine {
         Ok(answer)
     }
 
+    /// What may come next on a line after `%clew `: the piece of it that this stands for, and the words. Never waits:
+    /// where a capture is at work, the words of the command are told and nothing of the store.
+    fn complete(&self, line: &str) -> (String, Vec<String>) {
+        let (piece, words) = match self.inner.try_lock() {
+            Ok(inner) => inner.complete(line),
+            Err(_) => clew_cli::complete_line(line, None, &Surroundings::of_process(Door::Notebook)),
+        };
+        (piece.to_owned(), words)
+    }
+
+    /// What a setting is (`record.outputs`); `None` if there is none of that key.
+    fn setting(&self, py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
+        let value = self.enter(py)?.surroundings.settings.value(key);
+        let Some(value) = value else { return Ok(None) };
+        let loaded = py.import("json")?.call_method1("loads", (value.to_string(),))?;
+        Ok(Some(loaded.unbind()))
+    }
+
     /// Flushes what is saved to the disk; other threads run meanwhile.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
@@ -266,6 +296,17 @@ impl Engine {
             inside: &self.inside,
         })
     }
+}
+
+/// The environment that this runs in.
+fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
+    let sys = py.import("sys")?;
+    Ok(Interpreter {
+        prefix: sys.getattr("prefix")?.extract()?,
+        // Empty or none where Python is embedded in a program.
+        executable: sys.getattr("executable")?.extract().unwrap_or_default(),
+        ..Interpreter::default()
+    })
 }
 
 /// An error in words, as Python gets it.

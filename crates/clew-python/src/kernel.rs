@@ -26,6 +26,8 @@ pub(crate) struct KernelState {
     pub shell: Option<Py<PyAny>>,
     /// Names and patterns (`*` and `?`) that are never looked at.
     pub excluded: BTreeSet<String>,
+    /// The same, as the settings say.
+    pub configured: Vec<String>,
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
@@ -36,7 +38,8 @@ pub(crate) struct KernelState {
 impl KernelState {
     /// Whether a name is excluded, for many names.
     pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
-        let patterns: Vec<WildMatch> = self.excluded.iter().map(|pattern| WildMatch::new(pattern)).collect();
+        let all = self.excluded.iter().chain(&self.configured);
+        let patterns: Vec<WildMatch> = all.map(|pattern| WildMatch::new(pattern)).collect();
         move |name| patterns.iter().any(|pattern| pattern.matches(name))
     }
 }

@@ -39,6 +39,8 @@ class Hooks:
         self._watch = watch
         self._outputs = outputs
         self._undo: list[Callable[[], None]] = []
+        #: Each with a question whether it still hangs where it was hung.
+        self._hung: list[tuple[str, Callable[[], bool]]] = []
         #: Whether the capture can wait for the idle status too.
         self._follows_dispatch = False
         self._rest: Any = None
@@ -58,8 +60,13 @@ class Hooks:
 
     def detach(self) -> None:
         """Stops listening. What somebody else has hung over ours stays, and ours becomes inert."""
+        self._hung.clear()
         while self._undo:
             self._undo.pop()()
+
+    def hung(self) -> list[tuple[str, bool]]:
+        """Everything that was hung, and whether it still does. Others may have hung something over it."""
+        return [(name, is_there()) for name, is_there in self._hung]
 
     # -- IPython ---------------------------------------------------------------------------------------------
 
@@ -71,12 +78,14 @@ class Hooks:
     def _listen(self, event: str, callback: Callable[..., None]) -> None:
         self._shell.events.register(event, callback)
         self._undo.append(lambda: self._shell.events.unregister(event, callback))
+        self._hung.append((event, lambda: callback in self._shell.events.callbacks[event]))
 
     def _replace(self, holder: Any, name: str, ours: Any) -> None:
         """Puts `ours` on one object, over what its class offers."""
         had = name in vars(holder)
         before = getattr(holder, name)
         setattr(holder, name, ours)
+        self._hung.append((name, lambda: vars(holder).get(name) is ours))
 
         def undo() -> None:
             if vars(holder).get(name) is not ours:
@@ -149,6 +158,7 @@ class Hooks:
                     recorder.settle()
 
         handlers[kind] = handler
+        self._hung.append((kind, lambda: handlers.get(kind) is handler))
 
         def undo() -> None:
             if handlers.get(kind) is handler:

@@ -15,16 +15,8 @@ from clew.shell.warn import describe, warn
 if TYPE_CHECKING:
     from clew.shell.session import Session
 
-# fmt: off
-WORDS = [
-    "status", "log", "show", "diff", "vars", "undo", "redo", "switch", "restore", "resume", "exclude",
-    "history", "verify",
-]
-OPTIONS = [
-    "--json", "--dry-run", "--replay", "--no-wait", "--graph", "--all", "--failed", "--state",
-    "--with-shared",
-]
-# fmt: on
+#: What a line begins with that is completed here.
+PREFIX = "%clew "
 
 
 class Magic:
@@ -71,28 +63,24 @@ class Magic:
         return marked
 
     def _make_matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
-        namespace = self._shell.user_ns
+        session = self._session
 
         def clew_matcher(context: CompletionContext) -> SimpleMatcherResult:
-            found = candidates(context.line_with_cursor, context.token, namespace)
-            return {"completions": [SimpleCompletion(text=text, type="magic") for text in found]}
+            line = context.line_with_cursor[: context.cursor_position].lstrip()
+            if not line.startswith(PREFIX):
+                return {"completions": []}
+            try:
+                # IPython parts words at `@`, `-` and `:`; the engine tells which piece of the line it means.
+                fragment, found = session.complete(line.removeprefix(PREFIX))
+            except Exception:
+                # Whoever presses Tab wants no traceback.
+                return {"completions": []}
+            return {
+                "completions": [SimpleCompletion(text=text, type="magic") for text in found],
+                "matched_fragment": fragment,
+                "ordered": True,
+                "suppress": True,
+            }
 
         marked: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(clew_matcher)
         return marked
-
-
-def candidates(line: str, token: str, namespace: dict[str, Any]) -> list[str]:
-    """What may come next on a line that starts with `%clew`: a word, an option, or a name after `--`."""
-    before = line.lstrip()
-    if not before.startswith("%clew "):
-        return []
-    typed = before.removeprefix("%clew ").removesuffix(token).split()
-    if not typed:
-        offered = WORDS
-    elif token.startswith("-"):
-        offered = OPTIONS
-    elif "--" in typed or typed[0] in ("exclude", "vars", "diff"):
-        offered = [name for name in namespace if not name.startswith("_")]
-    else:
-        offered = []
-    return [text for text in offered if text.startswith(token)]

@@ -18,6 +18,7 @@ from clew.shell.magic import Magic
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
+from clew.shell.start import is_on, tell
 from clew.shell.warn import guarded, warn
 from clew.shell.watch import watch_for
 
@@ -30,6 +31,8 @@ MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume"])
 
 #: A name, in code.
 WORD = re.compile(r"[^\W\d]\w*")
+
+OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back."
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -62,15 +65,14 @@ class Session:
         try:
             opened = self._engine.attach(notebook_of(self._shell))
         except Exception as error:
-            warn(
-                f"this session is not recorded: {error}. Your session is untouched; "
-                "`%reload_ext clew` tries again."
-            )
+            why = f"this session is not recorded: {error}. "
+            tell(self._shell, warn, why + "Your session is untouched; `%reload_ext clew` tries again.")
             return
+        self._configure()
         for text in opened.get("warnings", []):
-            warn(text)
-        if opened.get("can_resume"):
-            print("Clew has earlier states of this notebook: `%clew resume` brings the last one back.")
+            tell(self._shell, warn, text)
+        if opened.get("offers_resume"):
+            tell(self._shell, print, OFFER)
         self._hooks.attach()
 
     def close(self) -> None:
@@ -97,11 +99,25 @@ class Session:
         answer = self._recorder.command(words, moves=moves, place=place, through=through)
         if moves:
             self._watch.moved()
+        if said[:1] == ["config"]:
+            self._configure()
         return answer
+
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
+        return self._engine.complete(line)
+
+    def hooks(self) -> list[tuple[str, bool]]:
+        """What hangs on IPython and the kernel, and whether it still does."""
+        return self._hooks.hung()
 
     def flush(self) -> None:
         """Waits until everything recorded would survive a power cut."""
         self._recorder.sync()
+
+    def _configure(self) -> None:
+        """Has the settings act that are this side's."""
+        self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
 
     # -- around captures -------------------------------------------------------------------------------------
 
@@ -175,7 +191,13 @@ def unload() -> None:
 def current() -> Session:
     """The session that records this process."""
     if _current is None:
-        raise RuntimeError("Clew does not record here: type `%load_ext clew`")
+        next_step = "type `%load_ext clew`" if is_on() else "`CLEW=off` is set in the kernel's environment"
+        raise RuntimeError(f"Clew does not record here: {next_step}")
+    return _current
+
+
+def recording() -> Session | None:
+    """The session that records this process, if one does."""
     return _current
 
 

@@ -1,36 +1,51 @@
-//! `clew doctor`: whether this machine and this store are fit to record.
+//! `clew doctor`: what is wrong with the environment, the hooks, the store and the keys, and the command that mends it.
+
+mod environment;
+mod hooks;
+mod store;
+mod trust;
 
 use std::path::Path;
 
-use clew_core::store::disk::RealDisk;
-use clew_core::store::{SigningKey, Store};
 use serde::Serialize;
 
 use crate::page::Page;
-use crate::place::{by_recency, history_name, open_store};
 use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Checks the store's folder, your key, and the interpreters that histories were recorded with. Changes nothing.
+/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
 
+/// What is looked at, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Group {
+    Environment,
+    Hooks,
+    Store,
+    Trust,
+}
+
 #[derive(Debug, Serialize)]
 struct Check {
+    /// To what it belongs.
+    group: Group,
     /// What was looked at.
     what: &'static str,
     /// Whether it is as it should be.
     is_fine: bool,
     /// What was found.
     found: String,
-    /// What to do, if it is not.
+    /// The command that mends it, or what else to do.
     hint: Option<String>,
 }
 
 impl Check {
-    fn fine(what: &'static str, found: impl Into<String>) -> Self {
+    fn fine(group: Group, what: &'static str, found: impl Into<String>) -> Self {
         Self {
+            group,
             what,
             is_fine: true,
             found: found.into(),
@@ -38,12 +53,13 @@ impl Check {
         }
     }
 
-    fn bad(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn bad(group: Group, what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
+            group,
             what,
             is_fine: false,
             found: found.into(),
-            hint: Some(hint.into()),
+            hint: Some(hint.into()).filter(|hint: &String| !hint.is_empty()),
         }
     }
 }
@@ -60,107 +76,17 @@ pub struct Doctor {
 
 /// Checks the machine and the store.
 pub fn doctor(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
-    let mut checks = vec![key(&surroundings.config)];
-    let mut is_damaged = false;
-    if directory.exists() {
-        checks.push(rights(directory));
-        match open_store(directory, surroundings) {
-            Ok(store) => {
-                checks.push(Check::fine("format", "the store can be read"));
-                let histories = histories(&store, surroundings);
-                is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
-                checks.extend(histories);
-            }
-            Err(problem) => checks.push(Check::bad("format", problem.message, problem.hint.unwrap_or_default())),
-        }
-    } else {
-        checks.push(Check::fine(
-            "store",
-            "none yet; it is made when the first notebook records",
-        ));
-    }
+    let stored = store::checks(directory, surroundings);
+    let mut checks = environment::checks(surroundings);
+    checks.extend(hooks::checks(surroundings));
+    checks.extend(stored.checks);
+    checks.extend(trust::checks(stored.has_histories, surroundings));
     Doctor {
         version: env!("CARGO_PKG_VERSION"),
         store: directory.display().to_string(),
         checks,
-        is_damaged,
+        is_damaged: stored.is_damaged,
     }
-}
-
-fn key(config: &Path) -> Check {
-    match SigningKey::load(&RealDisk, config) {
-        Ok(Some(key)) => Check::fine("key", format!("yours is {}", key.public().short())),
-        Ok(None) => Check::fine("key", "none yet; it is made when the first notebook records"),
-        Err(error) => Check::bad(
-            "key",
-            error.to_string(),
-            "nothing is recorded until the key can be used",
-        ),
-    }
-}
-
-#[cfg(unix)]
-fn rights(directory: &Path) -> Check {
-    use std::os::unix::fs::PermissionsExt;
-    match std::fs::metadata(directory).map(|metadata| metadata.permissions().mode()) {
-        Ok(mode) if mode & 0o077 != 0 => Check::bad(
-            "rights",
-            "others may look into the store's folder",
-            format!("chmod 700 {}", directory.display()),
-        ),
-        Ok(mode) if mode & 0o200 == 0 => Check::bad(
-            "rights",
-            "the store's folder is read-only: histories can be looked at, nothing is recorded",
-            format!("chmod u+w {}", directory.display()),
-        ),
-        Ok(_) => Check::fine("rights", "only you can read the store"),
-        Err(error) => Check::bad(
-            "rights",
-            error.to_string(),
-            "check the path given by `--store` or CLEW_HOME",
-        ),
-    }
-}
-
-#[cfg(not(unix))]
-fn rights(_: &Path) -> Check {
-    Check::fine("rights", "not checked on this platform")
-}
-
-fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
-    let histories = match by_recency(store) {
-        Ok(histories) => histories,
-        Err(problem) => return vec![Check::bad("history", problem.message, problem.hint.unwrap_or_default())],
-    };
-    let mut checks = Vec::new();
-    for (id, loaded) in histories {
-        let description = loaded.description();
-        let name = history_name(id, &description);
-        if loaded.damage.is_empty() {
-            checks.push(Check::fine(
-                "history",
-                format!("{name}: {}", text::count(loaded.runs.len(), "run")),
-            ));
-        } else {
-            let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
-            let next = surroundings.door.command(&format!("verify --history {}", id.short()));
-            checks.push(Check::bad(
-                "history",
-                what,
-                format!("{next} tells more; the rest can still be used"),
-            ));
-        }
-        let executable = &description.kernel.executable;
-        if !executable.is_empty() && !Path::new(executable).exists() {
-            let found = format!("{name} was recorded with {executable}, which is gone");
-            checks.push(Check::bad(
-                "interpreter",
-                found,
-                "resume it with a kernel of the same Python version",
-            ));
-        }
-    }
-    checks
 }
 
 impl Page for Doctor {
@@ -178,7 +104,7 @@ impl Page for Doctor {
                 surroundings.style.gone("!!")
             };
             text += &format!("  {mark} {}: {}\n", check.what, text::clean(&check.found));
-            if let Some(hint) = check.hint.as_ref().filter(|hint| !hint.is_empty()) {
+            if let Some(hint) = &check.hint {
                 text += &format!("     {}\n", text::clean(hint));
             }
         }

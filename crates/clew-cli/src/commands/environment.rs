@@ -1,5 +1,12 @@
 //! `clew enable`, `disable`, `init` and `config`: how Clew is set up, for an environment, a project and a user.
 
+pub mod config;
+pub mod enable;
+pub mod init;
+pub(crate) mod ipython_config;
+pub(crate) mod kernelspec;
+pub(crate) mod site;
+
 use std::path::PathBuf;
 
 /// Has every kernel and every IPython of an environment record from its start, and offers the kernel *Python (Clew)*.

@@ -1,5 +1,8 @@
 //! Words that are reserved: each says in one line that it is to come.
 
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+
 /// To come.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Later {
@@ -11,4 +14,9 @@ pub struct Later {
         hide = true
     )]
     pub rest: Vec<String>,
+}
+
+/// Says that a word is to come.
+pub fn to_come(word: &str, surroundings: &Surroundings) -> Problem {
+    Problem::usage(format!("`{} {word}` is to come", surroundings.door.name()))
 }

@@ -1,5 +1,18 @@
 //! `clew completions` and `clew man`: for shells and for `man`.
 
+use std::path::PathBuf;
+
+use clap_mangen::Man as Manual;
+use serde::Serialize;
+
+use crate::complete::shells::SCRIPTS;
+use crate::help;
+use crate::page::Page;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+use crate::whole_file::{SHARED, Staged};
+
 /// Prints the script that completes `clew` in a shell.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Completions {
@@ -8,6 +21,116 @@ pub struct Completions {
     pub shell: String,
 }
 
-/// Prints the manual page: `clew man | man -l -`.
+/// Prints the manual page of `clew`, or of one word: `clew man log | man -l -`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Man {}
+pub struct Man {
+    /// The word; without it, the page of `clew`
+    #[arg(value_name = "WORD")]
+    pub word: Option<String>,
+    /// Writes all pages into this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "word")]
+    pub to: Option<PathBuf>,
+}
+
+/// A text that is printed as it is.
+#[derive(Debug, Serialize)]
+pub struct Printed {
+    text: String,
+}
+
+impl Page for Printed {
+    fn text(&self, _: &Surroundings) -> String {
+        self.text.clone()
+    }
+}
+
+/// Prints the script for a shell.
+pub fn completions(arguments: &Completions) -> Printed {
+    let script = SCRIPTS.iter().find(|(shell, _)| *shell == arguments.shell);
+    Printed {
+        text: script.map(|(_, script)| (*script).to_owned()).unwrap_or_default(),
+    }
+}
+
+/// Prints a manual page, or writes all of them.
+pub fn man(arguments: &Man, surroundings: &Surroundings) -> Result<Printed, Problem> {
+    // The pages are the command's, wherever they are asked for.
+    let surroundings = Surroundings {
+        door: Door::Terminal,
+        ..surroundings.clone()
+    };
+    let mut command = help::command(&surroundings);
+    command.build();
+    if let Some(folder) = &arguments.to {
+        return write_all(&command, folder);
+    }
+    let Some(word) = &arguments.word else {
+        return Ok(Printed { text: page(&command) });
+    };
+    match command.find_subcommand(word) {
+        Some(word) => Ok(Printed { text: page(word) }),
+        None => Err(Problem::usage(format!("There is no word `{}`", text::clean(word)))
+            .with_hint("`clew --help` lists the words")),
+    }
+}
+
+fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printed, Problem> {
+    let words = command
+        .get_subcommands()
+        .filter(|word| !word.is_hide_set() && word.get_name() != "help");
+    let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
+    for one in &pages {
+        let path = folder.join(format!("{}.1", name(one)));
+        let staged = Staged::new(&path, page(one).as_bytes(), SHARED);
+        staged
+            .and_then(Staged::commit)
+            .map_err(|error| Problem::of(Exit::Refused, format!("{} can't be written: {error}", path.display())))?;
+    }
+    Ok(Printed {
+        text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),
+    })
+}
+
+/// `clew`, `clew-log`.
+fn name(command: &clap::Command) -> String {
+    match command.get_name() {
+        "clew" => "clew".to_owned(),
+        word => format!("clew-{word}"),
+    }
+}
+
+fn page(command: &clap::Command) -> String {
+    let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let command = command.clone().name(name(command)).display_name(name(command));
+    let manual = Manual::new(command)
+        .source(format!("Clew {}", env!("CARGO_PKG_VERSION")))
+        .manual("Clew".to_owned());
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = manual
+        .render_title(&mut bytes)
+        .and_then(|()| manual.render_name_section(&mut bytes))
+        .and_then(|()| manual.render_synopsis_section(&mut bytes))
+        .and_then(|()| manual.render_description_section(&mut bytes))
+        .and_then(|()| manual.render_options_section(&mut bytes));
+    format!("{}{}", String::from_utf8_lossy(&bytes), as_it_is(&examples))
+}
+
+/// A text whose lines stay lines, under its own heading.
+fn as_it_is(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let (heading, lines) = match text.strip_prefix("Examples:\n") {
+        Some(examples) => ("EXAMPLES", examples.to_owned()),
+        None => (
+            "WORDS AND REVISIONS",
+            format!("Each word has a page of its own: man clew-log.\n{text}"),
+        ),
+    };
+    // A line that begins with a dot or a quote would be a command to `man`.
+    let escaped = lines
+        .lines()
+        .map(|line| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")));
+    format!(".SH {heading}\n.nf\n{}.fi\n", escaped.collect::<String>())
+}

@@ -1,8 +1,10 @@
 //! `clew status`: where you are and whether it is safe.
 
 use clew_core::format::Timestamp;
+use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Exit;
@@ -25,6 +27,9 @@ pub struct Status {
     notebook: Option<String>,
     /// The store's folder.
     store: String,
+    /// Who says that it is this one: `built in`, `user`, `project`, `environment` or `program`; `null` where it is
+    /// another than the settings tell.
+    store_from: Option<&'static str>,
     /// How many runs the history has, on all lines.
     runs: usize,
     /// The run whose state is live.
@@ -58,7 +63,7 @@ pub struct Status {
 }
 
 /// Tells where you are.
-pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
+pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
     let at = place
@@ -71,6 +76,7 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
         history_id: place.id.to_string(),
         notebook: place.description.path.clone(),
         store: place.store.display().to_string(),
+        store_from: store_from(place, surroundings),
         runs: history.runs().count(),
         at,
         branch: place.branch.clone(),
@@ -93,6 +99,11 @@ pub fn status(_: &Arguments, place: &Place<'_>) -> Status {
     }
 }
 
+fn store_from(place: &Place<'_>, surroundings: &Surroundings) -> Option<&'static str> {
+    let settings = &surroundings.settings;
+    (place.store == settings.store()).then(|| settings.store_origin().word())
+}
+
 fn parked(live: &crate::place::Live) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
@@ -111,24 +122,21 @@ fn not_stored(place: &Place<'_>) -> Vec<String> {
 }
 
 impl Page for Status {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(html::fragment(&self.body(surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("{}\n", self.first_line(surroundings));
-        let runs = text::count(self.runs, "run");
-        text += &format!(
-            "History {}: {runs}, {} to undo, {} to redo\n",
-            text::clean(&self.history),
-            self.undo,
-            self.redo
-        );
-        text += &format!("Store {}\n", self.store);
-        for (what, names) in [
-            ("Not stored", &self.not_stored),
-            ("Parked", &self.parked),
-            ("Never recorded", &self.excluded),
-        ] {
-            if !names.is_empty() {
-                text += &format!("{what}: {}\n", text::clean(&text::listing(names, 8)));
-            }
+        text += &format!("History {}\n", self.extent());
+        let whose = match self.store_from {
+            Some("project") => " (this project's)",
+            Some("user") => " (as `clew config` says)",
+            _ => "",
+        };
+        text += &format!("Store {}{whose}\n", self.store);
+        for (what, names) in self.sorts() {
+            text += &format!("{what}: {names}\n");
         }
         for warning in &self.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
@@ -149,6 +157,37 @@ impl Page for Status {
 }
 
 impl Status {
+    /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
+    fn extent(&self) -> String {
+        let runs = text::count(self.runs, "run");
+        let history = text::clean(&self.history);
+        format!("{history}: {runs}, {} to undo, {} to redo", self.undo, self.redo)
+    }
+
+    /// Names that are treated in a way of their own, where there are some.
+    fn sorts(&self) -> Vec<(&'static str, String)> {
+        let sorts = [
+            ("Not stored", &self.not_stored),
+            ("Parked", &self.parked),
+            ("Never recorded", &self.excluded),
+        ];
+        let some = sorts.into_iter().filter(|(_, names)| !names.is_empty());
+        some.map(|(what, names)| (what, text::clean(&text::listing(names, 8))))
+            .collect()
+    }
+
+    fn body(&self, surroundings: &Surroundings) -> Markup {
+        let mut facts = vec![("History", self.extent()), ("Store", self.store.clone())];
+        facts.extend(self.sorts());
+        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
+        html! {
+            (html::title(&html! { (Clean(&self.first_line(surroundings))) }))
+            (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
+            @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Damaged: {damage}"))) } }
+        }
+    }
+
     fn first_line(&self, surroundings: &Surroundings) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();

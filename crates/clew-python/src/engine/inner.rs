@@ -1,6 +1,8 @@
 //! What a thread that is inside the engine works with: the live objects, and the session in its history.
 
-use clew_cli::{Arguments, Asked, Live, Output, Surroundings};
+use std::path::Path;
+
+use clew_cli::{Arguments, Asked, Live, Output, Surroundings, Word};
 use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
@@ -74,6 +76,10 @@ impl Inner {
         notebook: &Notebook,
         kernel: KernelDescription,
     ) -> PyResult<(Recorded, &'static str)> {
+        if let Some(folder) = notebook.path.as_deref().and_then(|path| Path::new(path).parent()) {
+            self.surroundings = self.surroundings.near(folder);
+            self.configure();
+        }
         let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(runtime)?;
         self.open = Some(open);
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;
@@ -86,6 +92,18 @@ impl Inner {
         Ok((started.map_err(runtime)?, belongs))
     }
 
+    /// Has the settings act.
+    fn configure(&mut self) {
+        self.state.configured = self.surroundings.settings.excluded().to_vec();
+    }
+
+    /// What may come next on a line.
+    pub fn complete<'a>(&self, line: &'a str) -> (&'a str, Vec<String>) {
+        let live = self.live();
+        let place = self.open.as_ref().map(|open| open.place(&live));
+        clew_cli::complete_line(line, place.as_ref(), &self.surroundings)
+    }
+
     /// Answers one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.surroundings.now = SystemClock::default().now();
@@ -93,6 +111,9 @@ impl Inner {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
+        if let Word::Doctor(_) = arguments.word {
+            self.examine(py)?;
+        }
         let asked = arguments.word.asked();
         let needs_session = asked.is_some() || (arguments.is_status() && !clew_cli::is_elsewhere(&arguments));
         if needs_session && self.open.is_none() {
@@ -130,7 +151,24 @@ impl Inner {
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
     }
 
+    /// Asks the Python side what only it can tell.
+    fn examine(&mut self, py: Python<'_>) -> PyResult<()> {
+        let facts = py.import("clew.shell.health")?.call_method0("facts")?;
+        if let Some(python) = &mut self.surroundings.python {
+            python.versions = facts.get_item("versions")?.extract()?;
+            python.hooks = facts.get_item("hooks")?.extract()?;
+            python.rivals = facts.get_item("rivals")?.extract()?;
+        }
+        Ok(())
+    }
+
     fn look(&mut self, arguments: &Arguments) -> PyResult<Output> {
+        if let Word::Config(_) = arguments.word {
+            let output = clew_cli::look_elsewhere(arguments, &self.surroundings);
+            self.surroundings.read_settings();
+            self.configure();
+            return Ok(output);
+        }
         let Some(open) = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(arguments)) else {
             return Ok(clew_cli::look_elsewhere(arguments, &self.surroundings));
         };
@@ -211,6 +249,7 @@ impl Inner {
     fn live(&self) -> Live {
         let session = self.open.as_ref().map(|open| &open.session);
         let mut excluded: Vec<String> = self.state.excluded.iter().cloned().collect();
+        excluded.extend(self.state.configured.iter().cloned());
         excluded.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
         Live {
             is_recording: session.is_some() && !self.is_paused,

@@ -1,0 +1,181 @@
+//! The environment: settings, what `enable` made, and the versions that go together.
+
+use std::path::Path;
+
+use super::Check;
+use super::Group::Environment;
+use crate::commands::environment::enable::sets_extensions;
+use crate::commands::environment::ipython_config::loads_clew;
+use crate::commands::environment::kernelspec;
+use crate::commands::environment::site::{Site, version_of};
+use crate::settings::SettingProblem;
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// The oldest versions that Clew works with: major, minor.
+const OLDEST: [(&str, (u32, u32)); 2] = [("ipython", (8, 18)), ("ipykernel", (6, 29))];
+/// The variable that keeps Clew out of a kernel.
+const VARIABLE: &str = "CLEW";
+
+pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
+    let mut checks: Vec<Check> = switched_off().into_iter().collect();
+    checks.extend(settings(surroundings));
+    let own = Site::own(surroundings);
+    if own.is_none() && surroundings.door == Door::Terminal {
+        let found = "this command lies in no Python environment; `%clew doctor` in a notebook looks at that kernel's";
+        checks.push(Check::fine(Environment, "python", found));
+    }
+    for site in own.iter().chain([&Site::user(surroundings)]) {
+        checks.extend(enabled(site, surroundings));
+        checks.extend(kernel(site, surroundings));
+    }
+    if let Some(prefix) = own.as_ref().and_then(|own| own.prefix.as_deref()) {
+        checks.extend(versions(prefix, surroundings));
+    }
+    checks
+}
+
+fn switched_off() -> Option<Check> {
+    let value = std::env::var(VARIABLE).ok()?.trim().to_ascii_lowercase();
+    let is_off = ["off", "no", "false", "0"].contains(&value.as_str());
+    let found = format!("{VARIABLE}={value} is set: kernels started from here do not record");
+    is_off.then(|| Check::bad(Environment, "switch", found, format!("unset {VARIABLE}")))
+}
+
+fn settings(surroundings: &Surroundings) -> Vec<Check> {
+    let problems = surroundings.settings.problems();
+    if problems.is_empty() {
+        return vec![Check::fine(Environment, "settings", "all can be read")];
+    }
+    problems
+        .iter()
+        .map(|problem| Check::bad(Environment, "settings", problem.to_string(), mend(problem)))
+        .collect()
+}
+
+/// A line to edit, a variable to unset; where a folder was left alone, what was found says what to do.
+fn mend(problem: &SettingProblem) -> String {
+    match problem.line {
+        Some(line) => format!("edit line {line} of {}; it is passed over until then", problem.place),
+        None if problem.place.starts_with("CLEW_") => format!("unset {}", problem.place),
+        None => String::new(),
+    }
+}
+
+/// Whether kernels record from their start. That they don't is nobody's fault: it was never asked for.
+fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
+    let name = site.name();
+    let enable = surroundings
+        .door
+        .command(&format!("enable{}", site.option(surroundings)));
+    let Ok(text) = std::fs::read_to_string(&site.config) else {
+        let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
+        return site
+            .prefix
+            .is_some()
+            .then(|| Check::fine(Environment, "enabled", found));
+    };
+    Some(match loads_clew(&text) {
+        Err(odd) => {
+            let found = format!("IPython can't use {}: {odd}", site.config.display());
+            Check::bad(Environment, "enabled", found, "mend or move that file")
+        }
+        Ok(applications) if applications.len() == 1 => {
+            let found = format!("{} loads Clew for {} only", site.config.display(), applications[0]);
+            Check::bad(Environment, "enabled", found, enable)
+        }
+        Ok(applications) if applications.is_empty() => {
+            let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
+            Check::fine(Environment, "enabled", found)
+        }
+        Ok(_) => left_out(&name),
+    })
+}
+
+/// A user's own list of extensions takes the place of the environment's.
+fn left_out(name: &str) -> Check {
+    let own = Site::own_settings();
+    if std::fs::read_to_string(&own).is_ok_and(|text| sets_extensions(&text)) {
+        let found = format!("for {name}, but {} sets `extra_extensions` without Clew", own.display());
+        return Check::bad(Environment, "enabled", found, "add \"clew\" to the list there");
+    }
+    Check::fine(Environment, "enabled", format!("for {name}: what starts there records"))
+}
+
+fn kernel(site: &Site, surroundings: &Surroundings) -> Option<Check> {
+    let python = kernelspec::interpreter_of(&site.kernel)?;
+    let place = site.kernel.display();
+    if python.is_absolute() && !python.exists() {
+        let found = format!(
+            "{} in {place} starts {}, which is gone",
+            kernelspec::DISPLAY_NAME,
+            python.display()
+        );
+        let disable = surroundings
+            .door
+            .command(&format!("disable{}", site.option(surroundings)));
+        return Some(Check::bad(Environment, "kernel", found, disable));
+    }
+    let found = format!("{} starts {}", kernelspec::DISPLAY_NAME, python.display());
+    Some(Check::fine(Environment, "kernel", found))
+}
+
+fn versions(prefix: &Path, surroundings: &Surroundings) -> Vec<Check> {
+    let version = |name: &str| match &surroundings.python {
+        Some(python) if !python.versions.is_empty() => {
+            let known = python.versions.iter().find(|(known, _)| known == name);
+            known.map(|(_, version)| version.clone())
+        }
+        _ => version_of(name, prefix),
+    };
+    let mut checks = Vec::new();
+    let ours = env!("CARGO_PKG_VERSION");
+    if let Some(package) = version("clew").filter(|package| package != ours) {
+        let what = match surroundings.door {
+            Door::Terminal => "this command",
+            Door::Notebook | Door::Program => "what is loaded",
+        };
+        let found = format!("the package is Clew {package}, {what} is {ours}");
+        let mend = match surroundings.door {
+            Door::Terminal => "`python -m pip install --force-reinstall clew`",
+            Door::Notebook | Door::Program => "restart the kernel",
+        };
+        checks.push(Check::bad(Environment, "versions", found, mend));
+    }
+    let mut found = Vec::new();
+    for (name, oldest) in OLDEST {
+        let Some(version) = version(name) else { continue };
+        if is_older(&version, oldest) {
+            let (major, minor) = oldest;
+            let told = format!("{name} {version} is older than {major}.{minor}, with which Clew is tested");
+            let mend = format!("`python -m pip install -U {name}`");
+            checks.push(Check::bad(Environment, "versions", told, mend));
+        } else {
+            found.push(format!("{name} {version}"));
+        }
+    }
+    if !found.is_empty() {
+        checks.push(Check::fine(Environment, "versions", text::listing(&found, 4)));
+    }
+    checks
+}
+
+/// Whether a version comes before `oldest`. One that can't be read is taken as new.
+fn is_older(version: &str, oldest: (u32, u32)) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < oldest,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(is_older("8.9.1", (8, 18)) && is_older("7.34.0", (8, 18)));
+        assert!(!is_older("8.18", (8, 18)) && !is_older("10.0.0", (8, 18)) && !is_older("dev", (8, 18)));
+    }
+}

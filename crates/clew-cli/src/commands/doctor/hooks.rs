@@ -1,0 +1,44 @@
+//! The hooks: what Clew hung on IPython and the kernel, and who else follows its cells. Only a kernel knows.
+
+use super::Check;
+use super::Group::Hooks;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
+    let Some(python) = &surroundings.python else {
+        return Vec::new();
+    };
+    let mut checks = vec![hung(&python.hooks)];
+    checks.extend(python.rivals.iter().map(|rival| {
+        let found = format!("{rival} is loaded too, and changes cells or the names they see before Clew does");
+        Check::bad(
+            Hooks,
+            "others",
+            found,
+            format!("use a kernel without {rival}, or `%unload_ext clew`"),
+        )
+    }));
+    checks
+}
+
+fn hung(hooks: &[(String, bool)]) -> Check {
+    let missing: Vec<String> = hooks
+        .iter()
+        .filter(|(_, is_there)| !is_there)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let again = "`%reload_ext clew` hangs them again";
+    match (hooks.len(), missing.as_slice()) {
+        (0, _) => Check::bad(Hooks, "hooks", "nothing hangs on IPython: runs are not recorded", again),
+        (_, []) => Check::fine(
+            Hooks,
+            "hooks",
+            format!("{} hang on IPython and the kernel", hooks.len()),
+        ),
+        (_, missing) => {
+            let found = format!("something else took the place of {}", text::listing(missing, 6));
+            Check::bad(Hooks, "hooks", found, again)
+        }
+    }
+}

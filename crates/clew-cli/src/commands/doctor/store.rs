@@ -1,0 +1,154 @@
+//! The store: who may read it, what room it has, what is damaged in it.
+
+use std::path::Path;
+
+use clew_core::store::Store;
+
+use super::Check;
+use super::Group::Store as Stored;
+use crate::place::{by_recency, history_name, open_store};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// With less room than this a store is soon full (bytes).
+const LEAST_ROOM: u64 = 500_000_000;
+
+/// What was found.
+pub(super) struct Found {
+    pub checks: Vec<Check>,
+    pub is_damaged: bool,
+    pub has_histories: bool,
+}
+
+pub(super) fn checks(directory: &Path, surroundings: &Surroundings) -> Found {
+    let mut found = Found {
+        checks: Vec::new(),
+        is_damaged: false,
+        has_histories: false,
+    };
+    found.checks.extend(room(directory));
+    if !directory.exists() {
+        let none = "none yet; it is made when the first notebook records";
+        found.checks.push(Check::fine(Stored, "store", none));
+        return found;
+    }
+    found.checks.push(rights(directory));
+    match open_store(directory, surroundings) {
+        Ok(store) => {
+            found
+                .checks
+                .push(Check::fine(Stored, "format", "the store can be read"));
+            let histories = histories(&store, surroundings);
+            found.has_histories = histories.iter().any(|check| check.what == "history");
+            found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
+            found.checks.extend(histories);
+        }
+        Err(problem) => {
+            let hint = problem.hint.unwrap_or_default();
+            found.checks.push(Check::bad(Stored, "format", problem.message, hint));
+        }
+    }
+    found
+}
+
+/// The room on the disk of the store, or of the folder that is to hold it.
+#[cfg(unix)]
+fn room(directory: &Path) -> Option<Check> {
+    let there = directory.ancestors().find(|folder| folder.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let found = format!("{} free", text::bytes(free));
+    Some(if free < LEAST_ROOM {
+        let hint = "make room there, or `clew config store DIR` for what comes";
+        Check::bad(
+            Stored,
+            "room",
+            format!("only {found}: a full disk stops recording"),
+            hint,
+        )
+    } else {
+        Check::fine(Stored, "room", found)
+    })
+}
+
+#[cfg(not(unix))]
+fn room(_: &Path) -> Option<Check> {
+    None
+}
+
+#[cfg(unix)]
+fn rights(directory: &Path) -> Check {
+    use std::os::unix::fs::PermissionsExt;
+    match std::fs::metadata(directory).map(|metadata| metadata.permissions().mode()) {
+        Ok(mode) if mode & 0o077 != 0 => Check::bad(
+            Stored,
+            "rights",
+            "others may look into the store's folder",
+            format!("chmod 700 {}", directory.display()),
+        ),
+        Ok(mode) if mode & 0o200 == 0 => Check::bad(
+            Stored,
+            "rights",
+            "the store's folder is read-only: histories can be looked at, nothing is recorded",
+            format!("chmod u+w {}", directory.display()),
+        ),
+        Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
+        Err(error) => Check::bad(
+            Stored,
+            "rights",
+            error.to_string(),
+            "check the path given by `--store`, or `clew config store`",
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+fn rights(_: &Path) -> Check {
+    Check::fine(Stored, "rights", "not checked on this platform")
+}
+
+fn histories(store: &Store, surroundings: &Surroundings) -> Vec<Check> {
+    let histories = match by_recency(store) {
+        Ok(histories) => histories,
+        Err(problem) => {
+            return vec![Check::bad(
+                Stored,
+                "history",
+                problem.message,
+                problem.hint.unwrap_or_default(),
+            )];
+        }
+    };
+    let mut checks = Vec::new();
+    for (id, loaded) in histories {
+        let description = loaded.description();
+        let name = history_name(id, &description);
+        if loaded.damage.is_empty() {
+            checks.push(Check::fine(
+                Stored,
+                "history",
+                format!("{name}: {}", text::count(loaded.runs.len(), "run")),
+            ));
+        } else {
+            let what = format!("{name} is damaged in {}", text::count(loaded.damage.len(), "place"));
+            let next = surroundings.door.command(&format!("verify --history {}", id.short()));
+            checks.push(Check::bad(
+                Stored,
+                "history",
+                what,
+                format!("{next} tells more; the rest can still be used"),
+            ));
+        }
+        let executable = &description.kernel.executable;
+        if !executable.is_empty() && !Path::new(executable).exists() {
+            let found = format!("{name} was recorded with {executable}, which is gone");
+            checks.push(Check::bad(
+                Stored,
+                "interpreter",
+                found,
+                "resume it with a kernel of the same Python version",
+            ));
+        }
+    }
+    checks
+}

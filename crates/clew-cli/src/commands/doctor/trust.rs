@@ -1,0 +1,72 @@
+//! The keys: yours, and those you trust.
+
+use std::path::Path;
+
+use clew_core::store::disk::{Disk, RealDisk};
+use clew_core::store::{SigningKey, Trust};
+
+use super::Check;
+use super::Group::Trust as Keys;
+use crate::surroundings::Surroundings;
+
+pub(super) fn checks(has_histories: bool, surroundings: &Surroundings) -> Vec<Check> {
+    let config = &surroundings.config;
+    let mut checks = vec![key(config, has_histories)];
+    if is_writable_by_others(config) {
+        let found = "others may put keys and settings of theirs in the place of yours";
+        checks.push(Check::bad(
+            Keys,
+            "rights",
+            found,
+            format!("chmod 700 {}", config.display()),
+        ));
+    }
+    checks.extend(trusted(config));
+    checks
+}
+
+#[cfg(unix)]
+fn is_writable_by_others(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o022 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_writable_by_others(_: &Path) -> bool {
+    false
+}
+
+fn key(config: &Path, has_histories: bool) -> Check {
+    match SigningKey::load(&RealDisk, config) {
+        Ok(Some(key)) => Check::fine(Keys, "key", format!("yours is {}", key.public().short())),
+        Ok(None) if has_histories => Check::bad(
+            Keys,
+            "key",
+            format!(
+                "none in {}: what you recorded before counts as somebody else's",
+                config.display()
+            ),
+            format!("put the file signing.key of your backup back into {}", config.display()),
+        ),
+        Ok(None) => Check::fine(Keys, "key", "none yet; it is made when the first notebook records"),
+        Err(error) => {
+            let path = config.join("signing.key");
+            let hint = match RealDisk.is_open_to_others(&path) {
+                Ok(true) => format!("chmod 600 {}", path.display()),
+                _ => "nothing is recorded until the key can be used".to_owned(),
+            };
+            Check::bad(Keys, "key", error.to_string(), hint)
+        }
+    }
+}
+
+fn trusted(config: &Path) -> Option<Check> {
+    let own = SigningKey::load(&RealDisk, config).ok().flatten()?;
+    let error = Trust::load(&RealDisk, config, own.public()).err()?;
+    Some(Check::bad(
+        Keys,
+        "trusted",
+        error.to_string(),
+        "mend or move that file; until then only your own runs are loaded",
+    ))
+}

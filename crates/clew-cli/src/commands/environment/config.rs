@@ -1,0 +1,252 @@
+//! `clew config`: shows the settings and where each comes from, or sets one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clew_core::store::disk::{Disk, RealDisk};
+use serde::Serialize;
+
+use super::Config;
+use crate::page::Page;
+use crate::problem::{Exit, Problem};
+use crate::settings::{
+    FILE, Origin, SETTINGS, STORE_OF_PROJECT, Setting, SettingProblem, Value, nearest_key, setting, write_setting,
+};
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    key: &'static str,
+    value: Value,
+    /// The layer the value comes from: `built in`, `user`, `project`, `environment`; patterns may come from several.
+    from: Vec<&'static str>,
+    /// The files and variables it comes from.
+    places: Vec<String>,
+    default: Option<Value>,
+    /// The variable of the environment that sets it.
+    variable: &'static str,
+    about: &'static str,
+}
+
+/// The settings, or what became of one.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    settings: Vec<Entry>,
+    /// The user's file.
+    user_file: PathBuf,
+    /// The project's file, where there is a project.
+    project_file: Option<PathBuf>,
+    /// The file that was written.
+    written: Option<PathBuf>,
+    /// What can't be read, or is not allowed.
+    problems: Vec<SettingProblem>,
+    #[serde(skip)]
+    is_one: bool,
+    #[serde(skip)]
+    is_set: bool,
+}
+
+/// Shows the settings, or sets one.
+pub fn config(arguments: &Config, surroundings: &Surroundings) -> Result<Shown, Problem> {
+    let Some(key) = &arguments.key else {
+        return Ok(shown(SETTINGS.iter(), surroundings));
+    };
+    let setting = setting(key).ok_or_else(|| no_such_key(key, surroundings))?;
+    let value = match &arguments.value {
+        Some(text) => Some(setting.parse(text).map_err(|what| not_allowed(&what, surroundings))?),
+        None if arguments.unset => None,
+        None => {
+            let mut one = shown(std::iter::once(setting), surroundings);
+            one.is_one = true;
+            return Ok(one);
+        }
+    };
+    let file = file_to_write(setting, arguments.project, surroundings)?;
+    write(&file, setting, value.as_ref(), arguments.project).map_err(|error| unwritable(&file, &error))?;
+    let mut after = surroundings.clone();
+    after.read_settings();
+    let mut one = shown(std::iter::once(setting), &after);
+    (one.is_one, one.is_set, one.written) = (true, value.is_some(), Some(file));
+    Ok(one)
+}
+
+fn shown(settings: impl Iterator<Item = &'static Setting>, surroundings: &Surroundings) -> Shown {
+    let found = &surroundings.settings;
+    Shown {
+        settings: settings.map(|setting| entry(setting, surroundings)).collect(),
+        user_file: found.user_file().to_owned(),
+        project_file: found.project().map(|folder| folder.join(FILE)),
+        written: None,
+        problems: found.problems().to_vec(),
+        is_one: false,
+        is_set: false,
+    }
+}
+
+fn entry(setting: &'static Setting, surroundings: &Surroundings) -> Entry {
+    let found = surroundings.settings.found(setting.key);
+    let is_layer = |origin: &&Origin| !matches!(origin, Origin::BuiltIn | Origin::Given);
+    Entry {
+        key: setting.key,
+        value: found.value.clone(),
+        from: found.origins.iter().map(Origin::word).collect(),
+        places: found.origins.iter().filter(is_layer).map(Origin::to_string).collect(),
+        // The platform says where the store is where nobody else does.
+        default: (setting.key != "store").then(|| setting.default_value()),
+        variable: setting.variable,
+        about: setting.about,
+    }
+}
+
+fn file_to_write(setting: &Setting, is_project: bool, surroundings: &Surroundings) -> Result<PathBuf, Problem> {
+    if !is_project {
+        return Ok(surroundings.settings.user_file().to_owned());
+    }
+    if setting.key == "store" {
+        return Err(Problem::usage(capitalised(STORE_OF_PROJECT)).with_hint(format!(
+            "{} makes one, {} sets it for you alone",
+            surroundings.door.command("init"),
+            surroundings.door.command("config store DIR")
+        )));
+    }
+    let project = surroundings.settings.project().map(|folder| folder.join(FILE));
+    project.ok_or_else(|| {
+        Problem::usage("This is no project: there is no `.clew` here or above")
+            .with_hint(format!("{} makes this folder one", surroundings.door.command("init")))
+    })
+}
+
+fn write(file: &Path, setting: &Setting, value: Option<&Value>, is_project: bool) -> io::Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !is_project && !folder.exists()) {
+        // The key will lie there too: nobody else's to look into.
+        RealDisk.create_dir(folder)?;
+    }
+    if value.is_none() && !file.exists() {
+        return Ok(());
+    }
+    write_setting(file, setting, value)
+}
+
+fn no_such_key(key: &str, surroundings: &Surroundings) -> Problem {
+    let all: Vec<String> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
+    let meant = nearest_key(key)
+        .map(|near| format!("did you mean `{near}`? "))
+        .unwrap_or_default();
+    Problem::usage(format!("There is no setting `{}`", text::clean(key))).with_hint(format!(
+        "{meant}The settings are {}; {} tells what each is",
+        text::listing(&all, all.len()),
+        surroundings.door.command("config")
+    ))
+}
+
+fn not_allowed(what: &str, surroundings: &Surroundings) -> Problem {
+    Problem::usage(capitalised(what)).with_hint(format!(
+        "{} tells what each setting does",
+        surroundings.door.command("config")
+    ))
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Problem {
+    let next = match error.kind() {
+        io::ErrorKind::InvalidData => "mend the file by hand; `clew config` names the line",
+        _ => "see to it that you may write there",
+    };
+    Problem::of(Exit::Refused, format!("{} can't be changed: {error}", file.display())).with_hint(next)
+}
+
+/// Sentences begin with a capital; keys and words in backticks stay as they are.
+fn capitalised(text: &str) -> String {
+    let is_word = |word: &str| setting(word).is_none();
+    match text.split_once(' ') {
+        Some((first, _)) if is_word(first) => {
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |letter| {
+                letter.to_uppercase().collect::<String>() + letters.as_str()
+            })
+        }
+        _ => text.to_owned(),
+    }
+}
+
+impl Page for Shown {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = match self.settings.as_slice() {
+            [one] if self.is_one => self.one(one, surroundings),
+            _ => self.table(surroundings),
+        };
+        for problem in &self.problems {
+            text += &format!("Passed over: {}\n", text::clean(&problem.to_string()));
+        }
+        text
+    }
+}
+
+impl Shown {
+    fn table(&self, surroundings: &Surroundings) -> String {
+        let mut table = Table::default()
+            .with_header(&["setting", "value", "from", "default"])
+            .flexible(1);
+        for entry in &self.settings {
+            let default = entry.default.as_ref().map(quoted).unwrap_or_default();
+            table.push(vec![
+                surroundings.style.strong(entry.key),
+                quoted(&entry.value),
+                entry.from.join(", "),
+                default,
+            ]);
+        }
+        let mut text = table.render(surroundings);
+        text += &format!("User's file: {}\n", self.user_file.display());
+        if let Some(file) = &self.project_file {
+            text += &format!("Project's file: {}\n", file.display());
+        }
+        text += &format!(
+            "{} tells more of one, {} sets it.\n",
+            surroundings.door.command("config KEY"),
+            surroundings.door.command("config KEY VALUE")
+        );
+        text
+    }
+
+    fn one(&self, entry: &Entry, surroundings: &Surroundings) -> String {
+        let value = quoted(&entry.value);
+        let from = match entry.places.as_slice() {
+            [] => entry.from.join(", "),
+            places => places.join(", "),
+        };
+        let mut text = format!("{} = {value}  ({})\n", entry.key, text::clean(&from));
+        let Some(written) = &self.written else {
+            let default = entry
+                .default
+                .as_ref()
+                .map(|default| format!(" Default: {}.", quoted(default)));
+            text += &format!(
+                "{}.{} Variable: {}.\n",
+                entry.about,
+                default.unwrap_or_default(),
+                entry.variable
+            );
+            return text;
+        };
+        let place = written.display().to_string();
+        text += &match (self.is_set, entry.places.contains(&place)) {
+            (true, true) => format!("Set in {place}.\n"),
+            (true, false) => format!("Set in {place}, but what is named above counts more.\n"),
+            (false, _) => format!("No longer set in {place}.\n"),
+        };
+        if entry.key == "store" {
+            let list = surroundings.door.command("list --store DIR");
+            text += &format!("What was recorded elsewhere stays there; {list} looks at it.\n");
+        }
+        text
+    }
+}
+
+fn quoted(value: &Value) -> String {
+    match value.to_string() {
+        text if text.is_empty() => "none".to_owned(),
+        text => text::clean(&text),
+    }
+}

@@ -1,0 +1,267 @@
+//! `clew enable` and `clew disable`: kernels that record from their start.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::site::Site;
+use super::{Disable, Enable, ipython_config, kernelspec};
+use crate::page::Page;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Python, Surroundings};
+use crate::text;
+use crate::whole_file::{SHARED, Staged};
+
+/// What becomes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Deed {
+    Made,
+    Changed,
+    Removed,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    deed: Deed,
+    path: PathBuf,
+    /// What it holds afterwards.
+    #[serde(skip)]
+    text: String,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub struct Arranged {
+    /// Whether kernels record from their start now.
+    is_enabled: bool,
+    /// The environment; `null` for all environments of the user.
+    prefix: Option<PathBuf>,
+    /// The files that were made, changed or removed.
+    files: Vec<Step>,
+    /// What stands in the way.
+    warnings: Vec<String>,
+    #[serde(skip)]
+    site: Site,
+}
+
+/// Has every kernel of an environment record from its start.
+pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
+    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
+    let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
+    if !surroundings.python.as_ref().is_some_and(runs_here) && !site.has_package() {
+        return Err(not_installed(&site));
+    }
+    let mut warnings = Vec::new();
+    let mut steps = Vec::new();
+    match own_settings(&site) {
+        Some(refusal) if site.prefix.is_none() => return Err(refusal),
+        Some(refusal) => warnings.push(format!("{}: {}", refusal.message, refusal.hint.unwrap_or_default())),
+        None => {}
+    }
+    let text = read(&site.config)?;
+    let changed = ipython_config::with_clew(text.as_deref()).map_err(|odd| left_alone(&site.config, &odd))?;
+    steps.extend(changed.map(|changed| step(&site.config, text.is_some(), changed)));
+    match &site.python {
+        Some(python) => steps.extend(kernel_steps(&site, python)?),
+        None => warnings.push(format!(
+            "which Python the kernel {} is to start is not known here: `%clew enable --user` in a notebook adds it",
+            kernelspec::DISPLAY_NAME
+        )),
+    }
+    perform(&steps).map_err(|error| {
+        steps.iter().for_each(|step| clear_above(&step.path, &site));
+        unwritable(&site, &error, "enable")
+    })?;
+    Ok(Arranged {
+        is_enabled: true,
+        prefix: site.prefix.clone(),
+        files: steps,
+        warnings,
+        site,
+    })
+}
+
+/// Takes back what `enable` did.
+pub fn disable(arguments: &Disable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
+    let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
+    let mut steps = Vec::new();
+    if let Some(text) = read(&site.config)? {
+        let changed = ipython_config::without_clew(&text).map_err(|odd| left_alone(&site.config, &odd))?;
+        steps.extend(changed.map(|changed| step(&site.config, true, changed)));
+    }
+    if kernelspec::interpreter_of(&site.kernel).is_some() {
+        let files = kernelspec::files(&site.kernel, Path::new(""));
+        let there = files.iter().filter(|(path, _)| path.exists());
+        steps.extend(there.map(|(path, _)| step(path, true, String::new())));
+    }
+    perform(&steps).map_err(|error| unwritable(&site, &error, "disable"))?;
+    steps.iter().for_each(|step| clear_above(&step.path, &site));
+    Ok(Arranged {
+        is_enabled: false,
+        prefix: site.prefix.clone(),
+        files: steps,
+        warnings: Vec::new(),
+        site,
+    })
+}
+
+/// The files of the kernel that are not as they should be. One of that name that is not Clew's is left alone.
+fn kernel_steps(site: &Site, python: &Path) -> Result<Vec<Step>, Problem> {
+    let there = site.kernel.join("kernel.json");
+    if there.exists() && kernelspec::interpreter_of(&site.kernel).is_none() {
+        let next = format!("move {} away and type this again", site.kernel.display());
+        return Err(Problem::of(Exit::Refused, format!("{} is not Clew's", there.display())).with_hint(next));
+    }
+    let mut steps = Vec::new();
+    for (path, wanted) in kernelspec::files(&site.kernel, python) {
+        let text = read(&path)?;
+        if text.as_deref() != Some(wanted.as_str()) {
+            steps.push(step(&path, text.is_some(), wanted));
+        }
+    }
+    Ok(steps)
+}
+
+fn step(path: &Path, exists: bool, text: String) -> Step {
+    let deed = match (exists, text.is_empty()) {
+        (_, true) => Deed::Removed,
+        (true, false) => Deed::Changed,
+        (false, false) => Deed::Made,
+    };
+    Step {
+        deed,
+        path: path.to_owned(),
+        text,
+    }
+}
+
+/// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
+fn perform(steps: &[Step]) -> io::Result<()> {
+    let written = steps.iter().filter(|step| step.deed != Deed::Removed);
+    let staged: Vec<Staged> = written
+        .map(|step| Staged::new(&step.path, step.text.as_bytes(), SHARED))
+        .collect::<io::Result<_>>()?;
+    for staged in staged {
+        staged.commit()?;
+    }
+    for step in steps.iter().filter(|step| step.deed == Deed::Removed) {
+        std::fs::remove_file(&step.path)?;
+    }
+    Ok(())
+}
+
+/// Removes the folders that a file leaves empty, up to those that are not Clew's to remove.
+fn clear_above(path: &Path, site: &Site) {
+    let below = |folder: &Path| match &site.prefix {
+        Some(prefix) => folder != prefix && folder.starts_with(prefix),
+        None => folder == site.kernel,
+    };
+    for folder in path.ancestors().skip(1).take_while(|folder| below(folder)) {
+        // Not empty: others' things are there.
+        if std::fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, Problem> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        // A file where a folder should be: writing will say so.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(left_alone(path, "it is not text")),
+        Err(error) => Err(Problem::of(
+            Exit::Refused,
+            format!("{} can't be read: {error}", path.display()),
+        )),
+    }
+}
+
+/// A user's own `ipython_config.py` that sets the very list decides alone: IPython puts the two files over each other.
+fn own_settings(site: &Site) -> Option<Problem> {
+    let path = Site::own_settings();
+    let text = std::fs::read_to_string(&path).ok()?;
+    if !sets_extensions(&text) {
+        return None;
+    }
+    let message = match site.prefix {
+        None => format!("{} sets `extra_extensions` itself", path.display()),
+        Some(_) => format!("{} sets `extra_extensions` and may leave Clew out", path.display()),
+    };
+    let line = "c.IPKernelApp.extra_extensions = [\"clew\"]";
+    Some(Problem::of(Exit::Refused, message).with_hint(format!("add \"clew\" to the list there, as in `{line}`")))
+}
+
+/// Whether a file of Python settings assigns the list of extensions, without Clew in it.
+pub(crate) fn sets_extensions(text: &str) -> bool {
+    let code = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let mut lines = code.filter(|line| line.contains("extra_extensions"));
+    lines.any(|line| !line.contains("clew") && !line.contains(".append(") && !line.contains(".extend("))
+}
+
+fn left_alone(path: &Path, odd: &str) -> Problem {
+    Problem::of(
+        Exit::Refused,
+        format!("{} is left alone: {}", path.display(), text::clean(odd)),
+    )
+    .with_hint(
+        "mend or move that file and type this again; or put \"clew\" into its lists \
+         `IPKernelApp.extra_extensions` and `TerminalIPythonApp.extra_extensions` yourself",
+    )
+}
+
+fn not_installed(site: &Site) -> Problem {
+    let python = site
+        .python
+        .as_deref()
+        .unwrap_or(Path::new("python"))
+        .display()
+        .to_string();
+    Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
+        .with_hint(format!("`{python} -m pip install clew`, then this again"))
+}
+
+fn unwritable(site: &Site, error: &io::Error, word: &str) -> Problem {
+    let problem = Problem::of(Exit::Refused, format!("{} can't be written to: {error}", site.name()));
+    match site.prefix {
+        Some(_) => problem.with_hint(format!(
+            "`clew {word} --user` needs no right to write there; else ask who owns the environment"
+        )),
+        None => problem,
+    }
+}
+
+impl Page for Arranged {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let name = text::clean(&self.site.name());
+        let option = self.site.option(surroundings);
+        let mut text = match (self.is_enabled, self.files.is_empty()) {
+            (true, false) => format!("Enabled for {name}: every kernel and IPython that starts there records.\n"),
+            (true, true) => format!("Already enabled for {name}: nothing to do.\n"),
+            (false, false) => {
+                format!("Disabled for {name}: what starts there records after `%load_ext clew` only. Stores stay.\n")
+            }
+            (false, true) => format!("Clew is not enabled for {name}: nothing to do.\n"),
+        };
+        for step in &self.files {
+            let deed = match step.deed {
+                Deed::Made => "made",
+                Deed::Changed => "changed",
+                Deed::Removed => "removed",
+            };
+            text += &format!("  {deed:<8} {}\n", step.path.display());
+        }
+        for warning in &self.warnings {
+            text += &format!("Warning: {}\n", text::clean(warning));
+        }
+        if self.is_enabled && !self.files.is_empty() {
+            text += &format!(
+                "{} takes this back; a kernel with `CLEW=off` in its environment is left out.\n",
+                surroundings.door.command(&format!("disable{option}"))
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,189 @@
+//! Where `enable` and `disable` act: an environment, or the user's own folders.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Surroundings, platform_folder};
+use crate::text;
+
+/// The name of IPython's file of settings. As `ipython_kernel_config.json` it would be read after the user's own
+/// `ipython_config.py`, and take away what that adds.
+pub(crate) const CONFIG: &str = "ipython_config.json";
+
+/// A place whose kernels record, or are to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// The environment; `None` for the user's own folders.
+    pub prefix: Option<PathBuf>,
+    /// IPython's file of settings.
+    pub config: PathBuf,
+    /// The folder of the kernel *Python (Clew)*.
+    pub kernel: PathBuf,
+    /// The interpreter of that kernel, where it is known.
+    pub python: Option<PathBuf>,
+}
+
+impl Site {
+    /// The place that was asked for, else the environment the command lies in, or that of the kernel that asks.
+    pub fn asked(prefix: Option<&Path>, is_user: bool, surroundings: &Surroundings) -> Result<Self, Problem> {
+        match (prefix, is_user) {
+            (_, true) => Ok(Self::user(surroundings)),
+            (Some(prefix), false) => {
+                let whole = std::path::absolute(prefix).unwrap_or_else(|_| prefix.to_owned());
+                Self::of_prefix(&whole).ok_or_else(|| no_environment(&whole, surroundings))
+            }
+            (None, false) => Self::own(surroundings).ok_or_else(|| homeless(surroundings)),
+        }
+    }
+
+    /// The environment the command lies in, or that of the kernel that asks.
+    pub fn own(surroundings: &Surroundings) -> Option<Self> {
+        match &surroundings.python {
+            Some(python) => Some(Self::at(&python.prefix, Some(python.executable.clone()))),
+            None => own_prefixes().find_map(|prefix| Self::of_prefix(&prefix)),
+        }
+    }
+
+    /// The user's own folders.
+    pub fn user(surroundings: &Surroundings) -> Self {
+        Self {
+            prefix: None,
+            config: profile().join(CONFIG),
+            kernel: jupyter_data().join("kernels/clew"),
+            python: Self::own(surroundings).and_then(|own| own.python),
+        }
+    }
+
+    /// The environment in a folder, if a Python lies there.
+    pub fn of_prefix(prefix: &Path) -> Option<Self> {
+        interpreter(prefix).map(|python| Self::at(prefix, Some(python)))
+    }
+
+    fn at(prefix: &Path, python: Option<PathBuf>) -> Self {
+        Self {
+            config: prefix.join("etc/ipython").join(CONFIG),
+            kernel: prefix.join("share/jupyter/kernels/clew"),
+            prefix: Some(prefix.to_owned()),
+            python,
+        }
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> String {
+        match &self.prefix {
+            Some(prefix) => prefix.display().to_string(),
+            None => "all environments of this user".to_owned(),
+        }
+    }
+
+    /// The words that name it on the command line, with a space before them; none for the default.
+    pub fn option(&self, surroundings: &Surroundings) -> String {
+        match &self.prefix {
+            None => " --user".to_owned(),
+            Some(_) if Self::own(surroundings).as_ref() == Some(self) => String::new(),
+            Some(prefix) => format!(" --prefix {}", prefix.display()),
+        }
+    }
+
+    /// The user's own file of settings, which Clew never touches.
+    pub fn own_settings() -> PathBuf {
+        profile().join("ipython_config.py")
+    }
+
+    /// Whether the package is there for the environment's Python, as far as files tell.
+    pub fn has_package(&self) -> bool {
+        let Some(prefix) = &self.prefix else { return true };
+        let sees_others = std::fs::read_to_string(prefix.join("pyvenv.cfg")).is_ok_and(|text| {
+            text.lines().any(|line| {
+                line.replace(' ', "")
+                    .eq_ignore_ascii_case("include-system-site-packages=true")
+            })
+        });
+        sees_others || version_of("clew", prefix).is_some()
+    }
+}
+
+/// The folder of IPython's settings for this user, in the profile that is used where none is named.
+fn profile() -> PathBuf {
+    let folder = match env::var_os("IPYTHONDIR").filter(|folder| !folder.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None => env::home_dir().unwrap_or_default().join(".ipython"),
+    };
+    folder.join("profile_default")
+}
+
+/// Where Jupyter keeps the user's data.
+fn jupyter_data() -> PathBuf {
+    match env::var_os("JUPYTER_DATA_DIR").filter(|folder| !folder.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None if cfg!(target_os = "macos") => env::home_dir().unwrap_or_default().join("Library/Jupyter"),
+        None => platform_folder("XDG_DATA_HOME", ".local/share", "jupyter"),
+    }
+}
+
+/// The folders above this command's, as it was called and as it is: an installer may have linked it.
+fn own_prefixes() -> impl Iterator<Item = PathBuf> {
+    let called = env::args_os()
+        .next()
+        .map(PathBuf::from)
+        .filter(|path| path.components().count() > 1);
+    let called = called.and_then(|path| std::path::absolute(path).ok());
+    called
+        .into_iter()
+        .chain(env::current_exe())
+        .filter_map(|path| path.parent()?.parent().map(Path::to_owned))
+}
+
+/// The Python of an environment.
+fn interpreter(prefix: &Path) -> Option<PathBuf> {
+    ["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"]
+        .iter()
+        .map(|name| prefix.join(name))
+        .find(|path| path.is_file())
+}
+
+/// The version of a distribution that is installed in an environment, by the name of its metadata.
+pub(crate) fn version_of(distribution: &str, prefix: &Path) -> Option<String> {
+    site_packages(prefix).find_map(|folder| {
+        let names = std::fs::read_dir(folder).ok()?;
+        let start = format!("{distribution}-");
+        names.flatten().find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name
+                .to_ascii_lowercase()
+                .strip_prefix(&start)?
+                .strip_suffix(".dist-info")?
+                .to_owned();
+            version
+                .starts_with(|letter: char| letter.is_ascii_digit())
+                .then_some(version)
+        })
+    })
+}
+
+fn site_packages(prefix: &Path) -> impl Iterator<Item = PathBuf> {
+    let below = |folder: &str| std::fs::read_dir(prefix.join(folder)).into_iter().flatten().flatten();
+    let pythons = below("lib").map(|entry| entry.path()).chain([prefix.join("Lib")]);
+    pythons.flat_map(|python| [python.join("site-packages"), python.join("dist-packages")])
+}
+
+fn no_environment(prefix: &Path, surroundings: &Surroundings) -> Problem {
+    Problem::usage(format!(
+        "There is no Python in {}",
+        text::clean(&prefix.display().to_string())
+    ))
+    .with_hint(format!(
+        "{} with the folder that holds `bin/python`, or {}",
+        surroundings.door.command("enable --prefix DIR"),
+        surroundings.door.command("enable --user")
+    ))
+}
+
+fn homeless(surroundings: &Surroundings) -> Problem {
+    Problem::of(Exit::Usage, "This command does not lie in a Python environment").with_hint(format!(
+        "{} names one, {} is for all of yours, and `%clew enable` in a notebook for that kernel's",
+        surroundings.door.command("enable --prefix DIR"),
+        surroundings.door.command("enable --user")
+    ))
+}

@@ -1,0 +1,190 @@
+//! What the store offers: revisions with what they did, names with what they hold, histories, settings.
+
+use std::collections::BTreeMap;
+
+use clew_core::id::{RootKind, RunId};
+
+use super::{Candidate, Source};
+use crate::commands::vars::variable;
+use crate::place::{Opened, Place, history_name, open_store};
+use crate::run_page::RunPage;
+use crate::settings::{SETTINGS, setting};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// More than these are no help to anybody.
+const MOST: usize = 100;
+/// Columns for what a candidate is.
+const ABOUT: usize = 60;
+
+/// What is asked for.
+pub(super) struct Asked<'a> {
+    /// Everything typed so far.
+    pub words: &'a [String],
+    /// What stands under the cursor.
+    pub source: Source,
+    /// How it begins.
+    pub typed: &'a str,
+}
+
+/// What may stand there.
+pub(super) fn offered(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
+    match asked.source {
+        Source::Keys => SETTINGS
+            .iter()
+            .map(|setting| candidate(setting.key, setting.about))
+            .collect(),
+        Source::Values => values(asked),
+        Source::Histories => histories(asked, surroundings),
+        Source::Nothing => Vec::new(),
+        _ => in_history(asked, place, surroundings),
+    }
+}
+
+fn candidate(text: impl Into<String>, about: impl AsRef<str>) -> Candidate {
+    let about = text::shorten(&text::clean(about.as_ref()), ABOUT);
+    Candidate {
+        text: text.into(),
+        about: (!about.is_empty()).then_some(about),
+    }
+}
+
+/// What the setting before it may be.
+fn values(asked: &Asked<'_>) -> Vec<Candidate> {
+    let key = asked.words.iter().rev().skip(1).find_map(|word| setting(word));
+    match key {
+        Some(setting) if setting.default_value().is_flag() => vec![candidate("true", ""), candidate("false", "")],
+        Some(setting) => vec![candidate(setting.default, "the default")],
+        None => Vec::new(),
+    }
+}
+
+fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
+    words.iter().enumerate().find_map(|(index, word)| {
+        let rest = word.strip_prefix(name)?;
+        match rest.strip_prefix('=') {
+            Some(value) => Some(value),
+            // The last word is being typed: it says nothing yet.
+            None if rest.is_empty() && index + 2 < words.len() => words.get(index + 1).map(String::as_str),
+            None => None,
+        }
+    })
+}
+
+fn histories(asked: &Asked<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
+    let directory = option(asked.words, "--store").map_or_else(|| surroundings.store.clone(), Into::into);
+    let Ok(store) = open_store(&directory, surroundings) else {
+        return Vec::new();
+    };
+    let all = store.histories().unwrap_or_default();
+    let mut found: Vec<Candidate> = all
+        .iter()
+        .map(|(id, description)| {
+            candidate(
+                history_name(*id, description),
+                description.path.as_deref().unwrap_or(""),
+            )
+        })
+        .collect();
+    found.sort_by(|one, other| one.text.cmp(&other.text));
+    found.dedup_by(|one, other| one.text == other.text);
+    found
+}
+
+/// What the history offers: the live one unless another is named.
+fn in_history(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surroundings) -> Vec<Candidate> {
+    let wanted = option(asked.words, "--history");
+    let store = option(asked.words, "--store");
+    if let Some(place) = place.filter(|_| wanted.is_none() && store.is_none()) {
+        return of_place(asked, place, surroundings);
+    }
+    let directory = store.map_or_else(|| surroundings.store.clone(), Into::into);
+    match Opened::open(&directory, wanted, surroundings) {
+        Ok(opened) => of_place(asked, &opened.place(), surroundings),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
+    let earlier = &asked.words[..asked.words.len().saturating_sub(1)];
+    match asked.source {
+        // What follows `--` are names, though revisions could come before it.
+        Source::Revisions if !earlier.iter().any(|word| word == "--") => revisions(asked.typed, place),
+        Source::Branches => labels(place.history.names().branches(), place),
+        Source::Tags => labels(place.history.names().tags(), place),
+        Source::Operations => operations(place),
+        _ => names(asked, earlier, place, surroundings),
+    }
+}
+
+fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut line = place
+        .at
+        .into_iter()
+        .flat_map(|at| place.history.line(at))
+        .map(|(id, _)| id);
+    for relative in ["@", "@-"] {
+        found.extend(line.next().map(|run| candidate(relative, said_of(run, place))));
+    }
+    found.extend(labels(place.history.names().branches(), place));
+    found.extend(labels(place.history.names().tags(), place));
+    let runs = place.history.runs().rev().map(|(id, run)| (*id, run.label()));
+    let wanted = runs.filter(|(_, label)| label.starts_with(typed)).take(MOST);
+    found.extend(wanted.map(|(id, label)| candidate(label, said_of(id, place))));
+    found
+}
+
+/// What a run did, in its own first words.
+fn said_of(id: RunId, place: &Place<'_>) -> String {
+    place
+        .history
+        .run(&id)
+        .map(|run| RunPage::of(id, run, place).headline())
+        .unwrap_or_default()
+}
+
+/// Branches or tags.
+fn labels(names: &BTreeMap<String, RunId>, place: &Place<'_>) -> Vec<Candidate> {
+    names
+        .iter()
+        .map(|(name, run)| candidate(name, format!("{}  {}", place.history.label(run), said_of(*run, place))))
+        .collect()
+}
+
+fn operations(place: &Place<'_>) -> Vec<Candidate> {
+    let numbered = place.history.operations().iter().enumerate().rev().take(MOST);
+    numbered
+        .map(|(number, (_, operation))| {
+            let at = operation.view.at.as_ref().map(|at| place.history.label(&at.run));
+            candidate(
+                format!("op:{number}"),
+                at.map(|at| format!("at {at}")).unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+/// The names of the state that is spoken of: that of a revision typed before, else the present one.
+fn names(asked: &Asked<'_>, earlier: &[String], place: &Place<'_>, surroundings: &Surroundings) -> Vec<Candidate> {
+    let spoken_of = earlier.iter().skip(1).filter(|word| !word.starts_with('-'));
+    let run = spoken_of
+        .filter_map(|word| place.history.resolve(word, place.at, surroundings.now).ok())
+        .next_back();
+    let Some(run) = run.or(place.at) else { return Vec::new() };
+    let state = place.history.state(run);
+    let named = state
+        .roots()
+        .filter(|root| root.kind == RootKind::Name && !root.key.starts_with('_') && root.key.starts_with(asked.typed));
+    // Reading what each is costs something: beyond what anybody reads, they are only named.
+    named
+        .enumerate()
+        .map(|(index, root)| {
+            let known = (index < MOST).then(|| variable(root, run, &state, place)).flatten();
+            candidate(
+                root.key.clone(),
+                known.map(|known| known.type_and_shape()).unwrap_or_default(),
+            )
+        })
+        .collect()
+}

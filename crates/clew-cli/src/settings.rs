@@ -1,0 +1,419 @@
+//! The settings, in layers: built in, the user's file, the project's, the environment.
+//!
+//! [`table`] says what can be set; [`Settings::read`] finds what is. A layer that can't be read, or holds something that
+//! is not allowed, is passed over and named in [`Settings::problems`]: a broken file never stops anybody's work.
+
+mod file;
+mod project;
+mod table;
+mod value;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use file::SettingsFile;
+pub(crate) use file::{STORE_OF_PROJECT, nearest_key, write_setting};
+pub(crate) use project::{FOLDER, nearest};
+pub(crate) use table::{SETTINGS, Setting, setting};
+pub(crate) use value::Value;
+
+/// The name of the file of settings, in Clew's config folder and in a project's `.clew`.
+pub(crate) const FILE: &str = "config.toml";
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Clew itself.
+    BuiltIn,
+    /// The user's file.
+    User(PathBuf),
+    /// The project: its file, or for `store` its folder.
+    Project(PathBuf),
+    /// A variable of the environment.
+    Environment(&'static str),
+    /// The program that opened the session.
+    Given,
+}
+
+impl Origin {
+    /// The layer, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built in",
+            Self::User(_) => "user",
+            Self::Project(_) => "project",
+            Self::Environment(_) => "environment",
+            Self::Given => "program",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn | Self::Given => formatter.write_str(self.word()),
+            Self::User(path) | Self::Project(path) => write!(formatter, "{}", path.display()),
+            Self::Environment(variable) => formatter.write_str(variable),
+        }
+    }
+}
+
+/// A value and where it comes from. Patterns of several layers count together, so they may come from several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub value: Value,
+    pub origins: Vec<Origin>,
+}
+
+/// Something in a layer that is not as it should be, and was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SettingProblem {
+    /// The file or the variable.
+    pub place: String,
+    /// The line in the file, from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for SettingProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        write!(formatter, "{}{line}: {}", self.place, self.what)
+    }
+}
+
+/// Where layers are looked for. Everything is handed in, so that tests fix it.
+pub(crate) struct Sources<'a> {
+    /// Clew's config folder.
+    pub config: &'a Path,
+    /// Where the notebook lies, or the working directory: projects are looked for here and above.
+    pub near: Option<&'a Path>,
+    /// Clew's folder among the platform's data: the store of who sets nothing.
+    pub data: PathBuf,
+    /// The environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+/// What is set, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// One for each setting of the table.
+    found: Vec<Found>,
+    /// The project's folder `.clew`, if there is one here or above.
+    project: Option<PathBuf>,
+    /// The user's file, whether it exists or not.
+    user_file: PathBuf,
+    problems: Vec<SettingProblem>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let built_in = |setting: &Setting| Found {
+            value: setting.default_value(),
+            origins: vec![Origin::BuiltIn],
+        };
+        Self {
+            found: SETTINGS.iter().map(built_in).collect(),
+            project: None,
+            user_file: PathBuf::from(FILE),
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads all layers; each counts more than those before it.
+    pub(crate) fn read(sources: &Sources<'_>) -> Self {
+        let mut settings = Self {
+            user_file: sources.config.join(FILE),
+            ..Self::default()
+        };
+        settings.set("store", Value::Folder(sources.data.clone()), Origin::BuiltIn);
+        let file = settings.user_file.clone();
+        settings.read_file(&file, Origin::User);
+        if let Some(near) = sources.near {
+            let (project, left_alone) = nearest(near);
+            settings.problems.extend(left_alone);
+            if let Some(folder) = project {
+                settings.set("store", Value::Folder(folder.clone()), Origin::Project(folder.clone()));
+                settings.read_file(&folder.join(FILE), Origin::Project);
+                settings.project = Some(folder);
+            }
+        }
+        settings.read_environment(sources.variable);
+        settings
+    }
+
+    fn read_file(&mut self, path: &Path, origin: impl Fn(PathBuf) -> Origin) {
+        let is_project = matches!(origin(PathBuf::new()), Origin::Project(_));
+        let read = SettingsFile::read(path, is_project);
+        self.problems.extend(read.problems);
+        for (key, value) in read.values {
+            self.set(key, value, origin(path.to_owned()));
+        }
+    }
+
+    fn read_environment(&mut self, variable: &dyn Fn(&str) -> Option<OsString>) {
+        for setting in SETTINGS {
+            let Some(text) = variable(setting.variable).filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            // A folder need not be text, and `CLEW_HOME` was always taken as it is.
+            let value = match setting.key {
+                "store" => Ok(Value::Folder(PathBuf::from(text))),
+                _ => setting.parse(&text.to_string_lossy()),
+            };
+            match value {
+                Ok(value) => self.set(setting.key, value, Origin::Environment(setting.variable)),
+                Err(what) => self.problems.push(SettingProblem {
+                    place: setting.variable.to_owned(),
+                    line: None,
+                    what,
+                }),
+            }
+        }
+    }
+
+    /// Sets a value, or adds patterns: what one layer keeps out, no other brings in.
+    fn set(&mut self, key: &str, value: Value, origin: Origin) {
+        let Some(found) = self.found_mut(key) else { return };
+        match (&mut found.value, value) {
+            (Value::Patterns(all), Value::Patterns(more)) => {
+                found.origins.retain(|origin| *origin != Origin::BuiltIn);
+                found.origins.push(origin);
+                for pattern in more {
+                    if !all.contains(&pattern) {
+                        all.push(pattern);
+                    }
+                }
+            }
+            (_, value) => {
+                *found = Found {
+                    value,
+                    origins: vec![origin],
+                }
+            }
+        }
+    }
+
+    fn found_mut(&mut self, key: &str) -> Option<&mut Found> {
+        let index = SETTINGS.iter().position(|setting| setting.key == key)?;
+        self.found.get_mut(index)
+    }
+
+    /// What a setting is. The key is one of the table.
+    pub(crate) fn found(&self, key: &str) -> &Found {
+        let index = SETTINGS.iter().position(|setting| setting.key == key);
+        &self.found[index.expect("the key is one of the table's")]
+    }
+
+    /// The same with a store that the program names: it counts more than any layer.
+    #[must_use]
+    pub fn with_store(mut self, store: &Path) -> Self {
+        self.set("store", Value::Folder(store.to_owned()), Origin::Given);
+        self
+    }
+
+    /// What a setting is, as data; `None` if there is none of that key.
+    pub fn value(&self, key: &str) -> Option<serde_json::Value> {
+        setting(key).and_then(|setting| serde_json::to_value(&self.found(setting.key).value).ok())
+    }
+
+    /// The same with one setting as somebody typed it.
+    #[cfg(test)]
+    pub(crate) fn typed(mut self, key: &str, text: &str) -> Self {
+        let value = setting(key).expect("the key is one of the table's").parse(text);
+        self.set(key, value.expect("the value is allowed"), Origin::Given);
+        self
+    }
+
+    /// What can't be read, or is not allowed.
+    pub fn problems(&self) -> &[SettingProblem] {
+        &self.problems
+    }
+
+    /// The project's folder `.clew`.
+    pub fn project(&self) -> Option<&Path> {
+        self.project.as_deref()
+    }
+
+    /// The user's file.
+    pub(crate) fn user_file(&self) -> &Path {
+        &self.user_file
+    }
+
+    /// The store's folder.
+    pub fn store(&self) -> &Path {
+        match &self.found("store").value {
+            Value::Folder(folder) => folder,
+            _ => Path::new(""),
+        }
+    }
+
+    /// Who says where the store is.
+    pub fn store_origin(&self) -> &Origin {
+        &self.found("store").origins[0]
+    }
+
+    /// Whether what cells print and show is recorded.
+    pub fn records_outputs(&self) -> bool {
+        self.flag("record.outputs")
+    }
+
+    /// Names and patterns that are never recorded.
+    pub fn excluded(&self) -> &[String] {
+        match &self.found("record.exclude").value {
+            Value::Patterns(patterns) => patterns,
+            _ => &[],
+        }
+    }
+
+    /// How many runs `log` shows unasked.
+    pub fn log_limit(&self) -> u64 {
+        self.number("log.limit")
+    }
+
+    /// Whether notebooks are shown HTML.
+    pub fn shows_html(&self) -> bool {
+        self.flag("display.html")
+    }
+
+    /// The most memory of a scratch process, in bytes.
+    pub fn scratch_memory(&self) -> u64 {
+        self.number("scratch.memory")
+    }
+
+    /// The longest that a scratch process runs, in seconds.
+    pub fn scratch_seconds(&self) -> u64 {
+        self.number("scratch.seconds")
+    }
+
+    /// Whether a new kernel says that there are earlier states of its notebook.
+    pub fn offers_resume(&self) -> bool {
+        self.flag("resume.offer")
+    }
+
+    fn flag(&self, key: &str) -> bool {
+        matches!(self.found(key).value, Value::Flag(true))
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        match self.found(key).value {
+            Value::Count(number) | Value::Size(number) => number,
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(home: &Path, near: &Path, variables: &[(&str, &str)]) -> Settings {
+        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+        Settings::read(&Sources {
+            config: &home.join("config"),
+            near: Some(near),
+            data: home.join("data"),
+            variable: &|name| variables.get(name).map(OsString::from),
+        })
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_environment_counts_more_than_the_project_and_that_more_than_the_user() {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("work/.clew");
+        let near = home.path().join("work/notebooks");
+        std::fs::create_dir_all(&near).unwrap();
+        let limit = |settings: &Settings| (settings.log_limit(), settings.found("log.limit").origins[0].word());
+        assert_eq!(limit(&read(home.path(), &near, &[])), (20, "built in"));
+        write(&home.path().join("config/config.toml"), "[log]\nlimit = 5\n");
+        assert_eq!(limit(&read(home.path(), &near, &[])), (5, "user"));
+        write(&project.join(FILE), "log.limit = 7\n");
+        assert_eq!(limit(&read(home.path(), &near, &[])), (7, "project"));
+        let environment = read(home.path(), &near, &[("CLEW_LOG_LIMIT", "9")]);
+        assert_eq!(limit(&environment), (9, "environment"));
+        assert_eq!(environment.problems(), []);
+    }
+
+    #[test]
+    fn the_nearest_store_wins_unless_the_environment_names_one() {
+        let home = tempfile::tempdir().unwrap();
+        let near = home.path().join("work");
+        std::fs::create_dir_all(near.join(FOLDER)).unwrap();
+        assert_eq!(read(home.path(), home.path(), &[]).store(), home.path().join("data"));
+        assert_eq!(read(home.path(), &near, &[]).store(), near.join(FOLDER));
+        write(&home.path().join("config/config.toml"), "store = '/srv/clew'\n");
+        assert_eq!(read(home.path(), home.path(), &[]).store(), Path::new("/srv/clew"));
+        assert_eq!(read(home.path(), &near, &[]).store(), near.join(FOLDER));
+        let told = read(home.path(), &near, &[("CLEW_HOME", "/mnt/store")]);
+        assert_eq!(told.store(), Path::new("/mnt/store"));
+        assert_eq!(*told.store_origin(), Origin::Environment("CLEW_HOME"));
+    }
+
+    #[test]
+    fn what_one_layer_keeps_out_no_other_brings_in() {
+        let home = tempfile::tempdir().unwrap();
+        let near = home.path().join("work");
+        write(&home.path().join("config/config.toml"), "record.exclude = ['*_key']\n");
+        write(&near.join(".clew").join(FILE), "record.exclude = []\n");
+        let settings = read(home.path(), &near, &[("CLEW_RECORD_EXCLUDE", "token, *_key")]);
+        assert_eq!(settings.excluded(), ["*_key", "token"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_place_and_line_and_the_rest_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let text = "[log]\nlimit = 'many'\nlimt = 3\n\n[record]\noutputs = false\n";
+        write(&home.path().join("config/config.toml"), text);
+        let settings = read(home.path(), home.path(), &[("CLEW_DISPLAY_HTML", "perhaps")]);
+        assert_eq!(
+            (settings.log_limit(), settings.records_outputs(), settings.shows_html()),
+            (20, false, true)
+        );
+        let told: Vec<String> = settings
+            .problems()
+            .iter()
+            .map(|problem| problem.to_string().replace(&home.path().display().to_string(), "~"))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_passed_over() {
+        let home = tempfile::tempdir().unwrap();
+        write(
+            &home.path().join("config/config.toml"),
+            "store = '/srv'\nlog.limit = = 3\n",
+        );
+        let settings = read(home.path(), home.path(), &[]);
+        assert_eq!(settings.store(), home.path().join("data"));
+        assert_eq!(settings.problems()[0].line, Some(2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_project_that_others_may_write_to_is_left_alone_and_said() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("work/.clew");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let settings = read(home.path(), &home.path().join("work"), &[]);
+        assert_eq!(settings.project(), None);
+        assert!(
+            settings.problems()[0].what.contains("chmod"),
+            "{:?}",
+            settings.problems()
+        );
+    }
+}

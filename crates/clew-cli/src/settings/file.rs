@@ -1,0 +1,206 @@
+//! A file of settings: read value by value, changed without touching what else stands there.
+
+use std::io;
+use std::path::Path;
+
+use toml_edit::{Document, DocumentMut, Item, TableLike};
+
+use super::table::{SETTINGS, Setting};
+use super::{SettingProblem, Value};
+use crate::text;
+use crate::whole_file::{PRIVATE, Staged};
+
+/// Larger files are not settings (bytes).
+const LARGEST: u64 = 1 << 20;
+
+/// What a file sets, and what in it is not as it should be.
+#[derive(Default)]
+pub(crate) struct SettingsFile {
+    pub values: Vec<(&'static str, Value)>,
+    pub problems: Vec<SettingProblem>,
+}
+
+/// The text that is read, to find lines in.
+struct Reading<'a> {
+    path: &'a Path,
+    text: &'a str,
+    is_project: bool,
+    file: SettingsFile,
+}
+
+impl SettingsFile {
+    /// Reads a file. None at all sets nothing.
+    pub fn read(path: &Path, is_project: bool) -> Self {
+        let text = match read_text(path) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Self::default(),
+            Err(error) => return Self::unreadable(path, None, &error.to_string()),
+        };
+        let document = match Document::parse(text.as_str()) {
+            Ok(document) => document,
+            Err(error) => {
+                let line = error.span().map(|span| line_of(&text, span.start));
+                return Self::unreadable(
+                    path,
+                    line,
+                    &format!("{}; the whole file is passed over", error.message()),
+                );
+            }
+        };
+        let mut reading = Reading {
+            path,
+            text: &text,
+            is_project,
+            file: Self::default(),
+        };
+        reading.table(document.as_table(), "");
+        reading.file
+    }
+
+    fn unreadable(path: &Path, line: Option<usize>, what: &str) -> Self {
+        let problem = SettingProblem {
+            place: path.display().to_string(),
+            line,
+            what: text::clean(what).replace('\n', ", "),
+        };
+        Self {
+            problems: vec![problem],
+            ..Self::default()
+        }
+    }
+}
+
+impl Reading<'_> {
+    fn table(&mut self, table: &dyn TableLike, prefix: &str) {
+        for (name, item) in table.iter() {
+            let key = format!("{prefix}{name}");
+            let start = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
+            match SETTINGS.iter().find(|setting| setting.key == key) {
+                Some(setting) => self.value(setting, item),
+                None => match item.as_table_like() {
+                    Some(inner) if prefix.is_empty() && is_group(&key) => self.table(inner, &format!("{key}.")),
+                    _ => self.problem(start.map(|span| span.start), unknown(&key)),
+                },
+            }
+        }
+    }
+
+    fn value(&mut self, setting: &'static Setting, item: &Item) {
+        let start = item.span().map(|span| span.start);
+        match setting.kind.of_item(item) {
+            Some(_) if self.is_project && setting.key == "store" => self.problem(start, STORE_OF_PROJECT.to_owned()),
+            Some(value) => self.file.values.push((setting.key, value)),
+            None => self.problem(start, setting.refusal(item.to_string().trim())),
+        }
+    }
+
+    fn problem(&mut self, start: Option<usize>, what: String) {
+        self.file.problems.push(SettingProblem {
+            place: self.path.display().to_string(),
+            line: start.map(|start| line_of(self.text, start)),
+            what,
+        });
+    }
+}
+
+/// Why `store` is not set for a project: who sends a project must not choose where its notebooks record.
+pub(crate) const STORE_OF_PROJECT: &str = "a project's store is its folder `.clew`; `store` is set for the user only";
+
+fn is_group(name: &str) -> bool {
+    SETTINGS
+        .iter()
+        .any(|setting| setting.key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// Says that there is no such setting, with what might have been meant.
+fn unknown(key: &str) -> String {
+    let nearest = nearest_key(key)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default();
+    format!("there is no setting `{}`{nearest}", text::clean(key))
+}
+
+/// The key that might have been meant.
+pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
+    let all: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    nearest_to(key, &all)
+}
+
+/// The word most like `typed`, if one is much like it.
+fn nearest_to<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
+    let likeness = |word: &str| f64::from(similar::TextDiff::from_chars(typed, word).ratio());
+    let last_part = |word: &str| word.rsplit('.').next() == Some(typed);
+    let best = words
+        .iter()
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    words
+        .iter()
+        .find(|word| last_part(word))
+        .or_else(|| (likeness(best) > 0.6).then_some(best))
+        .copied()
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn read_text(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+        Ok(metadata) if metadata.len() > LARGEST => return Err(io::Error::other("it is too large to be settings")),
+        Ok(_) => {}
+    }
+    std::fs::read_to_string(path).map(Some)
+}
+
+/// Sets a value in a file, or takes it out. Comments and everything else stay as they are.
+///
+/// # Errors
+/// The file can't be read or written, or is no TOML: then it is as it was.
+pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value>) -> io::Result<()> {
+    let text = read_text(path)?.unwrap_or_default();
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned())
+    })?;
+    let (group, name) = match setting.key.split_once('.') {
+        Some((group, name)) => (Some(group), name),
+        None => (None, setting.key),
+    };
+    let root = document.as_table_mut();
+    match (value, group) {
+        (Some(value), None) => put(root, name, value),
+        (Some(value), Some(group)) => {
+            let item = root.entry(group).or_insert_with(toml_edit::table);
+            let table = item
+                .as_table_like_mut()
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("`{group}` is no table there")))?;
+            put(table, name, value);
+        }
+        (None, None) => drop(root.remove(name)),
+        (None, Some(group)) => take_out(root, group, name),
+    }
+    Staged::new(path, document.to_string().as_bytes(), PRIVATE)?.commit()
+}
+
+fn put(table: &mut dyn TableLike, name: &str, value: &Value) {
+    match table.get_mut(name).and_then(Item::as_value_mut) {
+        // A comment behind the value stays behind the new one.
+        Some(old) => {
+            let decor = old.decor().clone();
+            *old = value.to_toml();
+            *old.decor_mut() = decor;
+        }
+        None => drop(table.insert(name, Item::Value(value.to_toml()))),
+    }
+}
+
+fn take_out(root: &mut toml_edit::Table, group: &str, name: &str) {
+    let Some(table) = root.get_mut(group).and_then(Item::as_table_like_mut) else {
+        return;
+    };
+    table.remove(name);
+    if table.is_empty() {
+        root.remove(group);
+    }
+}

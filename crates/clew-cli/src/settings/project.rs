@@ -1,0 +1,47 @@
+//! A project's own folder: the nearest `.clew`, here or above, that is the user's.
+
+use std::path::{Path, PathBuf};
+
+use super::SettingProblem;
+
+/// The folder that makes a folder a project.
+pub(crate) const FOLDER: &str = ".clew";
+
+/// The project's folder nearest to `directory`, and those that were left alone because somebody else could have put
+/// them there: a store in a folder that others write to would hand them what is recorded.
+pub(crate) fn nearest(directory: &Path) -> (Option<PathBuf>, Vec<SettingProblem>) {
+    let mut left_alone = Vec::new();
+    for folder in directory.ancestors().map(|above| above.join(FOLDER)) {
+        // Not following a link: whose it is could not be told.
+        let Ok(metadata) = std::fs::symlink_metadata(&folder) else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            continue;
+        }
+        match distrust(&metadata) {
+            None => return (Some(folder), left_alone),
+            Some(what) => left_alone.push(SettingProblem {
+                what: what.replace("DIR", &folder.display().to_string()),
+                place: folder.display().to_string(),
+                line: None,
+            }),
+        }
+    }
+    (None, left_alone)
+}
+
+/// Why a folder is not taken for the user's own project.
+#[cfg(unix)]
+fn distrust(metadata: &std::fs::Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::MetadataExt;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Some("it belongs to another user and is left alone; `clew init` in a folder of your own makes a store");
+    }
+    (metadata.mode() & 0o022 != 0).then_some("others may write to it, so it is left alone; `chmod 700 DIR` mends it")
+}
+
+#[cfg(not(unix))]
+fn distrust(_: &std::fs::Metadata) -> Option<&'static str> {
+    None
+}

@@ -1,0 +1,129 @@
+//! What can be set: one table for reading, checking, listing and completing.
+
+use super::value::{Kind, Value};
+
+/// One setting.
+pub(crate) struct Setting {
+    /// What people type: `record.outputs`. In a file the part before the dot is a table.
+    pub key: &'static str,
+    /// The variable of the environment that sets it too.
+    pub variable: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is where nobody sets it, as people would type it.
+    pub default: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+}
+
+/// Every setting, in the order in which they are listed.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "store",
+        variable: "CLEW_HOME",
+        kind: Kind::Folder,
+        default: "",
+        about: "The folder in which runs are recorded where no project has a store of its own",
+    },
+    Setting {
+        key: "record.outputs",
+        variable: "CLEW_RECORD_OUTPUTS",
+        kind: Kind::Flag,
+        default: "true",
+        about: "Whether what cells print and show is recorded beside what they did",
+    },
+    Setting {
+        key: "record.exclude",
+        variable: "CLEW_RECORD_EXCLUDE",
+        kind: Kind::Patterns,
+        default: "",
+        about: "Names, or patterns with * and ?, that are never recorded; all layers count together",
+    },
+    Setting {
+        key: "log.limit",
+        variable: "CLEW_LOG_LIMIT",
+        kind: Kind::Count {
+            least: 0,
+            most: 1_000_000,
+        },
+        default: "20",
+        about: "How many runs log shows unasked; 0 shows all",
+    },
+    Setting {
+        key: "display.html",
+        variable: "CLEW_DISPLAY_HTML",
+        kind: Kind::Flag,
+        default: "true",
+        about: "Whether answers in a notebook are drawn, or text only",
+    },
+    Setting {
+        key: "scratch.memory",
+        variable: "CLEW_SCRATCH_MEMORY",
+        kind: Kind::Size,
+        default: "4 GB",
+        about: "The most memory that a scratch process may take",
+    },
+    Setting {
+        key: "scratch.seconds",
+        variable: "CLEW_SCRATCH_SECONDS",
+        kind: Kind::Count { least: 1, most: 86_400 },
+        default: "60",
+        about: "How long a scratch process may run, in seconds",
+    },
+    Setting {
+        key: "resume.offer",
+        variable: "CLEW_RESUME_OFFER",
+        kind: Kind::Flag,
+        default: "true",
+        about: "Whether a new kernel says in one line that its notebook has earlier states",
+    },
+];
+
+/// The setting of that key.
+pub(crate) fn setting(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+impl Setting {
+    /// What it is where nobody sets it.
+    pub fn default_value(&self) -> Value {
+        self.kind.parse(self.default).unwrap_or(Value::Folder("".into()))
+    }
+
+    /// Reads what somebody typed.
+    ///
+    /// # Errors
+    /// Says what is allowed.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        self.kind.parse(text).ok_or_else(|| self.refusal(text))
+    }
+
+    /// Says what is allowed instead of `text`.
+    pub fn refusal(&self, text: &str) -> String {
+        format!(
+            "{} is {}, not `{}`",
+            self.key,
+            self.kind.allowed(),
+            crate::text::clean(text)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_allowed_and_every_key_has_its_variable() {
+        for setting in SETTINGS {
+            let is_set_by_platform = setting.key == "store";
+            assert!(
+                is_set_by_platform || setting.kind.parse(setting.default).is_some(),
+                "{}",
+                setting.key
+            );
+            let variable = format!("CLEW_{}", setting.key.replace('.', "_").to_uppercase());
+            assert!(is_set_by_platform || setting.variable == variable, "{}", setting.key);
+        }
+    }
+}

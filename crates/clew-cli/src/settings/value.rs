@@ -1,0 +1,205 @@
+//! What a setting may be: as people type it, as it stands in a file, as JSON.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use toml_edit::Item;
+
+use crate::text;
+
+/// What may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A folder by its whole path; `~` is the user's own.
+    Folder,
+    /// Yes or no.
+    Flag,
+    /// A number within bounds.
+    Count { least: u64, most: u64 },
+    /// A number of bytes, as `2 GB`.
+    Size,
+    /// Names and patterns.
+    Patterns,
+}
+
+/// What is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Folder(PathBuf),
+    Flag(bool),
+    Count(u64),
+    Size(u64),
+    Patterns(Vec<String>),
+}
+
+/// Units of sizes, largest first; powers of 1,000 like everywhere in Clew.
+const UNITS: [(&str, u64); 4] = [
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
+/// A scratch process needs about this much to start at all.
+const LEAST_SIZE: u64 = 50_000_000;
+
+impl Kind {
+    /// What people type, on the command line or in a variable. Patterns are parted by commas.
+    pub fn parse(self, text: &str) -> Option<Value> {
+        let text = text.trim();
+        match self {
+            Self::Folder => folder(text),
+            Self::Flag => flag(text),
+            Self::Count { .. } => text.parse().ok().and_then(|number| self.count(number)),
+            Self::Size => size(text),
+            Self::Patterns => patterns(text.split(',').map(str::trim).filter(|pattern| !pattern.is_empty())),
+        }
+    }
+
+    /// What stands in a file.
+    pub fn of_item(self, item: &Item) -> Option<Value> {
+        match self {
+            Self::Folder => folder(item.as_str()?),
+            Self::Flag => Some(Value::Flag(item.as_bool()?)),
+            Self::Count { .. } => self.count(item.as_integer()?.try_into().ok()?),
+            Self::Size => match item.as_integer() {
+                Some(number) => size(&number.to_string()),
+                None => size(item.as_str()?),
+            },
+            Self::Patterns => {
+                let all: Option<Vec<&str>> = item.as_array()?.iter().map(toml_edit::Value::as_str).collect();
+                patterns(all?.into_iter())
+            }
+        }
+    }
+
+    fn count(self, number: u64) -> Option<Value> {
+        match self {
+            Self::Count { least, most } if (least..=most).contains(&number) => Some(Value::Count(number)),
+            _ => None,
+        }
+    }
+
+    /// What is allowed, in words.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Folder => "a folder by its whole path, as /data/clew or ~/clew".to_owned(),
+            Self::Flag => "true or false".to_owned(),
+            Self::Count { least, most } => {
+                format!("a number from {} to {}", text::grouped(least), text::grouped(most))
+            }
+            Self::Size => format!("a size of at least {}, as 500 MB or 2 GB", text::bytes(LEAST_SIZE)),
+            Self::Patterns => "a list of names or patterns, as token,*_key".to_owned(),
+        }
+    }
+}
+
+fn folder(text: &str) -> Option<Value> {
+    let path = match text.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+            std::env::home_dir()?.join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(text),
+    };
+    path.is_absolute().then_some(Value::Folder(path))
+}
+
+fn flag(text: &str) -> Option<Value> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(Value::Flag(true)),
+        "false" | "no" | "off" | "0" => Some(Value::Flag(false)),
+        _ => None,
+    }
+}
+
+fn size(text: &str) -> Option<Value> {
+    let lower = text.to_ascii_lowercase();
+    let unit = UNITS
+        .iter()
+        .find(|(unit, _)| lower.ends_with(&unit.to_ascii_lowercase()));
+    let (digits, factor) = match unit {
+        Some((unit, factor)) => (&text[..text.len() - unit.len()], *factor),
+        None => (text, 1),
+    };
+    let number: f64 = digits.trim().parse().ok()?;
+    let bytes = number * factor as f64;
+    // Compared as it is: no number, and numbers beyond all memory, are refused too.
+    (bytes >= LEAST_SIZE as f64 && bytes < 1e15).then_some(Value::Size(bytes as u64))
+}
+
+fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<Value> {
+    let all: Vec<String> = all.map(str::to_owned).collect();
+    let is_name = |pattern: &String| !pattern.is_empty() && !pattern.contains(char::is_whitespace);
+    all.iter().all(is_name).then_some(Value::Patterns(all))
+}
+
+impl Value {
+    /// Whether it is yes or no.
+    pub fn is_flag(&self) -> bool {
+        matches!(self, Self::Flag(_))
+    }
+
+    /// As it is written into a file.
+    pub fn to_toml(&self) -> toml_edit::Value {
+        match self {
+            Self::Flag(flag) => (*flag).into(),
+            Self::Count(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+            Self::Patterns(patterns) => toml_edit::Array::from_iter(patterns).into(),
+            Self::Folder(_) | Self::Size(_) => self.to_string().into(),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(formatter, "{}", path.display()),
+            Self::Flag(flag) => write!(formatter, "{flag}"),
+            Self::Count(number) => write!(formatter, "{number}"),
+            Self::Size(bytes) => match UNITS.iter().find(|(_, factor)| bytes % factor == 0) {
+                Some((unit, factor)) => write!(formatter, "{} {unit}", bytes / factor),
+                None => write!(formatter, "{bytes}"),
+            },
+            Self::Patterns(patterns) => formatter.write_str(&patterns.join(",")),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Count(number) | Self::Size(number) => serializer.serialize_u64(*number),
+            Self::Patterns(patterns) => patterns.serialize(serializer),
+            Self::Folder(path) => path.to_string_lossy().serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_and_without_units_and_written_as_people_do() {
+        assert_eq!(Kind::Size.parse("2GB"), Some(Value::Size(2_000_000_000)));
+        assert_eq!(Kind::Size.parse("1.5 gb"), Some(Value::Size(1_500_000_000)));
+        assert_eq!(Kind::Size.parse("500000000"), Some(Value::Size(500_000_000)));
+        for refused in ["", "2 XB", "nan", "inf", "-1 GB", "3", "9e99 GB", "GB"] {
+            assert_eq!(Kind::Size.parse(refused), None, "{refused}");
+        }
+        assert_eq!(Value::Size(1_500_000_000).to_string(), "1500 MB");
+        assert_eq!(Value::Size(123_456_789).to_string(), "123456789");
+    }
+
+    #[test]
+    fn folders_are_whole_paths() {
+        assert_eq!(
+            Kind::Folder.parse("/data/clew"),
+            Some(Value::Folder("/data/clew".into()))
+        );
+        for refused in ["", "data", "./data", "~ada/x"] {
+            assert_eq!(Kind::Folder.parse(refused), None, "{refused}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+"""The way in: by hand (`%load_ext clew`), or at the start of a kernel for which `clew enable` was typed.
+
+A kernel starts whatever is wrong with Clew. While it starts nobody listens: what there is to say is said when the
+first cell runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from clew.shell.warn import describe, warn
+
+#: Set to one of these, it keeps Clew out of a kernel.
+VARIABLE = "CLEW"
+OFF = frozenset(["off", "no", "false", "0"])
+
+
+def is_on() -> bool:
+    """Whether Clew may record in this process."""
+    return os.environ.get(VARIABLE, "").strip().lower() not in OFF
+
+
+def start(shell: Any) -> None:
+    """Starts recording, or says in one line why that can't be."""
+    if not is_on():
+        return
+    try:
+        from clew.shell import session
+
+        session.load(shell)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # A panic of the engine is one, too.
+        what = f"this session is not recorded: {describe(error)}. Your session is untouched"
+        tell(shell, warn, f"{what}; `clew doctor` in a terminal looks for the reason.")
+
+
+def tell(shell: Any, say: Callable[[str], object], text: str) -> None:
+    """Says something now, or with the first cell where no request is being answered yet."""
+    if is_heard(shell):
+        say(text)
+        return
+
+    def later(*_: object) -> None:
+        shell.events.unregister("pre_run_cell", later)
+        say(text)
+
+    shell.events.register("pre_run_cell", later)
+
+
+def is_heard(shell: Any) -> bool:
+    """Whether what is printed now reaches a front end. In a terminal it always does."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return True
+    try:
+        return bool(kernel.get_parent("shell"))
+    except LookupError:
+        return False
