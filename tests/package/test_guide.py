@@ -27,8 +27,9 @@ def said(*words: str, home: Path | None = None) -> str:
 
 def words() -> list[str]:
     """The words that the command knows."""
-    listed = said("--help").split("Commands:\n")[1].split("\n\n")[0]
-    return re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
+    found = re.findall(r"^  ([a-z-]+)  +[A-Z]", said("--help"), re.MULTILINE)
+    assert "undo" in found, found
+    return found
 
 
 @pytest.mark.parametrize("word", words())
