@@ -54,6 +54,7 @@ def test_the_run_that_dropped_it_is_found_without_loading_anything(ada: Person) 
 
     differs = told(notebook, f"diff {DROP - 1} {DROP} -- planes")
     assert f"From run {DROP - 1} to run {DROP}" in differs and "~planes" in differs
+    assert "- column: seats (int64)" in differs
     columns = notebook.ask(f"diff {DROP - 1} {DROP} -- planes")["state"][0]
     gone = set(columns["before"]["columns"]) - set(columns["after"]["columns"])
     assert gone == {"seats"}
