@@ -24,13 +24,14 @@ CRATES = {
 DEV_ONLY = {"clew-testing"}
 
 # module of clew-core: the modules it may import.
-# A manifest says where a graph's buffers lie, so `format` knows `graph`.
+# A manifest says where a graph's buffers lie, so `format` knows `graph`; what a run changed of a co-variable is read off
+# its graph, so `history` does.
 MODULES = {
     "id": set(),
     "graph": {"id"},
     "format": {"id", "graph"},
     "store": {"id", "graph", "format"},
-    "history": {"id", "format", "store"},
+    "history": {"id", "graph", "format", "store"},
     "clock": {"format"},
     "kernel": {"id", "graph", "format"},
     "plan": {"id", "graph", "format", "history"},

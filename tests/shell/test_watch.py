@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import dis
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 
 from clew.shell.environment import Surroundings
-from clew.shell.names import mentioned, read_and_written
+from clew.shell.names import mentioned, nested, read_and_written
+from clew.shell.uses import _decoded, uses
 from clew.shell.watch import Seen, Watch, watch_for
 
 Cells = Callable[..., Seen]
@@ -156,9 +161,85 @@ def test_evidence_tells_reads_and_writes_and_modules(cells: Cells) -> None:
     sys.modules.pop("this", None)
     seen = cells("c = a\ndel b\nimport sched as s\ndef f():\n    global d\n    d = a\nf()")
     evidence = seen.evidence()
-    assert set(evidence["reads"]) >= {"a", "f"}
+    assert set(evidence["reads"]) == {"a", "b"}  # `f` was bound before it was called
     assert set(evidence["writes"]) == {"b", "c", "d", "f", "s"}
     assert evidence["touched_all"] is False
+
+
+USES = {
+    # source: (read before it was bound, certainly bound anew)
+    "x = 1; y = x": ("", "x y"),
+    "x += 1": ("x", "x"),
+    "x.a = y[0] = z": ("x y z", ""),
+    "del x": ("x", ""),
+    "for i in data:\n    t = i\n    u = t + v": ("data v", ""),
+    "if a: x = 1\ny = x": ("a x", "y"),
+    "if a:\n    x = 1\nelse:\n    x = 2\ny = x": ("a x", "y"),
+    "while a:\n    n = n + 1\n    if n: break\nelse:\n    e = 1\nz = n": ("a n", "z"),
+    "try:\n    x = 1\nexcept E:\n    x = 2\ny = x": ("E x", "y"),
+    "with a as b:\n    d = b\ny = d": ("a d", "b y"),
+    "import p.q, r as s\nfrom t import u": ("", "p s u"),
+    "x = 1\ny = [x + k for i in data]": ("data k", "x y"),
+    "(n := a) and (m := b)": ("a b", "n"),
+    "match v:\n    case [p, q]: r = p": ("v", ""),
+    "def f(): return k": ("", "f"),
+    "def f(): return k\ny = f()": ("k", "f y"),
+    "@d\ndef f(): return k": ("d k", "f"),
+    "class C:\n    q = w\n    r = q\n    def m(self): return k": ("w", "C"),
+}
+
+
+@pytest.mark.parametrize("source", USES)
+def test_a_cell_reads_what_it_did_not_bind_before(source: str) -> None:
+    statements = [compile(ast.Module([node], []), "<cell>", "exec") for node in ast.parse(source).body]
+    found = uses(statements)
+    found.call([])
+    assert (" ".join(sorted(found.reads - {"__name__"})), " ".join(sorted(found.binds))) == USES[source]
+
+
+def test_the_last_statement_of_a_failed_cell_may_have_bound_nothing() -> None:
+    statements = [compile(source, "<cell>", "exec") for source in ("x = 1", "y = 1 / 0")]
+    assert uses(statements, is_whole=False).binds == {"x"}
+
+
+def test_what_a_function_reads_counts_when_it_may_have_run(cells: Cells) -> None:
+    cells("k = 1\ndef g(): return k\ndef f(): return g()", "once = lambda: k")
+    assert cells("def h(): return f()").evidence()["reads"] == []
+    assert set(cells("y = h()").evidence()["reads"]) == {"f", "g", "h", "k"}
+    assert set(cells("k = 2\nz = f()").evidence()["reads"]) == {"f", "g", "k"}
+    assert cells("def late(): return nowhere + len('')").evidence()["later"] == ["nowhere"]
+
+
+def test_what_is_read_and_then_taken_away_counts(cells: Cells) -> None:
+    cells("tmp = [1]")
+    assert cells("y = tmp\ndel tmp").evidence()["reads"] == ["tmp"]
+
+
+def test_seeding_is_told_by_generator(cells: Cells) -> None:
+    cells(
+        "import random, numpy as np\nfrom random import seed\nclass R:\n    def seed(self, n): pass\nr = R()"
+    )
+    for source, generators in [
+        ("random.seed(1)", ["random"]),
+        ("np.random.seed(1); random.random()", ["numpy.random"]),
+        ("seed(2)", ["random"]),
+        ("r.seed(2); random.random()", []),
+    ]:
+        assert cells(source).evidence()["seeded"] == generators, source
+    cells("def both(): random.seed(1); np.random.seed(1)")
+    assert cells("both()").evidence()["seeded"] == ["numpy.random", "random"]
+
+
+def test_statements_are_taken_apart_as_the_library_does() -> None:
+    file = Path(ast.__file__)
+    for code in nested(compile(file.read_text(), str(file), "exec")):
+        for ours, theirs in zip(
+            _decoded(code), (one for one in dis.get_instructions(code) if one.opname != "CACHE"), strict=True
+        ):
+            assert (ours.opname, ours.offset) == (theirs.opname, theirs.offset)
+            assert ours.argval in (None, theirs.argval)
+            is_needed = isinstance(theirs.argval, CodeType) or theirs.opcode in [*dis.hasjrel, *dis.hasjabs]
+            assert (ours.argval is not None) or not is_needed
 
 
 def test_evidence_tells_variables_and_modules_that_came(monkeypatch: pytest.MonkeyPatch) -> None:

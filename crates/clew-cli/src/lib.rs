@@ -37,6 +37,7 @@ use clew_core::session::{NameRequest, Named, SessionError};
 use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
+pub use commands::extract::{Checked, Extracted};
 pub use commands::movers::Asked;
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
@@ -184,6 +185,9 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),
+        Word::Annotate(annotate) => answer.give(commands::annotate::annotate(annotate, place, surroundings)),
+        Word::Extract(extract) => answer.give(commands::extract::extract(extract, place, surroundings)),
+        Word::Stale(stale) => answer.give(commands::stale::stale(stale, place, surroundings)),
         Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
         Word::Branch(_) => answer.show(&NameList::branches(place, surroundings)),
         Word::Tag(_) => answer.show(&NameList::tags(place, surroundings)),
@@ -192,6 +196,37 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         }) => answer.show(&commands::op::log(*limit, place)),
         word if word.needs_no_history() => look_elsewhere(arguments, surroundings),
         _ => answer.fail(&Problem::usage(format!("`{}` is to come", arguments.word.text()))),
+    }
+}
+
+/// The script of `extract --check`, to be run in a scratch process; `None` for any other command.
+#[allow(clippy::result_large_err)] // the answer is made once and printed
+pub fn script_to_check(
+    arguments: &Arguments,
+    place: &Place<'_>,
+    surroundings: &Surroundings,
+) -> Option<Result<Extracted, Output>> {
+    let Word::Extract(extract) = &arguments.word else {
+        return None;
+    };
+    let prepared = || commands::extract::prepare(extract, place, surroundings);
+    let answer = answer_to(arguments, surroundings);
+    extract
+        .check
+        .then(|| prepared().map_err(|problem| answer.fail(&problem)))
+}
+
+/// Says what a scratch process found when it ran the script of `extract --check`.
+pub fn script_checked(
+    arguments: &Arguments,
+    extracted: Extracted,
+    checked: Checked,
+    surroundings: &Surroundings,
+) -> Output {
+    let answer = answer_to(arguments, surroundings);
+    match &arguments.word {
+        Word::Extract(extract) => answer.give(commands::extract::finish(extract, extracted, Some(checked))),
+        _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
     }
 }
 

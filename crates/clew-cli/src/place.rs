@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::{HistoryDescription, Manifest, StoredExtent};
+use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent};
+use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError};
-use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RunId, SegmentId, SessionId};
+use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust};
 
@@ -51,6 +52,16 @@ impl Records for Store {
 
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {
         Ok(self.extent(extent)?.into_inner().len() as u64)
+    }
+}
+
+impl Values for &dyn Records {
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
+        Records::manifest(*self, id).ok()
+    }
+
+    fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
+        Records::stream(*self, &encoding.stream).ok()
     }
 }
 
@@ -106,6 +117,26 @@ impl Place<'_> {
         self.history
             .resolve(revision, self.at, surroundings.now)
             .map_err(|error| revision_problem(&error, surroundings))
+    }
+
+    /// How values flow through its runs.
+    pub fn flow(&self) -> Flow<'_> {
+        Flow::new(self.history, &self.records)
+    }
+
+    /// A root by what people call it (`df`, `Out[3]`), if the run left it.
+    pub fn root(&self, called: &str, run: RunId, surroundings: &Surroundings) -> Result<Root, Problem> {
+        let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
+        let root = number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number));
+        if self.history.state(run).version(&root).is_some() {
+            return Ok(root);
+        }
+        let label = self.history.label(&run);
+        let vars = surroundings.door.command(&format!("vars {label}"));
+        Err(
+            Problem::usage(format!("Run {label} has no `{}`", crate::text::clean(called)))
+                .with_hint(format!("{vars} lists its names")),
+        )
     }
 
     /// `@`, or the reason why there is none.

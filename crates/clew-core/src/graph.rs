@@ -11,6 +11,7 @@ mod compare;
 mod extent;
 mod heap;
 mod look;
+mod reached;
 mod union_find;
 mod walk;
 
@@ -19,5 +20,6 @@ pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use heap::{BufferView, Heap, Identity, Node};
 pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
+pub use reached::{Reached, reached};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};

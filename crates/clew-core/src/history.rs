@@ -2,6 +2,7 @@
 //!
 //! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
 
+pub mod flow;
 mod identity;
 mod lineage;
 mod moves;

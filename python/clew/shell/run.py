@@ -29,6 +29,8 @@ class Running:
     duration: int = 0
     ending: Any = "done"
     seen: Seen = EVERYTHING
+    #: Whether it is a part of a cell only: a mover inside it sealed what came before.
+    is_split: bool = False
     #: Calls of `run_cell` inside this one (`%%capture`), by their description.
     nested: list[object] = field(default_factory=list)
     #: Lines of the cell that belong to earlier parts of it.
@@ -60,6 +62,7 @@ class Running:
         rest.is_optional = parted.is_before_optional or is_inside
         self.source = parted.before
         self.is_optional |= parted.is_before_optional
+        self.is_split = rest.is_split = True
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
@@ -72,7 +75,7 @@ class Running:
             "started": self.started,
             "duration": self.duration,
             "ending": self.ending,
-            "evidence": self.seen.evidence(),
+            "evidence": self.seen.evidence(is_whole=self.ending == "done" and not self.is_split),
             "touched": self.seen.touched(),
             "optional": self.is_optional,
             "output": output,

@@ -9,6 +9,7 @@ afterwards.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import sys
 import threading
 import weakref
@@ -19,6 +20,7 @@ from typing import Any
 from clew.shell.environment import Around, Surroundings
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.reach import codes_within
+from clew.shell.uses import seeded, uses
 
 
 class Seen:
@@ -58,22 +60,33 @@ class Seen:
         reached = self._watch.names_reached(names)
         return None if reached is None else sorted(names | reached)
 
-    def evidence(self) -> dict[str, Any]:
-        """Fields of the engine's evidence that the shell can fill."""
-        touched_all = self.touched() is None
-        found = [read_and_written(code) for code in self._everything()]
-        reads = set[str]().union(*(read for read, _ in found))
-        writes = set[str]().union(*(written for _, written in found))
-        live = self._namespace
-        values = [live[name] for name in reads if name in live]
-        for code in self._everything():
+    def evidence(self, *, is_whole: bool = True) -> dict[str, Any]:
+        """Fields of the engine's evidence that the shell can fill.
+
+        Unless the cell `is_whole`, its last statement may not have come to its end.
+        """
+        live, everything = self._namespace, self._everything()
+        found = [read_and_written(code) for code in everything]
+        values = [live[name] for name in set[str]().union(*(read for read, _ in found)) if name in live]
+        for code in everything:
             values += flattened(code.co_consts)
         around = self._around.described(values) if self._around is not None else {}
+        used = uses(self._codes, is_whole=is_whole)
+        ran = self._ran if self._watch is None else self._ran + self._watch.codes_reached(used.loads)
+        used.call(ran)
         return around | {
-            "reads": sorted(name for name in reads if name in live),
-            "writes": sorted(writes),
-            "touched_all": touched_all,
+            "reads": sorted(filter(self._is_name, used.reads)),
+            "writes": sorted(set[str]().union(*(written for _, written in found))),
+            "binds": sorted(used.binds),
+            "later": sorted(filter(self._is_name, used.later)),
+            "seeded": sorted(seeded(everything + ran, live)),
+            "touched_all": self.touched() is None,
         }
+
+    def _is_name(self, name: str) -> bool:
+        """Whether a name that was read is the user's, or was before the run took it away."""
+        is_builtin = name in builtins.__dict__ or name.startswith("__")
+        return name in self._namespace or not is_builtin
 
     def _everything(self) -> list[CodeType]:
         return [inner for code in self._codes for inner in nested(code)] + self._ran
@@ -133,6 +146,21 @@ class Watch:
             reached |= waiting
             waiting = set[str]().union(*(inner for inner in found if inner is not None)) - reached
         return reached
+
+    def codes_reached(self, names: set[str]) -> list[CodeType]:
+        """Codes of the functions that `names` can reach, directly or through names that these read."""
+        found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
+        while waiting:
+            objects = [self.namespace[name] for name in waiting if name in self.namespace]
+            codes, is_complete = codes_within(objects, self.namespace)
+            if not is_complete:
+                codes += self._all_known()
+            reached |= waiting
+            inner = {id(one): one for code in codes for one in nested(code)}
+            reads = [read_and_written(one)[0] for key, one in inner.items() if key not in found]
+            waiting = set[str]().union(*reads) - reached
+            found |= inner
+        return list(found.values())
 
     def know(self, code: CodeType) -> None:
         """Remembers code of the notebook, as long as it lives."""
@@ -198,6 +226,9 @@ if sys.version_info >= (3, 12):
 
         def names_reached(self, names: set[str]) -> set[str] | None:
             return set()
+
+        def codes_reached(self, names: set[str]) -> list[CodeType]:
+            return []  # Those that ran were seen.
 
         def know(self, code: CodeType) -> None:
             if id(code) not in self._known:

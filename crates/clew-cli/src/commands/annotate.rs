@@ -1,5 +1,22 @@
 //! `clew annotate`: which runs made a name what it is.
 
+use std::collections::BTreeSet;
+
+use clew_core::history::State;
+use clew_core::history::flow::{Flow, Gap, GapKind, Step};
+use clew_core::id::{Root, RootKind, RunId};
+use serde::Serialize;
+
+use super::extract::python::names;
+use super::vars::{Variable, variable};
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
 /// Shows which runs made a name what it is: each run that changed it or what it was made from, oldest first.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
@@ -9,4 +26,257 @@ pub struct Arguments {
     /// The run at which to look
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
+}
+
+/// One root that a run is there for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deed {
+    /// The root.
+    #[serde(flatten)]
+    root: Root,
+    /// What the run did to it: `made`, `bound` (anew), `changed` (in place), or, where no cell did anything, `found`
+    /// (it was there when recording began), `outside` or `moved`.
+    did: &'static str,
+    /// Qualified name of its type then.
+    type_name: String,
+    /// Lengths per dimension then.
+    shape: Vec<u64>,
+    #[serde(skip)]
+    shown: String,
+}
+
+/// Something that a run may have read.
+#[derive(Debug, Clone, Serialize)]
+pub struct Input {
+    /// The root.
+    #[serde(flatten)]
+    root: Root,
+    /// The run that made it what it was.
+    run: String,
+}
+
+/// One run that made the name what it is.
+#[derive(Debug, Serialize)]
+pub struct Maker {
+    /// The run.
+    #[serde(flatten)]
+    run: RunPage,
+    /// What it did to the name, and to what the name was made from.
+    did: Vec<Deed>,
+    /// What it may have read.
+    inputs: Vec<Input>,
+}
+
+/// The runs that made a name what it is.
+#[derive(Debug, Serialize)]
+pub struct Annotate {
+    /// The name.
+    name: String,
+    /// The run at which it was looked at.
+    at: String,
+    /// The runs, oldest first.
+    runs: Vec<Maker>,
+    #[serde(skip)]
+    root: Root,
+}
+
+/// Shows which runs made a name what it is.
+pub fn annotate(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Annotate, Problem> {
+    let at = place.resolve(&arguments.revision, surroundings)?;
+    let root = place.root(&arguments.name, at, surroundings)?;
+    let flow = place.flow();
+    let slice = flow.slice(at, std::slice::from_ref(&root));
+    let mut runs: Vec<Maker> = slice
+        .steps
+        .iter()
+        .filter_map(|step| maker(step, &flow, place))
+        .collect();
+    for gap in slice.gaps.iter().filter(|gap| gap.kind.is_fatal()) {
+        runs.extend(found(gap, place));
+    }
+    runs.sort_by_key(|maker| (maker.run.time, maker.run.run.clone()));
+    Ok(Annotate {
+        name: root.to_string(),
+        at: place.history.label(&at),
+        runs,
+        root,
+    })
+}
+
+fn maker(step: &Step, flow: &Flow<'_>, place: &Place<'_>) -> Option<Maker> {
+    let run = place.history.run(&step.run)?;
+    let before = flow.place(step.run).before();
+    let state = place.history.state(step.run);
+    let did = step.made.iter().map(|root| {
+        let was_there = before.as_ref().is_some_and(|before| flow.maker(root, before).is_some());
+        let is_bound = root.kind == RootKind::Name && run.evidence.binds.contains(&root.key);
+        let word = match (was_there, is_bound) {
+            (false, _) => "made",
+            (true, true) => "bound",
+            (true, false) => "changed",
+        };
+        did(root, word, step.run, &state, place)
+    });
+    let inputs = step.inputs.iter().filter_map(|(root, maker)| {
+        Some(Input {
+            root: root.clone(),
+            run: place.history.label(maker.as_ref()?),
+        })
+    });
+    Some(Maker {
+        did: did.collect(),
+        inputs: inputs.collect(),
+        run: RunPage::of(step.run, run, place),
+    })
+}
+
+fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Place<'_>) -> Deed {
+    let variable = variable(root, run, state, place);
+    Deed {
+        root: root.clone(),
+        did: word,
+        shown: variable.as_ref().map(Variable::type_and_shape).unwrap_or_default(),
+        type_name: variable.as_ref().map(|it| it.type_name.clone()).unwrap_or_default(),
+        shape: variable.map(|it| it.shape).unwrap_or_default(),
+    }
+}
+
+/// What no cell made.
+fn found(gap: &Gap, place: &Place<'_>) -> Option<Maker> {
+    let run = place.history.run(&gap.run)?;
+    let word = match gap.kind {
+        GapKind::Start => "found",
+        GapKind::Outside => "outside",
+        GapKind::Moved => "moved",
+        GapKind::NoSource => "changed",
+        GapKind::Tangled | GapKind::NotSeeded => return None,
+    };
+    Some(Maker {
+        did: vec![did(&gap.root, word, gap.run, &place.history.state(gap.run), place)],
+        inputs: Vec::new(),
+        run: RunPage::of(gap.run, run, place),
+    })
+}
+
+impl Deed {
+    /// `made DataFrame 3 × 2`.
+    fn text(&self, is_name: bool) -> String {
+        let word = match self.did {
+            "bound" => "bound anew:",
+            "changed" => "changed in place:",
+            "found" => "was there before recording began:",
+            "outside" => "changed outside of any cell:",
+            "moved" => "left so by a move:",
+            made => made,
+        };
+        let name = if is_name {
+            String::new()
+        } else {
+            format!("{} ", text::clean(&self.root.to_string()))
+        };
+        format!("{name}{word} {}", self.shown)
+            .trim_end()
+            .trim_end_matches(':')
+            .to_owned()
+    }
+}
+
+impl Annotate {
+    /// The lines of the runs that did something to the name, each with what it read below it.
+    fn table(&self, surroundings: &Surroundings) -> Table {
+        let mut table = Table::default().flexible(4);
+        let mut shown = BTreeSet::new();
+        let own = self
+            .runs
+            .iter()
+            .filter(|maker| maker.did.iter().any(|did| did.root == self.root));
+        let own: Vec<&Maker> = own.collect();
+        for maker in &own {
+            shown.insert(maker.run.run.clone());
+        }
+        for maker in own {
+            self.add(maker, 0, &[&self.root], &mut table, surroundings);
+            self.add_inputs(maker, 1, &mut shown, &mut table, surroundings);
+        }
+        for maker in &self.runs {
+            if shown.insert(maker.run.run.clone()) {
+                let roots: Vec<&Root> = maker.did.iter().map(|did| &did.root).collect();
+                self.add(maker, 1, &roots, &mut table, surroundings);
+            }
+        }
+        table
+    }
+
+    fn add_inputs(
+        &self,
+        of: &Maker,
+        depth: usize,
+        shown: &mut BTreeSet<String>,
+        table: &mut Table,
+        surroundings: &Surroundings,
+    ) {
+        for maker in &self.runs {
+            let read: Vec<&Root> = of
+                .inputs
+                .iter()
+                .filter(|input| input.run == maker.run.run && input.root != self.root)
+                .map(|input| &input.root)
+                .collect();
+            if !read.is_empty() && shown.insert(maker.run.run.clone()) {
+                self.add(maker, depth, &read, table, surroundings);
+                self.add_inputs(maker, depth + 1, shown, table, surroundings);
+            }
+        }
+    }
+
+    fn add(&self, maker: &Maker, depth: usize, roots: &[&Root], table: &mut Table, surroundings: &Surroundings) {
+        let run = &maker.run;
+        let told: Vec<String> = maker
+            .did
+            .iter()
+            .filter(|did| roots.contains(&&did.root) && did.root.kind != RootKind::Definition)
+            .map(|did| did.text(did.root == self.root))
+            .collect();
+        table.push(vec![
+            format!("{}{}", "  ".repeat(depth), surroundings.style.strong(&run.run)),
+            run.origin(),
+            surroundings.style.faint(&text::ago(run.time, surroundings.now)),
+            text::listing(&told, 3),
+            line_about(run, roots),
+        ]);
+    }
+}
+
+/// The line of a run's source that first names one of the roots, else the one that tells most.
+fn line_about(run: &RunPage, roots: &[&Root]) -> String {
+    let lines = run.source.iter().flat_map(|source| source.lines()).map(str::trim);
+    let mut lines = lines.filter(|line| !line.starts_with('#'));
+    let found = lines.find(|line| roots.iter().any(|root| names(line, &root.key)));
+    found.map_or_else(|| run.headline(), |line| text::clean(line).replace('\t', " "))
+}
+
+impl Page for Annotate {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let own = self
+            .runs
+            .iter()
+            .filter(|maker| maker.did.iter().any(|did| did.root == self.root))
+            .count();
+        let others = self.runs.len() - own;
+        let mut text = format!(
+            "`{}` after run {}: {} made it what it is",
+            text::clean(&self.name),
+            self.at,
+            text::count(own, "run")
+        );
+        if others > 0 {
+            text += &format!(", from what {} left", text::count(others, "other run"));
+        }
+        let extract = surroundings
+            .door
+            .command(&format!("extract {} --at {}", text::clean(&self.name), self.at));
+        text + "\n"
+            + &self.table(surroundings).render(surroundings)
+            + &format!("{extract} prints their cells as a script\n")
+    }
 }

@@ -1,6 +1,24 @@
 //! `clew extract`: the cells that made a name, as a script.
 
+mod cell;
+mod header;
+pub mod python;
+
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
+
+use clew_core::history::flow::{Gap, GapKind, Slice};
+use clew_core::id::{Fingerprint, Root, RunId};
+use serde::Serialize;
+
+use self::cell::Cell;
+use self::header::Header;
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
 
 /// Prints the cells that made these names, and no others, as a script that runs on its own.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,4 +35,231 @@ pub struct Arguments {
     /// Runs the script in a scratch process and compares what it makes with what was recorded
     #[arg(long)]
     pub check: bool,
+}
+
+/// A script, and what it must make: what a scratch process needs to prove it.
+#[derive(Debug, Clone)]
+pub struct Extracted {
+    /// The script.
+    pub script: String,
+    /// Whether it needs IPython: some cells use its syntax.
+    pub is_ipython: bool,
+    /// The names, and what each hashed to with what it shares objects with.
+    pub wanted: Vec<(Root, Fingerprint)>,
+    page: Extract,
+}
+
+/// What a scratch process found when it ran the script.
+#[derive(Debug, Clone, Serialize)]
+pub struct Checked {
+    /// Whether every name came out as it was recorded.
+    pub is_same: bool,
+    /// What differs, by name, in words.
+    pub differs: Vec<(String, String)>,
+}
+
+/// A script of the cells that made some names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Extract {
+    /// The names.
+    names: Vec<String>,
+    /// The run at which they were looked at.
+    at: String,
+    /// The runs whose cells are in the script, in its order.
+    runs: Vec<String>,
+    /// How many cells led to the run altogether.
+    cells: usize,
+    /// The script; `null` where it was written to a file.
+    script: Option<String>,
+    /// The file it was written to.
+    output: Option<PathBuf>,
+    /// Whether it needs IPython.
+    needs_ipython: bool,
+    /// Packages that the cells import, with the versions they had.
+    packages: Vec<header::Package>,
+    /// Files that the cells may have read.
+    reads: Vec<String>,
+    /// Files that the cells may have written, and write again.
+    writes: Vec<String>,
+    /// What a reader should know: where the script may make something else.
+    notes: Vec<String>,
+    /// Whether what it makes may differ.
+    may_differ: bool,
+    /// What a scratch process found; `null` if it was not asked.
+    checked: Option<Checked>,
+}
+
+/// Prints or writes the script.
+pub fn extract(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extract, Problem> {
+    if arguments.check {
+        let message = "`--check` needs a scratch process, which can't be had here";
+        return Err(Problem::of(Exit::Refused, message).with_hint("the same without `--check` prints the script"));
+    }
+    finish(arguments, prepare(arguments, place, surroundings)?, None)
+}
+
+/// Makes the script and says what it must make.
+pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extracted, Problem> {
+    let at = place.resolve(&arguments.at, surroundings)?;
+    let names = arguments.names.iter();
+    let roots: Result<Vec<Root>, Problem> = names.map(|name| place.root(name, at, surroundings)).collect();
+    let roots = roots?;
+    let slice = place.flow().slice(at, &roots);
+    if let Some(gap) = slice.gaps.iter().find(|gap| gap.kind.is_fatal()) {
+        return Err(impossible(gap, &roots, at, place, surroundings));
+    }
+    let cells = cells_of(&slice, place)?;
+    let header = Header::of(&roots, at, &slice, &cells, place);
+    let script = header.text(place, surroundings) + &cells.iter().map(Cell::text).collect::<String>();
+    let state = place.history.state(at);
+    let wanted = roots
+        .iter()
+        .filter_map(|root| Some((root.clone(), state.version(root)?.fingerprint)));
+    let is_ipython = cells.iter().any(Cell::needs_ipython);
+    Ok(Extracted {
+        is_ipython,
+        wanted: wanted.collect(),
+        page: Extract {
+            names: roots.iter().map(ToString::to_string).collect(),
+            at: place.history.label(&at),
+            runs: cells.iter().map(|cell| cell.run.clone()).collect(),
+            cells: header.all,
+            script: Some(script.clone()),
+            output: None,
+            needs_ipython: is_ipython,
+            packages: header.packages,
+            reads: header.reads,
+            writes: header.writes,
+            notes: header.notes,
+            may_differ: header.may_differ,
+            checked: None,
+        },
+        script,
+    })
+}
+
+/// Writes the script where it was asked for, and says what came of it.
+pub fn finish(arguments: &Arguments, extracted: Extracted, checked: Option<Checked>) -> Result<Extract, Problem> {
+    let mut page = extracted.page;
+    page.checked = checked;
+    if let Some(path) = &arguments.output {
+        if extracted.is_ipython && path.extension().is_some_and(|ending| ending == "py") {
+            let ipy = path.with_extension("ipy");
+            return Err(
+                Problem::usage("Some of the cells use IPython's syntax, which a .py file can't").with_hint(format!(
+                    "`-o {}` writes a script for `ipython`",
+                    text::clean(&ipy.display().to_string())
+                )),
+            );
+        }
+        write_new(path, &extracted.script)?;
+        page.output = Some(path.clone());
+        page.script = None;
+    }
+    Ok(page)
+}
+
+fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(script.as_bytes()));
+    written.map_err(|error| {
+        let shown = text::clean(&path.display().to_string());
+        let problem = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Problem::usage(format!("{shown} exists already")),
+            _ => Problem::of(Exit::Refused, format!("{shown} can't be written: {error}")),
+        };
+        problem.with_hint("`-o` with another name writes there; without `-o` the script is printed")
+    })
+}
+
+fn cells_of(slice: &Slice, place: &Place<'_>) -> Result<Vec<Cell>, Problem> {
+    let runs = slice.steps.iter().filter_map(|step| place.history.run(&step.run));
+    runs.map(|run| {
+        let source = run
+            .source
+            .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
+        let source = place
+            .records
+            .text(&source)
+            .map_err(|error| crate::place::store_problem(&error))?;
+        Ok(Cell::of(run, &source))
+    })
+    .collect()
+}
+
+/// Says why no script can make the names.
+fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
+    let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
+    let asked: Vec<String> = roots.iter().map(quoted).collect();
+    let run = place.history.label(&gap.run);
+    let root = quoted(&gap.root);
+    let why = match gap.kind {
+        GapKind::Start => format!("{root} was there before recording began"),
+        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
+        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
+        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
+        GapKind::Tangled | GapKind::NotSeeded => {
+            format!("{root} was made on several lines, and no order of their cells makes it again")
+        }
+    };
+    let restore = surroundings.door.command(&format!(
+        "restore {} -- {}",
+        place.history.label(&at),
+        roots.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    ));
+    Problem::of(
+        Exit::Refused,
+        format!("No script makes {}: {why}", text::listing(&asked, 3)),
+    )
+    .with_hint(format!("{} brings the value itself", text::clean(&restore)))
+}
+
+impl Page for Extract {
+    fn text(&self, _: &Surroundings) -> String {
+        let mut text = match (&self.script, &self.output) {
+            (Some(script), _) => text::clean(script),
+            (None, Some(path)) => {
+                let runs = text::count(self.runs.len(), "cell");
+                let mut text = format!(
+                    "Wrote {runs} of {} to {}\n",
+                    self.cells,
+                    text::clean(&path.display().to_string())
+                );
+                for note in &self.notes {
+                    text += &format!("Note: {}\n", text::clean(note));
+                }
+                text
+            }
+            (None, None) => String::new(),
+        };
+        if let Some(checked) = &self.checked {
+            text += &checked.text(&self.names);
+        }
+        text
+    }
+
+    fn exit(&self) -> Exit {
+        match &self.checked {
+            Some(checked) if checked.is_same => Exit::Done,
+            Some(_) => Exit::Inexact,
+            None if self.may_differ => Exit::Inexact,
+            None => Exit::Done,
+        }
+    }
+}
+
+impl Checked {
+    fn text(&self, names: &[String]) -> String {
+        if self.is_same {
+            return format!(
+                "# Checked: a fresh process made the same {}.\n",
+                text::clean(&text::listing(names, 6))
+            );
+        }
+        let differs = self
+            .differs
+            .iter()
+            .map(|(name, why)| format!("# Checked: {name} differs: {why}\n"));
+        text::clean(&differs.collect::<String>())
+    }
 }

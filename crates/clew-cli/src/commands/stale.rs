@@ -1,9 +1,228 @@
 //! `clew stale`: cells whose inputs changed since they ran.
 
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+use clew_core::format::FileEvidence;
+use clew_core::history::flow::Reason;
+use clew_core::id::{Root, RunId};
+use serde::Serialize;
+
+use super::vars::variable;
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
 /// Lists cells whose inputs changed since they ran, each with the reason. Runs nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The run at which to look
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
+}
+
+/// Why a cell is stale.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Why {
+    /// An input has another value.
+    Changed {
+        /// The input.
+        root: Root,
+        /// Its type now.
+        type_name: String,
+        /// The run that changed it.
+        by: String,
+    },
+    /// An input is gone.
+    Removed {
+        /// The input.
+        root: Root,
+        /// The run that took it away.
+        by: String,
+    },
+    /// A file is not as it was.
+    File {
+        /// Its path.
+        path: String,
+        /// `changed`, `gone` or `new`.
+        change: &'static str,
+    },
+    /// An input comes from a stale cell.
+    Through {
+        /// The input.
+        root: Root,
+        /// The run of that cell.
+        run: String,
+    },
+}
+
+/// A stale cell.
+#[derive(Debug, Serialize)]
+pub struct StaleCell {
+    /// Its last run.
+    #[serde(flatten)]
+    run: RunPage,
+    /// Why it is stale.
+    reasons: Vec<Why>,
+}
+
+/// The stale cells.
+#[derive(Debug, Serialize)]
+pub struct StalePage {
+    /// The run at which it was looked.
+    at: String,
+    /// How many cells there are.
+    cells: usize,
+    /// The stale ones, in the order in which they ran.
+    stale: Vec<StaleCell>,
+    /// Runs of cells that may have read anything: nobody can tell whether they are stale.
+    unknown: Vec<String>,
+}
+
+/// Lists the stale cells.
+pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<StalePage, Problem> {
+    let at = place.resolve(&arguments.revision, surroundings)?;
+    let flow = place.flow();
+    let cells = flow.cells(at);
+    let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.touched_all);
+    let found = flow.stale(at, &is_as_it_was).into_iter().filter_map(|stale| {
+        let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, place));
+        Some(StaleCell {
+            run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
+            reasons: reasons.collect(),
+        })
+    });
+    Ok(StalePage {
+        at: place.history.label(&at),
+        stale: found.collect(),
+        unknown: cells
+            .iter()
+            .filter(is_unknown)
+            .map(|id| place.history.label(id))
+            .collect(),
+        cells: cells.len(),
+    })
+}
+
+fn why(reason: Reason, at: RunId, place: &Place<'_>) -> Why {
+    let label = |run: RunId| place.history.label(&run);
+    match reason {
+        Reason::Changed { root, by } => {
+            let now = variable(&root, at, &place.history.state(at), place);
+            Why::Changed {
+                type_name: now.map(|it| it.type_name).unwrap_or_default(),
+                root,
+                by: label(by),
+            }
+        }
+        Reason::Removed { root, by } => Why::Removed { root, by: label(by) },
+        Reason::Through { root, run } => Why::Through { root, run: label(run) },
+        Reason::File(file) => Why::File {
+            change: match (file.size, fs::metadata(&file.path).is_ok()) {
+                (None, _) => "new",
+                (Some(_), true) => "changed",
+                (Some(_), false) => "gone",
+            },
+            path: file.path,
+        },
+    }
+}
+
+/// Whether a file has the size and the time it had. Folders, and what belongs to installed libraries, are not looked at.
+fn is_as_it_was(file: &FileEvidence) -> bool {
+    let of_library = ["/site-packages/", "/dist-packages/", "/lib/python"];
+    if of_library.iter().any(|part| file.path.contains(part)) {
+        return true;
+    }
+    let Ok(now) = fs::metadata(&file.path) else {
+        return file.size.is_none();
+    };
+    let modified = now
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.and_then(|time| i64::try_from(time.as_nanos()).ok());
+    now.is_dir() || (file.size == Some(now.len()) && (file.modified.is_none() || file.modified == modified))
+}
+
+impl Why {
+    fn text(&self) -> String {
+        let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
+        match self {
+            Self::Changed { root, type_name, by } => {
+                let noun = match type_name.as_str() {
+                    "function" => "function ",
+                    "type" => "class ",
+                    _ => "",
+                };
+                format!("{noun}{} changed in run {by}", quoted(root))
+            }
+            Self::Removed { root, by } => format!("{} was removed in run {by}", quoted(root)),
+            Self::Through { root, run } => format!("{} comes from run {run}, which is stale", quoted(root)),
+            Self::File { path, change } => match *change {
+                "gone" => format!("file {} is gone", text::clean(path)),
+                "new" => format!("file {} is there now", text::clean(path)),
+                _ => format!("file {} changed", text::clean(path)),
+            },
+        }
+    }
+}
+
+impl Page for StalePage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut text = if self.stale.is_empty() {
+            format!(
+                "No cell is stale at run {}: nothing that {} read has changed since.\n",
+                self.at,
+                told(self.cells)
+            )
+        } else {
+            let verb = if self.stale.len() == 1 { "is" } else { "are" };
+            format!(
+                "{} of {} {verb} stale at run {}:\n",
+                self.stale.len(),
+                text::count(self.cells, "cell"),
+                self.at
+            )
+        };
+        text += &self.table(surroundings).render(surroundings);
+        if !self.unknown.is_empty() {
+            text += &format!(
+                "Nobody can tell of run {}: what ran there may have read anything.\n",
+                text::listing(&self.unknown, 6)
+            );
+        }
+        text
+    }
+}
+
+/// `the cell`, `the 12 cells`.
+fn told(cells: usize) -> String {
+    match cells {
+        1 => "the cell".to_owned(),
+        _ => format!("the {}", text::count(cells, "cell")),
+    }
+}
+
+impl StalePage {
+    fn table(&self, surroundings: &Surroundings) -> Table {
+        let mut table = Table::default().flexible(2);
+        for cell in &self.stale {
+            for (index, reason) in cell.reasons.iter().enumerate() {
+                let mut row = vec![String::new(), String::new(), String::new(), reason.text()];
+                if index == 0 {
+                    row[0] = surroundings.style.strong(&cell.run.run);
+                    row[1] = cell.run.origin();
+                    row[2] = cell.run.headline();
+                }
+                table.push(row);
+            }
+        }
+        table
+    }
 }

@@ -1,5 +1,6 @@
 //! What the commands say: snapshots of every page, as text and as JSON.
 
+mod flow;
 mod html;
 mod look;
 mod outputs;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clew_cli::{Door, Output, Place, Records, Settings, Style, Surroundings};
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
-    Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
+    Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
+    Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
 use clew_core::graph::Mention;
 use clew_core::history::History;
@@ -327,11 +327,7 @@ impl Sample {
     fn run(&mut self, told: &Told) -> Run {
         let (number, suffix) = told.label;
         let source = told.source.map(|source| self.text(source.to_owned()));
-        let evidence = if number == 1 {
-            read_flights()
-        } else {
-            Evidence::default()
-        };
+        let evidence = evidence(number);
         let output = told.source.filter(|_| number == 5);
         let output = output.map(|_| self.text(crate::outputs::shown_by_a_model()));
         Run {
@@ -518,8 +514,31 @@ pub fn frame(rows: u64, columns: &[&str]) -> Summary {
     }
 }
 
+/// What each run may have read, and what it bound anew.
+fn evidence(number: u64) -> Evidence {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let (reads, binds): (&[&str], &[&str]) = match number {
+        1 => return read_flights(),
+        2 => (&[], &["a", "b", "conn"]),
+        3 => (&["df"], &["df"]),
+        5 => (&["a", "df"], &["model", "score"]),
+        _ => (&[], &[]),
+    };
+    Evidence {
+        reads: names(reads),
+        binds: names(binds),
+        ..Evidence::default()
+    }
+}
+
 fn read_flights() -> Evidence {
     Evidence {
+        binds: vec!["pd".to_owned(), "df".to_owned()],
+        modules: vec![ModuleEvidence {
+            name: "pandas".to_owned(),
+            version: Some("2.2.3".to_owned()),
+            digest: None,
+        }],
         files_read: vec![FileEvidence {
             path: "/home/ada/work/flights".to_owned(),
             ..FileEvidence::default()

@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {
-    /// Roots it may have read, by display name.
+    /// Roots it may have read before it bound them anew, by display name.
     pub reads: Vec<String>,
     /// Roots it may have written, by display name.
     pub writes: Vec<String>,
+    /// Names it certainly bound anew, whatever they were bound to before.
+    pub binds: Vec<String>,
+    /// Names that functions it defined may read when they are called.
+    pub later: Vec<String>,
     /// Whether it may have touched every root (exec, magics, other threads ...).
     pub touched_all: bool,
     /// Files it may have read.
@@ -25,6 +29,8 @@ pub struct Evidence {
     pub processes: Vec<String>,
     /// Fingerprints of the random generators before and after, by generator.
     pub random: BTreeMap<String, (String, String)>,
+    /// Random generators it seeded: what it drew from them does not depend on what was drawn before.
+    pub seeded: Vec<String>,
     /// Packages and local modules it had imported, with versions or digests.
     pub modules: Vec<ModuleEvidence>,
     /// Attributes of library modules or classes it may have set (`pandas.DataFrame.f`).

@@ -1,0 +1,102 @@
+//! One cell of a script.
+
+use clew_core::format::{Ending, Run};
+
+use super::python::{Line, kind_of, literal};
+
+/// One cell of a script: its source as Python or as IPython runs it from a file.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The run, as people write it.
+    pub run: String,
+    /// What ran.
+    pub source: String,
+    /// How it ended.
+    pub ending: Ending,
+    execution_count: Option<u64>,
+    has_magics: bool,
+}
+
+impl Cell {
+    /// The cell that `run` ran.
+    pub fn of(run: &Run, source: &str) -> Self {
+        let evidence = &run.evidence;
+        // IPython turns its own syntax into calls of `get_ipython`; of runs that nobody watched nothing is known.
+        let may_have = evidence.reads.iter().any(|name| name == "get_ipython")
+            || (evidence.touched_all && evidence.reads.is_empty());
+        Self {
+            run: run.label(),
+            source: source.trim_end().to_owned(),
+            ending: run.ending.clone(),
+            execution_count: run.execution_count,
+            has_magics: may_have && source.lines().any(|line| kind_of(line) != Line::Plain),
+        }
+    }
+
+    /// Whether only IPython can run it.
+    pub fn needs_ipython(&self) -> bool {
+        self.has_magics && self.source.lines().any(|line| kind_of(line) == Line::Ipython)
+    }
+
+    /// The cell as it stands in the script, a line above that says which it is.
+    pub fn text(&self) -> String {
+        let count = self
+            .execution_count
+            .map_or_else(String::new, |count| format!("  In [{count}]"));
+        let source = self.runnable();
+        match &self.ending {
+            Ending::Done => format!("\n# run {}{count}\n{source}\n", self.run),
+            Ending::Failed { exception } => {
+                let name = format!("run {}", self.run);
+                format!(
+                    "\n# run {}{count}  failed with {exception}, after it had done what is needed\n\
+                     try:\n    exec(compile({}, '{name}', 'exec'))\n\
+                     except Exception as error:\n    print(f'{name} failed again, as it did then: {{error!r}}')\n",
+                    self.run,
+                    literal(&format!("{source}\n"))
+                )
+            }
+            Ending::Interrupted => format!("\n# run {}{count}  was interrupted then\n{source}\n", self.run),
+        }
+    }
+
+    /// The source with what only shows something commented out, and a cell magic as a call.
+    fn runnable(&self) -> String {
+        if !self.has_magics {
+            return self.source.clone();
+        }
+        let first = self
+            .source
+            .lines()
+            .position(|line| !line.trim().is_empty())
+            .unwrap_or(0);
+        let mut lines = self.source.lines().skip(first);
+        if let Some(magic) = lines.clone().next().and_then(|line| line.strip_prefix("%%"))
+            && kind_of(&format!("%%{magic}")) == Line::Ipython
+        {
+            lines.next();
+            let body: String = lines.map(|line| format!("{line}\n")).collect();
+            let (name, rest) = magic.split_once(' ').unwrap_or((magic, ""));
+            return format!(
+                "get_ipython().run_cell_magic({}, {}, {})",
+                quoted(name),
+                quoted(rest.trim()),
+                literal(&body)
+            );
+        }
+        let written = lines.map(|line| match kind_of(line) {
+            Line::Showing => {
+                let indent = &line[..line.len() - line.trim_start().len()];
+                // A block may hold nothing else.
+                let pass = if indent.is_empty() { "" } else { "pass  " };
+                format!("{indent}{pass}# {}", line.trim_start())
+            }
+            _ => line.to_owned(),
+        });
+        written.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}

@@ -1,0 +1,223 @@
+//! The comment at the top of a script: what it makes, from where, and what it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_core::format::{Ending, Run, RunKind};
+use clew_core::history::flow::{GapKind, Slice};
+use clew_core::id::{Root, RootKind, RunId};
+use serde::Serialize;
+
+use super::cell::Cell;
+use super::python::{imports, names};
+use crate::place::Place;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// A package that the script imports.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Package {
+    /// Its module.
+    pub name: String,
+    /// The version it had.
+    pub version: String,
+}
+
+/// What the top of a script says.
+#[derive(Debug, Clone, Default)]
+pub struct Header {
+    names: Vec<String>,
+    at: At,
+    cells: usize,
+    needs_ipython: bool,
+    directory: Option<String>,
+    /// How many cells led to the run altogether.
+    pub all: usize,
+    /// Packages that the cells import.
+    pub packages: Vec<Package>,
+    /// Files that the cells may have read.
+    pub reads: Vec<String>,
+    /// Files that the cells may have written.
+    pub writes: Vec<String>,
+    /// Where the script may make something else, or do more than make the names.
+    pub notes: Vec<String>,
+    /// Whether what it makes may differ.
+    pub may_differ: bool,
+}
+
+/// The run at which the names were looked at.
+#[derive(Debug, Clone, Default)]
+struct At {
+    label: String,
+    started: i64,
+}
+
+impl Header {
+    /// What there is to say of a slice.
+    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[Cell], place: &Place<'_>) -> Self {
+        let runs: Vec<&Run> = slice
+            .steps
+            .iter()
+            .filter_map(|step| place.history.run(&step.run))
+            .collect();
+        let is_cell = |(_, run): &(RunId, &Run)| run.kind == RunKind::Cell;
+        let mut header = Self {
+            names: roots.iter().map(ToString::to_string).collect(),
+            at: At {
+                label: place.history.label(&at),
+                started: place.history.run(&at).map_or(0, |run| run.started),
+            },
+            cells: cells.len(),
+            needs_ipython: cells.iter().any(Cell::needs_ipython),
+            directory: directory(&runs, slice, place),
+            all: place.history.line(at).filter(is_cell).count(),
+            packages: packages(cells, at, place),
+            ..Self::default()
+        };
+        header.files(&runs);
+        header.note(slice, cells, &runs);
+        header
+    }
+
+    fn files(&mut self, runs: &[&Run]) {
+        let written: BTreeSet<String> = runs
+            .iter()
+            .flat_map(|run| &run.evidence.files_written)
+            .filter(|file| is_own(&file.path))
+            .map(|file| file.path.clone())
+            .collect();
+        let read = runs.iter().flat_map(|run| &run.evidence.files_read);
+        let read = read.filter(|file| is_own(&file.path) && file.size.is_some() && !is_folder(&file.path));
+        let read: BTreeSet<String> = read.map(|file| file.path.clone()).collect();
+        self.reads = read.difference(&written).cloned().collect();
+        self.writes = written.into_iter().collect();
+    }
+
+    fn note(&mut self, slice: &Slice, cells: &[Cell], runs: &[&Run]) {
+        for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
+            self.notes.push(format!(
+                "random numbers of `{}` were drawn before anything seeded it: the script draws others",
+                gap.root.key
+            ));
+            self.may_differ = true;
+        }
+        for cell in cells {
+            if cell.ending == Ending::Interrupted {
+                self.notes
+                    .push(format!("run {} was interrupted; here it runs to its end", cell.run));
+                self.may_differ = true;
+            }
+            let reads_outputs = slice.steps.iter().zip(runs).any(|(step, run)| {
+                run.label() == cell.run && step.inputs.keys().any(|root| root.kind == RootKind::Out)
+            });
+            if reads_outputs {
+                self.notes.push(format!(
+                    "run {} uses `Out` or `_`, which a script has not: put the value's name there",
+                    cell.run
+                ));
+                self.may_differ = true;
+            }
+        }
+        let sockets: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.sockets).collect();
+        if !sockets.is_empty() {
+            let sockets: Vec<String> = sockets.into_iter().cloned().collect();
+            self.notes.push(format!(
+                "it connects to {}: what it gets may be another today",
+                text::listing(&sockets, 3)
+            ));
+        }
+        let programs: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.processes).collect();
+        if !programs.is_empty() {
+            let programs: Vec<String> = programs.into_iter().cloned().collect();
+            self.notes.push(format!("it starts {}", text::listing(&programs, 3)));
+        }
+    }
+
+    /// The comment.
+    pub fn text(&self, place: &Place<'_>, surroundings: &Surroundings) -> String {
+        let mut lines = vec![
+            format!(
+                "{} as after run {} of {} ({})",
+                text::listing(&self.names, 6),
+                self.at.label,
+                place.name(),
+                text::moment(self.at.started, &surroundings.zone)
+            ),
+            format!(
+                "{} of {}, written by `clew extract {} --at {}`",
+                self.cells,
+                text::count(self.all, "cell"),
+                self.names.join(" "),
+                self.at.label
+            ),
+        ];
+        let python = &place.description.kernel.version;
+        let packages = self
+            .packages
+            .iter()
+            .map(|package| format!("{} {}", package.name, package.version));
+        let python = (!python.is_empty()).then(|| format!("Python {python}"));
+        let needed: Vec<String> = python.into_iter().chain(packages).collect();
+        for (word, items) in [("needs", &needed), ("reads", &self.reads), ("writes", &self.writes)] {
+            if !items.is_empty() {
+                lines.push(format!("{word}: {}", items.join(", ")));
+            }
+        }
+        lines.extend(self.directory.iter().map(|directory| format!("run it in {directory}")));
+        if self.needs_ipython {
+            lines.push("some cells use IPython's syntax: save it as .ipy and run it with `ipython`".to_owned());
+        }
+        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
+        // A file's name may hold a line's end, and what follows it would run.
+        let comment = |line: &String| format!("# {}\n", text::clean(line).replace(['\n', '\r'], " "));
+        lines.iter().map(comment).collect()
+    }
+}
+
+/// Where the first of the cells that touch files ran.
+fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> {
+    let touches = |run: &&Run| !(run.evidence.files_read.is_empty() && run.evidence.files_written.is_empty());
+    let own = |run: &&Run| {
+        let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
+        files
+            .into_iter()
+            .any(|file| is_own(&file.path) && !is_folder(&file.path))
+    };
+    runs.iter().find(|run| touches(run) && own(run))?;
+    let before = place.history.run(&slice.steps.first()?.run)?.parent?;
+    let root = Root::new(RootKind::Directory, "cwd");
+    let state = place.history.state(before);
+    let found = super::super::vars::variable(&root, before, &state, place)?;
+    Some(found.value.trim_matches('\'').to_owned()).filter(|directory| !directory.is_empty())
+}
+
+/// Packages that the cells import, with the versions that any run of the line found.
+fn packages(cells: &[Cell], at: RunId, place: &Place<'_>) -> Vec<Package> {
+    let runs = place.history.line(at);
+    let modules = runs.flat_map(|(_, run)| &run.evidence.modules);
+    let versions: BTreeMap<&str, &str> = modules
+        .filter_map(|module| Some((module.name.as_str(), module.version.as_deref()?)))
+        .collect();
+    let imported: BTreeSet<String> = cells.iter().flat_map(|cell| imports(&cell.source)).collect();
+    let named = imported
+        .iter()
+        .filter(|name| cells.iter().any(|cell| names(&cell.source, name)));
+    named
+        .filter_map(|name| {
+            Some(Package {
+                name: name.clone(),
+                version: (*versions.get(name.as_str())?).to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// Whether a file is none of an installed library's.
+fn is_own(path: &str) -> bool {
+    !["/site-packages", "/dist-packages", "/lib/python"]
+        .iter()
+        .any(|part| path.contains(part))
+}
+
+fn is_folder(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}

@@ -1,0 +1,93 @@
+//! What `annotate`, `extract` and `stale` say, with a fixed clock and fixed ids.
+
+use crate::sample::Sample;
+use clew_cli::Exit;
+use clew_core::id::{RunId, SessionId};
+use insta::assert_snapshot;
+
+fn said(words: &str) -> String {
+    Sample::flights().say(words).printed()
+}
+
+#[test]
+fn annotate_lists_what_made_a_name_oldest_first() {
+    assert_snapshot!(said("annotate df 3"));
+}
+
+#[test]
+fn annotate_shows_what_a_name_was_made_from_below_it() {
+    assert_snapshot!(said("annotate model 5"));
+}
+
+#[test]
+fn annotate_as_data_tells_what_each_run_did_and_read() {
+    assert_snapshot!(said("annotate df 3 --json"));
+}
+
+#[test]
+fn annotate_of_what_is_not_there_says_where_to_look() {
+    let output = Sample::flights().say("annotate nothing 3");
+    assert_eq!(output.exit, Exit::Usage);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn extract_prints_a_script_with_a_failed_cell_guarded() {
+    assert_snapshot!(said("extract df --at 3"));
+}
+
+#[test]
+fn extract_refuses_what_no_cell_made() {
+    let output = Sample::flights().say("extract model --at 5");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn extract_as_data_has_the_script_and_what_it_needs() {
+    assert_snapshot!(said("extract df --at 1 --json"));
+}
+
+#[test]
+fn extract_with_check_says_that_a_scratch_process_is_missing() {
+    let output = Sample::flights().say("extract df --at 1 --check");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+/// The sample, with the first cell run once more after run 5.
+fn run_again() -> Sample {
+    let mut sample = Sample::flights();
+    let find = |sample: &Sample, label: &str| {
+        let mut runs = sample.history.runs();
+        let (id, run) = runs.find(|(_, run)| run.label() == label).unwrap();
+        (*id, run.clone())
+    };
+    let (model, mut again) = find(&sample, "5");
+    again.number = 7;
+    again.parent = Some(model);
+    again.cell = Some("cell-1".to_owned());
+    again.source = find(&sample, "1").1.source;
+    again.evidence = find(&sample, "1").1.evidence;
+    again.changed = find(&sample, "3").1.changed;
+    again.changed.extend(find(&sample, "2").1.changed);
+    let id = RunId::of(b"again");
+    sample.history.add_run(id, again, SessionId([7; 16]));
+    sample.at = Some(id);
+    sample
+}
+
+#[test]
+fn stale_lists_cells_with_their_reasons() {
+    assert_snapshot!(run_again().say("stale").printed());
+}
+
+#[test]
+fn stale_says_when_nothing_is() {
+    assert_snapshot!(said("stale 5"));
+}
+
+#[test]
+fn stale_as_data() {
+    assert_snapshot!(run_again().say("stale --json").printed());
+}

@@ -1,0 +1,159 @@
+//! Flow: which runs made a value what it is, followed back through what each run may have read and what it changed.
+//!
+//! In: the runs of a history with their evidence. Out: [`Slice`]s (the runs that a script of its own needs) and
+//! [`Stale`] runs (those whose inputs are others now). Evidence says "may have": what is followed is never too little,
+//! where nobody could tell (magics, `exec`, threads) it is everything.
+//!
+//! ```text
+//!   need  root after run 9 ──► the last run that changed it: run 7 ──► a step of the slice
+//!                                                            │
+//!           unless it certainly bound the root anew ◄────────┼─► all it may have read, as run 7 found it: more needs
+//! ```
+
+mod inputs;
+mod line;
+mod reach;
+mod slice;
+mod stale;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+pub use self::line::Place;
+pub use self::slice::{Gap, GapKind, Slice, Step};
+pub use self::stale::{Reason, Stale};
+
+use self::line::Line;
+use self::reach::{Reach, reach};
+use super::History;
+use crate::format::{Body, Encoding, Manifest, Version};
+use crate::id::{ManifestId, Root, RootKind, RunId};
+use crate::store::{Store, Verified};
+
+/// What following values needs to know of them beside the runs. Looking only: nothing is built or run.
+pub trait Values {
+    /// What is stored of a version; `None` where it is missing.
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest>;
+
+    /// The object stream of a version; `None` where it is missing.
+    ///
+    /// It tells a run that changed a value from one that merely made something else share objects with it.
+    fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>>;
+}
+
+impl Values for Store {
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
+        self.manifest(*id).ok().map(Verified::into_inner)
+    }
+
+    fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
+        self.stream(&encoding.stream).ok().map(Verified::into_inner)
+    }
+}
+
+/// The flow of values through the runs of a history.
+pub struct Flow<'a> {
+    history: &'a History,
+    values: &'a dyn Values,
+    lines: RefCell<HashMap<RunId, Rc<Line>>>,
+    manifests: RefCell<HashMap<ManifestId, Option<Rc<Manifest>>>>,
+    reaches: RefCell<HashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
+    /// Runs that may have written each file, in the order of their numbers.
+    writers: BTreeMap<String, Vec<RunId>>,
+}
+
+impl<'a> Flow<'a> {
+    /// The flow through `history`.
+    pub fn new(history: &'a History, values: &'a dyn Values) -> Self {
+        let mut writers: BTreeMap<String, Vec<RunId>> = BTreeMap::new();
+        for (id, run) in history.runs() {
+            for file in &run.evidence.files_written {
+                writers.entry(file.path.clone()).or_default().push(*id);
+            }
+        }
+        Self {
+            history,
+            values,
+            lines: RefCell::default(),
+            manifests: RefCell::default(),
+            reaches: RefCell::default(),
+            writers,
+        }
+    }
+
+    /// The place of a run at the end of its own line.
+    pub fn place(&self, run: RunId) -> Place {
+        let known = self.lines.borrow().get(&run).cloned();
+        let line = known.unwrap_or_else(|| {
+            let line = Rc::new(Line::of(self, run));
+            self.lines.borrow_mut().insert(run, Rc::clone(&line));
+            line
+        });
+        Place::last(line)
+    }
+
+    /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.
+    pub fn maker(&self, root: &Root, place: &Place) -> Option<Place> {
+        place.line.last_change(root, place.depth).map(|depth| place.at(depth))
+    }
+
+    /// The version of `root` that its maker recorded. Others may share objects with it since.
+    pub fn version(&self, root: &Root, place: &Place) -> Option<&'a Version> {
+        let maker = self.history.run(&self.maker(root, place)?.run())?;
+        maker.changed.iter().find(|version| version.roots.contains(root))
+    }
+
+    /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.
+    fn definitions(&self, root: &Root, place: &Place) -> Vec<Root> {
+        let manifest = self.version(root, place).and_then(|version| self.manifest(version));
+        match manifest.as_deref().map(|manifest| &manifest.body) {
+            Some(Body::Encoded(encoding)) => {
+                let definitions = encoding.definitions.iter();
+                definitions
+                    .map(|id| Root::new(RootKind::Definition, id.clone()))
+                    .filter(|definition| definition != root)
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn manifest(&self, version: &Version) -> Option<Rc<Manifest>> {
+        let mut known = self.manifests.borrow_mut();
+        let read = || self.values.manifest(&version.manifest).map(Rc::new);
+        known.entry(version.manifest).or_insert_with(read).clone()
+    }
+
+    fn hash_of(&self, root: &Root, version: &Version) -> Option<u128> {
+        let index = version.roots.iter().position(|other| other == root)?;
+        Some(self.reach(version)?.get(index)?.hash)
+    }
+
+    fn reach(&self, version: &Version) -> Option<Rc<Vec<Reach>>> {
+        if let Some(known) = self.reaches.borrow().get(&version.manifest) {
+            return known.clone();
+        }
+        let found = reach(self.values, version).map(Rc::new);
+        self.reaches.borrow_mut().insert(version.manifest, found.clone());
+        found
+    }
+
+    /// Runs before `run` that may have written the file, a folder it lies in, or, for a folder, what lies in it.
+    fn writers_of(&self, path: &str, run: RunId) -> BTreeSet<RunId> {
+        let Some(number) = self.history.run(&run).map(|run| run.number) else {
+            return BTreeSet::new();
+        };
+        let folders = path.char_indices().filter(|(at, letter)| *letter == '/' && *at > 0);
+        let folders = folders.filter_map(|(at, _)| self.writers.get(&path[..at]));
+        let inside = format!("{path}/");
+        let within = self
+            .writers
+            .range(inside.clone()..)
+            .take_while(|(written, _)| written.starts_with(&inside))
+            .map(|(_, runs)| runs);
+        let is_before = |id: &&RunId| self.history.run(id).is_some_and(|run| run.number < number);
+        let writers = self.writers.get(path).into_iter().chain(folders).chain(within);
+        writers.flatten().filter(is_before).copied().collect()
+    }
+}

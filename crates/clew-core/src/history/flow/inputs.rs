@@ -1,0 +1,136 @@
+//! What a run may have read, as roots of the state it found.
+
+use std::collections::BTreeSet;
+
+use super::{Flow, Place};
+use crate::format::{Body, Manifest, Run};
+use crate::id::{Root, RootKind};
+
+/// Names under which a cell may find any output.
+const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
+
+impl Flow<'_> {
+    /// Roots that the run at `place` may have read, of those that were there before it.
+    pub fn inputs(&self, place: &Place) -> BTreeSet<Root> {
+        let (Some(run), Some(before)) = (self.history.run(&place.run()), place.before()) else {
+            return BTreeSet::new();
+        };
+        let mut found = named(run, &before);
+        found.extend(self.taken_up(run, place, &before));
+        let libraries = self.libraries(&found, place, &before);
+        let is_needed =
+            |root: &&Root| is_context(root.kind) && self.is_cells(root, &before) && needs(run, root, &libraries);
+        found.extend(before.line.roots(before.depth).filter(is_needed).cloned());
+        found
+    }
+
+    /// State without a name that the run went on from: what it drew from a generator, drew on figures, the directory
+    /// that it left.
+    fn taken_up(&self, run: &Run, place: &Place, before: &Place) -> Vec<Root> {
+        let is_taken_up = |root: &&Root| match root.kind {
+            RootKind::Random => !run.evidence.seeded.contains(&root.key),
+            RootKind::Figures | RootKind::Directory | RootKind::Path => true,
+            _ => false,
+        };
+        let changed = place.line.changed_at(place.depth).filter(is_taken_up);
+        changed
+            .filter(|root| self.maker(root, before).is_some())
+            .cloned()
+            .collect()
+    }
+
+    /// Whether a cell, and not what was there at the start, set it.
+    fn is_cells(&self, root: &Root, before: &Place) -> bool {
+        self.maker(root, before).is_some_and(|maker| maker.depth > 0)
+    }
+
+    /// First words of the modules that what the run read or made belongs to.
+    fn libraries(&self, read: &BTreeSet<Root>, place: &Place, before: &Place) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for root in read {
+            self.add_libraries(root, before, &mut found);
+        }
+        for root in place
+            .line
+            .changed_at(place.depth)
+            .filter(|root| root.kind == RootKind::Name)
+        {
+            self.add_libraries(root, place, &mut found);
+        }
+        found
+    }
+
+    fn add_libraries(&self, root: &Root, place: &Place, found: &mut BTreeSet<String>) {
+        let version = self.version(root, place);
+        if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
+            found.extend(
+                modules_of(root, &manifest)
+                    .into_iter()
+                    .map(|name| first_word(&name).to_owned()),
+            );
+        }
+    }
+}
+
+/// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
+fn named(run: &Run, before: &Place) -> BTreeSet<Root> {
+    let reads = &run.evidence.reads;
+    let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
+    let is_read = |root: &&Root| match root.kind {
+        RootKind::Name => run.evidence.touched_all || reads.contains(&root.key),
+        RootKind::Definition => run.evidence.touched_all,
+        RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
+        _ => false,
+    };
+    before.line.roots(before.depth).filter(is_read).cloned().collect()
+}
+
+/// Modules that a value belongs to or is.
+fn modules_of(root: &Root, manifest: &Manifest) -> Vec<String> {
+    let index = manifest.roots.iter().position(|other| other == root);
+    let summary = index.and_then(|index| manifest.summaries.get(index));
+    let mut found = Vec::new();
+    if let Some(summary) = summary {
+        found.push(summary.type_name.clone());
+        found.extend(summary.text.strip_prefix("module ").map(str::to_owned));
+    }
+    if let Body::Encoded(encoding) = &manifest.body {
+        found.extend(encoding.modules.iter().cloned());
+    }
+    found
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(['.', ':', ' ']).next().unwrap_or(text)
+}
+
+/// State that decides how code behaves without being named in it.
+fn is_context(kind: RootKind) -> bool {
+    matches!(
+        kind,
+        RootKind::Directory
+            | RootKind::Environment
+            | RootKind::Path
+            | RootKind::Option
+            | RootKind::Setting
+            | RootKind::ModuleAttribute
+    )
+}
+
+/// Whether a run that uses these libraries may have behaved by that state.
+fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
+    let evidence = &run.evidence;
+    if evidence.touched_all {
+        return root.kind != RootKind::Setting;
+    }
+    match root.kind {
+        RootKind::Directory => {
+            !(evidence.files_read.is_empty() && evidence.files_written.is_empty() && evidence.processes.is_empty())
+        }
+        RootKind::Environment => {
+            !evidence.processes.is_empty() || libraries.contains("os") || !evidence.modules.is_empty()
+        }
+        RootKind::Path => !evidence.modules.is_empty(),
+        _ => libraries.contains(first_word(&root.key)),
+    }
+}

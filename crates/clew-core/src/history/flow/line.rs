@@ -1,0 +1,176 @@
+//! One line of runs, and where on it each root changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::Flow;
+use crate::format::{Run, Version};
+use crate::history::State;
+use crate::id::{Root, RunId};
+
+/// A run on a line.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub(super) line: Rc<Line>,
+    pub(super) depth: usize,
+}
+
+impl Place {
+    pub(super) fn last(line: Rc<Line>) -> Self {
+        let depth = line.runs.len().saturating_sub(1);
+        Self { line, depth }
+    }
+
+    pub(super) fn at(&self, depth: usize) -> Self {
+        Self {
+            line: Rc::clone(&self.line),
+            depth,
+        }
+    }
+
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.line.runs[self.depth]
+    }
+
+    /// The run before it on its line.
+    pub fn before(&self) -> Option<Self> {
+        self.depth.checked_sub(1).map(|depth| self.at(depth))
+    }
+
+    /// All places of the line up to this one, the first run first.
+    pub fn line(&self) -> impl Iterator<Item = Self> + '_ {
+        (0..=self.depth).map(|depth| self.at(depth))
+    }
+}
+
+/// A line of runs, the first one first.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    pub runs: Vec<RunId>,
+    /// Where each root got another value (true) or went away (false), in order.
+    changes: BTreeMap<Root, Vec<(usize, bool)>>,
+}
+
+impl Line {
+    pub fn of(flow: &Flow<'_>, tip: RunId) -> Self {
+        let mut runs: Vec<(RunId, &Run)> = flow.history.line(tip).collect();
+        runs.reverse();
+        let mut line = Self {
+            runs: runs.iter().map(|(id, _)| *id).collect(),
+            changes: BTreeMap::new(),
+        };
+        let mut state = State::default();
+        for (depth, (_, run)) in runs.into_iter().enumerate() {
+            for root in &run.removed {
+                line.changes.entry(root.clone()).or_default().push((depth, false));
+            }
+            for root in changed_roots(flow, run, &state) {
+                line.changes.entry(root).or_default().push((depth, true));
+            }
+            state = state.after(run);
+        }
+        line
+    }
+
+    /// Where `root` got the value it has at `depth`; `None` if it is not there.
+    pub fn last_change(&self, root: &Root, depth: usize) -> Option<usize> {
+        let changes = self.changes.get(root)?;
+        let before = changes.partition_point(|(at, _)| *at <= depth);
+        let (at, is_there) = changes[..before].last()?;
+        is_there.then_some(*at)
+    }
+
+    /// The last change or removal of `root` up to `depth`.
+    pub fn last_event(&self, root: &Root, depth: usize) -> Option<usize> {
+        let changes = self.changes.get(root)?;
+        let before = changes.partition_point(|(at, _)| *at <= depth);
+        changes[..before].last().map(|(at, _)| *at)
+    }
+
+    /// Roots that are there at `depth`.
+    pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
+        self.changes
+            .keys()
+            .filter(move |root| self.last_change(root, depth).is_some())
+    }
+
+    /// Roots that the run at `depth` changed or took away.
+    pub fn changed_at(&self, depth: usize) -> impl Iterator<Item = &Root> {
+        let is_at = move |changes: &&Vec<(usize, bool)>| changes.binary_search_by_key(&depth, |(at, _)| *at).is_ok();
+        self.changes
+            .iter()
+            .filter(move |(_, changes)| is_at(changes))
+            .map(|(root, _)| root)
+    }
+}
+
+/// Roots whose own values the run changed. Of co-variables that it merely joined or parted the others are left out: they
+/// were neither bound anew nor do they reach anything else than before.
+fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
+    let all = || run.changed.iter().flat_map(|version| &version.roots);
+    let mut changed: BTreeSet<Root> = BTreeSet::new();
+    let mut doubtful: BTreeSet<Root> = BTreeSet::new();
+    for version in &run.changed {
+        for root in &version.roots {
+            if may_be_as_it_was(flow, run, root, before.version(root), version) {
+                doubtful.insert(root.clone());
+            } else {
+                changed.insert(root.clone());
+            }
+        }
+    }
+    // What still shares as before, or shares otherwise only with what did change, is as it was.
+    let all: BTreeSet<Root> = all().cloned().collect();
+    let keeps_neighbours = |root: &Root, changed: &BTreeSet<Root>| {
+        let after = run.changed.iter().find(|version| version.roots.contains(root));
+        let then = neighbours(flow, root, before.version(root), changed);
+        let now = neighbours(flow, root, after, changed);
+        then.is_some() && then.map(|then| present(then, &all)) == now
+    };
+    loop {
+        let lost = doubtful.iter().find(|root| !keeps_neighbours(root, &changed)).cloned();
+        let Some(root) = lost else { return changed };
+        doubtful.remove(&root);
+        changed.insert(root);
+    }
+}
+
+/// Whether the run left a root of a co-variable as it was: it did not bind it, and the root reaches the same.
+fn may_be_as_it_was(flow: &Flow<'_>, run: &Run, root: &Root, old: Option<&Version>, new: &Version) -> bool {
+    let evidence = &run.evidence;
+    let name = root.to_string();
+    let may_be_bound = evidence.touched_all || evidence.writes.contains(&name);
+    old.is_some_and(|old| {
+        let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
+        !may_be_bound && !are_alone && same_reach(flow, root, old, new)
+    })
+}
+
+/// Other roots that share something with `root`, but for those that changed.
+fn neighbours(
+    flow: &Flow<'_>,
+    root: &Root,
+    version: Option<&Version>,
+    changed: &BTreeSet<Root>,
+) -> Option<BTreeSet<Root>> {
+    let version = version?;
+    let reach = flow.reach(version)?;
+    let own = &reach[version.roots.iter().position(|other| other == root)?];
+    let others = version.roots.iter().zip(reach.iter());
+    let near = others.filter(|(other, its)| *other != root && !changed.contains(*other) && its.meets(own));
+    Some(near.map(|(other, _)| other.clone()).collect())
+}
+
+/// Neighbours that are gone altogether took nothing with them that anybody could see.
+fn present(neighbours: BTreeSet<Root>, all: &BTreeSet<Root>) -> BTreeSet<Root> {
+    neighbours.into_iter().filter(|root| all.contains(root)).collect()
+}
+
+fn same_reach(flow: &Flow<'_>, root: &Root, old: &Version, new: &Version) -> bool {
+    let of = |version: &Version| {
+        let index = version.roots.iter().position(|other| other == root)?;
+        Some(flow.reach(version)?.get(index)?.hash)
+    };
+    matches!((of(old), of(new)), (Some(old), Some(new)) if old == new)
+}

@@ -1,0 +1,68 @@
+//! What each root of a stored co-variable reaches by itself, read off its stream. Nothing is built.
+
+use std::collections::BTreeSet;
+
+use super::Values;
+use crate::format::{Body, Encoding, Version};
+use crate::graph::{Arena, Limits, Mention, block_cuts, reached};
+
+/// Longer streams are not gone through: then all of a co-variable counts as changed when a part of it did.
+const LONGEST: u64 = 64 << 20;
+
+/// What one root of a co-variable reaches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Equal when the root alone could not be told from the other.
+    pub hash: u128,
+    nodes: BTreeSet<u32>,
+    extents: BTreeSet<u32>,
+}
+
+impl Reach {
+    /// Whether two roots of one co-variable reach a common object or piece of memory.
+    pub fn meets(&self, other: &Self) -> bool {
+        !self.nodes.is_disjoint(&other.nodes) || !self.extents.is_disjoint(&other.extents)
+    }
+}
+
+/// What each root of a version reaches, in their order; `None` where that can't be told.
+pub(super) fn reach(values: &dyn Values, version: &Version) -> Option<Vec<Reach>> {
+    let manifest = values.manifest(&version.manifest)?;
+    let Body::Encoded(encoding) = &manifest.body else {
+        return None;
+    };
+    if encoding.bytes > LONGEST && encoding.extents.is_empty() {
+        return None;
+    }
+    let stream = values.stream(encoding)?;
+    let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
+    let mention = |buffer: u32| encoding.mentions.get(buffer as usize);
+    let memory = |buffer: u32| mention(buffer).map_or_else(Vec::new, |mention| stored(encoding, mention));
+    let found = reached(&arena, &memory).into_iter().map(|reached| Reach {
+        hash: reached.hash,
+        nodes: reached.nodes,
+        extents: reached
+            .buffers
+            .iter()
+            .filter_map(|buffer| mention(*buffer).map(|mention| mention.extent))
+            .collect(),
+    });
+    Some(found.collect())
+}
+
+/// Stands for the bytes of a buffer: the ids of the blocks it lies in, and where it lies in them.
+fn stored(encoding: &Encoding, mention: &Mention) -> Vec<u8> {
+    let Some(extent) = encoding.extents.get(mention.extent as usize) else {
+        return Vec::new();
+    };
+    let end = mention.offset.saturating_add(mention.length);
+    let mut found = mention.length.to_le_bytes().to_vec();
+    for ((start, length), block) in block_cuts(extent.length, extent.column).zip(&extent.blocks) {
+        if start < end && start + length > mention.offset {
+            found.extend(start.wrapping_sub(mention.offset).to_le_bytes());
+            found.extend(length.to_le_bytes());
+            found.extend(block.0);
+        }
+    }
+    found
+}

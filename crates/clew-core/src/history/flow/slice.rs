@@ -1,0 +1,408 @@
+//! Slices: the runs that made some values, and no others.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{Flow, Place};
+use crate::format::{RunKind, Version};
+use crate::id::{Root, RootKind, RunId};
+
+/// One run of a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The run.
+    pub run: RunId,
+    /// Roots that it is needed for.
+    pub made: BTreeSet<Root>,
+    /// What it may have read, and the run that made that what it was; `None` for what nothing in the slice makes.
+    pub inputs: BTreeMap<Root, Option<RunId>>,
+    /// Files it may have read, or gone on writing, and the runs before it that may have written them.
+    pub files: BTreeMap<String, BTreeSet<RunId>>,
+}
+
+/// Why a slice can't make what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapKind {
+    /// It was there before recording began.
+    Start,
+    /// It was changed outside of any cell.
+    Outside,
+    /// A move brought it, and no run on record made it as it came.
+    Moved,
+    /// The run's source is not on record.
+    NoSource,
+    /// Runs of two lines changed it, and no order of them makes both what they were.
+    Tangled,
+    /// A random generator drew before anything seeded it: the script draws other numbers.
+    NotSeeded,
+}
+
+impl GapKind {
+    /// Whether a script can't be written at all; else it runs and may make something else.
+    pub fn is_fatal(self) -> bool {
+        self != Self::NotSeeded
+    }
+}
+
+/// A root that a slice can't make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The root.
+    pub root: Root,
+    /// The run that left it so.
+    pub run: RunId,
+    /// Why no run of the slice can.
+    pub kind: GapKind,
+}
+
+/// The runs that made some values, in an order in which they make them again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// The runs.
+    pub steps: Vec<Step>,
+    /// What they can't make.
+    pub gaps: Vec<Gap>,
+    /// The run that made each of the roots asked for.
+    pub makers: BTreeMap<Root, RunId>,
+}
+
+impl Flow<'_> {
+    /// The runs that made `roots` what they were after the run `at`. Roots that were not there are left out.
+    pub fn slice(&self, at: RunId, roots: &[Root]) -> Slice {
+        let mut slicer = Slicer {
+            flow: self,
+            steps: HashMap::new(),
+            gaps: Vec::new(),
+            met: HashSet::new(),
+            asked: HashMap::new(),
+            brought: Vec::new(),
+            open: Vec::new(),
+        };
+        let place = self.place(at);
+        let mut makers = BTreeMap::new();
+        for root in roots {
+            if let Some(maker) = slicer.need(root, &place) {
+                makers.insert(root.clone(), maker);
+            }
+        }
+        slicer.follow();
+        self.need_globals(&mut slicer, &makers, &place);
+        slicer.part();
+        let mut slice = Slice {
+            gaps: slicer.gaps,
+            makers,
+            steps: slicer.steps.into_values().collect(),
+        };
+        slice.steps.sort_by_key(|step| self.order_of(&step.run));
+        self.untangle(&mut slice);
+        slice
+    }
+
+    /// What the functions asked for read when they are called later: without it they are of no use.
+    fn need_globals(&self, slicer: &mut Slicer<'_>, makers: &BTreeMap<Root, RunId>, place: &Place) {
+        let mut open: Vec<(Root, RunId)> = makers.iter().map(|(root, run)| (root.clone(), *run)).collect();
+        let mut met: BTreeSet<Root> = makers.keys().cloned().collect();
+        while let Some((root, maker)) = open.pop() {
+            let later = match self.history.run(&maker) {
+                Some(run) if self.is_function(&root, place) => &run.evidence.later,
+                _ => continue,
+            };
+            for root in later
+                .iter()
+                .map(Root::name)
+                .filter(|root| !met.contains(root))
+                .collect::<Vec<_>>()
+            {
+                met.insert(root.clone());
+                if let Some(maker) = slicer.need(&root, place) {
+                    open.push((root, maker));
+                }
+            }
+        }
+        slicer.follow();
+    }
+
+    fn is_function(&self, root: &Root, place: &Place) -> bool {
+        let version = self.version(root, place);
+        let manifest = version.and_then(|version| self.manifest(version));
+        manifest.is_some_and(|manifest| {
+            let summaries = manifest.roots.iter().zip(&manifest.summaries);
+            let mut own = summaries.filter(|(other, _)| *other == root);
+            own.any(|(_, summary)| matches!(summary.type_name.as_str(), "function" | "type"))
+        })
+    }
+
+    fn order_of(&self, run: &RunId) -> (u64, String) {
+        self.history
+            .run(run)
+            .map_or_else(Default::default, |run| (run.number, run.suffix.clone()))
+    }
+
+    /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
+    fn untangle(&self, slice: &mut Slice) {
+        let Some(wrong) = self.first_wrong(slice) else { return };
+        // What a move brought over was made on a line of its own: that line first, then the others; or the other way.
+        let own: BTreeSet<RunId> = slice.makers.values().copied().collect();
+        let tip = own.iter().max_by_key(|run| self.order_of(run)).copied();
+        let main: HashSet<RunId> = tip
+            .map(|tip| self.history.line(tip).map(|(id, _)| id).collect())
+            .unwrap_or_default();
+        for is_main_first in [false, true] {
+            slice
+                .steps
+                .sort_by_key(|step| (main.contains(&step.run) != is_main_first, self.order_of(&step.run)));
+            if self.first_wrong(slice).is_none() {
+                return;
+            }
+        }
+        slice.steps.sort_by_key(|step| self.order_of(&step.run));
+        slice.gaps.push(wrong);
+    }
+
+    /// The first root that a run of the slice would not find as it found it.
+    fn first_wrong(&self, slice: &Slice) -> Option<Gap> {
+        let mut last: HashMap<&Root, RunId> = HashMap::new();
+        let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
+        let tangled = |root: &Root, run: RunId| Gap {
+            root: root.clone(),
+            run,
+            kind: GapKind::Tangled,
+        };
+        for step in &slice.steps {
+            for (root, maker) in &step.inputs {
+                let found = last.get(root).copied();
+                if maker.is_some_and(|maker| included.contains(&maker) && found != Some(maker)) {
+                    return Some(tangled(root, step.run));
+                }
+            }
+            let place = self.place(step.run);
+            let line = std::rc::Rc::clone(&place.line);
+            for root in line.changed_at(place.depth) {
+                if let Some((root, _)) = slice.steps.iter().find_map(|step| step.inputs.get_key_value(root)) {
+                    last.insert(root, step.run);
+                } else if let Some((root, _)) = slice.makers.get_key_value(root) {
+                    last.insert(root, step.run);
+                }
+            }
+        }
+        let wrong = |(root, maker): &(&Root, &RunId)| included.contains(maker) && last.get(root) != Some(maker);
+        slice
+            .makers
+            .iter()
+            .find(wrong)
+            .map(|(root, maker)| tangled(root, *maker))
+    }
+}
+
+struct Slicer<'a> {
+    flow: &'a Flow<'a>,
+    steps: HashMap<RunId, Step>,
+    gaps: Vec<Gap>,
+    /// What was followed: roots and the runs that made them.
+    met: HashSet<(Root, RunId)>,
+    /// Roots asked for, and where.
+    asked: HashMap<(Root, RunId), Place>,
+    /// Roots that moves brought over from elsewhere: the move, and where they were made.
+    brought: Vec<(Root, Place, Place)>,
+    open: Vec<(Root, Place)>,
+}
+
+impl Slicer<'_> {
+    /// Asks for `root` as it is at `place`; the run that made it so, wherever it stands.
+    fn need(&mut self, root: &Root, place: &Place) -> Option<RunId> {
+        let maker = self.origin(root, place)?;
+        let run = maker.run();
+        if self.asked.insert((root.clone(), place.run()), place.clone()).is_some() {
+            return Some(run);
+        }
+        for definition in self.flow.definitions(root, place) {
+            self.need(&definition, place);
+        }
+        self.open.push((root.clone(), maker));
+        Some(run)
+    }
+
+    /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
+    fn origin(&mut self, root: &Root, place: &Place) -> Option<Place> {
+        let maker = self.flow.maker(root, place)?;
+        let run = self.flow.history.run(&maker.run())?;
+        if run.kind != RunKind::Moved {
+            return Some(maker);
+        }
+        let version = run.changed.iter().find(|version| version.roots.contains(root))?;
+        let Some(origin) = self.flow.recorded_before(root, version, &maker.run()) else {
+            return Some(maker);
+        };
+        self.brought.push((root.clone(), maker, origin.clone()));
+        Some(origin)
+    }
+
+    /// What a move brought over came as a copy of its own. A script would make it sharing objects with what it shared
+    /// them with where it was made: a gap, if that is needed beside it.
+    fn part(&mut self) {
+        for (root, moved, origin) in std::mem::take(&mut self.brought) {
+            let beside = |(other, _): &(Root, RunId), place: &Place| {
+                let is_after = place.depth >= moved.depth && place.line.runs.get(moved.depth) == Some(&moved.run());
+                is_after && self.flow.parted(&root, other, &origin, &moved)
+            };
+            if self.asked.iter().any(|(asked, place)| beside(asked, place)) {
+                self.gap(root, moved.run(), GapKind::Tangled);
+            }
+        }
+    }
+
+    fn follow(&mut self) {
+        while let Some((root, maker)) = self.open.pop() {
+            if self.met.insert((root.clone(), maker.run())) {
+                self.include(root, &maker);
+            }
+        }
+    }
+
+    /// Takes in the run that made `root`, with what it needs.
+    fn include(&mut self, root: Root, maker: &Place) {
+        let id = maker.run();
+        let Some(run) = self.flow.history.run(&id) else { return };
+        let gap = match (run.kind, &run.source) {
+            (RunKind::Cell, Some(_)) => None,
+            (RunKind::Cell, None) => Some(GapKind::NoSource),
+            (RunKind::Start, _) => Some(GapKind::Start),
+            (RunKind::Outside, _) => Some(GapKind::Outside),
+            (RunKind::Moved, _) => Some(GapKind::Moved),
+        };
+        if let Some(kind) = gap {
+            self.gap(root, id, kind);
+            return;
+        }
+        let before = maker.before();
+        let was_there = before
+            .as_ref()
+            .is_some_and(|before| self.flow.maker(&root, before).is_some());
+        let is_seeded = run.evidence.seeded.contains(&root.key);
+        if root.kind == RootKind::Random && !was_there && !is_seeded {
+            self.gap(root.clone(), id, GapKind::NotSeeded);
+        }
+        let is_bound_anew = match root.kind {
+            RootKind::Name => run.evidence.binds.contains(&root.key),
+            RootKind::Random => is_seeded,
+            RootKind::Environment | RootKind::Option | RootKind::Setting => true,
+            _ => false,
+        };
+        self.begin(maker);
+        if was_there && !is_bound_anew {
+            self.add_input(root.clone(), maker);
+        }
+        if let Some(step) = self.steps.get_mut(&id) {
+            step.made.insert(root);
+        }
+    }
+
+    fn add_input(&mut self, input: Root, maker: &Place) {
+        let id = maker.run();
+        if self.steps.get(&id).is_some_and(|step| step.inputs.contains_key(&input)) {
+            return;
+        }
+        let Some(before) = maker.before() else { return };
+        let made_by = self.need(&input, &before);
+        let definitions = self.flow.definitions(&input, &before);
+        if let Some(step) = self.steps.get_mut(&id) {
+            step.inputs.insert(input, made_by);
+        }
+        for definition in definitions {
+            self.add_input(definition, maker);
+        }
+    }
+
+    /// Runs that wrote what this one read from disk, or goes on writing.
+    fn add_files(&mut self, reader: &Place) {
+        let id = reader.run();
+        let Some(run) = self.flow.history.run(&id) else { return };
+        let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
+        for path in files.map(|file| file.path.clone()).collect::<BTreeSet<_>>() {
+            let writers = self.flow.writers_of(&path, id);
+            for writer in &writers {
+                self.take_in(*writer);
+            }
+            if let Some(step) = self.steps.get_mut(&id).filter(|_| !writers.is_empty()) {
+                step.files.insert(path, writers);
+            }
+        }
+    }
+
+    /// Takes in a run for what it did outside of the session.
+    fn take_in(&mut self, run: RunId) {
+        let place = self.flow.place(run);
+        let is_cell = self
+            .flow
+            .history
+            .run(&run)
+            .is_some_and(|run| run.kind == RunKind::Cell && run.source.is_some());
+        if is_cell {
+            self.begin(&place);
+        }
+    }
+
+    /// Begins the step of a run, unless it is there: with all that the run may have read.
+    fn begin(&mut self, place: &Place) {
+        let run = place.run();
+        let Entry::Vacant(step) = self.steps.entry(run) else {
+            return;
+        };
+        step.insert(Step {
+            run,
+            made: BTreeSet::new(),
+            inputs: BTreeMap::new(),
+            files: BTreeMap::new(),
+        });
+        for input in self.flow.inputs(place) {
+            self.add_input(input, place);
+        }
+        self.add_files(place);
+    }
+
+    fn gap(&mut self, root: Root, run: RunId, kind: GapKind) {
+        // The state that a session starts with is there in a script's process too; only a generator's is not the same.
+        let kind = match (root.kind, kind) {
+            (RootKind::Random, GapKind::Start) => GapKind::NotSeeded,
+            (RootKind::Name | RootKind::Out | RootKind::Definition, kind) => kind,
+            (_, GapKind::Start) => return,
+            (_, kind) => kind,
+        };
+        let gap = Gap { root, run, kind };
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
+    }
+}
+
+impl Flow<'_> {
+    /// Whether two roots shared objects between `origin` and the move, and share none after it.
+    fn parted(&self, root: &Root, other: &Root, origin: &Place, moved: &Place) -> bool {
+        let share = |version: &Version| version.roots.contains(root) && version.roots.contains(other);
+        let (from, until) = (self.order_of(&origin.run()), self.order_of(&moved.run()));
+        let has = |id: &RunId| self.history.run(id).is_some_and(|run| run.changed.iter().any(share));
+        let between = |id: &RunId| (from.clone()..until.clone()).contains(&self.order_of(id));
+        root != other && !has(&moved.run()) && self.history.runs().any(|(id, _)| between(id) && has(id))
+    }
+
+    /// The last run before `moved` that recorded the value which the move brought back.
+    fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<Place> {
+        let until = self.order_of(moved);
+        let is_before = |id: &RunId| self.order_of(id) < until;
+        let runs = || {
+            let runs = self.history.runs().rev();
+            runs.filter(|(id, run)| run.kind != RunKind::Moved && is_before(id))
+        };
+        let is_same = |other: &Version| other.roots == version.roots && other.fingerprint == version.fingerprint;
+        let whole = runs().find(|(_, run)| run.changed.iter().any(is_same));
+        let found = whole.or_else(|| {
+            // Taken out of a co-variable it has another fingerprint; by itself it reaches the same.
+            let hash = self.hash_of(root, version)?;
+            let has = |other: &Version| other.roots.contains(root) && self.hash_of(root, other) == Some(hash);
+            runs().find(|(_, run)| run.changed.iter().any(has))
+        });
+        let place = self.place(*found?.0);
+        // The run that recorded the whole may have left this root as it was.
+        self.maker(root, &place)
+    }
+}

@@ -1,0 +1,159 @@
+//! Stale runs: their inputs are others now than when they ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Flow, Place};
+use crate::format::{FileEvidence, RunKind};
+use crate::id::{Root, RootKind, RunId};
+
+/// Why a run is stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// An input has another value now.
+    Changed {
+        /// The input.
+        root: Root,
+        /// The run that changed it.
+        by: RunId,
+    },
+    /// An input is gone.
+    Removed {
+        /// The input.
+        root: Root,
+        /// The run that took it away.
+        by: RunId,
+    },
+    /// A file it may have read is not as it was.
+    File(FileEvidence),
+    /// An input was made by a run that is stale itself.
+    Through {
+        /// The input.
+        root: Root,
+        /// The stale run.
+        run: RunId,
+    },
+}
+
+/// A run whose inputs are others now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// The run, the last of its cell.
+    pub run: RunId,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+impl Flow<'_> {
+    /// The last run of each cell on the line of `at` whose inputs are others there than when it ran, in order.
+    ///
+    /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
+    pub fn stale(&self, at: RunId, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Stale> {
+        let now = self.place(at);
+        let mut found: BTreeSet<RunId> = BTreeSet::new();
+        let mut stale = Vec::new();
+        for place in self.last_of_cells(&now) {
+            let mut reasons = self.changed_inputs(&place, &now);
+            reasons.extend(self.changed_files(&place, is_as_it_was));
+            reasons.extend(self.through(&place, &found));
+            if !reasons.is_empty() {
+                found.insert(place.run());
+                stale.push(Stale {
+                    run: place.run(),
+                    reasons,
+                });
+            }
+        }
+        stale
+    }
+
+    /// The last run of each cell on the line of `at`, in order.
+    pub fn cells(&self, at: RunId) -> Vec<RunId> {
+        let cells = self.last_of_cells(&self.place(at));
+        cells.iter().map(Place::run).collect()
+    }
+
+    /// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
+    fn last_of_cells(&self, now: &Place) -> Vec<Place> {
+        let mut last: BTreeMap<String, usize> = BTreeMap::new();
+        for place in now.line() {
+            if let Some(run) = self.history.run(&place.run()).filter(|run| run.kind == RunKind::Cell) {
+                let cell = run.cell.clone().unwrap_or_else(|| format!(" {}", place.depth));
+                last.insert(cell, place.depth);
+            }
+        }
+        let depths: BTreeSet<usize> = last.into_values().collect();
+        depths.into_iter().map(|depth| now.at(depth)).collect()
+    }
+
+    /// Inputs that count: names and classes. A generator goes on with every draw, and what no name refers to is no
+    /// cell's to keep.
+    fn read(&self, place: &Place) -> Vec<Root> {
+        let is_told = self
+            .history
+            .run(&place.run())
+            .is_some_and(|run| !run.evidence.touched_all);
+        let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
+        let counts = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute);
+        inputs.into_iter().filter(counts).collect()
+    }
+
+    fn changed_inputs(&self, place: &Place, now: &Place) -> Vec<Reason> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let mut reasons = Vec::new();
+        for root in self.read(place) {
+            let Some(then) = self.maker(&root, &before) else {
+                continue;
+            };
+            let Some(event) = now.line.last_event(&root, now.depth).map(|depth| now.at(depth)) else {
+                continue;
+            };
+            if event.depth == then.depth || event.depth == place.depth {
+                continue;
+            }
+            let by = event.run();
+            match self.maker(&root, now) {
+                None => reasons.push(Reason::Removed { root, by }),
+                Some(_) if self.is_same(&root, &before, now) => {}
+                Some(_) => reasons.push(Reason::Changed { root, by }),
+            }
+        }
+        reasons
+    }
+
+    /// Whether the root has the same value at both places, though it may have had others between.
+    fn is_same(&self, root: &Root, one: &Place, other: &Place) -> bool {
+        match (self.version(root, one), self.version(root, other)) {
+            (Some(one), Some(other)) => {
+                let is_whole = one.fingerprint == other.fingerprint && one.roots == other.roots;
+                is_whole
+                    || self
+                        .hash_of(root, one)
+                        .is_some_and(|hash| self.hash_of(root, other) == Some(hash))
+            }
+            _ => false,
+        }
+    }
+
+    fn changed_files(&self, place: &Place, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
+        let Some(run) = self.history.run(&place.run()) else {
+            return Vec::new();
+        };
+        let changed = run.evidence.files_read.iter().filter(|file| !is_as_it_was(file));
+        changed.cloned().map(Reason::File).collect()
+    }
+
+    fn through(&self, place: &Place, stale: &BTreeSet<RunId>) -> Vec<Reason> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let mut reasons = Vec::new();
+        for root in self.read(place) {
+            if let Some(maker) = self.maker(&root, &before).filter(|maker| stale.contains(&maker.run())) {
+                reasons.push(Reason::Through { root, run: maker.run() });
+            }
+        }
+        reasons
+    }
+}

@@ -1,0 +1,225 @@
+"""What a cell used of the namespace: what it read before it bound it, what it certainly bound anew, what its functions
+read later.
+
+Read off the compiled statements, nothing is run. What can't be told counts as read and as not bound: so that whoever
+follows names back from run to run follows too many rather than too few.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from inspect import CO_OPTIMIZED
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+from clew.shell.names import nested, read_and_written
+
+#: Longer statements are not gone through jump by jump; all they load counts as read, nothing as bound.
+LONGEST = 20_000
+
+_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"))
+_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
+_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
+_RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
+_JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
+_NAMED = _LOADS | _STORES | _DELETES
+_OPNAME, _CACHE = dis.opname, dis.opmap["CACHE"]
+#: What stands between a function's code and the name it is bound to, if nothing else sees it before.
+_MAKES = frozenset(("MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE"))
+
+
+@dataclass
+class Uses:
+    """What a cell used."""
+
+    #: Names it may have read or deleted before it bound them.
+    reads: set[str] = field(default_factory=set)
+    #: Names it loads anywhere: functions among them may have been called.
+    loads: set[str] = field(default_factory=set)
+    #: Names it certainly bound anew.
+    binds: set[str] = field(default_factory=set)
+    #: Names that functions it defined may read when they are called.
+    later: set[str] = field(default_factory=set)
+    #: Functions it defined, by the name each was bound to, with what was certainly bound when it was.
+    defined: list[tuple[str, CodeType, frozenset[str]]] = field(default_factory=list)
+
+    def call(self, ran: Iterable[CodeType]) -> None:
+        """Adds what functions read that (may have) run."""
+        bound_before = {code: bound for _, code, bound in self.defined}
+        waiting, met = list(ran), set[CodeType]()
+        # On Python 3.11 a function that a cell defines, calls and takes away again can't be found any more.
+        waiting += [code for name, code, _ in self.defined if name in self.loads]
+        for code in waiting:
+            bound = bound_before.get(code, frozenset())
+            for inner in nested(code):
+                if inner not in met:
+                    met.add(inner)
+                    self.reads |= read_and_written(inner)[0] - bound
+
+
+def uses(statements: list[CodeType], *, is_whole: bool = True) -> Uses:
+    """What the statements of a cell used. The last of them may not have come to its end unless `is_whole`."""
+    found, bound = Uses(), frozenset[str]()
+    for place, code in enumerate(statements):
+        after = _follow(code, bound, found)
+        if is_whole or place + 1 < len(statements):
+            bound = after
+    found.binds = set(bound)
+    return found
+
+
+#: What puts a generator into a state that does not depend on the one before, and the modules it belongs to.
+_SEEDS = frozenset(("seed", "setstate", "set_state"))
+_GENERATORS = {"random": "random", "numpy.random": "numpy.random", "numpy.random.mtrand": "numpy.random"}
+
+
+def seeded(codes: Iterable[CodeType], namespace: dict[str, Any]) -> set[str]:
+    """Process-wide random generators that the code seeds, by the names their states go by."""
+    found = set[str]()
+    for code in codes:
+        if not _SEEDS.isdisjoint(code.co_names):
+            found |= _seeded(code, namespace)
+    return found
+
+
+def _seeded(code: CodeType, namespace: dict[str, Any]) -> set[str]:
+    """`random.seed`, `np.random.seed`, and `seed` by itself where it was imported from one of them."""
+    found, path = set[str](), list[str]()
+    for one in dis.get_instructions(code):
+        if one.opname in _LOADS:
+            path = [one.argval]
+        elif one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            path.append(one.argval)
+        elif one.opname not in ("CACHE", "PUSH_NULL"):
+            path = []
+        if path and path[-1] in _SEEDS:
+            held = namespace.get(path[0])
+            if isinstance(held, ModuleType):
+                found.add(".".join([held.__name__, *path[1:-1]]))
+            elif len(path) == 1:
+                found.add(type(getattr(held, "__self__", None)).__module__)
+    return {_GENERATORS[name] for name in found if name in _GENERATORS}
+
+
+class _Instruction(NamedTuple):
+    """As the library's own, whose making costs twenty times as much."""
+
+    opname: str
+    offset: int
+    #: The name, the code object or the offset that it refers to; `None` where none of these.
+    argval: Any
+
+
+def _decoded(code: CodeType) -> list[_Instruction]:
+    names, constants, units = code.co_names, code.co_consts, code.co_code
+    found: list[_Instruction] = []
+    extended, offset, end = 0, 0, len(units)
+    while offset < end:
+        opname, argument, at = _OPNAME[units[offset]], units[offset + 1] | extended, offset
+        offset += 2
+        while offset < end and units[offset] == _CACHE:
+            offset += 2
+        extended = argument << 8 if opname == "EXTENDED_ARG" else 0
+        value: Any = None
+        if opname in _NAMED:
+            value = names[argument >> 1 if opname == "LOAD_GLOBAL" else argument]
+        elif opname == "LOAD_CONST":
+            value = constants[argument] if isinstance(constants[argument], CodeType) else None
+        elif opname in _JUMPS:
+            value = offset + (-2 if "BACKWARD" in opname else 2) * argument
+        found.append(_Instruction(opname, at, value))
+    return found
+
+
+@dataclass
+class _Store:
+    name: str
+    at: int
+    #: Up to here every path has come through it.
+    until: int
+
+
+def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str]:
+    """Adds what one statement uses to `found`; what is certainly bound after it."""
+    if len(code.co_code) > LONGEST:
+        found.reads |= set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
+        found.loads |= found.reads
+        return bound - read_and_written(code)[1]
+    instructions = _decoded(code)
+    edges = [(one.offset, one.argval) for one in instructions if one.opname in _JUMPS]
+    if code.co_exceptiontable:
+        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
+        edges += [(entry.start, entry.target) for entry in entries]
+    stores = [
+        _Store(one.argval, one.offset, _until(one.offset, edges))
+        for one in instructions
+        if one.opname in _STORES
+    ]
+
+    def bound_at(offset: int) -> frozenset[str]:
+        inside = [store.name for store in stores if store.at < offset < store.until]
+        return bound.union(inside) if inside else bound
+
+    for one in instructions:
+        if one.opname in _LOADS or one.opname in _DELETES:
+            found.loads.add(one.argval)
+            if one.argval not in bound_at(one.offset):
+                found.reads.add(one.argval)
+    for made, offset, name in _made(instructions):
+        _follow_made(made, name, bound_at(offset), found)
+    returns = [one.offset for one in instructions if one.opname in _RETURNS]
+    deleted = {one.argval for one in instructions if one.opname in _DELETES}
+    certain = {store.name for store in stores if all(store.at < offset < store.until for offset in returns)}
+    return (bound | certain) - deleted
+
+
+def _until(at: int, edges: list[tuple[int, int]]) -> int:
+    """How far what lies behind `at` can only be reached through it: up to where a jump from before it lands, directly
+    or through what lies behind there."""
+    until = min((target for source, target in edges if source < at < target), default=1 << 60)
+    while True:
+        back = min(
+            (target for source, target in edges if source >= until and at < target < until), default=until
+        )
+        if back == until:
+            return until
+        until = back
+
+
+def _made(instructions: list[_Instruction]) -> Iterator[tuple[CodeType, int, str | None]]:
+    """Code objects that the statement makes functions or classes of: where, and the name if nothing else sees it."""
+    for place, one in enumerate(instructions):
+        if not isinstance(one.argval, CodeType):
+            continue
+        after = place + 1
+        while after < len(instructions) and instructions[after].opname in _MAKES:
+            after += 1
+        is_bound = after < len(instructions) and instructions[after].opname in _STORES
+        yield one.argval, one.offset, instructions[after].argval if is_bound else None
+
+
+def _follow_made(code: CodeType, name: str | None, bound: frozenset[str], found: Uses) -> None:
+    if name is not None:
+        found.defined.append((name, code, bound))
+        found.later |= set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
+    elif code.co_flags & CO_OPTIMIZED:
+        # A comprehension, a lambda handed on, a decorated function: whoever got it may have called it.
+        reads = set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
+        found.reads |= reads - bound
+        found.loads |= reads
+        found.later |= reads
+    else:
+        _follow_class(code, bound, found)
+
+
+def _follow_class(code: CodeType, bound: frozenset[str], found: Uses) -> None:
+    """The body of a class runs at once; what it stores is its own."""
+    inside = Uses()
+    _follow(code, bound, inside)
+    own = read_and_written(code)[1]
+    found.reads |= inside.reads
+    found.loads |= inside.loads
+    found.later |= inside.later
+    found.defined += [(name, method, bound - own) for name, method, _ in inside.defined]
