@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -125,12 +126,13 @@ top
 MORE = {"plots": PLOTS, "pipeline": PIPELINE, "symbols": SYMBOLS, "magics": MAGICS, "tables": TABLES}
 
 
+CLEWS = re.compile(r"^%(load_ext )?clew\b", re.MULTILINE)
+
+
 def notebooks() -> dict[str, list[str]]:
-    """The code cells of every notebook, by its name; cells that load Clew left out."""
+    """The code cells of every notebook, by its name; cells that load Clew or talk to it left out."""
     found = {}
     for path in sorted(EXAMPLES.rglob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
-        found[path.stem] = [
-            c.source for c in cells if c.cell_type == "code" and "load_ext clew" not in c.source
-        ]
+        found[path.stem] = [c.source for c in cells if c.cell_type == "code" and not CLEWS.search(c.source)]
     return found | {name: [cell.strip("\n") for cell in text.split("# %%\n")] for name, text in MORE.items()}

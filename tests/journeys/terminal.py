@@ -1,0 +1,64 @@
+"""`clew` in a terminal, as the person at one home finds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import COMMAND
+
+CLEW = str(COMMAND or Path(sys.executable).with_name("clew"))
+"""The native command, built or installed."""
+
+FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CLEW_HOME", "JUPYTER_RUNTIME_DIR")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    exit: int
+    out: str
+    err: str
+
+    def well(self) -> str:
+        """What it printed, once it ended well and complained of nothing."""
+        assert (self.exit, self.err) == (0, ""), self
+        return self.out
+
+
+class Terminal:
+    """Types `clew WORDS` with the folders of one home, and nothing else in reach: no PATH, so no Python by name."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {name: environment[name] for name in FOLDERS if name in environment}
+
+    def __call__(self, *words: str) -> Said:
+        ran = subprocess.run(
+            [CLEW, *words], capture_output=True, text=True, env=self._environment, check=False, timeout=120
+        )
+        assert "panicked" not in ran.stderr, ran.stderr
+        return Said(ran.returncode, ran.stdout, ran.stderr)
+
+    def ask(self, *words: str) -> Any:
+        """The answer in JSON; its `exit` is the exit code."""
+        said = self(*words, "--json")
+        answer = json.loads(said.out)
+        assert answer["exit"] == said.exit, said
+        return answer
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Every file below a folder with the digest of its bytes; folders end with a slash."""
+    return {
+        f"{path.relative_to(folder)}{'/' if path.is_dir() else ''}": ""
+        if path.is_dir()
+        else hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+    }
