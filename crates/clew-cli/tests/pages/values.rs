@@ -239,7 +239,7 @@ fn diff_tells_of_every_value_what_lies_between() {
 
 #[test]
 fn diff_in_json_has_the_same_as_data() {
-    let said = sample().say("diff 1 2 --json -- df weights config").json.unwrap();
+    let said = sample().say("diff 1 2 --json -- df weights config").data.unwrap();
     let details: Vec<_> = said["state"]
         .as_array()
         .unwrap()
