@@ -56,6 +56,7 @@ impl Encoded {
     /// What lies between the value of `name` and what it was when `later` was looked at, as JSON, and how many blocks were
     /// read. `streams`: others than the own, which may be damaged; `memory`: bytes that may be read.
     #[pyo3(signature = (name, later, streams=(None, None), memory=None))]
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn compare(
         &self,
         name: &str,

@@ -51,7 +51,10 @@ impl Limits {
 
 /// How deep values lie in each other, at most, where they are read or compared: a stack has an end. What lies deeper is
 /// said to differ where its bytes do.
-pub(crate) const DEPTH: usize = 120;
+pub(crate) const DEPTH: usize = 64;
+/// How often the reading of one node may need the reading of another, as a date needs its zone: none of these is part of
+/// itself, but in a stream anything can be.
+pub(crate) const NEEDED: u32 = 4;
 /// Most dimensions of an array.
 pub(crate) const DIMENSIONS: usize = 64;
 /// Most columns of a table.

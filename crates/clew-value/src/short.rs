@@ -10,6 +10,9 @@ const LEVELS: usize = 3;
 
 /// A value in about `width` characters at most.
 pub fn short(view: View<'_>, width: usize) -> String {
+    let Some(_reading) = view.stored().enter() else {
+        return "…".to_owned();
+    };
     cut(&written(view, width, LEVELS), width)
 }
 

@@ -8,7 +8,7 @@ use clew_core::graph::{Arena, ArenaNode, Limits as ArenaLimits, Mention, StreamE
 use clew_core::id::BlockId;
 use clew_core::store::{Store, StoreError, Verified};
 
-use crate::limits::Limits;
+use crate::limits::{Limits, NEEDED};
 use crate::memory::Memory;
 
 /// Where blocks come from.
@@ -53,6 +53,8 @@ pub struct Stored<'a> {
     classes: &'a dyn Fn(&str) -> Option<String>,
     /// Bytes of memory that may still be read.
     left: Cell<u64>,
+    /// How many nodes are being read, each since another one needs it.
+    reading: Cell<u32>,
     /// What was read last: columns that lie across one memory read it once.
     last: RefCell<Option<(Place, Rc<Vec<u8>>)>>,
 }
@@ -93,6 +95,7 @@ impl<'a> Stored<'a> {
             blocks,
             classes,
             left: Cell::new(limits.memory_bytes),
+            reading: Cell::new(0),
             last: RefCell::default(),
         })
     }
@@ -127,6 +130,16 @@ impl<'a> Stored<'a> {
         self.extents.get(number as usize)
     }
 
+    /// Says that a node is being read, until what is returned is dropped; `None` where too many are.
+    pub(crate) fn enter(&self) -> Option<Reading<'_>> {
+        let depth = self.reading.get();
+        if depth >= NEEDED {
+            return None;
+        }
+        self.reading.set(depth + 1);
+        Some(Reading(&self.reading))
+    }
+
     /// What `read` gives, or gave last.
     pub(crate) fn once(
         &self,
@@ -148,6 +161,15 @@ impl<'a> Stored<'a> {
         let left = self.left.get().checked_sub(bytes).ok_or(ReadError::TooLarge(bytes))?;
         self.left.set(left);
         Ok(self.blocks.blocks(ids)?)
+    }
+}
+
+/// A node is being read.
+pub(crate) struct Reading<'s>(&'s Cell<u32>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 

@@ -148,6 +148,10 @@ impl<'a> View<'a> {
     /// # Errors
     /// The node says what no walk writes.
     pub fn value(self) -> Result<Value<'a>, ReadError> {
+        let _reading = self
+            .stored()
+            .enter()
+            .ok_or(ReadError::Unknown("a value needs itself"))?;
         let payload = self.payload();
         let members = |name, holding| Ok(Value::Members(Members::new(name, holding, self.items(0))));
         match self.kind() {

@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{Change, Comparer, Detail, Found, MembersDetail, Pair};
-use crate::digest::digest;
+use crate::digest::{self, digest};
 use crate::object::Field;
 use crate::short::{is_leaf, short};
 use crate::stored::{Items, ReadError, View};
@@ -32,6 +32,20 @@ impl Gathered {
             note: self.note,
         }))
     }
+}
+
+/// A key by its digest, and the how-manieth of those that read alike: two NaNs are two keys.
+type Key = (u128, usize);
+
+fn keys(items: Items<'_>) -> Vec<Key> {
+    let mut met: FxHashMap<u128, usize> = FxHashMap::default();
+    let mut number = |key| {
+        let nth = met.entry(key).or_default();
+        *nth += 1;
+        (key, *nth)
+    };
+    let views = (0..items.len() / 2).filter_map(|at| items.get(2 * at));
+    views.map(|key| number(digest(key))).collect()
 }
 
 /// A pair of parts, and how to get there.
@@ -130,6 +144,7 @@ impl Comparer<'_> {
         for (path, one, two) in leaves.into_iter().chain(others) {
             let detail = match self.values(one, two, depth + 1) {
                 Err(error @ ReadError::Store(_)) => return Err(error),
+                Err(_) if digest::is_same(one, two) => None,
                 Err(error) => Some(Detail::Unread { why: error.to_string() }),
                 Ok(detail) => detail,
             };
@@ -145,15 +160,9 @@ impl Comparer<'_> {
         depth: usize,
         found: &mut Gathered,
     ) -> Result<(), ReadError> {
-        let keys = |items: Items<'_>| -> Vec<u128> {
-            (0..items.len() / 2)
-                .filter_map(|at| items.get(2 * at))
-                .map(digest)
-                .collect()
-        };
         let (before, after) = (keys(one), keys(two));
-        let places: FxHashMap<u128, usize> = before.iter().copied().zip(0..).collect();
-        let kept: FxHashSet<u128> = after.iter().copied().collect();
+        let places: FxHashMap<Key, usize> = before.iter().copied().zip(0..).collect();
+        let kept: FxHashSet<Key> = after.iter().copied().collect();
         let path = |items: Items<'_>, at: usize| {
             let key = items.get(2 * at).map_or_else(String::new, |key| short(key, 40));
             format!("[{key}]")

@@ -216,7 +216,11 @@ pub(super) fn dtype(parts: View<'_>) -> Option<Dtype> {
     }
     let row = parts.row()?;
     match row.get(0)?.text()? {
-        "metadata" => dtype(row.get(1)?),
+        "metadata" => {
+            let inner = row.get(1)?;
+            let is_again = inner.row().and_then(|row| row.get(0)?.text()) == Some("metadata");
+            if is_again { None } else { dtype(inner) }
+        }
         "string" => Some(Dtype::new("StringDType", Element::Object, 16)),
         "type" => Some(Dtype::new(row.get(1)?.name(), Element::Raw, 0)),
         _ => None,
