@@ -36,6 +36,8 @@ TERMINAL = {
     "terminal-log": ["log", "--all", "--graph"],
     "terminal-diff": ["diff", "5", "@"],
     "terminal-vars": ["vars"],
+    # Last: it moves the session, which the command does in the live kernel.
+    "terminal-report": ["switch", "6"],
 }
 #: Runs of the page that are shown opened: those with a plot or another version of a cell.
 OPENED = "details.clew-entry:has(img, pre .clew-del)"
@@ -60,10 +62,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="clew-pictures-") as home, browser(arguments.browser) as shown:
         lab = Lab(Path(home))
         try:
-            texts = take_lab(lab, shown, keep)
+            take_lab(lab, shown, keep)
+            take_terminal(arguments.clew, lab, shown, keep)
         finally:
             lab.stop()
-        take_terminal(arguments.clew, lab, texts, shown, keep)
         take_page(arguments.clew, lab, shown, keep)
     return 0
 
@@ -91,8 +93,8 @@ def browser(path: str | None) -> Iterator[Browser]:
         started.close()
 
 
-def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[no-untyped-def]
-    """Runs the notebook in JupyterLab; the texts that stood beside the HTML, by the picture's name."""
+def take_lab(lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
+    """Runs the notebook in JupyterLab and takes pictures of its cells."""
     page = shown.new_page(viewport={"width": 1180, "height": 1300}, device_scale_factor=1.5)
     lab.open(page)
     for step in STEPS:
@@ -107,22 +109,16 @@ def take_lab(lab: Lab, shown: Browser, keep) -> dict[str, str]:  # type: ignore[
         for index, cell in enumerate(CELLS):
             if cell.picture:
                 keep(cell.picture, theme, lab.picture(page, index))
-    texts = {cell.picture: text for cell, text in zip(CELLS, lab.shown(page), strict=True)}
     page.close()
-    return texts
 
 
-def take_terminal(clew: str, lab: Lab, texts: dict[str, str], shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
-    """Pictures of what the native command prints, and of a report as a console shows it."""
-    screens = {
-        name: (f"$ clew {' '.join(words)}", said([clew, *words], lab.environment, WIDTH))
-        for name, words in TERMINAL.items()
-    }
-    screens["terminal-report"] = ("In [1]: %clew resume", texts["lab-report"])
+def take_terminal(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
+    """Pictures of what the native command prints."""
     page = shown.new_page(viewport={"width": 1180, "height": 700}, device_scale_factor=1.5)
-    for name, (prompt, output) in screens.items():
+    for name, words in TERMINAL.items():
+        output = said([clew, *words], lab.environment, WIDTH)
         for theme in THEMES:
-            page.set_content(frame(prompt, output, theme, WIDTH))
+            page.set_content(frame(f"$ clew {' '.join(words)}", output, theme, WIDTH))
             keep(name, theme, page.locator(".screen").screenshot())
     page.close()
 

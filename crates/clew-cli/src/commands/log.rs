@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use clap::builder::ArgPredicate;
 use clew_core::format::{Ending, Outline, Run};
 use clew_core::history::History;
 use clew_core::id::RunId;
@@ -25,7 +26,12 @@ use crate::text;
 #[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
 pub struct Arguments {
     /// Shows at most this many runs, 20 if not said; 0 shows all
-    #[arg(short = 'n', long = "limit", value_name = "N")]
+    #[arg(
+        short = 'n',
+        long = "limit",
+        value_name = "N",
+        default_value_if("html", ArgPredicate::IsPresent, "0")
+    )]
     pub limit: Option<usize>,
     /// Draws how the lines of runs branch
     #[arg(long)]
