@@ -17,8 +17,9 @@ from workspace import ROOT, crates, report, sources
 CRATES = {
     "clew-core": set(),
     "clew-testing": {"clew-core"},
-    "clew-cli": {"clew-core"},
-    "clew-python": {"clew-core", "clew-cli"},
+    "clew-value": {"clew-core"},
+    "clew-cli": {"clew-core", "clew-value"},
+    "clew-python": {"clew-core", "clew-cli", "clew-value"},
 }
 DEV_ONLY = {"clew-testing"}
 
@@ -47,6 +48,7 @@ FORBIDDEN = {
         r"\bSystemTime::now\b": "the engine has no clock of its own",
         r"\bpyo3\b": "the engine knows no Python",
     },
+    "clew-value": {r"\bpyo3\b": "stored values are read without Python"},
     "clew-cli": {r"\bpyo3\b": "the command knows no Python"},
 }
 UNSAFE_HOME = "crates/clew-python/src/raw"

@@ -268,7 +268,7 @@ def test_a_mover_in_a_subshell_waits_for_the_cell_that_runs_or_is_refused(
     notebook.kernel.until_printed(waiting, "waits for the cell that runs")
     go.touch()
     said = notebook.kernel.collect([main, waiting])[1]
-    assert said.stdout.startswith("Undid "), said.stdout + said.stderr
+    assert said.text.startswith("Undid "), said.text + said.stderr
     assert notebook.read("x") == ["[1, 2]"]
     notebook.move("redo")
     assert notebook.read("x") == ["[1, 2, 3, 4]"]

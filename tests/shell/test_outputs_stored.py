@@ -22,7 +22,7 @@ def test_show_tells_what_a_run_showed(kernel: Kernel) -> None:
     kernel.run(
         "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nprint('drawn')\n42"
     ).raised()
-    text = kernel.clew("show").raised().stdout
+    text = kernel.clew("show").raised().text
     printed, result, shown = (
         text.index("Printed:\n    drawn\n"),
         text.index("Result:\n    42\n"),
@@ -33,7 +33,7 @@ def test_show_tells_what_a_run_showed(kernel: Kernel) -> None:
     picture = outputs(kernel, "@")[-1]
     assert picture["pictures"][0]["width"] > 100 and picture["data"]["image/png"].startswith("iVBORw0KGgo")
     kernel.run("print('about to fail')\n{}['key']")
-    assert "Failed with:\n    KeyError: 'key'\n" in kernel.clew("show").raised().stdout
+    assert "Failed with:\n    KeyError: 'key'" in kernel.clew("show").raised().text
     kernel.run("quiet = 1")
     assert outputs(kernel, "@") == []
 
@@ -61,7 +61,7 @@ def test_p12_a_secret_that_was_shown_is_not_in_the_store(kernels: Callable[..., 
         assert f"marker-{number}".encode() in stored, number
     for secret in (b"IOSFODNN7", b"plonk-33", b"hunter2", b"f44f4964e6c9"):
         assert secret not in stored, secret
-    assert "[not kept: a secret]" in kernel.clew("show 2").stdout
+    assert "[not kept: a secret]" in kernel.clew("show 2").text
 
 
 def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) -> None:
@@ -73,7 +73,7 @@ def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) ->
     stored = everything_stored(kernel)
     assert b"marker" in stored and b"JaneRoe" not in stored
     assert outputs(kernel, "2")[0]["left_out"] == [{"what": "outputs", "count": 2, "size": 0}]
-    assert "[not kept: 2 outputs]" in kernel.clew("show 2").stdout
+    assert "[not kept: 2 outputs]" in kernel.clew("show 2").text
 
 
 def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ mod commands;
 mod complete;
 mod door;
 mod help;
+mod html;
 mod outputs;
 mod page;
 mod place;
@@ -176,7 +177,10 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     let answer = answer_to(arguments, surroundings);
     match &arguments.word {
         Word::Status(status) => answer.show(&commands::status::status(status, place, surroundings)),
-        Word::Log(log) => answer.show(&commands::log::log(log, place)),
+        Word::Log(log) => match &log.html {
+            Some(file) => answer.give(commands::log_file::write(log, file, place, surroundings)),
+            None => answer.show(&commands::log::log(log, place)),
+        },
         Word::Show(show) => answer.give(commands::show::show(show, place, surroundings)),
         Word::Diff(diff) => answer.give(commands::diff::diff(diff, place, surroundings)),
         Word::Vars(vars) => answer.give(commands::vars::vars(vars, place, surroundings)),

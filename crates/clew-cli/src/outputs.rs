@@ -18,7 +18,7 @@ use crate::place::Place;
 
 pub use picture::Picture;
 pub use plain::plain;
-pub(crate) use told::told;
+pub(crate) use told::{heading, lines, told};
 
 /// So many outputs of a run are read; the rest is counted.
 const MOST_OUTPUTS: usize = 2_000;

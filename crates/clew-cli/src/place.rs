@@ -9,16 +9,21 @@ use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RunId, SegmentId, Sessi
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust};
 
+use clew_value::Blocks;
+
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 
 /// What a command reads beside the runs: manifests, texts and data, each on demand and verified.
-pub trait Records {
+pub trait Records: Blocks {
     /// A manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
     /// A source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
+
+    /// A whole object stream.
+    fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError>;
 
     /// Reads and checks a part of an object stream; its length in bytes.
     fn segment(&self, id: &SegmentId) -> Result<u64, StoreError>;
@@ -34,6 +39,10 @@ impl Records for Store {
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
         Ok(self.blob(*id)?.into_inner())
+    }
+
+    fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.stream(ids)?.into_inner())
     }
 
     fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {

@@ -2,9 +2,11 @@
 
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
+use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
+use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::surroundings::Surroundings;
@@ -33,16 +35,22 @@ impl<'a> ReportPage<'a> {
 const NAMED: usize = 4;
 /// How many roots of one sort are named in a line of their own.
 const LISTED: usize = 6;
+/// How many exceptions HTML shows unfolded.
+const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(html::fragment(&body(self.report, surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let report = self.report;
-        let mut text = format!("{}{}\n", first_sentence(report, surroundings), counts(report));
-        if report.at != report.to && !report.dry_run {
-            let line = format!(" You are at {}: {}.\n", report.at, what_at_means(report));
-            text.truncate(text.trim_end().len());
-            text += &line;
-        }
+        let mut text = format!(
+            "{}{}{}\n",
+            first_sentence(report, surroundings),
+            counts(report, Reasons::Here),
+            landing(report)
+        );
         for line in exceptions(report) {
             text += &format!("  {}\n", text::clean(&line));
         }
@@ -52,6 +60,69 @@ impl Page for ReportPage<'_> {
     fn exit(&self) -> Exit {
         if self.is_exact { Exit::Done } else { Exit::Inexact }
     }
+}
+
+/// Where the session is, if not at the very run that was asked for.
+fn landing(report: &Report) -> String {
+    if report.at == report.to || report.dry_run {
+        return String::new();
+    }
+    format!(" You are at {}: {}.", report.at, what_at_means(report))
+}
+
+/// The first line, a table of what is not as it was asked for, and the rest folded away.
+fn body(report: &Report, surroundings: &Surroundings) -> Markup {
+    let (first, counts) = (first_sentence(report, surroundings), counts(report, Reasons::Elsewhere));
+    let wanted: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_exception(outcome)).collect();
+    let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
+    html! {
+        (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
+        @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
+        @if rows.len() > SHOWN {
+            (html::table(&[], &rows[..SHOWN]))
+            (html::folded(&html! { (rows.len() - SHOWN) " more" }, &html::table(&[], &rows[SHOWN..])))
+        } @else if !rows.is_empty() {
+            (html::table(&[], &rows))
+        }
+        @for word in [Word::Loaded, Word::Replayed, Word::Removed, Word::Kept] { (plain(word, report)) }
+        @if let Some(uncertain) = uncertain_line(report) { p.clew-faint { (Clean(&uncertain)) } }
+        @if let Some(others) = also_back(report) { p.clew-faint { (Clean(&others)) } }
+    }
+}
+
+/// Whether something is to be said of a root besides its word.
+fn is_exception(outcome: &Outcome) -> bool {
+    is_inexact(outcome.word) || outcome.why.is_some()
+}
+
+fn row(outcome: &Outcome) -> Vec<Markup> {
+    let mark = match outcome.word {
+        Word::Lost => Mark::Lost,
+        Word::Removed => Mark::Removed,
+        _ => Mark::Changed,
+    };
+    vec![
+        html! { code { (Clean(&title(&outcome.root))) } },
+        html! { @if is_inexact(outcome.word) { (html::toned(mark, outcome.word.text())) } @else { (outcome.word.text()) } },
+        html! { (Clean(outcome.why.as_deref().unwrap_or_default())) },
+    ]
+}
+
+/// The names of which there is no more to say than their word, folded.
+fn plain(word: Word, report: &Report) -> Markup {
+    let is_plain = |outcome: &&Outcome| outcome.word == word && is_name(&outcome.root) && !is_exception(outcome);
+    let names: Vec<&Outcome> = report.outcomes.iter().filter(is_plain).collect();
+    html! {
+        @if !names.is_empty() {
+            (html::folded(&html! { (names.len()) " " (word.text()) }, &html! {
+                p { @for name in &names { code { (Clean(&name.root.to_string())) } " " } }
+            }))
+        }
+    }
+}
+
+fn recorded_first(outside: &str) -> String {
+    format!("What changed outside any cell was recorded first, as run {outside}")
 }
 
 fn first_sentence(report: &Report, surroundings: &Surroundings) -> String {
@@ -117,8 +188,15 @@ fn names(report: &Report) -> String {
     text::listing(&names, 6)
 }
 
+/// Whether the first line gives reasons, or a table below it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reasons {
+    Here,
+    Elsewhere,
+}
+
 /// `43 names: 38 kept, 3 loaded, 1 replayed (plot), 1 lost: conn (a live connection).`
-fn counts(report: &Report) -> String {
+fn counts(report: &Report, reasons: Reasons) -> String {
     let names: Vec<&Outcome> = report
         .outcomes
         .iter()
@@ -132,7 +210,7 @@ fn counts(report: &Report) -> String {
                 "{} {}{}",
                 with_word.len(),
                 word.text(),
-                listed(word, &with_word)
+                listed(word, &with_word, reasons)
             ));
         }
     }
@@ -143,10 +221,10 @@ fn counts(report: &Report) -> String {
 }
 
 /// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
-fn listed(word: Word, outcomes: &[&&Outcome]) -> String {
+fn listed(word: Word, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     let is_short = outcomes.len() <= NAMED;
     let one = |outcome: &&&Outcome| match &outcome.why {
-        Some(why) if is_short && is_inexact(word) => format!("{} ({why})", outcome.root),
+        Some(why) if is_short && is_inexact(word) && reasons == Reasons::Here => format!("{} ({why})", outcome.root),
         _ => outcome.root.to_string(),
     };
     let names: Vec<String> = outcomes.iter().map(one).collect();
@@ -197,27 +275,31 @@ fn what_at_means(report: &Report) -> String {
 fn exceptions(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(outside) = &report.outside {
-        lines.push(format!(
-            "What changed outside any cell was recorded first, as run {outside}"
-        ));
+        lines.push(recorded_first(outside));
     }
     lines.extend(reasons(report));
-    if let Some(uncertain) = uncertain(report) {
-        lines.push(format!(
-            "Uncertain, since nobody looked when run {} ended: {uncertain}",
-            report.to
-        ));
-    }
-    let others = titles(report, is_other);
-    if !others.is_empty() {
-        let what = if report.dry_run {
-            "Would also put back"
-        } else {
-            "Also put back"
-        };
-        lines.push(format!("{what}: {}", text::listing(&others, LISTED)));
-    }
+    lines.extend(uncertain_line(report));
+    lines.extend(also_back(report));
     lines
+}
+
+fn uncertain_line(report: &Report) -> Option<String> {
+    let uncertain = uncertain(report)?;
+    let to = &report.to;
+    Some(format!(
+        "Uncertain, since nobody looked when run {to} ended: {uncertain}"
+    ))
+}
+
+/// `Also put back: working directory`: state that is no name.
+fn also_back(report: &Report) -> Option<String> {
+    let others = titles(report, is_other);
+    let what = if report.dry_run {
+        "Would also put back"
+    } else {
+        "Also put back"
+    };
+    (!others.is_empty()).then(|| format!("{what}: {}", text::listing(&others, LISTED)))
 }
 
 /// `df, view and 10 other roots`; the JSON has every one.

@@ -10,10 +10,11 @@ mod engine;
 mod facts;
 mod flusher;
 mod kernel;
-pub mod kinds;
-mod payload;
 pub mod raw;
 mod testing;
+
+pub use clew_value::kinds;
+use clew_value::payload;
 
 /// The engine of Clew for Python.
 #[pyo3::pymodule]

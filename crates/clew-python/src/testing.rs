@@ -1,5 +1,7 @@
 //! Doors for the Python tests: what a look finds, and whether what was encoded comes back.
 
+mod values;
+
 use std::collections::VecDeque;
 
 use clew_core::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
@@ -9,6 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use self::values::{Look, compared};
 use crate::build::{Built, build, install_definition};
 use crate::raw::{Attached, Object, PythonHeap};
 
@@ -48,6 +51,32 @@ impl Encoded {
     #[getter]
     fn opaque(&self) -> Vec<String> {
         self.found.opaque.iter().map(|opaque| opaque.why.clone()).collect()
+    }
+
+    /// What lies between the value of `name` and what it was when `later` was looked at, as JSON, and how many blocks were
+    /// read. `streams`: others than the own, which may be damaged; `memory`: bytes that may be read.
+    #[pyo3(signature = (name, later, streams=(None, None), memory=None))]
+    fn compare(
+        &self,
+        name: &str,
+        later: &Bound<'_, Self>,
+        streams: (Option<Vec<u8>>, Option<Vec<u8>>),
+        memory: Option<u64>,
+    ) -> PyResult<(String, u64)> {
+        let later = later.get();
+        let before = Look {
+            found: &self.found,
+            extents: &self.extents,
+            stream: streams.0.as_deref(),
+        };
+        let after = Look {
+            found: &later.found,
+            extents: &later.extents,
+            stream: streams.1.as_deref(),
+        };
+        let (detail, read) = compared(name, &before, &after, memory);
+        let json = serde_json::to_string(&detail).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        Ok((json, read))
     }
 
     #[getter]

@@ -108,6 +108,8 @@ class Shown:
         self._tails: dict[str, deque[Printed]] = {name: deque() for name in STREAMS}
         self._head_left = dict.fromkeys(STREAMS, PRINTED // 2)
         self._tail_sizes = dict.fromkeys(STREAMS, 0)
+        #: Characters kept of all displayed texts (`False`) and of all pictures (`True`).
+        self._taken: Counter[bool] = Counter()
         self._too_many = 0
         #: Output widgets that show what this run publishes, the innermost last.
         self.widgets: list[str] = []
@@ -201,7 +203,9 @@ class Shown:
     ) -> None:
         # The error that ends a cell comes last, and there is always room for it.
         if len(self._outputs) < OUTPUTS + 10:
-            self._outputs.append(Displayed(output, place, name, list(notes)))
+            displayed = Displayed(output, place, name, list(notes))
+            self._taken.update(displayed.sizes)
+            self._outputs.append(displayed)
         else:
             self._too_many += 1
 
@@ -212,17 +216,15 @@ class Shown:
             return
         for one in self._outputs:
             if isinstance(one, Displayed) and one.name == name:
-                one.replace({}, [])
+                self._taken.subtract(one.sizes)
                 one.replace(*self._kept(content["data"]))
+                self._taken.update(one.sizes)
 
     def _kept(self, bundle: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What is kept of a mime bundle, and notes on the rest."""
         kept: dict[str, Any] = {}
         notes: list[dict[str, Any]] = []
-        taken: Counter[bool] = Counter()
-        for one in self._outputs:
-            if isinstance(one, Displayed):
-                taken.update(one.sizes)
+        taken = self._taken.copy()
         for mime, content in bundle.items():
             is_picture, size = mime in PICTURE_TYPES, _size(content)
             room = PICTURES - taken[True] if is_picture else min(TEXT, TEXTS - taken[False])
@@ -243,6 +245,10 @@ class Shown:
         self._outputs = [one for one in self._outputs if one.place != place]
         if place is None:
             self._too_many = 0
+        self._taken.clear()
+        for one in self._outputs:
+            if isinstance(one, Displayed):
+                self._taken.update(one.sizes)
         for name in STREAMS:
             stays = [one for one in self._outputs if isinstance(one, Printed) and one.name == name]
             self._head_left[name] = PRINTED // 2 - sum(len(piece) for one in stays for piece in one.head)

@@ -1,14 +1,17 @@
-//! `clew diff`: what lies between two runs, in names and in code. Nothing is decoded.
+//! `clew diff`: what lies between two runs, in names and in code. Read from what is stored; nothing is built or run.
 
-use std::collections::BTreeMap;
+mod code;
+mod detail;
+mod html;
+mod state;
 
-use clew_core::format::RunKind;
-use clew_core::id::{RootKind, RunId};
+use clew_value::compare::Detail;
 use serde::Serialize;
-use similar::TextDiff;
 
-use super::vars::{Variable, variable};
-use crate::changes::Changes;
+use self::code::CellDifference;
+use self::state::Difference;
+use super::vars::Variable;
+use crate::outputs::CellOutput;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -20,6 +23,7 @@ use crate::text;
 ///
 /// With no run: between the last run and the one before it. With one: between it and where you are.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag that people type
 pub struct Arguments {
     /// The runs, older first
     #[arg(value_name = "REV", num_args = 0..=2)]
@@ -30,31 +34,15 @@ pub struct Arguments {
     /// Shows only names
     #[arg(long)]
     pub state: bool,
+    /// Shows only what cells showed
+    #[arg(long, conflicts_with_all = ["state", "code"])]
+    pub output: bool,
+    /// Reads large values whole, where they are your own or of somebody you trust
+    #[arg(long)]
+    pub deep: bool,
     /// Shows only these names
     #[arg(value_name = "NAME", last = true)]
     pub names: Vec<String>,
-}
-
-/// One name that differs.
-#[derive(Debug, Serialize)]
-struct Difference {
-    /// `added`, `changed` or `removed`.
-    change: &'static str,
-    /// As the older run left it.
-    before: Option<Variable>,
-    /// As the newer run left it.
-    after: Option<Variable>,
-}
-
-/// One cell whose code differs.
-#[derive(Debug, Serialize)]
-struct CellDifference {
-    /// The front end's cell id, else the run that ran it.
-    cell: String,
-    /// Its code on the older run's line.
-    before: Option<String>,
-    /// Its code on the newer run's line.
-    after: Option<String>,
 }
 
 /// What lies between two runs.
@@ -62,10 +50,12 @@ struct CellDifference {
 pub struct Diff {
     from: String,
     to: String,
-    /// Names; `null` if only code was asked for.
+    /// Names; `null` if only code or outputs were asked for.
     state: Option<Vec<Difference>>,
-    /// Cells; `null` if only names were asked for.
-    code: Option<Vec<CellDifference>>,
+    /// Cells by their code; `null` if only names or outputs were asked for.
+    code: Option<Vec<CellDifference<String>>>,
+    /// Cells by what they showed; `null` if it was not asked for.
+    output: Option<Vec<CellDifference<Vec<CellOutput>>>>,
 }
 
 /// Shows what lies between two runs.
@@ -79,83 +69,29 @@ pub fn diff(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     Ok(Diff {
         from: place.history.label(&from),
         to: place.history.label(&to),
-        state: (!arguments.code).then(|| state(from, to, &arguments.names, place)),
-        code: (!arguments.state && arguments.names.is_empty()).then(|| code(from, to, place)),
+        state: (!arguments.code && !arguments.output)
+            .then(|| state::state(from, to, &arguments.names, arguments.deep, place)),
+        code: (!arguments.state && !arguments.output && arguments.names.is_empty())
+            .then(|| code::code(from, to, place)),
+        output: arguments.output.then(|| code::output(from, to, place)),
     })
-}
-
-fn state(from: RunId, to: RunId, names: &[String], place: &Place<'_>) -> Vec<Difference> {
-    let (before, after) = (place.history.state(from), place.history.state(to));
-    let changes = Changes::between(&before, &after);
-    let words = [
-        ("added", &changes.added),
-        ("changed", &changes.changed),
-        ("removed", &changes.removed),
-    ];
-    let pairs = words
-        .into_iter()
-        .flat_map(|(word, roots)| roots.iter().map(move |root| (word, root)));
-    pairs
-        .filter(|(_, root)| names.is_empty() || names.contains(&root.to_string()))
-        .map(|(change, root)| Difference {
-            change,
-            before: variable(root, from, &before, place),
-            after: variable(root, to, &after, place),
-        })
-        .collect()
-}
-
-/// The last code of every cell on a line of runs, in the order in which cells first ran.
-fn cells(id: RunId, place: &Place<'_>) -> Vec<(String, String)> {
-    let mut found: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    let line: Vec<_> = place.history.line(id).collect();
-    for (order, (_, run)) in line.into_iter().rev().enumerate() {
-        let Some(source) = run.source.filter(|_| run.kind == RunKind::Cell) else {
-            continue;
-        };
-        let text = place
-            .records
-            .text(&source)
-            .unwrap_or_else(|_| "(source not kept)".to_owned());
-        let cell = run.cell.clone().unwrap_or_else(|| format!("run {}", run.label()));
-        let first = found.get(&cell).map_or(order, |(first, _)| *first);
-        found.insert(cell, (first, text));
-    }
-    let mut ordered: Vec<_> = found
-        .into_iter()
-        .map(|(cell, (first, text))| (first, cell, text))
-        .collect();
-    ordered.sort();
-    ordered.into_iter().map(|(_, cell, text)| (cell, text)).collect()
-}
-
-fn code(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference> {
-    let (before, after) = (cells(from, place), cells(to, place));
-    let of = |cells: &[(String, String)], wanted: &str| {
-        cells
-            .iter()
-            .find(|(cell, _)| cell == wanted)
-            .map(|(_, text)| text.clone())
-    };
-    let gone = before.iter().filter(|(cell, _)| of(&after, cell).is_none());
-    let all = gone.chain(&after).map(|(cell, _)| cell.clone());
-    all.map(|cell| CellDifference {
-        before: of(&before, &cell),
-        after: of(&after, &cell),
-        cell,
-    })
-    .filter(|cell| cell.before != cell.after)
-    .collect()
 }
 
 impl Page for Diff {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(crate::html::fragment(&html::body(self, surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("From run {} to run {}: {}\n", self.from, self.to, self.totals());
         if let Some(state) = self.state.as_ref().filter(|state| !state.is_empty()) {
             text += &state_text(state, surroundings);
         }
         for cell in self.code.iter().flatten() {
-            text += &cell_text(cell, surroundings);
+            text += &cell.text(surroundings);
+        }
+        for cell in self.output.iter().flatten() {
+            text += &cell.text(surroundings);
         }
         text
     }
@@ -174,85 +110,108 @@ impl Diff {
             parts.push(text::count(others.len(), "other root"));
         }
         parts.extend(self.code.as_ref().map(|code| text::count(code.len(), "cell")));
-        let verb = if parts.len() == 1 && parts[0].starts_with("1 ") {
-            "differs"
-        } else {
-            "differ"
-        };
+        if let Some(output) = &self.output {
+            parts.push(format!("outputs of {}", text::count(output.len(), "cell")));
+        }
+        let is_one = parts.len() == 1 && parts[0].starts_with("1 ");
+        let verb = if is_one { "differs" } else { "differ" };
         format!("{} {verb}", text::listing(&parts, 3))
     }
 }
 
-impl Difference {
-    fn is_name(&self) -> bool {
-        self.before
-            .as_ref()
-            .or(self.after.as_ref())
-            .is_some_and(|variable| variable.root.kind == RootKind::Name)
-    }
-}
-
+/// A headline for each name, its details below it; what is no name in one line.
 fn state_text(state: &[Difference], surroundings: &Surroundings) -> String {
-    let style = surroundings.style;
+    let names: Vec<_> = state.iter().filter(|difference| difference.is_name()).collect();
     let mut table = Table::default().flexible(2);
-    for difference in state {
-        let paint = |text: &str| match difference.change {
-            "added" => style.added(text),
-            "removed" => style.gone(text),
-            _ => style.careful(text),
-        };
-        let Some(variable) = difference.after.as_ref().or(difference.before.as_ref()) else {
-            continue;
-        };
-        let mark = match difference.change {
-            "added" => '+',
-            "removed" => '-',
-            _ => '~',
-        };
-        table.push(vec![
-            paint(&format!("  {mark}{}", variable.label())),
-            kinds(difference),
-            values(difference),
-        ]);
+    for difference in &names {
+        table.push(headline(difference, surroundings));
     }
-    table.render(surroundings)
-}
-
-/// `one`, or `one → other` where they differ.
-fn arrow(before: Option<String>, after: Option<String>) -> String {
-    match (before, after) {
-        (Some(before), Some(after)) if before != after => format!("{before} → {after}"),
-        (before, after) => after.or(before).unwrap_or_default(),
+    let rendered = table.render(surroundings);
+    let mut text = String::new();
+    for (line, difference) in rendered.lines().zip(&names) {
+        text += &format!("{line}\n");
+        let label = difference.variable().map(Variable::label).unwrap_or_default();
+        for line in difference
+            .detail
+            .iter()
+            .flat_map(|detail| detail::lines(&label, detail))
+        {
+            text += &format!(
+                "      {}\n",
+                painted(
+                    &text::shorten(&line, surroundings.width.saturating_sub(6)),
+                    surroundings
+                )
+            );
+        }
     }
-}
-
-fn kinds(difference: &Difference) -> String {
-    let kind = |variable: &Option<Variable>| variable.as_ref().map(Variable::type_and_shape);
-    arrow(kind(&difference.before), kind(&difference.after))
-}
-
-fn values(difference: &Difference) -> String {
-    let value = |variable: &Option<Variable>| variable.as_ref().map(|variable| text::shorten(&variable.text(), 60));
-    arrow(value(&difference.before), value(&difference.after))
-}
-
-fn cell_text(cell: &CellDifference, surroundings: &Surroundings) -> String {
-    let before = text::clean(cell.before.as_deref().unwrap_or_default());
-    let after = text::clean(cell.after.as_deref().unwrap_or_default());
-    let mut text = format!("\ncell {}\n", text::clean(&cell.cell));
-    for line in TextDiff::from_lines(&before, &after)
-        .unified_diff()
-        .context_radius(2)
-        .to_string()
-        .lines()
-    {
-        let painted = match line.as_bytes().first() {
-            Some(b'+') => surroundings.style.added(line),
-            Some(b'-') => surroundings.style.gone(line),
-            Some(b'\\') => continue,
-            _ => line.to_owned(),
-        };
-        text += &format!("{painted}\n");
-    }
+    text += &others(state).map(|others| format!("  {others}\n")).unwrap_or_default();
     text
+}
+
+/// Roots that are no names, in one line.
+fn others(state: &[Difference]) -> Option<String> {
+    let others = state.iter().filter(|difference| !difference.is_name());
+    let labels: Vec<String> = others
+        .filter_map(|difference| Some(difference.variable()?.label()))
+        .collect();
+    (!labels.is_empty()).then(|| format!("also: {}", text::listing(&labels, 8)))
+}
+
+fn painted(line: &str, surroundings: &Surroundings) -> String {
+    match line.trim_start().as_bytes() {
+        [b'+', b' ', ..] => surroundings.style.added(line),
+        [b'-', b' ', ..] => surroundings.style.gone(line),
+        _ => line.to_owned(),
+    }
+}
+
+/// Mark and name, type and shape, and the value where it is short.
+fn headline(difference: &Difference, surroundings: &Surroundings) -> Vec<String> {
+    let style = surroundings.style;
+    let label = difference.variable().map(Variable::label).unwrap_or_default();
+    let name = match difference.change {
+        "added" => style.added(&format!("  +{label}")),
+        "removed" => style.gone(&format!("  -{label}")),
+        _ => style.careful(&format!("  ~{label}")),
+    };
+    vec![name, kinds(difference), values(difference)]
+}
+
+/// Type and shape; both where they differ.
+fn kinds(difference: &Difference) -> String {
+    let kind = Variable::type_and_shape;
+    match (&difference.before, &difference.after) {
+        (Some(before), Some(after)) if kind(before) != kind(after) => {
+            let shape = kind(after);
+            let rest = if before.type_name == after.type_name && !before.shape.is_empty() && !after.shape.is_empty() {
+                shape.split_once(' ').map_or(shape.as_str(), |(_, rest)| rest)
+            } else {
+                &shape
+            };
+            format!("{} → {rest}", kind(before))
+        }
+        _ => difference.variable().map(kind).unwrap_or_default(),
+    }
+}
+
+/// What the value was and is, where a line tells it.
+fn values(difference: &Difference) -> String {
+    match &difference.detail {
+        Some(Detail::Value(pair)) if detail::is_short(pair) => text::clean(&detail::arrow(pair)),
+        Some(Detail::Unread { .. }) => told(difference),
+        Some(_) => String::new(),
+        None => difference
+            .variable()
+            .map_or_else(String::new, |variable| text::shorten(&variable.text(), 60)),
+    }
+}
+
+/// What summaries tell, where the values themselves can't be looked at.
+fn told(difference: &Difference) -> String {
+    let text = |variable: &Variable| text::shorten(&variable.text(), 60);
+    match (&difference.before, &difference.after) {
+        (Some(before), Some(after)) if text(before) != text(after) => format!("{} → {}", text(before), text(after)),
+        _ => difference.variable().map_or_else(String::new, text),
+    }
 }

@@ -1,6 +1,62 @@
-//! The tree of runs as lanes of characters, newest first, as in `git log --graph`.
+//! The tree of runs as lanes beside each other, newest first, and as characters, as in `git log --graph`.
 
 use clew_core::id::RunId;
+
+/// Where one run stands among the lanes, and what passes it. Lanes go down to parents; each belongs to the run it
+/// comes from, by its place in the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Its lane.
+    pub lane: usize,
+    /// The run whose lane ends here, from straight above.
+    pub above: Option<usize>,
+    /// Other lanes that end here, with the runs they come from.
+    pub joins: Vec<(usize, usize)>,
+    /// Lanes that pass, with the runs they come from.
+    pub through: Vec<(usize, usize)>,
+    /// Whether its lane goes on to a parent.
+    pub goes_on: bool,
+}
+
+/// Gives every run a lane. Runs come newest first with their parents; a run comes before its parent.
+pub fn lanes(runs: &[(RunId, Option<RunId>)]) -> Vec<Placed> {
+    let mut waiting: Vec<Option<(RunId, usize)>> = Vec::new();
+    let mut placed = Vec::with_capacity(runs.len());
+    for (index, (id, parent)) in runs.iter().enumerate() {
+        let mut here = Placed {
+            lane: lane_of(&waiting, *id),
+            goes_on: parent.is_some(),
+            ..Placed::default()
+        };
+        for (lane, slot) in waiting.iter_mut().enumerate() {
+            match *slot {
+                Some((wanted, child)) if wanted == *id && lane == here.lane => here.above = Some(child),
+                Some((wanted, child)) if wanted == *id => {
+                    here.joins.push((lane, child));
+                    *slot = None;
+                }
+                Some((_, child)) => here.through.push((lane, child)),
+                None => {}
+            }
+        }
+        if here.lane == waiting.len() {
+            waiting.push(None);
+        }
+        waiting[here.lane] = parent.map(|parent| (parent, index));
+        while waiting.last().is_some_and(Option::is_none) {
+            waiting.pop();
+        }
+        placed.push(here);
+    }
+    placed
+}
+
+/// The first lane that waits for `id`, else a free one.
+fn lane_of(waiting: &[Option<(RunId, usize)>], id: RunId) -> usize {
+    let waits = |slot: &Option<(RunId, usize)>| slot.is_some_and(|(wanted, _)| wanted == id);
+    let free = || waiting.iter().position(Option::is_none);
+    waiting.iter().position(waits).or_else(free).unwrap_or(waiting.len())
+}
 
 /// One row of the drawing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,64 +76,44 @@ pub enum Row {
 /// *   13
 /// ```
 pub fn draw(runs: &[(RunId, Option<RunId>)], here: Option<RunId>) -> Vec<Row> {
-    let mut lanes: Vec<Option<RunId>> = Vec::new();
     let mut rows = Vec::new();
-    for (index, (id, parent)) in runs.iter().enumerate() {
-        let lane = lane_of(&mut lanes, *id);
-        while let Some(other) = lanes
-            .iter()
-            .rposition(|waiting| *waiting == Some(*id))
-            .filter(|other| *other > lane)
-        {
-            rows.push(Row::Join(join(&lanes, lane, other)));
-            lanes[other] = None;
-            trim(&mut lanes);
+    for (index, placed) in lanes(runs).iter().enumerate() {
+        let passing = placed.through.iter().map(|(lane, _)| *lane).chain([placed.lane]);
+        let mut busy: Vec<usize> = passing.chain(placed.joins.iter().map(|(lane, _)| *lane)).collect();
+        for (from, _) in placed.joins.iter().rev() {
+            rows.push(Row::Join(join(&busy, placed.lane, *from)));
+            busy.retain(|lane| lane != from);
         }
-        let mark = if here == Some(*id) { '@' } else { '*' };
-        rows.push(Row::Run(bars(&lanes, lane, mark), index));
-        lanes[lane] = *parent;
-        trim(&mut lanes);
+        let mark = if here == Some(runs[index].0) { '@' } else { '*' };
+        rows.push(Row::Run(bars(&busy, placed.lane, mark), index));
     }
     rows
 }
 
-/// The first lane that waits for `id`, else a free one.
-fn lane_of(lanes: &mut Vec<Option<RunId>>, id: RunId) -> usize {
-    let waiting = lanes.iter().position(|waiting| *waiting == Some(id));
-    let free = || lanes.iter().position(Option::is_none);
-    let lane = waiting.or_else(free).unwrap_or(lanes.len());
-    if lane == lanes.len() {
-        lanes.push(None);
-    }
-    lanes[lane] = Some(id);
-    lane
-}
-
-fn bars(lanes: &[Option<RunId>], marked: usize, mark: char) -> String {
-    let letter = |(lane, waiting): (usize, &Option<RunId>)| match waiting {
+fn bars(busy: &[usize], marked: usize, mark: char) -> String {
+    let letter = |lane: usize| match lane {
         _ if lane == marked => mark,
-        Some(_) => '|',
-        None => ' ',
+        _ if busy.contains(&lane) => '|',
+        _ => ' ',
     };
-    let letters: Vec<String> = lanes.iter().enumerate().map(|pair| letter(pair).to_string()).collect();
+    let letters: Vec<String> = (0..width(busy)).map(|lane| letter(lane).to_string()).collect();
     letters.join(" ")
 }
 
 /// `|_|/`: the lane `from` meets the lane `to` on its left.
-fn join(lanes: &[Option<RunId>], to: usize, from: usize) -> String {
+fn join(busy: &[usize], to: usize, from: usize) -> String {
     let mut row: Vec<char> = Vec::new();
-    for (lane, waiting) in lanes.iter().enumerate() {
-        row.push(if waiting.is_some() && lane != from { '|' } else { ' ' });
+    for lane in 0..width(busy) {
+        let is_bar = busy.contains(&lane) && lane != from;
+        row.push(if is_bar { '|' } else { ' ' });
         row.push(if lane >= to && lane + 1 < from { '_' } else { ' ' });
     }
     row[2 * from - 1] = '/';
     row.into_iter().collect::<String>().trim_end().to_owned()
 }
 
-fn trim(lanes: &mut Vec<Option<RunId>>) {
-    while lanes.last().is_some_and(Option::is_none) {
-        lanes.pop();
-    }
+fn width(busy: &[usize]) -> usize {
+    busy.iter().max().map_or(0, |lane| lane + 1)
 }
 
 #[cfg(test)]

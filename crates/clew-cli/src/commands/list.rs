@@ -5,8 +5,10 @@ use std::path::Path;
 use clew_core::format::Timestamp;
 use clew_core::id::HistoryId;
 use clew_core::store::LoadedHistory;
+use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::place::{by_recency, history_name, last_time, open_store};
 use crate::problem::Problem;
@@ -69,14 +71,30 @@ fn entry(id: HistoryId, loaded: &LoadedHistory) -> Entry {
     }
 }
 
+/// The headings of the list.
+const HEADER: [&str; 6] = ["history", "id", "runs", "last", "notebook", ""];
+
 impl Page for List {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        let row = |entry: &Entry| -> Vec<Markup> {
+            vec![
+                html! { b { (Clean(&entry.history)) } },
+                html! { code { (entry.id.short()) } },
+                html! { (text::grouped(entry.runs as u64)) },
+                html::when(entry.time, surroundings),
+                html! { (Clean(entry.notebook.as_deref().unwrap_or(""))) },
+                html! { @if entry.is_damaged { (html::toned(Mark::Lost, "damaged")) } },
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = self.histories.iter().map(row).collect();
+        (!rows.is_empty()).then(|| html::fragment(&html::table(&HEADER, &rows)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         if self.histories.is_empty() {
             return format!("The store in {} has no history yet.\n", self.store);
         }
-        let mut table = Table::default()
-            .with_header(&["history", "id", "runs", "last", "notebook", ""])
-            .flexible(4);
+        let mut table = Table::default().with_header(&HEADER).flexible(4);
         for entry in &self.histories {
             table.push(vec![
                 surroundings.style.strong(&text::clean(&entry.history)),

@@ -2,9 +2,11 @@
 
 use clew_core::format::{Evidence, FileEvidence};
 use clew_core::id::RunId;
+use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::html::{self, Clean, Mark};
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
 use crate::place::Place;
@@ -70,6 +72,10 @@ fn values(id: RunId, page: &RunPage, place: &Place<'_>) -> Vec<Variable> {
 }
 
 impl Page for Show {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(html::fragment(&self.body(surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = self.head(surroundings);
         if let Some(source) = &self.run.source {
@@ -89,14 +95,29 @@ impl Show {
     fn head(&self, surroundings: &Surroundings) -> String {
         let run = &self.run;
         let style = surroundings.style;
-        let mut facts = vec![
+        let mut facts = self.time(surroundings);
+        facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
+        let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
+        for (word, value) in self.facts() {
+            text += &format!("{word:6} {value}\n");
+        }
+        text
+    }
+
+    /// Where it comes from, when it ran and for how long.
+    fn time(&self, surroundings: &Surroundings) -> Vec<String> {
+        let run = &self.run;
+        vec![
             run.origin(),
             text::moment(run.time, &surroundings.zone),
             format!("({})", text::ago(run.time, surroundings.now)),
             format!("ran {}", text::duration(run.nanoseconds)),
-        ];
-        facts.extend(Some(run.trouble()).filter(|trouble| !trouble.is_empty()));
-        let mut text = format!("{}  {}\n", style.strong(&format!("Run {}", run.run)), facts.join("  "));
+        ]
+    }
+
+    /// What is known of it besides, each under its word.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let run = &self.run;
         let mut lines = vec![("id", run.id.to_string())];
         lines.push((
             "after",
@@ -119,10 +140,45 @@ impl Show {
         if run.is_untrusted {
             lines.push(("trust", "recorded under a key that you have not trusted".to_owned()));
         }
-        for (word, value) in lines {
-            text += &format!("{word:6} {value}\n");
+        lines
+    }
+
+    fn body(&self, surroundings: &Surroundings) -> Markup {
+        let run = &self.run;
+        let facts: Vec<Vec<Markup>> = (self.facts().iter())
+            .map(|(word, value)| vec![html::faint(word), html! { (Clean(value)) }])
+            .collect();
+        html! {
+            (html::title(&html! {
+                b { "Run " (Clean(&run.run)) } "  " (Clean(&self.time(surroundings).join("  "))) "  "
+                (html::toned(Mark::Lost, &run.trouble()))
+            }))
+            (html::table(&[], &facts))
+            @if let Some(source) = &run.source { (html::code(source)) }
+            (self.changes_table())
+            (evidence_html(&self.evidence))
+            (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
+            @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
         }
-        text
+    }
+
+    fn changes_table(&self) -> Markup {
+        let changes = &self.run.changes;
+        if changes.is_empty() {
+            return html::line(&html! { "Changed nothing." });
+        }
+        let is_new = |value: &Variable| changes.added.contains(&value.root);
+        let left = self.values.iter().map(|value| {
+            let mark = if is_new(value) { Mark::Added } else { Mark::Changed };
+            vec![
+                html::marked(mark, &value.label()),
+                html! { (value.type_and_shape()) },
+                html::cut(&value.text()),
+            ]
+        });
+        let gone = changes.removed.iter();
+        let gone = gone.map(|root| vec![html::marked(Mark::Removed, &root.to_string()), html! {}, html! {}]);
+        html! { p.clew-faint { "Changed:" } (html::table(&[], &left.chain(gone).collect::<Vec<_>>())) }
     }
 
     fn changes(&self, surroundings: &Surroundings) -> String {
@@ -152,7 +208,7 @@ fn indented(before: &str, source: &str) -> String {
 }
 
 /// What a run may have touched outside the session. Always "may have".
-fn evidence_text(evidence: &Evidence) -> String {
+fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
     let files = |files: &[FileEvidence]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
     let lines = [
         ("read files", files(&evidence.files_read)),
@@ -164,9 +220,27 @@ fn evidence_text(evidence: &Evidence) -> String {
         ("patched", evidence.patched.clone()),
     ];
     let lines = lines.iter().filter(|(_, items)| !items.is_empty());
-    let text: String = lines
-        .map(|(what, items)| format!("  {what}: {}\n", text::clean(&text::listing(items, 6))))
-        .collect();
+    lines
+        .map(|(what, items)| (*what, text::clean(&text::listing(items, 6))))
+        .collect()
+}
+
+/// The same folded: most of it is what imports read.
+pub fn evidence_html(evidence: &Evidence) -> Markup {
+    let lines = evidence_lines(evidence);
+    if lines.is_empty() {
+        return html! {};
+    }
+    let what: Vec<String> = lines.iter().map(|(what, _)| (*what).to_owned()).collect();
+    html::folded(
+        &html! { "May have " (text::listing(&what, 7)) },
+        &html! { ul { @for (what, items) in &lines { li { (what) ": " (Clean(items)) } } } },
+    )
+}
+
+fn evidence_text(evidence: &Evidence) -> String {
+    let lines = evidence_lines(evidence).into_iter();
+    let text: String = lines.map(|(what, items)| format!("  {what}: {items}\n")).collect();
     if text.is_empty() {
         text
     } else {

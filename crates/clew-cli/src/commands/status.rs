@@ -1,8 +1,10 @@
 //! `clew status`: where you are and whether it is safe.
 
 use clew_core::format::Timestamp;
+use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Exit;
@@ -120,29 +122,16 @@ fn not_stored(place: &Place<'_>) -> Vec<String> {
 }
 
 impl Page for Status {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        Some(html::fragment(&self.body(surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("{}\n", self.first_line(surroundings));
-        let runs = text::count(self.runs, "run");
-        text += &format!(
-            "History {}: {runs}, {} to undo, {} to redo\n",
-            text::clean(&self.history),
-            self.undo,
-            self.redo
-        );
-        let whose = match self.store_from {
-            Some("project") => " (this project's)",
-            Some("user") => " (as `clew config` says)",
-            _ => "",
-        };
-        text += &format!("Store {}{whose}\n", self.store);
-        for (what, names) in [
-            ("Not stored", &self.not_stored),
-            ("Parked", &self.parked),
-            ("Never recorded", &self.excluded),
-        ] {
-            if !names.is_empty() {
-                text += &format!("{what}: {}\n", text::clean(&text::listing(names, 8)));
-            }
+        text += &format!("History {}\n", self.extent());
+        text += &format!("Store {}{}\n", self.store, self.whose_store());
+        for (what, names) in self.sorts() {
+            text += &format!("{what}: {names}\n");
         }
         for warning in &self.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
@@ -163,6 +152,49 @@ impl Page for Status {
 }
 
 impl Status {
+    /// Who says that the store is this one, where that is worth a word.
+    fn whose_store(&self) -> &'static str {
+        match self.store_from {
+            Some("project") => " (this project's)",
+            Some("user") => " (as `clew config` says)",
+            _ => "",
+        }
+    }
+
+    /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
+    fn extent(&self) -> String {
+        let runs = text::count(self.runs, "run");
+        let history = text::clean(&self.history);
+        format!("{history}: {runs}, {} to undo, {} to redo", self.undo, self.redo)
+    }
+
+    /// Names that are treated in a way of their own, where there are some.
+    fn sorts(&self) -> Vec<(&'static str, String)> {
+        let sorts = [
+            ("Not stored", &self.not_stored),
+            ("Parked", &self.parked),
+            ("Never recorded", &self.excluded),
+        ];
+        let some = sorts.into_iter().filter(|(_, names)| !names.is_empty());
+        some.map(|(what, names)| (what, text::clean(&text::listing(names, 8))))
+            .collect()
+    }
+
+    fn body(&self, surroundings: &Surroundings) -> Markup {
+        let mut facts = vec![
+            ("History", self.extent()),
+            ("Store", format!("{}{}", self.store, self.whose_store())),
+        ];
+        facts.extend(self.sorts());
+        let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
+        html! {
+            (html::title(&html! { (Clean(&self.first_line(surroundings))) }))
+            (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
+            @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+            @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Damaged: {damage}"))) } }
+        }
+    }
+
     fn first_line(&self, surroundings: &Surroundings) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();

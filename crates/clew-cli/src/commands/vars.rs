@@ -1,12 +1,14 @@
 //! `clew vars`: the names of a state, read from summaries. No value is decoded.
 
-use clew_core::format::{Body, Manifest, Summary};
+use clew_core::format::{Body, Manifest, Summary, Version};
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::store::StoreError;
+use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
+use crate::html::{self, Mark};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -89,26 +91,35 @@ pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
 /// What is known of one root of the state that `id` left.
 pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Option<Variable> {
     let version = state.version(root)?;
+    let label = |id: RunId| place.history.label(&id);
+    Some(Variable {
+        changed_by: place.history.recorded_by(id, version).map(label),
+        last_seen: place.history.uncertain_since(id, root).map(label),
+        ..described(root, version, place)
+    })
+}
+
+/// What its record tells of one root of a version; who changed it and who saw it last is left open.
+pub fn described(root: &Root, version: &Version, place: &Place<'_>) -> Variable {
     let manifest = place.records.manifest(&version.manifest);
     let summary = manifest
         .as_ref()
         .map(|manifest| summary_of(root, manifest))
         .unwrap_or_default();
     let (stored, why) = stored(manifest.as_ref());
-    let label = |id: RunId| place.history.label(&id);
-    Some(Variable {
+    Variable {
         type_name: summary.type_name,
         shape: summary.shape,
         size: summary.size,
         columns: summary.columns,
         value: summary.text,
         shares_with: version.roots.iter().filter(|other| *other != root).cloned().collect(),
-        changed_by: place.history.recorded_by(id, version).map(label),
-        last_seen: place.history.uncertain_since(id, root).map(label),
+        changed_by: None,
+        last_seen: None,
         root: root.clone(),
         stored,
         why,
-    })
+    }
 }
 
 fn summary_of(root: &Root, manifest: &Manifest) -> Summary {
@@ -176,7 +187,39 @@ impl Variable {
     }
 }
 
+/// The headings of the list.
+const HEADER: [&str; 6] = ["name", "type", "size", "changed by", "value", "note"];
+
 impl Vars {
+    /// `12 names after run 14`.
+    fn total(&self, surroundings: &Surroundings) -> String {
+        let count = text::count(self.variables.len(), self.noun());
+        let mut total = format!("{count} after run {}", self.run);
+        if self.others > 0 {
+            let all = surroundings.door.command("vars --all");
+            total += &format!("; {all} shows {} more roots that are no names", self.others);
+        }
+        total
+    }
+
+    fn body(&self, surroundings: &Surroundings) -> Markup {
+        let row = |variable: &Variable| {
+            vec![
+                html! { b { code { (variable.label()) } } },
+                html! { span.clew-once { (variable.type_and_shape()) } },
+                html! { span.clew-once { (text::bytes(variable.size)) } },
+                html! { @if let Some(run) = &variable.changed_by { (html::run(run)) } },
+                html::cut(&variable.text()),
+                match variable.stored {
+                    "encoded" => html::faint(&variable.note()),
+                    _ => html::toned(Mark::Changed, &variable.note()),
+                },
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = self.variables.iter().map(row).collect();
+        html! { (html::table(&HEADER, &rows)) (html::line(&html::faint(&self.total(surroundings)))) }
+    }
+
     fn noun(&self) -> &'static str {
         let is_name = |variable: &Variable| variable.root.kind == RootKind::Name;
         if self.variables.iter().all(is_name) {
@@ -188,13 +231,15 @@ impl Vars {
 }
 
 impl Page for Vars {
+    fn html(&self, surroundings: &Surroundings) -> Option<String> {
+        (!self.variables.is_empty()).then(|| html::fragment(&self.body(surroundings)))
+    }
+
     fn text(&self, surroundings: &Surroundings) -> String {
         if self.variables.is_empty() {
             return format!("Run {} left no names.\n", self.run);
         }
-        let mut table = Table::default()
-            .with_header(&["name", "type", "size", "changed by", "value", "note"])
-            .flexible(4);
+        let mut table = Table::default().with_header(&HEADER).flexible(4);
         for variable in &self.variables {
             table.push(vec![
                 surroundings.style.strong(&variable.label()),
@@ -205,19 +250,6 @@ impl Page for Vars {
                 surroundings.style.careful(&variable.note()),
             ]);
         }
-        let mut text = table.render(surroundings);
-        text += &format!(
-            "{} after run {}",
-            text::count(self.variables.len(), self.noun()),
-            self.run
-        );
-        if self.others > 0 {
-            text += &format!(
-                "; {} shows {} more roots that are no names",
-                surroundings.door.command("vars --all"),
-                self.others
-            );
-        }
-        text + "\n"
+        format!("{}{}\n", table.render(surroundings), self.total(surroundings))
     }
 }

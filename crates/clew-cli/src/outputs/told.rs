@@ -32,7 +32,8 @@ pub(crate) fn told(outputs: &[CellOutput]) -> String {
     told
 }
 
-fn heading(output: &CellOutput) -> &'static str {
+/// What an output is, in words.
+pub(crate) fn heading(output: &CellOutput) -> &'static str {
     match (output.kind, output.stream.as_deref()) {
         (OutputKind::Stream, Some("stderr")) => "Printed to stderr",
         (OutputKind::Stream, _) => "Printed",
@@ -42,7 +43,8 @@ fn heading(output: &CellOutput) -> &'static str {
     }
 }
 
-fn lines(output: &CellOutput) -> Vec<String> {
+/// The lines of an output, a long one cut, each picture as its kind and size.
+pub(crate) fn lines(output: &CellOutput) -> Vec<String> {
     let mut lines: Vec<String> = output.pictures.iter().map(Picture::told).collect();
     // The text beside a picture only names the figure.
     if lines.is_empty() {

@@ -164,7 +164,7 @@ fn colour_adds_nothing_but_colour() {
     }
 }
 
-fn strip(text: &str) -> String {
+pub fn strip(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |bare, part| {

@@ -9,9 +9,13 @@ use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, Naming, Operation,
     Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
 };
+use clew_core::graph::Mention;
 use clew_core::history::History;
-use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId};
+use clew_core::id::{
+    BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
+};
 use clew_core::store::{Damage, StoreError};
+use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
 /// 2026-11-20 14:00:00 UTC.
@@ -23,8 +27,19 @@ const SESSION: SessionId = SessionId([7; 16]);
 pub struct Shelf {
     manifests: HashMap<ManifestId, Manifest>,
     texts: HashMap<BlobId, String>,
+    pub streams: HashMap<SegmentId, Vec<u8>>,
+    pub blocks: HashMap<BlockId, Vec<u8>>,
     /// Segments that are missing.
     pub gone: Vec<SegmentId>,
+}
+
+impl Blocks for Shelf {
+    fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let block = |id: &BlockId| self.blocks.get(id).cloned();
+        ids.iter()
+            .map(|id| block(id).ok_or_else(|| missing("Block", &id.short())))
+            .collect()
+    }
 }
 
 impl Records for Shelf {
@@ -37,6 +52,14 @@ impl Records for Shelf {
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
         self.texts.get(id).cloned().ok_or_else(|| missing("Blob", &id.short()))
+    }
+
+    fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError> {
+        let stream = |id: &SegmentId| self.streams.get(id).cloned();
+        ids.iter()
+            .map(|id| stream(id).ok_or_else(|| missing("Segment", &id.short())))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|parts| parts.concat())
     }
 
     fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
@@ -69,6 +92,15 @@ pub struct Sample {
     pub damage: Vec<Damage>,
     last: Option<RunId>,
     operations: u64,
+    tag: String,
+}
+
+/// A value as it is stored: the stream of its one root, and the memory of its buffers.
+pub struct Stored {
+    pub name: &'static str,
+    pub summary: Summary,
+    pub stream: Vec<u8>,
+    pub memory: Vec<Vec<u8>>,
 }
 
 /// One run to come.
@@ -86,20 +118,125 @@ struct Told {
 impl Sample {
     /// Two lines of a session that explores flights.
     pub fn flights() -> Self {
-        let mut sample = Self {
-            shelf: Shelf::default(),
-            history: History::default(),
-            description: HistoryDescription {
+        let mut sample = Self::empty(
+            HistoryDescription {
                 path: Some("/home/ada/work/flights.ipynb".to_owned()),
                 ..HistoryDescription::default()
             },
+            "baseline",
+        );
+        sample.tell_first_line();
+        sample.tell_second_line();
+        sample
+    }
+
+    fn empty(description: HistoryDescription, tag: &str) -> Self {
+        Self {
+            shelf: Shelf::default(),
+            history: History::default(),
+            description,
             at: None,
             damage: Vec::new(),
             last: None,
             operations: 0,
+            tag: tag.to_owned(),
+        }
+    }
+
+    /// A history of many runs of 100 cells, every tenth on a line of its own.
+    pub fn long(runs: u64) -> Self {
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
+        for number in 0..runs {
+            let version = sample.value(&["x"], &summary("builtins.int", &[], "1"), &format!("{number}"));
+            let source: &'static str = format!("for step in range({number}):\n    x = step").leak();
+            let mut run = sample.run(&Told {
+                changed: vec![version.clone()],
+                parent: (number % 10 == 9).then(|| run_id(number - 3, "")),
+                ..cell(number, source)
+            });
+            run.cell = Some(format!("cell-{}", number % 100));
+            run.full = Some(vec![version]).filter(|_| number % 64 == 0);
+            sample.add(run, Action::Run);
+        }
+        sample
+    }
+
+    /// Two runs, the second of which edits what the first one left.
+    pub fn edited(before: &[Stored], after: &[Stored]) -> Self {
+        let mut sample = Self::empty(HistoryDescription::default(), "baseline");
+        for (number, values) in [(1, before), (2, after)] {
+            let changed = values.iter().map(|value| sample.stored(value)).collect();
+            sample.told(Told {
+                changed,
+                ..cell(number, if number == 1 { "make()" } else { "edit()" })
+            });
+        }
+        sample
+    }
+
+    fn stored(&mut self, value: &Stored) -> Version {
+        let segment = SegmentId::of(&value.stream);
+        self.shelf.streams.insert(segment, value.stream.clone());
+        let mut encoding = Encoding {
+            stream: vec![segment],
+            ..Encoding::default()
         };
-        sample.tell_first_line();
-        sample.tell_second_line();
+        for (nth, memory) in value.memory.iter().enumerate() {
+            let length = memory.len() as u64;
+            let blocks = memory.chunks(65_536).map(|block| {
+                self.shelf.blocks.insert(BlockId::of(block), block.to_vec());
+                BlockId::of(block)
+            });
+            encoding.extents.push(StoredExtent {
+                length,
+                column: 0,
+                blocks: blocks.collect(),
+            });
+            encoding.mentions.push(Mention {
+                extent: u32::try_from(nth).unwrap(),
+                offset: 0,
+                length,
+            });
+        }
+        let what = format!("{} {segment} {:?}", value.name, encoding.extents);
+        self.version(&[value.name], &value.summary, Body::Encoded(encoding), &what)
+    }
+
+    /// A history of eight runs that say `words` wherever a record has room for them.
+    pub fn hostile(words: &'static str) -> Self {
+        let description = HistoryDescription {
+            name: words.to_owned(),
+            path: Some(words.to_owned()),
+            ..HistoryDescription::default()
+        };
+        let mut sample = Self::empty(description, words);
+        sample.damage.push(Damage {
+            path: words.into(),
+            what: words.to_owned(),
+        });
+        for number in 0..8 {
+            let what = format!("{number}");
+            let told = Summary {
+                columns: vec![words.to_owned()],
+                ..summary(words, &[3], words)
+            };
+            let kept = sample.version(&[words, "b"], &told, Body::None { why: words.to_owned() }, &what);
+            let source: &'static str = format!("{number}\n{words}").leak();
+            let mut run = sample.run(&Told {
+                changed: vec![kept],
+                removed: vec![Root::name(format!("{words}{words}"))],
+                ending: Ending::Failed {
+                    exception: words.to_owned(),
+                },
+                ..cell(number, source)
+            });
+            run.cell = Some(words.to_owned());
+            run.suffix = if number < 6 { String::new() } else { words.to_owned() };
+            run.warnings = vec![words.to_owned()];
+            run.evidence.sockets = vec![words.to_owned()];
+            run.output = Some(sample.text(hostile_outputs(words)));
+            sample.add(run, Action::Run);
+        }
         sample
     }
 
@@ -170,24 +307,34 @@ impl Sample {
     }
 
     fn told(&mut self, told: Told) {
+        let run = self.run(&told);
+        self.add(run, told.action);
+    }
+
+    fn text(&mut self, text: String) -> BlobId {
+        let id = BlobId::of(text.as_bytes());
+        self.shelf.texts.insert(id, text);
+        id
+    }
+
+    fn add(&mut self, run: Run, action: Action) {
+        let id = run_id(run.number, &run.suffix);
+        self.history.add_run(id, run, SESSION);
+        self.last = Some(id);
+        self.operation(action, vec![id]);
+    }
+
+    fn run(&mut self, told: &Told) -> Run {
         let (number, suffix) = told.label;
-        let source = told.source.map(|source| {
-            let id = BlobId::of(source.as_bytes());
-            self.shelf.texts.insert(id, source.to_owned());
-            id
-        });
+        let source = told.source.map(|source| self.text(source.to_owned()));
         let evidence = if number == 1 {
             read_flights()
         } else {
             Evidence::default()
         };
-        let output = told.source.filter(|_| number == 5).map(|_| {
-            let text = crate::outputs::shown_by_a_model();
-            let id = BlobId::of(text.as_bytes());
-            self.shelf.texts.insert(id, text);
-            id
-        });
-        let run = Run {
+        let output = told.source.filter(|_| number == 5);
+        let output = output.map(|_| self.text(crate::outputs::shown_by_a_model()));
+        Run {
             version: RECORD_VERSION,
             number,
             suffix: suffix.to_owned(),
@@ -199,19 +346,15 @@ impl Sample {
             execution_count: told.source.map(|_| number),
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
             duration: 80_000_000 * (number + 1),
-            ending: told.ending,
+            ending: told.ending.clone(),
             evidence,
             looked: Looked::All,
             parent_confirmed: true,
-            changed: told.changed,
-            removed: told.removed,
+            changed: told.changed.clone(),
+            removed: told.removed.clone(),
             full: None,
             warnings: Vec::new(),
-        };
-        let id = run_id(number, suffix);
-        self.history.add_run(id, run, SESSION);
-        self.last = Some(id);
-        self.operation(told.action, vec![id]);
+        }
     }
 
     fn operation(&mut self, action: Action, runs: Vec<RunId>) {
@@ -228,7 +371,7 @@ impl Sample {
             action,
             runs,
             manifests: Vec::new(),
-            naming: if number == 2 { names() } else { Vec::new() },
+            naming: if number == 2 { names(&self.tag) } else { Vec::new() },
             view: View {
                 at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,
@@ -327,10 +470,10 @@ pub fn terminal() -> Surroundings {
 }
 
 /// Given when the second cell had run.
-fn names() -> Vec<Naming> {
+fn names(tag: &str) -> Vec<Naming> {
     vec![
         Naming::Tag {
-            name: "baseline".to_owned(),
+            name: tag.to_owned(),
             run: run_id(1, ""),
         },
         Naming::Branch {
@@ -357,7 +500,7 @@ fn cell(number: u64, source: &'static str) -> Told {
     }
 }
 
-fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
+pub fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
     Summary {
         type_name: type_name.to_owned(),
         shape: shape.to_vec(),
@@ -367,7 +510,7 @@ fn summary(type_name: &str, shape: &[u64], text: &str) -> Summary {
     }
 }
 
-fn frame(rows: u64, columns: &[&str]) -> Summary {
+pub fn frame(rows: u64, columns: &[&str]) -> Summary {
     Summary {
         size: rows * columns.len() as u64 * 8,
         columns: columns.iter().map(ToString::to_string).collect(),
@@ -384,4 +527,19 @@ fn read_flights() -> Evidence {
         random: [("numpy".to_owned(), ("a".to_owned(), "b".to_owned()))].into(),
         ..Evidence::default()
     }
+}
+
+/// Outputs of every kind that say `words` wherever they can.
+fn hostile_outputs(words: &str) -> String {
+    serde_json::json!([
+        {"output_type": "stream", "name": words, "text": words},
+        {"output_type": words},
+        {"output_type": "error", "ename": words, "evalue": words, "traceback": [words]},
+        {"output_type": "display_data", "data": {"text/html": words, "text/plain": words, "image/png": words}},
+        {"output_type": "display_data", "data": {"image/svg+xml": words, words: words}},
+        {"output_type": "display_data", "data": {"text/html": words, "application/javascript": words, words: words}},
+        {"output_type": "execute_result", "data": {"text/plain": words},
+         "metadata": {"clew": {"left_out": [{"what": words, "count": 1, "size": 1}]}}},
+    ])
+    .to_string()
 }

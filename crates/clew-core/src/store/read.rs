@@ -75,6 +75,13 @@ impl Store {
         Ok(Verified::new(bytes))
     }
 
+    /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
+    pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Verified<Vec<u8>>>, StoreError> {
+        let mut reader = PackReader::new(self.disk());
+        let read = |id: &BlockId| self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS);
+        ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
+    }
+
     /// Reads neighbours in a pack with one read, then verifies each block.
     fn read_extent(&self, extent: &StoredExtent, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
         let mut reader = PackReader::new(self.disk());

@@ -3,7 +3,7 @@
 use clew_core::graph::stream::{read_varint, write_varint};
 
 /// Appends numbers and names.
-pub(crate) trait Write {
+pub trait Write {
     /// A number in LEB128.
     fn number(&mut self, value: u64);
     /// A length and the bytes.
@@ -22,25 +22,30 @@ impl Write for Vec<u8> {
 }
 
 /// Reads what [`Write`] wrote.
-pub(crate) struct Reader<'a> {
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
+    /// Begins at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
+    /// The next bytes.
     pub fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;
         Some(taken)
     }
 
+    /// The next byte.
     pub fn byte(&mut self) -> Option<u8> {
         Some(self.take(1)?[0])
     }
 
+    /// A number in LEB128.
     pub fn number(&mut self) -> Option<u64> {
         let mut at = 0;
         let value = read_varint(self.bytes, &mut at)?;
@@ -53,11 +58,13 @@ impl<'a> Reader<'a> {
         usize::try_from(self.number()?).ok().filter(|count| *count <= most)
     }
 
+    /// A length and so many bytes.
     pub fn name(&mut self) -> Option<&'a [u8]> {
         let length = self.count(self.bytes.len())?;
         self.take(length)
     }
 
+    /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

@@ -1,7 +1,7 @@
 //! Kinds of nodes in the stream of a Python session. They are stored: a number, once given, never changes its meaning.
 //!
 //! *text* below is UTF-8 that also holds lone surrogates; *name* is a length (LEB128) and a text; children are listed
-//! in order. The *Python part* of an instance is described in [`crate::raw::attributes`].
+//! in order. The *Python part* of an instance is described in `clew-python`, `raw/attributes.rs`.
 
 /// No value: only which live object it is. Payload: the object's serial, 8 bytes, big endian.
 pub const OPAQUE: u16 = 1;
@@ -46,7 +46,7 @@ pub const GLOBAL: u16 = 20;
 pub const MODULE: u16 = 21;
 /// A class written in the notebook. Payload: its definition id (32 hexadecimal digits).
 pub const CLASS: u16 = 22;
-/// The body of a definition. See [`crate::raw::definition`].
+/// The body of a definition. See `clew-python`, `raw/definition.rs`.
 pub const DEFINITION: u16 = 23;
 /// A function that is an attribute of a notebook class. Payload: the definition id, then the text of the attribute's name.
 pub const METHOD: u16 = 24;
@@ -56,15 +56,15 @@ pub const TOKEN: u16 = 25;
 pub const DESCRIPTOR: u16 = 26;
 /// A builtin method bound to an object. Payload: text of its name. Children: the object.
 pub const BUILTIN_METHOD: u16 = 27;
-/// A function written in Python. See [`crate::raw::function`].
+/// A function written in Python. See `clew-python`, `raw/function.rs`.
 pub const FUNCTION: u16 = 28;
-/// A code object. See [`crate::raw::code`].
+/// A code object. See `clew-python`, `raw/code.rs`.
 pub const CODE: u16 = 29;
 /// A closure cell. Children: its content, if it has one.
 pub const CELL: u16 = 30;
 /// A bound method. Children: function, self.
 pub const BOUND_METHOD: u16 = 31;
-/// An instance of a class. See [`crate::raw::attributes`]. Children: class, base part, Python part.
+/// An instance of a class. See `clew-python`, `raw/attributes.rs`. Children: class, base part, Python part.
 pub const INSTANCE: u16 = 32;
 /// A member of an Enum. Payload: text of its name. Children: the class.
 pub const ENUM_MEMBER: u16 = 33;
@@ -88,7 +88,7 @@ pub const MEMORY: u16 = 41;
 /// An object of a codec. Payload: name of the codec, its version (LEB128), the Python part's shape. Children: type,
 /// parts, Python part.
 pub const CODEC: u16 = 42;
-/// An object of a reducer. Payload: see [`crate::raw::reduce`].
+/// An object of a reducer. Payload: see `clew-python`, `raw/reduce.rs`.
 pub const REDUCE: u16 = 43;
 /// An iterator over a sequence. Payload: name of its type, position. Children: the sequence unless used up.
 pub const ITERATOR: u16 = 44;

@@ -1,0 +1,133 @@
+//! The cells of two runs' lines: their code, and what they showed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clew_core::format::{Run, RunKind};
+use clew_core::id::RunId;
+use serde::Serialize;
+use similar::TextDiff;
+
+use crate::outputs::{self, CellOutput, outputs_of};
+use crate::place::Place;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// After this a comparison takes the coarser answer: texts of a stranger's store may be made to take for ever.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// One cell that differs: in its code, or in what it showed.
+#[derive(Debug, Serialize)]
+pub struct CellDifference<T> {
+    /// The front end's cell id, else the run that ran it.
+    pub cell: String,
+    /// As the older run's line has it.
+    pub before: Option<T>,
+    /// As the newer run's line has it.
+    pub after: Option<T>,
+}
+
+/// Cells whose code differs between the lines of two runs.
+pub fn code(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<String>> {
+    let source = |run: &Run| {
+        let text = run.source.map(|source| place.records.text(&source));
+        text?.ok().or_else(|| Some("(source not kept)".to_owned()))
+    };
+    differing(from, to, place, source)
+}
+
+/// Cells that showed something else on the lines of two runs.
+pub fn output(from: RunId, to: RunId, place: &Place<'_>) -> Vec<CellDifference<Vec<CellOutput>>> {
+    let shown = |run: &Run| Some(outputs_of(run, place)).filter(|outputs| !outputs.is_empty());
+    differing(from, to, place, shown)
+}
+
+/// What `read` finds differs between the last runs of each cell. Cells of which the last run is the same are not read.
+fn differing<T: PartialEq>(
+    from: RunId,
+    to: RunId,
+    place: &Place<'_>,
+    read: impl Fn(&Run) -> Option<T>,
+) -> Vec<CellDifference<T>> {
+    let (before, after) = (cells(from, place), cells(to, place));
+    let of = |cells: &[(String, RunId)], wanted: &str| cells.iter().find(|(cell, _)| cell == wanted).map(|(_, id)| *id);
+    let gone = before.iter().filter(|(cell, _)| of(&after, cell).is_none());
+    let all = gone.chain(&after).map(|(cell, _)| cell.clone());
+    let told = |id: Option<RunId>| place.history.run(&id?).and_then(&read);
+    all.map(|cell| (of(&before, &cell), of(&after, &cell), cell))
+        .filter(|(before, after, _)| before != after)
+        .map(|(before, after, cell)| CellDifference {
+            cell,
+            before: told(before),
+            after: told(after),
+        })
+        .filter(|cell| cell.before != cell.after)
+        .collect()
+}
+
+/// The last run of every cell on a line of runs, in the order in which cells first ran.
+fn cells(id: RunId, place: &Place<'_>) -> Vec<(String, RunId)> {
+    let mut found: BTreeMap<String, (usize, RunId)> = BTreeMap::new();
+    let line: Vec<_> = place.history.line(id).collect();
+    let cells = line
+        .into_iter()
+        .rev()
+        .filter(|(_, run)| run.kind == RunKind::Cell && run.source.is_some());
+    for (order, (id, run)) in cells.enumerate() {
+        let cell = run.cell.clone().unwrap_or_else(|| format!("run {}", run.label()));
+        let first = found.get(&cell).map_or(order, |(first, _)| *first);
+        found.insert(cell, (first, id));
+    }
+    let mut ordered: Vec<_> = found.into_iter().map(|(cell, (first, id))| (first, cell, id)).collect();
+    ordered.sort();
+    ordered.into_iter().map(|(_, cell, id)| (cell, id)).collect()
+}
+
+impl<T> CellDifference<T> {
+    /// `cell a1b2`, or `cell of run 3` where the front end named none.
+    pub fn name(&self) -> String {
+        let name = match self.cell.strip_prefix("run ") {
+            Some(run) => format!("cell of run {run}"),
+            None => format!("cell {}", self.cell),
+        };
+        text::clean(&name)
+    }
+}
+
+impl CellDifference<String> {
+    /// It as a text diff.
+    pub fn text(&self, surroundings: &Surroundings) -> String {
+        let texts = [&self.before, &self.after].map(|code| code.as_deref().unwrap_or_default());
+        format!("\n{}\n{}", self.name(), unified(texts, surroundings))
+    }
+}
+
+impl CellDifference<Vec<CellOutput>> {
+    /// It as a text diff of what `show` prints.
+    pub fn text(&self, surroundings: &Surroundings) -> String {
+        let told = [&self.before, &self.after].map(|shown| outputs::told(shown.as_deref().unwrap_or_default()));
+        let texts = [told[0].trim_start(), told[1].trim_start()];
+        if texts[0] == texts[1] {
+            // Two pictures of one size read alike.
+            return format!("\noutput of {}\nits pictures differ\n", self.name());
+        }
+        format!("\noutput of {}\n{}", self.name(), unified(texts, surroundings))
+    }
+}
+
+/// What differs between two texts, two lines around it.
+fn unified(texts: [&str; 2], surroundings: &Surroundings) -> String {
+    let [before, after] = texts.map(text::clean);
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&before, &after);
+    let mut text = String::new();
+    for line in diff.unified_diff().context_radius(2).to_string().lines() {
+        let painted = match line.as_bytes().first() {
+            Some(b'+') => surroundings.style.added(line),
+            Some(b'-') => surroundings.style.gone(line),
+            Some(b'\\') => continue,
+            _ => line.to_owned(),
+        };
+        text += &format!("{painted}\n");
+    }
+    text
+}

@@ -1,0 +1,154 @@
+//! A diff as HTML: the words of the text, examples in small tables, pictures of both sides beside each other.
+
+use clew_value::compare::{Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail};
+use maud::{Markup, html};
+
+use super::code::CellDifference;
+use super::state::Difference;
+use super::{Diff, detail, kinds, others, values};
+use crate::commands::vars::Variable;
+use crate::html::{Clean, Mark, Room, code_diff, faint, line, marked, outputs, table, title, toned};
+use crate::outputs::CellOutput;
+use crate::surroundings::Surroundings;
+
+/// Bytes of pictures on one page.
+const PICTURES: u64 = 8 << 20;
+
+/// All that lies between two runs.
+pub fn body(diff: &Diff, surroundings: &Surroundings) -> Markup {
+    let names = diff.state.iter().flatten().filter(|difference| difference.is_name());
+    let mut room = Room(PICTURES);
+    html! {
+        (title(&html! { "From run " (crate::html::run(&diff.from)) " to run " (crate::html::run(&diff.to)) ": " (diff.totals()) }))
+        @for difference in names { (name(difference)) }
+        @if let Some(others) = diff.state.as_deref().and_then(others) { (line(&faint(&others))) }
+        @for cell in diff.code.iter().flatten() { (code(cell)) }
+        @for cell in diff.output.iter().flatten() { (shown(cell, &mut room, surroundings)) }
+    }
+}
+
+fn name(difference: &Difference) -> Markup {
+    let mark = match difference.change {
+        "added" => Mark::Added,
+        "removed" => Mark::Removed,
+        _ => Mark::Changed,
+    };
+    let label = difference.variable().map(Variable::label).unwrap_or_default();
+    html! {
+        p { (marked(mark, &label)) " " (faint(&kinds(difference))) " " code { (Clean(&values(difference))) } }
+        @if let Some(found) = &difference.detail { (told(&label, found)) }
+    }
+}
+
+fn told(name: &str, found: &Detail) -> Markup {
+    match found {
+        Detail::Table(found) => frame(found),
+        Detail::Members(found) => members(name, found),
+        Detail::Text(found) => text(found),
+        found => lines(&detail::lines(name, found)),
+    }
+}
+
+/// Lines of prose, those of what is new or gone in their colour.
+fn lines(lines: &[String]) -> Markup {
+    let toned = |words: &str| match words.as_bytes() {
+        [b'+', b' ', ..] => toned(Mark::Added, words),
+        [b'-', b' ', ..] => toned(Mark::Removed, words),
+        _ => html! { (Clean(words)) },
+    };
+    html! { @for words in lines { (line(&toned(words))) } }
+}
+
+fn text(found: &TextDetail) -> Markup {
+    let all = detail::text_lines(found);
+    let shown = |words: &str| match words.trim_start().as_bytes().first() {
+        Some(b'+') => html! { span.clew-add { (Clean(words.trim_start())) } "\n" },
+        Some(b'-') => html! { span.clew-del { (Clean(words.trim_start())) } "\n" },
+        _ => html! { (Clean(words.strip_prefix("    ").unwrap_or(words))) "\n" },
+    };
+    html! {
+        (lines(&all[..1]))
+        pre { code { @for words in &all[1..] { (shown(words)) } } }
+    }
+}
+
+/// Rows and columns in lines, examples of each column that changed in a table.
+fn frame(found: &TableDetail) -> Markup {
+    let (changed, left_out) = detail::shown_columns(found);
+    html! {
+        (lines(&detail::table_heads(found)))
+        @for column in changed { (examples(column, found)) }
+        (lines(&left_out))
+    }
+}
+
+fn examples(column: &ColumnDetail, found: &TableDetail) -> Markup {
+    let rows: Vec<Vec<Markup>> = column
+        .examples
+        .iter()
+        .map(|example| {
+            vec![
+                html! { code { (Clean(&format!("[{}]", example.row))) } },
+                html! { code { (Clean(&example.before)) } },
+                html! { "→ " code { (Clean(&example.after)) } },
+            ]
+        })
+        .collect();
+    html! {
+        (line(&html! { (Clean(&detail::column_head(column, found))) }))
+        @if !rows.is_empty() { (table(&[], &rows)) }
+    }
+}
+
+fn members(name: &str, found: &MembersDetail) -> Markup {
+    let is_plain = |change: &&Change| change.detail.is_none();
+    let (plain, rich): (Vec<&Change>, Vec<&Change>) = detail::shown_changes(found).iter().partition(is_plain);
+    let side = |mark: Mark, text: Option<&String>| html! { @if let Some(text) = text { code { (toned(mark, text)) } } };
+    let row = |change: &Change| {
+        let mark = if change.before.is_none() {
+            "+ "
+        } else if change.after.is_none() {
+            "- "
+        } else {
+            ""
+        };
+        let path = if change.path.is_empty() {
+            String::new()
+        } else {
+            format!("{name}{}", change.path)
+        };
+        vec![
+            html! { code { (mark) (Clean(&path)) } },
+            side(Mark::Removed, change.before.as_ref()),
+            html! { @if change.before.is_some() && change.after.is_some() { "→" } },
+            side(Mark::Added, change.after.as_ref()),
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = plain.into_iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() { (table(&[], &rows)) }
+        @for change in rich { (lines(&detail::change_lines(name, change))) }
+        (lines(&detail::members_rest(found)))
+    }
+}
+
+fn code(cell: &CellDifference<String>) -> Markup {
+    let text = |code: &Option<String>| code.clone().unwrap_or_default();
+    html! {
+        (line(&faint(&cell.name())))
+        (code_diff(&text(&cell.before), &text(&cell.after)))
+    }
+}
+
+/// What a cell showed on both lines, beside each other.
+fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut Room, _: &Surroundings) -> Markup {
+    let side = |shown: &Option<Vec<CellOutput>>, room: &mut Room| match shown {
+        Some(shown) => outputs(shown, room),
+        None => faint("nothing"),
+    };
+    let (before, after) = (side(&cell.before, room), side(&cell.after, room));
+    html! {
+        (line(&faint(&format!("output of {}", cell.name()))))
+        (table(&["before", "after"], &[vec![before, after]]))
+    }
+}

@@ -1,0 +1,193 @@
+//! The names of two states: which differ, and what lies between their values, from what is stored.
+
+use clew_core::format::{Body, Encoding, Manifest};
+use clew_core::history::State;
+use clew_core::id::{Root, RootKind, RunId};
+use clew_value::compare::{Detail, compare};
+use clew_value::{Limits, Stored};
+use serde::Serialize;
+
+use super::super::vars::{Variable, variable};
+use crate::changes::Changes;
+use crate::place::{Place, Records};
+
+/// Bytes of a segment of a stream, at most.
+const SEGMENT: u64 = 1 << 20;
+/// Bytes that all values of one diff may read together.
+const TOGETHER: u64 = 512 << 20;
+
+/// One root that differs.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// `added`, `changed` or `removed`.
+    pub change: &'static str,
+    /// As the older run left it.
+    pub before: Option<Variable>,
+    /// As the newer run left it.
+    pub after: Option<Variable>,
+    /// What lies between the values of a name that changed.
+    pub detail: Option<Detail>,
+}
+
+impl Difference {
+    /// The root as it is, or as it was.
+    pub fn variable(&self) -> Option<&Variable> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+
+    /// Whether it is a name.
+    pub fn is_name(&self) -> bool {
+        self.variable()
+            .is_some_and(|variable| variable.root.kind == RootKind::Name)
+    }
+}
+
+/// The roots that differ between two states, with what lies between the values of names.
+pub fn state(from: RunId, to: RunId, names: &[String], is_deep: bool, place: &Place<'_>) -> Vec<Difference> {
+    let (before, after) = (place.history.state(from), place.history.state(to));
+    let changes = Changes::between(&before, &after);
+    let words = [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+    ];
+    let pairs = words
+        .into_iter()
+        .flat_map(|(word, roots)| roots.iter().map(move |root| (word, root)));
+    let mut reading = Reading {
+        before: &before,
+        after: &after,
+        place,
+        limits: limits(from, to, is_deep, place),
+        left: if is_deep { u64::MAX } else { TOGETHER },
+    };
+    let mut found: Vec<Difference> = pairs
+        .filter(|(_, root)| names.is_empty() || names.contains(&root.to_string()))
+        .map(|(change, root)| Difference {
+            change,
+            before: variable(root, from, &before, place),
+            after: variable(root, to, &after, place),
+            detail: (change == "changed" && root.kind == RootKind::Name).then(|| reading.detail(root)),
+        })
+        .collect();
+    found.sort_by(|one, two| {
+        one.variable()
+            .map(|one| &one.root)
+            .cmp(&two.variable().map(|two| &two.root))
+    });
+    found
+}
+
+/// How much of each value is read. Values of a stranger's stay within limits.
+fn limits(from: RunId, to: RunId, is_deep: bool, place: &Place<'_>) -> Limits {
+    let is_trusted = !place.history.is_untrusted(&from) && !place.history.is_untrusted(&to);
+    if is_deep && is_trusted {
+        Limits::deep()
+    } else {
+        Limits::default()
+    }
+}
+
+/// What it takes to look into values of two states.
+struct Reading<'a, 'p> {
+    before: &'a State,
+    after: &'a State,
+    place: &'a Place<'p>,
+    limits: Limits,
+    /// Bytes that may still be read for all names together.
+    left: u64,
+}
+
+impl Reading<'_, '_> {
+    fn detail(&mut self, root: &Root) -> Detail {
+        self.compared(root).unwrap_or_else(|why| Detail::Unread { why })
+    }
+
+    /// What lies between the values of a root; or why that can't be told.
+    fn compared(&mut self, root: &Root) -> Result<Detail, String> {
+        let (one, two) = (
+            manifest(self.before, root, self.place),
+            manifest(self.after, root, self.place),
+        );
+        let (one, two) = (one?, two?);
+        if one.fingerprint == two.fingerprint {
+            return Ok(Detail::Same {
+                note: "its value is as it was; what it shares objects with differs".to_owned(),
+            });
+        }
+        let limits = Limits {
+            memory_bytes: self.limits.memory_bytes.min(self.left),
+            ..self.limits
+        };
+        let records = self.place.records;
+        let (was, is) = (encoding(&one)?, encoding(&two)?);
+        let streams = (stream(was, records, &limits)?, stream(is, records, &limits)?);
+        let classes = (
+            |id: &str| class_name(id, self.before, self.place),
+            |id: &str| class_name(id, self.after, self.place),
+        );
+        let open = |bytes, encoding, roots, classes| Stored::open(bytes, encoding, roots, records, classes, &limits);
+        let before = open(&streams.0, was, one.roots.len(), &classes.0).map_err(|error| error.to_string())?;
+        let after = open(&streams.1, is, two.roots.len(), &classes.1).map_err(|error| error.to_string())?;
+        let nth = |manifest: &Manifest| manifest.roots.iter().position(|other| other == root);
+        let views = (
+            nth(&one).and_then(|nth| before.root(nth)),
+            nth(&two).and_then(|nth| after.root(nth)),
+        );
+        let (Some(first), Some(second)) = views else {
+            return Err("its record does not hold it".to_owned());
+        };
+        let detail = compare(first, second, &limits);
+        let read = 2 * limits.memory_bytes - before.left() - after.left();
+        self.left = self.left.saturating_sub(read);
+        Ok(shared(detail, one.roots.len().max(two.roots.len()) > 1))
+    }
+}
+
+/// A value that is as it was, in a group of which another one is not.
+fn shared(detail: Detail, has_others: bool) -> Detail {
+    match detail {
+        Detail::Same { .. } if has_others => Detail::Same {
+            note: "equal in value; it shares objects with names that differ".to_owned(),
+        },
+        detail => detail,
+    }
+}
+
+fn manifest(state: &State, root: &Root, place: &Place<'_>) -> Result<Manifest, String> {
+    let version = state.version(root).ok_or("it is not there")?;
+    place
+        .records
+        .manifest(&version.manifest)
+        .map_err(|error| error.to_string())
+}
+
+fn encoding(manifest: &Manifest) -> Result<&Encoding, String> {
+    match &manifest.body {
+        Body::Encoded(encoding) => Ok(encoding),
+        Body::Recipe { why } | Body::None { why } => Err(format!("its value is not stored: {why}")),
+    }
+}
+
+fn stream(encoding: &Encoding, records: &dyn Records, limits: &Limits) -> Result<Vec<u8>, String> {
+    let most = (encoding.stream.len() as u64).saturating_mul(SEGMENT);
+    if most > limits.stream_bytes.saturating_add(SEGMENT) {
+        return Err(format!(
+            "its objects take up to {}, more than is read without `--deep`",
+            crate::text::bytes(most)
+        ));
+    }
+    records.stream(&encoding.stream).map_err(|error| error.to_string())
+}
+
+/// What a class of the notebook is called: its definition's summary says it.
+fn class_name(id: &str, state: &State, place: &Place<'_>) -> Option<String> {
+    let root = Root {
+        kind: RootKind::Definition,
+        key: id.to_owned(),
+    };
+    let manifest = manifest(state, &root, place).ok()?;
+    let nth = manifest.roots.iter().position(|other| *other == root)?;
+    let text = &manifest.summaries.get(nth)?.text;
+    Some(text.strip_prefix("class ").unwrap_or(text).to_owned()).filter(|name| !name.is_empty())
+}

@@ -1,0 +1,182 @@
+//! A history as one page: the drawing of its runs, and each of them in full below its line.
+
+use std::collections::HashMap;
+
+use clew_core::format::Run;
+use clew_core::id::{Root, RunId};
+use maud::{Markup, html};
+
+use super::log::{Arguments, led_here, lines};
+use super::show::evidence_html;
+use super::vars::described;
+use crate::html::{self, Clean, Dot, Drawing, Mark, Room};
+use crate::outputs::outputs_of;
+use crate::place::Place;
+use crate::run_page::RunPage;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// How many bytes of pictures a page holds; of the others it tells kind and size. The newest come first.
+const PICTURES: u64 = 24_000_000;
+/// Names of one run that are listed unfolded.
+const NAMES: usize = 30;
+
+/// The page of a history.
+pub struct HistoryPage<'a> {
+    place: &'a Place<'a>,
+    surroundings: &'a Surroundings,
+    runs: Vec<(&'a Run, RunPage)>,
+    drawing: Drawing,
+    /// For a run of a cell the last run of that cell before it.
+    earlier: HashMap<RunId, RunId>,
+}
+
+impl<'a> HistoryPage<'a> {
+    /// The page of the runs that were asked for.
+    pub fn of(arguments: &Arguments, place: &'a Place<'a>, surroundings: &'a Surroundings) -> Self {
+        let (shown, lines, _) = lines(arguments, place);
+        let led_here = led_here(place);
+        let runs: Vec<_> = (shown.iter())
+            .map(|(id, run)| (*run, RunPage::of(*id, run, place)))
+            .collect();
+        let dots = runs.iter().map(|(_, page)| Dot::of(page, &led_here)).collect();
+        Self {
+            place,
+            surroundings,
+            drawing: Drawing::of(super::graph::lanes(&lines), dots),
+            runs,
+            earlier: earlier(place),
+        }
+    }
+
+    /// How many runs it shows.
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The page itself.
+    pub fn html(&self) -> String {
+        let mut room = Room(PICTURES);
+        let name = self.place.name();
+        let body = html! {
+            h1 { (Clean(&name)) }
+            p.clew-lead { (Clean(&self.lead())) }
+            @for index in 0..self.runs.len() { (self.entry(index, &mut room)) }
+        };
+        html::document(&format!("{name}: history"), &body)
+    }
+
+    /// `57 runs. The session is at run 14. Written on 2026-11-20 14:00:00 by Clew 0.1.0.`
+    fn lead(&self) -> String {
+        let runs = text::count(self.runs.len(), "run");
+        let here = self.place.at.map(|at| self.place.history.label(&at));
+        let here = here.map_or(String::new(), |here| format!(" The last session is at run {here}."));
+        let now = text::moment(self.surroundings.now, &self.surroundings.zone);
+        let version = env!("CARGO_PKG_VERSION");
+        format!("{runs}, newest first.{here} Written on {now} by Clew {version}.")
+    }
+
+    fn entry(&self, index: usize, room: &mut Room) -> Markup {
+        let (run, page) = &self.runs[index];
+        let indent = format!("margin-left:{}px", self.drawing.width() + 30);
+        html! {
+            details.clew-entry id={ "run-" (page.id) } {
+                summary { (self.drawing.row(index)) (self.head(page)) }
+                div.clew-body {
+                    (self.drawing.rails(index))
+                    div style=(indent) { (self.full(run, page, room)) }
+                }
+            }
+        }
+    }
+
+    fn head(&self, page: &RunPage) -> Markup {
+        let trouble = page.trouble();
+        html! {
+            span.clew-number { @if page.is_here { "@ " } (html::run(&page.run)) }
+            span.clew-origin { (Clean(&page.origin())) }
+            span.clew-time.clew-faint { (text::moment(page.time, &self.surroundings.zone)) }
+            span.clew-took.clew-faint { (text::duration(page.nanoseconds)) }
+            span.clew-what { @for name in &page.names { (html::name(name)) } code { (Clean(&page.headline())) } }
+            span.clew-did {
+                @if !trouble.is_empty() { (html::toned(Mark::Lost, &trouble)) " " }
+                (html::changes(&page.changes, 3))
+            }
+        }
+    }
+
+    /// What lies below the line of a run.
+    fn full(&self, run: &Run, page: &RunPage, room: &mut Room) -> Markup {
+        html! {
+            p.clew-faint {
+                @if let (Some(parent), Some(label)) = (run.parent, &page.parent) {
+                    "After " a href={ "#run-" (parent) } { "run " (Clean(label)) } ". "
+                }
+                "Id " (page.id.short()) "."
+                @if page.is_untrusted { " Recorded under a key that you have not trusted." }
+            }
+            (self.source(page))
+            (self.changed(run, page))
+            (evidence_html(&run.evidence))
+            (html::outputs(&outputs_of(run, self.place), room))
+            @for warning in &page.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+        }
+    }
+
+    /// The source, as what differs from the last run of the same cell if something does.
+    fn source(&self, page: &RunPage) -> Markup {
+        let Some(source) = &page.source else { return html! {} };
+        let earlier = self.earlier.get(&page.id).and_then(|id| {
+            let before = self.place.history.run(id)?.source?;
+            Some((*id, self.place.records.text(&before).ok()?))
+        });
+        html! {
+            @match earlier {
+                Some((id, before)) if before != *source => {
+                    p.clew-faint {
+                        "Compared with the cell as " a href={ "#run-" (id) } { "run " (Clean(&self.place.history.label(&id))) }
+                        " ran it:"
+                    }
+                    (html::code_diff(&before, source))
+                    (html::folded(&html! { "Whole source" }, &html::code(source)))
+                }
+                _ => (html::code(source)),
+            }
+        }
+    }
+
+    /// What changed, with what its record tells of it.
+    fn changed(&self, run: &Run, page: &RunPage) -> Markup {
+        let versions = run.changed.iter();
+        let versions: HashMap<&Root, _> = versions
+            .flat_map(|version| version.roots.iter().map(move |root| (root, version)))
+            .collect();
+        let row = |(mark, root): (Mark, &Root)| {
+            let value = versions.get(root).map(|version| described(root, version, self.place));
+            vec![
+                html::marked(mark, &root.to_string()),
+                html! { @if let Some(value) = &value { (value.type_and_shape()) } },
+                html! { @if let Some(value) = &value { (html::cut(&value.text())) } },
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = html::told(&page.changes).map(row).collect();
+        html! {
+            @if rows.len() > NAMES {
+                (html::folded(&html! { (rows.len()) " names changed" }, &html::table(&[], &rows)))
+            } @else if !rows.is_empty() {
+                p.clew-faint { "Changed:" }
+                (html::table(&[], &rows))
+            }
+        }
+    }
+}
+
+/// For every run of a cell the last run of that cell before it, on whatever line.
+fn earlier(place: &Place<'_>) -> HashMap<RunId, RunId> {
+    let mut last: HashMap<&str, RunId> = HashMap::new();
+    let runs = place.history.runs();
+    let cells = runs.filter_map(|(id, run)| Some((*id, run.cell.as_deref()?)));
+    cells
+        .filter_map(|(id, cell)| Some((id, last.insert(cell, id)?)))
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! `clew log --html FILE`: writes a history as one page.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::history_page::HistoryPage;
+use super::log::Arguments;
+use crate::html::is_ours;
+use crate::page::Page;
+use crate::place::Place;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// A page that was written.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    written: WrittenPage,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenPage {
+    /// Where it lies.
+    file: PathBuf,
+    /// Its size.
+    bytes: u64,
+    /// How many runs it shows.
+    runs: usize,
+}
+
+/// Writes the runs that were asked for to `file`, whole or not at all.
+pub fn write(
+    arguments: &Arguments,
+    file: &Path,
+    place: &Place<'_>,
+    surroundings: &Surroundings,
+) -> Result<Written, Problem> {
+    let is_there = check(file, arguments.force)?;
+    let page = HistoryPage::of(arguments, place, surroundings);
+    let html = page.html();
+    put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot(file, &error))?;
+    Ok(Written {
+        written: WrittenPage {
+            file: file.to_owned(),
+            bytes: html.len() as u64,
+            runs: page.len(),
+        },
+    })
+}
+
+/// Whether a page of ours lies there already. A file that is none is left alone, unless it is to be replaced.
+fn check(file: &Path, is_forced: bool) -> Result<bool, Problem> {
+    if file.is_dir() {
+        let problem = Problem::usage(format!("{} is a folder", shown(file)));
+        return Err(problem.with_hint("name a file in it"));
+    }
+    if is_forced {
+        return Ok(false);
+    }
+    let mut beginning = Vec::new();
+    match File::open(file).and_then(|open| open.take(512).read_to_end(&mut beginning)) {
+        Ok(_) if is_ours(&beginning) => Ok(true),
+        Ok(_) => Err(Problem::of(
+            Exit::Refused,
+            format!("{} is there already, and is no page of Clew's", shown(file)),
+        )
+        .with_hint("`--force` replaces it")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(cannot(file, &error)),
+    }
+}
+
+/// Writes beside the file first, so that a page is there whole or as it was. Like the store only its owner can read it.
+fn put(file: &Path, content: &[u8], may_replace: bool) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    beside.write_all(content)?;
+    let done = if may_replace {
+        beside.persist(file)
+    } else {
+        beside.persist_noclobber(file)
+    };
+    done.map(drop).map_err(|error| error.error)
+}
+
+fn cannot(file: &Path, error: &io::Error) -> Problem {
+    Problem::of(Exit::Refused, format!("{} can't be written: {error}", shown(file)))
+}
+
+fn shown(file: &Path) -> String {
+    text::clean(&file.display().to_string())
+}
+
+impl Page for Written {
+    fn text(&self, _: &Surroundings) -> String {
+        let WrittenPage { file, bytes, runs } = &self.written;
+        let (runs, bytes) = (text::count(*runs, "run"), text::bytes(*bytes));
+        format!("Wrote {}: {runs}, {bytes}\n", shown(file))
+    }
+}

@@ -1,0 +1,191 @@
+//! Pieces of HTML that pages are made of: they need no script and no network, and their looks lie below one class.
+//!
+//! Whatever comes from a store is hostile until shown otherwise: `maud` escapes every text at compile-time-checked
+//! places, [`Clean`] takes out what could hide or turn text, and nothing from a store becomes an address, a style or a
+//! tag. The words carry all meaning, so that a front end that strips `<style>` and `<svg>` shows the same facts.
+
+mod changes;
+mod code;
+mod document;
+mod graph;
+mod outputs;
+mod picture;
+
+use maud::{Markup, PreEscaped, Render, html};
+
+pub use changes::{changes, told, when};
+pub use code::{code, code_diff};
+pub use document::{document, is_ours};
+pub use graph::{Dot, Drawing};
+pub use outputs::{Room, outputs};
+pub use picture::picture;
+
+use crate::text;
+
+/// The looks of a piece. Colours are mixed with the colour of the text around it, so they suit light and dark.
+const STYLE: &str = include_str!("html/style.css");
+
+/// A text from anywhere, made harmless to show: control characters and turned writing taken out, the rest escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct Clean<'a>(pub &'a str);
+
+impl Render for Clean<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        text::clean(self.0).as_str().render_to(buffer);
+    }
+}
+
+/// The piece of HTML that a notebook shows for `body`.
+pub fn fragment(body: &Markup) -> String {
+    html! { div.clew { (style()) (body) } }.into_string()
+}
+
+/// The looks that everything in this module relies on.
+pub fn style() -> Markup {
+    let squeezed: String = STYLE.lines().map(str::trim).collect();
+    html! { style { (PreEscaped(squeezed)) } }
+}
+
+/// What became of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It is new.
+    Added,
+    /// It has another value.
+    Changed,
+    /// It is gone, as it should be.
+    Removed,
+    /// It is gone, and should not be.
+    Lost,
+}
+
+impl Mark {
+    /// The sign before the name: all pages use the same ones, and colour only repeats them.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Changed => '~',
+            Self::Removed => '-',
+            Self::Lost => '!',
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Added => "clew-add",
+            Self::Changed => "clew-mod",
+            Self::Removed | Self::Lost => "clew-del",
+        }
+    }
+}
+
+/// `+df`, in the colour of the mark.
+pub fn marked(mark: Mark, name: &str) -> Markup {
+    html! { span class=(mark.class()) { code { (mark.sign()) (Clean(name)) } } }
+}
+
+/// A text in the colour of the mark, without its sign.
+pub fn toned(mark: Mark, text: &str) -> Markup {
+    html! { span class=(mark.class()) { (Clean(text)) } }
+}
+
+/// The number of a run.
+pub fn run(label: &str) -> Markup {
+    html! { b.clew-run { (Clean(label)) } }
+}
+
+/// A tag or branch.
+pub fn name(name: &str) -> Markup {
+    html! { span.clew-name { (Clean(name)) } }
+}
+
+/// What may be passed over.
+pub fn faint(text: &str) -> Markup {
+    html! { span.clew-faint { (Clean(text)) } }
+}
+
+/// A line of prose.
+pub fn line(body: &Markup) -> Markup {
+    html! { p { (body) } }
+}
+
+/// The first line of a page: what happened, or what this is.
+pub fn title(body: &Markup) -> Markup {
+    html! { p.clew-title { (body) } }
+}
+
+/// Rows of cells below a line of headings; without headings if `header` is empty.
+pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        table.clew-table {
+            @if !header.is_empty() {
+                thead { tr { @for heading in header { th { (heading) } } } }
+            }
+            tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+        }
+    }
+}
+
+/// A short text in one line of a cell; what has no room is cut by the browser, and stands in full as its title.
+pub fn cut(text: &str) -> Markup {
+    html! { @if !text.is_empty() { span.clew-cut title=(Clean(text)) { code { (Clean(text)) } } } }
+}
+
+/// A long part, closed until someone opens it.
+pub fn folded(summary: &Markup, body: &Markup) -> Markup {
+    html! { details { summary { (summary) } (body) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\" onload=\"x()' <svg onload=x>&\x1b[31m\u{202e}\0javascript:";
+
+    /// Text in which no tag can begin, no attribute can end and no writing turns.
+    fn is_harmless(html: &str) -> bool {
+        let has = |what: &str| html.contains(what);
+        !(has("<script") || has("<svg onload") || has("\" onload") || has("\x1b") || has("\u{202e}") || has("\0"))
+    }
+
+    #[test]
+    fn every_piece_escapes_and_cleans_what_it_is_given() {
+        let pieces = [
+            marked(Mark::Added, HOSTILE),
+            toned(Mark::Lost, HOSTILE),
+            run(HOSTILE),
+            name(HOSTILE),
+            faint(HOSTILE),
+            cut(HOSTILE),
+            code(HOSTILE),
+            code_diff("", HOSTILE),
+            code_diff(HOSTILE, "x = 1"),
+        ];
+        for piece in pieces {
+            assert!(is_harmless(&piece.0), "{}", piece.0);
+            assert!(piece.0.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", piece.0);
+        }
+    }
+
+    #[test]
+    fn a_mark_says_in_letters_what_its_colour_says() {
+        assert_eq!(
+            marked(Mark::Removed, "df").0,
+            r#"<span class="clew-del"><code>-df</code></span>"#
+        );
+        let signs = [Mark::Added, Mark::Changed, Mark::Removed, Mark::Lost].map(Mark::sign);
+        assert_eq!(signs, ['+', '~', '-', '!']);
+    }
+
+    #[test]
+    fn the_looks_name_nothing_outside_and_no_id() {
+        let style = style().0;
+        for forbidden in ["url(", "@import", "http", "#clew", "expression", "<script"] {
+            assert!(!style.contains(forbidden), "{forbidden}");
+        }
+        let rules = style.trim_start_matches("<style>").trim_end_matches("</style>");
+        for rule in rules.split('}').filter(|rule| !rule.is_empty()) {
+            assert!(rule.starts_with(".clew"), "a rule outside the class: {rule}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What runs changed and how they ended, as a line of a list has room for it.
+
+use clew_core::id::Root;
+use maud::{Markup, html};
+
+use super::{Mark, marked};
+use crate::changes::{Changes, is_telling};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// `+model ~df -x and 3 more`, each in its colour.
+pub fn changes(changes: &Changes, most: usize) -> Markup {
+    let told: Vec<(Mark, &Root)> = told(changes).collect();
+    html! {
+        @for (mark, root) in told.iter().take(most) { (marked(*mark, &root.to_string())) " " }
+        @if told.len() > most { span.clew-faint { "and " (told.len() - most) " more" } }
+    }
+}
+
+/// The roots that say something to people, with what became of them.
+pub fn told(changes: &Changes) -> impl Iterator<Item = (Mark, &Root)> {
+    let of = |mark: Mark, roots| std::iter::repeat(mark).zip::<&Vec<Root>>(roots);
+    of(Mark::Added, &changes.added)
+        .chain(of(Mark::Changed, &changes.changed))
+        .chain(of(Mark::Removed, &changes.removed))
+        .filter(|(_, root)| is_telling(root))
+}
+
+/// How long ago something was; the moment itself is its title.
+pub fn when(time: clew_core::format::Timestamp, surroundings: &Surroundings) -> Markup {
+    html! {
+        span.clew-faint.clew-once title=(text::moment(time, &surroundings.zone)) { (text::ago(time, surroundings.now)) }
+    }
+}

@@ -1,0 +1,85 @@
+//! Sources and what differs between two of them, line by line.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use similar::{ChangeTag, TextDiff};
+
+use super::Clean;
+
+/// Lines shown around what differs.
+const CONTEXT: usize = 2;
+/// After this a comparison takes the coarser answer: a source of a stranger's store may be made to take for ever.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A source as it was written.
+pub fn code(source: &str) -> Markup {
+    html! { pre { code { (Clean(source.trim_end())) } } }
+}
+
+/// What differs between two sources; `+` and `-` say so where colours are missing.
+pub fn code_diff(before: &str, after: &str) -> Markup {
+    let (before, after) = (ended(before), ended(after));
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&before, &after);
+    let groups = diff.grouped_ops(CONTEXT);
+    html! {
+        pre { code {
+            @for (place, group) in groups.iter().enumerate() {
+                @if place > 0 { span.clew-faint { "⋯" } "\n" }
+                @for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
+                    (one(change.tag(), change.value()))
+                }
+            }
+        } }
+    }
+}
+
+fn one(tag: ChangeTag, line: &str) -> Markup {
+    let line = line.trim_end_matches('\n');
+    html! {
+        @match tag {
+            ChangeTag::Insert => { span.clew-add { "+ " (Clean(line)) } "\n" }
+            ChangeTag::Delete => { span.clew-del { "- " (Clean(line)) } "\n" }
+            ChangeTag::Equal => { "  " (Clean(line)) "\n" }
+        }
+    }
+}
+
+/// The text with its last line ended, so that a missing newline alone is no difference.
+fn ended(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{text}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_shows_two_lines_around_it_and_leaves_the_rest_out() {
+        let before = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n";
+        let shown = code_diff(before, &before.replace("a\n", "A\n").replace("k\n", "K")).0;
+        assert!(shown.contains(r#"<span class="clew-del">- a</span>"#), "{shown}");
+        assert!(
+            shown.contains("  b\n  c\n<span class=\"clew-faint\">⋯</span>\n  i\n"),
+            "{shown}"
+        );
+        assert!(!shown.contains("  e\n"), "{shown}");
+    }
+
+    #[test]
+    fn sources_made_to_be_slow_are_compared_in_bounded_time() {
+        let lines = |step: usize| {
+            (0..40_000)
+                .map(|n| format!("{}\n", n * step % 7919))
+                .collect::<String>()
+        };
+        let began = std::time::Instant::now();
+        let shown = code_diff(&lines(7), &lines(11)).0;
+        assert!(shown.contains("clew-add") && began.elapsed() < Duration::from_secs(20));
+    }
+}

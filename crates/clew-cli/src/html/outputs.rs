@@ -1,0 +1,55 @@
+//! What a cell showed, shown again without running any of it: pictures as images, everything else as text.
+
+use maud::{Markup, html};
+
+use super::{Clean, Mark, code, folded, picture, toned};
+use crate::outputs::{CellOutput, OutputKind, heading, lines};
+
+/// How many bytes of pictures a page still takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Room(pub u64);
+
+impl Room {
+    /// Takes room for a picture, if there is enough.
+    fn take(&mut self, bytes: u64) -> bool {
+        let has_room = bytes <= self.0;
+        self.0 -= if has_room { bytes } else { 0 };
+        has_room
+    }
+}
+
+/// The outputs of a run under a heading each.
+pub fn outputs(outputs: &[CellOutput], room: &mut Room) -> Markup {
+    let mut last = "";
+    html! {
+        @for output in outputs {
+            @let text = lines(output);
+            @if !text.is_empty() {
+                @if std::mem::replace(&mut last, heading(output)) != heading(output) {
+                    p.clew-faint { (heading(output)) ":" }
+                }
+                (one(output, &text, room))
+            }
+        }
+    }
+}
+
+fn one(output: &CellOutput, text: &[String], room: &mut Room) -> Markup {
+    let size = output.pictures.iter().map(|picture| picture.bytes).sum();
+    let alt = if output.text.is_empty() {
+        "a picture"
+    } else {
+        output.text.as_str()
+    };
+    html! {
+        @if let Some(error) = &output.error {
+            p { (toned(Mark::Lost, &output.text)) }
+            @if !error.traceback.is_empty() { (folded(&html! { "Traceback" }, &code(&error.traceback))) }
+        } @else if output.kind == OutputKind::Stream || output.pictures.is_empty() || !room.take(size) {
+            (code(&text.join("\n")))
+        } @else {
+            @for shown in &output.pictures { p { (picture(shown, alt)) } }
+            @for left_out in &output.left_out { p.clew-faint { "[not kept: " (Clean(&left_out.told())) "]" } }
+        }
+    }
+}

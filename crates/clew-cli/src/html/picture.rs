@@ -1,0 +1,33 @@
+//! Pictures from a store, shown without being run.
+
+use maud::{Markup, html};
+
+use super::Clean;
+use crate::outputs::Picture;
+
+/// A picture that a cell showed. SVG may hold scripts: inside an image none of them runs and nothing is fetched.
+pub fn picture(picture: &Picture, alt: &str) -> Markup {
+    let address = format!("data:{};base64,{}", picture.mime, picture.base64);
+    html! { img src=(address) width=[picture.width] height=[picture.height] alt=(Clean(alt)) loading="lazy"; }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_is_only_ever_the_content_of_an_image() {
+        let drawing = Picture {
+            mime: "image/svg+xml",
+            width: None,
+            height: None,
+            bytes: 21,
+            base64: "PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+".to_owned(),
+        };
+        let shown = picture(&drawing, "a \"plot\"").0;
+        assert_eq!(
+            shown,
+            r#"<img src="data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+" alt="a &quot;plot&quot;" loading="lazy">"#
+        );
+    }
+}

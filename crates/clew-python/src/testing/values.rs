@@ -1,0 +1,100 @@
+//! The door to what looking makes of stored values: two looks compared as `clew diff` compares two runs.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use clew_core::format::{Encoding, StoredExtent};
+use clew_core::graph::{CoVariable, block_cuts};
+use clew_core::id::{BlockId, Root};
+use clew_core::store::StoreError;
+use clew_value::compare::{Detail, compare};
+use clew_value::{Blocks, Limits, Stored};
+
+/// Memory of a look, cut into blocks as the store cuts it.
+#[derive(Default)]
+struct Cut {
+    blocks: HashMap<BlockId, Vec<u8>>,
+    read: Cell<u64>,
+}
+
+impl Blocks for Cut {
+    fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read.set(self.read.get() + ids.len() as u64);
+        Ok(ids.iter().map(|id| self.blocks[id].clone()).collect())
+    }
+}
+
+impl Cut {
+    fn cut(&mut self, found: &CoVariable, extents: &[Vec<u8>]) -> Encoding {
+        let stored = found.extents.iter().zip(extents).map(|(extent, bytes)| {
+            let blocks = block_cuts(extent.length, extent.column).map(|(start, length)| {
+                let block = &bytes[start as usize..(start + length) as usize];
+                self.blocks.insert(BlockId::of(block), block.to_vec());
+                BlockId::of(block)
+            });
+            StoredExtent {
+                length: extent.length,
+                column: extent.column,
+                blocks: blocks.collect(),
+            }
+        });
+        Encoding {
+            extents: stored.collect(),
+            mentions: found.mentions.clone(),
+            ..Encoding::default()
+        }
+    }
+}
+
+/// One look: what was found, and its memory.
+pub(super) struct Look<'a> {
+    pub found: &'a CoVariable,
+    pub extents: &'a [Vec<u8>],
+    /// Instead of the stream that was found.
+    pub stream: Option<&'a [u8]>,
+}
+
+impl Look<'_> {
+    fn nth(&self, name: &str) -> usize {
+        let is_it = |root: &Root| root.key == name;
+        self.found.roots.iter().position(is_it).unwrap_or(usize::MAX)
+    }
+
+    fn stream(&self) -> &[u8] {
+        self.stream.unwrap_or(&self.found.stream)
+    }
+}
+
+/// What lies between two looks at a name, and how many blocks it took to tell.
+pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: Option<u64>) -> (Detail, u64) {
+    let limits = Limits {
+        memory_bytes: memory.unwrap_or(Limits::default().memory_bytes),
+        ..Limits::default()
+    };
+    let mut cut = Cut::default();
+    let (was, is) = (
+        cut.cut(before.found, before.extents),
+        cut.cut(after.found, after.extents),
+    );
+    let nameless = |_: &str| None;
+    let opened = (
+        Stored::open(
+            before.stream(),
+            &was,
+            before.found.roots.len(),
+            &cut,
+            &nameless,
+            &limits,
+        ),
+        Stored::open(after.stream(), &is, after.found.roots.len(), &cut, &nameless, &limits),
+    );
+    let unread = |why: String| Detail::Unread { why };
+    let detail = match &opened {
+        (Ok(one), Ok(two)) => match (one.root(before.nth(name)), two.root(after.nth(name))) {
+            (Some(one), Some(two)) => compare(one, two, &limits),
+            _ => unread("no roots".to_owned()),
+        },
+        (Err(error), _) | (_, Err(error)) => unread(error.to_string()),
+    };
+    (detail, cut.read.get())
+}

@@ -1,0 +1,194 @@
+//! Arrays: elements of one type in dimensions, somewhere in memory.
+
+use crate::cell::Cell;
+use crate::column::object;
+use crate::element::Dtype;
+use crate::memory::Memory;
+use crate::stored::{Items, ReadError};
+
+/// An array.
+#[derive(Debug, Clone)]
+pub struct Array<'a> {
+    /// What it is called: `numpy.ndarray`, `bytes`.
+    pub type_name: String,
+    /// What its elements are.
+    pub dtype: Dtype,
+    /// Lengths by dimension.
+    pub shape: Vec<u64>,
+    /// Where its elements are.
+    pub elements: Elements<'a>,
+}
+
+/// Where the elements of an array are.
+#[derive(Debug, Clone)]
+pub enum Elements<'a> {
+    /// In memory: offset of the first, and bytes from one to the next by dimension.
+    Memory(Memory<'a>, u64, Vec<i64>),
+    /// In the stream.
+    Inline(&'a [u8]),
+    /// Objects: which is the first, and how many to the next by dimension.
+    Objects(Items<'a>, i64, Vec<i64>),
+    /// Nowhere: there are none.
+    None,
+}
+
+impl<'a> Array<'a> {
+    /// How many elements.
+    pub fn len(&self) -> u64 {
+        self.shape.iter().fold(1_u64, |all, length| all.saturating_mul(*length))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its elements one after another in the order of its memory, with no gap between them: the memory, and whether the
+    /// first dimension changes fastest (as in Fortran). `None` if they do not lie so.
+    pub fn dense(&self) -> Option<(Memory<'a>, bool)> {
+        let Elements::Memory(memory, offset, strides) = &self.elements else {
+            return None;
+        };
+        let size = self.len().checked_mul(self.dtype.size as u64)?;
+        let memory = memory.slice(*offset, size)?;
+        let is_order = |order: &[usize]| {
+            let mut expected = self.dtype.size as i64;
+            order.iter().all(|dimension| {
+                let fits = self.shape[*dimension] == 1 || strides[*dimension] == expected;
+                expected = expected.saturating_mul(self.shape[*dimension] as i64);
+                fits
+            })
+        };
+        let forward: Vec<usize> = (0..self.shape.len()).collect();
+        let backward: Vec<usize> = forward.iter().rev().copied().collect();
+        if is_order(&backward) {
+            return Some((memory, false));
+        }
+        is_order(&forward).then_some((memory, true))
+    }
+
+    /// The place of the `nth` element, counted in the order of rows or (`is_fortran`) of columns.
+    pub fn place(&self, nth: u64, is_fortran: bool) -> Vec<u64> {
+        let mut rest = nth;
+        let mut place = vec![0; self.shape.len()];
+        let mut step = |dimension: usize| {
+            let length = self.shape[dimension].max(1);
+            place[dimension] = rest % length;
+            rest /= length;
+        };
+        if is_fortran {
+            (0..self.shape.len()).for_each(&mut step);
+        } else {
+            (0..self.shape.len()).rev().for_each(&mut step);
+        }
+        place
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Memory is missing, damaged, or more than may be read.
+    pub fn load(&self) -> Result<LoadedArray<'_, 'a>, ReadError> {
+        let bytes = match &self.elements {
+            Elements::Memory(memory, _, _) => memory.read()?,
+            Elements::Inline(bytes) => bytes.to_vec(),
+            Elements::Objects(..) | Elements::None => Vec::new(),
+        };
+        Ok(LoadedArray { array: self, bytes })
+    }
+
+    /// Bytes of memory that are read to know all of it.
+    pub fn cost(&self) -> u64 {
+        match &self.elements {
+            Elements::Memory(memory, _, _) => memory.len(),
+            _ => 0,
+        }
+    }
+
+    /// `ndarray 3 × 4 float64`, and its elements where they are few.
+    pub fn short(&self, width: usize) -> String {
+        let shape: Vec<String> = self.shape.iter().map(u64::to_string).collect();
+        let name = crate::object::last_part(&self.type_name);
+        let headline = format!("{name} {} {}", shape.join(" × "), self.dtype.name);
+        let few = self.shape.len() == 1 && self.len() <= 8 && self.cost() <= 1 << 16;
+        let Some(loaded) = few.then(|| self.load().ok()).flatten() else {
+            return headline;
+        };
+        let cells: Vec<String> = (0..self.len()).map(|nth| loaded.nth(nth).text(20)).collect();
+        crate::short::cut(&format!("[{}]", cells.join(", ")), width)
+    }
+}
+
+/// An array that was read.
+#[derive(Debug)]
+pub struct LoadedArray<'c, 'a> {
+    array: &'c Array<'a>,
+    bytes: Vec<u8>,
+}
+
+impl LoadedArray<'_, '_> {
+    /// The element at a place.
+    pub fn at(&self, place: &[u64]) -> Cell<'_> {
+        let reach = |first: i64, steps: &[i64]| {
+            let steps = place
+                .iter()
+                .zip(steps)
+                .map(|(at, step)| i128::from(*at) * i128::from(*step));
+            usize::try_from(i128::from(first) + steps.sum::<i128>()).ok()
+        };
+        match &self.array.elements {
+            Elements::Memory(_, offset, strides) => match reach(*offset as i64, strides) {
+                Some(start) => self.element(start),
+                None => Cell::Missing("?"),
+            },
+            Elements::Inline(_) => {
+                self.element((place.first().copied().unwrap_or(0) as usize).saturating_mul(self.array.dtype.size))
+            }
+            Elements::Objects(items, first, steps) => {
+                let view = reach(*first, steps).and_then(|nth| items.get(nth));
+                view.map_or(Cell::Missing("?"), object)
+            }
+            Elements::None => Cell::Missing("?"),
+        }
+    }
+
+    fn element(&self, start: usize) -> Cell<'_> {
+        let end = start.saturating_add(self.array.dtype.size);
+        self.bytes
+            .get(start..end)
+            .map_or(Cell::Missing("?"), |bytes| self.array.dtype.cell(bytes))
+    }
+
+    /// The `nth` element in the order of rows.
+    pub fn nth(&self, nth: u64) -> Cell<'_> {
+        self.at(&self.array.place(nth, false))
+    }
+}
+
+/// Strides of an array without gaps.
+pub(crate) fn dense_strides(shape: &[u64], size: usize, is_fortran: bool) -> Vec<i64> {
+    let mut strides = vec![0; shape.len()];
+    let mut step = size as i64;
+    let mut take = |dimension: usize| {
+        strides[dimension] = step;
+        step = step.saturating_mul(shape[dimension].max(1) as i64);
+    };
+    if is_fortran {
+        (0..shape.len()).for_each(&mut take);
+    } else {
+        (0..shape.len()).rev().for_each(&mut take);
+    }
+    strides
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strides_without_gaps_go_backwards_or_forwards() {
+        assert_eq!(dense_strides(&[2, 3, 4], 8, false), [96, 32, 8]);
+        assert_eq!(dense_strides(&[2, 3, 4], 8, true), [8, 16, 48]);
+        assert_eq!(dense_strides(&[], 8, false), Vec::<i64>::new());
+    }
+}

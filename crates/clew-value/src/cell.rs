@@ -1,0 +1,146 @@
+//! One element of an array or a column.
+
+use std::borrow::Cow;
+
+use crate::number;
+use crate::stored::View;
+use crate::time::Time;
+
+/// One element.
+#[derive(Debug, Clone)]
+pub enum Cell<'a> {
+    /// Nothing is there. The word is what the library writes.
+    Missing(&'static str),
+    /// A truth.
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// A number; NaN is missing.
+    Float(f64),
+    /// A number in single (or half) precision.
+    Single(f32),
+    /// A complex number.
+    Complex(f64, f64),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// Bytes.
+    Bytes(Cow<'a, [u8]>),
+    /// A moment or a span.
+    Time(i64, &'a Time),
+    /// Anything else, as text.
+    Other(String),
+    /// An object.
+    Object(View<'a>),
+}
+
+impl Cell<'_> {
+    /// Whether nothing is there.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Missing(_) => true,
+            Self::Float(value) => value.is_nan(),
+            Self::Single(value) => value.is_nan(),
+            _ => false,
+        }
+    }
+
+    /// Its number, where it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            Self::Int(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            Self::Single(value) => Some(f64::from(*value)),
+            _ => None,
+        }
+    }
+
+    /// Whether both are the same value. What is missing is the same as what is missing.
+    pub fn is_same(&self, other: &Cell<'_>) -> bool {
+        match (self, other) {
+            (one, two) if one.is_missing() || two.is_missing() => one.is_missing() && two.is_missing(),
+            (Self::Int(one), Cell::Int(two)) => one == two,
+            (Self::Bool(one), Cell::Bool(two)) => one == two,
+            (Self::Bool(_), _) | (_, Cell::Bool(_)) => false,
+            (Self::Text(one), Cell::Text(two)) => one == two,
+            (Self::Bytes(one), Cell::Bytes(two)) => one == two,
+            (Self::Complex(a, b), Cell::Complex(c, d)) => same(*a, *c) && same(*b, *d),
+            (Self::Time(one, first), Cell::Time(two, second)) => {
+                i128::from(*one) * first.unit == i128::from(*two) * second.unit
+                    && (first.unit != 0 || one == two)
+                    && first.kind == second.kind
+            }
+            (Self::Object(one), Cell::Object(two)) => crate::digest::is_same(*one, *two),
+            (one, two) => match (one.number(), two.number()) {
+                (Some(one), Some(two)) => same(one, two),
+                _ => one.text(200) == two.text(200) && std::mem::discriminant(one) == discriminant(two),
+            },
+        }
+    }
+
+    /// It as people read it, at most about `width` characters.
+    pub fn text(&self, width: usize) -> String {
+        match self {
+            Self::Missing(word) => (*word).to_owned(),
+            Self::Bool(value) => if *value { "True" } else { "False" }.to_owned(),
+            Self::Int(value) => value.to_string(),
+            Self::Float(value) => number::float(*value),
+            Self::Single(value) => number::single(*value),
+            Self::Complex(real, imaginary) => number::complex(*real, *imaginary),
+            Self::Text(text) => crate::short::quoted(text, width),
+            Self::Bytes(bytes) => crate::short::quoted_bytes(bytes, width),
+            Self::Time(ticks, time) => time.text(*ticks),
+            Self::Other(text) => crate::short::cut(text, width),
+            Self::Object(view) => crate::short::short(*view, width),
+        }
+    }
+
+    /// It as a label: texts without quotes.
+    pub fn label(&self, width: usize) -> String {
+        match self {
+            Self::Text(text) => crate::short::cut(text, width),
+            other => other.text(width),
+        }
+    }
+
+    /// What tells it from others, for matching labels.
+    pub(crate) fn key(&self, key: &mut Vec<u8>) {
+        match self {
+            cell if cell.is_missing() => key.push(0),
+            Self::Text(text) => {
+                key.push(1);
+                key.extend_from_slice(text.as_bytes());
+            }
+            Self::Int(value) => whole(*value, key),
+            Self::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => whole(*value as i128, key),
+            Self::Time(ticks, time) => {
+                key.push(2);
+                key.extend_from_slice(&(i128::from(*ticks) * time.unit).to_le_bytes());
+                key.extend_from_slice(&(if time.unit == 0 { *ticks } else { 0 }).to_le_bytes());
+            }
+            Self::Object(view) => {
+                key.push(3);
+                key.extend_from_slice(&crate::digest::digest(*view).to_le_bytes());
+            }
+            other => {
+                key.push(4);
+                key.extend_from_slice(other.text(1_000).as_bytes());
+            }
+        }
+    }
+}
+
+fn whole(value: i128, key: &mut Vec<u8>) {
+    key.push(5);
+    key.extend_from_slice(&value.to_le_bytes());
+}
+
+fn discriminant<'a>(cell: &'a Cell<'_>) -> std::mem::Discriminant<Cell<'a>> {
+    // The lifetime of what a cell borrows is no part of its variant.
+    std::mem::discriminant::<Cell<'a>>(cell)
+}
+
+#[allow(clippy::float_cmp)] // equal is what is asked for
+fn same(one: f64, two: f64) -> bool {
+    one == two || one.is_nan() && two.is_nan()
+}

@@ -1,0 +1,502 @@
+//! Columns: values in a row, however a library lays them out in memory.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cell::Cell;
+use crate::element::Dtype;
+use crate::kinds;
+use crate::memory::Memory;
+use crate::stored::{Items, ReadError, View};
+use crate::value::Value;
+
+/// Values in a row.
+#[derive(Debug, Clone)]
+pub struct Column<'a> {
+    /// Its type, as the library calls it.
+    pub dtype: String,
+    /// How many.
+    pub length: u64,
+    /// Where they are.
+    pub values: Values<'a>,
+}
+
+/// Bytes that are stored in the stream or in memory.
+#[derive(Debug, Clone, Copy)]
+pub enum Bytes<'a> {
+    /// In the stream.
+    Inline(&'a [u8]),
+    /// In memory.
+    Memory(Memory<'a>),
+}
+
+impl<'a> Bytes<'a> {
+    /// The bytes of a node; none for `None`.
+    pub(crate) fn of(view: View<'a>) -> Option<Self> {
+        match view.kind() {
+            kinds::NONE => Some(Self::Inline(&[])),
+            kinds::BYTES | kinds::MEMORY | kinds::BYTEARRAY => match view.node().buffer {
+                Some(_) => view.memory().map(Self::Memory),
+                None if view.kind() == kinds::BYTES => Some(Self::Inline(view.payload())),
+                None => Some(Self::Inline(&[])),
+            },
+            _ => None,
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Memory(memory) => memory.len(),
+        }
+    }
+
+    fn read(&self) -> Result<Rc<Vec<u8>>, ReadError> {
+        match self {
+            Self::Inline(bytes) => Ok(Rc::new(bytes.to_vec())),
+            Self::Memory(memory) => Ok(Rc::new(memory.read()?)),
+        }
+    }
+
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Inline(_) => 0,
+            Self::Memory(memory) => memory.len(),
+        }
+    }
+
+    fn is_same(&self, other: &Bytes<'_>) -> bool {
+        match (self, other) {
+            (Self::Inline(one), Bytes::Inline(two)) => one == two,
+            (Self::Memory(one), Bytes::Memory(two)) => one.is_same(two),
+            _ => false,
+        }
+    }
+}
+
+/// Where the values of a column are.
+#[derive(Debug, Clone)]
+pub enum Values<'a> {
+    /// Elements of fixed width, so many bytes from one to the next.
+    Fixed {
+        /// Where.
+        memory: Memory<'a>,
+        /// What they are.
+        dtype: Dtype,
+        /// Where the first one is.
+        offset: u64,
+        /// From one to the next.
+        stride: i64,
+    },
+    /// Truths, eight in a byte.
+    Bits(Bytes<'a>),
+    /// Texts or bytes, one after another.
+    Text {
+        /// Where each begins, and the last one ends.
+        offsets: Bytes<'a>,
+        /// All of them.
+        data: Bytes<'a>,
+        /// Whether offsets have 8 bytes each.
+        wide: bool,
+        /// Whether they are texts.
+        is_text: bool,
+    },
+    /// Lists of values of another column.
+    Lists {
+        /// Where each begins, and the last one ends; none where all are of one length.
+        offsets: Option<(Bytes<'a>, bool)>,
+        /// How many are in each where all are of one length.
+        size: u64,
+        /// The values of all.
+        inner: Box<Column<'a>>,
+    },
+    /// A row of named values each.
+    Fields(Vec<(String, Column<'a>)>),
+    /// Objects.
+    Objects {
+        /// All objects of the memory they lie in.
+        items: Items<'a>,
+        /// Which is the first.
+        first: i64,
+        /// From one to the next.
+        step: i64,
+    },
+    /// Numbers of values in another column; negative ones where nothing is there.
+    Coded(Box<Column<'a>>, Box<Column<'a>>),
+    /// Values, and a column of truths that says which are there (or, if not `says_there`, which are not).
+    Masked {
+        /// The values.
+        values: Box<Column<'a>>,
+        /// The truths.
+        mask: Box<Column<'a>>,
+        /// What they say.
+        says_there: bool,
+    },
+    /// Pieces one after another.
+    Chunks(Vec<Column<'a>>),
+    /// Numbers at equal distances.
+    Range(i128, i128),
+    /// Pairs of ends.
+    Intervals(Box<Column<'a>>, Box<Column<'a>>, String),
+    /// Nothing is there.
+    Nulls,
+    /// A layout that is not known.
+    Unknown(View<'a>),
+}
+
+impl<'a> Column<'a> {
+    /// A column by its parts.
+    pub fn new(dtype: impl Into<String>, length: u64, values: Values<'a>) -> Self {
+        Self {
+            dtype: dtype.into(),
+            length,
+            values,
+        }
+    }
+
+    /// Bytes of memory that are read to know all of it.
+    pub fn cost(&self) -> u64 {
+        match &self.values {
+            Values::Fixed { memory, .. } => memory.len(),
+            Values::Bits(bytes) => bytes.cost(),
+            Values::Text { offsets, data, .. } => offsets.cost().saturating_add(data.cost()),
+            Values::Lists { offsets, inner, .. } => {
+                let own = offsets.as_ref().map_or(0, |(offsets, _)| offsets.cost());
+                own.saturating_add(inner.cost())
+            }
+            Values::Fields(fields) => total(fields.iter().map(|(_, column)| column)),
+            Values::Coded(one, two) | Values::Intervals(one, two, _) => total([&**one, &**two]),
+            Values::Masked { values, mask, .. } => total([&**values, &**mask]),
+            Values::Chunks(chunks) => total(chunks),
+            Values::Objects { .. } | Values::Range(..) | Values::Nulls | Values::Unknown(_) => 0,
+        }
+    }
+
+    /// Whether both are the same, as far as blocks tell without being read.
+    pub fn is_same(&self, other: &Column<'_>) -> bool {
+        if self.dtype != other.dtype || self.length != other.length {
+            return false;
+        }
+        match (&self.values, &other.values) {
+            (
+                Values::Fixed {
+                    memory,
+                    dtype,
+                    offset,
+                    stride,
+                },
+                Values::Fixed {
+                    memory: m,
+                    dtype: d,
+                    offset: o,
+                    stride: s,
+                },
+            ) => (dtype, offset, stride) == (d, o, s) && memory.is_same(m),
+            (Values::Bits(one), Values::Bits(two)) => one.is_same(two),
+            (
+                Values::Text {
+                    offsets,
+                    data,
+                    wide,
+                    is_text,
+                },
+                Values::Text {
+                    offsets: o,
+                    data: d,
+                    wide: w,
+                    is_text: t,
+                },
+            ) => (wide, is_text) == (w, t) && offsets.is_same(o) && data.is_same(d),
+            (Values::Coded(codes, labels), Values::Coded(others, names)) => {
+                codes.is_same(others) && labels.is_same(names)
+            }
+            (Values::Intervals(left, right, closed), Values::Intervals(one, two, other)) => {
+                left.is_same(one) && right.is_same(two) && closed == other
+            }
+            (
+                Values::Masked {
+                    values,
+                    mask,
+                    says_there,
+                },
+                Values::Masked {
+                    values: v,
+                    mask: m,
+                    says_there: s,
+                },
+            ) => values.is_same(v) && mask.is_same(m) && says_there == s,
+            (Values::Chunks(one), Values::Chunks(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
+            }
+            (Values::Range(start, step), Values::Range(other, by)) => (start, step) == (other, by),
+            (Values::Nulls, Values::Nulls) => true,
+            _ => false,
+        }
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Memory is missing, damaged, or more than may be read.
+    pub fn load(&self) -> Result<Loaded<'_>, ReadError> {
+        Ok(match &self.values {
+            Values::Fixed {
+                memory,
+                dtype,
+                offset,
+                stride,
+            } => Loaded::Fixed {
+                bytes: memory.read_once()?,
+                dtype,
+                offset: *offset,
+                stride: *stride,
+            },
+            Values::Bits(bytes) => Loaded::Bits(bytes.read()?),
+            Values::Text {
+                offsets,
+                data,
+                wide,
+                is_text,
+            } => Loaded::Text {
+                offsets: offsets.read()?,
+                data: data.read()?,
+                wide: *wide,
+                is_text: *is_text,
+            },
+            Values::Lists { offsets, size, inner } => Loaded::Lists {
+                offsets: match offsets {
+                    Some((offsets, wide)) => Some((offsets.read()?, *wide)),
+                    None => None,
+                },
+                size: *size,
+                inner: Box::new(inner.load()?),
+            },
+            Values::Fields(fields) => {
+                let load = |(name, column): &'_ (String, Column<'_>)| (name.clone(), column.length);
+                let names = fields.iter().map(load);
+                let loaded: Result<Vec<_>, ReadError> = fields.iter().map(|(_, column)| column.load()).collect();
+                Loaded::Fields(names.zip(loaded?).map(|((name, _), loaded)| (name, loaded)).collect())
+            }
+            Values::Objects { items, first, step } => Loaded::Objects {
+                items: *items,
+                first: *first,
+                step: *step,
+            },
+            Values::Coded(codes, labels) => {
+                Loaded::Coded(Box::new(codes.load()?), Box::new(labels.load()?), labels.length)
+            }
+            Values::Masked {
+                values,
+                mask,
+                says_there,
+            } => Loaded::Masked {
+                values: Box::new(values.load()?),
+                mask: Box::new(mask.load()?),
+                says_there: *says_there,
+            },
+            Values::Chunks(chunks) => {
+                let mut end = 0_u64;
+                let mut loaded = Vec::new();
+                for chunk in chunks {
+                    end = end.saturating_add(chunk.length);
+                    loaded.push((end, chunk.load()?));
+                }
+                Loaded::Chunks(loaded)
+            }
+            Values::Range(start, step) => Loaded::Range(*start, *step),
+            Values::Intervals(left, right, closed) => {
+                Loaded::Intervals(Box::new(left.load()?), Box::new(right.load()?), closed)
+            }
+            Values::Nulls => Loaded::Nulls,
+            Values::Unknown(view) => Loaded::Unknown(*view),
+        })
+    }
+}
+
+fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
+    columns
+        .into_iter()
+        .fold(0, |sum, column| sum.saturating_add(column.cost()))
+}
+
+/// A column that was read.
+#[derive(Debug)]
+#[allow(missing_docs)] // as in `Values`
+pub enum Loaded<'c> {
+    Fixed {
+        bytes: Rc<Vec<u8>>,
+        dtype: &'c Dtype,
+        offset: u64,
+        stride: i64,
+    },
+    Bits(Rc<Vec<u8>>),
+    Text {
+        offsets: Rc<Vec<u8>>,
+        data: Rc<Vec<u8>>,
+        wide: bool,
+        is_text: bool,
+    },
+    Lists {
+        offsets: Option<(Rc<Vec<u8>>, bool)>,
+        size: u64,
+        inner: Box<Loaded<'c>>,
+    },
+    Fields(Vec<(String, Loaded<'c>)>),
+    Objects {
+        items: Items<'c>,
+        first: i64,
+        step: i64,
+    },
+    Coded(Box<Loaded<'c>>, Box<Loaded<'c>>, u64),
+    Masked {
+        values: Box<Loaded<'c>>,
+        mask: Box<Loaded<'c>>,
+        says_there: bool,
+    },
+    Chunks(Vec<(u64, Loaded<'c>)>),
+    Range(i128, i128),
+    Intervals(Box<Loaded<'c>>, Box<Loaded<'c>>, &'c str),
+    Nulls,
+    Unknown(View<'c>),
+}
+
+/// What a place that is not there reads as.
+const NOTHING: Cell<'static> = Cell::Missing("?");
+/// Values of a list that are shown.
+const SHOWN: u64 = 20;
+
+impl Loaded<'_> {
+    /// The value at `at`. What the stored layout promises and does not keep reads as `?`.
+    pub fn cell(&self, at: u64) -> Cell<'_> {
+        self.found(at).unwrap_or(NOTHING)
+    }
+
+    fn found(&self, at: u64) -> Option<Cell<'_>> {
+        Some(match self {
+            Self::Fixed {
+                bytes,
+                dtype,
+                offset,
+                stride,
+            } => {
+                let start = i128::from(*offset) + i128::from(at) * i128::from(*stride);
+                let start = usize::try_from(start).ok()?;
+                dtype.cell(bytes.get(start..start.checked_add(dtype.size)?)?)
+            }
+            Self::Bits(bytes) => Cell::Bool(bytes.get((at / 8) as usize)? >> (at % 8) & 1 == 1),
+            Self::Text {
+                offsets,
+                data,
+                wide,
+                is_text,
+            } => {
+                let range = bounds(offsets, *wide, at)?;
+                let bytes = data.get(range.0 as usize..range.1 as usize)?;
+                if *is_text {
+                    Cell::Text(String::from_utf8_lossy(bytes))
+                } else {
+                    Cell::Bytes(Cow::Borrowed(bytes))
+                }
+            }
+            Self::Lists { offsets, size, inner } => {
+                let (start, end) = match offsets {
+                    Some((offsets, wide)) => bounds(offsets, *wide, at)?,
+                    None => (at.checked_mul(*size)?, at.checked_mul(*size)?.checked_add(*size)?),
+                };
+                let shown: Vec<String> = (start..end.min(start + SHOWN))
+                    .map(|at| inner.cell(at).text(40))
+                    .collect();
+                let more = if end > start + SHOWN {
+                    format!(", … ({} values)", end - start)
+                } else {
+                    String::new()
+                };
+                Cell::Other(format!("[{}{more}]", shown.join(", ")))
+            }
+            Self::Fields(fields) => {
+                let one = |(name, field): &(String, Loaded<'_>)| format!("'{name}': {}", field.cell(at).text(40));
+                Cell::Other(format!(
+                    "{{{}}}",
+                    fields
+                        .iter()
+                        .take(SHOWN as usize)
+                        .map(one)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ))
+            }
+            Self::Objects { items, first, step } => {
+                let place = i128::from(*first) + i128::from(at) * i128::from(*step);
+                object(items.get(usize::try_from(place).ok()?)?)
+            }
+            Self::Coded(codes, labels, count) => match codes.cell(at) {
+                Cell::Int(code) if code >= 0 && (code as u64) < *count => labels.cell(code as u64),
+                Cell::Int(_) => Cell::Missing("nan"),
+                missing if missing.is_missing() => missing,
+                _ => return None,
+            },
+            Self::Masked {
+                values,
+                mask,
+                says_there,
+            } => match mask.cell(at) {
+                Cell::Bool(is_set) if is_set == *says_there => values.cell(at),
+                _ => Cell::Missing("<NA>"),
+            },
+            Self::Chunks(chunks) => {
+                let nth = chunks.partition_point(|(end, _)| *end <= at);
+                let start = nth.checked_sub(1).map_or(0, |before| chunks[before].0);
+                chunks.get(nth)?.1.cell(at - start)
+            }
+            Self::Range(start, step) => Cell::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?),
+            Self::Intervals(left, right, closed) => {
+                let (open, close) = match *closed {
+                    "both" => ('[', ']'),
+                    "left" => ('[', ')'),
+                    "neither" => ('(', ')'),
+                    _ => ('(', ']'),
+                };
+                let ends = (left.cell(at), right.cell(at));
+                if ends.0.is_missing() {
+                    return Some(Cell::Missing("nan"));
+                }
+                Cell::Other(format!("{open}{}, {}{close}", ends.0.text(40), ends.1.text(40)))
+            }
+            Self::Nulls => Cell::Missing("None"),
+            Self::Unknown(_) => return None,
+        })
+    }
+}
+
+/// Where the `at`-th of several things begins and ends.
+fn bounds(offsets: &[u8], wide: bool, at: u64) -> Option<(u64, u64)> {
+    let at = usize::try_from(at).ok()?;
+    let number = |nth: usize| {
+        if wide {
+            let bytes = offsets.get(nth.checked_mul(8)?..nth.checked_mul(8)?.checked_add(8)?)?;
+            Some(i64::from_le_bytes(bytes.try_into().ok()?))
+        } else {
+            let bytes = offsets.get(nth.checked_mul(4)?..nth.checked_mul(4)?.checked_add(4)?)?;
+            Some(i64::from(i32::from_le_bytes(bytes.try_into().ok()?)))
+        }
+    };
+    let (start, end) = (u64::try_from(number(at)?).ok()?, u64::try_from(number(at + 1)?).ok()?);
+    (start <= end).then_some((start, end))
+}
+
+/// An object as an element.
+pub(crate) fn object(view: View<'_>) -> Cell<'_> {
+    match view.value() {
+        Ok(Value::None) => Cell::Missing("None"),
+        Ok(Value::Bool(value)) => Cell::Bool(value),
+        Ok(Value::Integer(value)) => match value.small() {
+            Some(small) => Cell::Int(small),
+            None => Cell::Other(value.text()),
+        },
+        Ok(Value::Float(value)) => Cell::Float(value),
+        Ok(Value::Text(text)) => Cell::Text(text),
+        Ok(Value::Scalar(scalar)) if scalar.is_missing => Cell::Missing("NaT"),
+        _ => Cell::Object(view),
+    }
+}

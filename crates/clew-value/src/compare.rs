@@ -1,0 +1,191 @@
+//! What lies between two values: rows and columns, elements, keys, attributes, lines.
+//!
+//! Two values go down together. Equal blocks of memory are passed over by their ids, so that one changed element of a
+//! gigabyte costs two blocks. Cycles and shared parts are met once. What is beyond the [`Limits`] is said, never guessed.
+
+mod arrays;
+mod columns;
+mod detail;
+mod members;
+mod rows;
+mod tables;
+mod text;
+
+use rustc_hash::FxHashSet;
+
+pub use detail::{
+    ArrayDetail, Change, ColumnDetail, ColumnName, Detail, Element, Example, MembersDetail, Pair, Rows, Summary,
+    TableDetail, TextDetail, Unread,
+};
+
+use crate::limits::{DEPTH, Limits};
+use crate::object::Object;
+use crate::short::short;
+use crate::stored::{ReadError, View};
+use crate::value::Value;
+
+/// What lies between two values of one name.
+pub fn compare(before: View<'_>, after: View<'_>, limits: &Limits) -> Detail {
+    let mut comparer = Comparer {
+        limits,
+        seen: FxHashSet::default(),
+        left: limits.pairs,
+        is_cut: false,
+        room: limits.changes,
+    };
+    let found = comparer.values(before, after, 0);
+    let is_cut = comparer.is_cut;
+    match found {
+        Ok(Some(detail)) => noted(detail, is_cut),
+        Ok(None) if is_cut => Detail::Unread {
+            why: "what was compared is equal; it is larger or deeper than is looked at".to_owned(),
+        },
+        Ok(None) => Detail::Same {
+            note: same_but().to_owned(),
+        },
+        Err(error) => Detail::Unread { why: error.to_string() },
+    }
+}
+
+fn same_but() -> &'static str {
+    "equal in value; how its parts are shared or lie in memory differs"
+}
+
+/// Says of a detail that not all was compared.
+fn noted(mut detail: Detail, is_cut: bool) -> Detail {
+    if let (Detail::Members(members), true) = (&mut detail, is_cut) {
+        members
+            .note
+            .get_or_insert_with(|| "not all of it was compared: it is large".to_owned());
+    }
+    detail
+}
+
+/// What is known while two values go down together.
+struct Comparer<'l> {
+    limits: &'l Limits,
+    /// Pairs that were met: what differs in them is told where they were met first.
+    seen: FxHashSet<(u32, u32)>,
+    /// Pairs that may still be met.
+    left: u64,
+    /// Whether something was passed over.
+    is_cut: bool,
+    /// Changes that are still told one by one.
+    room: usize,
+}
+
+type Found = Result<Option<Detail>, ReadError>;
+
+impl Comparer<'_> {
+    /// What lies between two values; `None` if they are equal.
+    fn values(&mut self, before: View<'_>, after: View<'_>, depth: usize) -> Found {
+        let (one, two) = (before.node(), after.node());
+        let is_bare =
+            one.children.is_empty() && two.children.is_empty() && one.buffer.is_none() && two.buffer.is_none();
+        if is_bare && one.kind == two.kind && one.payload == two.payload {
+            return Ok(None);
+        }
+        if !is_bare && !self.seen.insert((before.number(), after.number())) {
+            return Ok(None);
+        }
+        self.left = self.left.saturating_sub(1);
+        if depth > DEPTH || self.left == 0 {
+            self.is_cut = true;
+            return Ok(None);
+        }
+        match (before.value()?, after.value()?) {
+            (Value::Array(one), Value::Array(two)) => self.arrays(&one, &two),
+            (Value::Table(one), Value::Table(two)) => self.tables(&one, &two),
+            (Value::Members(one), Value::Members(two)) if one.holding == two.holding => self.members(&one, &two, depth),
+            (Value::Object(one), Value::Object(two)) => self.objects(&one, &two, before, after, depth),
+            (Value::Text(one), Value::Text(two)) => Ok(text::texts(&one, &two, self.limits)),
+            (Value::Float(one), Value::Float(two)) if one.is_nan() && two.is_nan() => Ok(None),
+            (Value::Scalar(one), Value::Scalar(two)) if one == two && one.text.len() < 200 => Ok(None),
+            (Value::Opaque(_), Value::Opaque(_)) => Ok(None),
+            (one, two) => Ok(Some(self.replaced(before, after, &one, &two))),
+        }
+    }
+
+    /// One value in place of another, in words that tell them apart.
+    fn replaced(&self, before: View<'_>, after: View<'_>, one: &Value<'_>, two: &Value<'_>) -> Detail {
+        let width = self.limits.width;
+        let mut pair = Pair::new(short(before, width), short(after, width));
+        if pair.is_same() {
+            pair = Pair::new(kinded(&pair.before, one), kinded(&pair.after, two));
+        }
+        if pair.is_same() {
+            pair = Pair::new(short(before, 10 * width), short(after, 10 * width));
+        }
+        Detail::Value(pair)
+    }
+
+    fn objects(
+        &mut self,
+        one: &Object<'_>,
+        two: &Object<'_>,
+        before: View<'_>,
+        after: View<'_>,
+        depth: usize,
+    ) -> Found {
+        let is_function = |object: &Object<'_>| object.type_name.starts_with("function ");
+        if one.type_name != two.type_name && !(is_function(one) && is_function(two)) {
+            let width = self.limits.width;
+            return Ok(Some(Detail::Value(Pair::new(
+                short(before, width),
+                short(after, width),
+            ))));
+        }
+        let mut found = members::Gathered::default();
+        if let (Some(one), Some(two)) = (&one.content, &two.content) {
+            let detail = self.contents(one, two, depth)?;
+            self.add(&mut found, "", None, None, detail);
+        }
+        self.fields(&one.fields, &two.fields, depth, &mut found)?;
+        if one.hidden != two.hidden {
+            found.note.get_or_insert_with(|| hidden(&two.type_name).to_owned());
+        }
+        Ok(found.into_detail(None, None))
+    }
+
+    /// What subclasses of lists, dicts, texts hold.
+    fn contents(&mut self, one: &Value<'_>, two: &Value<'_>, depth: usize) -> Found {
+        match (one, two) {
+            (Value::Members(one), Value::Members(two)) => self.members(one, two, depth + 1),
+            (Value::Array(one), Value::Array(two)) => self.arrays(one, two),
+            (Value::Table(one), Value::Table(two)) => self.tables(one, two),
+            (Value::Text(one), Value::Text(two)) => Ok(text::texts(one, two, self.limits)),
+            (one, two) => {
+                let width = self.limits.width;
+                let pair = Pair::new(crate::short::of(one, width, 2), crate::short::of(two, width, 2));
+                Ok((!pair.is_same()).then_some(Detail::Value(pair)))
+            }
+        }
+    }
+}
+
+/// What is not told of an object whose bytes differ.
+fn hidden(type_name: &str) -> &'static str {
+    match type_name.split(' ').next() {
+        Some("code") => "its code differs",
+        Some("function") => "its name or signature differs",
+        Some("class") => "its body differs",
+        _ => "its inner state differs",
+    }
+}
+
+/// A short text with what kind of value it is: `1` and `1.0` look alike as numbers of a library.
+fn kinded(text: &str, value: &Value<'_>) -> String {
+    let kind = match value {
+        Value::Integer(_) => "int",
+        Value::Float(_) => "float",
+        Value::Scalar(scalar) => &scalar.type_name,
+        Value::Members(members) => &members.type_name,
+        Value::Array(array) => &array.type_name,
+        Value::Table(table) => &table.type_name,
+        Value::Object(object) => &object.type_name,
+        Value::Text(_) => "str",
+        Value::Bytes(_) => "bytes",
+        _ => return text.to_owned(),
+    };
+    format!("{text} ({kind})")
+}

@@ -1,0 +1,249 @@
+//! Arrays: which elements differ, where first, by how much.
+
+use std::ops::Range;
+
+use super::{ArrayDetail, Comparer, Detail, Element, Found, Pair, Unread};
+use crate::array::Array;
+use crate::cell::Cell;
+use crate::element::Dtype;
+use crate::memory::{Differing, Memory};
+use crate::stored::ReadError;
+
+/// Bytes that are read at once.
+const CHUNK: u64 = 4 << 20;
+
+/// What differs among elements that were compared one by one.
+#[derive(Debug, Default)]
+pub(super) struct Tally<P> {
+    pub differ: u64,
+    pub examples: Vec<(P, String, String)>,
+    pub max_difference: Option<f64>,
+}
+
+impl<P> Tally<P> {
+    /// Takes two elements into account.
+    pub fn take(&mut self, before: &Cell<'_>, after: &Cell<'_>, most: usize, width: usize, place: impl FnOnce() -> P) {
+        if before.is_same(after) {
+            return;
+        }
+        self.differ += 1;
+        if self.examples.len() < most {
+            let (mut one, mut two) = (before.text(width), after.text(width));
+            if one == two {
+                (one, two) = (before.text(20 * width), after.text(20 * width));
+            }
+            self.examples.push((place(), one, two));
+        }
+        if let (Some(one), Some(two)) = (before.number(), after.number()) {
+            let difference = (two - one).abs();
+            if difference.is_finite() {
+                self.max_difference = Some(self.max_difference.map_or(difference, |most| most.max(difference)));
+            }
+        }
+    }
+}
+
+impl Comparer<'_> {
+    pub(super) fn arrays(&mut self, one: &Array<'_>, two: &Array<'_>) -> Found {
+        let mut detail = ArrayDetail {
+            dtype: Pair::new(one.dtype.name.clone(), two.dtype.name.clone()),
+            shape: Pair::new(one.shape.clone(), two.shape.clone()),
+            elements: None,
+            differ: None,
+            examples: Vec::new(),
+            max_difference: None,
+            unread: None,
+        };
+        if let Some(shape) = common(&one.shape, &two.shape) {
+            detail.elements = Some(shape.iter().fold(1, |all: u64, length| all.saturating_mul(*length)));
+            self.elements(one, two, &shape, &mut detail)?;
+        }
+        let is_same = detail.dtype.is_same() && detail.shape.is_same() && detail.differ == Some(0);
+        let is_of_one_type = one.type_name == two.type_name;
+        Ok((!is_same || !is_of_one_type).then_some(Detail::Array(detail)))
+    }
+
+    fn elements(
+        &self,
+        one: &Array<'_>,
+        two: &Array<'_>,
+        shape: &[u64],
+        detail: &mut ArrayDetail,
+    ) -> Result<(), ReadError> {
+        let count = shape.iter().fold(1_u64, |all, length| all.saturating_mul(*length));
+        if let (Some((before, is_fortran)), Some((after, other))) = (one.dense(), two.dense())
+            && one.dtype == two.dtype
+            && is_fortran == other
+            && (!is_fortran || one.shape == two.shape)
+        {
+            let bytes = count.saturating_mul(one.dtype.size as u64);
+            if let (Some(before), Some(after)) = (before.slice(0, bytes), after.slice(0, bytes)) {
+                return self.dense(&before, &after, one, is_fortran, detail);
+            }
+        }
+        let loaded = match (one.load(), two.load()) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
+                detail.unread = Some(Unread {
+                    blocks: 0,
+                    of: 0,
+                    bytes: one.cost().saturating_add(two.cost()),
+                });
+                return Ok(());
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        let like = Array {
+            shape: shape.to_vec(),
+            ..one.clone()
+        };
+        let mut tally = Tally::default();
+        // Shapes are lengths that a stream told: zero strides would let few bytes be endless.
+        for nth in 0..count.min(self.limits.pairs.max(1 << 28)) {
+            let place = like.place(nth, false);
+            let (before, after) = (loaded.0.at(&place), loaded.1.at(&place));
+            tally.take(&before, &after, self.limits.examples, self.limits.width, || {
+                place.clone()
+            });
+        }
+        detail.take(tally);
+        Ok(())
+    }
+
+    /// Elements one after another on both sides: only blocks that differ are read.
+    fn dense(
+        &self,
+        before: &Memory<'_>,
+        after: &Memory<'_>,
+        array: &Array<'_>,
+        is_fortran: bool,
+        detail: &mut ArrayDetail,
+    ) -> Result<(), ReadError> {
+        let found = before.differing(after)?;
+        let (tally, unread) = self.ranges(before, after, &array.dtype, &found)?;
+        let examples = tally.examples.into_iter();
+        detail.take(Tally {
+            differ: tally.differ,
+            examples: examples
+                .map(|(nth, one, two)| (array.place(nth, is_fortran), one, two))
+                .collect(),
+            max_difference: tally.max_difference,
+        });
+        if unread.is_some() {
+            detail.differ = None;
+            detail.unread = unread;
+        }
+        Ok(())
+    }
+
+    /// The elements in ranges of memory that may differ, counted from the first. Where that is too much to read, those
+    /// of the first range alone, and what was not read.
+    pub(super) fn ranges(
+        &self,
+        before: &Memory<'_>,
+        after: &Memory<'_>,
+        dtype: &Dtype,
+        found: &Differing,
+    ) -> Result<(Tally<u64>, Option<Unread>), ReadError> {
+        let bytes: u64 = found.ranges.iter().map(|range| range.end - range.start).sum();
+        let mut tally = Tally::default();
+        let is_affordable =
+            |memory: &Memory<'_>| bytes.saturating_add(CHUNK) <= memory.left() || bytes <= memory.left();
+        if is_affordable(before) && is_affordable(after) {
+            let mut next = 0;
+            for range in &found.ranges {
+                next = self.range(before, after, dtype, range, next, &mut tally)?;
+            }
+            return Ok((tally, None));
+        }
+        if let Some(first) = found.ranges.first() {
+            let start = first.start..first.end.min(first.start + (1 << 16));
+            match self.range(before, after, dtype, &start, 0, &mut tally) {
+                Ok(_) | Err(ReadError::TooLarge(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let unread = Unread {
+            blocks: found.blocks,
+            of: found.of,
+            bytes: bytes.saturating_mul(2),
+        };
+        Ok((tally, Some(unread)))
+    }
+
+    /// The elements that a range touches, from the `next` on; returns which is next.
+    fn range(
+        &self,
+        before: &Memory<'_>,
+        after: &Memory<'_>,
+        dtype: &Dtype,
+        range: &Range<u64>,
+        next: u64,
+        tally: &mut Tally<u64>,
+    ) -> Result<u64, ReadError> {
+        let size = dtype.size as u64;
+        if size == 0 {
+            return Ok(next);
+        }
+        let end = range
+            .end
+            .div_ceil(size)
+            .min(before.len() / size)
+            .min(after.len() / size);
+        let mut nth = (range.start / size).max(next);
+        while nth < end {
+            let count = (CHUNK / size).max(1).min(end - nth);
+            let part = |memory: &Memory<'_>| match memory.slice(nth * size, count * size) {
+                Some(part) => part.read(),
+                None => Err(ReadError::Unknown("memory is too short")),
+            };
+            let (one, two) = (part(before)?, part(after)?);
+            let elements = one.chunks_exact(dtype.size).zip(two.chunks_exact(dtype.size));
+            for (at, (one, two)) in elements.enumerate().filter(|(_, (one, two))| one != two) {
+                let (limits, place) = (self.limits, nth + at as u64);
+                tally.take(
+                    &dtype.cell(one),
+                    &dtype.cell(two),
+                    limits.examples,
+                    limits.width,
+                    || place,
+                );
+            }
+            nth += count;
+        }
+        Ok(nth.max(next))
+    }
+}
+
+impl ArrayDetail {
+    fn take(&mut self, tally: Tally<Vec<u64>>) {
+        self.differ = Some(tally.differ);
+        self.max_difference = tally.max_difference;
+        let element = |(at, before, after)| Element { at, before, after };
+        self.examples = tally.examples.into_iter().map(element).collect();
+    }
+}
+
+/// The shape that both have, or have in common from the beginning of the first dimension on.
+fn common(one: &[u64], two: &[u64]) -> Option<Vec<u64>> {
+    match (one, two) {
+        ([first, rest @ ..], [other, others @ ..]) if rest == others => {
+            Some(std::iter::once(*first.min(other)).chain(rest.iter().copied()).collect())
+        }
+        ([], []) => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_have_in_common_what_an_append_leaves() {
+        assert_eq!(common(&[10, 3], &[12, 3]), Some(vec![10, 3]));
+        assert_eq!(common(&[10, 3], &[10, 4]), None);
+        assert_eq!(common(&[], &[]), Some(vec![]));
+        assert_eq!(common(&[1], &[]), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! Columns: which values of the rows in both differ, and all of them in numbers.
+
+use rustc_hash::FxHashSet;
+
+use super::arrays::Tally;
+use super::rows::Matching;
+use super::{ColumnDetail, Comparer, Example, Pair, Summary, Unread};
+use crate::cell::Cell;
+use crate::column::{Column, Loaded, Values};
+use crate::digest;
+use crate::memory::Memory;
+use crate::stored::ReadError;
+use crate::table::Index;
+
+/// Values of which distinct ones are counted, at most.
+const COUNTED: u64 = 1_000_000;
+
+impl Comparer<'_> {
+    /// What lies between two columns; `None` if values and type are the same.
+    pub(super) fn columns(
+        &self,
+        name: &str,
+        one: &Column<'_>,
+        two: &Column<'_>,
+        matching: &Matching,
+        index: &Index<'_>,
+    ) -> Result<Option<ColumnDetail>, ReadError> {
+        let is_told_same = one.dtype == two.dtype
+            && (matching.is_whole() && one.is_same(two)
+                || matching.prefix().is_some_and(|rows| starts_same(one, two, rows)));
+        if is_told_same {
+            return Ok(None);
+        }
+        let mut detail = ColumnDetail {
+            name: name.to_owned(),
+            dtype: Pair::new(one.dtype.clone(), two.dtype.clone()),
+            values: matching.len(),
+            differ: None,
+            examples: Vec::new(),
+            max_difference: None,
+            summary: None,
+            unread: None,
+        };
+        if let (Values::Unknown(before), Values::Unknown(after)) = (&one.values, &two.values) {
+            let is_same = digest::is_same(*before, *after);
+            return Ok((!is_same).then_some(detail));
+        }
+        let tally = match (one.load(), two.load()) {
+            (Ok(before), Ok(after)) => {
+                let tally = self.cells(&before, &after, matching);
+                if tally.differ > 0 || !detail.dtype.is_same() {
+                    detail.summary = Some(Pair::new(summary(&before, one.length), summary(&after, two.length)));
+                }
+                tally
+            }
+            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
+                let (tally, unread) = self.large(one, two, matching)?;
+                detail.unread = unread;
+                tally
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        if tally.differ == 0 && detail.unread.is_none() && detail.dtype.is_same() {
+            return Ok(None);
+        }
+        detail.differ = detail.unread.is_none().then_some(tally.differ);
+        detail.max_difference = tally.max_difference;
+        detail.examples = examples(tally.examples, index);
+        Ok(Some(detail))
+    }
+
+    fn cells(&self, one: &Loaded<'_>, two: &Loaded<'_>, matching: &Matching) -> Tally<u64> {
+        let mut tally = Tally::default();
+        for (before, after, length) in &matching.spans {
+            if is_same_bytes(one, two, *before, *after, *length) {
+                continue;
+            }
+            for at in 0..*length {
+                let row = after + at;
+                let cells = (one.cell(before + at), two.cell(row));
+                tally.take(&cells.0, &cells.1, self.limits.examples, self.limits.width, || row);
+            }
+        }
+        tally
+    }
+
+    /// Columns that are too large to be read whole: their differing blocks, where elements lie one after another.
+    fn large(
+        &self,
+        one: &Column<'_>,
+        two: &Column<'_>,
+        matching: &Matching,
+    ) -> Result<(Tally<u64>, Option<Unread>), ReadError> {
+        let bytes = one.cost().saturating_add(two.cost());
+        let unread = Unread {
+            blocks: 0,
+            of: 0,
+            bytes,
+        };
+        let (Some(rows), Some((before, dtype)), Some((after, other))) = (matching.prefix(), dense(one), dense(two))
+        else {
+            return Ok((Tally::default(), Some(unread)));
+        };
+        let size = rows.saturating_mul(dtype.size as u64);
+        let (Some(before), Some(after)) = (before.slice(0, size), after.slice(0, size)) else {
+            return Ok((Tally::default(), Some(unread)));
+        };
+        if dtype != other {
+            return Ok((Tally::default(), Some(unread)));
+        }
+        let found = before.differing(&after)?;
+        self.ranges(&before, &after, dtype, &found)
+    }
+}
+
+/// The memory of a column whose elements lie one after another.
+fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(Memory<'a>, &'c crate::element::Dtype)> {
+    match &column.values {
+        Values::Fixed {
+            memory,
+            dtype,
+            offset,
+            stride,
+        } if *stride == dtype.size as i64 => Some((memory.slice(*offset, memory.len().checked_sub(*offset)?)?, dtype)),
+        _ => None,
+    }
+}
+
+/// Whether the first rows of both lie in the same blocks.
+fn starts_same(one: &Column<'_>, two: &Column<'_>, rows: u64) -> bool {
+    let (Some((before, dtype)), Some((after, other))) = (dense(one), dense(two)) else {
+        return false;
+    };
+    let size = rows.saturating_mul(dtype.size as u64);
+    let parts = (before.slice(0, size), after.slice(0, size));
+    dtype == other && matches!(parts, (Some(before), Some(after)) if before.is_same(&after))
+}
+
+/// Whether a span has the same bytes on both sides; false where that is not told by bytes.
+fn is_same_bytes(one: &Loaded<'_>, two: &Loaded<'_>, before: u64, after: u64, length: u64) -> bool {
+    let (
+        Loaded::Fixed {
+            bytes,
+            dtype,
+            offset,
+            stride,
+        },
+        Loaded::Fixed {
+            bytes: others,
+            dtype: other,
+            offset: from,
+            stride: step,
+        },
+    ) = (one, two)
+    else {
+        return false;
+    };
+    let size = dtype.size as u64;
+    if dtype != other || *stride != size as i64 || step != stride {
+        return false;
+    }
+    let part = |offset: u64, row: u64| {
+        let start = usize::try_from(row.checked_mul(size)?.checked_add(offset)?).ok()?;
+        Some(start..start.checked_add(usize::try_from(length.checked_mul(size)?).ok()?)?)
+    };
+    let parts = (
+        part(*offset, before).and_then(|range| bytes.get(range)),
+        part(*from, after).and_then(|range| others.get(range)),
+    );
+    matches!(parts, (Some(one), Some(two)) if one == two)
+}
+
+fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example> {
+    let labels = if found.is_empty() { None } else { index.load().ok() };
+    let example = |(row, before, after): (u64, String, String)| Example {
+        row: labels
+            .as_ref()
+            .map_or_else(|| row.to_string(), |labels| labels.text(row)),
+        before,
+        after,
+    };
+    found.into_iter().map(example).collect()
+}
+
+/// All values of a column, in numbers.
+fn summary(column: &Loaded<'_>, length: u64) -> Summary {
+    let mut summary = Summary {
+        count: length,
+        ..Summary::default()
+    };
+    let (mut sum, mut numbers, mut others) = (0.0, 0_u64, false);
+    let mut ends: Option<(Cell<'_>, Cell<'_>)> = None;
+    let mut distinct = FxHashSet::default();
+    let mut key = Vec::new();
+    for row in 0..length {
+        let cell = column.cell(row);
+        if cell.is_missing() {
+            summary.missing += 1;
+            continue;
+        }
+        if let Some(number) = cell.number() {
+            sum += number;
+            numbers += 1;
+        } else if !matches!(cell, Cell::Time(..)) {
+            others = true;
+        }
+        if !others {
+            ends = Some(match ends {
+                None => (cell.clone(), cell),
+                Some((least, most)) if is_less(&cell, &least) => (cell, most),
+                Some((least, most)) if is_less(&most, &cell) => (least, cell),
+                Some(ends) => ends,
+            });
+        } else if length <= COUNTED {
+            key.clear();
+            cell.key(&mut key);
+            distinct.insert(clew_core::id::Fingerprint::of(&key).0);
+        }
+    }
+    summary.distinct = (others && length <= COUNTED).then_some(distinct.len() as u64);
+    if !others {
+        summary.min = ends.as_ref().map(|(least, _)| least.text(40));
+        summary.max = ends.as_ref().map(|(_, most)| most.text(40));
+        summary.mean = (numbers > 0)
+            .then(|| sum / numbers as f64)
+            .filter(|mean| mean.is_finite());
+    }
+    summary
+}
+
+fn is_less(one: &Cell<'_>, two: &Cell<'_>) -> bool {
+    match (one, two) {
+        (Cell::Time(one, _), Cell::Time(two, _)) => one < two,
+        (Cell::Int(one), Cell::Int(two)) => one < two,
+        (one, two) => one.number() < two.number(),
+    }
+}

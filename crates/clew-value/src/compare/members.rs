@@ -1,0 +1,285 @@
+//! Containers by key, member or place, and objects by attribute.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::{Change, Comparer, Detail, Found, MembersDetail, Pair};
+use crate::digest::digest;
+use crate::object::Field;
+use crate::short::{is_leaf, short};
+use crate::stored::{Items, ReadError, View};
+use crate::value::{Holding, Members};
+
+/// What was found so far between two containers or objects.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub differ: u64,
+    pub changes: Vec<Change>,
+    pub note: Option<String>,
+}
+
+impl Gathered {
+    /// The detail; `None` if nothing was found.
+    pub fn into_detail(self, type_name: Option<Pair<String>>, length: Option<Pair<u64>>) -> Option<Detail> {
+        if self.differ == 0 && self.note.is_none() && type_name.is_none() {
+            return None;
+        }
+        Some(Detail::Members(MembersDetail {
+            type_name,
+            length,
+            differ: self.differ,
+            changes: self.changes,
+            note: self.note,
+        }))
+    }
+}
+
+/// A pair of parts, and how to get there.
+type Parts<'b, 'a> = (String, View<'b>, View<'a>);
+
+impl Comparer<'_> {
+    pub(super) fn members(&mut self, one: &Members<'_>, two: &Members<'_>, depth: usize) -> Found {
+        let mut found = Gathered::default();
+        match one.holding {
+            Holding::Mapping => self.mappings(one.items(), two.items(), depth, &mut found)?,
+            Holding::Set => self.sets(one.items(), two.items(), &mut found),
+            Holding::List | Holding::Tuple => self.sequences(one.items(), two.items(), depth, &mut found)?,
+        }
+        let type_name = Pair::new(one.type_name.clone(), two.type_name.clone());
+        let length = Pair::new(one.len() as u64, two.len() as u64);
+        let is_other = !type_name.is_same();
+        found.differ += u64::from(is_other && found.differ == 0);
+        Ok(found.into_detail(is_other.then_some(type_name), (!length.is_same()).then_some(length)))
+    }
+
+    /// Adds what lies between two parts.
+    pub(super) fn add(
+        &mut self,
+        found: &mut Gathered,
+        path: &str,
+        before: Option<View<'_>>,
+        after: Option<View<'_>>,
+        detail: Option<Detail>,
+    ) {
+        let width = self.limits.width;
+        let text = |view: Option<View<'_>>| view.map(|view| short(view, width));
+        match detail {
+            None | Some(Detail::Same { .. }) => {}
+            Some(Detail::Members(inner)) => {
+                found.differ += inner.differ;
+                let prefixed = inner.changes.into_iter().map(|change| Change {
+                    path: format!("{path}{}", change.path),
+                    ..change
+                });
+                found.changes.extend(prefixed);
+                let told = inner
+                    .note
+                    .or_else(|| inner.type_name.map(|pair| format!("{} → {}", pair.before, pair.after)));
+                if let Some(note) = told {
+                    let is_own = path.is_empty() || path == " code";
+                    found.note = Some(if is_own {
+                        note
+                    } else {
+                        format!("{}: {note}", path.trim())
+                    });
+                }
+            }
+            Some(Detail::Value(pair)) => {
+                found.differ += 1;
+                self.tell(found, path, || (Some(pair.before), Some(pair.after), None));
+            }
+            Some(detail) => {
+                found.differ += 1;
+                self.tell(found, path, || (text(before), text(after), Some(Box::new(detail))));
+            }
+        }
+    }
+
+    /// Lists a change, as long as there is room.
+    fn tell(
+        &mut self,
+        found: &mut Gathered,
+        path: &str,
+        change: impl FnOnce() -> (Option<String>, Option<String>, Option<Box<Detail>>),
+    ) {
+        if self.room == 0 {
+            return;
+        }
+        self.room -= 1;
+        let (before, after, detail) = change();
+        found.changes.push(Change {
+            path: path.to_owned(),
+            before,
+            after,
+            detail,
+        });
+    }
+
+    fn gone_or_new(&mut self, found: &mut Gathered, path: &str, before: Option<View<'_>>, after: Option<View<'_>>) {
+        found.differ += 1;
+        let width = self.limits.width;
+        let text = |view: Option<View<'_>>| view.map(|view| short(view, width));
+        self.tell(found, path, || (text(before), text(after), None));
+    }
+
+    /// Parts that are in both: those that are one value first, so that they are told before what is large.
+    fn both(&mut self, pairs: Vec<Parts<'_, '_>>, depth: usize, found: &mut Gathered) -> Result<(), ReadError> {
+        let (leaves, others): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|(_, one, two)| is_leaf(*one) || is_leaf(*two));
+        for (path, one, two) in leaves.into_iter().chain(others) {
+            let detail = match self.values(one, two, depth + 1) {
+                Err(error @ ReadError::Store(_)) => return Err(error),
+                Err(error) => Some(Detail::Unread { why: error.to_string() }),
+                Ok(detail) => detail,
+            };
+            self.add(found, &path, Some(one), Some(two), detail);
+        }
+        Ok(())
+    }
+
+    fn mappings(
+        &mut self,
+        one: Items<'_>,
+        two: Items<'_>,
+        depth: usize,
+        found: &mut Gathered,
+    ) -> Result<(), ReadError> {
+        let keys = |items: Items<'_>| -> Vec<u128> {
+            (0..items.len() / 2)
+                .filter_map(|at| items.get(2 * at))
+                .map(digest)
+                .collect()
+        };
+        let (before, after) = (keys(one), keys(two));
+        let places: FxHashMap<u128, usize> = before.iter().copied().zip(0..).collect();
+        let kept: FxHashSet<u128> = after.iter().copied().collect();
+        let path = |items: Items<'_>, at: usize| {
+            let key = items.get(2 * at).map_or_else(String::new, |key| short(key, 40));
+            format!("[{key}]")
+        };
+        for (at, key) in before.iter().enumerate().filter(|(_, key)| !kept.contains(*key)) {
+            let _ = key;
+            self.gone_or_new(found, &path(one, at), one.get(2 * at + 1), None);
+        }
+        let mut pairs = Vec::new();
+        let mut order = Vec::new();
+        for (at, key) in after.iter().enumerate() {
+            let value = two.get(2 * at + 1);
+            match places.get(key).and_then(|old| Some((*old, one.get(2 * old + 1)?))) {
+                Some((old, was)) => {
+                    order.push(old);
+                    pairs.extend(value.map(|is| (at, was, is)));
+                }
+                None => self.gone_or_new(found, &path(two, at), None, value),
+            }
+        }
+        let named = pairs.into_iter().filter(|(_, was, is)| !is_plainly_same(*was, *is));
+        let named = named.map(|(at, was, is)| (path(two, at), was, is)).collect();
+        self.both(named, depth, found)?;
+        if !order.is_sorted() {
+            found.note = Some("its keys are in another order".to_owned());
+        }
+        Ok(())
+    }
+
+    fn sets(&mut self, one: Items<'_>, two: Items<'_>, found: &mut Gathered) {
+        let digests = |items: Items<'_>| -> FxHashSet<u128> { items.iter().map(digest).collect() };
+        let (before, after) = (digests(one), digests(two));
+        for member in one.iter().filter(|member| !after.contains(&digest(*member))) {
+            self.gone_or_new(found, "", Some(member), None);
+        }
+        for member in two.iter().filter(|member| !before.contains(&digest(*member))) {
+            self.gone_or_new(found, "", None, Some(member));
+        }
+    }
+
+    fn sequences(
+        &mut self,
+        one: Items<'_>,
+        two: Items<'_>,
+        depth: usize,
+        found: &mut Gathered,
+    ) -> Result<(), ReadError> {
+        let ops = if one.len().max(two.len()) <= self.limits.script {
+            let digests = |items: Items<'_>| -> Vec<u128> { items.iter().map(digest).collect() };
+            capture_diff_slices(Algorithm::Myers, &digests(one), &digests(two))
+        } else {
+            by_place(one, two)
+        };
+        for op in ops {
+            let (_, was, is) = op.as_tag_tuple();
+            if matches!(op, DiffOp::Equal { .. }) {
+                continue;
+            }
+            let paired = was.len().min(is.len());
+            let pairs = was.clone().zip(is.clone()).filter_map(|(was, is)| {
+                let (was, now) = (one.get(was)?, two.get(is)?);
+                (!is_plainly_same(was, now)).then(|| (format!("[{is}]"), was, now))
+            });
+            let pairs: Vec<_> = pairs.collect();
+            self.both(pairs, depth, found)?;
+            for at in was.skip(paired) {
+                self.gone_or_new(found, &format!("[{at}]"), one.get(at), None);
+            }
+            for at in is.skip(paired) {
+                self.gone_or_new(found, &format!("[{at}]"), None, two.get(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Attributes by name: parameters first, then what fitting left (`coef_`).
+    pub(super) fn fields(
+        &mut self,
+        one: &[Field<'_>],
+        two: &[Field<'_>],
+        depth: usize,
+        found: &mut Gathered,
+    ) -> Result<(), ReadError> {
+        let before: FxHashMap<&str, View<'_>> = one.iter().map(|field| (field.path.as_str(), field.view)).collect();
+        let after: FxHashSet<&str> = two.iter().map(|field| field.path.as_str()).collect();
+        for field in one.iter().filter(|field| !after.contains(field.path.as_str())) {
+            self.gone_or_new(found, &field.path, Some(field.view), None);
+        }
+        let mut pairs = Vec::new();
+        for field in two {
+            match before.get(field.path.as_str()) {
+                Some(was) => pairs.push((field.path.clone(), *was, field.view)),
+                None => self.gone_or_new(found, &field.path, None, Some(field.view)),
+            }
+        }
+        let is_fitted = |path: &str| path.ends_with('_') || path.starts_with("._") || path.starts_with(' ');
+        let (fitted, given): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(path, _, _)| is_fitted(path));
+        self.both(given, depth, found)?;
+        self.both(fitted, depth, found)
+    }
+}
+
+/// Whether two parts are the same bytes and have no parts: told without reading what they are.
+fn is_plainly_same(one: View<'_>, two: View<'_>) -> bool {
+    is_leaf(one) && one.kind() == two.kind() && one.payload() == two.payload() && one.items(0).is_empty()
+}
+
+/// Long lists: place by place between a common beginning and a common end.
+fn by_place(one: Items<'_>, two: Items<'_>) -> Vec<DiffOp> {
+    let same = |was: usize, is: usize| match (one.get(was), two.get(is)) {
+        (Some(was), Some(is)) => is_plainly_same(was, is),
+        _ => false,
+    };
+    let least = one.len().min(two.len());
+    let start = (0..least).take_while(|at| same(*at, *at)).count();
+    let end = if one.len() == two.len() {
+        0
+    } else {
+        (1..=least - start)
+            .take_while(|back| same(one.len() - back, two.len() - back))
+            .count()
+    };
+    vec![DiffOp::Replace {
+        old_index: start,
+        old_len: one.len() - start - end,
+        new_index: start,
+        new_len: two.len() - start - end,
+    }]
+}

@@ -1,0 +1,237 @@
+//! Which rows of two tables are the same rows: by label where labels are unique, else by position.
+
+use clew_core::id::Fingerprint;
+use rustc_hash::FxHashMap;
+
+use super::{Comparer, Pair, Rows};
+use crate::stored::ReadError;
+use crate::table::{Index, Labels};
+
+/// Rows of both that belong together.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Matching {
+    /// First row before, first row after, how many.
+    pub spans: Vec<(u64, u64, u64)>,
+    /// Rows that are gone.
+    pub removed: Vec<u64>,
+    /// Rows that are new.
+    pub added: Vec<u64>,
+    pub by_label: bool,
+    pub is_reordered: bool,
+    /// The labels themselves differ though rows were matched by position.
+    pub index_changed: Option<Pair<String>>,
+}
+
+impl Matching {
+    /// Rows by position: what one has more is gone or new.
+    fn by_position(before: u64, after: u64) -> Self {
+        let both = before.min(after);
+        Self {
+            spans: vec![(0, 0, both)],
+            removed: (both..before).collect(),
+            added: (both..after).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// How many rows are in both.
+    pub fn len(&self) -> u64 {
+        self.spans.iter().map(|(_, _, length)| length).sum()
+    }
+
+    /// Whether all rows of both are the same, in the same places.
+    pub fn is_whole(&self) -> bool {
+        self.removed.is_empty() && self.added.is_empty() && matches!(self.spans.as_slice(), [(0, 0, _)] | [])
+    }
+
+    /// How many rows from the first on belong together, where that is all of those in both.
+    pub fn prefix(&self) -> Option<u64> {
+        match self.spans.as_slice() {
+            [(0, 0, length)] => Some(*length),
+            _ => None,
+        }
+    }
+}
+
+impl Comparer<'_> {
+    /// Which rows belong together.
+    pub(super) fn rows(&self, one: &Index<'_>, two: &Index<'_>) -> Result<Matching, ReadError> {
+        let index_changed = changed(one, two);
+        if one.is_same(two) {
+            return Ok(Matching {
+                index_changed,
+                ..Matching::by_position(one.length, two.length)
+            });
+        }
+        if let Some(found) = ranges(one, two) {
+            return Ok(Matching { index_changed, ..found });
+        }
+        if one.length.max(two.length) > self.limits.labels {
+            return Ok(Matching::by_position(one.length, two.length));
+        }
+        let (before, after) = match (one.load(), two.load()) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(ReadError::TooLarge(_)), _) | (_, Err(ReadError::TooLarge(_))) => {
+                return Ok(Matching::by_position(one.length, two.length));
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        let keys = (keys(&before, one.length), keys(&after, two.length));
+        Ok(matched(&keys.0, &keys.1, index_changed))
+    }
+}
+
+fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
+    let describe = |index: &Index<'_>| {
+        let level = |(nth, column): (usize, &crate::column::Column<'_>)| {
+            let name = index.names.get(nth).cloned().flatten();
+            name.map_or_else(|| column.dtype.clone(), |name| format!("{name} ({})", column.dtype))
+        };
+        index
+            .levels
+            .iter()
+            .enumerate()
+            .map(level)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let pair = Pair::new(describe(one), describe(two));
+    (!pair.is_same()).then_some(pair)
+}
+
+/// Numbers at equal distances on both sides: the overlap.
+fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<Matching> {
+    let ((start, step), (other, same)) = (one.range()?, two.range()?);
+    let distance = other.checked_sub(start)?;
+    if step != same || step == 0 || distance % step != 0 {
+        return None;
+    }
+    let shift = i64::try_from(distance / step).ok()?;
+    let (before, after) = (shift.max(0) as u64, shift.min(0).unsigned_abs());
+    if before >= one.length || after >= two.length {
+        return None;
+    }
+    let both = (one.length - before).min(two.length - after);
+    Some(Matching {
+        spans: vec![(before, after, both)],
+        removed: (0..before).chain(before + both..one.length).collect(),
+        added: (0..after).chain(after + both..two.length).collect(),
+        by_label: shift != 0,
+        ..Matching::default()
+    })
+}
+
+fn keys(labels: &Labels<'_>, length: u64) -> Vec<u128> {
+    let mut key = Vec::new();
+    let one = |row| {
+        labels.key(row, &mut key);
+        u128::from_be_bytes(Fingerprint::of(&key).0)
+    };
+    (0..length).map(one).collect()
+}
+
+fn matched(before: &[u128], after: &[u128], index_changed: Option<Pair<String>>) -> Matching {
+    let by_position = || Matching {
+        index_changed: index_changed.clone(),
+        ..Matching::by_position(before.len() as u64, after.len() as u64)
+    };
+    if before == after {
+        return by_position();
+    }
+    let places: FxHashMap<u128, u64> = before.iter().copied().zip(0..).collect();
+    let others: FxHashMap<u128, u64> = after.iter().copied().zip(0..).collect();
+    let is_unique = places.len() == before.len() && others.len() == after.len();
+    let shared = others.keys().filter(|key| places.contains_key(*key)).count();
+    if !is_unique || shared == 0 && before.len() == after.len() {
+        return Matching {
+            index_changed: Some(
+                index_changed.unwrap_or_else(|| Pair::new("labels".to_owned(), "other labels".to_owned())),
+            ),
+            ..Matching::by_position(before.len() as u64, after.len() as u64)
+        };
+    }
+    let mut found = Matching {
+        by_label: true,
+        index_changed,
+        removed: (0..)
+            .zip(before)
+            .filter(|(_, key)| !others.contains_key(*key))
+            .map(|(row, _)| row)
+            .collect(),
+        ..Matching::default()
+    };
+    let mut last = 0;
+    for (row, key) in (0..).zip(after) {
+        let Some(old) = places.get(key) else {
+            found.added.push(row);
+            continue;
+        };
+        match found.spans.last_mut() {
+            Some((start, next, length)) if *start + *length == *old && *next + *length == row => *length += 1,
+            _ => found.spans.push((*old, row, 1)),
+        }
+        found.is_reordered |= *old < last;
+        last = *old;
+    }
+    found
+}
+
+/// Some of the rows of an index by their labels.
+pub(super) fn labelled(rows: &[u64], index: &Index<'_>, most: usize) -> Rows {
+    let labels = if rows.is_empty() { None } else { index.load().ok() };
+    let text = |row: &u64| {
+        labels
+            .as_ref()
+            .map_or_else(|| row.to_string(), |labels| labels.text(*row))
+    };
+    Rows {
+        count: rows.len() as u64,
+        examples: rows.iter().take(most).map(text).collect(),
+        last: rows.last().filter(|_| rows.len() > most).map(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_matched_by_unique_labels_and_else_by_position() {
+        let found = matched(&[1, 2, 3, 4], &[1, 3, 4, 9], None);
+        assert_eq!(found.spans, [(0, 0, 1), (2, 1, 2)]);
+        assert_eq!((found.removed, found.added, found.by_label), (vec![1], vec![3], true));
+        let found = matched(&[1, 1, 2], &[1, 1], None);
+        assert_eq!(
+            (found.spans, found.removed, found.by_label),
+            (vec![(0, 0, 2)], vec![2], false)
+        );
+        assert!(matched(&[1, 2, 3], &[3, 2, 1], None).is_reordered);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_matched_gone_or_new_exactly_once(
+            before in proptest::collection::hash_set(0_u128..40, 0..30),
+            after in proptest::collection::hash_set(0_u128..40, 0..30),
+        ) {
+            let (before, after): (Vec<u128>, Vec<u128>) = (before.into_iter().collect(), after.into_iter().collect());
+            let found = matched(&before, &after, None);
+            let mut left: Vec<u64> = found.removed.clone();
+            let mut right: Vec<u64> = found.added.clone();
+            for (one, two, length) in &found.spans {
+                left.extend(*one..one + length);
+                right.extend(*two..two + length);
+                if found.by_label {
+                    let same = |at: u64| before[(one + at) as usize] == after[(two + at) as usize];
+                    prop_assert!((0..*length).all(same));
+                }
+            }
+            left.sort_unstable();
+            right.sort_unstable();
+            prop_assert_eq!(left, (0..before.len() as u64).collect::<Vec<_>>());
+            prop_assert_eq!(right, (0..after.len() as u64).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Tables: rows and columns that are new, gone, renamed, in another order; values that differ.
+
+use rustc_hash::FxHashMap;
+
+use super::members::Gathered;
+use super::rows::{Matching, labelled};
+use super::{ColumnName, Comparer, Detail, Found, Pair, TableDetail};
+use crate::column::Column;
+use crate::object::Field;
+use crate::stored::ReadError;
+use crate::table::{Form, Table};
+
+/// Rows that are named where they are new or gone.
+const NAMED: usize = 3;
+
+impl Comparer<'_> {
+    pub(super) fn tables(&mut self, one: &Table<'_>, two: &Table<'_>) -> Found {
+        let matching = self.rows(&one.index, &two.index)?;
+        let mut detail = TableDetail {
+            form: if two.form == Form::Series { "series" } else { "frame" },
+            type_name: Pair::new(one.type_name.clone(), two.type_name.clone()),
+            rows: Pair::new(one.rows(), two.rows()),
+            matched_by: if matching.by_label { "label" } else { "position" },
+            rows_added: labelled(&matching.added, &two.index, NAMED),
+            rows_removed: labelled(&matching.removed, &one.index, NAMED),
+            rows_reordered: matching.is_reordered,
+            index_changed: matching.index_changed.clone(),
+            columns_added: Vec::new(),
+            columns_removed: Vec::new(),
+            columns_renamed: Vec::new(),
+            columns_reordered: false,
+            columns_changed: Vec::new(),
+            columns_kept: 0,
+            extras: Vec::new(),
+        };
+        if (one.form, two.form) == (Form::Series, Form::Series) {
+            self.single(one, two, &matching, &mut detail)?;
+        } else {
+            self.columns_by_name(one, two, &matching, &mut detail)?;
+        }
+        self.extras(one, two, &mut detail)?;
+        Ok((!detail.is_same()).then(|| Detail::Table(Box::new(detail))))
+    }
+
+    /// The one column of two series, whatever it is called.
+    fn single(
+        &self,
+        one: &Table<'_>,
+        two: &Table<'_>,
+        matching: &Matching,
+        detail: &mut TableDetail,
+    ) -> Result<(), ReadError> {
+        let (Some((name, before)), Some((other, after))) = (one.columns.first(), two.columns.first()) else {
+            return Ok(());
+        };
+        if name != other {
+            detail.columns_renamed.push(Pair::new(name.clone(), other.clone()));
+        }
+        match self.columns(other, before, after, matching, &two.index)? {
+            Some(changed) => detail.columns_changed.push(changed),
+            None => detail.columns_kept = 1,
+        }
+        Ok(())
+    }
+
+    fn columns_by_name(
+        &self,
+        one: &Table<'_>,
+        two: &Table<'_>,
+        matching: &Matching,
+        detail: &mut TableDetail,
+    ) -> Result<(), ReadError> {
+        let places: FxHashMap<(&str, usize), usize> = numbered(one).zip(0..).collect();
+        let mut taken = vec![false; one.columns.len()];
+        let mut order = Vec::new();
+        let mut new = Vec::new();
+        for (key, (name, after)) in numbered(two).zip(&two.columns) {
+            let Some(at) = places.get(&key) else {
+                new.push((name, after));
+                continue;
+            };
+            taken[*at] = true;
+            order.push(*at);
+            match self.columns(name, &one.columns[*at].1, after, matching, &two.index)? {
+                Some(changed) => detail.columns_changed.push(changed),
+                None => detail.columns_kept += 1,
+            }
+        }
+        detail.columns_reordered = !order.is_sorted();
+        let mut gone: Vec<_> = one
+            .columns
+            .iter()
+            .zip(taken)
+            .filter(|(_, taken)| !taken)
+            .map(|(column, _)| column)
+            .collect();
+        for (name, after) in new {
+            let renamed = gone
+                .iter()
+                .position(|(_, before)| matching.is_whole() && before.is_same(after));
+            match renamed {
+                Some(at) => detail
+                    .columns_renamed
+                    .push(Pair::new(gone.remove(at).0.clone(), name.clone())),
+                None => detail.columns_added.push(called(name, after)),
+            }
+        }
+        detail.columns_removed = gone.into_iter().map(|(name, column)| called(name, column)).collect();
+        Ok(())
+    }
+
+    fn extras(&mut self, one: &Table<'_>, two: &Table<'_>, detail: &mut TableDetail) -> Result<(), ReadError> {
+        let fields = |table: &Table<'_>| -> Vec<String> { table.extras.iter().map(|(path, _)| path.clone()).collect() };
+        if fields(one).is_empty() && fields(two).is_empty() {
+            return Ok(());
+        }
+        let (before, after): (Vec<Field<'_>>, Vec<Field<'_>>) = (field(one), field(two));
+        let mut found = Gathered::default();
+        self.fields(&before, &after, 1, &mut found)?;
+        detail.extras = found.changes;
+        Ok(())
+    }
+}
+
+fn field<'a>(table: &Table<'a>) -> Vec<Field<'a>> {
+    let field = |(path, view): &(String, crate::View<'a>)| Field {
+        path: path.clone(),
+        view: *view,
+    };
+    table.extras.iter().map(field).collect()
+}
+
+/// Columns by name, and the how-manieth of that name each is.
+fn numbered<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (&'t str, usize)> {
+    let mut met: FxHashMap<&str, usize> = FxHashMap::default();
+    table.columns.iter().map(move |(name, _)| {
+        let nth = met.entry(name).or_default();
+        *nth += 1;
+        (name.as_str(), *nth)
+    })
+}
+
+fn called(name: &str, column: &Column<'_>) -> ColumnName {
+    ColumnName {
+        name: name.to_owned(),
+        dtype: column.dtype.clone(),
+    }
+}
+
+impl TableDetail {
+    fn is_same(&self) -> bool {
+        self.type_name.is_same()
+            && self.rows_added.count == 0
+            && self.rows_removed.count == 0
+            && !self.rows_reordered
+            && self.index_changed.is_none()
+            && self.columns_added.is_empty()
+            && self.columns_removed.is_empty()
+            && self.columns_renamed.is_empty()
+            && !self.columns_reordered
+            && self.columns_changed.is_empty()
+            && self.extras.is_empty()
+    }
+}

@@ -1,0 +1,225 @@
+//! Elements of fixed width: what the bytes of an array mean.
+
+use std::borrow::Cow;
+
+use crate::cell::Cell;
+use crate::time::Time;
+
+/// The type of an array's elements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dtype {
+    /// As people call it: `float64`, `<U5`, `datetime64[ns]`.
+    pub name: String,
+    /// What an element's bytes mean.
+    pub element: Element,
+    /// Bytes of an element.
+    pub size: usize,
+}
+
+/// What the bytes of an element mean.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Element {
+    /// A byte that is 0 or 1.
+    Bool,
+    /// A whole number of 1 to 16 bytes.
+    Int {
+        /// Whether it has a sign.
+        signed: bool,
+        /// Whether its first byte counts most.
+        big: bool,
+    },
+    /// A float of 2, 4 or 8 bytes.
+    Float {
+        /// Whether its first byte counts most.
+        big: bool,
+    },
+    /// A complex of 8 or 16 bytes.
+    Complex {
+        /// Whether its first byte counts most.
+        big: bool,
+    },
+    /// A whole number of units of time.
+    Time {
+        /// What it counts.
+        time: Time,
+        /// Whether its first byte counts most.
+        big: bool,
+        /// Whether the least number means that nothing is there.
+        has_missing: bool,
+    },
+    /// Characters of 4 bytes each.
+    Characters {
+        /// Whether their first byte counts most.
+        big: bool,
+    },
+    /// Bytes, without the zeros at their end.
+    Bytes,
+    /// A decimal: a whole number, and how many of its digits lie behind the point.
+    Decimal {
+        /// Digits behind the point.
+        scale: i32,
+    },
+    /// Named fields at their offsets.
+    Record(Vec<(String, usize, Dtype)>),
+    /// So many elements of another type.
+    Several(Box<Dtype>, usize),
+    /// An object: an array of these has no bytes.
+    Object,
+    /// Bytes that mean nothing known.
+    Raw,
+}
+
+impl Dtype {
+    /// A type by its parts.
+    pub fn new(name: impl Into<String>, element: Element, size: usize) -> Self {
+        Self {
+            name: name.into(),
+            element,
+            size,
+        }
+    }
+
+    /// The element whose bytes these are.
+    pub fn cell<'b>(&'b self, bytes: &'b [u8]) -> Cell<'b> {
+        if bytes.len() < self.size || self.size == 0 {
+            return Cell::Other(String::new());
+        }
+        let bytes = &bytes[..self.size];
+        match &self.element {
+            Element::Bool => Cell::Bool(bytes[0] != 0),
+            Element::Int { signed, big } => Cell::Int(whole(bytes, *signed, *big)),
+            Element::Float { big } => float(bytes, *big),
+            Element::Complex { big } => {
+                let half = self.size / 2;
+                let part = |bytes| float(bytes, *big).number().unwrap_or(f64::NAN);
+                Cell::Complex(part(&bytes[..half]), part(&bytes[half..]))
+            }
+            Element::Time { time, big, has_missing } => match whole(bytes, true, *big) as i64 {
+                i64::MIN if *has_missing => Cell::Missing("NaT"),
+                ticks => Cell::Time(ticks, time),
+            },
+            Element::Characters { big } => Cell::Text(Cow::Owned(characters(bytes, *big))),
+            Element::Bytes => {
+                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                Cell::Bytes(Cow::Borrowed(&bytes[..end]))
+            }
+            Element::Decimal { scale } => Cell::Other(decimal(whole(bytes, true, false), *scale)),
+            Element::Record(fields) => {
+                let field = |(_, offset, dtype): &(String, usize, Self)| {
+                    bytes
+                        .get(*offset..)
+                        .map_or_else(String::new, |rest| dtype.cell(rest).text(60))
+                };
+                Cell::Other(format!("({})", fields.iter().map(field).collect::<Vec<_>>().join(", ")))
+            }
+            Element::Several(inner, count) => {
+                let one = |nth: usize| bytes.get(nth * inner.size..).map(|rest| inner.cell(rest).text(60));
+                let shown: Vec<String> = (0..*count).take(64).filter_map(one).collect();
+                Cell::Other(format!("[{}]", shown.join(", ")))
+            }
+            Element::Object | Element::Raw => Cell::Bytes(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// Whether elements are numbers, of which a difference says something.
+    pub fn is_number(&self) -> bool {
+        matches!(
+            self.element,
+            Element::Int { .. } | Element::Float { .. } | Element::Complex { .. }
+        )
+    }
+}
+
+/// A whole number of at most 16 bytes.
+fn whole(bytes: &[u8], signed: bool, big: bool) -> i128 {
+    let length = bytes.len().min(16);
+    let mut wide = [0; 16];
+    wide[..length].copy_from_slice(&bytes[..length]);
+    if big {
+        wide[..length].reverse();
+    }
+    if signed && length > 0 && wide[length - 1] & 0x80 != 0 {
+        wide[length..].fill(0xff);
+    }
+    i128::from_le_bytes(wide)
+}
+
+fn float<'b>(bytes: &[u8], big: bool) -> Cell<'b> {
+    let bits = whole(bytes, false, big);
+    match bytes.len() {
+        2 => Cell::Single(half(bits as u16)),
+        4 => Cell::Single(f32::from_bits(bits as u32)),
+        8 => Cell::Float(f64::from_bits(bits as u64)),
+        _ => Cell::Bytes(Cow::Owned(bytes.to_vec())),
+    }
+}
+
+/// A float of 16 bits.
+fn half(bits: u16) -> f32 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    let value = match exponent {
+        0 => fraction * 2_f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
+    };
+    sign * value
+}
+
+fn characters(bytes: &[u8], big: bool) -> String {
+    let points = bytes.as_chunks::<4>().0.iter();
+    let text: String = points
+        .map(|point| {
+            if big {
+                u32::from_be_bytes(*point)
+            } else {
+                u32::from_le_bytes(*point)
+            }
+        })
+        .map(|point| char::from_u32(point).unwrap_or('\u{fffd}'))
+        .collect();
+    text.trim_end_matches('\0').to_owned()
+}
+
+/// `12.50` for 1250 with two digits behind the point.
+pub(crate) fn decimal(value: i128, scale: i32) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let sign = if value < 0 { "-" } else { "" };
+    match usize::try_from(scale) {
+        Ok(0) => format!("{sign}{digits}"),
+        Ok(scale) if scale <= 100 => {
+            let padded = format!("{digits:0>width$}", width = scale + 1);
+            let (before, after) = padded.split_at(padded.len() - scale);
+            format!("{sign}{before}.{after}")
+        }
+        _ => format!("{sign}{digits}E{:+}", scale.saturating_neg()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_read_as_their_type_says() {
+        let int = |signed, big| Element::Int { signed, big };
+        let text = |element, bytes: &[u8]| Dtype::new("", element, bytes.len()).cell(bytes).text(40);
+        assert_eq!(text(int(true, false), &[0xfe]), "-2");
+        assert_eq!(text(int(false, false), &[0xfe]), "254");
+        assert_eq!(text(int(true, true), &[0, 1]), "1");
+        assert_eq!(text(Element::Float { big: false }, &[0, 0x3c]), "1.0");
+        assert_eq!(text(Element::Float { big: false }, &[1, 0]), "5.9604645e-08");
+        assert_eq!(text(Element::Float { big: true }, &1.5_f64.to_be_bytes()), "1.5");
+        assert_eq!(
+            text(Element::Characters { big: false }, &[b'a', 0, 0, 0, 0, 0, 0, 0]),
+            "'a'"
+        );
+        assert_eq!(text(Element::Bytes, b"ab\0"), "b'ab'");
+        assert_eq!(
+            text(Element::Decimal { scale: 2 }, &(-1250_i128).to_le_bytes()),
+            "-12.50"
+        );
+        assert_eq!(decimal(5, 3), "0.005");
+    }
+}

@@ -1,0 +1,116 @@
+//! Ints of any size.
+
+/// Most bytes of an int that is written in digits: the work grows with the square.
+const WRITTEN: usize = 1024;
+
+/// An int, in two's complement, little endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Integer<'a>(pub(crate) &'a [u8]);
+
+impl Integer<'_> {
+    /// Its value, where 128 bits hold it.
+    pub fn small(self) -> Option<i128> {
+        if self.0.is_empty() || self.0.len() > 16 {
+            return None;
+        }
+        let mut wide = [if self.is_negative() { 0xff } else { 0 }; 16];
+        wide[..self.0.len()].copy_from_slice(self.0);
+        Some(i128::from_le_bytes(wide))
+    }
+
+    fn is_negative(self) -> bool {
+        self.0.last().is_some_and(|byte| byte & 0x80 != 0)
+    }
+
+    /// Its digits; how many bits it has where those are too many.
+    pub fn text(self) -> String {
+        if let Some(small) = self.small() {
+            return small.to_string();
+        }
+        if self.0.is_empty() || self.0.len() > WRITTEN {
+            return format!("an int of {} bits", self.0.len() * 8);
+        }
+        let digits = decimal(magnitude(self.0, self.is_negative()));
+        if self.is_negative() {
+            format!("-{digits}")
+        } else {
+            digits
+        }
+    }
+}
+
+/// The absolute value, little endian.
+fn magnitude(bytes: &[u8], is_negative: bool) -> Vec<u8> {
+    if !is_negative {
+        return bytes.to_vec();
+    }
+    let mut carry = true;
+    let flip = |byte: &u8| {
+        let (value, over) = (!byte).overflowing_add(u8::from(carry));
+        carry = over;
+        value
+    };
+    let mut flipped: Vec<u8> = bytes.iter().map(flip).collect();
+    if carry {
+        flipped.push(1);
+    }
+    flipped
+}
+
+/// Divides by 10^9 until nothing is left.
+fn decimal(mut bytes: Vec<u8>) -> String {
+    const STEP: u64 = 1_000_000_000;
+    let mut groups = Vec::new();
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    while !bytes.is_empty() {
+        let mut rest = 0_u64;
+        for byte in bytes.iter_mut().rev() {
+            let value = rest << 8 | u64::from(*byte);
+            *byte = (value / STEP) as u8;
+            rest = value % STEP;
+        }
+        groups.push(rest);
+        while bytes.last() == Some(&0) {
+            bytes.pop();
+        }
+    }
+    let mut text = groups.last().map_or_else(|| "0".to_owned(), u64::to_string);
+    for group in groups.iter().rev().skip(1) {
+        text.push_str(&format!("{group:09}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn long_division_agrees_with_the_machine(value: i128) {
+            let bytes = value.to_le_bytes();
+            let digits = decimal(magnitude(&bytes, value < 0));
+            prop_assert_eq!(digits, value.unsigned_abs().to_string());
+            prop_assert_eq!(Integer(&bytes).text(), value.to_string());
+        }
+    }
+
+    #[test]
+    fn an_int_beyond_128_bits_is_written_in_digits() {
+        let mut bytes = [0; 26];
+        bytes[25] = 1; // 2**200
+        assert_eq!(
+            Integer(&bytes).text(),
+            "1606938044258990275541962092341162602522202993782792835301376"
+        );
+        let mut least = [0; 17];
+        least[16] = 0x80; // -2**135
+        assert_eq!(Integer(&least).text(), "-43556142965880123323311949751266331066368");
+        assert_eq!(Integer(&[0xff]).text(), "-1");
+        assert_eq!(Integer(&vec![1; 2000]).text(), "an int of 16000 bits");
+    }
+}

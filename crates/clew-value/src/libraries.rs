@@ -1,0 +1,130 @@
+//! What codecs wrote: one file a library, each the counterpart of `python/clew/codecs/LIBRARY.py`.
+//!
+//! A layout is known twice, there and here (decision 0007); `tests/engine/test_values.py` encodes with the one and reads
+//! with the other. What a codec wrote and no file here knows is an object of its parts, so it can still be compared.
+
+mod arrow;
+mod numpy;
+mod pandas;
+mod schema;
+mod stdlib;
+
+use crate::kinds;
+use crate::object::{Field, Object, state_fields};
+use crate::payload::Reader;
+use crate::stored::{Items, ReadError, View};
+use crate::value::Value;
+
+/// A node that a codec wrote.
+pub(crate) struct Coded<'a> {
+    /// The codec: `numpy.ndarray`.
+    codec: &'a str,
+    /// What the object's class is called.
+    type_name: String,
+    /// What it is made from.
+    args: View<'a>,
+    /// What is put into it.
+    state: Option<View<'a>>,
+}
+
+/// Reads a node that a codec wrote.
+pub(crate) fn read(view: View<'_>) -> Result<Value<'_>, ReadError> {
+    let coded = Coded::of(view)?;
+    Ok(coded.known().unwrap_or_else(|| Value::Object(coded.by_parts())))
+}
+
+/// The codec that wrote a node.
+pub(crate) fn codec(view: View<'_>) -> Option<&str> {
+    if view.kind() != kinds::CODEC {
+        return None;
+    }
+    std::str::from_utf8(Reader::new(view.payload()).name()?).ok()
+}
+
+const CUT: ReadError = ReadError::Unknown("an object of a codec is cut short");
+
+impl<'a> Coded<'a> {
+    fn of(view: View<'a>) -> Result<Self, ReadError> {
+        let codec = codec(view).ok_or(CUT)?;
+        let (class, args) = (view.child(0).ok_or(CUT)?, view.child(1).ok_or(CUT)?);
+        Ok(Self {
+            codec,
+            type_name: class.name(),
+            args,
+            state: view.child(2),
+        })
+    }
+
+    /// The value, where its library's file knows the layout.
+    fn known(&self) -> Option<Value<'a>> {
+        let (library, kind) = self.codec.split_once('.')?;
+        match library {
+            "numpy" => numpy::read(self, kind),
+            "pandas" => pandas::read(self, kind),
+            "arrow" => arrow::read(self, kind),
+            "stdlib" => stdlib::read(self, kind),
+            "inherited" => self.inherited(),
+            _ => None,
+        }
+    }
+
+    /// An object of a subclass: the value of its base, and attributes beside it.
+    fn inherited(&self) -> Option<Value<'a>> {
+        let args = self.args.row()?;
+        let state = self.state?.row()?;
+        let base = Self {
+            codec: args.get(1)?.text()?,
+            type_name: self.type_name.clone(),
+            args: args.get(2)?,
+            state: state.get(0),
+        };
+        if base.codec.starts_with("inherited.") {
+            return None;
+        }
+        let fields = state_fields(state.get(1)?, "attributes");
+        let value = base.known()?;
+        if fields.is_empty() {
+            return Some(value);
+        }
+        Some(Value::Object(Object {
+            type_name: self.type_name.clone(),
+            content: Some(Box::new(value)),
+            fields,
+            hidden: Vec::new(),
+        }))
+    }
+
+    /// The object by what its codec wrote, whatever that is.
+    fn by_parts(&self) -> Object<'a> {
+        let mut fields: Vec<Field<'a>> = Vec::new();
+        match self.args.row() {
+            Some(args) => fields.extend(named(args).filter(|field| field.view.kind() != kinds::GLOBAL)),
+            None => fields.push(Field {
+                path: " argument".to_owned(),
+                view: self.args,
+            }),
+        }
+        if let Some(state) = self.state {
+            fields.extend(state_fields(state, "state"));
+        }
+        Object {
+            type_name: self.type_name.clone(),
+            content: None,
+            fields,
+            hidden: self.codec.as_bytes().to_vec(),
+        }
+    }
+
+    /// The parts: of what is made in one step its arguments.
+    fn parts(&self) -> Option<Items<'a>> {
+        self.args.row()
+    }
+}
+
+fn named(items: Items<'_>) -> impl Iterator<Item = Field<'_>> {
+    let field = |(nth, view)| Field {
+        path: format!(" argument {nth}"),
+        view,
+    };
+    items.iter().enumerate().map(field)
+}

@@ -1,0 +1,200 @@
+//! Arrow: the counterpart of `codecs/arrow.py`.
+
+use super::Coded;
+use super::schema::{ArrowType, Layout, alias, fields, only};
+use crate::column::{Bytes, Column, Values};
+use crate::element::Dtype;
+use crate::kinds;
+use crate::limits::COLUMNS;
+use crate::stored::View;
+use crate::table::{Form, Index, Table};
+use crate::value::{Scalar, Value};
+
+/// How deep types lie in each other.
+const DEPTH: usize = 16;
+
+pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+    let parts = coded.parts()?;
+    let series = |column: Column<'a>| {
+        Some(Value::Table(Table {
+            type_name: coded.type_name.clone(),
+            form: Form::Series,
+            index: Index::places(column.length),
+            columns: vec![(String::new(), column)],
+            extras: Vec::new(),
+        }))
+    };
+    match kind {
+        "Array" => series(array(&kind_of(parts.get(0)?)?, parts.get(1)?, 0)?),
+        "ChunkedArray" => series(chunks(&kind_of(parts.get(0)?)?, parts.get(1)?)?),
+        "Scalar" => {
+            let column = array(&kind_of(parts.get(0)?)?, parts.get(1)?, 0)?;
+            let text = column.load().ok()?.cell(0).text(100);
+            Some(Value::Scalar(Scalar::of(&coded.type_name, text)))
+        }
+        "DataType" => Some(Value::Scalar(Scalar::of(
+            &coded.type_name,
+            kind_of(parts.get(0)?)?.name,
+        ))),
+        "Table" | "RecordBatch" => table(coded),
+        "Schema" | "Field" => {
+            let fields = fields(parts.get(0)?.payload())?;
+            let lines: Vec<String> = fields
+                .iter()
+                .map(|(name, kind)| format!("{name}: {}", kind.name))
+                .collect();
+            Some(Value::Scalar(Scalar::of(&coded.type_name, lines.join("\n"))))
+        }
+        _ => None,
+    }
+}
+
+/// The column of a node that holds a chunked array (or an array), with its type's name.
+pub(super) fn column(view: View<'_>) -> Option<Column<'_>> {
+    let codec = super::codec(view)?;
+    let parts = view.child(1)?.row()?;
+    let kind = kind_of(parts.get(0)?)?;
+    match codec {
+        "arrow.ChunkedArray" => chunks(&kind, parts.get(1)?),
+        "arrow.Array" => array(&kind, parts.get(1)?, 0),
+        _ => None,
+    }
+}
+
+/// A type by its alias, or by the schema that has it.
+fn kind_of(parts: View<'_>) -> Option<ArrowType> {
+    match parts.text() {
+        Some(name) => Some(alias(name)),
+        None => only(parts.payload()),
+    }
+}
+
+/// The name of a type, for dtypes of pandas' that speak of it.
+pub(super) fn type_name(view: View<'_>) -> Option<String> {
+    Some(kind_of(view.child(1)?.row()?.get(0)?)?.name)
+}
+
+fn table<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+    let parts = coded.parts()?;
+    let schema = parts.get(0).filter(|schema| schema.kind() == kinds::BYTES)?;
+    let columns = parts.get(1)?.row().filter(|columns| columns.len() <= COLUMNS)?;
+    let is_chunked = coded.codec == "arrow.Table";
+    let names = fields(schema.payload())?;
+    if names.len() != columns.len() {
+        return None;
+    }
+    let read = |((name, kind), view): ((String, ArrowType), View<'a>)| {
+        let column = if is_chunked {
+            chunks(&kind, view)
+        } else {
+            array(&kind, view, 0)
+        };
+        Some((name, column?))
+    };
+    let columns: Option<Vec<_>> = names.into_iter().zip(columns.iter()).map(read).collect();
+    let columns = columns?;
+    let length = columns.first().map_or(0, |(_, column)| column.length);
+    Some(Value::Table(Table {
+        type_name: coded.type_name.clone(),
+        form: Form::Frame,
+        index: Index::places(length),
+        columns,
+        extras: Vec::new(),
+    }))
+}
+
+fn chunks<'a>(kind: &ArrowType, view: View<'a>) -> Option<Column<'a>> {
+    let chunks: Option<Vec<Column<'a>>> = view.row()?.iter().map(|chunk| array(kind, chunk, 0)).collect();
+    let mut chunks = chunks?;
+    if chunks.len() == 1 {
+        return chunks.pop();
+    }
+    let length = chunks
+        .iter()
+        .try_fold(0_u64, |sum, chunk| sum.checked_add(chunk.length))?;
+    Some(Column::new(&kind.name, length, Values::Chunks(chunks)))
+}
+
+/// An array from `array_parts`.
+fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a>> {
+    let parts = view.row()?;
+    let tag = parts.get(0)?.text()?;
+    let length = || u64::try_from(parts.get(1)?.int()?).ok();
+    if depth > DEPTH {
+        return None;
+    }
+    let (length, values) = match (tag, &kind.layout) {
+        ("null", _) => (length()?, Values::Nulls),
+        ("extension", _) => return array(kind, parts.get(1)?, depth + 1),
+        ("dictionary", Layout::Dictionary(index, value)) => {
+            let codes = array(index, parts.get(1)?, depth + 1)?;
+            let labels = array(value, parts.get(2)?, depth + 1)?;
+            (codes.length, Values::Coded(Box::new(codes), Box::new(labels)))
+        }
+        ("struct", Layout::Struct(kinds)) => {
+            let fields = parts.get(3)?.row()?;
+            let field = |(named, view): (&(String, ArrowType), View<'a>)| {
+                Some((named.0.clone(), array(&named.1, view, depth + 1)?))
+            };
+            let fields: Option<Vec<_>> = kinds.iter().zip(fields.iter()).map(field).collect();
+            (length()?, Values::Fields(fields?))
+        }
+        ("list", Layout::List { wide, inner, .. }) => {
+            let values = Values::Lists {
+                offsets: Some((Bytes::of(parts.get(3)?)?, *wide)),
+                size: 0,
+                inner: Box::new(array(inner, parts.get(4)?, depth + 1)?),
+            };
+            (length()?, values)
+        }
+        ("fixed list", Layout::List { size, inner, .. }) => {
+            let values = Values::Lists {
+                offsets: None,
+                size: *size,
+                inner: Box::new(array(inner, parts.get(3)?, depth + 1)?),
+            };
+            (length()?, values)
+        }
+        ("text", Layout::Text { wide, is_text }) => {
+            let values = Values::Text {
+                offsets: Bytes::of(parts.get(3)?)?,
+                data: Bytes::of(parts.get(4)?)?,
+                wide: *wide,
+                is_text: *is_text,
+            };
+            (length()?, values)
+        }
+        ("bits", _) => (length()?, Values::Bits(Bytes::of(parts.get(3)?)?)),
+        ("fixed", Layout::Fixed(dtype)) => (length()?, fixed(parts.get(3)?, dtype)),
+        _ => return None,
+    };
+    let column = Column::new(&kind.name, length, values);
+    let has_validity = !matches!(tag, "null" | "extension" | "dictionary");
+    match parts.get(2).filter(|validity| has_validity && !validity.is_none()) {
+        Some(validity) => masked(column, validity),
+        None => Some(column),
+    }
+}
+
+fn fixed<'a>(view: View<'a>, dtype: &Dtype) -> Values<'a> {
+    match view.memory() {
+        Some(memory) => Values::Fixed {
+            memory,
+            stride: dtype.size as i64,
+            dtype: dtype.clone(),
+            offset: 0,
+        },
+        None => Values::Nulls,
+    }
+}
+
+fn masked<'a>(values: Column<'a>, validity: View<'a>) -> Option<Column<'a>> {
+    let (dtype, length) = (values.dtype.clone(), values.length);
+    let mask = Column::new("bool", length, Values::Bits(Bytes::of(validity)?));
+    let values = Values::Masked {
+        values: Box::new(values),
+        mask: Box::new(mask),
+        says_there: true,
+    };
+    Some(Column::new(dtype, length, values))
+}

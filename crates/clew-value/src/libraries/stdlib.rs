@@ -1,0 +1,157 @@
+//! The standard library: the counterpart of `codecs/stdlib.py`.
+
+use std::borrow::Cow;
+
+use super::Coded;
+use super::numpy::simple;
+use crate::array::{Array, Elements};
+use crate::object::{Object, attributes};
+use crate::stored::{Items, View};
+use crate::time;
+use crate::value::{Holding, Members, Scalar, Value};
+
+pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
+    let scalar = |text: String| Some(Value::Scalar(Scalar::of(&coded.type_name, text)));
+    match kind {
+        "date" | "datetime" | "time" | "timedelta" | "timezone" => scalar(moment(kind, coded.parts()?)?),
+        "Decimal" => scalar(decimal(coded.parts()?)?),
+        "Fraction" => {
+            let parts = coded.parts()?;
+            scalar(format!("{}/{}", whole(parts.get(0)?)?, whole(parts.get(1)?)?))
+        }
+        "UUID" => {
+            let crate::Value::Integer(number) = coded.parts()?.get(0)?.value().ok()? else {
+                return None;
+            };
+            let digits = format!("{:032x}", number.small().map_or(0, i128::cast_unsigned));
+            scalar(digits)
+        }
+        "PosixPath" | "WindowsPath" | "PurePosixPath" | "PureWindowsPath" | "ZoneInfo" | "Struct" => {
+            scalar(coded.parts()?.get(0)?.text()?.to_owned())
+        }
+        "Pattern" => scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100))),
+        "deque" => Some(members(coded, Holding::List, coded.state?.row()?)),
+        "OrderedDict" | "Counter" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(0)?.row()?)),
+        "defaultdict" => Some(members(coded, Holding::Mapping, coded.state?.row()?.get(1)?.row()?)),
+        "SimpleNamespace" => Some(Value::Object(Object {
+            type_name: coded.type_name.clone(),
+            content: None,
+            fields: attributes(coded.state?),
+            hidden: Vec::new(),
+        })),
+        "array" => array(coded),
+        "StringIO" => {
+            let content = coded.state?.row()?.get(0)?.row()?;
+            Some(Value::Text(Cow::Borrowed(content.get(0)?.text()?)))
+        }
+        _ => None,
+    }
+}
+
+fn members<'a>(coded: &Coded<'a>, holding: Holding, items: Items<'a>) -> Value<'a> {
+    Value::Members(Members::new(&coded.type_name, holding, items))
+}
+
+fn whole(view: View<'_>) -> Option<String> {
+    match view.value().ok()? {
+        Value::Integer(number) => Some(number.text()),
+        _ => None,
+    }
+}
+
+fn moment(kind: &str, parts: Items<'_>) -> Option<String> {
+    let number = |nth: usize| parts.get(nth).and_then(View::int);
+    let clock = |first: usize| {
+        let (hour, minute, second) = (number(first)?, number(first + 1)?, number(first + 2)?);
+        let fraction = match number(first + 3)? {
+            0 => String::new(),
+            microseconds => format!(".{microseconds:06}"),
+        };
+        let zone = parts.get(first + 4).and_then(zone).map(|zone| format!(" {zone}"));
+        Some(format!(
+            "{hour:02}:{minute:02}:{second:02}{fraction}{}",
+            zone.unwrap_or_default()
+        ))
+    };
+    let day = || Some(format!("{:04}-{:02}-{:02}", number(0)?, number(1)?, number(2)?));
+    match kind {
+        "date" => day(),
+        "datetime" => Some(format!("{} {}", day()?, clock(3)?)),
+        "time" => clock(0),
+        "timezone" => Some(time::offset(number(0)?.checked_mul(86_400)?.checked_add(number(1)?)?)),
+        _ => {
+            let microseconds =
+                (i128::from(number(0)?) * 86_400 + i128::from(number(1)?)) * 1_000_000 + i128::from(number(2)?);
+            let spans = time::Time::new(time::Kind::Span, "us", 1, None)?;
+            Some(spans.text(i64::try_from(microseconds).ok()?))
+        }
+    }
+}
+
+fn decimal(parts: Items<'_>) -> Option<String> {
+    let sign = if parts.get(0)?.int()? == 0 { "" } else { "-" };
+    let digits = parts.get(1)?.text()?;
+    let Some(exponent) = parts.get(2)?.int() else {
+        let word = match parts.get(2)?.text()? {
+            "F" => "Infinity",
+            _ => "NaN",
+        };
+        return Some(format!("{sign}{word}"));
+    };
+    let behind = usize::try_from(-exponent).ok().filter(|behind| *behind <= 100);
+    Some(match behind {
+        Some(0) => format!("{sign}{digits}"),
+        Some(behind) => {
+            let padded = format!("{digits:0>width$}", width = behind + 1);
+            let (before, after) = padded.split_at_checked(padded.len() - behind)?;
+            format!("{sign}{before}.{after}")
+        }
+        None => format!("{sign}{digits}E{exponent:+}"),
+    })
+}
+
+/// The name or the offset of a time zone; `None` where there is none.
+pub(super) fn zone(view: View<'_>) -> Option<String> {
+    if view.is_none() {
+        return None;
+    }
+    if let Some(row) = view.row() {
+        // pytz, by value: ("pytz", name, …)
+        return Some(row.get(1).and_then(View::text).unwrap_or("UTC").to_owned());
+    }
+    match view.value().ok()? {
+        Value::Scalar(scalar) if scalar.text == "+00:00" => Some("UTC".to_owned()),
+        Value::Scalar(scalar) => Some(scalar.text),
+        Value::Named(name) if name.to_lowercase().contains("utc") => Some("UTC".to_owned()),
+        Value::Named(name) => Some(name),
+        _ => Some("UTC".to_owned()),
+    }
+}
+
+/// An `array.array`: a letter and its memory.
+fn array<'a>(coded: &Coded<'a>) -> Option<Value<'a>> {
+    let parts = coded.parts()?;
+    let dtype = simple(match parts.get(0)?.text()? {
+        "b" => "|i1",
+        "B" => "|u1",
+        "h" => "<i2",
+        "H" => "<u2",
+        "i" => "<i4",
+        "I" => "<u4",
+        "l" | "q" => "<i8",
+        "L" | "Q" => "<u8",
+        "f" => "<f4",
+        "d" => "<f8",
+        "u" | "w" => "<U1",
+        _ => return None,
+    })?;
+    let memory = parts.get(1)?.memory();
+    let length = memory.map_or(0, |memory| memory.len() / dtype.size as u64);
+    let step = dtype.size as i64;
+    Some(Value::Array(Array {
+        type_name: coded.type_name.clone(),
+        dtype,
+        shape: vec![length],
+        elements: memory.map_or(Elements::None, |memory| Elements::Memory(memory, 0, vec![step])),
+    }))
+}

@@ -1,0 +1,60 @@
+//! How much of a value is read at most. All limits of this crate, in one place.
+
+/// What reading and comparing may cost. Nothing is wrong beyond a limit: it is said what was not looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most bytes of a stream.
+    pub stream_bytes: u64,
+    /// Most bytes of memory that are read of one value.
+    pub memory_bytes: u64,
+    /// Most pairs of objects that are compared.
+    pub pairs: u64,
+    /// Most rows that are matched by their labels.
+    pub labels: u64,
+    /// Most changes that are listed one by one.
+    pub changes: usize,
+    /// Most examples of a column or an array.
+    pub examples: usize,
+    /// Most items of a list for which the shortest way between two of them is looked for.
+    pub script: usize,
+    /// Most characters of a value in a line.
+    pub width: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stream_bytes: 64 << 20,
+            memory_bytes: 64 << 20,
+            pairs: 1_000_000,
+            labels: 5_000_000,
+            changes: 100,
+            examples: 5,
+            script: 1_000,
+            width: 60,
+        }
+    }
+}
+
+impl Limits {
+    /// Reads all there is; what is listed stays as short.
+    pub fn deep() -> Self {
+        Self {
+            stream_bytes: u64::MAX,
+            memory_bytes: u64::MAX,
+            pairs: u64::MAX,
+            labels: u64::from(u32::MAX),
+            ..Self::default()
+        }
+    }
+}
+
+/// How deep values lie in each other, at most, where they are read or compared: a stack has an end. What lies deeper is
+/// said to differ where its bytes do.
+pub(crate) const DEPTH: usize = 120;
+/// Most dimensions of an array.
+pub(crate) const DIMENSIONS: usize = 64;
+/// Most columns of a table.
+pub(crate) const COLUMNS: usize = 1_000_000;
+/// Blocks that are read with one call.
+pub(crate) const BATCH: usize = 256;

@@ -1,0 +1,216 @@
+//! Memory of a stored value: a range of an extent, known by its blocks and read only where that is asked for.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use clew_core::format::StoredExtent;
+use clew_core::graph::{BLOCK_LENGTH, Mention};
+use clew_core::id::BlockId;
+
+use crate::limits::BATCH;
+use crate::stored::{ReadError, Stored};
+
+/// A range of a stored extent.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory<'a> {
+    stored: &'a Stored<'a>,
+    extent: &'a StoredExtent,
+    offset: u64,
+    length: u64,
+}
+
+/// The part of a range that lies in one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    block: BlockId,
+    /// Where in the block.
+    from: u64,
+    /// To the block's end.
+    length: u64,
+}
+
+impl<'a> Memory<'a> {
+    pub(crate) fn of(stored: &'a Stored<'a>, mention: Mention) -> Option<Self> {
+        let extent = stored.extent(mention.extent)?;
+        let end = mention.offset.checked_add(mention.length)?;
+        let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
+        (end <= extent.length && extent.length <= most).then_some(Self {
+            stored,
+            extent,
+            offset: mention.offset,
+            length: mention.length,
+        })
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// A part of it.
+    pub fn slice(self, start: u64, length: u64) -> Option<Self> {
+        let end = start.checked_add(length)?;
+        (end <= self.length).then_some(Self {
+            offset: self.offset + start,
+            length,
+            ..self
+        })
+    }
+
+    /// Whether all of it may still be read.
+    pub fn is_affordable(&self) -> bool {
+        self.length <= self.stored.left()
+    }
+
+    /// Bytes that may still be read of the value it belongs to.
+    pub fn left(&self) -> u64 {
+        self.stored.left()
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// A block is missing or damaged, or it is more than may be read.
+    pub fn read(&self) -> Result<Vec<u8>, ReadError> {
+        if !self.is_affordable() {
+            return Err(ReadError::TooLarge(self.length));
+        }
+        let mut bytes = Vec::new();
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while at < self.length {
+            let piece = self.piece(at)?;
+            at += piece.length.min(self.length - at);
+            pieces.push(piece);
+            if pieces.len() == BATCH || at >= self.length {
+                self.take(&pieces, &mut bytes)?;
+                pieces.clear();
+            }
+        }
+        bytes.truncate(self.length as usize);
+        Ok(bytes)
+    }
+
+    /// Reads all of it, unless it was what was read last.
+    pub(crate) fn read_once(&self) -> Result<Rc<Vec<u8>>, ReadError> {
+        let place = (std::ptr::from_ref(self.extent) as usize, self.offset, self.length);
+        self.stored.once(place, || self.read())
+    }
+
+    /// Reads the blocks of pieces that follow each other and appends what is theirs.
+    fn take(&self, pieces: &[Piece], bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+        let ids: Vec<BlockId> = pieces.iter().map(|piece| piece.block).collect();
+        let size = pieces.iter().map(|piece| piece.length).sum();
+        for (piece, block) in pieces.iter().zip(self.stored.read(&ids, size)?) {
+            let end = (piece.from + piece.length) as usize;
+            let part = block.get(piece.from as usize..end);
+            bytes.extend_from_slice(part.ok_or(ReadError::Unknown("a block does not fit its extent"))?);
+        }
+        Ok(())
+    }
+
+    /// The piece from `at` on, cut where this memory ends.
+    fn piece(&self, at: u64) -> Result<Piece, ReadError> {
+        let at = self.offset + at;
+        let (number, start, length) = block_at(self.extent.length, self.extent.column, at);
+        let block = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.extent.blocks.get(number));
+        let end = (start + length).min(self.offset + self.length);
+        Ok(Piece {
+            block: *block.ok_or(ReadError::Unknown("memory has too few blocks"))?,
+            from: at - start,
+            length: end - at,
+        })
+    }
+
+    /// The ranges in which two pieces of memory, from their beginnings on, may differ: what lies in equal blocks is left
+    /// out, and nothing is read. Also how many blocks that is of how many.
+    ///
+    /// # Errors
+    /// An extent has too few blocks.
+    pub fn differing(&self, other: &Memory<'_>) -> Result<Differing, ReadError> {
+        let end = self.length.min(other.length);
+        let mut found = Differing::default();
+        let mut at = 0;
+        while at < end {
+            let (one, two) = (self.piece(at)?, other.piece(at)?);
+            let length = one.length.min(two.length).min(end - at).max(1);
+            found.of += 1;
+            if (one.block, one.from) != (two.block, two.from) {
+                found.blocks += 1;
+                match found.ranges.last_mut() {
+                    Some(last) if last.end == at => last.end = at + length,
+                    _ => found.ranges.push(at..at + length),
+                }
+            }
+            at += length;
+        }
+        Ok(found)
+    }
+
+    /// Whether both are the same bytes, as far as their blocks tell.
+    pub fn is_same(&self, other: &Memory<'_>) -> bool {
+        self.length == other.length && self.differing(other).is_ok_and(|found| found.ranges.is_empty())
+    }
+
+    /// The blocks it lies in and where: equal for equal memory that is cut alike.
+    pub(crate) fn marks(&self) -> Vec<u8> {
+        let mut marks = self.length.to_le_bytes().to_vec();
+        let mut at = 0;
+        while at < self.length {
+            let Ok(piece) = self.piece(at) else { break };
+            marks.extend_from_slice(&piece.block.0);
+            marks.extend_from_slice(&piece.from.to_le_bytes());
+            at += piece.length.max(1);
+        }
+        marks
+    }
+}
+
+/// Where two pieces of memory may differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differing {
+    /// Ranges in bytes.
+    pub ranges: Vec<Range<u64>>,
+    /// Blocks that differ.
+    pub blocks: u64,
+    /// Blocks that were compared.
+    pub of: u64,
+}
+
+/// Which block of an extent holds the byte at `at`, where that begins and how long it is: the inverse of
+/// [`clew_core::graph::block_cuts`].
+fn block_at(length: u64, column: u64, at: u64) -> (u64, u64, u64) {
+    let column = if column == 0 || column > length { length } else { column };
+    let column = column.saturating_mul((BLOCK_LENGTH / column.max(1)).max(1)).max(1);
+    let (nth, within) = (at / column, at % column);
+    let number = nth * column.div_ceil(BLOCK_LENGTH) + within / BLOCK_LENGTH;
+    let start = at - within % BLOCK_LENGTH;
+    let end = (start + BLOCK_LENGTH).min((nth + 1).saturating_mul(column)).min(length);
+    (number, start, end - start)
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_core::graph::block_cuts;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_byte_lies_in_the_block_that_the_cuts_say(length in 1_u64..1_000_000, column in 0_u64..300_000) {
+            for (number, (start, size)) in block_cuts(length, column).enumerate() {
+                for at in [start, start + size / 2, start + size - 1] {
+                    prop_assert_eq!(block_at(length, column, at), (number as u64, start, size));
+                }
+            }
+        }
+    }
+}

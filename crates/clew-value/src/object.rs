@@ -1,0 +1,348 @@
+//! Objects by their named parts: instances, what reducers tell, functions, classes.
+
+use crate::kinds;
+use crate::payload::Reader;
+use crate::stored::{Items, ReadError, View};
+use crate::value::{Holding, Members, Value};
+
+/// An object with named parts.
+#[derive(Debug, Clone)]
+pub struct Object<'a> {
+    /// What its class is called: `sklearn.LinearRegression`, `Config`.
+    pub type_name: String,
+    /// What it holds beside its parts, if its class is a kind of list, dict, text …
+    pub content: Option<Box<Value<'a>>>,
+    /// Its parts.
+    pub fields: Vec<Field<'a>>,
+    /// Bytes that are part of it and say nothing to people (code).
+    pub hidden: Vec<u8>,
+}
+
+/// A named part.
+#[derive(Debug, Clone)]
+pub struct Field<'a> {
+    /// How it is reached: `.max_depth`, ` defaults`.
+    pub path: String,
+    /// The part.
+    pub view: View<'a>,
+}
+
+impl Object<'_> {
+    /// The last part of its class's name.
+    pub fn name(&self) -> &str {
+        last_part(&self.type_name)
+    }
+}
+
+/// `DataFrame` of `pandas.DataFrame`.
+pub(crate) fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The name of a global as people write it: package and path, the builtins' and the notebook's without.
+pub(crate) fn qualified(module: &str, name: &str) -> String {
+    match module.split('.').next().unwrap_or_default() {
+        "" | "builtins" | "__main__" => name.to_owned(),
+        package => format!("{package}.{name}"),
+    }
+}
+
+fn cut() -> ReadError {
+    ReadError::Unknown("an object is cut short")
+}
+
+/// Reads a node that is none of the simple kinds.
+pub(crate) fn read(view: View<'_>) -> Result<Object<'_>, ReadError> {
+    match view.kind() {
+        kinds::INSTANCE => instance(view),
+        kinds::REDUCE => reduced(view),
+        kinds::FUNCTION => function(view),
+        kinds::DEFINITION => definition(view),
+        kinds::CODE => Ok(parts("code", view.payload(), view, &[" constants"])),
+        kinds::PARTIAL => Ok(parts("functools.partial", &[], view, &[".func", ".args", ".keywords"])),
+        kinds::BOUND_METHOD => Ok(parts("method", &[], view, &[" function", " self"])),
+        kinds::BUILTIN_METHOD => Ok(parts("builtin method", view.payload(), view, &[" self"])),
+        kinds::PROPERTY => Ok(parts("property", &[], view, &[".fget", ".fset", ".fdel", ".__doc__"])),
+        kinds::STATICMETHOD => Ok(parts("staticmethod", &[], view, &[" function"])),
+        kinds::CLASSMETHOD => Ok(parts("classmethod", &[], view, &[" function"])),
+        kinds::CELL => Ok(parts("cell", &[], view, &[" content"])),
+        kinds::CACHED => Ok(parts(
+            "functools.lru_cache",
+            &[],
+            view,
+            &[" function", ".maxsize", ".typed"],
+        )),
+        kinds::MAPPINGPROXY => Ok(parts("mappingproxy", &[], view, &[" mapping"])),
+        kinds::DICT_VIEW => Ok(parts("dict view", view.payload(), view, &[" dict"])),
+        kinds::WEAKREF => Ok(parts("weakref", view.payload(), view, &[" object"])),
+        kinds::ITERATOR => Ok(parts("iterator", view.payload(), view, &[" sequence"])),
+        kinds::TRACEBACK => Ok(parts("traceback", view.payload(), view, &[])),
+        kinds::MEMORYVIEW => Ok(parts("memoryview", view.payload(), view, &[" of"])),
+        kinds::GENERIC_ALIAS => Ok(parts("generic alias", &[], view, &[" origin", " arguments"])),
+        kinds::SUPER => Ok(parts("super", &[], view, &[" type", " object"])),
+        _ => Err(ReadError::Unknown("a node is of no known kind")),
+    }
+}
+
+/// Parts in a row, the first of which have names.
+fn parts<'a>(type_name: &str, hidden: &[u8], view: View<'a>, names: &[&str]) -> Object<'a> {
+    let path = |at: usize| {
+        names
+            .get(at)
+            .map_or_else(|| format!(" part {at}"), |name| (*name).to_owned())
+    };
+    Object {
+        type_name: type_name.to_owned(),
+        content: None,
+        fields: view
+            .items(0)
+            .iter()
+            .enumerate()
+            .map(|(at, view)| Field { path: path(at), view })
+            .collect(),
+        hidden: hidden.to_vec(),
+    }
+}
+
+/// Names of the kinds of bases, by their number in an instance's payload.
+const BASES: u8 = 11;
+
+fn instance(view: View<'_>) -> Result<Object<'_>, ReadError> {
+    let class = view.child(0).ok_or_else(cut)?;
+    let mut rest = Reader::new(view.payload());
+    let base = rest.byte().filter(|base| *base < BASES).ok_or_else(cut)?;
+    let most = view.items(1).len();
+    let mut held = 0;
+    let mut content = None;
+    let text = |bytes| String::from_utf8_lossy(bytes);
+    match base {
+        1 | 2 | 5 => {
+            held = rest.count(most).ok_or_else(cut)?;
+            let (name, holding) = [
+                ("dict", Holding::Mapping),
+                ("list", Holding::List),
+                ("tuple", Holding::Tuple),
+            ][usize::from(base.min(3)) - 1];
+            content = Some(Value::Members(Members::new(name, holding, view.items(1).first(held))));
+        }
+        3 | 4 => {
+            held = 1;
+            let set = view
+                .child(1)
+                .filter(|set| matches!(set.kind(), kinds::SET | kinds::FROZENSET));
+            content = Some(Value::Members(Members::new(
+                "set",
+                Holding::Set,
+                set.ok_or_else(cut)?.items(0),
+            )));
+        }
+        6 => content = Some(Value::Text(text(rest.name().ok_or_else(cut)?))),
+        7 => content = Some(Value::Integer(crate::Integer(rest.name().ok_or_else(cut)?))),
+        8 => content = Some(Value::Float(number(rest.take(8).ok_or_else(cut)?))),
+        9 => content = Some(Value::Bytes(rest.name().ok_or_else(cut)?)),
+        10 => {
+            let (real, imaginary) = (rest.take(8).ok_or_else(cut)?, rest.take(8).ok_or_else(cut)?);
+            content = Some(Value::Complex(number(real), number(imaginary)));
+        }
+        _ => {}
+    }
+    Ok(Object {
+        type_name: class.name(),
+        content: content.map(Box::new),
+        fields: python_part(&mut rest, view.items(1 + held)),
+        hidden: Vec::new(),
+    })
+}
+
+fn number(bytes: &[u8]) -> f64 {
+    bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
+}
+
+/// Attributes and slots of an instance, by name. What is cut short ends it.
+fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
+    let mut fields = Vec::new();
+    let mut at = 0;
+    let mut next = || {
+        at += 1;
+        values.get(at - 1)
+    };
+    let path = |name: &[u8]| format!(".{}", String::from_utf8_lossy(name));
+    match rest.byte() {
+        Some(1) => {
+            for _ in 0..rest.count(values.len()).unwrap_or(0) {
+                if let (Some(name), Some(view)) = (rest.name(), next()) {
+                    fields.push(Field { path: path(name), view });
+                }
+            }
+        }
+        Some(2) => fields.extend(next().into_iter().flat_map(attributes)),
+        _ => {}
+    }
+    for _ in 0..rest.count(values.len()).unwrap_or(0) {
+        if let (Some(_), Some(name), Some(view)) = (rest.number(), rest.name(), next()) {
+            fields.push(Field { path: path(name), view });
+        }
+    }
+    fields
+}
+
+/// The entries of a dict of attributes.
+pub(crate) fn attributes(dict: View<'_>) -> Vec<Field<'_>> {
+    if dict.kind() != kinds::DICT {
+        return Vec::new();
+    }
+    let items = dict.items(0);
+    let pair = |at: usize| {
+        let (key, view) = (items.get(at)?, items.get(at + 1)?);
+        let path = match key.text() {
+            Some(name) => format!(".{name}"),
+            None => format!("[{}]", crate::short::short(key, 40)),
+        };
+        Some(Field { path, view })
+    };
+    (0..items.len()).step_by(2).filter_map(pair).collect()
+}
+
+/// A state as fields: its entries where it is a dict, or a dict and a dict of slots.
+pub(crate) fn state_fields<'a>(state: View<'a>, called: &str) -> Vec<Field<'a>> {
+    let is_dict = |view: &View<'_>| view.kind() == kinds::DICT;
+    if is_dict(&state) {
+        return attributes(state);
+    }
+    if state.is_none() {
+        return Vec::new();
+    }
+    if let Some(pair) = state.row().filter(|pair| pair.len() == 2)
+        && let (Some(own), Some(slots)) = (pair.get(0), pair.get(1))
+        && (is_dict(&own) || own.is_none())
+        && is_dict(&slots)
+    {
+        return [attributes(own), attributes(slots)].concat();
+    }
+    vec![Field {
+        path: format!(" {called}"),
+        view: state,
+    }]
+}
+
+const STATE: u8 = 1;
+const SETTER: u8 = 2;
+
+fn reduced(view: View<'_>) -> Result<Object<'_>, ReadError> {
+    let mut rest = Reader::new(view.payload());
+    let flags = rest.byte().ok_or_else(cut)?;
+    let children = view.items(0);
+    let items = rest.count(children.len()).ok_or_else(cut)?;
+    let pairs = rest.count(children.len()).ok_or_else(cut)?;
+    let (make, args) = (view.child(0).ok_or_else(cut)?, view.child(1).ok_or_else(cut)?);
+    let mut at = 2;
+    let mut fields = Vec::new();
+    let (type_name, skipped) = made_by(make, args);
+    for (nth, view) in args.row().into_iter().flat_map(Items::iter).enumerate().skip(skipped) {
+        fields.push(Field {
+            path: format!(" argument {nth}"),
+            view,
+        });
+    }
+    if flags & STATE != 0 {
+        fields.extend(state_fields(view.child(at).ok_or_else(cut)?, "state"));
+        at += 1;
+    }
+    at += usize::from(flags & SETTER != 0);
+    let held = view.items(at);
+    let content = match (items, pairs) {
+        (0, 0) => None,
+        (items, 0) => Some(Members::new("list", Holding::List, held.first(items))),
+        (items, pairs) => Some(Members::new(
+            "dict",
+            Holding::Mapping,
+            view.items(at + items).first(pairs.saturating_mul(2)),
+        )),
+    };
+    let known: Vec<String> = fields.iter().map(|field| field.path.clone()).collect();
+    let taken = items.saturating_add(pairs.saturating_mul(2));
+    let part = python_part(&mut rest, view.items(at.saturating_add(taken)));
+    fields.extend(part.into_iter().filter(|field| !known.contains(&field.path)));
+    Ok(Object {
+        type_name,
+        content: content.map(|members| Box::new(Value::Members(members))),
+        fields,
+        hidden: Vec::new(),
+    })
+}
+
+/// The class of what a reducer's callable makes, and how many arguments only name it.
+fn made_by(make: View<'_>, args: View<'_>) -> (String, usize) {
+    let name = if kinds::is_by_name(make.kind()) {
+        make.name()
+    } else {
+        "object".to_owned()
+    };
+    let class = args
+        .row()
+        .and_then(|args| args.get(0))
+        .filter(|class| matches!(class.kind(), kinds::GLOBAL | kinds::CLASS));
+    match (name.as_str(), class) {
+        ("copyreg.__newobj__" | "copyreg.__newobj_ex__", Some(class)) => (class.name(), 1),
+        ("copyreg._reconstructor", Some(class)) => (class.name(), 3),
+        _ => (name, 0),
+    }
+}
+
+/// A function: its code by its bytes, what it closes over and its defaults by value.
+fn function(view: View<'_>) -> Result<Object<'_>, ReadError> {
+    let mut rest = Reader::new(view.payload());
+    let mask = rest.byte().ok_or_else(cut)?;
+    let name = String::from_utf8_lossy(rest.name().ok_or_else(cut)?).into_owned();
+    let mut fields = Vec::new();
+    let mut names = vec![" globals", " code"];
+    let optional = [
+        ".__module__",
+        ".__doc__",
+        ".__defaults__",
+        ".__kwdefaults__",
+        ".__closure__",
+        ".__type_params__",
+    ];
+    names.extend(
+        optional
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| mask & 1 << bit != 0)
+            .map(|(_, name)| *name),
+    );
+    for (at, view) in view.items(0).iter().enumerate().skip(1) {
+        let path = names
+            .get(at)
+            .map_or_else(|| format!(" part {at}"), |name| (*name).to_owned());
+        fields.push(Field { path, view });
+    }
+    Ok(Object {
+        type_name: format!("function {name}"),
+        content: None,
+        fields,
+        hidden: view.payload().to_vec(),
+    })
+}
+
+fn definition(view: View<'_>) -> Result<Object<'_>, ReadError> {
+    let mut rest = Reader::new(view.payload());
+    let (_, name) = (rest.name().ok_or_else(cut)?, rest.name().ok_or_else(cut)?);
+    let name = String::from_utf8_lossy(name).into_owned();
+    let path = |at: usize| match at {
+        0 => " metaclass".to_owned(),
+        1 => " bases".to_owned(),
+        _ => format!(" part {at}"),
+    };
+    Ok(Object {
+        type_name: format!("class {name}"),
+        content: None,
+        fields: view
+            .items(0)
+            .iter()
+            .enumerate()
+            .map(|(at, view)| Field { path: path(at), view })
+            .collect(),
+        hidden: view.payload().to_vec(),
+    })
+}

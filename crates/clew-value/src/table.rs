@@ -1,0 +1,129 @@
+//! Tables: columns of one length beside each other, and labels for rows.
+
+use crate::column::{Column, Loaded, Values};
+use crate::stored::{ReadError, View};
+
+/// What a table is to its library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Columns by name.
+    Frame,
+    /// One column.
+    Series,
+}
+
+/// Columns of one length.
+#[derive(Debug, Clone)]
+pub struct Table<'a> {
+    /// What it is called: `pandas.DataFrame`.
+    pub type_name: String,
+    /// Whether it is one column only.
+    pub form: Form,
+    /// Labels of the rows.
+    pub index: Index<'a>,
+    /// Names and values.
+    pub columns: Vec<(String, Column<'a>)>,
+    /// What hangs on it beside its values, by name.
+    pub extras: Vec<(String, View<'a>)>,
+}
+
+/// Labels of rows.
+#[derive(Debug, Clone)]
+pub struct Index<'a> {
+    /// Names of its levels.
+    pub names: Vec<Option<String>>,
+    /// One column of labels for each level.
+    pub levels: Vec<Column<'a>>,
+    /// How many rows.
+    pub length: u64,
+}
+
+impl Index<'_> {
+    /// Rows by their places.
+    pub fn places(length: u64) -> Self {
+        Self {
+            names: vec![None],
+            levels: vec![Column::new("int64", length, Values::Range(0, 1))],
+            length,
+        }
+    }
+
+    /// Start and step, where labels are numbers at equal distances.
+    pub fn range(&self) -> Option<(i128, i128)> {
+        match self.levels.as_slice() {
+            [
+                Column {
+                    values: Values::Range(start, step),
+                    ..
+                },
+            ] => Some((*start, *step)),
+            _ => None,
+        }
+    }
+
+    /// Whether both are the same, as far as blocks tell.
+    pub fn is_same(&self, other: &Index<'_>) -> bool {
+        self.length == other.length
+            && self.levels.len() == other.levels.len()
+            && self.levels.iter().zip(&other.levels).all(|(one, two)| one.is_same(two))
+    }
+
+    /// Bytes that are read to know all labels.
+    pub fn cost(&self) -> u64 {
+        self.levels
+            .iter()
+            .fold(0, |sum, level| sum.saturating_add(level.cost()))
+    }
+
+    /// Reads the labels.
+    ///
+    /// # Errors
+    /// Memory is missing, damaged, or more than may be read.
+    pub fn load(&self) -> Result<Labels<'_>, ReadError> {
+        Ok(Labels(self.levels.iter().map(Column::load).collect::<Result<_, _>>()?))
+    }
+}
+
+/// Labels that were read.
+#[derive(Debug)]
+pub struct Labels<'c>(Vec<Loaded<'c>>);
+
+impl Labels<'_> {
+    /// A label as people read it.
+    pub fn text(&self, row: u64) -> String {
+        match self.0.as_slice() {
+            [level] => level.cell(row).label(40),
+            levels => {
+                let parts: Vec<String> = levels.iter().map(|level| level.cell(row).text(30)).collect();
+                format!("({})", parts.join(", "))
+            }
+        }
+    }
+
+    /// What tells a label from others.
+    pub(crate) fn key(&self, row: u64, key: &mut Vec<u8>) {
+        key.clear();
+        for level in &self.0 {
+            let start = key.len();
+            level.cell(row).key(key);
+            let length = key.len() - start;
+            key.extend_from_slice(&(length as u64).to_le_bytes());
+        }
+    }
+}
+
+impl Table<'_> {
+    /// How many rows.
+    pub fn rows(&self) -> u64 {
+        self.index.length
+    }
+
+    /// `DataFrame 3 × 2`.
+    pub fn headline(&self) -> String {
+        let name = crate::object::last_part(&self.type_name);
+        match self.form {
+            Form::Frame => format!("{name} {} × {}", self.rows(), self.columns.len()),
+            Form::Series => format!("{name} {}", self.rows()),
+        }
+    }
+}
