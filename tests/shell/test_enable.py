@@ -164,7 +164,7 @@ def test_a_broken_file_of_settings_is_said_once_and_recording_goes_on(start: Ker
     kernel = start()
     first = kernel.run("x = 1").raised()
     assert "config.toml, line 2" in first.stderr and first.stderr.count("\n") == 1
-    assert "saved" in kernel.clew("status").raised().stdout
+    assert "saved" in kernel.clew("status").raised().text
 
 
 def test_settings_typed_in_the_notebook_act_at_once(kernel: Kernel, tmp_path: Path) -> None:
@@ -175,10 +175,6 @@ def test_settings_typed_in_the_notebook_act_at_once(kernel: Kernel, tmp_path: Pa
     kernel.clew("config log.limit 1").raised()
     kernel.run("other = 3").raised()
     assert len(json.loads(kernel.clew("log --json").stdout)["runs"]) == 1
-    assert kernel.value("__import__('clew').session()._engine.setting('record.exclude')") == [
-        "token",
-        "*_key",
-    ]
     kernel.clew("config record.outputs no").raised()
     kernel.run("print('not kept')").raised()
     assert json.loads(kernel.clew("show --json").stdout)["outputs"] == []
@@ -203,7 +199,7 @@ def test_a_notebook_in_a_project_records_in_its_store(kernels: Kernels, tmp_path
     second = kernels(**options)
     status = json.loads(second.clew("status --json").stdout)
     assert (status["store"], status["store_from"]) == (str(project / ".clew"), "project")
-    assert f"Store {project / '.clew'} (this project's)" in second.clew("status").stdout
+    assert f"Store {project / '.clew'} (this project's)" in second.clew("status").text
 
 
 def test_doctor_in_a_kernel_finds_hooks_that_are_gone(kernel: Kernel) -> None:

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use clap::builder::ArgPredicate;
 use clap::{ColorChoice, Command, CommandFactory};
 
 use crate::arguments::Arguments;
@@ -236,8 +237,11 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .term_width(surroundings.width)
         .mut_subcommands(|word| told(word, door))
         .mut_subcommand("log", |log| {
+            let most = surroundings.settings.log_limit().to_string();
             log.mut_arg("limit", |limit| {
-                limit.default_value(surroundings.settings.log_limit().to_string())
+                limit
+                    .default_value(most)
+                    .default_value_if("html", ArgPredicate::IsPresent, None)
             })
         });
     let words = grouped(&command);
@@ -362,6 +366,22 @@ mod tests {
                 assert_eq!(parsed.word.text(), word, "{typed}");
             }
         }
+    }
+
+    #[test]
+    fn log_shows_as_many_runs_as_the_settings_say_and_a_page_all() {
+        let surroundings = Surroundings {
+            settings: Settings::default().typed("log.limit", "7"),
+            ..somewhere()
+        };
+        let limit = |words: &str| match crate::parse(&shlex::split(words).unwrap(), &surroundings).unwrap().word {
+            crate::Word::Log(log) => log.limit,
+            _ => panic!("{words} is no log"),
+        };
+        assert_eq!(
+            (limit("log"), limit("log -n 3"), limit("log --html page.html")),
+            (Some(7), Some(3), None)
+        );
     }
 
     #[test]

@@ -218,8 +218,11 @@ impl Engine {
             return answered(py, &output, interrupted);
         }
         let output = inner.answer(py, &argv, busy);
-        inner.surroundings = own;
         question?;
+        // Who asked is forgotten; what was set stays set.
+        let asked = std::mem::replace(&mut inner.surroundings, own);
+        inner.surroundings.settings = asked.settings;
+        inner.surroundings.store = asked.store;
         let output = output?;
         let interrupted = std::mem::take(&mut inner.state.was_interrupted);
         self.flusher.wake();

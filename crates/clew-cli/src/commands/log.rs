@@ -54,7 +54,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// How many runs are shown at most. A page has room for all.
+    /// How many runs are shown at most. A page has room for all; elsewhere the settings say how many, as the default.
     fn most(&self) -> usize {
         match (self.limit, &self.html) {
             (Some(0), _) | (None, Some(_)) => usize::MAX,

@@ -144,12 +144,7 @@ impl Page for Status {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("{}\n", self.first_line(surroundings));
         text += &format!("History {}\n", self.extent());
-        let whose = match self.store_from {
-            Some("project") => " (this project's)",
-            Some("user") => " (as `clew config` says)",
-            _ => "",
-        };
-        text += &format!("Store {}{whose}\n", self.store);
+        text += &format!("Store {}{}\n", self.store, self.whose_store());
         for (what, names) in self.sorts() {
             text += &format!("{what}: {names}\n");
         }
@@ -172,6 +167,15 @@ impl Page for Status {
 }
 
 impl Status {
+    /// Who says that the store is this one, where that is worth a word.
+    fn whose_store(&self) -> &'static str {
+        match self.store_from {
+            Some("project") => " (this project's)",
+            Some("user") => " (as `clew config` says)",
+            _ => "",
+        }
+    }
+
     /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
     fn extent(&self) -> String {
         let runs = text::count(self.runs, "run");
@@ -192,7 +196,10 @@ impl Status {
     }
 
     fn body(&self, surroundings: &Surroundings) -> Markup {
-        let mut facts = vec![("History", self.extent()), ("Store", self.store.clone())];
+        let mut facts = vec![
+            ("History", self.extent()),
+            ("Store", format!("{}{}", self.store, self.whose_store())),
+        ];
         facts.extend(self.sorts());
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
         html! {
