@@ -75,7 +75,7 @@ fn go_on(disk: &SimDisk, history: HistoryId, what: &str) {
         .unwrap_or_else(|| panic!("{what}: the session is lost"));
     assert_eq!(session.operations.len(), 5, "{what}");
     for operation in &session.operations {
-        let run = &loaded.runs[&operation.operation.runs[0]];
+        let run = loaded.runs[&operation.operation.runs[0]].run().unwrap();
         let told = Told::read(&store, run).unwrap_or_else(|error| panic!("{what}: after going on, {error}"));
         assert_eq!(told, Told::new(run.number), "{what}");
     }
