@@ -1,7 +1,7 @@
 //! What a store holds that its logs tell too. Readers never believe it over the logs; it can be checked and made anew.
 //!
-//! There is one such file: `numbers`, the last run number that a history gave. There is no index: scanning the logs is
-//! fast enough (decision 0007).
+//! There is one such file: `numbers`, the last run number that a history gave. There is no index over the logs
+//! (decision 0007).
 
 use super::{Access, LoadedHistory, Store, StoreError, numbers};
 use crate::id::HistoryId;

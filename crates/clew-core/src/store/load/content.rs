@@ -44,8 +44,17 @@ const MOST_THREADS: usize = 4;
 /// The contents of frames whose payloads are as stored, in their order, each with where its frame starts.
 pub(super) fn contents(frames: Vec<ScannedFrame>) -> Vec<(u64, Content)> {
     let work = Work::of(frames);
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let helpers = processors.min(MOST_THREADS).min(work.shares()) - 1;
+    // Asking for the number of processors reads files: a short log does without.
+    let helpers = match work.shares() {
+        1 => 0,
+        shares => {
+            thread::available_parallelism()
+                .map_or(1, NonZero::get)
+                .min(MOST_THREADS)
+                .min(shares)
+                - 1
+        }
+    };
     thread::scope(|scope| {
         for _ in 0..helpers {
             // Where there can be no more threads, this one does it all.
