@@ -87,6 +87,7 @@ impl Flow<'_> {
         }
         slicer.follow();
         self.need_globals(&mut slicer, &makers, &place);
+        let brought: BTreeSet<Root> = slicer.brought.iter().map(|(root, _, _)| root.clone()).collect();
         slicer.part();
         let mut slice = Slice {
             gaps: slicer.gaps,
@@ -94,7 +95,7 @@ impl Flow<'_> {
             steps: slicer.steps.into_values().collect(),
         };
         slice.steps.sort_by_key(|step| self.order_of(&step.run));
-        self.untangle(&mut slice, at);
+        self.untangle(&mut slice, at, &brought);
         slice
     }
 
@@ -139,12 +140,9 @@ impl Flow<'_> {
     }
 
     /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
-    fn untangle(&self, slice: &mut Slice, at: RunId) {
+    fn untangle(&self, slice: &mut Slice, at: RunId, brought: &BTreeSet<Root>) {
         let line: HashSet<RunId> = self.history.line(at).map(|(id, _)| id).collect();
-        if slice.steps.iter().all(|step| line.contains(&step.run)) {
-            return;
-        }
-        let Some(wrong) = self.first_wrong(slice, at) else {
+        let Some(wrong) = self.first_wrong(slice, at, brought) else {
             return;
         };
         // What a move brought over was made on a line of its own: that line first, then the others; or the other way.
@@ -152,7 +150,7 @@ impl Flow<'_> {
             slice
                 .steps
                 .sort_by_key(|step| (line.contains(&step.run) != is_main_first, self.order_of(&step.run)));
-            if self.first_wrong(slice, at).is_none() {
+            if self.first_wrong(slice, at, brought).is_none() {
                 return;
             }
         }
@@ -161,8 +159,10 @@ impl Flow<'_> {
     }
 
     /// The first root that a run of the slice, or whoever asked, would not find as it was.
-    fn first_wrong(&self, slice: &Slice, at: RunId) -> Option<Gap> {
+    fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<Gap> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
+        // What a move brought back must not be bound again on any line.
+        let none: &[RunId] = &[];
         let mut script = Script::default();
         // What the script does not make must be as it is at a script's start.
         let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
@@ -171,24 +171,26 @@ impl Flow<'_> {
             run,
             kind: GapKind::Tangled,
         };
-        for step in &slice.steps {
+        for (at, step) in slice.steps.iter().enumerate() {
             let line = self.place(step.run).line;
-            let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), &line.runs);
+            let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
+            let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), runs(root));
             if let Some((root, _)) = step.inputs.iter().find(wrong) {
                 return Some(gap(root, step.run));
             }
             let depth = line.runs.len() - 1;
             for root in line.changed_at(depth) {
-                script.last.insert(root.clone(), step.run);
+                script.last.insert(root.clone(), (at, step.run));
             }
             // What a run bound and took away again, or bound to what it was, is no change on its own line.
             let writes = self.history.run(&step.run).map(|run| &run.evidence.writes);
             for name in writes.into_iter().flatten() {
-                script.bound.entry(Root::name(name)).or_default().push(step.run);
+                script.bound.entry(Root::name(name)).or_default().push((at, step.run));
             }
         }
         let line = self.place(at).line;
-        let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), &line.runs);
+        let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
+        let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), runs(root));
         slice.makers.iter().find(wrong).map(|(root, maker)| gap(root, *maker))
     }
 }
@@ -196,18 +198,19 @@ impl Flow<'_> {
 /// What a script has done up to a line of it.
 #[derive(Default)]
 struct Script {
-    /// The run that changed each root last.
-    last: HashMap<Root, RunId>,
+    /// The run that changed each root last, and where it stands in the script.
+    last: HashMap<Root, (usize, RunId)>,
     /// Runs that bound each name, whether they changed it or not.
-    bound: HashMap<Root, Vec<RunId>>,
+    bound: HashMap<Root, Vec<(usize, RunId)>>,
 }
 
 impl Script {
     /// Whether a root is as `maker` made it, for a run of that line.
     fn has(&self, root: &Root, maker: Option<RunId>, line: &[RunId]) -> bool {
-        let bound = self.bound.get(root).map(Vec::as_slice).unwrap_or_default();
-        let since = bound.iter().rposition(|run| Some(*run) == maker).map_or(0, |at| at + 1);
-        self.last.get(root).copied() == maker && bound[since..].iter().all(|run| line.contains(run))
+        let last = self.last.get(root).copied();
+        let mut bound = self.bound.get(root).into_iter().flatten();
+        let is_foreign = |(at, run): &(usize, RunId)| last.is_none_or(|(last, _)| *at > last) && !line.contains(run);
+        last.map(|(_, run)| run) == maker && !bound.any(is_foreign)
     }
 }
 
