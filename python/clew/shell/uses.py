@@ -78,7 +78,9 @@ def uses(statements: list[CodeType], *, is_whole: bool = True, run: Iterable[Cod
 
 
 #: Magics that read no name, and those that run what follows them as it stands.
-_SHOWING = frozenset(("matplotlib", "config", "clew", "load_ext", "reload_ext", "unload_ext", "autosave"))
+_SHOWING = frozenset(
+    ("matplotlib", "config", "clew", "load_ext", "reload_ext", "unload_ext", "pinfo", "pinfo2")
+)
 _RUNNING = frozenset(("time", "capture"))
 
 

@@ -72,7 +72,10 @@ class Seen:
             values += flattened(code.co_consts)
         around = self._around.described(values) if self._around is not None else {}
         plain, run = behind_magics(self._codes)
+        found += [read_and_written(inner) for code in run for inner in nested(code)]
         used = uses(plain, is_whole=is_whole, run=run)
+        if len(plain) < len(self._codes):
+            used.reads.add("get_ipython")
         ran = self._ran if self._watch is None else self._ran + self._watch.codes_reached(used.loads)
         used.call(ran)
         return around | {

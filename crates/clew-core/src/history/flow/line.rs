@@ -140,7 +140,7 @@ fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
 fn may_be_as_it_was(flow: &Flow<'_>, run: &Run, root: &Root, old: Option<&Version>, new: &Version) -> bool {
     let evidence = &run.evidence;
     let name = root.to_string();
-    let may_be_bound = evidence.touched_all || evidence.writes.contains(&name);
+    let may_be_bound = evidence.reads_all() || evidence.writes.contains(&name);
     old.is_some_and(|old| {
         let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
         !may_be_bound && !are_alone && same_reach(flow, root, old, new)

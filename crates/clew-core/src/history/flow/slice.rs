@@ -87,6 +87,7 @@ impl Flow<'_> {
         }
         slicer.follow();
         self.need_globals(&mut slicer, &makers, &place);
+        let brought: BTreeSet<Root> = slicer.brought.iter().map(|(root, _, _)| root.clone()).collect();
         slicer.part();
         let mut slice = Slice {
             gaps: slicer.gaps,
@@ -94,7 +95,7 @@ impl Flow<'_> {
             steps: slicer.steps.into_values().collect(),
         };
         slice.steps.sort_by_key(|step| self.order_of(&step.run));
-        self.untangle(&mut slice);
+        self.untangle(&mut slice, at, &brought);
         slice
     }
 
@@ -139,19 +140,17 @@ impl Flow<'_> {
     }
 
     /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
-    fn untangle(&self, slice: &mut Slice) {
-        let Some(wrong) = self.first_wrong(slice) else { return };
+    fn untangle(&self, slice: &mut Slice, at: RunId, brought: &BTreeSet<Root>) {
+        let line: HashSet<RunId> = self.history.line(at).map(|(id, _)| id).collect();
+        let Some(wrong) = self.first_wrong(slice, at, brought) else {
+            return;
+        };
         // What a move brought over was made on a line of its own: that line first, then the others; or the other way.
-        let own: BTreeSet<RunId> = slice.makers.values().copied().collect();
-        let tip = own.iter().max_by_key(|run| self.order_of(run)).copied();
-        let main: HashSet<RunId> = tip
-            .map(|tip| self.history.line(tip).map(|(id, _)| id).collect())
-            .unwrap_or_default();
         for is_main_first in [false, true] {
             slice
                 .steps
-                .sort_by_key(|step| (main.contains(&step.run) != is_main_first, self.order_of(&step.run)));
-            if self.first_wrong(slice).is_none() {
+                .sort_by_key(|step| (line.contains(&step.run) != is_main_first, self.order_of(&step.run)));
+            if self.first_wrong(slice, at, brought).is_none() {
                 return;
             }
         }
@@ -159,38 +158,59 @@ impl Flow<'_> {
         slice.gaps.push(wrong);
     }
 
-    /// The first root that a run of the slice would not find as it found it.
-    fn first_wrong(&self, slice: &Slice) -> Option<Gap> {
-        let mut last: HashMap<&Root, RunId> = HashMap::new();
+    /// The first root that a run of the slice, or whoever asked, would not find as it was.
+    fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<Gap> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
-        let tangled = |root: &Root, run: RunId| Gap {
+        // What a move brought back must not be bound again on any line.
+        let none: &[RunId] = &[];
+        let mut script = Script::default();
+        // What the script does not make must be as it is at a script's start.
+        let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
+        let gap = |root: &Root, run: RunId| Gap {
             root: root.clone(),
             run,
             kind: GapKind::Tangled,
         };
-        for step in &slice.steps {
-            for (root, maker) in &step.inputs {
-                let found = last.get(root).copied();
-                if maker.is_some_and(|maker| included.contains(&maker) && found != Some(maker)) {
-                    return Some(tangled(root, step.run));
-                }
+        for (at, step) in slice.steps.iter().enumerate() {
+            let line = self.place(step.run).line;
+            let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
+            let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), runs(root));
+            if let Some((root, _)) = step.inputs.iter().find(wrong) {
+                return Some(gap(root, step.run));
             }
-            let place = self.place(step.run);
-            let line = std::rc::Rc::clone(&place.line);
-            for root in line.changed_at(place.depth) {
-                if let Some((root, _)) = slice.steps.iter().find_map(|step| step.inputs.get_key_value(root)) {
-                    last.insert(root, step.run);
-                } else if let Some((root, _)) = slice.makers.get_key_value(root) {
-                    last.insert(root, step.run);
-                }
+            let depth = line.runs.len() - 1;
+            for root in line.changed_at(depth) {
+                script.last.insert(root.clone(), (at, step.run));
+            }
+            // What a run bound and took away again, or bound to what it was, is no change on its own line.
+            let writes = self.history.run(&step.run).map(|run| &run.evidence.writes);
+            for name in writes.into_iter().flatten() {
+                script.bound.entry(Root::name(name)).or_default().push((at, step.run));
             }
         }
-        let wrong = |(root, maker): &(&Root, &RunId)| included.contains(maker) && last.get(root) != Some(maker);
-        slice
-            .makers
-            .iter()
-            .find(wrong)
-            .map(|(root, maker)| tangled(root, *maker))
+        let line = self.place(at).line;
+        let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
+        let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), runs(root));
+        slice.makers.iter().find(wrong).map(|(root, maker)| gap(root, *maker))
+    }
+}
+
+/// What a script has done up to a line of it.
+#[derive(Default)]
+struct Script {
+    /// The run that changed each root last, and where it stands in the script.
+    last: HashMap<Root, (usize, RunId)>,
+    /// Runs that bound each name, whether they changed it or not.
+    bound: HashMap<Root, Vec<(usize, RunId)>>,
+}
+
+impl Script {
+    /// Whether a root is as `maker` made it, for a run of that line.
+    fn has(&self, root: &Root, maker: Option<RunId>, line: &[RunId]) -> bool {
+        let last = self.last.get(root).copied();
+        let mut bound = self.bound.get(root).into_iter().flatten();
+        let is_foreign = |(at, run): &(usize, RunId)| last.is_none_or(|(last, _)| *at > last) && !line.contains(run);
+        last.map(|(_, run)| run) == maker && !bound.any(is_foreign)
     }
 }
 
