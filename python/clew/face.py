@@ -20,7 +20,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from clew.errors import BY_EXIT, ClewError
-from clew.results import Diff, Log, Named, Report, Result, Shown, Status, Vars, read
+from clew.results import (
+    Bisected,
+    Diff,
+    Evaluated,
+    Log,
+    Named,
+    Report,
+    Result,
+    Script,
+    Shown,
+    Stale,
+    Status,
+    Vars,
+    read,
+)
 from clew.shell.session import current
 
 if TYPE_CHECKING:
@@ -113,6 +127,29 @@ class Session:
     def vars(self, revision: Revision = "@") -> Vars:
         """The names a run left, described without loading them."""
         return self._ask(Vars, "vars", str(revision))
+
+    def annotate(self, name: str, revision: Revision = "@") -> Log:
+        """The runs that made a name what it is, oldest first."""
+        return self._ask(Log, "annotate", name, str(revision))
+
+    def extract(self, *names: str, at: Revision = "@", check: bool = False) -> Script:
+        """The cells that made these names, and no others, as a script; with `check` proven by running it."""
+        return self._ask(Script, "extract", *names, f"--at={at}", *(["--check"] if check else []))
+
+    def stale(self, revision: Revision = "@") -> Stale:
+        """Cells whose inputs changed since they ran."""
+        return self._ask(Stale, "stale", str(revision))
+
+    # -- asking other states ---------------------------------------------------------------------------------
+
+    def eval(self, revision: Revision, expression: str) -> Evaluated:
+        """What an expression is in the state that a run left, worked out in a scratch process. Nothing moves."""
+        return self._ask(Evaluated, "eval", str(revision), "--", expression)
+
+    def bisect(self, expression: str, *, first: Revision | None = None, last: Revision = "@") -> Bisected:
+        """The first run after which an expression is true, found by halves. Nothing moves."""
+        begin = [f"--from={first}"] if first is not None else []
+        return self._ask(Bisected, "bisect", *begin, f"--to={last}", "--", expression)
 
     # -- naming ----------------------------------------------------------------------------------------------
 

@@ -229,6 +229,50 @@ class Named(Result):
     """The branch that the session is on, where it was changed."""
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class Script(Result):
+    """The cells that made some names."""
+
+    script: str
+    runs: tuple[str, ...]
+    """The runs whose cells are in it."""
+    may_differ: bool
+    """Whether what it makes may differ; the script says why."""
+    is_proven: bool | None
+    """Whether a scratch process made the same of it; `None` where that was not asked."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Stale(Result):
+    """Cells whose inputs changed since they ran."""
+
+    runs: tuple[Run, ...]
+    reasons: dict[str, tuple[dict[str, Any], ...]]
+    """Of each run, why (docs/json.md)."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluated(Result):
+    """What an expression is in another state."""
+
+    run: str
+    value: str
+    """What `repr` makes of it, cut where it is long."""
+    type_name: str
+    lost: tuple[dict[str, Any], ...]
+    """What is not as the run left it."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Bisected(Result):
+    """The first run after which an expression is true."""
+
+    run: str | None
+    verdict: str
+    """`found`, `never` or `always`."""
+    tried: tuple[dict[str, Any], ...]
+
+
 def display_name(root: Mapping[str, str]) -> str:
     """What a root is called in print."""
     kind, key = root["kind"], root["key"]
@@ -304,7 +348,33 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
 
 def _log(data: dict[str, Any]) -> dict[str, Any]:
     runs = tuple(run_of(run) for run in data["runs"])
-    return {"history": data["history"], "total": data["total"], "runs": runs}
+    return {"history": data.get("history", ""), "total": data.get("total", len(runs)), "runs": runs}
+
+
+def _script(data: dict[str, Any]) -> dict[str, Any]:
+    checked = data["checked"]
+    return {
+        "script": data["script"] or "",
+        "runs": tuple(data["runs"]),
+        "may_differ": data["may_differ"],
+        "is_proven": checked["is_same"] if checked else None,
+    }
+
+
+def _stale(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "runs": tuple(run_of(run) for run in data["stale"]),
+        "reasons": {run["run"]: tuple(run["reasons"]) for run in data["stale"]},
+    }
+
+
+def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: data[name] for name in ("run", "value", "type_name")}
+    return plain | {"lost": tuple(data["lost"])}
+
+
+def _bisected(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": data["run"], "verdict": data["verdict"], "tried": tuple(data["tried"])}
 
 
 def _shown(data: dict[str, Any]) -> dict[str, Any]:
@@ -354,6 +424,10 @@ _READERS: dict[type[Result], Any] = {
     Diff: _diff,
     Status: _status,
     Named: _named,
+    Script: _script,
+    Stale: _stale,
+    Evaluated: _evaluated,
+    Bisected: _bisected,
     Result: lambda _: {},
 }
 

@@ -149,7 +149,11 @@ pub enum Word {
 impl Word {
     /// Whether it asks something that a scratch process works out.
     pub fn is_question(&self) -> bool {
-        matches!(self, Self::Eval(_) | Self::Bisect(_))
+        match self {
+            Self::Eval(_) | Self::Bisect(_) => true,
+            Self::Extract(extract) => extract.check,
+            _ => false,
+        }
     }
 
     /// The word itself.

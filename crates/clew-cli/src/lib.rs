@@ -39,7 +39,6 @@ use clew_core::session::{NameRequest, Named, SessionError};
 use clew_core::store::StoreError;
 
 pub use arguments::{Arguments, Shared, Word};
-pub use commands::extract::{Checked, Extracted};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
@@ -217,38 +216,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     }
 }
 
-/// The script of `extract --check`, to be run in a scratch process; `None` for any other command.
-#[allow(clippy::result_large_err)] // the answer is made once and printed
-pub fn script_to_check(
-    arguments: &Arguments,
-    place: &Place<'_>,
-    surroundings: &Surroundings,
-) -> Option<Result<Extracted, Output>> {
-    let Word::Extract(extract) = &arguments.word else {
-        return None;
-    };
-    let prepared = || commands::extract::prepare(extract, place, surroundings);
-    let answer = answer_to(arguments, surroundings);
-    extract
-        .check
-        .then(|| prepared().map_err(|problem| answer.fail(&problem)))
-}
-
-/// Says what a scratch process found when it ran the script of `extract --check`.
-pub fn script_checked(
-    arguments: &Arguments,
-    extracted: Extracted,
-    checked: Checked,
-    surroundings: &Surroundings,
-) -> Output {
-    let answer = answer_to(arguments, surroundings);
-    match &arguments.word {
-        Word::Extract(extract) => answer.give(commands::extract::finish(extract, extracted, Some(checked))),
-        _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
-    }
-}
-
-/// What was asked of a state, where `eval` or `bisect` was typed. `executable` is the interpreter of the kernel in which
+/// What a scratch process was asked: `eval`, `bisect`, `extract --check`. `executable` is the interpreter of the kernel in which
 /// it was; without one it is the one that the history was recorded with.
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn question(
@@ -260,6 +228,7 @@ pub fn question(
     let question = match &arguments.word {
         Word::Eval(eval) => commands::scratch::eval(eval, place, executable, surroundings),
         Word::Bisect(bisect) => commands::scratch::bisect(bisect, place, executable, surroundings),
+        Word::Extract(extract) => commands::scratch::check(extract, place, executable, surroundings),
         _ => Err(Problem::usage(format!("`{}` asks nothing", arguments.word.text()))),
     };
     question.map_err(|problem| answer_to(arguments, surroundings).fail(&problem))
@@ -287,6 +256,10 @@ pub fn work_out(
     match answered {
         Ok(Found::Eval(evaluated)) => answer.show(&evaluated),
         Ok(Found::Bisect(bisected)) => answer.show(&bisected),
+        Ok(Found::Check(script, checked)) => match &arguments.word {
+            Word::Extract(extract) => answer.give(commands::extract::finish(extract, *script, Some(checked))),
+            _ => answer.fail(&Problem::usage("Only `extract` makes a script")),
+        },
         Err(problem) => answer.fail(&problem),
     }
 }

@@ -161,7 +161,8 @@ class Recorder:
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
         word = next((word for word in argv if not word.startswith("-")), "")
-        if word in ASKING and self._engine is not None:
+        is_asking = word in ASKING or (word == "extract" and "--check" in argv)
+        if is_asking and self._engine is not None:
             # A scratch process answers, which may take a minute; other threads record meanwhile.
             return self._engine.command(list(argv), False, through)
         is_busy = moves and self._others_run()

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clew_core::history::flow::{Gap, GapKind, Slice};
-use clew_core::id::{Fingerprint, Root, RunId};
+use clew_core::id::{Fingerprint, Root, RootKind, RunId};
 use serde::Serialize;
 
 use self::cell::Cell;
@@ -44,9 +44,32 @@ pub struct Extracted {
     pub script: String,
     /// Whether it needs IPython: some cells use its syntax.
     pub is_ipython: bool,
-    /// The names, and what each hashed to with what it shares objects with.
-    pub wanted: Vec<(Root, Fingerprint)>,
+    /// What it must make.
+    pub wanted: Vec<Wanted>,
     page: Extract,
+}
+
+/// A name that a script must make.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The name.
+    pub root: Root,
+    /// It, and what it shares objects with.
+    group: Vec<Root>,
+    /// What these hashed to together.
+    pub fingerprint: Fingerprint,
+}
+
+impl Wanted {
+    /// Whether a fresh process can have all of the group: names, and nothing of a shell's.
+    pub fn is_comparable(&self) -> bool {
+        self.group.iter().all(|root| root.kind == RootKind::Name)
+    }
+
+    /// The names of the group.
+    pub fn names(&self) -> Vec<String> {
+        self.group.iter().map(|root| root.key.clone()).collect()
+    }
 }
 
 /// What a scratch process found when it ran the script.
@@ -91,10 +114,6 @@ pub struct Extract {
 
 /// Prints or writes the script.
 pub fn extract(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<Extract, Problem> {
-    if arguments.check {
-        let message = "`--check` needs a scratch process, which can't be had here";
-        return Err(Problem::of(Exit::Refused, message).with_hint("the same without `--check` prints the script"));
-    }
     finish(arguments, prepare(arguments, place, surroundings)?, None)
 }
 
@@ -114,7 +133,14 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
     let state = place.history.state(at);
     let wanted = roots
         .iter()
-        .filter_map(|root| Some((root.clone(), state.version(root)?.fingerprint)));
+        .filter_map(|root| {
+            let version = state.version(root)?;
+            Some(Wanted {
+                root: root.clone(),
+                group: version.roots.clone(),
+                fingerprint: version.fingerprint,
+            })
+        });
     let is_ipython = cells.iter().any(Cell::needs_ipython);
     Ok(Extracted {
         is_ipython,

@@ -1,6 +1,7 @@
 //! `clew eval` and `clew bisect`: asked of other states in a scratch process, which moves nothing.
 
 mod bisect;
+mod check;
 mod eval;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Instant;
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
+use super::extract::{self, Checked, Extracted};
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
@@ -57,6 +59,8 @@ enum Asked {
     Eval(Candidate),
     /// The runs of the line, oldest first.
     Bisect(Vec<Candidate>),
+    /// A script that `extract` made.
+    Check(Box<Extracted>),
 }
 
 /// A run in whose state the expression may be worked out.
@@ -69,13 +73,14 @@ struct Candidate {
 }
 
 /// What a question came to.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Found {
     /// One state.
     Eval(Evaluated),
     /// A line of them.
     Bisect(Bisected),
+    /// A script.
+    Check(Box<Extracted>, Checked),
 }
 
 /// A root of a state that the scratch process could not load as the run left it.
@@ -114,7 +119,10 @@ impl Question {
             expression: expression.join(" ").trim().to_owned(),
             start: Start {
                 executable,
-                limits: Limits::default(),
+                limits: Limits {
+                    memory: surroundings.settings.scratch_memory(),
+                    seconds: surroundings.settings.scratch_seconds(),
+                },
                 store: place.store.to_owned(),
                 config: surroundings.config.clone(),
                 history: place.id.to_string(),
@@ -129,6 +137,9 @@ impl Question {
         match &self.asked {
             Asked::Eval(candidate) => eval::work_out(self, candidate, waiting, door, begun).map(Found::Eval),
             Asked::Bisect(line) => bisect::work_out(self, line, waiting, door, begun).map(Found::Bisect),
+            Asked::Check(script) => {
+                check::work_out(self, script, waiting).map(|checked| Found::Check(script.clone(), checked))
+            }
         }
     }
 
@@ -179,6 +190,17 @@ struct Tried {
     value: Value,
     lost: Vec<Lost>,
     gaps: Vec<String>,
+}
+
+/// Asks whether the script of `extract` makes what was recorded.
+pub fn check(
+    extract: &extract::Arguments,
+    place: &Place<'_>,
+    executable: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<Question, Problem> {
+    let script = extract::prepare(extract, place, surroundings)?;
+    Question::of(Asked::Check(Box::new(script)), &[], place, executable, surroundings)
 }
 
 fn recorded_with(place: &Place<'_>) -> Result<PathBuf, Problem> {

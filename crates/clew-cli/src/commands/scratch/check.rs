@@ -1,0 +1,46 @@
+//! `clew extract --check`: whether a script makes what was recorded, proven by running it.
+
+use super::{Question, Waiting};
+use crate::commands::extract::{Checked, Extracted, Wanted};
+use crate::problem::Problem;
+use crate::scratch::{Made, make};
+use crate::text;
+
+/// Runs the script in a process that had nothing before, and compares what it made by fingerprint.
+pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dyn Waiting) -> Result<Checked, Problem> {
+    waiting.tell("Running the script in a scratch process");
+    let comparable: Vec<&Wanted> = script.wanted.iter().filter(|wanted| wanted.is_comparable()).collect();
+    let groups: Vec<Vec<String>> = comparable.iter().map(|wanted| wanted.names()).collect();
+    let mut goes_on = || waiting.goes_on();
+    let made = make(&question.start, &script.script, script.is_ipython, &groups, &mut goes_on);
+    let made = made.map_err(|error| question.problem(&error))?;
+    let mut differs: Vec<(String, String)> = Vec::new();
+    for wanted in script.wanted.iter().filter(|wanted| !wanted.is_comparable()) {
+        let why = "it shares objects with what no script makes, so nothing can be compared";
+        differs.push((wanted.root.to_string(), why.to_owned()));
+    }
+    for (wanted, found) in comparable.iter().zip(&made.fingerprints) {
+        if let Some(why) = difference(wanted, found.as_ref(), &made) {
+            differs.push((wanted.root.to_string(), why));
+        }
+    }
+    Ok(Checked {
+        is_same: differs.is_empty(),
+        differs,
+    })
+}
+
+fn difference(wanted: &Wanted, found: Option<&clew_core::id::Fingerprint>, made: &Made) -> Option<String> {
+    let raised = made
+        .error
+        .as_ref()
+        .map(|error| text::clean(&format!("{}: {}", error.exception, error.message)));
+    match (found, raised) {
+        (Some(found), _) if *found == wanted.fingerprint => None,
+        (None, Some(raised)) => Some(format!("the script raised {raised}")),
+        (None, None) => Some("the script did not make it, or it has no value that could be compared".to_owned()),
+        (Some(_), Some(raised)) => Some(format!("it is another value; the script raised {raised}")),
+        (Some(_), None) if !made.gaps.is_empty() => Some(format!("it is another value; {}", made.gaps.join("; "))),
+        (Some(_), None) => Some("it is another value than the one recorded".to_owned()),
+    }
+}
