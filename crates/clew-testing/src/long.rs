@@ -134,12 +134,13 @@ impl LongHistory {
         let mut cell = String::new();
         for _ in 0..=dice.below(3) {
             let name = dice.below(self.names.max(1));
-            cell += &match dice.below(10) {
+            let line = match dice.below(10) {
                 0 => format!("n{name} = int {count}\n"),
                 1 => format!("n{name} = bytes {} {}\n", 8 * (1 + dice.below(64)), dice.below(256)),
                 2 => format!("n{name} = list n{}\n", name ^ 1),
                 _ => format!("n{name} = text a value that run {count} made, {}\n", dice.below(1_000)),
             };
+            cell.push_str(&line);
         }
         if dice.one_in(30) {
             cell += "fail\n";

@@ -116,7 +116,7 @@ impl Index {
         let mut places = Vec::new();
         // What is not found here is looked for in the whole pack, and damage is reported then.
         let _ = scan(&*file, from, Payloads::Skip, |frame| {
-            places.extend(places_in(number, &frame))
+            places.extend(places_in(number, &frame));
         });
         self.glimpsed.extend(places);
     }

@@ -155,7 +155,12 @@ fn p03_what_a_glimpse_at_a_packs_end_finds_is_what_all_packs_hold() {
     };
     assert!(disk.files().iter().any(is_long), "no pack is longer than a glimpse");
     let texts = |store: &Store, loaded: &LoadedHistory| -> BTreeMap<RunId, Result<String, String>> {
-        let read = |id| store.blob(id).map(clew_core::store::Verified::into_inner).map_err(kind);
+        let read = |id| {
+            store
+                .blob(id)
+                .map(clew_core::store::Verified::into_inner)
+                .map_err(|error| kind(&error))
+        };
         decoded(loaded)
             .iter()
             .filter_map(|(id, run)| Some((*id, read(run.source?))))
@@ -185,8 +190,8 @@ fn p03_what_a_glimpse_at_a_packs_end_finds_is_what_all_packs_hold() {
     }
 }
 
-fn kind(error: StoreError) -> String {
-    match &error {
+fn kind(error: &StoreError) -> String {
+    match error {
         StoreError::Missing { .. } => "missing".to_owned(),
         StoreError::Damaged { .. } => "damaged".to_owned(),
         _ => panic!("{error}"),
