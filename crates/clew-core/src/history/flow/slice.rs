@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::line::Line;
 use super::{Flow, Place};
 use crate::format::{RunKind, Version};
 use crate::id::{Root, RootKind, RunId};
@@ -163,6 +164,7 @@ impl Flow<'_> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
         // What a move brought back must not be bound again on any line.
         let none: &[RunId] = &[];
+        let here = self.place(at).line;
         let mut script = Script::default();
         // What the script does not make must be as it is at a script's start.
         let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
@@ -182,6 +184,9 @@ impl Flow<'_> {
             for root in line.changed_at(depth) {
                 script.last.insert(root.clone(), (at, step.run));
             }
+            for root in self.shared_elsewhere(step.run, &line, &here) {
+                script.last.insert(root, (at, step.run));
+            }
             // What a run bound and took away again, or bound to what it was, is no change on its own line.
             let writes = self.history.run(&step.run).map(|run| &run.evidence.writes);
             for name in writes.into_iter().flatten() {
@@ -192,6 +197,18 @@ impl Flow<'_> {
         let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
         let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), runs(root));
         slice.makers.iter().find(wrong).map(|(root, maker)| gap(root, *maker))
+    }
+    /// Roots that on the line `here` share objects with what a run of another line changed in place.
+    fn shared_elsewhere(&self, run: RunId, line: &Line, here: &Line) -> BTreeSet<Root> {
+        let Some(run) = self.history.run(&run).filter(|_| !here.runs.contains(&run)) else {
+            return BTreeSet::new();
+        };
+        let is_in_place = |root: &&Root| !run.evidence.binds.contains(&root.key);
+        let changed: Vec<&Root> = line.changed_at(line.runs.len() - 1).filter(is_in_place).collect();
+        let runs = here.runs.iter().filter_map(|id| self.history.run(id));
+        let shares = |version: &&Version| version.roots.iter().any(|root| changed.contains(&root));
+        let versions = runs.flat_map(|run| &run.changed).filter(shares);
+        versions.flat_map(|version| version.roots.clone()).collect()
     }
 }
 
