@@ -380,7 +380,7 @@ mod tests {
         };
         assert_eq!(
             (limit("log"), limit("log -n 3"), limit("log --html page.html")),
-            (Some(7), Some(3), None)
+            (Some(7), Some(3), Some(0))
         );
     }
 

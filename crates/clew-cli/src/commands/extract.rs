@@ -131,16 +131,14 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
     let header = Header::of(&roots, at, &slice, &cells, place);
     let script = header.text(place, surroundings) + &cells.iter().map(Cell::text).collect::<String>();
     let state = place.history.state(at);
-    let wanted = roots
-        .iter()
-        .filter_map(|root| {
-            let version = state.version(root)?;
-            Some(Wanted {
-                root: root.clone(),
-                group: version.roots.clone(),
-                fingerprint: version.fingerprint,
-            })
-        });
+    let wanted = roots.iter().filter_map(|root| {
+        let version = state.version(root)?;
+        Some(Wanted {
+            root: root.clone(),
+            group: version.roots.clone(),
+            fingerprint: version.fingerprint,
+        })
+    });
     let is_ipython = cells.iter().any(Cell::needs_ipython);
     Ok(Extracted {
         is_ipython,

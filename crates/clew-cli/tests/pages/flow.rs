@@ -48,13 +48,6 @@ fn extract_as_data_has_the_script_and_what_it_needs() {
     assert_snapshot!(said("extract df --at 1 --json"));
 }
 
-#[test]
-fn extract_with_check_says_that_a_scratch_process_is_missing() {
-    let output = Sample::flights().say("extract df --at 1 --check");
-    assert_eq!(output.exit, Exit::Refused);
-    assert_snapshot!(output.text);
-}
-
 /// The sample, with the first cell run once more after run 5.
 fn run_again() -> Sample {
     let mut sample = Sample::flights();

@@ -246,14 +246,14 @@ impl Comparer<'_> {
         depth: usize,
         found: &mut Gathered,
     ) -> Result<(), ReadError> {
-        let before: FxHashMap<&str, View<'_>> = one.iter().map(|field| (field.path.as_str(), field.view)).collect();
-        let after: FxHashSet<&str> = two.iter().map(|field| field.path.as_str()).collect();
-        for field in one.iter().filter(|field| !after.contains(field.path.as_str())) {
+        let before: FxHashMap<(&str, usize), View<'_>> = numbered(one).map(|(key, field)| (key, field.view)).collect();
+        let after: FxHashSet<(&str, usize)> = numbered(two).map(|(key, _)| key).collect();
+        for (_, field) in numbered(one).filter(|(key, _)| !after.contains(key)) {
             self.gone_or_new(found, &field.path, Some(field.view), None);
         }
         let mut pairs = Vec::new();
-        for field in two {
-            match before.get(field.path.as_str()) {
+        for (key, field) in numbered(two) {
+            match before.get(&key) {
                 Some(was) => pairs.push((field.path.clone(), *was, field.view)),
                 None => self.gone_or_new(found, &field.path, None, Some(field.view)),
             }
@@ -263,6 +263,16 @@ impl Comparer<'_> {
         self.both(given, depth, found)?;
         self.both(fitted, depth, found)
     }
+}
+
+/// Fields with their paths and, of several with one path (no real object has such), the how manieth each is.
+fn numbered<'a, 'f>(fields: &'f [Field<'a>]) -> impl Iterator<Item = ((&'f str, usize), &'f Field<'a>)> {
+    let mut met: FxHashMap<&str, usize> = FxHashMap::default();
+    fields.iter().map(move |field| {
+        let nth = met.entry(field.path.as_str()).or_default();
+        *nth += 1;
+        ((field.path.as_str(), *nth), field)
+    })
 }
 
 /// Whether two parts are the same bytes and have no parts: told without reading what they are.

@@ -12,7 +12,13 @@ pub(super) fn work_out(question: &Question, script: &Extracted, waiting: &mut dy
     let comparable: Vec<&Wanted> = script.wanted.iter().filter(|wanted| wanted.is_comparable()).collect();
     let groups: Vec<Vec<String>> = comparable.iter().map(|wanted| wanted.names()).collect();
     let mut goes_on = || waiting.goes_on();
-    let made = make(&question.start, &script.script, script.is_ipython, &groups, &mut goes_on);
+    let made = make(
+        &question.start,
+        &script.script,
+        script.is_ipython,
+        &groups,
+        &mut goes_on,
+    );
     let made = made.map_err(|error| question.problem(&error))?;
     let mut differs: Vec<(String, String)> = Vec::new();
     for wanted in script.wanted.iter().filter(|wanted| !wanted.is_comparable()) {
