@@ -21,7 +21,13 @@ NOT_UNDERSTOOD = ("unrecognized", "unexpected", "invalid value", "not provided")
 
 def said(*words: str, home: Path | None = None) -> str:
     env = {"HOME": str(home or "/nowhere"), "CLEW_HOME": str((home or Path("/nowhere")) / "store")}
-    ran = subprocess.run([CLEW, *words], capture_output=True, text=True, env=env, check=False)
+    # What sets something up does it where nobody minds.
+    away = (
+        ["--prefix", str(home)] if words[:1] in (("enable",), ("disable",)) and "--user" not in words else []
+    )
+    ran = subprocess.run(
+        [CLEW, *words, *away], capture_output=True, text=True, env=env, cwd=home, check=False
+    )
     return ran.stdout + ran.stderr
 
 
@@ -36,7 +42,7 @@ def words() -> list[str]:
 def test_every_word_and_option_is_on_the_page_of_commands(word: str) -> None:
     lines = [line for line in COMMANDS.splitlines() if re.search(rf"`{word}[ `\]…]|`{word}$", line)]
     assert lines, f"docs/guide/commands.md does not tell of `clew {word}`"
-    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said(word, "--help"))) - EVERYWHERE
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said("help", word))) - EVERYWHERE
     assert {option for option in options if option not in COMMANDS} == set()
 
 

@@ -1,0 +1,176 @@
+"""Every word through every door: the magic, the command, the Python face, and JSON, in one kernel's session.
+
+`TABLE` is the table; docs/guide/doors.md prints it, and a test keeps the two together. Movers are asked with `--dry-run`
+here, so that each door finds the same session; what they do is tested elsewhere (tests/shell, tests/cases, tests/journeys).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness import Kernel, Typed
+
+GUIDE = Path(__file__).parents[2] / "docs"
+SESSION = "__import__('clew').session()"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One word: how it is typed, how a program asks, and the class of what a program gets."""
+
+    word: str
+    typed: str
+    face: str | None
+    kind: str | None
+    #: What a door may end with; `doctor` finds things to mend in an environment of tests.
+    exits: tuple[int, ...] = (0,)
+
+
+TABLE = [
+    Row("status", "status", "status()", "Status"),
+    Row("log", "log -n 3", "log(3)", "Log"),
+    Row("show", "show 2", "show(2)", "Shown"),
+    Row("diff", "diff 2 3", "diff(2, 3)", "Diff"),
+    Row("vars", "vars 2", "vars(2)", "Vars"),
+    Row("annotate", "annotate x", "annotate('x')", "Log"),
+    Row("extract", "extract x --check", "extract('x', check=True)", "Script"),
+    Row("stale", "stale", "stale()", "Stale"),
+    Row("op log", "op log -n 3", "command('op', 'log', '-n', '3')", "Result"),
+    Row("undo", "undo --dry-run", "undo(dry_run=True)", "Report"),
+    Row("redo", "redo --dry-run", "redo(dry_run=True)", "Report"),
+    Row("switch", "switch 2 --dry-run", "switch(2, dry_run=True)", "Report"),
+    Row("restore", "restore 2 --dry-run -- x", "restore(2, 'x', dry_run=True)", "Report"),
+    Row("resume", "resume 2 --dry-run", "resume(2, dry_run=True)", "Report"),
+    Row("op restore", "op restore op:1 --dry-run", "command('op', 'restore', 'op:1', '--dry-run')", "Result"),
+    Row("branch", "branch", "branch()", "Named"),
+    Row("tag", "tag", "tag()", "Named"),
+    Row("describe", "describe 2 -m words", "describe('words', 2)", "Named"),
+    Row("history", "history", "command('history')", "Result"),
+    Row("eval", "eval 2 x", "eval(2, 'x')", "Evaluated"),
+    Row("bisect", "bisect --from 1 --to 3 len(x)==2", "bisect('len(x) == 2', first=1, last=3)", "Bisected"),
+    Row("pause", "pause", "pause()", "Result"),
+    Row("resume-recording", "resume-recording", "resume_recording()", "Result"),
+    Row("exclude", "exclude", "exclude()", "Result"),
+    Row("list", "list", "command('list')", "Result"),
+    Row("verify", "verify", "command('verify')", "Result"),
+    Row("doctor", "doctor", "command('doctor')", "Result", (0, 1)),
+    Row("config", "config", "command('config')", "Result"),
+    Row("init", "init project", "command('init', 'project')", "Result"),
+    Row("enable", "enable --user", "command('enable', '--user')", "Result"),
+    Row("disable", "disable --user", "command('disable', '--user')", "Result"),
+    Row("completions", "completions bash", "command('completions', 'bash')", "Result"),
+    Row("man", "man", "command('man')", "Result"),
+]
+LATER = [
+    *("run", "remote", "push", "pull", "clone", "move", "watch", "export", "import", "package", "serve"),
+    *("trust", "gc", "forget", "panel"),
+]
+"""Words that are to come: every door says so in one line."""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """Three runs and an undo."""
+    home = tmp_path_factory.mktemp("home")
+    with Kernel(home=home, notebook=home / "n.ipynb") as kernel:
+        kernel.queue(["x = [1]", "x.append(2)", "y = x"])
+        kernel.settle()
+        kernel.clew("undo").raised()
+        kernel.clew("tag first 2").raised()
+        for folder in ("project", "environment/bin"):
+            (kernel.cwd / folder).mkdir(parents=True)
+        (kernel.cwd / "environment/bin/python").symlink_to(sys.executable)
+        yield kernel
+
+
+def typed(kernel: Kernel, row: Row) -> Typed:
+    return kernel.terminal(*row.typed.split())
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
+def test_the_magic_answers(kernel: Kernel, row: Row) -> None:
+    reply = kernel.clew(row.typed).raised()
+    assert reply.text.strip() and "Error:" not in reply.stderr, reply
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
+def test_the_command_answers(kernel: Kernel, row: Row) -> None:
+    found = typed(kernel, row)
+    assert found.exit in row.exits and found.out.strip(), found
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
+def test_a_program_gets_an_object(kernel: Kernel, row: Row) -> None:
+    assert kernel.value(f"type({SESSION}.{row.face}).__name__") == row.kind
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
+def test_json_has_the_fields_that_are_documented(kernel: Kernel, row: Row) -> None:
+    word, *rest = row.typed.split()
+    words = [word, "--json", *rest]
+    answers = [kernel.clew(" ".join(words)).stdout, kernel.terminal(*words).out]
+    for answer in map(json.loads, answers):
+        assert (answer["schema"], answer["command"]) == (1, row.word.split()[0]), answer
+        assert answer["exit"] in row.exits, answer
+        missing = set(answer) - {"schema", "command", "exit"} - documented(row.word)
+        assert not missing, f"docs/json.md does not tell of {sorted(missing)}"
+
+
+@pytest.mark.parametrize("word", LATER)
+def test_a_word_to_come_says_so_at_every_door(kernel: Kernel, word: str) -> None:
+    words = [word, "x"] if word == "forget" else [word]
+    found = kernel.terminal(*words)
+    assert found.exit == 2 and "is to come" in found.err, found
+    assert "is to come" in kernel.clew(" ".join(words)).stderr
+    assert json.loads(kernel.terminal(*words, "--json").out)["error"]["message"]
+    reply = kernel.run(f"{SESSION}.command(*{words!r})")
+    assert reply.ename == "UsageError" and "is to come" in reply.evalue
+
+
+def test_the_table_has_every_word(kernel: Kernel) -> None:
+    told = kernel.terminal("--help").out
+    words = set(re.findall(r"^ {2,}([a-z][a-z-]+) {2,}\S", told, flags=re.MULTILINE))
+    listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help"}
+    assert words - listed == set() and listed - words <= {"help"}, (words, listed)
+
+
+def test_the_guide_prints_the_table() -> None:
+    page = (GUIDE / "guide/doors.md").read_text()
+    missing = [line for line in lines() if line not in page]
+    assert not missing, "docs/guide/doors.md lacks:\n" + "\n".join(missing)
+
+
+def lines() -> Iterator[str]:
+    """The table as the guide prints it."""
+    for row in TABLE:
+        yield f"| `{row.word}` | `%clew {row.typed}` | `clew {row.typed}` | `s.{row.face}` → `{row.kind}` | `--json` |"
+
+
+def documented(word: str) -> set[str]:
+    """Fields that docs/json.md gives a word's answer."""
+    page = (GUIDE / "json.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    fields: set[str] = set()
+    for row in rows:
+        names = set(re.findall(r"`([^`]+)`", row[1]))
+        if word in names or (word in ("branch", "tag") and word in names):
+            fields |= set(re.findall(r"`(\w+)`", "|".join(row[2:])))
+    if word == "show":
+        fields |= {field for row in rows for field in re.findall(r"`(\w+)`", row[1])}
+    return fields
+
+
+def main() -> None:
+    """Prints the table for the guide."""
+    print("| word | magic | command | program | data |\n|---|---|---|---|---|")
+    print("\n".join(lines()))
+
+
+if __name__ == "__main__":
+    main()
