@@ -17,7 +17,7 @@ def runs(kernel: Kernel) -> list[str]:
 def test_undo_and_redo_by_magic(kernel: Kernel) -> None:
     kernel.queue(["x = [1]", "x.append(2)", "y = x"])
     reply = kernel.clew("undo 2")
-    assert reply.ok and reply.stdout, reply
+    assert reply.ok and reply.text, reply
     assert kernel.value("x, 'y' in globals()") == ([1], False)
     kernel.clew("redo 2").raised()
     assert kernel.value("x, y is x") == ([1, 2], True)
@@ -51,7 +51,7 @@ def test_the_first_run_can_be_undone_to_the_starting_state(kernels: Callable[...
 def test_a_mover_between_the_steps_of_a_cell(kernel: Kernel) -> None:
     kernel.run("x = 1")
     reply = kernel.run("x = 2\nfor step in [1]:\n    held = [x]\n%clew undo\ny = x").raised()
-    assert reply.stdout
+    assert reply.text
     assert kernel.value("x, y") == (1, 1)
     assert runs(kernel) == ["x = 1", "x = 2\nfor step in [1]:\n    held = [x]\n", "y = x"]
 
@@ -101,7 +101,7 @@ def test_errors_of_commands_are_lines_and_leave_everything(kernel: Kernel) -> No
     kernel.run("x = 1")
     for words in ("undo 99", "switch nowhere", "nonsense", "restore", ""):
         reply = kernel.clew(words)
-        assert reply.ok and not reply.traceback and (reply.stderr or reply.stdout), words
+        assert reply.ok and not reply.traceback and (reply.stderr or reply.text), words
     assert kernel.value("x") == 1
 
 

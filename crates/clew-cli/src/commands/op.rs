@@ -120,6 +120,7 @@ fn action(action: &Action) -> &'static str {
         Action::Restore => "restore",
         Action::Resume => "resume",
         Action::Operation(_) => "op restore",
+        Action::Unpause => "resume-recording",
         Action::Name => "name",
     }
 }
@@ -134,6 +135,7 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
     match &operation.action {
         Action::Start => format!("began to record: run {runs}"),
         Action::Run => format!("run {runs}"),
+        Action::Unpause => format!("recorded again after a pause: run {runs}"),
         Action::Undo(steps) => format!("undid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Redo(steps) => format!("redid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Switch => format!("switched to {}", at()),

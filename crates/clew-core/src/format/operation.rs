@@ -25,6 +25,8 @@ pub enum Action {
     Resume,
     /// Went to where the n-th operation of the history led, with the names that were then.
     Operation(u64),
+    /// Recorded again after a pause: what changed meanwhile is a step of its own.
+    Unpause,
     /// Set or removed tags, branches or descriptions.
     Name,
 }

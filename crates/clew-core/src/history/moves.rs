@@ -43,7 +43,12 @@ impl Moves {
             };
             let step = match operation.action {
                 Action::Run if operation.runs.iter().all(&is_outside) => Step::Along,
-                Action::Run | Action::Switch | Action::Restore | Action::Resume | Action::Operation(_) => Step::Forward,
+                Action::Run
+                | Action::Switch
+                | Action::Restore
+                | Action::Resume
+                | Action::Operation(_)
+                | Action::Unpause => Step::Forward,
                 Action::Start => Step::Along,
                 Action::Undo(steps) => Step::Undo(steps),
                 Action::Redo(steps) => Step::Redo(steps),

@@ -70,16 +70,32 @@ impl Session {
         self.record_outside(kernel, Stop::Impossible)
     }
 
+    /// Records what changed while nothing was recorded, as a step that undo takes back.
+    pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
+        self.suspect(&Touched::All);
+        let deed = self.deed(Action::Unpause, MoveStep::Forward);
+        self.record_changes(kernel, deed, Stop::Impossible)
+    }
+
     pub(super) fn record_outside<K: Kernel>(
         &mut self,
         kernel: &mut K,
+        stop: Stop,
+    ) -> Result<Option<Recorded>, SessionError> {
+        let deed = self.deed(Action::Run, MoveStep::Along);
+        self.record_changes(kernel, deed, stop)
+    }
+
+    fn record_changes<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        deed: Deed,
         stop: Stop,
     ) -> Result<Option<Recorded>, SessionError> {
         let input = RunInput {
             touched: Touched::Only(BTreeSet::new()),
             ..RunInput::silent(RunKind::Outside, self.clock.now())
         };
-        let deed = self.deed(Action::Run, MoveStep::Along);
         let recorded = self.record_as(kernel, input, deed, stop)?;
         Ok(recorded.run.is_some().then_some(recorded))
     }

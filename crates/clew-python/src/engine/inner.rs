@@ -7,7 +7,6 @@ use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
 use clew_core::id::Root;
-use clew_core::kernel::Touched;
 use clew_core::session::{Recorded, Session, SessionError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -228,10 +227,7 @@ impl Inner {
             let message = "Recording goes on: it was not paused".to_owned();
             return Ok(Ok((message, json!({ "is_paused": false, "run": null }))));
         }
-        let recorded = self.with_session(py, |session, kernel| {
-            session.suspect(&Touched::All);
-            session.look_outside(kernel)
-        })?;
+        let recorded = self.with_session(py, |session, kernel| session.unpause(kernel))?;
         Ok(recorded.map(|recorded| {
             self.is_paused = false;
             let run = recorded.map(|recorded| recorded.label);
