@@ -170,7 +170,7 @@ class Kernel:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("JUPYTER", "JPY", "IPYTHON"))
+            if not name.startswith(("JUPYTER", "JPY", "IPYTHON")) and name not in ("COLUMNS", "LINES")
         }
         private = {
             "HOME": self.home,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -73,11 +74,8 @@ def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
         hint = "type it in the notebook as `%clew …`"
         raise Refusal(f"The kernel's connection file {connection} can't be read", hint) from None
     client.start_channels()
-    try:
-        wait_until_free(client, is_waiting=is_waiting)
-        return print_answer(ask(client, payload))
-    finally:
-        client.stop_channels()
+    wait_until_free(client, is_waiting=is_waiting)
+    return print_answer(ask(client, payload))
 
 
 def wait_until_free(client: Any, *, is_waiting: bool) -> None:
@@ -151,4 +149,8 @@ def print_answer(answer: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The threads and sockets of the protocol end with the process; nobody waits for a kernel that may be busy.
+    os._exit(code)

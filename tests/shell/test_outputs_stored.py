@@ -83,7 +83,7 @@ def test_a_shell_without_a_kernel_keeps_results_and_errors(tmp_path: Path) -> No
         "shell = Shell.instance()\nshell.run_line_magic('load_ext', 'clew')\n"
         f"for cell in {cells!r}: shell.run_cell(cell, store_history=True)\n"
         "import clew\n"
-        "for run in '234': print('JSON', json.dumps(clew.session().command('show', run, '--json').json['outputs']))\n"
+        "for run in '234': print('JSON', json.dumps(clew.session().command('show', run, '--json').data['outputs']))\n"
     )
     private = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "CLEW_HOME")}
     environment = os.environ | private | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
