@@ -76,7 +76,11 @@ class Seen:
         used = uses(plain, is_whole=is_whole, run=run)
         if len(plain) < len(self._codes):
             used.reads.add("get_ipython")
-        ran = self._ran if self._watch is None else self._ran + self._watch.codes_reached(used.loads)
+        statements = {id(code) for code in self._codes}
+        # Statements of the cell start like functions do, and were gone through already.
+        ran = [code for code in self._ran if id(code) not in statements]
+        if self._watch is not None:
+            ran += self._watch.codes_reached(used.loads)
         used.call(ran)
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
