@@ -92,7 +92,7 @@ impl Surroundings {
             config: config_folder(),
             now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
             zone: TimeZone::system(),
-            width: width(is_terminal),
+            width: width(door, is_terminal),
             style: Style {
                 is_coloured: is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             },
@@ -154,8 +154,15 @@ pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> Path
     set(variable).unwrap_or_else(own).join(name)
 }
 
-/// Columns of the terminal; wide when piped, so that nothing is cut for a program.
-fn width(is_terminal: bool) -> usize {
+/// Columns of the terminal; wide when piped, so that nothing is cut for a program, and in a notebook. There COLUMNS is
+/// none of the user's: libraries of the kernel (readline) set it for a terminal that nobody sees.
+fn width(door: Door, is_terminal: bool) -> usize {
+    if door != Door::Terminal {
+        return WIDE;
+    }
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.unwrap_or(if is_terminal { 100 } else { 160 })
+    columns.unwrap_or(if is_terminal { 100 } else { WIDE })
 }
+
+/// Columns where nothing says how many there are.
+const WIDE: usize = 160;
