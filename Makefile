@@ -67,7 +67,7 @@ test-rust:
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed
-	tools/build.sh install $*
+	tools/build.sh test $*
 	.venv-$*/bin/python -m pytest $(PYTEST_ARGS)
 
 .venv-%/.installed: requirements/check.txt
