@@ -14,11 +14,12 @@ import sys
 import time
 from typing import Any
 
+from clew.errors import NOTHING_DONE, REFUSED
+
 #: How long a kernel that is free takes to answer at most, before it is called busy (seconds).
 BUSY_AFTER = 1.0
 #: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
 DEAD_AFTER = 5.0
-REFUSED = 3
 
 
 class Refusal(Exception):
@@ -142,7 +143,7 @@ def told(reply: dict[str, Any]) -> dict[str, Any]:
 
 def print_answer(answer: dict[str, Any]) -> int:
     """Prints it where the native command would; its exit code."""
-    is_failure = answer["exit"] in (2, REFUSED) and not answer["is_json"]
+    is_failure = answer["exit"] in (NOTHING_DONE, REFUSED) and not answer["is_json"]
     print(answer["text"].rstrip("\n"), file=sys.stderr if is_failure else sys.stdout)
     code: int = answer["exit"]
     return code

@@ -35,5 +35,9 @@ class DamagedError(ClewError):
     """The store is damaged (exit code 4)."""
 
 
-BY_EXIT: dict[int, type[ClewError]] = {2: UsageError, 3: RefusedError, 4: DamagedError}
+#: Exit codes from here on mean that nothing was done.
+NOTHING_DONE = 2
+#: The exit code of what was refused.
+REFUSED = 3
+BY_EXIT: dict[int, type[ClewError]] = {NOTHING_DONE: UsageError, REFUSED: RefusedError, 4: DamagedError}
 """Which class an exit code stands for."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from clew.errors import BY_EXIT, ClewError
+from clew.errors import BY_EXIT, NOTHING_DONE, ClewError
 from clew.results import (
     Bisected,
     Diff,
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from clew.fork import Fork
 
 R = TypeVar("R", bound=Result)
-#: Exit codes from here on mean that nothing was done.
-NOTHING_DONE = 2
 
 Revision = str | int
 """How a run is named: a number, `"@-2"`, `"14a"`, a branch, a tag, the beginning of an id, `"op:7"`, `"10m ago"`."""

@@ -7,7 +7,16 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Kernel
+from harness import Kernel, Sent
+
+
+def blocked(kernel: Kernel, folder: Path, first: str = "") -> tuple[Path, Sent]:
+    """A cell that does `first`, then waits at a gate until somebody opens it for writing."""
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    sent = kernel.send(f"{first}\nprint('begun', flush=True)\nopen({str(gate)!r}).close()")
+    kernel.until_printed(sent, "begun")
+    return gate, sent
 
 
 def test_a_mover_typed_in_a_terminal_moves_the_kernel(kernel: Kernel) -> None:
@@ -37,10 +46,7 @@ def test_what_is_not_understood_changes_nothing_and_says_what_to_type(kernel: Ke
 
 def test_a_busy_kernel_is_waited_for_or_refused(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("x = 1")
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    sent = kernel.send(f"x = 2\nprint('begun', flush=True)\nopen({str(gate)!r}).close()")
-    kernel.until_printed(sent, "begun")
+    gate, sent = blocked(kernel, tmp_path, "x = 2")
     refused = kernel.terminal("undo", "--no-wait")
     assert refused.exit == 3 and "A cell is running. Nothing was changed." in refused.err, refused
     assert kernel.terminal("log").exit == 0
@@ -55,10 +61,7 @@ def test_a_busy_kernel_is_waited_for_or_refused(kernel: Kernel, tmp_path: Path) 
 
 def test_giving_up_while_a_cell_runs_leaves_nothing_queued(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("x = 1")
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    sent = kernel.send(f"x = 2\nprint('begun', flush=True)\nopen({str(gate)!r}).close()")
-    kernel.until_printed(sent, "begun")
+    gate, sent = blocked(kernel, tmp_path, "x = 2")
     typing = kernel.type_in_terminal("undo")
     typing.until_told("this waits until it is done")
     typing.process.send_signal(signal.SIGINT)
@@ -123,10 +126,7 @@ def test_names_given_in_a_terminal_are_known_in_the_kernel_and_the_other_way_rou
 
 def test_a_name_can_be_given_while_a_cell_runs(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("x = 1")
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    sent = kernel.send(f"print('begun', flush=True)\nopen({str(gate)!r}).close()")
-    kernel.until_printed(sent, "begun")
+    gate, sent = blocked(kernel, tmp_path)
     assert kernel.terminal("tag", "safe").exit == 0
     gate.open("w").close()
     kernel.collect([sent])

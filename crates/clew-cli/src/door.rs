@@ -14,7 +14,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
-use crate::place::{Opened, open_store, store_problem};
+use crate::place::{Opened, store_problem};
 use crate::presence::{Presence, living};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
@@ -75,7 +75,7 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
     let name = text::clean(&opened.place().name());
     let (mut kernels, was_killed) = living(store, &opened.id.to_string());
     if wanted.is_none() {
-        let others = others_live(&opened, store, surroundings)?;
+        let others = others_live(&opened, store)?;
         match (kernels.is_empty(), others.as_slice()) {
             (true, [(only, _)]) => kernels.clone_from(only),
             (_, []) => {}
@@ -118,14 +118,8 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
 }
 
 /// Other histories of the store with kernels: these, and what each is called.
-fn others_live(
-    opened: &Opened,
-    store: &Path,
-    surroundings: &Surroundings,
-) -> Result<Vec<(Vec<Presence>, String)>, Problem> {
-    let histories = open_store(store, surroundings)?
-        .histories()
-        .map_err(|error| store_problem(&error))?;
+fn others_live(opened: &Opened, store: &Path) -> Result<Vec<(Vec<Presence>, String)>, Problem> {
+    let histories = opened.store.histories().map_err(|error| store_problem(&error))?;
     let others = histories.into_iter().filter(|(id, _)| *id != opened.id);
     let live = others.map(|(id, description)| {
         let name = text::clean(&crate::place::history_name(id, &description));

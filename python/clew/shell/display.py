@@ -6,11 +6,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clew.errors import NOTHING_DONE
+
 if TYPE_CHECKING:
     from clew import _engine
-
-#: Exit codes from here on mean that nothing was done (bad usage, refused, damaged).
-NOTHING_DONE = 2
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-REFUSED = 3
+from clew.errors import REFUSED
 
 
 def answer(payload: str) -> str:
