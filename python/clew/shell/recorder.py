@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew._engine import Held
-from clew.shell.line import ASKING
 from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, warn
@@ -149,8 +148,8 @@ class Recorder:
     def command(
         self,
         argv: Sequence[str],
+        meant: _engine.Intent,
         *,
-        moves: bool,
         place: Place = NOWHERE,
         through: _engine.Through | None = None,
     ) -> _engine.Answer:
@@ -160,13 +159,11 @@ class Recorder:
         cell stands. What the cell does afterwards is the next run. A mover in a
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
-        word = next((word for word in argv if not word.startswith("-")), "")
-        is_asking = word in ASKING or (word == "extract" and "--check" in argv)
-        if is_asking and self._engine is not None:
+        if meant["asks"] and self._engine is not None:
             # A scratch process answers, which may take a minute; other threads record meanwhile.
             return self._engine.command(list(argv), False, through)
-        is_busy = moves and self._others_run()
-        if is_busy and "--no-wait" not in argv:
+        is_busy = meant["moves"] and self._others_run()
+        if is_busy and meant["waits"]:
             self._wait_for_others()
             is_busy = False
         with self._lock:
@@ -176,7 +173,7 @@ class Recorder:
                 )
             if is_busy:
                 return self._engine.command(list(argv), True, through)
-            if moves and self._seal(place):
+            if meant["moves"] and self._seal(place):
                 raise KeyboardInterrupt
             return self._engine.command(list(argv), False, through)
 

@@ -11,6 +11,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from clew._engine import intent
 from clew.secrets import redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
@@ -25,9 +26,6 @@ from clew.shell.watch import watch_for
 if TYPE_CHECKING:
     from clew import _engine
     from clew._engine import Through
-
-#: Words that change what is live: they seal what the cell did so far.
-MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume"])
 
 #: A name, in code.
 WORD = re.compile(r"[^\W\d]\w*")
@@ -93,13 +91,12 @@ class Session:
 
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
-        said = [word for word in words if not word.startswith("-")]
-        moves = bool(said) and (said[0] in MOVERS or said[:2] == ["op", "restore"])
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if moves else NOWHERE
-        answer = self._recorder.command(words, moves=moves, place=place, through=through)
-        if moves:
+        meant = intent(words)
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["moves"] else NOWHERE
+        answer = self._recorder.command(words, meant, place=place, through=through)
+        if meant["moves"]:
             self._watch.moved()
-        if said[:1] == ["config"]:
+        if meant["sets"]:
             self._configure()
         return answer
 
