@@ -37,7 +37,9 @@ def test_a_refusal_is_no_traceback(recorded: Recorded) -> None:
 
 def test_bad_quotes_are_one_line(recorded: Recorded) -> None:
     reply = recorded.kernel.run("%clew log 'open")
-    assert reply.ok and reply.stderr == "Clew: A quote is not closed in `%clew log 'open`. Nothing was done.\n"
+    assert (
+        reply.ok and reply.stderr == "Clew: A quote is not closed in `%clew log 'open`. Nothing was done.\n"
+    )
 
 
 def test_commands_alone_are_never_runs(recorded: Recorded) -> None:

@@ -102,9 +102,10 @@ impl Typed<'_> {
         }
         let alike = self.many(ContextKind::SuggestedSubcommand);
         let alike: Vec<String> = alike.iter().rev().take(3).map(|word| self.command(word)).collect();
-        problem.with_hint(match alike.is_empty() {
-            true => format!("{} lists the words", self.command("--help")),
-            false => format!("{}, if that was meant", alike.join(" or ")),
+        problem.with_hint(if alike.is_empty() {
+            format!("{} lists the words", self.command("--help"))
+        } else {
+            format!("{}, if that was meant", alike.join(" or "))
         })
     }
 
