@@ -343,6 +343,12 @@ impl Performer<'_> {
             .ok_or_else(|| failed("the run that made it is missing"))?;
         let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
+        if let Some(masked) = run.evidence.masked.first() {
+            let label = run.label();
+            return Err(failed(format!(
+                "the source of run {label} is not kept whole: {masked} was left out of it"
+            )));
+        }
         if self.changes_class(run) {
             let label = run.label();
             return Err(failed(format!(

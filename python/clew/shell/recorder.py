@@ -67,6 +67,8 @@ class Recorder:
         self.interrupted_at: float | None = None
         #: Seconds the last capture took.
         self.last_cost = 0.0
+        #: Takes secrets out of a run's source, and says what they were.
+        self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: Told after each capture (tests, chips of the front end).
@@ -268,7 +270,9 @@ class Recorder:
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
-        captured: _engine.Captured = self._engine.capture(run.described(self._outputs.text(run)))
+        output = self._outputs.text(run)
+        source, masked = self.masked(run)
+        captured: _engine.Captured = self._engine.capture(run.described(source, masked, output))
         return captured
 
     # -- the end ---------------------------------------------------------------------------------------------
