@@ -30,6 +30,8 @@ mod style;
 mod surroundings;
 mod table;
 mod text;
+#[cfg(test)]
+mod texts;
 mod whole_file;
 
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ use std::path::PathBuf;
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use clew_core::history::NameError;
+use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::session::{NameRequest, Named, SessionError};
 use clew_core::store::StoreError;
@@ -333,7 +336,15 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
-            problem
+            match error {
+                SessionError::Kernel(KernelError::Failed(_)) => {
+                    problem.with_hint(format!("{} looks for the reason", door.command("doctor")))
+                }
+                SessionError::NotStarted => {
+                    problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
+                }
+                _ => problem,
+            }
         }
     }
 }

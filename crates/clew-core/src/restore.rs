@@ -18,7 +18,7 @@ use crate::store::{Manifests, Store};
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("It was interrupted")]
     Interrupted,
     /// The kernel refused the install.
     #[error("{0}")]

@@ -225,17 +225,7 @@ fn not_whole(run: &str, masked: &str, surroundings: &Surroundings) -> Problem {
 fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
     let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
     let asked: Vec<String> = roots.iter().map(quoted).collect();
-    let run = place.history.label(&gap.run);
-    let root = quoted(&gap.root);
-    let why = match gap.kind {
-        GapKind::Start => format!("{root} was there before recording began"),
-        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
-        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
-        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
-        GapKind::Tangled | GapKind::NotSeeded => {
-            format!("{root} was made on several lines, and no order of their cells makes it again")
-        }
-    };
+    let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
     let restore = surroundings.door.command(&format!(
         "restore {} -- {}",
         place.history.label(&at),
@@ -246,6 +236,19 @@ fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundi
         format!("No script makes {}: {why}", text::listing(&asked, 3)),
     )
     .with_hint(format!("{} brings the value itself", text::clean(&restore)))
+}
+
+/// Why no cells make a root as a run left it.
+pub(crate) fn reason(kind: GapKind, root: &str, run: &str) -> String {
+    match kind {
+        GapKind::Start => format!("{root} was there before recording began"),
+        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
+        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
+        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
+        GapKind::Tangled | GapKind::NotSeeded => {
+            format!("{root} was made on several lines, and no order of their cells makes it again")
+        }
+    }
 }
 
 impl Page for Extract {
