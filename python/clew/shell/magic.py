@@ -51,7 +51,9 @@ class Magic:
             try:
                 answer = Answer.of(session.command(*(words or ["status"])))
             except Exception as error:
-                warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
+                warn(
+                    f"`%clew {line}` failed: {describe(error)}. Your session is as it was; `%clew doctor` looks for the reason."
+                )
                 return
             with session.outputs.muted():
                 answer.show()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clew._engine import Held
 from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
-from clew.shell.warn import guarded, warn
+from clew.shell.warn import guarded, guarded_at_end, warn
 
 if TYPE_CHECKING:
     from clew import _engine
@@ -171,7 +171,8 @@ class Recorder:
         with self._lock:
             if self._engine is None:
                 raise RuntimeError(
-                    "Clew does not record here: this is the child of a fork, or it was unloaded"
+                    "Clew does not record here: this is the child of a fork, or it was unloaded; "
+                    "`%load_ext clew` starts it"
                 )
             if is_busy:
                 return self._engine.command(list(argv), True, through)
@@ -237,10 +238,10 @@ class Recorder:
         if self._running or self._engine is None:
             return
         if self._ended:
-            guarded("send the reply first", self._before_work)
+            guarded("show the cell's results first", self._before_work)
             self._capture_ended()
         elif self._may_have_changed:
-            guarded("send the reply first", self._before_work)
+            guarded("show the cell's results first", self._before_work)
             self.idle()
         self._may_have_changed = False
         self._outputs.rest()
@@ -266,7 +267,7 @@ class Recorder:
         for text in captured["warnings"]:
             warn(text)
         for listener in self.listeners:
-            guarded("tell of this run", listener, captured)
+            guarded("tell the front end of this run", listener, captured)
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
@@ -287,7 +288,7 @@ class Recorder:
                 return
             self._seal(place)
             self._running.clear()
-            guarded("close the history", self._engine.close)
+            guarded_at_end("close the history", self._engine.close)
             self._engine = None
 
     def abandon(self) -> None:
@@ -295,4 +296,4 @@ class Recorder:
         self._lock = threading.RLock()
         engine, self._engine = self._engine, None
         if engine is not None:
-            guarded("leave recording to the parent process", engine.abandon)
+            guarded_at_end("leave recording to the parent process", engine.abandon)

@@ -20,7 +20,7 @@ from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
 from clew.shell.start import is_on, tell
-from clew.shell.warn import guarded, warn
+from clew.shell.warn import guarded_at_end, warn
 from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Session:
         if os.getpid() != self._process:
             return
         atexit.unregister(self.close)
-        guarded("stop listening", self._hooks.detach)
-        guarded("take `%clew` away", self._magic.detach)
+        guarded_at_end("stop listening to cells", self._hooks.detach)
+        guarded_at_end("take `%clew` away", self._magic.detach)
         self._recorder.close(place_in_cell(sys._getframe(), self._shell.user_ns))
-        guarded("stop watching", self._watch.close)
+        guarded_at_end("stop watching what cells touch", self._watch.close)
 
     def abandon(self) -> None:
         """In the child of a fork: drops recording without a word."""
