@@ -30,10 +30,10 @@ macro_rules! every {
 }
 
 /// What people read at a terminal.
-fn read(errors: Vec<SessionError>) -> String {
+fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
     let surroundings = Surroundings::of_process(Door::Terminal);
-    let texts = errors.iter().map(|error| {
-        let problem = crate::session_problem(error, &surroundings);
+    let texts = errors.into_iter().map(|error| {
+        let problem = crate::session_problem(&error, &surroundings);
         format!("{} {}", problem.exit.code(), problem.text())
     });
     texts.collect::<Vec<_>>().join("\n")
@@ -85,7 +85,7 @@ fn every_error_of_a_store() {
             why: "others may read it; `chmod 600` it".to_owned(),
         }],
     });
-    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store).collect()));
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store)));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn every_error_of_a_revision() {
         RevisionError::BeforeStart { .. } => [RevisionError::BeforeStart { text: "@-9".to_owned() }],
         RevisionError::NoPosition { .. } => [RevisionError::NoPosition { text: "@".to_owned() }],
     });
-    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Revision).collect()));
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Revision)));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn every_error_of_a_name() {
         ],
         NameError::OtherKind { .. } => [NameError::OtherKind { name: name(), kind: "tag" }],
     });
-    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Name).collect()));
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Name)));
 }
 
 #[test]
