@@ -67,6 +67,16 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 """What credentials look like."""
 
+CONTAINERS = (dict, list, tuple)
+LARGEST_CONTAINER = 64
+"""Containers of more members are data."""
+MOST_MEMBERS = 256
+"""Members that are looked at in all, in a container and those in it."""
+SHORTEST_SHAPE = 16
+"""The shortest text that has the shape of a credential."""
+LONGEST_MEMBER = 4096
+"""Longer members of lists are data."""
+
 TRACES = [
     "private key",
     "akia",
@@ -118,11 +128,11 @@ PLACEHOLDERS = re.compile(
 def is_secret(name: str, value: Any) -> str | None:
     """Why this value must not be stored, for people; `None` if nothing speaks against it.
 
-    Only exact texts and bytes are looked at, and dicts of them one level deep. Cheap: a text costs microseconds, anything
-    else nothing.
+    Only exact texts and bytes are looked at, and small dicts, lists and tuples of them. Cheap: a text costs microseconds,
+    anything else nothing.
     """
-    if type(value) is dict:
-        return _in_dict(value)
+    if type(value) in CONTAINERS:
+        return _in_container(value)
     text = _text(value)
     if not text:
         return None
@@ -320,15 +330,34 @@ def secret_variables() -> frozenset[str]:
     return _known[1]
 
 
-def _in_dict(value: dict[Any, Any]) -> str | None:
-    if len(value) > 64:
-        return None
-    for key, item in value.items():
-        if type(item) in (str, bytes) and type(key) is str:
-            why = is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
-            if why is not None:
-                return f"{why} (in its entry {key!r})"
+def _in_container(value: Any) -> str | None:
+    """The first credential among the texts of a container and of those in it, as far as they are small."""
+    open_containers, seen = [(value, "")], 0
+    while open_containers and seen < MOST_MEMBERS:
+        container, within = open_containers.pop()
+        if len(container) > LARGEST_CONTAINER:
+            continue
+        seen += len(container) + 1
+        is_dict = type(container) is dict
+        for key, item in container.items() if is_dict else enumerate(container):
+            where = f"{within}[{key!r}]"
+            if type(item) in CONTAINERS:
+                open_containers.append((item, where))
+            elif type(item) in (str, bytes):
+                why = _why_member(key if is_dict else "", item)
+                if why is not None:
+                    return f"{why} (at {where})" if is_dict or within else f"{why} (in a member)"
     return None
+
+
+def _why_member(key: Any, item: str | bytes) -> str | None:
+    """Why a member is a credential. Under a key its name counts, too; a list's members need the shape of one."""
+    if type(key) is str and key:
+        return is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
+    if not SHORTEST_SHAPE <= len(item) <= LONGEST_MEMBER:
+        return None
+    text = _text(item)
+    return shape_of(text) if text else None
 
 
 def _text(value: Any) -> str | None:

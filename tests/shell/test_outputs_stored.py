@@ -85,6 +85,23 @@ def test_p12_a_secret_that_is_written_in_a_cell_is_not_in_the_store(kernel: Kern
     assert kernel.value("client, password") == (["marker-1", "sk"], "hunter2!Xy")
 
 
+def test_p12_a_secret_inside_a_small_value_keeps_the_value_out(kernel: Kernel) -> None:
+    kernel.run("key = 's' + 'k-' + 'a1B2' * 10\nplain = ['marker-1', 'some words of mine']")
+    kernel.run("keys = ['a', key]; pair = (1, [key]); config = {'db': {'login': ('me', key)}}; del key")
+    kernel.run("again = keys; keys.append('marker-2')")
+    kernel.run("plain.append('marker-3')")
+    stored = everything_stored(kernel)
+    assert b"marker-1" in stored and b"marker-3" in stored
+    assert b"a1B2a1B2" not in stored
+    status = kernel.clew("status").text
+    assert (
+        "keys (an API key (in a member))" in status
+        and "config (an API key (at ['db']['login'][1]))" in status
+    )
+    kernel.clew("undo").raised()
+    assert kernel.value("len(keys), len(plain), pair[0]") == (3, 2, 1)
+
+
 def test_p12_a_cell_whose_source_is_not_whole_is_not_run_again(kernel: Kernel) -> None:
     kernel.run("password = 'hunter2!Xy'; made = (c for c in password)")
     kernel.run("next(made)")
