@@ -47,7 +47,7 @@ pub enum BuildError {
     #[error("{0}")]
     Failed(String),
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("it was interrupted")]
     Interrupted,
 }
 
@@ -58,7 +58,7 @@ pub enum KernelError {
     #[error("{0}")]
     Failed(String),
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("it was interrupted")]
     Interrupted,
 }
 

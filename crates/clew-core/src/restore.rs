@@ -3,7 +3,7 @@
 //! In: a plan and a kernel. Out: one Outcome for every root. Until the install nothing live is touched; any failure
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::format::{Body, Encoding, Run, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
@@ -18,7 +18,7 @@ use crate::store::{Manifests, Store};
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("It was interrupted")]
     Interrupted,
     /// The kernel refused the install.
     #[error("{0}")]
@@ -152,24 +152,30 @@ impl Performer<'_> {
         Ok(is_better)
     }
 
-    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too.
+    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too, and
+    /// what could not be built for want of it says why the class is not to be had.
     fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&Step, Staged<O>)]) {
         loop {
-            let lost: BTreeSet<Root> = performed
+            let lost: BTreeMap<Root, Option<String>> = performed
                 .iter()
                 .filter(|(_, staged)| staged.word == Word::Lost)
-                .flat_map(|(step, _)| step.roots.iter())
-                .filter(|root| root.kind == RootKind::Definition && self.live.holding(root).is_none())
-                .cloned()
+                .flat_map(|(step, staged)| step.roots.iter().map(|root| (root.clone(), staged.why.clone())))
+                .filter(|(root, _)| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .collect();
-            let needs_lost = |(step, staged): &&mut (&Step, Staged<O>)| {
-                let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
-                is_built && !lost.is_empty() && self.classes(step).iter().any(|class| lost.contains(class))
-            };
             let mut is_done = true;
-            for (_, staged) in performed.iter_mut().filter(needs_lost) {
-                *staged = Staged::empty(Word::Lost, Some("its class is lost".to_owned()));
-                is_done = false;
+            for (step, staged) in performed.iter_mut() {
+                let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
+                let has_failed = staged.word == Word::Lost && matches!(step.kind, StepKind::Load { .. });
+                let is_told = staged.why.as_ref().is_some_and(|why| why.starts_with(CLASS_LOST));
+                if lost.is_empty() || !(is_built || has_failed && !is_told) {
+                    continue;
+                }
+                let classes = self.classes(step);
+                let mut others = classes.iter().filter(|class| !step.roots.contains(class));
+                if let Some(why) = others.find_map(|class| lost.get(class)) {
+                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(why.as_deref())));
+                    is_done = false;
+                }
             }
             if is_done {
                 return;
@@ -343,6 +349,12 @@ impl Performer<'_> {
             .ok_or_else(|| failed("the run that made it is missing"))?;
         let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
+        if let Some(masked) = run.evidence.masked.first() {
+            let label = run.label();
+            return Err(failed(format!(
+                "the source of run {label} is not kept whole: {masked} was left out of it"
+            )));
+        }
         if self.changes_class(run) {
             let label = run.label();
             return Err(failed(format!(
@@ -441,6 +453,17 @@ impl Performer<'_> {
                 });
             }
         }
+    }
+}
+
+/// How the reason begins of what is lost with its class.
+const CLASS_LOST: &str = "its class can't be had";
+
+fn for_want_of_class(why: Option<&str>) -> String {
+    match why {
+        None => CLASS_LOST.to_owned(),
+        Some(why) if why.starts_with(CLASS_LOST) => why.to_owned(),
+        Some(why) => format!("{CLASS_LOST}: {why}"),
     }
 }
 

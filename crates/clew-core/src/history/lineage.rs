@@ -94,6 +94,11 @@ impl History {
         names
     }
 
+    /// Everything was looked at after a run, and found to be as its state says.
+    pub fn confirm(&mut self, run: Option<RunId>) {
+        self.confirmed.extend(run);
+    }
+
     /// Adds a run that an operation of `session` made visible.
     pub fn add_run(&mut self, id: RunId, run: Run, session: SessionId) {
         self.add_stored(id, Arc::new(run.into()), session);
