@@ -1,12 +1,14 @@
 //! `Visit`: what a run left, loaded into a process that records nothing, as the scratch process sees it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
 
 use clew_cli::{Door, Opened, Surroundings};
 use clew_core::graph::{Heap, look_jointly};
-use clew_core::id::{Root, RunId};
+use clew_core::id::{Root, RootKind, RunId};
+use clew_core::kernel::HandedOver;
 use clew_core::plan::Word;
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -60,18 +62,10 @@ impl Visit {
     /// Loads what a run left; what is not stored of the names in `again` is made by running its cell again. Each root
     /// that was not simply loaded: its kind, its key, the word for what became of it, and why.
     fn load(&self, py: Python<'_>, run: &str, again: Vec<String>) -> PyResult<Vec<Told>> {
-        let run: RunId = run
-            .parse()
-            .map_err(|_| PyValueError::new_err("A run is named by its id here"))?;
+        let run = run_of(run)?;
         let again: BTreeSet<Root> = again.into_iter().map(Root::name).collect();
-        // What is held is read, or filled once: a panic elsewhere leaves it usable.
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { heap, state, visited } = &mut *inner;
-        let outcomes = heap
-            .with(py, |heap| {
-                visited.load(&mut PythonKernel::new(py, heap, state), run, &again)
-            })
-            .map_err(runtime)?
+        let outcomes = self
+            .with(py, |visited, kernel| visited.load(kernel, run, &again))?
             .map_err(runtime)?;
         let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
         Ok(told
@@ -86,6 +80,50 @@ impl Visit {
             })
             .collect())
     }
+
+    /// Loads what the cell of a run may read, as the run before it left it. The cell's source, and the `n` of its `In [n]`.
+    fn prepare(&self, py: Python<'_>, run: &str) -> PyResult<(String, Option<u64>)> {
+        let run = run_of(run)?;
+        self.with(py, |visited, kernel| visited.prepare(kernel, run))?
+            .map_err(runtime)
+    }
+
+    /// Writes what roots, by kind and key, are together into a file; why that can't be, else `None`.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn hand_over(&self, py: Python<'_>, roots: Vec<(String, String)>, file: PathBuf) -> PyResult<Option<String>> {
+        let named = roots.into_iter().map(|(kind, key)| {
+            let kind =
+                RootKind::from_word(&kind).ok_or_else(|| PyValueError::new_err("There is no such kind of root"))?;
+            Ok(Root::new(kind, key))
+        });
+        let roots = named.collect::<PyResult<Vec<Root>>>()?;
+        let handed = self.with(py, |_, kernel| Visited::hand_over(kernel, &roots))?;
+        Ok(match handed {
+            Ok(handed) => write(&handed, &file).err().map(|error| error.to_string()),
+            Err(why) => Some(why),
+        })
+    }
+}
+
+impl Visit {
+    /// Uses what is visited on the live objects.
+    fn with<R>(&self, py: Python<'_>, work: impl FnOnce(&Visited, &mut PythonKernel<'_, '_>) -> R) -> PyResult<R> {
+        // What is held is read, or filled once: a panic elsewhere leaves it usable.
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { heap, state, visited } = &mut *inner;
+        heap.with(py, |heap| work(visited, &mut PythonKernel::new(py, heap, state)))
+            .map_err(runtime)
+    }
+}
+
+fn run_of(text: &str) -> PyResult<RunId> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err("A run is named by its id here"))
+}
+
+fn write(handed: &HandedOver, path: &Path) -> io::Result<()> {
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    handed.write(&mut file)
 }
 
 /// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value

@@ -42,6 +42,8 @@ pub enum Step {
     },
     /// The next mover meets a fault.
     Fault(Fault),
+    /// One byte of what is stored of values is flipped.
+    Damage(u64),
     /// A thread takes hold of what a name is bound to.
     Hold(String),
     /// What was saved is flushed.
@@ -78,10 +80,12 @@ pub struct Mode {
     pub dear: bool,
     /// Whether movers may run cells again.
     pub replay: bool,
+    /// Whether what is stored of values is damaged now and then.
+    pub damage: bool,
 }
 
 impl Mode {
-    /// One of the sixteen kinds of programs, by seed.
+    /// One of the thirty-two kinds of programs, by seed.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -91,6 +95,7 @@ impl Mode {
             faults: seed & 2 == 2,
             dear: seed & 4 == 4,
             replay: seed & 8 == 8,
+            damage: seed & 16 == 16,
         }
     }
 }
@@ -112,6 +117,8 @@ pub struct Tally {
     pub uncertain: u64,
     /// Images of crashed disks from which a session was resumed.
     pub images: u64,
+    /// Cells that ran again in a process of their own.
+    pub apart: u64,
 }
 
 impl Tally {
@@ -123,6 +130,7 @@ impl Tally {
         self.stopped += other.stopped;
         self.uncertain += other.uncertain;
         self.images += other.images;
+        self.apart += other.apart;
         for (sum, count) in self.words.iter_mut().zip(other.words) {
             *sum += count;
         }
@@ -135,8 +143,9 @@ impl fmt::Display for Tally {
         write!(
             formatter,
             "{} programs, {} steps, {} moves ({} stopped by faults), outcomes: {kept} kept, {loaded} loaded, {replayed} \
-             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images",
-            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images
+             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images; {} cells ran \
+             again apart",
+            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images, self.apart
         )
     }
 }
@@ -199,6 +208,7 @@ pub fn replay(seed: u64, mode: Mode, steps: &[Step]) -> Result<Tally, String> {
 pub fn crash_everywhere(seed: u64, steps: usize, stride: usize) -> Result<Tally, Box<Failure>> {
     let mode = Mode {
         faults: false,
+        damage: false,
         ..Mode::of(seed)
     };
     let (mut dice, mut player) = (Dice::new(seed), Player::new(seed, mode));
@@ -298,6 +308,7 @@ fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
         50..62 => Step::Undo(1 + dice.below(3)),
         62..70 => Step::Redo(1 + dice.below(2)),
         70..82 => Step::Switch(dice.roll()),
+        86..92 if mode.damage => Step::Damage(dice.roll()),
         82..89 => Step::Restore {
             run: dice.roll(),
             names: player.names(dice),

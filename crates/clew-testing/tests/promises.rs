@@ -12,6 +12,7 @@ const PLAIN: Mode = Mode {
     faults: true,
     dear: false,
     replay: false,
+    damage: false,
 };
 
 fn cell(source: &str) -> Step {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from clew.roots import install
+from clew.scratch.shell import Shell
 from clew.summary import summarize
 
 #: How much of a value's text is told (characters).
@@ -33,6 +35,23 @@ def execute(source: str, namespace: dict[str, Any]) -> dict[str, Any] | None:
     """Runs statements where the user's names are; what they raised."""
     try:
         exec(compile(source, "<clew script>", "exec", dont_inherit=True), namespace)
+    except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
+        return raised(error, is_syntax=isinstance(error, SyntaxError))
+    return None
+
+
+def run_cell(source: str, number: int | None, shell: Shell) -> dict[str, Any] | None:
+    """Runs a cell as the notebook did, and keeps its value as `Out[number]`; what it raised."""
+    namespace = shell.user_ns
+    try:
+        tree = ast.parse(shell.transform_cell(source))
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, "<clew replay>", "exec", dont_inherit=True), namespace)
+        if isinstance(last, ast.Expr):
+            code = compile(ast.Expression(last.value), "<clew replay>", "eval", dont_inherit=True)
+            value = eval(code, namespace)
+            if value is not None and number is not None:
+                install(shell, "out", str(number), value)
     except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
         return raised(error, is_syntax=isinstance(error, SyntaxError))
     return None

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clew_core::id::Fingerprint;
+use clew_core::id::{Fingerprint, Root};
+use clew_core::kernel::HandedOver;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -148,6 +149,35 @@ impl Scratch {
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
     }
 
+    /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised.
+    pub fn again(
+        &mut self,
+        start: &Start,
+        run: &str,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Failed>, ScratchError> {
+        let request = json!({
+            "do": "again", "run": run,
+            "store": start.store, "config": start.config, "history": start.history,
+        });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+    }
+
+    /// What roots of the process are together, as the engine's walk writes it down there. It comes in a file of the folder
+    /// that the process may write in; of that file nothing is believed.
+    pub fn hand_over(&mut self, roots: &[Root], goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, ScratchError> {
+        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
+        let file = self.own().join(HANDED);
+        let answer = self.ask(&json!({ "do": "hand_over", "roots": roots, "file": file }), goes_on)?;
+        if let Some(why) = answer["why"].as_str() {
+            return Err(ScratchError::Refused(crate::text::clean(why)));
+        }
+        let taken = take(&file).map_err(|error| ScratchError::Died(error.to_string()));
+        fs::remove_file(&file).ok();
+        taken
+    }
+
     /// What names hash to as they are in the process, each group of them together as co-variables are; `None` where one
     /// of a group is not there or has no value that could be compared.
     pub fn fingerprints(
@@ -212,6 +242,31 @@ impl Drop for Scratch {
     }
 }
 
+/// Reads what a process handed over, if it is a file, and that file what it says.
+fn take(path: &Path) -> io::Result<HandedOver> {
+    let file = open_itself(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("what was handed over is no file"));
+    }
+    HandedOver::read(&mut io::BufReader::new(file), about.len())
+}
+
+/// Opens a file, and nothing that only leads to one or that would make the reader wait.
+#[cfg(unix)]
+fn open_itself(path: &Path) -> io::Result<fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open_itself(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
+}
+
+/// The file that a value is handed over in.
+const HANDED: &str = "handed";
 const OWN: &str = "own";
 const OUTSIDE: &str = "outside";
 
