@@ -69,6 +69,8 @@ struct Staged<O> {
     objects: Vec<(Root, O)>,
     word: Word,
     why: Option<String>,
+    /// Classes that they are known to refer to, besides those that a manifest names.
+    classes: Vec<Root>,
 }
 
 impl Performer<'_> {
@@ -166,9 +168,19 @@ impl Performer<'_> {
                 .filter(|root| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .cloned()
                 .collect();
+            let there: BTreeSet<Root> = performed
+                .iter()
+                .filter(|(_, staged)| staged.word != Word::Lost)
+                .flat_map(|(step, _)| step.roots.iter().cloned())
+                .collect();
             let needs_lost = |(step, staged): &&mut (&Step, Staged<O>)| {
-                let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
-                is_built && !lost.is_empty() && self.classes(step).iter().any(|class| lost.contains(class))
+                let is_built = matches!(staged.word, Word::Loaded | Word::Replayed | Word::Differs);
+                let is_lost = |class: &Root| lost.contains(class);
+                // A cell that ran again may have made a class that nobody knows.
+                let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
+                is_built
+                    && (staged.classes.iter().any(is_unknown)
+                        || !lost.is_empty() && self.classes(step).iter().any(is_lost))
             };
             let mut is_done = true;
             for (_, staged) in performed.iter_mut().filter(needs_lost) {
@@ -285,12 +297,14 @@ impl Performer<'_> {
                 objects,
                 word: Word::Kept,
                 why: None,
+                classes: Vec::new(),
             }
         } else {
             Staged {
                 objects,
                 word: Word::Differs,
                 why: Some("it changed while it was parked".to_owned()),
+                classes: Vec::new(),
             }
         }
     }
@@ -360,6 +374,7 @@ impl Performer<'_> {
             objects,
             word: if why.is_none() { word } else { Word::Differs },
             why,
+            classes: Vec::new(),
         })
     }
 
@@ -417,6 +432,7 @@ impl<O> Staged<O> {
             objects: Vec::new(),
             word,
             why,
+            classes: Vec::new(),
         }
     }
 }

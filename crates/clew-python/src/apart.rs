@@ -21,6 +21,8 @@ pub(crate) struct Processes {
     begun: Option<Instant>,
     /// What ran last, and the process in which it did, or why there is none.
     last: Option<(RunId, Result<Scratch, String>)>,
+    /// Why no cell runs unasked, once that is known.
+    gaps: Option<String>,
 }
 
 impl Processes {
@@ -30,6 +32,7 @@ impl Processes {
             start,
             begun: None,
             last: None,
+            gaps: None,
         }
     }
 
@@ -69,11 +72,14 @@ impl Processes {
 
     /// A process in which the cell of the run has run.
     fn run_cell(
-        &self,
+        &mut self,
         apart: &Apart<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Scratch, Stopped> {
+        if let Some(gaps) = self.gaps.as_ref().filter(|_| !apart.is_allowed) {
+            return Err(Stopped::Failed(gaps.clone()));
+        }
         let limits = self.start.limits;
         let seconds = limits.seconds.saturating_sub(begun.elapsed().as_secs());
         if seconds == 0 {

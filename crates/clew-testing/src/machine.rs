@@ -9,7 +9,7 @@ use crate::disk::Surviving;
 use crate::program::{Dice, Flavour, random_cell};
 use crate::toy::{Fault, FaultKind};
 
-pub use player::Player;
+pub use player::{Player, other_process};
 
 /// One step of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]

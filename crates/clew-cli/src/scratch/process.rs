@@ -25,15 +25,6 @@ pub struct Limits {
     pub seconds: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory: 4 << 30,
-            seconds: 60,
-        }
-    }
-}
-
 /// What to start, and over which state.
 #[derive(Debug, Clone)]
 pub struct Start {

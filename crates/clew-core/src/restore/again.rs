@@ -8,7 +8,7 @@ use super::{Performer, Staged, failed};
 use crate::format::{Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
 use crate::id::{Root, RootKind, RunId};
-use crate::kernel::{Apart, BuildError, Kernel, ObjectOf};
+use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
 use crate::plan::{Again, Word};
 
 impl Performer<'_> {
@@ -70,15 +70,15 @@ impl Performer<'_> {
             is_allowed,
         })?;
         let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-        if !is_equal && !is_allowed {
-            let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
-            if kernel.describe_stream(&arena).code {
-                return Err(failed(format!(
-                    "run {label} gives another value now, and to build that runs code"
-                )));
-            }
+        let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+        let facts = kernel.describe_stream(&arena);
+        if !is_equal && !is_allowed && facts.code {
+            return Err(failed(format!(
+                "run {label} gives another value now, and to build that runs code"
+            )));
         }
         let mut staged = self.build(kernel, version, made, Word::Replayed)?;
+        staged.classes = classes(facts);
         if !is_equal && staged.word == Word::Differs {
             staged.why = Some(another_value(run));
         }
@@ -118,7 +118,14 @@ impl Performer<'_> {
         } else {
             (Word::Differs, Some(another_value(run)))
         };
-        Ok(Staged { objects, word, why })
+        let arena = Arena::parse(&made.stream, made.roots.len(), Limits::default()).map_err(failed)?;
+        let classes = classes(kernel.describe_stream(&arena));
+        Ok(Staged {
+            objects,
+            word,
+            why,
+            classes,
+        })
     }
 
     /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
@@ -157,6 +164,11 @@ pub(crate) fn may_read(run: &Run, version: &Version) -> bool {
         root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)
     };
     !is_watched || version.roots.iter().any(is_named)
+}
+
+fn classes(facts: StreamFacts) -> Vec<Root> {
+    let ids = facts.definitions.into_iter();
+    ids.map(|id| Root::new(RootKind::Definition, id)).collect()
 }
 
 fn another_value(run: &Run) -> String {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::SessionError;
 use super::moving::{has_cell, untrusted};
-use crate::format::{Manifest, Version};
-use crate::graph::{Heap, look, look_jointly};
+use crate::format::{Body, Manifest, Run, Version};
+use crate::graph::{Arena, Heap, Limits, look, look_jointly};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{HandedOver, Kernel};
@@ -14,6 +14,18 @@ use crate::plan::{Again, Held, Outcome, Scope, plan};
 use crate::record::Live;
 use crate::restore::{Performer, RestoreError, may_read};
 use crate::store::{LoadedHistory, Manifests, Store, StoreError};
+
+/// A cell that can run again, what it may read being loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// Its source.
+    pub source: String,
+    /// The `n` of its `In [n]`.
+    pub execution_count: Option<u64>,
+    /// What the walk wrote of the classes that it made, as the payload of each one's node: when it runs again they are to
+    /// be known by the same ids.
+    pub classes: Vec<Vec<u8>>,
+}
 
 /// A history, visited by a process that has no state of its own yet.
 pub struct Visit {
@@ -51,12 +63,12 @@ impl Visit {
         self.load_some(kernel, run, &Scope::All, again)
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it, and tells its source and the `n` of its
-    /// `In [n]`. What of that is not stored is made by running its cell again.
+    /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is made by running
+    /// its cell again.
     ///
     /// # Errors
     /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
-    pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<(String, Option<u64>), SessionError> {
+    pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<Cell, SessionError> {
         let found = self.history.run(&run).ok_or_else(|| missing(run))?;
         let blob = found.source.filter(|_| !self.history.is_untrusted(&run));
         let blob = blob.ok_or_else(|| {
@@ -77,7 +89,29 @@ impl Visit {
                 .collect();
             self.load_some(kernel, parent, &Scope::Names(needed.clone()), &needed)?;
         }
-        Ok((source, found.execution_count))
+        Ok(Cell {
+            source,
+            execution_count: found.execution_count,
+            classes: self.classes_of(found),
+        })
+    }
+
+    /// What is stored of the classes that a run made, as far as that can be read.
+    fn classes_of(&self, run: &Run) -> Vec<Vec<u8>> {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let is_new = |root: &Root| root.kind == RootKind::Definition && before.version(root).is_none();
+        let payloads = |version: &Version| -> Option<Vec<Vec<u8>>> {
+            let manifest = self.manifests.get(&version.manifest).ok()?;
+            let Body::Encoded(encoding) = &manifest.body else {
+                return None;
+            };
+            let stream = self.store.stream(&encoding.stream).ok()?.into_inner();
+            let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
+            let of_root = version.roots.iter().zip(arena.roots());
+            let new = of_root.filter(|(root, _)| is_new(root));
+            Some(new.map(|(_, node)| arena.node(*node).payload.to_vec()).collect())
+        };
+        run.changed.iter().filter_map(payloads).flatten().collect()
     }
 
     /// What live roots are together, as the walk writes it down.

@@ -11,8 +11,10 @@ use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::restore::RestoreError;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::store::Trust;
 
-use self::process::{key, open, other_process, store};
+pub use self::process::other_process;
+use self::process::{key, open, store};
 use super::verdict::{Before, judge, judge_stopped};
 use super::{Mode, Step, Tally};
 use crate::disk::{Fault, SimDisk, Surviving};
@@ -299,7 +301,12 @@ impl Player {
             dry_run: false,
             replay: self.mode.replay,
         };
-        self.kernel.others.run = Some(other_process(&self.disk, self.history, self.life));
+        self.kernel.others.run = Some(other_process(
+            &self.disk,
+            self.history,
+            self.life,
+            &Trust::own(key().public()),
+        ));
         let done = self.session.perform(&mut self.kernel, request, options);
         self.tally.apart += std::mem::take(&mut self.kernel.others.count);
         self.kernel.fault = None;

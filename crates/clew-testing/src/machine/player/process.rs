@@ -61,21 +61,25 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) ->
 }
 
 /// How a cell runs in a process of its own: over what the store gives it, and nothing that lives here.
-pub(super) fn other_process(disk: &SimDisk, history: HistoryId, life: u64) -> Box<Runs> {
-    let disk = disk.clone();
+pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trust) -> Box<Runs> {
+    let (disk, trust) = (disk.clone(), trust.clone());
     let mut count = 0;
     Box::new(move |apart| {
         count += 1;
         let failed = |error: &dyn std::fmt::Display| BuildError::Failed(error.to_string());
         let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadOnly)
             .map_err(|error| failed(&error))?
-            .with_trust(Trust::own(key().public()));
+            .with_trust(trust.clone());
         let loaded = store.load(history).map_err(|error| failed(&error))?;
         let visit = Visit::new(store, &loaded);
         let mut kernel = ToyKernel::new(life * 1_000_000 + count);
-        let (source, number) = visit.prepare(&mut kernel, apart.run).map_err(|error| failed(&error))?;
-        run_cell(&mut kernel.world, &source, number.unwrap_or_default())
-            .map_err(|error| BuildError::Failed(format!("{error:?}")))?;
+        let cell = visit.prepare(&mut kernel, apart.run).map_err(|error| failed(&error))?;
+        run_cell(
+            &mut kernel.world,
+            &cell.source,
+            cell.execution_count.unwrap_or_default(),
+        )
+        .map_err(|error| BuildError::Failed(format!("{error:?}")))?;
         Visit::hand_over(&mut kernel, apart.roots).map_err(BuildError::Failed)
     })
 }
