@@ -264,10 +264,10 @@ def test_it_takes_no_longer_than_it_may(opened: Callable[..., Notebook]) -> None
     notebook = opened(env={"CLEW_SCRATCH_SECONDS": "2"})
     notebook.run(
         STUCK.format(value=value("slowly")),
-        f"y = {value('secnds')}",
+        f"y = {value('second')}",
         "del x, y",
     )
-    damage(notebook, "slowly", "secnds")
+    damage(notebook, "slowly", "second")
     begun = time.monotonic()
     report = notebook.move("undo")
     assert time.monotonic() - begun < 20

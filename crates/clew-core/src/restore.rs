@@ -317,7 +317,7 @@ impl Performer<'_> {
         again: Again,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         match self.fetch(version) {
-            Ok(stored) => self.build(kernel, version, stored, Word::Loaded),
+            Ok(stored) => build(kernel, version, stored, Word::Loaded),
             Err(why) => self.make_again(kernel, version, again, &why, true),
         }
     }
@@ -339,42 +339,6 @@ impl Performer<'_> {
             asides: decode_asides(&asides).ok_or("its stored asides are malformed")?,
             extents: extents.collect::<Result<_, String>>()?,
             mentions: encoding.mentions.clone(),
-        })
-    }
-
-    /// Builds objects and walks them: they have the word if they hash to what was recorded, and differ if not.
-    fn build<K: Kernel>(
-        &self,
-        kernel: &mut K,
-        version: &Version,
-        written: HandedOver,
-        word: Word,
-    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(failed)?;
-        if arena.buffers() as usize != written.mentions.len() {
-            return Err(failed("its stored memory does not fit its objects"));
-        }
-        let stored = Stored {
-            roots: &version.roots,
-            arena: &arena,
-            asides: &written.asides,
-            extents: written.extents.into_iter().map(|(_, bytes)| bytes).collect(),
-            mentions: &written.mentions,
-        };
-        kernel.noticed();
-        let objects = kernel.build(&stored)?;
-        for object in &objects {
-            kernel.heap().keep(*object);
-        }
-        let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
-        let built = look_jointly(kernel.heap(), objects.clone());
-        let why = difference(version.fingerprint, &arena, &built);
-        let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
-        Ok(Staged {
-            objects,
-            word: if why.is_none() { word } else { Word::Differs },
-            why,
-            classes: Vec::new(),
         })
     }
 
@@ -487,6 +451,41 @@ fn collect<O: Copy>(
             why: staged.why.clone(),
         });
     }
+}
+
+/// Builds objects and walks them: they have the word if they hash to what was recorded, and differ if not.
+fn build<K: Kernel>(
+    kernel: &mut K,
+    version: &Version,
+    written: HandedOver,
+    word: Word,
+) -> Result<Staged<ObjectOf<K>>, BuildError> {
+    let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    if arena.buffers() as usize != written.mentions.len() {
+        return Err(failed("its stored memory does not fit its objects"));
+    }
+    let stored = Stored {
+        roots: &version.roots,
+        arena: &arena,
+        asides: &written.asides,
+        extents: written.extents.into_iter().map(|(_, bytes)| bytes).collect(),
+        mentions: &written.mentions,
+    };
+    kernel.noticed();
+    let objects = kernel.build(&stored)?;
+    for object in &objects {
+        kernel.heap().keep(*object);
+    }
+    let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
+    let built = look_jointly(kernel.heap(), objects.clone());
+    let why = difference(version.fingerprint, &arena, &built);
+    let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
+    Ok(Staged {
+        objects,
+        word: if why.is_none() { word } else { Word::Differs },
+        why,
+        classes: Vec::new(),
+    })
 }
 
 /// Why what was built is not what was stored, for people.

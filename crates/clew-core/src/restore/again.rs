@@ -4,7 +4,7 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
-use super::{Performer, Staged, failed};
+use super::{Performer, Staged, build, failed};
 use crate::format::{Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
 use crate::id::{Root, RootKind, RunId};
@@ -31,7 +31,7 @@ impl Performer<'_> {
         let is_allowed = again == Again::Allowed;
         let mut why = why.to_owned();
         if apart {
-            match self.replay_apart(kernel, version, (id, run), is_allowed) {
+            match replay_apart(kernel, version, (id, run), is_allowed) {
                 Ok(staged) => return Ok(said_why(staged, &why, run)),
                 Err(BuildError::Failed(reason)) => why = format!("{why}; {reason}"),
                 Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
@@ -51,38 +51,6 @@ impl Performer<'_> {
         let id = self.history.recorded_by(self.target, version);
         id.and_then(|id| Some((id, self.history.run(&id)?)))
             .ok_or("the run that made it is missing")
-    }
-
-    /// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
-    /// recorded, or where to build it runs no code that it names.
-    fn replay_apart<K: Kernel>(
-        &self,
-        kernel: &mut K,
-        version: &Version,
-        (id, run): (RunId, &Run),
-        is_allowed: bool,
-    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let label = run.label();
-        let made = kernel.replay_apart(&Apart {
-            run: id,
-            label: &label,
-            roots: &version.roots,
-            is_allowed,
-        })?;
-        let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-        let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
-        let facts = kernel.describe_stream(&arena);
-        if !is_equal && !is_allowed && facts.code {
-            return Err(failed(format!(
-                "run {label} gives another value now, and to build that runs code"
-            )));
-        }
-        let mut staged = self.build(kernel, version, made, Word::Replayed)?;
-        staged.classes = classes(facts);
-        if !is_equal && staged.word == Word::Differs {
-            staged.why = Some(another_value(run));
-        }
-        Ok(staged)
     }
 
     /// Runs the cell again in a namespace beside the live one, over copies of what the run before it left: a cell may
@@ -153,6 +121,37 @@ impl Performer<'_> {
         inputs.retain(|(root, _)| root.kind == RootKind::Name);
         Ok(inputs)
     }
+}
+
+/// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
+/// recorded, or where to build it runs no code that it names.
+fn replay_apart<K: Kernel>(
+    kernel: &mut K,
+    version: &Version,
+    (id, run): (RunId, &Run),
+    is_allowed: bool,
+) -> Result<Staged<ObjectOf<K>>, BuildError> {
+    let label = run.label();
+    let made = kernel.replay_apart(&Apart {
+        run: id,
+        label: &label,
+        roots: &version.roots,
+        is_allowed,
+    })?;
+    let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
+    let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    let facts = kernel.describe_stream(&arena);
+    if !is_equal && !is_allowed && facts.code {
+        return Err(failed(format!(
+            "run {label} gives another value now, and to build that runs code"
+        )));
+    }
+    let mut staged = build(kernel, version, made, Word::Replayed)?;
+    staged.classes = classes(facts);
+    if !is_equal && staged.word == Word::Differs {
+        staged.why = Some(another_value(run));
+    }
+    Ok(staged)
 }
 
 /// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
