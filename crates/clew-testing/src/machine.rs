@@ -71,6 +71,7 @@ impl Step {
 
 /// What kinds of programs are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each doubles the kinds of programs
 pub struct Mode {
     /// What appears in cells.
     pub flavour: Flavour,
