@@ -116,6 +116,8 @@ def test_p03_a_damaged_value_is_made_again_unasked(notebook: Notebook) -> None:
     assert report.why("text").endswith("made again by run 4")
     assert report.at == "4"
     assert notebook.read("len(text)", "both[0] is text", "both[1].obj is text") == ["240000", "True", "True"]
+    notebook.move("redo")
+    assert notebook.move("undo").word("text") == "loaded", "it was stored anew"
     notebook.run("text[0] = 1")
     assert notebook.read("both[1][0], table[0]") == ["(1, np.uint8(1))"]
     assert notebook.read("random.getstate()", "np.random.get_state()[1].tobytes()") == state
