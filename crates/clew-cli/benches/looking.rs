@@ -91,6 +91,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::new("cat").args(&logs).stdout(Stdio::null()).spawn()
     })?;
     print_line("cat of the logs", &cat, &cat, None);
+    let first = measure(1, || clew(&home, &["log"]).spawn())?;
+    print_line("clew log, without an index yet", &first, &cat, None);
     for (words, aim) in QUESTIONS {
         let taken = measure(options.repeat, || clew(&home, words).spawn())?;
         print_line(&format!("clew {}", words.join(" ")), &taken, &cat, aim);
@@ -135,7 +137,8 @@ fn clew(home: &Path, words: &[&str]) -> Command {
     command
         .args(words)
         .env("CLEW_HOME", home.join("store"))
-        .env("XDG_CONFIG_HOME", home.join("config"));
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_CACHE_HOME", home.join("cache"));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

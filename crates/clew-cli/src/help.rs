@@ -326,6 +326,7 @@ mod tests {
             door: Door::Terminal,
             store: "/store".into(),
             config: "/config".into(),
+            cache: "/cache".into(),
             now: 0,
             zone: jiff::tz::TimeZone::UTC,
             width: 100,

@@ -30,13 +30,13 @@ mod table;
 mod text;
 mod whole_file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
 use clew_core::history::NameError;
 use clew_core::plan::Report;
 use clew_core::session::{NameRequest, Named, SessionError};
-use clew_core::store::StoreError;
+use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
@@ -176,18 +176,28 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
-        _ => match Opened::open(&directory, arguments.shared.wanted.as_deref(), surroundings) {
-            Ok(opened) => {
-                let output = look(arguments, &opened.place(), surroundings);
-                if surroundings.door == Door::Terminal {
-                    // The process ends right after this: the system takes its memory back at once, we take milliseconds.
-                    std::mem::forget(opened);
-                }
-                output
-            }
-            Err(problem) => answer.fail(&problem),
-        },
+        _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),
     }
+}
+
+fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<Output, Problem> {
+    let wanted = arguments.shared.wanted.as_deref();
+    // `verify` is about what lies on disk, whatever is known of it.
+    let mut opened = match arguments.word {
+        Word::Verify(_) => Opened::open(directory, wanted, surroundings)?,
+        _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted)?,
+    };
+    let mut output = look(arguments, &opened.place(), surroundings);
+    if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
+        // What was answered from a wrong index is answered again from the logs.
+        opened = Opened::open(directory, wanted, surroundings)?;
+        output = look(arguments, &opened.place(), surroundings);
+    }
+    if surroundings.door == Door::Terminal {
+        // The process ends right after this: the system takes its memory back at once, we take milliseconds.
+        std::mem::forget(opened);
+    }
+    Ok(output)
 }
 
 /// Answers a looking word over a history that is already open.

@@ -9,7 +9,7 @@ use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Damage, LoadedHistory, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, SigningKey, Store, StoreError, Trust};
 
 use clew_value::Blocks;
 
@@ -222,7 +222,11 @@ impl Opened {
     /// Opens a store to look at and picks one of its histories: the one named, else the one in which something was
     /// done last.
     pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        let store = open_store(directory, surroundings)?;
+        Self::of(open_store(directory, surroundings)?, history)
+    }
+
+    /// The same, in a store that is open.
+    pub fn of(store: Store, history: Option<&str>) -> Result<Self, Problem> {
         let (id, loaded) = match history {
             Some(wanted) => named(&store, wanted)?,
             None => newest(&store)?,
@@ -261,19 +265,30 @@ impl Opened {
     }
 }
 
-/// Opens a store to look at, judging seals by the user's keys where there are some.
+/// Opens a store to look at, judging seals by the user's keys where there are some. All of its logs are read.
 pub fn open_store(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
+    open(directory, surroundings).map(|(store, _)| store)
+}
+
+/// The same, with the user's index over its logs.
+pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Store, Problem> {
+    let (store, key) = open(directory, surroundings)?;
+    Ok(match key {
+        Some(key) => store.with_index(LogIndex::new(&surroundings.cache, directory, &key)),
+        None => store,
+    })
+}
+
+fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
     let store = Store::open(disk.clone(), directory, Access::ReadOnly).map_err(|error| store_problem(&error))?;
     // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
-    let own = SigningKey::load(&*disk, &surroundings.config)
-        .ok()
-        .flatten()
-        .map(|key| key.public());
+    let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
+    let own = key.as_ref().map(SigningKey::public);
     let trust = own.and_then(|own| Trust::load(&*disk, &surroundings.config, own).ok());
     Ok(match trust {
-        Some(trust) => store.with_trust(trust),
-        None => store,
+        Some(trust) => (store.with_trust(trust), key),
+        None => (store, key),
     })
 }
 

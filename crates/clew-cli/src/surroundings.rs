@@ -61,6 +61,8 @@ pub struct Surroundings {
     pub store: PathBuf,
     /// The folder of keys and trust.
     pub config: PathBuf,
+    /// The folder of what can be made anew at any time: the index over logs.
+    pub cache: PathBuf,
     /// Now.
     pub now: Timestamp,
     /// The zone in which times are shown.
@@ -90,6 +92,7 @@ impl Surroundings {
             door,
             store: PathBuf::new(),
             config: config_folder(),
+            cache: platform_folder("XDG_CACHE_HOME", ".cache", "clew"),
             now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
             zone: TimeZone::system(),
             width: width(door, is_terminal),

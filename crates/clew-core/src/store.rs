@@ -20,6 +20,7 @@ pub mod disk;
 mod error;
 mod load;
 mod log;
+mod log_index;
 mod manifests;
 mod numbers;
 mod pack;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use error::StoreError;
 pub use load::{Damage, LoadedHistory, LoadedOperation, LoadedSession};
+pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use seal::{PublicKey, SigningKey, Trust, Verdict};
 pub use stored_run::StoredRun;
@@ -69,6 +71,7 @@ pub enum Access {
 pub struct Store {
     inner: Arc<Inner>,
     trust: Arc<Trust>,
+    log_index: Option<Arc<LogIndex>>,
 }
 
 #[derive(Debug)]
@@ -107,7 +110,20 @@ impl Store {
         Ok(Self {
             inner: Arc::new(inner),
             trust: Arc::default(),
+            log_index: None,
         })
+    }
+
+    /// The same store, whose logs are read with an index.
+    #[must_use]
+    pub fn with_index(mut self, index: LogIndex) -> Self {
+        self.log_index = Some(Arc::new(index));
+        self
+    }
+
+    /// The index with which its logs are read, if there is one.
+    pub fn log_index(&self) -> Option<&LogIndex> {
+        self.log_index.as_deref()
     }
 
     /// The same store, in which seals are judged by `trust`. Without it every key is foreign.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
-use crate::place::{by_recency, history_name, last_time, open_store};
+use crate::place::{by_recency, history_name, last_time, open_indexed};
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 use crate::table::Table;
@@ -43,7 +43,7 @@ pub struct List {
 
 /// Lists all histories.
 pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<List, Problem> {
-    let store = open_store(directory, surroundings)?;
+    let store = open_indexed(directory, surroundings)?;
     let histories = by_recency(&store)?
         .iter()
         .map(|(id, loaded)| entry(*id, loaded))

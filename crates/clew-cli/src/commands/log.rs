@@ -177,7 +177,7 @@ fn with_shown_parents(shown: &[(RunId, &Run)], history: &History) -> Vec<(RunId,
 
 /// The runs on the way to where the session is.
 pub fn led_here(place: &Place<'_>) -> HashSet<RunId> {
-    let line = place.at.into_iter().flat_map(|at| place.history.line(at));
+    let line = place.at.into_iter().flat_map(|at| place.history.ancestry(at));
     line.map(|(id, _)| id).collect()
 }
 

@@ -6,7 +6,7 @@ use clew_core::id::{RootKind, RunId};
 
 use super::{Candidate, Source};
 use crate::commands::vars::variable;
-use crate::place::{Opened, Place, history_name, open_store};
+use crate::place::{Opened, Place, history_name, open_indexed, open_store};
 use crate::run_page::RunPage;
 use crate::settings::{SETTINGS, setting};
 use crate::surroundings::Surroundings;
@@ -99,7 +99,7 @@ fn in_history(asked: &Asked<'_>, place: Option<&Place<'_>>, surroundings: &Surro
         return of_place(asked, place, surroundings);
     }
     let directory = store.map_or_else(|| surroundings.store.clone(), Into::into);
-    match Opened::open(&directory, wanted, surroundings) {
+    match open_indexed(&directory, surroundings).and_then(|store| Opened::of(store, wanted)) {
         Ok(opened) => of_place(asked, &opened.place(), surroundings),
         Err(_) => Vec::new(),
     }
@@ -122,14 +122,18 @@ fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
     let mut line = place
         .at
         .into_iter()
-        .flat_map(|at| place.history.line(at))
+        .flat_map(|at| place.history.ancestry(at))
         .map(|(id, _)| id);
     for relative in ["@", "@-"] {
         found.extend(line.next().map(|run| candidate(relative, said_of(run, place))));
     }
     found.extend(labels(place.history.names().branches(), place));
     found.extend(labels(place.history.names().tags(), place));
-    let runs = place.history.runs().rev().map(|(id, run)| (*id, run.label()));
+    let runs = place
+        .history
+        .outlines()
+        .rev()
+        .map(|(id, outline)| (id, outline.label()));
     let wanted = runs.filter(|(_, label)| label.starts_with(typed)).take(MOST);
     found.extend(wanted.map(|(id, label)| candidate(label, said_of(id, place))));
     found

@@ -462,6 +462,7 @@ pub fn terminal() -> Surroundings {
         door: Door::Terminal,
         store: PathBuf::from("/home/ada/.local/share/clew"),
         config: PathBuf::from("/home/ada/.config/clew"),
+        cache: PathBuf::from("/home/ada/.cache/clew"),
         now: NOW,
         zone: jiff::tz::TimeZone::UTC,
         width: 110,

@@ -1,13 +1,14 @@
 //! Outline: the beginning of a run's record, for lists that must not decode all of it.
 
-use serde::de::{Deserialize, IgnoredAny};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use super::record::{fields, newer_version};
 use super::{Ending, RecordError, Run, RunKind, Timestamp};
 use crate::id::RunId;
 
 /// What tells a run from others and puts it in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
     /// Its number in the history.
     pub number: u64,

@@ -1,7 +1,7 @@
 //! What a store holds that its logs tell too. Readers never believe it over the logs; it can be checked and made anew.
 //!
-//! There is one such file: `numbers`, the last run number that a history gave. There is no index over the logs
-//! (decision 0007).
+//! There are two: in each history `numbers`, the last run number that it gave, and in the user's cache folder the index
+//! over the logs (decision 9).
 
 use super::{Access, LoadedHistory, Store, StoreError, numbers};
 use crate::id::HistoryId;
@@ -29,6 +29,22 @@ impl Store {
             return Ok(false);
         }
         numbers::raise(self.disk(), self.directory(), history, largest(loaded))
+    }
+}
+
+impl Store {
+    /// Whether reading a history with the index of this store comes to what reading its logs came to.
+    ///
+    /// # Errors
+    /// The history is not there.
+    pub fn is_index_right(&self, history: HistoryId, scanned: &LoadedHistory) -> Result<bool, StoreError> {
+        let loaded = self.load(history)?;
+        let has_same_runs = loaded.runs.len() == scanned.runs.len()
+            && loaded.runs.iter().all(|(id, run)| {
+                let other = scanned.runs.get(id).map(|run| run.outline());
+                other == Some(run.outline())
+            });
+        Ok(has_same_runs && loaded.sessions == scanned.sessions)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading a history back from its logs.
 
 mod content;
+mod indexed;
 mod latest;
 mod reading;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::error::StoreError;
+use super::log_index::Piece;
 use super::scan::{Gap, Payloads, scan};
 use super::seal::{PublicKey, Verdict};
 use super::stored_run::StoredRun;
@@ -18,6 +20,7 @@ use super::{Store, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
 use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
 use content::contents;
+use indexed::Gathering;
 use reading::LogReading;
 
 /// One operation as it lies.
@@ -199,12 +202,23 @@ impl Store {
             .sum::<usize>();
         let parts: BTreeSet<(SessionId, u32)> = names.iter().filter_map(|name| log::part_of(name)).collect();
         let sessions: BTreeSet<SessionId> = parts.iter().map(|(session, _)| *session).collect();
-        for session in sessions.into_iter().filter(|session| Some(*session) != except) {
+        let index = self.log_index.as_ref();
+        let mut known = index
+            .filter(|_| loaded.tails.is_empty())
+            .map(|index| index.pieces(history))
+            .unwrap_or_default();
+        let mut kept = Vec::new();
+        for session in sessions.iter().copied().filter(|session| Some(*session) != except) {
             let parts: Vec<u32> = parts
                 .range((session, 0)..=(session, u32::MAX))
                 .map(|(_, part)| *part)
                 .collect();
-            self.refresh_session(history, session, &parts, loaded);
+            let pieces = known.remove(&session).unwrap_or_default();
+            let piece = self.refresh_session(history, session, &parts, pieces, loaded);
+            kept.extend(piece.map(|piece| (session, piece)));
+        }
+        if let Some(index) = index {
+            index.keep(history, &kept, &sessions);
         }
         loaded.descriptions = self.descriptions(history);
         self.report_missing_packs(loaded);
@@ -239,7 +253,15 @@ impl Store {
         descriptions
     }
 
-    fn refresh_session(&self, history: HistoryId, session: SessionId, parts: &[u32], loaded: &mut LoadedHistory) {
+    /// Reads what is new of a session's log. `pieces` are what the index holds of it; what is read may be kept there.
+    fn refresh_session(
+        &self,
+        history: HistoryId,
+        session: SessionId,
+        parts: &[u32],
+        pieces: Vec<Piece>,
+        loaded: &mut LoadedHistory,
+    ) -> Option<Piece> {
         let has_shrunk = |part: &u32| {
             let end = loaded.tails.get(&(session, *part)).map_or(0, |tail| tail.end);
             let file = self.disk().open(&log::path(self.directory(), history, session, *part));
@@ -249,20 +271,44 @@ impl Store {
         if parts.iter().any(has_shrunk) {
             loaded.forget(session);
         }
-        for part in parts {
-            self.refresh_log(history, session, *part, loaded);
-        }
+        let piece = match parts {
+            [1] => self.refresh_log(history, session, 1, pieces, loaded),
+            // The disk failed under it: such logs are rare, and not kept.
+            several => {
+                for part in several {
+                    self.refresh_log(history, session, *part, Vec::new(), loaded);
+                }
+                None
+            }
+        };
         loaded.count_synced(session);
+        piece
     }
 
-    fn refresh_log(&self, history: HistoryId, session: SessionId, part: u32, loaded: &mut LoadedHistory) {
+    fn refresh_log(
+        &self,
+        history: HistoryId,
+        session: SessionId,
+        part: u32,
+        pieces: Vec<Piece>,
+        loaded: &mut LoadedHistory,
+    ) -> Option<Piece> {
         let path = log::path(self.directory(), history, session, part);
         let mut tail = loaded.tails.remove(&(session, part)).unwrap_or_default();
+        let damage = loaded.damage.len();
+        let mut known = Vec::new();
+        if let Some(index) = &self.log_index
+            && let Some((contents, end)) = indexed::contents(self, index, &path, pieces)
+        {
+            tail.end = end;
+            known = contents;
+        }
+        let from = tail.end;
         let mut frames = Vec::new();
         let scanned = self
             .disk()
             .open(&path)
-            .and_then(|file| scan(&*file, tail.end, Payloads::Stored, |frame| frames.push(frame)));
+            .and_then(|file| scan(&*file, from, Payloads::Stored, |frame| frames.push(frame)));
         match scanned {
             Ok(scanned) => {
                 tail.end = scanned.end;
@@ -270,6 +316,8 @@ impl Store {
             }
             Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
         }
+        let ends: Vec<u64> = frames.iter().map(|frame| frame.header.end(frame.offset)).collect();
+        let mut gathering = Gathering::begin(self, from, tail.end, damage);
         let chain = loaded.chains.get(&session).copied().unwrap_or_default();
         let mut reading = LogReading {
             path: &path,
@@ -281,10 +329,17 @@ impl Store {
             chain,
             met: Vec::new(),
         };
-        for (offset, content) in contents(frames) {
+        for (offset, content) in known {
+            reading.take(offset, content);
+        }
+        for ((offset, content), end) in contents(frames).into_iter().zip(ends) {
+            if let Some(gathering) = &mut gathering {
+                gathering.take(offset, end, &content);
+            }
             reading.take(offset, content);
         }
         reading.finish(self.trust());
+        gathering?.piece(session, loaded)
     }
 
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {

@@ -150,6 +150,11 @@ impl SigningKey {
         }
     }
 
+    /// A key for something else, made from this one: `purpose` says what for.
+    pub(super) fn derive(&self, purpose: &str) -> [u8; 32] {
+        blake3::derive_key(purpose, self.0.as_bytes())
+    }
+
     /// Another handle on the same key.
     pub(super) fn share(&self) -> Self {
         Self(self.0.clone())

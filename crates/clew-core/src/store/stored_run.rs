@@ -1,18 +1,32 @@
 //! A run as it lies in a log: hashed when the log is read, decoded when somebody asks for all of it.
 
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
+use super::disk::{Disk, DiskFile, read_exact_at};
+use super::log_index::LogIndex;
 use super::seal::Verdict;
-use crate::format::{FrameDecoder, FrameHeader, Outline, RecordError, Run, decode_record};
+use crate::format::{FrameDecoder, FrameHeader, FrameKind, HEADER_LENGTH, Outline, RecordError, Run, decode_record};
+use crate::id::RunId;
 
 /// A run whose bytes are what an operation names. Its outline is at hand; the rest is decoded once, when asked for: a
 /// history of ten thousand runs is opened to look at twenty of them.
 #[derive(Debug)]
 pub struct StoredRun {
     outline: Outline,
-    /// The payload as it lies in the log; `None` for a run that was made here.
-    stored: Option<(FrameHeader, Vec<u8>)>,
+    stored: Stored,
     run: OnceLock<Option<Box<Run>>>,
+}
+
+/// Where the bytes of a run are.
+#[derive(Debug)]
+enum Stored {
+    /// There are none: it was made here.
+    Made,
+    /// At hand: the payload as it lies in the log.
+    Read(FrameHeader, Vec<u8>),
+    /// In the log, as the index says: where its frame starts.
+    InLog(Arc<IndexedLog>, u64, RunId),
 }
 
 impl StoredRun {
@@ -20,7 +34,16 @@ impl StoredRun {
     pub(super) fn new(outline: Outline, header: FrameHeader, stored: Vec<u8>) -> Self {
         Self {
             outline,
-            stored: Some((header, stored)),
+            stored: Stored::Read(header, stored),
+            run: OnceLock::new(),
+        }
+    }
+
+    /// A run that the index tells of: its bytes are read from the log, and hashed, when they are asked for.
+    pub(super) fn in_log(id: RunId, outline: Outline, log: &Arc<IndexedLog>, offset: u64) -> Self {
+        Self {
+            outline,
+            stored: Stored::InLog(Arc::clone(log), offset, id),
             run: OnceLock::new(),
         }
     }
@@ -60,16 +83,56 @@ impl StoredRun {
     }
 
     fn plain(&self) -> Option<Vec<u8>> {
-        let (header, stored) = self.stored.as_ref()?;
-        FrameDecoder::default().plain(header, stored.clone()).ok()
+        match &self.stored {
+            Stored::Made => None,
+            Stored::Read(header, stored) => FrameDecoder::default().plain(header, stored.clone()).ok(),
+            Stored::InLog(log, offset, id) => log.run(*offset, *id, &self.outline),
+        }
     }
+}
+
+/// A log of which an index tells what it holds. Opened when the first of its runs is asked for.
+#[derive(Debug)]
+pub(super) struct IndexedLog {
+    pub disk: Arc<dyn Disk>,
+    pub path: PathBuf,
+    pub index: Arc<LogIndex>,
+    pub file: OnceLock<Option<Box<dyn DiskFile>>>,
+}
+
+impl IndexedLog {
+    /// The plain bytes of the run whose frame starts at `offset`. Where they are not what the index says, the index
+    /// counts as wrong from then on.
+    fn run(&self, offset: u64, id: RunId, outline: &Outline) -> Option<Vec<u8>> {
+        let file = self.file.get_or_init(|| self.disk.open(&self.path).ok());
+        let plain = file
+            .as_deref()
+            .and_then(|file| payload_at(file, offset, FrameKind::RUN))
+            .filter(|plain| RunId::of(plain) == id && Outline::parse(plain).as_ref() == Ok(outline));
+        if plain.is_none() {
+            self.index.distrust();
+        }
+        plain
+    }
+}
+
+/// The plain payload of the frame that starts at `offset`; `None` if there is no sound one of that kind.
+pub(super) fn payload_at(file: &dyn DiskFile, offset: u64, kind: FrameKind) -> Option<Vec<u8>> {
+    let mut header = [0; HEADER_LENGTH];
+    read_exact_at(file, &mut header, offset).ok()?;
+    let header = FrameHeader::parse(&header).ok().filter(|header| header.kind == kind)?;
+    let is_inside = file.length().ok()? >= header.end(offset);
+    let mut stored = vec![0; usize::try_from(header.stored_length).ok().filter(|_| is_inside)?];
+    read_exact_at(file, &mut stored, header.payload_at(offset)).ok()?;
+    header.check_payload(&stored).ok()?;
+    FrameDecoder::default().plain(&header, stored).ok()
 }
 
 impl From<Run> for StoredRun {
     fn from(run: Run) -> Self {
         Self {
             outline: Outline::from(&run),
-            stored: None,
+            stored: Stored::Made,
             run: OnceLock::from(Some(Box::new(run))),
         }
     }

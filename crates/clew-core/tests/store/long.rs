@@ -14,10 +14,10 @@ use clew_testing::{Dice, LongHistory};
 
 use crate::story::{STORE, key, open};
 
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Three kernels, lines that were left, names that share objects.
-const LONG: LongHistory = LongHistory {
+pub const LONG: LongHistory = LongHistory {
     cells: 150,
     sessions: 3,
     names: 12,
@@ -34,7 +34,7 @@ const LONGER: LongHistory = LongHistory {
     seed: 6,
 };
 
-fn recorded(long: LongHistory) -> (SimDisk, HistoryId) {
+pub fn recorded(long: LongHistory) -> (SimDisk, HistoryId) {
     let disk = SimDisk::new(17);
     let store = open(&disk, Access::ReadWrite).unwrap();
     let history = long.record(&store, &key(), "long").unwrap();
@@ -46,14 +46,14 @@ fn untrusting(disk: &SimDisk) -> Store {
     Store::open(Arc::new(disk.clone()), Path::new(STORE), Access::ReadOnly).unwrap()
 }
 
-fn decoded(loaded: &LoadedHistory) -> BTreeMap<RunId, Run> {
+pub fn decoded(loaded: &LoadedHistory) -> BTreeMap<RunId, Run> {
     let runs = loaded.runs.iter();
     runs.filter_map(|(id, stored)| Some((*id, stored.run()?.clone())))
         .collect()
 }
 
 /// The files with a byte changed, an end cut off or an end of another file added.
-fn spoilt(files: &Files, dice: &mut Dice) -> Files {
+pub fn spoilt(files: &Files, dice: &mut Dice) -> Files {
     let mut files = files.clone();
     let path = dice.pick(&files.keys().cloned().collect::<Vec<_>>()).clone();
     let other = dice.pick(&files.values().cloned().collect::<Vec<_>>()).clone();

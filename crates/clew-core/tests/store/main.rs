@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod golden;
 mod hostile;
+mod index;
 mod keys;
 mod long;
 mod processes;

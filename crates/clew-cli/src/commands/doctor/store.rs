@@ -9,7 +9,7 @@ use clew_core::store::{Access, LoadedHistory, Store};
 
 use super::Check;
 use super::Group::Store as Stored;
-use crate::place::{by_recency, history_name, open_store};
+use crate::place::{by_recency, history_name, open_indexed, open_store};
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -134,6 +134,41 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     }
 }
 
+/// Whether the index over the logs says what they do; makes it anew if asked to.
+fn index(
+    store: &Store,
+    histories: &[(HistoryId, LoadedHistory)],
+    rebuild: bool,
+    surroundings: &Surroundings,
+) -> Option<Check> {
+    const WHAT: &str = "index";
+    // Without a key of the user's own there is none.
+    let indexed = open_indexed(store.directory(), surroundings).ok()?;
+    let path = indexed.log_index()?.path().to_owned();
+    let was_there = path.exists();
+    if rebuild && let Err(error) = indexed.log_index()?.remove() {
+        let found = format!("{}: {error}", path.display());
+        return Some(Check::bad(Stored, WHAT, found, "remove that file; the logs count"));
+    }
+    let is_right = |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned).unwrap_or(false);
+    if let Some((id, scanned)) = histories.iter().find(|history| !is_right(history)) {
+        let next = surroundings.door.command("doctor --rebuild");
+        let name = history_name(*id, &scanned.description());
+        let found = format!("it says something else than the logs of {name}, which count");
+        return Some(Check::bad(Stored, WHAT, found, format!("{next} makes it anew")));
+    }
+    Some(Check::fine(
+        Stored,
+        WHAT,
+        match (was_there, path.exists()) {
+            (_, true) if rebuild => "made anew from the logs",
+            (true, true) => "as the logs tell",
+            (false, true) => "made from the logs just now",
+            _ => "none yet; it is made when a history grows long",
+        },
+    ))
+}
+
 fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {
     let histories = match by_recency(store) {
         Ok(histories) => histories,
@@ -146,7 +181,7 @@ fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<C
             )];
         }
     };
-    let mut checks = Vec::new();
+    let mut checks: Vec<Check> = index(store, &histories, rebuild, surroundings).into_iter().collect();
     for (id, loaded) in histories {
         let description = loaded.description();
         let name = history_name(id, &description);

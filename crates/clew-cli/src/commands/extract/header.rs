@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::format::{Ending, Run, RunKind};
+use clew_core::format::{Ending, Outline, Run, RunKind};
 use clew_core::history::flow::{GapKind, Slice};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
@@ -62,7 +62,7 @@ impl Header {
             .iter()
             .filter_map(|step| place.history.run(&step.run))
             .collect();
-        let is_cell = |(_, run): &(RunId, &Run)| run.kind == RunKind::Cell;
+        let is_cell = |(_, outline): &(RunId, &Outline)| outline.kind == RunKind::Cell;
         let mut header = Self {
             names: roots.iter().map(ToString::to_string).collect(),
             at: At {
@@ -72,7 +72,7 @@ impl Header {
             cells: cells.len(),
             needs_ipython: cells.iter().any(Cell::needs_ipython),
             directory: directory(&runs, slice, place),
-            all: place.history.line(at).filter(is_cell).count(),
+            all: place.history.ancestry(at).filter(is_cell).count(),
             packages: packages(cells, at, place),
             ..Self::default()
         };

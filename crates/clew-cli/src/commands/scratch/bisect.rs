@@ -68,7 +68,7 @@ pub fn bisect(
         None => None,
     };
     let mut line: Vec<_> = Vec::new();
-    for (id, _) in place.history.line(to) {
+    for (id, _) in place.history.ancestry(to) {
         line.push(id);
         if Some(id) == from {
             break;

@@ -142,7 +142,7 @@ impl Flow<'_> {
 
     /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
     fn untangle(&self, slice: &mut Slice, at: RunId, brought: &BTreeSet<Root>) {
-        let line: HashSet<RunId> = self.history.line(at).map(|(id, _)| id).collect();
+        let line: HashSet<RunId> = self.history.ancestry(at).map(|(id, _)| id).collect();
         let Some(wrong) = self.first_wrong(slice, at, brought) else {
             return;
         };

@@ -1,9 +1,10 @@
 //! When something was done last in a history, told from the ends of its logs.
 
-use crate::format::{FrameDecoder, FrameHeader, FrameKind, Operation, SignedOperation, Timestamp, decode_record};
+use crate::format::{FrameKind, Operation, SignedOperation, Timestamp, decode_record};
 use crate::id::HistoryId;
-use crate::store::disk::{DiskFile, read_exact_at};
+use crate::store::disk::DiskFile;
 use crate::store::scan::{Payloads, scan};
+use crate::store::stored_run::payload_at;
 use crate::store::{Store, StoreError, log};
 
 /// How much of a log's end is looked at, at first and then if no operation lies there.
@@ -30,19 +31,14 @@ fn last_operation(log: &dyn DiskFile) -> Option<Operation> {
         let mut last = None;
         let scanned = scan(log, length.saturating_sub(*end), Payloads::Skip, |frame| {
             if frame.header.kind == FrameKind::OPERATION {
-                last = Some((frame.offset, frame.header));
+                last = Some(frame.offset);
             }
         });
-        let (offset, header) = scanned.ok().and(last)?;
-        operation(log, offset, &header)
+        operation(log, scanned.ok().and(last)?)
     })
 }
 
-fn operation(log: &dyn DiskFile, offset: u64, header: &FrameHeader) -> Option<Operation> {
-    let mut stored = vec![0; usize::try_from(header.stored_length).ok()?];
-    read_exact_at(log, &mut stored, header.payload_at(offset)).ok()?;
-    header.check_payload(&stored).ok()?;
-    let payload = FrameDecoder::default().plain(header, stored).ok()?;
-    let signed: SignedOperation = decode_record(&payload).ok()?;
+fn operation(log: &dyn DiskFile, offset: u64) -> Option<Operation> {
+    let signed: SignedOperation = decode_record(&payload_at(log, offset, FrameKind::OPERATION)?).ok()?;
     decode_record(&signed.bytes).ok()
 }

@@ -1,0 +1,206 @@
+//! The index as SQLite holds it: one table of sealed pieces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+
+use super::{LogIndex, Piece};
+use crate::id::{HistoryId, SessionId};
+
+/// The layout; a file that says another is made anew.
+const LAYOUT: i32 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE piece (
+        history BLOB NOT NULL,
+        session BLOB NOT NULL,
+        start INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        plain INTEGER NOT NULL,
+        content BLOB NOT NULL,
+        seal BLOB NOT NULL,
+        PRIMARY KEY (history, session, start)
+    );";
+/// The most bytes of a piece, plain.
+const LONGEST: u64 = 1 << 30;
+
+/// Why the index can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Another process writes it, or the disk refuses: it is left alone.
+    Busy,
+    /// It is no index that can be read here.
+    Wrong,
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Wrong,
+            // No such table or column, or another kind of value in it.
+            Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) | None => Self::Wrong,
+            Some(_) => Self::Busy,
+        }
+    }
+}
+
+/// A piece as it lies.
+struct Row {
+    session: SessionId,
+    start: u64,
+    end: u64,
+    plain: u64,
+}
+
+impl Row {
+    fn place(&self, history: HistoryId) -> [Vec<u8>; 5] {
+        let numbers = [self.start, self.end, self.plain].map(|number| number.to_le_bytes().to_vec());
+        let [start, end, plain] = numbers;
+        [history.0.to_vec(), self.session.0.to_vec(), start, end, plain]
+    }
+
+    fn seal(&self, index: &LogIndex, history: HistoryId, content: &[u8]) -> [u8; 32] {
+        let place = self.place(history);
+        index.seal(&place.each_ref().map(Vec::as_slice), content)
+    }
+}
+
+/// The pieces of a history. A session's pieces end before the first that is not sound or does not follow.
+pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<Piece>>, Trouble> {
+    let connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if layout(&connection)? != LAYOUT {
+        return Err(Trouble::Wrong);
+    }
+    let mut found: BTreeMap<SessionId, Vec<Piece>> = BTreeMap::new();
+    let mut statement = connection.prepare(
+        "SELECT session, start, end, plain, content, seal FROM piece WHERE history = ?1 ORDER BY session, start",
+    )?;
+    let mut rows = statement.query([&history.0[..]])?;
+    while let Some(row) = rows.next()? {
+        let session: [u8; 16] = row.get(0)?;
+        let [start, end, plain] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
+        let sealed = Row {
+            session: SessionId(session),
+            start: start? as u64,
+            end: end? as u64,
+            plain: plain? as u64,
+        };
+        let content = row.get_ref(4)?.as_blob().map_err(|_| Trouble::Wrong)?;
+        let seal: [u8; 32] = row.get(5)?;
+        if sealed.plain > LONGEST || sealed.seal(index, history, content) != seal {
+            return Err(Trouble::Wrong);
+        }
+        let pieces = found.entry(sealed.session).or_default();
+        if pieces.last().map_or(0, |piece| piece.end) != sealed.start {
+            return Err(Trouble::Wrong);
+        }
+        let piece = Piece::parse(sealed.start, sealed.end, content, sealed.plain as usize);
+        pieces.push(piece.ok_or(Trouble::Wrong)?);
+    }
+    Ok(found)
+}
+
+/// Adds pieces, and takes away those of sessions that are no longer there.
+pub(super) fn write(
+    index: &LogIndex,
+    history: HistoryId,
+    pieces: &[(SessionId, Piece)],
+    present: &BTreeSet<SessionId>,
+) -> Result<(), Trouble> {
+    make_file(&index.path).map_err(|_| Trouble::Busy)?;
+    let mut connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // What a power cut tears is made again: nothing waits for the disk.
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    match layout(&transaction)? {
+        LAYOUT => {}
+        0 => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", LAYOUT)?;
+        }
+        _ => return Err(Trouble::Wrong),
+    }
+    for session in sessions(&transaction, history)?.difference(present) {
+        let place = params![&history.0[..], &session.0[..]];
+        transaction.execute("DELETE FROM piece WHERE history = ?1 AND session = ?2", place)?;
+    }
+    for (session, piece) in pieces {
+        put(index, &transaction, history, *session, piece)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn put(
+    index: &LogIndex,
+    connection: &Connection,
+    history: HistoryId,
+    session: SessionId,
+    piece: &Piece,
+) -> Result<(), Trouble> {
+    let Some((content, plain)) = piece.bytes() else {
+        return Ok(());
+    };
+    let row = Row {
+        session,
+        start: piece.start,
+        end: piece.end,
+        plain: plain as u64,
+    };
+    let seal = row.seal(index, history, &content);
+    // Whoever reads a log from its start knows better than what was kept of it.
+    let place = params![&history.0[..], &session.0[..], row.start as i64];
+    connection.execute(
+        "DELETE FROM piece WHERE history = ?1 AND session = ?2 AND start >= ?3",
+        place,
+    )?;
+    connection.execute(
+        "INSERT INTO piece (history, session, start, end, plain, content, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            &history.0[..],
+            &session.0[..],
+            row.start as i64,
+            row.end as i64,
+            row.plain as i64,
+            content,
+            &seal[..]
+        ],
+    )?;
+    Ok(())
+}
+
+/// Opens the file. Nobody waits for whoever else has it: reading the logs is faster.
+fn open(path: &Path, how: OpenFlags) -> Result<Connection, Trouble> {
+    let connection = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+fn layout(connection: &Connection) -> Result<i32, Trouble> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn sessions(connection: &Connection, history: HistoryId) -> Result<BTreeSet<SessionId>, Trouble> {
+    let mut statement = connection.prepare("SELECT DISTINCT session FROM piece WHERE history = ?1")?;
+    let sessions = statement.query_map([&history.0[..]], |row| row.get::<_, [u8; 16]>(0))?;
+    let sessions: Result<BTreeSet<SessionId>, _> = sessions.map(|session| session.map(SessionId)).collect();
+    Ok(sessions?)
+}
+
+/// Makes the file, for the user alone, if it is not there.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    let mut folder = fs::DirBuilder::new();
+    let mut file = fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folder.mode(0o700);
+        file.mode(0o600);
+    }
+    if let Some(parent) = path.parent() {
+        folder.recursive(true).create(parent)?;
+    }
+    file.create(true).append(true).open(path)?;
+    Ok(())
+}
