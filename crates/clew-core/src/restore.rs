@@ -318,7 +318,28 @@ impl Performer<'_> {
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         match self.fetch(version) {
             Ok(stored) => build(kernel, version, stored, Word::Loaded),
-            Err(why) => self.make_again(kernel, version, again, &why, true),
+            Err(why) => {
+                if matches!(again, Again::Unasked | Again::Allowed) {
+                    self.read_all(version);
+                }
+                self.make_again(kernel, version, again, &why, true)
+            }
+        }
+    }
+
+    /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and
+    /// takes it anew when the value comes again.
+    fn read_all(&self, version: &Version) {
+        let Ok(manifest) = self.manifests.get(&version.manifest) else {
+            return;
+        };
+        if let Body::Encoded(encoding) = &manifest.body {
+            for segment in encoding.stream.iter().chain(&encoding.asides) {
+                self.store.segment(*segment).ok();
+            }
+            for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
+                self.store.blocks(&[*block]).ok();
+            }
         }
     }
 
