@@ -164,7 +164,7 @@ impl Scratch {
         if let Some(why) = answer["why"].as_str() {
             return Err(ScratchError::Refused(crate::text::clean(why)));
         }
-        let taken = take(&file).map_err(|error| ScratchError::Died(error.to_string()));
+        let taken = take(&file, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
         fs::remove_file(&file).ok();
         taken
     }
@@ -233,12 +233,15 @@ impl Drop for Scratch {
     }
 }
 
-/// Reads what a process handed over, if it is a file, and that file what it says.
-fn take(path: &Path) -> io::Result<HandedOver> {
+/// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
+fn take(path: &Path, most: u64) -> io::Result<HandedOver> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
         return Err(io::Error::other("what was handed over is no file"));
+    }
+    if about.len() > most {
+        return Err(io::Error::other("what was handed over is more than it may take"));
     }
     HandedOver::read(&mut io::BufReader::new(file), about.len())
 }
@@ -403,6 +406,47 @@ mod tests {
         }
         let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"));
         assert!(matches!(error, ScratchError::Died(_)), "{error:?}");
+    }
+
+    /// What comes of a value that a script hands over in `$TMPDIR/handed`.
+    fn handed(script: &str) -> Result<HandedOver, ScratchError> {
+        let folder = tempfile::tempdir().unwrap();
+        let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
+        let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
+        let mut scratch = Scratch::start(&start, &mut || true)?;
+        scratch.hand_over(&[Root::name("x")], &mut || true)
+    }
+
+    #[test]
+    fn p14_what_is_handed_over_is_a_file_that_holds_what_it_says() {
+        // A head of a value without objects, and nothing behind it.
+        let empty = HandedOver::default();
+        let mut bytes = Vec::new();
+        empty.write(&mut bytes).unwrap();
+        let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        assert_eq!(handed(&format!("printf '{octal}' > $TMPDIR/handed")), Ok(empty));
+        for script in [
+            "true".to_owned(),
+            "ln -s /etc/hostname $TMPDIR/handed".to_owned(),
+            "mkdir $TMPDIR/handed".to_owned(),
+            "mkfifo $TMPDIR/handed".to_owned(),
+            "ln -s /dev/zero $TMPDIR/handed".to_owned(),
+            "echo nothing of it > $TMPDIR/handed".to_owned(),
+            "truncate -s 1T $TMPDIR/handed".to_owned(),
+            format!("printf '{octal}x' > $TMPDIR/handed"),
+        ] {
+            let error = handed(&script).unwrap_err();
+            assert!(matches!(error, ScratchError::Died(_)), "{script}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_t_be_handed_over_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = r#"printf '\023\000\000\000{"why":"a socket"}\n'; exec sleep 100"#;
+        let mut scratch = Scratch::start(&start(folder.path(), &format!("{SHUT}; {says}")), &mut || true).unwrap();
+        let error = scratch.hand_over(&[Root::name("x")], &mut || true).unwrap_err();
+        assert_eq!(error, ScratchError::Refused("a socket".to_owned()));
     }
 
     #[test]
