@@ -279,6 +279,36 @@ def test_it_takes_no_longer_than_it_may(opened: Callable[..., Notebook]) -> None
     assert processes(notebook) == []
 
 
+def test_it_takes_no_more_memory_than_it_may(opened: Callable[..., Notebook]) -> None:
+    notebook = opened(env={"CLEW_SCRATCH_MEMORY": "1 GB"})
+    notebook.run(
+        f"import sys\nx = {value('hoards')}\nif 'clew.scratch' in sys.orig_argv: hoard = bytearray(2_000_000_000)",
+        "del x",
+    )
+    damage(notebook, "hoards")
+    report = notebook.move("undo")
+    assert report.word("x") == "lost"
+    assert "in a scratch process the cell of run 2 raised MemoryError" in report.why("x")
+
+
+def test_a_cell_runs_as_in_the_notebook(notebook: Notebook) -> None:
+    """With what it waits for, and what it shows."""
+    notebook.run(
+        "import asyncio",
+        f"""
+        await asyncio.sleep(0)
+        x = {value("awaits")}
+        x
+        """,
+        "del x",
+    )
+    damage(notebook, "awaits")
+    kept = notebook.move("undo")
+    shown = next(root for root in kept.words if root.startswith("Out["))
+    assert (kept.word("x"), kept.word(shown)) == ("replayed", "replayed")
+    assert notebook.read(f"{shown} is x") == ["True"]
+
+
 def test_p04_ctrl_c_gives_up_and_leaves_everything_as_it_was(notebook: Notebook) -> None:
     notebook.run(
         STUCK.format(value=value("slowly")),
