@@ -142,6 +142,14 @@ class Visit:
 
         Of each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and why."""
 
+    def prepare(self, run: str) -> tuple[str, int | None]:
+        """Loads what the cell of a run may read, as the run before it left it.
+
+        The cell's source, and the `n` of its `In [n]`."""
+
+    def hand_over(self, roots: Sequence[tuple[str, str]], file: str) -> str | None:
+        """Writes what roots, by kind and key, are together into a file; why that can't be, else `None`."""
+
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
     """Locks this process in for good; says which layers of the sandbox this machine can't give."""
 

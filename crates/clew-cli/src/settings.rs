@@ -300,10 +300,7 @@ impl Settings {
     }
 
     fn number(&self, key: &str) -> u64 {
-        match self.found(key).value {
-            Value::Count(number) | Value::Size(number) => number,
-            _ => 0,
-        }
+        self.found(key).value.number()
     }
 }
 

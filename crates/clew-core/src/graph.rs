@@ -19,6 +19,7 @@ pub use arena::{Arena, ArenaNode, Limits, StreamError};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use heap::{BufferView, Heap, Identity, Node};
+pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
 pub use reached::{Reached, reached};
 pub use union_find::UnionFind;

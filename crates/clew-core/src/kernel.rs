@@ -1,10 +1,15 @@
 //! The seam to a live session: its roots, building and installing objects, running cells again.
 
+mod handover;
+
 use std::collections::BTreeSet;
 
 use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Mention};
-use crate::id::Root;
+use crate::id::{Root, RunId};
+
+pub use handover::HandedOver;
+pub(crate) use handover::{decode_asides, encode_asides};
 
 /// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +65,19 @@ pub enum KernelError {
     /// The user asked to stop.
     #[error("it was interrupted")]
     Interrupted,
+}
+
+/// A cell that is to run again in a process of its own, which can change nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Apart<'a> {
+    /// The run whose cell it is. What the run before it left is loaded there first.
+    pub run: RunId,
+    /// The run's number as people write it.
+    pub label: &'a str,
+    /// The roots to hand over, sorted.
+    pub roots: &'a [Root],
+    /// Whether the user allowed it: then the process need not be locked in.
+    pub is_allowed: bool,
 }
 
 /// What an install does to one root.
@@ -130,6 +148,14 @@ pub trait Kernel {
         inputs: &[(Root, ObjectOf<Self>)],
         wanted: &[Root],
     ) -> Result<Vec<(Root, ObjectOf<Self>)>, BuildError>;
+
+    /// Runs a cell again in a process of its own, and takes what it hands over. What is asked for of one run after
+    /// another may come from one process, which ends with the staging area at the latest. Takes bounded time and memory,
+    /// and changes nothing live.
+    ///
+    /// # Errors
+    /// Why it can't be had that way, for people.
+    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError>;
 
     /// Whether the user asked to stop since the last call.
     fn interrupted(&mut self) -> bool;

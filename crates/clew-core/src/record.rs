@@ -13,11 +13,10 @@ use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::stream::{read_varint, write_varint};
-use crate::graph::{Arena, Aside, CoVariable, Heap, Limits, look};
+use crate::graph::{Arena, CoVariable, Heap, Limits, look};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, Root, RootKind};
-use crate::kernel::{Kernel, KernelError, ObjectOf, Touched};
+use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Manifests, SessionWriter, StoreError};
 
 /// What is known of a run when it ended.
@@ -511,32 +510,4 @@ fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> HashMap<u12
         .zip(extents)
         .flat_map(|(hashes, extent)| hashes.iter().copied().zip(extent.blocks.iter().copied()))
         .collect()
-}
-
-/// Asides as stored: for each, varint(node number), varint(length), bytes.
-fn encode_asides(asides: &[Aside]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for aside in asides {
-        write_varint(&mut out, u64::from(aside.number));
-        write_varint(&mut out, aside.bytes.len() as u64);
-        out.extend_from_slice(&aside.bytes);
-    }
-    out
-}
-
-/// Asides from their stored form; `None` if it is malformed.
-pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
-    let mut asides = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let number = u32::try_from(read_varint(bytes, &mut at)?).ok()?;
-        let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
-        let end = at.checked_add(length)?;
-        asides.push(Aside {
-            number,
-            bytes: bytes.get(at..end)?.to_vec(),
-        });
-        at = end;
-    }
-    Some(asides)
 }

@@ -3,16 +3,20 @@
 //! In: a plan and a kernel. Out: one Outcome for every root. Until the install nothing live is touched; any failure
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
-use std::collections::BTreeMap;
+mod again;
 
-use crate::format::{Body, Encoding, Run, Version};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::format::{Body, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
-use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Stored};
-use crate::plan::{Outcome, Plan, Step, StepKind, Word};
-use crate::record::{Known, Live, decode_asides};
+use crate::kernel::{BuildError, Change, HandedOver, Installed, Kernel, KernelError, ObjectOf, Stored, decode_asides};
+use crate::plan::{Again, Outcome, Plan, Step, StepKind, Word};
+use crate::record::{Known, Live};
 use crate::store::{Manifests, Store};
+
+pub(crate) use again::may_read;
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,8 @@ struct Staged<O> {
     objects: Vec<(Root, O)>,
     word: Word,
     why: Option<String>,
+    /// Classes that they are known to refer to, besides those that a manifest names.
+    classes: Vec<Root>,
 }
 
 impl Performer<'_> {
@@ -162,9 +168,21 @@ impl Performer<'_> {
                 .flat_map(|(step, staged)| step.roots.iter().map(|root| (root.clone(), staged.why.clone())))
                 .filter(|(root, _)| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .collect();
+            let there: BTreeSet<Root> = performed
+                .iter()
+                .filter(|(_, staged)| staged.word != Word::Lost)
+                .flat_map(|(step, _)| step.roots.iter().cloned())
+                .collect();
+            // A cell that ran again may have made a class that nobody knows.
+            let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
             let mut is_done = true;
             for (step, staged) in performed.iter_mut() {
-                let is_built = matches!(staged.word, Word::Loaded | Word::Differs);
+                let is_built = matches!(staged.word, Word::Loaded | Word::Replayed | Word::Differs);
+                if is_built && staged.classes.iter().any(is_unknown) {
+                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(None)));
+                    is_done = false;
+                    continue;
+                }
                 let has_failed = staged.word == Word::Lost && matches!(step.kind, StepKind::Load { .. });
                 let is_told = staged.why.as_ref().is_some_and(|why| why.starts_with(CLASS_LOST));
                 if lost.is_empty() || !(is_built || has_failed && !is_told) {
@@ -247,9 +265,11 @@ impl Performer<'_> {
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
-            (StepKind::Load { .. }, Some(version)) => self.load(kernel, version),
-            (StepKind::Replay, Some(version)) => self.replay(kernel, version),
-            (StepKind::Load { .. } | StepKind::Replay, None) => Ok(Staged::empty(Word::Lost, None)),
+            (StepKind::Load { .. }, Some(version)) => self.load(kernel, version, step.again),
+            (StepKind::Replay { why, apart }, Some(version)) => {
+                self.make_again(kernel, version, step.again, why, *apart)
+            }
+            (StepKind::Load { .. } | StepKind::Replay { .. }, None) => Ok(Staged::empty(Word::Lost, None)),
         };
         match result {
             Ok(mut staged) => {
@@ -285,127 +305,70 @@ impl Performer<'_> {
                 objects,
                 word: Word::Kept,
                 why: None,
+                classes: Vec::new(),
             }
         } else {
             Staged {
                 objects,
                 word: Word::Differs,
                 why: Some("it changed while it was parked".to_owned()),
+                classes: Vec::new(),
             }
         }
     }
 
-    fn load<K: Kernel>(&self, kernel: &mut K, version: &Version) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let manifest = self.manifests.get(&version.manifest).map_err(failed)?;
+    /// Loads what is stored. Where the store can't give it, it is made again if that may be.
+    fn load<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        again: Again,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        match self.fetch(version) {
+            Ok(stored) => build(kernel, version, stored, Word::Loaded),
+            Err(why) => {
+                if matches!(again, Again::Unasked | Again::Allowed) {
+                    self.read_all(version);
+                }
+                self.make_again(kernel, version, again, &why, true)
+            }
+        }
+    }
+
+    /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and
+    /// takes it anew when the value comes again.
+    fn read_all(&self, version: &Version) {
+        let Ok(manifest) = self.manifests.get(&version.manifest) else {
+            return;
+        };
+        if let Body::Encoded(encoding) = &manifest.body {
+            for segment in encoding.stream.iter().chain(&encoding.asides) {
+                self.store.segment(*segment).ok();
+            }
+            for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
+                self.store.blocks(&[*block]).ok();
+            }
+        }
+    }
+
+    /// What is stored of a version, verified; else why it can't be had.
+    fn fetch(&self, version: &Version) -> Result<HandedOver, String> {
+        let manifest = self.manifests.get(&version.manifest).map_err(told)?;
         let Body::Encoded(encoding) = &manifest.body else {
-            return Err(failed("its objects are not stored"));
+            return Err("its objects are not stored".to_owned());
         };
-        let (stream, asides, extents) = self.read(encoding)?;
-        let asides = decode_asides(&asides).ok_or_else(|| failed("its stored asides are malformed"))?;
-        let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).map_err(failed)?;
-        if arena.buffers() as usize != encoding.mentions.len() {
-            return Err(failed("its stored memory does not fit its objects"));
-        }
-        let stored = Stored {
-            roots: &version.roots,
-            arena: &arena,
-            asides: &asides,
-            extents,
-            mentions: &encoding.mentions,
-        };
-        kernel.noticed();
-        let objects = kernel.build(&stored)?;
-        for object in &objects {
-            kernel.heap().keep(*object);
-        }
-        let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
-        let built = look_jointly(kernel.heap(), objects.clone());
-        let why = difference(version.fingerprint, &arena, &built);
-        let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
-        Ok(Staged {
-            objects,
-            word: if why.is_none() { Word::Loaded } else { Word::Differs },
-            why,
-        })
-    }
-
-    #[allow(clippy::type_complexity)]
-    fn read(&self, encoding: &Encoding) -> Result<(Vec<u8>, Vec<u8>, Vec<Vec<u8>>), BuildError> {
-        let stream = self.store.stream(&encoding.stream).map_err(failed)?.into_inner();
-        let asides = self.store.stream(&encoding.asides).map_err(failed)?.into_inner();
-        let mut extents = Vec::new();
-        for extent in &encoding.extents {
-            extents.push(self.store.extent(extent).map_err(failed)?.into_inner());
-        }
-        Ok((stream, asides, extents))
-    }
-
-    /// Runs the cell that made `version` again, over copies of what the run before it left: a cell may change what it
-    /// reads, and live objects are not its to change.
-    fn replay<K: Kernel>(&self, kernel: &mut K, version: &Version) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let made_by = self.history.recorded_by(self.target, version);
-        let run = made_by
-            .and_then(|id| self.history.run(&id))
-            .ok_or_else(|| failed("the run that made it is missing"))?;
-        let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
-        let source = self.store.blob(blob).map_err(failed)?.into_inner();
-        if let Some(masked) = run.evidence.masked.first() {
-            let label = run.label();
-            return Err(failed(format!(
-                "the source of run {label} is not kept whole: {masked} was left out of it"
-            )));
-        }
-        if self.changes_class(run) {
-            let label = run.label();
-            return Err(failed(format!(
-                "run {label} changed a class, and classes are not copied to run it again"
-            )));
-        }
-        let inputs = self.inputs(kernel, run)?;
-        let objects = kernel.replay(&source, &inputs, &version.roots)?;
-        if objects.len() < version.roots.len() {
-            return Err(failed(format!("run {} was run again and did not make it", run.label())));
-        }
-        for (_, object) in &objects {
-            kernel.heap().keep(*object);
-        }
-        let made = look_jointly(kernel.heap(), objects.clone());
-        let why = if made.opaque.is_empty() {
-            (made.fingerprint != version.fingerprint).then(|| format!("run {} gives another value now", run.label()))
-        } else {
-            None
-        };
-        let word = if why.is_some() { Word::Differs } else { Word::Replayed };
-        let why = why.or_else(|| {
-            (!made.opaque.is_empty()).then(|| format!("made anew by run {}; it has no value to compare", run.label()))
+        let stream = self.store.stream(&encoding.stream).map_err(told)?.into_inner();
+        let asides = self.store.stream(&encoding.asides).map_err(told)?.into_inner();
+        let extents = encoding.extents.iter().map(|extent| {
+            let bytes = self.store.extent(extent).map_err(told)?.into_inner();
+            Ok((extent.column, bytes))
         });
-        Ok(Staged { objects, word, why })
-    }
-
-    /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
-    fn changes_class(&self, run: &Run) -> bool {
-        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
-        let mut changed = run.changed.iter().flat_map(|version| &version.roots);
-        changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
-    }
-
-    /// Copies of what a run may have read, as the run before it left them. What can't be copied, it does without: a
-    /// live connection is not used up to make something anew.
-    fn inputs<K: Kernel>(&self, kernel: &mut K, run: &Run) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
-        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
-        let mut versions: Vec<&Version> = before.versions().filter(|version| may_read(run, version)).collect();
-        let is_class = |version: &&Version| version.roots.iter().any(|root| root.kind == RootKind::Definition);
-        versions.sort_by_key(|version| !is_class(version));
-        let mut inputs = Vec::new();
-        for version in versions {
-            match self.load(kernel, version) {
-                Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
-                Ok(_) | Err(BuildError::Failed(_)) => {}
-                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
-            }
-        }
-        inputs.retain(|(root, _)| root.kind == RootKind::Name);
-        Ok(inputs)
+        Ok(HandedOver {
+            stream,
+            asides: decode_asides(&asides).ok_or("its stored asides are malformed")?,
+            extents: extents.collect::<Result<_, String>>()?,
+            mentions: encoding.mentions.clone(),
+        })
     }
 
     /// Parks live co-variables that no store can bring back and that the changes replace or take away.
@@ -473,8 +436,14 @@ impl<O> Staged<O> {
             objects: Vec::new(),
             word,
             why,
+            classes: Vec::new(),
         }
     }
+}
+
+#[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
+fn told(why: impl ToString) -> String {
+    why.to_string()
 }
 
 #[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
@@ -486,17 +455,6 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
     for parked in parked {
         kernel.unpark(parked.ticket);
     }
-}
-
-/// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
-fn may_read(run: &Run, version: &Version) -> bool {
-    let evidence = &run.evidence;
-    let is_watched = !(evidence.touched_all || evidence.reads.is_empty() && evidence.writes.is_empty());
-    let is_named = |root: &Root| {
-        let name = root.to_string();
-        root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)
-    };
-    !is_watched || version.roots.iter().any(is_named)
 }
 
 /// Turns one staged step into changes and outcomes.
@@ -533,6 +491,41 @@ fn collect<O: Copy>(
             why: staged.why.clone(),
         });
     }
+}
+
+/// Builds objects and walks them: they have the word if they hash to what was recorded, and differ if not.
+fn build<K: Kernel>(
+    kernel: &mut K,
+    version: &Version,
+    written: HandedOver,
+    word: Word,
+) -> Result<Staged<ObjectOf<K>>, BuildError> {
+    let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    if arena.buffers() as usize != written.mentions.len() {
+        return Err(failed("its stored memory does not fit its objects"));
+    }
+    let stored = Stored {
+        roots: &version.roots,
+        arena: &arena,
+        asides: &written.asides,
+        extents: written.extents.into_iter().map(|(_, bytes)| bytes).collect(),
+        mentions: &written.mentions,
+    };
+    kernel.noticed();
+    let objects = kernel.build(&stored)?;
+    for object in &objects {
+        kernel.heap().keep(*object);
+    }
+    let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
+    let built = look_jointly(kernel.heap(), objects.clone());
+    let why = difference(version.fingerprint, &arena, &built);
+    let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
+    Ok(Staged {
+        objects,
+        word: if why.is_none() { word } else { Word::Differs },
+        why,
+        classes: Vec::new(),
+    })
 }
 
 /// Why what was built is not what was stored, for people.

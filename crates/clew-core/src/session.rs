@@ -26,7 +26,7 @@ pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
 pub use naming::{NameRequest, Named};
 pub use recording::Recorded;
-pub use visit::Visit;
+pub use visit::{Cell, Visit};
 
 /// One kernel's life in a history.
 pub struct Session {

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
+use clew_core::kernel::{Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use wildmatch::WildMatch;
 
+use crate::apart::Processes;
 use crate::build::{build, install_definition};
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
@@ -31,6 +32,8 @@ pub(crate) struct KernelState {
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
+    /// Where cells may run again while a mover moves, and nowhere else.
+    pub processes: Option<Processes>,
     /// Whether Ctrl+C came when a move could not be stopped any more.
     pub was_interrupted: bool,
 }
@@ -512,6 +515,13 @@ impl Kernel for PythonKernel<'_, '_> {
             objects.push((root, object));
         }
         Ok(objects)
+    }
+
+    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
+        match &mut self.state.processes {
+            Some(processes) => processes.replay(self.py, apart),
+            None => Err(BuildError::Failed("no scratch process is started here".to_owned())),
+        }
     }
 
     fn interrupted(&mut self) -> bool {

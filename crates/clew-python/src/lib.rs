@@ -4,6 +4,7 @@
 
 #![deny(unsafe_code)]
 
+mod apart;
 pub mod build;
 mod clock;
 mod engine;

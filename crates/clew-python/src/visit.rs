@@ -1,19 +1,22 @@
 //! `Visit`: what a run left, loaded into a process that records nothing, as the scratch process sees it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
 use clew_cli::{Door, Opened, Surroundings};
 use clew_core::graph::{Heap, look_jointly};
-use clew_core::id::{Root, RunId};
+use clew_core::id::{Root, RootKind, RunId};
+use clew_core::kernel::HandedOver;
 use clew_core::plan::Word;
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 
 use crate::kernel::{KernelState, PythonKernel};
+use crate::payload::Reader;
 use crate::raw::{Attached, Object, PythonHeap};
 
 /// A root that was not simply loaded: kind, key, word, why.
@@ -27,6 +30,38 @@ struct Inner {
     heap: Attached<PythonHeap>,
     state: KernelState,
     visited: Visited,
+    /// Classes that the cell is going to make, which are to be known as when it ran first.
+    awaited: Vec<Awaited>,
+}
+
+/// A class of the notebook: its id, and where it can be found.
+struct Awaited {
+    id: String,
+    module: String,
+    qualname: String,
+}
+
+impl Awaited {
+    /// What the walk wrote of a class, as far as that says where it can be found (see `raw::definition`).
+    fn of(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(payload);
+        let mut text = || Some(str::from_utf8(reader.name()?).ok()?.to_owned());
+        let (id, _, qualname, module) = (text()?, text()?, text()?, text()?);
+        Some(Self { id, module, qualname })
+    }
+
+    /// The class, if the cell made it: what bears its name and was made under it.
+    fn find<'py>(&self, main: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        let mut found = main.clone();
+        for name in self.qualname.split('.') {
+            found = found.getattr(name).ok()?;
+        }
+        let says = |attribute: &str| found.getattr(attribute).and_then(|name| name.extract::<String>()).ok();
+        let is_it = found.is_instance_of::<PyType>()
+            && says("__module__").as_deref() == Some(&self.module)
+            && says("__qualname__").as_deref() == Some(&self.qualname);
+        is_it.then_some(found)
+    }
 }
 
 #[pymethods]
@@ -53,6 +88,7 @@ impl Visit {
                 ..KernelState::default()
             },
             visited: Visited::new(opened.store, &opened.loaded),
+            awaited: Vec::new(),
         };
         Ok(Self(Mutex::new(inner)))
     }
@@ -60,18 +96,10 @@ impl Visit {
     /// Loads what a run left; what is not stored of the names in `again` is made by running its cell again. Each root
     /// that was not simply loaded: its kind, its key, the word for what became of it, and why.
     fn load(&self, py: Python<'_>, run: &str, again: Vec<String>) -> PyResult<Vec<Told>> {
-        let run: RunId = run
-            .parse()
-            .map_err(|_| PyValueError::new_err("A run is named by its id here"))?;
+        let run = run_of(run)?;
         let again: BTreeSet<Root> = again.into_iter().map(Root::name).collect();
-        // What is held is read, or filled once: a panic elsewhere leaves it usable.
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { heap, state, visited } = &mut *inner;
-        let outcomes = heap
-            .with(py, |heap| {
-                visited.load(&mut PythonKernel::new(py, heap, state), run, &again)
-            })
-            .map_err(runtime)?
+        let outcomes = self
+            .with(py, |visited, kernel| visited.load(kernel, run, &again))?
             .map_err(runtime)?;
         let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
         Ok(told
@@ -86,6 +114,71 @@ impl Visit {
             })
             .collect())
     }
+
+    /// Loads what the cell of a run may read, as the run before it left it. The cell's source, and the `n` of its `In [n]`.
+    fn prepare(&self, py: Python<'_>, run: &str) -> PyResult<(String, Option<u64>)> {
+        let run = run_of(run)?;
+        let cell = self
+            .with(py, |visited, kernel| visited.prepare(kernel, run))?
+            .map_err(runtime)?;
+        let awaited = cell.classes.iter().filter_map(|payload| Awaited::of(payload));
+        self.inner().awaited = awaited.collect();
+        Ok((cell.source, cell.execution_count))
+    }
+
+    /// Writes what roots, by kind and key, are together into a file; why that can't be, else `None`.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn hand_over(&self, py: Python<'_>, roots: Vec<(String, String)>, file: PathBuf) -> PyResult<Option<String>> {
+        let named = roots.into_iter().map(|(kind, key)| {
+            let kind =
+                RootKind::from_word(&kind).ok_or_else(|| PyValueError::new_err("There is no such kind of root"))?;
+            Ok(Root::new(kind, key))
+        });
+        let roots = named.collect::<PyResult<Vec<Root>>>()?;
+        let awaited = std::mem::take(&mut self.inner().awaited);
+        let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
+        let handed = self.with(py, |_, kernel| {
+            for class in awaited {
+                if let Some(found) = class.find(&main)
+                    && kernel.heap.definition_of(&found).is_none()
+                {
+                    kernel.heap.definitions.recognise(&found, &class.id);
+                }
+            }
+            Visited::hand_over(kernel, &roots)
+        })?;
+        Ok(match handed {
+            Ok(handed) => write(&handed, &file).err().map(|error| error.to_string()),
+            Err(why) => Some(why),
+        })
+    }
+}
+
+impl Visit {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // What is held is read, or filled once: a panic elsewhere leaves it usable.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses what is visited on the live objects.
+    fn with<R>(&self, py: Python<'_>, work: impl FnOnce(&Visited, &mut PythonKernel<'_, '_>) -> R) -> PyResult<R> {
+        let mut inner = self.inner();
+        let Inner {
+            heap, state, visited, ..
+        } = &mut *inner;
+        heap.with(py, |heap| work(visited, &mut PythonKernel::new(py, heap, state)))
+            .map_err(runtime)
+    }
+}
+
+fn run_of(text: &str) -> PyResult<RunId> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err("A run is named by its id here"))
+}
+
+fn write(handed: &HandedOver, path: &Path) -> io::Result<()> {
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    handed.write(&mut file)
 }
 
 /// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value

@@ -137,6 +137,20 @@ impl SimDisk {
         disk
     }
 
+    /// Changes bits of one byte of a file, as a bad disk does: nobody wrote, and nobody is told.
+    pub fn rot(&self, path: &Path, at: usize, bits: u8) {
+        let mut state = self.state();
+        let Some(inode) = state.names.get(path).copied() else {
+            return;
+        };
+        let inode = &mut state.inodes[inode];
+        for bytes in [&mut inode.live, &mut inode.durable] {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= bits;
+            }
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,7 +9,7 @@ use crate::disk::Surviving;
 use crate::program::{Dice, Flavour, random_cell};
 use crate::toy::{Fault, FaultKind};
 
-pub use player::Player;
+pub use player::{Player, other_process};
 
 /// One step of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Step {
     },
     /// The next mover meets a fault.
     Fault(Fault),
+    /// One byte of what is stored of values is flipped.
+    Damage(u64),
     /// A thread takes hold of what a name is bound to.
     Hold(String),
     /// What was saved is flushed.
@@ -69,6 +71,7 @@ impl Step {
 
 /// What kinds of programs are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each doubles the kinds of programs
 pub struct Mode {
     /// What appears in cells.
     pub flavour: Flavour,
@@ -78,10 +81,12 @@ pub struct Mode {
     pub dear: bool,
     /// Whether movers may run cells again.
     pub replay: bool,
+    /// Whether what is stored of values is damaged now and then.
+    pub damage: bool,
 }
 
 impl Mode {
-    /// One of the sixteen kinds of programs, by seed.
+    /// One of the thirty-two kinds of programs, by seed.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -91,6 +96,7 @@ impl Mode {
             faults: seed & 2 == 2,
             dear: seed & 4 == 4,
             replay: seed & 8 == 8,
+            damage: seed & 16 == 16,
         }
     }
 }
@@ -112,6 +118,8 @@ pub struct Tally {
     pub uncertain: u64,
     /// Images of crashed disks from which a session was resumed.
     pub images: u64,
+    /// Cells that ran again in a process of their own.
+    pub apart: u64,
 }
 
 impl Tally {
@@ -123,6 +131,7 @@ impl Tally {
         self.stopped += other.stopped;
         self.uncertain += other.uncertain;
         self.images += other.images;
+        self.apart += other.apart;
         for (sum, count) in self.words.iter_mut().zip(other.words) {
             *sum += count;
         }
@@ -135,8 +144,9 @@ impl fmt::Display for Tally {
         write!(
             formatter,
             "{} programs, {} steps, {} moves ({} stopped by faults), outcomes: {kept} kept, {loaded} loaded, {replayed} \
-             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images",
-            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images
+             replayed, {differs} differ, {removed} removed, {lost} lost, {} uncertain; {} crash images; {} cells ran \
+             again apart",
+            self.programs, self.steps, self.moves, self.stopped, self.uncertain, self.images, self.apart
         )
     }
 }
@@ -199,6 +209,7 @@ pub fn replay(seed: u64, mode: Mode, steps: &[Step]) -> Result<Tally, String> {
 pub fn crash_everywhere(seed: u64, steps: usize, stride: usize) -> Result<Tally, Box<Failure>> {
     let mode = Mode {
         faults: false,
+        damage: false,
         ..Mode::of(seed)
     };
     let (mut dice, mut player) = (Dice::new(seed), Player::new(seed, mode));
@@ -298,6 +309,7 @@ fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
         50..62 => Step::Undo(1 + dice.below(3)),
         62..70 => Step::Redo(1 + dice.below(2)),
         70..82 => Step::Switch(dice.roll()),
+        86..92 if mode.damage => Step::Damage(dice.roll()),
         82..89 => Step::Restore {
             run: dice.roll(),
             names: player.names(dice),

@@ -12,6 +12,7 @@ const PLAIN: Mode = Mode {
     faults: true,
     dear: false,
     replay: false,
+    damage: false,
 };
 
 fn cell(source: &str) -> Step {
@@ -145,7 +146,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a loaded",
             "b loaded",
             "c loaded",
-            "h lost handle: running it is the only way to see what it holds"
+            "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again"
         ]
     );
     steps.push(Step::Redo(1));
@@ -156,7 +157,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "b loaded",
             "c kept",
             "d lost unbuildable: its constructor raised ValueError",
-            "h lost handle: running it is the only way to see what it holds"
+            "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again"
         ]
     );
 }
@@ -276,6 +277,6 @@ fn a_handle_that_a_thread_advanced_between_runs_is_not_said_to_be_kept() {
         Step::Outside("advance h".to_owned()),
         Step::Undo(1),
     ]);
-    let lost = "h lost handle: running it is the only way to see what it holds";
+    let lost = "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again";
     assert_eq!(said(&player), ["a removed", lost]);
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.scratch import sandbox
 from clew.scratch.shell import Shell
-from clew.scratch.values import evaluate, execute, names_in
+from clew.scratch.values import evaluate, execute, names_in, run_cell
+
+if TYPE_CHECKING:
+    from clew._engine import Visit
 
 
 class Answers:
@@ -15,6 +18,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._shell: Shell | None = None
+        self._visit: Visit | None = None
         self._gaps: list[str] = []
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "enter": self._enter,
@@ -22,6 +26,8 @@ class Answers:
             "eval": self._eval,
             "run": self._run,
             "fingerprints": self._fingerprints,
+            "again": self._again,
+            "hand_over": self._hand_over,
         }
 
     def to(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -44,17 +50,33 @@ class Answers:
         return {"gaps": self._gaps}
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
-        from clew._engine import Visit
-
-        shell = self._loaded()
-        visit = Visit(
-            shell.user_ns, shell.main, shell, request["store"], request["config"], request["history"]
-        )
+        visit = self._visits(request)
         # Nobody consented to running cells again: it is done where they can do no harm, and only for what is asked.
         again = [] if self._gaps else sorted(names_in(request["expression"]))
         inexact = visit.load(request["run"], again)
         fields = ("kind", "key", "word", "why")
         return {"inexact": [dict(zip(fields, root, strict=True)) for root in inexact]}
+
+    def _again(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Runs the cell of a run over what the run before it left."""
+        visit = self._visits(request)
+        source, number = visit.prepare(request["run"])
+        return {"error": run_cell(source, number, self._loaded())}
+
+    def _hand_over(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Writes down what a cell made, for whoever started this process."""
+        assert self._visit is not None
+        roots = [(kind, key) for kind, key in request["roots"]]
+        return {"why": self._visit.hand_over(roots, request["file"])}
+
+    def _visits(self, request: dict[str, Any]) -> Visit:
+        from clew._engine import Visit
+
+        shell = self._loaded()
+        self._visit = Visit(
+            shell.user_ns, shell.main, shell, request["store"], request["config"], request["history"]
+        )
+        return self._visit
 
     def _eval(self, request: dict[str, Any]) -> dict[str, Any]:
         namespace = self._loaded().user_ns

@@ -9,7 +9,7 @@ pub struct Options {
     /// Only shows what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Lets cells run again where values can't be loaded
+    /// Lets cells run again here where values can't be had otherwise
     #[arg(long)]
     pub replay: bool,
     /// Refuses instead of waiting while a cell runs

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clew_core::id::Fingerprint;
+use clew_core::id::{Fingerprint, Root};
+use clew_core::kernel::HandedOver;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -22,15 +23,6 @@ pub struct Limits {
     pub memory: u64,
     /// Seconds until it is ended.
     pub seconds: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory: 4 << 30,
-            seconds: 60,
-        }
-    }
 }
 
 /// What to start, and over which state.
@@ -148,6 +140,35 @@ impl Scratch {
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
     }
 
+    /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised.
+    pub fn again(
+        &mut self,
+        start: &Start,
+        run: &str,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Failed>, ScratchError> {
+        let request = json!({
+            "do": "again", "run": run,
+            "store": start.store, "config": start.config, "history": start.history,
+        });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
+    }
+
+    /// What roots of the process are together, as the engine's walk writes it down there. It comes in a file of the folder
+    /// that the process may write in; of that file nothing is believed.
+    pub fn hand_over(&mut self, roots: &[Root], goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, ScratchError> {
+        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
+        let file = self.own().join(HANDED);
+        let answer = self.ask(&json!({ "do": "hand_over", "roots": roots, "file": file }), goes_on)?;
+        if let Some(why) = answer["why"].as_str() {
+            return Err(ScratchError::Refused(crate::text::clean(why)));
+        }
+        let taken = take(&file, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
+        fs::remove_file(&file).ok();
+        taken
+    }
+
     /// What names hash to as they are in the process, each group of them together as co-variables are; `None` where one
     /// of a group is not there or has no value that could be compared.
     pub fn fingerprints(
@@ -212,6 +233,34 @@ impl Drop for Scratch {
     }
 }
 
+/// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
+fn take(path: &Path, most: u64) -> io::Result<HandedOver> {
+    let file = open_itself(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("what was handed over is no file"));
+    }
+    if about.len() > most {
+        return Err(io::Error::other("what was handed over is more than it may take"));
+    }
+    HandedOver::read(&mut io::BufReader::new(file), about.len())
+}
+
+/// Opens a file, and nothing that only leads to one or that would make the reader wait.
+#[cfg(unix)]
+fn open_itself(path: &Path) -> io::Result<fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open_itself(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
+}
+
+/// The file that a value is handed over in.
+const HANDED: &str = "handed";
 const OWN: &str = "own";
 const OUTSIDE: &str = "outside";
 
@@ -357,6 +406,47 @@ mod tests {
         }
         let (error, _) = failure(&format!("{SHUT}; yes >&2 & exec yes"));
         assert!(matches!(error, ScratchError::Died(_)), "{error:?}");
+    }
+
+    /// What comes of a value that a script hands over in `$TMPDIR/handed`.
+    fn handed(script: &str) -> Result<HandedOver, ScratchError> {
+        let folder = tempfile::tempdir().unwrap();
+        let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
+        let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
+        let mut scratch = Scratch::start(&start, &mut || true)?;
+        scratch.hand_over(&[Root::name("x")], &mut || true)
+    }
+
+    #[test]
+    fn p14_what_is_handed_over_is_a_file_that_holds_what_it_says() {
+        // A head of a value without objects, and nothing behind it.
+        let empty = HandedOver::default();
+        let mut bytes = Vec::new();
+        empty.write(&mut bytes).unwrap();
+        let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        assert_eq!(handed(&format!("printf '{octal}' > $TMPDIR/handed")), Ok(empty));
+        for script in [
+            "true".to_owned(),
+            "ln -s /etc/hostname $TMPDIR/handed".to_owned(),
+            "mkdir $TMPDIR/handed".to_owned(),
+            "mkfifo $TMPDIR/handed".to_owned(),
+            "ln -s /dev/zero $TMPDIR/handed".to_owned(),
+            "echo nothing of it > $TMPDIR/handed".to_owned(),
+            "truncate -s 1T $TMPDIR/handed".to_owned(),
+            format!("printf '{octal}x' > $TMPDIR/handed"),
+        ] {
+            let error = handed(&script).unwrap_err();
+            assert!(matches!(error, ScratchError::Died(_)), "{script}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_t_be_handed_over_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = r#"printf '\023\000\000\000{"why":"a socket"}\n'; exec sleep 100"#;
+        let mut scratch = Scratch::start(&start(folder.path(), &format!("{SHUT}; {says}")), &mut || true).unwrap();
+        let error = scratch.hand_over(&[Root::name("x")], &mut || true).unwrap_err();
+        assert_eq!(error, ScratchError::Refused("a socket".to_owned()));
     }
 
     #[test]

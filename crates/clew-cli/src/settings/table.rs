@@ -60,8 +60,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "scratch.memory",
         variable: "CLEW_SCRATCH_MEMORY",
         kind: Kind::Size,
-        default: "4 GB",
-        about: "The most memory that a scratch process may take",
+        default: "50 %",
+        about: "The most memory that a scratch process may reserve: a size, or a share of the machine's (then at least 4 GB)",
     },
     Setting {
         key: "scratch.seconds",

@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Flag,
     /// A number within bounds.
     Count { least: u64, most: u64 },
-    /// A number of bytes, as `2 GB`.
+    /// A number of bytes, as `2 GB`, or a share of the machine's memory, as `50 %`.
     Size,
     /// Names and patterns.
     Patterns,
@@ -30,6 +30,8 @@ pub(crate) enum Value {
     Flag(bool),
     Count(u64),
     Size(u64),
+    /// So many hundredths of the machine's memory.
+    Share(u64),
     Patterns(Vec<String>),
 }
 
@@ -88,7 +90,10 @@ impl Kind {
             Self::Count { least, most } => {
                 format!("a number from {} to {}", text::grouped(least), text::grouped(most))
             }
-            Self::Size => format!("a size of at least {}, as 500 MB or 2 GB", text::bytes(LEAST_SIZE)),
+            Self::Size => format!(
+                "a size of at least {}, as 500 MB or 2 GB, or a share of the machine's memory, as 50 %",
+                text::bytes(LEAST_SIZE)
+            ),
             Self::Patterns => "a list of names or patterns, as token,*_key".to_owned(),
         }
     }
@@ -120,6 +125,10 @@ pub(crate) fn is_off(text: &str) -> bool {
 }
 
 fn size(text: &str) -> Option<Value> {
+    if let Some(share) = text.strip_suffix('%') {
+        let share: u64 = share.trim().parse().ok()?;
+        return (1..=100).contains(&share).then_some(Value::Share(share));
+    }
     let lower = text.to_ascii_lowercase();
     let unit = UNITS
         .iter()
@@ -140,7 +149,32 @@ fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<Value> {
     all.iter().all(is_name).then_some(Value::Patterns(all))
 }
 
+/// The machine's memory, in bytes; `None` where nobody tells.
+#[cfg(target_os = "linux")]
+fn machine() -> Option<u64> {
+    let about = rustix::system::sysinfo();
+    (about.totalram as u64).checked_mul(u64::from(about.mem_unit))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine() -> Option<u64> {
+    None
+}
+
+/// What a share of the machine's memory is at least, and where nobody knows that. Libraries reserve much more than they
+/// use: numpy, pandas, Arrow and scikit-learn together take 1.7 GB of addresses to be imported.
+const LEAST_SHARE: u64 = 4_000_000_000;
+
 impl Value {
+    /// The number that it is; of a share of the memory the bytes.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Count(number) | Self::Size(number) => *number,
+            Self::Share(share) => machine().map_or(0, |bytes| bytes / 100 * share).max(LEAST_SHARE),
+            _ => 0,
+        }
+    }
+
     /// Whether it is yes or no.
     pub fn is_flag(&self) -> bool {
         matches!(self, Self::Flag(_))
@@ -152,7 +186,7 @@ impl Value {
             Self::Flag(flag) => (*flag).into(),
             Self::Count(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
             Self::Patterns(patterns) => toml_edit::Array::from_iter(patterns).into(),
-            Self::Folder(_) | Self::Size(_) => self.to_string().into(),
+            Self::Folder(_) | Self::Size(_) | Self::Share(_) => self.to_string().into(),
         }
     }
 }
@@ -167,6 +201,7 @@ impl fmt::Display for Value {
                 Some((unit, factor)) => write!(formatter, "{} {unit}", bytes / factor),
                 None => write!(formatter, "{bytes}"),
             },
+            Self::Share(share) => write!(formatter, "{share} %"),
             Self::Patterns(patterns) => formatter.write_str(&patterns.join(",")),
         }
     }
@@ -179,6 +214,7 @@ impl Serialize for Value {
             Self::Count(number) | Self::Size(number) => serializer.serialize_u64(*number),
             Self::Patterns(patterns) => patterns.serialize(serializer),
             Self::Folder(path) => path.to_string_lossy().serialize(serializer),
+            Self::Share(_) => serializer.collect_str(self),
         }
     }
 }
@@ -192,7 +228,11 @@ mod tests {
         assert_eq!(Kind::Size.parse("2GB"), Some(Value::Size(2_000_000_000)));
         assert_eq!(Kind::Size.parse("1.5 gb"), Some(Value::Size(1_500_000_000)));
         assert_eq!(Kind::Size.parse("500000000"), Some(Value::Size(500_000_000)));
-        for refused in ["", "2 XB", "nan", "inf", "-1 GB", "3", "9e99 GB", "GB"] {
+        assert_eq!(Kind::Size.parse("25%"), Some(Value::Share(25)));
+        assert_eq!(Value::Share(25).to_string(), "25 %");
+        for refused in [
+            "", "2 XB", "nan", "inf", "-1 GB", "3", "9e99 GB", "GB", "%", "0 %", "101 %", "-5 %",
+        ] {
             assert_eq!(Kind::Size.parse(refused), None, "{refused}");
         }
         assert_eq!(Value::Size(1_500_000_000).to_string(), "1500 MB");

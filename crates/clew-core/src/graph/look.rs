@@ -181,6 +181,28 @@ pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
         .collect()
 }
 
+/// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).
+pub(crate) fn fingerprint_of(
+    roots: &[Root],
+    stream: &[u8],
+    memory: &[(u64, Vec<u8>)],
+    mentions: &[Mention],
+) -> Fingerprint {
+    let extents: Vec<Extent> = memory
+        .iter()
+        .map(|(column, bytes)| Extent {
+            address: 0,
+            length: bytes.len() as u64,
+            column: *column,
+        })
+        .collect();
+    let hashes: Vec<Vec<u128>> = memory
+        .iter()
+        .map(|(column, bytes)| hash_blocks(bytes, *column))
+        .collect();
+    fingerprint(roots, stream, &extents, mentions, &hashes)
+}
+
 fn fingerprint(
     roots: &[Root],
     stream: &[u8],

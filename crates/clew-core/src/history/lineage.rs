@@ -25,6 +25,8 @@ pub struct History {
     known: FxHashSet<OperationId>,
     names: Names,
     untrusted: HashSet<SessionId>,
+    /// Sessions that are not signed by the user's own key, trusted or not.
+    others: HashSet<SessionId>,
     /// Runs whose states everything had when all was looked at later.
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
@@ -56,6 +58,10 @@ impl History {
                 .any(|operation| operation.verdict == Verdict::Foreign)
             {
                 self.distrust(*session);
+            }
+            let is_own = |verdict: Verdict| verdict == Verdict::Own;
+            if !content.operations.iter().all(|operation| is_own(operation.verdict)) {
+                self.others.insert(*session);
             }
             let runs = content.operations.iter().flat_map(|loaded| &loaded.operation.runs);
             for id in runs {
@@ -137,6 +143,13 @@ impl History {
         self.makers
             .get(run)
             .is_some_and(|session| self.untrusted.contains(session))
+    }
+
+    /// Whether the run was recorded by the user, and by nobody they only trust.
+    pub fn is_own(&self, run: &RunId) -> bool {
+        self.makers
+            .get(run)
+            .is_some_and(|session| !self.others.contains(session) && !self.untrusted.contains(session))
     }
 
     /// The session that recorded the run.

@@ -22,8 +22,13 @@ pub enum StepKind {
         /// The ticket.
         ticket: u64,
     },
-    /// Run cells again.
-    Replay,
+    /// Run the cell that made it again.
+    Replay {
+        /// Why it can't be loaded, for people.
+        why: String,
+        /// Whether what the cell makes has a value that another process can hand over.
+        apart: bool,
+    },
     /// It can't be had.
     Lose {
         /// Why, for people.
@@ -31,6 +36,29 @@ pub enum StepKind {
     },
     /// It does not exist in the target state.
     Remove,
+}
+
+/// Where the cell that made a version may run again, should it have to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Nowhere: there is none, or it is a stranger's.
+    Never,
+    /// Only where the user allows it, which they did not.
+    Refused,
+    /// In a process that is locked in and can change nothing: for that nobody need be asked.
+    Unasked,
+    /// There, and where that can't be in the live session: the user allowed it.
+    Allowed,
+}
+
+impl Again {
+    /// Why something is lost, and what the user can type so that its cell may run.
+    pub fn reason(self, why: &str) -> String {
+        match self {
+            Self::Refused | Self::Unasked => format!("{why}; `--replay` runs its cell again"),
+            Self::Never | Self::Allowed => why.to_owned(),
+        }
+    }
 }
 
 /// One step of a plan, for all roots of one co-variable.
@@ -42,6 +70,8 @@ pub struct Step {
     pub kind: StepKind,
     /// The version to reach; `None` for removals.
     pub version: Option<Version>,
+    /// Where its cell may run again, should what is stored of it turn out to be damaged.
+    pub again: Again,
 }
 
 /// Which roots a move is about.
@@ -73,8 +103,8 @@ pub trait Held {
     /// Why the version may not be built here: its history is not trusted, its manifest is damaged.
     fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String>;
 
-    /// Whether the cell that made the version may be run again: consent was given and its source is known.
-    fn may_replay(&self, version: &Version) -> bool;
+    /// Where the cell that made the version may run again.
+    fn again(&self, version: &Version) -> Again;
 }
 
 /// The steps from a live state to a target state.
@@ -110,15 +140,17 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             continue;
         }
         covered.extend(version.roots.iter().filter(|root| scope.holds(root)));
-        let kind = if live.holds(version) {
-            StepKind::Keep
+        let (kind, again) = if live.holds(version) {
+            (StepKind::Keep, Again::Never)
         } else {
-            way_to(version, held)
+            let again = held.again(version);
+            (way_to(version, held, again), again)
         };
         steps.push(Step {
             roots,
             kind,
             version: Some(version.clone()),
+            again,
         });
     }
     let mut removed: BTreeMap<&Root, Vec<Root>> = BTreeMap::new();
@@ -137,25 +169,37 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
         roots,
         kind: StepKind::Remove,
         version: None,
+        again: Again::Never,
     }));
     steps.sort_by_key(|step| step.roots.iter().map(|root| root.kind.rank()).min());
     Plan { steps }
 }
 
-fn way_to(version: &Version, held: &impl Held) -> StepKind {
+fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
     if let Some(ticket) = held.ticket(&version.roots, &version.fingerprint) {
         return StepKind::Unpark { ticket };
     }
     let manifest = match held.manifest(&version.manifest) {
         Ok(manifest) => manifest,
-        Err(why) => return StepKind::Lose { why },
+        Err(why) => return run_again(why, true, again),
     };
     if let Some(why) = held.refusal(version, &manifest) {
         return StepKind::Lose { why };
     }
     match &manifest.body {
         Body::Encoded(encoding) => StepKind::Load { bytes: encoding.bytes },
-        Body::Recipe { .. } if held.may_replay(version) => StepKind::Replay,
-        Body::Recipe { why } | Body::None { why } => StepKind::Lose { why: why.clone() },
+        // What had no value when it was recorded has none in another process either.
+        Body::Recipe { why } => run_again(why.clone(), false, again),
+        Body::None { why } => run_again(why.clone(), true, again),
+    }
+}
+
+fn run_again(why: String, apart: bool, again: Again) -> StepKind {
+    match again {
+        Again::Allowed => StepKind::Replay { why, apart },
+        Again::Unasked if apart => StepKind::Replay { why, apart },
+        Again::Never | Again::Unasked | Again::Refused => StepKind::Lose {
+            why: again.reason(&why),
+        },
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
-use crate::format::{Action, Body, Manifest, Position, RunKind, Version};
+use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
-use crate::plan::{Held, Outcome, Plan, Report, Scope, StepKind, Word, plan};
+use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Rerun, RunInput};
 use crate::restore::Performer;
 use crate::store::StoreError;
@@ -349,7 +349,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
             StepKind::Load { .. } => (Word::Loaded, None),
-            StepKind::Replay => (Word::Replayed, None),
+            StepKind::Replay { why, apart } => (Word::Replayed, Some(format!("{why}; {}", where_again(step, *apart)))),
             StepKind::Remove => (Word::Removed, None),
             StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
         };
@@ -364,6 +364,15 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
     }
     outcomes.sort_by(|one, other| one.root.cmp(&other.root));
     outcomes
+}
+
+/// Where the cell of a step would run again.
+fn where_again(step: &Step, apart: bool) -> &'static str {
+    match (apart, step.again) {
+        (true, Again::Allowed) => "its cell would run again in a scratch process, or here where that can't be",
+        (true, _) => "its cell would run again in a scratch process, if the sandbox holds",
+        (false, _) => "its cell would run again here, as you allow",
+    }
 }
 
 struct HeldBySession<'a> {
@@ -389,8 +398,17 @@ impl Held for HeldBySession<'_> {
         untrusted(&self.session.history, self.target, version, manifest)
     }
 
-    fn may_replay(&self, version: &Version) -> bool {
-        self.options.replay && has_cell(&self.session.history, self.target, version)
+    fn again(&self, version: &Version) -> Again {
+        let history = &self.session.history;
+        if !has_cell(history, self.target, version) {
+            Again::Never
+        } else if self.options.replay {
+            Again::Allowed
+        } else if is_repeatable(history, self.target, version) {
+            Again::Unasked
+        } else {
+            Again::Refused
+        }
     }
 }
 
@@ -409,4 +427,17 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
     };
     let run = history.run(&maker);
     !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
+}
+
+/// Whether the cell that made a version is the user's own, and can be expected to do again what it did: it ended well,
+/// and nothing was seen of it that a sandbox keeps from it anyway.
+fn is_repeatable(history: &History, target: RunId, version: &Version) -> bool {
+    let Some(maker) = history.recorded_by(target, version) else {
+        return false;
+    };
+    let repeats = |run: &Run| {
+        let (evidence, is_done) = (&run.evidence, run.ending == Ending::Done);
+        run.kind == RunKind::Cell && is_done && evidence.sockets.is_empty() && evidence.processes.is_empty()
+    };
+    history.is_own(&maker) && history.run(&maker).is_some_and(repeats)
 }

@@ -5,14 +5,27 @@ use std::sync::Arc;
 
 use super::SessionError;
 use super::moving::{has_cell, untrusted};
-use crate::format::{Manifest, Version};
+use crate::format::{Body, Manifest, Run, Version};
+use crate::graph::{Arena, Heap, Limits, look, look_jointly};
 use crate::history::{History, State};
-use crate::id::{Fingerprint, ManifestId, Root, RunId};
-use crate::kernel::Kernel;
-use crate::plan::{Held, Outcome, Scope, plan};
+use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
+use crate::kernel::{HandedOver, Kernel};
+use crate::plan::{Again, Held, Outcome, Scope, plan};
 use crate::record::Live;
-use crate::restore::Performer;
+use crate::restore::{Performer, RestoreError, may_read};
 use crate::store::{LoadedHistory, Manifests, Store, StoreError};
+
+/// A cell that can run again, what it may read being loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// Its source.
+    pub source: String,
+    /// The `n` of its `In [n]`.
+    pub execution_count: Option<u64>,
+    /// What the walk wrote of the classes that it made, as the payload of each one's node: when it runs again they are to
+    /// be known by the same ids.
+    pub classes: Vec<Vec<u8>>,
+}
 
 /// A history, visited by a process that has no state of its own yet.
 pub struct Visit {
@@ -47,23 +60,107 @@ impl Visit {
         run: RunId,
         again: &BTreeSet<Root>,
     ) -> Result<Vec<Outcome>, SessionError> {
-        let missing = match self.history.run(&run) {
+        self.load_some(kernel, run, &Scope::All, again)
+    }
+
+    /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is made by running
+    /// its cell again.
+    ///
+    /// # Errors
+    /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
+    pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<Cell, SessionError> {
+        let found = self.history.run(&run).ok_or_else(|| missing(run))?;
+        let blob = found.source.filter(|_| !self.history.is_untrusted(&run));
+        let blob = blob.ok_or_else(|| {
+            SessionError::Restore(RestoreError::Refused(format!(
+                "Run {} has no cell that may run again",
+                found.label()
+            )))
+        })?;
+        let source = self.store.blob(blob)?.into_inner();
+        if let Some(parent) = found.parent {
+            let state = self.history.state(parent);
+            let is_state = |root: &Root| root.kind != RootKind::Name;
+            let is_needed = |version: &&Version| version.roots.iter().any(is_state) || may_read(found, version);
+            let needed: BTreeSet<Root> = state
+                .versions()
+                .filter(is_needed)
+                .flat_map(|version| version.roots.iter().cloned())
+                .collect();
+            self.load_some(kernel, parent, &Scope::Names(needed.clone()), &needed)?;
+        }
+        Ok(Cell {
+            source,
+            execution_count: found.execution_count,
+            classes: self.classes_of(found),
+        })
+    }
+
+    /// What is stored of the classes that a run made, as far as that can be read.
+    fn classes_of(&self, run: &Run) -> Vec<Vec<u8>> {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let is_new = |root: &Root| root.kind == RootKind::Definition && before.version(root).is_none();
+        let payloads = |version: &Version| -> Option<Vec<Vec<u8>>> {
+            let manifest = self.manifests.get(&version.manifest).ok()?;
+            let Body::Encoded(encoding) = &manifest.body else {
+                return None;
+            };
+            let stream = self.store.stream(&encoding.stream).ok()?.into_inner();
+            let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
+            let of_root = version.roots.iter().zip(arena.roots());
+            let new = of_root.filter(|(root, _)| is_new(root));
+            Some(new.map(|(_, node)| arena.node(*node).payload.to_vec()).collect())
+        };
+        run.changed.iter().filter_map(payloads).flatten().collect()
+    }
+
+    /// What live roots are together, as the walk writes it down.
+    ///
+    /// # Errors
+    /// Why that can't be had: one of them is not there, or has no value that can be written down.
+    pub fn hand_over<K: Kernel>(kernel: &mut K, roots: &[Root]) -> Result<HandedOver, String> {
+        let live = kernel.roots().map_err(|error| error.to_string())?;
+        // Only a walk finds classes.
+        let needs_walk = roots.iter().any(|root| root.kind == RootKind::Definition);
+        let live = if needs_walk {
+            look(kernel.heap(), live).roots
+        } else {
+            live
+        };
+        let wanted: Vec<_> = live.into_iter().filter(|(root, _)| roots.contains(root)).collect();
+        if let Some(missing) = roots
+            .iter()
+            .find(|root| !wanted.iter().any(|(other, _)| other == *root))
+        {
+            kernel.heap().release();
+            return Err(format!("it did not make {missing}"));
+        }
+        let looked = look_jointly(kernel.heap(), wanted);
+        let handed = HandedOver::of(kernel.heap(), &looked);
+        kernel.heap().release();
+        handed
+    }
+
+    fn load_some<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        run: RunId,
+        scope: &Scope,
+        again: &BTreeSet<Root>,
+    ) -> Result<Vec<Outcome>, SessionError> {
+        let gone = match self.history.run(&run) {
             Some(_) => self.history.missing_ancestor(run),
             None => Some(run),
         };
-        if let Some(missing) = missing {
-            return Err(SessionError::Store(StoreError::Missing {
-                kind: "Run",
-                id: missing.short(),
-                packs: Vec::new(),
-            }));
+        if let Some(gone) = gone {
+            return Err(missing(gone));
         }
         let held = HeldByVisit {
             visit: self,
             run,
             again,
         };
-        let plan = plan(&State::default(), &self.history.state(run), &Scope::All, &held);
+        let plan = plan(&State::default(), &self.history.state(run), scope, &held);
         let performer = Performer {
             store: &self.store,
             manifests: &self.manifests,
@@ -74,6 +171,14 @@ impl Visit {
         };
         Ok(performer.perform(kernel, &plan, &mut 1)?.outcomes)
     }
+}
+
+fn missing(run: RunId) -> SessionError {
+    SessionError::Store(StoreError::Missing {
+        kind: "Run",
+        id: run.short(),
+        packs: Vec::new(),
+    })
 }
 
 struct HeldByVisit<'a> {
@@ -95,8 +200,12 @@ impl Held for HeldByVisit<'_> {
         untrusted(&self.visit.history, self.run, version, manifest)
     }
 
-    fn may_replay(&self, version: &Version) -> bool {
+    fn again(&self, version: &Version) -> Again {
         let is_wanted = version.roots.iter().any(|root| self.again.contains(root));
-        is_wanted && has_cell(&self.visit.history, self.run, version)
+        if is_wanted && has_cell(&self.visit.history, self.run, version) {
+            Again::Allowed
+        } else {
+            Again::Never
+        }
     }
 }

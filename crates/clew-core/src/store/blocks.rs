@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
@@ -13,7 +13,7 @@ use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH};
 use crate::id::PackId;
 
 /// Where something lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     /// The pack, by its number in the index.
     pub pack: u32,
@@ -24,7 +24,7 @@ pub(super) struct Place {
     pub form: Form,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Form {
     /// Raw bytes at `at`.
     Raw,
@@ -66,6 +66,8 @@ pub(super) struct Index {
     places: FxHashMap<[u8; 32], Place>,
     /// Further places of what lies in several packs.
     others: FxHashMap<[u8; 32], Vec<Place>>,
+    /// Places that were read and did not hold what they should: what lies there only is stored anew when it comes again.
+    broken: FxHashSet<Place>,
     is_read: bool,
     /// Packs whose ends are to be glimpsed at, the likeliest last.
     expected: Vec<PackId>,
@@ -231,6 +233,11 @@ impl Index {
         pack.synced = pack.synced.max(synced);
     }
 
+    /// Says that a place was read and does not hold what it should.
+    pub fn give_up(&mut self, place: Place) {
+        self.broken.insert(place);
+    }
+
     /// Every place of `id`.
     pub fn places(&self, id: &[u8; 32]) -> Vec<Place> {
         let first = self.places.get(id).copied();
@@ -243,12 +250,13 @@ impl Index {
     /// A place of `id` that may be relied on, one that is known to be whole if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
         let first = self.places.get(id)?;
-        if self.is_whole(first) {
+        if self.is_whole(first) && !self.broken.contains(first) {
             return Some(*first);
         }
         let others = self.others.get(id).into_iter().flatten();
         let mut reliable: Vec<&Place> = std::iter::once(first).chain(others).collect();
         reliable.retain(|place| self.is_synced(place) || !self.packs[place.pack as usize].is_doubtful);
+        reliable.retain(|place| !self.broken.contains(place));
         let whole = reliable.iter().find(|place| self.is_whole(place));
         whole.or(reliable.first()).map(|place| **place)
     }

@@ -166,7 +166,10 @@ impl Store {
             let path = self.pack_path(place);
             match read_and_hash(reader, &path, place, id, kind) {
                 Ok(bytes) => return Ok(bytes),
-                Err(why) => failure = Some((path, why)),
+                Err(why) => {
+                    self.index().give_up(*place);
+                    failure = Some((path, why));
+                }
             }
         }
         let (path, why) = failure.ok_or_else(|| self.missing(id, kind))?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clew_cli::scratch::{Limits, Start};
 use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
 use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use super::opened::Open;
 use super::question::Typed;
 use super::runtime;
+use crate::apart::Processes;
 use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::raw::{Attached, PythonHeap};
@@ -120,8 +122,10 @@ impl Inner {
         let (message, data) = match asked {
             None => return self.look(&arguments),
             Some(Asked::Move(request, options)) => {
-                let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options))?;
-                return Ok(match moved {
+                self.state.processes = self.processes(py);
+                let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
+                self.state.processes = None;
+                return Ok(match moved? {
                     Ok(report) => clew_cli::report(&report, &arguments, &self.surroundings),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
                 });
@@ -143,6 +147,23 @@ impl Inner {
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// Where cells may run again if a move needs it. Nothing is started before it does.
+    fn processes(&self, py: Python<'_>) -> Option<Processes> {
+        let open = self.open.as_ref()?;
+        let executable = py.import("sys").and_then(|sys| sys.getattr("executable")).ok()?;
+        let settings = &self.surroundings.settings;
+        Some(Processes::new(Start {
+            executable: executable.extract::<String>().ok()?.into(),
+            limits: Limits {
+                memory: settings.scratch_memory(),
+                seconds: settings.scratch_seconds(),
+            },
+            store: open.session.store().directory().to_owned(),
+            config: self.surroundings.config.clone(),
+            history: open.id(),
+        }))
     }
 
     /// Asks the Python side what only it can tell.

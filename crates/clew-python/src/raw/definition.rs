@@ -88,6 +88,12 @@ impl Definitions {
         self.by_id.insert(id.to_owned(), pointer);
     }
 
+    /// Has a class known by an id that it was recorded with in another process.
+    pub fn recognise(&mut self, class: &Bound<'_, PyAny>, id: &str) {
+        self.adopt(class, id);
+        self.index(class.as_ptr().cast());
+    }
+
     pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
         let pointer = self.by_id.get(id)?;
         let known = self.by_class.get(pointer)?;

@@ -11,7 +11,9 @@ use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::restore::RestoreError;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
+use clew_core::store::Trust;
 
+pub use self::process::other_process;
 use self::process::{key, open, store};
 use super::verdict::{Before, judge, judge_stopped};
 use super::{Mode, Step, Tally};
@@ -37,6 +39,8 @@ pub struct Player {
     life: u64,
     /// Cells and changes from outside so far.
     count: u64,
+    /// Whether what is stored of values was damaged: it may be gone, and must still not be wrong.
+    is_damaged: bool,
     /// The report of the last move.
     last: Option<Report>,
     /// What was played.
@@ -69,6 +73,7 @@ impl Player {
             history,
             life: 1,
             count: 0,
+            is_damaged: false,
             last: None,
             tally: Tally {
                 programs: 1,
@@ -166,6 +171,7 @@ impl Player {
             } => self.restore(*run, names, *with_shared)?,
             Step::Fault(fault) => self.kernel.fault = Some(*fault),
             Step::Hold(name) => self.hold(name),
+            Step::Damage(at) => self.damage(*at),
             Step::Sync => {
                 self.session.sync().map_err(|error| error.to_string())?;
                 self.synced = self.reference.labels();
@@ -287,7 +293,7 @@ impl Player {
         let expected = self.reference.state(&target).expect("every run has a state").clone();
         self.land(&report, &before, expected)?;
         if let Request::Switch(_) = request {
-            if self.cut.is_none() && !self.torn.contains(&target) {
+            if self.cut.is_none() && !self.is_damaged && !self.torn.contains(&target) {
                 self.visit(&target)?;
             }
             self.reference.step(&report.at);
@@ -304,7 +310,14 @@ impl Player {
             dry_run: false,
             replay: self.mode.replay,
         };
+        self.kernel.others.run = Some(other_process(
+            &self.disk,
+            self.history,
+            self.life,
+            &Trust::own(key().public()),
+        ));
         let done = self.session.perform(&mut self.kernel, request, options);
+        self.tally.apart += std::mem::take(&mut self.kernel.others.count);
         self.kernel.fault = None;
         // The collector runs, as it does in the reference: weak references into a cycle die with it.
         self.kernel.world.heap.sweep();
@@ -349,7 +362,7 @@ impl Player {
                 .unwrap_or_default()] += 1;
             self.tally.uncertain += u64::from(outcome.uncertain);
         }
-        let is_torn = self.torn.contains(&report.to);
+        let is_torn = self.is_damaged || self.torn.contains(&report.to);
         let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn)?;
         self.reference.world = if exact { expected } else { self.kernel.world.clone() };
         self.reference.world.heap.set_life(self.life);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::Root;
-use clew_core::kernel::{BuildError, Change, Installed, Kernel, KernelError, Stored, StreamFacts};
+use clew_core::kernel::{Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts};
 
 use super::build;
 use super::cell::{World, run_cell};
@@ -31,6 +31,24 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+/// Runs a cell in a process of its own.
+pub type Runs = dyn FnMut(&Apart<'_>) -> Result<HandedOver, BuildError>;
+
+/// The other processes that a session may start; none by itself.
+#[derive(Default)]
+pub struct Others {
+    /// How a cell runs there.
+    pub run: Option<Box<Runs>>,
+    /// How often one did.
+    pub count: u64,
+}
+
+impl std::fmt::Debug for Others {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Others({})", self.count)
+    }
+}
+
 /// A live session of toy objects.
 #[derive(Debug, Default)]
 pub struct ToyKernel {
@@ -40,6 +58,8 @@ pub struct ToyKernel {
     pub fault: Option<Fault>,
     /// Steps that a fault could have hit so far.
     pub steps: u32,
+    /// The processes beside it.
+    pub others: Others,
     /// Objects that something outside of the engine's reach holds: a thread.
     held: Vec<Ref>,
     staged: Vec<Ref>,
@@ -305,6 +325,19 @@ impl Kernel for ToyKernel {
             Ok(()) => Ok(found),
             Err(error) => Err(BuildError::Failed(format!("{error:?}"))),
         }
+    }
+
+    fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
+        match self.hit() {
+            Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
+            Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
+            None => {}
+        }
+        let Some(run) = &mut self.others.run else {
+            return Err(BuildError::Failed("there is no other process".to_owned()));
+        };
+        self.others.count += 1;
+        run(apart)
     }
 
     fn interrupted(&mut self) -> bool {

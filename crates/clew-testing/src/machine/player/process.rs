@@ -9,13 +9,14 @@ use clew_core::clock::Clock;
 use clew_core::format::Run;
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::kernel::BuildError;
 use clew_core::plan::Word;
 use clew_core::session::{Request, Session, Visit};
 use clew_core::store::{Access, SigningKey, Store, Trust};
 
 use super::Player;
 use crate::disk::{SimDisk, Surviving};
-use crate::toy::ToyKernel;
+use crate::toy::{Runs, ToyKernel, run_cell};
 
 #[derive(Debug)]
 struct Steady {
@@ -59,7 +60,45 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) ->
     Ok(Session::new(session, store, writer, loaded, Box::new(clock)))
 }
 
+/// How a cell runs in a process of its own: over what the store gives it, and nothing that lives here.
+pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trust) -> Box<Runs> {
+    let (disk, trust) = (disk.clone(), trust.clone());
+    let mut count = 0;
+    Box::new(move |apart| {
+        count += 1;
+        let failed = |error: &dyn std::fmt::Display| BuildError::Failed(error.to_string());
+        let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadOnly)
+            .map_err(|error| failed(&error))?
+            .with_trust(trust.clone());
+        let loaded = store.load(history).map_err(|error| failed(&error))?;
+        let visit = Visit::new(store, &loaded);
+        let mut kernel = ToyKernel::new(life * 1_000_000 + count);
+        let cell = visit.prepare(&mut kernel, apart.run).map_err(|error| failed(&error))?;
+        run_cell(
+            &mut kernel.world,
+            &cell.source,
+            cell.execution_count.unwrap_or_default(),
+        )
+        .map_err(|error| BuildError::Failed(format!("{error:?}")))?;
+        Visit::hand_over(&mut kernel, apart.roots).map_err(BuildError::Failed)
+    })
+}
+
 impl Player {
+    /// Flips one byte in what is stored of values. Logs are not touched: without them there is no history.
+    pub(super) fn damage(&mut self, at: u64) {
+        let files = self.disk.files();
+        let is_pack = |path: &Path| path.extension().is_some_and(|extension| extension == "pack");
+        let packs: Vec<_> = files.iter().filter(|(path, _)| is_pack(path)).collect();
+        if let Some((path, bytes)) = packs.get(at as usize % packs.len().max(1))
+            && !bytes.is_empty()
+        {
+            self.disk
+                .rot(path, (at >> 8) as usize % bytes.len(), 1 << (at >> 5 & 7));
+            self.is_damaged = true;
+        }
+    }
+
     /// A process that records nothing loads the run too, and writes nothing: what it loads is what was there.
     pub(super) fn visit(&self, label: &str) -> Result<(), String> {
         let effects = self.disk.effects();

@@ -1,0 +1,288 @@
+//! What crosses from one process to another: a co-variable as the walk wrote it down, in the engine's own encoding.
+//!
+//! As bytes it is a length (four bytes, lowest first), a head of that many bytes (a MessagePack map) that says how long
+//! each part is, and the parts. Who reads it believes no length: what it says is held against what there is.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::{decode_record, encode_record};
+use crate::graph::stream::{read_varint, write_varint};
+use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of};
+use crate::id::{Fingerprint, Root};
+
+/// The longest head that is read (bytes).
+const LONGEST_HEAD: u32 = 64 << 20;
+
+/// A co-variable as the walk in another process wrote it down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandedOver {
+    /// The canonical stream.
+    pub stream: Vec<u8>,
+    /// What is stored beside it.
+    pub asides: Vec<Aside>,
+    /// Its memory: for each piece the bytes of one column, and the bytes.
+    pub extents: Vec<(u64, Vec<u8>)>,
+    /// Where the n-th buffer of the stream lies.
+    pub mentions: Vec<Mention>,
+}
+
+/// How long each part is.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Head {
+    stream: u64,
+    asides: u64,
+    /// Of each piece of memory its length and the bytes of one column.
+    extents: Vec<(u64, u64)>,
+    mentions: Vec<Mention>,
+}
+
+impl HandedOver {
+    /// Copies a co-variable that was just looked at.
+    ///
+    /// # Errors
+    /// Why it can't be handed over: it has no value that can be written down, or its memory went away.
+    pub fn of<H: Heap>(heap: &H, looked: &CoVariable) -> Result<Self, String> {
+        if let Some(opaque) = looked.opaque.first() {
+            return Err(opaque.why.clone());
+        }
+        let gone = || "its memory went away while it was handed over".to_owned();
+        let extents = looked.extents.iter().map(|extent| {
+            let bytes = if extent.length == 0 {
+                Some(Vec::new())
+            } else {
+                heap.bytes(extent.address, extent.length).map(<[u8]>::to_vec)
+            };
+            Ok((extent.column, bytes.ok_or_else(gone)?))
+        });
+        Ok(Self {
+            stream: looked.stream.clone(),
+            asides: looked.asides.clone(),
+            extents: extents.collect::<Result<_, String>>()?,
+            mentions: looked.mentions.clone(),
+        })
+    }
+
+    /// What it hashes to as the co-variable of `roots`, by what it says itself.
+    pub fn fingerprint(&self, roots: &[Root]) -> Fingerprint {
+        fingerprint_of(roots, &self.stream, &self.extents, &self.mentions)
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// What is written to refused.
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let asides = encode_asides(&self.asides);
+        let head = encode_record(&Head {
+            stream: self.stream.len() as u64,
+            asides: asides.len() as u64,
+            extents: self
+                .extents
+                .iter()
+                .map(|(column, bytes)| (bytes.len() as u64, *column))
+                .collect(),
+            mentions: self.mentions.clone(),
+        });
+        let length = u32::try_from(head.len()).map_err(io::Error::other)?;
+        to.write_all(&length.to_le_bytes())?;
+        to.write_all(&head)?;
+        to.write_all(&self.stream)?;
+        to.write_all(&asides)?;
+        for (_, bytes) in &self.extents {
+            to.write_all(bytes)?;
+        }
+        to.flush()
+    }
+
+    /// Reads what another process wrote, of which nothing is believed: there must be `length` bytes, and what they say
+    /// of their parts must fit them exactly.
+    ///
+    /// # Errors
+    /// It is not what a walk writes, or can't be read.
+    pub fn read(from: &mut impl Read, length: u64) -> io::Result<Self> {
+        let mut size = [0; 4];
+        from.read_exact(&mut size)?;
+        let size = u32::from_le_bytes(size);
+        if size > LONGEST_HEAD {
+            return Err(strange("its head is longer than a head can be"));
+        }
+        let head = take(from, u64::from(size))?;
+        let head: Head = decode_record(&head).map_err(|_| strange("its head is none"))?;
+        let parts = head.extents.iter().map(|(length, _)| *length);
+        let whole = [4, u64::from(size), head.stream, head.asides]
+            .into_iter()
+            .chain(parts)
+            .try_fold(0_u64, u64::checked_add);
+        if whole != Some(length) {
+            return Err(strange("its parts are not as long as it says"));
+        }
+        if !head.mentions.iter().all(|mention| lies_in(mention, &head.extents)) {
+            return Err(strange("it speaks of memory that is not there"));
+        }
+        let stream = take(from, head.stream)?;
+        let asides = take(from, head.asides)?;
+        let extents = head
+            .extents
+            .iter()
+            .map(|(length, column)| Ok((*column, take(from, *length)?)));
+        Ok(Self {
+            stream,
+            asides: decode_asides(&asides).ok_or_else(|| strange("its asides are malformed"))?,
+            extents: extents.collect::<io::Result<_>>()?,
+            mentions: head.mentions,
+        })
+    }
+}
+
+fn strange(what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("what was handed over is no value: {what}"),
+    )
+}
+
+/// Exactly that many bytes. Memory is taken as they come, not as they are promised.
+fn take(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.by_ref().take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length {
+        Ok(bytes)
+    } else {
+        Err(strange("it ends too early"))
+    }
+}
+
+fn lies_in(mention: &Mention, extents: &[(u64, u64)]) -> bool {
+    let end = mention.offset.checked_add(mention.length);
+    let extent = extents.get(mention.extent as usize);
+    matches!((end, extent), (Some(end), Some((length, _))) if end <= *length)
+}
+
+/// Asides as bytes: for each, varint(node number), varint(length), bytes.
+pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for aside in asides {
+        write_varint(&mut out, u64::from(aside.number));
+        write_varint(&mut out, aside.bytes.len() as u64);
+        out.extend_from_slice(&aside.bytes);
+    }
+    out
+}
+
+/// Asides from their bytes; `None` if these are malformed.
+pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
+    let mut asides = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let number = u32::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let end = at.checked_add(length)?;
+        asides.push(Aside {
+            number,
+            bytes: bytes.get(at..end)?.to_vec(),
+        });
+        at = end;
+    }
+    Some(asides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> HandedOver {
+        HandedOver {
+            stream: b"a stream".to_vec(),
+            asides: vec![Aside {
+                number: 3,
+                bytes: b"aside".to_vec(),
+            }],
+            extents: vec![(0, vec![7; 300]), (8, vec![1; 16]), (0, Vec::new())],
+            mentions: vec![
+                Mention {
+                    extent: 0,
+                    offset: 10,
+                    length: 290,
+                },
+                Mention {
+                    extent: 2,
+                    offset: 0,
+                    length: 0,
+                },
+            ],
+        }
+    }
+
+    fn written() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        sample().write(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<HandedOver> {
+        HandedOver::read(&mut &*bytes, bytes.len() as u64)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(read(&written()).unwrap(), sample());
+    }
+
+    #[test]
+    fn p14_what_is_cut_short_or_too_long_is_refused() {
+        let bytes = written();
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "{length}");
+            let told = HandedOver::read(&mut &bytes[..length], bytes.len() as u64);
+            assert!(told.is_err(), "{length} of as many as it says");
+        }
+        assert!(read(&[bytes.as_slice(), b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn p14_what_promises_more_than_there_is_takes_no_memory_for_it() {
+        for head in [
+            Head {
+                stream: u64::MAX,
+                ..Head::default()
+            },
+            Head {
+                extents: vec![(u64::MAX, 0), (2, 0)],
+                ..Head::default()
+            },
+            Head {
+                mentions: vec![Mention {
+                    extent: 0,
+                    offset: u64::MAX,
+                    length: 2,
+                }],
+                ..Head::default()
+            },
+        ] {
+            let head = encode_record(&head);
+            let bytes = [&(head.len() as u32).to_le_bytes()[..], &head].concat();
+            assert!(read(&bytes).is_err());
+            assert!(HandedOver::read(&mut bytes.as_slice(), u64::MAX).is_err());
+        }
+        assert!(read(&[255; 64]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn p14_any_bytes_are_refused_or_read_without_a_panic(
+            at in 0..400_usize, value: u8, noise: Vec<u8>,
+        ) {
+            let _ = read(&noise);
+            let mut bytes = written();
+            let index = at % bytes.len();
+            bytes[index] = value;
+            if let Ok(found) = read(&bytes) {
+                let most = found.extents.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+                proptest::prop_assert!(found.stream.len() + most <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What the store can't give is made again: the cell that made it runs over what the run before it left.
+//!
+//! First in a process of its own, which can change nothing and hands over what it made as the walk wrote it down; in a
+//! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
+//! fingerprint that was recorded.
+
+use super::{Performer, Staged, build, failed};
+use crate::format::{Run, Version};
+use crate::graph::{Arena, Heap, Limits, look_jointly};
+use crate::id::{Root, RootKind, RunId};
+use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
+use crate::plan::{Again, Word};
+
+impl Performer<'_> {
+    /// Makes a version again that can't be loaded, `why` says for what reason. `apart` says whether what its cell makes
+    /// can be handed over by another process.
+    pub(super) fn make_again<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        again: Again,
+        why: &str,
+        apart: bool,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        if !matches!(again, Again::Unasked | Again::Allowed) {
+            return Err(failed(again.reason(why)));
+        }
+        let (id, run) = self
+            .made_by(version)
+            .map_err(|reason| failed(format!("{why}; {reason}")))?;
+        let is_allowed = again == Again::Allowed;
+        let mut why = why.to_owned();
+        if apart {
+            match replay_apart(kernel, version, (id, run), is_allowed) {
+                Ok(staged) => return Ok(said_why(staged, &why, run)),
+                Err(BuildError::Failed(reason)) => why = format!("{why}; {reason}"),
+                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
+            }
+        }
+        if !is_allowed {
+            return Err(failed(again.reason(&why)));
+        }
+        match self.replay(kernel, version, run) {
+            Err(BuildError::Failed(reason)) => Err(failed(format!("{why}; {reason}"))),
+            Ok(staged) if apart => Ok(said_why(staged, &why, run)),
+            other => other,
+        }
+    }
+
+    fn made_by(&self, version: &Version) -> Result<(RunId, &Run), String> {
+        let id = self.history.recorded_by(self.target, version);
+        let (id, run) = id
+            .and_then(|id| Some((id, self.history.run(&id)?)))
+            .ok_or("the run that made it is missing")?;
+        match run.evidence.masked.first() {
+            Some(masked) => Err(format!(
+                "the source of run {} is not kept whole: {masked} was left out of it",
+                run.label()
+            )),
+            None => Ok((id, run)),
+        }
+    }
+
+    /// Runs the cell again in a namespace beside the live one, over copies of what the run before it left: a cell may
+    /// change what it reads, and live objects are not its to change.
+    fn replay<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        run: &Run,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
+        let source = self.store.blob(blob).map_err(failed)?.into_inner();
+        if self.changes_class(run) {
+            let label = run.label();
+            return Err(failed(format!(
+                "run {label} changed a class, and classes are not copied to run it again"
+            )));
+        }
+        let inputs = self.inputs(kernel, run)?;
+        let objects = kernel.replay(&source, &inputs, &version.roots)?;
+        if objects.len() < version.roots.len() {
+            return Err(failed(format!("run {} was run again and did not make it", run.label())));
+        }
+        for (_, object) in &objects {
+            kernel.heap().keep(*object);
+        }
+        let made = look_jointly(kernel.heap(), objects.clone());
+        let (word, why) = if !made.opaque.is_empty() {
+            let why = format!("made anew by run {}; it has no value to compare", run.label());
+            (Word::Replayed, Some(why))
+        } else if made.fingerprint == version.fingerprint {
+            (Word::Replayed, None)
+        } else {
+            (Word::Differs, Some(another_value(run)))
+        };
+        let arena = Arena::parse(&made.stream, made.roots.len(), Limits::default()).map_err(failed)?;
+        let classes = classes(kernel.describe_stream(&arena));
+        Ok(Staged {
+            objects,
+            word,
+            why,
+            classes,
+        })
+    }
+
+    /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
+    fn changes_class(&self, run: &Run) -> bool {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let mut changed = run.changed.iter().flat_map(|version| &version.roots);
+        changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
+    }
+
+    /// Copies of what a run may have read, as the run before it left them. What can't be copied, it does without: a
+    /// live connection is not used up to make something anew.
+    fn inputs<K: Kernel>(&self, kernel: &mut K, run: &Run) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
+        let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
+        let mut versions: Vec<&Version> = before.versions().filter(|version| may_read(run, version)).collect();
+        let is_class = |version: &&Version| version.roots.iter().any(|root| root.kind == RootKind::Definition);
+        versions.sort_by_key(|version| !is_class(version));
+        let mut inputs = Vec::new();
+        for version in versions {
+            match self.load(kernel, version, Again::Never) {
+                Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
+                Ok(_) | Err(BuildError::Failed(_)) => {}
+                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
+            }
+        }
+        inputs.retain(|(root, _)| root.kind == RootKind::Name);
+        Ok(inputs)
+    }
+}
+
+/// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
+/// recorded, or where to build it runs no code that it names.
+fn replay_apart<K: Kernel>(
+    kernel: &mut K,
+    version: &Version,
+    (id, run): (RunId, &Run),
+    is_allowed: bool,
+) -> Result<Staged<ObjectOf<K>>, BuildError> {
+    let label = run.label();
+    let made = kernel.replay_apart(&Apart {
+        run: id,
+        label: &label,
+        roots: &version.roots,
+        is_allowed,
+    })?;
+    let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
+    let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    let facts = kernel.describe_stream(&arena);
+    if !is_equal && !is_allowed && facts.code {
+        return Err(failed(format!(
+            "run {label} gives another value now, and to build that runs code"
+        )));
+    }
+    let mut staged = build(kernel, version, made, Word::Replayed)?;
+    staged.classes = classes(facts);
+    if !is_equal && staged.word == Word::Differs {
+        staged.why = Some(another_value(run));
+    }
+    Ok(staged)
+}
+
+/// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
+pub(crate) fn may_read(run: &Run, version: &Version) -> bool {
+    let evidence = &run.evidence;
+    let is_watched = !(evidence.touched_all || evidence.reads.is_empty() && evidence.writes.is_empty());
+    let is_named = |root: &Root| {
+        let name = root.to_string();
+        root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)
+    };
+    !is_watched || version.roots.iter().any(is_named)
+}
+
+fn classes(facts: StreamFacts) -> Vec<Root> {
+    let ids = facts.definitions.into_iter();
+    ids.map(|id| Root::new(RootKind::Definition, id)).collect()
+}
+
+fn another_value(run: &Run) -> String {
+    format!("run {} gives another value now", run.label())
+}
+
+/// Adds why something had to be made again: what is stored of it is not as it should be.
+fn said_why<O>(mut staged: Staged<O>, why: &str, run: &Run) -> Staged<O> {
+    let what = staged
+        .why
+        .unwrap_or_else(|| format!("made again by run {}", run.label()));
+    staged.why = Some(format!("{why}; {what}"));
+    staged
+}

@@ -1,0 +1,175 @@
+//! A store that went bad, byte by byte: what can't be loaded is made again in a process of its own, or lost and said.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::clock::Clock;
+use clew_core::format::{HistoryDescription, RunKind};
+use clew_core::id::{HistoryId, Root, RootKind};
+use clew_core::plan::{Report, Word};
+use clew_core::record::RunInput;
+use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_testing::disk::SimDisk;
+use clew_testing::machine::other_process;
+use clew_testing::toy::{ToyKernel, World, run_cell};
+
+/// Cells that share objects, memory and a class, and read each other.
+const CELLS: [&str; 3] = [
+    "n = int 1\nclass C k=n\nt = text needle\nl = list t",
+    "z = bytes 300 1\nv = view z 8 8\nm = list l l\ni = new C x=l",
+    "append m t\nb = bytes 200 7",
+];
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> i64 {
+        1_700_000_000_000_000_000
+    }
+
+    fn monotonic(&self) -> u64 {
+        0
+    }
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_secret(&[seed; 32])
+}
+
+fn session(disk: &SimDisk, key: &SigningKey, trust: &Trust, history: Option<HistoryId>) -> (Session, HistoryId) {
+    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite).unwrap();
+    let store = store.with_trust(trust.clone());
+    let history = history.unwrap_or_else(|| store.create_history(&HistoryDescription::default()).unwrap());
+    let loaded = store.load(history).unwrap();
+    let id = store.new_session();
+    let writer = store.writer(history, id, key).unwrap();
+    (Session::new(id, store, writer, loaded, Box::new(Still)), history)
+}
+
+/// A disk on which the cells were recorded, and what they left.
+fn recorded() -> (SimDisk, HistoryId, World) {
+    let disk = SimDisk::new(1);
+    let (mut session, history) = session(&disk, &key(1), &Trust::own(key(1).public()), None);
+    let mut kernel = ToyKernel::new(1);
+    session.start(&mut kernel).unwrap();
+    for (count, source) in (1..).zip(CELLS) {
+        run_cell(&mut kernel.world, source, count).unwrap();
+        let input = RunInput {
+            source: Some(source.to_owned()),
+            execution_count: Some(count),
+            ..RunInput::silent(RunKind::Cell, 0)
+        };
+        session.record(&mut kernel, input).unwrap();
+    }
+    session.sync().unwrap();
+    (disk, history, kernel.world)
+}
+
+/// A new process that resumed from a disk: what it had planned, and what it reports.
+struct Resumed {
+    planned: Report,
+    report: Report,
+    kernel: ToyKernel,
+}
+
+fn resume(disk: &SimDisk, history: HistoryId, key: &SigningKey, trust: &Trust, replay: bool) -> Resumed {
+    let (mut session, _) = session(disk, key, trust, Some(history));
+    let mut kernel = ToyKernel::new(2);
+    session.start(&mut kernel).unwrap();
+    kernel.others.run = Some(other_process(disk, history, 2, trust));
+    let resume = |session: &mut Session, kernel: &mut ToyKernel, dry_run| {
+        let options = MoveOptions { dry_run, replay };
+        session.perform(kernel, &Request::Resume(None), options).unwrap()
+    };
+    let planned = resume(&mut session, &mut kernel, true);
+    assert_eq!(kernel.others.count, 0, "a plan starts nothing");
+    let report = resume(&mut session, &mut kernel, false);
+    Resumed {
+        planned,
+        report,
+        kernel,
+    }
+}
+
+/// Every pack of the disk once for each byte, with that byte changed; of many bytes one, unless the long searches are asked
+/// for (`make test-long`).
+fn damaged(disk: &SimDisk, one_of: usize) -> Vec<SimDisk> {
+    let stride = if std::env::var_os("CLEW_LONG").is_some() {
+        1
+    } else {
+        one_of
+    };
+    let files = disk.files();
+    let mut found = Vec::new();
+    for (path, bytes) in &files {
+        let is_pack = path.extension().is_some_and(|extension| extension == "pack");
+        for at in (0..bytes.len()).step_by(stride).filter(|_| is_pack) {
+            let disk = SimDisk::with_files(&files);
+            disk.rot(path, at, 1);
+            found.push(disk);
+        }
+    }
+    found
+}
+
+/// Holds what came back against what was there, and every loss against its reason; how many roots were made again.
+fn judge(resumed: &Resumed, expected: &World) -> usize {
+    let back = |word: Word| matches!(word, Word::Kept | Word::Loaded | Word::Replayed);
+    let outcomes = resumed.report.outcomes.iter();
+    let good: BTreeSet<Root> = outcomes
+        .filter(|outcome| back(outcome.word) && outcome.root.kind != RootKind::Definition)
+        .map(|outcome| outcome.root.clone())
+        .collect();
+    clew_testing::same(&resumed.kernel.world, expected, Some(&good)).unwrap();
+    for outcome in &resumed.report.outcomes {
+        assert!(back(outcome.word) || outcome.why.is_some(), "{outcome:?}");
+    }
+    resumed.report.count(Word::Replayed)
+}
+
+#[test]
+fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
+    let (disk, history, expected) = recorded();
+    let (own, mut replayed, mut lost, mut planned) = (Trust::own(key(1).public()), 0, 0, 0);
+    let disks = damaged(&disk, 13);
+    for disk in &disks {
+        let resumed = resume(disk, history, &key(1), &own, false);
+        let count = judge(&resumed, &expected);
+        assert!(count == 0 || resumed.kernel.others.count > 0);
+        replayed += usize::from(count > 0);
+        lost += resumed.report.count(Word::Lost);
+        let says = |why: &Option<String>| {
+            let says = "its cell would run again in a scratch process, if the sandbox holds";
+            why.as_deref().is_some_and(|why| why.ends_with(says))
+        };
+        planned += usize::from(resumed.planned.outcomes.iter().any(|outcome| says(&outcome.why)));
+    }
+    println!(
+        "{} disks: something made again on {replayed}, foreseen on {planned}; {lost} lost",
+        disks.len()
+    );
+    assert!(
+        replayed > 100 && planned > 10,
+        "{replayed} replayed, {planned} foreseen"
+    );
+}
+
+#[test]
+fn p11_cells_of_others_are_never_run_unasked() {
+    let (disk, history, expected) = recorded();
+    let stranger = Trust::own(key(2).public());
+    let mut colleague = stranger.clone();
+    colleague.others.insert(key(1).public(), "a colleague".to_owned());
+    let mut runs = 0;
+    for disk in damaged(&disk, 101) {
+        for (trust, replay) in [(&stranger, false), (&stranger, true), (&colleague, false)] {
+            let resumed = resume(&disk, history, &key(2), trust, replay);
+            assert_eq!((judge(&resumed, &expected), resumed.kernel.others.count), (0, 0));
+        }
+        runs += resume(&disk, history, &key(2), &colleague, true).kernel.others.count;
+    }
+    assert!(runs > 10, "with consent a trusted cell ran {runs} times");
+}
