@@ -6,6 +6,7 @@
 
 mod ask;
 mod error;
+mod forgetting;
 mod moving;
 mod naming;
 mod recording;
@@ -101,6 +102,7 @@ impl Session {
             confirmed: false,
         };
         session.index_values();
+        session.hear_forgotten();
         session
     }
 
@@ -136,6 +138,7 @@ impl Session {
         if self.store.refresh(history, Some(self.id), &mut self.others)? {
             self.history.learn(&self.others);
             self.leave_branches_that_are_gone();
+            self.hear_forgotten();
         }
         Ok(())
     }

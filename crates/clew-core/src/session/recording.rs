@@ -172,7 +172,7 @@ impl Session {
     pub(super) fn commit_run(
         &mut self,
         input: RunInput,
-        observed: Observed,
+        mut observed: Observed,
         deed: Deed,
         moved_from: Option<RunId>,
     ) -> Result<Recorded, SessionError> {
@@ -202,6 +202,8 @@ impl Session {
         let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
         if input.is_optional && changed.is_empty() && unseen {
             self.confirmed = true;
+            // What was stored a second time is named by no operation: what the state before names stays.
+            observed.live.adopt(&before, &observed.fresh);
             self.take_over(observed);
             self.writer.abandon();
             return Ok(recorded);

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::scan::{Gap, Payloads, scan};
 use super::seal::{PublicKey, Verdict};
 use super::stored_run::StoredRun;
-use super::{Store, log, pack};
+use super::{Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
 use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
 use content::contents;
@@ -288,20 +288,27 @@ impl Store {
     }
 
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
-        let here = self.packs_here();
-        for pack in loaded.packs.clone() {
-            if !here.contains(&pack) {
-                let path = pack::path(self.directory(), pack);
-                let what = format!(
-                    "Pack {} is missing; what lies only in it can't come back, all else can",
-                    pack.short()
-                );
-                loaded.report(&path, what);
-            }
+        for pack in self.missing_of(&loaded.packs) {
+            let path = pack::path(self.directory(), pack);
+            let what = format!(
+                "Pack {} is missing; what lies only in it can't come back, all else can",
+                pack.short()
+            );
+            loaded.report(&path, what);
         }
     }
 
-    fn packs_here(&self) -> BTreeSet<PackId> {
+    /// Those of `named` that are not there and were not taken away, or else what was written in their place.
+    fn missing_of(&self, named: &BTreeSet<PackId>) -> Vec<PackId> {
+        let here = self.packs_here();
+        let missing: Vec<PackId> = named.difference(&here).copied().collect();
+        if missing.is_empty() {
+            return missing;
+        }
+        gc::without_removed(self.disk(), self.directory(), missing, &here)
+    }
+
+    pub(super) fn packs_here(&self) -> BTreeSet<PackId> {
         let names = self.disk().list(&pack::folder(self.directory())).unwrap_or_default();
         names.iter().filter_map(|name| pack::id_of(name)).collect()
     }
@@ -322,7 +329,6 @@ impl Store {
                 named.append(&mut loaded.packs);
             }
         }
-        let here = self.packs_here();
-        named.into_iter().filter(|pack| !here.contains(pack)).collect()
+        self.missing_of(&named)
     }
 }
