@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::clock::Clock;
 use crate::format::{Action, Naming};
 use crate::history::{History, Moves, State, Step as MoveStep};
-use crate::id::{Root, RunId, SessionId};
+use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
@@ -125,6 +125,11 @@ impl Session {
     /// All that is known of the history.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// The id of its history.
+    pub fn history_id(&self) -> HistoryId {
+        self.writer.history()
     }
 
     /// The store it writes to.

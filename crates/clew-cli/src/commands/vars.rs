@@ -49,7 +49,7 @@ pub struct Variable {
     pub changed_by: Option<String>,
     /// The run that last saw it, if nobody saw it at this one.
     pub last_seen: Option<String>,
-    /// `encoded`, `recipe`, `none`, or `missing` where the store lacks its record.
+    /// `encoded`, `recipe`, `none`, `forgotten`, or `missing` where the store lacks its record.
     pub stored: &'static str,
     /// Why it is not stored.
     pub why: Option<String>,
@@ -135,6 +135,7 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Ok(Body::Encoded(_)) => ("encoded", None),
         Ok(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
         Ok(Body::None { why }) => ("none", Some(why.clone())),
+        Err(error @ StoreError::Forgotten { .. }) => ("forgotten", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::History;
-use crate::format::Forgetting;
+use crate::format::{Body, Forgetting};
 use crate::id::{ManifestId, Root, RunId};
 use crate::store::{Store, StoreError};
 
@@ -20,6 +20,8 @@ pub struct Forgettable {
     pub shared: BTreeMap<Root, RunId>,
     /// How many versions were forgotten before.
     pub already: u64,
+    /// Plain bytes of all of them, what they share with others included.
+    pub bytes: u64,
 }
 
 impl Forgettable {
@@ -67,8 +69,38 @@ impl History {
                 }
             }
         }
+        for id in found.versions.keys() {
+            if let Ok(Body::Encoded(encoding)) = store.manifest(*id).map(|manifest| manifest.into_inner().body) {
+                found.bytes += encoding.bytes;
+            }
+        }
         found.unknown = found.roots.iter().filter(|root| !met.contains(root)).cloned().collect();
         Ok(found)
+    }
+
+    /// Roots outside `found` that have parts of its values, equal or in common, with the first run that had them: these
+    /// parts stay in the store.
+    pub fn sharers(&self, found: &Forgettable, others: &Self, store: &Store) -> BTreeMap<Root, RunId> {
+        let parts: BTreeSet<[u8; 32]> = found.versions.keys().flat_map(|id| parts_of(*id, store)).collect();
+        let mut sharers = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        let is_same = std::ptr::eq(self, others);
+        for (id, run) in others.runs() {
+            for version in run.changed.iter().chain(run.full.iter().flatten()) {
+                let goes = is_same && found.versions.contains_key(&version.manifest);
+                let is_new = seen.insert(version.manifest) && !goes;
+                if is_new
+                    && parts_of(version.manifest, store)
+                        .iter()
+                        .any(|part| parts.contains(part))
+                {
+                    for root in &version.roots {
+                        sharers.entry(root.clone()).or_insert(*id);
+                    }
+                }
+            }
+        }
+        sharers
     }
 
     fn take(&self, found: &mut Forgettable, manifest: ManifestId, roots: &[Root], run: RunId) {
@@ -81,4 +113,15 @@ impl History {
             found.shared.entry(root.clone()).or_insert(run);
         }
     }
+}
+
+/// What a value's bytes lie in.
+fn parts_of(id: ManifestId, store: &Store) -> Vec<[u8; 32]> {
+    let body = store.manifest(id).map(|manifest| manifest.into_inner().body);
+    let Ok(Body::Encoded(encoding)) = body else {
+        return Vec::new();
+    };
+    let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
+    let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
+    segments.chain(blocks).collect()
 }

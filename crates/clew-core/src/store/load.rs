@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::StoreError;
 use super::scan::{Gap, Payloads, scan};
@@ -16,7 +16,7 @@ use super::seal::{PublicKey, Verdict};
 use super::stored_run::StoredRun;
 use super::{Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
-use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
+use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
 use reading::LogReading;
 
@@ -100,6 +100,15 @@ impl LoadedHistory {
         let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
         all.sort_by_key(|loaded| (loaded.operation.time, loaded.operation.number));
         all
+    }
+
+    /// Manifests that were forgotten.
+    pub fn forgotten(&self) -> FxHashSet<ManifestId> {
+        let operations = self.sessions.values().flat_map(|session| &session.operations);
+        let forgettings = operations.filter_map(|loaded| loaded.operation.forgetting.as_ref());
+        forgettings
+            .flat_map(|forgetting| forgetting.manifests.iter().copied())
+            .collect()
     }
 
     /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies

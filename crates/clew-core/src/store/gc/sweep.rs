@@ -147,7 +147,10 @@ impl Sweep {
         };
         let forgotten = sweep.forgotten(store);
         let is_all_here = sweep.judge(&forgotten, noted, order, collected);
-        sweep.choose(order, is_all_here, collected);
+        // Who was killed between saying that packs go and taking them away is helped.
+        let removals = notes::removals(store.disk(), store.directory());
+        let told = removals.into_iter().flat_map(|removal| removal.removed).collect();
+        sweep.choose(order, &told, is_all_here, collected);
         sweep
     }
 
@@ -229,7 +232,7 @@ impl Sweep {
 
     /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
     /// One with bytes that can't be read stays where something alive is missing, which may be in there.
-    fn choose(&mut self, order: Collection, is_all_here: bool, collected: &mut Collected) {
+    fn choose(&mut self, order: Collection, told: &FxHashSet<PackId>, is_all_here: bool, collected: &mut Collected) {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
             let reasons = pack.is_newer.iter().chain(pack.gaps.iter().filter(|_| !is_all_here));
@@ -239,7 +242,10 @@ impl Sweep {
                 open.push(number);
             }
         }
-        let goes = |number: &usize| self.packs[*number].things.iter().any(|thing| self.goes(&thing.id));
+        let goes = |number: &usize| {
+            let pack = &self.packs[*number];
+            told.contains(&pack.id) || pack.things.iter().any(|thing| self.goes(&thing.id))
+        };
         let (chosen, others): (Vec<usize>, Vec<usize>) = open.into_iter().partition(goes);
         self.chosen = chosen;
         if order.forgotten_only {
