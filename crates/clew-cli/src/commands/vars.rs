@@ -163,6 +163,14 @@ impl Variable {
         text::clean(&line).replace(['\n', '\t'], " ")
     }
 
+    /// Its short text, or why there is none where the store once had one.
+    pub fn told(&self) -> String {
+        match (self.stored, &self.why) {
+            ("forgotten" | "missing", Some(why)) => text::clean(why),
+            _ => self.text(),
+        }
+    }
+
     /// What a reader should know: not stored, uncertain, sharing.
     fn note(&self) -> String {
         let mut notes = Vec::new();

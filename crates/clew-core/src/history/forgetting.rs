@@ -78,17 +78,19 @@ impl History {
         Ok(found)
     }
 
-    /// Roots outside `found` that have parts of its values, equal or in common, with the first run that had them: these
-    /// parts stay in the store.
-    pub fn sharers(&self, found: &Forgettable, others: &Self, store: &Store) -> BTreeMap<Root, RunId> {
+    /// Roots of this history that have parts of values that another one forgets, or this one, equal or in common, with the
+    /// first run that had them: these parts stay in the store. `own` is what this one forgets.
+    pub fn sharers(&self, found: &Forgettable, own: Option<&Forgettable>, store: &Store) -> BTreeMap<Root, RunId> {
         let parts: BTreeSet<[u8; 32]> = found.versions.keys().flat_map(|id| parts_of(*id, store)).collect();
         let mut sharers = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        let is_same = std::ptr::eq(self, others);
-        for (id, run) in others.runs() {
+        let goes = |manifest: &ManifestId| {
+            let is_chosen = own.is_some_and(|own| own.versions.contains_key(manifest));
+            is_chosen || self.forgotten().contains_key(manifest)
+        };
+        for (id, run) in self.runs() {
             for version in run.changed.iter().chain(run.full.iter().flatten()) {
-                let goes = is_same && found.versions.contains_key(&version.manifest);
-                let is_new = seen.insert(version.manifest) && !goes;
+                let is_new = seen.insert(version.manifest) && !goes(&version.manifest);
                 if is_new
                     && parts_of(version.manifest, store)
                         .iter()

@@ -143,16 +143,17 @@ pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<
     }
 }
 
-impl Alone {
-    /// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is
-    /// being taken now.
-    pub fn clear_leases(&self, disk: &dyn Disk, store: &Path) {
-        let folder = pack::folder(store);
-        for name in disk.list(&folder).unwrap_or_default() {
-            let path = folder.join(&name);
-            if name.ends_with(".lease") && matches!(disk.try_lock(&path), Ok(Some(_))) {
-                disk.unlink(&path).ok();
-            }
+/// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being
+/// taken while somebody has it alone.
+pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &Alone) {
+    let folder = pack::folder(store);
+    for name in disk.list(&folder).unwrap_or_default() {
+        let Some(pack) = name.strip_suffix(".lease").and_then(|pack| pack.parse().ok()) else {
+            continue;
+        };
+        let path = lease_path(store, pack);
+        if matches!(disk.try_lock(&path), Ok(Some(_))) {
+            disk.unlink(&path).ok();
         }
     }
 }

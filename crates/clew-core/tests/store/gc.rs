@@ -9,7 +9,7 @@ use clew_core::id::{HistoryId, ManifestId, Root};
 use clew_core::store::{Access, Collected, Collection, LoadedHistory, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
-use crate::story::{Told, begin, check_never_wrong, open, writer};
+use crate::story::{Told, begin, check_never_wrong, key, open, writer};
 
 const HOUR: i64 = 3_600_000_000_000;
 const BEGUN: i64 = 1_000 * HOUR;
@@ -54,14 +54,16 @@ fn manifests(loaded: &LoadedHistory, number: u64) -> Vec<ManifestId> {
 }
 
 fn forget(writer: &mut SessionWriter, manifests: Vec<ManifestId>) {
+    try_to_forget(writer, manifests).unwrap();
+}
+
+fn try_to_forget(writer: &mut SessionWriter, manifests: Vec<ManifestId>) -> Result<(), StoreError> {
     writer.put_forgetting(Forgetting {
         roots: vec![Root::name("x")],
         manifests,
     });
-    writer
-        .commit(Action::Forget, Vec::new(), View::default(), BEGUN)
-        .unwrap();
-    writer.leave_pack().unwrap();
+    writer.commit(Action::Forget, Vec::new(), View::default(), BEGUN)?;
+    writer.leave_pack()
 }
 
 fn holds(disk: &SimDisk, text: &[u8]) -> bool {
@@ -189,6 +191,12 @@ fn p12_what_was_forgotten_goes_at_once_and_what_others_share_stays() {
         (shown.gone, shown.gone, 0)
     );
     assert!(!holds(&disk, &memory[..4096]), "its bytes are gone");
+    // Nor is its record, with the words about it, to be had by who does not know that it was forgotten.
+    let unknowing = open(&disk, Access::ReadOnly).unwrap();
+    for manifest in manifests(&loaded, 2) {
+        let error = unknowing.manifest(manifest).unwrap_err();
+        assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+    }
     assert_eq!(runs(&disk, history), [1, 3, 4, 5]);
     // A value of that name that no operation ever named, run 7, went too.
     assert_eq!(collect(&store, at(1)).found.things, 1, "only its source waits");
@@ -225,6 +233,7 @@ fn p02_p08_a_crash_before_any_effect_of_a_gc_loses_nothing() {
     };
     let mut images = 0;
     for is_forgetting in [false, true] {
+        let (disk, history) = with_garbage(36);
         let run = |disk: &SimDisk| -> Result<(), StoreError> {
             let store = open(disk, Access::ReadWrite)?;
             if is_forgetting {
@@ -232,6 +241,10 @@ fn p02_p08_a_crash_before_any_effect_of_a_gc_loses_nothing() {
                     forgotten_only: true,
                     ..at(0)
                 };
+                let loaded = store.load(history)?;
+                let mut writer = store.writer(history, store.new_session(), &key())?;
+                try_to_forget(&mut writer, manifests(&loaded, 2))?;
+                drop(writer);
                 store.collect(order, &mut give_up)?;
             } else {
                 store.collect(at(0), &mut give_up)?;
@@ -239,12 +252,6 @@ fn p02_p08_a_crash_before_any_effect_of_a_gc_loses_nothing() {
             }
             Ok(())
         };
-        let (disk, history) = with_garbage(36);
-        if is_forgetting {
-            let store = open(&disk, Access::ReadWrite).unwrap();
-            let loaded = store.load(history).unwrap();
-            forget(&mut writer(&store, history), manifests(&loaded, 2));
-        }
         // Everything that was there before is durable.
         let before = disk.files();
         let disk = SimDisk::with_files(&before);

@@ -275,13 +275,9 @@ fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -
 fn also_in(found: &[(usize, Forgettable)], all: &[Target]) -> Vec<Shared> {
     let mut also = Vec::new();
     for (index, target) in all.iter().enumerate() {
-        let own = found.iter().find(|(other, _)| *other == index);
+        let own = found.iter().find(|(other, _)| *other == index).map(|(_, own)| own);
         for (other, forgettable) in found {
-            let sharers = all[*other]
-                .history
-                .sharers(forgettable, &target.history, &all[*other].store);
-            let goes = |root: &Root| own.is_some_and(|(_, own)| own.roots.contains(root));
-            let left = sharers.into_iter().filter(|(root, _)| !goes(root)).collect();
+            let left = target.history.sharers(forgettable, own, &all[*other].store);
             let name = (index > 0).then_some(target.name.as_str());
             for shared in named(&left, &target.history, name) {
                 if !also.contains(&shared) {
@@ -361,7 +357,7 @@ impl Forgotten {
                 text::bytes(history.bytes)
             );
             if history.values == 0 {
-                line = "nothing".to_owned();
+                "nothing".clone_into(&mut line);
             }
             if history.already > 0 {
                 line += &format!(", {} forgotten before", history.already);
@@ -430,6 +426,8 @@ impl Page for Forgotten {
                 "It can't be loaded or shown any more. Its bytes are still there: {}. {gc} removes them later.\n",
                 text::clean(why)
             );
+        } else if self.left.is_none() && self.removed.is_none() {
+            text += "It can't be loaded or shown any more, and nothing of it is left in the store's files.\n";
         } else if self.left.is_none() {
             text += &format!(
                 "It can't be loaded or shown any more, and its bytes are gone: {}.\n",
@@ -438,9 +436,10 @@ impl Page for Forgotten {
         } else {
             let gc = surroundings.door.command("gc");
             text += &format!(
-                "It can't be loaded or shown any more. {} lie in files that a kernel is writing; {gc} removes them when it \
-                 has ended.\n",
-                self.left.text()
+                "It can't be loaded or shown any more. {} lie in files that a kernel is writing: `%clew forget {} --yes` \
+                 there removes them at once, {gc} when it has ended.\n",
+                self.left.text(),
+                text::clean(&self.names.join(" "))
             );
         }
         let keep_out = surroundings

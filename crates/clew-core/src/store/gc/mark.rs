@@ -101,16 +101,13 @@ impl Marker {
             }
         }
         for id in &operation.runs {
-            match loaded.runs.get(id).and_then(|stored| stored.run()) {
-                Some(run) => {
-                    self.alive
-                        .extend(run.source.iter().chain(&run.output).map(|text| text.0));
-                    manifests.extend(versions(run));
-                }
-                None => {
-                    let folder = log::folder(store.directory(), history);
-                    self.doubt(damage(&folder, format!("Run {} can't be read", id.short())));
-                }
+            if let Some(run) = loaded.runs.get(id).and_then(|stored| stored.run()) {
+                self.alive
+                    .extend(run.source.iter().chain(&run.output).map(|text| text.0));
+                manifests.extend(versions(run));
+            } else {
+                let folder = log::folder(store.directory(), history);
+                self.doubt(damage(&folder, format!("Run {} can't be read", id.short())));
             }
         }
         manifests

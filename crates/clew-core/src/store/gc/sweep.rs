@@ -251,25 +251,41 @@ impl Sweep {
         if order.forgotten_only {
             return;
         }
-        for number in others {
-            self.chosen.push(number);
-            let elsewhere = self.elsewhere();
-            let things = &self.packs[number].things;
-            if !things.iter().all(|thing| elsewhere.contains(&thing.id)) {
-                self.chosen.pop();
+        // How often each thing lies whole in packs that stay.
+        let mut copies: FxHashMap<[u8; 32], u32> = FxHashMap::default();
+        for (number, pack) in self.packs.iter().enumerate() {
+            if !self.chosen.contains(&number) {
+                for thing in pack.things.iter().filter(|thing| pack.is_whole(thing)) {
+                    *copies.entry(thing.id).or_default() += 1;
+                }
             }
+        }
+        for number in others {
+            let pack = &self.packs[number];
+            let own = |thing: &Thing| u32::from(pack.is_whole(thing));
+            let is_needed = |thing: &Thing| copies.get(&thing.id).copied().unwrap_or(0) <= own(thing);
+            if pack.things.iter().any(is_needed) {
+                continue;
+            }
+            for thing in &pack.things {
+                if let Some(count) = copies.get_mut(&thing.id) {
+                    *count -= own(thing);
+                }
+            }
+            self.chosen.push(number);
         }
     }
 
-    /// What lies whole in packs that stay.
-    fn elsewhere(&self) -> FxHashSet<[u8; 32]> {
-        let staying = self
-            .packs
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| !self.chosen.contains(number));
-        let things = staying.flat_map(|(_, pack)| pack.things.iter().filter(|thing| pack.is_whole(thing)));
-        things.map(|thing| thing.id).collect()
+    /// What is said to lie whole in packs that stay, and in which of them.
+    fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, Place)> {
+        let mut elsewhere = FxHashMap::default();
+        for (number, pack) in self.packs.iter().enumerate() {
+            if !self.chosen.contains(&number) {
+                let whole = pack.things.iter().filter(|thing| pack.is_whole(thing));
+                elsewhere.extend(whole.map(|thing| (thing.id, (number, thing.place))));
+            }
+        }
+        elsewhere
     }
 
     /// Writes what stays of the chosen packs to a new one, and takes them away.
@@ -284,7 +300,7 @@ impl Sweep {
         if self.chosen.is_empty() {
             return Ok(());
         }
-        let mut kept = self.elsewhere();
+        let mut kept = FxHashSet::default();
         let copied = match self.copy(store, &mut kept) {
             Ok(copied) => copied,
             Err(Stopped::Doubt(doubt)) => {
@@ -310,7 +326,7 @@ impl Sweep {
         if !self.gone.is_empty() {
             self.take_away(store, now, copied.as_ref(), &gate)?;
         }
-        gate.clear_leases(store.disk(), store.directory());
+        gate::clear_leases(store.disk(), store.directory(), &gate);
         drop(gate);
         let folder = pack::folder(store.directory());
         store
@@ -388,14 +404,24 @@ impl Sweep {
         noted
     }
 
-    /// Writes what does not go, and lies whole nowhere else, to a new pack. `kept` then has it too.
+    /// Writes what does not go, and lies whole nowhere else, to a new pack. `kept` then has all that lies whole, read and
+    /// hashed, where it stays.
     fn copy(&self, store: &Store, kept: &mut FxHashSet<[u8; 32]>) -> Result<Option<Copied>, Stopped> {
+        let elsewhere = self.elsewhere();
         let mut copy = Copy::new(store);
         for number in &self.chosen {
             let pack = &self.packs[*number];
             let mut blocks = Vec::new();
             for thing in &pack.things {
                 if self.goes(&thing.id) || kept.contains(&thing.id) {
+                    continue;
+                }
+                let other = elsewhere.get(&thing.id).is_some_and(|(number, place)| {
+                    let path = &self.packs[*number].path;
+                    read_and_hash(&mut PackReader::new(store.disk()), path, place, &thing.id, thing.kind).is_ok()
+                });
+                if other {
+                    kept.insert(thing.id);
                     continue;
                 }
                 let read = read_and_hash(&mut copy.reader, &pack.path, &thing.place, &thing.id, thing.kind);
@@ -462,16 +488,15 @@ impl<'s> Copy<'s> {
     }
 
     fn pack(&mut self) -> Result<&mut PackWriter, StoreError> {
-        let pack = match self.pack.take() {
-            Some(pack) => pack,
-            None => {
-                let store = self.store;
-                let mut session = SessionId([0; 16]);
-                store.disk().random(&mut self.id.0);
-                store.disk().random(&mut session.0);
-                let number = store.index().number(store.directory(), self.id);
-                PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?
-            }
+        let pack = if let Some(pack) = self.pack.take() {
+            pack
+        } else {
+            let store = self.store;
+            let mut session = SessionId([0; 16]);
+            store.disk().random(&mut self.id.0);
+            store.disk().random(&mut session.0);
+            let number = store.index().number(store.directory(), self.id);
+            PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?
         };
         Ok(self.pack.insert(pack))
     }
