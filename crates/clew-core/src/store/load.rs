@@ -66,6 +66,17 @@ pub struct LoadedHistory {
     tails: BTreeMap<(SessionId, u32), Tail>,
     chains: BTreeMap<SessionId, Chain>,
     packs: BTreeSet<PackId>,
+    /// Damage that a power cut may have left, where it lies behind the last mark of its log.
+    torn: Vec<Torn>,
+}
+
+/// Damage of a kind that a power cut leaves.
+#[derive(Debug, Clone)]
+struct Torn {
+    session: SessionId,
+    part: u32,
+    offset: u64,
+    damage: Damage,
 }
 
 /// Where the reading of one part of a log goes on.
@@ -161,8 +172,37 @@ impl LoadedHistory {
         }
     }
 
-    fn report_gap(&mut self, path: &Path, gap: &Gap) {
+    /// Damage that a power cut can't have left: what was synced, or a later Clew wrote.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = &Damage> {
+        self.damage.iter().filter(|damage| !self.is_lost(damage))
+    }
+
+    fn is_lost(&self, damage: &Damage) -> bool {
+        let synced = |torn: &Torn| self.tails.get(&(torn.session, torn.part)).map_or(0, |tail| tail.synced);
+        let mut torn = self.torn.iter().filter(|torn| torn.damage == *damage);
+        torn.any(|torn| torn.offset >= synced(torn))
+    }
+
+    fn report_gap(&mut self, path: &Path, gap: &Gap, (session, part): (SessionId, u32)) {
         let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
+        if gap.may_be_torn() {
+            self.report_torn(path, what, (session, part, gap.from));
+        } else {
+            self.report(path, what);
+        }
+    }
+
+    fn report_torn(&mut self, path: &Path, what: String, (session, part, offset): (SessionId, u32, u64)) {
+        let damage = Damage {
+            path: path.to_owned(),
+            what: what.clone(),
+        };
+        self.torn.push(Torn {
+            session,
+            part,
+            offset,
+            damage,
+        });
         self.report(path, what);
     }
 
@@ -275,7 +315,10 @@ impl Store {
         match scanned {
             Ok(scanned) => {
                 tail.end = scanned.end;
-                scanned.gaps.iter().for_each(|gap| loaded.report_gap(&path, gap));
+                scanned
+                    .gaps
+                    .iter()
+                    .for_each(|gap| loaded.report_gap(&path, gap, (session, part)));
             }
             Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
         }

@@ -173,8 +173,8 @@ impl Store {
             Ok(bytes) => return Ok(bytes),
             Err(failure) => failure,
         };
-        if failure.as_ref().is_some_and(|(path, _)| self.is_gone(path)) {
-            // Its pack was taken away; what was alive in it lies in another one.
+        if places.iter().any(|place| self.is_gone(&self.pack_path(place))) {
+            // A pack was taken away; what was alive in it lies in another one.
             let mut index = self.index();
             index.refresh(self.disk(), self.directory())?;
             let places = index.places(id);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clew_core::format::{Action, Forgetting, View};
 use clew_core::id::{HistoryId, ManifestId, Root};
-use clew_core::store::{Access, Collected, Collection, LoadedHistory, SessionWriter, Store, StoreError};
+use clew_core::store::{Access, Collected, Collection, Damage, LoadedHistory, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
 use crate::story::{Told, begin, check_never_wrong, key, open, writer};
@@ -274,7 +274,10 @@ fn p02_p08_a_crash_before_any_effect_of_a_gc_loses_nothing() {
                     let what = format!("{fault:?} at {n}, {surviving:?}");
                     let store = open(&found, Access::ReadWrite).unwrap();
                     let loaded = store.load(history).unwrap();
-                    assert_eq!(loaded.damage, [], "{what}");
+                    // The end of the log of who forgot may be torn. Nothing else is.
+                    let is_torn = |damage: &Damage| damage.what.starts_with("Bytes ");
+                    assert!(loaded.damage.iter().all(is_torn), "{what}: {:?}", loaded.damage);
+                    assert!(is_forgetting || loaded.damage.is_empty(), "{what}: {:?}", loaded.damage);
                     let mut whole = check_never_wrong(&store, &loaded);
                     whole.retain(|number| *number != 2 || !is_forgetting);
                     assert_eq!(whole, kept, "{what}");
@@ -282,7 +285,8 @@ fn p02_p08_a_crash_before_any_effect_of_a_gc_loses_nothing() {
                     run(&found).unwrap_or_else(|error| panic!("{what}: {error}"));
                     let last = collect(&store, at(100));
                     assert_eq!(last.doubts, [], "{what}");
-                    assert_eq!(runs(&found, history), kept, "{what}");
+                    let loaded = store.load(history).unwrap();
+                    assert_eq!(check_never_wrong(&store, &loaded), kept, "{what}");
                     assert!(
                         !open(&found, Access::ReadOnly).unwrap().has_unfinished_removal(),
                         "{what}"

@@ -44,9 +44,10 @@ impl Marker {
         }
     }
 
-    /// Nothing may be unreadable in the logs, nor of a kind that came later.
+    /// Nothing may be unreadable in the logs, nor of a kind that came later; but what a power cut leaves of the end that
+    /// nobody synced is lost, and reaches nothing.
     fn check(&mut self, store: &Store, history: HistoryId, loaded: &LoadedHistory) {
-        for found in &loaded.damage {
+        for found in loaded.doubts() {
             self.doubt(found.clone());
         }
         for (session, part) in loaded.parts() {
@@ -66,21 +67,23 @@ impl Marker {
     }
 
     fn follow(&mut self, store: &Store, history: HistoryId, loaded: &LoadedHistory) {
-        let operations = loaded.sessions.values().flat_map(|session| &session.operations);
+        let sessions = loaded.sessions.values();
+        let operations = sessions.flat_map(|session| session.operations.iter().map(|loaded| (session.synced, loaded)));
         let new: Vec<_> = operations
-            .filter(|loaded| self.followed.insert(loaded.id))
-            .map(|loaded| &loaded.operation)
+            .filter(|(_, loaded)| self.followed.insert(loaded.id))
+            .map(|(synced, loaded)| (synced, &loaded.operation))
             .collect();
         let forgotten = self.forgotten.entry(history).or_default();
-        for forgetting in new.iter().filter_map(|operation| operation.forgetting.as_ref()) {
+        for forgetting in new.iter().filter_map(|(_, operation)| operation.forgetting.as_ref()) {
             forgotten.extend(&forgetting.manifests);
             self.forgotten_roots.extend(forgetting.roots.iter().cloned());
         }
         let forgotten = forgotten.clone();
-        for operation in new {
-            for manifest in self.reached(store, history, operation, loaded) {
+        for (synced, operation) in new {
+            let is_synced = operation.number < synced;
+            for manifest in self.reached(store, history, operation, loaded, is_synced) {
                 if !forgotten.contains(&manifest) {
-                    self.keep_manifest(store, manifest);
+                    self.keep_manifest(store, manifest, is_synced);
                 }
             }
         }
@@ -93,6 +96,7 @@ impl Marker {
         history: HistoryId,
         operation: &Operation,
         loaded: &LoadedHistory,
+        is_synced: bool,
     ) -> Vec<ManifestId> {
         let mut manifests = operation.manifests.clone();
         for naming in &operation.naming {
@@ -105,7 +109,7 @@ impl Marker {
                 self.alive
                     .extend(run.source.iter().chain(&run.output).map(|text| text.0));
                 manifests.extend(versions(run));
-            } else {
+            } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = log::folder(store.directory(), history);
                 self.doubt(damage(&folder, format!("Run {} can't be read", id.short())));
             }
@@ -113,13 +117,17 @@ impl Marker {
         manifests
     }
 
-    fn keep_manifest(&mut self, store: &Store, id: ManifestId) {
+    fn keep_manifest(&mut self, store: &Store, id: ManifestId, is_synced: bool) {
         if !self.read.insert(id) {
             return;
         }
         self.alive.insert(id.0);
         match contents(store, id) {
             Ok(contents) => self.alive.extend(contents.things),
+            // A power cut took it: what names it was never synced. A synced operation may name it too.
+            Err(_) if !is_synced => {
+                self.read.remove(&id);
+            }
             Err(error) => self.doubt(damage(
                 &crate::store::pack::folder(store.directory()),
                 error.to_string(),

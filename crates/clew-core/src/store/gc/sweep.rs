@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mark::Marker;
 use super::{Collected, Collection, Tally, damage, notes};
-use crate::format::{Dead, FrameError, FrameKind, RECORD_VERSION, Removal, Timestamp};
+use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, ManifestId, PackId, SessionId};
 use crate::store::blocks::{Form, PackReader, Place, places_in, read_mark};
 use crate::store::pack::{self, NewBlock, PackWriter, SMALL};
@@ -88,9 +88,10 @@ impl Surveyed {
         for gap in &scanned.gaps {
             let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
             let found = damage(&path, what);
-            match gap.why {
-                FrameError::Newer(_) | FrameError::Unknown { .. } => surveyed.is_newer = Some(found),
-                _ => surveyed.gaps.push(found),
+            if gap.may_be_torn() {
+                surveyed.gaps.push(found);
+            } else {
+                surveyed.is_newer = Some(found);
             }
         }
         Ok(surveyed)
