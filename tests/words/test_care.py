@@ -34,7 +34,9 @@ def holds(kernel: Kernel, value: bytes) -> list[str]:
 
 
 def test_p12_forget_really_removes(kernel: Kernel) -> None:
-    kernel.queue([f"note = {MADE.format(0)}", "other = list(range(5))", "note = 5", f"kept = {MADE.format(100)}"])
+    kernel.queue(
+        [f"note = {MADE.format(0)}", "other = list(range(5))", "note = 5", f"kept = {MADE.format(100)}"]
+    )
     kernel.settle()
     assert holds(kernel, SECRET), "it was there"
     shown = kernel.clew("forget note --dry-run")
