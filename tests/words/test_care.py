@@ -26,9 +26,10 @@ def store(kernel: Kernel) -> Path:
     return Path(json.loads(kernel.clew("status --json").stdout)["store"])
 
 
-def holds(kernel: Kernel, value: bytes) -> list[str]:
+def holds(where: Kernel | Path, value: bytes) -> list[str]:
     """Files of the store that hold a part of the value."""
-    files = [path for path in sorted(store(kernel).rglob("*")) if path.is_file()]
+    folder = where if isinstance(where, Path) else store(where)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     parts = [value[at : at + 64] for at in range(0, len(value), 64)]
     return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
 
@@ -72,6 +73,22 @@ def test_p08_what_is_forgotten_from_a_terminal_goes_when_the_kernel_has_ended(ke
     assert "Nothing new to forget" in again.stdout and "bytes are gone" in again.stdout, again
     assert not holds(kernel, SECRET) and folder.exists()
     assert "forgotten on" in kernel.terminal("vars", "2").out
+
+
+def test_p12_gc_removes_what_was_forgotten_after_the_kernel_was_killed(kernel: Kernel) -> None:
+    kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}"])
+    kernel.settle()
+    folder = store(kernel)
+    assert kernel.terminal("forget", "note", "--yes").exit == 1
+    kernel.terminal("gc")
+    assert holds(folder, SECRET), "a kernel is writing there"
+    kernel.kill()
+    told = kernel.terminal("gc")
+    assert told.exit == 0 and "forgotten" in told.out, told
+    assert not holds(folder, SECRET) and holds(folder, OTHER)
+    assert not list(folder.rglob("*.lease"))
+    found = kernel.terminal("verify", "--read-data")
+    assert found.exit == 0 and "1 of them forgotten" in found.out, found
 
 
 def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
