@@ -241,6 +241,7 @@ impl Word {
                 | Self::Config(_)
                 | Self::List(_)
                 | Self::Doctor(_)
+                | Self::Gc(_)
                 | Self::Completions(_)
                 | Self::Man(_)
         ) || self.is_later()

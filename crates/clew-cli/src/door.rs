@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use clew_core::clock::Clock;
 use clew_core::format::Timestamp;
+use clew_core::id::HistoryId;
 use clew_core::session::{NameRequest, Named, Session};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 
 use crate::arguments::Arguments;
 use crate::place::{Opened, store_problem};
@@ -163,6 +164,20 @@ pub fn name(
     surroundings: &Surroundings,
 ) -> Result<Named, Problem> {
     let Opened { id, loaded, .. } = Opened::open(store, arguments.shared.wanted.as_deref(), surroundings)?;
+    let mut session = begin(id, loaded, store, surroundings)?;
+    let named = session.name(request);
+    let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;
+    session.sync().map_err(|error| store_problem(&error))?;
+    Ok(named)
+}
+
+/// A session of a command that only writes, in the history that `loaded` was read from.
+pub(crate) fn begin(
+    id: HistoryId,
+    loaded: LoadedHistory,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<Session, Problem> {
     let disk = Arc::new(RealDisk);
     let begun = || {
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
@@ -170,17 +185,8 @@ pub fn name(
         let store = Store::open(disk.clone(), store, Access::ReadWrite)?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;
-        Ok(Session::new(
-            session,
-            store,
-            writer,
-            loaded,
-            Box::new(Typed(surroundings.now)),
-        ))
+        let clock = Box::new(Typed(surroundings.now));
+        Ok(Session::new(session, store, writer, loaded, clock))
     };
-    let mut session = begun().map_err(|error| store_problem(&error))?;
-    let named = session.name(request);
-    let named = named.map_err(|error| crate::session_problem(&error, surroundings))?;
-    session.sync().map_err(|error| store_problem(&error))?;
-    Ok(named)
+    begun().map_err(|error| store_problem(&error))
 }

@@ -210,10 +210,22 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
         "verify",
         &[("verify --read-data", "reads and checks all that was saved")],
     ),
-    ("gc", &[("gc --dry-run", "what could be dropped")]),
+    (
+        "gc",
+        &[
+            ("gc --dry-run", "what nothing needs any more"),
+            ("gc", "notes it, and removes what was noted long enough ago"),
+        ],
+    ),
     (
         "forget",
-        &[("forget token --everywhere", "takes token out of all histories for good")],
+        &[
+            ("forget token --dry-run", "which values would go, and what stays"),
+            (
+                "forget token --everywhere --yes",
+                "takes token out of all histories for good",
+            ),
+        ],
     ),
     (
         "completions",

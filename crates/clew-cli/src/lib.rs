@@ -41,7 +41,7 @@ use clap::error::ErrorKind;
 use clew_core::history::NameError;
 use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
-use clew_core::session::{NameRequest, Named, SessionError};
+use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
@@ -166,6 +166,8 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
+        Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
+        Word::Forget(_) => forget(arguments, None, surroundings),
         _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),
     }
 }
@@ -275,6 +277,26 @@ fn named_store(arguments: &Arguments, surroundings: &Surroundings) -> PathBuf {
         Some(folder) => surroundings.near(folder).store,
         None => surroundings.store.clone(),
     }
+}
+
+/// Forgets names: in the live session's history, where one is given, else in the one that was named or used last.
+pub fn forget(arguments: &Arguments, live: Option<&mut Session>, surroundings: &Surroundings) -> Output {
+    let answer = answer_to(arguments, surroundings);
+    let Word::Forget(forget) = &arguments.word else {
+        return answer.fail(&Problem::usage("Only `forget` forgets"));
+    };
+    let directory = match &live {
+        Some(session) => session.store().directory().to_owned(),
+        None => named_store(arguments, surroundings),
+    };
+    let wanted = arguments.shared.wanted.as_deref();
+    answer.give(commands::care::forget::forget(
+        forget,
+        live,
+        &directory,
+        wanted,
+        surroundings,
+    ))
 }
 
 /// Says what a mover did.

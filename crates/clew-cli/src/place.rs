@@ -232,6 +232,7 @@ impl Opened {
             None => newest(&store)?,
         };
         let history = History::of(&loaded);
+        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
         Ok(Self {
             description: loaded.description(),
             store,

@@ -290,6 +290,11 @@ impl Settings {
         self.number("scratch.seconds")
     }
 
+    /// How many hours gc waits before it removes what it found.
+    pub fn gc_grace(&self) -> u64 {
+        self.number("gc.grace")
+    }
+
     /// Whether a new kernel says that there are earlier states of its notebook.
     pub fn offers_resume(&self) -> bool {
         self.flag("resume.offer")

@@ -84,6 +84,9 @@ fn every_error_of_a_store() {
             path: "/config/key".into(),
             why: "others may read it; `chmod 600` it".to_owned(),
         }],
+        StoreError::Busy { .. } => [StoreError::Busy { who: "A gc runs" }],
+        StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
+        StoreError::Forgotten { .. } => [StoreError::Forgotten { time: 1_795_183_200_000_000_000 }],
     });
     insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store)));
 }

@@ -40,7 +40,7 @@ impl Recorded {
         let recorded = Self {
             home: tempfile::tempdir().unwrap(),
         };
-        recorded.record();
+        recorded.record("toys");
         recorded
     }
 
@@ -48,14 +48,14 @@ impl Recorded {
         self.home.path().join("store")
     }
 
-    fn record(&self) {
+    fn record(&self, name: &str) {
         let disk = Arc::new(RealDisk);
         let key = SigningKey::load_or_create(&*disk, &self.home.path().join("config/clew")).unwrap();
         let store = Store::open(disk, self.store(), Access::ReadWrite)
             .unwrap()
             .with_trust(Trust::own(key.public()));
         let description = HistoryDescription {
-            name: "toys".to_owned(),
+            name: name.to_owned(),
             ..HistoryDescription::default()
         };
         let history = store.create_history(&description).unwrap();
@@ -73,6 +73,12 @@ impl Recorded {
         session.sync().unwrap();
     }
 
+    fn without_packs(&self) {
+        for pack in std::fs::read_dir(self.store().join("packs")).unwrap() {
+            std::fs::remove_file(pack.unwrap().path()).unwrap();
+        }
+    }
+
     fn clew(&self, words: &[&str]) -> Output {
         let mut command = Command::cargo_bin("clew").unwrap();
         let home = self.home.path();
@@ -81,6 +87,21 @@ impl Recorded {
             .args(words)
             .output()
             .unwrap()
+    }
+
+    /// What a command says, with its exit code where it is not 0.
+    fn said(&self, words: &[&str]) -> String {
+        let output = self.clew(words);
+        let text = [output.stdout, output.stderr].concat();
+        let mut text = String::from_utf8(text).unwrap();
+        // The command's clock is the machine's.
+        while let Some(at) = text.find("forgotten on 2") {
+            text.replace_range(at + 13..at + 23, "DAY");
+        }
+        match output.status.code() {
+            Some(0) => text,
+            code => format!("{text}[exit {}]\n", code.unwrap_or(-1)),
+        }
     }
 
     fn json(&self, words: &[&str]) -> Value {
@@ -206,9 +227,7 @@ fn verify_doctor_and_list_find_a_sound_store_sound() {
 #[test]
 fn p02_a_pack_that_is_gone_is_said_and_the_log_still_opens() {
     let recorded = Recorded::new();
-    for pack in std::fs::read_dir(recorded.store().join("packs")).unwrap() {
-        std::fs::remove_file(pack.unwrap().path()).unwrap();
-    }
+    recorded.without_packs();
     let log = recorded.clew(&["log"]);
     assert_eq!(log.status.code(), Some(0), "{log:?}");
     for words in [["verify"].as_slice(), &["verify", "--read-data"]] {
@@ -258,4 +277,103 @@ fn doctor_finds_run_numbers_that_are_gone_and_makes_them_anew_when_asked() {
     assert!(!numbers.exists(), "looking writes nothing");
     assert_eq!(check(&recorded.json(&["doctor", "--rebuild"]))["is_fine"], true);
     assert_eq!(std::fs::read(&numbers).unwrap(), before);
+}
+
+#[test]
+fn p12_forget_shows_first_then_takes_the_values_and_says_what_stays() {
+    let recorded = Recorded::new();
+    insta::assert_snapshot!("forget_dry_run", recorded.said(&["forget", "b", "--dry-run"]));
+    insta::assert_snapshot!("forget_unconfirmed", recorded.said(&["forget", "b"]));
+    let packs = recorded.store().join("packs");
+    let before = digests(&packs);
+    recorded.clew(&["forget", "a", "b"]);
+    assert_eq!(digests(&packs), before, "without --yes nothing goes");
+    insta::assert_snapshot!("forget", recorded.said(&["forget", "b", "--yes"]));
+    insta::assert_snapshot!("forget_again", recorded.said(&["forget", "b", "--yes"]));
+    insta::assert_snapshot!("forget_vars", recorded.said(&["vars", "2"]));
+    let shown = recorded.said(&["show", "2"]);
+    assert!(shown.contains("+b") && shown.contains("forgotten on DAY"), "{shown}");
+    insta::assert_snapshot!("forget_verify", recorded.said(&["verify", "--read-data"]));
+    insta::assert_snapshot!("forget_unknown", recorded.said(&["forget", "bb", "--yes"]));
+    let log = recorded.said(&["op", "log"]);
+    assert!(log.contains("forgot b"), "{log}");
+    assert_eq!(recorded.clew(&["doctor"]).status.code(), Some(0));
+}
+
+#[test]
+fn p12_forget_everywhere_reaches_all_histories_and_here_only_this_one() {
+    let recorded = Recorded::new();
+    recorded.record("cars");
+    let done = recorded.json(&["forget", "b", "--history", "toys", "--yes"]);
+    assert_eq!(done["histories"].as_array().unwrap().len(), 1);
+    assert_eq!(done["also_in"][0]["history"], "cars", "{done}");
+    let why = |history: &str| recorded.json(&["vars", "2", "--history", history])["variables"][1]["stored"].clone();
+    assert_eq!((why("toys"), why("cars")), ("forgotten".into(), "encoded".into()));
+    assert_eq!(
+        recorded
+            .clew(&["verify", "--read-data", "--history", "cars"])
+            .status
+            .code(),
+        Some(0)
+    );
+    insta::assert_snapshot!(
+        "forget_everywhere",
+        recorded.said(&["forget", "b", "--everywhere", "--yes", "--history", "toys"])
+    );
+    assert_eq!(why("cars"), "forgotten");
+    assert_eq!(
+        recorded
+            .clew(&["verify", "--read-data", "--history", "cars"])
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn p08_gc_says_what_it_finds_and_takes_nothing_that_is_needed() {
+    let recorded = Recorded::new();
+    insta::assert_snapshot!("gc_dry_run", recorded.said(&["gc", "--dry-run"]));
+    insta::assert_snapshot!("gc", recorded.said(&["gc"]));
+    // A session that died before it wrote its operation leaves what nothing needs.
+    for file in digests(&recorded.store().join("histories")) {
+        if file.0.extension().is_some_and(|extension| extension == "log") {
+            std::fs::remove_file(file.0).unwrap();
+        }
+    }
+    let found = recorded.json(&["gc"]);
+    assert!(found["found"]["pieces"].as_u64().unwrap() > 5, "{found}");
+    assert_eq!(
+        (&found["removed"]["pieces"], &found["packs_removed"]),
+        (&0.into(), &0.into())
+    );
+    let waits = recorded.json(&["gc"]);
+    assert_eq!(waits["waiting"], found["found"]);
+    let text = recorded.said(&["gc", "--dry-run"]);
+    assert!(text.starts_with("Noted before and kept for now: "), "{text}");
+    std::fs::create_dir_all(recorded.home.path().join("config/clew")).unwrap();
+    recorded.clew(&["config", "gc.grace", "0"]);
+    let removed = recorded.said(&["gc"]);
+    assert!(
+        removed.starts_with("Removed ") && removed.contains("smaller"),
+        "{removed}"
+    );
+    let packs = digests(&recorded.store().join("packs"));
+    assert!(
+        packs
+            .iter()
+            .all(|(path, _)| path.extension().is_none_or(|extension| extension != "pack")),
+        "{packs:?}"
+    );
+}
+
+#[test]
+fn p08_gc_removes_nothing_where_it_cannot_tell_what_is_needed() {
+    let recorded = Recorded::new();
+    recorded.without_packs();
+    let told = recorded.said(&["gc"]);
+    assert!(
+        told.starts_with("Nothing was removed: ") && told.contains("[exit 4]"),
+        "{told}"
+    );
 }

@@ -11,6 +11,7 @@ mod manifest;
 mod operation;
 mod outline;
 mod record;
+mod removal;
 mod run;
 mod summary;
 
@@ -20,9 +21,10 @@ pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
-pub use operation::{Action, Naming, Operation, Position, SignedOperation, View};
+pub use operation::{Action, Forgetting, Naming, Operation, Position, SignedOperation, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
+pub use removal::{Dead, Garbage, Removal};
 pub use run::{Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 

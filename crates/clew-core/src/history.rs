@@ -3,6 +3,7 @@
 //! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
 
 pub mod flow;
+mod forgetting;
 mod identity;
 mod lineage;
 mod moves;
@@ -10,6 +11,7 @@ mod names;
 mod resolve;
 mod state;
 
+pub use forgetting::Forgettable;
 pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};

@@ -138,6 +138,29 @@ impl Live {
         self.known.iter()
     }
 
+    /// Counts versions as not stored.
+    pub fn forget(&mut self, is_forgotten: impl Fn(&Version) -> bool) {
+        let known = self.known.iter_mut();
+        for known in known.filter(|known| is_forgotten(&known.version)) {
+            known.is_encoded = false;
+            known.blocks = Arc::default();
+        }
+    }
+
+    /// Takes these versions for the same values, where it holds others of them.
+    pub fn adopt(&mut self, state: &State, fresh: &[(Version, bool)]) {
+        for known in &mut self.known {
+            let is_fresh = fresh.iter().any(|(version, _)| *version == *known.version);
+            let adopted = known.version.roots.first().and_then(|root| state.version(root));
+            if is_fresh
+                && state.holds(&known.version)
+                && let Some(version) = adopted
+            {
+                known.version = Arc::new(version.clone());
+            }
+        }
+    }
+
     /// The same without the co-variables that share a root with `known`, and with `known`.
     #[must_use]
     pub fn with(&self, known: Known) -> Self {

@@ -6,6 +6,7 @@
 
 mod ask;
 mod error;
+mod forgetting;
 mod moving;
 mod naming;
 mod recording;
@@ -16,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::clock::Clock;
 use crate::format::{Action, Naming};
 use crate::history::{History, Moves, State, Step as MoveStep};
-use crate::id::{Root, RunId, SessionId};
+use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
@@ -101,6 +102,7 @@ impl Session {
             confirmed: false,
         };
         session.index_values();
+        session.hear_forgotten();
         session
     }
 
@@ -125,6 +127,11 @@ impl Session {
         &self.history
     }
 
+    /// The id of its history.
+    pub fn history_id(&self) -> HistoryId {
+        self.writer.history()
+    }
+
     /// The store it writes to.
     pub fn store(&self) -> &Store {
         &self.store
@@ -136,6 +143,7 @@ impl Session {
         if self.store.refresh(history, Some(self.id), &mut self.others)? {
             self.history.learn(&self.others);
             self.leave_branches_that_are_gone();
+            self.hear_forgotten();
         }
         Ok(())
     }

@@ -7,6 +7,9 @@
 //!
 //! ```text
 //! STORE/format                          which format this is
+//!       generation                      how often packs were taken away; its lock is the gate of who records
+//!       garbage                         what gc found dead, and when
+//!       removed/                        which packs were taken away
 //!       packs/PACK.pack                 blocks, segments, blobs, manifests; one writer each
 //!       histories/HISTORY/SESSION.log   runs, operations; one writer each (SESSION.2.log: after the disk failed)
 //!                         WRITER.description   what the history is called
@@ -18,6 +21,8 @@ mod blocks;
 mod derived;
 pub mod disk;
 mod error;
+mod gate;
+mod gc;
 mod load;
 mod log;
 mod log_index;
@@ -35,7 +40,10 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustc_hash::FxHashMap;
+
 pub use error::StoreError;
+pub use gc::{Collected, Collection, Tally};
 pub use load::{Damage, LoadedHistory, LoadedOperation, LoadedSession};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
@@ -46,9 +54,9 @@ pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
 use crate::format::{
-    FileDescription, FrameEncoder, FrameError, FrameKind, HistoryDescription, decode_record, encode_record,
+    FileDescription, FrameEncoder, FrameError, FrameKind, HistoryDescription, Timestamp, decode_record, encode_record,
 };
-use crate::id::{HistoryId, SessionId};
+use crate::id::{HistoryId, ManifestId, SessionId};
 use blocks::Index;
 use disk::{Disk, write_all_at};
 use scan::{Payloads, scan};
@@ -72,6 +80,8 @@ pub struct Store {
     inner: Arc<Inner>,
     trust: Arc<Trust>,
     log_index: Option<Arc<LogIndex>>,
+    /// Manifests that are not handed out, and since when.
+    forgotten: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
 }
 
 #[derive(Debug)]
@@ -111,6 +121,7 @@ impl Store {
             inner: Arc::new(inner),
             trust: Arc::default(),
             log_index: None,
+            forgotten: Arc::default(),
         })
     }
 
@@ -136,6 +147,19 @@ impl Store {
     /// Whom this handle trusts.
     pub fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// Hands these manifests out no more, through this handle and its clones: their history's operations say that they
+    /// were forgotten.
+    pub fn forget(&self, manifests: impl IntoIterator<Item = (ManifestId, Timestamp)>) {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        forgotten.extend(manifests);
+    }
+
+    /// When a manifest was forgotten, if it was.
+    pub fn forgotten(&self, manifest: ManifestId) -> Option<Timestamp> {
+        let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        forgotten.get(&manifest).copied()
     }
 
     /// The folder it lies in.

@@ -349,6 +349,39 @@ impl Disk for SimDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        Ok(Box::new(self.lock_as(path, false)?))
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        Ok(Box::new(self.lock_as(path, true)?))
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let state = self.state();
+        if state.is_off {
+            return Err(power_cut());
+        }
+        let inode = state.inode(path)?;
+        let lock = Arc::clone(&state.inodes[inode].lock);
+        drop(state);
+        let taken = SimLock::attempt(SimFile::new(self, inode), lock);
+        Ok(taken.map(|lock| -> Box<dyn DiskLock> { Box::new(lock) }))
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.state().open_to_others.iter().any(|open| open == path))
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        let mut state = self.state();
+        for byte in bytes {
+            *byte = crash::next_random(&mut state.random) as u8;
+        }
+    }
+}
+
+impl SimDisk {
+    fn lock_as(&self, path: &Path, is_shared: bool) -> io::Result<SimLock> {
         let mut state = self.state();
         state.check_folder(path)?;
         let inode = if let Ok(inode) = state.inode(path) {
@@ -362,17 +395,6 @@ impl Disk for SimDisk {
         };
         let lock = Arc::clone(&state.inodes[inode].lock);
         drop(state);
-        Ok(Box::new(SimLock::take(SimFile::new(self, inode), lock)))
-    }
-
-    fn is_open_to_others(&self, path: &Path) -> io::Result<bool> {
-        Ok(self.state().open_to_others.iter().any(|open| open == path))
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        let mut state = self.state();
-        for byte in bytes {
-            *byte = crash::next_random(&mut state.random) as u8;
-        }
+        Ok(SimLock::take(SimFile::new(self, inode), lock, is_shared))
     }
 }

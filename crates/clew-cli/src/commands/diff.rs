@@ -203,13 +203,13 @@ fn values(difference: &Difference) -> String {
         Some(_) => String::new(),
         None => difference
             .variable()
-            .map_or_else(String::new, |variable| text::shorten(&variable.text(), 60)),
+            .map_or_else(String::new, |variable| text::shorten(&variable.told(), 60)),
     }
 }
 
 /// What summaries tell, where the values themselves can't be looked at.
 fn told(difference: &Difference) -> String {
-    let text = |variable: &Variable| text::shorten(&variable.text(), 60);
+    let text = |variable: &Variable| text::shorten(&variable.told(), 60);
     match (&difference.before, &difference.after) {
         (Some(before), Some(after)) if text(before) != text(after) => format!("{} → {}", text(before), text(after)),
         _ => difference.variable().map_or_else(String::new, text),

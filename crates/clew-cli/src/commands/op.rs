@@ -122,6 +122,7 @@ fn action(action: &Action) -> &'static str {
         Action::Operation(_) => "op restore",
         Action::Unpause => "resume-recording",
         Action::Name => "name",
+        Action::Forget => "forget",
     }
 }
 
@@ -142,6 +143,11 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
         Action::Restore => format!("restored names: {}", at()),
         Action::Resume => format!("resumed at {}", at()),
         Action::Operation(number) => format!("went back to op:{number}: {}", at()),
+        Action::Forget => {
+            let roots = operation.forgetting.iter().flat_map(|forgetting| &forgetting.roots);
+            let roots: Vec<String> = roots.map(|root| text::clean(&root.to_string())).collect();
+            format!("forgot {}", text::listing(&roots, 4))
+        }
         Action::Name => {
             let changes: Vec<String> = operation.naming.iter().map(|naming| named(naming, place)).collect();
             text::listing(&changes, 3)

@@ -184,7 +184,7 @@ impl Show {
             vec![
                 html::marked(mark, &value.label()),
                 html! { (value.type_and_shape()) },
-                html::cut(&value.text()),
+                html::cut(&value.told()),
             ]
         });
         let gone = changes.removed.iter();
@@ -203,7 +203,7 @@ impl Show {
             table.push(vec![
                 format!("  {mark}{}", value.label()),
                 value.type_and_shape(),
-                value.text(),
+                value.told(),
             ]);
         }
         for root in &changes.removed {

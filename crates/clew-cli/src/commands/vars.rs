@@ -49,7 +49,7 @@ pub struct Variable {
     pub changed_by: Option<String>,
     /// The run that last saw it, if nobody saw it at this one.
     pub last_seen: Option<String>,
-    /// `encoded`, `recipe`, `none`, or `missing` where the store lacks its record.
+    /// `encoded`, `recipe`, `none`, `forgotten`, or `missing` where the store lacks its record.
     pub stored: &'static str,
     /// Why it is not stored.
     pub why: Option<String>,
@@ -135,6 +135,7 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Ok(Body::Encoded(_)) => ("encoded", None),
         Ok(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
         Ok(Body::None { why }) => ("none", Some(why.clone())),
+        Err(error @ StoreError::Forgotten { .. }) => ("forgotten", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
 }
@@ -160,6 +161,14 @@ impl Variable {
             self.value.clone()
         };
         text::clean(&line).replace(['\n', '\t'], " ")
+    }
+
+    /// Its short text, or why there is none where the store once had one.
+    pub fn told(&self) -> String {
+        match (self.stored, &self.why) {
+            ("forgotten" | "missing", Some(why)) => text::clean(why),
+            _ => self.text(),
+        }
     }
 
     /// What a reader should know: not stored, uncertain, sharing.

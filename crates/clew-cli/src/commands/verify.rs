@@ -41,6 +41,8 @@ pub struct Verify {
     operations: usize,
     runs: usize,
     values: usize,
+    /// Of these, how many were forgotten: nothing of them can be checked.
+    forgotten: usize,
     bytes_read: u64,
     is_data_read: bool,
     findings: Vec<Finding>,
@@ -85,12 +87,15 @@ impl Verify {
                 continue;
             }
             self.values += 1;
-            if let Err(error) = self.check_value(version.manifest, place.records) {
-                self.find(
+            match self.check_value(version.manifest, place.records) {
+                Ok(()) => {}
+                // The user wanted it so.
+                Err(StoreError::Forgotten { .. }) => self.forgotten += 1,
+                Err(error) => self.find(
                     label(),
                     error.to_string(),
                     version.roots.iter().map(ToString::to_string).collect(),
-                );
+                ),
             }
         }
     }
@@ -120,8 +125,12 @@ impl Verify {
 
 impl Page for Verify {
     fn text(&self, surroundings: &Surroundings) -> String {
+        let forgotten = match self.forgotten {
+            0 => String::new(),
+            number => format!(", {number} of them forgotten"),
+        };
         let checked = format!(
-            "{}, {}, {} ({} read)",
+            "{}, {}, {}{forgotten} ({} read)",
             text::count(self.operations, "operation"),
             text::count(self.runs, "run"),
             text::count(self.values, "value"),

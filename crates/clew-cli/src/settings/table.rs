@@ -71,6 +71,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How long a scratch process may run, in seconds",
     },
     Setting {
+        key: "gc.grace",
+        variable: "CLEW_GC_GRACE",
+        kind: Kind::Count { least: 0, most: 87_600 },
+        default: "24",
+        about: "How many hours gc waits before it removes what it found that nothing needs",
+    },
+    Setting {
         key: "resume.offer",
         variable: "CLEW_RESUME_OFFER",
         kind: Kind::Flag,

@@ -375,6 +375,7 @@ impl Sample {
             } else {
                 Vec::new()
             },
+            forgetting: None,
             view: View {
                 at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,

@@ -18,6 +18,9 @@ pub struct StoredManifest {
     /// By the number of such an extent: segments of [`LIST_LENGTH`] block ids each, the last one shorter.
     #[serde(default)]
     pub lists: BTreeMap<u32, Vec<SegmentId>>,
+    /// Makes it another one than a forgotten manifest that says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<u64>,
 }
 
 /// A list of block ids as it lies: one after another.

@@ -71,8 +71,10 @@ impl FrameKind {
     pub const PROOF: Self = Self(11);
     /// Reserved for an index over a pack.
     pub const INDEX: Self = Self(12);
-    /// Reserved for packs that gc took away.
+    /// Packs that were taken away.
     pub const REMOVAL: Self = Self(13);
+    /// What nothing refers to any more.
+    pub const GARBAGE: Self = Self(14);
 }
 
 /// How a payload lies.

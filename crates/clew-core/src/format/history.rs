@@ -54,6 +54,8 @@ pub enum FileDescription {
         /// The session that writes it.
         session: SessionId,
     },
+    /// Notes of gc: what is dead, what was removed.
+    Care,
     /// A log.
     Log {
         /// The history it belongs to, also in its folder's name.

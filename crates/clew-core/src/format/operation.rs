@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::id::{BlobId, HistoryId, ManifestId, OperationId, RunId, SessionId};
+use crate::id::{BlobId, HistoryId, ManifestId, OperationId, Root, RunId, SessionId};
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub enum Action {
     Unpause,
     /// Set or removed tags, branches or descriptions.
     Name,
+    /// Forgot values.
+    Forget,
 }
 
 /// Where a session is.
@@ -81,6 +83,17 @@ pub enum Naming {
     },
 }
 
+/// What is not to be had again: from this operation on nobody loads it or shows words about it, and what lies only for it
+/// is taken out of the packs. Told by manifest, so that a value which a name gets later is another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Forgetting {
+    /// What the user named.
+    pub roots: Vec<Root>,
+    /// Every version of a co-variable with one of these roots that was recorded so far, sorted.
+    pub manifests: Vec<ManifestId>,
+}
+
 /// Where things are after an operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,6 +128,9 @@ pub struct Operation {
     /// What it changed of the names of runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub naming: Vec<Naming>,
+    /// What it forgot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<Forgetting>,
     /// Where things are afterwards.
     pub view: View,
 }

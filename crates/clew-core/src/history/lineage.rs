@@ -24,6 +24,8 @@ pub struct History {
     /// Ids of the operations.
     known: FxHashSet<OperationId>,
     names: Names,
+    /// Values that are not to be had again, and since when.
+    forgotten: FxHashMap<ManifestId, Timestamp>,
     untrusted: HashSet<SessionId>,
     /// Sessions that are not signed by the user's own key, trusted or not.
     others: HashSet<SessionId>,
@@ -128,6 +130,9 @@ impl History {
     pub fn add_operation(&mut self, id: OperationId, operation: Operation) {
         self.newest = self.newest.max(Some(operation.time));
         self.names.take(&operation);
+        for manifest in operation.forgetting.iter().flat_map(|forgetting| &forgetting.manifests) {
+            self.forgotten.entry(*manifest).or_insert(operation.time);
+        }
         self.confirmed.extend(operation.view.confirmed);
         self.known.insert(id);
         self.operations.push((id, operation));
@@ -211,6 +216,11 @@ impl History {
             .collect();
         found.sort_by_key(|(_, operation)| operation.number);
         found
+    }
+
+    /// Values that were forgotten, and when.
+    pub fn forgotten(&self) -> &FxHashMap<ManifestId, Timestamp> {
+        &self.forgotten
     }
 
     /// Branches, tags and descriptions.

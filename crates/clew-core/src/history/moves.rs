@@ -52,7 +52,7 @@ impl Moves {
                 Action::Start => Step::Along,
                 Action::Undo(steps) => Step::Undo(steps),
                 Action::Redo(steps) => Step::Redo(steps),
-                Action::Name => Step::Along,
+                Action::Name | Action::Forget => Step::Along,
             };
             moves.take(step, position);
         }

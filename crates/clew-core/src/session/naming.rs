@@ -58,7 +58,8 @@ impl Session {
     /// The name can't be given, or is not there; the revision names nothing; the store refused. Nothing was changed.
     pub fn name(&mut self, request: &NameRequest) -> Result<Named, SessionError> {
         self.refresh()?;
-        let (naming, branch, run) = self.naming_of(request)?;
+        let planned = self.naming_of(request);
+        let (naming, branch, run) = planned.inspect_err(|_| self.writer.abandon())?;
         let at = self.moves.at().map(|run| Position { run, branch });
         let view = View {
             at: at.clone(),

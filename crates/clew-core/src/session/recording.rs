@@ -172,7 +172,7 @@ impl Session {
     pub(super) fn commit_run(
         &mut self,
         input: RunInput,
-        observed: Observed,
+        mut observed: Observed,
         deed: Deed,
         moved_from: Option<RunId>,
     ) -> Result<Recorded, SessionError> {
@@ -206,6 +206,8 @@ impl Session {
                 // Who asks this session is told now; the store learns it with the next operation.
                 self.history.confirm(self.moves.at());
             }
+            // What was stored a second time is named by no operation: what the state before names stays.
+            observed.live.adopt(&before, &observed.fresh);
             self.take_over(observed);
             self.writer.abandon();
             return Ok(recorded);

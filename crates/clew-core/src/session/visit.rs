@@ -37,10 +37,12 @@ pub struct Visit {
 impl Visit {
     /// Visits the history that `loaded` was read from.
     pub fn new(store: Store, loaded: &LoadedHistory) -> Self {
+        let history = History::of(loaded);
+        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
         Self {
             manifests: Manifests::new(store.clone()),
             store,
-            history: History::of(loaded),
+            history,
         }
     }
 

@@ -55,6 +55,8 @@ pub(super) struct Pack {
     is_own: bool,
     /// Whether a flush of it failed: what was not synced before is not relied on any more, though it may be there.
     is_doubtful: bool,
+    /// Whether it was taken away.
+    pub is_gone: bool,
     pub gaps: Vec<Gap>,
 }
 
@@ -131,14 +133,55 @@ impl Index {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(StoreError::io("list", &folder)(error)),
         };
+        let mut here = Vec::new();
         for id in names.iter().filter_map(|name| pack::id_of(name)) {
             let number = self.number(store, id);
+            here.push(number);
             if !self.packs[number as usize].is_own {
                 self.read_pack(disk, number);
             }
         }
+        self.drop_gone(&here);
         self.is_read = true;
         Ok(())
+    }
+
+    /// Forgets what lay in packs that are not there any more. What was alive in them lies in others by now.
+    fn drop_gone(&mut self, here: &[u32]) {
+        let mut is_gone = vec![true; self.packs.len()];
+        for number in here {
+            is_gone[*number as usize] = false;
+        }
+        let mut has_new = false;
+        for (pack, is_gone) in self.packs.iter_mut().zip(is_gone) {
+            let is_gone = is_gone && !pack.is_own;
+            has_new |= is_gone && !pack.is_gone;
+            pack.is_gone = is_gone;
+        }
+        if !has_new {
+            return;
+        }
+        let packs = &self.packs;
+        let is_here = |place: &Place| !packs[place.pack as usize].is_gone;
+        self.others.retain(|_, places| {
+            places.retain(is_here);
+            !places.is_empty()
+        });
+        self.glimpsed.retain(|_, place| is_here(place));
+        let others = &mut self.others;
+        self.places.retain(|id, place| {
+            if !is_here(place) {
+                match others.get_mut(id).and_then(Vec::pop) {
+                    Some(other) => *place = other,
+                    None => return false,
+                }
+            }
+            true
+        });
+        for pack in self.packs.iter_mut().filter(|pack| pack.is_gone) {
+            (pack.end, pack.synced) = (0, 0);
+            pack.gaps.clear();
+        }
     }
 
     /// The number of a pack, given when it is first met.
@@ -150,6 +193,7 @@ impl Index {
                 synced: 0,
                 is_own: false,
                 is_doubtful: false,
+                is_gone: false,
                 gaps: Vec::new(),
             });
             (self.packs.len() - 1) as u32
@@ -165,6 +209,12 @@ impl Index {
     pub fn doubt(&mut self, number: u32, end: u64) {
         let pack = &mut self.packs[number as usize];
         (pack.is_own, pack.is_doubtful, pack.end) = (false, true, end);
+    }
+
+    /// Says that this process, which wrote the pack up to `end`, writes to another one from now on.
+    pub fn release(&mut self, number: u32, end: u64) {
+        let pack = &mut self.packs[number as usize];
+        (pack.is_own, pack.end) = (false, end);
     }
 
     fn read_pack(&mut self, disk: &dyn Disk, number: u32) {
@@ -280,7 +330,7 @@ impl Index {
 }
 
 /// Where everything lies that a frame of a pack holds.
-fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+pub(super) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
     let header = &frame.header;
     match header.kind {
         FrameKind::BLOCKS => places_of_run(number, frame),

@@ -61,6 +61,18 @@ pub trait Disk: Debug + Send + Sync {
     /// `Unsupported` where the file system has no locks.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
+    /// The same for one of several who only keep [`Disk::lock`] out.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system has no locks.
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// Takes the lock on a file if nobody holds it; `None` where somebody does.
+    ///
+    /// # Errors
+    /// `NotFound` if the file is not there, `Unsupported` where the file system has no locks.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+
     /// Whether others than the owner may read or write the file. `false` where there are no such rights.
     fn is_open_to_others(&self, path: &Path) -> io::Result<bool>;
 

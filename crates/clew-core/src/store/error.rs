@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::format::Timestamp;
 use crate::id::{HistoryId, PackId, SessionId};
 
 /// A store that could not do what was asked. What had been acknowledged before stays as it is.
@@ -89,6 +90,24 @@ pub enum StoreError {
         /// The most, in bytes.
         most: u64,
     },
+    /// Somebody else is at it.
+    #[error("{who} in this store right now")]
+    Busy {
+        /// Who does what.
+        who: &'static str,
+    },
+    /// Packs can't be taken away safely.
+    #[error("The file system of {} has no locks: nobody can tell what others are writing, so nothing is taken away", path.display())]
+    NoLocks {
+        /// The file that was to be locked.
+        path: PathBuf,
+    },
+    /// The user forgot it.
+    #[error("forgotten on {}", day(*time))]
+    Forgotten {
+        /// When.
+        time: Timestamp,
+    },
     /// The key can't be used.
     #[error("Key {} can't be used: {why}", path.display())]
     Key {
@@ -114,6 +133,7 @@ impl StoreError {
     /// What to do about it, where that is plain.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Busy { .. } => Some("try again in a moment"),
             _ if self.is_full() => Some("free some space; the next run is recorded again"),
             Self::Missing { .. } | Self::Damaged { .. } => Some("`clew verify` lists all that is missing or damaged"),
             Self::NewerFormat { .. } => Some("`pip install --upgrade clew`, then the same again"),
@@ -147,5 +167,32 @@ fn missing_packs(packs: &[PackId]) -> String {
             "; packs {} are missing, it may have been in one of them",
             many.join(", ")
         ),
+    }
+}
+
+/// The day of a moment, in UTC: `2026-11-20`.
+fn day(time: Timestamp) -> String {
+    // From days since 1970 to a date of the Gregorian calendar, counted in eras of 400 years that begin in March.
+    let days = time.div_euclid(86_400_000_000_000) + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::day;
+
+    #[test]
+    fn a_moment_has_its_day() {
+        let second = 1_000_000_000;
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(-1), "1969-12-31");
+        assert_eq!(day(951_782_400 * second), "2000-02-29");
+        assert_eq!(day(1_795_132_800 * second), "2026-11-20");
     }
 }

@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::StoreError;
 use super::log_index::Piece;
 use super::scan::{Gap, Payloads, scan};
 use super::seal::{PublicKey, Verdict};
 use super::stored_run::StoredRun;
-use super::{Store, log, pack};
+use super::{Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
-use crate::id::{HistoryId, OperationId, PackId, RunId, SessionId};
+use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
 use indexed::Gathering;
 use reading::LogReading;
@@ -69,6 +69,17 @@ pub struct LoadedHistory {
     tails: BTreeMap<(SessionId, u32), Tail>,
     chains: BTreeMap<SessionId, Chain>,
     packs: BTreeSet<PackId>,
+    /// Damage that a power cut may have left, where it lies behind the last mark of its log.
+    torn: Vec<Torn>,
+}
+
+/// Damage of a kind that a power cut leaves.
+#[derive(Debug, Clone)]
+struct Torn {
+    session: SessionId,
+    part: u32,
+    offset: u64,
+    damage: Damage,
 }
 
 /// Where the reading of one part of a log goes on.
@@ -103,6 +114,15 @@ impl LoadedHistory {
         let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
         all.sort_by_key(|loaded| (loaded.operation.time, loaded.operation.number));
         all
+    }
+
+    /// Manifests that were forgotten.
+    pub fn forgotten(&self) -> FxHashSet<ManifestId> {
+        let operations = self.sessions.values().flat_map(|session| &session.operations);
+        let forgettings = operations.filter_map(|loaded| loaded.operation.forgetting.as_ref());
+        forgettings
+            .flat_map(|forgetting| forgetting.manifests.iter().copied())
+            .collect()
     }
 
     /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies
@@ -155,8 +175,37 @@ impl LoadedHistory {
         }
     }
 
-    fn report_gap(&mut self, path: &Path, gap: &Gap) {
+    /// Damage that a power cut can't have left: what was synced, or a later Clew wrote.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = &Damage> {
+        self.damage.iter().filter(|damage| !self.is_lost(damage))
+    }
+
+    fn is_lost(&self, damage: &Damage) -> bool {
+        let synced = |torn: &Torn| self.tails.get(&(torn.session, torn.part)).map_or(0, |tail| tail.synced);
+        let mut torn = self.torn.iter().filter(|torn| torn.damage == *damage);
+        torn.any(|torn| torn.offset >= synced(torn))
+    }
+
+    fn report_gap(&mut self, path: &Path, gap: &Gap, (session, part): (SessionId, u32)) {
         let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
+        if gap.may_be_torn() {
+            self.report_torn(path, what, (session, part, gap.from));
+        } else {
+            self.report(path, what);
+        }
+    }
+
+    fn report_torn(&mut self, path: &Path, what: String, (session, part, offset): (SessionId, u32, u64)) {
+        let damage = Damage {
+            path: path.to_owned(),
+            what: what.clone(),
+        };
+        self.torn.push(Torn {
+            session,
+            part,
+            offset,
+            damage,
+        });
         self.report(path, what);
     }
 
@@ -312,7 +361,10 @@ impl Store {
         match scanned {
             Ok(scanned) => {
                 tail.end = scanned.end;
-                scanned.gaps.iter().for_each(|gap| loaded.report_gap(&path, gap));
+                scanned
+                    .gaps
+                    .iter()
+                    .for_each(|gap| loaded.report_gap(&path, gap, (session, part)));
             }
             Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
         }
@@ -343,20 +395,27 @@ impl Store {
     }
 
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
-        let here = self.packs_here();
-        for pack in loaded.packs.clone() {
-            if !here.contains(&pack) {
-                let path = pack::path(self.directory(), pack);
-                let what = format!(
-                    "Pack {} is missing; what lies only in it can't come back, all else can",
-                    pack.short()
-                );
-                loaded.report(&path, what);
-            }
+        for pack in self.missing_of(&loaded.packs) {
+            let path = pack::path(self.directory(), pack);
+            let what = format!(
+                "Pack {} is missing; what lies only in it can't come back, all else can",
+                pack.short()
+            );
+            loaded.report(&path, what);
         }
     }
 
-    fn packs_here(&self) -> BTreeSet<PackId> {
+    /// Those of `named` that are not there and were not taken away, or else what was written in their place.
+    fn missing_of(&self, named: &BTreeSet<PackId>) -> Vec<PackId> {
+        let here = self.packs_here();
+        let missing: Vec<PackId> = named.difference(&here).copied().collect();
+        if missing.is_empty() {
+            return missing;
+        }
+        gc::without_removed(self.disk(), self.directory(), missing, &here)
+    }
+
+    pub(super) fn packs_here(&self) -> BTreeSet<PackId> {
         let names = self.disk().list(&pack::folder(self.directory())).unwrap_or_default();
         names.iter().filter_map(|name| pack::id_of(name)).collect()
     }
@@ -377,7 +436,6 @@ impl Store {
                 named.append(&mut loaded.packs);
             }
         }
-        let here = self.packs_here();
-        named.into_iter().filter(|pack| !here.contains(pack)).collect()
+        self.missing_of(&named)
     }
 }

@@ -24,6 +24,14 @@ impl Manifests {
         }
     }
 
+    /// Lets go of manifests that were forgotten.
+    pub fn forget(&self, ids: impl IntoIterator<Item = ManifestId>) {
+        let mut read = self.read.borrow_mut();
+        for id in ids {
+            read.remove(&id);
+        }
+    }
+
     /// A manifest by its id.
     ///
     /// # Errors

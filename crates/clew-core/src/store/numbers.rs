@@ -52,7 +52,8 @@ fn last(lock: &dyn DiskLock) -> u64 {
     read(lock.file()).unwrap_or(0)
 }
 
-fn read(file: &dyn DiskFile) -> Option<u64> {
+/// The number in a file that holds one; `None` where it is torn.
+pub(super) fn read(file: &dyn DiskFile) -> Option<u64> {
     let mut bytes = [0; 16];
     read_exact_at(file, &mut bytes, 0).ok()?;
     let (number, checksum) = bytes.split_at(8);
@@ -60,7 +61,8 @@ fn read(file: &dyn DiskFile) -> Option<u64> {
     is_sound.then(|| u64::from_le_bytes(number.try_into().unwrap_or_default()))
 }
 
-fn write(file: &dyn DiskFile, number: u64) -> io::Result<()> {
+/// Writes a number and its checksum.
+pub(super) fn write(file: &dyn DiskFile, number: u64) -> io::Result<()> {
     let number = number.to_le_bytes();
     let checksum = xxh3_64(&number).to_le_bytes();
     write_all_at(file, &[number, checksum].concat(), 0)

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 use super::blocks::{Form, Place};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
+use super::gate::Lease;
 use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, encode_record, raw_run};
 use crate::id::{BlockId, PackId, SessionId};
 
@@ -82,12 +83,14 @@ pub(super) struct PackWriter {
     ahead: Vec<u8>,
     pub gathered: Gathered,
     encoder: FrameEncoder,
+    /// Keeps the pack from being taken away while it is written.
+    _lease: Option<Lease>,
 }
 
 impl PackWriter {
     /// Makes the pack's file. Its description goes with the first write.
     pub fn create(
-        disk: &dyn Disk,
+        disk: &Arc<dyn Disk>,
         store: &Path,
         id: PackId,
         number: u32,
@@ -95,6 +98,7 @@ impl PackWriter {
     ) -> Result<Self, StoreError> {
         let folder = folder(store);
         disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        let lease = Lease::take(disk, store, id)?;
         let path = path(store, id);
         let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
         let mut encoder = FrameEncoder::default();
@@ -109,6 +113,7 @@ impl PackWriter {
             ahead,
             gathered: Gathered::default(),
             encoder,
+            _lease: lease,
         })
     }
 

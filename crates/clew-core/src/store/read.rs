@@ -33,9 +33,11 @@ impl Store {
     /// A manifest. Manifests lie in packs, not in logs, since they are many and hold summaries that can be forgotten;
     /// so they are read when asked for, not when a history is loaded.
     pub fn manifest(&self, id: ManifestId) -> Result<Verified<Manifest>, StoreError> {
-        let bytes = self.fetch(&id.0, FrameKind::MANIFEST)?;
+        if let Some(time) = self.forgotten(id) {
+            return Err(StoreError::Forgotten { time });
+        }
+        let stored = self.stored_manifest(id)?;
         let damaged = |why: String| self.damaged(&id.0, FrameKind::MANIFEST, why);
-        let stored: StoredManifest = decode_record(&bytes).map_err(|error| damaged(error.to_string()))?;
         let mut manifest = stored.manifest;
         if let Body::Encoded(encoding) = &mut manifest.body {
             for (index, lists) in &stored.lists {
@@ -47,7 +49,13 @@ impl Store {
         Ok(Verified::new(manifest))
     }
 
-    fn block_list(&self, lists: &[SegmentId]) -> Result<Vec<BlockId>, StoreError> {
+    /// A manifest as it lies, forgotten or not.
+    pub(super) fn stored_manifest(&self, id: ManifestId) -> Result<StoredManifest, StoreError> {
+        let bytes = self.fetch(&id.0, FrameKind::MANIFEST)?;
+        decode_record(&bytes).map_err(|error| self.damaged(&id.0, FrameKind::MANIFEST, error.to_string()))
+    }
+
+    pub(super) fn block_list(&self, lists: &[SegmentId]) -> Result<Vec<BlockId>, StoreError> {
         let mut blocks = Vec::new();
         for id in lists {
             let bytes = self.fetch(&id.0, FrameKind::SEGMENT)?;
@@ -161,8 +169,35 @@ impl Store {
         }
         let places = index.places(id);
         drop(index);
+        let mut failure = match self.read_one(reader, &places, id, kind) {
+            Ok(bytes) => return Ok(bytes),
+            Err(failure) => failure,
+        };
+        if places.iter().any(|place| self.is_gone(&self.pack_path(place))) {
+            // A pack was taken away; what was alive in it lies in another one.
+            let mut index = self.index();
+            index.refresh(self.disk(), self.directory())?;
+            let places = index.places(id);
+            drop(index);
+            failure = match self.read_one(reader, &places, id, kind) {
+                Ok(bytes) => return Ok(bytes),
+                Err(failure) => failure,
+            };
+        }
+        let (path, why) = failure.ok_or_else(|| self.missing(id, kind))?;
+        Err(damaged(id, kind, path, why))
+    }
+
+    /// What lies at the first of these places that holds it; else the last pack and what is wrong in it.
+    fn read_one(
+        &self,
+        reader: &mut PackReader<'_>,
+        places: &[Place],
+        id: &[u8; 32],
+        kind: FrameKind,
+    ) -> Result<Vec<u8>, Option<(PathBuf, String)>> {
         let mut failure = None;
-        for place in &places {
+        for place in places {
             let path = self.pack_path(place);
             match read_and_hash(reader, &path, place, id, kind) {
                 Ok(bytes) => return Ok(bytes),
@@ -172,8 +207,12 @@ impl Store {
                 }
             }
         }
-        let (path, why) = failure.ok_or_else(|| self.missing(id, kind))?;
-        Err(damaged(id, kind, path, why))
+        Err(failure)
+    }
+
+    fn is_gone(&self, pack: &Path) -> bool {
+        let opened = self.disk().open(pack);
+        opened.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
 
     /// What has that id, if it lies where a glimpse at the ends of packs says. A wrong glimpse is no damage.
@@ -215,7 +254,8 @@ fn neighbours(places: &[Place]) -> usize {
     1 + places.windows(2).take_while(|pair| is_next(pair)).count()
 }
 
-fn read_and_hash(
+/// What lies at a place, if its hash is that.
+pub(super) fn read_and_hash(
     reader: &mut PackReader<'_>,
     path: &Path,
     place: &Place,

@@ -35,6 +35,13 @@ pub(super) struct Gap {
     pub why: FrameError,
 }
 
+impl Gap {
+    /// Whether a power cut may have left it; else a later Clew wrote there.
+    pub fn may_be_torn(&self) -> bool {
+        !matches!(self.why, FrameError::Newer(_) | FrameError::Unknown { .. })
+    }
+}
+
 /// What a scan left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Scan {

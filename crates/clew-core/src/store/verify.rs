@@ -58,7 +58,7 @@ impl Store {
         for (history, _) in self.histories()? {
             self.verify_history(history, read_data, &mut met, &mut verification)?;
         }
-        for pack in &self.index().packs {
+        for pack in self.index().packs.iter().filter(|pack| !pack.is_gone) {
             verification.packs += 1;
             for gap in &pack.gaps {
                 let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
@@ -84,6 +84,7 @@ impl Store {
         for (session, part) in loaded.parts() {
             self.verify_seals(&log::path(self.directory(), history, session, part), verification);
         }
+        let forgotten = loaded.forgotten();
         let mut runs: Vec<_> = loaded.runs.iter().collect();
         runs.sort_by_key(|(id, run)| (run.outline().number, &run.outline().suffix, **id));
         for (id, run) in runs {
@@ -96,7 +97,8 @@ impl Store {
             for text in texts {
                 self.verify_text(*text, read_data, met, verification);
             }
-            for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            let versions = run.changed.iter().chain(run.full.iter().flatten());
+            for version in versions.filter(|version| !forgotten.contains(&version.manifest)) {
                 self.verify_manifest(version.manifest, read_data, met, verification);
             }
         }

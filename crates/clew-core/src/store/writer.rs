@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 
 use super::error::StoreError;
+use super::gate::{self, Inside};
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
-    Action, Body, Encoding, FrameKind, LIST_LENGTH, Manifest, Naming, Operation, PackMention, RECORD_VERSION, Run,
-    StoredExtent, StoredManifest, Timestamp, View, encode_list, encode_record,
+    Action, Body, Encoding, Forgetting, FrameKind, LIST_LENGTH, Manifest, Naming, Operation, PackMention,
+    RECORD_VERSION, Run, StoredExtent, StoredManifest, Timestamp, View, encode_list, encode_record,
 };
 use crate::graph::block_cuts;
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
@@ -58,6 +59,11 @@ pub struct SessionWriter {
     has_new_names: bool,
     /// Whether something saved can never be called synced, since a flush of it failed.
     is_doubtful: bool,
+    /// Held from the first thing put or found until the operation is written.
+    inside: Option<Inside>,
+    /// The generation of packs that the index knows.
+    generation: u64,
+    forgetting: Option<Forgetting>,
     stopped: Option<String>,
 }
 
@@ -98,6 +104,9 @@ impl SessionWriter {
             checked: FxHashSet::default(),
             has_new_names: true,
             is_doubtful: false,
+            inside: None,
+            generation: 0,
+            forgetting: None,
             stopped: None,
         })
     }
@@ -239,8 +248,17 @@ impl SessionWriter {
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
     pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<ManifestId, StoreError> {
-        let bytes = encode_record(&self.with_lists(manifest)?);
-        let id = ManifestId::of(&bytes);
+        let mut stored = self.with_lists(manifest)?;
+        let mut bytes = encode_record(&stored);
+        let mut id = ManifestId::of(&bytes);
+        if self.store.forgotten(id).is_some() {
+            // The value came again after it was forgotten: that is another version, and is kept.
+            let mut again = [0; 8];
+            self.store.disk().random(&mut again);
+            stored.again = Some(u64::from_le_bytes(again));
+            bytes = encode_record(&stored);
+            id = ManifestId::of(&bytes);
+        }
         self.put(FrameKind::MANIFEST, id.0, &bytes)?;
         self.manifests.push(id);
         Ok(id)
@@ -250,6 +268,7 @@ impl SessionWriter {
         let mut stored = StoredManifest {
             manifest: manifest.clone(),
             lists: std::collections::BTreeMap::new(),
+            again: None,
         };
         let Body::Encoded(encoding) = &mut stored.manifest.body else {
             return Ok(stored);
@@ -323,6 +342,8 @@ impl SessionWriter {
         time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
+        let forgetting = self.forgetting.take();
+        let _inside = self.inside.take();
         self.ready()?;
         self.flush()?;
         let operation = Operation {
@@ -336,6 +357,7 @@ impl SessionWriter {
             runs: runs.iter().map(|(id, _)| *id).collect(),
             manifests,
             naming,
+            forgetting,
             view,
         };
         let bytes = encode_record(&operation);
@@ -357,6 +379,39 @@ impl SessionWriter {
     pub fn abandon(&mut self) {
         self.runs.clear();
         self.manifests.clear();
+        self.forgetting = None;
+        self.inside = None;
+    }
+
+    /// Adds what is forgotten to what the next commit says.
+    pub fn put_forgetting(&mut self, forgetting: Forgetting) {
+        self.forgetting = Some(forgetting);
+    }
+
+    /// Syncs, and leaves the pack that it wrote, so that others may take it away; what comes goes into a new one. Only
+    /// right after a commit.
+    pub fn leave_pack(&mut self) -> Result<(), StoreError> {
+        self.sync()?;
+        if let Some(pack) = self.pack.take() {
+            self.store.index().release(pack.number, pack.end);
+        }
+        Ok(())
+    }
+
+    /// Goes in through the gate, once until the next commit, and takes note of packs that were taken away meanwhile.
+    fn enter(&mut self) -> Result<(), StoreError> {
+        if self.inside.is_some() {
+            return Ok(());
+        }
+        let inside = gate::enter(self.store.disk(), self.store.directory())?;
+        let generation = inside.as_ref().map_or(self.generation, |inside| inside.generation);
+        if generation != self.generation {
+            self.store.index().refresh(self.store.disk(), self.store.directory())?;
+            self.checked.clear();
+            self.generation = generation;
+        }
+        self.inside = inside;
+        Ok(())
     }
 
     /// How many operations are saved, and how many of them synced.
@@ -377,6 +432,7 @@ impl SessionWriter {
     fn is_stored(&mut self, id: &[u8; 32], kind: FrameKind) -> Result<bool, StoreError> {
         // First, since after a failure what the old pack holds is not relied on any more.
         self.ready()?;
+        self.enter()?;
         let is_gathered = self.pack.as_ref().is_some_and(|pack| pack.gathered.holds(id));
         if is_gathered || self.carried.holds(id) {
             return Ok(true);
@@ -410,7 +466,7 @@ impl SessionWriter {
         let mut id = PackId([0; 16]);
         self.store.disk().random(&mut id.0);
         let number = self.store.index().number(self.store.directory(), id);
-        let mut pack = PackWriter::create(self.store.disk(), self.store.directory(), id, number, self.session)?;
+        let mut pack = PackWriter::create(&self.store.inner.disk, self.store.directory(), id, number, self.session)?;
         self.store.index().own(number);
         self.log
             .put(FrameKind::PACK, [0; 32], &encode_record(&PackMention { pack: id }));

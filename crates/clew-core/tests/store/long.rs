@@ -55,6 +55,8 @@ pub fn decoded(loaded: &LoadedHistory) -> BTreeMap<RunId, Run> {
 /// The files with a byte changed, an end cut off or an end of another file added.
 pub fn spoilt(files: &Files, dice: &mut Dice) -> Files {
     let mut files = files.clone();
+    // Files that are only there to be locked hold nothing.
+    files.retain(|_, bytes| !bytes.is_empty());
     let path = dice.pick(&files.keys().cloned().collect::<Vec<_>>()).clone();
     let other = dice.pick(&files.values().cloned().collect::<Vec<_>>()).clone();
     let bytes = files.get_mut(&path).unwrap();

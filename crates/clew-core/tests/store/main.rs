@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod faults;
+mod gc;
 mod golden;
 mod hostile;
 mod index;

@@ -81,7 +81,7 @@ fn pack_bytes(disk: &clew_testing::disk::SimDisk) -> usize {
     let files = disk.files();
     let packs = files
         .iter()
-        .filter(|(path, _)| path.to_string_lossy().contains("packs"));
+        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
     packs.map(|(_, bytes)| bytes.len()).sum()
 }
 
@@ -115,7 +115,7 @@ fn columns_of_raw_memory_start_at_pages_and_lie_contiguously() {
     let files = disk.files();
     let (_, pack) = files
         .iter()
-        .find(|(path, _)| path.to_string_lossy().contains("packs"))
+        .find(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"))
         .unwrap();
     for part in memory.chunks(column) {
         let at = (0..=pack.len() - column)

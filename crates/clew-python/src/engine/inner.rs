@@ -116,10 +116,16 @@ impl Inner {
             let why = self.refusal.as_deref();
             return Ok(clew_cli::not_recorded(why, &arguments, &self.surroundings));
         }
-        if asked.is_some() && busy {
+        let is_forgetting = matches!(arguments.word, Word::Forget(_));
+        if (asked.is_some() || is_forgetting) && busy {
             return Ok(clew_cli::busy(&arguments, &self.surroundings));
         }
         let (message, data) = match asked {
+            None if is_forgetting => {
+                let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
+                let session = own.map(|open| &mut open.session);
+                return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
+            }
             None => return self.look(&arguments),
             Some(Asked::Move(request, options)) => {
                 self.state.processes = self.processes(py);

@@ -1,7 +1,7 @@
 //! Files of the simulated disk.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use clew_core::store::disk::{DiskFile, DiskLock};
 
@@ -119,34 +119,72 @@ impl DiskFile for SimFile {
     }
 }
 
+/// Who holds a lock: one alone, or several together.
+#[derive(Debug, Default)]
+struct Holders {
+    is_taken: bool,
+    sharing: u32,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct LockState {
-    is_taken: Mutex<bool>,
+    holders: Mutex<Holders>,
     freed: Condvar,
+}
+
+impl LockState {
+    fn holders(&self) -> MutexGuard<'_, Holders> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct SimLock {
     file: SimFile,
     lock: Arc<LockState>,
+    is_shared: bool,
 }
 
 impl SimLock {
-    pub fn take(file: SimFile, lock: Arc<LockState>) -> Self {
-        let mut is_taken = lock.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while *is_taken {
-            is_taken = lock.freed.wait(is_taken).unwrap_or_else(PoisonError::into_inner);
+    pub fn take(file: SimFile, lock: Arc<LockState>, is_shared: bool) -> Self {
+        let mut holders = lock.holders();
+        while holders.is_taken || (!is_shared && holders.sharing > 0) {
+            holders = lock.freed.wait(holders).unwrap_or_else(PoisonError::into_inner);
         }
-        *is_taken = true;
-        drop(is_taken);
-        Self { file, lock }
+        if is_shared {
+            holders.sharing += 1;
+        } else {
+            holders.is_taken = true;
+        }
+        drop(holders);
+        Self { file, lock, is_shared }
+    }
+
+    /// Takes it alone, if nobody holds it.
+    pub fn attempt(file: SimFile, lock: Arc<LockState>) -> Option<Self> {
+        let mut holders = lock.holders();
+        let is_free = !holders.is_taken && holders.sharing == 0;
+        holders.is_taken |= is_free;
+        drop(holders);
+        // Not `then_some`: a lock that was not taken must not be let go of.
+        is_free.then(|| Self {
+            file,
+            lock,
+            is_shared: false,
+        })
     }
 }
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        *self.lock.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.lock.freed.notify_one();
+        let mut holders = self.lock.holders();
+        if self.is_shared {
+            holders.sharing -= 1;
+        } else {
+            holders.is_taken = false;
+        }
+        drop(holders);
+        self.lock.freed.notify_all();
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surrounding
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
             found.checks.extend(histories);
+            found.checks.extend(removal(&store, surroundings));
         }
         Err(problem) => {
             let hint = problem.hint.unwrap_or_default();
@@ -167,6 +168,15 @@ fn index(
             _ => "none yet; it is made when a history grows long",
         },
     ))
+}
+
+/// Whether a gc was killed before it was through. Nothing is lost by it.
+fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+    store.has_unfinished_removal().then(|| {
+        let next = surroundings.door.command("gc");
+        let found = "gc was stopped before it was through; everything that is needed is there";
+        Check::bad(Stored, "gc", found, format!("{next} finishes it"))
+    })
 }
 
 fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {

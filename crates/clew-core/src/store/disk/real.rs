@@ -1,6 +1,6 @@
 //! The disk of the machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -113,6 +113,21 @@ impl Disk for RealDisk {
         let file = private().create(true).truncate(false).open(path)?;
         file.lock()?;
         Ok(Box::new(RealLock(file)))
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        let file = private().create(true).truncate(false).open(path)?;
+        file.lock_shared()?;
+        Ok(Box::new(RealLock(file)))
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let file = private().open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     #[cfg(unix)]

@@ -41,7 +41,7 @@ impl LogReading<'_> {
             }
             Content::Mark(synced) => self.tail.synced = self.tail.synced.max(synced.min(offset)),
             Content::File(description) => self.file(description.as_ref()),
-            Content::Damaged(gap) => self.loaded.report_gap(self.path, &gap),
+            Content::Damaged(gap) => self.loaded.report_gap(self.path, &gap, (self.session, self.part)),
             Content::Other => {}
         }
     }
@@ -117,11 +117,12 @@ impl LogReading<'_> {
             ));
         }
         if operation.number > self.chain.next || operation.previous != self.chain.previous {
-            self.report(format!(
+            let what = format!(
                 "Operations before {} of session {} are missing",
                 operation.number,
                 self.session.short()
-            ));
+            );
+            self.report_torn(offset, what);
         }
         self.chain = Chain {
             previous: Some(met.id),
@@ -131,7 +132,7 @@ impl LogReading<'_> {
         let key = PublicKey(met.signed.key);
         let verdict = trust.verdict(key);
         for id in &operation.runs {
-            self.reveal(*id, verdict);
+            self.reveal(*id, verdict, offset);
         }
         let session = self.loaded.sessions.entry(self.session).or_default();
         session.operations.push(LoadedOperation {
@@ -142,7 +143,7 @@ impl LogReading<'_> {
         });
     }
 
-    fn reveal(&mut self, id: RunId, verdict: Verdict) {
+    fn reveal(&mut self, id: RunId, verdict: Verdict, offset: u64) {
         if let Some(run) = self.tail.waiting.remove(&id) {
             match run.check(verdict) {
                 Ok(()) => {
@@ -151,8 +152,14 @@ impl LogReading<'_> {
                 Err(error) => self.report(format!("Run {} can't be read: {error}", id.short())),
             }
         } else if !self.loaded.runs.contains_key(&id) {
-            self.report(format!("Run {} is missing", id.short()));
+            self.report_torn(offset, format!("Run {} is missing", id.short()));
         }
+    }
+
+    /// Reports what a power cut leaves, too: what went before `offset` and was not synced.
+    fn report_torn(&mut self, offset: u64, what: String) {
+        self.loaded
+            .report_torn(self.path, what, (self.session, self.part, offset));
     }
 
     fn report(&mut self, what: String) {

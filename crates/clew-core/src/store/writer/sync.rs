@@ -85,7 +85,12 @@ impl SessionWriter {
 
     /// Says in the files what was synced. A mark that can't be written is no loss: readers then know less than is true.
     fn mark(&mut self, job: &SyncJob) {
-        if let (Some((number, synced)), Some(pack)) = (job.pack_end, &mut self.pack) {
+        let written = self.pack.as_mut();
+        let marked = job
+            .pack_end
+            .zip(written)
+            .filter(|((number, _), pack)| pack.number == *number);
+        if let Some(((number, synced), pack)) = marked {
             pack.mark(synced);
             self.store.index().set_synced(number, synced);
             self.flush().ok();
@@ -123,7 +128,12 @@ impl SyncJob {
         for (path, file) in &self.packs {
             match file {
                 Some(file) => sync(path, &**file)?,
-                None => sync(path, &*self.disk.open(path).map_err(StoreError::io("read", path))?)?,
+                None => match self.disk.open(path) {
+                    Ok(file) => sync(path, &*file)?,
+                    // Taken away meanwhile: what was alive in it had been synced elsewhere before.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(StoreError::io("read", path)(error)),
+                },
             }
         }
         for folder in &self.folders {

@@ -1,0 +1,459 @@
+//! `clew forget`: values of names, taken out of the store for good.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clew_core::history::{Forgettable, History};
+use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::session::Session;
+use clew_core::store::{Collection, LoadedHistory, Store, Verdict};
+use serde::Serialize;
+
+use super::{Pieces, collect};
+use crate::door;
+use crate::page::Page;
+use crate::place::{Opened, history_name, open_store, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Takes names out of the store for good: every value they had in any run, and the words about it.
+///
+/// Your live variables stay. The source and the outputs of cells stay too: the answer says which of them name it. It can't be undone, so it is done with `--yes` only.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Forget {
+    /// The names
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// In all histories of the store that are yours
+    #[arg(long)]
+    pub everywhere: bool,
+    /// Only shows what would be forgotten
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Does it
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What goes in one history.
+#[derive(Debug, Serialize)]
+struct InHistory {
+    history: String,
+    id: HistoryId,
+    /// How many values.
+    values: usize,
+    /// The runs that recorded them.
+    runs: Vec<String>,
+    /// Values that were forgotten before.
+    already: u64,
+    /// Their plain bytes.
+    bytes: u64,
+    /// Names that share objects with them, and the first run in which they do.
+    shares_with: Vec<Shared>,
+    /// Runs whose cells name them; their texts stay.
+    cells: Vec<String>,
+}
+
+/// A name and the first run in which it was met so.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Shared {
+    name: String,
+    run: String,
+    history: Option<String>,
+}
+
+/// What was forgotten, or would be.
+#[derive(Debug, Serialize)]
+pub struct Forgotten {
+    names: Vec<String>,
+    everywhere: bool,
+    dry_run: bool,
+    is_done: bool,
+    histories: Vec<InHistory>,
+    /// Histories that others signed, which are left alone.
+    skipped: Vec<String>,
+    /// Names that have the same data and are not forgotten.
+    also_in: Vec<Shared>,
+    removed: Pieces,
+    /// What is forgotten and lies in files that a kernel is writing.
+    left: Pieces,
+    /// Why the bytes could not be removed yet.
+    why_left: Option<String>,
+}
+
+/// One history that is meant.
+struct Target {
+    id: HistoryId,
+    name: String,
+    loaded: LoadedHistory,
+    history: History,
+    /// Hides what was forgotten in this history before.
+    store: Store,
+    is_own: bool,
+}
+
+impl Target {
+    fn of(id: HistoryId, directory: &Path, surroundings: &Surroundings) -> Result<Self, Problem> {
+        let store = open_store(directory, surroundings)?;
+        let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+        let history = History::of(&loaded);
+        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
+        let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
+        Ok(Self {
+            id,
+            name: text::clean(&history_name(id, &loaded.description())),
+            is_own: operations.all(|loaded| loaded.verdict == Verdict::Own),
+            loaded,
+            history,
+            store,
+        })
+    }
+}
+
+/// Forgets the names, or shows what that would do.
+pub fn forget(
+    forget: &Forget,
+    mut live: Option<&mut Session>,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<Forgotten, Problem> {
+    let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
+    let first = match &live {
+        Some(session) => session.history_id(),
+        None => Opened::open(directory, wanted, surroundings)?.id,
+    };
+    let all = targets(first, directory, surroundings)?;
+    let mut found: Vec<(usize, Forgettable)> = Vec::new();
+    let mut skipped = Vec::new();
+    for (index, target) in all.iter().enumerate() {
+        let is_meant = target.id == first || forget.everywhere;
+        if !is_meant {
+            continue;
+        }
+        let forgettable = target.history.forgettable(&roots, &target.store);
+        let forgettable = forgettable.map_err(|error| store_problem(&error))?;
+        if forgettable.unknown.len() == roots.len() {
+            continue;
+        }
+        if target.is_own {
+            found.push((index, forgettable));
+        } else {
+            skipped.push(target.name.clone());
+        }
+    }
+    check_known(&roots, &found, &all[0].name, &skipped, surroundings)?;
+    let mut forgotten = Forgotten {
+        names: roots.iter().map(ToString::to_string).collect(),
+        everywhere: forget.everywhere,
+        dry_run: forget.dry_run,
+        is_done: false,
+        histories: found
+            .iter()
+            .map(|(index, found)| InHistory::of(found, &all[*index]))
+            .collect(),
+        skipped,
+        also_in: also_in(&found, &all),
+        removed: Pieces::default(),
+        left: Pieces::default(),
+        why_left: None,
+    };
+    if !forget.yes {
+        return Ok(forgotten);
+    }
+    let meant: Vec<HistoryId> = found.iter().map(|(index, _)| all[*index].id).collect();
+    for target in all {
+        if !meant.contains(&target.id) {
+            continue;
+        }
+        match &mut live {
+            Some(session) if session.history_id() == target.id => done(session.forget(&roots), surroundings)?,
+            _ => {
+                let mut session = door::begin(target.id, target.loaded, directory, surroundings)?;
+                done(session.forget(&roots), surroundings)?;
+            }
+        }
+    }
+    forgotten.is_done = true;
+    forgotten.remove(directory, surroundings);
+    Ok(forgotten)
+}
+
+fn done<T>(result: Result<T, clew_core::session::SessionError>, surroundings: &Surroundings) -> Result<(), Problem> {
+    result
+        .map(drop)
+        .map_err(|error| crate::session_problem(&error, surroundings))
+}
+
+/// A root by what people call it: `df`, `Out[3]`.
+fn root(called: &str) -> Root {
+    let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
+    number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number))
+}
+
+/// All histories of the store, the one that is meant first: others may hold the same data.
+fn targets(first: HistoryId, directory: &Path, surroundings: &Surroundings) -> Result<Vec<Target>, Problem> {
+    let store = open_store(directory, surroundings)?;
+    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let others = all.into_iter().map(|(id, _)| id).filter(|id| *id != first);
+    std::iter::once(first)
+        .chain(others)
+        .map(|id| Target::of(id, directory, surroundings))
+        .collect()
+}
+
+/// Every name must have been something's somewhere: a name with a slip of the pen must not pass for one that is forgotten.
+fn check_known(
+    roots: &[Root],
+    found: &[(usize, Forgettable)],
+    history: &str,
+    skipped: &[String],
+    surroundings: &Surroundings,
+) -> Result<(), Problem> {
+    let is_known = |root: &&Root| found.iter().any(|(_, found)| !found.unknown.contains(root));
+    let unknown: Vec<String> = roots
+        .iter()
+        .filter(|root| !is_known(root))
+        .map(|root| text::clean(&format!("`{root}`")))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    if found.is_empty() && !skipped.is_empty() {
+        let whose = format!(
+            "Not all of {} is yours: others recorded in it too",
+            text::listing(skipped, 4)
+        );
+        return Err(Problem::of(Exit::Refused, whose));
+    }
+    let where_ = if found.is_empty() { history } else { "these histories" };
+    let log = surroundings.door.command("log -v NAME --all");
+    let problem = format!("No run of {where_} ever had {}", text::listing(&unknown, 4));
+    Err(Problem::usage(problem).with_hint(format!("{log} shows the runs that had a name")))
+}
+
+impl InHistory {
+    fn of(found: &Forgettable, target: &Target) -> Self {
+        let history = &target.history;
+        let mut runs: Vec<RunId> = found.versions.values().copied().collect();
+        let order = |id: &RunId| {
+            history
+                .outline(id)
+                .map(|outline| (outline.number, outline.suffix.clone()))
+        };
+        runs.sort_by_key(order);
+        runs.dedup();
+        Self {
+            history: target.name.clone(),
+            id: target.id,
+            values: found.versions.len(),
+            runs: runs.iter().map(|run| history.label(run)).collect(),
+            already: found.already,
+            bytes: found.bytes,
+            shares_with: named(&found.shared, history, None),
+            cells: cells(found, target),
+        }
+    }
+}
+
+/// Names that people know, with the runs.
+fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -> Vec<Shared> {
+    let shown = roots
+        .iter()
+        .filter(|(root, _)| matches!(root.kind, RootKind::Name | RootKind::Out));
+    shown
+        .map(|(root, run)| Shared {
+            name: root.to_string(),
+            run: history.label(run),
+            history: name.map(str::to_owned),
+        })
+        .collect()
+}
+
+/// Names that have data of forgotten values, in all histories, and are not forgotten themselves.
+fn also_in(found: &[(usize, Forgettable)], all: &[Target]) -> Vec<Shared> {
+    let mut also = Vec::new();
+    for (index, target) in all.iter().enumerate() {
+        let own = found.iter().find(|(other, _)| *other == index).map(|(_, own)| own);
+        for (other, forgettable) in found {
+            let left = target.history.sharers(forgettable, own, &all[*other].store);
+            let name = (index > 0).then_some(target.name.as_str());
+            for shared in named(&left, &target.history, name) {
+                if !also.contains(&shared) {
+                    also.push(shared);
+                }
+            }
+        }
+    }
+    also
+}
+
+/// Runs whose source names what is forgotten.
+fn cells(found: &Forgettable, target: &Target) -> Vec<String> {
+    let names: Vec<&str> = found
+        .roots
+        .iter()
+        .filter(|root| root.kind == RootKind::Name)
+        .map(|root| root.key.as_str())
+        .collect();
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let names_it = |source: &str| {
+        source
+            .split(|letter| !is_word(letter))
+            .any(|word| names.contains(&word))
+    };
+    let runs = target.history.runs().filter(|(_, run)| {
+        let source = run.source.and_then(|source| target.store.blob(source).ok());
+        source.is_some_and(|source| names_it(&source))
+    });
+    runs.map(|(_, run)| run.label()).collect()
+}
+
+impl Forgotten {
+    /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later.
+    fn remove(&mut self, directory: &Path, surroundings: &Surroundings) {
+        let order = Collection {
+            now: surroundings.now,
+            grace: 0,
+            forgotten_only: true,
+            dry_run: false,
+        };
+        match collect(directory, order, surroundings) {
+            Ok(collected) => {
+                self.removed = collected.gone.into();
+                self.left = collected.forgotten_in_use.into();
+                let doubt = collected.doubts.first().map(|doubt| doubt.what.clone());
+                self.why_left = doubt.map(|what| format!("the store can't be read everywhere: {what}"));
+            }
+            Err(problem) => self.why_left = Some(problem.message),
+        }
+    }
+
+    fn all_names(&self) -> String {
+        let names: Vec<String> = self.names.iter().map(|name| text::clean(name)).collect();
+        text::listing(&names, 8)
+    }
+
+    fn values(&self) -> usize {
+        self.histories.iter().map(|history| history.values).sum()
+    }
+
+    /// The command that does it.
+    fn command(&self, surroundings: &Surroundings) -> String {
+        let everywhere = if self.everywhere { " --everywhere" } else { "" };
+        let names = text::clean(&self.names.join(" "));
+        surroundings.door.command(&format!("forget {names}{everywhere} --yes"))
+    }
+
+    fn in_histories(&self) -> String {
+        let mut lines = String::new();
+        let has_several = self.everywhere;
+        for history in &self.histories {
+            let mut line = format!(
+                "{} of {} ({})",
+                text::count(history.values, "value"),
+                runs(&history.runs),
+                text::bytes(history.bytes)
+            );
+            if history.values == 0 {
+                "nothing".clone_into(&mut line);
+            }
+            if history.already > 0 {
+                line += &format!(", {} forgotten before", history.already);
+            }
+            let before = if has_several {
+                format!("{}: ", history.history)
+            } else {
+                String::new()
+            };
+            lines += &format!("  {before}{line}\n");
+            if !history.shares_with.is_empty() {
+                let names = shared(&history.shares_with);
+                lines += &format!("  Shares objects, and goes with it there: {names}\n");
+            }
+            if !history.cells.is_empty() {
+                lines += &format!(
+                    "  Stays: the source and the outputs of {}, which name it\n",
+                    runs(&history.cells)
+                );
+            }
+        }
+        lines
+    }
+}
+
+/// `run 3`, `runs 3, 5 and 8`.
+fn runs(labels: &[String]) -> String {
+    let noun = if labels.len() == 1 { "run" } else { "runs" };
+    format!("{noun} {}", text::listing(labels, 6))
+}
+
+fn shared(names: &[Shared]) -> String {
+    let names: Vec<String> = names
+        .iter()
+        .map(|shared| {
+            let history = shared.history.as_ref().map(|history| format!(" of {history}"));
+            format!("{} (run {}{})", shared.name, shared.run, history.unwrap_or_default())
+        })
+        .collect();
+    text::clean(&text::listing(&names, 5))
+}
+
+impl Page for Forgotten {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let names = self.all_names();
+        let mut text = match (self.is_done, self.values()) {
+            (true, 0) => format!("Nothing new to forget of {names}:\n"),
+            (true, _) => format!("Forgot {names}:\n"),
+            (false, _) => format!("Would forget {names}:\n"),
+        };
+        text += &self.in_histories();
+        if !self.also_in.is_empty() {
+            text += &format!("  Stays: the same data under other names: {}\n", shared(&self.also_in));
+        }
+        if !self.skipped.is_empty() {
+            let skipped = text::listing(&self.skipped, 4);
+            text += &format!("  Left alone, since others recorded in it too: {skipped}\n");
+        }
+        if !self.is_done {
+            let command = self.command(surroundings);
+            return text + &format!("Nothing was changed. {command} does it, and can't be undone.\n");
+        }
+        if let Some(why) = &self.why_left {
+            let gc = surroundings.door.command("gc");
+            text += &format!(
+                "It can't be loaded or shown any more. Its bytes are still there: {}. {gc} removes them later.\n",
+                text::clean(why)
+            );
+        } else if self.left.is_none() && self.removed.is_none() {
+            text += "It can't be loaded or shown any more, and nothing of it is left in the store's files.\n";
+        } else if self.left.is_none() {
+            text += &format!(
+                "It can't be loaded or shown any more, and its bytes are gone: {}.\n",
+                self.removed.text()
+            );
+        } else {
+            let gc = surroundings.door.command("gc");
+            text += &format!(
+                "It can't be loaded or shown any more. {} lie in files that a kernel is writing: `%clew forget {} --yes` \
+                 there removes them at once, {gc} when it has ended.\n",
+                self.left.text(),
+                text::clean(&self.names.join(" "))
+            );
+        }
+        let keep_out = surroundings
+            .door
+            .command(&format!("exclude {}", text::clean(&self.names.join(" "))));
+        text + &format!("Your variables stay as they are. To keep it out from now on: {keep_out}.\n")
+    }
+
+    fn exit(&self) -> Exit {
+        match (self.is_done, self.dry_run, &self.why_left) {
+            (false, false, _) => Exit::Refused,
+            (true, _, Some(_)) => Exit::Inexact,
+            (true, _, None) if !self.left.is_none() => Exit::Inexact,
+            _ => Exit::Done,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Forgetting: values that are not to be had again.
+
+use super::{MoveStep, Session, SessionError};
+use crate::format::{Action, Position, View};
+use crate::history::Forgettable;
+use crate::id::Root;
+use crate::store::StoreError;
+
+impl Session {
+    /// Forgets every value that `roots` had so far, in all runs. The live variables stay; what they hold now can't be
+    /// loaded again either, so a move parks it. With nothing to forget nothing is written.
+    ///
+    /// Afterwards the pack that this session wrote is left, so that what was forgotten can be taken out of it.
+    ///
+    /// # Errors
+    /// The store refused. Nothing was forgotten then, unless the flush failed.
+    pub fn forget(&mut self, roots: &[Root]) -> Result<Forgettable, SessionError> {
+        self.refresh()?;
+        let found = self.forgettable(roots)?;
+        if !found.versions.is_empty() {
+            let at = self.moves.at().map(|run| Position {
+                run,
+                branch: self.moves.branch().map(str::to_owned),
+            });
+            let view = View {
+                at: at.clone(),
+                confirmed: None,
+            };
+            self.writer.put_forgetting(found.forgetting());
+            let committed = self.writer.commit(Action::Forget, Vec::new(), view, self.clock.now());
+            let (id, operation) = committed.inspect_err(|_| self.writer.abandon())?;
+            self.history.add_operation(id, operation);
+            if let Some(at) = at {
+                self.moves.take(MoveStep::Along, at);
+            }
+            self.hear_forgotten();
+        }
+        self.writer.leave_pack()?;
+        Ok(found)
+    }
+
+    /// What [`Session::forget`] would forget.
+    pub fn forgettable(&self, roots: &[Root]) -> Result<Forgettable, StoreError> {
+        self.history.forgettable(roots, &self.store)
+    }
+
+    /// Hands out nothing more of what was forgotten, and counts on none of it being stored.
+    pub(super) fn hear_forgotten(&mut self) {
+        let forgotten = self.history.forgotten();
+        if forgotten.is_empty() {
+            return;
+        }
+        self.store.forget(forgotten.iter().map(|(id, time)| (*id, *time)));
+        self.manifests.forget(forgotten.keys().copied());
+        self.by_value
+            .retain(|_, version| !forgotten.contains_key(&version.manifest));
+        self.live.forget(|version| forgotten.contains_key(&version.manifest));
+    }
+}

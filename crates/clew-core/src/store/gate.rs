@@ -1,0 +1,159 @@
+//! The gate between who records and who takes packs away.
+//!
+//! The file `generation` holds how often packs were taken away. Whoever records is inside, with a shared lock on it, from
+//! the first thing that it finds stored or stores until the operation is written; whoever takes packs away holds it alone
+//! while it looks for the last time at what operations reach, and unlinks. So nothing that a recorder found stored can go
+//! before the operation that refers to it is written, and nothing can be referred to that has gone: who enters and finds
+//! another generation goes over the packs again first.
+//!
+//! Packs that are being written are out of reach besides: their writer holds a lock on a file beside them, which the
+//! system lets go of when the writer dies. Where a file system has no locks nothing is taken away at all.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{Disk, DiskLock};
+use super::error::StoreError;
+use super::{numbers, pack};
+use crate::id::PackId;
+
+fn path(store: &Path) -> PathBuf {
+    store.join("generation")
+}
+
+/// Goes in to record: packs stay where they are until the guard is dropped. `None` where there are no locks.
+pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Option<Inside>, StoreError> {
+    let path = path(store);
+    match disk.lock_shared(&path) {
+        Ok(lock) => Ok(Some(Inside {
+            generation: numbers::read(lock.file()).unwrap_or(0),
+            _lock: lock,
+        })),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(StoreError::io("lock", &path)(error)),
+    }
+}
+
+/// What a recorder holds.
+#[derive(Debug)]
+pub(super) struct Inside {
+    /// How often packs were taken away.
+    pub generation: u64,
+    _lock: Box<dyn DiskLock>,
+}
+
+/// Has the gate to itself: nobody records.
+#[derive(Debug)]
+pub(super) struct Alone {
+    path: PathBuf,
+    lock: Box<dyn DiskLock>,
+}
+
+impl Alone {
+    /// Says that packs will be gone, for sure, before the first of them is.
+    pub fn tell(&self) -> Result<(), StoreError> {
+        let generation = numbers::read(self.lock.file()).unwrap_or(0).wrapping_add(1);
+        numbers::write(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
+        self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
+    }
+}
+
+/// Waits until nobody records; after each try in vain `again` says whether to try once more.
+pub(super) fn close(disk: &dyn Disk, store: &Path, again: &mut dyn FnMut() -> bool) -> Result<Alone, StoreError> {
+    let path = path(store);
+    let lock = alone(disk, &path, again)?.ok_or(StoreError::Busy {
+        who: "A kernel is recording",
+    })?;
+    Ok(Alone { path, lock })
+}
+
+/// The lock on a file, which is made where it is not there; `None` where others hold it.
+pub(super) fn alone(
+    disk: &dyn Disk,
+    path: &Path,
+    again: &mut dyn FnMut() -> bool,
+) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
+    loop {
+        match disk.try_lock(path) {
+            Ok(None) if again() => {}
+            Ok(lock) => return Ok(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                drop(disk.lock_shared(path).map_err(refused(path))?);
+            }
+            Err(error) => return Err(refused(path)(error)),
+        }
+    }
+}
+
+fn refused(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |error| match error.kind() {
+        io::ErrorKind::Unsupported => StoreError::NoLocks { path },
+        _ => StoreError::io("lock", &path)(error),
+    }
+}
+
+/// Held by who writes a pack. It is there before the pack is, so that no pack is seen without it.
+#[derive(Debug)]
+pub(super) struct Lease {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    process: u32,
+    _lock: Box<dyn DiskLock>,
+}
+
+impl Lease {
+    /// Takes it; `None` where there are no locks.
+    pub fn take(disk: &Arc<dyn Disk>, store: &Path, pack: PackId) -> Result<Option<Self>, StoreError> {
+        let path = lease_path(store, pack);
+        match disk.lock(&path) {
+            Ok(lock) => Ok(Some(Self {
+                disk: Arc::clone(disk),
+                path,
+                process: std::process::id(),
+                _lock: lock,
+            })),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(StoreError::io("lock", &path)(error)),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // The child of a fork holds a copy, and writes nothing.
+        if self.process == std::process::id() {
+            self.disk.unlink(&self.path).ok();
+        }
+    }
+}
+
+fn lease_path(store: &Path, pack: PackId) -> PathBuf {
+    pack::folder(store).join(format!("{pack}.lease"))
+}
+
+/// Whether somebody writes the pack.
+pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<bool, StoreError> {
+    let path = lease_path(store, pack);
+    match disk.try_lock(&path) {
+        Ok(lock) => Ok(lock.is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(refused(&path)(error)),
+    }
+}
+
+/// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being
+/// taken while somebody has it alone.
+pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &Alone) {
+    let folder = pack::folder(store);
+    for name in disk.list(&folder).unwrap_or_default() {
+        let Some(pack) = name.strip_suffix(".lease").and_then(|pack| pack.parse().ok()) else {
+            continue;
+        };
+        let path = lease_path(store, pack);
+        if matches!(disk.try_lock(&path), Ok(Some(_))) {
+            disk.unlink(&path).ok();
+        }
+    }
+}

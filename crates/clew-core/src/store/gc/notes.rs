@@ -1,0 +1,133 @@
+//! The files that gc writes: what is dead (`garbage`), which packs were taken away (`removed/`).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use crate::format::Timestamp;
+use crate::format::{Dead, FileDescription, FrameKind, Garbage, RECORD_VERSION, Removal, decode_record, encode_record};
+use crate::id::{BlockId, PackId, SessionId};
+use crate::store::disk::Disk;
+use crate::store::scan::{Payloads, scan};
+use crate::store::{StoreError, write_new_file};
+
+fn garbage_path(store: &Path) -> PathBuf {
+    store.join("garbage")
+}
+
+fn removed_folder(store: &Path) -> PathBuf {
+    store.join("removed")
+}
+
+/// Since when things are known to be dead. A note that can't be read is none: its things are found again, and wait anew.
+pub(super) fn read(disk: &dyn Disk, store: &Path) -> FxHashMap<[u8; 32], Timestamp> {
+    let mut noted = FxHashMap::default();
+    let Ok(file) = disk.open(&garbage_path(store)) else {
+        return noted;
+    };
+    let _ = scan(&*file, 0, Payloads::Read, |frame| {
+        if frame.header.kind == FrameKind::GARBAGE
+            && let Ok(garbage) = decode_record::<Garbage>(&frame.payload)
+        {
+            noted.extend(garbage.dead.iter().map(|dead| (dead.id.0, dead.since)));
+        }
+    });
+    noted
+}
+
+/// The most entries of one frame: it is decoded at once.
+const MOST: usize = 100_000;
+
+/// Writes the note anew, whole or not at all.
+pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &FxHashMap<[u8; 32], Timestamp>) -> Result<(), StoreError> {
+    let path = garbage_path(store);
+    if noted.is_empty() && disk.open(&path).is_err() {
+        return Ok(());
+    }
+    let mut dead: Vec<Dead> = noted
+        .iter()
+        .map(|(id, since)| Dead {
+            id: BlockId(*id),
+            since: *since,
+        })
+        .collect();
+    dead.sort_unstable();
+    let mut frames = vec![(FrameKind::FILE, encode_record(&FileDescription::Care))];
+    for dead in dead.chunks(MOST) {
+        let garbage = Garbage {
+            version: RECORD_VERSION,
+            dead: dead.to_vec(),
+        };
+        frames.push((FrameKind::GARBAGE, encode_record(&garbage)));
+    }
+    let temporary = store.join(format!("garbage.{}", random_name(disk)));
+    write_new_file(disk, &temporary, &frames)?;
+    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
+    disk.sync_dir(store).map_err(StoreError::io("sync", store))
+}
+
+/// Writes down that packs are about to go. Synced when it returns.
+pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<(), StoreError> {
+    let folder = removed_folder(store);
+    disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+    let path = folder.join(format!("{}.removal", random_name(disk)));
+    let frames = [
+        (FrameKind::FILE, encode_record(&FileDescription::Care)),
+        (FrameKind::REMOVAL, encode_record(removal)),
+    ];
+    write_new_file(disk, &path, &frames)?;
+    for folder in [&folder, store] {
+        disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+    }
+    Ok(())
+}
+
+/// All removals there were. One that can't be read is passed over: its packs are then missed, which is said.
+pub(super) fn removals(disk: &dyn Disk, store: &Path) -> Vec<Removal> {
+    let folder = removed_folder(store);
+    let mut removals = Vec::new();
+    for name in disk.list(&folder).unwrap_or_default() {
+        let Ok(file) = disk.open(&folder.join(&name)) else {
+            continue;
+        };
+        let _: io::Result<_> = scan(&*file, 0, Payloads::Read, |frame| {
+            if frame.header.kind == FrameKind::REMOVAL {
+                removals.extend(decode_record::<Removal>(&frame.payload));
+            }
+        });
+    }
+    removals
+}
+
+/// Those of `missing` that nobody took away, and those packs written in the place of others that are not here.
+pub(in crate::store) fn without_removed(
+    disk: &dyn Disk,
+    store: &Path,
+    missing: Vec<PackId>,
+    here: &BTreeSet<PackId>,
+) -> Vec<PackId> {
+    let removals = removals(disk, store);
+    let mut left = BTreeSet::new();
+    let mut met = BTreeSet::new();
+    let mut open = missing;
+    while let Some(pack) = open.pop() {
+        if here.contains(&pack) || !met.insert(pack) {
+            continue;
+        }
+        match removals.iter().find(|removal| removal.removed.contains(&pack)) {
+            Some(removal) => open.extend(&removal.written),
+            None => {
+                left.insert(pack);
+            }
+        }
+    }
+    left.into_iter().collect()
+}
+
+fn random_name(disk: &dyn Disk) -> String {
+    let mut id = SessionId([0; 16]);
+    disk.random(&mut id.0);
+    id.to_string()
+}

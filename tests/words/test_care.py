@@ -1,0 +1,123 @@
+"""`gc` and `forget` through a real kernel: what was forgotten is searched for in the raw bytes of the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Kernel
+
+#: Bytes that no compression shortens, so that they lie as they are; made by the cells, so that no source has them.
+MADE = "b''.join(__import__('hashlib').sha256(bytes([i])).digest() for i in range({0}, {0} + 32))"
+SECRET = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(0, 32))
+OTHER = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(100, 132))
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    with Kernel(home=tmp_path / "home", notebook=tmp_path / "n.ipynb") as kernel:
+        yield kernel
+
+
+def store(kernel: Kernel) -> Path:
+    return Path(json.loads(kernel.clew("status --json").stdout)["store"])
+
+
+def holds(where: Kernel | Path, value: bytes) -> list[str]:
+    """Files of the store that hold a part of the value."""
+    folder = where if isinstance(where, Path) else store(where)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    parts = [value[at : at + 64] for at in range(0, len(value), 64)]
+    return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
+
+
+def test_p12_forget_really_removes(kernel: Kernel) -> None:
+    kernel.queue(
+        [f"note = {MADE.format(0)}", "other = list(range(5))", "note = 5", f"kept = {MADE.format(100)}"]
+    )
+    kernel.settle()
+    assert holds(kernel, SECRET), "it was there"
+    shown = kernel.clew("forget note --dry-run")
+    assert "Would forget note" in shown.stdout and "Nothing was changed" in shown.stdout, shown
+    refused = kernel.clew("forget note")
+    assert "--yes" in refused.stderr and holds(kernel, SECRET), refused
+    done = kernel.clew("forget note --yes").raised()
+    assert "bytes are gone" in done.stdout, done
+    assert not holds(kernel, SECRET)
+    assert holds(kernel, OTHER)
+    assert "forgotten on" in kernel.clew("vars 2").text
+    # The live variable stays, and what it gets from now on is recorded.
+    assert kernel.value("note") == 5
+    kernel.queue(["note = 'okapi-' * 5", "note = 7"])
+    kernel.settle()
+    moved = kernel.clew("undo")
+    assert kernel.value("note") == "okapi-" * 5, moved
+    moved = kernel.clew("switch 2").text
+    assert "lost" in moved and "forgotten on" in moved, moved
+    assert "forgotten" in kernel.clew("verify --read-data").stdout
+
+
+def test_p08_what_is_forgotten_from_a_terminal_goes_when_the_kernel_has_ended(kernel: Kernel) -> None:
+    kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}"])
+    kernel.settle()
+    folder = store(kernel)
+    found = kernel.terminal("forget", "note", "--yes")
+    assert found.exit == 1 and "a kernel is writing" in found.out, found
+    assert holds(kernel, SECRET)
+    kernel.run("kept = 1")
+    kernel.settle()
+    again = kernel.clew("forget note --yes")
+    assert "Nothing new to forget" in again.stdout and "bytes are gone" in again.stdout, again
+    assert not holds(kernel, SECRET) and folder.exists()
+    assert "forgotten on" in kernel.terminal("vars", "2").out
+
+
+def test_p12_gc_removes_what_was_forgotten_after_the_kernel_was_killed(kernel: Kernel) -> None:
+    kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}"])
+    kernel.settle()
+    folder = store(kernel)
+    assert kernel.terminal("forget", "note", "--yes").exit == 1
+    kernel.terminal("gc")
+    assert holds(folder, SECRET), "a kernel is writing there"
+    kernel.kill()
+    told = kernel.terminal("gc")
+    assert told.exit == 0 and "forgotten" in told.out, told
+    assert not holds(folder, SECRET) and holds(folder, OTHER)
+    assert not list(folder.rglob("*.lease"))
+    found = kernel.terminal("verify", "--read-data")
+    assert found.exit == 0 and "1 of them forgotten" in found.out, found
+
+
+def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
+    kernel.queue(["import numpy as np", "a = np.arange(200_000)", "a[3] = 7", "del a"])
+    kernel.settle()
+    for _ in range(2):
+        told = kernel.clew("gc").raised()
+        assert "Removed" not in told.stdout, told
+    found = kernel.terminal("gc", "--json")
+    data = json.loads(found.out)
+    assert found.exit == 0 and data["removed"]["pieces"] == 0 and data["doubts"] == [], data
+    kernel.clew("undo").raised()
+    assert kernel.value("int(a[3]) + len(a)") == 200_007
+    kernel.clew("undo").raised()
+    assert kernel.value("int(a[3])") == 3
+    assert "is sound" in kernel.clew("verify --read-data").stdout
+
+
+def test_names_that_share_objects_are_named_and_go_together(kernel: Kernel) -> None:
+    kernel.queue(["rows = [1, 2, 3]", "table = {'rows': rows}", "copy = list(rows)"])
+    kernel.settle()
+    shown = kernel.clew("forget rows --dry-run").stdout
+    assert "Shares objects, and goes with it there: table (run 3)" in shown, shown
+    assert "the same data under other names: copy (run 4)" in shown, shown
+    assert "the source and the outputs of runs 2, 3 and 4" in shown, shown
+
+
+def test_a_name_that_never_was_is_no_name_to_forget(kernel: Kernel) -> None:
+    kernel.run("x = 1")
+    kernel.settle()
+    found = kernel.clew("forget y --yes")
+    assert "No run of" in found.stderr and "`y`" in found.stderr, found
