@@ -2,6 +2,7 @@
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clew_core::history::either;
 
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
@@ -105,7 +106,7 @@ impl Typed<'_> {
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the words", self.command("--help"))
         } else {
-            format!("{}, if that was meant", alike.join(" or "))
+            format!("{}, if that was meant", either(&alike))
         })
     }
 
@@ -148,7 +149,7 @@ impl Typed<'_> {
             return problem.with_hint(self.help());
         }
         let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
-        problem.with_hint(format!("one of {}", listing(&allowed, allowed.len())))
+        problem.with_hint(format!("one of {}", either(&allowed)))
     }
 
     fn conflict(&self) -> Problem {
