@@ -292,7 +292,7 @@ mod tests {
             "undo many",
             "undo 0",
             "diff 1 2 3",
-            "log --faild",
+            "log --fail",
             "log --foo",
             "log -n",
             "resume 3 --fresh",
