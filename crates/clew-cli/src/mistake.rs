@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn words_that_do_not_exist_are_told_what_comes_near() {
-        let lines = ["undos", "op foo", "swtich 3", "frobnicate", "--history x frobnicate"];
+        let lines = ["undos", "op foo", "switches 3", "frobnicate", "--history x frobnicate"];
         insta::assert_snapshot!(answers(&lines, Door::Notebook));
     }
 
