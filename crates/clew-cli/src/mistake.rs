@@ -33,7 +33,7 @@ const HABITS: [(&[&str], &str); 14] = [
     ),
     (&["reflog"], "`op log` lists everything that was done"),
     (&["blame"], "`annotate NAME` tells which runs made a name what it is"),
-    (&["ls", "who", "whos"], "`vars` lists names, `list` all histories"),
+    (&["ls", "who"], "`vars` lists names, `list` all histories"),
     (&["fetch"], "`pull` will be the word for it"),
     (&["fsck"], "`verify` checks everything that was saved"),
     (&["prune"], "`gc` is the word for it"),
