@@ -338,26 +338,37 @@ def _in_container(value: Any) -> str | None:
         if len(container) > LARGEST_CONTAINER:
             continue
         seen += len(container) + 1
-        is_dict = type(container) is dict
-        for key, item in container.items() if is_dict else enumerate(container):
-            where = f"{within}[{key!r}]"
-            if type(item) in CONTAINERS:
-                open_containers.append((item, where))
-            elif type(item) in (str, bytes):
-                why = _why_member(key if is_dict else "", item)
-                if why is not None:
-                    return f"{why} (at {where})" if is_dict or within else f"{why} (in a member)"
+        entries = container.items() if type(container) is dict else enumerate(container)
+        open_containers += [(item, f"{within}[{key!r}]") for key, item in entries if type(item) in CONTAINERS]
+        found = _in_dict(container) if type(container) is dict else _in_list(container)
+        if found is not None:
+            why, at = found
+            return f"{why} (at {within}[{at!r}])"
     return None
 
 
-def _why_member(key: Any, item: str | bytes) -> str | None:
-    """Why a member is a credential. Under a key its name counts, too; a list's members need the shape of one."""
-    if type(key) is str and key:
-        return is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
-    if not SHORTEST_SHAPE <= len(item) <= LONGEST_MEMBER:
+def _in_dict(entries: dict[Any, Any]) -> tuple[str, Any] | None:
+    """The first entry that is a credential, by its key or its shape: why, and where."""
+    for key, item in entries.items():
+        if type(item) in (str, bytes) and type(key) is str:
+            why = is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
+            if why is not None:
+                return why, key
+    return None
+
+
+def _in_list(members: Collection[Any]) -> tuple[str, Any] | None:
+    """The first member that has the shape of a credential: why, and where."""
+    texts = [
+        (at, _text(item) or "")
+        for at, item in enumerate(members)
+        if type(item) in (str, bytes) and SHORTEST_SHAPE <= len(item) <= LONGEST_MEMBER
+    ]
+    # One look at all of them is much cheaper than one at each.
+    lowered = "\n".join([text for _, text in texts]).lower()
+    if not any(trace in lowered for trace in TRACES):
         return None
-    text = _text(item)
-    return shape_of(text) if text else None
+    return next(((why, at) for at, text in texts if (why := shape_of(text)) is not None), None)
 
 
 def _text(value: Any) -> str | None:

@@ -54,15 +54,20 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
     if name == "pandas.DataFrame":
         columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
         size = int(value.memory_usage(index=True, deep=False).sum())
-        return list(value.shape), size, columns, f"{value.shape[0]} rows, {value.shape[1]} columns"
+        return (
+            list(value.shape),
+            size,
+            columns,
+            f"{count(value.shape[0], 'row')}, {count(value.shape[1], 'column')}",
+        )
     if name in ("pandas.Series", "pandas.Index", "pandas.RangeIndex"):
-        return list(value.shape), int(value.nbytes), [], f"{value.dtype}, {len(value)} values"
+        return list(value.shape), int(value.nbytes), [], f"{value.dtype}, {count(len(value), 'value')}"
     if name in ("pyarrow.Table", "pyarrow.RecordBatch"):
         columns = [str(column) for column in value.schema.names[:COLUMN_LIMIT]]
-        return [value.num_rows, value.num_columns], int(value.nbytes), columns, f"{value.num_rows} rows"
+        return [value.num_rows, value.num_columns], int(value.nbytes), columns, count(value.num_rows, "row")
     if name == "polars.DataFrame":
         columns = [str(column) for column in value.columns[:COLUMN_LIMIT]]
-        return list(value.shape), int(value.estimated_size()), columns, f"{value.shape[0]} rows"
+        return list(value.shape), int(value.estimated_size()), columns, count(value.shape[0], "row")
     if kind.__name__ == "function" and kind.__module__ == "builtins":
         return [], 0, [], f"def {value.__qualname__}"
     if isinstance(value, type):
@@ -72,14 +77,19 @@ def _details(value: Any, kind: type, name: str) -> tuple[list[int], int, list[st
     return [], 0, [], ""
 
 
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _container_text(value: Any, kind: type) -> str:
     """The first members, where all of them are atoms or texts."""
     if len(value) > 20:
-        return f"{len(value)} members"
+        return count(len(value), "member")
     members = [*value.keys(), *value.values()] if kind is dict else list(value)
     if all(type(member) in (*_ATOMS, str) for member in members):
         return repr(value)
-    return f"{len(value)} members"
+    return count(len(value), "member")
 
 
 def _plain(text: str) -> str:

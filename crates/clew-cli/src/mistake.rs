@@ -2,6 +2,7 @@
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clew_core::history::either;
 
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
@@ -32,7 +33,7 @@ const HABITS: [(&[&str], &str); 14] = [
     ),
     (&["reflog"], "`op log` lists everything that was done"),
     (&["blame"], "`annotate NAME` tells which runs made a name what it is"),
-    (&["ls", "who", "whos"], "`vars` lists names, `list` all histories"),
+    (&["ls", "who"], "`vars` lists names, `list` all histories"),
     (&["fetch"], "`pull` will be the word for it"),
     (&["fsck"], "`verify` checks everything that was saved"),
     (&["prune"], "`gc` is the word for it"),
@@ -105,7 +106,7 @@ impl Typed<'_> {
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the words", self.command("--help"))
         } else {
-            format!("{}, if that was meant", alike.join(" or "))
+            format!("{}, if that was meant", either(&alike))
         })
     }
 
@@ -148,7 +149,7 @@ impl Typed<'_> {
             return problem.with_hint(self.help());
         }
         let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
-        problem.with_hint(format!("one of {}", listing(&allowed, allowed.len())))
+        problem.with_hint(format!("one of {}", either(&allowed)))
     }
 
     fn conflict(&self) -> Problem {
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn words_that_do_not_exist_are_told_what_comes_near() {
-        let lines = ["undos", "op foo", "swtich 3", "frobnicate", "--history x frobnicate"];
+        let lines = ["undos", "op foo", "switches 3", "frobnicate", "--history x frobnicate"];
         insta::assert_snapshot!(answers(&lines, Door::Notebook));
     }
 
@@ -291,7 +292,7 @@ mod tests {
             "undo many",
             "undo 0",
             "diff 1 2 3",
-            "log --faild",
+            "log --fail",
             "log --foo",
             "log -n",
             "resume 3 --fresh",

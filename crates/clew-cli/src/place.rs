@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
-use clew_core::history::{History, Moves, RevisionError};
+use clew_core::history::{History, Moves, RevisionError, either};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, SigningKey, Store, StoreError, Trust};
@@ -174,7 +174,7 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
     match error {
         RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
             "did you mean {}? {} lists the runs",
-            candidates.join(" or "),
+            either(candidates),
             see_log(surroundings)
         )),
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
@@ -354,7 +354,7 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
         ),
         several => {
             let ids: Vec<String> = several.iter().map(|(id, _)| id.short()).collect();
-            Err(Problem::usage(format!("`{wanted}` could be {}", ids.join(" or "))).with_hint("name it by its id"))
+            Err(Problem::usage(format!("`{wanted}` could be {}", either(&ids))).with_hint("name it by its id"))
         }
     }
 }

@@ -16,5 +16,5 @@ pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};
 pub use names::{NameError, Names};
-pub use resolve::RevisionError;
+pub use resolve::{RevisionError, either};
 pub use state::State;

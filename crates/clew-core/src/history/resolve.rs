@@ -24,7 +24,7 @@ pub enum RevisionError {
         newest: Option<usize>,
     },
     /// It names several runs.
-    #[error("`{text}` could be {}", candidates.join(" or "))]
+    #[error("`{text}` could be {}", either(candidates))]
     Ambiguous {
         /// What was typed.
         text: String,
@@ -43,6 +43,15 @@ pub enum RevisionError {
         /// What was typed.
         text: String,
     },
+}
+
+/// `a, b or c`.
+pub fn either(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
 }
 
 const SECOND: i64 = 1_000_000_000;

@@ -26,7 +26,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// It was written by a newer Clew.
-    #[error("{} has format {found}, this Clew reads up to {known}: a newer Clew opens it", path.display())]
+    #[error("{} has format {found}, this Clew reads up to {known}: upgrade Clew to open it", path.display())]
     NewerFormat {
         /// The folder or file.
         path: PathBuf,

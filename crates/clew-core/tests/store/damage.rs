@@ -148,7 +148,7 @@ fn p13_a_store_of_a_newer_format_is_refused_with_a_clear_error() {
     assert!(matches!(error, StoreError::NewerFormat { found: 7, .. }));
     assert_eq!(
         error.to_string(),
-        "/home/u/store has format 7, this Clew reads up to 1: a newer Clew opens it"
+        "/home/u/store has format 7, this Clew reads up to 1: upgrade Clew to open it"
     );
 }
 
