@@ -11,7 +11,7 @@ mod names;
 mod resolve;
 mod state;
 
-pub use forgetting::Forgettable;
+pub use forgetting::{Forgettable, Parts};
 pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};

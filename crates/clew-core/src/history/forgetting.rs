@@ -24,6 +24,17 @@ pub struct Forgettable {
     pub bytes: u64,
 }
 
+/// What the bytes of forgotten values lie in.
+#[derive(Debug, Clone, Default)]
+pub struct Parts(BTreeSet<[u8; 32]>);
+
+impl Parts {
+    /// Adds those of what is found in one history, as long as they are stored.
+    pub fn add(&mut self, found: &Forgettable, store: &Store) {
+        self.0.extend(found.versions.keys().flat_map(|id| parts_of(*id, store)));
+    }
+}
+
 impl Forgettable {
     /// What an operation says of it.
     pub fn forgetting(&self) -> Forgetting {
@@ -78,10 +89,9 @@ impl History {
         Ok(found)
     }
 
-    /// Roots of this history that have parts of values that another one forgets, or this one, equal or in common, with the
-    /// first run that had them: these parts stay in the store. `own` is what this one forgets.
-    pub fn sharers(&self, found: &Forgettable, own: Option<&Forgettable>, store: &Store) -> BTreeMap<Root, RunId> {
-        let parts: BTreeSet<[u8; 32]> = found.versions.keys().flat_map(|id| parts_of(*id, store)).collect();
+    /// Roots that have any of these parts, of values that are forgotten here or in another history, each with the first run
+    /// that had it: these parts stay in the store. `own` is what this history forgets.
+    pub fn sharers(&self, parts: &Parts, own: Option<&Forgettable>, store: &Store) -> BTreeMap<Root, RunId> {
         let mut sharers = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let goes = |manifest: &ManifestId| {
@@ -94,7 +104,7 @@ impl History {
                 if is_new
                     && parts_of(version.manifest, store)
                         .iter()
-                        .any(|part| parts.contains(part))
+                        .any(|part| parts.0.contains(part))
                 {
                     for root in &version.roots {
                         sharers.entry(root.clone()).or_insert(*id);

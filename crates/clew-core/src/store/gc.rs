@@ -13,8 +13,10 @@
 //! What can't be judged stays: where a log or a manifest can't be read, or holds what this Clew does not know, nobody can
 //! tell what is alive, and nothing is taken away. A pack that holds what this Clew does not know stays as it is.
 
+mod copy;
 mod mark;
 mod notes;
+mod survey;
 mod sweep;
 
 use std::path::Path;
@@ -23,7 +25,8 @@ use super::error::StoreError;
 use super::{Access, Damage, Store, gate};
 use crate::format::Timestamp;
 use mark::Marker;
-use sweep::{Survey, Sweep};
+use survey::Survey;
+use sweep::Sweep;
 
 pub(super) use notes::without_removed;
 

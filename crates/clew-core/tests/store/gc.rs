@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clew_core::format::{Action, Forgetting, View};
 use clew_core::id::{HistoryId, ManifestId, Root};
+use clew_core::store::disk::Disk;
 use clew_core::store::{Access, Collected, Collection, Damage, LoadedHistory, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
@@ -316,6 +317,35 @@ fn p08_where_something_cannot_be_read_nothing_goes() {
     assert!(!refused.doubts.is_empty());
     assert_eq!((refused.packs_removed, broken.files().len()), (0, files.len()));
     assert!(store.load(history).is_ok());
+}
+
+#[test]
+fn p02_a_pack_that_gc_wrote_is_missed_and_one_that_it_took_away_is_not() {
+    let (disk, history) = with_garbage(39);
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    for hours in [0, 24] {
+        collect(&store, at(hours));
+    }
+    assert_eq!(store.load(history).unwrap().damage, []);
+    let mut files = disk.files();
+    files.retain(|path, _| path.extension().is_none_or(|extension| extension != "pack"));
+    let gone = disk.files().len() - files.len();
+    let bare = SimDisk::with_files(&files);
+    let damage = open(&bare, Access::ReadOnly).unwrap().load(history).unwrap().damage;
+    assert_eq!((gone, damage.len()), (1, 1), "{damage:?}");
+    assert!(damage[0].what.contains("is missing"), "{damage:?}");
+}
+
+#[test]
+fn p09_only_one_gc_is_at_work() {
+    let (disk, _) = with_garbage(40);
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    collect(&store, at(0));
+    let other = disk.lock(&store.directory().join("gc")).unwrap();
+    let error = store.collect(at(24), &mut give_up).unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    drop(other);
+    assert!(collect(&store, at(24)).gone.things > 0);
 }
 
 #[test]

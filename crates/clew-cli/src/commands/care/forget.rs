@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clew_core::history::{Forgettable, History};
+use clew_core::history::{Forgettable, History, Parts};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::session::Session;
 use clew_core::store::{Collection, LoadedHistory, Store, Verdict};
@@ -273,18 +273,16 @@ fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -
 
 /// Names that have data of forgotten values, in all histories, and are not forgotten themselves.
 fn also_in(found: &[(usize, Forgettable)], all: &[Target]) -> Vec<Shared> {
+    let mut parts = Parts::default();
+    for (index, found) in found {
+        parts.add(found, &all[*index].store);
+    }
     let mut also = Vec::new();
     for (index, target) in all.iter().enumerate() {
         let own = found.iter().find(|(other, _)| *other == index).map(|(_, own)| own);
-        for (other, forgettable) in found {
-            let left = target.history.sharers(forgettable, own, &all[*other].store);
-            let name = (index > 0).then_some(target.name.as_str());
-            for shared in named(&left, &target.history, name) {
-                if !also.contains(&shared) {
-                    also.push(shared);
-                }
-            }
-        }
+        let sharers = target.history.sharers(&parts, own, &target.store);
+        let name = (index > 0).then_some(target.name.as_str());
+        also.extend(named(&sharers, &target.history, name));
     }
     also
 }

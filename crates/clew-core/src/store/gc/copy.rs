@@ -1,0 +1,125 @@
+//! The writing of a pack for what stays of others.
+
+use super::survey::Thing;
+use crate::id::{BlockId, PackId, SessionId};
+use crate::store::blocks::{Form, PackReader, Place};
+use crate::store::pack::{self, NewBlock, PackWriter, SMALL};
+use crate::store::{Damage, Store, StoreError};
+
+/// Why nothing was copied.
+pub(super) enum Stopped {
+    Doubt(Damage),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The pack that was written.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub id: PackId,
+    /// Bytes of its file.
+    pub length: u64,
+}
+
+/// A pack that is being written for what stays of others.
+pub(super) struct Copy<'s> {
+    store: &'s Store,
+    pub reader: PackReader<'s>,
+    id: PackId,
+    pack: Option<PackWriter>,
+}
+
+impl<'s> Copy<'s> {
+    /// Nothing is written yet.
+    pub fn new(store: &'s Store) -> Self {
+        Self {
+            store,
+            reader: PackReader::new(store.disk()),
+            id: PackId([0; 16]),
+            pack: None,
+        }
+    }
+
+    fn pack(&mut self) -> Result<&mut PackWriter, StoreError> {
+        let pack = if let Some(pack) = self.pack.take() {
+            pack
+        } else {
+            let store = self.store;
+            let mut session = SessionId([0; 16]);
+            store.disk().random(&mut self.id.0);
+            store.disk().random(&mut session.0);
+            let number = store.index().number(store.directory(), self.id);
+            PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?
+        };
+        Ok(self.pack.insert(pack))
+    }
+
+    /// Gathers a segment, a text or a manifest.
+    pub fn put(&mut self, thing: &Thing, bytes: &[u8]) -> Result<(), StoreError> {
+        let pack = self.pack()?;
+        pack.put(thing.kind, thing.id, bytes);
+        if pack.is_due() {
+            pack.flush().map_err(|failed| failed.error)?;
+        }
+        Ok(())
+    }
+
+    /// Blocks that lay one after another lie so again.
+    pub fn put_blocks(&mut self, blocks: &[(Thing, Vec<u8>)]) -> Result<(), StoreError> {
+        let mut before: Option<Place> = None;
+        let mut new = Vec::new();
+        for (thing, bytes) in blocks {
+            let follows = before.is_some_and(|before| is_next(&before, &thing.place));
+            before = Some(thing.place);
+            let id = BlockId(thing.id);
+            new.push(NewBlock { id, bytes, follows });
+        }
+        let (mut small, mut large) = (Vec::new(), Vec::new());
+        for column in new.chunk_by(|_, next| next.follows) {
+            let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
+            let group = if length < SMALL { &mut small } else { &mut large };
+            group.extend_from_slice(column);
+        }
+        if !small.is_empty() {
+            self.pack()?.put_small(&small);
+        }
+        if !large.is_empty() {
+            let pack = self.pack()?;
+            pack.flush().map_err(|failed| failed.error)?;
+            pack.write_run(&large).map_err(|failed| failed.error)?;
+        }
+        Ok(())
+    }
+
+    /// Syncs it, says so in it, and syncs its name.
+    pub fn finish(mut self) -> Result<Option<Copied>, Stopped> {
+        let Some(mut pack) = self.pack.take() else {
+            return Ok(None);
+        };
+        let folder = pack::folder(self.store.directory());
+        pack.flush().map_err(|failed| failed.error)?;
+        let sync = |pack: &PackWriter| pack.file.sync().map_err(StoreError::io("sync", &pack.path));
+        sync(&pack)?;
+        let synced = pack.end;
+        pack.mark(synced);
+        pack.flush().map_err(|failed| failed.error)?;
+        sync(&pack)?;
+        let disk = self.store.disk();
+        disk.sync_dir(&folder).map_err(StoreError::io("sync", &folder))?;
+        Ok(Some(Copied {
+            id: self.id,
+            length: pack.end,
+        }))
+    }
+}
+
+/// Whether the second lay behind the first, without a gap.
+fn is_next(first: &Place, second: &Place) -> bool {
+    let (one, two) = (first.form, second.form);
+    one == Form::Raw && two == Form::Raw && first.at + u64::from(first.length) == second.at
+}
