@@ -153,5 +153,23 @@ class Visit:
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
     """Locks this process in for good; says which layers of the sandbox this machine can't give."""
 
+class Intent(TypedDict):
+    """What a command is about to do."""
+
+    moves: bool
+    """Whether it changes what is live."""
+    waits: bool
+    """Whether it waits for another cell that runs."""
+    asks: bool
+    """Whether a scratch process answers."""
+    sets: bool
+    """Whether it reads or changes settings."""
+
+def intent(words: Sequence[str]) -> Intent:
+    """Says what words are about to do."""
+
+def split_line(line: str) -> list[str]:
+    """Parts the line after `%clew` into words. Raises ValueError where a quote is not closed."""
+
 def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
     """What names hash to together; `None` where one is not there or has no value that could be compared."""

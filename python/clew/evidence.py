@@ -186,7 +186,7 @@ def _started(seen: Seen, args: tuple[Any, ...]) -> None:
 
 def _commanded(seen: Seen, args: tuple[Any, ...]) -> None:
     """Of a shell command only the program is kept: the rest may hold a password."""
-    words = os.fsdecode(args[0]).split()
+    words = [word for word in os.fsdecode(args[0]).split() if "=" not in word]
     _keep(seen.processes, words[0] if words else "sh")
 
 

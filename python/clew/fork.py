@@ -82,7 +82,8 @@ def fork(history: str, revision: Revision) -> Fork:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         if isinstance(error, RuntimeError):
-            raise RefusedError(f"The second kernel did not get there: {error}", UNTOUCHED) from None
+            message = f"The second kernel did not take up run {revision}: {error}"
+            raise RefusedError(message, UNTOUCHED, "`%clew doctor` looks for the reason") from None
         raise
     return Fork(manager, client, said)
 

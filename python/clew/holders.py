@@ -18,6 +18,21 @@ NOT_WORTH_A_WORD = (types.ModuleType, types.BuiltinFunctionType)
 """What everybody holds and nobody changes by holding it; classes, too, which their own methods hold."""
 
 
+CONSTANTS = (
+    type(None),
+    type(Ellipsis),
+    type(NotImplemented),
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    range,
+    slice,
+)
+"""Kinds of values that never change."""
+
+
 def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, str]]:
     """For each replaced object that something outside holds: its label and the holders in words.
 
@@ -29,12 +44,20 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     threads = _frames_by_thread()
     found = []
     for label, item in replaced:
-        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type | int | float | str | bytes):
+        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type) or _is_constant(item):
             continue
         words = _holders_of(item, ours, threads)
         if words:
             found.append((label, ", ".join(words[:LIMIT])))
     return found
+
+
+def _is_constant(item: Any) -> bool:
+    """Whether nobody can change it, so that it does not matter who holds it: every frame holds some `None` or `()`."""
+    if isinstance(item, tuple | frozenset):
+        # The collector tracks these as long as something in them may change.
+        return len(item) == 0 or not gc.is_tracked(item)
+    return isinstance(item, CONSTANTS)
 
 
 # In what follows no comprehension and no frame of our own may hold the item: either would be a holder, and a frame that

@@ -60,12 +60,22 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"(?i)\bauthorization['\"]?\s*[:=]\s*['\"]?(?:bearer|basic|token)\s+[A-Za-z0-9+/=._-]{8,}",
         ),
         (
-            "a password in a text",
+            "a password in a text",  # IN_WORDS
             r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|token)\s?=\s?[^\s;,'\"&)({\[]{6,200}(?:;|&|$)",
         ),
     )
 )
 """What credentials look like."""
+
+CONTAINERS = (dict, list, tuple)
+LARGEST_CONTAINER = 64
+"""Containers of more members are data."""
+MOST_MEMBERS = 256
+"""Members that are looked at in all, in a container and those in it."""
+SHORTEST_SHAPE = 16
+"""The shortest text that has the shape of a credential."""
+LONGEST_MEMBER = 4096
+"""Longer members of lists are data."""
 
 TRACES = [
     "private key",
@@ -118,11 +128,11 @@ PLACEHOLDERS = re.compile(
 def is_secret(name: str, value: Any) -> str | None:
     """Why this value must not be stored, for people; `None` if nothing speaks against it.
 
-    Only exact texts and bytes are looked at, and dicts of them one level deep. Cheap: a text costs microseconds, anything
-    else nothing.
+    Only exact texts and bytes are looked at, and small dicts, lists and tuples of them. Cheap: a text costs microseconds,
+    anything else nothing.
     """
-    if type(value) is dict:
-        return _in_dict(value)
+    if type(value) in CONTAINERS:
+        return _in_container(value)
     text = _text(value)
     if not text:
         return None
@@ -135,7 +145,7 @@ def is_secret(name: str, value: Any) -> str | None:
 
 
 def _named_like_one(name: str, text: str) -> bool:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
     if NAMES.search(words):
         return could_be_one(text)
     return VAGUE_NAMES.search(words) is not None and not _is_words(text) and could_be_one(text)
@@ -189,6 +199,52 @@ def redacted(text: str, known: Collection[str] = ()) -> str:
     return text
 
 
+def masked(source: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
+    """A cell's source with what looks like a credential taken out, and what that was, in words.
+
+    Code is no output: `token = tokenizer.Encode1(x)` shows nothing. So only what is written out counts: texts in quotes,
+    comments, lines for the shell, and shapes that no code has.
+    """
+    hidden = {*known, *secret_variables()}
+    if not _is_suspect(source, hidden):
+        return source, []
+    kept = source
+    if any(trace in source.lower() for trace in TRACES):
+        kept = KEY_BLOCK.sub(MARK.format("a private key"), kept)
+        for what, pattern in SHAPES:
+            if what != IN_WORDS:
+                kept = pattern.sub(MARK.format(what), kept)
+    kept = ASSIGNED_TEXT.sub(_without_value, kept)
+    if kept.lstrip().startswith("%%"):
+        kept = redacted(kept, known)
+    else:
+        kept = WRITTEN_OUT.sub(lambda found: _masked_piece(found[0], hidden), kept)
+    taken = Counter(MARKED.findall(kept)) - Counter(MARKED.findall(source))
+    return kept, sorted(taken)
+
+
+def has_writing(source: str) -> bool:
+    """Whether a source may say something that it does not compute."""
+    return any(mark in source for mark in "'\"#%!")
+
+
+def _masked_piece(piece: str, hidden: Collection[str]) -> str:
+    """A text in quotes, a comment or a line for the shell, without its secrets. Quotes stay."""
+    if not _is_suspect(piece, hidden):
+        return piece
+    quotes = piece[:3] if piece[:3] in ('"""', "'''") else piece[0] if piece[0] in "\"'" else ""
+    inner = piece[len(quotes) : len(piece) - len(quotes)]
+    return f"{quotes}{redacted(inner, hidden)}{quotes}"
+
+
+def _is_suspect(text: str, hidden: Collection[str]) -> bool:
+    """Whether a text may hold a credential: a cheap look before the dear ones."""
+    lowered = text.lower()
+    if any(trace in lowered for trace in TRACES) or any(trace in lowered for trace in ASSIGNED_TRACES):
+        return True
+    return any(secret in text for secret in hidden)
+
+
 def texts_of(values: Iterable[tuple[str, Any]]) -> set[str]:
     """The texts that must not be shown, from names with their values: as they are, and as `repr` writes them."""
     found: set[str] = set()
@@ -205,6 +261,22 @@ SHORTEST = 4
 """Shorter texts are everywhere in what a session shows; to take them out would hide nothing."""
 
 MARK = "[not kept: {}]"
+MARKED = re.compile(r"\[not kept: ([^\]]*)\]")
+
+IN_WORDS = "a password in a text"
+"""The one shape that code has, too: `password = ask(); ...`."""
+
+WRITTEN_OUT = re.compile(
+    r"""'''(?s:.*?)'''|\"\"\"(?s:.*?)\"\"\"|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\#[^\n]*|^[ \t]*[%!][^\n]*""",
+    re.MULTILINE,
+)
+"""What a source says and does not compute."""
+
+ASSIGNED_TEXT = re.compile(
+    r"(?<![\w.-])([\w.-]{1,60})(['\"]?\]?(?:\s{0,3}:\s{0,3}[\w.\[\]|]{1,40})?\s{0,3}(?:[:=]|[=!]=)\s{0,3}[rbuRBU]{0,2}['\"]{1,3})"
+    r"([^\s'\",;]{8,200})"
+)
+"""The same in a source: `password = '...'`, `headers["X-Api-Key"] = "..."`, `connect(token="...")`."""
 
 KEY_BLOCK = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"
@@ -236,7 +308,7 @@ ASSIGNED_TRACES = (
 
 def _without_value(found: re.Match[str]) -> str:
     name, between, value = found.groups()
-    return f"{name}{between}{MARK.format('its name says so')}" if _named_like_one(name, value) else found[0]
+    return f"{name}{between}{MARK.format('a credential')}" if _named_like_one(name, value) else found[0]
 
 
 def raw_environment() -> Mapping[Any, Any]:
@@ -258,15 +330,34 @@ def secret_variables() -> frozenset[str]:
     return _known[1]
 
 
-def _in_dict(value: dict[Any, Any]) -> str | None:
-    if len(value) > 64:
-        return None
-    for key, item in value.items():
-        if type(item) in (str, bytes) and type(key) is str:
-            why = is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
-            if why is not None:
-                return f"{why} (in its entry {key!r})"
+def _in_container(value: Any) -> str | None:
+    """The first credential among the texts of a container and of those in it, as far as they are small."""
+    open_containers, seen = [(value, "")], 0
+    while open_containers and seen < MOST_MEMBERS:
+        container, within = open_containers.pop()
+        if len(container) > LARGEST_CONTAINER:
+            continue
+        seen += len(container) + 1
+        is_dict = type(container) is dict
+        for key, item in container.items() if is_dict else enumerate(container):
+            where = f"{within}[{key!r}]"
+            if type(item) in CONTAINERS:
+                open_containers.append((item, where))
+            elif type(item) in (str, bytes):
+                why = _why_member(key if is_dict else "", item)
+                if why is not None:
+                    return f"{why} (at {where})" if is_dict or within else f"{why} (in a member)"
     return None
+
+
+def _why_member(key: Any, item: str | bytes) -> str | None:
+    """Why a member is a credential. Under a key its name counts, too; a list's members need the shape of one."""
+    if type(key) is str and key:
+        return is_secret(key, item) or shape_of(f"{key}: {_text(item)}")
+    if not SHORTEST_SHAPE <= len(item) <= LONGEST_MEMBER:
+        return None
+    text = _text(item)
+    return shape_of(text) if text else None
 
 
 def _text(value: Any) -> str | None:

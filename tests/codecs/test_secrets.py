@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import pytest
 
-from clew.secrets import LONGEST, is_secret, redacted, texts_of
+from clew.secrets import LONGEST, is_secret, masked, redacted, texts_of
 
 SECRETS = {
     "aws": ("x", "AKIAIOSFODNN7ABCDEFG"),
@@ -19,6 +19,10 @@ SECRETS = {
     "model": ("x", ("sk-" + "a1B2" * 10).encode()),
     "url": ("x", "postgresql://me:hunter22@db.example.org/x"),
     "header": ("x", {"Authorization": "Bearer abcdefgh12345678"}),
+    "list": ("x", ["a", "ghp_" + "a1B2" * 9]),
+    "tuple in a list": ("x", [1, ("user", "ghp_" + "a1B2" * 9)]),
+    "nested": ("config", {"db": {"user": "me", "password": "hunter2!Xy"}}),
+    "list in a dict": ("config", {"keys": ["sk-" + "a1B2" * 10]}),
     "password": ("password", "hunter2!Xy"),
     "token": ("API_TOKEN", "a8f5f167f44f4964e6c998dee827110c"),
     "dsn": ("x", "host=db;user=me;password=s3cr3t99;"),
@@ -35,6 +39,8 @@ HARMLESS = [
     ("key", "a"),
     ("key", "customer_id"),
     ("keys", ["a", "b"]),
+    ("tokens", ["Hello-World1", "the", "hunter2!Xy"]),
+    ("rows", [["a", "customer_id"], {"key": "departure_delay_2020"}]),
     ("tokens", pd.DataFrame({"token": ["a"]})),
     ("token", "the quick brown fox"),
     ("password", "<your password>"),
@@ -132,4 +138,78 @@ def test_the_longest_outputs_cost_little(unit):
     text = (unit * 256_000)[:256_000]
     started = time.process_time()
     redacted(text)
+    assert time.process_time() - started < 2
+
+
+KEY = "sk-" + "a1B2" * 10
+WRITTEN = {
+    f'client = Client("{KEY}")': ('client = Client("[not kept: an API key]")', "an API key"),
+    "password = 'hunter2!Xy'": ("password = '[not kept: a credential]'", "a credential"),
+    "token: str = 'hunter2!Xy7'": ("token: str = '[not kept: a credential]'", "a credential"),
+    'headers["X-Api-Key"] = "hunter2!Xy7"': (
+        'headers["X-Api-Key"] = "[not kept: a credential]"',
+        "a credential",
+    ),
+    "login(user, password='hunter2!Xy')": (
+        "login(user, password='[not kept: a credential]')",
+        "a credential",
+    ),
+    "db = connect('host=db;password=s3cr3t99')": (
+        "db = connect('host=db;[not kept: a password in a text]')",
+        "a password in a text",
+    ),
+    f"# {KEY}\nx = 1": ("# [not kept: an API key]\nx = 1", "an API key"),
+    f"API_KEY = {KEY}": ("API_KEY = [not kept: an API key]", "an API key"),
+    "%env API_TOKEN=hunter2!Xy7": ("%env API_TOKEN=[not kept: a credential]", "a credential"),
+    "!curl -H 'Authorization: Bearer abcdefgh12345678' x": (
+        "!curl -H '[not kept: an authorization header]' x",
+        "an authorization header",
+    ),
+    "%%bash\nexport TOKEN=hunter2!Xy7": (
+        "%%bash\nexport [not kept: a password in a text]",
+        "a password in a text",
+    ),
+    'k = """\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"""': (
+        'k = """\n[not kept: a private key]\n"""',
+        "a private key",
+    ),
+}
+
+
+@pytest.mark.parametrize("source", WRITTEN)
+def test_p12_secret_is_taken_out_of_a_source(source):
+    kept, what = WRITTEN[source]
+    assert masked(source) == (kept, [what])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "token = tokenizer.Encode1(text)",
+        "password = getpass.getpass()",
+        "api_key = os.environ['API_KEY_2020']; secret = vault.read_1()",
+        "for key, value in sorted(tokens.items()):\n    print(f'{key}: {value}')",
+        "def login(password=None, token=DEFAULT_TOKEN_1): ...",
+        "x = '[not kept: an API key]'",
+        "df = df.rename(columns={'key': 'customer_id'})",
+        "sort_key = 'departure_delay_2020'",
+        "'''a text\nabout tokens'''",
+        "x = 'open",
+    ],
+)
+def test_code_stays_as_it_is(source):
+    assert masked(source) == (source, [])
+
+
+def test_what_a_kept_out_name_holds_is_taken_out_of_sources_too():
+    assert masked("x = 'hunter2 is it'", {"hunter2"}) == ("x = '[not kept: a secret] is it'", ["a secret"])
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "'", '"""', "sk-", "password='", "key = '", "token: a = ", "#", "%env token=a\n"]
+)
+def test_the_longest_sources_cost_little(unit):
+    text = (unit * 256_000)[:256_000]
+    started = time.process_time()
+    masked(text)
     assert time.process_time() - started < 2

@@ -16,7 +16,13 @@ COMMANDS = (DOCS / "guide" / "commands.md").read_text()
 
 
 EVERYWHERE = {"--json", "--store", "--history", "--help", "--version"}
-NOT_UNDERSTOOD = ("unrecognized", "unexpected", "invalid value", "not provided")
+NOT_UNDERSTOOD = (
+    "There is no word",
+    "has no word",
+    "is how it is typed",
+    "if that was meant",
+    "tells what it takes",
+)
 
 
 def said(*words: str, home: Path | None = None) -> str:

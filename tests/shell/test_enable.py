@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from harness import SOURCES, Kernel
 
+from clew.shell.start import OFF
+
 OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back.\n"
 #: What the tests' own environment has installed: a fresh environment sees it by its search path.
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
@@ -210,3 +212,14 @@ def test_doctor_in_a_kernel_finds_hooks_that_are_gone(kernel: Kernel) -> None:
     kernel.run("get_ipython().events.callbacks['post_run_cell'].clear()", silent=True).raised()
     found = kernel.clew("doctor")
     assert "something else took the place of post_run_cell" in found.stdout + found.stderr
+
+
+def test_the_command_and_the_kernel_know_the_same_words_for_off(kernel: Kernel) -> None:
+    words = [*OFF, " Off ", "on", "yes", "1", ""]
+    kernel.run("import os")
+    said = {}
+    for word in words:
+        kernel.run(f"os.environ['CLEW'] = {word!r}")
+        said[word] = "kernels started from here do not record" in kernel.clew("doctor").text
+    kept_out = {word: word.strip().lower() in OFF for word in words}
+    assert said == kept_out and sum(kept_out.values()) == len(OFF) + 1

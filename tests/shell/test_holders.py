@@ -42,6 +42,25 @@ def test_closures_methods_and_threads_are_named() -> None:
     assert "keeper" in found["other"] and method.__self__ is other
 
 
+def test_who_holds_what_never_changes_is_no_news() -> None:
+    constants = [None, ..., 3, 2.5, 1j, "text", b"bytes", (), (1, "two"), frozenset(), range(3)]
+    started, stop = threading.Event(), threading.Event()
+
+    def hold(*_held: object) -> None:
+        started.set()
+        stop.wait()
+
+    thread = threading.Thread(target=hold, args=constants, name="keeper")
+    thread.start()
+    started.wait()
+    gc.collect()  # until then it tracks every tuple
+    try:
+        assert holders([(repr(constant), constant) for constant in constants], []) == []
+    finally:
+        stop.set()
+        thread.join()
+
+
 def test_asking_keeps_nothing_alive() -> None:
     item = Thing()
     gone = weakref.ref(item)

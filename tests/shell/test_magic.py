@@ -37,7 +37,9 @@ def test_a_refusal_is_no_traceback(recorded: Recorded) -> None:
 
 def test_bad_quotes_are_one_line(recorded: Recorded) -> None:
     reply = recorded.kernel.run("%clew log 'open")
-    assert reply.ok and reply.stderr == "Clew: No closing quotation in `%clew log 'open`. Nothing was done.\n"
+    assert (
+        reply.ok and reply.stderr == "Clew: A quote is not closed in `%clew log 'open`. Nothing was done.\n"
+    )
 
 
 def test_commands_alone_are_never_runs(recorded: Recorded) -> None:
@@ -55,6 +57,18 @@ def test_a_mover_in_a_cell_seals_what_came_before_and_begins_a_new_run(recorded:
     ]
     assert [state["x"] for state in recorded.states] == ["1", "3"]
     assert [run["execution_count"] for run in recorded.captures] == [1, 1]
+
+
+@pytest.mark.parametrize("line", ["--history x undo", "--store=/x --json switch 3", "op restore op:3"])
+def test_a_mover_is_known_wherever_its_word_stands(recorded: Recorded, line: str) -> None:
+    recorded.kernel.run(f"x = 1\n%clew {line}\nx = 2").raised()
+    assert recorded.sources == ["x = 1\n", "x = 2"]
+
+
+@pytest.mark.parametrize("line", ["--history undo log", "undo --help", "undo five", "branch undo"])
+def test_a_line_that_only_names_a_mover_seals_nothing(recorded: Recorded, line: str) -> None:
+    recorded.kernel.run(f"x = 1\n%clew {line}\nx = 2").raised()
+    assert recorded.sources == [f"x = 1\n%clew {line}\nx = 2"]
 
 
 def test_a_program_moves_through_the_session(recorded: Recorded) -> None:

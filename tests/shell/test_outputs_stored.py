@@ -64,6 +64,53 @@ def test_p12_a_secret_that_was_shown_is_not_in_the_store(kernels: Callable[..., 
     assert "[not kept: a secret]" in kernel.clew("show 2").text
 
 
+def test_p12_a_secret_that_is_written_in_a_cell_is_not_in_the_store(kernel: Kernel) -> None:
+    key = "sk-" + "a1B2" * 10
+    sent = kernel.send(f"client = ['marker-1', '{key}'[:2]]")
+    kernel.collect([sent])
+    kernel.clew("status").raised()
+    kernel.run("password = 'hunter2!Xy'; made = iter([1])  # marker-2")
+    kernel.run(f"%env SERVICE_KEY_9={key}\nwords = 'marker-3'")
+    kernel.run("conf" + "ig = {'n': 3}  # marker-4")
+    stored = everything_stored(kernel)
+    for number in range(1, 5):
+        assert f"marker-{number}".encode() in stored, number
+    for secret in (key.encode(), b"hunter2"):
+        assert secret not in stored, secret
+    assert "client = ['marker-1', '[not kept: an API key]'[:2]]" in kernel.clew("show 2").text
+    assert "Not kept of its source: an API key; it is never run again" in kernel.clew("show 2").text
+    told = kernel.collect([sent])[0].stderr
+    said = "Clew: an API key was left out of what is recorded of this cell's source. The cell itself is untouched.\n"
+    assert told == said
+    assert kernel.value("client, password") == (["marker-1", "sk"], "hunter2!Xy")
+
+
+def test_p12_a_secret_inside_a_small_value_keeps_the_value_out(kernel: Kernel) -> None:
+    kernel.run("key = 's' + 'k-' + 'a1B2' * 10\nplain = ['marker-1', 'some words of mine']")
+    kernel.run("keys = ['a', key]; pair = (1, [key]); config = {'db': {'login': ('me', key)}}; del key")
+    kernel.run("again = keys; keys.append('marker-2')")
+    kernel.run("plain.append('marker-3')")
+    stored = everything_stored(kernel)
+    assert b"marker-1" in stored and b"marker-3" in stored
+    assert b"a1B2a1B2" not in stored
+    status = kernel.clew("status").text
+    assert (
+        "keys (an API key (in a member))" in status
+        and "config (an API key (at ['db']['login'][1]))" in status
+    )
+    kernel.clew("undo").raised()
+    assert kernel.value("len(keys), len(plain), pair[0]") == (3, 2, 1)
+
+
+def test_p12_a_cell_whose_source_is_not_whole_is_not_run_again(kernel: Kernel) -> None:
+    kernel.run("password = 'hunter2!Xy'; made = (c for c in password)")
+    kernel.run("next(made)")
+    refused = kernel.clew("extract made")
+    assert "its source is not kept whole" in refused.stderr and "Nothing was changed" in refused.stderr
+    report = kernel.clew("switch 2 --replay").text
+    assert "the source of run 2 is not kept whole: a credential was left out of it" in report
+
+
 def test_p12_what_a_run_shows_of_an_excluded_name_is_not_kept(kernel: Kernel) -> None:
     kernel.clew("exclude patients")
     kernel.run("patients = ['Jane' + 'Roe']\nprint(patients)\npatients")

@@ -16,7 +16,7 @@ use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_testing::LongHistory;
 
 /// What is asked, with its aim in milliseconds.
-const QUESTIONS: [(&[&str], Option<f64>); 15] = [
+const QUESTIONS: [(&[&str], Option<f64>); 17] = [
     (&["--help"], Some(10.0)),
     (&["log"], Some(100.0)),
     (&["log", "-n", "0"], None),
@@ -30,6 +30,8 @@ const QUESTIONS: [(&[&str], Option<f64>); 15] = [
     (&["show"], Some(100.0)),
     (&["vars"], Some(100.0)),
     (&["diff", "@-3", "@"], None),
+    (&["annotate", "n17"], None),
+    (&["stale"], None),
     (&["list"], Some(100.0)),
     (&["doctor"], None),
 ];

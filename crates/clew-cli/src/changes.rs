@@ -53,6 +53,13 @@ impl Changes {
         }
     }
 
+    /// The new ones that say something to people in a list. A session is always in some directory: that it began in one
+    /// is no news.
+    pub fn news(&self) -> impl Iterator<Item = &Root> {
+        let added = self.added.iter();
+        added.filter(|root| is_telling(root) && root.kind != RootKind::Directory)
+    }
+
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
@@ -60,15 +67,10 @@ impl Changes {
 
     /// `+model ~df -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
     pub fn short(&self, most: usize) -> String {
-        let marked = [('+', &self.added), ('~', &self.changed), ('-', &self.removed)];
-        let words: Vec<String> = marked
-            .into_iter()
-            .flat_map(|(mark, roots)| {
-                roots
-                    .iter()
-                    .filter(|root| is_telling(root))
-                    .map(move |root| format!("{mark}{root}"))
-            })
+        let marked = |mark: char| move |root: &Root| format!("{mark}{root}");
+        let words: Vec<String> = (self.news().map(marked('+')))
+            .chain(self.changed.iter().filter(|root| is_telling(root)).map(marked('~')))
+            .chain(self.removed.iter().filter(|root| is_telling(root)).map(marked('-')))
             .collect();
         let mut text = words.iter().take(most).cloned().collect::<Vec<_>>().join(" ");
         if words.len() > most {
@@ -84,4 +86,24 @@ pub fn is_telling(root: &Root) -> bool {
         root.kind,
         RootKind::Name | RootKind::ModuleAttribute | RootKind::Directory | RootKind::Environment
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_session_began_is_no_news_and_where_it_went_is() {
+        let directory = Root::new(RootKind::Directory, "cwd");
+        let began = Changes {
+            added: vec![Root::name("df"), directory.clone()],
+            ..Changes::default()
+        };
+        assert_eq!(began.short(4), "+df");
+        let went = Changes {
+            changed: vec![directory],
+            ..Changes::default()
+        };
+        assert_eq!(went.short(4), "~directory:cwd");
+    }
 }

@@ -14,6 +14,8 @@ mod complete;
 mod door;
 mod help;
 mod html;
+mod line;
+mod mistake;
 mod outputs;
 mod page;
 mod place;
@@ -28,12 +30,16 @@ mod style;
 mod surroundings;
 mod table;
 mod text;
+#[cfg(test)]
+mod texts;
 mod whole_file;
 
 use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
+use clap::error::ErrorKind;
 use clew_core::history::NameError;
+use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::session::{NameRequest, Named, SessionError};
 use clew_core::store::{LogIndex, StoreError};
@@ -43,6 +49,7 @@ pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
+pub use line::{Intent, Unclosed, intent, split_line};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
@@ -104,23 +111,17 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
     let all = std::iter::once(surroundings.door.name()).chain(words.iter().map(String::as_str));
-    help::command(surroundings)
-        .try_get_matches_from(all)
+    let mut command = help::command(surroundings);
+    command
+        .try_get_matches_from_mut(all)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
-        .map_err(|error| usage(&error, words, surroundings))
+        .map_err(|error| usage(&error, words, &command, surroundings))
 }
 
 /// Help and version are answers; anything else is a mistake and changes nothing.
-fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> Output {
-    let text = clean(&error.render().to_string());
+fn usage(error: &clap::Error, words: &[String], command: &clap::Command, surroundings: &Surroundings) -> Output {
     if !error.use_stderr() {
-        return Output {
-            exit: Exit::Done,
-            text,
-            html: None,
-            data: None,
-            is_json: false,
-        };
+        return Output::said(Exit::Done, clean(&error.render().to_string()));
     }
     let word = words
         .iter()
@@ -131,22 +132,11 @@ fn usage(error: &clap::Error, words: &[String], surroundings: &Surroundings) -> 
         as_json: words.iter().any(|word| word == "--json"),
         surroundings,
     };
-    if answer.as_json || surroundings.door == Door::Program {
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        return answer.fail(&Problem::usage(message));
+    let is_read_by_people = !answer.as_json && surroundings.door != Door::Program;
+    if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Output::said(Exit::Usage, clean(&error.render().to_string()));
     }
-    Output {
-        exit: Exit::Usage,
-        text: format!("{}\n\nNothing was changed.\n", text.trim_end()),
-        html: None,
-        data: None,
-        is_json: false,
-    }
+    answer.fail(&mistake::mistake(error, words, command, surroundings))
 }
 
 fn answer_to<'a>(arguments: &'a Arguments, surroundings: &'a Surroundings) -> Answer<'a> {
@@ -356,7 +346,15 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
             let mut problem = Problem::of(Exit::Refused, error.to_string());
             "Your variables are as they were".clone_into(&mut problem.untouched);
-            problem
+            match error {
+                SessionError::Kernel(KernelError::Failed(_)) => {
+                    problem.with_hint(format!("{} looks for the reason", door.command("doctor")))
+                }
+                SessionError::NotStarted => {
+                    problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
+                }
+                _ => problem,
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ pub fn revision_problem(error: &RevisionError, surroundings: &Surroundings) -> P
     match error {
         RevisionError::Unknown { candidates, .. } if !candidates.is_empty() => problem.with_hint(format!(
             "did you mean {}? {} lists the runs",
-            candidates.join(", "),
+            candidates.join(" or "),
             see_log(surroundings)
         )),
         RevisionError::Ambiguous { .. } => problem.with_hint("type more digits of the id"),
@@ -353,7 +353,7 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
         ),
         several => {
             let ids: Vec<String> = several.iter().map(|(id, _)| id.short()).collect();
-            Err(Problem::usage(format!("`{wanted}` could be {}", ids.join(", "))).with_hint("name it by its id"))
+            Err(Problem::usage(format!("`{wanted}` could be {}", ids.join(" or "))).with_hint("name it by its id"))
         }
     }
 }

@@ -4,12 +4,14 @@
 //! The files are no truth about histories. One that its kernel could not take away names a process that is gone, and
 //! counts for nothing; the next kernel that begins removes it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clew_core::format::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::whole_file::{PRIVATE, Staged};
 
 /// A kernel that records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,9 +97,7 @@ pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
         }
     }
     let path = folder.join(format!("{}.json", presence.session));
-    let draft = folder.join(format!("{}.draft", presence.session));
-    private_file(&draft)?.write_all(&serde_json::to_vec_pretty(presence)?)?;
-    fs::rename(&draft, &path)?;
+    Staged::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
     Ok(Announced {
         path,
         pid: presence.pid,
@@ -139,14 +139,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
-}
-
-fn private_file(path: &Path) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// When a process began, in ticks since the machine did; `None` if it is not there.

@@ -287,7 +287,7 @@ fn uncertain_line(report: &Report) -> Option<String> {
     let uncertain = uncertain(report)?;
     let to = &report.to;
     Some(format!(
-        "Uncertain, since nobody looked when run {to} ended: {uncertain}"
+        "Uncertain, since nobody looked at everything when run {to} ended: {uncertain}"
     ))
 }
 

@@ -16,7 +16,7 @@ use file::SettingsFile;
 pub(crate) use file::{STORE_OF_PROJECT, nearest_key, write_setting};
 pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
-pub(crate) use value::Value;
+pub(crate) use value::{Value, is_off};
 
 /// The name of the file of settings, in Clew's config folder and in a project's `.clew`.
 pub(crate) const FILE: &str = "config.toml";

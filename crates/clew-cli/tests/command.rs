@@ -28,7 +28,7 @@ fn an_unknown_word_exits_with_2_and_changes_nothing() {
     let (code, out, err) = clew(home.path(), &["statsu"]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(
-        err.contains("statsu") && err.contains("'status'") && err.contains("Nothing was changed"),
+        err.contains("statsu") && err.contains("`clew status`") && err.contains("Nothing was changed"),
         "{err}"
     );
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);

@@ -52,7 +52,7 @@ pub enum BuildError {
     #[error("{0}")]
     Failed(String),
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("it was interrupted")]
     Interrupted,
 }
 
@@ -63,7 +63,7 @@ pub enum KernelError {
     #[error("{0}")]
     Failed(String),
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("it was interrupted")]
     Interrupted,
 }
 

@@ -22,7 +22,7 @@ pub(crate) use again::may_read;
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The user asked to stop.
-    #[error("Interrupted")]
+    #[error("It was interrupted")]
     Interrupted,
     /// The kernel refused the install.
     #[error("{0}")]
@@ -158,34 +158,42 @@ impl Performer<'_> {
         Ok(is_better)
     }
 
-    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too.
+    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too, and
+    /// what could not be built for want of it says why the class is not to be had.
     fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&Step, Staged<O>)]) {
         loop {
-            let lost: BTreeSet<Root> = performed
+            let lost: BTreeMap<Root, Option<String>> = performed
                 .iter()
                 .filter(|(_, staged)| staged.word == Word::Lost)
-                .flat_map(|(step, _)| step.roots.iter())
-                .filter(|root| root.kind == RootKind::Definition && self.live.holding(root).is_none())
-                .cloned()
+                .flat_map(|(step, staged)| step.roots.iter().map(|root| (root.clone(), staged.why.clone())))
+                .filter(|(root, _)| root.kind == RootKind::Definition && self.live.holding(root).is_none())
                 .collect();
             let there: BTreeSet<Root> = performed
                 .iter()
                 .filter(|(_, staged)| staged.word != Word::Lost)
                 .flat_map(|(step, _)| step.roots.iter().cloned())
                 .collect();
-            let needs_lost = |(step, staged): &&mut (&Step, Staged<O>)| {
-                let is_built = matches!(staged.word, Word::Loaded | Word::Replayed | Word::Differs);
-                let is_lost = |class: &Root| lost.contains(class);
-                // A cell that ran again may have made a class that nobody knows.
-                let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
-                is_built
-                    && (staged.classes.iter().any(is_unknown)
-                        || !lost.is_empty() && self.classes(step).iter().any(is_lost))
-            };
+            // A cell that ran again may have made a class that nobody knows.
+            let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
             let mut is_done = true;
-            for (_, staged) in performed.iter_mut().filter(needs_lost) {
-                *staged = Staged::empty(Word::Lost, Some("its class is lost".to_owned()));
-                is_done = false;
+            for (step, staged) in performed.iter_mut() {
+                if staged.classes.iter().any(is_unknown) {
+                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(None)));
+                    is_done = false;
+                    continue;
+                }
+                let is_built = matches!(staged.word, Word::Loaded | Word::Replayed | Word::Differs);
+                let has_failed = staged.word == Word::Lost && matches!(step.kind, StepKind::Load { .. });
+                let is_told = staged.why.as_ref().is_some_and(|why| why.starts_with(CLASS_LOST));
+                if lost.is_empty() || !(is_built || has_failed && !is_told) {
+                    continue;
+                }
+                let classes = self.classes(step);
+                let mut others = classes.iter().filter(|class| !step.roots.contains(class));
+                if let Some(why) = others.find_map(|class| lost.get(class)) {
+                    *staged = Staged::empty(Word::Lost, Some(for_want_of_class(why.as_deref())));
+                    is_done = false;
+                }
             }
             if is_done {
                 return;
@@ -408,6 +416,17 @@ impl Performer<'_> {
                 });
             }
         }
+    }
+}
+
+/// How the reason begins of what is lost with its class.
+const CLASS_LOST: &str = "its class can't be had";
+
+fn for_want_of_class(why: Option<&str>) -> String {
+    match why {
+        None => CLASS_LOST.to_owned(),
+        Some(why) if why.starts_with(CLASS_LOST) => why.to_owned(),
+        Some(why) => format!("{CLASS_LOST}: {why}"),
     }
 }
 

@@ -286,12 +286,32 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
     }
 }
 
-/// Whether `is_secret` looks at values of this type: most names need no call.
+/// Whether `is_secret` has something to look at: most names need no call.
 fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
     value.is_exact_instance_of::<PyString>()
         || value.is_exact_instance_of::<PyBytes>()
         || value.is_exact_instance_of::<PyByteArray>()
         || value.is_exact_instance_of::<PyDict>()
+        || value
+            .cast_exact::<PyList>()
+            .is_ok_and(|list| list.len() <= LARGEST && list.iter().any(|item| may_be_part(&item)))
+        || value
+            .cast_exact::<PyTuple>()
+            .is_ok_and(|tuple| tuple.len() <= LARGEST && tuple.iter().any(|item| may_be_part(&item)))
+}
+
+/// Containers of more members are data, for `is_secret` too.
+const LARGEST: usize = 64;
+
+/// Whether a member of a list may hold a secret: a text that is long enough, or a container.
+fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
+    const SHORTEST: usize = 16;
+    let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
+    let is_text = item.is_exact_instance_of::<PyString>() || item.is_exact_instance_of::<PyBytes>();
+    let is_container = item.is_exact_instance_of::<PyDict>()
+        || item.is_exact_instance_of::<PyList>()
+        || item.is_exact_instance_of::<PyTuple>();
+    is_container || (is_text && is_long())
 }
 
 /// A Python exception in words, as the reason why something was not built.

@@ -15,6 +15,7 @@ pub mod raw;
 mod sandbox;
 mod testing;
 mod visit;
+mod words;
 
 pub use clew_value::kinds;
 use clew_value::payload;
@@ -38,6 +39,8 @@ mod _engine {
     use crate::testing::TestHeap;
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
+    #[pymodule_export]
+    use crate::words::{intent, split_line};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

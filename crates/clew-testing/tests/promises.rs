@@ -94,6 +94,24 @@ fn p04_what_a_thread_changed_between_runs_is_recorded_before_a_move_takes_it_awa
 }
 
 #[test]
+fn p03_what_a_look_at_everything_found_as_it_was_is_certain_from_then_on() {
+    let dear = Mode { dear: true, ..PLAIN };
+    let mut player = Player::new(1, dear);
+    let mut play = |step: Step| {
+        player.apply(&step).unwrap();
+        player.uncertain()
+    };
+    play(cell("a = list"));
+    assert_eq!(
+        play(cell("b = int 1")),
+        ["a", "b", "random:toy"],
+        "only what the cell touched was looked at"
+    );
+    assert_eq!(play(Step::Look), [""; 0]);
+    assert_eq!(play(cell("c = int 2")), ["a", "b", "c", "random:toy"]);
+}
+
+#[test]
 fn p05_aliases_cycles_views_classes_and_closures_come_back_after_any_way_there() {
     let steps = story();
     for run in 0..4 {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import no_var_expand
 
+from clew._engine import split_line
 from clew.shell.display import Answer
-from clew.shell.line import split
 from clew.shell.warn import describe, warn
 
 if TYPE_CHECKING:
@@ -44,14 +44,16 @@ class Magic:
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
-                words = split(line)
+                words = split_line(line)
             except ValueError as error:
                 warn(f"{error} in `%clew {line}`. Nothing was done.")
                 return
             try:
                 answer = Answer.of(session.command(*(words or ["status"])))
             except Exception as error:
-                warn(f"`%clew {line}` failed: {describe(error)}. Your session is as it was.")
+                warn(
+                    f"`%clew {line}` failed: {describe(error)}. Your session is as it was; `%clew doctor` looks for the reason."
+                )
                 return
             with session.outputs.muted():
                 answer.show()

@@ -20,10 +20,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clew._engine import Held
-from clew.shell.line import ASKING
 from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
-from clew.shell.warn import guarded, warn
+from clew.shell.warn import guarded, guarded_at_end, warn
 
 if TYPE_CHECKING:
     from clew import _engine
@@ -68,6 +67,8 @@ class Recorder:
         self.interrupted_at: float | None = None
         #: Seconds the last capture took.
         self.last_cost = 0.0
+        #: Takes secrets out of a run's source, and says what they were.
+        self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: Told after each capture (tests, chips of the front end).
@@ -149,8 +150,8 @@ class Recorder:
     def command(
         self,
         argv: Sequence[str],
+        meant: _engine.Intent,
         *,
-        moves: bool,
         place: Place = NOWHERE,
         through: _engine.Through | None = None,
     ) -> _engine.Answer:
@@ -160,23 +161,22 @@ class Recorder:
         cell stands. What the cell does afterwards is the next run. A mover in a
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
-        word = next((word for word in argv if not word.startswith("-")), "")
-        is_asking = word in ASKING or (word == "extract" and "--check" in argv)
-        if is_asking and self._engine is not None:
+        if meant["asks"] and self._engine is not None:
             # A scratch process answers, which may take a minute; other threads record meanwhile.
             return self._engine.command(list(argv), False, through)
-        is_busy = moves and self._others_run()
-        if is_busy and "--no-wait" not in argv:
+        is_busy = meant["moves"] and self._others_run()
+        if is_busy and meant["waits"]:
             self._wait_for_others()
             is_busy = False
         with self._lock:
             if self._engine is None:
                 raise RuntimeError(
-                    "Clew does not record here: this is the child of a fork, or it was unloaded"
+                    "Clew does not record here: this is the child of a fork, or it was unloaded; "
+                    "`%load_ext clew` starts it"
                 )
             if is_busy:
                 return self._engine.command(list(argv), True, through)
-            if moves and self._seal(place):
+            if meant["moves"] and self._seal(place):
                 raise KeyboardInterrupt
             return self._engine.command(list(argv), False, through)
 
@@ -238,10 +238,10 @@ class Recorder:
         if self._running or self._engine is None:
             return
         if self._ended:
-            guarded("send the reply first", self._before_work)
+            guarded("show the cell's results first", self._before_work)
             self._capture_ended()
         elif self._may_have_changed:
-            guarded("send the reply first", self._before_work)
+            guarded("show the cell's results first", self._before_work)
             self.idle()
         self._may_have_changed = False
         self._outputs.rest()
@@ -267,11 +267,13 @@ class Recorder:
         for text in captured["warnings"]:
             warn(text)
         for listener in self.listeners:
-            guarded("tell of this run", listener, captured)
+            guarded("tell the front end of this run", listener, captured)
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
-        captured: _engine.Captured = self._engine.capture(run.described(self._outputs.text(run)))
+        output = self._outputs.text(run)
+        source, masked = self.masked(run)
+        captured: _engine.Captured = self._engine.capture(run.described(source, masked, output))
         return captured
 
     # -- the end ---------------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ class Recorder:
                 return
             self._seal(place)
             self._running.clear()
-            guarded("close the history", self._engine.close)
+            guarded_at_end("close the history", self._engine.close)
             self._engine = None
 
     def abandon(self) -> None:
@@ -294,4 +296,4 @@ class Recorder:
         self._lock = threading.RLock()
         engine, self._engine = self._engine, None
         if engine is not None:
-            guarded("leave recording to the parent process", engine.abandon)
+            guarded_at_end("leave recording to the parent process", engine.abandon)

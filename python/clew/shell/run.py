@@ -66,16 +66,18 @@ class Running:
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
-    def described(self, output: str | None = None) -> _engine.Run:
-        """What the engine is told; `output` is the record of what it showed."""
+    def described(self, source: str, masked: list[str], output: str | None = None) -> _engine.Run:
+        """What the engine is told. `source` is what may be kept of it, `masked` what was taken out; `output` is the record
+        of what it showed."""
+        is_whole = self.ending == "done" and not self.is_split
         return {
-            "source": self.source,
+            "source": source,
             "cell": self.cell,
             "execution_count": self.execution_count,
             "started": self.started,
             "duration": self.duration,
             "ending": self.ending,
-            "evidence": self.seen.evidence(is_whole=self.ending == "done" and not self.is_split),
+            "evidence": self.seen.evidence(is_whole=is_whole) | {"masked": masked},
             "touched": self.seen.touched(),
             "optional": self.is_optional,
             "output": output,

@@ -6,12 +6,13 @@ import atexit
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from clew.secrets import redacted, texts_of
+from clew._engine import intent
+from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
@@ -19,15 +20,12 @@ from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
 from clew.shell.start import is_on, tell
-from clew.shell.warn import guarded, warn
+from clew.shell.warn import guarded_at_end, warn
 from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
     from clew._engine import Through
-
-#: Words that change what is live: they seal what the cell did so far.
-MOVERS = frozenset(["undo", "redo", "switch", "restore", "resume"])
 
 #: A name, in code.
 WORD = re.compile(r"[^\W\d]\w*")
@@ -48,6 +46,9 @@ class Session:
         #: What runs show.
         self.outputs = Outputs(shell, self._redacting)
         self._recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
+        self._recorder.masked = self._masked
+        #: Cells of which it was said that something is left out of their source.
+        self._said_masked: set[tuple[str | None, str]] = set()
         self._hooks = Hooks(shell, self._recorder, self._watch, self.outputs)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
@@ -80,10 +81,10 @@ class Session:
         if os.getpid() != self._process:
             return
         atexit.unregister(self.close)
-        guarded("stop listening", self._hooks.detach)
-        guarded("take `%clew` away", self._magic.detach)
+        guarded_at_end("stop listening to cells", self._hooks.detach)
+        guarded_at_end("take `%clew` away", self._magic.detach)
         self._recorder.close(place_in_cell(sys._getframe(), self._shell.user_ns))
-        guarded("stop watching", self._watch.close)
+        guarded_at_end("stop watching what cells touch", self._watch.close)
 
     def abandon(self) -> None:
         """In the child of a fork: drops recording without a word."""
@@ -93,13 +94,12 @@ class Session:
 
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
-        said = [word for word in words if not word.startswith("-")]
-        moves = bool(said) and (said[0] in MOVERS or said[:2] == ["op", "restore"])
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if moves else NOWHERE
-        answer = self._recorder.command(words, moves=moves, place=place, through=through)
-        if moves:
+        meant = intent(words)
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["moves"] else NOWHERE
+        answer = self._recorder.command(words, meant, place=place, through=through)
+        if meant["moves"]:
             self._watch.moved()
-        if said[:1] == ["config"]:
+        if meant["sets"]:
             self._configure()
         return answer
 
@@ -130,9 +130,23 @@ class Session:
         hidden = self._engine.hidden(words)
         if hidden["named"]:
             return None
+        return partial(redacted, known=self._texts(hidden["names"]))
+
+    def _masked(self, run: Running) -> tuple[str, list[str]]:
+        """A run's source without secrets, and what was left out. That is said once for a cell."""
+        # Who writes nothing out names no secret; to ask for those that are known costs more than all else here.
+        names = self._engine.hidden([])["names"] if has_writing(run.source) else []
+        source, taken = masked(run.source, self._texts(names))
+        told = (run.cell, ", ".join(taken))
+        if taken and told not in self._said_masked:
+            self._said_masked.add(told)
+            warn(masked_source(taken))
+        return source, taken
+
+    def _texts(self, names: Sequence[str]) -> set[str]:
+        """What names that are kept out hold, where it is text."""
         namespace = self._shell.user_ns
-        known = texts_of((name, namespace.get(name)) for name in hidden["names"])
-        return partial(redacted, known=known)
+        return texts_of((name, namespace.get(name)) for name in names)
 
     def _note_recorded(self, _: object) -> None:
         self._has_recorded = True
@@ -143,6 +157,12 @@ class Session:
         if path is not None and path != self._path and not self._has_recorded:
             self._path = path
             self._engine.attach(notebook_of(self._shell))
+
+
+def masked_source(taken: Sequence[str]) -> str:
+    """What is said of a source that is not kept whole."""
+    left_out = " and ".join(taken)
+    return f"{left_out} was left out of what is recorded of this cell's source. The cell itself is untouched."
 
 
 def place_in_cell(frame: FrameType | None, namespace: dict[str, Any]) -> Place:

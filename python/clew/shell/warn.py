@@ -22,11 +22,12 @@ def warn(text: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line. Its own `str` may raise."""
+    """An exception in one line. Its own `str` may raise; the engine's are sentences and need no type."""
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error)
     except Exception:
         return type(error).__name__
+    return text if type(error) is RuntimeError and text else f"{type(error).__name__}: {text}"
 
 
 def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -38,4 +39,15 @@ def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
         return work(*args, **kwargs)
     except BaseException as error:
         warn(f"could not {what}: {describe(error)}. Your session is untouched and recording goes on.")
+        return None
+
+
+def guarded_at_end(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """The same where recording ends."""
+    try:
+        return work(*args, **kwargs)
+    except BaseException as error:
+        warn(
+            f"could not {what}: {describe(error)}. Your session is untouched, and what was saved before is kept."
+        )
         return None

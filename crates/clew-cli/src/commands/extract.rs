@@ -127,7 +127,7 @@ pub fn prepare(arguments: &Arguments, place: &Place<'_>, surroundings: &Surround
     if let Some(gap) = slice.gaps.iter().find(|gap| gap.kind.is_fatal()) {
         return Err(impossible(gap, &roots, at, place, surroundings));
     }
-    let cells = cells_of(&slice, place)?;
+    let cells = cells_of(&slice, place, surroundings)?;
     let header = Header::of(&roots, at, &slice, &cells, place);
     let script = header.text(place, surroundings) + &cells.iter().map(Cell::text).collect::<String>();
     let state = place.history.state(at);
@@ -196,12 +196,15 @@ fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
     })
 }
 
-fn cells_of(slice: &Slice, place: &Place<'_>) -> Result<Vec<Cell>, Problem> {
+fn cells_of(slice: &Slice, place: &Place<'_>, surroundings: &Surroundings) -> Result<Vec<Cell>, Problem> {
     let runs = slice.steps.iter().filter_map(|step| place.history.run(&step.run));
     runs.map(|run| {
         let source = run
             .source
             .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
+        if let [masked, ..] = run.evidence.masked.as_slice() {
+            return Err(not_whole(&run.label(), masked, surroundings));
+        }
         let source = place
             .records
             .text(&source)
@@ -211,21 +214,18 @@ fn cells_of(slice: &Slice, place: &Place<'_>) -> Result<Vec<Cell>, Problem> {
     .collect()
 }
 
+/// A script with a hole in it would run, and do something else.
+fn not_whole(run: &str, masked: &str, surroundings: &Surroundings) -> Problem {
+    let message = format!("Run {run} is needed, and its source is not kept whole: {masked} was left out of it");
+    let restore = surroundings.door.command("restore REV -- NAME");
+    Problem::of(Exit::Refused, text::clean(&message)).with_hint(format!("{restore} brings the value itself"))
+}
+
 /// Says why no script can make the names.
 fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundings: &Surroundings) -> Problem {
     let quoted = |root: &Root| format!("`{}`", text::clean(&root.to_string()));
     let asked: Vec<String> = roots.iter().map(quoted).collect();
-    let run = place.history.label(&gap.run);
-    let root = quoted(&gap.root);
-    let why = match gap.kind {
-        GapKind::Start => format!("{root} was there before recording began"),
-        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
-        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
-        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
-        GapKind::Tangled | GapKind::NotSeeded => {
-            format!("{root} was made on several lines, and no order of their cells makes it again")
-        }
-    };
+    let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
     let restore = surroundings.door.command(&format!(
         "restore {} -- {}",
         place.history.label(&at),
@@ -236,6 +236,19 @@ fn impossible(gap: &Gap, roots: &[Root], at: RunId, place: &Place<'_>, surroundi
         format!("No script makes {}: {why}", text::listing(&asked, 3)),
     )
     .with_hint(format!("{} brings the value itself", text::clean(&restore)))
+}
+
+/// Why no cells make a root as a run left it.
+pub(crate) fn reason(kind: GapKind, root: &str, run: &str) -> String {
+    match kind {
+        GapKind::Start => format!("{root} was there before recording began"),
+        GapKind::Outside => format!("{root} was changed outside of any cell (run {run})"),
+        GapKind::Moved => format!("{root} came back changed from a move (run {run}), and no cell made it so"),
+        GapKind::NoSource => format!("the source of run {run}, which changed {root}, is not on record"),
+        GapKind::Tangled | GapKind::NotSeeded => {
+            format!("{root} was made on several lines, and no order of their cells makes it again")
+        }
+    }
 }
 
 impl Page for Extract {

@@ -81,6 +81,9 @@ impl Page for Show {
         if let Some(source) = &self.run.source {
             text += &indented("\n", &text::clean(source));
         }
+        if let Some(masked) = self.masked() {
+            text += &format!("\n{masked}\n");
+        }
         text += &self.changes(surroundings);
         text += &evidence_text(&self.evidence);
         text += &outputs::told(&self.outputs);
@@ -143,6 +146,13 @@ impl Show {
         lines
     }
 
+    /// What was taken out of its source.
+    fn masked(&self) -> Option<String> {
+        let masked = &self.evidence.masked;
+        let what = text::clean(&text::listing(masked, 4));
+        (!masked.is_empty()).then(|| format!("Not kept of its source: {what}; it is never run again"))
+    }
+
     fn body(&self, surroundings: &Surroundings) -> Markup {
         let run = &self.run;
         let facts: Vec<Vec<Markup>> = (self.facts().iter())
@@ -155,6 +165,7 @@ impl Show {
             }))
             (html::table(&[], &facts))
             @if let Some(source) = &run.source { (html::code(source)) }
+            @if let Some(masked) = self.masked() { p.clew-faint { (Clean(&masked)) } }
             (self.changes_table())
             (evidence_html(&self.evidence))
             (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))

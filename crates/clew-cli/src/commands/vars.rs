@@ -197,7 +197,11 @@ impl Vars {
         let mut total = format!("{count} after run {}", self.run);
         if self.others > 0 {
             let all = surroundings.door.command("vars --all");
-            total += &format!("; {all} shows {} more roots that are no names", self.others);
+            let others = match self.others {
+                1 => "1 more root that is no name".to_owned(),
+                many => format!("{many} more roots that are no names"),
+            };
+            total += &format!("; {all} shows {others}");
         }
         total
     }

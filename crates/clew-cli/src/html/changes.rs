@@ -19,11 +19,11 @@ pub fn changes(changes: &Changes, most: usize) -> Markup {
 
 /// The roots that say something to people, with what became of them.
 pub fn told(changes: &Changes) -> impl Iterator<Item = (Mark, &Root)> {
-    let of = |mark: Mark, roots| std::iter::repeat(mark).zip::<&Vec<Root>>(roots);
-    of(Mark::Added, &changes.added)
-        .chain(of(Mark::Changed, &changes.changed))
-        .chain(of(Mark::Removed, &changes.removed))
-        .filter(|(_, root)| is_telling(root))
+    let changed = changes.changed.iter().filter(|root| is_telling(root));
+    let removed = changes.removed.iter().filter(|root| is_telling(root));
+    (changes.news().map(|root| (Mark::Added, root)))
+        .chain(changed.map(|root| (Mark::Changed, root)))
+        .chain(removed.map(|root| (Mark::Removed, root)))
 }
 
 /// How long ago something was; the moment itself is its title.

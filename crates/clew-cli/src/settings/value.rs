@@ -112,9 +112,16 @@ fn folder(text: &str) -> Option<Value> {
 fn flag(text: &str) -> Option<Value> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(Value::Flag(true)),
-        "false" | "no" | "off" | "0" => Some(Value::Flag(false)),
-        _ => None,
+        _ => is_off(text).then_some(Value::Flag(false)),
     }
+}
+
+/// Whether a word switches something off. `clew/shell/start.py` knows the same words of `CLEW`: it reads them before it
+/// loads anything, and a test holds the two together.
+pub(crate) fn is_off(text: &str) -> bool {
+    ["off", "no", "false", "0"]
+        .iter()
+        .any(|off| text.trim().eq_ignore_ascii_case(off))
 }
 
 fn size(text: &str) -> Option<Value> {

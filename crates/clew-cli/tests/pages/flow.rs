@@ -2,6 +2,7 @@
 
 use crate::sample::Sample;
 use clew_cli::Exit;
+use clew_core::format::Run;
 use clew_core::id::{RunId, SessionId};
 use insta::assert_snapshot;
 
@@ -43,6 +44,23 @@ fn extract_refuses_what_no_cell_made() {
     assert_snapshot!(output.text);
 }
 
+/// The sample, with the first cell run once more after run 5, and something taken out of its source.
+fn masked() -> Sample {
+    run_again_as(|run| run.evidence.masked = vec!["an API key".to_owned(), "a GitHub token".to_owned()])
+}
+
+#[test]
+fn p12_a_cell_whose_source_is_not_whole_is_no_part_of_a_script() {
+    let output = masked().say("extract df");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn p12_show_says_what_was_taken_out_of_a_source() {
+    assert_snapshot!(masked().say("show").printed());
+}
+
 #[test]
 fn extract_as_data_has_the_script_and_what_it_needs() {
     assert_snapshot!(said("extract df --at 1 --json"));
@@ -50,6 +68,10 @@ fn extract_as_data_has_the_script_and_what_it_needs() {
 
 /// The sample, with the first cell run once more after run 5.
 fn run_again() -> Sample {
+    run_again_as(|_| {})
+}
+
+fn run_again_as(change: impl FnOnce(&mut Run)) -> Sample {
     let mut sample = Sample::flights();
     let find = |sample: &Sample, label: &str| {
         let mut runs = sample.history.runs();
@@ -64,6 +86,7 @@ fn run_again() -> Sample {
     again.evidence = find(&sample, "1").1.evidence;
     again.changed = find(&sample, "3").1.changed;
     again.changed.extend(find(&sample, "2").1.changed);
+    change(&mut again);
     let id = RunId::of(b"again");
     sample.history.add_run(id, again, SessionId([7; 16]));
     sample.at = Some(id);

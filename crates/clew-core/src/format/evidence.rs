@@ -37,6 +37,8 @@ pub struct Evidence {
     pub modules: Vec<ModuleEvidence>,
     /// Attributes of library modules or classes it may have set (`pandas.DataFrame.f`).
     pub patched: Vec<String>,
+    /// What was taken out of its source before that was written, in words (`an API key`).
+    pub masked: Vec<String>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
 }

@@ -26,8 +26,8 @@ pub use self::stale::{Reason, Stale};
 
 use self::line::Line;
 use self::reach::{Reach, reach};
-use super::History;
-use crate::format::{Body, Encoding, Manifest, Version};
+use super::{History, State};
+use crate::format::{Body, Encoding, Manifest, Run, Version};
 use crate::id::{ManifestId, Root, RootKind, RunId};
 use crate::store::{Store, Verified};
 
@@ -56,7 +56,8 @@ impl Values for Store {
 pub struct Flow<'a> {
     history: &'a History,
     values: &'a dyn Values,
-    lines: RefCell<HashMap<RunId, Rc<Line>>>,
+    /// Where each run is of which the line is known.
+    lines: RefCell<HashMap<RunId, Place>>,
     manifests: RefCell<HashMap<ManifestId, Option<Rc<Manifest>>>>,
     reaches: RefCell<HashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
     /// Runs that may have written each file, in the order of their numbers.
@@ -82,15 +83,52 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The place of a run at the end of its own line.
+    /// The place of a run, on a line that leads through it.
     pub fn place(&self, run: RunId) -> Place {
         let known = self.lines.borrow().get(&run).cloned();
-        let line = known.unwrap_or_else(|| {
-            let line = Rc::new(Line::of(self, run));
-            self.lines.borrow_mut().insert(run, Rc::clone(&line));
-            line
-        });
-        Place::last(line)
+        known.unwrap_or_else(|| {
+            let line = self.line_through(run);
+            let depth = line.depth_of(&run).unwrap_or_else(|| line.last());
+            Place { line, depth }
+        })
+    }
+
+    /// A line that leads through `run` to an end of the history, so that few lines hold all runs. It goes on from where
+    /// it leaves one that is known.
+    fn line_through(&self, run: RunId) -> Rc<Line> {
+        let mut tip = run;
+        while let Some(next) = self
+            .history
+            .children(&tip)
+            .last()
+            .filter(|next| self.history.run(next).is_some())
+        {
+            tip = *next;
+        }
+        let lines = self.lines.borrow();
+        let mut runs: Vec<(RunId, &Run)> = Vec::new();
+        let mut base = None;
+        for (id, run) in self.history.line(tip) {
+            base = lines.get(&id).cloned();
+            if base.is_some() {
+                break;
+            }
+            runs.push((id, run));
+        }
+        drop(lines);
+        runs.reverse();
+        let state = base
+            .as_ref()
+            .map(|base| State::clone(&self.history.state(base.run())))
+            .unwrap_or_default();
+        let line = Rc::new(Line::of(self, base, state, &runs));
+        let mut lines = self.lines.borrow_mut();
+        for (id, _) in runs {
+            let depth = line.depth_of(&id).unwrap_or_default();
+            let line = Rc::clone(&line);
+            lines.insert(id, Place { line, depth });
+        }
+        line
     }
 
     /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.

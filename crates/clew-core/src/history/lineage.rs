@@ -31,9 +31,12 @@ pub struct History {
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
-    /// Who recorded the versions of the state that was asked about last.
-    recorders: RefCell<Option<(RunId, FxHashMap<ManifestId, RunId>)>>,
+    /// Who recorded the versions of the state that was asked about last, once it was asked about twice.
+    recorders: RefCell<Option<(RunId, Option<Recorders>)>>,
 }
+
+/// The run that recorded each version of a state.
+type Recorders = FxHashMap<ManifestId, RunId>;
 
 /// How many derived states are remembered.
 const REMEMBERED_STATES: usize = 16;
@@ -95,6 +98,11 @@ impl History {
         let until = self.operations.iter().take(index + 1);
         until.for_each(|(_, operation)| names.take(operation));
         names
+    }
+
+    /// Everything was looked at after a run, and found to be as its state says.
+    pub fn confirm(&mut self, run: Option<RunId>) {
+        self.confirmed.extend(run);
     }
 
     /// Adds a run that an operation of `session` made visible.
@@ -312,12 +320,17 @@ impl History {
     /// The run on the line of `id` that recorded `version`.
     pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
         let mut recorders = self.recorders.borrow_mut();
-        if recorders.as_ref().is_none_or(|(known, _)| *known != id) {
-            *recorders = Some((id, self.recorders_of_state(id)));
-        }
-        let known = recorders
-            .as_ref()
-            .and_then(|(_, found)| found.get(&version.manifest).copied());
+        let known = match recorders.as_mut() {
+            Some((asked, found)) if *asked == id => {
+                let found = found.get_or_insert_with(|| self.recorders_of_state(id));
+                found.get(&version.manifest).copied()
+            }
+            // Who asks about one root of many states has each recorder close by.
+            _ => {
+                *recorders = Some((id, None));
+                None
+            }
+        };
         known.or_else(|| {
             let recorded = |run: &Run| run.changed.iter().any(|changed| changed.manifest == version.manifest);
             self.line(id).find(|(_, run)| recorded(run)).map(|(id, _)| id)
@@ -326,10 +339,10 @@ impl History {
 
     /// For each version of the state that `id` left the run on its line that recorded it: the line is gone over once,
     /// and only as far as the oldest of them.
-    fn recorders_of_state(&self, id: RunId) -> FxHashMap<ManifestId, RunId> {
+    fn recorders_of_state(&self, id: RunId) -> Recorders {
         let state = self.state(id);
         let mut open: FxHashSet<ManifestId> = state.versions().map(|version| version.manifest).collect();
-        let mut found = FxHashMap::default();
+        let mut found = Recorders::default();
         for (id, run) in self.line(id) {
             for version in run.changed.iter().filter(|version| open.remove(&version.manifest)) {
                 found.insert(version.manifest, id);

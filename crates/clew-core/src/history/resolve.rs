@@ -24,7 +24,7 @@ pub enum RevisionError {
         newest: Option<usize>,
     },
     /// It names several runs.
-    #[error("`{text}` could be {}", candidates.join(", "))]
+    #[error("`{text}` could be {}", candidates.join(" or "))]
     Ambiguous {
         /// What was typed.
         text: String,

@@ -23,22 +23,33 @@ impl State {
     /// The state after `run`, which came after this one.
     #[must_use]
     pub fn after(&self, run: &Run) -> Self {
+        // A run with a whole state says nothing of the one before.
+        let mut state = if run.full.is_some() {
+            Self::default()
+        } else {
+            self.clone()
+        };
+        state.apply(run);
+        state
+    }
+
+    /// Makes it the state after `run`.
+    pub fn apply(&mut self, run: &Run) {
         if let Some(full) = &run.full {
-            return Self::of(full.iter().cloned().map(Arc::new));
+            *self = Self::of(full.iter().cloned().map(Arc::new));
+            return;
         }
-        let mut state = self.clone();
         for root in &run.removed {
-            state.drop_covariable(root);
+            self.drop_covariable(root);
         }
         for version in &run.changed {
             for root in &version.roots {
-                state.drop_covariable(root);
+                self.drop_covariable(root);
             }
         }
         run.changed
             .iter()
-            .for_each(|version| state.insert(&Arc::new(version.clone())));
-        state
+            .for_each(|version| self.insert(&Arc::new(version.clone())));
     }
 
     fn insert(&mut self, version: &Arc<Version>) {

@@ -22,7 +22,7 @@ pub enum SessionError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// There is less to undo than asked.
-    #[error("There is nothing to undo: {available} of {asked} steps are left")]
+    #[error("{}", too_few("undo", "undone", *asked, *available))]
     NothingToUndo {
         /// Steps asked for.
         asked: u64,
@@ -30,7 +30,7 @@ pub enum SessionError {
         available: u64,
     },
     /// There is less to redo than asked.
-    #[error("There is nothing to redo: {available} of {asked} steps are left")]
+    #[error("{}", too_few("redo", "redone", *asked, *available))]
     NothingToRedo {
         /// Steps asked for.
         asked: u64,
@@ -41,7 +41,7 @@ pub enum SessionError {
     #[error("There is nothing to resume: no earlier session of this history has recorded a run")]
     NothingToResume,
     /// A name that the target state does not have.
-    #[error("Run {run} has no {}", names.join(", "))]
+    #[error("Run {run} has no {}", names.join(" and no "))]
     NoSuchName {
         /// The target run.
         run: String,
@@ -54,6 +54,13 @@ pub enum SessionError {
     /// The session has not recorded its starting state.
     #[error("Recording has not started")]
     NotStarted,
+}
+
+fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {
+    match available {
+        0 => format!("There is nothing to {word}"),
+        _ => format!("Only {available} of {asked} steps can be {done}"),
+    }
 }
 
 impl From<RecordError> for SessionError {

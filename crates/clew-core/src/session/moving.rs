@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
-use crate::format::{Action, Body, Ending, Manifest, Naming, Position, Run, RunKind, Version};
+use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
@@ -14,6 +14,13 @@ use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Wor
 use crate::record::{Extent, Rerun, RunInput};
 use crate::restore::Performer;
 use crate::store::StoreError;
+
+/// Where a mover goes, and what it is written down as.
+struct Aim {
+    position: Position,
+    action: Action,
+    step: MoveStep,
+}
 
 impl Session {
     /// Plans and performs a mover.
@@ -26,8 +33,8 @@ impl Session {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.refresh()?;
-        let position = self.target(request)?;
-        let target = position.run;
+        let aim = self.aim(request)?;
+        let target = aim.position.run;
         if let Some(missing) = self.history.missing_ancestor(target) {
             return Err(SessionError::Store(StoreError::Missing {
                 kind: "Run",
@@ -48,7 +55,7 @@ impl Session {
             action: request.word().to_owned(),
             from: self.history.label(&from),
             to: self.history.label(&target),
-            branch: position.branch.clone(),
+            branch: aim.position.branch.clone(),
             at: self.history.label(&from),
             runs: self.runs_between(from, target),
             outside,
@@ -63,46 +70,62 @@ impl Session {
         }
         report.outcomes = self.execute(kernel, &plan, target)?;
         let base = if matches!(scope, Scope::All) { target } else { from };
-        let deed = self.deed_of(request, position.branch)?;
+        let deed = self.deed_of(aim);
         let at = self.land(kernel, deed, base, &mut report)?;
         report.at = self.history.label(&at);
         report.move_nanoseconds = self.clock.monotonic().saturating_sub(looked);
         Ok(report)
     }
 
-    fn target(&self, request: &Request) -> Result<Position, SessionError> {
+    /// Where a mover goes, and what it is written down as.
+    fn aim(&self, request: &Request) -> Result<Aim, SessionError> {
         let (back, forward) = self.moves.depth();
-        match request {
-            Request::Undo(steps) => self.moves.back(*steps).cloned().ok_or(SessionError::NothingToUndo {
-                asked: *steps,
-                available: back,
-            }),
-            Request::Redo(steps) => self.moves.forward(*steps).cloned().ok_or(SessionError::NothingToRedo {
-                asked: *steps,
-                available: forward,
-            }),
-            Request::Restore { revision, .. } => Ok(Position {
-                branch: self.moves.branch().map(str::to_owned),
-                ..self.position_of(revision)?
-            }),
-            Request::Switch(revision) | Request::Resume(Some(revision)) => self.position_of(revision),
-            Request::Resume(None) => self
-                .history
-                .latest_position(Some(self.id))
-                .ok_or(SessionError::NothingToResume),
+        let (position, action, step) = match request {
+            Request::Undo(steps) => {
+                let position = self.moves.back(*steps).cloned().ok_or(SessionError::NothingToUndo {
+                    asked: *steps,
+                    available: back,
+                });
+                (position?, Action::Undo(*steps), MoveStep::Undo(*steps))
+            }
+            Request::Redo(steps) => {
+                let position = self.moves.forward(*steps).cloned().ok_or(SessionError::NothingToRedo {
+                    asked: *steps,
+                    available: forward,
+                });
+                (position?, Action::Redo(*steps), MoveStep::Redo(*steps))
+            }
+            Request::Restore { revision, .. } => {
+                let branch = self.moves.branch().map(str::to_owned);
+                let position = Position {
+                    branch,
+                    ..self.position_of(revision)?
+                };
+                (position, Action::Restore, MoveStep::Forward)
+            }
+            Request::Switch(revision) => (self.position_of(revision)?, Action::Switch, MoveStep::Forward),
+            Request::Resume(Some(revision)) => (self.position_of(revision)?, Action::Resume, MoveStep::Forward),
+            Request::Resume(None) => {
+                let last = self.history.latest_position(Some(self.id));
+                let last = last.ok_or(SessionError::NothingToResume)?;
+                (last, Action::Resume, MoveStep::Forward)
+            }
             Request::Fresh => {
                 let operations = self.history.operations_of(self.id);
                 let first = operations
                     .into_iter()
                     .find_map(|(_, operation)| operation.view.at.clone());
-                first.ok_or(SessionError::NotStarted)
+                let first = first.ok_or(SessionError::NotStarted)?;
+                (first, Action::Resume, MoveStep::Forward)
             }
             Request::Operation(operation) => {
                 let index = self.history.resolve_operation(operation)?;
                 let (_, operation) = &self.history.operations()[index];
-                operation.view.at.clone().ok_or(SessionError::NotStarted)
+                let position = operation.view.at.clone().ok_or(SessionError::NotStarted)?;
+                (position, Action::Operation(index as u64), MoveStep::Forward)
             }
-        }
+        };
+        Ok(Aim { position, action, step })
     }
 
     /// The run that a revision names, on the branch that it names, if it names one.
@@ -116,26 +139,20 @@ impl Session {
     }
 
     /// What a mover writes down: how undo counts it, the branch it leads to, names that come with it.
-    fn deed_of(&self, request: &Request, branch: Option<String>) -> Result<Deed, SessionError> {
-        let mut naming: Vec<Naming> = Vec::new();
-        let (action, step) = match request {
-            Request::Undo(steps) => (Action::Undo(*steps), MoveStep::Undo(*steps)),
-            Request::Redo(steps) => (Action::Redo(*steps), MoveStep::Redo(*steps)),
-            Request::Switch(_) => (Action::Switch, MoveStep::Forward),
-            Request::Restore { .. } => (Action::Restore, MoveStep::Forward),
-            Request::Resume(_) | Request::Fresh => (Action::Resume, MoveStep::Forward),
-            Request::Operation(operation) => {
-                let index = self.history.resolve_operation(operation)?;
-                naming = self.history.names().changes_to(&self.history.names_after(index));
-                (Action::Operation(index as u64), MoveStep::Forward)
+    fn deed_of(&self, aim: Aim) -> Deed {
+        let naming = match &aim.action {
+            Action::Operation(index) => {
+                let then = self.history.names_after(usize::try_from(*index).unwrap_or_default());
+                self.history.names().changes_to(&then)
             }
+            _ => Vec::new(),
         };
-        Ok(Deed {
-            action,
-            step,
-            branch,
+        Deed {
+            action: aim.action,
+            step: aim.step,
+            branch: aim.position.branch,
             naming,
-        })
+        }
     }
 
     fn scope(&self, request: &Request, target: RunId) -> Result<Scope, SessionError> {
@@ -387,6 +404,8 @@ impl Held for HeldBySession<'_> {
             Again::Never
         } else if self.options.replay {
             Again::Allowed
+        } else if !has_whole_cell(history, self.target, version) {
+            Again::Never
         } else if is_repeatable(history, self.target, version) {
             Again::Unasked
         } else {
@@ -423,4 +442,12 @@ fn is_repeatable(history: &History, target: RunId, version: &Version) -> bool {
         run.kind == RunKind::Cell && is_done && evidence.sockets.is_empty() && evidence.processes.is_empty()
     };
     history.is_own(&maker) && history.run(&maker).is_some_and(repeats)
+}
+
+/// Whether nothing was left out of the source of the cell that made a version.
+fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
+    let run = history
+        .recorded_by(target, version)
+        .and_then(|maker| history.run(&maker));
+    run.is_some_and(|run| run.evidence.masked.is_empty())
 }

@@ -201,7 +201,11 @@ impl Session {
         // A class that nothing refers to any more went away without a change that anyone could see.
         let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
         if input.is_optional && changed.is_empty() && unseen {
-            self.confirmed = true;
+            if observed.looked.is_none() {
+                self.confirmed = true;
+                // Who asks this session is told now; the store learns it with the next operation.
+                self.history.confirm(self.moves.at());
+            }
             self.take_over(observed);
             self.writer.abandon();
             return Ok(recorded);

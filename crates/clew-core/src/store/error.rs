@@ -25,7 +25,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// It was written by a newer Clew.
-    #[error("{} has format {found}; this Clew reads up to {known}. Nothing was changed; upgrade Clew to open it", path.display())]
+    #[error("{} has format {found}, this Clew reads up to {known}: a newer Clew opens it", path.display())]
     NewerFormat {
         /// The folder or file.
         path: PathBuf,
@@ -114,8 +114,12 @@ impl StoreError {
     /// What to do about it, where that is plain.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            _ if self.is_full() => Some("Free some space; the next run is recorded again"),
+            _ if self.is_full() => Some("free some space; the next run is recorded again"),
             Self::Missing { .. } | Self::Damaged { .. } => Some("`clew verify` lists all that is missing or damaged"),
+            Self::NewerFormat { .. } => Some("`pip install --upgrade clew`, then the same again"),
+            Self::NoHistory(_) => Some("`clew list` shows all histories"),
+            Self::SessionExists(_) => Some("`%reload_ext clew` in the notebook begins another session"),
+            Self::Io { .. } => Some("`clew doctor` looks for the reason"),
             _ => None,
         }
     }
@@ -138,7 +142,10 @@ fn missing_packs(packs: &[PackId]) -> String {
     let names: Vec<String> = packs.iter().map(PackId::short).collect();
     match names.as_slice() {
         [] => String::new(),
-        [one] => format!("; pack {one} is missing, it may have been there"),
-        many => format!("; packs {} are missing, it may have been there", many.join(", ")),
+        [one] => format!("; pack {one} is missing, it may have been in it"),
+        many => format!(
+            "; packs {} are missing, it may have been in one of them",
+            many.join(", ")
+        ),
     }
 }

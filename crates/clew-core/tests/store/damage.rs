@@ -131,7 +131,7 @@ fn p02_a_missing_pack_is_named_and_the_rest_works() {
         .unwrap();
     assert!(
         lost.to_string()
-            .ends_with(&format!("is missing; pack {short} is missing, it may have been there"))
+            .ends_with(&format!("is missing; pack {short} is missing, it may have been in it"))
     );
     assert_eq!(lost.hint(), Some("`clew verify` lists all that is missing or damaged"));
 }
@@ -148,7 +148,7 @@ fn p13_a_store_of_a_newer_format_is_refused_with_a_clear_error() {
     assert!(matches!(error, StoreError::NewerFormat { found: 7, .. }));
     assert_eq!(
         error.to_string(),
-        "/home/u/store has format 7; this Clew reads up to 1. Nothing was changed; upgrade Clew to open it"
+        "/home/u/store has format 7, this Clew reads up to 1: a newer Clew opens it"
     );
 }
 

@@ -124,7 +124,7 @@ impl<'py> Builder<'py, '_> {
     fn class(&self, id: &str) -> Made<'py> {
         self.heap.class_of(self.py, id).ok_or_else(|| {
             BuildError::Failed(format!(
-                "Its class (definition {}) is not there",
+                "its class (definition {}) was not recorded",
                 &id[..id.len().min(8)]
             ))
         })

@@ -44,15 +44,11 @@ impl Inner {
 
     /// The history that is open.
     pub(super) fn opened(&self) -> PyResult<&Open> {
-        self.open
-            .as_ref()
-            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
+        self.open.as_ref().ok_or_else(nothing_open)
     }
 
     fn opened_mut(&mut self) -> PyResult<&mut Open> {
-        self.open
-            .as_mut()
-            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))
+        self.open.as_mut().ok_or_else(nothing_open)
     }
 
     /// Works with the session on the live objects.
@@ -62,9 +58,7 @@ impl Inner {
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
         let Self { heap, state, open, .. } = self;
-        let open = open
-            .as_mut()
-            .ok_or_else(|| PyRuntimeError::new_err("No history is open; attach first"))?;
+        let open = open.as_mut().ok_or_else(nothing_open)?;
         let used = heap.with(py, |heap| {
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });
@@ -311,4 +305,10 @@ impl Inner {
             excluded,
         }
     }
+}
+
+fn nothing_open() -> PyErr {
+    PyRuntimeError::new_err(
+        "Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't",
+    )
 }

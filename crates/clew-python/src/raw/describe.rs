@@ -345,8 +345,7 @@ impl PythonHeap {
                     }
                     return;
                 }
-                if self.is_function_by_name(pointer) {
-                    let (module, name) = function::function_names(pointer);
+                if let Some((module, name)) = self.names_in_library(pointer) {
                     node.kind(kinds::GLOBAL);
                     super::scalar::write_name(module, node.payload());
                     super::scalar::write_name(name, node.payload());

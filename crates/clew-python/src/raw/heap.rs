@@ -230,13 +230,19 @@ impl PythonHeap {
 
     /// Whether a function is written by name: as a method of a notebook class, or as what a library's module holds.
     pub(super) fn is_function_by_name(&self, function: *mut ffi::PyObject) -> bool {
-        if self.definitions.method(function).is_some() {
-            return true;
-        }
+        self.definitions.method(function).is_some() || self.names_in_library(function).is_some()
+    }
+
+    /// Module and qualified name of a function that a library's module holds under them.
+    pub(super) fn names_in_library(
+        &self,
+        function: *mut ffi::PyObject,
+    ) -> Option<(*mut ffi::PyObject, *mut ffi::PyObject)> {
         // SAFETY: the caller found a live function by its type.
         unsafe {
             let (module, name) = function_names(function);
-            globals(function) != self.namespace && self.names.resolves(module, name, function)
+            let is_there = globals(function) != self.namespace && self.names.resolves(module, name, function);
+            is_there.then_some((module, name))
         }
     }
 

@@ -82,6 +82,15 @@ impl Player {
         }
     }
 
+    /// The names of which nobody can be sure where the session is.
+    pub fn uncertain(&self) -> Vec<String> {
+        let (history, at) = (self.session.history(), self.session.at());
+        let Some(at) = at else { return Vec::new() };
+        let state = history.state(at);
+        let roots = state.roots().filter(|root| history.uncertain_since(at, root).is_some());
+        roots.map(ToString::to_string).collect()
+    }
+
     /// What must be live.
     pub fn world(&self) -> &World {
         &self.reference.world

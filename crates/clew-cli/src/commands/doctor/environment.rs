@@ -8,7 +8,7 @@ use crate::commands::environment::enable::sets_extensions;
 use crate::commands::environment::ipython_config::loads_clew;
 use crate::commands::environment::kernelspec;
 use crate::commands::environment::site::{Site, version_of};
-use crate::settings::SettingProblem;
+use crate::settings::{SettingProblem, is_off};
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -36,10 +36,12 @@ pub(super) fn checks(surroundings: &Surroundings) -> Vec<Check> {
 }
 
 fn switched_off() -> Option<Check> {
-    let value = std::env::var(VARIABLE).ok()?.trim().to_ascii_lowercase();
-    let is_off = ["off", "no", "false", "0"].contains(&value.as_str());
-    let found = format!("{VARIABLE}={value} is set: kernels started from here do not record");
-    is_off.then(|| Check::bad(Environment, "switch", found, format!("unset {VARIABLE}")))
+    let value = std::env::var(VARIABLE).ok()?;
+    let found = format!(
+        "{VARIABLE}={} is set: kernels started from here do not record",
+        text::clean(value.trim())
+    );
+    is_off(&value).then(|| Check::bad(Environment, "switch", found, format!("unset {VARIABLE}")))
 }
 
 fn settings(surroundings: &Surroundings) -> Vec<Check> {

@@ -32,7 +32,7 @@ impl Flow<'_> {
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
             _ => false,
         };
-        let changed = place.line.changed_at(place.depth).filter(is_taken_up);
+        let changed = place.line.changed_at(place.depth).iter().filter(is_taken_up);
         changed
             .filter(|root| self.maker(root, before).is_some())
             .cloned()
@@ -53,6 +53,7 @@ impl Flow<'_> {
         for root in place
             .line
             .changed_at(place.depth)
+            .iter()
             .filter(|root| root.kind == RootKind::Name)
         {
             self.add_libraries(root, place, &mut found);

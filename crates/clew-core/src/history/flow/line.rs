@@ -1,4 +1,4 @@
-//! One line of runs, and where on it each root changed.
+//! Lines of runs, and where on them each root changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,11 +16,6 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn last(line: Rc<Line>) -> Self {
-        let depth = line.runs.len().saturating_sub(1);
-        Self { line, depth }
-    }
-
     pub(super) fn at(&self, depth: usize) -> Self {
         Self {
             line: Rc::clone(&self.line),
@@ -30,7 +25,7 @@ impl Place {
 
     /// The run.
     pub fn run(&self) -> RunId {
-        self.line.runs[self.depth]
+        self.line.run(self.depth)
     }
 
     /// The run before it on its line.
@@ -42,66 +37,126 @@ impl Place {
     pub fn line(&self) -> impl Iterator<Item = Self> + '_ {
         (0..=self.depth).map(|depth| self.at(depth))
     }
+
+    /// Whether a run led here.
+    pub(super) fn follows(&self, run: &RunId) -> bool {
+        self.line.depth_of(run).is_some_and(|depth| depth <= self.depth)
+    }
 }
 
-/// A line of runs, the first one first.
-#[derive(Debug, Default)]
+/// A line of runs, the first one first. Lines that part share what they have in common: a history has as many as it has
+/// ends, and most of them leave another late.
+#[derive(Debug)]
 pub(super) struct Line {
-    pub runs: Vec<RunId>,
+    /// The line that this one left, and the last place on it that is on this one too.
+    base: Option<Place>,
+    /// Its runs after that.
+    runs: Vec<RunId>,
+    depths: BTreeMap<RunId, usize>,
     /// Where each root got another value (true) or went away (false), in order.
     changes: BTreeMap<Root, Vec<(usize, bool)>>,
+    /// Roots that each of its runs changed or took away.
+    changed: Vec<BTreeSet<Root>>,
 }
 
 impl Line {
-    pub fn of(flow: &Flow<'_>, tip: RunId) -> Self {
-        let mut runs: Vec<(RunId, &Run)> = flow.history.line(tip).collect();
-        runs.reverse();
+    /// The line that leads to `tip`, from `base` on: `runs` are those after it, and `state` is what it left.
+    pub fn of(flow: &Flow<'_>, base: Option<Place>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
+        let start = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut line = Self {
+            base,
             runs: runs.iter().map(|(id, _)| *id).collect(),
+            depths: BTreeMap::new(),
             changes: BTreeMap::new(),
+            changed: Vec::with_capacity(runs.len()),
         };
-        let mut state = State::default();
-        for (depth, (_, run)) in runs.into_iter().enumerate() {
+        for (depth, (id, run)) in (start..).zip(runs) {
+            line.depths.insert(*id, depth);
+            let mut touched: BTreeSet<Root> = run.removed.iter().cloned().collect();
             for root in &run.removed {
                 line.changes.entry(root.clone()).or_default().push((depth, false));
             }
             for root in changed_roots(flow, run, &state) {
-                line.changes.entry(root).or_default().push((depth, true));
+                line.changes.entry(root.clone()).or_default().push((depth, true));
+                touched.insert(root);
             }
-            state = state.after(run);
+            line.changed.push(touched);
+            state.apply(run);
         }
         line
     }
 
+    /// How many of its runs lie on the line that it left.
+    fn start(&self) -> usize {
+        self.base.as_ref().map_or(0, |base| base.depth + 1)
+    }
+
+    /// The last depth.
+    pub fn last(&self) -> usize {
+        (self.start() + self.runs.len()).saturating_sub(1)
+    }
+
+    /// The run at a depth.
+    ///
+    /// # Panics
+    /// No run is so deep: places are made of depths that are there.
+    pub fn run(&self, depth: usize) -> RunId {
+        match &self.base {
+            Some(base) if depth <= base.depth => base.line.run(depth),
+            _ => self.runs[depth - self.start()],
+        }
+    }
+
+    /// How deep a run lies on it.
+    pub fn depth_of(&self, run: &RunId) -> Option<usize> {
+        let own = self.depths.get(run).copied();
+        own.or_else(|| {
+            let base = self.base.as_ref()?;
+            base.line.depth_of(run).filter(|depth| *depth <= base.depth)
+        })
+    }
+
+    /// The last change (true) or removal (false) of `root` up to `depth`.
+    fn last_of(&self, root: &Root, depth: usize) -> Option<(usize, bool)> {
+        let own = self.changes.get(root).and_then(|changes| {
+            let before = changes.partition_point(|(at, _)| *at <= depth);
+            changes[..before].last().copied()
+        });
+        own.or_else(|| {
+            let base = self.base.as_ref()?;
+            base.line.last_of(root, depth.min(base.depth))
+        })
+    }
+
     /// Where `root` got the value it has at `depth`; `None` if it is not there.
     pub fn last_change(&self, root: &Root, depth: usize) -> Option<usize> {
-        let changes = self.changes.get(root)?;
-        let before = changes.partition_point(|(at, _)| *at <= depth);
-        let (at, is_there) = changes[..before].last()?;
-        is_there.then_some(*at)
+        self.last_of(root, depth)
+            .and_then(|(at, is_there)| is_there.then_some(at))
     }
 
     /// The last change or removal of `root` up to `depth`.
     pub fn last_event(&self, root: &Root, depth: usize) -> Option<usize> {
-        let changes = self.changes.get(root)?;
-        let before = changes.partition_point(|(at, _)| *at <= depth);
-        changes[..before].last().map(|(at, _)| *at)
+        self.last_of(root, depth).map(|(at, _)| at)
     }
 
     /// Roots that are there at `depth`.
     pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
-        self.changes
-            .keys()
+        let mut met: BTreeSet<&Root> = BTreeSet::new();
+        let mut line = Some(self);
+        while let Some(here) = line {
+            met.extend(here.changes.keys());
+            line = here.base.as_ref().map(|base| &*base.line);
+        }
+        met.into_iter()
             .filter(move |root| self.last_change(root, depth).is_some())
     }
 
     /// Roots that the run at `depth` changed or took away.
-    pub fn changed_at(&self, depth: usize) -> impl Iterator<Item = &Root> {
-        let is_at = move |changes: &&Vec<(usize, bool)>| changes.binary_search_by_key(&depth, |(at, _)| *at).is_ok();
-        self.changes
-            .iter()
-            .filter(move |(_, changes)| is_at(changes))
-            .map(|(root, _)| root)
+    pub fn changed_at(&self, depth: usize) -> &BTreeSet<Root> {
+        match &self.base {
+            Some(base) if depth <= base.depth => base.line.changed_at(depth),
+            _ => &self.changed[depth - self.start()],
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::line::Line;
 use super::{Flow, Place};
 use crate::format::{RunKind, Version};
 use crate::id::{Root, RootKind, RunId};
@@ -136,7 +135,7 @@ impl Flow<'_> {
 
     fn order_of(&self, run: &RunId) -> (u64, String) {
         self.history
-            .run(run)
+            .outline(run)
             .map_or_else(Default::default, |run| (run.number, run.suffix.clone()))
     }
 
@@ -162,9 +161,7 @@ impl Flow<'_> {
     /// The first root that a run of the slice, or whoever asked, would not find as it was.
     fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<Gap> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
-        // What a move brought back must not be bound again on any line.
-        let none: &[RunId] = &[];
-        let here = self.place(at).line;
+        let here = self.place(at);
         let mut script = Script::default();
         // What the script does not make must be as it is at a script's start.
         let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
@@ -174,17 +171,17 @@ impl Flow<'_> {
             kind: GapKind::Tangled,
         };
         for (at, step) in slice.steps.iter().enumerate() {
-            let line = self.place(step.run).line;
-            let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
-            let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), runs(root));
+            let place = self.place(step.run);
+            // What a move brought back must not be bound again on any line.
+            let line = |root: &Root| (!brought.contains(root)).then_some(&place);
+            let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), line(root));
             if let Some((root, _)) = step.inputs.iter().find(wrong) {
                 return Some(gap(root, step.run));
             }
-            let depth = line.runs.len() - 1;
-            for root in line.changed_at(depth) {
+            for root in place.line.changed_at(place.depth) {
                 script.last.insert(root.clone(), (at, step.run));
             }
-            for root in self.shared_elsewhere(step.run, &line, &here) {
+            for root in self.shared_elsewhere(&place, &here) {
                 script.last.insert(root, (at, step.run));
             }
             // What a run bound and took away again, or bound to what it was, is no change on its own line.
@@ -193,19 +190,20 @@ impl Flow<'_> {
                 script.bound.entry(Root::name(name)).or_default().push((at, step.run));
             }
         }
-        let line = self.place(at).line;
-        let runs = |root: &Root| if brought.contains(root) { none } else { &line.runs };
-        let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), runs(root));
+        let line = |root: &Root| (!brought.contains(root)).then_some(&here);
+        let wrong = |(root, maker): &(&Root, &RunId)| !script.has(root, expected(Some(**maker)), line(root));
         slice.makers.iter().find(wrong).map(|(root, maker)| gap(root, *maker))
     }
-    /// Roots that on the line `here` share objects with what a run of another line changed in place.
-    fn shared_elsewhere(&self, run: RunId, line: &Line, here: &Line) -> BTreeSet<Root> {
-        let Some(run) = self.history.run(&run).filter(|_| !here.runs.contains(&run)) else {
+
+    /// Roots that on the line to `here` share objects with what a run of another line changed in place.
+    fn shared_elsewhere(&self, place: &Place, here: &Place) -> BTreeSet<Root> {
+        let id = place.run();
+        let Some(run) = self.history.run(&id).filter(|_| !here.follows(&id)) else {
             return BTreeSet::new();
         };
         let is_in_place = |root: &&Root| !run.evidence.binds.contains(&root.key);
-        let changed: Vec<&Root> = line.changed_at(line.runs.len() - 1).filter(is_in_place).collect();
-        let runs = here.runs.iter().filter_map(|id| self.history.run(id));
+        let changed: Vec<&Root> = place.line.changed_at(place.depth).iter().filter(is_in_place).collect();
+        let runs = here.line().filter_map(|place| self.history.run(&place.run()));
         let shares = |version: &&Version| version.roots.iter().any(|root| changed.contains(&root));
         let versions = runs.flat_map(|run| &run.changed).filter(shares);
         versions.flat_map(|version| version.roots.clone()).collect()
@@ -222,11 +220,13 @@ struct Script {
 }
 
 impl Script {
-    /// Whether a root is as `maker` made it, for a run of that line.
-    fn has(&self, root: &Root, maker: Option<RunId>, line: &[RunId]) -> bool {
+    /// Whether a root is as `maker` made it, for a run at that place; `None` where no other may have bound it.
+    fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&Place>) -> bool {
         let last = self.last.get(root).copied();
         let mut bound = self.bound.get(root).into_iter().flatten();
-        let is_foreign = |(at, run): &(usize, RunId)| last.is_none_or(|(last, _)| *at > last) && !line.contains(run);
+        let is_foreign = |(at, run): &(usize, RunId)| {
+            last.is_none_or(|(last, _)| *at > last) && !place.is_some_and(|place| place.follows(run))
+        };
         last.map(|(_, run)| run) == maker && !bound.any(is_foreign)
     }
 }
@@ -282,7 +282,7 @@ impl Slicer<'_> {
     fn part(&mut self) {
         for (root, moved, origin) in std::mem::take(&mut self.brought) {
             let beside = |(other, _): &(Root, RunId), place: &Place| {
-                let is_after = place.depth >= moved.depth && place.line.runs.get(moved.depth) == Some(&moved.run());
+                let is_after = place.depth >= moved.depth && place.line.run(moved.depth) == moved.run();
                 is_after && self.flow.parted(&root, other, &origin, &moved)
             };
             if self.asked.iter().any(|(asked, place)| beside(asked, place)) {

@@ -1,0 +1,260 @@
+//! A line after `%clew `, before it is done: its words, and what they are about to do.
+
+use std::fmt;
+
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+
+use crate::arguments::{Arguments, Word};
+use crate::commands::movers::Asked;
+
+/// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// It changes what is live. Where another cell runs it waits, unless it was told to refuse.
+    Moves {
+        /// Whether it waits.
+        waits: bool,
+    },
+    /// A scratch process works it out, which may take a while.
+    Asks,
+    /// It reads or changes settings.
+    Sets,
+    /// Anything else: nothing that is live changes.
+    Looks,
+}
+
+/// Says what words are about to do.
+pub fn intent(words: &[String]) -> Intent {
+    let all = std::iter::once("clew").chain(words.iter().map(String::as_str));
+    let Ok(matches) = Arguments::command().try_get_matches_from(all) else {
+        return Intent::Looks;
+    };
+    let Ok(Arguments { word, .. }) = Arguments::from_arg_matches(&matches) else {
+        return Intent::Looks;
+    };
+    match word.asked() {
+        Some(Asked::Move(..)) => Intent::Moves {
+            waits: !is_told_to_refuse(&matches),
+        },
+        _ if word.is_question() => Intent::Asks,
+        _ if matches!(word, Word::Config(_)) => Intent::Sets,
+        _ => Intent::Looks,
+    }
+}
+
+/// Whether `--no-wait` was given to the word that was typed last (`op restore`).
+fn is_told_to_refuse(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => is_told_to_refuse(inner),
+        None => matches.try_get_one("no_wait").ok().flatten().copied().unwrap_or(false),
+    }
+}
+
+/// A line whose words can't be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclosed {
+    /// A quote has no end.
+    Quote,
+    /// A backslash stands before nothing.
+    Backslash,
+}
+
+impl fmt::Display for Unclosed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Quote => "A quote is not closed",
+            Self::Backslash => "The line ends in a backslash",
+        })
+    }
+}
+
+/// Parts a line into words, as a shell does. Words that end in an expression (`eval`, `bisect`) take that as it was typed:
+/// quotes and brackets mean what they mean in Python.
+pub fn split_line(line: &str) -> Result<Vec<String>, Unclosed> {
+    if let Some(words) = with_expression(line) {
+        return Ok(words);
+    }
+    shlex::split(line).ok_or(if line.trim_end().ends_with('\\') {
+        Unclosed::Backslash
+    } else {
+        Unclosed::Quote
+    })
+}
+
+/// `eval REV EXPR`, `bisect [--from REV] EXPR`: options and what comes before the expression, then `--` and the rest in one
+/// word. `None` where the line's word takes no expression.
+fn with_expression(line: &str) -> Option<Vec<String>> {
+    let command = Arguments::command();
+    let mut words = Vec::new();
+    let (mut word, mut plain, mut rest) = (None::<&Command>, 0, line);
+    while word.is_none() || plain > 0 || rest.trim_start().starts_with("--") {
+        let Some((one, after)) = first(rest) else { break };
+        rest = after;
+        if one == "--" {
+            break;
+        }
+        words.push(one.to_owned());
+        if one.starts_with('-') {
+            if takes_value(one, &command, word)
+                && let Some((value, after)) = first(rest)
+            {
+                words.push(value.to_owned());
+                rest = after;
+            }
+        } else if word.is_none() {
+            let found = command.find_subcommand(one)?;
+            plain = before_expression(found)?;
+            word = Some(found);
+        } else {
+            plain -= 1;
+        }
+    }
+    word?;
+    let mut expression = rest.trim();
+    if let Some(before) = expression.strip_suffix("--json")
+        && before.ends_with(char::is_whitespace)
+    {
+        words.push("--json".to_owned());
+        expression = before.trim_end();
+    }
+    if !expression.is_empty() {
+        words.extend(["--".to_owned(), unquoted(expression).to_owned()]);
+    }
+    Some(words)
+}
+
+/// How many words come before a word's expression; `None` if it takes none.
+fn before_expression(word: &Command) -> Option<usize> {
+    word.get_positionals().position(|argument| {
+        let names = argument.get_value_names().unwrap_or_default();
+        names.iter().any(|name| name == "EXPR")
+    })
+}
+
+/// Whether a value follows an option as the next word.
+fn takes_value(option: &str, command: &Command, word: Option<&Command>) -> bool {
+    let name = option.trim_start_matches('-');
+    let arguments = command
+        .get_arguments()
+        .chain(word.into_iter().flat_map(Command::get_arguments));
+    arguments
+        .filter(|argument| argument.get_long() == Some(name))
+        .any(|argument| argument.get_action().takes_values())
+}
+
+/// The first word, which quotes may hold together, and what comes after it.
+fn first(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let quote = text.chars().next()?;
+    if matches!(quote, '"' | '\'')
+        && let Some((word, after)) = text[1..].split_once(quote)
+    {
+        return Some((word, after));
+    }
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    Some(text.split_at(end))
+}
+
+/// An expression that is in quotes as a whole, as a shell wants it, without them: as a text of its own it would be no
+/// question.
+fn unquoted(expression: &str) -> &str {
+    ['"', '\'']
+        .into_iter()
+        .filter_map(|quote| {
+            expression
+                .strip_prefix(quote)?
+                .strip_suffix(quote)
+                .map(|inner| (quote, inner))
+        })
+        .find(|(quote, inner)| !inner.is_empty() && !inner.contains(*quote))
+        .map_or(expression, |(_, inner)| inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant(line: &str) -> Intent {
+        intent(&split_line(line).unwrap())
+    }
+
+    #[test]
+    fn movers_are_known_wherever_their_word_stands() {
+        for line in [
+            "undo",
+            "--history x undo",
+            "--store=/x --kernel 7 switch 3",
+            "op restore op:3",
+            "restore 2 -- undo",
+            "resume --fresh",
+        ] {
+            assert_eq!(meant(line), Intent::Moves { waits: true }, "{line}");
+        }
+        for line in [
+            "undo --no-wait",
+            "op restore op:3 --no-wait",
+            "--history x redo --no-wait",
+        ] {
+            assert_eq!(meant(line), Intent::Moves { waits: false }, "{line}");
+        }
+        // A name like the option is a name.
+        assert_eq!(meant("restore 2 -- --no-wait"), Intent::Moves { waits: true });
+    }
+
+    #[test]
+    fn questions_settings_and_looks_are_told_from_movers() {
+        for line in ["eval 3 x", "--history undo eval 3 x", "bisect x", "extract x --check"] {
+            assert_eq!(meant(line), Intent::Asks, "{line}");
+        }
+        assert_eq!(meant("config log.limit 3"), Intent::Sets);
+        for line in [
+            "",
+            "log",
+            "--history undo log",
+            "op log",
+            "extract x",
+            "branch undo",
+            "undo --help",
+            "undo five",
+            "nonsense",
+        ] {
+            assert_eq!(meant(line), Intent::Looks, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_are_parted_as_a_shell_does() {
+        let words = |line| split_line(line).unwrap();
+        assert_eq!(
+            words("restore '10m ago' -- x $x {y}"),
+            ["restore", "10m ago", "--", "x", "$x", "{y}"]
+        );
+        assert_eq!(words("undo 2 # two"), ["undo", "2"]);
+        assert_eq!(words(" "), [""; 0]);
+        assert_eq!(split_line("log 'open"), Err(Unclosed::Quote));
+        assert_eq!(split_line("log \\"), Err(Unclosed::Backslash));
+    }
+
+    #[test]
+    fn an_expression_is_taken_as_it_was_typed() {
+        let words = |line: &str| split_line(line).unwrap();
+        let expression = r#"df["it's"].mean() > 3"#;
+        for (line, before) in [
+            ("eval 12 EXPR", vec!["eval", "12"]),
+            ("eval --json '10m ago' EXPR", vec!["eval", "--json", "10m ago"]),
+            ("eval 12 -- EXPR", vec!["eval", "12"]),
+            ("bisect EXPR", vec!["bisect"]),
+            ("bisect --from 3 --to=9 EXPR", vec!["bisect", "--from", "3", "--to=9"]),
+            ("--history eval eval 12 EXPR", vec!["--history", "eval", "eval", "12"]),
+            ("eval 12 EXPR --json", vec!["eval", "12", "--json"]),
+        ] {
+            let mut expected = before;
+            expected.extend(["--", expression]);
+            assert_eq!(words(&line.replace("EXPR", expression)), expected, "{line}");
+        }
+        assert_eq!(words("eval 12 'len(df)'"), ["eval", "12", "--", "len(df)"]);
+        assert_eq!(words("eval 12 'a' + 'b'"), ["eval", "12", "--", "'a' + 'b'"]);
+        assert_eq!(words("bisect -x > 3"), ["bisect", "--", "-x > 3"]);
+        assert_eq!(words("eval 12"), ["eval", "12"]);
+    }
+}

@@ -1,0 +1,317 @@
+//! What was typed and is no command: what is wrong with it, and what to type instead.
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::problem::Problem;
+use crate::surroundings::{Door, Surroundings};
+use crate::text::{clean, listing};
+
+/// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
+const HABITS: [(&[&str], &str); 14] = [
+    (
+        &["checkout", "co", "goto", "go", "edit"],
+        "`switch REV` goes to a run or a branch, `restore REV -- NAME` brings one name back",
+    ),
+    (
+        &["revert", "reset", "rollback", "back"],
+        "`undo` takes the last run back, `restore REV -- NAME` brings one name back",
+    ),
+    (&["forward"], "`redo` takes again what was undone"),
+    (
+        &["commit", "save", "add", "snapshot", "checkpoint"],
+        "every run is recorded already; `tag NAME` gives this one a name",
+    ),
+    (
+        &["stash", "new"],
+        "`branch NAME` begins a branch where you are; no move loses what you have",
+    ),
+    (
+        &["merge", "rebase", "cherry-pick", "squash"],
+        "`restore REV -- NAME` brings a name of another line here; lines are not merged",
+    ),
+    (&["reflog"], "`op log` lists everything that was done"),
+    (&["blame"], "`annotate NAME` tells which runs made a name what it is"),
+    (&["ls", "who", "whos"], "`vars` lists names, `list` all histories"),
+    (&["fetch"], "`pull` will be the word for it"),
+    (&["fsck"], "`verify` checks everything that was saved"),
+    (&["prune"], "`gc` is the word for it"),
+    (
+        &["rm", "delete"],
+        "`del NAME` in a cell takes a name away; `undo` brings it back",
+    ),
+    (&["version"], "`--version` tells it"),
+];
+
+/// Words that are Python's and not ours, though they stand in backticks above.
+const OF_PYTHON: &str = "del ";
+
+/// Says what is wrong with `words`, as clap found it.
+pub(crate) fn mistake(
+    error: &clap::Error,
+    words: &[String],
+    command: &Command,
+    surroundings: &Surroundings,
+) -> Problem {
+    let typed = Typed {
+        path: path(words, command),
+        door: surroundings.door,
+        error,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => typed.unknown_word(),
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues => typed.unknown_argument(),
+        ErrorKind::MissingRequiredArgument => typed.missing(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => typed.wrong_value(),
+        ErrorKind::ArgumentConflict => typed.conflict(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => typed.no_word(),
+        _ => typed.other(),
+    }
+}
+
+/// The words of the command as far as they are understood: `op`, `restore`.
+fn path(words: &[String], command: &Command) -> Vec<String> {
+    let (mut path, mut command) = (Vec::new(), command);
+    for word in words.iter().filter(|word| !word.starts_with('-')) {
+        let Some(inner) = command.find_subcommand(word) else {
+            break;
+        };
+        path.push(word.clone());
+        command = inner;
+    }
+    path
+}
+
+struct Typed<'a> {
+    path: Vec<String>,
+    door: Door,
+    error: &'a clap::Error,
+}
+
+impl Typed<'_> {
+    fn unknown_word(&self) -> Problem {
+        let word = self.one(ContextKind::InvalidSubcommand);
+        let problem = Problem::usage(if self.path.is_empty() {
+            format!("There is no word `{word}`")
+        } else {
+            format!("{} has no word `{word}`", self.command(""))
+        });
+        let habit = HABITS.iter().find(|(words, _)| words.contains(&word.as_str()));
+        if let (Some((_, instead)), true) = (habit, self.path.is_empty()) {
+            return problem.with_hint(self.told(instead));
+        }
+        let alike = self.many(ContextKind::SuggestedSubcommand);
+        let alike: Vec<String> = alike.iter().rev().take(3).map(|word| self.command(word)).collect();
+        problem.with_hint(if alike.is_empty() {
+            format!("{} lists the words", self.command("--help"))
+        } else {
+            format!("{}, if that was meant", alike.join(" or "))
+        })
+    }
+
+    fn unknown_argument(&self) -> Problem {
+        let argument = self.one(match self.error.kind() {
+            ErrorKind::TooManyValues => ContextKind::InvalidValue,
+            _ => ContextKind::InvalidArg,
+        });
+        let problem = Problem::usage(if argument.starts_with('-') {
+            format!("{} has no option `{argument}`", self.command(""))
+        } else {
+            format!("{} does not know what to do with `{argument}`", self.command(""))
+        });
+        match self.one(ContextKind::SuggestedArg).as_str() {
+            "" => problem.with_hint(self.form()),
+            alike => problem.with_hint(format!("`{alike}`, if that was meant")),
+        }
+    }
+
+    fn missing(&self) -> Problem {
+        let needed: Vec<String> = self
+            .many(ContextKind::InvalidArg)
+            .iter()
+            .map(|name| bare(name))
+            .collect();
+        Problem::usage(format!("{} needs {}", self.command(""), listing(&needed, 4))).with_hint(self.form())
+    }
+
+    fn wrong_value(&self) -> Problem {
+        let (argument, value) = (
+            bare(&self.one(ContextKind::InvalidArg)),
+            self.one(ContextKind::InvalidValue),
+        );
+        let problem = Problem::usage(match value.as_str() {
+            "" => format!("{argument} needs a value"),
+            value => format!("{} can't take `{value}` for {argument}", self.command("")),
+        });
+        let allowed = self.many(ContextKind::ValidValue);
+        if allowed.is_empty() {
+            return problem.with_hint(self.help());
+        }
+        let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
+        problem.with_hint(format!("one of {}", listing(&allowed, allowed.len())))
+    }
+
+    fn conflict(&self) -> Problem {
+        let (one, others) = (
+            bare(&self.one(ContextKind::InvalidArg)),
+            self.many(ContextKind::PriorArg),
+        );
+        let others: Vec<String> = others.iter().map(|name| bare(name)).collect();
+        let problem = Problem::usage(if others.is_empty() || others == [one.clone()] {
+            format!("{one} was typed twice")
+        } else {
+            format!("{one} and {} don't go together", listing(&others, 4))
+        });
+        problem.with_hint(self.help())
+    }
+
+    fn no_word(&self) -> Problem {
+        Problem::usage(format!("{} needs a word", self.command("")))
+            .with_hint(format!("{} lists the words", self.command("--help")))
+    }
+
+    fn other(&self) -> Problem {
+        let text = clean(&self.error.render().to_string());
+        let first = text.lines().next().unwrap_or_default();
+        Problem::usage(first.trim_start_matches("error: ").to_owned()).with_hint(self.form())
+    }
+
+    /// How the command is typed.
+    fn form(&self) -> String {
+        match self.error.get(ContextKind::Usage) {
+            Some(ContextValue::StyledStr(usage)) => {
+                let usage = clean(&usage.to_string());
+                let form = usage.trim().trim_start_matches("Usage:").trim();
+                format!("`{form}` is how it is typed")
+            }
+            _ => self.help(),
+        }
+    }
+
+    fn help(&self) -> String {
+        format!("{} tells what it takes", self.command("--help"))
+    }
+
+    /// The command that was typed, with more behind it.
+    fn command(&self, more: &str) -> String {
+        let words: Vec<&str> = self.path.iter().map(String::as_str).chain([more]).collect();
+        let words = words.join(" ");
+        match words.trim() {
+            "" => format!("`{}`", self.door.name()),
+            words => self.door.command(words),
+        }
+    }
+
+    /// A text in which commands stand in backticks, as they are typed at this door.
+    fn told(&self, text: &str) -> String {
+        let pieces = text.split('`').enumerate();
+        pieces
+            .map(|(at, piece)| match at % 2 {
+                1 if piece.starts_with(OF_PYTHON) => format!("`{piece}`"),
+                1 => self.door.command(piece),
+                _ => piece.to_owned(),
+            })
+            .collect()
+    }
+
+    fn one(&self, kind: ContextKind) -> String {
+        self.many(kind).into_iter().next().unwrap_or_default()
+    }
+
+    fn many(&self, kind: ContextKind) -> Vec<String> {
+        match self.error.get(kind) {
+            Some(ContextValue::String(one)) => vec![clean(one)],
+            Some(ContextValue::Strings(many)) => many.iter().map(|one| clean(one)).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The name of an argument, without the brackets around it: `REV` of `<REV>`, `--at` of `--at <REV>`.
+fn bare(argument: &str) -> String {
+    let name = argument
+        .split(['=', ' '])
+        .find(|piece| piece.len() > 2 || !piece.starts_with('-'));
+    let name = name.unwrap_or(argument).trim_end_matches("...");
+    name.trim_matches(['<', '>', '[', ']']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::help;
+
+    /// What each line is answered with, at a door.
+    fn answers(lines: &[&str], door: Door) -> String {
+        let surroundings = Surroundings::of_process(door);
+        let mut text = String::new();
+        for line in lines {
+            let words = shlex::split(line).unwrap();
+            let Err(output) = crate::parse(&words, &surroundings) else {
+                panic!("`{line}` is understood");
+            };
+            text += &format!("> {line}\n{}\n", output.text);
+        }
+        text
+    }
+
+    #[test]
+    fn words_that_do_not_exist_are_told_what_comes_near() {
+        let lines = ["undos", "op foo", "swtich 3", "frobnicate", "--history x frobnicate"];
+        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+    }
+
+    #[test]
+    fn words_of_other_tools_are_told_ours() {
+        let lines: Vec<&str> = HABITS.iter().filter_map(|(words, _)| words.first().copied()).collect();
+        insta::assert_snapshot!(answers(&lines, Door::Terminal));
+    }
+
+    #[test]
+    fn every_command_that_is_told_instead_exists() {
+        let command = help::command(&Surroundings::of_process(Door::Terminal));
+        for (words, instead) in HABITS {
+            for word in words {
+                assert!(command.find_subcommand(word).is_none(), "`{word}` is a word of ours");
+            }
+            for (at, piece) in instead.split('`').enumerate() {
+                let word = piece.split(' ').next().unwrap_or_default();
+                let is_known = command.find_subcommand(word).is_some() || word.starts_with("--");
+                assert!(at % 2 == 0 || is_known || piece.starts_with(OF_PYTHON), "{piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_wrong_say_how_the_command_is_typed() {
+        let lines = [
+            "switch",
+            "restore 2 df",
+            "restore",
+            "undo many",
+            "undo 0",
+            "diff 1 2 3",
+            "log --faild",
+            "log --foo",
+            "log -n",
+            "resume 3 --fresh",
+            "completions tcsh",
+        ];
+        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+    }
+
+    #[test]
+    fn a_word_that_needs_another_shows_its_help_to_people_and_an_error_to_programs() {
+        let said = |words: &[&str], door| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            crate::parse(&words, &Surroundings::of_process(door)).unwrap_err().text
+        };
+        for words in [&[][..], &["op"]] {
+            assert!(said(words, Door::Terminal).contains("Usage: clew"));
+        }
+        assert_eq!(
+            said(&["op"], Door::Program),
+            "Error: `%clew op` needs a word. Nothing was changed.\nNext: `%clew op --help` lists the words\n"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Every error that people can meet, as they meet it: one table an enum, which stops compiling where a variant has no line.
+
+use std::io;
+
+use clew_core::history::flow::GapKind;
+use clew_core::history::{NameError, RevisionError};
+use clew_core::id::{HistoryId, PackId, SessionId};
+use clew_core::kernel::KernelError;
+use clew_core::restore::RestoreError;
+use clew_core::session::SessionError;
+use clew_core::store::StoreError;
+
+use crate::commands::extract::reason;
+use crate::line::Unclosed;
+use crate::scratch::ScratchError;
+use crate::surroundings::{Door, Surroundings};
+
+/// Examples of every variant of an enum. Each must match its pattern, and the patterns must be all there are.
+macro_rules! every {
+    ($type:ty { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
+        let _ = |one: &$type| match one { $($pattern => ()),+ };
+        let mut all: Vec<$type> = Vec::new();
+        $($(
+            let example: $type = $example;
+            assert!(matches!(&example, $pattern), "{} is another variant", stringify!($example));
+            all.push(example);
+        )+)+
+        all
+    }};
+}
+
+/// What people read at a terminal.
+fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
+    let surroundings = Surroundings::of_process(Door::Terminal);
+    let texts = errors.into_iter().map(|error| {
+        let problem = crate::session_problem(&error, &surroundings);
+        format!("{} {}", problem.exit.code(), problem.text())
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_error_of_a_store() {
+    let io = |kind: io::ErrorKind| StoreError::Io {
+        what: "write to",
+        path: "/store/packs/7".into(),
+        source: kind.into(),
+    };
+    let missing = |packs| StoreError::Missing {
+        kind: "Manifest",
+        id: "3f2a9c10".to_owned(),
+        packs,
+    };
+    let errors = every!(StoreError {
+        StoreError::Io { .. } => [
+            io(io::ErrorKind::StorageFull),
+            io(io::ErrorKind::QuotaExceeded),
+            io(io::ErrorKind::ReadOnlyFilesystem),
+            io(io::ErrorKind::PermissionDenied),
+            io(io::ErrorKind::ConnectionReset),
+        ],
+        StoreError::NoStore { .. } => [StoreError::NoStore { path: "/store".into() }],
+        StoreError::NewerFormat { .. } => [StoreError::NewerFormat { path: "/store".into(), found: 9, known: 1 }],
+        StoreError::Missing { .. } => [
+            missing(Vec::new()),
+            missing(vec![PackId([7; 16])]),
+            missing(vec![PackId([7; 16]), PackId([8; 16])]),
+        ],
+        StoreError::Damaged { .. } => [StoreError::Damaged {
+            kind: "Run",
+            id: "3f2a9c10".to_owned(),
+            path: "/store/logs/1".into(),
+            why: "the checksum of its header does not match".to_owned(),
+        }],
+        StoreError::NoHistory(_) => [StoreError::NoHistory(HistoryId([1; 16]))],
+        StoreError::SessionExists(_) => [StoreError::SessionExists(SessionId([1; 16]))],
+        StoreError::ReadOnly { .. } => [StoreError::ReadOnly { path: "/store".into() }],
+        StoreError::Stopped { .. } => [StoreError::Stopped {
+            session: SessionId([1; 16]),
+            why: "Can't write to /store/packs/7: the disk is full".to_owned(),
+        }],
+        StoreError::TooLarge { .. } => [StoreError::TooLarge { what: "A cell's source", length: 300, most: 200 }],
+        StoreError::Key { .. } => [StoreError::Key {
+            path: "/config/key".into(),
+            why: "others may read it; `chmod 600` it".to_owned(),
+        }],
+    });
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store)));
+}
+
+#[test]
+fn every_error_of_a_revision() {
+    let text = || "9".to_owned();
+    let errors = every!(RevisionError {
+        RevisionError::Unknown { .. } => [
+            RevisionError::Unknown { text: text(), candidates: Vec::new() },
+            RevisionError::Unknown { text: text(), candidates: vec!["8".to_owned(), "7".to_owned()] },
+        ],
+        RevisionError::UnknownOperation { .. } => [
+            RevisionError::UnknownOperation { text: "op:9".to_owned(), newest: Some(4) },
+            RevisionError::UnknownOperation { text: "op:9".to_owned(), newest: None },
+        ],
+        RevisionError::Ambiguous { .. } => [RevisionError::Ambiguous {
+            text: text(),
+            candidates: vec!["8".to_owned(), "7".to_owned()],
+        }],
+        RevisionError::BeforeStart { .. } => [RevisionError::BeforeStart { text: "@-9".to_owned() }],
+        RevisionError::NoPosition { .. } => [RevisionError::NoPosition { text: "@".to_owned() }],
+    });
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Revision)));
+}
+
+#[test]
+fn every_error_of_a_name() {
+    let name = || "best".to_owned();
+    let errors = every!(NameError {
+        NameError::Invalid { .. } => [NameError::Invalid { name: "14".to_owned(), why: "it could be a run" }],
+        NameError::Taken { .. } => [
+            NameError::Taken { name: name(), kind: "branch" },
+            NameError::Taken { name: name(), kind: "tag" },
+        ],
+        NameError::Unknown { .. } => [
+            NameError::Unknown { name: name(), kind: "branch" },
+            NameError::Unknown { name: name(), kind: "tag" },
+        ],
+        NameError::OtherKind { .. } => [NameError::OtherKind { name: name(), kind: "tag" }],
+    });
+    insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Name)));
+}
+
+#[test]
+fn every_error_of_a_session() {
+    let errors = every!(SessionError {
+        SessionError::Store(_) => [SessionError::Store(StoreError::NoStore { path: "/store".into() })],
+        SessionError::Kernel(_) => [
+            SessionError::Kernel(KernelError::Failed("a codec failed".to_owned())),
+            SessionError::Kernel(KernelError::Interrupted),
+        ],
+        SessionError::Revision(_) => [SessionError::Revision(RevisionError::BeforeStart { text: "@-9".to_owned() })],
+        SessionError::Name(_) => [SessionError::Name(NameError::Unknown { name: "best".to_owned(), kind: "tag" })],
+        SessionError::NothingToUndo { .. } => [
+            SessionError::NothingToUndo { asked: 1, available: 0 },
+            SessionError::NothingToUndo { asked: 3, available: 1 },
+            SessionError::NothingToUndo { asked: 9, available: 2 },
+        ],
+        SessionError::NothingToRedo { .. } => [
+            SessionError::NothingToRedo { asked: 1, available: 0 },
+            SessionError::NothingToRedo { asked: 3, available: 1 },
+        ],
+        SessionError::NothingToResume => [SessionError::NothingToResume],
+        SessionError::NoSuchName { .. } => [
+            SessionError::NoSuchName { run: "14".to_owned(), names: vec!["df".to_owned()] },
+            SessionError::NoSuchName { run: "14".to_owned(), names: vec!["df".to_owned(), "x".to_owned()] },
+        ],
+        SessionError::Restore(_) => [
+            SessionError::Restore(RestoreError::Interrupted),
+            SessionError::Restore(RestoreError::Refused("the directory /data is gone".to_owned())),
+        ],
+        SessionError::NotStarted => [SessionError::NotStarted],
+    });
+    insta::assert_snapshot!(read(errors));
+}
+
+#[test]
+fn every_error_of_a_scratch_process() {
+    let errors = every!(ScratchError {
+        ScratchError::NotStarted(_) => [ScratchError::NotStarted("permission denied".to_owned())],
+        ScratchError::Died(_) => [ScratchError::Died("it was killed".to_owned())],
+        ScratchError::TooLong(_) => [ScratchError::TooLong(60)],
+        ScratchError::Interrupted => [ScratchError::Interrupted],
+        ScratchError::Refused(_) => [ScratchError::Refused("Run 3 is missing".to_owned())],
+    });
+    insta::assert_snapshot!(lines(errors));
+}
+
+#[test]
+fn every_reason_why_there_is_no_script() {
+    let kinds = every!(GapKind {
+        GapKind::Start => [GapKind::Start],
+        GapKind::Outside => [GapKind::Outside],
+        GapKind::Moved => [GapKind::Moved],
+        GapKind::NoSource => [GapKind::NoSource],
+        GapKind::Tangled => [GapKind::Tangled],
+        GapKind::NotSeeded => [GapKind::NotSeeded],
+    });
+    insta::assert_snapshot!(lines(kinds.into_iter().map(|kind| reason(kind, "`df`", "14"))));
+}
+
+#[test]
+fn every_reason_why_a_line_has_no_words() {
+    let errors = every!(Unclosed {
+        Unclosed::Quote => [Unclosed::Quote],
+        Unclosed::Backslash => [Unclosed::Backslash],
+    });
+    insta::assert_snapshot!(lines(errors));
+}
+
+fn lines(errors: impl IntoIterator<Item: std::fmt::Display>) -> String {
+    errors.into_iter().map(|error| format!("{error}\n")).collect()
+}

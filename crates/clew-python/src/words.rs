@@ -1,0 +1,32 @@
+//! What the shell must know of a line before it hands it to the engine.
+
+use clew_cli::Intent;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Parts the line after `%clew` into words.
+///
+/// # Errors
+/// `ValueError` where a quote is not closed.
+#[pyfunction]
+pub fn split_line(line: &str) -> PyResult<Vec<String>> {
+    clew_cli::split_line(line).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Says what words are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
+/// process; `sets` settings.
+///
+/// # Errors
+/// Where memory runs out.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>> {
+    let intent = clew_cli::intent(&words);
+    let told = PyDict::new(py);
+    told.set_item("moves", matches!(intent, Intent::Moves { .. }))?;
+    told.set_item("waits", intent == Intent::Moves { waits: true })?;
+    told.set_item("asks", intent == Intent::Asks)?;
+    told.set_item("sets", intent == Intent::Sets)?;
+    Ok(told)
+}

@@ -1,0 +1,43 @@
+"""Environment variables that differ from when Clew was loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from clew.roots.root import MISSING, Root
+from clew.secrets import is_secret, raw_environment
+
+_START = dict(os.environ)
+"""The environment when Clew was loaded: only what differs from it is state."""
+
+RESTLESS = frozenset({"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST"})
+"""Variables that change by themselves."""
+
+
+def collect(shell: Any) -> list[Root]:
+    global _changed_variables
+    now = raw_environment()
+    if _changed_variables is None or _changed_variables[0] != now:
+        _changed_variables = (dict(now), list(_variables_that_differ()))
+    return _changed_variables[1]
+
+
+_changed_variables: tuple[dict[Any, Any], list[Root]] | None = None
+"""The environment when it was last gone through, and its roots."""
+
+
+def _variables_that_differ() -> Iterator[Root]:
+    for name in sorted(os.environ.keys() | _START.keys()):
+        now = os.environ.get(name)
+        if now != _START.get(name) and name not in RESTLESS and is_secret(name, now) is None:
+            yield "environment", name, now
+
+
+def install(shell: Any, key: str, value: Any) -> None:
+    wanted = _START.get(key) if value is MISSING else value
+    if wanted is None:
+        os.environ.pop(key, None)
+    elif os.environ.get(key) != wanted:
+        os.environ[key] = wanted

@@ -1,0 +1,80 @@
+"""The process-wide random generators, of Python and of numpy."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from clew.roots.root import MISSING, Root
+
+
+def random_states() -> Iterator[tuple[str, Any]]:
+    """The states of the process-wide generators, as plain values."""
+    version, words, gauss = random.getstate()
+    yield "random", (version, struct.pack(f"<{len(words)}I", *words), gauss)
+    numpy_random = _numpy_random()
+    if numpy_random is not None and hasattr(numpy_random, "_rand"):
+        yield "numpy.random", _numpy_state(numpy_random._rand)
+
+
+def _numpy_random() -> Any:
+    """numpy's module of the global generator, once numpy is there.
+
+    numpy itself imports it when it is first touched; by then the first number may be drawn, and the state from which it
+    was drawn could never come back. So it is imported as soon as numpy is.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None or getattr(numpy.__spec__, "_initializing", False):
+        return None
+    return sys.modules.get("numpy.random.mtrand") or importlib.import_module("numpy.random.mtrand")
+
+
+def _numpy_state(generator: Any) -> Any:
+    state = generator.get_state(legacy=False)
+    inner = state["state"]
+    if state["bit_generator"] != "MT19937":
+        return ("other", state)
+    return ("MT19937", inner["key"].tobytes(), inner["pos"], state["has_gauss"], state["gauss"])
+
+
+def collect(shell: Any) -> Iterator[Root]:
+    for name, state in random_states():
+        if name != "random" and _numpy.first is None:
+            _numpy.first = state
+        if name == "random" or state != _numpy.absent:
+            yield "random", name, state
+
+
+class _Numpy:
+    """numpy's generator in states from before numpy was imported: the module can't be taken away again, so its state is
+    none of the session's for as long as it stays as it was first seen."""
+
+    first: Any = None
+    absent: Any = None
+
+
+_numpy = _Numpy()
+
+
+def install(shell: Any, key: str, value: Any) -> None:
+    if key == "numpy.random":
+        _numpy.absent = _numpy.first if value is MISSING else None
+        if value is MISSING:
+            value = _numpy.first
+    if value is MISSING or value is None:
+        return
+    if key == "random":
+        version, words, gauss = value
+        random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+        return
+    import numpy as np
+
+    if value[0] == "other":
+        np.random.mtrand._rand.set_state(value[1])
+    else:
+        name, words, pos, has_gauss, gauss = value
+        np.random.set_state((name, np.frombuffer(words, np.uint32), pos, has_gauss, gauss))

@@ -1,0 +1,236 @@
+"""Attributes of the user's own modules, and the modules that a move takes away."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import importlib
+import operator
+import os
+import sys
+import sysconfig
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from clew.codecs.handles import word
+from clew.roots.root import MISSING, Root
+from clew.secrets import is_secret
+
+_LIBRARIES = tuple(
+    {
+        os.path.realpath(path) + os.sep
+        for name in ("stdlib", "platstdlib")
+        if (path := sysconfig.get_path(name))
+    }
+)
+
+
+class Known(NamedTuple):
+    """One of the user's modules as it was when first seen."""
+
+    module: types.ModuleType
+    names: frozenset[str]
+    code: dict[str, Any]
+    """Its functions and classes, and by `Class.name` the methods of these: they are no roots while they are these."""
+
+
+_own: dict[str, Known | None] = {}
+"""Modules by name; `None` for those of libraries."""
+
+_shown: dict[str, set[str]] = {}
+"""Attributes that were roots when last collected, by module."""
+
+_withdrawn: dict[str, types.ModuleType] = {}
+"""Modules of states that the session went away from: importing them then must run them, going back must not."""
+
+
+_listed: list[Any] = []
+"""The modules of the process when they were last gone through: where nothing came or went, the same are the user's."""
+
+
+def own_modules() -> Iterator[tuple[str, Known]]:
+    """The user's own modules: those that lie in no library's folder."""
+    global _listed
+    modules = list(sys.modules.values())
+    if len(modules) != len(_listed) or any(map(operator.is_not, modules, _listed)):
+        _listed = modules
+        for name, module in list(sys.modules.items()):
+            known = _own.get(name)
+            if name not in _own or (known is not None and known.module is not module):
+                _own[name] = _known(module) if _is_own(name, module) else None
+    for name, known in list(_own.items()):
+        if known is not None and sys.modules.get(name) is known.module:
+            yield name, known
+
+
+_brought_back: dict[str, types.ModuleType] = {}
+"""Withdrawn modules that a value which is being built needed."""
+
+
+def bring_back(name: str) -> None:
+    """Puts a module that a move took away in its place again, if it is that: what is built then is of its classes."""
+    if name in _withdrawn and name not in sys.modules:
+        sys.modules[name] = _brought_back[name] = _withdrawn.pop(name)
+
+
+def end_staging(is_installed: bool) -> None:
+    """The move is done, or given up: then what was brought back for it goes again."""
+    if not is_installed:
+        for name, module in _brought_back.items():
+            if sys.modules.get(name) is module:
+                _withdrawn[name] = sys.modules.pop(name)
+    _brought_back.clear()
+
+
+def modules_seen() -> list[tuple[str, types.ModuleType]]:
+    """The user's own modules that were there when roots were last collected."""
+    return [(name, known.module) for name, known in _own.items() if known is not None]
+
+
+def _known(module: types.ModuleType) -> Known:
+    attributes = vars(module)
+    code = {name: value for name, value in attributes.items() if isinstance(value, _CODE)}
+    of_classes = {
+        f"{name}.{attribute}": value
+        for name, kind in _classes(module)
+        for attribute, value in vars(kind).items()
+    }
+    code |= {path: value for path, value in of_classes.items() if hasattr(type(value), "__get__")}
+    return Known(module, frozenset([*attributes, *of_classes]), code)
+
+
+def _classes(module: types.ModuleType) -> list[tuple[str, type]]:
+    """The classes that a module defines. The members of an Enum are no state."""
+    own = module.__name__
+    return [
+        (name, value)
+        for name, value in list(vars(module).items())
+        if isinstance(value, type)
+        and vars(value).get("__module__") == own
+        and not isinstance(value, enum.EnumMeta)
+    ]
+
+
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType)
+
+
+def _is_own(name: str, module: Any) -> bool:
+    if (
+        type(module) is not types.ModuleType
+        or name in ("__main__", "__mp_main__")
+        or name.startswith("clew.")
+    ):
+        return False
+    file = vars(module).get("__file__")
+    if type(file) is not str or name == "clew" or not file.endswith(".py"):
+        return False
+    path = os.path.realpath(file)
+    return "site-packages" not in path and "dist-packages" not in path and not path.startswith(_LIBRARIES)
+
+
+def collect(shell: Any) -> Iterator[Root]:
+    for name, known in own_modules():
+        shown = _shown[name] = set()
+        for attribute, value in list(vars(known.module).items()):
+            if _is_state(known, attribute, value):
+                shown.add(attribute)
+                yield "module_attribute", f"{name}.{attribute}", value
+        for path, value in _class_states(known):
+            shown.add(path)
+            yield "module_attribute", f"{name}.{path}", value
+
+
+def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
+    """What the classes of a module hold that runs change: counters, registries, caches, methods set from outside."""
+    for name, kind in _classes(known.module):
+        for attribute, value in list(vars(kind).items()):
+            path = f"{name}.{attribute}"
+            is_data = type(value) in _CLASS_DATA
+            is_patch = type(value) is types.FunctionType and value.__qualname__ != path
+            if (
+                (is_data or is_patch)
+                and known.code.get(path) is not value
+                and not attribute.startswith("__")
+                and is_secret(attribute, value) is None
+            ):
+                yield path, value
+
+
+_CLASS_DATA = frozenset(
+    [
+        *(type(None), bool, int, float, complex, str, bytes, bytearray, tuple, frozenset),
+        *(list, dict, set, collections.deque, collections.Counter, collections.defaultdict),
+        *(collections.OrderedDict, weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
+    ]
+)
+
+
+def _is_state(known: Known, attribute: str, value: Any) -> bool:
+    if (
+        attribute.startswith("__")
+        or isinstance(value, types.ModuleType)
+        or known.code.get(attribute) is value
+    ):
+        return False
+    return word(type(value)) is None and is_secret(attribute, value) is None
+
+
+def install(shell: Any, key: str, value: Any) -> None:
+    if value is MISSING:
+        _take_attribute(*_parted(key, _live))
+    else:
+        name, attribute = _parted(key, _imported)
+        _set(_imported(name), attribute, value)
+
+
+def _parted(key: str, module_of: Callable[[str], types.ModuleType | None]) -> tuple[str, str]:
+    """The module and what follows it, of `module.name` and `package.module.Class.name`."""
+    name, _, attribute = key.rpartition(".")
+    above, _, kind = name.rpartition(".")
+    if above and name not in sys.modules and isinstance(getattr(module_of(above), kind, None), type):
+        return above, f"{kind}.{attribute}"
+    return name, attribute
+
+
+def _live(name: str) -> types.ModuleType | None:
+    return sys.modules.get(name)
+
+
+def _imported(name: str) -> types.ModuleType:
+    bring_back(name)
+    return sys.modules.get(name) or importlib.import_module(name)
+
+
+def _set(module: types.ModuleType, path: str, value: Any) -> None:
+    kind, _, attribute = path.rpartition(".")
+    if kind:
+        type.__setattr__(vars(module)[kind], attribute, value)
+    else:
+        vars(module)[attribute] = value
+
+
+def _unset(module: types.ModuleType, path: str) -> None:
+    kind, _, attribute = path.rpartition(".")
+    if not kind:
+        vars(module).pop(attribute, None)
+    elif attribute in vars(vars(module)[kind]):
+        type.__delattr__(vars(module)[kind], attribute)
+
+
+def _take_attribute(name: str, attribute: str) -> None:
+    """Takes an attribute away: the original comes back; what the module brought itself goes when all of it goes, with
+    the module, so that importing it again runs it again."""
+    known = _own.get(name)
+    if known is None or sys.modules.get(name) is not known.module:
+        return
+    if attribute in known.code:
+        _set(known.module, attribute, known.code[attribute])
+    elif attribute not in known.names:
+        _unset(known.module, attribute)
+    shown = _shown.get(name, set())
+    shown.discard(attribute)
+    if not shown and attribute in known.names and attribute not in known.code:
+        _withdrawn[name] = sys.modules.pop(name)
+        del _own[name]

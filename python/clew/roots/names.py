@@ -1,0 +1,57 @@
+"""Which names of the namespace are the user's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODULE_NAMES = frozenset(
+    [
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__builtin__",
+        "__builtins__",
+        "__file__",
+        "__cached__",
+        "__path__",
+        "__annotations__",
+        "__session__",
+        "__conditional_annotations__",
+        "__warningregistry__",
+    ]
+)
+SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})
+
+
+def user_names(shell: Any) -> list[str]:
+    """The names of the namespace that are the user's, in its order.
+
+    A name of the shell's own (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
+    """
+    hidden = getattr(shell, "user_ns_hidden", {})
+    return [
+        name
+        for name, value in list(shell.user_ns.items())
+        if type(name) is str
+        and name not in MODULE_NAMES
+        and not _is_shells(name, value, hidden)
+        and (name.isascii() or _is_text(name))
+    ]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: one with half a surrogate pair, put in by hand, can't."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
+    if name in hidden:
+        return hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh")
+    # While IPython starts, and loads extensions, it has not hidden these yet.
+    return name in ("_", "__", "___") and type(value) is str and not value

@@ -1,0 +1,61 @@
+"""Options of libraries that differ from their defaults."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from clew.roots.root import MISSING, Root
+
+
+def _differs(value: Any, default: Any) -> bool:
+    if value is default:
+        return False
+    try:
+        return type(value) is not type(default) or bool(value != default)
+    except Exception:  # a value that can't be compared is no default
+        return True
+
+
+def collect(shell: Any) -> Iterator[Root]:
+    for library in (_pandas_options, _matplotlib_options):
+        for key, value in library():
+            yield "option", key, value
+
+
+def _pandas_options() -> Iterator[tuple[str, Any]]:
+    config = sys.modules.get("pandas._config.config")
+    for name, option in list(getattr(config, "_registered_options", {}).items()):
+        value: Any = config._global_config  # type: ignore[union-attr]
+        for part in name.split("."):
+            value = value[part]
+        if _differs(value, option.defval):
+            yield f"pandas: {name}", value
+
+
+def _matplotlib_options() -> Iterator[tuple[str, Any]]:
+    library = sys.modules.get("matplotlib")
+    defaults = getattr(library, "rcParamsDefault", None)
+    if defaults is None:
+        return
+    for name, value in list(dict.items(library.rcParams)):  # type: ignore[union-attr]
+        if name not in _BACKEND and _differs(value, dict.get(defaults, name)):
+            yield f"matplotlib: {name}", value
+
+
+_BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
+
+
+def install(shell: Any, key: str, value: Any) -> None:
+    library, _, name = key.partition(": ")
+    if library == "pandas":
+        import pandas as pd
+        from pandas._config import config
+
+        pd.set_option(name, config._registered_options[name].defval if value is MISSING else value)
+    else:
+        import matplotlib as mpl
+
+        wanted = dict.__getitem__(mpl.rcParamsDefault, name) if value is MISSING else value
+        dict.__setitem__(mpl.rcParams, name, wanted)

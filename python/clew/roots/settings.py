@@ -1,0 +1,92 @@
+"""Settings of the process: warnings, recursion, decimals, locale, and those of numpy."""
+
+from __future__ import annotations
+
+import decimal
+import locale
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from clew.roots.root import MISSING, Root
+
+
+def collect(shell: Any) -> Iterator[Root]:
+    """What every session has, and of numpy's what differs: going back to before an import must leave nothing over."""
+    yield "setting", "warnings.filters", list(warnings.filters)
+    yield "setting", "recursion limit", sys.getrecursionlimit()
+    yield "setting", "decimal context", _decimal_context()
+    yield "setting", "locale", locale.setlocale(locale.LC_ALL)
+    numpy: Any = sys.modules.get("numpy")
+    if hasattr(numpy, "get_printoptions"):
+        for key, now, usual in (
+            ("numpy errors", numpy.geterr(), NUMPY_ERRORS),
+            ("numpy printing", numpy.get_printoptions(), NUMPY_PRINTING),
+        ):
+            if any(now.get(name) != value for name, value in usual.items()):
+                yield "setting", key, dict(now)
+
+
+NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+NUMPY_PRINTING = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+}
+
+
+def _decimal_context() -> tuple[Any, ...]:
+    context = decimal.getcontext()
+    signals = [
+        tuple([signal.__name__ for signal, on in kept.items() if on])
+        for kept in (context.flags, context.traps)
+    ]
+    numbers = (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)
+    return (*numbers, *signals)
+
+
+def install(shell: Any, key: str, value: Any) -> None:
+    if key.startswith("numpy"):
+        _install_numpy(key, value)
+    elif value is MISSING:
+        return
+    elif key == "warnings.filters":
+        warnings.filters[:] = value  # type: ignore[index]
+        warnings._filters_mutated()  # type: ignore[attr-defined]
+    elif key == "recursion limit":
+        sys.setrecursionlimit(value)
+    elif key == "decimal context":
+        _install_decimal(value)
+    elif key == "locale":
+        locale.setlocale(locale.LC_ALL, value)
+
+
+def _install_numpy(key: str, value: Any) -> None:
+    if value is MISSING and "numpy" not in sys.modules:
+        return
+    import numpy as np
+
+    if key == "numpy errors":
+        np.seterr(**(NUMPY_ERRORS if value is MISSING else value))
+    else:
+        options = NUMPY_PRINTING if value is MISSING else value
+        np.set_printoptions(**{name: option for name, option in options.items() if name in NUMPY_PRINTING})
+
+
+def _install_decimal(value: tuple[Any, ...]) -> None:
+    context = decimal.getcontext()
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    for name, number in zip(names, value, strict=False):
+        setattr(context, name, number)
+    for kept, names in ((context.flags, value[6]), (context.traps, value[7])):
+        for signal in kept:
+            kept[signal] = signal.__name__ in names
