@@ -47,17 +47,18 @@ impl Performer<'_> {
         }
     }
 
+    /// The run whose cell makes a version; else why there is none that could run again.
     fn made_by(&self, version: &Version) -> Result<(RunId, &Run), String> {
         let id = self.history.recorded_by(self.target, version);
         let (id, run) = id
             .and_then(|id| Some((id, self.history.run(&id)?)))
             .ok_or("the run that made it is missing")?;
         match run.evidence.masked.first() {
+            None => Ok((id, run)),
             Some(masked) => Err(format!(
                 "the source of run {} is not kept whole: {masked} was left out of it",
                 run.label()
             )),
-            None => Ok((id, run)),
         }
     }
 

@@ -404,6 +404,8 @@ impl Held for HeldBySession<'_> {
             Again::Never
         } else if self.options.replay {
             Again::Allowed
+        } else if !has_whole_cell(history, self.target, version) {
+            Again::Never
         } else if is_repeatable(history, self.target, version) {
             Again::Unasked
         } else {
@@ -440,4 +442,12 @@ fn is_repeatable(history: &History, target: RunId, version: &Version) -> bool {
         run.kind == RunKind::Cell && is_done && evidence.sockets.is_empty() && evidence.processes.is_empty()
     };
     history.is_own(&maker) && history.run(&maker).is_some_and(repeats)
+}
+
+/// Whether nothing was left out of the source of the cell that made a version.
+fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
+    let run = history
+        .recorded_by(target, version)
+        .and_then(|maker| history.run(&maker));
+    run.is_some_and(|run| run.evidence.masked.is_empty())
 }

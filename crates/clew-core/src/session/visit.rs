@@ -72,7 +72,8 @@ impl Visit {
     /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
     pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<Cell, SessionError> {
         let found = self.history.run(&run).ok_or_else(|| missing(run))?;
-        let blob = found.source.filter(|_| !self.history.is_untrusted(&run));
+        let is_whole = found.evidence.masked.is_empty() && !self.history.is_untrusted(&run);
+        let blob = found.source.filter(|_| is_whole);
         let blob = blob.ok_or_else(|| {
             SessionError::Restore(RestoreError::Refused(format!(
                 "Run {} has no cell that may run again",
