@@ -17,6 +17,7 @@ LOOPS = {
     "attributes": "for _i in range(400_000):\n    dot.x = dot.x",
     "a loop inside a function": "def work():\n    s = 0\n    for i in range(800_000):\n        s += once(i)\n    return s\nwork()",
     "recursion": "for _i in range(1_500):\n    deep(200)",
+    "lines printed": "for _i in range(50_000):\n    print(_i)\n__import__('sys').stdout.flush()",
     "small arrays": "for _i in range(40_000):\n    array_0[:10].sum()",
 }
 

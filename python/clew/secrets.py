@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 LONGEST = 64 * 1024
@@ -136,12 +137,24 @@ def is_secret(name: str, value: Any) -> str | None:
     text = _text(value)
     if not text:
         return None
+    judge = _judged if len(text) <= SHORT else _judged.__wrapped__
+    why = judge(name, text)
+    if why is not None:
+        return why
+    return "equal to a secret environment variable" if text in secret_variables() else None
+
+
+SHORT = 1024
+"""Texts up to this length are judged once: every run asks about every name that has one."""
+
+
+@lru_cache(maxsize=2048)
+def _judged(name: str, text: str) -> str | None:
+    """Why a text under this name is a credential, as far as the two of them tell."""
     shape = shape_of(text)
     if shape is not None:
         return shape
-    if _named_like_one(name, text):
-        return "its name says so"
-    return "equal to a secret environment variable" if text in secret_variables() else None
+    return "its name says so" if _named_like_one(name, text) else None
 
 
 def _named_like_one(name: str, text: str) -> bool:

@@ -332,7 +332,7 @@ def test_a_dry_run_starts_nothing(notebook: Notebook) -> None:
     damage(notebook, "slowly")
     begun = time.monotonic()
     report = notebook.move("undo --dry-run")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30, "the cell would go on for a minute"
     assert report.data["dry_run"] is True
     assert processes(notebook) == []
     assert "x" not in notebook.names()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from harness import Kernel, Reply
+from harness import Reply
 from kernel_record import Recorded
 from nbformat.v4 import output_from_msg
 
@@ -215,7 +214,7 @@ def test_pictures_texts_and_outputs_are_kept_within_their_limits(recorded: Recor
 def test_p07_a_failure_of_the_recorder_is_one_warning_and_the_cell_goes_on(recorded: Recorded) -> None:
     kernel = recorded.kernel
     kernel.run(
-        "from clew.shell.shown import Shown\ndef fail(*_): raise RuntimeError('planted')\nShown.note = fail",
+        "from clew.shell.shown import Shown\ndef fail(*_): raise ValueError('planted')\nShown.note = fail",
         silent=True,
     )
     kernel.run("del Shown, fail", silent=True)
@@ -223,7 +222,7 @@ def test_p07_a_failure_of_the_recorder_is_one_warning_and_the_cell_goes_on(recor
     kernel.settle()
     assert all(reply.ok and reply.stdout == "shown\n" and reply.result == "5" for reply in replies)
     warnings = [reply.stderr for reply in replies if reply.stderr]
-    assert len(warnings) == 1 and "RuntimeError: planted" in warnings[0] and warnings[0].count("\n") == 1
+    assert len(warnings) == 1 and "ValueError: planted" in warnings[0] and warnings[0].count("\n") == 1
     assert [run["output"] for run in recorded.captures] == [None] * 3
 
 
@@ -251,21 +250,3 @@ def test_no_object_of_the_user_s_is_held(recorded: Recorded) -> None:
         "display(thing); print(thing); del thing"
     )
     assert recorded.kernel.value("ref() is None") is True
-
-
-def test_100_000_printed_lines_cost_what_they_cost_without_clew(kernels: Callable[..., Kernel]) -> None:
-    cell = (
-        "import time\nstart = time.process_time()\nfor i in range(100_000): print(i)\n"
-        "import sys; sys.stdout.flush(); spent = time.process_time() - start"
-    )
-
-    def spent(kernel: Kernel) -> float:
-        times = []
-        for _ in range(5):
-            kernel.run(cell).raised()
-            times.append(float(kernel.value("spent")))
-        return min(times)
-
-    plain, clew = kernels(load=False), kernels()
-    ratio = spent(clew) / spent(plain)
-    assert ratio < 1.25, ratio

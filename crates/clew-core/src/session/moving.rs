@@ -428,7 +428,9 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
         return false;
     };
     let run = history.run(&maker);
-    !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
+    // What the user forgot does not come back by another way.
+    let is_forgotten = history.forgotten().contains_key(&version.manifest);
+    !is_forgotten && !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
 }
 
 /// Whether the cell that made a version is the user's own, and can be expected to do again what it did: it ended well,
