@@ -46,7 +46,7 @@ DARK = TerminalTheme(
 FRAME = """<!DOCTYPE html><meta charset="utf-8"><style>
 body{{margin:0}}
 .screen{{display:inline-block;background:{background};color:{foreground};border-radius:8px;padding:14px 20px 16px}}
-pre{{margin:0;font:13px/1.5 "DejaVu Sans Mono",Menlo,Consolas,monospace;width:WIDTHch;white-space:pre-wrap;word-break:break-all}}
+pre{{margin:0;font:13px/1.5 "DejaVu Sans Mono",Menlo,Consolas,monospace;width:calc(WIDTHch + 1ch);white-space:pre-wrap;word-break:break-all}}
 </style><div class="screen"><pre>{code}</pre></div>"""
 
 
