@@ -12,7 +12,7 @@ candidates() {
     if command -v pyenv >/dev/null; then
         # Beside the program too: pyenv asks HOME where its versions are, and HOME may be an empty one.
         for root in "$(pyenv root)" "$(dirname "$(dirname "$(readlink -f "$(command -v pyenv)")")")"; do
-            ls -d "$root/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV
+            ls -d "$root/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV || true
         done
     fi
     type -ap "python$version"
