@@ -20,7 +20,9 @@ LONGEST = 64 * 1024
 NAMES = re.compile(
     r"(?:^|[_\W\d])"
     r"(?:api_?key|access_?key|private_?key|secret_?key|signing_?key|auth_?key|token|secret|passwd|password|pwd|"
-    r"passphrase|credential|authorization|bearer|dsn|conn(?:ection)?_?str(?:ing)?)s?(?:$|[_\W\d])"
+    r"passphrase|credential|authorization|bearer)s?"
+    r"(?:$|[_\W\d](?!(?:counts?|paths?|files?|ids?|hash(?:es)?|names?|types?|urls?|lengths?|len|sizes?|index|indices|"
+    r"limits?|columns?|cols?|dirs?|folders?|expir\w*|ttl|masks?|embeddings?|positions?|min|max)(?:$|[_\W\d])))"
 )
 """Names of variables that hold credentials, in lower case with `_` between words."""
 
@@ -126,6 +128,13 @@ PLACEHOLDERS = re.compile(
 )
 
 
+PLAIN = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ][\d:.,+Z-]+)?|(?:[\w.-]+/)*[\w.-]+\.(?:csv|tsv|parquet|json|jsonl|txt|md|py|ipynb|db|sqlite|"
+    r"h5|npy|npz|pkl|zip|gz|png|jpe?g|pdf|xlsx?|ya?ml|toml|log|html?)"
+)
+"""Dates, and paths of files."""
+
+
 def is_secret(name: str, value: Any) -> str | None:
     """Why this value must not be stored, for people; `None` if nothing speaks against it.
 
@@ -185,7 +194,7 @@ def could_be_one(text: str) -> bool:
     text = text.strip()
     if not 8 <= len(text) <= 4096 or any(character.isspace() for character in text) or "/" in text[:1]:
         return False
-    if PLACEHOLDERS.search(text):
+    if PLACEHOLDERS.search(text) or PLAIN.fullmatch(text):
         return False
     kinds = [
         any(map(test, text))
@@ -200,7 +209,8 @@ def redacted(text: str, known: Collection[str] = ()) -> str:
     Looked at whole, however long it is: one printed key must not reach the disk.
     """
     for secret in sorted({*known, *secret_variables()}, key=len, reverse=True):
-        text = text.replace(secret, MARK.format("a secret"))
+        if secret in text:
+            text = _whole(secret).sub(MARK.format("a secret"), text)
     lowered = text.lower()
     if any(trace in lowered for trace in TRACES):
         text = KEY_BLOCK.sub(MARK.format("a private key"), text)
@@ -210,6 +220,11 @@ def redacted(text: str, known: Collection[str] = ()) -> str:
     if any(trace in lowered for trace in ASSIGNED_TRACES):
         text = ASSIGNED.sub(_without_value, text)
     return text
+
+
+def _whole(secret: str) -> re.Pattern[str]:
+    """Where a text stands by itself: `prod` is no part of `products`."""
+    return re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)" if secret.isalnum() else re.escape(secret))
 
 
 def masked(source: str, known: Collection[str] = ()) -> tuple[str, list[str]]:

@@ -268,6 +268,39 @@ def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
     assert notebook.identities(["token"]) == identity
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "cell", "why"),
+    [
+        ("kept", "exclude kept", "kept['lr'] = 1", "it is excluded"),
+        ("config", "status", "config['api_key'] = 'Abc12345!xyz'", "it looks like a credential"),
+    ],
+)
+def test_p01_a_name_that_is_kept_out_since_is_left_alone(
+    notebook: Notebook, name: str, line: str, cell: str, why: str
+) -> None:
+    notebook.run(f"{name} = {{'lr': 0.1}}")
+    first = notebook.at()
+    notebook.say(line)
+    notebook.run(cell, "x = 2")
+    last = notebook.at()
+    now, identity = notebook.read(name), notebook.identities([name])
+    for target in (first, last, first):
+        report = notebook.move(f"switch {target}")
+        assert notebook.read(name) == now and notebook.identities([name]) == identity
+        if target == first:
+            assert report.word(name) == "differs" and why in report.why(name)
+
+
+@pytest.mark.parametrize("option", ["--history other.ipynb", "--kernel 1", "--store /nowhere"])
+@pytest.mark.parametrize("word", ["undo", "switch 1", "tag best", "pause", "resume"])
+def test_a_mover_that_names_another_notebook_moves_none(notebook: Notebook, word: str, option: str) -> None:
+    notebook.run("x = 1", "x = 2")
+    here = notebook.at()
+    said = notebook.kernel.clew(f"{word} {option}")
+    assert "another is named" in said.stderr and "Nothing was changed" in said.stderr, said
+    assert notebook.read("x") == ["2"] and notebook.at() == here
+
+
 def test_unload_lets_go_and_the_session_goes_on(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels()
     notebook.run("x = [1]", "x.append(2)")

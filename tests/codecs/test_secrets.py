@@ -37,6 +37,13 @@ def test_secret_is_found(case):
 
 HARMLESS = [
     ("key", "a"),
+    ("columns", {"token_count": "tokens_2024Q1"}),
+    ("config", {"token_path": "Tokens_2024.txt"}),
+    ("entry", {"Key": "data/2024/File_01.parquet"}),
+    ("stamp", {"key": "2024-01-02T03:04:05Z"}),
+    ("password_hash", "5f4dcc3b5aa765d61d8327deb882cf99"),
+    ("token_id", "0xAbC123def4567890"),
+    ("connection_string", "sqlite:///my_Data1.db"),
     ("key", "customer_id"),
     ("keys", ["a", "b"]),
     ("tokens", ["Hello-World1", "the", "hunter2!Xy"]),
@@ -199,6 +206,12 @@ def test_p12_secret_is_taken_out_of_a_source(source):
 )
 def test_code_stays_as_it_is(source):
     assert masked(source) == (source, [])
+
+
+def test_a_short_word_that_is_kept_out_leaves_longer_words_alone():
+    source = "sql = 'select * from products'; mode = 'prod'"
+    assert masked(source, {"prod"})[0] == "sql = 'select * from products'; mode = '[not kept: a secret]'"
+    assert redacted("products in prod", {"prod"}) == "products in [not kept: a secret]"
 
 
 def test_what_a_kept_out_name_holds_is_taken_out_of_sources_too():

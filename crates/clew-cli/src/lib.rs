@@ -152,6 +152,23 @@ pub fn is_elsewhere(arguments: &Arguments) -> bool {
     arguments.shared.store.is_some() || arguments.shared.wanted.is_some()
 }
 
+/// Refuses a word that acts on the live session where another one was named: that one's own kernel has to do it.
+pub fn elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Option<Output> {
+    let acts = arguments.word.asked().is_some();
+    let is_named = is_elsewhere(arguments) || arguments.shared.kernel.is_some();
+    // The command has found the kernel by these very words.
+    (acts && is_named && surroundings.door != Door::Terminal).then(|| {
+        let word = arguments.word.text();
+        let problem = Problem::usage(format!(
+            "`{word}` acts on the notebook that it is typed in, and another is named"
+        ))
+        .with_hint(format!(
+            "type it there, or `clew {word} …` in a terminal, which finds that notebook's kernel"
+        ));
+        answer_to(arguments, surroundings).fail(&problem)
+    })
+}
+
 /// Answers a looking word from disk: the store and history that were named, else the default ones.
 pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);

@@ -111,6 +111,12 @@ pub trait Kernel {
     /// The roots can't be told. Nothing may then be concluded: a root that is not shown counts as gone.
     fn roots(&mut self) -> Result<Vec<(Root, ObjectOf<Self>)>, KernelError>;
 
+    /// Live roots that are kept out of the record, each with why. Movers leave them alone: what was never recorded could
+    /// not be brought back.
+    fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
+        Ok(Vec::new())
+    }
+
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<ObjectOf<Self>>, BuildError>;

@@ -262,6 +262,7 @@ impl Performer<'_> {
     fn stage<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
+            (StepKind::Leave { why }, _) => Ok(Staged::empty(Word::Differs, Some(why.clone()))),
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
@@ -469,7 +470,7 @@ fn collect<O: Copy>(
     changes: &mut Vec<(Root, Change<O>)>,
     outcomes: &mut Vec<Outcome>,
 ) {
-    let untouched = matches!(step.kind, StepKind::Keep);
+    let untouched = matches!(step.kind, StepKind::Keep | StepKind::Leave { .. });
     for root in &step.roots {
         let object = staged
             .objects

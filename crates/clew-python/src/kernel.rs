@@ -364,6 +364,18 @@ impl Kernel for PythonKernel<'_, '_> {
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 
+    fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
+        let names = self.names().map_err(|error| KernelError::Failed(error.to_string()))?;
+        let excluded = names.excluded.into_iter();
+        let excluded = excluded.map(|name| (name, "it is excluded".to_owned()));
+        let secrets = self.state.secrets.iter();
+        let secrets = secrets.map(|(name, why)| (name.clone(), format!("it looks like a credential ({why})")));
+        let all = excluded.chain(secrets);
+        Ok(all
+            .map(|(name, why)| (Root::name(name), format!("left alone, as it is now: {why}")))
+            .collect())
+    }
+
     fn install(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
         changes.sort_by_key(|(root, _)| root.kind.rank());
         let before: BTreeMap<Root, Py<PyAny>> = self

@@ -34,6 +34,11 @@ pub enum StepKind {
         /// Why, for people.
         why: String,
     },
+    /// The live object is kept out of the record, so nothing could bring it back: it stays.
+    Leave {
+        /// Why, for people.
+        why: String,
+    },
     /// It does not exist in the target state.
     Remove,
 }
@@ -103,6 +108,12 @@ pub trait Held {
     /// Why the version may not be built here: its history is not trusted, its manifest is damaged.
     fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String>;
 
+    /// Why the live root is kept out of the record, if it is.
+    fn withheld(&self, root: &Root) -> Option<String> {
+        let _ = root;
+        None
+    }
+
     /// Where the cell that made the version may run again.
     fn again(&self, version: &Version) -> Again;
 }
@@ -130,7 +141,8 @@ impl Plan {
     }
 }
 
-/// Plans the way from `live` to `target`. `excluded` roots are left alone, whatever they are.
+/// Plans the way from `live` to `target`. Roots that are kept out of the record are left alone, and what they would come
+/// together with.
 pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Plan {
     let mut steps = Vec::new();
     let mut covered: BTreeSet<&Root> = BTreeSet::new();
@@ -142,6 +154,8 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
         covered.extend(version.roots.iter().filter(|root| scope.holds(root)));
         let (kind, again) = if live.holds(version) {
             (StepKind::Keep, Again::Never)
+        } else if let Some(why) = version.roots.iter().find_map(|root| held.withheld(root)) {
+            (StepKind::Leave { why }, Again::Never)
         } else {
             let again = held.again(version);
             (way_to(version, held, again), again)

@@ -1,6 +1,6 @@
 //! The way back: every mover is the same four steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::recording::Stop;
@@ -50,7 +50,8 @@ impl Session {
         };
         let looked = self.clock.monotonic();
         let scope = self.scope(request, target)?;
-        let plan = self.plan(target, &scope, options);
+        let withheld = kernel.withheld().map_err(SessionError::Kernel)?.into_iter().collect();
+        let plan = self.plan(target, &scope, options, withheld);
         let mut report = Report {
             action: request.word().to_owned(),
             from: self.history.label(&from),
@@ -186,11 +187,12 @@ impl Session {
         Ok(Scope::Names(roots))
     }
 
-    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
+    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions, withheld: BTreeMap<Root, String>) -> Plan {
         let held = HeldBySession {
             session: self,
             target,
             options,
+            withheld,
         };
         plan(&self.live.state(), &self.history.state(target), scope, &held)
     }
@@ -350,6 +352,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
             StepKind::Load { .. } => (Word::Loaded, None),
             StepKind::Replay { why, apart } => (Word::Replayed, Some(format!("{why}; {}", where_again(step, *apart)))),
+            StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
             StepKind::Remove => (Word::Removed, None),
             StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
         };
@@ -379,9 +382,15 @@ struct HeldBySession<'a> {
     session: &'a Session,
     target: RunId,
     options: MoveOptions,
+    /// Live roots that are kept out of the record, with why.
+    withheld: BTreeMap<Root, String>,
 }
 
 impl Held for HeldBySession<'_> {
+    fn withheld(&self, root: &Root) -> Option<String> {
+        self.withheld.get(root).cloned()
+    }
+
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String> {
         self.session.manifests.get(id).map_err(|error| error.to_string())
     }

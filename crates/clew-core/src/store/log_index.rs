@@ -93,6 +93,11 @@ impl LogIndex {
     /// What it holds of a history, by session, each from the start of the log on and without a gap. Empty where it
     /// can't be read.
     pub(super) fn pieces(&self, history: HistoryId) -> BTreeMap<SessionId, Vec<Piece>> {
+        // What is no file may never end.
+        let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
+        if !is_file {
+            return BTreeMap::new();
+        }
         match database::read(self, history) {
             Ok(pieces) => pieces,
             // Nothing was ever kept, or somebody writes right now.
@@ -108,7 +113,8 @@ impl LogIndex {
     /// Keeps what was read. `present` are the sessions that the history has; what it holds of others goes. That it can't
     /// be kept is no loss.
     pub(super) fn keep(&self, history: HistoryId, pieces: &[(SessionId, Piece)], present: &BTreeSet<SessionId>) {
-        if pieces.is_empty() || self.is_wrong() {
+        let is_something_else = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());
+        if pieces.is_empty() || self.is_wrong() || is_something_else {
             return;
         }
         if let Err(database::Trouble::Wrong) = database::write(self, history, pieces, present) {

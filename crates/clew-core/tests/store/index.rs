@@ -196,3 +196,16 @@ fn an_index_that_somebody_writes_is_not_waited_for() {
     drop(held);
     assert!(index(cache.path()).path().exists(), "what was only busy is not removed");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_left_alone_and_never_waited_for() {
+    let (disk, history) = recorded(LONG);
+    let cache = tempfile::tempdir().unwrap();
+    let path = index(cache.path()).path().to_owned();
+    fs::create_dir_all(&path).unwrap();
+    check_same(&disk, cache.path(), history, "a folder");
+    fs::remove_dir(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    check_same(&disk, cache.path(), history, "a pipe that nobody writes");
+}

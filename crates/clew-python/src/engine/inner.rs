@@ -110,6 +110,9 @@ impl Inner {
         if let Word::Doctor(_) = arguments.word {
             self.examine(py)?;
         }
+        if let Some(refused) = clew_cli::elsewhere(&arguments, &self.surroundings) {
+            return Ok(refused);
+        }
         let asked = arguments.word.asked();
         let needs_session = asked.is_some() || (arguments.is_status() && !clew_cli::is_elsewhere(&arguments));
         if needs_session && self.open.is_none() {

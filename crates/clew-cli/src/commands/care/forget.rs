@@ -440,6 +440,7 @@ impl Page for Forgotten {
                 text::clean(&self.names.join(" "))
             );
         }
+        text += "A copy of it inside another value (a list, a dict, a frame) stays: forget that one, too.\n";
         let keep_out = surroundings
             .door
             .command(&format!("exclude {}", text::clean(&self.names.join(" "))));
