@@ -53,12 +53,15 @@ impl Performer<'_> {
         let (id, run) = id
             .and_then(|id| Some((id, self.history.run(&id)?)))
             .ok_or("the run that made it is missing")?;
-        match run.evidence.masked.first() {
-            None => Ok((id, run)),
-            Some(masked) => Err(format!(
-                "the source of run {} is not kept whole: {masked} was left out of it",
-                run.label()
-            )),
+        if let Some(masked) = run.evidence.masked.first() {
+            let label = run.label();
+            return Err(format!(
+                "the source of run {label} is not kept whole: {masked} was left out of it"
+            ));
+        }
+        match run.source.map(|source| self.store.blob(source)) {
+            Some(Err(error)) => Err(format!("the source of run {} can't be read: {error}", run.label())),
+            _ => Ok((id, run)),
         }
     }
 

@@ -206,6 +206,12 @@ fn what_is_no_file_is_left_alone_and_never_waited_for() {
     fs::create_dir_all(&path).unwrap();
     check_same(&disk, cache.path(), history, "a folder");
     fs::remove_dir(&path).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
     check_same(&disk, cache.path(), history, "a pipe that nobody writes");
 }

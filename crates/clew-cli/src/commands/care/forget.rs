@@ -421,7 +421,7 @@ impl Page for Forgotten {
         if let Some(why) = &self.why_left {
             let gc = surroundings.door.command("gc");
             text += &format!(
-                "It can't be loaded or shown any more. Its bytes are still there: {}. {gc} removes them later.\n",
+                "It can't be loaded or shown any more. Its bytes are still there: {}. {gc} removes them once that is over.\n",
                 text::clean(why)
             );
         } else if self.left.is_none() && self.removed.is_none() {
