@@ -10,12 +10,17 @@ import argparse
 import ast
 import json
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from clew.errors import NOTHING_DONE, REFUSED
 
+#: How often what else may have come is looked at, while a message is waited for (seconds).
+BEAT = 0.2
 #: How long a kernel that is free takes to answer at most, before it is called busy (seconds).
 BUSY_AFTER = 1.0
 #: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
@@ -85,8 +90,10 @@ def wait_until_free(client: Any, *, is_waiting: bool) -> None:
     client.execute("", silent=True, allow_stdin=False)
     began = time.monotonic()
     was_told = False
-    try:
-        while not answered(client, client.shell_channel, timeout=0.2):
+    with noticed_interrupts() as interrupts:
+        while not answered(client, client.shell_channel, timeout=BEAT):
+            if interrupts:
+                raise Refusal("Given up while the kernel ran a cell", "the same again, or in the notebook")
             silent = time.monotonic() - began
             if silent > DEAD_AFTER and not client.hb_channel.is_beating():
                 hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
@@ -98,8 +105,17 @@ def wait_until_free(client: Any, *, is_waiting: bool) -> None:
                     "The kernel runs a cell; this waits until it is done (Ctrl+C gives up).", file=sys.stderr
                 )
                 was_told = True
-    except KeyboardInterrupt:
-        raise Refusal("Given up while the kernel ran a cell", "the same again, or in the notebook") from None
+
+
+@contextmanager
+def noticed_interrupts() -> Iterator[list[int]]:
+    """Gathers each Ctrl+C. Raised in the midst of the protocol's own loops it could get lost there."""
+    noticed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: noticed.append(number))
+    try:
+        yield noticed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def answered(client: Any, channel: Any, timeout: float) -> dict[str, Any] | None:
@@ -118,17 +134,20 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
     call = f"__import__('clew.shell.told', fromlist=['answer']).answer({json.dumps(payload)!r})"
     client.allow_stdin = False
     sent = client.execute("", silent=True, user_expressions={"clew": call}, allow_stdin=False)
-    while True:
-        try:
-            reply = answered(client, client.shell_channel, timeout=1.0)
-        except KeyboardInterrupt:
-            client.control_channel.send(client.session.msg("interrupt_request", {}))
-            continue
-        if reply is not None and reply.get("parent_header", {}).get("msg_id") == sent:
-            return told(reply)
-        if reply is None and not client.hb_channel.is_beating():
-            hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
-            raise Refusal("The kernel died while it answered", hint)
+    began = time.monotonic()
+    with noticed_interrupts() as interrupts:
+        while True:
+            reply = answered(client, client.shell_channel, timeout=BEAT)
+            if interrupts:
+                interrupts.clear()
+                client.control_channel.send(client.session.msg("interrupt_request", {}))
+            if reply is not None and reply.get("parent_header", {}).get("msg_id") == sent:
+                return told(reply)
+            # The first beats take their time.
+            is_late = reply is None and time.monotonic() - began > BUSY_AFTER
+            if is_late and not client.hb_channel.is_beating():
+                hint = "restart it in Jupyter; `%clew resume` then brings back its last state"
+                raise Refusal("The kernel died while it answered", hint)
 
 
 def told(reply: dict[str, Any]) -> dict[str, Any]:
