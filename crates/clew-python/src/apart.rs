@@ -9,6 +9,7 @@ use clew_cli::clean;
 use clew_cli::scratch::{Failed, Limits, Scratch, ScratchError, Start};
 use clew_core::id::RunId;
 use clew_core::kernel::{Apart, BuildError, HandedOver};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 /// Work shorter than this is not talked about.
@@ -160,22 +161,18 @@ impl Waiting {
         let is_due = self.begun.elapsed() > PATIENCE;
         let told = if is_due { self.told.take() } else { None };
         Python::attach(|py| {
-            if let Some(told) = told {
-                say(py, &told);
-            }
-            py.check_signals().is_ok()
+            // Ctrl+C may come while it is said.
+            let said = told.map_or(Ok(()), |told| say(py, &told));
+            let is_stopped = said.is_err_and(|error| error.is_instance_of::<PyKeyboardInterrupt>(py));
+            !is_stopped && py.check_signals().is_ok()
         })
     }
 }
 
-/// Writes a line to standard error, which a program that reads the answer does not take for a part of it. Where that
-/// can't be written, nothing is said.
-fn say(py: Python<'_>, line: &str) {
-    let write = || -> PyResult<()> {
-        let stream = py.import("sys")?.getattr("stderr")?;
-        stream.call_method1("write", (format!("{line}\n"),))?;
-        stream.call_method0("flush")?;
-        Ok(())
-    };
-    write().ok();
+/// Writes a line to standard error, which a program that reads the answer does not take for a part of it.
+fn say(py: Python<'_>, line: &str) -> PyResult<()> {
+    let stream = py.import("sys")?.getattr("stderr")?;
+    stream.call_method1("write", (format!("{line}\n"),))?;
+    stream.call_method0("flush")?;
+    Ok(())
 }
