@@ -308,26 +308,18 @@ fn p12_forget_everywhere_reaches_all_histories_and_here_only_this_one() {
     assert_eq!(done["histories"].as_array().unwrap().len(), 1);
     assert_eq!(done["also_in"][0]["history"], "cars", "{done}");
     let why = |history: &str| recorded.json(&["vars", "2", "--history", history])["variables"][1]["stored"].clone();
+    let verified = || {
+        let output = recorded.clew(&["verify", "--read-data", "--history", "cars"]);
+        output.status.code()
+    };
     assert_eq!((why("toys"), why("cars")), ("forgotten".into(), "encoded".into()));
-    assert_eq!(
-        recorded
-            .clew(&["verify", "--read-data", "--history", "cars"])
-            .status
-            .code(),
-        Some(0)
-    );
+    assert_eq!(verified(), Some(0));
     insta::assert_snapshot!(
         "forget_everywhere",
         recorded.said(&["forget", "b", "--everywhere", "--yes", "--history", "toys"])
     );
     assert_eq!(why("cars"), "forgotten");
-    assert_eq!(
-        recorded
-            .clew(&["verify", "--read-data", "--history", "cars"])
-            .status
-            .code(),
-        Some(0)
-    );
+    assert_eq!(verified(), Some(0));
 }
 
 #[test]

@@ -94,9 +94,10 @@ impl Processes {
         let mut scratch = Scratch::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
-            return Err(Stopped::Failed(format!(
-                "no sandbox holds here to run it in unasked ({gaps})"
-            )));
+            let why = format!("no sandbox holds here to run it in unasked ({gaps})");
+            // What the sandbox lacks it lacks for every run of the move.
+            self.gaps = Some(why.clone());
+            return Err(Stopped::Failed(why));
         }
         match scratch.again(&start, &apart.run.to_string(), goes_on).map_err(failed)? {
             Some(raised) => Err(Stopped::Failed(raised_again(apart.label, &raised))),

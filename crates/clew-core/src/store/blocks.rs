@@ -24,6 +24,16 @@ pub(super) struct Place {
     pub form: Form,
 }
 
+impl Place {
+    /// Whether both lie raw in one pack, this one right behind the other.
+    pub fn follows(&self, other: &Self) -> bool {
+        self.form == Form::Raw
+            && other.form == Form::Raw
+            && self.pack == other.pack
+            && other.at + u64::from(other.length) == self.at
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Form {
     /// Raw bytes at `at`.

@@ -100,8 +100,6 @@ impl LogIndex {
         }
         match database::read(self, history) {
             Ok(pieces) => pieces,
-            // Nothing was ever kept, or somebody writes right now.
-            Err(_) if !self.path.exists() => BTreeMap::new(),
             Err(database::Trouble::Busy) => BTreeMap::new(),
             Err(database::Trouble::Wrong) => {
                 self.remove().ok();

@@ -13,7 +13,7 @@ use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, 
 use crate::id::{BlockId, PackId, SessionId};
 
 /// Columns shorter than this go, compressed, into shared frames: page-aligned they would waste more than they hold.
-pub(super) const SMALL: u64 = 16 * 1024;
+const SMALL: u64 = 16 * 1024;
 /// Small frames are gathered up to this many bytes before they are written.
 const MAX_GATHERED: usize = 4 << 20;
 /// The most blocks of one run, so that no table is long.
@@ -43,6 +43,17 @@ pub(super) struct NewBlock<'a> {
     pub bytes: &'a [u8],
     /// Whether it goes on where the block before it ended, in the same column.
     pub follows: bool,
+}
+
+/// Blocks of short columns, which go compressed and together, and those of columns of some length, which go raw.
+pub(super) fn by_length<'b>(new: &[NewBlock<'b>]) -> (Vec<NewBlock<'b>>, Vec<NewBlock<'b>>) {
+    let (mut small, mut large) = (Vec::new(), Vec::new());
+    for column in new.chunk_by(|_, next| next.follows) {
+        let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
+        let group = if length < SMALL { &mut small } else { &mut large };
+        group.extend_from_slice(column);
+    }
+    (small, large)
 }
 
 /// Small frames that are not written yet, and where in them their contents lie.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::blocks::{Form, PackReader, Place};
+use super::blocks::{PackReader, Place};
 use super::{Store, StoreError, Verified, blob, pack};
 use crate::format::{Body, FrameKind, Manifest, StoredExtent, StoredManifest, decode_list, decode_record};
 use crate::graph::{BLOCK_LENGTH, block_cuts};
@@ -245,13 +245,7 @@ impl Store {
 
 /// How many of `places`, from the first on, lie raw and one after another in one pack.
 fn neighbours(places: &[Place]) -> usize {
-    let is_next = |pair: &[Place]| {
-        pair[0].form == Form::Raw
-            && pair[1].form == Form::Raw
-            && pair[0].pack == pair[1].pack
-            && pair[0].at + u64::from(pair[0].length) == pair[1].at
-    };
-    1 + places.windows(2).take_while(|pair| is_next(pair)).count()
+    1 + places.windows(2).take_while(|pair| pair[1].follows(&pair[0])).count()
 }
 
 /// What lies at a place, if its hash is that.

@@ -15,7 +15,7 @@ use rustc_hash::FxHashSet;
 use super::error::StoreError;
 use super::gate::{self, Inside};
 use super::log::{self, LogWriter};
-use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, SMALL, WriteError};
+use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, WriteError, by_length};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
@@ -184,14 +184,8 @@ impl SessionWriter {
         })
     }
 
-    /// Columns of some length go raw, short ones compressed and together.
     fn put_blocks(&mut self, new: &[NewBlock<'_>]) -> Result<(), StoreError> {
-        let (mut small, mut large) = (Vec::new(), Vec::new());
-        for column in new.chunk_by(|_, next| next.follows) {
-            let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
-            let group = if length < SMALL { &mut small } else { &mut large };
-            group.extend_from_slice(column);
-        }
+        let (small, large) = by_length(new);
         if !small.is_empty() {
             self.pack()?.put_small(&small);
             self.flush_if_due()?;

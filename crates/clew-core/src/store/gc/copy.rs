@@ -2,8 +2,8 @@
 
 use super::survey::Thing;
 use crate::id::{BlockId, PackId, SessionId};
-use crate::store::blocks::{Form, PackReader, Place};
-use crate::store::pack::{self, NewBlock, PackWriter, SMALL};
+use crate::store::blocks::{PackReader, Place};
+use crate::store::pack::{self, NewBlock, PackWriter, by_length};
 use crate::store::{Damage, Store, StoreError};
 
 /// Why nothing was copied.
@@ -74,17 +74,12 @@ impl<'s> Copy<'s> {
         let mut before: Option<Place> = None;
         let mut new = Vec::new();
         for (thing, bytes) in blocks {
-            let follows = before.is_some_and(|before| is_next(&before, &thing.place));
+            let follows = before.is_some_and(|before| thing.place.follows(&before));
             before = Some(thing.place);
             let id = BlockId(thing.id);
             new.push(NewBlock { id, bytes, follows });
         }
-        let (mut small, mut large) = (Vec::new(), Vec::new());
-        for column in new.chunk_by(|_, next| next.follows) {
-            let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
-            let group = if length < SMALL { &mut small } else { &mut large };
-            group.extend_from_slice(column);
-        }
+        let (small, large) = by_length(&new);
         if !small.is_empty() {
             self.pack()?.put_small(&small);
         }
@@ -116,10 +111,4 @@ impl<'s> Copy<'s> {
             length: pack.end,
         }))
     }
-}
-
-/// Whether the second lay behind the first, without a gap.
-fn is_next(first: &Place, second: &Place) -> bool {
-    let (one, two) = (first.form, second.form);
-    one == Form::Raw && two == Form::Raw && first.at + u64::from(first.length) == second.at
 }
