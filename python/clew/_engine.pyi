@@ -160,6 +160,8 @@ class Intent(TypedDict):
     """Whether it changes what is live."""
     waits: bool
     """Whether it waits for another cell that runs."""
+    seals: bool
+    """Whether it is about what the running cell did so far, which is a run of its own before it."""
     asks: bool
     """Whether a scratch process answers."""
     sets: bool

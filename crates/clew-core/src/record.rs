@@ -4,6 +4,8 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
+mod withheld;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
@@ -86,6 +88,8 @@ pub(crate) struct Known {
     pub is_opaque: bool,
     /// Whether its objects are stored.
     pub is_encoded: bool,
+    /// Why it is kept out of the record, if it is.
+    pub withheld: Option<String>,
     /// Hash and id of each stored block.
     pub blocks: Arc<HashMap<u128, BlockId>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
@@ -233,6 +237,21 @@ impl Observer<'_> {
     /// Looks, and stores what has no version yet.
     pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: Extent) -> Result<Observed, RecordError> {
         let roots = kernel.roots()?;
+        let withheld = kernel.withheld();
+        let mut observed = self.observe_recorded(kernel, roots, extent)?;
+        for withheld in withheld {
+            self.note(withheld, &mut observed)?;
+        }
+        Ok(observed)
+    }
+
+    /// Looks at what is not kept out of the record.
+    fn observe_recorded<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        roots: Vec<(Root, ObjectOf<K>)>,
+        extent: Extent,
+    ) -> Result<Observed, RecordError> {
         let chosen = match extent {
             Extent::All => None,
             Extent::Touched => self.choose(&roots),
@@ -273,7 +292,7 @@ impl Observer<'_> {
             .filter(|root| root.kind != RootKind::Name || self.touched.holds(root))
             .map(|root| (*root).clone())
             .collect();
-        for known in self.live.iter() {
+        for known in self.recorded() {
             let roots = &known.version.roots;
             let is_gone = |root: &Root| root.kind != RootKind::Definition && !live.contains_key(root);
             if !roots.iter().any(|root| chosen.contains(root) || is_gone(root)) {
@@ -296,7 +315,7 @@ impl Observer<'_> {
             .flat_map(|known| known.version.roots.clone())
             .collect();
         let mut carried = Vec::new();
-        for known in self.live.iter() {
+        for known in self.recorded() {
             let roots = &known.version.roots;
             if !roots.iter().any(|root| looked.contains(root) || found.contains(root)) {
                 carried.push(known.clone());
@@ -375,7 +394,7 @@ impl Observer<'_> {
         };
         let is_encoded = matches!(body, Body::Encoded(_));
         let fingerprint = if is_opaque {
-            self.only_itself(covariable)
+            self.only_itself(covariable.fingerprint)
         } else {
             covariable.fingerprint
         };
@@ -398,6 +417,7 @@ impl Observer<'_> {
             seen: covariable.fingerprint,
             is_opaque,
             is_encoded,
+            withheld: None,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
@@ -429,6 +449,7 @@ impl Observer<'_> {
             seen,
             is_opaque: false,
             is_encoded: true,
+            withheld: None,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
@@ -448,8 +469,9 @@ impl Observer<'_> {
         }
     }
 
-    fn only_itself(&self, covariable: &CoVariable) -> Fingerprint {
-        let mut bytes = covariable.fingerprint.0.to_vec();
+    /// A fingerprint of what equals nothing but itself.
+    fn only_itself(&self, seen: Fingerprint) -> Fingerprint {
+        let mut bytes = seen.0.to_vec();
         bytes.extend_from_slice(self.salt);
         Fingerprint::of(&bytes)
     }

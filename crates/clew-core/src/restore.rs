@@ -352,6 +352,14 @@ impl Performer<'_> {
         }
     }
 
+    /// Why what a step would load can't be read, if it can't.
+    pub fn unreadable(&self, step: &Step) -> Option<String> {
+        let version = step.version.as_ref()?;
+        matches!(step.kind, StepKind::Load { .. })
+            .then(|| self.fetch(version).err())
+            .flatten()
+    }
+
     /// What is stored of a version, verified; else why it can't be had.
     fn fetch(&self, version: &Version) -> Result<HandedOver, String> {
         let manifest = self.manifests.get(&version.manifest).map_err(told)?;

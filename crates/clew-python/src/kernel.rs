@@ -4,11 +4,14 @@
 //! `clew.roots`. Nothing here decides: it shows, builds and installs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts};
+use clew_core::kernel::{
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
+};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -31,6 +34,10 @@ pub(crate) struct KernelState {
     pub configured: Vec<String>,
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
+    /// The names that are kept out of the record, excluded or secret; found again at every look.
+    pub withheld: Vec<Withheld>,
+    /// Makes marks of texts that are kept out; nobody else can make the same.
+    pub marks: RandomState,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
     /// Where cells may run again while a mover moves, and nowhere else.
     pub processes: Option<Processes>,
@@ -39,6 +46,17 @@ pub(crate) struct KernelState {
 }
 
 impl KernelState {
+    fn withhold(&mut self, name: &str, why: String, value: &Bound<'_, PyAny>) {
+        // A text may be replaced by another one at the same address, what else is bound is told by its address.
+        let text = value.cast_exact::<PyString>().ok();
+        let text = text.and_then(|text| text.to_str().ok());
+        self.withheld.push(Withheld {
+            root: Root::name(name),
+            why,
+            mark: text.map_or(value.as_ptr().addr() as u64, |text| self.marks.hash_one(text)),
+        });
+    }
+
     /// Whether a name is excluded, for many names.
     pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
         let all = self.excluded.iter().chain(&self.configured);
@@ -131,11 +149,13 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         let secrets = self.py.import("clew.secrets")?.getattr("is_secret")?;
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
+        self.state.withheld.clear();
         let is_excluded = self.state.exclusion();
         let mut names = Names::default();
         for name in self.user_names()? {
             if is_excluded(&name) {
                 if let Some(value) = namespace.get_item(&name)? {
+                    self.state.withhold(&name, "it is excluded".to_owned(), &value);
                     names.hide(&value);
                 }
                 names.excluded.push(name);
@@ -147,6 +167,8 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             if may_hide_secret(&value)
                 && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
             {
+                let told = format!("it looks like a credential ({why})");
+                self.state.withhold(&name, told, &value);
                 self.state.secrets.insert(name, why);
                 names.hide(&value);
                 continue;
@@ -364,16 +386,8 @@ impl Kernel for PythonKernel<'_, '_> {
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 
-    fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
-        let names = self.names().map_err(|error| KernelError::Failed(error.to_string()))?;
-        let excluded = names.excluded.into_iter();
-        let excluded = excluded.map(|name| (name, "it is excluded".to_owned()));
-        let secrets = self.state.secrets.iter();
-        let secrets = secrets.map(|(name, why)| (name.clone(), format!("it looks like a credential ({why})")));
-        let all = excluded.chain(secrets);
-        Ok(all
-            .map(|(name, why)| (Root::name(name), format!("left alone, as it is now: {why}")))
-            .collect())
+    fn withheld(&mut self) -> Vec<Withheld> {
+        self.state.withheld.clone()
     }
 
     fn install(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {

@@ -95,7 +95,7 @@ class Session:
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
         meant = intent(words)
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["moves"] else NOWHERE
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:
             self._watch.moved()

@@ -23,7 +23,7 @@ impl Performer<'_> {
         apart: bool,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if !matches!(again, Again::Unasked | Again::Allowed) {
-            return Err(failed(again.reason(why)));
+            return Err(failed(again.reason(why, apart)));
         }
         let (id, run) = self
             .made_by(version)
@@ -38,7 +38,7 @@ impl Performer<'_> {
             }
         }
         if !is_allowed {
-            return Err(failed(again.reason(&why)));
+            return Err(failed(again.reason(&why, apart)));
         }
         match self.replay(kernel, version, run) {
             Err(BuildError::Failed(reason)) => Err(failed(format!("{why}; {reason}"))),
