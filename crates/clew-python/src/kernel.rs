@@ -14,8 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use wildmatch::WildMatch;
 
-use crate::apart::Processes;
+use crate::apart::{Processes, Unmade};
 use crate::build::{build, install_definition};
+use crate::cause::Cause;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Replaced};
@@ -281,7 +282,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             .extract()?;
         Ok(found
             .into_iter()
-            .map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}")))
+            .map(|(name, who)| (Root::name(name), Cause::HeldBy { who }.into()))
             .collect())
     }
 }
@@ -367,13 +368,13 @@ impl Kernel for PythonKernel<'_, '_> {
     fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
         let names = self.names().map_err(|error| KernelError::Failed(error.to_string()))?;
         let excluded = names.excluded.into_iter();
-        let excluded = excluded.map(|name| (name, "it is excluded".to_owned()));
+        let excluded = excluded.map(|name| (Root::name(name), Cause::Excluded.into()));
         let secrets = self.state.secrets.iter();
-        let secrets = secrets.map(|(name, why)| (name.clone(), format!("it looks like a credential ({why})")));
-        let all = excluded.chain(secrets);
-        Ok(all
-            .map(|(name, why)| (Root::name(name), format!("left alone, as it is now: {why}")))
-            .collect())
+        let secrets = secrets.map(|(name, what)| {
+            let what = what.clone();
+            (Root::name(name.clone()), Cause::Credential { what }.into())
+        });
+        Ok(excluded.chain(secrets).collect())
     }
 
     fn install(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
@@ -393,12 +394,12 @@ impl Kernel for PythonKernel<'_, '_> {
                     if interrupted && failures.is_empty() {
                         return Err(KernelError::Interrupted);
                     }
-                    let mut why = format!("{root} could not be installed ({error}); everything is as it was");
-                    if !failures.is_empty() {
-                        why += ", but for ";
-                        why += &failures.join(", ");
-                    }
-                    return Err(KernelError::Failed(why));
+                    let cause = Cause::NotInstalled {
+                        root: root.to_string(),
+                        why: error.to_string(),
+                        but: failures,
+                    };
+                    return Err(KernelError::Failed(cause.into()));
                 }
             }
         }
@@ -532,7 +533,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
-            None => Err(BuildError::Failed("no scratch process is started here".to_owned())),
+            None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::format::{Body, Manifest, Version};
 use crate::history::State;
 use crate::id::{Fingerprint, ManifestId, Root};
@@ -60,7 +61,7 @@ impl Again {
     /// Why something is lost, and what the user can type so that its cell may run.
     pub fn reason(self, why: &str) -> String {
         match self {
-            Self::Refused | Self::Unasked => format!("{why}; `--replay` runs its cell again"),
+            Self::Refused | Self::Unasked => Cause::ReplayMay.behind(why),
             Self::Never | Self::Allowed => why.to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
+use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::{History, State};
@@ -309,21 +310,21 @@ impl Session {
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.key.clone());
-                        (Word::Differs, "the live class does not take all of it back")
+                        (Word::Differs, Cause::ClassKeeps)
                     } else {
-                        (Word::Differs, "it changed while the move was made")
+                        (Word::Differs, Cause::ChangedInMove)
                     }
                 }
                 (Word::Kept | Word::Loaded, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Lost, "it went away while the move was made")
+                    (Word::Lost, Cause::GoneInMove)
                 }
                 (Word::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Differs, "it was made again while the move was made")
+                    (Word::Differs, Cause::CameInMove)
                 }
                 _ => continue,
             };
             outcome.word = word;
-            outcome.why = Some(why.to_owned());
+            outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
             let manifest = wanted
@@ -338,7 +339,7 @@ impl Session {
         for outcome in report.outcomes.iter_mut().filter(same) {
             if !classes.is_empty() && differs(&outcome.root) {
                 outcome.word = Word::Differs;
-                outcome.why = Some("its class differs".to_owned());
+                outcome.why = Some(Cause::ClassDiffers.into());
             }
         }
     }
@@ -351,7 +352,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
             StepKind::Load { .. } => (Word::Loaded, None),
-            StepKind::Replay { why, apart } => (Word::Replayed, Some(format!("{why}; {}", where_again(step, *apart)))),
+            StepKind::Replay { why, apart } => (Word::Replayed, Some(where_again(step, *apart).behind(why))),
             StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
             StepKind::Remove => (Word::Removed, None),
             StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
@@ -370,11 +371,11 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
 }
 
 /// Where the cell of a step would run again.
-fn where_again(step: &Step, apart: bool) -> &'static str {
+fn where_again(step: &Step, apart: bool) -> Cause<'static> {
     match (apart, step.again) {
-        (true, Again::Allowed) => "its cell would run again in a scratch process, or here where that can't be",
-        (true, _) => "its cell would run again in a scratch process, if the sandbox holds",
-        (false, _) => "its cell would run again here, as you allow",
+        (true, Again::Allowed) => Cause::WouldRunApartOrHere,
+        (true, _) => Cause::WouldRunApart,
+        (false, _) => Cause::WouldRunHere,
     }
 }
 
@@ -427,8 +428,7 @@ impl Held for HeldBySession<'_> {
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
     let maker = history.recorded_by(target, version)?;
     let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-    (code && history.is_untrusted(&maker))
-        .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+    (code && history.is_untrusted(&maker)).then(|| Cause::Untrusted.into())
 }
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
