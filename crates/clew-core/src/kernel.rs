@@ -8,7 +8,7 @@ use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Mention};
 use crate::id::{Root, RunId};
 
-pub use handover::HandedOver;
+pub use handover::{HandedOver, Strange};
 pub(crate) use handover::{decode_asides, encode_asides};
 
 /// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.

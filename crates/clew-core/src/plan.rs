@@ -3,5 +3,5 @@
 mod diff;
 mod outcome;
 
-pub use diff::{Again, Caution, Held, Plan, Scope, Step, StepKind, plan};
+pub use diff::{Again, Held, Plan, Scope, Step, StepKind, plan};
 pub use outcome::{Outcome, Report, Word};

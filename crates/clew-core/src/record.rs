@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::clock::Clock;
 use crate::format::Ending;
 use crate::format::{
@@ -385,9 +386,11 @@ impl Observer<'_> {
             match self.encode(kernel, covariable, &mut blocks)? {
                 Ok(encoding) => Body::Encoded(encoding),
                 Err(why) => {
-                    observed
-                        .warnings
-                        .push(format!("{} is not recorded: {why}", covariable.roots[0]));
+                    let warning = Cause::LeftOut {
+                        root: &covariable.roots[0].to_string(),
+                        why: &why,
+                    };
+                    observed.warnings.push(warning.into());
                     Body::None { why }
                 }
             }
@@ -460,7 +463,10 @@ impl Observer<'_> {
         reasons.dedup();
         let why = match reasons.as_slice() {
             [only] => (*only).to_owned(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+            [first, rest @ ..] => {
+                let others = rest.len();
+                Cause::Several { first, others }.into()
+            }
             [] => String::new(),
         };
         match self.rerun {
@@ -485,7 +491,12 @@ impl Observer<'_> {
     ) -> Result<Result<Encoding, String>, StoreError> {
         let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
             Ok(arena) => arena,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => {
+                return Ok(Err(Cause::Unwritable {
+                    why: &error.to_string(),
+                }
+                .into()));
+            }
         };
         let facts = kernel.describe_stream(&arena);
         let asides = encode_asides(&covariable.asides);
@@ -523,7 +534,7 @@ impl Observer<'_> {
         let known = self.known_blocks(covariable, hashes);
         let heap = kernel.heap();
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
-            return Ok(Err("its memory went away while it was recorded".to_owned()));
+            return Ok(Err(Cause::MemoryGone.into()));
         };
         let stored = self.writer.put_extent(bytes, extent.column, &known)?;
         let again = crate::graph::hash_blocks(bytes, extent.column);
@@ -531,7 +542,7 @@ impl Observer<'_> {
             Ok(Ok(stored))
         } else {
             // Someone wrote while it was stored: never keep a torn value (design 1, When).
-            Ok(Err("it was changed by another thread while it was recorded".to_owned()))
+            Ok(Err(Cause::Torn.into()))
         }
     }
 

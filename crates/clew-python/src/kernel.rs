@@ -17,8 +17,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use wildmatch::WildMatch;
 
-use crate::apart::Processes;
+use crate::apart::{Processes, Unmade};
 use crate::build::{build, install_definition};
+use crate::cause::Cause;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Replaced};
@@ -155,7 +156,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         for name in self.user_names()? {
             if is_excluded(&name) {
                 if let Some(value) = namespace.get_item(&name)? {
-                    self.state.withhold(&name, "it is excluded".to_owned(), &value);
+                    self.state.withhold(&name, Cause::Excluded.into(), &value);
                     names.hide(&value);
                 }
                 names.excluded.push(name);
@@ -167,7 +168,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             if may_hide_secret(&value)
                 && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
             {
-                let told = format!("it looks like a credential ({why})");
+                let told = Cause::Credential { what: why.clone() }.into();
                 self.state.withhold(&name, told, &value);
                 self.state.secrets.insert(name, why);
                 names.hide(&value);
@@ -303,7 +304,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             .extract()?;
         Ok(found
             .into_iter()
-            .map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}")))
+            .map(|(name, who)| (Root::name(name), Cause::HeldBy { who }.into()))
             .collect())
     }
 }
@@ -407,12 +408,12 @@ impl Kernel for PythonKernel<'_, '_> {
                     if interrupted && failures.is_empty() {
                         return Err(KernelError::Interrupted);
                     }
-                    let mut why = format!("{root} could not be installed ({error}); everything is as it was");
-                    if !failures.is_empty() {
-                        why += ", but for ";
-                        why += &failures.join(", ");
-                    }
-                    return Err(KernelError::Failed(why));
+                    let cause = Cause::NotInstalled {
+                        root: root.to_string(),
+                        why: error.to_string(),
+                        but: failures,
+                    };
+                    return Err(KernelError::Failed(cause.into()));
                 }
             }
         }
@@ -546,7 +547,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
-            None => Err(BuildError::Failed("no scratch process is started here".to_owned())),
+            None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod apart;
 pub mod build;
+mod cause;
 mod clock;
 mod engine;
 mod facts;
@@ -14,6 +15,8 @@ mod kernel;
 pub mod raw;
 mod sandbox;
 mod testing;
+#[cfg(test)]
+mod texts;
 mod visit;
 mod words;
 

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 WITHOUT_EFFECT = frozenset(
-    "autoreload config load_ext matplotlib pinfo pinfo2 precision reload_ext timeit xmode".split()
+    [
+        "autoreload",
+        "config",
+        "load_ext",
+        "matplotlib",
+        "pinfo",
+        "pinfo2",
+        "precision",
+        "reload_ext",
+        "timeit",
+        "xmode",
+    ]
 )
 """Magics that leave no value behind."""
 

@@ -1,9 +1,9 @@
 //! The diff: by fingerprint, nothing loaded. What differs becomes steps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::format::{Body, Manifest, Version};
 use crate::history::State;
 use crate::id::{Fingerprint, ManifestId, Root};
@@ -50,7 +50,7 @@ pub enum Again {
     /// Nowhere: there is none, or it is a stranger's.
     Never,
     /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked.
-    Refused(Caution),
+    Refused(Cause<'static>),
     /// In a process that is locked in and can change nothing: for that nobody need be asked.
     Unasked,
     /// There, and where that can't be in the live session: the user allowed it.
@@ -62,37 +62,10 @@ impl Again {
     /// makes can be handed over by another process, so that it could have run unasked.
     pub fn reason(self, why: &str, apart: bool) -> String {
         match self {
-            Self::Refused(caution) if apart => format!("{why}; {caution}; `--replay` runs its cell again"),
-            Self::Refused(_) | Self::Unasked => format!("{why}; `--replay` runs its cell again"),
+            Self::Refused(cause) if apart => Cause::ReplayMay.behind(&cause.behind(why)),
+            Self::Refused(_) | Self::Unasked => Cause::ReplayMay.behind(why),
             Self::Never | Self::Allowed => why.to_owned(),
         }
-    }
-}
-
-/// Why a cell does not run again unasked, not even where it can change nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caution {
-    /// It is not the user's own.
-    Foreign,
-    /// It failed or was interrupted.
-    Unfinished,
-    /// It used the network.
-    Network,
-    /// It started other programs.
-    Programs,
-    /// It was not seen to run: its values were found afterwards.
-    Unseen,
-}
-
-impl fmt::Display for Caution {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Foreign => "its cell was run by somebody else, so it does not run unasked",
-            Self::Unfinished => "its cell did not run to its end, so it does not run again unasked",
-            Self::Network => "its cell used the network, so it does not run again unasked",
-            Self::Programs => "its cell started other programs, so it does not run again unasked",
-            Self::Unseen => "no cell was seen to make it, so none runs again unasked",
-        })
     }
 }
 
@@ -238,7 +211,7 @@ fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
         Body::Recipe { why } => run_again(why.clone(), false, again),
         Body::None { why } => run_again(why.clone(), true, again),
         Body::Withheld { why } => StepKind::Lose {
-            why: format!("it was kept out of the record: {why}; set it again"),
+            why: Cause::KeptOut { why }.into(),
         },
     }
 }

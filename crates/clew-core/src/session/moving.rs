@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
+use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
-use crate::plan::{Again, Caution, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
+use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
 use crate::restore::{Performer, RestoreError};
 use crate::store::StoreError;
@@ -336,21 +337,21 @@ impl Session {
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.key.clone());
-                        (Word::Differs, "the live class does not take all of it back")
+                        (Word::Differs, Cause::ClassKeeps)
                     } else {
-                        (Word::Differs, "it changed while the move was made")
+                        (Word::Differs, Cause::ChangedInMove)
                     }
                 }
                 (Word::Kept | Word::Loaded, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Lost, "it went away while the move was made")
+                    (Word::Lost, Cause::GoneInMove)
                 }
                 (Word::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Differs, "it was made again while the move was made")
+                    (Word::Differs, Cause::CameInMove)
                 }
                 _ => continue,
             };
             outcome.word = word;
-            outcome.why = Some(why.to_owned());
+            outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
             let manifest = wanted
@@ -365,7 +366,7 @@ impl Session {
         for outcome in report.outcomes.iter_mut().filter(same) {
             if !classes.is_empty() && differs(&outcome.root) {
                 outcome.word = Word::Differs;
-                outcome.why = Some("its class differs".to_owned());
+                outcome.why = Some(Cause::ClassDiffers.into());
             }
         }
     }
@@ -378,7 +379,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
             StepKind::Load { .. } => (Word::Loaded, None),
-            StepKind::Replay { why, apart } => (Word::Replayed, Some(format!("{why}; {}", where_again(step, *apart)))),
+            StepKind::Replay { why, apart } => (Word::Replayed, Some(where_again(step, *apart).behind(why))),
             StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
             StepKind::Remove => (Word::Removed, None),
             StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
@@ -397,11 +398,11 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
 }
 
 /// Where the cell of a step would run again.
-fn where_again(step: &Step, apart: bool) -> &'static str {
+fn where_again(step: &Step, apart: bool) -> Cause<'static> {
     match (apart, step.again) {
-        (true, Again::Allowed) => "its cell would run again in a scratch process, or here where that can't be",
-        (true, _) => "its cell would run again in a scratch process, if the sandbox holds",
-        (false, _) => "its cell would run again here, as you allow",
+        (true, Again::Allowed) => Cause::WouldRunApartOrHere,
+        (true, _) => Cause::WouldRunApart,
+        (false, _) => Cause::WouldRunHere,
     }
 }
 
@@ -415,7 +416,7 @@ impl Held for HeldBySession<'_> {
     fn withheld(&self, root: &Root) -> Option<String> {
         let known = self.session.live.holding(root)?;
         let why = known.withheld.as_ref()?;
-        Some(format!("left alone, as it is now: {why}"))
+        Some(Cause::LeftAlone { why }.into())
     }
 
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String> {
@@ -452,8 +453,7 @@ impl Held for HeldBySession<'_> {
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
     let maker = history.recorded_by(target, version)?;
     let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-    (code && history.is_untrusted(&maker))
-        .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+    (code && history.is_untrusted(&maker)).then(|| Cause::Untrusted.into())
 }
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
@@ -469,17 +469,17 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
 
 /// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended
 /// well, and of which nothing was seen that a sandbox keeps from it anyway.
-fn caution(history: &History, target: RunId, version: &Version) -> Option<Caution> {
+fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
     let maker = history.recorded_by(target, version);
     let Some((maker, run)) = maker.and_then(|maker| Some((maker, history.run(&maker)?))) else {
-        return Some(Caution::Unseen);
+        return Some(Cause::CellUnseen);
     };
     let cautions = [
-        (!history.is_own(&maker), Caution::Foreign),
-        (run.kind != RunKind::Cell, Caution::Unseen),
-        (run.ending != Ending::Done, Caution::Unfinished),
-        (!run.evidence.sockets.is_empty(), Caution::Network),
-        (!run.evidence.processes.is_empty(), Caution::Programs),
+        (!history.is_own(&maker), Cause::CellOfAnother),
+        (run.kind != RunKind::Cell, Cause::CellUnseen),
+        (run.ending != Ending::Done, Cause::CellUnfinished),
+        (!run.evidence.sockets.is_empty(), Cause::CellUsedNetwork),
+        (!run.evidence.processes.is_empty(), Cause::CellStartedPrograms),
     ];
     cautions
         .into_iter()
