@@ -91,6 +91,13 @@ impl ToyKernel {
         }
     }
 
+    /// Has all threads let go of what they hold.
+    pub fn let_go(&mut self) {
+        for object in std::mem::take(&mut self.held) {
+            self.world.heap.let_go(object);
+        }
+    }
+
     /// How many objects are staged.
     pub fn staged(&self) -> usize {
         self.staged.len()
