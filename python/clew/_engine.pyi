@@ -105,8 +105,8 @@ class Engine:
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 
-    def hidden(self, words: Sequence[str]) -> Hidden:
-        """What must not be recorded now."""
+    def hidden(self, words: Sequence[str], touched: Sequence[str] | None = None) -> Hidden:
+        """What must not be recorded now. With `touched` only these names are looked at, and what the last look found."""
 
     def command(self, argv: Sequence[str], busy: bool = False, through: Through | None = None) -> Answer:
         """Answers one command line, looking or moving. A usage error is an answer, not an exception.

@@ -63,7 +63,7 @@ def names_in(expression: str) -> set[str]:
 def told(value: object) -> dict[str, Any]:
     """A value as text and summary. Calls its `__repr__`."""
     text = repr(value)
-    fields = ("type_name", "shape", "size", "columns", "value")
+    fields = ("type_name", "shape", "size", "columns", "text")
     summary = dict(zip(fields, summarize(value), strict=True))
     return {"text": text[:TEXT_LIMIT], "is_cut": len(text) > TEXT_LIMIT, "summary": summary}
 
