@@ -53,7 +53,7 @@ class Magics:
 
     def system(self, command: str) -> NoReturn:
         """`!command`."""
-        raise MagicError(f"a scratch process runs no other programs (!{command})")
+        raise MagicError(f"a scratch process runs no other programs (`{command}`)")
 
     getoutput = system
 
