@@ -159,6 +159,19 @@ def test_an_engine_that_can_not_be_loaded_is_one_line_too(start: Kernels, tmp_pa
     assert "`clew doctor`" in first.stderr
 
 
+def test_where_a_package_that_clew_needs_is_missing_nothing_is_recorded_and_that_is_said(
+    start: Kernels, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/sitecustomize.py").write_text("import sys; sys.modules['cloudpickle'] = None\n")
+    searched = [str(tmp_path / "broken"), start().environment()["PYTHONPATH"]]
+    kernel = start(env={"PYTHONPATH": os.pathsep.join(searched)})
+    first = kernel.run("x = 1; x").raised()
+    assert first.result == "1" and first.stderr.count("\n") == 1, first.stderr
+    assert "cloudpickle" in first.stderr and "`pip install --force-reinstall clew`" in first.stderr
+    assert "is not installed whole" in kernel.clew("status").stderr
+
+
 def test_a_broken_file_of_settings_is_said_once_and_recording_goes_on(start: Kernels, tmp_path: Path) -> None:
     config = tmp_path / "home/.config/clew/config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-//! Every sentence of the extension's that can stand behind a root in a report. Those of the engine are in
+//! Every sentence of the extension's that can stand behind a root in a report, or say why nothing is recorded. Those of the engine are in
 //! `clew_core::cause`; what an exception or a codec says stands there as it is.
 
 use clew_core::kernel::BuildError;
@@ -96,6 +96,12 @@ pub(crate) enum Cause {
     Credential {
         /// What it looks like.
         what: String,
+    },
+    /// A package that Clew needs is not there.
+    #[error("Clew is not installed whole ({missing}); `pip install --force-reinstall clew` mends it")]
+    Incomplete {
+        /// What the import said.
+        missing: String,
     },
     /// An install was given up.
     #[error("{root} could not be installed ({why}); everything is as it was{}", but_for(but))]

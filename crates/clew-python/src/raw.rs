@@ -38,6 +38,7 @@ mod types;
 
 pub(crate) use allocation::Allocation;
 pub use attached::{Attached, Busy};
+pub(crate) use codecs::load_parts;
 pub(crate) use facts::Base;
 pub use heap::PythonHeap;
 pub use memory::Memory;

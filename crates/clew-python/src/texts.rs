@@ -32,6 +32,7 @@ fn every_cause_of_an_outcome_in_python() {
         Cause::HeldBy { .. } => [Cause::HeldBy { who: "thread-3".to_owned() }],
         Cause::Excluded => [Cause::Excluded],
         Cause::Credential { .. } => [Cause::Credential { what: "a GitHub token".to_owned() }],
+        Cause::Incomplete { .. } => [Cause::Incomplete { missing: "No module named 'cloudpickle'".to_owned() }],
         Cause::NotInstalled { .. } => [
             not_installed(Vec::new()),
             not_installed(vec!["x (KeyError: 1)".to_owned(), "y (KeyError: 2)".to_owned()]),

@@ -17,9 +17,10 @@ use super::opened::Open;
 use super::question::Typed;
 use super::runtime;
 use crate::apart::Processes;
+use crate::cause::Cause;
 use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
-use crate::raw::{Attached, PythonHeap};
+use crate::raw::{Attached, PythonHeap, load_parts};
 
 /// The state of an engine.
 pub(crate) struct Inner {
@@ -72,6 +73,10 @@ impl Inner {
         notebook: &Notebook,
         kernel: KernelDescription,
     ) -> PyResult<(Recorded, &'static str)> {
+        load_parts(py).map_err(|error| {
+            let missing = error.value(py).to_string();
+            runtime(Cause::Incomplete { missing })
+        })?;
         if let Some(folder) = notebook.path.as_deref().and_then(|path| Path::new(path).parent()) {
             self.surroundings = self.surroundings.near(folder);
             self.configure();

@@ -8,6 +8,23 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::types::Type;
 use crate::cause::Cause;
 
+/// What the walk can't do without. It would go on, and find no value in anything that a library made.
+const PARTS: [&str; 5] = [
+    "clew.codecs",
+    "clew.codecs.handles",
+    "clew.codecs.reduce",
+    "clew.codecs.stdlib",
+    "clew.codecs.errors",
+];
+
+/// Loads every part that the walk needs.
+///
+/// # Errors
+/// One can't be imported: the installation is broken.
+pub(crate) fn load_parts(py: Python<'_>) -> PyResult<()> {
+    PARTS.iter().try_for_each(|part| py.import(*part).map(drop))
+}
+
 /// Codecs by type, the words for types without values, and the functions to ask.
 #[derive(Default)]
 pub(super) struct Codecs {
