@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clew_core::format::Timestamp;
+use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
 use crate::whole_file::{PRIVATE, Staged};
@@ -90,7 +91,7 @@ fn folder(store: &Path) -> PathBuf {
 /// Announces a kernel, and removes what kernels of this machine that are gone left behind.
 pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
     let folder = folder(store);
-    make_private(&folder)?;
+    private_folder(&folder)?;
     for (path, other) in all(store) {
         if !other.is_alive() {
             fs::remove_file(path).ok();
@@ -128,17 +129,6 @@ fn all(store: &Path) -> Vec<(PathBuf, Presence)> {
             Some((path, presence))
         })
         .collect()
-}
-
-#[cfg(unix)]
-fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_private(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
 }
 
 /// When a process began, in ticks since the machine did; `None` if it is not there.

@@ -70,3 +70,51 @@ impl std::fmt::Display for ScratchError {
         }
     }
 }
+
+/// What a scratch process did that none does that is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// There is nothing to ask it through.
+    NoPipes,
+    /// It said nothing of its sandbox.
+    NotLockedIn,
+    /// It answered what can't be read.
+    NoAnswer,
+    /// It answers without an end.
+    LongAnswer,
+    /// Where a value was to be is something else.
+    NoFile,
+    /// The value takes more memory than the process may.
+    TooMuch,
+    /// A signal ended it.
+    Signal(i32),
+    /// It ended by itself.
+    Exited,
+}
+
+impl std::fmt::Display for Odd {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NoPipes => "it has no pipes",
+            Self::NotLockedIn => "it did not say whether it is locked in",
+            Self::NoAnswer => "what it answered is no answer",
+            Self::LongAnswer => "it answered more than an answer can be",
+            Self::NoFile => "what was handed over is no file",
+            Self::TooMuch => "what was handed over is more than it may take",
+            Self::Signal(signal) => return write!(formatter, "signal {signal} ended it"),
+            Self::Exited => "it exited",
+        })
+    }
+}
+
+impl From<Odd> for ScratchError {
+    fn from(odd: Odd) -> Self {
+        Self::Died(odd.to_string())
+    }
+}
+
+impl From<Odd> for std::io::Error {
+    fn from(odd: Odd) -> Self {
+        Self::other(odd.to_string())
+    }
+}

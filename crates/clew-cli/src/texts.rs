@@ -3,20 +3,22 @@
 use std::io;
 
 use clew_core::cause::Cause;
+use clew_core::format::{FrameError, RecordError};
 use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
-use clew_core::history::{NameError, RevisionError};
+use clew_core::history::{NameError, NameFault, RevisionError};
 use clew_core::id::{HistoryId, PackId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::StoreError;
+use clew_core::store::{Fault, Flaw, KeyFault, StoreError};
 
 use clew_testing::{every, lines};
 
+use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
 use crate::line::Unclosed;
-use crate::scratch::ScratchError;
+use crate::scratch::{Odd, ScratchError};
 use crate::surroundings::{Door, Surroundings};
 
 /// What people read at a terminal.
@@ -72,7 +74,7 @@ fn every_error_of_a_store() {
         StoreError::TooLarge { .. } => [StoreError::TooLarge { what: "A cell's source", length: 300, most: 200 }],
         StoreError::Key { .. } => [StoreError::Key {
             path: "/config/key".into(),
-            why: "others may read it; `chmod 600` it".to_owned(),
+            why: KeyFault::Open,
         }],
         StoreError::Busy { .. } => [StoreError::Busy { who: "A gc runs" }],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
@@ -107,7 +109,7 @@ fn every_error_of_a_revision() {
 fn every_error_of_a_name() {
     let name = || "best".to_owned();
     let errors = every!(NameError {
-        NameError::Invalid { .. } => [NameError::Invalid { name: "14".to_owned(), why: "it could be a run" }],
+        NameError::Invalid { .. } => [NameError::Invalid { name: "14a".to_owned(), why: NameFault::Number }],
         NameError::Taken { .. } => [
             NameError::Taken { name: name(), kind: "branch" },
             NameError::Taken { name: name(), kind: "tag" },
@@ -119,6 +121,29 @@ fn every_error_of_a_name() {
         NameError::OtherKind { .. } => [NameError::OtherKind { name: name(), kind: "tag" }],
     });
     insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Name)));
+}
+
+#[test]
+fn everything_that_keeps_a_text_from_being_a_name() {
+    let faults = every!(NameFault {
+        NameFault::Empty => [NameFault::Empty],
+        NameFault::Long => [NameFault::Long],
+        NameFault::Sign => [NameFault::Sign],
+        NameFault::Operation => [NameFault::Operation],
+        NameFault::Space => [NameFault::Space],
+        NameFault::Quote => [NameFault::Quote],
+        NameFault::Number => [NameFault::Number],
+    });
+    insta::assert_snapshot!(lines(faults));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_a_key() {
+    let faults = every!(KeyFault {
+        KeyFault::Open => [KeyFault::Open],
+        KeyFault::Length => [KeyFault::Length],
+    });
+    insta::assert_snapshot!(lines(faults));
 }
 
 #[test]
@@ -164,6 +189,33 @@ fn every_error_of_a_scratch_process() {
         ScratchError::Refused(_) => [ScratchError::Refused("Run 3 is missing".to_owned())],
     });
     insta::assert_snapshot!(lines(errors));
+}
+
+#[test]
+fn everything_odd_that_a_scratch_process_can_do() {
+    let oddities = every!(Odd {
+        Odd::NoPipes => [Odd::NoPipes],
+        Odd::NotLockedIn => [Odd::NotLockedIn],
+        Odd::NoAnswer => [Odd::NoAnswer],
+        Odd::LongAnswer => [Odd::LongAnswer],
+        Odd::NoFile => [Odd::NoFile],
+        Odd::TooMuch => [Odd::TooMuch],
+        Odd::Signal(_) => [Odd::Signal(9)],
+        Odd::Exited => [Odd::Exited],
+    });
+    insta::assert_snapshot!(lines(oddities));
+}
+
+#[test]
+fn every_warning_of_enable() {
+    let warnings = every!(Warning {
+        Warning::Overruled { .. } => [Warning::Overruled {
+            why: "/home/u/.ipython/ipython_kernel_config.py sets `extra_extensions` and may leave Clew out".to_owned(),
+            hint: "add \"clew\" to the list there".to_owned(),
+        }],
+        Warning::NoPython => [Warning::NoPython],
+    });
+    insta::assert_snapshot!(lines(warnings));
 }
 
 #[test]
@@ -224,6 +276,7 @@ fn every_cause_of_an_outcome() {
         Cause::SourceMasked { .. } => [Cause::SourceMasked { run, masked: "a GitHub token" }],
         Cause::SourceUnreadable { .. } => [Cause::SourceUnreadable { run, why: "Blob 3f2a9c10 is missing" }],
         Cause::NoCell => [Cause::NoCell],
+        Cause::MayNotRun { .. } => [Cause::MayNotRun { run }],
         Cause::ChangesClass { .. } => [Cause::ChangesClass { run }],
         Cause::NotMade { .. } => [Cause::NotMade { run }],
         Cause::NotMadeApart { .. } => [Cause::NotMadeApart { root: "df" }],
@@ -256,6 +309,61 @@ fn everything_that_can_be_wrong_with_stored_objects() {
         StreamFault::ShortChildren => [StreamFault::ShortChildren],
     });
     insta::assert_snapshot!(lines(faults.into_iter().map(|what| StreamError { at: 7, what })));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_a_file_of_a_store() {
+    let id = || "3f2a9c10".to_owned();
+    let why = || "it does not parse: invalid type".to_owned();
+    let flaws = every!(Flaw {
+        Flaw::Unreadable(_) => [Flaw::Unreadable("permission denied".to_owned())],
+        Flaw::Gap { .. } => [Flaw::Gap { from: 64, to: 128, why: FrameError::NoFrame.to_string() }],
+        Flaw::OtherFile => [Flaw::OtherFile],
+        Flaw::Later => [Flaw::Later],
+        Flaw::RunUnreadable { .. } => [
+            Flaw::RunUnreadable { id: id(), why: Some(why()) },
+            Flaw::RunUnreadable { id: id(), why: None },
+        ],
+        Flaw::RunMissing { .. } => [Flaw::RunMissing { id: id() }],
+        Flaw::OperationUnreadable { .. } => [Flaw::OperationUnreadable { id: id(), why: why() }],
+        Flaw::OperationAt { .. } => [Flaw::OperationAt { offset: 64, why: why() }],
+        Flaw::NotSealed { .. } => [Flaw::NotSealed { id: id() }],
+        Flaw::OtherSession { .. } => [Flaw::OtherSession { id: id() }],
+        Flaw::Second { .. } => [Flaw::Second { id: id(), number: 7 }],
+        Flaw::OperationsMissing { .. } => [Flaw::OperationsMissing { number: 7, session: "77b0e1d4".to_owned() }],
+        Flaw::PackMissing { .. } => [Flaw::PackMissing { id: id() }],
+        Flaw::NotCopied { .. } => [Flaw::NotCopied { id: id(), why: Fault::Hash.to_string() }],
+    });
+    insta::assert_snapshot!(lines(flaws));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_a_thing_in_a_store() {
+    let faults = every!(Fault {
+        Fault::Hash => [Fault::Hash],
+        Fault::CutShort => [Fault::CutShort],
+        Fault::ShortFrame => [Fault::ShortFrame],
+        Fault::NoExtent => [Fault::NoExtent],
+        Fault::NoList => [Fault::NoList],
+        Fault::OddExtent => [Fault::OddExtent],
+        Fault::ShortText => [Fault::ShortText],
+        Fault::NoText => [Fault::NoText],
+    });
+    let frames = every!(FrameError {
+        FrameError::NoFrame => [FrameError::NoFrame],
+        FrameError::Newer(_) => [FrameError::Newer(9)],
+        FrameError::Unknown { .. } => [FrameError::Unknown { what: "codec", value: 9 }],
+        FrameError::OutOfBounds(_) => [FrameError::OutOfBounds("length")],
+        FrameError::Checksum(_) => [FrameError::Checksum("header")],
+        FrameError::Decompress => [FrameError::Decompress],
+        FrameError::Table => [FrameError::Table],
+    });
+    let records = every!(RecordError {
+        RecordError::Newer(_) => [RecordError::Newer(9)],
+        RecordError::Malformed(_) => [RecordError::Malformed("invalid type".to_owned())],
+    });
+    let all = [lines(faults), lines(frames), lines(records)];
+    insta::assert_snapshot!(all.join("\n\n"));
 }
 
 #[test]

@@ -131,6 +131,12 @@ pub enum Cause<'a> {
     /// No cell made it.
     #[error("the run that made it has no cell that could run again")]
     NoCell,
+    /// A run without a cell, or whose cell is a stranger's or not kept whole.
+    #[error("run {run} has no cell that may run again")]
+    MayNotRun {
+        /// The run.
+        run: &'a str,
+    },
     /// Its cell changes a class in place.
     #[error("run {run} changed a class, and running it again here would change the live one")]
     ChangesClass {

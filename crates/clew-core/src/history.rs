@@ -15,6 +15,6 @@ pub use forgetting::{Forgettable, Parts};
 pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;
 pub use moves::{Moves, Step};
-pub use names::{NameError, Names};
+pub use names::{NameError, NameFault, Names};
 pub use resolve::{RevisionError, either};
 pub use state::State;

@@ -18,6 +18,7 @@
 
 mod blob;
 mod blocks;
+mod damage;
 mod derived;
 pub mod disk;
 mod error;
@@ -42,9 +43,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use error::StoreError;
+pub use damage::{Damage, Fault, Flaw};
+pub use error::{KeyFault, StoreError};
 pub use gc::{Collected, Collection, Tally};
-pub use load::{Damage, LoadedHistory, LoadedOperation, LoadedSession};
+pub use load::{LoadedHistory, LoadedOperation, LoadedSession};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use seal::{PublicKey, SigningKey, Trust, Verdict};

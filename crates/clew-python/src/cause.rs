@@ -2,6 +2,8 @@
 //! `clew_core::cause`; what an exception or a codec says stands there as it is.
 
 use clew_core::kernel::BuildError;
+use pyo3::PyErr;
+use pyo3::exceptions::PyTypeError;
 
 /// Why a root was not built, was left alone, has no value, or is not quite what it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +23,18 @@ pub(crate) enum Cause {
     /// Whoever has the memory does not hand it out.
     #[error("its memory can't be held")]
     MemoryNotHeld,
+    /// A view of memory that is nobody's.
+    #[error("its memory belongs to no object")]
+    NoOwner,
+    /// A view that can't be told by a start, a step and a shape.
+    #[error("its memory has gaps")]
+    MemoryGaps,
+    /// A reducer names what only the notebook has.
+    #[error("{path} is a name of the notebook, not of a library")]
+    NotebookName {
+        /// The name.
+        path: String,
+    },
     /// The user asked to stop while it was looked at.
     #[error("interrupted")]
     Interrupted,
@@ -48,6 +62,12 @@ pub(crate) enum Cause {
     NoSlot {
         /// The slot.
         name: String,
+    },
+    /// Its class was redefined on another C type.
+    #[error("{class} no longer has the base it was stored with")]
+    OtherBase {
+        /// The class.
+        class: String,
     },
     /// A library's class has changed.
     #[error("{class} has no attribute `{name}`")]
@@ -118,6 +138,12 @@ pub(crate) enum Cause {
 impl From<Cause> for BuildError {
     fn from(cause: Cause) -> Self {
         Self::Failed(cause.into())
+    }
+}
+
+impl From<Cause> for PyErr {
+    fn from(cause: Cause) -> Self {
+        PyTypeError::new_err(cause.to_string())
     }
 }
 

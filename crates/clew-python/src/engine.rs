@@ -3,6 +3,7 @@
 mod inner;
 mod opened;
 mod question;
+mod said;
 mod told;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::kernel::KernelState;
 use crate::raw::{Attached, PythonHeap};
 
 pub(crate) use inner::Inner;
+pub(crate) use said::Said;
 use told::{captured, connection, door, kernel_description, notebook_of, run_input};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
@@ -140,8 +142,9 @@ impl Engine {
         answer.set_item("id", open.id())?;
         answer.set_item("belonging", belongs)?;
         answer.set_item("run", &recorded.label)?;
-        let problems = inner.surroundings.settings.problems().iter();
-        let mut warnings: Vec<String> = problems.map(|problem| format!("{problem}; passed over")).collect();
+        let problems = inner.surroundings.settings.problems().iter().map(ToString::to_string);
+        let passed_over = problems.map(|problem| Said::PassedOver { problem }.to_string());
+        let mut warnings: Vec<String> = passed_over.collect();
         warnings.extend(recorded.warnings);
         answer.set_item("warnings", warnings)?;
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
@@ -287,9 +290,7 @@ impl Engine {
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
         let me = std::thread::current().id();
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
-            return Err(PyRuntimeError::new_err(
-                "Clew is in the middle of another request; ask again after it",
-            ));
+            return Err(runtime(Said::Busy));
         }
         let inner = loop {
             match self.inner.try_lock() {

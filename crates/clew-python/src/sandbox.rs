@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "linux")]
 mod files;
+mod gap;
 #[cfg(unix)]
 mod limits;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,8 @@ mod system_calls;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+
+pub(crate) use gap::Gap;
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +35,15 @@ struct Limits {
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn enter_sandbox(folder: PathBuf, memory: u64, seconds: u64) -> Vec<String> {
-    enter(&folder, Limits { memory, seconds })
+    let gaps = enter(&folder, Limits { memory, seconds });
+    gaps.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(target_os = "linux")]
-fn enter(folder: &std::path::Path, limits: Limits) -> Vec<String> {
+fn enter(folder: &std::path::Path, limits: Limits) -> Vec<Gap> {
     let mut missing = Vec::new();
     if threads() != Some(1) {
-        missing.push("the interpreter had started threads before".to_owned());
+        missing.push(Gap::Threads);
     }
     missing.extend(limits::set(limits).err());
     missing.extend(files::protect(folder).err());
@@ -53,13 +57,13 @@ fn threads() -> Option<usize> {
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn enter(_: &std::path::Path, limits: Limits) -> Vec<String> {
-    let mut missing = vec!["this platform has no sandbox that Clew knows".to_owned()];
+fn enter(_: &std::path::Path, limits: Limits) -> Vec<Gap> {
+    let mut missing = vec![Gap::Platform];
     missing.extend(limits::set(limits).err());
     missing
 }
 
 #[cfg(not(unix))]
-fn enter(_: &std::path::Path, _: Limits) -> Vec<String> {
-    vec!["this platform has no sandbox that Clew knows".to_owned()]
+fn enter(_: &std::path::Path, _: Limits) -> Vec<Gap> {
+    vec![Gap::Platform]
 }

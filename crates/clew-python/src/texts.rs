@@ -4,6 +4,8 @@ use clew_testing::{every, lines};
 
 use crate::apart::Unmade;
 use crate::cause::Cause;
+use crate::engine::Said;
+use crate::sandbox::Gap;
 
 #[test]
 fn every_cause_of_an_outcome_in_python() {
@@ -19,12 +21,16 @@ fn every_cause_of_an_outcome_in_python() {
         Cause::Frame => [Cause::Frame],
         Cause::CompiledClass => [Cause::CompiledClass],
         Cause::MemoryNotHeld => [Cause::MemoryNotHeld],
+        Cause::NoOwner => [Cause::NoOwner],
+        Cause::MemoryGaps => [Cause::MemoryGaps],
+        Cause::NotebookName { .. } => [Cause::NotebookName { path: "f.<locals>.g".to_owned() }],
         Cause::Interrupted => [Cause::Interrupted],
         Cause::NotRecorded => [Cause::NotRecorded],
         Cause::Unreadable(_) => [Cause::Unreadable("a number is cut short")],
         Cause::ClassNotRecorded { .. } => [Cause::ClassNotRecorded { id: "3f2a9c10".to_owned() }],
         Cause::NoMethod { .. } => [Cause::NoMethod { name: name() }],
         Cause::NoSlot { .. } => [Cause::NoSlot { name: name() }],
+        Cause::OtherBase { .. } => [Cause::OtherBase { class: "<class 'Place'>".to_owned() }],
         Cause::NoAttribute { .. } => [Cause::NoAttribute { class: "<class 'geo.Place'>".to_owned(), name: name() }],
         Cause::OtherPython { .. } => [Cause::OtherPython { major: 3, minor: 11 }],
         Cause::LaterClew { .. } => [Cause::LaterClew { name: "numpy.array".to_owned(), version: 3, known: 2 }],
@@ -39,6 +45,43 @@ fn every_cause_of_an_outcome_in_python() {
         ],
     });
     insta::assert_snapshot!(lines(causes));
+}
+
+#[test]
+fn everything_that_the_engine_of_a_kernel_says() {
+    let name = || "flights".to_owned();
+    let said = every!(Said {
+        Said::Paused => [Said::Paused],
+        Said::PausedAlready => [Said::PausedAlready],
+        Said::NotPaused => [Said::NotPaused],
+        Said::Again { .. } => [Said::Again { run: None }, Said::Again { run: Some("14".to_owned()) }],
+        Said::NothingExcluded => [Said::NothingExcluded],
+        Said::Excluded { .. } => [Said::Excluded { names: vec!["token".to_owned(), "*_key".to_owned()] }],
+        Said::Belongs { .. } => [Said::Belongs { name: name() }],
+        Said::BelongsNow { .. } => [
+            Said::BelongsNow { name: name(), can_resume: true },
+            Said::BelongsNow { name: name(), can_resume: false },
+        ],
+        Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
+        Said::Busy => [Said::Busy],
+        Said::NothingOpen => [Said::NothingOpen],
+    });
+    insta::assert_snapshot!(lines(said));
+}
+
+#[test]
+fn everything_that_a_sandbox_can_lack() {
+    let why = || "Operation not permitted".to_owned();
+    let gaps = every!(Gap {
+        Gap::Threads => [Gap::Threads],
+        Gap::NoLandlock => [Gap::NoLandlock],
+        Gap::Files(_) => [Gap::Files(why())],
+        Gap::SystemCalls(_) => [Gap::SystemCalls(why())],
+        Gap::Limit { .. } => [Gap::Limit { what: "memory", why: why() }],
+        Gap::Outlives(_) => [Gap::Outlives(why())],
+        Gap::Platform => [Gap::Platform],
+    });
+    insta::assert_snapshot!(lines(gaps));
 }
 
 #[test]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
+from clew.shell.names import IDENTIFIER
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
@@ -26,9 +26,6 @@ from clew.shell.watch import watch_for
 if TYPE_CHECKING:
     from clew import _engine
     from clew._engine import Through
-
-#: A name, in code.
-WORD = re.compile(r"[^\W\d]\w*")
 
 OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back."
 
@@ -126,7 +123,7 @@ class Session:
 
     def _redacting(self, run: Running) -> Redact | None:
         """What takes secrets out of a run's outputs. Where it names something excluded, none of them may be kept."""
-        words = WORD.findall(run.source) + (run.seen.touched() or [])
+        words = IDENTIFIER.findall(run.source) + (run.seen.touched() or [])
         hidden = self._engine.hidden(words)
         if hidden["named"]:
             return None

@@ -13,8 +13,8 @@ use clew_core::kernel::HandedOver;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use super::ScratchError;
 use super::wire::{self, Failed, Inexact, Lines, Value};
+use super::{Odd, ScratchError};
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Scratch {
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(ScratchError::NotStarted("it has no pipes".to_owned()));
+            return Err(ScratchError::NotStarted(Odd::NoPipes.to_string()));
         };
         let mut scratch = Self {
             child,
@@ -88,8 +88,7 @@ impl Scratch {
             ScratchError::Died(why) => ScratchError::NotStarted(why),
             other => other,
         })?;
-        scratch.gaps = serde_json::from_value(answer["gaps"].clone())
-            .map_err(|_| ScratchError::Died("it did not say whether it is locked in".to_owned()))?;
+        scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
         Ok(scratch)
     }
 
@@ -238,10 +237,10 @@ fn take(path: &Path, most: u64) -> io::Result<HandedOver> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(io::Error::other("what was handed over is no file"));
+        return Err(Odd::NoFile.into());
     }
     if about.len() > most {
-        return Err(io::Error::other("what was handed over is more than it may take"));
+        return Err(Odd::TooMuch.into());
     }
     HandedOver::read(&mut io::BufReader::new(file), about.len())
 }
@@ -327,14 +326,14 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 fn ending(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status.and_then(|status| status.signal()) {
-        Some(signal) => format!("signal {signal} ended it"),
-        None => "it exited".to_owned(),
+        Some(signal) => Odd::Signal(signal).to_string(),
+        None => Odd::Exited.to_string(),
     }
 }
 
 #[cfg(not(unix))]
 fn ending(_: Option<ExitStatus>) -> String {
-    "it exited".to_owned()
+    Odd::Exited.to_string()
 }
 
 fn not_started(error: &io::Error) -> ScratchError {
@@ -342,7 +341,7 @@ fn not_started(error: &io::Error) -> ScratchError {
 }
 
 fn strange() -> ScratchError {
-    ScratchError::Died("what it answered is no answer".to_owned())
+    Odd::NoAnswer.into()
 }
 
 #[cfg(all(test, unix))]

@@ -6,6 +6,8 @@ use clew_core::format::Summary;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::Odd;
+
 /// The longest answer that is read (bytes).
 const LONGEST: u32 = 16 << 20;
 
@@ -24,11 +26,11 @@ pub(super) fn read(from: &mut impl Read) -> io::Result<Json> {
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
     if length > LONGEST {
-        return Err(io::Error::other("it answered more than an answer can be"));
+        return Err(Odd::LongAnswer.into());
     }
     let mut bytes = Vec::new();
     from.take(u64::from(length)).read_to_end(&mut bytes)?;
-    serde_json::from_slice(&bytes).map_err(|_| io::Error::other("what it answered is no answer"))
+    serde_json::from_slice(&bytes).map_err(|_| Odd::NoAnswer.into())
 }
 
 /// What an expression came to.

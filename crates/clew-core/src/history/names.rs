@@ -24,8 +24,8 @@ pub enum NameError {
     Invalid {
         /// What was typed.
         name: String,
-        /// Why not, for people.
-        why: &'static str,
+        /// Why not.
+        why: NameFault,
     },
     /// It is taken.
     #[error("There is already a {kind} `{name}`")]
@@ -203,20 +203,46 @@ fn is_there(name: &str, wanted: Kind<'_>, other: Kind<'_>) -> Result<(), NameErr
     }
 }
 
+/// What keeps a text from being a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is longer than a name may be.
+    #[error("it is longer than {LONGEST} bytes")]
+    Long,
+    /// It begins with a sign that means something.
+    #[error("it begins like a revision or an option")]
+    Sign,
+    /// It begins like an operation.
+    #[error("`op:` stands for operations")]
+    Operation,
+    /// It would be two words.
+    #[error("it holds spaces")]
+    Space,
+    /// It could not be typed as it is.
+    #[error("it holds quotes")]
+    Quote,
+    /// It could be a run.
+    #[error("it looks like the number of a run")]
+    Number,
+}
+
 /// Why a text can't be a name.
-fn fault(name: &str) -> Option<&'static str> {
+fn fault(name: &str) -> Option<NameFault> {
     let is_label = || {
         let rest = name.trim_start_matches(|letter: char| letter.is_ascii_digit());
         rest.len() < name.len() && rest.chars().all(|letter| letter.is_ascii_lowercase())
     };
     match name {
-        "" => Some("it is empty"),
-        _ if name.len() > LONGEST => Some("it is longer than 100 bytes"),
-        _ if name.starts_with(['@', '-', '+']) => Some("it begins like a revision or an option"),
-        _ if name.starts_with("op:") => Some("`op:` stands for operations"),
-        _ if name.chars().any(|letter| letter.is_whitespace() || letter.is_control()) => Some("it holds spaces"),
-        _ if name.contains(['`', '"', '\'', '\\']) => Some("it holds quotes"),
-        _ if is_label() => Some("it looks like the number of a run"),
+        "" => Some(NameFault::Empty),
+        _ if name.len() > LONGEST => Some(NameFault::Long),
+        _ if name.starts_with(['@', '-', '+']) => Some(NameFault::Sign),
+        _ if name.starts_with("op:") => Some(NameFault::Operation),
+        _ if name.chars().any(|letter| letter.is_whitespace() || letter.is_control()) => Some(NameFault::Space),
+        _ if name.contains(['`', '"', '\'', '\\']) => Some(NameFault::Quote),
+        _ if is_label() => Some(NameFault::Number),
         _ => None,
     }
 }

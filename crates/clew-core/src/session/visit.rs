@@ -76,10 +76,8 @@ impl Visit {
         let is_whole = found.evidence.masked.is_empty() && !self.history.is_untrusted(&run);
         let blob = found.source.filter(|_| is_whole);
         let blob = blob.ok_or_else(|| {
-            SessionError::Restore(RestoreError::Refused(format!(
-                "Run {} has no cell that may run again",
-                found.label()
-            )))
+            let run = &found.label();
+            SessionError::Restore(RestoreError::Refused(Cause::MayNotRun { run }.into()))
         })?;
         let source = self.store.blob(blob)?.into_inner();
         if let Some(parent) = found.parent {

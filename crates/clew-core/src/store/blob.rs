@@ -1,6 +1,7 @@
 //! Salted texts: sources and outputs. The salt is inside the hashed bytes, so an id confirms no guess of its text, and
 //! the text can be forgotten without breaking a chain that holds its id.
 
+use super::Fault;
 use super::disk::Disk;
 
 /// Bytes of the salt before the text.
@@ -15,9 +16,9 @@ pub(super) fn salted(disk: &dyn Disk, text: &str) -> Vec<u8> {
 }
 
 /// The text behind the salt.
-pub(super) fn text(mut salted: Vec<u8>) -> Result<String, &'static str> {
+pub(super) fn text(mut salted: Vec<u8>) -> Result<String, Fault> {
     if salted.len() < SALT_LENGTH {
-        return Err("it is shorter than its salt");
+        return Err(Fault::ShortText);
     }
-    String::from_utf8(salted.split_off(SALT_LENGTH)).map_err(|_| "it is no text")
+    String::from_utf8(salted.split_off(SALT_LENGTH)).map_err(|_| Fault::NoText)
 }

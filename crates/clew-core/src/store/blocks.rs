@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Fault;
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
 use super::pack;
@@ -413,7 +414,7 @@ impl<'s> PackReader<'s> {
                 plain
                     .get(offset as usize..end)
                     .map(<[u8]>::to_vec)
-                    .ok_or_else(|| "its frame is shorter than its table says".to_owned())
+                    .ok_or_else(|| Fault::ShortFrame.into())
             }
         }
     }
@@ -453,7 +454,7 @@ fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
     let header = FrameHeader::parse(&bytes).map_err(|error| error.to_string())?;
     let length = file.length().map_err(|error| error.to_string())?;
     if header.end(at) > length {
-        return Err("the file ends in the middle of it".to_owned());
+        return Err(Fault::CutShort.into());
     }
     let mut stored = vec![0; header.stored_length as usize];
     read_exact_at(file, &mut stored, header.payload_at(at)).map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 mod real;
 
-pub use real::RealDisk;
+pub use real::{RealDisk, private_folder};
 
 /// An open file. Positions are bytes from the start.
 pub trait DiskFile: Debug + Send + Sync {

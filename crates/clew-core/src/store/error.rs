@@ -114,8 +114,19 @@ pub enum StoreError {
         /// The key file.
         path: PathBuf,
         /// What is wrong with it, and what to do.
-        why: String,
+        why: KeyFault,
     },
+}
+
+/// What is wrong with a key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// It is not the user's alone.
+    #[error("others may read it. Run `chmod 600` on it, or move it away to get a new one")]
+    Open,
+    /// It holds no key.
+    #[error("it is not 32 bytes long. Move it away to get a new one")]
+    Length,
 }
 
 impl StoreError {

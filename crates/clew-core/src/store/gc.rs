@@ -19,8 +19,6 @@ mod notes;
 mod survey;
 mod sweep;
 
-use std::path::Path;
-
 use super::error::StoreError;
 use super::{Access, Damage, Store, gate};
 use crate::format::Timestamp;
@@ -141,12 +139,5 @@ impl Store {
         removals
             .iter()
             .any(|removal| removal.removed.iter().any(|pack| here.contains(pack)))
-    }
-}
-
-fn damage(path: &Path, what: impl Into<String>) -> Damage {
-    Damage {
-        path: path.to_owned(),
-        what: what.into(),
     }
 }

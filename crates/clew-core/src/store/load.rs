@@ -6,7 +6,7 @@ mod latest;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,7 +16,7 @@ use super::log_index::Piece;
 use super::scan::{Gap, Payloads, scan};
 use super::seal::{PublicKey, Verdict};
 use super::stored_run::StoredRun;
-use super::{Store, gc, log, pack};
+use super::{Damage, Flaw, Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
@@ -43,15 +43,6 @@ pub struct LoadedSession {
     pub operations: Vec<LoadedOperation>,
     /// How many of them are known to survive a power cut: those with a lower number.
     pub synced: u64,
-}
-
-/// Something in a store that is not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong, for people.
-    pub what: String,
 }
 
 /// What the logs of one history say. Only what an operation made visible is in here.
@@ -187,36 +178,26 @@ impl LoadedHistory {
     }
 
     fn report_gap(&mut self, path: &Path, gap: &Gap, (session, part): (SessionId, u32)) {
-        let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
         if gap.may_be_torn() {
-            self.report_torn(path, what, (session, part, gap.from));
+            self.report_torn(path, gap.flaw(), (session, part, gap.from));
         } else {
-            self.report(path, what);
+            self.report(path, gap.flaw());
         }
     }
 
-    fn report_torn(&mut self, path: &Path, what: String, (session, part, offset): (SessionId, u32, u64)) {
-        let damage = Damage {
-            path: path.to_owned(),
-            what: what.clone(),
-        };
+    fn report_torn(&mut self, path: &Path, flaw: Flaw, (session, part, offset): (SessionId, u32, u64)) {
+        let damage = Damage::of(path, flaw);
         self.torn.push(Torn {
             session,
             part,
             offset,
-            damage,
+            damage: damage.clone(),
         });
-        self.report(path, what);
+        damage.join(&mut self.damage);
     }
 
-    fn report(&mut self, path: &Path, what: String) {
-        let damage = Damage {
-            path: path.to_owned(),
-            what,
-        };
-        if !self.damage.contains(&damage) {
-            self.damage.push(damage);
-        }
+    fn report(&mut self, path: &Path, flaw: Flaw) {
+        Damage::of(path, flaw).join(&mut self.damage);
     }
 }
 
@@ -366,7 +347,7 @@ impl Store {
                     .iter()
                     .for_each(|gap| loaded.report_gap(&path, gap, (session, part)));
             }
-            Err(error) => loaded.report(&path, format!("It can't be read: {error}")),
+            Err(error) => loaded.report(&path, Flaw::Unreadable(error.to_string())),
         }
         let ends: Vec<u64> = frames.iter().map(|frame| frame.header.end(frame.offset)).collect();
         let mut gathering = Gathering::begin(self, from, tail.end, damage);
@@ -397,11 +378,7 @@ impl Store {
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
         for pack in self.missing_of(&loaded.packs) {
             let path = pack::path(self.directory(), pack);
-            let what = format!(
-                "Pack {} is missing; what lies only in it can't come back, all else can",
-                pack.short()
-            );
-            loaded.report(&path, what);
+            loaded.report(&path, Flaw::PackMissing { id: pack.short() });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::blocks::{PackReader, Place};
-use super::{Store, StoreError, Verified, blob, pack};
+use super::{Fault, Store, StoreError, Verified, blob, pack};
 use crate::format::{Body, FrameKind, Manifest, StoredExtent, StoredManifest, decode_list, decode_record};
 use crate::graph::{BLOCK_LENGTH, block_cuts};
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
@@ -26,7 +26,7 @@ impl Store {
     /// A text, its salt taken off.
     pub fn blob(&self, id: BlobId) -> Result<Verified<String>, StoreError> {
         let salted = self.fetch(&id.0, FrameKind::BLOB)?;
-        let text = blob::text(salted).map_err(|why| self.damaged(&id.0, FrameKind::BLOB, why.to_owned()))?;
+        let text = blob::text(salted).map_err(|fault| self.damaged(&id.0, FrameKind::BLOB, fault.into()))?;
         Ok(Verified::new(text))
     }
 
@@ -42,7 +42,7 @@ impl Store {
         if let Body::Encoded(encoding) = &mut manifest.body {
             for (index, lists) in &stored.lists {
                 let extent = encoding.extents.get_mut(*index as usize);
-                let extent = extent.ok_or_else(|| damaged("it lists blocks of no extent".to_owned()))?;
+                let extent = extent.ok_or_else(|| damaged(Fault::NoExtent.into()))?;
                 extent.blocks = self.block_list(lists)?;
             }
         }
@@ -59,8 +59,8 @@ impl Store {
         let mut blocks = Vec::new();
         for id in lists {
             let bytes = self.fetch(&id.0, FrameKind::SEGMENT)?;
-            let ids = decode_list(&bytes)
-                .ok_or_else(|| self.damaged(&id.0, FrameKind::SEGMENT, "it is no list of blocks".to_owned()))?;
+            let ids =
+                decode_list(&bytes).ok_or_else(|| self.damaged(&id.0, FrameKind::SEGMENT, Fault::NoList.into()))?;
             blocks.extend(ids);
         }
         Ok(blocks)
@@ -134,7 +134,7 @@ impl Store {
 
     fn misfit(&self, extent: &StoredExtent) -> StoreError {
         let first = extent.blocks.first().map(|id| id.0).unwrap_or_default();
-        self.damaged(&first, FrameKind::BLOCKS, "it does not fit its extent".to_owned())
+        self.damaged(&first, FrameKind::BLOCKS, Fault::OddExtent.into())
     }
 
     fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
@@ -260,7 +260,7 @@ pub(super) fn read_and_hash(
     if hash(kind, &bytes) == *id {
         Ok(bytes)
     } else {
-        Err("its hash does not match".to_owned())
+        Err(Fault::Hash.into())
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::io;
 
+use super::Flaw;
 use super::disk::{DiskFile, read_exact_at};
 use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
 
@@ -39,6 +40,15 @@ impl Gap {
     /// Whether a power cut may have left it; else a later Clew wrote there.
     pub fn may_be_torn(&self) -> bool {
         !matches!(self.why, FrameError::Newer(_) | FrameError::Unknown { .. })
+    }
+
+    /// What is wrong with a file that has it.
+    pub fn flaw(&self) -> Flaw {
+        Flaw::Gap {
+            from: self.from,
+            to: self.to,
+            why: self.why.to_string(),
+        }
     }
 }
 

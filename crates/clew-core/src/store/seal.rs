@@ -10,7 +10,7 @@ use std::str::FromStr;
 use ed25519_dalek::Signer;
 
 use super::disk::{Disk, read_exact_at, write_all_at};
-use super::error::StoreError;
+use super::error::{KeyFault, StoreError};
 use crate::format::SignedOperation;
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
@@ -118,18 +118,16 @@ impl SigningKey {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
-        let refuse = |why: &str| StoreError::Key {
+        let refuse = |why| StoreError::Key {
             path: path.clone(),
-            why: why.to_owned(),
+            why,
         };
         if disk.is_open_to_others(&path).map_err(StoreError::io("read", &path))? {
-            return Err(refuse(
-                "others may read it. Run `chmod 600` on it, or move it away to get a new one",
-            ));
+            return Err(refuse(KeyFault::Open));
         }
         let mut secret = [0; 32];
         if file.length().map_err(StoreError::io("read", &path))? != 32 {
-            return Err(refuse("it is not 32 bytes long. Move it away to get a new one"));
+            return Err(refuse(KeyFault::Length));
         }
         read_exact_at(&*file, &mut secret, 0).map_err(StoreError::io("read", &path))?;
         Ok(Some(Self::from_secret(&secret)))

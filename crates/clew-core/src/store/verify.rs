@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::StoreError;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
-use super::{Damage, Store, log};
+use super::{Damage, Flaw, Store, log};
 use crate::format::{Body, FrameKind, SignedOperation, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
@@ -30,14 +30,8 @@ pub struct Verification {
 }
 
 impl Verification {
-    fn report(&mut self, path: &Path, what: String) {
-        let damage = Damage {
-            path: path.to_owned(),
-            what,
-        };
-        if !self.damage.contains(&damage) {
-            self.damage.push(damage);
-        }
+    fn report(&mut self, path: &Path, what: impl Into<String>) {
+        Damage::of(path, what).join(&mut self.damage);
     }
 }
 
@@ -61,8 +55,7 @@ impl Store {
         for pack in self.index().packs.iter().filter(|pack| !pack.is_gone) {
             verification.packs += 1;
             for gap in &pack.gaps {
-                let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
-                verification.report(&pack.path, what);
+                verification.report(&pack.path, gap.flaw());
             }
         }
         Ok(verification)
@@ -79,7 +72,7 @@ impl Store {
         verification.histories += 1;
         verification.runs += loaded.runs.len() as u64;
         for damage in &loaded.damage {
-            verification.report(&damage.path, damage.what.clone());
+            damage.clone().join(&mut verification.damage);
         }
         for (session, part) in loaded.parts() {
             self.verify_seals(&log::path(self.directory(), history, session, part), verification);
@@ -90,7 +83,8 @@ impl Store {
         for (id, run) in runs {
             let Some(run) = run.run() else {
                 let folder = log::folder(self.directory(), history);
-                verification.report(&folder, format!("Run {} can't be read", id.short()));
+                let (id, why) = (id.short(), None);
+                verification.report(&folder, Flaw::RunUnreadable { id, why });
                 continue;
             };
             let texts = run.source.iter().chain(&run.output);
@@ -122,11 +116,7 @@ impl Store {
             }
         });
         for id in bad {
-            let what = format!(
-                "Operation {} is not sealed by the key that it names; it is left out",
-                id.short()
-            );
-            verification.report(path, what);
+            verification.report(path, Flaw::NotSealed { id: id.short() });
         }
     }
 

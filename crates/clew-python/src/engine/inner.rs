@@ -9,13 +9,12 @@ use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
 use clew_core::id::Root;
 use clew_core::session::{Recorded, Session, SessionError};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use super::opened::Open;
 use super::question::Typed;
-use super::runtime;
+use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
 use crate::clock::SystemClock;
@@ -157,7 +156,7 @@ impl Inner {
                 Err(error) => return Ok(clew_cli::refuse(&error, &arguments, &self.surroundings)),
             },
             Some(Asked::Exclude(patterns)) => self.exclude(patterns),
-            Some(Asked::History(None)) => self.told_history("This notebook belongs to")?,
+            Some(Asked::History(None)) => self.told_history(|name| Said::Belongs { name })?,
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
@@ -243,45 +242,45 @@ impl Inner {
     }
 
     fn pause(&mut self) -> (String, Value) {
-        let message = if std::mem::replace(&mut self.is_paused, true) {
-            "Recording is paused already"
+        let said = if std::mem::replace(&mut self.is_paused, true) {
+            Said::PausedAlready
         } else {
-            "Recording is paused: your cells run as before and are not recorded. `%clew resume-recording` goes on"
+            Said::Paused
         };
-        (message.to_owned(), json!({ "is_paused": true }))
+        (said.to_string(), json!({ "is_paused": true }))
     }
 
     fn resume_recording(&mut self, py: Python<'_>) -> PyResult<Result<(String, Value), SessionError>> {
         if !self.is_paused {
-            let message = "Recording goes on: it was not paused".to_owned();
-            return Ok(Ok((message, json!({ "is_paused": false, "run": null }))));
+            let data = json!({ "is_paused": false, "run": null });
+            return Ok(Ok((Said::NotPaused.to_string(), data)));
         }
         let recorded = self.with_session(py, |session, kernel| session.unpause(kernel))?;
         Ok(recorded.map(|recorded| {
             self.is_paused = false;
             let run = recorded.map(|recorded| recorded.label);
-            let message = match &run {
-                Some(run) => format!("Recording again. What changed meanwhile is run {run}"),
-                None => "Recording again. Nothing changed meanwhile".to_owned(),
-            };
-            (message, json!({ "is_paused": false, "run": run }))
+            let data = json!({ "is_paused": false, "run": run });
+            (Said::Again { run }.to_string(), data)
         }))
     }
 
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
         self.state.excluded.extend(patterns);
-        let excluded: Vec<&str> = self.state.excluded.iter().map(String::as_str).collect();
-        let message = match excluded.as_slice() {
-            [] => "Nothing is excluded".to_owned(),
-            names => format!("Never recorded from now on: {}", names.join(", ")),
+        let names: Vec<String> = self.state.excluded.iter().cloned().collect();
+        let data = json!({ "excluded": names });
+        let said = if names.is_empty() {
+            Said::NothingExcluded
+        } else {
+            Said::Excluded { names }
         };
-        (message, json!({ "excluded": excluded }))
+        (said.to_string(), data)
     }
 
-    fn told_history(&self, says: &str) -> PyResult<(String, Value)> {
+    fn told_history(&self, says: impl FnOnce(String) -> Said) -> PyResult<(String, Value)> {
         let open = self.opened()?;
         let (name, id) = (open.name(), open.id());
-        Ok((format!("{says} {name}"), json!({ "history": name, "id": id })))
+        let data = json!({ "history": name, "id": id });
+        Ok((says(name).to_string(), data))
     }
 
     /// Goes on in the history of that name. Where that fails, it goes on in the one it is in.
@@ -296,11 +295,8 @@ impl Inner {
             self.open = before;
             return Err(error);
         }
-        let (mut message, data) = self.told_history("This notebook now belongs to")?;
-        if self.opened()?.can_resume() {
-            message += ". `%clew resume` takes up its last state";
-        }
-        Ok((message, data))
+        let can_resume = self.opened()?.can_resume();
+        self.told_history(|name| Said::BelongsNow { name, can_resume })
     }
 
     fn live(&self) -> Live {
@@ -322,7 +318,5 @@ impl Inner {
 }
 
 fn nothing_open() -> PyErr {
-    PyRuntimeError::new_err(
-        "Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't",
-    )
+    runtime(Said::NothingOpen)
 }

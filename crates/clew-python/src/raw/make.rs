@@ -1,6 +1,5 @@
 //! Making objects where no safe call does: parts put in place without asking the class of the object.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -8,6 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use super::facts::Base;
 use super::heap::PythonHeap;
 use super::types::{Type, lookup, own_dict};
+use crate::cause::Cause;
 
 /// A tuple of that length, full of None, that nobody has seen yet.
 pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
@@ -154,9 +154,8 @@ pub(crate) fn new_instance<'py>(
     // `base` asks of its callers.
     unsafe {
         if super::facts::c_base(class.as_type_ptr(), &heap.known) != base {
-            return Err(PyTypeError::new_err(format!(
-                "{class} no longer has the base it was stored with"
-            )));
+            let class = class.to_string();
+            return Err(Cause::OtherBase { class }.into());
         }
         let new = (*base).tp_new.expect("builtin types have constructors");
         Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut()))

@@ -12,7 +12,6 @@
 
 use clew_core::graph::Node;
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple, PyType};
 
@@ -21,6 +20,7 @@ use super::codecs::reason;
 use super::facts::{Base, Shape};
 use super::heap::PythonHeap;
 use super::object::Object;
+use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
 
@@ -224,7 +224,7 @@ fn is_sentinel(held: &Bound<'_, PyAny>) -> bool {
 fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
     let exporter = object.getattr("obj")?;
     if exporter.is_none() {
-        return Err(PyTypeError::new_err("its memory belongs to no object"));
+        return Err(Cause::NoOwner.into());
     }
     let (view, whole) = (PyUntypedBuffer::get(object)?, PyUntypedBuffer::get(&exporter)?);
     let (start, base) = (view.buf_ptr() as usize, whole.buf_ptr() as usize);
@@ -235,7 +235,7 @@ fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyRe
     };
     let is_told = view.is_c_contiguous() || step > 0;
     if !whole.is_c_contiguous() || !is_told || start < base || view.suboffsets().is_some() {
-        return Err(PyTypeError::new_err("its memory has gaps"));
+        return Err(Cause::MemoryGaps.into());
     }
     node.kind(kinds::MEMORYVIEW);
     node.payload().number((start - base) as u64);
@@ -266,9 +266,7 @@ fn describe_global(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>, node: 
         None => (object.getattr("__module__")?.extract()?, text),
     };
     if module == "__main__" {
-        return Err(PyTypeError::new_err(format!(
-            "{path} is a name of the notebook, not of a library"
-        )));
+        return Err(Cause::NotebookName { path }.into());
     }
     node.kind(kinds::GLOBAL);
     node.payload().name(module.as_bytes());

@@ -8,15 +8,17 @@ use landlock::{
     Scope,
 };
 
+use super::gap::Gap;
+
 /// The newest rules that were read when this was written.
 const NEWEST: ABI = ABI::V6;
 
 /// Protects every file outside `folder`; else why that can't be had. Of the rules it takes those that the kernel has.
-pub(super) fn protect(folder: &Path) -> Result<(), String> {
+pub(super) fn protect(folder: &Path) -> Result<(), Gap> {
     match restrict(folder) {
-        Ok(RulesetStatus::NotEnforced) => Err("this kernel has no Landlock".to_owned()),
+        Ok(RulesetStatus::NotEnforced) => Err(Gap::NoLandlock),
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("Landlock can't protect files here ({error})")),
+        Err(error) => Err(Gap::Files(error.to_string())),
     }
 }
 

@@ -12,14 +12,16 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
+use super::gap::Gap;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// The first number that nobody has read: everything from Linux 6.10 on.
 const UNREAD: u32 = 463;
 
 /// Installs the filter for this thread and those it starts; else why it can't be had.
-pub(super) fn filter() -> Result<(), String> {
-    let why = |error: &dyn std::fmt::Display| format!("system calls can't be filtered here ({error})");
+pub(super) fn filter() -> Result<(), Gap> {
+    let why = |error: &dyn std::fmt::Display| Gap::SystemCalls(error.to_string());
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| why(&error))?;
     let refused = SeccompFilter::new(
         rules().map_err(|error| why(&error))?,

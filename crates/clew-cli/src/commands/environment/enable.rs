@@ -46,6 +46,33 @@ pub struct Arranged {
     site: Site,
 }
 
+/// What stands in the way of kernels that are enabled all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Warning {
+    /// A file of the user's sets the same list, later.
+    Overruled {
+        /// Which, and what it does.
+        why: String,
+        /// What to write there.
+        hint: String,
+    },
+    /// No kernel could be added to the list of kernels.
+    NoPython,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Overruled { why, hint } => write!(formatter, "{why}: {hint}"),
+            Self::NoPython => write!(
+                formatter,
+                "which Python the kernel {} is to start is not known here: `%clew enable --user` in a notebook adds it",
+                kernelspec::DISPLAY_NAME
+            ),
+        }
+    }
+}
+
 /// Has every kernel of an environment record from its start.
 pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arranged, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, surroundings)?;
@@ -57,7 +84,10 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arrange
     let mut steps = Vec::new();
     match own_settings(&site) {
         Some(refusal) if site.prefix.is_none() => return Err(refusal),
-        Some(refusal) => warnings.push(format!("{}: {}", refusal.message, refusal.hint.unwrap_or_default())),
+        Some(refusal) => warnings.push(Warning::Overruled {
+            why: refusal.message,
+            hint: refusal.hint.unwrap_or_default(),
+        }),
         None => {}
     }
     let text = read(&site.config)?;
@@ -65,10 +95,7 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arrange
     steps.extend(changed.map(|changed| step(&site.config, text.is_some(), changed)));
     match &site.python {
         Some(python) => steps.extend(kernel_steps(&site, python)?),
-        None => warnings.push(format!(
-            "which Python the kernel {} is to start is not known here: `%clew enable --user` in a notebook adds it",
-            kernelspec::DISPLAY_NAME
-        )),
+        None => warnings.push(Warning::NoPython),
     }
     perform(&steps).map_err(|error| {
         steps.iter().for_each(|step| clear_above(&step.path, &site));
@@ -78,7 +105,7 @@ pub fn enable(arguments: &Enable, surroundings: &Surroundings) -> Result<Arrange
         is_enabled: true,
         prefix: site.prefix.clone(),
         files: steps,
-        warnings,
+        warnings: warnings.iter().map(ToString::to_string).collect(),
         site,
     })
 }

@@ -74,11 +74,7 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path)
+        private_folder(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -144,4 +140,16 @@ impl Disk for RealDisk {
     fn random(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the system has random bytes");
     }
+}
+
+/// Makes a folder that only its owner reads, and those above it that are not there.
+///
+/// # Errors
+/// The file system refused.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }

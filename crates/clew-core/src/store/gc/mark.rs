@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 
-use super::damage;
 use crate::format::{Body, FrameKind, Naming, Operation, Run, StoredManifest};
 use crate::id::{HistoryId, ManifestId, OperationId, Root, SegmentId};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, LoadedHistory, Store, StoreError, log};
+use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log};
 
 /// Goes over all histories, and later over what was added to them. What it reached once stays alive.
 #[derive(Debug, Default)]
@@ -58,10 +57,10 @@ impl Marker {
                     is_known &= (FrameKind::FILE..=FrameKind::GARBAGE).contains(&frame.header.kind);
                 })
             });
-            if scanned.is_err() {
-                self.doubt(damage(&path, "It can't be read"));
+            if let Err(error) = scanned {
+                self.doubt(Damage::of(&path, Flaw::Unreadable(error.to_string())));
             } else if !is_known {
-                self.doubt(damage(&path, "It holds records that a later Clew wrote"));
+                self.doubt(Damage::of(&path, Flaw::Later));
             }
         }
     }
@@ -111,7 +110,8 @@ impl Marker {
                 manifests.extend(versions(run));
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = log::folder(store.directory(), history);
-                self.doubt(damage(&folder, format!("Run {} can't be read", id.short())));
+                let (id, why) = (id.short(), None);
+                self.doubt(Damage::of(&folder, Flaw::RunUnreadable { id, why }));
             }
         }
         manifests
@@ -128,7 +128,7 @@ impl Marker {
             Err(_) if !is_synced => {
                 self.read.remove(&id);
             }
-            Err(error) => self.doubt(damage(
+            Err(error) => self.doubt(Damage::of(
                 &crate::store::pack::folder(store.directory()),
                 error.to_string(),
             )),

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::damage;
 use crate::format::FrameKind;
 use crate::id::PackId;
 use crate::store::blocks::{Place, places_in, read_mark};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Store, StoreError, gate, pack};
+use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
 
 /// One thing in a pack.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +71,7 @@ impl Surveyed {
                 let synced = read_mark(&*file, &frame).filter(|synced| *synced <= frame.offset);
                 surveyed.synced = surveyed.synced.max(synced.unwrap_or_default());
             } else if !(FrameKind::FILE..=FrameKind::MANIFEST).contains(&kind) {
-                surveyed.is_newer = Some(damage(&path, "It holds what a later Clew wrote"));
+                surveyed.is_newer = Some(Damage::of(&path, Flaw::Later));
             }
             let things = places_in(number, &frame).into_iter();
             surveyed
@@ -81,8 +80,7 @@ impl Surveyed {
         })
         .map_err(StoreError::io("read", &path))?;
         for gap in &scanned.gaps {
-            let what = format!("Bytes {} to {} can't be read: {}", gap.from, gap.to, gap.why);
-            let found = damage(&path, what);
+            let found = Damage::of(&path, gap.flaw());
             if gap.may_be_torn() {
                 surveyed.gaps.push(found);
             } else {

@@ -5,12 +5,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::copy::{Copied, Copy, Stopped};
 use super::mark::Marker;
 use super::survey::{Survey, Surveyed, Thing};
-use super::{Collected, Collection, Tally, damage, notes};
+use super::{Collected, Collection, Tally, notes};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, ManifestId, PackId};
 use crate::store::blocks::{PackReader, Place};
 use crate::store::read::read_and_hash;
-use crate::store::{Store, StoreError, gate, pack};
+use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
 
 /// What becomes of a thing that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -339,8 +339,8 @@ impl Sweep {
                 let bytes = match read {
                     Ok(bytes) => bytes,
                     Err(why) if self.marker.alive.contains(&thing.id) => {
-                        let what = format!("{} can't be read: {why}", BlockId(thing.id).short());
-                        return Err(Stopped::Doubt(damage(&pack.path, what)));
+                        let (id, why) = (BlockId(thing.id).short(), why);
+                        return Err(Stopped::Doubt(Damage::of(&pack.path, Flaw::NotCopied { id, why })));
                     }
                     // Dead and damaged.
                     Err(_) => continue,

@@ -6,6 +6,7 @@ use super::content::{Content, Met};
 use super::{Chain, LoadedHistory, LoadedOperation, Tail};
 use crate::format::FileDescription;
 use crate::id::{HistoryId, OperationId, RunId, SessionId};
+use crate::store::Flaw;
 use crate::store::seal::{PublicKey, Trust, Verdict};
 
 /// The reading of one log's new frames.
@@ -27,13 +28,15 @@ impl LogReading<'_> {
             Content::Run(id, Ok(run)) => {
                 self.tail.waiting.insert(id, run);
             }
-            Content::Run(id, Err(error)) => self.report(format!("Run {} can't be read: {error}", id.short())),
+            Content::Run(id, Err(error)) => self.report(run_unreadable(id, &error)),
             Content::Operation(met) => self.met.push((offset, *met)),
             Content::Malformed(Some(id), error) => {
-                self.report(format!("Operation {} can't be read: {error}", id.short()));
+                let (id, why) = (id.short(), error.to_string());
+                self.report(Flaw::OperationUnreadable { id, why });
             }
             Content::Malformed(None, error) => {
-                self.report(format!("An operation at byte {offset} can't be read: {error}"));
+                let why = error.to_string();
+                self.report(Flaw::OperationAt { offset, why });
             }
             Content::Pack(pack) => {
                 self.loaded.packs.insert(pack);
@@ -52,7 +55,7 @@ impl LogReading<'_> {
             session: self.session,
         };
         if found != Some(&expected) {
-            self.report("It says that it is another file".to_owned());
+            self.report(Flaw::OtherFile);
         }
     }
 
@@ -64,10 +67,7 @@ impl LogReading<'_> {
             if is_sound {
                 self.admit(offset, met, trust);
             } else {
-                self.report(format!(
-                    "Operation {} is not sealed by the key that it names; it is left out",
-                    met.id.short()
-                ));
+                self.report(Flaw::NotSealed { id: met.id.short() });
             }
         }
         self.loaded.chains.insert(self.session, self.chain);
@@ -103,26 +103,16 @@ impl LogReading<'_> {
     fn admit(&mut self, offset: u64, met: Met, trust: &Trust) {
         let operation = &met.operation;
         if (operation.history, operation.session) != (self.history, self.session) {
-            return self.report(format!(
-                "Operation {} belongs to another session; it is left out",
-                met.id.short()
-            ));
+            return self.report(Flaw::OtherSession { id: met.id.short() });
         }
         self.supersede(operation.number);
         if operation.number < self.chain.next {
-            return self.report(format!(
-                "Operation {} is a second one numbered {}; it is left out",
-                met.id.short(),
-                operation.number
-            ));
+            let (id, number) = (met.id.short(), operation.number);
+            return self.report(Flaw::Second { id, number });
         }
         if operation.number > self.chain.next || operation.previous != self.chain.previous {
-            let what = format!(
-                "Operations before {} of session {} are missing",
-                operation.number,
-                self.session.short()
-            );
-            self.report_torn(offset, what);
+            let (number, session) = (operation.number, self.session.short());
+            self.report_torn(offset, Flaw::OperationsMissing { number, session });
         }
         self.chain = Chain {
             previous: Some(met.id),
@@ -149,21 +139,21 @@ impl LogReading<'_> {
                 Ok(()) => {
                     self.loaded.runs.insert(id, run);
                 }
-                Err(error) => self.report(format!("Run {} can't be read: {error}", id.short())),
+                Err(error) => self.report(run_unreadable(id, &error)),
             }
         } else if !self.loaded.runs.contains_key(&id) {
-            self.report_torn(offset, format!("Run {} is missing", id.short()));
+            self.report_torn(offset, Flaw::RunMissing { id: id.short() });
         }
     }
 
     /// Reports what a power cut leaves, too: what went before `offset` and was not synced.
-    fn report_torn(&mut self, offset: u64, what: String) {
+    fn report_torn(&mut self, offset: u64, flaw: Flaw) {
         self.loaded
-            .report_torn(self.path, what, (self.session, self.part, offset));
+            .report_torn(self.path, flaw, (self.session, self.part, offset));
     }
 
-    fn report(&mut self, what: String) {
-        self.loaded.report(self.path, what);
+    fn report(&mut self, flaw: Flaw) {
+        self.loaded.report(self.path, flaw);
     }
 }
 
@@ -181,4 +171,9 @@ fn judge(met: &[(u64, Met)]) -> Vec<bool> {
         };
     }
     sound
+}
+
+fn run_unreadable(id: RunId, error: &impl ToString) -> Flaw {
+    let (id, why) = (id.short(), Some(error.to_string()));
+    Flaw::RunUnreadable { id, why }
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{LogIndex, Piece};
 use crate::id::{HistoryId, SessionId};
+use crate::store::disk::private_folder;
 
 /// The layout; a file that says another is made anew.
 const LAYOUT: i32 = 1;
@@ -190,17 +191,12 @@ fn sessions(connection: &Connection, history: HistoryId) -> Result<BTreeSet<Sess
 
 /// Makes the file, for the user alone, if it is not there.
 fn make_file(path: &Path) -> std::io::Result<()> {
-    let mut folder = fs::DirBuilder::new();
+    if let Some(folder) = path.parent() {
+        private_folder(folder)?;
+    }
     let mut file = fs::OpenOptions::new();
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folder.mode(0o700);
-        file.mode(0o600);
-    }
-    if let Some(parent) = path.parent() {
-        folder.recursive(true).create(parent)?;
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
     file.create(true).append(true).open(path)?;
     Ok(())
 }

@@ -1,0 +1,170 @@
+//! What is wrong with a store, as `verify`, `status` and `gc` list it.
+
+use std::path::{Path, PathBuf};
+
+/// Something in a store that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong, for people.
+    pub what: String,
+}
+
+impl Damage {
+    /// What is wrong with a file.
+    pub fn of(path: &Path, what: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            what: what.into(),
+        }
+    }
+
+    /// Adds it to a list, once.
+    pub(super) fn join(self, list: &mut Vec<Self>) {
+        if !list.contains(&self) {
+            list.push(self);
+        }
+    }
+}
+
+/// What can be wrong with a file of a store. What is wrong with a single thing in it says [`super::StoreError`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It can't be opened or read at all.
+    #[error("It can't be read: {0}")]
+    Unreadable(String),
+    /// No frame could be found in a part of it.
+    #[error("Bytes {from} to {to} can't be read: {why}")]
+    Gap {
+        /// The first byte.
+        from: u64,
+        /// The byte behind the last.
+        to: u64,
+        /// What was found there.
+        why: String,
+    },
+    /// Its first record is of another file.
+    #[error("It says that it is another file")]
+    OtherFile,
+    /// It holds records or frames of kinds that are not known here.
+    #[error("It holds what a later Clew wrote")]
+    Later,
+    /// A run's record does not decode.
+    #[error("Run {id} can't be read{}", after_colon(why.as_deref()))]
+    RunUnreadable {
+        /// The run.
+        id: String,
+        /// What is wrong with it, where that is known.
+        why: Option<String>,
+    },
+    /// An operation shows a run that is not there.
+    #[error("Run {id} is missing")]
+    RunMissing {
+        /// The run.
+        id: String,
+    },
+    /// An operation's record does not decode.
+    #[error("Operation {id} can't be read: {why}")]
+    OperationUnreadable {
+        /// The operation.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An operation does not decode so far that it would have an id.
+    #[error("An operation at byte {offset} can't be read: {why}")]
+    OperationAt {
+        /// Where it lies.
+        offset: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An operation's signature is not of the key that it names.
+    #[error("Operation {id} is not sealed by the key that it names; it is left out")]
+    NotSealed {
+        /// The operation.
+        id: String,
+    },
+    /// An operation belongs into another log.
+    #[error("Operation {id} belongs to another session; it is left out")]
+    OtherSession {
+        /// The operation.
+        id: String,
+    },
+    /// Two operations have one number.
+    #[error("Operation {id} is a second one numbered {number}; it is left out")]
+    Second {
+        /// The operation.
+        id: String,
+        /// Its number.
+        number: u64,
+    },
+    /// The chain of operations has a hole.
+    #[error("Operations before {number} of session {session} are missing")]
+    OperationsMissing {
+        /// The number of the first one behind the hole.
+        number: u64,
+        /// The session.
+        session: String,
+    },
+    /// A pack that a log names is not there.
+    #[error("Pack {id} is missing; what lies only in it can't come back, all else can")]
+    PackMissing {
+        /// The pack.
+        id: String,
+    },
+    /// Something that is still needed can't be copied into a new pack.
+    #[error("{id} can't be read: {why}")]
+    NotCopied {
+        /// What it is called.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl From<Flaw> for String {
+    fn from(flaw: Flaw) -> Self {
+        flaw.to_string()
+    }
+}
+
+fn after_colon(why: Option<&str>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+/// What can be wrong with one thing in a store, behind `Block 3f2a9c10 in … is damaged:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is not what it is named by.
+    #[error("its hash does not match")]
+    Hash,
+    /// The frame that holds it is longer than what is left of the file.
+    #[error("the file ends in the middle of it")]
+    CutShort,
+    /// A table of a pack says that it lies beyond its frame.
+    #[error("its frame is shorter than its table says")]
+    ShortFrame,
+    /// A manifest names blocks of memory that it has not.
+    #[error("it lists blocks of no extent")]
+    NoExtent,
+    /// A list of blocks does not decode.
+    #[error("it is no list of blocks")]
+    NoList,
+    /// The blocks of a piece of memory are not as long as it is.
+    #[error("it does not fit its extent")]
+    OddExtent,
+    /// A text has not even its salt.
+    #[error("it is shorter than its salt")]
+    ShortText,
+    /// A text is not UTF-8.
+    #[error("it is no text")]
+    NoText,
+}
+
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        fault.to_string()
+    }
+}

@@ -1,0 +1,71 @@
+//! What the engine of a kernel says itself; what commands say is the business of `clew_cli`.
+
+/// A sentence of the engine's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Said {
+    /// Recording was paused.
+    #[error("Recording is paused: your cells run as before and are not recorded. `%clew resume-recording` goes on")]
+    Paused,
+    /// It was paused before.
+    #[error("Recording is paused already")]
+    PausedAlready,
+    /// Recording was to go on, and had not stopped.
+    #[error("Recording goes on: it was not paused")]
+    NotPaused,
+    /// Recording goes on.
+    #[error("Recording again. {}", meanwhile(run.as_deref()))]
+    Again {
+        /// The run that holds what changed meanwhile.
+        run: Option<String>,
+    },
+    /// No name or pattern is excluded.
+    #[error("Nothing is excluded")]
+    NothingExcluded,
+    /// What is excluded now.
+    #[error("Never recorded from now on: {}", names.join(", "))]
+    Excluded {
+        /// Names and patterns.
+        names: Vec<String>,
+    },
+    /// Which history the notebook is in.
+    #[error("This notebook belongs to {name}")]
+    Belongs {
+        /// What the history is called.
+        name: String,
+    },
+    /// Into which history it was put.
+    #[error("This notebook now belongs to {name}{}", offer(*can_resume))]
+    BelongsNow {
+        /// What the history is called.
+        name: String,
+        /// Whether it has a state to go on from.
+        can_resume: bool,
+    },
+    /// A line of a settings file counts for nothing.
+    #[error("{problem}; passed over")]
+    PassedOver {
+        /// Which, and why.
+        problem: String,
+    },
+    /// The engine was asked from within itself.
+    #[error("Clew is in the middle of another request; ask again after it")]
+    Busy,
+    /// No history is open.
+    #[error("Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't")]
+    NothingOpen,
+}
+
+fn meanwhile(run: Option<&str>) -> String {
+    run.map_or_else(
+        || "Nothing changed meanwhile".to_owned(),
+        |run| format!("What changed meanwhile is run {run}"),
+    )
+}
+
+fn offer(can_resume: bool) -> &'static str {
+    if can_resume {
+        ". `%clew resume` takes up its last state"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,33 @@
+//! What a sandbox can lack, as the user is told why no cell runs in it unasked.
+
+/// A layer of the sandbox that this machine can't give. Which there can be depends on the platform.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(dead_code)]
+pub(crate) enum Gap {
+    /// Threads that run already are not locked in.
+    #[error("the interpreter had started threads before")]
+    Threads,
+    /// The kernel has no rules for files.
+    #[error("this kernel has no Landlock")]
+    NoLandlock,
+    /// The kernel refused rules for files.
+    #[error("Landlock can't protect files here ({0})")]
+    Files(String),
+    /// The kernel refused the filter of system calls.
+    #[error("system calls can't be filtered here ({0})")]
+    SystemCalls(String),
+    /// The kernel refused a limit.
+    #[error("{what} can't be limited ({why})")]
+    Limit {
+        /// What was to be limited.
+        what: &'static str,
+        /// What the kernel says.
+        why: String,
+    },
+    /// It would go on when whoever started it is gone.
+    #[error("it would outlive its parent ({0})")]
+    Outlives(String),
+    /// Nobody wrote one for this platform.
+    #[error("this platform has no sandbox that Clew knows")]
+    Platform,
+}
