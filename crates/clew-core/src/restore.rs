@@ -246,18 +246,8 @@ impl Performer<'_> {
 
     /// The classes that instances in the step refer to.
     fn classes(&self, step: &Step) -> Vec<Root> {
-        let manifest = step
-            .version
-            .as_ref()
-            .and_then(|version| self.manifests.get(&version.manifest).ok());
-        match manifest.as_deref().map(|manifest| &manifest.body) {
-            Some(Body::Encoded(encoding)) => encoding
-                .definitions
-                .iter()
-                .map(|id| Root::new(RootKind::Definition, id.clone()))
-                .collect(),
-            _ => Vec::new(),
-        }
+        let version = step.version.as_ref();
+        version.map_or_else(Vec::new, |version| self.manifests.definitions(version))
     }
 
     fn stage<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Staged<ObjectOf<K>>, RestoreError> {

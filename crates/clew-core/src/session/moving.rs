@@ -205,20 +205,9 @@ impl Session {
         let mut found = BTreeSet::new();
         let mut open: Vec<Root> = roots.iter().cloned().collect();
         while let Some(root) = open.pop() {
-            let Some(manifest) = state
-                .version(&root)
-                .and_then(|version| self.manifests.get(&version.manifest).ok())
-            else {
-                continue;
-            };
-            let Body::Encoded(encoding) = &manifest.body else {
-                continue;
-            };
-            let needed = encoding
-                .definitions
-                .iter()
-                .map(|id| Root::new(RootKind::Definition, id.clone()));
-            for needed in needed.filter(|needed| live.version(needed).is_none()) {
+            let version = state.version(&root);
+            let needed = version.map_or_else(Vec::new, |version| self.manifests.definitions(version));
+            for needed in needed.into_iter().filter(|needed| live.version(needed).is_none()) {
                 if state.version(&needed).is_some() && found.insert(needed.clone()) {
                     open.push(needed);
                 }
@@ -324,7 +313,7 @@ impl Session {
     fn own_up(&self, report: &mut Report, wanted: &State, live: &Live) {
         let there = live.state();
         let is_withheld = |root: &Root| live.holding(root).is_some_and(|known| known.withheld.is_some());
-        let mut classes: BTreeSet<String> = BTreeSet::new();
+        let mut classes: BTreeSet<Root> = BTreeSet::new();
         for outcome in &mut report.outcomes {
             let is_there = there.version(&outcome.root).is_some();
             // Beside a class that nothing refers to any more, or a lost name, the others have no version to compare.
@@ -336,7 +325,7 @@ impl Session {
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
-                        classes.insert(outcome.root.key.clone());
+                        classes.insert(outcome.root.clone());
                         (Word::Differs, Cause::ClassKeeps)
                     } else {
                         (Word::Differs, Cause::ChangedInMove)
@@ -354,13 +343,9 @@ impl Session {
             outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
-            let manifest = wanted
-                .version(root)
-                .and_then(|version| self.manifests.get(&version.manifest).ok());
-            match manifest.as_deref().map(|manifest| &manifest.body) {
-                Some(Body::Encoded(encoding)) => encoding.definitions.iter().any(|id| classes.contains(id)),
-                _ => false,
-            }
+            let version = wanted.version(root);
+            let needed = version.map_or_else(Vec::new, |version| self.manifests.definitions(version));
+            needed.iter().any(|class| classes.contains(class))
         };
         let same = |outcome: &&mut Outcome| matches!(outcome.word, Word::Kept | Word::Loaded);
         for outcome in report.outcomes.iter_mut().filter(same) {

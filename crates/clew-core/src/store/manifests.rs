@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Store, StoreError};
-use crate::format::Manifest;
-use crate::id::ManifestId;
+use crate::format::{Body, Manifest, Version};
+use crate::id::{ManifestId, Root, RootKind};
 
 /// A read-through cache of manifests.
 #[derive(Debug)]
@@ -43,5 +43,16 @@ impl Manifests {
         let manifest = Arc::new(self.store.manifest(*id)?.into_inner());
         self.read.borrow_mut().insert(*id, Arc::clone(&manifest));
         Ok(manifest)
+    }
+
+    /// The definitions that instances in a version refer to; none where that can't be told.
+    pub fn definitions(&self, version: &Version) -> Vec<Root> {
+        match self.get(&version.manifest).as_deref().map(|manifest| &manifest.body) {
+            Ok(Body::Encoded(encoding)) => {
+                let ids = encoding.definitions.iter();
+                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
