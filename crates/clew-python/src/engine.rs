@@ -174,8 +174,7 @@ impl Engine {
         let mut inner = self.enter(py)?;
         let is_excluded = inner.state.exclusion();
         let named: BTreeSet<&String> = words.iter().filter(|word| is_excluded(word)).collect();
-        let mut names = inner.with_session(py, |_, kernel| kernel.names().map(|names| names.excluded))??;
-        names.extend(inner.state.secrets.keys().cloned());
+        let names = inner.names_kept_out(py)?;
         let hidden = PyDict::new(py);
         hidden.set_item("named", named.into_iter().collect::<Vec<_>>())?;
         hidden.set_item("names", names)?;

@@ -13,6 +13,7 @@ mod flusher;
 mod kernel;
 pub mod raw;
 mod sandbox;
+mod secrets;
 mod testing;
 mod visit;
 mod words;
@@ -35,6 +36,8 @@ mod _engine {
     use crate::raw::held::Held;
     #[pymodule_export]
     use crate::sandbox::enter_sandbox;
+    #[pymodule_export]
+    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_shape, secret_variables};
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! What a thread that is inside the engine works with: the live objects, and the session in its history.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use clew_cli::scratch::{Limits, Start};
@@ -103,10 +104,15 @@ impl Inner {
     /// Answers one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.surroundings.now = SystemClock::default().now();
-        let arguments = match clew_cli::parse(words, &self.surroundings) {
+        let mut arguments = match clew_cli::parse(words, &self.surroundings) {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
+        if let Word::Describe(describe) = &mut arguments.word
+            && self.open.is_some()
+        {
+            describe.leave_out(&Vec::from_iter(self.texts_kept_out(py)?));
+        }
         if let Word::Doctor(_) = arguments.word {
             self.examine(py)?;
         }
@@ -264,10 +270,12 @@ impl Inner {
     }
 
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
+        let is_asked = patterns.is_empty();
         self.state.excluded.extend(patterns);
-        let excluded: Vec<&str> = self.state.excluded.iter().map(String::as_str).collect();
+        let excluded = self.kept_out();
         let message = match excluded.as_slice() {
             [] => "Nothing is excluded".to_owned(),
+            names if is_asked => format!("Never recorded: {}", names.join(", ")),
             names => format!("Never recorded from now on: {}", names.join(", ")),
         };
         (message, json!({ "excluded": excluded }))
@@ -300,9 +308,6 @@ impl Inner {
 
     fn live(&self) -> Live {
         let session = self.open.as_ref().map(|open| &open.session);
-        let mut excluded: Vec<String> = self.state.excluded.iter().cloned().collect();
-        excluded.extend(self.state.configured.iter().cloned());
-        excluded.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
         Live {
             is_recording: session.is_some() && !self.is_paused,
             is_paused: self.is_paused,
@@ -311,8 +316,42 @@ impl Inner {
             parked: session
                 .map(|session| session.parked().map(<[Root]>::to_vec).collect())
                 .unwrap_or_default(),
-            excluded,
+            excluded: self.kept_out(),
         }
+    }
+
+    /// The session's names that are excluded or look like secrets.
+    pub(super) fn names_kept_out(&mut self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let mut names = self.with_session(py, |_, kernel| kernel.names().map(|names| names.excluded))??;
+        names.extend(self.state.secrets.keys().cloned());
+        Ok(names)
+    }
+
+    /// What those hold, where it is text.
+    fn texts_kept_out(&mut self, py: Python<'_>) -> PyResult<HashSet<String>> {
+        let names = self.names_kept_out(py)?;
+        let Some(shell) = &self.state.shell else {
+            return Ok(HashSet::new());
+        };
+        let namespace = shell.bind(py).getattr("user_ns")?;
+        let value = |name: String| -> PyResult<_> { Ok((name.clone(), namespace.get_item(name)?)) };
+        let values: Vec<_> = names.into_iter().map(value).collect::<PyResult<_>>()?;
+        py.import("clew.secrets")?
+            .call_method1("texts_of", (values,))?
+            .extract()
+    }
+
+    /// Names and patterns that are excluded here or by the settings, and names that look like secrets with the reason.
+    fn kept_out(&self) -> Vec<String> {
+        let mut kept_out: Vec<String> = self.state.excluded.iter().cloned().collect();
+        let configured = self.state.configured.iter();
+        kept_out.extend(
+            configured
+                .filter(|pattern| !self.state.excluded.contains(*pattern))
+                .cloned(),
+        );
+        kept_out.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
+        kept_out
     }
 }
 

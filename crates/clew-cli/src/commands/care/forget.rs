@@ -25,7 +25,7 @@ pub struct Forget {
     /// The names
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
-    /// In all histories of the store that are yours
+    /// Forgets them in all histories of the store that are yours
     #[arg(long)]
     pub everywhere: bool,
     /// Only shows what would be forgotten
