@@ -273,6 +273,135 @@ class Bisected(Result):
     tried: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True)
+class History:
+    """One history of a store."""
+
+    history: str
+    """Its name."""
+    id: str
+    notebook: str | None
+    kernel: str
+    runs: int
+    sessions: int
+    last: datetime
+    """When it was used last."""
+    is_damaged: bool
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Histories(Result):
+    """All histories of a store, the one used last first."""
+
+    store: str
+    histories: tuple[History, ...]
+
+    def __iter__(self) -> Iterator[History]:
+        return iter(self.histories)
+
+    def __len__(self) -> int:
+        return len(self.histories)
+
+    def __getitem__(self, index: int) -> History:
+        return self.histories[index]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something of the store that is missing or not as it was written."""
+
+    place: str
+    """The run, or the file."""
+    what: str
+    affects: tuple[str, ...]
+    """What can't come back because of it."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Verified(Result):
+    """Whether what a history saved is there."""
+
+    history: str
+    is_sound: bool
+    findings: tuple[Finding, ...]
+    runs: int
+    values: int
+    forgotten: int
+    """How many of the values were forgotten."""
+    bytes_read: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    group: str
+    """`environment`, `hooks`, `store` or `trust`."""
+    what: str
+    is_fine: bool
+    found: str
+    hint: str | None
+    """What mends it."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Examined(Result):
+    """What `doctor` found."""
+
+    version: str
+    store: str
+    checks: tuple[Check, ...]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to mend."""
+        return all(check.is_fine for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Values, texts and runs in the files of a store."""
+
+    pieces: int
+    bytes: int
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Garbage(Result):
+    """What `gc` found and did."""
+
+    dry_run: bool
+    alive: Pieces
+    """What is needed."""
+    removed: Pieces
+    """What went, or with `dry_run` would go."""
+    found: Pieces
+    """What was noted now, and goes later."""
+    waiting: Pieces
+    """What was noted before, and goes later."""
+    freed: int
+    """Bytes by which the files got fewer."""
+    doubts: tuple[str, ...]
+    """Why nothing was removed: what can't be read."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Forgotten(Result):
+    """What was forgotten, or would be."""
+
+    names: tuple[str, ...]
+    is_done: bool
+    dry_run: bool
+    everywhere: bool
+    values: int
+    """How many values, in all histories that are meant."""
+    removed: Pieces
+    left: Pieces
+    """What is forgotten and lies in files that a kernel is writing."""
+    histories: tuple[dict[str, Any], ...]
+    """Of each history, what goes with it and what stays (docs/json.md)."""
+
+
 def display_name(root: Mapping[str, str]) -> str:
     """What a root is called in print."""
     kind, key = root["kind"], root["key"]
@@ -416,6 +545,45 @@ def _named(data: dict[str, Any]) -> dict[str, Any]:
     return {"names": names, "branch": data.get("branch")}
 
 
+def _histories(data: dict[str, Any]) -> dict[str, Any]:
+    histories = (
+        History(**entry | {"last": datetime.fromisoformat(entry["last"])}) for entry in data["histories"]
+    )
+    return {"store": data["store"], "histories": tuple(histories)}
+
+
+def _verified(data: dict[str, Any]) -> dict[str, Any]:
+    plain = ["history", "runs", "values", "forgotten", "bytes_read"]
+    findings = (Finding(**finding | {"affects": tuple(finding["affects"])}) for finding in data["findings"])
+    found = tuple(findings)
+    return {name: data[name] for name in plain} | {"findings": found, "is_sound": not found}
+
+
+def _examined(data: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: data[name] for name in ("version", "store")}
+    return plain | {"checks": tuple(Check(**check) for check in data["checks"])}
+
+
+def _pieces(data: dict[str, Any], *names: str) -> dict[str, Pieces]:
+    return {name: Pieces(**data[name]) for name in names}
+
+
+def _garbage(data: dict[str, Any]) -> dict[str, Any]:
+    doubts = tuple(f"{doubt['place']}: {doubt['what']}" for doubt in data["doubts"])
+    plain: dict[str, Any] = {name: data[name] for name in ("dry_run", "freed")} | {"doubts": doubts}
+    return plain | _pieces(data, "alive", "removed", "found", "waiting")
+
+
+def _forgotten(data: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {name: data[name] for name in ("is_done", "dry_run", "everywhere")}
+    histories = tuple(data["histories"])
+    values = sum(history["values"] for history in histories)
+    names = tuple(data["names"])
+    return (
+        plain | {"names": names, "values": values, "histories": histories} | _pieces(data, "removed", "left")
+    )
+
+
 _READERS: dict[type[Result], Any] = {
     Report: _report,
     Log: _log,
@@ -428,6 +596,11 @@ _READERS: dict[type[Result], Any] = {
     Stale: _stale,
     Evaluated: _evaluated,
     Bisected: _bisected,
+    Histories: _histories,
+    Verified: _verified,
+    Examined: _examined,
+    Garbage: _garbage,
+    Forgotten: _forgotten,
     Result: lambda _: {},
 }
 
