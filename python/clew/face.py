@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
+from clew.reading import read
 from clew.results import (
     Bisected,
     Diff,
@@ -38,7 +39,6 @@ from clew.results import (
     Status,
     Vars,
     Verified,
-    read,
 )
 from clew.shell.session import current
 

@@ -353,6 +353,17 @@ fn p12_forget_shows_first_then_takes_the_values_and_says_what_stays() {
 }
 
 #[test]
+fn what_is_forgotten_of_several_names_is_told_of_them() {
+    let recorded = Recorded::new();
+    let said = recorded.said(&["forget", "a", "b", "--yes"]);
+    assert!(
+        said.contains("They can't be loaded") && said.contains("A copy of them") && said.contains("which name them"),
+        "{said}"
+    );
+    assert!(!said.contains("It can't") && !said.contains("name it"), "{said}");
+}
+
+#[test]
 fn p12_forget_everywhere_reaches_all_histories_and_here_only_this_one() {
     let recorded = Recorded::new();
     recorded.record("cars");
