@@ -266,7 +266,7 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         });
     let words = grouped(&command);
     command
-        .help_template("{about-with-newline}\n{usage-heading} {usage}\n{after-help}\nOptions:\n{options}")
+        .help_template("{about-with-newline}\n{usage-heading} {usage}{after-help}\nOptions:\n{options}")
         .after_help(format!(
             "{}\n{}\n",
             words.trim_start(),
