@@ -264,6 +264,7 @@ class Session:
         return self._ask(Report, word, *words, *flags, *names)
 
     def _ask(self, kind: type[R], *words: str) -> R:
+        check_texts(words)
         answer = current().command(*words, through={"door": "program"})
         if answer.get("interrupted"):
             # The move is done; who pressed Ctrl+C means what comes after it too.
@@ -274,13 +275,18 @@ class Session:
 def flat(names: Iterable[Names]) -> Iterator[str]:
     """Names as they are typed, one by one or in lists."""
     for name in names:
-        if isinstance(name, str):
+        if isinstance(name, str) or not isinstance(name, Iterable):
             yield name
-        elif isinstance(name, Iterable):
-            yield from flat(name)
         else:
-            hint = 'names are texts, one by one or in a list: `s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`'
-            raise UsageError(f"A name can't be {name!r}, which is no text", "Nothing was changed", hint)
+            yield from flat(name)
+
+
+def check_texts(words: Sequence[object]) -> None:
+    """Refuses what can't be typed, before the engine is asked."""
+    for word in words:
+        if not isinstance(word, str):
+            hint = '`s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`, `s.annotate("x")` are how names are given'
+            raise UsageError(f"{word!r} is no text, and names are texts", "Nothing was changed", hint)
 
 
 def given(kind: type[R], answer: _engine.Answer) -> R:

@@ -47,8 +47,9 @@ def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel
     assert kernel.value("s.extract(['x', 'y'], at=3).runs") == ("3",)
     reply = kernel.run("s.restore(2, 'x', 5)")
     assert reply.ename == "UsageError" and kernel.value("x") == 2
-    assert "A name can't be 5, which is no text. Nothing was changed." in reply.evalue, reply.evalue
+    assert "5 is no text, and names are texts. Nothing was changed." in reply.evalue, reply.evalue
     assert 's.restore(14, ["x", "y"])' in reply.evalue
+    assert kernel.run("s.annotate(['x'])").ename == kernel.run("s.log(name=5)").ename == "UsageError"
 
 
 def test_care_answers_with_objects(kernel: Kernel) -> None:
