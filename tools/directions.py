@@ -28,16 +28,29 @@ DEV_ONLY = {"clew-testing"}
 # its graph, so `history` does.
 MODULES = {
     "id": set(),
-    "graph": {"id"},
+    "cause": set(),
+    "graph": {"id", "cause"},
     "format": {"id", "graph"},
     "store": {"id", "graph", "format"},
     "history": {"id", "graph", "format", "store"},
     "clock": {"format"},
-    "kernel": {"id", "graph", "format"},
-    "plan": {"id", "graph", "format", "history"},
-    "record": {"id", "graph", "format", "store", "history", "clock", "kernel", "plan"},
-    "restore": {"id", "graph", "format", "store", "history", "kernel", "plan", "record"},
-    "session": {"id", "graph", "format", "store", "history", "clock", "kernel", "plan", "record", "restore"},
+    "kernel": {"id", "cause", "graph", "format"},
+    "plan": {"id", "cause", "graph", "format", "history"},
+    "record": {"id", "cause", "graph", "format", "store", "history", "clock", "kernel", "plan"},
+    "restore": {"id", "cause", "graph", "format", "store", "history", "kernel", "plan", "record"},
+    "session": {
+        "id",
+        "cause",
+        "graph",
+        "format",
+        "store",
+        "history",
+        "clock",
+        "kernel",
+        "plan",
+        "record",
+        "restore",
+    },
     "lib": None,  # declares them all
 }
 

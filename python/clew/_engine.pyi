@@ -123,8 +123,8 @@ class Engine:
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 
-    def hidden(self, words: Sequence[str]) -> Hidden:
-        """What must not be recorded now."""
+    def hidden(self, words: Sequence[str], touched: Sequence[str] | None = None) -> Hidden:
+        """What must not be recorded now. With `touched` only these names are looked at, and what the last look found."""
 
     def command(self, argv: Sequence[str], busy: bool = False, through: Through | None = None) -> Answer:
         """Answers one command line, looking or moving. A usage error is an answer, not an exception.
@@ -178,6 +178,8 @@ class Intent(TypedDict):
     """Whether it changes what is live."""
     waits: bool
     """Whether it waits for another cell that runs."""
+    seals: bool
+    """Whether it is about what the running cell did so far, which is a run of its own before it."""
     asks: bool
     """Whether a scratch process answers."""
     sets: bool

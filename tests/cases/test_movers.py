@@ -291,6 +291,52 @@ def test_p01_a_name_that_is_kept_out_since_is_left_alone(
             assert report.word(name) == "differs" and why in report.why(name)
 
 
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+def test_p01_a_state_tells_of_a_credential_that_it_does_not_hold(notebook: Notebook) -> None:
+    notebook.run("x = 1", f"pass_token = '{TOKEN}'", "x = 2", "pass_token = None")
+    after = notebook.at()
+    report = notebook.move("undo")
+    assert report.word("pass_token") == "lost"
+    assert report.why("pass_token") == (
+        "it was kept out of the record: it looks like a credential (a GitHub token); set it again"
+    )
+    assert notebook.read("'pass_token' in globals()", "x") == ["False", "2"]
+    assert notebook.move(f"switch {after}").word("pass_token") == "loaded"
+
+
+def test_p01_a_credential_that_was_set_later_stays_and_the_report_says_so(notebook: Notebook) -> None:
+    notebook.run("x = 1", f"pass_token = '{TOKEN}'")
+    before = notebook.at()
+    notebook.run("y = pass_token[:3]")
+    report = notebook.move("undo")
+    assert (report.word("pass_token"), report.at) == ("kept", before), "only reading it is no change"
+    report = notebook.move("undo")
+    assert report.word("pass_token") == "differs" and "left alone" in report.why("pass_token")
+    assert notebook.read("pass_token[:4]") == ["'ghp_'"]
+
+
+def test_p01_another_credential_under_the_same_name_is_another(notebook: Notebook) -> None:
+    notebook.run(f"pass_token = '{TOKEN}'", f"pass_token = '{TOKEN[::-1][:-4]}'.join(['ghp_', ''])", "x = 1")
+    report = notebook.move("undo 2")
+    assert report.word("pass_token") == "differs"
+    store = b"".join(
+        path.read_bytes() for path in (notebook.kernel.home / "clew").rglob("*") if path.is_file()
+    )
+    assert TOKEN.encode() not in store
+
+
+def test_p08_resume_names_the_credentials_that_are_to_be_set_again(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run(f"pass_token = '{TOKEN}'", "x = 1")
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert report.word("pass_token") == "lost" and report.why("pass_token").endswith("set it again")
+    assert report.word("x") == "loaded"
+
+
 @pytest.mark.parametrize("option", ["--history other.ipynb", "--kernel 1", "--store /nowhere"])
 @pytest.mark.parametrize("word", ["undo", "switch 1", "tag best", "pause", "resume"])
 def test_a_mover_that_names_another_notebook_moves_none(notebook: Notebook, word: str, option: str) -> None:

@@ -188,6 +188,7 @@ def test_what_would_do_harm_is_lost_and_does_none(notebook: Notebook) -> None:
     assert "raised PermissionError" in report.why("caller")
     # A program was seen to be started: the cell can't be expected to do that again, and is not even tried.
     assert "raised" not in report.why("asker")
+    assert "its cell started other programs, so it does not run again unasked" in report.why("asker")
     for name in ("writer", "caller", "asker"):
         assert report.why(name).endswith("`--replay` runs its cell again")
     assert files(notebook.kernel.cwd) == {}
@@ -325,6 +326,43 @@ def test_p04_ctrl_c_gives_up_and_leaves_everything_as_it_was(notebook: Notebook)
     assert notebook.identities(["x"]) == identity
     assert notebook.at() == "3"
     assert processes(notebook) == []
+
+
+def test_magics_that_only_measure_or_show_run_where_no_ipython_does(notebook: Notebook) -> None:
+    notebook.run(
+        f"%config InlineBackend.figure_format = 'png'\n%time timed = {value('timed1')}",
+        f"%%time\nwhole = {value('timed2')}\nwhole",
+        f"listed = {value('listed')}\nlisting = %sx echo hello",
+        "del timed, whole, listed",
+    )
+    damage(notebook, "timed1", "timed2", "listed")
+    report = notebook.move("undo")
+    assert (report.word("timed"), report.word("whole"), report.word("listed")) == (
+        "replayed",
+        "replayed",
+        "lost",
+    )
+    assert "`" in report.why("listed") and "NoneType" not in report.why("listed"), report.why("listed")
+    assert notebook.read("len(timed)", "whole[:6]") == ["240000", "bytearray(b'timed2')"]
+
+
+def test_a_dry_run_reads_and_tells_what_is_damaged(notebook: Notebook) -> None:
+    notebook.run(
+        f"again = {value('again1')}",
+        f"asker = {value('asking')}\n__import__('subprocess').run(['true'])",
+        f"whole = {value('wholes')}",
+        "del again, asker, whole",
+    )
+    damage(notebook, "again1", "asking")
+    planned = notebook.move("undo --dry-run")
+    words = [planned.word(name) for name in ("again", "asker", "whole")]
+    assert words == ["replayed", "lost", "loaded"], planned.words
+    assert "is damaged" in planned.why("again") and "would run again in a scratch process" in planned.why(
+        "again"
+    )
+    assert processes(notebook) == []
+    done = notebook.move("undo")
+    assert [done.word(name) for name in ("again", "asker", "whole")] == words
 
 
 def test_a_dry_run_starts_nothing(notebook: Notebook) -> None:

@@ -68,7 +68,7 @@ class RecordingEngine:
         self.states.append(self.state())
         return {"run": str(len(self.captures)), "saved": True, "warnings": self.warnings, "nanoseconds": {}}
 
-    def hidden(self, words: list[str]) -> dict[str, list[str]]:
+    def hidden(self, words: list[str], touched: list[str] | None = None) -> dict[str, list[str]]:
         return {"named": [], "names": []}
 
     def command(self, argv: list[str], busy: bool = False, through: object = None) -> dict[str, Any]:

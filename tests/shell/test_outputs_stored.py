@@ -126,6 +126,42 @@ def test_p12_a_secret_inside_a_small_value_keeps_the_value_out(kernel: Kernel) -
     assert kernel.value("len(keys), len(plain), pair[0]") == (3, 2, 1)
 
 
+COUNT_LOOKS = """
+import clew.roots
+clew.roots.looks, asked = [], clew.roots.user_names
+clew.roots.user_names = lambda shell, asked=asked: (clew.roots.looks.append(1), asked(shell))[1]
+"""
+"""Counts how often all names are looked at, out of sight of the session."""
+
+
+def test_a_cell_with_a_text_looks_at_all_names_no_oftener_than_one_without(kernel: Kernel) -> None:
+    kernel.run(COUNT_LOOKS).raised()
+    counts = []
+    for cell in ("first = 1", "second = 2", "third = 'three'", "fourth = third + ' four'"):
+        before = kernel.value("len(clew.roots.looks)")
+        kernel.run(cell).raised()
+        counts.append(kernel.value("len(clew.roots.looks)") - before)
+    assert counts[0] > 0 and len(set(counts)) == 1, counts
+
+
+def test_p12_what_names_hold_is_not_kept_where_a_later_cell_writes_it_out(kernel: Kernel) -> None:
+    kernel.clew("exclude patients")
+    # Put together when they run, so that neither the source that makes them nor a function's constants hold them.
+    kernel.run("password = 'hun' + 'ter2!Xy'\npatients = 'Jane' + 'Roe42'")
+    kernel.run("quiet = 1")
+    kernel.run("first = 'marker-1 hunter2!Xy'[:8]; second = 'JaneRoe42'[:0]")
+    kernel.run("def make():\n    global secret_key\n    secret_key = ''.join(['Zx9!', 'plonk-33'])")
+    kernel.run("make(); third = 'marker-2 Zx9!plonk-33'[:8]")
+    kernel.run(
+        "globals()['pass' + 'phrase'] = 'correct-' + '7Horse!'; fourth = 'marker-3 correct-7Horse!'[:8]"
+    )
+    stored = everything_stored(kernel)
+    for number in range(1, 4):
+        assert f"marker-{number}".encode() in stored, number
+    for secret in (b"hunter2", b"JaneRoe42", b"Zx9!plonk", b"correct-7Horse"):
+        assert secret not in stored, secret
+
+
 def test_p12_a_cell_whose_source_is_not_whole_is_not_run_again(kernel: Kernel) -> None:
     kernel.run("password = 'hunter2!Xy'; made = (c for c in password)")
     kernel.run("next(made)")

@@ -60,6 +60,15 @@ def test_p12_forget_really_removes(kernel: Kernel) -> None:
     assert "forgotten" in kernel.clew("verify --read-data").stdout
 
 
+def test_p12_forget_inside_a_cell_forgets_what_the_cell_made_so_far(kernel: Kernel) -> None:
+    kernel.queue([f"note = {MADE.format(0)}\n%clew forget note --yes\nafter = 1", "note = after"])
+    kernel.settle()
+    assert not holds(kernel, SECRET)
+    kernel.clew("switch 1").raised()
+    assert "forgotten on" in kernel.clew("vars 2").text
+    assert kernel.value("'after' in globals()") is False
+
+
 def test_p08_what_is_forgotten_from_a_terminal_goes_when_the_kernel_has_ended(kernel: Kernel) -> None:
     kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}"])
     kernel.settle()

@@ -17,6 +17,8 @@ pub enum Intent {
     },
     /// A scratch process works it out, which may take a while.
     Asks,
+    /// It takes values out of the history, those too that the running cell made so far.
+    Forgets,
     /// It reads or changes settings.
     Sets,
     /// Anything else: nothing that is live changes.
@@ -37,6 +39,7 @@ pub fn intent(words: &[String]) -> Intent {
             waits: !is_told_to_refuse(&matches),
         },
         _ if word.is_question() => Intent::Asks,
+        _ if matches!(word, Word::Forget(_)) => Intent::Forgets,
         _ if matches!(word, Word::Config(_)) => Intent::Sets,
         _ => Intent::Looks,
     }

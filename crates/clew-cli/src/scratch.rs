@@ -11,7 +11,7 @@ mod wire;
 use clew_core::id::Fingerprint;
 
 pub use process::{Limits, Scratch, Start};
-pub use wire::{Failed, Inexact, Summary, Value};
+pub use wire::{Failed, Inexact, Value};
 
 /// What a script made in a process that had nothing before.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,32 +2,22 @@
 
 use std::io;
 
+use clew_core::cause::Cause;
+use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
 use clew_core::history::{NameError, RevisionError};
 use clew_core::id::{HistoryId, PackId, SessionId};
-use clew_core::kernel::KernelError;
+use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::StoreError;
+
+use clew_testing::{every, lines};
 
 use crate::commands::extract::reason;
 use crate::line::Unclosed;
 use crate::scratch::ScratchError;
 use crate::surroundings::{Door, Surroundings};
-
-/// Examples of every variant of an enum. Each must match its pattern, and the patterns must be all there are.
-macro_rules! every {
-    ($type:ty { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
-        let _ = |one: &$type| match one { $($pattern => ()),+ };
-        let mut all: Vec<$type> = Vec::new();
-        $($(
-            let example: $type = $example;
-            assert!(matches!(&example, $pattern), "{} is another variant", stringify!($example));
-            all.push(example);
-        )+)+
-        all
-    }};
-}
 
 /// What people read at a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
@@ -199,6 +189,85 @@ fn every_reason_why_a_line_has_no_words() {
     insta::assert_snapshot!(lines(errors));
 }
 
-fn lines(errors: impl IntoIterator<Item: std::fmt::Display>) -> String {
-    errors.into_iter().map(|error| format!("{error}\n")).collect()
+#[test]
+fn every_cause_of_an_outcome() {
+    let run = "14";
+    let why = "Block 3f2a9c10 is missing";
+    let torn = Cause::Torn.to_string();
+    let causes = every!(Cause<'_> {
+        Cause::Detached { .. } => [Cause::Detached { others: 1 }],
+        Cause::Released => [Cause::Released],
+        Cause::ChangedAside => [Cause::ChangedAside],
+        Cause::ChangedInMove => [Cause::ChangedInMove],
+        Cause::GoneInMove => [Cause::GoneInMove],
+        Cause::CameInMove => [Cause::CameInMove],
+        Cause::ClassKeeps => [Cause::ClassKeeps],
+        Cause::ClassDiffers => [Cause::ClassDiffers],
+        Cause::ClassLost { .. } => [Cause::ClassLost { why: None }, Cause::ClassLost { why: Some(why) }],
+        Cause::Untrusted => [Cause::Untrusted],
+        Cause::LeftAlone { .. } => [Cause::LeftAlone { why: "it is excluded" }],
+        Cause::KeptOut { .. } => [Cause::KeptOut { why: "it looks like a credential (a GitHub token)" }],
+        Cause::NotRecorded => [Cause::NotRecorded],
+        Cause::Unreadable { .. } => [Cause::Unreadable { why: "at byte 7 of its objects a number is cut short" }],
+        Cause::OddMemory => [Cause::OddMemory],
+        Cause::BuiltOtherwise { .. } => [
+            Cause::BuiltOtherwise { at: Some("df.0.3") },
+            Cause::BuiltOtherwise { at: None },
+        ],
+        Cause::LeftOut { .. } => [Cause::LeftOut { root: "df", why: &torn }],
+        Cause::Unwritable { .. } => [Cause::Unwritable { why: "at byte 7 of its objects there are too many nodes" }],
+        Cause::NoMemory => [Cause::NoMemory],
+        Cause::MemoryGone => [Cause::MemoryGone],
+        Cause::MemoryGoneHandingOver => [Cause::MemoryGoneHandingOver],
+        Cause::Torn => [Cause::Torn],
+        Cause::Several { .. } => [Cause::Several { first: "a suspended generator", others: 2 }],
+        Cause::RunMissing => [Cause::RunMissing],
+        Cause::SourceMasked { .. } => [Cause::SourceMasked { run, masked: "a GitHub token" }],
+        Cause::SourceUnreadable { .. } => [Cause::SourceUnreadable { run, why: "Blob 3f2a9c10 is missing" }],
+        Cause::NoCell => [Cause::NoCell],
+        Cause::ChangesClass { .. } => [Cause::ChangesClass { run }],
+        Cause::NotMade { .. } => [Cause::NotMade { run }],
+        Cause::NotMadeApart { .. } => [Cause::NotMadeApart { root: "df" }],
+        Cause::AnotherValue { .. } => [Cause::AnotherValue { run }],
+        Cause::AnotherValueWithCode { .. } => [Cause::AnotherValueWithCode { run }],
+        Cause::MadeAnew { .. } => [Cause::MadeAnew { run }],
+        Cause::MadeAgain { .. } => [Cause::MadeAgain { run }],
+        Cause::WouldRunApart => [Cause::WouldRunApart],
+        Cause::WouldRunApartOrHere => [Cause::WouldRunApartOrHere],
+        Cause::WouldRunHere => [Cause::WouldRunHere],
+        Cause::CellOfAnother => [Cause::CellOfAnother],
+        Cause::CellUnfinished => [Cause::CellUnfinished],
+        Cause::CellUsedNetwork => [Cause::CellUsedNetwork],
+        Cause::CellStartedPrograms => [Cause::CellStartedPrograms],
+        Cause::CellUnseen => [Cause::CellUnseen],
+        Cause::ReplayMay => [Cause::ReplayMay],
+    });
+    insta::assert_snapshot!(lines(causes));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_stored_objects() {
+    let faults = every!(StreamFault {
+        StreamFault::Trailing => [StreamFault::Trailing],
+        StreamFault::ShortNumber => [StreamFault::ShortNumber],
+        StreamFault::Ahead => [StreamFault::Ahead],
+        StreamFault::TooMany => [StreamFault::TooMany],
+        StreamFault::NoKind => [StreamFault::NoKind],
+        StreamFault::ShortPayload => [StreamFault::ShortPayload],
+        StreamFault::ShortChildren => [StreamFault::ShortChildren],
+    });
+    insta::assert_snapshot!(lines(faults.into_iter().map(|what| StreamError { at: 7, what })));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_what_is_handed_over() {
+    let faults = every!(Strange {
+        Strange::LongHead => [Strange::LongHead],
+        Strange::NoHead => [Strange::NoHead],
+        Strange::OddLengths => [Strange::OddLengths],
+        Strange::ForeignMemory => [Strange::ForeignMemory],
+        Strange::Asides => [Strange::Asides],
+        Strange::Short => [Strange::Short],
+    });
+    insta::assert_snapshot!(lines(faults));
 }

@@ -15,7 +15,7 @@ mod reached;
 mod union_find;
 mod walk;
 
-pub use arena::{Arena, ArenaNode, Limits, StreamError};
+pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use heap::{BufferView, Heap, Identity, Node};

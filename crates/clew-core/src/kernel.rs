@@ -8,7 +8,7 @@ use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Mention};
 use crate::id::{Root, RunId};
 
-pub use handover::HandedOver;
+pub use handover::{HandedOver, Strange};
 pub(crate) use handover::{decode_asides, encode_asides};
 
 /// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
@@ -80,6 +80,18 @@ pub struct Apart<'a> {
     pub is_allowed: bool,
 }
 
+/// A live root that is kept out of the record: excluded, or a credential. States tell that it was there, and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// The root.
+    pub root: Root,
+    /// Why it is kept out, for people.
+    pub why: String,
+    /// Tells what it is bound to from what it was bound to before, in this kernel and nowhere else. Says nothing of the
+    /// value to anyone else.
+    pub mark: u64,
+}
+
 /// What an install does to one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<O> {
@@ -111,10 +123,10 @@ pub trait Kernel {
     /// The roots can't be told. Nothing may then be concluded: a root that is not shown counts as gone.
     fn roots(&mut self) -> Result<Vec<(Root, ObjectOf<Self>)>, KernelError>;
 
-    /// Live roots that are kept out of the record, each with why. Movers leave them alone: what was never recorded could
-    /// not be brought back.
-    fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
-        Ok(Vec::new())
+    /// Live roots that are kept out of the record, as [`Self::roots`] last found them. Movers leave them alone: what was
+    /// never recorded could not be brought back.
+    fn withheld(&mut self) -> Vec<Withheld> {
+        Vec::new()
     }
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns

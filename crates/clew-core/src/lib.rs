@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cause;
 pub mod clock;
 pub mod format;
 pub mod graph;

@@ -4,10 +4,13 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
+mod withheld;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::clock::Clock;
 use crate::format::Ending;
 use crate::format::{
@@ -86,6 +89,8 @@ pub(crate) struct Known {
     pub is_opaque: bool,
     /// Whether its objects are stored.
     pub is_encoded: bool,
+    /// Why it is kept out of the record, if it is.
+    pub withheld: Option<String>,
     /// Hash and id of each stored block.
     pub blocks: Arc<HashMap<u128, BlockId>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
@@ -233,6 +238,21 @@ impl Observer<'_> {
     /// Looks, and stores what has no version yet.
     pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: Extent) -> Result<Observed, RecordError> {
         let roots = kernel.roots()?;
+        let withheld = kernel.withheld();
+        let mut observed = self.observe_recorded(kernel, roots, extent)?;
+        for withheld in withheld {
+            self.note(withheld, &mut observed)?;
+        }
+        Ok(observed)
+    }
+
+    /// Looks at what is not kept out of the record.
+    fn observe_recorded<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        roots: Vec<(Root, ObjectOf<K>)>,
+        extent: Extent,
+    ) -> Result<Observed, RecordError> {
         let chosen = match extent {
             Extent::All => None,
             Extent::Touched => self.choose(&roots),
@@ -273,7 +293,7 @@ impl Observer<'_> {
             .filter(|root| root.kind != RootKind::Name || self.touched.holds(root))
             .map(|root| (*root).clone())
             .collect();
-        for known in self.live.iter() {
+        for known in self.recorded() {
             let roots = &known.version.roots;
             let is_gone = |root: &Root| root.kind != RootKind::Definition && !live.contains_key(root);
             if !roots.iter().any(|root| chosen.contains(root) || is_gone(root)) {
@@ -296,7 +316,7 @@ impl Observer<'_> {
             .flat_map(|known| known.version.roots.clone())
             .collect();
         let mut carried = Vec::new();
-        for known in self.live.iter() {
+        for known in self.recorded() {
             let roots = &known.version.roots;
             if !roots.iter().any(|root| looked.contains(root) || found.contains(root)) {
                 carried.push(known.clone());
@@ -366,16 +386,18 @@ impl Observer<'_> {
             match self.encode(kernel, covariable, &mut blocks)? {
                 Ok(encoding) => Body::Encoded(encoding),
                 Err(why) => {
-                    observed
-                        .warnings
-                        .push(format!("{} is not recorded: {why}", covariable.roots[0]));
+                    let warning = Cause::LeftOut {
+                        root: &covariable.roots[0].to_string(),
+                        why: &why,
+                    };
+                    observed.warnings.push(warning.into());
                     Body::None { why }
                 }
             }
         };
         let is_encoded = matches!(body, Body::Encoded(_));
         let fingerprint = if is_opaque {
-            self.only_itself(covariable)
+            self.only_itself(covariable.fingerprint)
         } else {
             covariable.fingerprint
         };
@@ -398,6 +420,7 @@ impl Observer<'_> {
             seen: covariable.fingerprint,
             is_opaque,
             is_encoded,
+            withheld: None,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
@@ -429,6 +452,7 @@ impl Observer<'_> {
             seen,
             is_opaque: false,
             is_encoded: true,
+            withheld: None,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
@@ -439,7 +463,10 @@ impl Observer<'_> {
         reasons.dedup();
         let why = match reasons.as_slice() {
             [only] => (*only).to_owned(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+            [first, rest @ ..] => {
+                let others = rest.len();
+                Cause::Several { first, others }.into()
+            }
             [] => String::new(),
         };
         match self.rerun {
@@ -448,8 +475,9 @@ impl Observer<'_> {
         }
     }
 
-    fn only_itself(&self, covariable: &CoVariable) -> Fingerprint {
-        let mut bytes = covariable.fingerprint.0.to_vec();
+    /// A fingerprint of what equals nothing but itself.
+    fn only_itself(&self, seen: Fingerprint) -> Fingerprint {
+        let mut bytes = seen.0.to_vec();
         bytes.extend_from_slice(self.salt);
         Fingerprint::of(&bytes)
     }
@@ -463,7 +491,12 @@ impl Observer<'_> {
     ) -> Result<Result<Encoding, String>, StoreError> {
         let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
             Ok(arena) => arena,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => {
+                return Ok(Err(Cause::Unwritable {
+                    why: &error.to_string(),
+                }
+                .into()));
+            }
         };
         let facts = kernel.describe_stream(&arena);
         let asides = encode_asides(&covariable.asides);
@@ -501,7 +534,7 @@ impl Observer<'_> {
         let known = self.known_blocks(covariable, hashes);
         let heap = kernel.heap();
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
-            return Ok(Err("its memory went away while it was recorded".to_owned()));
+            return Ok(Err(Cause::MemoryGone.into()));
         };
         let stored = self.writer.put_extent(bytes, extent.column, &known)?;
         let again = crate::graph::hash_blocks(bytes, extent.column);
@@ -509,7 +542,7 @@ impl Observer<'_> {
             Ok(Ok(stored))
         } else {
             // Someone wrote while it was stored: never keep a torn value (design 1, When).
-            Ok(Err("it was changed by another thread while it was recorded".to_owned()))
+            Ok(Err(Cause::Torn.into()))
         }
     }
 

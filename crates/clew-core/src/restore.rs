@@ -7,6 +7,7 @@ mod again;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
@@ -184,7 +185,7 @@ impl Performer<'_> {
                     continue;
                 }
                 let has_failed = staged.word == Word::Lost && matches!(step.kind, StepKind::Load { .. });
-                let is_told = staged.why.as_ref().is_some_and(|why| why.starts_with(CLASS_LOST));
+                let is_told = staged.why.as_deref().is_some_and(Cause::is_class_lost);
                 if lost.is_empty() || !(is_built || has_failed && !is_told) {
                     continue;
                 }
@@ -279,9 +280,7 @@ impl Performer<'_> {
                     staged.objects.retain(|(root, _)| step.roots.contains(root));
                     // What was parked is the old object itself.
                     if staged.word != Word::Kept {
-                        staged.why.get_or_insert_with(|| {
-                            format!("a detached copy: it shared objects with {others} more; `--with-shared` brings all")
-                        });
+                        staged.why.get_or_insert_with(|| Cause::Detached { others }.into());
                     }
                 }
                 Ok(staged)
@@ -298,7 +297,7 @@ impl Performer<'_> {
             .find(|parked| parked.ticket == ticket)
             .map(|parked| parked.known.seen);
         let Some(objects) = kernel.parked(ticket) else {
-            return Staged::empty(Word::Lost, Some("it was parked and has been released".to_owned()));
+            return Staged::empty(Word::Lost, Some(Cause::Released.into()));
         };
         let now = look_jointly(kernel.heap(), objects.clone());
         if Some(now.fingerprint) == seen {
@@ -312,7 +311,7 @@ impl Performer<'_> {
             Staged {
                 objects,
                 word: Word::Differs,
-                why: Some("it changed while it was parked".to_owned()),
+                why: Some(Cause::ChangedAside.into()),
                 classes: Vec::new(),
             }
         }
@@ -352,11 +351,19 @@ impl Performer<'_> {
         }
     }
 
+    /// Why what a step would load can't be read, if it can't.
+    pub fn unreadable(&self, step: &Step) -> Option<String> {
+        let version = step.version.as_ref()?;
+        matches!(step.kind, StepKind::Load { .. })
+            .then(|| self.fetch(version).err())
+            .flatten()
+    }
+
     /// What is stored of a version, verified; else why it can't be had.
     fn fetch(&self, version: &Version) -> Result<HandedOver, String> {
         let manifest = self.manifests.get(&version.manifest).map_err(told)?;
         let Body::Encoded(encoding) = &manifest.body else {
-            return Err("its objects are not stored".to_owned());
+            return Err(Cause::NotRecorded.into());
         };
         let stream = self.store.stream(&encoding.stream).map_err(told)?.into_inner();
         let asides = self.store.stream(&encoding.asides).map_err(told)?.into_inner();
@@ -366,7 +373,7 @@ impl Performer<'_> {
         });
         Ok(HandedOver {
             stream,
-            asides: decode_asides(&asides).ok_or("its stored asides are malformed")?,
+            asides: decode_asides(&asides).ok_or(Cause::Unreadable { why: "its asides" })?,
             extents: extents.collect::<Result<_, String>>()?,
             mentions: encoding.mentions.clone(),
         })
@@ -420,14 +427,10 @@ impl Performer<'_> {
     }
 }
 
-/// How the reason begins of what is lost with its class.
-const CLASS_LOST: &str = "its class can't be had";
-
 fn for_want_of_class(why: Option<&str>) -> String {
     match why {
-        None => CLASS_LOST.to_owned(),
-        Some(why) if why.starts_with(CLASS_LOST) => why.to_owned(),
-        Some(why) => format!("{CLASS_LOST}: {why}"),
+        Some(why) if Cause::is_class_lost(why) => why.to_owned(),
+        why => Cause::ClassLost { why }.into(),
     }
 }
 
@@ -450,6 +453,12 @@ fn told(why: impl ToString) -> String {
 #[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
 fn failed(why: impl ToString) -> BuildError {
     BuildError::Failed(why.to_string())
+}
+
+#[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
+fn unreadable(why: impl ToString) -> BuildError {
+    let why = &why.to_string();
+    failed(Cause::Unreadable { why })
 }
 
 fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
@@ -501,9 +510,9 @@ fn build<K: Kernel>(
     written: HandedOver,
     word: Word,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-    let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
     if arena.buffers() as usize != written.mentions.len() {
-        return Err(failed("its stored memory does not fit its objects"));
+        return Err(failed(Cause::OddMemory));
     }
     let stored = Stored {
         roots: &version.roots,
@@ -536,15 +545,9 @@ fn difference(expected: Fingerprint, arena: &Arena<'_>, built: &CoVariable) -> O
     }
     let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
     let path = built_arena.and_then(|other| first_difference(arena, &other));
-    Some(match path {
-        Some((root, path)) => {
-            let place = path.iter().map(|position| format!(".{position}"));
-            format!(
-                "what was built differs from what was stored, at {}{}",
-                built.roots[root],
-                place.collect::<String>()
-            )
-        }
-        None => "what was built differs from what was stored, in its memory".to_owned(),
-    })
+    let place = path.map(|(root, path)| {
+        let below = path.iter().map(|position| format!(".{position}"));
+        format!("{}{}", built.roots[root], below.collect::<String>())
+    });
+    Some(Cause::BuiltOtherwise { at: place.as_deref() }.into())
 }

@@ -67,7 +67,7 @@ impl Processes {
         match &mut self.last {
             Some((_, Ok(scratch))) => Ok(scratch.hand_over(apart.roots, goes_on).map_err(hand_over_failed)?),
             Some((_, Err(why))) => Err(Stopped::Failed(why.clone())),
-            None => Err(Stopped::Failed("no scratch process runs".to_owned())),
+            None => Err(Unmade::NoProcess.into()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Processes {
         let limits = self.start.limits;
         let seconds = limits.seconds.saturating_sub(begun.elapsed().as_secs());
         if seconds == 0 {
-            return Err(too_long(limits.seconds));
+            return Err(Unmade::TooLong(limits.seconds).into());
         }
         let start = Start {
             limits: Limits { seconds, ..limits },
@@ -94,13 +94,13 @@ impl Processes {
         let mut scratch = Scratch::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
-            let why = format!("no sandbox holds here to run it in unasked ({gaps})");
+            let why = Unmade::NoSandbox { gaps }.to_string();
             // What the sandbox lacks it lacks for every run of the move.
             self.gaps = Some(why.clone());
             return Err(Stopped::Failed(why));
         }
         match scratch.again(&start, &apart.run.to_string(), goes_on).map_err(failed)? {
-            Some(raised) => Err(Stopped::Failed(raised_again(apart.label, &raised))),
+            Some(raised) => Err(raised_again(apart.label, &raised).into()),
             None => Ok(scratch),
         }
     }
@@ -112,34 +112,77 @@ enum Stopped {
     Failed(String),
 }
 
-fn failed(error: ScratchError, seconds: u64) -> Stopped {
-    match error {
-        ScratchError::Interrupted => Stopped::Interrupted,
-        ScratchError::TooLong(_) => too_long(seconds),
-        ScratchError::NotStarted(why) => Stopped::Failed(format!("no scratch process starts: {why}")),
-        ScratchError::Died(why) => Stopped::Failed(format!("the scratch process ended: {why}")),
-        ScratchError::Refused(why) => Stopped::Failed(format!("it can't run again in a scratch process: {why}")),
+impl From<Unmade> for Stopped {
+    fn from(unmade: Unmade) -> Self {
+        Self::Failed(unmade.to_string())
     }
+}
+
+/// Why a cell did not make a value again in a scratch process.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unmade {
+    /// None is started from where this runs.
+    #[error("no scratch process can be started from here")]
+    NoProcess,
+    /// Nobody was asked, so the sandbox must hold.
+    #[error("no sandbox holds here to run it in unasked ({gaps})")]
+    NoSandbox {
+        /// What it lacks.
+        gaps: String,
+    },
+    /// It did not start.
+    #[error("no scratch process starts: {0}")]
+    NotStarted(String),
+    /// It ended before it answered.
+    #[error("the scratch process ended: {0}")]
+    Ended(String),
+    /// All of one move took too long.
+    #[error("running again took longer than {0} s; `%clew config scratch.seconds` sets how long it may")]
+    TooLong(u64),
+    /// The process says that it can't run the cell.
+    #[error("it can't run again in a scratch process: {0}")]
+    CantRun(String),
+    /// The process says that it can't give what the cell made.
+    #[error("a scratch process can't hand it over: {0}")]
+    CantHandOver(String),
+    /// The cell raised.
+    #[error("in a scratch process the cell of run {run} raised {exception}: {message}")]
+    Raised {
+        /// The run.
+        run: String,
+        /// The exception's type.
+        exception: String,
+        /// The first line of what it says.
+        message: String,
+    },
+}
+
+fn failed(error: ScratchError, seconds: u64) -> Stopped {
+    let unmade = match error {
+        ScratchError::Interrupted => return Stopped::Interrupted,
+        ScratchError::TooLong(_) => Unmade::TooLong(seconds),
+        ScratchError::NotStarted(why) => Unmade::NotStarted(why),
+        ScratchError::Died(why) => Unmade::Ended(why),
+        ScratchError::Refused(why) => Unmade::CantRun(why),
+    };
+    unmade.into()
 }
 
 fn hand_over_failed(error: ScratchError) -> Stopped {
     match error {
-        ScratchError::Refused(why) => Stopped::Failed(format!("a scratch process can't hand it over: {why}")),
-        ScratchError::TooLong(seconds) => too_long(seconds),
+        ScratchError::Refused(why) => Unmade::CantHandOver(why).into(),
+        ScratchError::TooLong(seconds) => Unmade::TooLong(seconds).into(),
         other => failed(other, 0),
     }
 }
 
-fn too_long(seconds: u64) -> Stopped {
-    Stopped::Failed(format!(
-        "running again took longer than {seconds} s; `%clew config scratch.seconds` sets how long it may"
-    ))
-}
-
-fn raised_again(label: &str, raised: &Failed) -> String {
-    let (exception, message) = (clean(&raised.exception), clean(&raised.message));
-    let lines = message.lines().next().unwrap_or_default();
-    format!("in a scratch process the cell of run {label} raised {exception}: {lines}")
+fn raised_again(label: &str, raised: &Failed) -> Unmade {
+    let message = clean(&raised.message);
+    Unmade::Raised {
+        run: label.to_owned(),
+        exception: clean(&raised.exception),
+        message: message.lines().next().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Waits in a cell: listens for Ctrl+C, and says once what takes so long.

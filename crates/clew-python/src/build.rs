@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cause::Cause;
 use crate::kinds;
 use crate::raw::twin::Twin;
 use crate::raw::{Allocation, Object, PythonHeap, Replaced};
@@ -217,7 +218,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             kinds::CODE => self.make_code(number, &node),
             kinds::CODEC => self.make_by_codec(&node),
             kinds::REDUCE => self.make_by_reducer(&node),
-            kinds::OPAQUE => Err(BuildError::Failed("It was stored without a value".to_owned())),
+            kinds::OPAQUE => Err(Cause::NotRecorded.into()),
             kind if kinds::is_by_name(kind) => self.make_by_name(&node),
             _ => self.make_wrapper(&node),
         }
@@ -376,6 +377,6 @@ fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
 }
 
 /// A stream that says what no walk writes.
-fn malformed(what: &str) -> BuildError {
-    BuildError::Failed(format!("Stored object is malformed: {what}"))
+fn malformed(what: &'static str) -> BuildError {
+    Cause::Unreadable(what).into()
 }

@@ -168,13 +168,20 @@ impl Engine {
     }
 
     /// What must not be recorded: those of `words` that are excluded (`named`), and the session's own names that are
-    /// excluded or look like secrets (`names`).
+    /// excluded or look like secrets (`names`). All of them are looked at; with `touched` only these, and what the last
+    /// look found.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn hidden<'py>(&self, py: Python<'py>, words: Vec<String>) -> PyResult<Bound<'py, PyDict>> {
+    #[pyo3(signature = (words, touched = None))]
+    fn hidden<'py>(
+        &self,
+        py: Python<'py>,
+        words: Vec<String>,
+        touched: Option<Vec<String>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         let is_excluded = inner.state.exclusion();
         let named: BTreeSet<&String> = words.iter().filter(|word| is_excluded(word)).collect();
-        let names = inner.names_kept_out(py)?;
+        let names = inner.with_session(py, |_, kernel| kernel.kept_out(touched))??;
         let hidden = PyDict::new(py);
         hidden.set_item("named", named.into_iter().collect::<Vec<_>>())?;
         hidden.set_item("names", names)?;

@@ -1,21 +1,27 @@
 //! The engine's Kernel over a live Python session.
 //!
 //! Names are read from IPython's own dict; state that is no name, and what belongs to a library, goes through
-//! `clew.roots`. Nothing here decides: it shows, builds and installs.
+//! `clew.roots`. Nothing here decides: it shows, builds and installs. Which names may be shown is the subject of `names`,
+//! and how everything is put in place at once that of `install`.
+
+mod install;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::RandomState;
 
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts};
+use clew_core::kernel::{
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
+};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use wildmatch::WildMatch;
+use pyo3::types::{PyDict, PyTuple};
 
-use crate::apart::Processes;
-use crate::build::{build, install_definition};
+use crate::apart::{Processes, Unmade};
+use crate::build::build;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Replaced};
@@ -31,48 +37,15 @@ pub(crate) struct KernelState {
     pub configured: Vec<String>,
     /// Names that look like secrets, with the reason; found again at every look.
     pub secrets: BTreeMap<String, String>,
+    /// The names that are kept out of the record, excluded or secret; found again at every look.
+    pub withheld: Vec<Withheld>,
+    /// Makes marks of texts that are kept out; nobody else can make the same.
+    pub marks: RandomState,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
     /// Where cells may run again while a mover moves, and nowhere else.
     pub processes: Option<Processes>,
     /// Whether Ctrl+C came when a move could not be stopped any more.
     pub was_interrupted: bool,
-}
-
-impl KernelState {
-    /// Whether a name is excluded, for many names.
-    pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
-        let all = self.excluded.iter().chain(&self.configured);
-        let patterns: Vec<WildMatch> = all.map(|pattern| WildMatch::new(pattern)).collect();
-        move |name| patterns.iter().any(|pattern| pattern.matches(name))
-    }
-}
-
-/// The user's names.
-#[derive(Default)]
-pub(crate) struct Names<'py> {
-    /// Those that may be recorded, with what they are bound to.
-    pub recorded: Vec<(String, Bound<'py, PyAny>)>,
-    /// Those that are excluded.
-    pub excluded: Vec<String>,
-    /// What must not be recorded under another name either: an expression that is only the name leaves it in `Out`.
-    hidden: BTreeSet<usize>,
-}
-
-impl Names<'_> {
-    fn hide(&mut self, value: &Bound<'_, PyAny>) {
-        let is_everywhere = value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
-        if !is_everywhere {
-            self.hidden.insert(value.as_ptr().addr());
-        }
-    }
-}
-
-impl Drop for PythonKernel<'_, '_> {
-    fn drop(&mut self) {
-        if self.hold.take().is_some() {
-            self.state.was_interrupted |= Hold::came().is_some();
-        }
-    }
 }
 
 /// One use of the session while the lock is held.
@@ -95,6 +68,14 @@ pub(crate) struct PythonKernel<'a, 'py> {
     put_back: Vec<Replaced>,
 }
 
+impl Drop for PythonKernel<'_, '_> {
+    fn drop(&mut self) {
+        if self.hold.take().is_some() {
+            self.state.was_interrupted |= Hold::came().is_some();
+        }
+    }
+}
+
 impl<'a, 'py> PythonKernel<'a, 'py> {
     pub fn new(py: Python<'py>, heap: &'a mut PythonHeap, state: &'a mut KernelState) -> Self {
         // What struck an earlier use is over.
@@ -115,45 +96,6 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
 
     fn roots_module(&self) -> PyResult<Bound<'py, PyModule>> {
         self.py.import("clew.roots")
-    }
-
-    fn user_names(&self) -> PyResult<Vec<String>> {
-        if let Some(shell) = &self.state.shell {
-            return self.roots_module()?.call_method1("user_names", (shell,))?.extract();
-        }
-        let names: Vec<String> = self.heap.namespace(self.py).keys().extract()?;
-        Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
-    }
-
-    /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
-    /// are noted and belong to neither.
-    pub fn names(&mut self) -> PyResult<Names<'py>> {
-        let secrets = self.py.import("clew.secrets")?.getattr("is_secret")?;
-        let namespace = self.heap.namespace(self.py);
-        self.state.secrets.clear();
-        let is_excluded = self.state.exclusion();
-        let mut names = Names::default();
-        for name in self.user_names()? {
-            if is_excluded(&name) {
-                if let Some(value) = namespace.get_item(&name)? {
-                    names.hide(&value);
-                }
-                names.excluded.push(name);
-                continue;
-            }
-            let Some(value) = namespace.get_item(&name)? else {
-                continue;
-            };
-            if may_hide_secret(&value)
-                && let Some(why) = secrets.call1((&name, &value))?.extract::<Option<String>>()?
-            {
-                self.state.secrets.insert(name, why);
-                names.hide(&value);
-                continue;
-            }
-            names.recorded.push((name, value));
-        }
-        Ok(names)
     }
 
     fn try_roots(&mut self) -> PyResult<Vec<(Root, Object)>> {
@@ -186,132 +128,6 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         }
         Ok(roots)
     }
-
-    fn apply(&mut self, root: &Root, change: Change<Object>) -> PyResult<Option<Py<PyAny>>> {
-        let value = match change {
-            Change::Bind(object) => Some(object.bound(self.py)),
-            Change::Unbind => None,
-        };
-        match root.kind {
-            RootKind::Name => {
-                let namespace = self.heap.namespace(self.py);
-                let old = namespace.get_item(&root.key)?.map(Bound::unbind);
-                match value {
-                    Some(value) => namespace.set_item(&root.key, value)?,
-                    None if old.is_some() => namespace.del_item(&root.key)?,
-                    None => {}
-                }
-                Ok(old)
-            }
-            RootKind::Definition => {
-                // A definition that goes away is one that nothing refers to any more: there is nothing to do.
-                if let (Change::Bind(_), Some(built)) = (change, self.definitions.get(&root.key)) {
-                    self.put_back.extend(install_definition(self.py, built)?);
-                }
-                Ok(None)
-            }
-            kind => {
-                let Some(shell) = &self.state.shell else {
-                    return Ok(None);
-                };
-                let module = self.roots_module()?;
-                let value = match value {
-                    Some(value) => value,
-                    None => module.getattr("MISSING")?,
-                };
-                module.call_method1("install", (shell, kind.word(), &root.key, value))?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Puts directory, environment or search path in place before the install, since imports need them.
-    fn enter_context(&mut self, roots: &[Root], objects: &[Object]) -> PyResult<()> {
-        let live: BTreeMap<Root, Object> = self.try_roots()?.into_iter().collect();
-        for (root, object) in roots.iter().zip(objects) {
-            let old = live.get(root).map(|old| old.bound(self.py).unbind());
-            self.apply(root, Change::Bind(*object))?;
-            self.context.push((root.clone(), old));
-        }
-        Ok(())
-    }
-
-    /// Puts back what was applied, newest first. What can't be put back is said.
-    fn roll_back(
-        &mut self,
-        applied: Vec<(Root, Option<Py<PyAny>>)>,
-        before: &BTreeMap<Root, Py<PyAny>>,
-    ) -> Vec<String> {
-        let mut failures = Vec::new();
-        for replaced in self.put_back.drain(..).rev() {
-            replaced.put_back(self.py);
-        }
-        for (root, old) in applied.into_iter().rev() {
-            let old = old.or_else(|| before.get(&root).map(|old| old.clone_ref(self.py)));
-            let result = match (&root.kind, &old) {
-                (RootKind::Definition, _) => continue,
-                (_, Some(old)) => self
-                    .apply(&root, Change::Bind(Object::of(old.bind(self.py))))
-                    .map(|_| ()),
-                (_, None) => self.apply(&root, Change::Unbind).map(|_| ()),
-            };
-            if let Err(error) = result {
-                failures.push(format!("{root} ({error})"));
-            }
-        }
-        failures
-    }
-
-    /// Who outside still holds what an install replaced.
-    fn holders(&self) -> PyResult<Vec<(Root, String)>> {
-        let labelled: Vec<(String, &Py<PyAny>)> = self
-            .replaced
-            .iter()
-            .filter(|(root, _)| root.kind == RootKind::Name)
-            .map(|(root, old)| (root.key.clone(), old))
-            .collect();
-        if labelled.is_empty() {
-            return Ok(Vec::new());
-        }
-        let own = PyList::empty(self.py);
-        let found: Vec<(String, String)> = self
-            .py
-            .import("clew.holders")?
-            .call_method1("holders", (labelled, own))?
-            .extract()?;
-        Ok(found
-            .into_iter()
-            .map(|(name, who)| (Root::name(name), format!("the old object is still held by {who}")))
-            .collect())
-    }
-}
-
-/// Whether `is_secret` has something to look at: most names need no call.
-fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyString>()
-        || value.is_exact_instance_of::<PyBytes>()
-        || value.is_exact_instance_of::<PyByteArray>()
-        || value.is_exact_instance_of::<PyDict>()
-        || value
-            .cast_exact::<PyList>()
-            .is_ok_and(|list| list.len() <= LARGEST && list.iter().any(|item| may_be_part(&item)))
-        || value
-            .cast_exact::<PyTuple>()
-            .is_ok_and(|tuple| tuple.len() <= LARGEST && tuple.iter().any(|item| may_be_part(&item)))
-}
-
-/// Containers of more members are data, for `is_secret` too.
-const LARGEST: usize = 64;
-
-/// Whether a member of a list may hold a secret: a text that is long enough, or a container.
-fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
-    const SHORTEST: usize = 16;
-    let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
-    let is_text = item.is_exact_instance_of::<PyString>() || item.is_exact_instance_of::<PyBytes>();
-    let is_container = item.is_exact_instance_of::<PyDict>()
-        || item.is_exact_instance_of::<PyList>()
-        || item.is_exact_instance_of::<PyTuple>();
-    is_container || (is_text && is_long())
 }
 
 /// A Python exception in words, as the reason why something was not built.
@@ -364,79 +180,16 @@ impl Kernel for PythonKernel<'_, '_> {
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 
-    fn withheld(&mut self) -> Result<Vec<(Root, String)>, KernelError> {
-        let names = self.names().map_err(|error| KernelError::Failed(error.to_string()))?;
-        let excluded = names.excluded.into_iter();
-        let excluded = excluded.map(|name| (name, "it is excluded".to_owned()));
-        let secrets = self.state.secrets.iter();
-        let secrets = secrets.map(|(name, why)| (name.clone(), format!("it looks like a credential ({why})")));
-        let all = excluded.chain(secrets);
-        Ok(all
-            .map(|(name, why)| (Root::name(name), format!("left alone, as it is now: {why}")))
-            .collect())
+    fn withheld(&mut self) -> Vec<Withheld> {
+        self.state.withheld.clone()
     }
 
-    fn install(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
-        changes.sort_by_key(|(root, _)| root.kind.rank());
-        let before: BTreeMap<Root, Py<PyAny>> = self
-            .roots()?
-            .into_iter()
-            .map(|(root, object)| (root, object.bound(self.py).unbind()))
-            .collect();
-        let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
-        for (root, change) in changes {
-            match self.apply(&root, change) {
-                Ok(old) => applied.push((root, old)),
-                Err(error) => {
-                    let interrupted = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
-                    let failures = self.roll_back(applied, &before);
-                    if interrupted && failures.is_empty() {
-                        return Err(KernelError::Interrupted);
-                    }
-                    let mut why = format!("{root} could not be installed ({error}); everything is as it was");
-                    if !failures.is_empty() {
-                        why += ", but for ";
-                        why += &failures.join(", ");
-                    }
-                    return Err(KernelError::Failed(why));
-                }
-            }
-        }
-        self.hold.get_or_insert_with(|| Hold::begin(self.py));
-        self.context.clear();
-        self.is_installed = true;
-        self.replaced = applied
-            .into_iter()
-            .filter_map(|(root, old)| old.map(|old| (root, old)))
-            .collect();
-        let notes = self.holders().unwrap_or_default();
-        Ok(Installed { notes })
+    fn install(&mut self, changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
+        self.install_all(changes)
     }
 
     fn clear_staging(&mut self) {
-        for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
-            let change = old
-                .as_ref()
-                .map_or(Change::Unbind, |old| Change::Bind(Object::of(old.bind(self.py))));
-            if let Err(error) = self.apply(&root, change) {
-                error.write_unraisable(self.py, None);
-            }
-        }
-        let is_installed = std::mem::take(&mut self.is_installed);
-        let modules = self
-            .roots_module()
-            .and_then(|module| module.call_method1("end_staging", (is_installed,)));
-        if let Err(error) = modules {
-            error.write_unraisable(self.py, None);
-        }
-        self.heap.end_staging(is_installed);
-        let classes = (
-            std::mem::take(&mut self.definitions),
-            std::mem::take(&mut self.put_back),
-        );
-        drop(classes);
-        // Letting go runs code of the objects, when everything is in place.
-        drop((std::mem::take(&mut self.staged), std::mem::take(&mut self.replaced)));
+        self.end_staging();
     }
 
     fn park(&mut self, ticket: u64, objects: Vec<(Root, Object)>) {
@@ -532,7 +285,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         match &mut self.state.processes {
             Some(processes) => processes.replay(self.py, apart),
-            None => Err(BuildError::Failed("no scratch process is started here".to_owned())),
+            None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod apart;
 pub mod build;
+mod cause;
 mod clock;
 mod engine;
 mod facts;
@@ -15,6 +16,8 @@ pub mod raw;
 mod sandbox;
 mod secrets;
 mod testing;
+#[cfg(test)]
+mod texts;
 mod visit;
 mod words;
 

@@ -15,7 +15,7 @@ pub fn split_line(line: &str) -> PyResult<Vec<String>> {
 }
 
 /// Says what words are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
-/// process; `sets` settings.
+/// process; `sets` settings. What it `seals` before it is what the running cell did so far.
 ///
 /// # Errors
 /// Where memory runs out.
@@ -26,6 +26,8 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     let told = PyDict::new(py);
     told.set_item("moves", matches!(intent, Intent::Moves { .. }))?;
     told.set_item("waits", intent == Intent::Moves { waits: true })?;
+    let seals = matches!(intent, Intent::Moves { .. } | Intent::Forgets);
+    told.set_item("seals", seals)?;
     told.set_item("asks", intent == Intent::Asks)?;
     told.set_item("sets", intent == Intent::Sets)?;
     Ok(told)

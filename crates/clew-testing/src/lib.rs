@@ -16,4 +16,7 @@ pub use reference::Reference;
 mod long;
 pub use long::LongHistory;
 
+mod texts;
+pub use texts::lines;
+
 pub mod machine;

@@ -44,6 +44,8 @@ pub enum Step {
     Fault(Fault),
     /// One byte of what is stored of values is flipped.
     Damage(u64),
+    /// A name that is kept out of the record is bound to something else, or to nothing.
+    Secret(Option<u64>),
     /// A thread takes hold of what a name is bound to.
     Hold(String),
     /// What was saved is flushed.
@@ -83,10 +85,12 @@ pub struct Mode {
     pub replay: bool,
     /// Whether what is stored of values is damaged now and then.
     pub damage: bool,
+    /// Whether there is a name that is kept out of the record.
+    pub secret: bool,
 }
 
 impl Mode {
-    /// One of the thirty-two kinds of programs, by seed.
+    /// One of the sixty-four kinds of programs, by seed.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -97,6 +101,7 @@ impl Mode {
             dear: seed & 4 == 4,
             replay: seed & 8 == 8,
             damage: seed & 16 == 16,
+            secret: seed & 32 == 32,
         }
     }
 }
@@ -299,6 +304,9 @@ fn smaller(steps: &[Step], at: usize) -> Vec<Vec<Step>> {
 }
 
 fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
+    if mode.secret && dice.one_in(10) {
+        return Step::Secret((!dice.one_in(3)).then(|| dice.below(3)));
+    }
     match dice.below(100) {
         0..42 => Step::Run {
             source: random_cell(dice, player.world(), mode.flavour),

@@ -15,6 +15,6 @@ mod object;
 pub use build::Built;
 pub use cell::{CellError, World, run_cell};
 pub use heap::ToyHeap;
-pub use kernel::{Fault, FaultKind, Others, Runs, ToyKernel};
+pub use kernel::{Fault, FaultKind, Others, Runs, SECRET, ToyKernel};
 pub use memory::Memory;
 pub use object::{Function, Ref, Value, Window};

@@ -13,6 +13,7 @@ const PLAIN: Mode = Mode {
     dear: false,
     replay: false,
     damage: false,
+    secret: false,
 };
 
 fn cell(source: &str) -> Step {

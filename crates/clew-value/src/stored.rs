@@ -34,7 +34,7 @@ pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The stream is none.
-    #[error(transparent)]
+    #[error("Stored value can't be read: {0}")]
     Stream(#[from] StreamError),
     /// The stream says what no walk writes, or what this version does not know.
     #[error("Stored value is not understood: {0}")]

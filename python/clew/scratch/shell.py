@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import builtins
+import inspect
 import sys
 import types
 from typing import Any
+
+from clew.scratch.magics import Magics
 
 
 class Shell:
@@ -19,6 +24,7 @@ class Shell:
         )
         self.user_ns: dict[str, Any] = self.main.__dict__
         outputs: dict[int, Any] = {}
+        magics = Magics(self.run)
         inputs: list[str] = [""]
         self.user_ns_hidden: dict[str, Any] = {
             "In": inputs,
@@ -31,7 +37,7 @@ class Shell:
             "___": "",
             "exit": leave,
             "quit": leave,
-            "get_ipython": get_ipython,
+            "get_ipython": lambda: magics,
         }
         self.user_ns.update(self.user_ns_hidden, __builtin__=builtins, __builtins__=builtins)
         sys.modules["__main__"] = self.main
@@ -44,14 +50,26 @@ class Shell:
         transformed: str = TransformerManager().transform_cell(source)
         return transformed
 
+    def run(self, source: str) -> Any:
+        """Runs a cell as the notebook did, and returns the value of its last expression."""
+        tree = ast.parse(self.transform_cell(source))
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        _run(tree, "exec", self.user_ns)
+        return _run(ast.Expression(last.value), "eval", self.user_ns) if isinstance(last, ast.Expr) else None
+
+
+def _run(tree: ast.Module | ast.Expression, mode: str, namespace: dict[str, Any]) -> Any:
+    """Runs what a cell has of statements or is at its end; as in a notebook it may wait for something."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    value = eval(compile(tree, "<clew replay>", mode, flags, dont_inherit=True), namespace)
+    if not inspect.iscoroutine(value) or value.cr_code.co_filename != "<clew replay>":
+        return value
+    return asyncio.run(value)
+
 
 def leave() -> None:
     """Ends what runs, as it would the kernel."""
     raise SystemExit
-
-
-def get_ipython() -> None:
-    """No IPython runs here."""
 
 
 def display(*_: object, **__: object) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
-import inspect
 from typing import Any
 
 from clew.roots import install
@@ -44,27 +42,13 @@ def execute(source: str, namespace: dict[str, Any]) -> dict[str, Any] | None:
 
 def run_cell(source: str, number: int | None, shell: Shell) -> dict[str, Any] | None:
     """Runs a cell as the notebook did, and keeps its value as `Out[number]`; what it raised."""
-    namespace = shell.user_ns
     try:
-        tree = ast.parse(shell.transform_cell(source))
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        _run(tree, "exec", namespace)
-        if isinstance(last, ast.Expr):
-            value = _run(ast.Expression(last.value), "eval", namespace)
-            if value is not None and number is not None:
-                install(shell, "out", str(number), value)
+        value = shell.run(source)
+        if value is not None and number is not None:
+            install(shell, "out", str(number), value)
     except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
         return raised(error, is_syntax=isinstance(error, SyntaxError))
     return None
-
-
-def _run(tree: ast.Module | ast.Expression, mode: str, namespace: dict[str, Any]) -> Any:
-    """Runs what a cell has of statements or is at its end; as in a notebook it may wait for something."""
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    value = eval(compile(tree, "<clew replay>", mode, flags, dont_inherit=True), namespace)
-    if not inspect.iscoroutine(value) or value.cr_code.co_filename != "<clew replay>":
-        return value
-    return asyncio.run(value)
 
 
 def names_in(expression: str) -> set[str]:
@@ -79,7 +63,7 @@ def names_in(expression: str) -> set[str]:
 def told(value: object) -> dict[str, Any]:
     """A value as text and summary. Calls its `__repr__`."""
     text = repr(value)
-    fields = ("type_name", "shape", "size", "columns", "value")
+    fields = ("type_name", "shape", "size", "columns", "text")
     summary = dict(zip(fields, summarize(value), strict=True))
     return {"text": text[:TEXT_LIMIT], "is_cut": len(text) > TEXT_LIMIT, "summary": summary}
 

@@ -157,8 +157,8 @@ class Recorder:
     ) -> _engine.Answer:
         """Hands a command to the engine.
 
-        A mover inside a cell first seals what the cell did before it, as a run of its own; `place` is where the
-        cell stands. What the cell does afterwards is the next run. A mover in a
+        A mover inside a cell, and `forget`, first seals what the cell did before it, as a run of its own; `place` is
+        where the cell stands. What the cell does afterwards is the next run. A mover in a
         subshell waits for the cell that runs beside it, or is refused with `--no-wait`.
         """
         if meant["asks"] and self._engine is not None:
@@ -176,7 +176,7 @@ class Recorder:
                 )
             if is_busy:
                 return self._engine.command(list(argv), True, through)
-            if meant["moves"] and self._seal(place):
+            if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
             return self._engine.command(list(argv), False, through)
 

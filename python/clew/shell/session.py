@@ -95,7 +95,7 @@ class Session:
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
         meant = intent(words)
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["moves"] else NOWHERE
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:
             self._watch.moved()
@@ -134,8 +134,8 @@ class Session:
 
     def _masked(self, run: Running) -> tuple[str, list[str]]:
         """A run's source without secrets, and what was left out. That is said once for a cell."""
-        # Who writes nothing out names no secret; to ask for those that are known costs more than all else here.
-        names = self._engine.hidden([])["names"] if has_writing(run.source) else []
+        # Who writes nothing out names no secret. To look at all names costs more than all else here.
+        names = self._engine.hidden([], run.seen.touched())["names"] if has_writing(run.source) else []
         source, taken = masked(run.source, self._texts(names))
         told = (run.cell, ", ".join(taken))
         if taken and told not in self._said_masked:

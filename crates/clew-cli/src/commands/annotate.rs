@@ -1,5 +1,7 @@
 //! `clew annotate`: which runs made a name what it is.
 
+mod rows;
+
 use std::collections::BTreeSet;
 
 use clew_core::history::State;
@@ -7,6 +9,7 @@ use clew_core::history::flow::{Flow, Gap, GapKind, Step};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
+use self::rows::{Row, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
 use crate::page::Page;
@@ -160,6 +163,12 @@ fn found(gap: &Gap, place: &Place<'_>) -> Option<Maker> {
     })
 }
 
+impl Maker {
+    fn label(&self) -> &str {
+        &self.run.run
+    }
+}
+
 impl Deed {
     /// `made DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
@@ -184,67 +193,36 @@ impl Deed {
 }
 
 impl Annotate {
+    /// Whether a run did something to the name itself.
+    fn is_own(&self, maker: &Maker) -> bool {
+        maker.did.iter().any(|did| did.root == self.root)
+    }
+
     /// The lines of the runs that did something to the name, each with what it read below it.
     fn table(&self, surroundings: &Surroundings) -> Table {
         let mut table = Table::default().flexible(4);
-        let mut shown = BTreeSet::new();
-        let own = self
-            .runs
-            .iter()
-            .filter(|maker| maker.did.iter().any(|did| did.root == self.root));
-        let own: Vec<&Maker> = own.collect();
-        for maker in &own {
-            shown.insert(maker.run.run.clone());
-        }
-        for maker in own {
-            self.add(maker, 0, &[&self.root], &mut table, surroundings);
-            self.add_inputs(maker, 1, &mut shown, &mut table, surroundings);
-        }
-        for maker in &self.runs {
-            if shown.insert(maker.run.run.clone()) {
-                let roots: Vec<&Root> = maker.did.iter().map(|did| &did.root).collect();
-                self.add(maker, 1, &roots, &mut table, surroundings);
-            }
+        for row in rows(self) {
+            self.add(&row, &mut table, surroundings);
         }
         table
     }
 
-    fn add_inputs(
-        &self,
-        of: &Maker,
-        depth: usize,
-        shown: &mut BTreeSet<String>,
-        table: &mut Table,
-        surroundings: &Surroundings,
-    ) {
-        for maker in &self.runs {
-            let read: Vec<&Root> = of
-                .inputs
-                .iter()
-                .filter(|input| input.run == maker.run.run && input.root != self.root)
-                .map(|input| &input.root)
-                .collect();
-            if !read.is_empty() && shown.insert(maker.run.run.clone()) {
-                self.add(maker, depth, &read, table, surroundings);
-                self.add_inputs(maker, depth + 1, shown, table, surroundings);
-            }
-        }
-    }
-
-    fn add(&self, maker: &Maker, depth: usize, roots: &[&Root], table: &mut Table, surroundings: &Surroundings) {
+    fn add(&self, row: &Row<'_>, table: &mut Table, surroundings: &Surroundings) {
+        let maker = &self.runs[row.index];
         let run = &maker.run;
+        let roots: BTreeSet<&Root> = row.roots.iter().copied().collect();
         let told: Vec<String> = maker
             .did
             .iter()
-            .filter(|did| roots.contains(&&did.root) && did.root.kind != RootKind::Definition)
+            .filter(|did| roots.contains(&did.root) && did.root.kind != RootKind::Definition)
             .map(|did| did.text(did.root == self.root))
             .collect();
         table.push(vec![
-            format!("{}{}", "  ".repeat(depth), surroundings.style.strong(&run.run)),
+            format!("{}{}", "  ".repeat(row.depth), surroundings.style.strong(&run.run)),
             run.origin(),
             surroundings.style.faint(&text::ago(run.time, surroundings.now)),
             text::listing(&told, 3),
-            line_about(run, roots),
+            line_about(run, &row.roots),
         ]);
     }
 }
@@ -259,11 +237,7 @@ fn line_about(run: &RunPage, roots: &[&Root]) -> String {
 
 impl Page for Annotate {
     fn text(&self, surroundings: &Surroundings) -> String {
-        let own = self
-            .runs
-            .iter()
-            .filter(|maker| maker.did.iter().any(|did| did.root == self.root))
-            .count();
+        let own = self.runs.iter().filter(|maker| self.is_own(maker)).count();
         let others = self.runs.len() - own;
         let mut text = format!(
             "`{}` after run {}: {} made it what it is",

@@ -135,6 +135,7 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Ok(Body::Encoded(_)) => ("encoded", None),
         Ok(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
         Ok(Body::None { why }) => ("none", Some(why.clone())),
+        Ok(Body::Withheld { why }) => ("withheld", Some(why.clone())),
         Err(error @ StoreError::Forgotten { .. }) => ("forgotten", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
@@ -176,6 +177,7 @@ impl Variable {
         let mut notes = Vec::new();
         match (self.stored, &self.why) {
             ("recipe", Some(why)) => notes.push(format!("made by running again: {why}")),
+            ("withheld", Some(why)) => notes.push(format!("kept out of the record: {why}")),
             ("none", Some(why)) => notes.push(format!("not recorded: {why}")),
             (_, Some(why)) => notes.push(why.clone()),
             (_, None) => {}

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use clew_core::format::Summary;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -44,22 +45,6 @@ pub struct Value {
     pub is_true: bool,
     /// Why it could not be worked out; the rest is empty then.
     pub error: Option<Failed>,
-}
-
-/// What looking shows of the value.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Summary {
-    /// Qualified type name.
-    pub type_name: String,
-    /// Lengths per dimension.
-    pub shape: Vec<u64>,
-    /// Approximate bytes.
-    pub size: u64,
-    /// Column names.
-    pub columns: Vec<String>,
-    /// A short text.
-    pub value: String,
 }
 
 /// What an expression or a script raised.

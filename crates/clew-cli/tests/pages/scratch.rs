@@ -70,7 +70,7 @@ const TRUE: &str = r#"{"value": {"is_true": true}}"#;
 const FALSE: &str = r#"{"value": {"is_true": false}}"#;
 const RAISED: &str = r#"{"value": {"error": {"exception": "NameError", "message": "name 'df' is not defined"}}}"#;
 const VALUE: &str = r#"{"value": {"text": "   a\n0  1", "is_cut": true, "summary":
-    {"type_name": "pandas.DataFrame", "shape": [1, 1], "size": 8, "columns": ["a"], "value": "1 row"}}}"#;
+    {"type_name": "pandas.DataFrame", "shape": [1, 1], "size": 8, "columns": ["a"], "text": "1 row"}}}"#;
 
 #[test]
 fn eval_prints_the_value_and_then_what_the_state_lacked() {

@@ -42,6 +42,11 @@ pub enum Body {
         /// Why, for people.
         why: String,
     },
+    /// It was kept out of the record: excluded, or a credential. Its fingerprint equals no other and tells nothing of it.
+    Withheld {
+        /// Why, for people.
+        why: String,
+    },
 }
 
 /// Stored objects of a co-variable.

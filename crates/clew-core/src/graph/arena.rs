@@ -17,12 +17,38 @@ impl Default for Limits {
 
 /// A stream that does not parse, with the byte at which it went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Object stream is malformed at byte {at}: {what}")]
+#[error("at byte {at} of its objects {what}")]
 pub struct StreamError {
     /// Where, in bytes from the start.
     pub at: usize,
     /// What was wrong.
-    pub what: &'static str,
+    pub what: StreamFault,
+}
+
+/// What is wrong with a stream that does not parse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StreamFault {
+    /// It goes on where it should end.
+    #[error("there is more after the last root")]
+    Trailing,
+    /// A number goes on past the end.
+    #[error("a number is cut short")]
+    ShortNumber,
+    /// A reference is to a node that did not come yet.
+    #[error("a back reference points ahead")]
+    Ahead,
+    /// There are more nodes than are read.
+    #[error("there are too many nodes")]
+    TooMany,
+    /// A node is of a kind that there can't be.
+    #[error("a node is of no kind")]
+    NoKind,
+    /// A payload goes on past the end.
+    #[error("a payload is cut short")]
+    ShortPayload,
+    /// Children go on past the end.
+    #[error("children are cut short")]
+    ShortChildren,
 }
 
 /// One node of a parsed stream.
@@ -84,7 +110,7 @@ impl<'a> Arena<'a> {
         }
         parser.sections()?;
         if parser.at != bytes.len() {
-            return Err(parser.error("bytes follow the last root"));
+            return Err(parser.error(StreamFault::Trailing));
         }
         Ok(parser.arena)
     }
@@ -133,13 +159,13 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn error(&self, what: &'static str) -> StreamError {
+    fn error(&self, what: StreamFault) -> StreamError {
         StreamError { at: self.at, what }
     }
 
     fn varint(&mut self) -> Result<u64, StreamError> {
         let mut at = self.at;
-        let value = read_varint(self.arena.bytes, &mut at).ok_or_else(|| self.error("a number is cut short"))?;
+        let value = read_varint(self.arena.bytes, &mut at).ok_or_else(|| self.error(StreamFault::ShortNumber))?;
         self.at = at;
         Ok(value)
     }
@@ -173,12 +199,12 @@ impl Parser<'_> {
         if tag == BACK {
             let number = self.varint()?;
             if number >= self.arena.slots.len() as u64 {
-                return Err(self.error("a back reference points ahead"));
+                return Err(self.error(StreamFault::Ahead));
             }
             return Ok(number as u32);
         }
         if self.arena.slots.len() >= self.limits.nodes as usize {
-            return Err(self.error("there are too many nodes"));
+            return Err(self.error(StreamFault::TooMany));
         }
         let number = self.arena.slots.len() as u32;
         self.arena.slots.push(Slot::default());
@@ -193,12 +219,12 @@ impl Parser<'_> {
     fn body(&mut self, tag: u64, number: u32) -> Result<(), StreamError> {
         let kind = tag >> 2;
         if kind == 0 || kind > MAX_KIND {
-            return Err(self.error("a node is of no kind"));
+            return Err(self.error(StreamFault::NoKind));
         }
         let left = (self.arena.bytes.len() - self.at) as u64;
         let length = self.varint()?;
         if length > left || self.at + length as usize > self.arena.bytes.len() {
-            return Err(self.error("a payload is cut short"));
+            return Err(self.error(StreamFault::ShortPayload));
         }
         let payload = (self.at, self.at + length as usize);
         self.at = payload.1;
@@ -208,7 +234,7 @@ impl Parser<'_> {
             // Each child takes a byte at least, those still owed to open nodes too.
             self.owed = self.owed.saturating_add(count);
             if self.owed > (self.arena.bytes.len() - self.at) as u64 {
-                return Err(self.error("children are cut short"));
+                return Err(self.error(StreamFault::ShortChildren));
             }
             let start = self.arena.children.len();
             self.arena.children.resize(start + count as usize, 0);

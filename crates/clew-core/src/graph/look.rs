@@ -11,6 +11,7 @@ use super::extent::{Extent, Mention, block_cuts, merge};
 use super::heap::{BufferView, Heap};
 use super::union_find::UnionFind;
 use super::walk::{Aside, Opaque, Walk, Written};
+use crate::cause::Cause;
 use crate::id::{Fingerprint, Root};
 
 /// Roots whose reachable mutable objects or memory overlap, as they are now.
@@ -148,7 +149,7 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
     let hashes: Option<Vec<Vec<u128>>> = extents.iter().map(|extent| hash_memory(heap, extent)).collect();
     let block_hashes = hashes.unwrap_or_else(|| {
         // Hashing nothing in place of the bytes would make different values equal.
-        let why = "its memory could not be read".to_owned();
+        let why = Cause::NoMemory.into();
         written.opaque.push(Opaque { number: 0, why });
         vec![Vec::new(); extents.len()]
     });

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Cause;
 use crate::format::{decode_record, encode_record};
 use crate::graph::stream::{read_varint, write_varint};
 use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of};
@@ -48,7 +49,7 @@ impl HandedOver {
         if let Some(opaque) = looked.opaque.first() {
             return Err(opaque.why.clone());
         }
-        let gone = || "its memory went away while it was handed over".to_owned();
+        let gone = || String::from(Cause::MemoryGoneHandingOver);
         let extents = looked.extents.iter().map(|extent| {
             let bytes = if extent.length == 0 {
                 Some(Vec::new())
@@ -107,20 +108,20 @@ impl HandedOver {
         from.read_exact(&mut size)?;
         let size = u32::from_le_bytes(size);
         if size > LONGEST_HEAD {
-            return Err(strange("its head is longer than a head can be"));
+            return Err(Strange::LongHead.into());
         }
         let head = take(from, u64::from(size))?;
-        let head: Head = decode_record(&head).map_err(|_| strange("its head is none"))?;
+        let head: Head = decode_record(&head).map_err(|_| Strange::NoHead)?;
         let parts = head.extents.iter().map(|(length, _)| *length);
         let whole = [4, u64::from(size), head.stream, head.asides]
             .into_iter()
             .chain(parts)
             .try_fold(0_u64, u64::checked_add);
         if whole != Some(length) {
-            return Err(strange("its parts are not as long as it says"));
+            return Err(Strange::OddLengths.into());
         }
         if !head.mentions.iter().all(|mention| lies_in(mention, &head.extents)) {
-            return Err(strange("it speaks of memory that is not there"));
+            return Err(Strange::ForeignMemory.into());
         }
         let stream = take(from, head.stream)?;
         let asides = take(from, head.asides)?;
@@ -130,18 +131,40 @@ impl HandedOver {
             .map(|(length, column)| Ok((*column, take(from, *length)?)));
         Ok(Self {
             stream,
-            asides: decode_asides(&asides).ok_or_else(|| strange("its asides are malformed"))?,
+            asides: decode_asides(&asides).ok_or(Strange::Asides)?,
             extents: extents.collect::<io::Result<_>>()?,
             mentions: head.mentions,
         })
     }
 }
 
-fn strange(what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("what was handed over is no value: {what}"),
-    )
+/// What shows that no walk wrote what another process handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Strange {
+    /// Its head is longer than a head can be.
+    #[error("what was handed over is no value: its head is too long")]
+    LongHead,
+    /// Its head does not decode.
+    #[error("what was handed over is no value: its head can't be read")]
+    NoHead,
+    /// Its parts are not as long as its head says.
+    #[error("what was handed over is no value: its parts are not as long as it says")]
+    OddLengths,
+    /// A buffer lies outside of its memory.
+    #[error("what was handed over is no value: it speaks of memory that is not there")]
+    ForeignMemory,
+    /// Its asides do not decode.
+    #[error("what was handed over is no value: what lies beside its objects can't be read")]
+    Asides,
+    /// It ends before it should.
+    #[error("what was handed over is no value: it ends too early")]
+    Short,
+}
+
+impl From<Strange> for io::Error {
+    fn from(strange: Strange) -> Self {
+        Self::new(io::ErrorKind::InvalidData, strange)
+    }
 }
 
 /// Exactly that many bytes. Memory is taken as they come, not as they are promised.
@@ -151,7 +174,7 @@ fn take(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 == length {
         Ok(bytes)
     } else {
-        Err(strange("it ends too early"))
+        Err(Strange::Short.into())
     }
 }
 

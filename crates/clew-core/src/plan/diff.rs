@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::format::{Body, Manifest, Version};
 use crate::history::State;
 use crate::id::{Fingerprint, ManifestId, Root};
@@ -48,8 +49,8 @@ pub enum StepKind {
 pub enum Again {
     /// Nowhere: there is none, or it is a stranger's.
     Never,
-    /// Only where the user allows it, which they did not.
-    Refused,
+    /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked.
+    Refused(Cause<'static>),
     /// In a process that is locked in and can change nothing: for that nobody need be asked.
     Unasked,
     /// There, and where that can't be in the live session: the user allowed it.
@@ -57,10 +58,12 @@ pub enum Again {
 }
 
 impl Again {
-    /// Why something is lost, and what the user can type so that its cell may run.
-    pub fn reason(self, why: &str) -> String {
+    /// Why something is lost, and what the user can type so that its cell may run. `apart` says whether what the cell
+    /// makes can be handed over by another process, so that it could have run unasked.
+    pub fn reason(self, why: &str, apart: bool) -> String {
         match self {
-            Self::Refused | Self::Unasked => format!("{why}; `--replay` runs its cell again"),
+            Self::Refused(cause) if apart => Cause::ReplayMay.behind(&cause.behind(why)),
+            Self::Refused(_) | Self::Unasked => Cause::ReplayMay.behind(why),
             Self::Never | Self::Allowed => why.to_owned(),
         }
     }
@@ -142,7 +145,7 @@ impl Plan {
 }
 
 /// Plans the way from `live` to `target`. Roots that are kept out of the record are left alone, and what they would come
-/// together with.
+/// together with; they neither go nor come.
 pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Plan {
     let mut steps = Vec::new();
     let mut covered: BTreeSet<&Root> = BTreeSet::new();
@@ -167,7 +170,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             again,
         });
     }
-    let mut removed: BTreeMap<&Root, Vec<Root>> = BTreeMap::new();
+    let mut removed: BTreeMap<&Root, (StepKind, Vec<Root>)> = BTreeMap::new();
     for version in live.versions() {
         let gone: Vec<Root> = version
             .roots
@@ -176,12 +179,14 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             .cloned()
             .collect();
         if let (Some(first), false) = (version.roots.first(), gone.is_empty()) {
-            removed.insert(first, gone);
+            let withheld = gone.iter().find_map(|root| held.withheld(root));
+            let kind = withheld.map_or(StepKind::Remove, |why| StepKind::Leave { why });
+            removed.insert(first, (kind, gone));
         }
     }
-    steps.extend(removed.into_values().map(|roots| Step {
+    steps.extend(removed.into_values().map(|(kind, roots)| Step {
         roots,
-        kind: StepKind::Remove,
+        kind,
         version: None,
         again: Again::Never,
     }));
@@ -205,6 +210,16 @@ fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
         // What had no value when it was recorded has none in another process either.
         Body::Recipe { why } => run_again(why.clone(), false, again),
         Body::None { why } => run_again(why.clone(), true, again),
+        Body::Withheld { why } => StepKind::Lose {
+            why: Cause::KeptOut { why }.into(),
+        },
+    }
+}
+
+impl Step {
+    /// What becomes of a step whose value turns out not to be readable, for the reason `why`.
+    pub fn unreadable(&mut self, why: String) {
+        self.kind = run_again(why, true, self.again);
     }
 }
 
@@ -212,8 +227,8 @@ fn run_again(why: String, apart: bool, again: Again) -> StepKind {
     match again {
         Again::Allowed => StepKind::Replay { why, apart },
         Again::Unasked if apart => StepKind::Replay { why, apart },
-        Again::Never | Again::Unasked | Again::Refused => StepKind::Lose {
-            why: again.reason(&why),
+        Again::Never | Again::Unasked | Again::Refused(_) => StepKind::Lose {
+            why: again.reason(&why, apart),
         },
     }
 }

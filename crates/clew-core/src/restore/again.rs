@@ -4,7 +4,8 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
-use super::{Performer, Staged, build, failed};
+use super::{Performer, Staged, build, failed, unreadable};
+use crate::cause::Cause;
 use crate::format::{Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
 use crate::id::{Root, RootKind, RunId};
@@ -23,7 +24,7 @@ impl Performer<'_> {
         apart: bool,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if !matches!(again, Again::Unasked | Again::Allowed) {
-            return Err(failed(again.reason(why)));
+            return Err(failed(again.reason(why, apart)));
         }
         let (id, run) = self
             .made_by(version)
@@ -38,7 +39,7 @@ impl Performer<'_> {
             }
         }
         if !is_allowed {
-            return Err(failed(again.reason(&why)));
+            return Err(failed(again.reason(&why, apart)));
         }
         match self.replay(kernel, version, run) {
             Err(BuildError::Failed(reason)) => Err(failed(format!("{why}; {reason}"))),
@@ -52,15 +53,16 @@ impl Performer<'_> {
         let id = self.history.recorded_by(self.target, version);
         let (id, run) = id
             .and_then(|id| Some((id, self.history.run(&id)?)))
-            .ok_or("the run that made it is missing")?;
+            .ok_or(Cause::RunMissing)?;
         if let Some(masked) = run.evidence.masked.first() {
-            let label = run.label();
-            return Err(format!(
-                "the source of run {label} is not kept whole: {masked} was left out of it"
-            ));
+            let run = &run.label();
+            return Err(Cause::SourceMasked { run, masked }.into());
         }
         match run.source.map(|source| self.store.blob(source)) {
-            Some(Err(error)) => Err(format!("the source of run {} can't be read: {error}", run.label())),
+            Some(Err(error)) => {
+                let (run, why) = (&run.label(), &error.to_string());
+                Err(Cause::SourceUnreadable { run, why }.into())
+            }
             _ => Ok((id, run)),
         }
     }
@@ -73,32 +75,29 @@ impl Performer<'_> {
         version: &Version,
         run: &Run,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        let blob = run.source.ok_or_else(|| failed("the run that made it has no source"))?;
+        let blob = run.source.ok_or_else(|| failed(Cause::NoCell))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
+        let label = run.label();
         if self.changes_class(run) {
-            let label = run.label();
-            return Err(failed(format!(
-                "run {label} changed a class, and classes are not copied to run it again"
-            )));
+            return Err(failed(Cause::ChangesClass { run: &label }));
         }
         let inputs = self.inputs(kernel, run)?;
         let objects = kernel.replay(&source, &inputs, &version.roots)?;
         if objects.len() < version.roots.len() {
-            return Err(failed(format!("run {} was run again and did not make it", run.label())));
+            return Err(failed(Cause::NotMade { run: &label }));
         }
         for (_, object) in &objects {
             kernel.heap().keep(*object);
         }
         let made = look_jointly(kernel.heap(), objects.clone());
         let (word, why) = if !made.opaque.is_empty() {
-            let why = format!("made anew by run {}; it has no value to compare", run.label());
-            (Word::Replayed, Some(why))
+            (Word::Replayed, Some(Cause::MadeAnew { run: &label }.into()))
         } else if made.fingerprint == version.fingerprint {
             (Word::Replayed, None)
         } else {
             (Word::Differs, Some(another_value(run)))
         };
-        let arena = Arena::parse(&made.stream, made.roots.len(), Limits::default()).map_err(failed)?;
+        let arena = Arena::parse(&made.stream, made.roots.len(), Limits::default()).map_err(unreadable)?;
         let classes = classes(kernel.describe_stream(&arena));
         Ok(Staged {
             objects,
@@ -151,12 +150,10 @@ fn replay_apart<K: Kernel>(
         is_allowed,
     })?;
     let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-    let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(failed)?;
+    let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
     let facts = kernel.describe_stream(&arena);
     if !is_equal && !is_allowed && facts.code {
-        return Err(failed(format!(
-            "run {label} gives another value now, and to build that runs code"
-        )));
+        return Err(failed(Cause::AnotherValueWithCode { run: &label }));
     }
     let mut staged = build(kernel, version, made, Word::Replayed)?;
     staged.classes = classes(facts);
@@ -183,14 +180,14 @@ fn classes(facts: StreamFacts) -> Vec<Root> {
 }
 
 fn another_value(run: &Run) -> String {
-    format!("run {} gives another value now", run.label())
+    Cause::AnotherValue { run: &run.label() }.into()
 }
 
 /// Adds why something had to be made again: what is stored of it is not as it should be.
 fn said_why<O>(mut staged: Staged<O>, why: &str, run: &Run) -> Staged<O> {
     let what = staged
         .why
-        .unwrap_or_else(|| format!("made again by run {}", run.label()));
+        .unwrap_or_else(|| Cause::MadeAgain { run: &run.label() }.into());
     staged.why = Some(format!("{why}; {what}"));
     staged
 }

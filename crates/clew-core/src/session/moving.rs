@@ -1,18 +1,19 @@
 //! The way back: every mover is the same four steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
-use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
+use crate::cause::Cause;
+use crate::format::{Action, Body, Ending, Manifest, Position, RunKind, Version};
 use crate::graph::Heap;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
-use crate::record::{Extent, Rerun, RunInput};
-use crate::restore::Performer;
+use crate::record::{Extent, Live, Rerun, RunInput};
+use crate::restore::{Performer, RestoreError};
 use crate::store::StoreError;
 
 /// Where a mover goes, and what it is written down as.
@@ -50,8 +51,10 @@ impl Session {
         };
         let looked = self.clock.monotonic();
         let scope = self.scope(request, target)?;
-        let withheld = kernel.withheld().map_err(SessionError::Kernel)?.into_iter().collect();
-        let plan = self.plan(target, &scope, options, withheld);
+        let mut plan = self.plan(target, &scope, options);
+        if options.dry_run {
+            self.try_reading(kernel, &mut plan, target)?;
+        }
         let mut report = Report {
             action: request.word().to_owned(),
             from: self.history.label(&from),
@@ -187,12 +190,11 @@ impl Session {
         Ok(Scope::Names(roots))
     }
 
-    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions, withheld: BTreeMap<Root, String>) -> Plan {
+    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
         let held = HeldBySession {
             session: self,
             target,
             options,
-            withheld,
         };
         plan(&self.live.state(), &self.history.state(target), scope, &held)
     }
@@ -239,16 +241,36 @@ impl Session {
         gone.chain(come).map(|id| self.history.label(&id)).collect()
     }
 
-    fn execute<K: Kernel>(&mut self, kernel: &mut K, plan: &Plan, target: RunId) -> Result<Vec<Outcome>, SessionError> {
-        let performer = Performer {
+    fn performer(&self, target: RunId) -> Performer<'_> {
+        Performer {
             store: &self.store,
             manifests: &self.manifests,
             history: &self.history,
             live: &self.live,
             parked: &self.parked,
             target,
-        };
-        let performed = performer.perform(kernel, plan, &mut self.next_ticket)?;
+        }
+    }
+
+    /// Reads what would be loaded, so that a dry run does not promise what is damaged.
+    fn try_reading<K: Kernel>(&self, kernel: &mut K, plan: &mut Plan, target: RunId) -> Result<(), SessionError> {
+        let performer = self.performer(target);
+        for step in &mut plan.steps {
+            if kernel.interrupted() {
+                return Err(RestoreError::Interrupted.into());
+            }
+            if let Some(why) = performer.unreadable(step) {
+                step.unreadable(why);
+            }
+        }
+        Ok(())
+    }
+
+    fn execute<K: Kernel>(&mut self, kernel: &mut K, plan: &Plan, target: RunId) -> Result<Vec<Outcome>, SessionError> {
+        let mut next_ticket = self.next_ticket;
+        let performed = self.performer(target).perform(kernel, plan, &mut next_ticket);
+        self.next_ticket = next_ticket;
+        let performed = performed?;
         for parked in &performed.unparked {
             self.parked.retain(|other| other.ticket != parked.ticket);
             self.live = self.live.with(parked.known.clone());
@@ -271,7 +293,7 @@ impl Session {
         let wanted = self.history.state(base);
         let there = observed.live.state();
         if deed.action != Action::Restore {
-            self.own_up(report, &wanted, &there);
+            self.own_up(report, &wanted, &observed.live);
         }
         // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
         let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
@@ -299,31 +321,37 @@ impl Session {
 
     /// Says of every root that is not what it was to be that it differs: code of the user's ran as old objects were let
     /// go, or a live class does not take everything back.
-    fn own_up(&self, report: &mut Report, wanted: &State, there: &State) {
+    fn own_up(&self, report: &mut Report, wanted: &State, live: &Live) {
+        let there = live.state();
+        let is_withheld = |root: &Root| live.holding(root).is_some_and(|known| known.withheld.is_some());
         let mut classes: BTreeSet<String> = BTreeSet::new();
         for outcome in &mut report.outcomes {
             let is_there = there.version(&outcome.root).is_some();
             // Beside a class that nothing refers to any more, or a lost name, the others have no version to compare.
             let is_whole = |version: &Version| version.roots.iter().all(|root| there.version(root).is_some());
+            // What is kept out of the record from now on can't be compared.
+            if is_withheld(&outcome.root) {
+                continue;
+            }
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.key.clone());
-                        (Word::Differs, "the live class does not take all of it back")
+                        (Word::Differs, Cause::ClassKeeps)
                     } else {
-                        (Word::Differs, "it changed while the move was made")
+                        (Word::Differs, Cause::ChangedInMove)
                     }
                 }
                 (Word::Kept | Word::Loaded, Some(_)) if !is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Lost, "it went away while the move was made")
+                    (Word::Lost, Cause::GoneInMove)
                 }
                 (Word::Removed, None) if is_there && outcome.root.kind == RootKind::Name => {
-                    (Word::Differs, "it was made again while the move was made")
+                    (Word::Differs, Cause::CameInMove)
                 }
                 _ => continue,
             };
             outcome.word = word;
-            outcome.why = Some(why.to_owned());
+            outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
             let manifest = wanted
@@ -338,7 +366,7 @@ impl Session {
         for outcome in report.outcomes.iter_mut().filter(same) {
             if !classes.is_empty() && differs(&outcome.root) {
                 outcome.word = Word::Differs;
-                outcome.why = Some("its class differs".to_owned());
+                outcome.why = Some(Cause::ClassDiffers.into());
             }
         }
     }
@@ -351,7 +379,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
             StepKind::Load { .. } => (Word::Loaded, None),
-            StepKind::Replay { why, apart } => (Word::Replayed, Some(format!("{why}; {}", where_again(step, *apart)))),
+            StepKind::Replay { why, apart } => (Word::Replayed, Some(where_again(step, *apart).behind(why))),
             StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
             StepKind::Remove => (Word::Removed, None),
             StepKind::Lose { why } => (Word::Lost, Some(why.clone())),
@@ -370,11 +398,11 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
 }
 
 /// Where the cell of a step would run again.
-fn where_again(step: &Step, apart: bool) -> &'static str {
+fn where_again(step: &Step, apart: bool) -> Cause<'static> {
     match (apart, step.again) {
-        (true, Again::Allowed) => "its cell would run again in a scratch process, or here where that can't be",
-        (true, _) => "its cell would run again in a scratch process, if the sandbox holds",
-        (false, _) => "its cell would run again here, as you allow",
+        (true, Again::Allowed) => Cause::WouldRunApartOrHere,
+        (true, _) => Cause::WouldRunApart,
+        (false, _) => Cause::WouldRunHere,
     }
 }
 
@@ -382,13 +410,13 @@ struct HeldBySession<'a> {
     session: &'a Session,
     target: RunId,
     options: MoveOptions,
-    /// Live roots that are kept out of the record, with why.
-    withheld: BTreeMap<Root, String>,
 }
 
 impl Held for HeldBySession<'_> {
     fn withheld(&self, root: &Root) -> Option<String> {
-        self.withheld.get(root).cloned()
+        let known = self.session.live.holding(root)?;
+        let why = known.withheld.as_ref()?;
+        Some(Cause::LeftAlone { why }.into())
     }
 
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String> {
@@ -415,10 +443,8 @@ impl Held for HeldBySession<'_> {
             Again::Allowed
         } else if !has_whole_cell(history, self.target, version) {
             Again::Never
-        } else if is_repeatable(history, self.target, version) {
-            Again::Unasked
         } else {
-            Again::Refused
+            caution(history, self.target, version).map_or(Again::Unasked, Again::Refused)
         }
     }
 }
@@ -427,8 +453,7 @@ impl Held for HeldBySession<'_> {
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
     let maker = history.recorded_by(target, version)?;
     let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-    (code && history.is_untrusted(&maker))
-        .then(|| "untrusted: its history is signed by a key you have not trusted".to_owned())
+    (code && history.is_untrusted(&maker)).then(|| Cause::Untrusted.into())
 }
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
@@ -442,17 +467,23 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
     !is_forgotten && !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
 }
 
-/// Whether the cell that made a version is the user's own, and can be expected to do again what it did: it ended well,
-/// and nothing was seen of it that a sandbox keeps from it anyway.
-fn is_repeatable(history: &History, target: RunId, version: &Version) -> bool {
-    let Some(maker) = history.recorded_by(target, version) else {
-        return false;
+/// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended
+/// well, and of which nothing was seen that a sandbox keeps from it anyway.
+fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
+    let maker = history.recorded_by(target, version);
+    let Some((maker, run)) = maker.and_then(|maker| Some((maker, history.run(&maker)?))) else {
+        return Some(Cause::CellUnseen);
     };
-    let repeats = |run: &Run| {
-        let (evidence, is_done) = (&run.evidence, run.ending == Ending::Done);
-        run.kind == RunKind::Cell && is_done && evidence.sockets.is_empty() && evidence.processes.is_empty()
-    };
-    history.is_own(&maker) && history.run(&maker).is_some_and(repeats)
+    let cautions = [
+        (!history.is_own(&maker), Cause::CellOfAnother),
+        (run.kind != RunKind::Cell, Cause::CellUnseen),
+        (run.ending != Ending::Done, Cause::CellUnfinished),
+        (!run.evidence.sockets.is_empty(), Cause::CellUsedNetwork),
+        (!run.evidence.processes.is_empty(), Cause::CellStartedPrograms),
+    ];
+    cautions
+        .into_iter()
+        .find_map(|(holds, caution)| holds.then_some(caution))
 }
 
 /// Whether nothing was left out of the source of the cell that made a version.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::SessionError;
 use super::moving::{has_cell, untrusted};
+use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
 use crate::graph::{Arena, Heap, Limits, look, look_jointly};
 use crate::history::{History, State};
@@ -136,7 +137,10 @@ impl Visit {
             .find(|root| !wanted.iter().any(|(other, _)| other == *root))
         {
             kernel.heap().release();
-            return Err(format!("it did not make {missing}"));
+            return Err(Cause::NotMadeApart {
+                root: &missing.to_string(),
+            }
+            .into());
         }
         let looked = look_jointly(kernel.heap(), wanted);
         let handed = HandedOver::of(kernel.heap(), &looked);

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyModule, PyTuple, PyType};
 
 use super::{Builder, Made, malformed};
+use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
@@ -103,7 +104,8 @@ impl<'py> Builder<'py, '_> {
         }
         let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
         let file = file.and_then(|file| Some(Path::new(&file).file_name()?.to_string_lossy().into_owned()));
-        self.heap.notice(format!("{} changed", file.unwrap_or(name)));
+        let file = file.unwrap_or(name);
+        self.heap.notice(Cause::ModuleChanged { file }.into());
         self.tried(found)
     }
 
@@ -123,10 +125,8 @@ impl<'py> Builder<'py, '_> {
 
     fn class(&self, id: &str) -> Made<'py> {
         self.heap.class_of(self.py, id).ok_or_else(|| {
-            BuildError::Failed(format!(
-                "its class (definition {}) was not recorded",
-                &id[..id.len().min(8)]
-            ))
+            let id = id[..id.len().min(8)].to_owned();
+            Cause::ClassNotRecorded { id }.into()
         })
     }
 
@@ -144,8 +144,7 @@ impl<'py> Builder<'py, '_> {
             .cast_into::<PyType>()
             .map_err(|_| malformed("no class"))?;
         let name = self.name(name)?;
-        make::class_attribute(&class, &name)
-            .ok_or_else(|| BuildError::Failed(format!("Its class has no method `{name}`")))
+        make::class_attribute(&class, &name).ok_or_else(|| Cause::NoMethod { name: name.to_string() }.into())
     }
 
     /// What must be there before a name can be told: a definition of this very stream, or an attribute of one.
@@ -205,8 +204,10 @@ impl<'py> Builder<'py, '_> {
             .cast_into::<PyType>()
             .map_err(|_| malformed("no class"))?;
         let name = self.name(node.payload)?;
-        make::class_attribute(&class, &name)
-            .ok_or_else(|| BuildError::Failed(format!("{class} has no attribute `{name}`")))
+        make::class_attribute(&class, &name).ok_or_else(|| {
+            let (class, name) = (class.to_string(), name.to_string());
+            Cause::NoAttribute { class, name }.into()
+        })
     }
 
     pub(super) fn make_wrapper(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
@@ -343,9 +344,7 @@ impl<'py> Builder<'py, '_> {
         }
         if numbers[0] != BYTECODE {
             let (major, minor) = (numbers[0] >> 8, numbers[0] & 0xff);
-            return Err(BuildError::Failed(format!(
-                "Its code was compiled by Python {major}.{minor}"
-            )));
+            return Err(Cause::OtherPython { major, minor }.into());
         }
         let name = self.name(reader.name().ok_or_else(cut)?)?;
         let qualname = self.name(reader.name().ok_or_else(cut)?)?;
@@ -422,9 +421,8 @@ impl<'py> Builder<'py, '_> {
         )?;
         let known: u64 = self.tried(codec.getattr("version").and_then(|known| known.extract()))?;
         if known < version {
-            return Err(BuildError::Failed(format!(
-                "Codec {name} {version} is newer than this Clew's ({known})"
-            )));
+            let name = name.to_owned();
+            return Err(Cause::LaterClew { name, version, known }.into());
         }
         Ok(codec)
     }

@@ -272,7 +272,7 @@ impl Inner {
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
         let is_asked = patterns.is_empty();
         self.state.excluded.extend(patterns);
-        let excluded = self.kept_out();
+        let excluded = self.told_kept_out();
         let message = match excluded.as_slice() {
             [] => "Nothing is excluded".to_owned(),
             names if is_asked => format!("Never recorded: {}", names.join(", ")),
@@ -316,20 +316,13 @@ impl Inner {
             parked: session
                 .map(|session| session.parked().map(<[Root]>::to_vec).collect())
                 .unwrap_or_default(),
-            excluded: self.kept_out(),
+            excluded: self.told_kept_out(),
         }
     }
 
-    /// The session's names that are excluded or look like secrets.
-    pub(super) fn names_kept_out(&mut self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let mut names = self.with_session(py, |_, kernel| kernel.names().map(|names| names.excluded))??;
-        names.extend(self.state.secrets.keys().cloned());
-        Ok(names)
-    }
-
-    /// What those hold, where it is text.
+    /// What the session's names hold that are excluded or look like secrets, where it is text.
     fn texts_kept_out(&mut self, py: Python<'_>) -> PyResult<HashSet<String>> {
-        let names = self.names_kept_out(py)?;
+        let names = self.with_session(py, |_, kernel| kernel.kept_out(None))??;
         let Some(shell) = &self.state.shell else {
             return Ok(HashSet::new());
         };
@@ -342,16 +335,16 @@ impl Inner {
     }
 
     /// Names and patterns that are excluded here or by the settings, and names that look like secrets with the reason.
-    fn kept_out(&self) -> Vec<String> {
-        let mut kept_out: Vec<String> = self.state.excluded.iter().cloned().collect();
+    fn told_kept_out(&self) -> Vec<String> {
+        let mut told: Vec<String> = self.state.excluded.iter().cloned().collect();
         let configured = self.state.configured.iter();
-        kept_out.extend(
+        told.extend(
             configured
                 .filter(|pattern| !self.state.excluded.contains(*pattern))
                 .cloned(),
         );
-        kept_out.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
-        kept_out
+        told.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
+        told
     }
 }
 

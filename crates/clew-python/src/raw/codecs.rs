@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::types::Type;
+use crate::cause::Cause;
 
 /// Codecs by type, the words for types without values, and the functions to ask.
 #[derive(Default)]
@@ -149,7 +150,7 @@ fn plain_reduce<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
 pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     if error.is_instance_of::<PyKeyboardInterrupt>(py) && super::held::strike() {
-        return "interrupted".to_owned();
+        return Cause::Interrupted.into();
     }
     let name = error
         .get_type(py)

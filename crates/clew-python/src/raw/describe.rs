@@ -12,6 +12,7 @@ use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
 use super::{code, definition, enums, function, sets};
+use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
 
@@ -158,7 +159,7 @@ impl PythonHeap {
                 Shape::Logger => self.describe_logger(pointer, node),
                 Shape::Memory => self.describe_memory(pointer, node),
                 Shape::Staged => self.describe_twin(pointer, node),
-                Shape::Opaque(why) => self.describe_opaque(pointer, why, node),
+                Shape::Opaque(why) => self.describe_opaque(pointer, &why.to_string(), node),
                 Shape::WithoutValue => self.describe_opaque(pointer, facts.why.as_deref().unwrap_or_default(), node),
                 _ => self.describe_deferred(pointer, facts, node),
             }
@@ -266,7 +267,7 @@ impl PythonHeap {
             self.shown.add(&view);
             node.buffer(view);
         } else {
-            node.opaque("its memory can't be held");
+            node.opaque(Cause::MemoryNotHeld);
         }
     }
 
@@ -293,7 +294,7 @@ impl PythonHeap {
             if object.guise() == Guise::Whole && super::types::is_heap(class) {
                 let id = self.definitions.meet(class);
                 if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
-                    node.opaque("a class made by compiled code");
+                    node.opaque(Cause::CompiledClass);
                 }
                 definition::Body::of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::attributes::{MANAGED_DICT, Slot, members, slots};
 use super::types::{Type, derives, is_heap, lookup, names};
+use crate::cause::Cause;
 
 /// How the instances of a type are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(super) enum Shape {
     /// Only a codec or a reducer can tell.
     Deferred,
     /// It has no value.
-    Opaque(&'static str),
+    Opaque(&'static Cause),
     /// It has no value, as the facts say why.
     WithoutValue,
 }

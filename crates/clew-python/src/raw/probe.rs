@@ -14,6 +14,7 @@ use super::facts::{Facts, Known, Shape};
 use super::heap::held_key;
 use super::scalar::write_text;
 use super::types::Type;
+use crate::cause::Cause;
 
 /// Exact types the walk knows by heart: an expression that gives the type, and its shape.
 const EXACT: &[(&str, Shape)] = &[
@@ -63,10 +64,10 @@ const EXACT: &[(&str, Shape)] = &[
     ("functools._lru_cache_wrapper", Shape::Cached),
     ("engine.Buffer", Shape::Memory),
     ("engine.Twin", Shape::Staged),
-    ("types.GeneratorType", Shape::Opaque("a suspended generator")),
-    ("types.CoroutineType", Shape::Opaque("a suspended coroutine")),
-    ("types.AsyncGeneratorType", Shape::Opaque("a suspended generator")),
-    ("types.FrameType", Shape::Opaque("a frame of running code")),
+    ("types.GeneratorType", Shape::Opaque(&Cause::Generator)),
+    ("types.CoroutineType", Shape::Opaque(&Cause::Coroutine)),
+    ("types.AsyncGeneratorType", Shape::Opaque(&Cause::Generator)),
+    ("types.FrameType", Shape::Opaque(&Cause::Frame)),
 ];
 
 /// Whether a shape belongs to one exact type of the interpreter, which never goes away.

@@ -41,6 +41,8 @@ pub struct Player {
     count: u64,
     /// Whether what is stored of values was damaged: it may be gone, and must still not be wrong.
     is_damaged: bool,
+    /// What the name that is kept out of the record was bound to when a run ended, by the run's label.
+    secrets: BTreeMap<String, Option<u64>>,
     /// The report of the last move.
     last: Option<Report>,
     /// What was played.
@@ -74,6 +76,7 @@ impl Player {
             life: 1,
             count: 0,
             is_damaged: false,
+            secrets: BTreeMap::from([(started.label, None)]),
             last: None,
             tally: Tally {
                 programs: 1,
@@ -129,6 +132,10 @@ impl Player {
             }
             _ => done?,
         }
+        if let Some(at) = self.session.at() {
+            let label = self.session.history().label(&at);
+            self.secrets.entry(label).or_insert(self.kernel.secret);
+        }
         match self.kernel.leaked() {
             0 => Ok(()),
             leaked => Err(format!("{leaked} objects leaked")),
@@ -171,6 +178,8 @@ impl Player {
             } => self.restore(*run, names, *with_shared)?,
             Step::Fault(fault) => self.kernel.fault = Some(*fault),
             Step::Hold(name) => self.hold(name),
+            // Another process has none of the texts that this one has.
+            Step::Secret(mark) => self.kernel.secret = mark.map(|mark| mark + 10 * self.life),
             Step::Damage(at) => self.damage(*at),
             Step::Sync => {
                 self.session.sync().map_err(|error| error.to_string())?;
@@ -192,6 +201,10 @@ impl Player {
 
     fn run_both(&mut self, source: &str) -> Result<Result<(), CellError>, String> {
         self.count += 1;
+        if source.contains(" weak ") {
+            // A weak reference would tell what only a thread keeps alive, which the reference does not know.
+            self.kernel.let_go();
+        }
         let live = run_cell(&mut self.kernel.world, source, self.count);
         let expected = run_cell(&mut self.reference.world, source, self.count);
         if live != expected {
@@ -363,7 +376,8 @@ impl Player {
             self.tally.uncertain += u64::from(outcome.uncertain);
         }
         let is_torn = self.is_damaged || self.torn.contains(&report.to);
-        let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn)?;
+        let secret = self.secrets.get(&report.to).map(|then| (*then, self.kernel.secret));
+        let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn, secret)?;
         self.reference.world = if exact { expected } else { self.kernel.world.clone() };
         self.reference.world.heap.set_life(self.life);
         Ok(())

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clew_core::format::Version;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
 use clew_core::session::Session;
 
 use crate::same;
-use crate::toy::{Ref, ToyKernel, Value, World};
+use crate::toy::{Ref, SECRET, ToyKernel, Value, World};
 
 /// What was live before a move.
 pub(super) struct Before {
@@ -46,8 +47,14 @@ pub(super) fn judge(
     before: &Before,
     expected: &World,
     is_torn: bool,
+    secret: Option<(Option<u64>, Option<u64>)>,
 ) -> Result<bool, String> {
-    let words = by_root(report)?;
+    let mut words = by_root(report)?;
+    let word = words.remove(&Root::name(SECRET)).map(|outcome| outcome.word);
+    if let Some((then, now)) = secret {
+        judge_secret(then, now, word)?;
+    }
+    let is_secret_exact = !matches!(word, Some(Word::Lost | Word::Differs));
     let all: BTreeSet<&Root> = before.serials.keys().chain(expected.bound.keys()).collect();
     if let Some(missing) = all.iter().find(|root| !words.contains_key(**root)) {
         return Err(format!("nothing is said about {missing}"));
@@ -74,9 +81,10 @@ pub(super) fn judge(
     }
     compare(kernel, expected, &good)?;
     untouched(before, expected, &words, &state)?;
-    let inexact = words
+    let exact = !words
         .values()
         .any(|outcome| matches!(outcome.word, Word::Lost | Word::Differs));
+    let inexact = !(exact && is_secret_exact);
     let is_certain = words
         .values()
         .all(|outcome| !outcome.uncertain && outcome.word != Word::Replayed);
@@ -95,7 +103,23 @@ pub(super) fn judge(
     if inexact && report.at == report.to {
         return Err("something is lost, and yet the session is at the target".to_owned());
     }
-    Ok(!inexact && good.len() == expected.bound.len())
+    Ok(exact && good.len() == expected.bound.len())
+}
+
+/// Judges what is said of the name that is kept out of the record: what it was bound to in the target state, what it is
+/// bound to. Moves leave it alone.
+fn judge_secret(then: Option<u64>, now: Option<u64>, word: Option<Word>) -> Result<(), String> {
+    let is_true = match (then, now, word) {
+        (None, None, None) | (Some(_), None, Some(Word::Lost)) => true,
+        (Some(then), Some(now), Some(Word::Kept)) => then == now,
+        // It may have been something else in between: that the same came again is more than marks can tell.
+        (_, Some(_), Some(Word::Differs)) => true,
+        _ => false,
+    };
+    if is_true {
+        return Ok(());
+    }
+    Err(format!("the secret was {then:?} and is {now:?}, and {word:?} is said"))
 }
 
 /// Judges a move of some names: whatever is bound must be what is expected, the words true, the rest untouched.
@@ -216,7 +240,8 @@ fn untouched(
     words: &BTreeMap<&Root, &Outcome>,
     state: &clew_core::history::State,
 ) -> Result<(), String> {
-    for version in state.versions() {
+    let is_recorded = |version: &&Version| !version.roots.contains(&Root::name(SECRET));
+    for version in state.versions().filter(is_recorded) {
         let roots: BTreeSet<Root> = version
             .roots
             .iter()

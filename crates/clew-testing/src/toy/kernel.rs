@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::Root;
-use clew_core::kernel::{Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts};
+use clew_core::kernel::{
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
+};
 
 use super::build;
 use super::cell::{World, run_cell};
 use super::describe::kinds;
 use super::heap::ToyHeap;
 use super::object::{Ref, Value};
+
+/// The name that is kept out of the record.
+pub const SECRET: &str = "secret";
 
 /// What a fault does to the step it hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub struct ToyKernel {
     pub steps: u32,
     /// The processes beside it.
     pub others: Others,
+    /// What a name that is kept out of the record is bound to, if it is bound: its mark.
+    pub secret: Option<u64>,
     /// Objects that something outside of the engine's reach holds: a thread.
     held: Vec<Ref>,
     staged: Vec<Ref>,
@@ -81,6 +88,13 @@ impl ToyKernel {
         if let Some(object) = self.world.name(name) {
             self.world.heap.hold(object);
             self.held.push(object);
+        }
+    }
+
+    /// Has all threads let go of what they hold.
+    pub fn let_go(&mut self) {
+        for object in std::mem::take(&mut self.held) {
+            self.world.heap.let_go(object);
         }
     }
 
@@ -196,6 +210,15 @@ impl Kernel for ToyKernel {
     fn roots(&mut self) -> Result<Vec<(Root, Ref)>, KernelError> {
         let bound = self.world.bound.iter();
         Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
+    }
+
+    fn withheld(&mut self) -> Vec<Withheld> {
+        let secret = self.secret.map(|mark| Withheld {
+            root: Root::name(SECRET),
+            why: "it is excluded".to_owned(),
+            mark,
+        });
+        secret.into_iter().collect()
     }
 
     fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Ref>, BuildError> {

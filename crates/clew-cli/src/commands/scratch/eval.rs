@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use serde::Serialize;
+use clew_core::format::Summary;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::{Asked, Candidate, Eval, Lost, Question, Waiting, candidate, exceptions};
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
-use crate::scratch::Summary;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -24,12 +25,24 @@ pub struct Evaluated {
     /// Whether that was cut.
     is_cut: bool,
     type_name: String,
+    #[serde(serialize_with = "as_in_vars")]
     summary: Summary,
     seconds: f64,
     /// What is not as the run left it.
     lost: Vec<Lost>,
     /// Why the sandbox does not hold on this machine; empty where it does.
     gaps: Vec<String>,
+}
+
+/// Writes a summary as `vars` tells it, with its short text as `value`.
+fn as_in_vars<S: Serializer>(summary: &Summary, to: S) -> Result<S::Ok, S::Error> {
+    let mut fields = to.serialize_struct("Summary", 5)?;
+    fields.serialize_field("type_name", &summary.type_name)?;
+    fields.serialize_field("shape", &summary.shape)?;
+    fields.serialize_field("size", &summary.size)?;
+    fields.serialize_field("columns", &summary.columns)?;
+    fields.serialize_field("value", &summary.text)?;
+    fields.end()
 }
 
 /// Makes the question of what was typed.

@@ -151,6 +151,8 @@ impl Player {
             return Err(format!("run {missing} was kept and what came before it is gone"));
         }
         self.reference.forget(|label| !there.contains(label));
+        // Numbers of lost runs are given out again.
+        self.secrets.clear();
         self.synced.retain(|label| there.contains(label));
         self.torn
             .extend(there.iter().filter(|label| !kept.contains(label)).cloned());

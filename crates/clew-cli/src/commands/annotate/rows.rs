@@ -1,0 +1,194 @@
+//! In which order the runs behind a name are shown: below each run that did something to it, what that one read.
+
+use std::collections::{BTreeMap, HashMap, btree_map};
+
+use clew_core::id::Root;
+
+use super::{Annotate, Maker};
+
+/// One run, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row<'a> {
+    /// Which of the runs it is.
+    pub index: usize,
+    /// Below how many others it stands.
+    pub depth: usize,
+    /// The roots for which it is shown.
+    pub roots: Vec<&'a Root>,
+}
+
+/// What a run read, by the run that made it.
+type Read<'a> = BTreeMap<usize, Vec<&'a Root>>;
+
+/// Which runs are shown so far.
+struct Rows<'a> {
+    of: &'a Annotate,
+    /// By its label, the first of the runs that has it.
+    index: HashMap<&'a str, usize>,
+    is_shown: Vec<bool>,
+    found: Vec<Row<'a>>,
+}
+
+/// The rows of a page, from top to bottom. What each run read is looked at once.
+pub(super) fn rows(of: &Annotate) -> Vec<Row<'_>> {
+    let labels = of.runs.iter().map(Maker::label).enumerate();
+    let mut rows = Rows {
+        of,
+        index: labels.rev().map(|(index, label)| (label, index)).collect(),
+        is_shown: vec![false; of.runs.len()],
+        found: Vec::new(),
+    };
+    rows.fill();
+    rows.found
+}
+
+impl<'a> Rows<'a> {
+    fn fill(&mut self) {
+        let runs = &self.of.runs;
+        let own: Vec<usize> = (0..runs.len()).filter(|index| self.of.is_own(&runs[*index])).collect();
+        for index in &own {
+            self.show(*index);
+        }
+        for index in own {
+            self.push(index, 0, vec![&self.of.root]);
+            self.add_read(index);
+        }
+        for (index, maker) in runs.iter().enumerate() {
+            if self.show(index) {
+                self.push(index, 1, maker.did.iter().map(|did| &did.root).collect());
+            }
+        }
+    }
+
+    /// What a run read, below it what the runs that made that had read, and so on.
+    fn add_read(&mut self, index: usize) {
+        let mut open: Vec<btree_map::IntoIter<usize, Vec<&'a Root>>> = vec![self.read(index).into_iter()];
+        while let Some(reading) = open.last_mut() {
+            let Some((index, roots)) = reading.next() else {
+                open.pop();
+                continue;
+            };
+            if self.show(index) {
+                self.push(index, open.len(), roots);
+                open.push(self.read(index).into_iter());
+            }
+        }
+    }
+
+    fn read(&self, index: usize) -> Read<'a> {
+        let mut read = Read::new();
+        let inputs = self.of.runs[index].inputs.iter();
+        for input in inputs.filter(|input| input.root != self.of.root) {
+            if let Some(maker) = self.index.get(input.run.as_str()) {
+                read.entry(*maker).or_default().push(&input.root);
+            }
+        }
+        read
+    }
+
+    /// Counts a run as shown; whether it was not before.
+    fn show(&mut self, index: usize) -> bool {
+        let first = self.index[self.of.runs[index].label()];
+        !std::mem::replace(&mut self.is_shown[first], true)
+    }
+
+    fn push(&mut self, index: usize, depth: usize, roots: Vec<&'a Root>) {
+        self.found.push(Row { index, depth, roots });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use clew_core::store::{Access, SigningKey, Store, Trust};
+    use clew_testing::LongHistory;
+    use clew_testing::disk::SimDisk;
+
+    use super::*;
+    use crate::commands::annotate::{Arguments, annotate};
+    use crate::place::Opened;
+    use crate::surroundings::{Door, Surroundings};
+
+    /// The same order, found in the plainest way: for each run every other one is looked at.
+    fn plainly(of: &Annotate) -> Vec<Row<'_>> {
+        let runs = of.runs.iter().enumerate();
+        let own: Vec<(usize, &Maker)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
+        let mut shown: BTreeSet<&str> = own.iter().map(|(_, maker)| maker.label()).collect();
+        let mut rows = Vec::new();
+        for (index, maker) in own {
+            let roots = vec![&of.root];
+            rows.push(Row { index, depth: 0, roots });
+            add_plainly(of, maker, 1, &mut shown, &mut rows);
+        }
+        for (index, maker) in runs {
+            if shown.insert(maker.label()) {
+                let roots = maker.did.iter().map(|did| &did.root).collect();
+                rows.push(Row { index, depth: 1, roots });
+            }
+        }
+        rows
+    }
+
+    fn add_plainly<'a>(
+        of: &'a Annotate,
+        reader: &'a Maker,
+        depth: usize,
+        shown: &mut BTreeSet<&'a str>,
+        rows: &mut Vec<Row<'a>>,
+    ) {
+        for (index, maker) in of.runs.iter().enumerate() {
+            let inputs = reader.inputs.iter();
+            let read = inputs.filter(|input| input.run == maker.label() && input.root != of.root);
+            let roots: Vec<&Root> = read.map(|input| &input.root).collect();
+            if !roots.is_empty() && shown.insert(maker.label()) {
+                rows.push(Row { index, depth, roots });
+                add_plainly(of, maker, depth + 1, shown, rows);
+            }
+        }
+    }
+
+    /// What `annotate` finds of every name of a random history.
+    fn pages(seed: u64) -> Vec<Annotate> {
+        let disk = Arc::new(SimDisk::new(seed));
+        let key = SigningKey::load_or_create(&*disk, "/config".as_ref()).unwrap();
+        let store = Store::open(disk, "/store", Access::ReadWrite).unwrap();
+        let store = store.with_trust(Trust::own(key.public()));
+        let long = LongHistory {
+            cells: 60,
+            sessions: 2,
+            names: 8,
+            line: 25,
+            seed,
+        };
+        long.record(&store, &key, "random").unwrap();
+        let opened = Opened::of(store, None).unwrap_or_else(|problem| panic!("{}", problem.text()));
+        let surroundings = Surroundings::of_process(Door::Terminal);
+        let page = |name| {
+            let arguments = Arguments {
+                name: format!("n{name}"),
+                revision: "@".to_owned(),
+            };
+            annotate(&arguments, &opened.place(), &surroundings).ok()
+        };
+        (0..long.names).filter_map(page).collect()
+    }
+
+    #[test]
+    fn runs_are_shown_as_the_plainest_way_shows_them() {
+        let (mut deepest, mut most) = (0, 0);
+        for seed in 1..=12 {
+            for page in pages(seed) {
+                let found = rows(&page);
+                assert_eq!(found, plainly(&page), "seed {seed}, {}", page.name);
+                deepest = found.iter().map(|row| row.depth).max().max(Some(deepest)).unwrap_or(0);
+                most = most.max(found.len());
+            }
+        }
+        assert!(
+            deepest >= 3 && most >= 15,
+            "{deepest} deep, {most} rows: too simple to show anything"
+        );
+    }
+}

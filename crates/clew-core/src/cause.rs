@@ -1,0 +1,233 @@
+//! Every sentence of the engine's that can stand behind a root in a report: why it is lost, differs, was made again, or
+//! was not recorded.
+//!
+//! They begin small and have no full stop, since they follow a word: `df: lost, its value was not recorded`. A table
+//! among the tests of the command holds an example of each and does not compile without.
+
+/// Why a root is not simply kept or loaded, or why its value was not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Cause<'a> {
+    /// Some names of a co-variable were asked for, not all.
+    #[error("a detached copy: it shared objects with {others} more; `--with-shared` brings all")]
+    Detached {
+        /// How many other roots it shared objects with.
+        others: usize,
+    },
+    /// It was parked, and its objects are gone.
+    #[error("it was kept aside and has been let go of since")]
+    Released,
+    /// It was parked, and something used it there.
+    #[error("it changed while it was kept aside")]
+    ChangedAside,
+    /// Code of the user's changed it during the move.
+    #[error("it changed while the move was made")]
+    ChangedInMove,
+    /// Code of the user's took it away during the move.
+    #[error("it went away while the move was made")]
+    GoneInMove,
+    /// Code of the user's made it again during the move.
+    #[error("it was made again while the move was made")]
+    CameInMove,
+    /// A live class kept what it had.
+    #[error("the live class does not take all of it back")]
+    ClassKeeps,
+    /// An instance of such a class.
+    #[error("its class differs")]
+    ClassDiffers,
+    /// Its class is lost, for the reason that is given.
+    #[error("{CLASS_LOST}{}", after_colon(*why))]
+    ClassLost {
+        /// Why the class is.
+        why: Option<&'a str>,
+    },
+    /// Who recorded it is not trusted, and to build it runs code.
+    #[error("untrusted: its history is signed by a key you have not trusted")]
+    Untrusted,
+
+    /// The live value is excluded or a credential, so that nothing could bring it back.
+    #[error("left alone, as it is now: {why}")]
+    LeftAlone {
+        /// What keeps it out of the record.
+        why: &'a str,
+    },
+    /// What was there was excluded or a credential.
+    #[error("it was kept out of the record: {why}; set it again")]
+    KeptOut {
+        /// What kept it out.
+        why: &'a str,
+    },
+    /// A manifest without objects.
+    #[error("its value was not recorded")]
+    NotRecorded,
+    /// What is stored does not parse.
+    #[error("what is stored of it can't be read: {why}")]
+    Unreadable {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// The memory that is stored is not what the stream speaks of.
+    #[error("what is stored of it can't be read: its memory does not fit its objects")]
+    OddMemory,
+    /// Objects that were built hash to something else.
+    #[error("what was built differs from what was stored, {}", place(*at))]
+    BuiltOtherwise {
+        /// Where the first difference is: the root, and positions below it.
+        at: Option<&'a str>,
+    },
+    /// A warning: what a run did to one root has not become a part of the record.
+    #[error("{root} is not recorded: {why}")]
+    LeftOut {
+        /// The root.
+        root: &'a str,
+        /// Why.
+        why: &'a str,
+    },
+    /// The walk wrote what can't be read again.
+    #[error("what was written of it could not be read again: {why}")]
+    Unwritable {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// Its memory could not be read at all.
+    #[error("its memory could not be read")]
+    NoMemory,
+    /// Its memory could not be read a second time.
+    #[error("its memory went away while it was recorded")]
+    MemoryGone,
+    /// Its memory could not be read to hand it over.
+    #[error("its memory went away while it was handed over")]
+    MemoryGoneHandingOver,
+    /// It was written to between two readings.
+    #[error("it was changed by another thread while it was recorded")]
+    Torn,
+    /// Several of its objects have no value.
+    #[error("{first} and {others} more")]
+    Several {
+        /// What the first one is.
+        first: &'a str,
+        /// How many others there are.
+        others: usize,
+    },
+
+    /// The run that made it can't be found.
+    #[error("the run that made it is missing")]
+    RunMissing,
+    /// A credential was left out of the source.
+    #[error("the source of run {run} is not kept whole: {masked} was left out of it")]
+    SourceMasked {
+        /// The run.
+        run: &'a str,
+        /// What was left out.
+        masked: &'a str,
+    },
+    /// The store refused the source.
+    #[error("the source of run {run} can't be read: {why}")]
+    SourceUnreadable {
+        /// The run.
+        run: &'a str,
+        /// What the store says.
+        why: &'a str,
+    },
+    /// No cell made it.
+    #[error("the run that made it has no cell that could run again")]
+    NoCell,
+    /// Its cell changes a class in place.
+    #[error("run {run} changed a class, and running it again here would change the live one")]
+    ChangesClass {
+        /// The run.
+        run: &'a str,
+    },
+    /// Its cell ran again without making it.
+    #[error("the cell of run {run} ran again and did not make it")]
+    NotMade {
+        /// The run.
+        run: &'a str,
+    },
+    /// Its cell ran again, in a scratch process, and the name is not there.
+    #[error("its cell did not make {root}")]
+    NotMadeApart {
+        /// The root.
+        root: &'a str,
+    },
+    /// Its cell made another value.
+    #[error("run {run} gives another value now")]
+    AnotherValue {
+        /// The run.
+        run: &'a str,
+    },
+    /// Its cell made another value, which nobody allowed to be built.
+    #[error("run {run} gives another value now, and to build that would run code")]
+    AnotherValueWithCode {
+        /// The run.
+        run: &'a str,
+    },
+    /// Its cell made a thing that has no value.
+    #[error("made anew by run {run}; it has no value that could be compared")]
+    MadeAnew {
+        /// The run.
+        run: &'a str,
+    },
+    /// Its cell made it.
+    #[error("made again by run {run}")]
+    MadeAgain {
+        /// The run.
+        run: &'a str,
+    },
+    /// What it would take: a process of its own.
+    #[error("its cell would run again in a scratch process, if the sandbox holds")]
+    WouldRunApart,
+    /// What it would take: a process of its own, or the user's leave.
+    #[error("its cell would run again in a scratch process, or here where that can't be")]
+    WouldRunApartOrHere,
+    /// What it would take: the live session.
+    #[error("its cell would run again here, as you allow")]
+    WouldRunHere,
+    /// Who ran it is trusted, and somebody else.
+    #[error("its cell was run by somebody else, so it does not run unasked")]
+    CellOfAnother,
+    /// It failed or was interrupted.
+    #[error("its cell did not run to its end, so it does not run again unasked")]
+    CellUnfinished,
+    /// It reached for the network.
+    #[error("its cell used the network, so it does not run again unasked")]
+    CellUsedNetwork,
+    /// It started programs.
+    #[error("its cell started other programs, so it does not run again unasked")]
+    CellStartedPrograms,
+    /// It was found after something else than a cell.
+    #[error("no cell was seen to make it, so none runs again unasked")]
+    CellUnseen,
+    /// What the user can type.
+    #[error("`--replay` runs its cell again")]
+    ReplayMay,
+}
+
+/// How the reason begins of what is lost with its class.
+const CLASS_LOST: &str = "its class can't be had";
+
+impl Cause<'_> {
+    /// Whether a text is the reason of something that is lost with its class.
+    pub fn is_class_lost(text: &str) -> bool {
+        text.starts_with(CLASS_LOST)
+    }
+
+    /// The reason behind another one: `first; then`.
+    #[must_use]
+    pub fn behind(self, first: &str) -> String {
+        format!("{first}; {self}")
+    }
+}
+
+impl From<Cause<'_>> for String {
+    fn from(cause: Cause<'_>) -> Self {
+        cause.to_string()
+    }
+}
+
+fn after_colon(why: Option<&str>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+fn place(at: Option<&str>) -> String {
+    at.map_or_else(|| "in its memory".to_owned(), |at| format!("at {at}"))
+}

@@ -1,0 +1,57 @@
+//! Roots that are kept out of the record: a state tells that they were there, and nothing of their values.
+
+use std::sync::Arc;
+
+use super::{Known, Observed, Observer};
+use crate::format::{Body, Manifest, RECORD_VERSION, Summary, Version};
+use crate::id::Fingerprint;
+use crate::kernel::Withheld;
+use crate::store::StoreError;
+
+impl Observer<'_> {
+    /// Notes that a root is there that is kept out of the record. It is not looked at.
+    pub(super) fn note(&mut self, withheld: Withheld, observed: &mut Observed) -> Result<(), StoreError> {
+        let roots = vec![withheld.root];
+        let seen = Fingerprint::of(format!("{}\n{}", withheld.mark, roots[0]).as_bytes());
+        if let Some(looked) = &mut observed.looked {
+            looked.extend(roots.iter().cloned());
+        }
+        let before = self.live.of(&roots);
+        let is_same = |known: &&Known| known.seen == seen && known.withheld.as_ref() == Some(&withheld.why);
+        if let Some(known) = before.filter(is_same) {
+            observed.live.add(known.clone());
+            return Ok(());
+        }
+        let manifest = Manifest {
+            version: RECORD_VERSION,
+            fingerprint_version: Fingerprint::VERSION,
+            fingerprint: self.only_itself(seen),
+            body: Body::Withheld {
+                why: withheld.why.clone(),
+            },
+            summaries: vec![Summary::default()],
+            roots,
+        };
+        let version = Version {
+            roots: manifest.roots.clone(),
+            fingerprint: manifest.fingerprint,
+            manifest: self.writer.put_manifest(&manifest)?,
+        };
+        observed.fresh.push((version.clone(), false));
+        observed.live.add(Known {
+            version: Arc::new(version),
+            seen,
+            is_opaque: true,
+            is_encoded: false,
+            withheld: Some(withheld.why),
+            blocks: Arc::default(),
+            tokens: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// What is known of co-variables that are not kept out of the record.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = &Known> {
+        self.live.iter().filter(|known| known.withheld.is_none())
+    }
+}

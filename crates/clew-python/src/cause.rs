@@ -1,0 +1,130 @@
+//! Every sentence of the extension's that can stand behind a root in a report. Those of the engine are in
+//! `clew_core::cause`; what an exception or a codec says stands there as it is.
+
+use clew_core::kernel::BuildError;
+
+/// Why a root was not built, was left alone, has no value, or is not quite what it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Cause {
+    /// A suspended generator.
+    #[error("a suspended generator")]
+    Generator,
+    /// A suspended coroutine.
+    #[error("a suspended coroutine")]
+    Coroutine,
+    /// A frame of running code.
+    #[error("a frame of running code")]
+    Frame,
+    /// A class of which compiled code knows more than can be read.
+    #[error("a class made by compiled code")]
+    CompiledClass,
+    /// Whoever has the memory does not hand it out.
+    #[error("its memory can't be held")]
+    MemoryNotHeld,
+    /// The user asked to stop while it was looked at.
+    #[error("interrupted")]
+    Interrupted,
+
+    /// What is stored says only that it was there.
+    #[error("its value was not recorded")]
+    NotRecorded,
+    /// What is stored says what no walk writes.
+    #[error("what is stored of it can't be read: {0}")]
+    Unreadable(&'static str),
+    /// It is an instance of a class that is neither live nor stored.
+    #[error("its class (definition {id}) was not recorded")]
+    ClassNotRecorded {
+        /// The first digits of the class's id.
+        id: String,
+    },
+    /// Its class has changed: a method is gone.
+    #[error("its class has no method `{name}`")]
+    NoMethod {
+        /// The method.
+        name: String,
+    },
+    /// Its class has changed: a slot is gone.
+    #[error("its class has no slot `{name}`")]
+    NoSlot {
+        /// The slot.
+        name: String,
+    },
+    /// A library's class has changed.
+    #[error("{class} has no attribute `{name}`")]
+    NoAttribute {
+        /// The class.
+        class: String,
+        /// The attribute.
+        name: String,
+    },
+    /// Bytecode means something else to another Python.
+    #[error("its code was compiled by Python {major}.{minor}")]
+    OtherPython {
+        /// Of the version.
+        major: u64,
+        /// Of the version.
+        minor: u64,
+    },
+    /// A later Clew stored it.
+    #[error("a later Clew stored it (codec {name} {version}, here {known}): `pip install --upgrade clew`")]
+    LaterClew {
+        /// The codec.
+        name: String,
+        /// Its version then.
+        version: u64,
+        /// Its version here.
+        known: u64,
+    },
+    /// A module of the user's has other source now.
+    #[error("{file} changed")]
+    ModuleChanged {
+        /// Its file.
+        file: String,
+    },
+
+    /// Something outside still has the object that an install replaced.
+    #[error("the old object is still held by {who}")]
+    HeldBy {
+        /// What has it.
+        who: String,
+    },
+    /// The user excluded the name.
+    #[error("it is excluded")]
+    Excluded,
+    /// The value looks like a credential.
+    #[error("it looks like a credential ({what})")]
+    Credential {
+        /// What it looks like.
+        what: String,
+    },
+    /// An install was given up.
+    #[error("{root} could not be installed ({why}); everything is as it was{}", but_for(but))]
+    NotInstalled {
+        /// The root that refused.
+        root: String,
+        /// The exception.
+        why: String,
+        /// What could not be put back.
+        but: Vec<String>,
+    },
+}
+
+impl From<Cause> for BuildError {
+    fn from(cause: Cause) -> Self {
+        Self::Failed(cause.into())
+    }
+}
+
+impl From<Cause> for String {
+    fn from(cause: Cause) -> Self {
+        cause.to_string()
+    }
+}
+
+fn but_for(failures: &[String]) -> String {
+    if failures.is_empty() {
+        String::new()
+    } else {
+        format!(", but for {}", failures.join(", "))
+    }
+}

@@ -1,0 +1,180 @@
+//! An install: everything at once, or nothing; and what is let go of after it.
+
+use std::collections::BTreeMap;
+
+use clew_core::id::{Root, RootKind};
+use clew_core::kernel::{Change, Installed, Kernel, KernelError};
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::PythonKernel;
+use crate::build::install_definition;
+use crate::cause::Cause;
+use crate::raw::Object;
+use crate::raw::held::Hold;
+
+impl PythonKernel<'_, '_> {
+    fn apply(&mut self, root: &Root, change: Change<Object>) -> PyResult<Option<Py<PyAny>>> {
+        let value = match change {
+            Change::Bind(object) => Some(object.bound(self.py)),
+            Change::Unbind => None,
+        };
+        match root.kind {
+            RootKind::Name => {
+                let namespace = self.heap.namespace(self.py);
+                let old = namespace.get_item(&root.key)?.map(Bound::unbind);
+                match value {
+                    Some(value) => namespace.set_item(&root.key, value)?,
+                    None if old.is_some() => namespace.del_item(&root.key)?,
+                    None => {}
+                }
+                Ok(old)
+            }
+            RootKind::Definition => {
+                // A definition that goes away is one that nothing refers to any more: there is nothing to do.
+                if let (Change::Bind(_), Some(built)) = (change, self.definitions.get(&root.key)) {
+                    self.put_back.extend(install_definition(self.py, built)?);
+                }
+                Ok(None)
+            }
+            kind => {
+                let Some(shell) = &self.state.shell else {
+                    return Ok(None);
+                };
+                let module = self.roots_module()?;
+                let value = match value {
+                    Some(value) => value,
+                    None => module.getattr("MISSING")?,
+                };
+                module.call_method1("install", (shell, kind.word(), &root.key, value))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts directory, environment or search path in place before the install, since imports need them.
+    pub(super) fn enter_context(&mut self, roots: &[Root], objects: &[Object]) -> PyResult<()> {
+        let live: BTreeMap<Root, Object> = self.try_roots()?.into_iter().collect();
+        for (root, object) in roots.iter().zip(objects) {
+            let old = live.get(root).map(|old| old.bound(self.py).unbind());
+            self.apply(root, Change::Bind(*object))?;
+            self.context.push((root.clone(), old));
+        }
+        Ok(())
+    }
+
+    /// Puts back what was applied, newest first. What can't be put back is said.
+    fn roll_back(
+        &mut self,
+        applied: Vec<(Root, Option<Py<PyAny>>)>,
+        before: &BTreeMap<Root, Py<PyAny>>,
+    ) -> Vec<String> {
+        let mut failures = Vec::new();
+        for replaced in self.put_back.drain(..).rev() {
+            replaced.put_back(self.py);
+        }
+        for (root, old) in applied.into_iter().rev() {
+            let old = old.or_else(|| before.get(&root).map(|old| old.clone_ref(self.py)));
+            let result = match (&root.kind, &old) {
+                (RootKind::Definition, _) => continue,
+                (_, Some(old)) => self
+                    .apply(&root, Change::Bind(Object::of(old.bind(self.py))))
+                    .map(|_| ()),
+                (_, None) => self.apply(&root, Change::Unbind).map(|_| ()),
+            };
+            if let Err(error) = result {
+                failures.push(format!("{root} ({error})"));
+            }
+        }
+        failures
+    }
+
+    /// Who outside still holds what an install replaced.
+    fn holders(&self) -> PyResult<Vec<(Root, String)>> {
+        let labelled: Vec<(String, &Py<PyAny>)> = self
+            .replaced
+            .iter()
+            .filter(|(root, _)| root.kind == RootKind::Name)
+            .map(|(root, old)| (root.key.clone(), old))
+            .collect();
+        if labelled.is_empty() {
+            return Ok(Vec::new());
+        }
+        let own = PyList::empty(self.py);
+        let found: Vec<(String, String)> = self
+            .py
+            .import("clew.holders")?
+            .call_method1("holders", (labelled, own))?
+            .extract()?;
+        Ok(found
+            .into_iter()
+            .map(|(name, who)| (Root::name(name), Cause::HeldBy { who }.into()))
+            .collect())
+    }
+
+    /// Applies all changes; where one is refused, those before it are taken back.
+    pub(super) fn install_all(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
+        changes.sort_by_key(|(root, _)| root.kind.rank());
+        let before: BTreeMap<Root, Py<PyAny>> = self
+            .roots()?
+            .into_iter()
+            .map(|(root, object)| (root, object.bound(self.py).unbind()))
+            .collect();
+        let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
+        for (root, change) in changes {
+            match self.apply(&root, change) {
+                Ok(old) => applied.push((root, old)),
+                Err(error) => {
+                    let interrupted = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
+                    let failures = self.roll_back(applied, &before);
+                    if interrupted && failures.is_empty() {
+                        return Err(KernelError::Interrupted);
+                    }
+                    let cause = Cause::NotInstalled {
+                        root: root.to_string(),
+                        why: error.to_string(),
+                        but: failures,
+                    };
+                    return Err(KernelError::Failed(cause.into()));
+                }
+            }
+        }
+        self.hold.get_or_insert_with(|| Hold::begin(self.py));
+        self.context.clear();
+        self.is_installed = true;
+        self.replaced = applied
+            .into_iter()
+            .filter_map(|(root, old)| old.map(|old| (root, old)))
+            .collect();
+        let notes = self.holders().unwrap_or_default();
+        Ok(Installed { notes })
+    }
+
+    /// Lets go of the staging area, and of what an install replaced.
+    pub(super) fn end_staging(&mut self) {
+        for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
+            let change = old
+                .as_ref()
+                .map_or(Change::Unbind, |old| Change::Bind(Object::of(old.bind(self.py))));
+            if let Err(error) = self.apply(&root, change) {
+                error.write_unraisable(self.py, None);
+            }
+        }
+        let is_installed = std::mem::take(&mut self.is_installed);
+        let modules = self
+            .roots_module()
+            .and_then(|module| module.call_method1("end_staging", (is_installed,)));
+        if let Err(error) = modules {
+            error.write_unraisable(self.py, None);
+        }
+        self.heap.end_staging(is_installed);
+        let classes = (
+            std::mem::take(&mut self.definitions),
+            std::mem::take(&mut self.put_back),
+        );
+        drop(classes);
+        // Letting go runs code of the objects, when everything is in place.
+        drop((std::mem::take(&mut self.staged), std::mem::take(&mut self.replaced)));
+    }
+}

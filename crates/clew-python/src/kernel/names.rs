@@ -1,0 +1,175 @@
+//! The user's names: which may be recorded, and which are kept out of the record.
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+
+use clew_core::id::Root;
+use clew_core::kernel::Withheld;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use wildmatch::WildMatch;
+
+use super::{KernelState, PythonKernel};
+use crate::cause::Cause;
+
+impl KernelState {
+    fn withhold(&mut self, name: &str, why: String, value: &Bound<'_, PyAny>) {
+        // A text may be replaced by another one at the same address, what else is bound is told by its address.
+        let text = value.cast_exact::<PyString>().ok();
+        let text = text.and_then(|text| text.to_str().ok());
+        self.withheld.push(Withheld {
+            root: Root::name(name),
+            why,
+            mark: text.map_or(value.as_ptr().addr() as u64, |text| self.marks.hash_one(text)),
+        });
+    }
+
+    /// Whether a name is excluded, for many names.
+    pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
+        let all = self.excluded.iter().chain(&self.configured);
+        let patterns: Vec<WildMatch> = all.map(|pattern| WildMatch::new(pattern)).collect();
+        move |name| patterns.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+/// The user's names.
+#[derive(Default)]
+pub(crate) struct Names<'py> {
+    /// Those that may be recorded, with what they are bound to.
+    pub recorded: Vec<(String, Bound<'py, PyAny>)>,
+    /// Those that are excluded.
+    pub excluded: Vec<String>,
+    /// What must not be recorded under another name either: an expression that is only the name leaves it in `Out`.
+    pub(super) hidden: BTreeSet<usize>,
+}
+
+impl Names<'_> {
+    fn hide(&mut self, value: &Bound<'_, PyAny>) {
+        let is_everywhere = value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
+        if !is_everywhere {
+            self.hidden.insert(value.as_ptr().addr());
+        }
+    }
+}
+
+impl<'py> PythonKernel<'_, 'py> {
+    fn user_names(&self) -> PyResult<Vec<String>> {
+        if let Some(shell) = &self.state.shell {
+            return self.roots_module()?.call_method1("user_names", (shell,))?.extract();
+        }
+        let names: Vec<String> = self.heap.namespace(self.py).keys().extract()?;
+        Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
+    }
+
+    /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
+    /// are noted and belong to neither.
+    pub fn names(&mut self) -> PyResult<Names<'py>> {
+        let namespace = self.heap.namespace(self.py);
+        self.state.secrets.clear();
+        self.state.withheld.clear();
+        let is_excluded = self.state.exclusion();
+        let mut names = Names::default();
+        for name in self.user_names()? {
+            if is_excluded(&name) {
+                if let Some(value) = namespace.get_item(&name)? {
+                    self.state.withhold(&name, Cause::Excluded.into(), &value);
+                    names.hide(&value);
+                }
+                names.excluded.push(name);
+                continue;
+            }
+            let Some(value) = namespace.get_item(&name)? else {
+                continue;
+            };
+            if let Some(why) = self.secret(&name, &value)? {
+                let told = Cause::Credential { what: why.clone() }.into();
+                self.state.withhold(&name, told, &value);
+                self.state.secrets.insert(name, why);
+                names.hide(&value);
+                continue;
+            }
+            names.recorded.push((name, value));
+        }
+        Ok(names)
+    }
+
+    /// Names that are kept out of the record. With `touched` it is enough to look at these and at those that the last look
+    /// found: what a run did not touch looks as it did then. Else all are looked at.
+    pub fn kept_out(&mut self, touched: Option<Vec<String>>) -> PyResult<Vec<String>> {
+        let mut names = match touched.filter(|touched| !touched.iter().any(|name| may_be_shells(name))) {
+            None => self.names()?.excluded,
+            Some(touched) => {
+                self.look_for_secrets(touched)?;
+                self.excluded_names()?
+            }
+        };
+        names.extend(self.state.secrets.keys().cloned());
+        Ok(names)
+    }
+
+    fn look_for_secrets(&mut self, touched: Vec<String>) -> PyResult<()> {
+        let namespace = self.heap.namespace(self.py);
+        let is_excluded = self.state.exclusion();
+        let known = std::mem::take(&mut self.state.secrets).into_keys();
+        let names: BTreeSet<String> = known.chain(touched).collect();
+        for name in names.into_iter().filter(|name| !is_excluded(name)) {
+            if let Some(value) = namespace.get_item(&name)?
+                && let Some(why) = self.secret(&name, &value)?
+            {
+                self.state.secrets.insert(name, why);
+            }
+        }
+        Ok(())
+    }
+
+    fn excluded_names(&self) -> PyResult<Vec<String>> {
+        if self.state.excluded.is_empty() && self.state.configured.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_excluded = self.state.exclusion();
+        let names = self.user_names()?.into_iter();
+        Ok(names.filter(|name| is_excluded(name)).collect())
+    }
+
+    /// What credential a value looks like under a name.
+    fn secret(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
+        if !may_hide_secret(value) {
+            return Ok(None);
+        }
+        let secrets = self.py.import("clew.secrets")?;
+        secrets.call_method1("is_secret", (name, value))?.extract()
+    }
+}
+
+/// Whether a name may be the shell's own, which only `clew.roots` can tell: `_`, `_i3`, `Out`.
+fn may_be_shells(name: &str) -> bool {
+    name.starts_with('_') || matches!(name, "In" | "Out")
+}
+
+/// Whether `is_secret` has something to look at: most names need no call.
+fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyByteArray>()
+        || value.is_exact_instance_of::<PyDict>()
+        || value
+            .cast_exact::<PyList>()
+            .is_ok_and(|list| list.len() <= LARGEST && list.iter().any(|item| may_be_part(&item)))
+        || value
+            .cast_exact::<PyTuple>()
+            .is_ok_and(|tuple| tuple.len() <= LARGEST && tuple.iter().any(|item| may_be_part(&item)))
+}
+
+/// Containers of more members are data, for `is_secret` too.
+const LARGEST: usize = 64;
+
+/// Whether a member of a list may hold a secret: a text that is long enough, or a container.
+fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
+    const SHORTEST: usize = 16;
+    let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
+    let is_text = item.is_exact_instance_of::<PyString>() || item.is_exact_instance_of::<PyBytes>();
+    let is_container = item.is_exact_instance_of::<PyDict>()
+        || item.is_exact_instance_of::<PyList>()
+        || item.is_exact_instance_of::<PyTuple>();
+    is_container || (is_text && is_long())
+}

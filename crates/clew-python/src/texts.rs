@@ -1,0 +1,61 @@
+//! Every reason of the extension's that people can meet, as they meet it; the engine's are in the command's tests.
+
+use clew_testing::{every, lines};
+
+use crate::apart::Unmade;
+use crate::cause::Cause;
+
+#[test]
+fn every_cause_of_an_outcome_in_python() {
+    let name = || "area".to_owned();
+    let not_installed = |but| Cause::NotInstalled {
+        root: "df".to_owned(),
+        why: "ValueError: no".to_owned(),
+        but,
+    };
+    let causes = every!(Cause {
+        Cause::Generator => [Cause::Generator],
+        Cause::Coroutine => [Cause::Coroutine],
+        Cause::Frame => [Cause::Frame],
+        Cause::CompiledClass => [Cause::CompiledClass],
+        Cause::MemoryNotHeld => [Cause::MemoryNotHeld],
+        Cause::Interrupted => [Cause::Interrupted],
+        Cause::NotRecorded => [Cause::NotRecorded],
+        Cause::Unreadable(_) => [Cause::Unreadable("a number is cut short")],
+        Cause::ClassNotRecorded { .. } => [Cause::ClassNotRecorded { id: "3f2a9c10".to_owned() }],
+        Cause::NoMethod { .. } => [Cause::NoMethod { name: name() }],
+        Cause::NoSlot { .. } => [Cause::NoSlot { name: name() }],
+        Cause::NoAttribute { .. } => [Cause::NoAttribute { class: "<class 'geo.Place'>".to_owned(), name: name() }],
+        Cause::OtherPython { .. } => [Cause::OtherPython { major: 3, minor: 11 }],
+        Cause::LaterClew { .. } => [Cause::LaterClew { name: "numpy.array".to_owned(), version: 3, known: 2 }],
+        Cause::ModuleChanged { .. } => [Cause::ModuleChanged { file: "geo.py".to_owned() }],
+        Cause::HeldBy { .. } => [Cause::HeldBy { who: "thread-3".to_owned() }],
+        Cause::Excluded => [Cause::Excluded],
+        Cause::Credential { .. } => [Cause::Credential { what: "a GitHub token".to_owned() }],
+        Cause::NotInstalled { .. } => [
+            not_installed(Vec::new()),
+            not_installed(vec!["x (KeyError: 1)".to_owned(), "y (KeyError: 2)".to_owned()]),
+        ],
+    });
+    insta::assert_snapshot!(lines(causes));
+}
+
+#[test]
+fn every_reason_why_a_cell_made_nothing_in_a_scratch_process() {
+    let why = || "No module named clew".to_owned();
+    let reasons = every!(Unmade {
+        Unmade::NoProcess => [Unmade::NoProcess],
+        Unmade::NoSandbox { .. } => [Unmade::NoSandbox { gaps: "this kernel has no Landlock".to_owned() }],
+        Unmade::NotStarted(_) => [Unmade::NotStarted(why())],
+        Unmade::Ended(_) => [Unmade::Ended("signal 9 ended it".to_owned())],
+        Unmade::TooLong(_) => [Unmade::TooLong(60)],
+        Unmade::CantRun(_) => [Unmade::CantRun("Run 3 is missing".to_owned())],
+        Unmade::CantHandOver(_) => [Unmade::CantHandOver("a suspended generator".to_owned())],
+        Unmade::Raised { .. } => [Unmade::Raised {
+            run: "14".to_owned(),
+            exception: "KeyError".to_owned(),
+            message: "'price'".to_owned(),
+        }],
+    });
+    insta::assert_snapshot!(lines(reasons));
+}
