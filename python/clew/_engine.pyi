@@ -68,6 +68,24 @@ class Through(TypedDict):
     width: NotRequired[int]
     is_coloured: NotRequired[bool]
 
+def judged_secret(name: str, text: str) -> str | None:
+    """Why a text under this name is a credential; `None` if neither speaks for it."""
+
+def secret_shape(texts: Sequence[str]) -> tuple[str, int] | None:
+    """The first of the texts that has the shape of a credential: which kind, and its place among them."""
+
+def secret_variables() -> list[str]:
+    """Values of environment variables that look like credentials."""
+
+def redacted(text: str, known: Sequence[str]) -> str:
+    """A text that was shown without what looks like a credential or is one of the `known` texts."""
+
+def masked(source: str, known: Sequence[str]) -> tuple[str, list[str]]:
+    """A cell's source without those, and what was taken out."""
+
+def left_out(taken: Sequence[str]) -> str:
+    """Says that something was left out, as a sentence begins with it."""
+
 class Buffer:
     """Memory of an object, handed to the engine by a codec."""
 

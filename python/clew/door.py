@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clew.errors import NOTHING_DONE, REFUSED
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
 BEAT = 0.2
@@ -58,10 +58,8 @@ def through(width: int, is_coloured: bool) -> dict[str, Any]:
 
 def tell(words: list[str], message: str, hint: str) -> None:
     """Prints a refusal as the native command would."""
-    if "--json" in words:
-        error = {"message": message, "untouched": "Nothing was changed", "hint": hint}
-        word = next((word for word in words if not word.startswith("-")), "")
-        print(json.dumps({"schema": 1, "command": word, "exit": REFUSED, "error": error}, indent=2))
+    if AS_JSON in words:
+        print(as_json(words, REFUSED, message, hint))
     else:
         print(f"Error: {message}. Nothing was changed.\nNext: {hint}", file=sys.stderr)
 

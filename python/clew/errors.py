@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 
 class ClewError(Exception):
     """Something was asked for that was not done. Nothing was changed."""
@@ -41,3 +44,13 @@ NOTHING_DONE = 2
 REFUSED = 3
 BY_EXIT: dict[int, type[ClewError]] = {NOTHING_DONE: UsageError, REFUSED: RefusedError, 4: DamagedError}
 """Which class an exit code stands for."""
+
+AS_JSON = "--json"
+"""The option that asks for data."""
+
+
+def as_json(words: Sequence[str], exit_code: int, message: str, hint: str | None = None) -> str:
+    """A failure of which the engine was not asked, as it would print it for these words."""
+    word = next((word for word in words if not word.startswith("-")), "")
+    error = {"message": message, "untouched": "Nothing was changed", "hint": hint}
+    return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": error}, indent=2)

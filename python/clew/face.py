@@ -16,14 +16,19 @@ running frame holds (docs/guide.md, *For programs and agents*).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from clew.errors import BY_EXIT, NOTHING_DONE, ClewError
+from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
+from clew.reading import read
 from clew.results import (
     Bisected,
     Diff,
     Evaluated,
+    Examined,
+    Forgotten,
+    Garbage,
+    Histories,
     Log,
     Named,
     Report,
@@ -33,7 +38,7 @@ from clew.results import (
     Stale,
     Status,
     Vars,
-    read,
+    Verified,
 )
 from clew.shell.session import current
 
@@ -45,6 +50,9 @@ R = TypeVar("R", bound=Result)
 
 Revision = str | int
 """How a run is named: a number, `"@-2"`, `"14a"`, a branch, a tag, the beginning of an id, `"op:7"`, `"10m ago"`."""
+
+Names = str | Iterable[str]
+"""A name, or several: `s.restore(14, "x", "y")` and `s.restore(14, ["x", "y"])` are the same."""
 
 
 class Session:
@@ -74,7 +82,7 @@ class Session:
     def restore(
         self,
         revision: Revision,
-        *names: str,
+        *names: Names,
         with_shared: bool = False,
         replay: bool = False,
         dry_run: bool = False,
@@ -82,7 +90,7 @@ class Session:
         """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
         shared = ["--with-shared"] if with_shared else []
         return self._move(
-            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, names=["--", *names]
+            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, names=["--", *flat(names)]
         )
 
     def resume(
@@ -118,9 +126,9 @@ class Session:
         """One run in full."""
         return self._ask(Shown, "show", str(revision))
 
-    def diff(self, before: Revision = "@-", after: Revision = "@", *names: str) -> Diff:
+    def diff(self, before: Revision = "@-", after: Revision = "@", *names: Names) -> Diff:
         """What lies between two runs: names, and cells whose code differs."""
-        return self._ask(Diff, "diff", str(before), str(after), *(["--", *names] if names else []))
+        return self._ask(Diff, "diff", str(before), str(after), *(["--", *flat(names)] if names else []))
 
     def vars(self, revision: Revision = "@") -> Vars:
         """The names a run left, described without loading them."""
@@ -130,9 +138,9 @@ class Session:
         """The runs that made a name what it is, oldest first."""
         return self._ask(Log, "annotate", name, str(revision))
 
-    def extract(self, *names: str, at: Revision = "@", check: bool = False) -> Script:
+    def extract(self, *names: Names, at: Revision = "@", check: bool = False) -> Script:
         """The cells that made these names, and no others, as a script; with `check` proven by running it."""
-        return self._ask(Script, "extract", *names, f"--at={at}", *(["--check"] if check else []))
+        return self._ask(Script, "extract", *flat(names), f"--at={at}", *(["--check"] if check else []))
 
     def stale(self, revision: Revision = "@") -> Stale:
         """Cells whose inputs changed since they ran."""
@@ -159,9 +167,12 @@ class Session:
         delete: bool = False,
         rename: str | None = None,
     ) -> Named:
-        """Begins a branch here (it follows your runs) or at a run; without a name lists all branches."""
+        """Begins a branch here (it follows your runs) or at a run; without a name lists all branches.
+
+        With `rename` it gets that name; without a `name` the branch that the session is on does.
+        """
         if rename is not None:
-            return self._ask(Named, "branch", "-m", str(name), rename)
+            return self._ask(Named, "branch", "-m", *([name] if name is not None else []), rename)
         return self._name("branch", name, revision, delete)
 
     def tag(
@@ -200,9 +211,43 @@ class Session:
         """Records again; what changed meanwhile becomes one run, marked *outside*."""
         return self._ask(Result, "resume-recording")
 
-    def exclude(self, *patterns: str) -> Result:
-        """Never records these names, or patterns with `*`; without any, lists them."""
-        return self._ask(Result, "exclude", *patterns)
+    def exclude(self, *patterns: Names) -> Result:
+        """Never records these names, or patterns with `*`; without any, lists what is kept out."""
+        return self._ask(Result, "exclude", *flat(patterns))
+
+    def list(self) -> Histories:
+        """All histories in the store, the one used last first."""
+        return self._ask(Histories, "list")
+
+    def verify(self, *, read_data: bool = False) -> Verified:
+        """Whether everything saved is there and as it was written; with `read_data` all of it is read."""
+        return self._ask(Verified, "verify", *(["--read-data"] if read_data else []))
+
+    def doctor(self, *, rebuild: bool = False) -> Examined:
+        """What is wrong with environment, settings, store and keys, and what mends it."""
+        return self._ask(Examined, "doctor", *(["--rebuild"] if rebuild else []))
+
+    def gc(self, *, dry_run: bool = False) -> Garbage:
+        """Removes what no run needs any more, in two steps: what it finds is noted, and goes with a later one."""
+        return self._ask(Garbage, "gc", *(["--dry-run"] if dry_run else []))
+
+    def forget(
+        self, *names: Names, yes: bool = False, everywhere: bool = False, dry_run: bool = False
+    ) -> Forgotten:
+        """Takes every value that names had out of the store for good, and the words about it.
+
+        It can't be undone, so it is done with `yes=True` only; `dry_run` shows what would go.
+        """
+        options = (("--yes", yes), ("--everywhere", everywhere), ("--dry-run", dry_run))
+        flags = [flag for flag, is_on in options if is_on]
+        forgotten = self._ask(Forgotten, "forget", *flags, "--", *flat(names))
+        if not (yes or dry_run):
+            raise RefusedError(
+                f"Nothing can bring {', '.join(forgotten.names)} back once it is forgotten",
+                "Nothing was changed",
+                "`dry_run=True` shows what would go, `yes=True` does it",
+            )
+        return forgotten
 
     def command(self, *words: str) -> Result:
         """Any word of `%clew`, typed as there: `command("log", "--graph")`."""
@@ -214,18 +259,34 @@ class Session:
         words = [] if name is None else [name] if revision is None else [name, str(revision)]
         return self._ask(Named, word, *(["-d"] if delete else []), *words)
 
-    def _move(
-        self, word: str, *words: str, replay: bool, dry_run: bool, names: list[str] | None = None
-    ) -> Report:
+    def _move(self, word: str, *words: str, replay: bool, dry_run: bool, names: Sequence[str] = ()) -> Report:
         flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
-        return self._ask(Report, word, *words, *flags, *(names or []))
+        return self._ask(Report, word, *words, *flags, *names)
 
     def _ask(self, kind: type[R], *words: str) -> R:
+        check_texts(words)
         answer = current().command(*words, through={"door": "program"})
         if answer.get("interrupted"):
             # The move is done; who pressed Ctrl+C means what comes after it too.
             raise KeyboardInterrupt
         return given(kind, answer)
+
+
+def flat(names: Iterable[Names]) -> Iterator[str]:
+    """Names as they are typed, one by one or in lists."""
+    for name in names:
+        if isinstance(name, str) or not isinstance(name, Iterable):
+            yield name
+        else:
+            yield from flat(name)
+
+
+def check_texts(words: Sequence[object]) -> None:
+    """Refuses what can't be typed, before the engine is asked."""
+    for word in words:
+        if not isinstance(word, str):
+            hint = '`s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`, `s.annotate("x")` are how names are given'
+            raise UsageError(f"{word!r} is no text, and names are texts", "Nothing was changed", hint)
 
 
 def given(kind: type[R], answer: _engine.Answer) -> R:

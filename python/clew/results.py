@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -273,168 +273,130 @@ class Bisected(Result):
     tried: tuple[dict[str, Any], ...]
 
 
-def display_name(root: Mapping[str, str]) -> str:
-    """What a root is called in print."""
-    kind, key = root["kind"], root["key"]
-    return key if kind == "name" else f"Out[{key}]" if kind == "out" else f"{kind}:{key}"
+@dataclass(frozen=True)
+class History:
+    """One history of a store."""
+
+    history: str
+    """Its name."""
+    id: str
+    notebook: str | None
+    kernel: str
+    runs: int
+    sessions: int
+    last: datetime
+    """When it was used last."""
+    is_damaged: bool
 
 
-def _names(roots: list[dict[str, str]]) -> tuple[str, ...]:
-    return tuple(display_name(root) for root in roots)
+@dataclass(frozen=True, repr=False, eq=False)
+class Histories(Result):
+    """All histories of a store, the one used last first."""
+
+    store: str
+    histories: tuple[History, ...]
+
+    def __iter__(self) -> Iterator[History]:
+        return iter(self.histories)
+
+    def __len__(self) -> int:
+        return len(self.histories)
+
+    def __getitem__(self, index: int) -> History:
+        return self.histories[index]
 
 
-def run_of(data: dict[str, Any]) -> Run:
-    """A run, from the fields that docs/json.md gives one."""
-    plain = [
-        "run",
-        "id",
-        "parent",
-        "kind",
-        "execution_count",
-        "cell",
-        "seconds",
-        "ending",
-        "exception",
-        "source",
-        "description",
-        "is_here",
-    ]
-    return Run(
-        **{name: data[name] for name in plain},
-        started=datetime.fromisoformat(data["started"]),
-        added=_names(data["added"]),
-        changed=_names(data["changed"]),
-        removed=_names(data["removed"]),
-        names=tuple(data["names"]),
-    )
+@dataclass(frozen=True)
+class Finding:
+    """Something of the store that is missing or not as it was written."""
+
+    place: str
+    """The run, or the file."""
+    what: str
+    affects: tuple[str, ...]
+    """What can't come back because of it."""
 
 
-def variable_of(data: dict[str, Any]) -> Variable:
-    """A variable, from its fields."""
-    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored"]
-    return Variable(
-        **{name: data[name] for name in plain},
-        name=display_name(data),
-        shape=tuple(data["shape"]),
-        data=data,
-    )
+@dataclass(frozen=True, repr=False, eq=False)
+class Verified(Result):
+    """Whether what a history saved is there."""
+
+    history: str
+    is_sound: bool
+    findings: tuple[Finding, ...]
+    runs: int
+    values: int
+    forgotten: int
+    """How many of the values were forgotten."""
+    bytes_read: int
 
 
-def _report(data: dict[str, Any]) -> dict[str, Any]:
-    outcomes = [
-        Outcome(
-            display_name(found["root"]),
-            found["root"]["kind"],
-            found["word"],
-            found["uncertain"],
-            found["why"],
-        )
-        for found in data["outcomes"]
-    ]
-    return {
-        "action": data["action"],
-        "source": data["from"],
-        "target": data["to"],
-        "at": data["at"],
-        "branch": data["branch"],
-        "runs": tuple(data["runs"]),
-        "outside": data["outside"],
-        "dry_run": data["dry_run"],
-        "is_exact": data["is_exact"],
-        "outcomes": tuple(outcomes),
-        "seconds": data["move_nanoseconds"] / 1e9,
-    }
+@dataclass(frozen=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    group: str
+    """`environment`, `hooks`, `store` or `trust`."""
+    what: str
+    is_fine: bool
+    found: str
+    hint: str | None
+    """What mends it."""
 
 
-def _log(data: dict[str, Any]) -> dict[str, Any]:
-    runs = tuple(run_of(run) for run in data["runs"])
-    return {"history": data.get("history", ""), "total": data.get("total", len(runs)), "runs": runs}
+@dataclass(frozen=True, repr=False, eq=False)
+class Examined(Result):
+    """What `doctor` found."""
+
+    version: str
+    store: str
+    checks: tuple[Check, ...]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to mend."""
+        return all(check.is_fine for check in self.checks)
 
 
-def _script(data: dict[str, Any]) -> dict[str, Any]:
-    checked = data["checked"]
-    return {
-        "script": data["script"] or "",
-        "runs": tuple(data["runs"]),
-        "may_differ": data["may_differ"],
-        "is_proven": checked["is_same"] if checked else None,
-    }
+@dataclass(frozen=True)
+class Pieces:
+    """Values, texts and runs in the files of a store."""
+
+    pieces: int
+    bytes: int
 
 
-def _stale(data: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "runs": tuple(run_of(run) for run in data["stale"]),
-        "reasons": {run["run"]: tuple(run["reasons"]) for run in data["stale"]},
-    }
+@dataclass(frozen=True, repr=False, eq=False)
+class Garbage(Result):
+    """What `gc` found and did."""
+
+    dry_run: bool
+    alive: Pieces
+    """What is needed."""
+    removed: Pieces
+    """What went, or with `dry_run` would go."""
+    found: Pieces
+    """What was noted now, and goes later."""
+    waiting: Pieces
+    """What was noted before, and goes later."""
+    freed: int
+    """Bytes by which the files got fewer."""
+    doubts: tuple[str, ...]
+    """Why nothing was removed: what can't be read."""
 
 
-def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: data[name] for name in ("run", "value", "type_name")}
-    return plain | {"lost": tuple(data["lost"])}
+@dataclass(frozen=True, repr=False, eq=False)
+class Forgotten(Result):
+    """What was forgotten, or would be."""
 
-
-def _bisected(data: dict[str, Any]) -> dict[str, Any]:
-    return {"run": data["run"], "verdict": data["verdict"], "tried": tuple(data["tried"])}
-
-
-def _shown(data: dict[str, Any]) -> dict[str, Any]:
-    return {"run": run_of(data), "values": tuple(variable_of(value) for value in data["values"])}
-
-
-def _vars(data: dict[str, Any]) -> dict[str, Any]:
-    return {"run": data["run"], "variables": tuple(variable_of(value) for value in data["variables"])}
-
-
-def _change(data: dict[str, Any]) -> Change:
-    before, after = (variable_of(data[side]) if data[side] else None for side in ("before", "after"))
-    known = after or before
-    return Change(known.name if known else "", data["change"], before, after, data)
-
-
-def _diff(data: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "before": data["from"],
-        "after": data["to"],
-        "changes": tuple(_change(change) for change in data["state"] or ()),
-        "cells": tuple(data["code"] or ()),
-    }
-
-
-def _status(data: dict[str, Any]) -> dict[str, Any]:
-    plain = ["history", "branch", "is_recording", "is_synced", "undo", "redo", "runs"]
-    lists = ["not_stored", "parked", "excluded"]
-    return {
-        **{name: data[name] for name in plain},
-        **{name: tuple(data[name]) for name in lists},
-        "at": run_of(data["at"]) if data["at"] else None,
-    }
-
-
-def _named(data: dict[str, Any]) -> dict[str, Any]:
-    entries = data.get("names", [])
-    names = {entry["name"]: entry["run"]["run"] for entry in entries if entry["run"]}
-    return {"names": names, "branch": data.get("branch")}
-
-
-_READERS: dict[type[Result], Any] = {
-    Report: _report,
-    Log: _log,
-    Shown: _shown,
-    Vars: _vars,
-    Diff: _diff,
-    Status: _status,
-    Named: _named,
-    Script: _script,
-    Stale: _stale,
-    Evaluated: _evaluated,
-    Bisected: _bisected,
-    Result: lambda _: {},
-}
-
-
-R = TypeVar("R", bound=Result)
-
-
-def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
-    """The answer as an object of `kind`."""
-    return kind(text=text, html=html, data=data, **_READERS[kind](data))
+    names: tuple[str, ...]
+    is_done: bool
+    dry_run: bool
+    everywhere: bool
+    values: int
+    """How many values, in all histories that are meant."""
+    removed: Pieces
+    left: Pieces
+    """What is forgotten and lies in files that a kernel is writing."""
+    histories: tuple[dict[str, Any], ...]
+    """Of each history, what goes with it and what stays (docs/json.md)."""

@@ -53,6 +53,18 @@ def test_names_can_be_changed_and_taken_away_and_mistakes_are_said(kernel: Kerne
     assert kernel.clew("branch -m a b").stdout.strip() == "Branch a is called b now; it is at run 3."
     kernel.run("x = 3")
     assert ask(kernel, "branch().names") == {"b": "4"}
+    assert kernel.clew("branch -m c").stdout.strip() == "The branch here is called c now; it is at run 4."
+    assert ask(kernel, "branch(rename='b').branch") == "b"
+    assert (
+        kernel.terminal("branch", "-m", "c").out.strip() == "The branch here is called c now; it is at run 4."
+    )
+    assert ask(kernel, "status().branch") == "c", "a name that a terminal gave is followed"
+    kernel.run("x = 4")
+    assert ask(kernel, "branch('c', rename='b').names") == {}
+    assert ask(kernel, "branch().names") == {"b": "5"} and ask(kernel, "status().branch") == "b"
+    kernel.terminal("branch", "-m", "b", "d")
+    kernel.terminal("branch", "-m", "d", "b")
+    assert ask(kernel, "status().branch") == "b"
     for words, said in [
         ("branch b", "There is already a branch `b`. Nothing was changed."),
         ("tag b", "There is already a branch `b`. Nothing was changed."),
@@ -62,8 +74,9 @@ def test_names_can_be_changed_and_taken_away_and_mistakes_are_said(kernel: Kerne
         ("tag t 99", "There is no run `99`. Nothing was changed."),
     ]:
         assert said in kernel.clew(words).stderr, words
-    assert kernel.clew("branch -d b").stdout.strip() == "Branch b is gone; it was at run 4, which stays."
+    assert kernel.clew("branch -d b").stdout.strip() == "Branch b is gone; it was at run 5, which stays."
     assert ask(kernel, "status().branch") is None
+    assert "You are on no branch that could be called `d`. Nothing" in kernel.clew("branch -m d").stderr
     assert "There are no branches yet" in kernel.clew("branch").text
 
 

@@ -37,6 +37,50 @@ def test_what_could_not_be_done_is_raised_with_what_to_type(kernel: Kernel) -> N
     assert kernel.value("hint") == "`%clew undo 2` takes all there are"
 
 
+def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel) -> None:
+    kernel.queue(["import clew\ns = clew.session()\nx = y = 1", "x = y = 2"])
+    kernel.run("s.restore(2, ['x'], ('y',))").raised()
+    assert kernel.value("x, y") == (1, 1)
+    kernel.run("s.restore(3, {'x': 0}.keys())").raised()
+    assert kernel.value("x, y") == (2, 1)
+    assert kernel.value("[change.name for change in s.diff(2, 3, ['x']).changes]") == ["x"]
+    assert kernel.value("s.extract(['x', 'y'], at=3).runs") == ("3",)
+    reply = kernel.run("s.restore(2, 'x', 5)")
+    assert reply.ename == "UsageError" and kernel.value("x") == 2
+    assert "5 is no text, and names are texts. Nothing was changed." in reply.evalue, reply.evalue
+    assert 's.restore(14, ["x", "y"])' in reply.evalue
+    assert kernel.run("s.annotate(['x'])").ename == kernel.run("s.log(name=5)").ename == "UsageError"
+
+
+def test_care_answers_with_objects(kernel: Kernel) -> None:
+    kernel.queue(["import clew\ns = clew.session()\nx = [1]", "y = 2"])
+    assert kernel.value("[(len(s.list()), one.runs, one.is_damaged) for one in s.list()]") == [(1, 3, False)]
+    assert kernel.value("(s.verify(read_data=True).is_sound, s.verify().findings, s.verify().runs)") == (
+        True,
+        (),
+        3,
+    )
+    assert kernel.value("[check.group for check in s.doctor().checks if check.what == 'key']") == ["trust"]
+    assert kernel.value("s.doctor().is_well == (s.doctor().data['exit'] == 0)") is True
+    assert kernel.value("(s.gc(dry_run=True).dry_run, s.gc(dry_run=True).alive.pieces > 0)") == (True, True)
+    assert kernel.run("s.list()").result.startswith("history ")
+
+
+def test_p12_forget_needs_consent_from_a_program_too(kernel: Kernel) -> None:
+    kernel.queue(["import clew\ns = clew.session()\nx = [1]\nz = [2]", "x = [3]"])
+    reply = kernel.run("s.forget('x')")
+    assert reply.ename == "RefusedError" and "Nothing was changed." in reply.evalue, reply
+    assert "`dry_run=True` shows what would go, `yes=True` does it" in reply.evalue
+    shown = kernel.value("(lambda f: (f.names, f.is_done, f.values))(s.forget(['x', 'z'], dry_run=True))")
+    assert shown == (("x", "z"), False, 3)
+    assert "forgotten" not in kernel.clew("vars 2").text
+    kernel.run("done = s.forget('x', yes=True)").raised()
+    assert kernel.value("(done.names, done.is_done, done.values, x)") == (("x",), True, 2, [3])
+    assert "forgotten on" in kernel.clew("vars 2").text
+    assert kernel.value("s.verify().forgotten") == 2
+    assert kernel.run("s.forget('no_such', dry_run=True)").ename == "UsageError"
+
+
 def test_an_agent_tries_and_rolls_back_within_one_cell(kernel: Kernel) -> None:
     kernel.run("import clew\nmodel = None\nnotes = ['start']")
     kernel.run(

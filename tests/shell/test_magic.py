@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from harness import Kernel
 from kernel_record import Recorded
@@ -40,6 +42,18 @@ def test_bad_quotes_are_one_line(recorded: Recorded) -> None:
     assert (
         reply.ok and reply.stderr == "Clew: A quote is not closed in `%clew log 'open`. Nothing was done.\n"
     )
+
+
+def test_a_failure_as_data_is_on_stdout_as_in_a_terminal(kernel: Kernel) -> None:
+    for words, code in [("switch 99 --json", 2), ("forget y --json", 2), ("frobnicate --json", 2)]:
+        reply, typed = kernel.clew(words), kernel.terminal(*words.split())
+        found = json.loads(reply.stdout)
+        assert reply.ok and reply.stderr == "" and found["exit"] == code, reply
+        assert (typed.exit, typed.err, typed.json["exit"]) == (code, "", code), typed
+        for answer in (found, typed.json):
+            assert set(answer["error"]) == {"message", "untouched", "hint"}
+    said = kernel.clew("log --json 'open")
+    assert said.stderr == "" and "A quote is not closed" in json.loads(said.stdout)["error"]["message"], said
 
 
 def test_commands_alone_are_never_runs(recorded: Recorded) -> None:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import clew
 from clew.codecs.handles import WORDS
-from clew.secrets import SHAPES
 
 PACKAGE = Path(clew.__file__).parent
 SNAPSHOT = Path(__file__).with_name("messages.txt")
 
-SAYING = {"warn", "tell", "print", "Refusal", "say", "NoValue"}
+SAYING = {"warn", "tell", "print", "Refusal", "say", "fail", "NoValue"}
 """Functions that speak to people. Exceptions do, too: what a codec raises is the reason that a report gives."""
 GUARDED = {
     "guarded": "could not {}: {{error}}. Your session is untouched and recording goes on.",
@@ -110,7 +109,6 @@ def messages() -> dict[str, list[str]]:
     paths = sorted(PACKAGE.rglob("*.py"))
     found = {str(path.relative_to(PACKAGE)): Texts(path).found for path in paths}
     found["what has no value"] = sorted(set(WORDS.values()))
-    found["what is kept out"] = sorted({what for what, _ in SHAPES})
     return {path: texts for path, texts in found.items() if texts}
 
 

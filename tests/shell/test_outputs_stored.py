@@ -85,6 +85,33 @@ def test_p12_a_secret_that_is_written_in_a_cell_is_not_in_the_store(kernel: Kern
     assert kernel.value("client, password") == (["marker-1", "sk"], "hunter2!Xy")
 
 
+def test_p12_several_secrets_in_a_cell_are_said_in_one_sentence(kernel: Kernel) -> None:
+    sent = kernel.send(f"password = 'hunter2!Xy'; made = '{'sk-' + 'a1B2' * 10}'[:2]")
+    kernel.collect([sent])
+    kernel.clew("status").raised()
+    said = "Clew: a credential and an API key were left out of what is recorded of this cell's source."
+    assert said in kernel.collect([sent])[0].stderr
+
+
+def test_p12_a_secret_that_is_typed_about_a_run_is_not_in_the_store(kernel: Kernel) -> None:
+    kernel.run("password = 'hunter' + '2!Xy'")
+    kernel.clew("exclude patient")
+    kernel.run("patient = 'Jane' + 'Roe'")
+    token = "ghp_" + "a1B2" * 9
+    said = kernel.clew(f"describe 2 -m 'with {token} of JaneRoe, marker-1'").raised()
+    assert "a GitHub token and a secret were left out" in said.stdout, said
+    assert "Run 2: with [not kept: a GitHub token] of [not kept: a secret], marker-1." in said.stdout, said
+    kernel.run("s = __import__('clew').session().describe('it is hunter2!Xy, marker-2', '@')").raised()
+    assert kernel.value("s.data['left_out']") == ["a secret"]
+    said = kernel.terminal("describe", "2", "-m", f"the {token} again, marker-3")
+    assert "a GitHub token was left out" in said.out, said
+    for typed in (kernel.clew(f"tag {token}").stderr, kernel.terminal("tag", token).err):
+        assert "this one looks like a GitHub token. Nothing was changed." in typed
+    stored = everything_stored(kernel)
+    assert b"marker-1" in stored and b"marker-3" in stored
+    assert token.encode()[:20] not in stored and b"JaneRoe" not in stored and b"hunter2!Xy" not in stored
+
+
 def test_p12_a_secret_inside_a_small_value_keeps_the_value_out(kernel: Kernel) -> None:
     kernel.run("key = 's' + 'k-' + 'a1B2' * 10\nplain = ['marker-1', 'some words of mine']")
     kernel.run("keys = ['a', key]; pair = (1, [key]); config = {'db': {'login': ('me', key)}}; del key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -27,6 +28,15 @@ def test_a_mover_typed_in_a_terminal_moves_the_kernel(kernel: Kernel) -> None:
     assert kernel.value("x") == [1]
     assert kernel.terminal("redo").exit == 0
     assert kernel.value("x") == [1, 2]
+
+
+def test_what_a_kernel_can_not_answer_is_data_too_where_data_was_asked_for(kernel: Kernel) -> None:
+    kernel.run("%unload_ext clew")
+    asked = json.dumps({"words": ["undo", "--json"], "through": {"door": "terminal"}})
+    kernel.run(f"told = __import__('clew.shell.told', fromlist=['answer']).answer({asked!r})").raised()
+    answer = json.loads(kernel.value("told"))
+    assert (answer["exit"], answer["is_json"]) == (3, True)
+    assert "Clew does not record here" in json.loads(answer["text"])["error"]["message"]
 
 
 def test_its_answer_as_data_is_that_of_the_magic(kernel: Kernel) -> None:

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{ArgAction, Parser};
 
 use crate::commands::{
     annotate, care, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells, show,
@@ -13,7 +13,13 @@ use crate::commands::{
 ///
 /// Looking never moves you; moving never loses anything.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "clew", version, max_term_width = 100, disable_help_subcommand = false)]
+#[command(
+    name = "clew",
+    version,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 pub struct Arguments {
     /// What to do
     #[command(subcommand)]
@@ -21,12 +27,15 @@ pub struct Arguments {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub shared: Shared,
+    /// Tells which Clew this is
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    pub version: Option<bool>,
 }
 
 /// What every command takes.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Shared {
-    /// Answers in JSON, whose fields docs/json.md lists
+    /// Answers in JSON, failures too
     #[arg(long, global = true)]
     pub json: bool,
     /// The store's folder, instead of the one that `clew config store` tells
@@ -38,6 +47,9 @@ pub struct Shared {
     /// The process of the kernel that is meant, where several record in one history
     #[arg(long, global = true, value_name = "PID")]
     pub kernel: Option<u32>,
+    /// Tells what can be typed
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    pub help: Option<bool>,
 }
 
 impl Arguments {
@@ -227,6 +239,16 @@ impl Word {
                 .map(|(request, options)| movers::Asked::Move(request, options)),
             Self::Pause(_) => Some(movers::Asked::Pause),
             Self::ResumeRecording(_) => Some(movers::Asked::ResumeRecording),
+            _ => None,
+        }
+    }
+
+    /// A name in it that is written down and shown.
+    pub(crate) fn given_name(&self) -> Option<&str> {
+        match self {
+            Self::Branch(branch) => branch.given(),
+            Self::Tag(tag) => tag.given(),
+            Self::History(history) => history.name.as_deref(),
             _ => None,
         }
     }

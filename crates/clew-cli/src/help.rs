@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::builder::ArgPredicate;
+use clap::builder::{ArgPredicate, StyledStr};
 use clap::{ColorChoice, Command, CommandFactory};
 
 use crate::arguments::Arguments;
@@ -139,7 +139,11 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
     ),
     (
         "branch",
-        &[("branch trees", "begins a branch here"), ("branch", "lists branches")],
+        &[
+            ("branch trees", "begins a branch here"),
+            ("branch -m trees forest", "calls it forest from now on"),
+            ("branch", "lists branches"),
+        ],
     ),
     (
         "tag",
@@ -233,7 +237,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
     ),
     (
         "man",
-        &[("man", "clew man | man -l -"), ("man log", "the page of one word")],
+        &[
+            ("man", "the page of clew, to be read with: clew man | man -l -"),
+            ("man log", "the page of one word"),
+        ],
     ),
 ];
 
@@ -248,6 +255,7 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .color(ColorChoice::Never)
         .term_width(surroundings.width)
         .mut_subcommands(|word| told(word, door))
+        .mut_subcommand("op", |op| op.disable_help_subcommand(true))
         .mut_subcommand("log", |log| {
             let most = surroundings.settings.log_limit().to_string();
             log.mut_arg("limit", |limit| {
@@ -259,11 +267,16 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
     let words = grouped(&command);
     command
         .help_template("{about-with-newline}\n{usage-heading} {usage}{after-help}\nOptions:\n{options}")
-        .after_help(format!("{words}\n{}\n", folded(REVISIONS, surroundings.width)))
+        .after_help(format!(
+            "{}\n{}\n",
+            words.trim_start(),
+            folded(REVISIONS, surroundings.width)
+        ))
 }
 
 /// One word with its examples.
 fn told(word: Command, door: Door) -> Command {
+    let word = punctuated(word);
     let name = word.get_name().to_owned();
     if let Some((_, about)) = LATER.iter().find(|(later, _)| *later == name) {
         return word
@@ -283,6 +296,22 @@ fn told(word: Command, door: Door) -> Command {
         .map(|(typed, does)| format!("  {} {typed:<width$}   {does}", door.name()))
         .collect();
     word.after_help(format!("Examples:\n{}", lines.join("\n")))
+}
+
+/// The same with a full stop behind every text that has one within: clap takes the last one away.
+fn punctuated(word: Command) -> Command {
+    let whole = |text: Option<&StyledStr>| {
+        let text = text.map(ToString::to_string).filter(|text| text.contains(". "));
+        text.filter(|text| !text.ends_with('.')).map(|text| text + ".")
+    };
+    let word = word.mut_args(|argument| match whole(argument.get_help()) {
+        Some(help) => argument.help(help),
+        None => argument,
+    });
+    match whole(word.get_about()) {
+        Some(about) => word.about(about),
+        None => word,
+    }
 }
 
 /// All words with what they do, group by group.

@@ -25,6 +25,7 @@ mod progress;
 mod report;
 mod run_page;
 pub mod scratch;
+pub mod secrets;
 mod settings;
 mod style;
 mod surroundings;
@@ -98,7 +99,7 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
         None => Answered::Here(look_elsewhere(&arguments, surroundings)),
         Some(Asked::Name(request)) => {
             let named = door::name(&request, &arguments, &directory, surroundings);
-            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named))))
+            Answered::Here(answer.give(named.map(|named| NamePage::of(&request, &named, &arguments.word))))
         }
         Some(_) => match door::to_kernel(words, &arguments, &directory, surroundings) {
             Ok(hand_over) => Answered::By(hand_over),
@@ -112,10 +113,27 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
 pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
     let all = std::iter::once(surroundings.door.name()).chain(words.iter().map(String::as_str));
     let mut command = help::command(surroundings);
-    command
+    let mut arguments = command
         .try_get_matches_from_mut(all)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
-        .map_err(|error| usage(&error, words, &command, surroundings))
+        .map_err(|error| usage(&error, words, &command, surroundings))?;
+    if let Word::Describe(describe) = &mut arguments.word {
+        describe.leave_out(&secrets::secret_variables());
+    }
+    match unfit_name(&arguments.word) {
+        None => Ok(arguments),
+        Some(problem) => Err(answer_to(&arguments, surroundings).fail(&problem)),
+    }
+}
+
+/// What speaks against a name that is to be written down: a credential would be shown by every `log`.
+fn unfit_name(word: &Word) -> Option<Problem> {
+    let (_, left_out) = secrets::kept(word.given_name()?, &secrets::secret_variables());
+    let looks = text::listing(&left_out, 2);
+    (!left_out.is_empty()).then(|| {
+        Problem::usage(format!("Names are kept and shown, and this one looks like {looks}"))
+            .with_hint("give it a name that is no secret")
+    })
 }
 
 /// Help and version are answers; anything else is a mistake and changes nothing.
@@ -144,6 +162,24 @@ fn answer_to<'a>(arguments: &'a Arguments, surroundings: &'a Surroundings) -> An
         word: arguments.word.text(),
         as_json: arguments.shared.json,
         surroundings,
+    }
+}
+
+/// Says that the program which was to go on with a command can't be started.
+pub fn not_started(
+    hand_over: &HandOver,
+    error: &std::io::Error,
+    words: &[String],
+    surroundings: &Surroundings,
+) -> Output {
+    let problem = Problem::of(
+        Exit::Refused,
+        format!("{} can't be started: {error}", clean(&hand_over.program)),
+    )
+    .with_hint("type it in the notebook as `%clew …`");
+    match parse(words, surroundings) {
+        Ok(arguments) => answer_to(&arguments, surroundings).fail(&problem),
+        Err(output) => output,
     }
 }
 
@@ -323,7 +359,7 @@ pub fn report(report: &Report, arguments: &Arguments, surroundings: &Surrounding
 
 /// Says what a change of names did.
 pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&NamePage::of(request, named))
+    answer_to(arguments, surroundings).show(&NamePage::of(request, named, &arguments.word))
 }
 
 /// Says why a mover did nothing.
@@ -410,6 +446,11 @@ fn name_problem(error: &NameError, surroundings: &Surroundings) -> Problem {
             command(&format!("{kind} -d {}", text::clean(name)))
         )),
         NameError::Unknown { kind, .. } => problem.with_hint(format!("{} lists all {}", command(kind), plural(kind))),
+        NameError::NoBranch { to } => problem.with_hint(format!(
+            "{} says which one is meant, {} begins one here",
+            command(&format!("branch -m OLD {}", text::clean(to))),
+            command(&format!("branch {}", text::clean(to)))
+        )),
         NameError::OtherKind { kind, name } => {
             let take = command(&format!("{kind} -d {}", text::clean(name)));
             problem.with_hint(format!("{take} is the word for it"))

@@ -4,36 +4,28 @@ use std::env;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
-use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, run};
+use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, run};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    match run(&words, &Surroundings::of_process(Door::Terminal)) {
-        Answered::Here(output) => {
-            print(&output);
-            ExitCode::from(output.exit.code())
-        }
-        Answered::By(hand_over) => become_another(&hand_over),
+    let surroundings = Surroundings::of_process(Door::Terminal);
+    match run(&words, &surroundings) {
+        Answered::Here(output) => print(&output),
+        Answered::By(hand_over) => become_another(&hand_over, &words, &surroundings),
     }
 }
 
 /// Lets another program go on in this one's place, with its terminal and its signals.
-fn become_another(hand_over: &HandOver) -> ExitCode {
+fn become_another(hand_over: &HandOver, words: &[String], surroundings: &Surroundings) -> ExitCode {
     let mut command = Command::new(&hand_over.program);
     command.args(&hand_over.arguments);
     let failed = start(&mut command);
     match failed {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Refused.code())),
-        Err(error) => {
-            eprintln!(
-                "Error: {} can't be started: {error}. Nothing was changed.",
-                hand_over.program
-            );
-            ExitCode::from(Exit::Refused.code())
-        }
+        Err(error) => print(&not_started(hand_over, &error, words, surroundings)),
     }
 }
 
@@ -49,8 +41,8 @@ fn start(command: &mut Command) -> io::Result<i32> {
 
 /// Answers go to standard output, JSON always; failures in words go to standard error.
 ///
-/// A reader that went away (`clew log | head`) is no failure.
-fn print(output: &Output) {
+/// A reader that went away (`clew log | head`) is no failure. Returns the exit code.
+fn print(output: &Output) -> ExitCode {
     let printed = output.printed();
     let is_failure = !output.is_json && matches!(output.exit, Exit::Usage | Exit::Refused);
     let _ = if is_failure {
@@ -58,4 +50,5 @@ fn print(output: &Output) {
     } else {
         io::stdout().write_all(printed.as_bytes())
     };
+    ExitCode::from(output.exit.code())
 }

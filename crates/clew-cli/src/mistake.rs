@@ -9,7 +9,7 @@ use crate::surroundings::{Door, Surroundings};
 use crate::text::{clean, listing};
 
 /// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
-const HABITS: [(&[&str], &str); 14] = [
+const HABITS: [(&[&str], &str); 15] = [
     (
         &["checkout", "co", "goto", "go", "edit"],
         "`switch REV` goes to a run or a branch, `restore REV -- NAME` brings one name back",
@@ -28,6 +28,10 @@ const HABITS: [(&[&str], &str); 14] = [
         "`branch NAME` begins a branch where you are; no move loses what you have",
     ),
     (
+        &["fork"],
+        "`clew.session().fork(REV)` in a cell starts a second kernel at a run; `branch NAME` begins a branch where you are",
+    ),
+    (
         &["merge", "rebase", "cherry-pick", "squash"],
         "`restore REV -- NAME` brings a name of another line here; lines are not merged",
     ),
@@ -44,8 +48,31 @@ const HABITS: [(&[&str], &str); 14] = [
     (&["version"], "`--version` tells it"),
 ];
 
-/// Words that are Python's and not ours, though they stand in backticks above.
-const OF_PYTHON: &str = "del ";
+/// How Python begins, which is not ours to type though it stands in backticks above.
+const OF_PYTHON: [&str; 2] = ["del ", "clew."];
+
+/// Words that take something away for good: who mistypes another is not led to them.
+const FOR_GOOD: [&str; 2] = ["forget", "gc"];
+
+fn is_python(piece: &str) -> bool {
+    OF_PYTHON.iter().any(|begin| piece.starts_with(begin))
+}
+
+/// Whether one letter too many, too few, another or two in the wrong order make the one of the other.
+fn is_one_slip(one: &str, other: &str) -> bool {
+    let same = one
+        .bytes()
+        .zip(other.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let (one, other) = (&one.as_bytes()[same..], &other.as_bytes()[same..]);
+    let pairs = one.iter().rev().zip(other.iter().rev());
+    let same = pairs.take_while(|(one, other)| one == other).count();
+    match (&one[..one.len() - same], &other[..other.len() - same]) {
+        ([first, second], [third, fourth]) => first == fourth && second == third,
+        (one, other) => one.len() <= 1 && other.len() <= 1,
+    }
+}
 
 /// Says what is wrong with `words`, as clap found it.
 pub(crate) fn mistake(
@@ -73,7 +100,9 @@ pub(crate) fn mistake(
 /// The words of the command as far as they are understood: `op`, `restore`.
 fn path(words: &[String], command: &Command) -> Vec<String> {
     let (mut path, mut command) = (Vec::new(), command);
-    for word in words.iter().filter(|word| !word.starts_with('-')) {
+    let words = words.iter().filter(|word| !word.starts_with('-'));
+    // `help` is asked about the words behind it, and has none of its own.
+    for word in words.skip_while(|word| *word == "help") {
         let Some(inner) = command.find_subcommand(word) else {
             break;
         };
@@ -102,7 +131,9 @@ impl Typed<'_> {
             return problem.with_hint(self.told(instead));
         }
         let alike = self.many(ContextKind::SuggestedSubcommand);
-        let alike: Vec<String> = alike.iter().rev().take(3).map(|word| self.command(word)).collect();
+        let may_be_meant = |alike: &&String| !FOR_GOOD.contains(&alike.as_str()) || is_one_slip(&word, alike);
+        let alike = alike.iter().rev().filter(may_be_meant).take(3);
+        let alike: Vec<String> = alike.map(|word| self.command(word)).collect();
         problem.with_hint(if alike.is_empty() {
             format!("{} lists the words", self.command("--help"))
         } else {
@@ -208,7 +239,7 @@ impl Typed<'_> {
         let pieces = text.split('`').enumerate();
         pieces
             .map(|(at, piece)| match at % 2 {
-                1 if piece.starts_with(OF_PYTHON) => format!("`{piece}`"),
+                1 if is_python(piece) => format!("`{piece}`"),
                 1 => self.door.command(piece),
                 _ => piece.to_owned(),
             })
@@ -269,6 +300,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_led_to_a_word_that_takes_something_away_for_good() {
+        let lines = ["fork", "fxrget x", "forge x", "format x", "frget x", "get x"];
+        insta::assert_snapshot!(answers(&lines, Door::Notebook));
+        for (one, other) in [
+            ("forgt", "forget"),
+            ("forgetx", "forget"),
+            ("fogret", "forget"),
+            ("c", "gc"),
+        ] {
+            assert!(is_one_slip(one, other) && is_one_slip(other, one), "{one} {other}");
+        }
+        assert!(!is_one_slip("fork", "forget") && !is_one_slip("format", "forget"));
+    }
+
+    #[test]
     fn every_command_that_is_told_instead_exists() {
         let command = help::command(&Surroundings::of_process(Door::Terminal));
         for (words, instead) in HABITS {
@@ -278,7 +324,7 @@ mod tests {
             for (at, piece) in instead.split('`').enumerate() {
                 let word = piece.split(' ').next().unwrap_or_default();
                 let is_known = command.find_subcommand(word).is_some() || word.starts_with("--");
-                assert!(at % 2 == 0 || is_known || piece.starts_with(OF_PYTHON), "{piece}");
+                assert!(at % 2 == 0 || is_known || is_python(piece), "{piece}");
             }
         }
     }

@@ -174,8 +174,7 @@ fn target(report: &Report) -> String {
 fn runs(report: &Report) -> String {
     match report.runs.as_slice() {
         [] => format!("a step; you are at {}", report.to),
-        [run] => format!("run {run}"),
-        runs => format!("runs {}", text::listing(runs, 5)),
+        runs => text::runs(runs),
     }
 }
 

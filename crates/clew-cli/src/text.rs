@@ -127,6 +127,12 @@ pub fn listing(words: &[String], most: usize) -> String {
     format!("{} and {tail}", head.join(", "))
 }
 
+/// `run 3`, `runs 3, 5 and 8`.
+pub fn runs(labels: &[String]) -> String {
+    let noun = if labels.len() == 1 { "run" } else { "runs" };
+    format!("{noun} {}", listing(labels, 6))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

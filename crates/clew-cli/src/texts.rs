@@ -118,6 +118,7 @@ fn every_error_of_a_name() {
             NameError::Unknown { name: name(), kind: "branch" },
             NameError::Unknown { name: name(), kind: "tag" },
         ],
+        NameError::NoBranch { .. } => [NameError::NoBranch { to: name() }],
         NameError::OtherKind { .. } => [NameError::OtherKind { name: name(), kind: "tag" }],
     });
     insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Name)));

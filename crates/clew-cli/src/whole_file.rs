@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::problem::{Exit, Problem};
+use crate::text;
+
 /// Rights of a new file that only its owner reads.
 pub(crate) const PRIVATE: u32 = 0o600;
 /// Rights of a new file that everybody may read, as far as the user lets them.
@@ -44,6 +47,32 @@ impl Staged {
     }
 }
 
+/// Says that a file could not be written, by the name that was typed: the one beside it is nobody's.
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
+    let shown = |path: &Path| text::clean(&path.display().to_string());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (message, hint) = match folder {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound => (
+            format!("{} can't be written: there is no folder {}", shown(path), shown(folder)),
+            format!("`mkdir -p {}` makes it", quoted(&shown(folder))),
+        ),
+        _ => {
+            let why = error.to_string();
+            let why = why.split(" at path ").next().unwrap_or_default();
+            let message = format!("{} can't be written: {why}", shown(path));
+            (message, "name a file in a folder that you may write to".to_owned())
+        }
+    };
+    let mut problem = Problem::of(Exit::Refused, message).with_hint(hint);
+    "Nothing was written".clone_into(&mut problem.untouched);
+    problem
+}
+
+/// A path as it is typed in a shell.
+pub(crate) fn quoted(path: &str) -> String {
+    shlex::try_quote(path).map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +100,27 @@ mod tests {
         assert_eq!(
             (std::fs::read(&path).unwrap().as_slice(), names(folder.path()).len()),
             (b"new".as_slice(), 1)
+        );
+    }
+
+    #[test]
+    fn a_failure_names_what_was_typed_and_what_to_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none here").join("x.html");
+        let error = NamedTempFile::new_in(path.parent().unwrap()).unwrap_err();
+        let place = folder.path().display();
+        assert_eq!(
+            cannot_write(&path, &error).text(),
+            format!(
+                "Error: {place}/none here/x.html can't be written: there is no folder {place}/none here. Nothing was \
+                 written.\nNext: `mkdir -p '{place}/none here'` makes it\n"
+            )
+        );
+        let error = NamedTempFile::new_in("/dev/null").unwrap_err();
+        let said = cannot_write(Path::new("/dev/null/x"), &error).text();
+        assert!(
+            said.starts_with("Error: /dev/null/x can't be written: Not a directory") && !said.contains(".tmp"),
+            "{said}"
         );
     }
 

@@ -56,3 +56,40 @@ fn looking_where_no_store_is_makes_none() {
     assert_eq!(clew(home.path(), &["doctor"]).0, 0);
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn help_about_a_word_that_is_none_leads_to_the_list_of_words() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, _, err) = clew(home.path(), &["help", "frobnicate"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("There is no word `frobnicate`") && err.contains("`clew --help` lists the words"),
+        "{err}"
+    );
+}
+
+#[test]
+fn every_help_reads_as_sentences() {
+    let home = tempfile::tempdir().unwrap();
+    let whole = clew(home.path(), &["--help"]).1;
+    let words = whole
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
+    let words: Vec<&str> = words
+        .map(|(word, _)| word.trim())
+        .filter(|word| !word.is_empty() && !word.starts_with('-'))
+        .collect();
+    assert!(words.len() > 40, "{words:?}");
+    for word in words {
+        for option in ["--help", "-h"] {
+            let (code, text, _) = clew(home.path(), &[word, option]);
+            assert_eq!(code, 0, "{word}");
+            let first = text.lines().next().unwrap();
+            assert!(
+                !first.contains(". ") || first.ends_with('.'),
+                "{word} {option}: {first}"
+            );
+            assert!(!text.contains("Print "), "{word} {option}: {text}");
+        }
+    }
+}

@@ -141,3 +141,31 @@ fn doctor_compares_the_index_with_the_logs_and_makes_it_anew() {
     assert_eq!(found(&["doctor", "--rebuild"]), "ok index: made anew from the logs");
     assert!(fs::metadata(home.index().unwrap()).unwrap().len() > 4);
 }
+
+#[test]
+fn doctor_says_what_lies_in_the_place_of_the_index_and_how_to_move_it_away() {
+    let home = Home::recorded();
+    assert_eq!(home.answer(&["doctor"], "cache").0, home.answer(&["doctor"], "cache").0);
+    let path = home.index().unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for words in [&["doctor"] as &[&str], &["doctor", "--rebuild"]] {
+        let (exit, text) = home.answer(words, "cache");
+        let told = format!("!! index: {} is no file, so there is no index", path.display());
+        assert!(exit == Some(1) && text.contains(&told), "{text}");
+    }
+    let (_, text) = home.answer(&["doctor"], "cache");
+    let mend = text
+        .split('`')
+        .find(|piece| piece.starts_with("mv "))
+        .unwrap()
+        .to_owned();
+    let done = std::process::Command::new("sh").args(["-c", &mend]).status().unwrap();
+    assert!(done.success(), "{mend}");
+    let (_, text) = home.answer(&["doctor"], "cache");
+    assert!(text.contains("ok index: made from the logs just now"), "{text}");
+    // A file where its folder would be.
+    home.without(&["log"]);
+    let (_, text) = home.answer(&["doctor"], "nowhere");
+    assert!(text.contains("nowhere is no folder, so there is no index"), "{text}");
+}

@@ -142,6 +142,58 @@ fn digests(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
+fn a_branch_can_be_called_otherwise_by_both_names_or_by_the_new_one_alone() {
+    let recorded = Recorded::new();
+    insta::assert_snapshot!(recorded.said(&["branch", "-m", "later"]));
+    recorded.clew(&["branch", "trees"]);
+    assert_eq!(
+        recorded.said(&["branch", "-m", "trees", "forest"]),
+        "Branch trees is called forest now; it is at run 3.\n"
+    );
+    recorded.said(&["branch", "-m", "forest", "wood"]);
+    assert_eq!(recorded.json(&["branch"])["names"][0]["name"], "wood");
+}
+
+#[test]
+fn p12_a_credential_that_is_typed_about_a_run_is_nowhere_in_the_store() {
+    let recorded = Recorded::new();
+    let token = format!("ghp_{}", "a1B2".repeat(9));
+    let text = format!("with the token {token}, and it works");
+    assert_eq!(
+        recorded.said(&["describe", "2", "-m", &text]),
+        "Run 2: with the token [not kept: a GitHub token], and it works.\n\
+         Of what you typed a GitHub token was left out; that is nowhere in the store.\n"
+    );
+    assert_eq!(
+        recorded.json(&["describe", "2", "-m", &text])["left_out"][0],
+        "a GitHub token"
+    );
+    assert!(
+        recorded
+            .said(&["show", "2"])
+            .contains("with the token [not kept: a GitHub token], and it works")
+    );
+    for words in [
+        &["tag", &token] as &[&str],
+        &["branch", &token],
+        &["branch", "-m", "trees", &token],
+        &["history", &token],
+    ] {
+        let said = recorded.said(words);
+        assert!(
+            said.starts_with(
+                "Error: Names are kept and shown, and this one looks like a GitHub token. Nothing was changed."
+            ),
+            "{said}"
+        );
+    }
+    for (path, bytes) in digests(&recorded.store()) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(&token[..20]), "{}", path.display());
+    }
+}
+
+#[test]
 fn log_shows_the_line_and_all_the_runs_that_were_left() {
     let recorded = Recorded::new();
     let line = recorded.json(&["log"]);
@@ -298,6 +350,17 @@ fn p12_forget_shows_first_then_takes_the_values_and_says_what_stays() {
     let log = recorded.said(&["op", "log"]);
     assert!(log.contains("forgot b"), "{log}");
     assert_eq!(recorded.clew(&["doctor"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_is_forgotten_of_several_names_is_told_of_them() {
+    let recorded = Recorded::new();
+    let said = recorded.said(&["forget", "a", "b", "--yes"]);
+    assert!(
+        said.contains("They can't be loaded") && said.contains("A copy of them") && said.contains("which name them"),
+        "{said}"
+    );
+    assert!(!said.contains("It can't") && !said.contains("name it"), "{said}");
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Session {
         let history = self.writer.history();
         if self.store.refresh(history, Some(self.id), &mut self.others)? {
             self.history.learn(&self.others);
-            self.leave_branches_that_are_gone();
+            self.hear_of_the_branch();
             self.hear_forgotten();
         }
         Ok(())

@@ -14,6 +14,7 @@ mod flusher;
 mod kernel;
 pub mod raw;
 mod sandbox;
+mod secrets;
 mod testing;
 #[cfg(test)]
 mod texts;
@@ -38,6 +39,8 @@ mod _engine {
     use crate::raw::held::Held;
     #[pymodule_export]
     use crate::sandbox::enter_sandbox;
+    #[pymodule_export]
+    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_shape, secret_variables};
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]

@@ -56,6 +56,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::NotPaused => [Said::NotPaused],
         Said::Again { .. } => [Said::Again { run: None }, Said::Again { run: Some("14".to_owned()) }],
         Said::NothingExcluded => [Said::NothingExcluded],
+        Said::KeptOut { .. } => [Said::KeptOut { names: vec!["token".to_owned(), "pat (a GitHub token)".to_owned()] }],
         Said::Excluded { .. } => [Said::Excluded { names: vec!["token".to_owned(), "*_key".to_owned()] }],
         Said::Belongs { .. } => [Said::Belongs { name: name() }],
         Said::BelongsNow { .. } => [

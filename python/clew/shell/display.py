@@ -39,9 +39,9 @@ class Answer:
     def show(self) -> None:
         """Prints it, or displays it where there is more than text.
 
-        Refusals go to stderr; none is a traceback.
+        Refusals in words go to stderr, data to stdout; none is a traceback.
         """
-        if self.exit >= NOTHING_DONE:
+        if self.exit >= NOTHING_DONE and self.json is None:
             print(self.text, file=sys.stderr, flush=True)
         elif self.html is not None:
             from IPython.display import display

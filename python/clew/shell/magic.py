@@ -9,6 +9,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.magic import no_var_expand
 
 from clew._engine import split_line
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
 from clew.shell.display import Answer
 from clew.shell.warn import describe, warn
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 #: What a line begins with that is completed here.
 PREFIX = "%clew "
+
+
+def fail(line: str, exit_code: int, message: str, untouched: str, hint: str | None = None) -> None:
+    """Says that a line could not be answered at all, where a refusal would be said."""
+    if AS_JSON in line.split():
+        print(as_json(line.split(), exit_code, message, hint), flush=True)
+    else:
+        warn(f"{message}. {untouched}; {hint}." if hint else f"{message}. {untouched}.")
 
 
 class Magic:
@@ -46,13 +55,18 @@ class Magic:
             try:
                 words = split_line(line)
             except ValueError as error:
-                warn(f"{error} in `%clew {line}`. Nothing was done.")
+                fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
                 return
             try:
                 answer = Answer.of(session.command(*(words or ["status"])))
             except Exception as error:
-                warn(
-                    f"`%clew {line}` failed: {describe(error)}. Your session is as it was; `%clew doctor` looks for the reason."
+                hint = "`%clew doctor` looks for the reason"
+                fail(
+                    line,
+                    REFUSED,
+                    f"`%clew {line}` failed: {describe(error)}",
+                    "Your session is as it was",
+                    hint,
                 )
                 return
             with session.outputs.muted():

@@ -10,7 +10,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from clew._engine import intent
+from clew._engine import intent, left_out
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
@@ -158,8 +158,7 @@ class Session:
 
 def masked_source(taken: Sequence[str]) -> str:
     """What is said of a source that is not kept whole."""
-    left_out = " and ".join(taken)
-    return f"{left_out} was left out of what is recorded of this cell's source. The cell itself is untouched."
+    return f"{left_out(list(taken))} of what is recorded of this cell's source. The cell itself is untouched."
 
 
 def place_in_cell(frame: FrameType | None, namespace: dict[str, Any]) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from clew.errors import REFUSED
+from clew.errors import AS_JSON, REFUSED, as_json
 
 
 def answer(payload: str) -> str:
@@ -14,10 +14,12 @@ def answer(payload: str) -> str:
 
     asked = json.loads(payload)
     words = asked["words"]
+    is_json = AS_JSON in words
     try:
         found = current().command(*words, through=asked["through"])
         told = {"exit": found["exit"], "text": found["text"]}
     except Exception as error:
-        text = f"Error: {describe(error)}. Nothing was changed.\nNext: type it in the notebook as `%clew …`"
-        told = {"exit": REFUSED, "text": text}
-    return json.dumps(told | {"is_json": "--json" in words})
+        why, hint = describe(error), "type it in the notebook as `%clew …`"
+        text = f"Error: {why}. Nothing was changed.\nNext: {hint}"
+        told = {"exit": REFUSED, "text": as_json(words, REFUSED, why, hint) if is_json else text}
+    return json.dumps(told | {"is_json": is_json})

@@ -9,7 +9,7 @@ pub(crate) mod site;
 
 use std::path::PathBuf;
 
-/// Has every kernel and every IPython of an environment record from its start, and offers the kernel *Python (Clew)*.
+/// Has every kernel and every IPython of an environment record from its start, and offers the kernel `Python (Clew)`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Enable {
     /// The environment's folder, instead of the one this command belongs to
@@ -50,7 +50,7 @@ pub struct Config {
     /// Its new value
     #[arg(value_name = "VALUE")]
     pub value: Option<String>,
-    /// Forgets the value, so that the one beneath counts
+    /// Takes the value back, so that the one beneath counts
     #[arg(long, requires = "key", conflicts_with = "value")]
     pub unset: bool,
     /// Sets it for the project, not for the user

@@ -17,8 +17,10 @@ use self::header::Header;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
+use crate::secrets;
 use crate::surroundings::Surroundings;
 use crate::text;
+use crate::whole_file::cannot_write;
 
 /// Prints the cells that made these names, and no others, as a script that runs on its own.
 #[derive(Debug, Clone, clap::Args)]
@@ -187,12 +189,12 @@ fn write_new(path: &PathBuf, script: &str) -> Result<(), Problem> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(script.as_bytes()));
     written.map_err(|error| {
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return cannot_write(path, &error);
+        }
         let shown = text::clean(&path.display().to_string());
-        let problem = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Problem::usage(format!("{shown} exists already")),
-            _ => Problem::of(Exit::Refused, format!("{shown} can't be written: {error}")),
-        };
-        problem.with_hint("`-o` with another name writes there; without `-o` the script is printed")
+        Problem::usage(format!("{shown} exists already"))
+            .with_hint("`-o` with another name writes there; without `-o` the script is printed")
     })
 }
 
@@ -202,8 +204,8 @@ fn cells_of(slice: &Slice, place: &Place<'_>, surroundings: &Surroundings) -> Re
         let source = run
             .source
             .ok_or_else(|| Problem::usage("A cell's source is not on record"))?;
-        if let [masked, ..] = run.evidence.masked.as_slice() {
-            return Err(not_whole(&run.label(), masked, surroundings));
+        if !run.evidence.masked.is_empty() {
+            return Err(not_whole(&run.label(), &run.evidence.masked, surroundings));
         }
         let source = place
             .records
@@ -215,8 +217,9 @@ fn cells_of(slice: &Slice, place: &Place<'_>, surroundings: &Surroundings) -> Re
 }
 
 /// A script with a hole in it would run, and do something else.
-fn not_whole(run: &str, masked: &str, surroundings: &Surroundings) -> Problem {
-    let message = format!("Run {run} is needed, and its source is not kept whole: {masked} was left out of it");
+fn not_whole(run: &str, masked: &[String], surroundings: &Surroundings) -> Problem {
+    let left_out = secrets::left_out(masked);
+    let message = format!("Run {run} is needed, and its source is not kept whole: {left_out} of it");
     let restore = surroundings.door.command("restore REV -- NAME");
     Problem::of(Exit::Refused, text::clean(&message)).with_hint(format!("{restore} brings the value itself"))
 }

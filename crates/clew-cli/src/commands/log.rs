@@ -25,7 +25,7 @@ use crate::text;
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
 pub struct Arguments {
-    /// Shows at most this many runs, 20 if not said; 0 shows all
+    /// Shows at most this many runs; 0 shows all
     #[arg(
         short = 'n',
         long = "limit",

@@ -14,6 +14,7 @@ use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
+use crate::whole_file::cannot_write;
 
 /// A page that was written.
 #[derive(Debug, Serialize)]
@@ -41,7 +42,7 @@ pub fn write(
     let is_there = check(file, arguments.force)?;
     let page = HistoryPage::of(arguments, place, surroundings);
     let html = page.html();
-    put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot(file, &error))?;
+    put(file, html.as_bytes(), is_there || arguments.force).map_err(|error| cannot_write(file, &error))?;
     Ok(Written {
         written: WrittenPage {
             file: file.to_owned(),
@@ -69,7 +70,7 @@ fn check(file: &Path, is_forced: bool) -> Result<bool, Problem> {
         )
         .with_hint("`--force` replaces it")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(cannot(file, &error)),
+        Err(error) => Err(cannot_write(file, &error)),
     }
 }
 
@@ -84,10 +85,6 @@ fn put(file: &Path, content: &[u8], may_replace: bool) -> io::Result<()> {
         beside.persist_noclobber(file)
     };
     done.map(drop).map_err(|error| error.error)
-}
-
-fn cannot(file: &Path, error: &io::Error) -> Problem {
-    Problem::of(Exit::Refused, format!("{} can't be written: {error}", shown(file)))
 }
 
 fn shown(file: &Path) -> String {

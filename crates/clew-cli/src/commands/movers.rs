@@ -42,7 +42,7 @@ pub struct Redo {
 /// Goes to the state that a run left: all names, as they were. Files stay as they are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Switch {
-    /// The run: `@-3`, `14`, the beginning of an id, a tag, `op:7`, `"10m ago"`
+    /// The run: `@-3`, `14`, the beginning of an id, a branch or tag, `op:7`, `"10m ago"`
     #[arg(value_name = "REV")]
     pub revision: String,
     #[command(flatten)]
@@ -81,7 +81,9 @@ pub struct Resume {
     pub options: Options,
 }
 
-/// Never records these names: values, sources of them and summaries stay out of the store. Without names, lists them.
+/// Never records these names: no value, no hash and no summary of them gets into the store. Without names, lists what is kept out.
+///
+/// It holds until the kernel ends; `config record.exclude` is for all that come.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Exclude {
     /// Names, or patterns with `*`
@@ -93,7 +95,7 @@ pub struct Exclude {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pause {}
 
-/// Records again. What changed meanwhile becomes one run, marked *outside*.
+/// Records again. What changed meanwhile becomes one run, marked `outside`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResumeRecording {}
 

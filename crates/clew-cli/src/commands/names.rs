@@ -4,9 +4,11 @@ use clew_core::format::Timestamp;
 use clew_core::session::{NameRequest, Named};
 use serde::Serialize;
 
+use crate::arguments::Word;
 use crate::page::Page;
 use crate::place::Place;
 use crate::run_page::RunPage;
+use crate::secrets;
 use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
@@ -17,14 +19,14 @@ pub struct Branch {
     /// The branch; without it, all are listed
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// The run it begins at, or with `-m` its new name
+    /// The run it begins at; with `-m` its new name
     #[arg(value_name = "REV", requires = "name")]
     pub revision: Option<String>,
     /// Takes the name away; the runs stay
     #[arg(short, long, requires = "name", conflicts_with = "revision")]
     pub delete: bool,
-    /// Gives the branch another name
-    #[arg(short = 'm', long = "move", requires = "revision", conflicts_with = "delete")]
+    /// Gives another name: `-m OLD NEW`, or `-m NEW` for the branch you are on
+    #[arg(short = 'm', long = "move", requires = "name", conflicts_with = "delete")]
     pub rename: bool,
 }
 
@@ -34,7 +36,7 @@ pub struct Tag {
     /// The tag; without it, all are listed
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// The run
+    /// The run; without it, the one you are at
     #[arg(value_name = "REV", requires = "name")]
     pub revision: Option<String>,
     /// Takes the tag away; the run stays
@@ -51,24 +53,40 @@ pub struct Describe {
     /// The words; empty ones take the description away
     #[arg(short, long, value_name = "TEXT")]
     pub message: String,
+    /// Credentials that were left out of them.
+    #[arg(skip)]
+    left_out: Vec<String>,
 }
 
 impl Branch {
+    /// The name that is given, if one is.
+    pub fn given(&self) -> Option<&str> {
+        let new = self.revision.as_ref().filter(|_| self.rename);
+        let name = new.or(self.name.as_ref()).filter(|_| !self.delete);
+        name.map(String::as_str)
+    }
+
     /// What is asked for; `None` where branches are to be listed.
     pub fn asked(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
         Some(match (&self.revision, self.delete, self.rename) {
             (_, true, _) => NameRequest::DeleteBranch(name),
             (Some(to), _, true) => NameRequest::RenameBranch {
-                from: name,
+                from: Some(name),
                 to: to.clone(),
             },
+            (None, _, true) => NameRequest::RenameBranch { from: None, to: name },
             (at, _, _) => NameRequest::Branch { name, at: at.clone() },
         })
     }
 }
 
 impl Tag {
+    /// The name that is given, if one is.
+    pub fn given(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.delete)
+    }
+
     /// What is asked for; `None` where tags are to be listed.
     pub fn asked(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
@@ -84,6 +102,13 @@ impl Tag {
 }
 
 impl Describe {
+    /// Leaves out of the words what looks like a credential or is one of the `known` texts.
+    pub fn leave_out(&mut self, known: &[String]) {
+        let (kept, taken) = secrets::kept(&self.message, known);
+        self.message = kept;
+        self.left_out.extend(taken);
+    }
+
     /// What is asked for.
     pub fn asked(&self) -> NameRequest {
         NameRequest::Describe {
@@ -177,11 +202,13 @@ pub struct NamePage {
     run: String,
     /// The branch that the session is on now.
     branch: Option<String>,
+    /// Credentials that were left out of the words.
+    left_out: Vec<String>,
 }
 
 impl NamePage {
-    /// Says what `request` did.
-    pub fn of(request: &NameRequest, named: &Named) -> Self {
+    /// Says what `request`, which was asked for by `word`, did.
+    pub fn of(request: &NameRequest, named: &Named, word: &Word) -> Self {
         let run = &named.run;
         let message = match request {
             NameRequest::Branch { name, at } if at.is_none() && named.branch.as_ref() == Some(name) => {
@@ -189,7 +216,12 @@ impl NamePage {
             }
             NameRequest::Branch { name, .. } => format!("Branch {name} is at run {run}"),
             NameRequest::DeleteBranch(name) => format!("Branch {name} is gone; it was at run {run}, which stays"),
-            NameRequest::RenameBranch { from, to } => format!("Branch {from} is called {to} now; it is at run {run}"),
+            NameRequest::RenameBranch { from, to } => {
+                let from = from
+                    .as_ref()
+                    .map_or("The branch here".to_owned(), |from| format!("Branch {from}"));
+                format!("{from} is called {to} now; it is at run {run}")
+            }
             NameRequest::Tag { name, .. } => format!("Tag {name} is at run {run}"),
             NameRequest::DeleteTag(name) => format!("Tag {name} is gone; it was at run {run}, which stays"),
             NameRequest::Describe { text, .. } if text.trim().is_empty() => {
@@ -201,12 +233,21 @@ impl NamePage {
             message: text::clean(&message),
             run: run.clone(),
             branch: named.branch.clone(),
+            left_out: match word {
+                Word::Describe(describe) => describe.left_out.clone(),
+                _ => Vec::new(),
+            },
         }
     }
 }
 
 impl Page for NamePage {
     fn text(&self, _: &Surroundings) -> String {
-        format!("{}.\n", self.message.trim_end_matches('.'))
+        let mut text = format!("{}.\n", self.message.trim_end_matches('.'));
+        if !self.left_out.is_empty() {
+            let left_out = secrets::left_out(&self.left_out);
+            text += &format!("Of what you typed {left_out}; that is nowhere in the store.\n");
+        }
+        text
     }
 }

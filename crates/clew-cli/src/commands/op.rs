@@ -28,7 +28,7 @@ pub enum OpWord {
         #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Goes to where an operation led, with the names that were then
+    /// Goes to where an operation led, with the branches and tags that were then
     Restore {
         /// The operation: `op:7` or `7`
         #[arg(value_name = "OP")]

@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::complete::shells::SCRIPTS;
 use crate::help;
 use crate::page::Page;
-use crate::problem::{Exit, Problem};
+use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
-use crate::whole_file::{SHARED, Staged};
+use crate::whole_file::{SHARED, Staged, cannot_write};
 
 /// Prints the script that completes `clew` in a shell.
 #[derive(Debug, Clone, clap::Args)]
@@ -84,7 +84,7 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
         let staged = Staged::new(&path, page(one).as_bytes(), SHARED);
         staged
             .and_then(Staged::commit)
-            .map_err(|error| Problem::of(Exit::Refused, format!("{} can't be written: {error}", path.display())))?;
+            .map_err(|error| cannot_write(&path, &error))?;
     }
     Ok(Printed {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),

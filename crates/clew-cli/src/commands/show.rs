@@ -19,7 +19,7 @@ use crate::text;
 /// Shows one run: what ran, what it changed, what it may have touched outside.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The run: `@`, `@-3`, `14`, the beginning of an id, a tag, `op:7`, `"10m ago"`
+    /// The run: `@`, `@-3`, `14`, the beginning of an id, a branch or tag, `op:7`, `"10m ago"`
     #[arg(value_name = "REV", default_value = "@")]
     pub revision: String,
 }

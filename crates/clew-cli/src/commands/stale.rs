@@ -193,8 +193,8 @@ impl Page for StalePage {
         text += &self.table(surroundings).render(surroundings);
         if !self.unknown.is_empty() {
             text += &format!(
-                "Nobody can tell of run {}: what ran there may have read anything.\n",
-                text::listing(&self.unknown, 6)
+                "Nobody can tell of {}: what ran there may have read anything.\n",
+                text::runs(&self.unknown)
             );
         }
         text

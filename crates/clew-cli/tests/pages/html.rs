@@ -335,9 +335,15 @@ fn a_page_replaces_its_like_and_nothing_else() {
         "nothing is left beside it"
     );
     assert_eq!(write(&sample, "log", folder.path()).exit, Exit::Usage);
+    let refused = write(&sample, "log", &folder.path().join("none/x.html"));
+    let none = folder.path().join("none").display().to_string();
+    assert_eq!(refused.exit, Exit::Refused);
     assert_eq!(
-        write(&sample, "log", &folder.path().join("no/such/folder.html")).exit,
-        Exit::Refused
+        refused.text,
+        format!(
+            "Error: {none}/x.html can't be written: there is no folder {none}. Nothing was written.\n\
+             Next: `mkdir -p {none}` makes it\n"
+        )
     );
 }
 

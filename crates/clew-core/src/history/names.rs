@@ -43,6 +43,12 @@ pub enum NameError {
         /// `branch` or `tag`.
         kind: &'static str,
     },
+    /// The session is on no branch that could be called otherwise.
+    #[error("You are on no branch that could be called `{to}`")]
+    NoBranch {
+        /// What was typed.
+        to: String,
+    },
     /// It stands for another kind of thing.
     #[error("`{name}` is a {kind}")]
     OtherKind {

@@ -2,6 +2,7 @@
 
 use super::{MoveStep, Session, SessionError};
 use crate::format::{Action, Naming, Position, View};
+use crate::history::NameError;
 use crate::id::RunId;
 
 /// A name or a description to be given or taken away.
@@ -18,8 +19,8 @@ pub enum NameRequest {
     DeleteBranch(String),
     /// Give a branch another name.
     RenameBranch {
-        /// What it is called.
-        from: String,
+        /// What it is called; without it, the one that the session is on.
+        from: Option<String>,
         /// What it is to be called.
         to: String,
     },
@@ -103,14 +104,13 @@ impl Session {
                 (Naming::Remove { name: name.clone() }, branch, names.branches()[name])
             }
             NameRequest::RenameBranch { from, to } => {
-                names.check_branch(from)?;
+                let from = from.clone().or_else(|| self.branch_here());
+                let from = from.ok_or_else(|| NameError::NoBranch { to: to.clone() })?;
+                names.check_branch(&from)?;
                 names.check_free(to)?;
-                let branch = current.map(|current| if current == *from { to.clone() } else { current });
-                let naming = Naming::Rename {
-                    from: from.clone(),
-                    to: to.clone(),
-                };
-                (naming, branch, names.branches()[from])
+                let branch = current.map(|current| if current == from { to.clone() } else { current });
+                let run = names.branches()[&from];
+                (Naming::Rename { from, to: to.clone() }, branch, run)
             }
             NameRequest::Tag { name, at } => {
                 names.check_free(name)?;
@@ -132,14 +132,41 @@ impl Session {
         })
     }
 
-    /// Other sessions may have taken a branch's name away, or given it another.
-    pub(super) fn leave_branches_that_are_gone(&mut self) {
-        let gone = self
-            .moves
-            .branch()
-            .filter(|branch| !self.history.names().branches().contains_key(*branch));
-        if let Some(name) = gone.map(str::to_owned) {
-            self.moves.hear(&Naming::Remove { name });
+    /// The branch that the session is on, or that the last one was where this has no position of its own.
+    fn branch_here(&self) -> Option<String> {
+        match self.moves.at() {
+            Some(_) => self.moves.branch().map(str::to_owned),
+            None => self.history.latest_position(None)?.branch.clone(),
         }
+    }
+
+    /// Other sessions may have given the branch another name, which is followed, or taken it away.
+    pub(super) fn hear_of_the_branch(&mut self) {
+        let mut since = 0;
+        while let Some(gone) = self.branch_that_is_gone() {
+            let (place, naming) = self.what_became_of(gone, since);
+            since = place + 1;
+            self.moves.hear(&naming);
+        }
+    }
+
+    fn branch_that_is_gone(&self) -> Option<String> {
+        let branch = self.moves.branch()?;
+        let is_there = self.history.names().branches().contains_key(branch);
+        (!is_there).then(|| branch.to_owned())
+    }
+
+    /// What took a branch's name away, not before the operation at `since`, and the place of that operation.
+    fn what_became_of(&self, gone: String, since: usize) -> (usize, Naming) {
+        let takes = |naming: &&Naming| match naming {
+            Naming::Rename { from, .. } => *from == gone,
+            Naming::Remove { name } => *name == gone,
+            _ => false,
+        };
+        let operations = self.history.operations().iter().enumerate().skip(since);
+        let mut newest = operations.rev();
+        let found =
+            newest.find_map(|(place, (_, operation))| Some((place, operation.naming.iter().find(takes)?.clone())));
+        found.unwrap_or((since, Naming::Remove { name: gone }))
     }
 }

@@ -68,6 +68,18 @@ impl LogIndex {
         &self.path
     }
 
+    /// What lies where it should and is no file, or no folder where its folder should be. While that is there, no index
+    /// is kept.
+    pub fn obstacle(&self) -> Option<&Path> {
+        let there = self.path.ancestors().find(|path| fs::symlink_metadata(path).is_ok())?;
+        let is_right = if there == self.path {
+            self.path.is_file()
+        } else {
+            there.is_dir()
+        };
+        (!is_right).then_some(there)
+    }
+
     /// Whether something in it turned out not to be so. What was answered from it is to be answered again without it.
     pub fn is_wrong(&self) -> bool {
         self.is_wrong.load(Ordering::Relaxed)

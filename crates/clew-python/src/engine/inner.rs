@@ -1,5 +1,6 @@
 //! What a thread that is inside the engine works with: the live objects, and the session in its history.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use clew_cli::scratch::{Limits, Start};
@@ -107,10 +108,15 @@ impl Inner {
     /// Answers one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.surroundings.now = SystemClock::default().now();
-        let arguments = match clew_cli::parse(words, &self.surroundings) {
+        let mut arguments = match clew_cli::parse(words, &self.surroundings) {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
+        if let Word::Describe(describe) = &mut arguments.word
+            && self.open.is_some()
+        {
+            describe.leave_out(&Vec::from_iter(self.texts_kept_out(py)?));
+        }
         if let Word::Doctor(_) = arguments.word {
             self.examine(py)?;
         }
@@ -265,13 +271,14 @@ impl Inner {
     }
 
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
+        let is_asked = patterns.is_empty();
         self.state.excluded.extend(patterns);
-        let names: Vec<String> = self.state.excluded.iter().cloned().collect();
+        let names = self.told_kept_out();
         let data = json!({ "excluded": names });
-        let said = if names.is_empty() {
-            Said::NothingExcluded
-        } else {
-            Said::Excluded { names }
+        let said = match names.as_slice() {
+            [] => Said::NothingExcluded,
+            _ if is_asked => Said::KeptOut { names },
+            _ => Said::Excluded { names },
         };
         (said.to_string(), data)
     }
@@ -301,9 +308,6 @@ impl Inner {
 
     fn live(&self) -> Live {
         let session = self.open.as_ref().map(|open| &open.session);
-        let mut excluded: Vec<String> = self.state.excluded.iter().cloned().collect();
-        excluded.extend(self.state.configured.iter().cloned());
-        excluded.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
         Live {
             is_recording: session.is_some() && !self.is_paused,
             is_paused: self.is_paused,
@@ -312,8 +316,35 @@ impl Inner {
             parked: session
                 .map(|session| session.parked().map(<[Root]>::to_vec).collect())
                 .unwrap_or_default(),
-            excluded,
+            excluded: self.told_kept_out(),
         }
+    }
+
+    /// What the session's names hold that are excluded or look like secrets, where it is text.
+    fn texts_kept_out(&mut self, py: Python<'_>) -> PyResult<HashSet<String>> {
+        let names = self.with_session(py, |_, kernel| kernel.kept_out(None))??;
+        let Some(shell) = &self.state.shell else {
+            return Ok(HashSet::new());
+        };
+        let namespace = shell.bind(py).getattr("user_ns")?;
+        let value = |name: String| -> PyResult<_> { Ok((name.clone(), namespace.get_item(name)?)) };
+        let values: Vec<_> = names.into_iter().map(value).collect::<PyResult<_>>()?;
+        py.import("clew.secrets")?
+            .call_method1("texts_of", (values,))?
+            .extract()
+    }
+
+    /// Names and patterns that are excluded here or by the settings, and names that look like secrets with the reason.
+    fn told_kept_out(&self) -> Vec<String> {
+        let mut told: Vec<String> = self.state.excluded.iter().cloned().collect();
+        let configured = self.state.configured.iter();
+        told.extend(
+            configured
+                .filter(|pattern| !self.state.excluded.contains(*pattern))
+                .cloned(),
+        );
+        told.extend(self.state.secrets.iter().map(|(name, why)| format!("{name} ({why})")));
+        told
     }
 }
 

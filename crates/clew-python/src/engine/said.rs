@@ -21,6 +21,12 @@ pub(crate) enum Said {
     /// No name or pattern is excluded.
     #[error("Nothing is excluded")]
     NothingExcluded,
+    /// What is kept out of the record, for whoever asks.
+    #[error("Never recorded: {}", names.join(", "))]
+    KeptOut {
+        /// Names and patterns, and names of credentials.
+        names: Vec<String>,
+    },
     /// What is excluded now.
     #[error("Never recorded from now on: {}", names.join(", "))]
     Excluded {

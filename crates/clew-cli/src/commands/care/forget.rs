@@ -25,7 +25,7 @@ pub struct Forget {
     /// The names
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
-    /// In all histories of the store that are yours
+    /// Forgets them in all histories of the store that are yours
     #[arg(long)]
     pub everywhere: bool,
     /// Only shows what would be forgotten
@@ -80,6 +80,12 @@ pub struct Forgotten {
     left: Pieces,
     /// Why the bytes could not be removed yet.
     why_left: Option<String>,
+}
+
+/// How sentences call what is forgotten.
+struct Called {
+    subject: &'static str,
+    object: &'static str,
 }
 
 /// One history that is meant.
@@ -333,6 +339,15 @@ impl Forgotten {
         text::listing(&names, 8)
     }
 
+    fn called(&self) -> Called {
+        let (subject, object) = if self.names.len() == 1 {
+            ("It", "it")
+        } else {
+            ("They", "them")
+        };
+        Called { subject, object }
+    }
+
     fn values(&self) -> usize {
         self.histories.iter().map(|history| history.values).sum()
     }
@@ -351,7 +366,7 @@ impl Forgotten {
             let mut line = format!(
                 "{} of {} ({})",
                 text::count(history.values, "value"),
-                runs(&history.runs),
+                text::runs(&history.runs),
                 text::bytes(history.bytes)
             );
             if history.values == 0 {
@@ -372,19 +387,14 @@ impl Forgotten {
             }
             if !history.cells.is_empty() {
                 lines += &format!(
-                    "  Stays: the source and the outputs of {}, which name it\n",
-                    runs(&history.cells)
+                    "  Stays: the source and the outputs of {}, which name {}\n",
+                    text::runs(&history.cells),
+                    self.called().object
                 );
             }
         }
         lines
     }
-}
-
-/// `run 3`, `runs 3, 5 and 8`.
-fn runs(labels: &[String]) -> String {
-    let noun = if labels.len() == 1 { "run" } else { "runs" };
-    format!("{noun} {}", text::listing(labels, 6))
 }
 
 fn shared(names: &[Shared]) -> String {
@@ -418,33 +428,38 @@ impl Page for Forgotten {
             let command = self.command(surroundings);
             return text + &format!("Nothing was changed. {command} does it, and can't be undone.\n");
         }
+        let Called { subject, object } = self.called();
         if let Some(why) = &self.why_left {
             let gc = surroundings.door.command("gc");
             text += &format!(
-                "It can't be loaded or shown any more. Its bytes are still there: {}. {gc} removes them once that is over.\n",
+                "{subject} can't be loaded or shown any more. The bytes are still there: {}. {gc} removes them once that is over.\n",
                 text::clean(why)
             );
         } else if self.left.is_none() && self.removed.is_none() {
-            text += "It can't be loaded or shown any more, and nothing of it is left in the store's files.\n";
+            text += &format!(
+                "{subject} can't be loaded or shown any more, and nothing of {object} is left in the store's files.\n"
+            );
         } else if self.left.is_none() {
             text += &format!(
-                "It can't be loaded or shown any more, and its bytes are gone: {}.\n",
+                "{subject} can't be loaded or shown any more, and the bytes are gone: {}.\n",
                 self.removed.text()
             );
         } else {
             let gc = surroundings.door.command("gc");
             text += &format!(
-                "It can't be loaded or shown any more. {} lie in files that a kernel is writing: `%clew forget {} --yes` \
-                 there removes them at once, {gc} when it has ended.\n",
+                "{subject} can't be loaded or shown any more. Still in files that a kernel is writing: {}. \
+                 `%clew forget {} --yes` in its notebook removes that at once, {gc} when it has ended.\n",
                 self.left.text(),
                 text::clean(&self.names.join(" "))
             );
         }
-        text += "A copy of it inside another value (a list, a dict, a frame) stays: forget that one, too.\n";
+        text += &format!(
+            "A copy of {object} inside another value (a list, a dict, a frame) stays: forget that one, too.\n"
+        );
         let keep_out = surroundings
             .door
             .command(&format!("exclude {}", text::clean(&self.names.join(" "))));
-        text + &format!("Your variables stay as they are. To keep it out from now on: {keep_out}.\n")
+        text + &format!("Your variables stay as they are. To keep {object} out from now on: {keep_out}.\n")
     }
 
     fn exit(&self) -> Exit {

@@ -157,10 +157,7 @@ impl Page for Garbage {
         }
         text += &self.rest(surroundings);
         if text.is_empty() {
-            text = format!(
-                "Nothing to remove: all {} in the store are needed.\n",
-                self.alive.text()
-            );
+            text = format!("Nothing to remove: {} in the store, all needed.\n", self.alive.text());
         }
         for kept in &self.kept {
             text += &text::clean(&format!("Left as it is: {}: {}\n", kept.place, kept.what));

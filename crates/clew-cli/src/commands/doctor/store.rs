@@ -12,6 +12,7 @@ use super::Group::Store as Stored;
 use crate::place::{by_recency, history_name, open_indexed, open_store};
 use crate::surroundings::Surroundings;
 use crate::text;
+use crate::whole_file;
 
 /// With less room than this a store is soon full (bytes).
 const LEAST_ROOM: u64 = 500_000_000;
@@ -135,6 +136,21 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     }
 }
 
+/// Something lies where the index should. Nothing needs the index, so nobody else would say it.
+fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
+    let kind = if is_in_place { "file" } else { "folder" };
+    let shown = obstacle.display().to_string();
+    let aside = whole_file::quoted(&format!("{shown}.aside"));
+    Check::bad(
+        Stored,
+        "index",
+        format!(
+            "{shown} is no {kind}, so there is no index: long histories are read from their logs, which takes longer"
+        ),
+        format!("`mv {} {aside}` makes room for it", whole_file::quoted(&shown)),
+    )
+}
+
 /// Whether the index over the logs says what they do; makes it anew if asked to.
 fn index(
     store: &Store,
@@ -146,6 +162,9 @@ fn index(
     // Without a key of the user's own there is none.
     let indexed = open_indexed(store.directory(), surroundings).ok()?;
     let path = indexed.log_index()?.path().to_owned();
+    if let Some(obstacle) = indexed.log_index()?.obstacle() {
+        return Some(in_the_way(obstacle, obstacle == path));
+    }
     let was_there = path.exists();
     if rebuild && let Err(error) = indexed.log_index()?.remove() {
         let found = format!("{}: {error}", path.display());

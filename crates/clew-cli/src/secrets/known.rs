@@ -1,0 +1,60 @@
+//! Texts that are known to be secret: wherever they stand, they are taken out.
+
+use super::is_named_like_one;
+use super::mark;
+
+/// Values of environment variables that look like credentials.
+pub fn secret_variables() -> Vec<String> {
+    let variables = std::env::vars_os().map(|(name, value)| (lossy(&name), lossy(&value)));
+    let secret = variables.filter(|(name, value)| is_named_like_one(name, value));
+    secret.map(|(_, value)| value).collect()
+}
+
+fn lossy(text: &std::ffi::OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+/// A text without the `known` ones, the longest first: one may be a part of another.
+pub(super) fn without(text: &str, known: &[String]) -> String {
+    let mut known: Vec<&String> = known.iter().filter(|secret| !secret.is_empty()).collect();
+    known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let mark = mark("a secret");
+    known.into_iter().fold(text.to_owned(), |text, secret| {
+        if text.contains(secret.as_str()) {
+            with_instead(&text, secret, &mark)
+        } else {
+            text
+        }
+    })
+}
+
+/// A text with `instead` where the secret stands by itself: `prod` is no part of `products`.
+fn with_instead(text: &str, secret: &str, instead: &str) -> String {
+    let is_word = secret.chars().all(char::is_alphanumeric);
+    let touches = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let (mut kept, mut copied) = (String::new(), 0);
+    for (start, _) in text.match_indices(secret) {
+        let (before, after) = (&text[..start], &text[start + secret.len()..]);
+        if is_word && (touches(before.chars().next_back()) || touches(after.chars().next())) {
+            continue;
+        }
+        kept.push_str(&text[copied..start]);
+        kept.push_str(instead);
+        copied = start + secret.len();
+    }
+    kept + &text[copied..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_word_that_is_secret_leaves_longer_words_alone() {
+        let known = ["prod".to_owned(), "a prod!".to_owned()];
+        assert_eq!(
+            without("products in prod, prod_2 and a prod! é", &known),
+            "products in [not kept: a secret], prod_2 and [not kept: a secret] é"
+        );
+    }
+}

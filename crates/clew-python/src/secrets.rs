@@ -1,0 +1,70 @@
+//! What a text is by itself: a credential, or not (`clew_cli::secrets`). Which objects are asked about, Python says.
+
+use clew_cli::secrets;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+/// A text in Rust's encoding, of which nothing is kept within the user's string. What can't be encoded is replaced.
+fn encoded(text: &Bound<'_, PyString>) -> String {
+    let bytes = text.encode_utf8().ok();
+    let whole = bytes.and_then(|bytes: Bound<'_, PyBytes>| String::from_utf8(bytes.as_bytes().to_vec()).ok());
+    whole.unwrap_or_else(|| text.to_string_lossy().into_owned())
+}
+
+fn all(texts: &[Bound<'_, PyString>]) -> Vec<String> {
+    texts.iter().map(encoded).collect()
+}
+
+/// Why a text under this name is a credential; `None` if neither speaks for it.
+#[pyfunction]
+pub fn judged_secret(name: &Bound<'_, PyString>, text: &Bound<'_, PyString>) -> Option<&'static str> {
+    secrets::judged(&encoded(name), &encoded(text))
+}
+
+/// The first of the texts that has the shape of a credential: which kind, and its place among them.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn secret_shape(texts: Vec<Bound<'_, PyString>>) -> Option<(&'static str, usize)> {
+    let mut kinds = texts.iter().map(|text| secrets::shape_of(&encoded(text))).zip(0..);
+    kinds.find_map(|(kind, place)| Some((kind?, place)))
+}
+
+/// Values of environment variables that look like credentials.
+#[pyfunction]
+pub fn secret_variables() -> Vec<String> {
+    secrets::secret_variables()
+}
+
+/// A text that was shown without what looks like a credential or is one of the `known` texts.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn redacted<'py>(text: Bound<'py, PyString>, known: Vec<Bound<'py, PyString>>) -> Bound<'py, PyString> {
+    let whole = encoded(&text);
+    let kept = secrets::redacted(&whole, &all(&known));
+    if kept == whole {
+        text
+    } else {
+        PyString::new(text.py(), &kept)
+    }
+}
+
+/// A cell's source without those, and what was taken out.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn masked<'py>(
+    source: Bound<'py, PyString>,
+    known: Vec<Bound<'py, PyString>>,
+) -> (Bound<'py, PyString>, Vec<String>) {
+    let (kept, taken) = secrets::masked(&encoded(&source), &all(&known));
+    if taken.is_empty() {
+        return (source, taken);
+    }
+    (PyString::new(source.py(), &kept), taken)
+}
+
+/// Says that something was left out, as a sentence begins with it.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn left_out(taken: Vec<String>) -> String {
+    secrets::left_out(&taken)
+}

@@ -1,0 +1,246 @@
+"""Makes objects (`clew.results`) of the fields that an answer has as data (docs/json.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from clew.results import (
+    Bisected,
+    Change,
+    Check,
+    Diff,
+    Evaluated,
+    Examined,
+    Finding,
+    Forgotten,
+    Garbage,
+    Histories,
+    History,
+    Log,
+    Named,
+    Outcome,
+    Pieces,
+    Report,
+    Result,
+    Run,
+    Script,
+    Shown,
+    Stale,
+    Status,
+    Variable,
+    Vars,
+    Verified,
+)
+
+
+def display_name(root: Mapping[str, str]) -> str:
+    """What a root is called in print."""
+    kind, key = root["kind"], root["key"]
+    return key if kind == "name" else f"Out[{key}]" if kind == "out" else f"{kind}:{key}"
+
+
+def _names(roots: list[dict[str, str]]) -> tuple[str, ...]:
+    return tuple(display_name(root) for root in roots)
+
+
+def run_of(data: dict[str, Any]) -> Run:
+    """A run, from the fields that docs/json.md gives one."""
+    plain = [
+        "run",
+        "id",
+        "parent",
+        "kind",
+        "execution_count",
+        "cell",
+        "seconds",
+        "ending",
+        "exception",
+        "source",
+        "description",
+        "is_here",
+    ]
+    return Run(
+        **{name: data[name] for name in plain},
+        started=datetime.fromisoformat(data["started"]),
+        added=_names(data["added"]),
+        changed=_names(data["changed"]),
+        removed=_names(data["removed"]),
+        names=tuple(data["names"]),
+    )
+
+
+def variable_of(data: dict[str, Any]) -> Variable:
+    """A variable, from its fields."""
+    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored"]
+    return Variable(
+        **{name: data[name] for name in plain},
+        name=display_name(data),
+        shape=tuple(data["shape"]),
+        data=data,
+    )
+
+
+def _report(data: dict[str, Any]) -> dict[str, Any]:
+    outcomes = [
+        Outcome(
+            display_name(found["root"]),
+            found["root"]["kind"],
+            found["word"],
+            found["uncertain"],
+            found["why"],
+        )
+        for found in data["outcomes"]
+    ]
+    return {
+        "action": data["action"],
+        "source": data["from"],
+        "target": data["to"],
+        "at": data["at"],
+        "branch": data["branch"],
+        "runs": tuple(data["runs"]),
+        "outside": data["outside"],
+        "dry_run": data["dry_run"],
+        "is_exact": data["is_exact"],
+        "outcomes": tuple(outcomes),
+        "seconds": data["move_nanoseconds"] / 1e9,
+    }
+
+
+def _log(data: dict[str, Any]) -> dict[str, Any]:
+    runs = tuple(run_of(run) for run in data["runs"])
+    return {"history": data.get("history", ""), "total": data.get("total", len(runs)), "runs": runs}
+
+
+def _script(data: dict[str, Any]) -> dict[str, Any]:
+    checked = data["checked"]
+    return {
+        "script": data["script"] or "",
+        "runs": tuple(data["runs"]),
+        "may_differ": data["may_differ"],
+        "is_proven": checked["is_same"] if checked else None,
+    }
+
+
+def _stale(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "runs": tuple(run_of(run) for run in data["stale"]),
+        "reasons": {run["run"]: tuple(run["reasons"]) for run in data["stale"]},
+    }
+
+
+def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: data[name] for name in ("run", "value", "type_name")}
+    return plain | {"lost": tuple(data["lost"])}
+
+
+def _bisected(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": data["run"], "verdict": data["verdict"], "tried": tuple(data["tried"])}
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": run_of(data), "values": tuple(variable_of(value) for value in data["values"])}
+
+
+def _vars(data: dict[str, Any]) -> dict[str, Any]:
+    return {"run": data["run"], "variables": tuple(variable_of(value) for value in data["variables"])}
+
+
+def _change(data: dict[str, Any]) -> Change:
+    before, after = (variable_of(data[side]) if data[side] else None for side in ("before", "after"))
+    known = after or before
+    return Change(known.name if known else "", data["change"], before, after, data)
+
+
+def _diff(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "before": data["from"],
+        "after": data["to"],
+        "changes": tuple(_change(change) for change in data["state"] or ()),
+        "cells": tuple(data["code"] or ()),
+    }
+
+
+def _status(data: dict[str, Any]) -> dict[str, Any]:
+    plain = ["history", "branch", "is_recording", "is_synced", "undo", "redo", "runs"]
+    lists = ["not_stored", "parked", "excluded"]
+    return {
+        **{name: data[name] for name in plain},
+        **{name: tuple(data[name]) for name in lists},
+        "at": run_of(data["at"]) if data["at"] else None,
+    }
+
+
+def _named(data: dict[str, Any]) -> dict[str, Any]:
+    entries = data.get("names", [])
+    names = {entry["name"]: entry["run"]["run"] for entry in entries if entry["run"]}
+    return {"names": names, "branch": data.get("branch")}
+
+
+def _histories(data: dict[str, Any]) -> dict[str, Any]:
+    histories = (
+        History(**entry | {"last": datetime.fromisoformat(entry["last"])}) for entry in data["histories"]
+    )
+    return {"store": data["store"], "histories": tuple(histories)}
+
+
+def _verified(data: dict[str, Any]) -> dict[str, Any]:
+    plain = ["history", "runs", "values", "forgotten", "bytes_read"]
+    findings = (Finding(**finding | {"affects": tuple(finding["affects"])}) for finding in data["findings"])
+    found = tuple(findings)
+    return {name: data[name] for name in plain} | {"findings": found, "is_sound": not found}
+
+
+def _examined(data: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: data[name] for name in ("version", "store")}
+    return plain | {"checks": tuple(Check(**check) for check in data["checks"])}
+
+
+def _pieces(data: dict[str, Any], *names: str) -> dict[str, Pieces]:
+    return {name: Pieces(**data[name]) for name in names}
+
+
+def _garbage(data: dict[str, Any]) -> dict[str, Any]:
+    doubts = tuple(f"{doubt['place']}: {doubt['what']}" for doubt in data["doubts"])
+    plain: dict[str, Any] = {name: data[name] for name in ("dry_run", "freed")} | {"doubts": doubts}
+    return plain | _pieces(data, "alive", "removed", "found", "waiting")
+
+
+def _forgotten(data: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {name: data[name] for name in ("is_done", "dry_run", "everywhere")}
+    histories = tuple(data["histories"])
+    values = sum(history["values"] for history in histories)
+    names = tuple(data["names"])
+    return (
+        plain | {"names": names, "values": values, "histories": histories} | _pieces(data, "removed", "left")
+    )
+
+
+_READERS: dict[type[Result], Any] = {
+    Report: _report,
+    Log: _log,
+    Shown: _shown,
+    Vars: _vars,
+    Diff: _diff,
+    Status: _status,
+    Named: _named,
+    Script: _script,
+    Stale: _stale,
+    Evaluated: _evaluated,
+    Bisected: _bisected,
+    Histories: _histories,
+    Verified: _verified,
+    Examined: _examined,
+    Garbage: _garbage,
+    Forgotten: _forgotten,
+    Result: lambda _: {},
+}
+
+
+R = TypeVar("R", bound=Result)
+
+
+def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
+    """The answer as an object of `kind`."""
+    return kind(text=text, html=html, data=data, **_READERS[kind](data))
