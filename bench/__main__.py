@@ -68,7 +68,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="measure nothing")
     parser.add_argument("--list", action="store_true", help="tell what there is")
     parser.add_argument("--output", type=Path, help="where the report goes")
-    parser.add_argument("--cell-seconds", type=float, default=600.0, help="the most a cell or a move may take")
+    parser.add_argument(
+        "--cell-seconds", type=float, default=600.0, help="the most a cell or a move may take"
+    )
     parser.add_argument(
         "--course-seconds", type=float, default=1800.0, help="the most that all cells of a workload may take"
     )

@@ -150,7 +150,8 @@ class Turns:
     """Two kernels that run the same cells in turn."""
 
     def __init__(self, plain: Plain, peer: Peer, rules: Rules, say: Say) -> None:
-        self.each = {"plain": plain, "peer": peer}
+        self.each: dict[str, Peer] = {"plain": plain, "peer": peer}
+        self.order = list(self.each)
         self.rules = rules
         self.say = say
         #: Milliseconds to the reply and from there to the next cell, of every cell.
@@ -165,8 +166,10 @@ class Turns:
         return self.record
 
     def take(self, requests: list[Request]) -> None:
-        """A portion, queued at once, in the one kernel and then in the other."""
-        for name, peer in self.each.items():
+        """A portion, queued at once, in the one kernel and then in the other; who is first changes."""
+        self.order.reverse()
+        for name in self.order:
+            peer = self.each[name]
             try:
                 self.write(name, timed(peer.kernel, requests, self.rules.cell_seconds))
             except Stopped as stopped:

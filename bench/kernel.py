@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -148,7 +149,7 @@ class Following:
     def timings(self) -> list[Timing]:
         """The times of all requests but the one behind them."""
         courses = list(self.courses.values())
-        for course, following in zip(courses, courses[1:], strict=False):
+        for course, following in pairwise(courses):
             if course.busy and course.replied:
                 course.timing.reply = milliseconds(course.busy, course.replied)
                 if following.busy:

@@ -38,7 +38,7 @@ def measure(folder: Path, megabytes: int = 256) -> Limits:
     numbers, target, path = block.view(numpy.float64), numpy.empty_like(block), folder / "limit"
 
     def bandwidth(work: Callable[[], object], times: int = 3) -> float:
-        return block.nbytes / best(work, times)
+        return float(block.nbytes / best(work, times))
 
     try:
         return Limits(
@@ -117,4 +117,6 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.kernel import run
-from bench.progress import tell_cells
 from bench.peers.peer import Failed
 from bench.peers.plain import Plain
+from bench.progress import tell_cells
 from bench.workload import Workload
 
 PROBE = "__import__('bench_probe')"
@@ -26,7 +26,9 @@ def digests(peer: Any, workload: Workload) -> dict[str, str]:
     return found
 
 
-def take(workload: Workload, home: Path, limit: float, paths: list[Path], say: Callable[[str], None]) -> dict[str, Any]:
+def take(
+    workload: Workload, home: Path, limit: float, paths: list[Path], say: Callable[[str], None]
+) -> dict[str, Any]:
     """Runs all cells and looks after each."""
     peer = Plain(home, limit, paths)
     try:

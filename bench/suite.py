@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from bench.raw import Raw, budget_name, cell_name, reference_name
 from bench.reference import take
 from bench.workload import Workload
 from bench.workloads import MAKERS, workload
+
+#: The name of a result and the way to it.
+Step = tuple[str, Callable[[], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,22 @@ class Suite:
     say: Callable[[str], None] = print
     started: float = field(default_factory=time.monotonic)
 
-    def steps(self) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    def steps(self) -> list[Step]:
         """The name of every result and the way to it."""
         return [*self.workload_steps(), *self.budget_steps()]
 
-    def workload_steps(self) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    def workload_steps(self) -> Iterator[Step]:
         """What a workload is, then what it gives with each peer."""
         for name in self.wanted.workloads():
             made = workload(name, self.wanted.scale)
-            yield reference_name(name), lambda made=made: self.refer(made)
+            yield reference_name(name), partial(self.refer, made)
             for peer in self.wanted.peers:
-                yield cell_name(name, peer), lambda made=made, peer=peer: self.course(made, peer)
+                yield cell_name(name, peer), partial(self.course, made, peer)
 
-    def budget_steps(self) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    def budget_steps(self) -> Iterator[Step]:
         """The budgets."""
         for name in self.wanted.budgets():
-            yield budget_name(name), lambda name=name: self.budget(name)
+            yield budget_name(name), partial(self.budget, name)
 
     def run(self) -> None:
         """Measures what is missing."""

@@ -21,7 +21,12 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
         found = windows(costs(kernels, runs, say), runs // 20)
     first, last = (middle(found[start : start + 5]) for start in (0, 15))
     rows = [
-        alone(f"added to a run, p50, runs {n * runs // 20 + 1:,} to {(n + 1) * runs // 20:,}", one.p50, 4.0, "ms")
+        alone(
+            f"added to a run, p50, runs {n * runs // 20 + 1:,} to {(n + 1) * runs // 20:,}",
+            one.p50,
+            4.0,
+            "ms",
+        )
         for n, one in enumerate(found)
     ]
     return [*rows, alone("the last quarter beside the first", last / max(first, 0.01), None, "x")]

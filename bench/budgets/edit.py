@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.budgets.session import alone as alone_kernel
-from bench.budgets.session import must
+from bench.budgets.session import clew_kernel, must
 from bench.budgets.table import Row, alone
 from bench.limit import warm
 from bench.peers.clew import Clew
@@ -30,7 +29,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
     rows = []
     for kind, (make, edit) in EDITS.items():
         cells = ["import numpy as np\nrng = np.random.default_rng(0)", make.format(words=size // 8)]
-        with alone_kernel(folder / kind, cells) as clew:
+        with clew_kernel(folder / kind, cells) as clew:
             rows += undone(clew, f"{kind} of {size / 1e6:,.0f} MB", edit)
         say(kind)
     return rows

@@ -37,7 +37,9 @@ def rows(kernels: Pair, what: str, cell: str) -> list[Row]:
             timings.append(timed(peer.kernel, [Request(cell), Request("pass")])[0])
     plain, clew = (timings[FIRST:] for timings in found)
     return [
-        compared(f"{what}: {where}, p{share * 100:.0f}", of(plain, part, share), of(clew, part, share), aim, "ms")
+        compared(
+            f"{what}: {where}, p{share * 100:.0f}", of(plain, part, share), of(clew, part, share), aim, "ms"
+        )
         for share, aim in ((0.5, 2.0), (0.95, 10.0))
         for part, where in (("reply", "reply"), ("next", "start of the next cell"))
     ]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.budgets.session import alone as alone_kernel
+from bench.budgets.session import clew_kernel
 from bench.budgets.table import Row, alone
 from bench.kernel import Request, timed
 from bench.peers.clew import Clew
@@ -18,7 +18,7 @@ TIMES = 7
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
     """Start-up of the command included; the first time makes the index."""
     runs = max(200, int(RUNS * scale))
-    with alone_kernel(folder, ["counter = 0"]) as clew:
+    with clew_kernel(folder, ["counter = 0"]) as clew:
         for start in range(0, runs, 100):
             timed(clew.kernel, [Request("counter += 1")] * 100)
             if start % 1000 == 0:
@@ -27,7 +27,12 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
         seconds = [asked(clew) for _ in range(TIMES)]
     return [
         alone(f"`clew log` on {runs:,} runs, the first time", seconds[0] * 1000, None, "ms"),
-        alone(f"`clew log` on {runs:,} runs, the best of {TIMES - 1} after it", min(seconds[1:]) * 1000, 100.0, "ms"),
+        alone(
+            f"`clew log` on {runs:,} runs, the best of {TIMES - 1} after it",
+            min(seconds[1:]) * 1000,
+            100.0,
+            "ms",
+        ),
     ]
 
 

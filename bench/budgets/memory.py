@@ -18,13 +18,16 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
     with pair(folder, usual(scale)) as kernels:
         for run in range(RUNS):
             for peer in kernels.each():
-                must(peer, f"array_{run % 20}[{run}] = {run}\nname_{run}.append({run})\nmany[{run}].append({run})")
+                must(
+                    peer,
+                    f"array_{run % 20}[{run}] = {run}\nname_{run}.append({run})\nmany[{run}].append({run})",
+                )
         say(f"{RUNS} runs")
         aim = max(64.0, 0.05 * kernels.size.array_bytes / MEGABYTE)
-        at_rest = [resident(peer.kernel) / MEGABYTE for peer in kernels.each()]
-        most = [peak(peer.kernel) / MEGABYTE for peer in kernels.each()]
+        plain, clew = (peer.kernel for peer in kernels.each())
+        at_rest, most = f"resident memory of the kernel after {RUNS} runs", "the most resident memory it had"
         return [
-            compared(f"resident memory of the kernel after {RUNS} runs", *at_rest, aim, "MB"),
-            compared("the most resident memory it had", *most, aim, "MB"),
+            compared(at_rest, resident(plain) / MEGABYTE, resident(clew) / MEGABYTE, aim, "MB"),
+            compared(most, peak(plain) / MEGABYTE, peak(clew) / MEGABYTE, aim, "MB"),
             alone("on disk", kernels.clew.stored() / MEGABYTE, None, "MB"),
         ]

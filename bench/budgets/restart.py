@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import limit
-from bench.budgets.session import Size, alone as alone_kernel
+from bench.budgets.session import Size, clew_kernel
 from bench.budgets.table import Row, alone
 from bench.peers.clew import Clew
 
@@ -19,14 +19,16 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
     limit.warm(int(size.array_bytes * 1.5))
     folder.mkdir(parents=True, exist_ok=True)
     limits = limit.measure(folder)
-    with alone_kernel(folder, size.cells()) as clew:
+    with clew_kernel(folder, size.cells()) as clew:
         clew.finish()
         say(f"{size} recorded")
         warm = resumed(clew, cold=False)
         say(f"warm: {warm:.2f} s")
         cold = resumed(clew, cold=True)
         say(f"cold: {cold:.2f} s")
-        wrong = clew.silently("", expression=f"[n for n in range({size.arrays}) if f'array_{{n}}' not in globals()]").value
+        wrong = clew.silently(
+            "", expression=f"[n for n in range({size.arrays}) if f'array_{{n}}' not in globals()]"
+        ).value
     return rows(size, limits, warm, cold, wrong)
 
 

@@ -61,7 +61,7 @@ def pair(folder: Path, size: Size) -> Iterator[Pair]:
     warm(size.array_bytes * 3 + size.objects * 400)
     plain = Plain(folder / "plain")
     try:
-        with alone(folder, size.cells()) as clew:
+        with clew_kernel(folder, size.cells()) as clew:
             for cell in size.cells():
                 must(plain, cell)
             yield Pair(plain, clew, size)
@@ -70,7 +70,7 @@ def pair(folder: Path, size: Size) -> Iterator[Pair]:
 
 
 @contextmanager
-def alone(folder: Path, cells: list[str]) -> Iterator[Clew]:
+def clew_kernel(folder: Path, cells: list[str]) -> Iterator[Clew]:
     """A kernel with Clew and a session in it."""
     clew = Clew(folder / "clew")
     try:

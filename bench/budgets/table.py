@@ -47,7 +47,9 @@ def render(rows: list[Row]) -> str:
     lines = [f"{'':64}{'without':>11}{'with':>11}{'added':>11}{'aim':>9}"]
     for row in rows:
         cells = "".join(f"{figure(value):>11}" for value in (row.without, row.with_clew, row.added))
-        lines.append(f"{row.what:64}{cells}{figure(row.aim):>9} {row.unit}{' *' if row.is_reached is False else ''}")
+        lines.append(
+            f"{row.what:64}{cells}{figure(row.aim):>9} {row.unit}{' *' if row.is_reached is False else ''}"
+        )
     return "\n".join(lines) + "\n"
 
 

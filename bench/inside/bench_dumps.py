@@ -7,7 +7,8 @@ import types
 from pathlib import Path
 from typing import Any
 
-from bench_probe import SHELLS
+#: What IPython puts among the user's names.
+SHELLS = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
 
 def user_names(namespace: dict[str, Any]) -> list[str]:
@@ -99,4 +100,3 @@ def attach(shell: Any, way: str, folder: str) -> Dumps:
     shell._bench_dumps = Dumps(shell, way, folder)
     dumps: Dumps = shell._bench_dumps
     return dumps
-

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from bench.workload import Maker, Workload
-from bench.workloads import arrays, big_dict, exploration, frame, nested, notebooks, runs, torch_loop, variables
+from bench.workloads import (
+    arrays,
+    big_dict,
+    exploration,
+    frame,
+    nested,
+    notebooks,
+    runs,
+    torch_loop,
+    variables,
+)
 
 MAKERS: dict[str, Maker] = {
     "arrays": arrays.make,

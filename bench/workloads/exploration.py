@@ -41,6 +41,16 @@ def make(scale: float) -> Workload:
     """Five rounds of the twelve cells; the table has 20,000 rows."""
     rows = scaled(20_000, scale, 500)
     cells = tuple(cell.format(n=n) for n in range(5) for cell in CELLS)
-    checks = ("people", "notes", "LIMIT", "len(young(people))", "model.coef_", "score", "by_town", "rich", "share")
+    checks = (
+        "people",
+        "notes",
+        "LIMIT",
+        "len(young(people))",
+        "model.coef_",
+        "score",
+        "by_town",
+        "rich",
+        "share",
+    )
     about = f"{len(cells)} light cells over {rows:,} rows, with a model and a helper function"
     return Workload("exploration", about, (SETUP.format(rows=rows), HELPER), cells, checks, batch=6)

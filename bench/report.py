@@ -1,1 +1,0 @@
-def write(raw, output): pass
