@@ -21,15 +21,22 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
     limits = limit.measure(folder)
     with clew_kernel(folder, size.cells()) as clew:
         clew.finish()
+        before = sums(clew, size)
+        before = sums(clew, size)
         say(f"{size} recorded")
         warm = resumed(clew, cold=False)
         say(f"warm: {warm:.2f} s")
         cold = resumed(clew, cold=True)
         say(f"cold: {cold:.2f} s")
-        wrong = clew.silently(
-            "", expression=f"[n for n in range({size.arrays}) if f'array_{{n}}' not in globals()]"
-        ).value
+        wrong = sum(1 for one, other in zip(before, sums(clew, size), strict=True) if one != other)
     return rows(size, limits, warm, cold, wrong)
+
+
+def sums(clew: Clew, size: Size) -> list[float | None]:
+    """A sum of every array, nothing for one that is not there."""
+    one = "float(globals()[f'array_{n}'].sum()) if f'array_{n}' in globals() else None"
+    found: list[float | None] = clew.silently("", expression=f"[{one} for n in range({size.arrays})]").value
+    return found
 
 
 def resumed(clew: Clew, *, cold: bool) -> float:
@@ -41,7 +48,7 @@ def resumed(clew: Clew, *, cold: bool) -> float:
     return clew.resume().seconds
 
 
-def rows(size: Size, limits: limit.Limits, warm: float, cold: float, wrong: list[int]) -> list[Row]:
+def rows(size: Size, limits: limit.Limits, warm: float, cold: float, wrong: int) -> list[Row]:
     """The figures beside what memory and disk allow."""
     gigabytes = size.array_bytes / 1e9
     unchecked = "every hash is checked; Clew has no setting to leave that out"
@@ -50,5 +57,5 @@ def rows(size: Size, limits: limit.Limits, warm: float, cold: float, wrong: list
         alone(f"restart with {gigabytes:.1f} GB, cold cache, every hash checked", cold, None, "s"),
         alone("reading all of it once from memory takes", size.array_bytes / limits.memory_read, None, "s"),
         alone("reading all of it once from the disk takes", size.array_bytes / limits.disk_read, None, "s"),
-        alone("arrays that are not there afterwards", len(wrong), 0.0, ""),
+        alone("arrays that are missing or wrong afterwards", wrong, 0.0, ""),
     ]
