@@ -115,8 +115,9 @@ class Course:
     def right(self, peer: Peer, state: int) -> dict[str, Any]:
         """How many values are as they were, and which are not."""
         wanted, there = self.reference["digests"][str(state)], digests(peer, self.workload)
-        wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-        return {"of": len(wanted.keys() | there.keys()), "wrong": wrong[:20], "wrong_count": len(wrong)}
+        wrong = [name for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
+        told = [name + what_is_there(there.get(name, "missing")) for name in wrong[:20]]
+        return {"of": len(wanted.keys() | there.keys()), "wrong": told, "wrong_count": len(wrong)}
 
     # -- the way back ---------------------------------------------------------------------------------------------------
 
@@ -144,6 +145,11 @@ class Course:
         found: Move = peer.restart()
         self.found["restart"] = found.as_dict() | self.right(peer, len(self.workload.cells))
         self.say(f"restart: {found.seconds:.3f} s")
+
+
+def what_is_there(digest: str) -> str:
+    """What is there instead of a value, where it is none."""
+    return f": {digest}" if " " in digest or digest == "missing" else ""
 
 
 class Turns:

@@ -16,6 +16,8 @@ VERSION = "3.11"
 #: The environment in which Clew is installed; plain kernels run in it, too.
 OWN = ROOT / f".venv-{VERSION}"
 TORCH = ROOT / ".venv-bench-torch"
+#: Libraries are told from a person's own modules by this name in their path.
+TORCH_PACKAGES = TORCH / "site-packages"
 
 Say = Callable[[str], None]
 
@@ -36,7 +38,7 @@ def torch(say: Say = print) -> Path:
     along, and the tensors stay on the processor.
     """
     make(TORCH, "torch", lambda: install_torch(say))
-    return TORCH
+    return TORCH_PACKAGES
 
 
 def make(folder: Path, name: str, how: Callable[[], None]) -> None:
@@ -77,7 +79,7 @@ def install(venv: Path, name: str, say: Say) -> None:
 def install_torch(say: Say) -> None:
     """Puts PyTorch into its folder with the interpreter of Clew's environment."""
     say("Fetching PyTorch: 2.1 GB, 4.3 GB unpacked")
-    wanted = ["--no-deps", "--target", str(TORCH), "-r", str(REQUIREMENTS / "bench-torch.txt")]
+    wanted = ["--no-deps", "--target", str(TORCH_PACKAGES), "-r", str(REQUIREMENTS / "bench-torch.txt")]
     pip(python(None), wanted)
 
 

@@ -7,6 +7,7 @@ that the session has not imported.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import sys
 import types
@@ -82,6 +83,8 @@ class Telling:
             self.members(value.values())
         elif isinstance(value, (set, frozenset)):
             self.say(*sorted(map(digest, value)))
+        elif isinstance(value, os.PathLike):
+            self.say(os.fspath(value).replace(sys.prefix, ""))  # every peer has an environment of its own
         elif isinstance(value, (types.FunctionType, types.CodeType, types.ModuleType, type)):
             self.definition(value)
         elif library in ("numpy", "pandas", "torch", "matplotlib"):

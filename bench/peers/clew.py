@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bench.kernel import Request, Timing, folder_bytes
@@ -41,7 +42,7 @@ class Clew(Peer):
     def resume(self) -> Move:
         attached = self.attach()
         there = self.moved("resume")
-        return Move(there.seconds + attached, there.check, there.move)
+        return replace(there, seconds=there.seconds + attached)
 
     def moved(self, words: str) -> Move:
         """Types a mover and takes the times from its answer."""
@@ -50,7 +51,7 @@ class Clew(Peer):
         if "outcomes" not in told:
             raise Failed(str(told.get("error", told))[:300])
         check, move = told["look_nanoseconds"] / SECOND, told["move_nanoseconds"] / SECOND
-        return Move(timing.total / 1000, check, move)
+        return Move(timing.total / 1000, check, move, inexact(told["outcomes"]))
 
     def ask(self, words: str) -> dict[str, Any]:
         """Asks in a cell, which is no run."""
@@ -74,7 +75,17 @@ class Clew(Peer):
         return str(found.get("findings") or found.get("error"))[:1000] or f"exit code {typed.exit}"
 
 
+def inexact(outcomes: list[dict[str, Any]]) -> str:
+    """The roots that are lost or differ, some of them by name."""
+    found = [one for one in outcomes if one["word"] in ("lost", "differs")]
+    named = ", ".join(f"{one['root']['key']} {one['word']}" for one in found[:5])
+    return named + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+
+
 def answer(timing: Timing) -> dict[str, Any]:
     """What `--json` printed."""
-    found: dict[str, Any] = json.loads(timing.text)
+    try:
+        found: dict[str, Any] = json.loads(timing.text)
+    except json.JSONDecodeError as error:
+        raise Failed(f"it answered {timing.text[:200]!r} and {timing.text[-200:]!r}") from error
     return found

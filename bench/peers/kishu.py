@@ -43,7 +43,7 @@ class Kishu(Peer):
     def finish(self) -> None:
         ids = self.silently("", expression=COMMITS).value
         if not isinstance(ids, list) or len(ids) <= self.timed_cells:
-            raise Failed(f"it has commits {ids!r}"[:300])
+            raise Failed(f"of {self.timed_cells} timed cells and those before it committed {ids!r}"[:300])
         self.states = ids[-self.timed_cells - 1 :]
 
     def go(self, state: int) -> Move:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,8 +28,10 @@ class Move:
     #: What a peer says of it: finding out what changed since the last run, and going. `None` where it does not tell.
     check: float | None = None
     move: float | None = None
+    #: What the peer itself says did not come back as it was, for people.
+    says: str = ""
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, float | str | None]:
         """For the raw data."""
         return asdict(self)
 
@@ -47,10 +50,18 @@ class Peer(ABC):
     def __init__(self, home: Path, limit: float = 600.0, paths: Sequence[Path] = ()) -> None:
         self.home = home
         self.limit = limit
-        self.paths = [INSIDE, *paths]
+        self.paths = [self.probes(), *paths]
         self.timed_cells = 0
         self.kernel = self.new_kernel()
         self.attach()
+
+    def probes(self) -> Path:
+        """A folder with what runs inside kernels; its name keeps recorders from taking that for the person's own modules."""
+        folder = self.home / "site-packages"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in INSIDE.glob("*.py"):
+            shutil.copy(path, folder)
+        return folder
 
     def new_kernel(self) -> Kernel:
         """A kernel that knows nothing of the peer yet."""

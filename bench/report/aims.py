@@ -69,6 +69,11 @@ def itself(clew: Summary) -> Iterator[Verdict]:
     right = clew.restores and clew.right_at_end and clew.restart is not None and clew.restart.right
     told = ", ".join([*wrong, *(f"{stage}: {why}" for stage, why in clew.failed.items())])
     yield Verdict(clew.workload, "every value right after every return", right, told or "all of them")
+    made = [*clew.moves.items(), *([("restart", clew.restart)] if clew.restart else [])]
+    inexact = "; ".join(f"{name}: {move.says}" for name, move in made if move.says)
+    yield Verdict(
+        clew.workload, "every return exact by Clew's own account", not inexact, inexact or "all of them"
+    )
     healthy = clew.verify == ""
     yield Verdict(
         clew.workload,

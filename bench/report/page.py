@@ -151,6 +151,11 @@ def troubles(found: list[Summary]) -> Iterator[str]:
             wrong.append(f"restart ({', '.join(one.restart.wrong)})")
         if wrong:
             lines.append(f"- {one.title}, wrong: {'; '.join(wrong)}")
+        said = [f"{name}: {move.says}" for name, move in one.moves.items() if move.says]
+        if one.restart is not None and one.restart.says:
+            said.append(f"restart: {one.restart.says}")
+        if said:
+            lines.append(f"- {one.title} says itself: {'; '.join(said)}")
         if not one.right_at_end and "cells" not in one.failed and "start" not in one.failed:
             lines.append(f"- {one.title}: after the last cell values differ from those of a plain kernel")
         if one.raised:

@@ -25,6 +25,8 @@ class Return:
     wrong: list[str]
     #: Seconds below which no machine like this one could do it; `None` for a restart.
     limit: float | None = None
+    #: What the peer itself says did not come back as it was.
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,4 +166,4 @@ def moves(course: dict[str, Any], reference: dict[str, Any], limits: dict[str, f
 def returned(told: dict[str, Any], limit: float | None) -> Return:
     """One move."""
     right = not told["wrong_count"]
-    return Return(told["seconds"], told["check"], told["move"], right, told["wrong"][:5], limit)
+    return Return(told["seconds"], told["check"], told["move"], right, told["wrong"][:5], limit, told["says"])

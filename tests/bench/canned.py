@@ -32,7 +32,7 @@ def move(seconds: float, wrong: tuple[str, ...] = (), check: float | None = None
     """A move that took so long."""
     rest = None if check is None else seconds - check
     told = {"seconds": seconds, "check": check, "move": rest}
-    return told | {"of": 10, "wrong": list(wrong), "wrong_count": len(wrong)}
+    return told | {"says": "", "of": 10, "wrong": list(wrong), "wrong_count": len(wrong)}
 
 
 def course(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import pathlib
 
 import bench_probe
 import numpy as np
@@ -76,6 +77,14 @@ def test_equal_values_have_equal_digests(make):
 @pytest.mark.parametrize("pair", APART.values(), ids=APART.keys())
 def test_different_values_have_different_digests(pair):
     assert digest(pair[0]) != digest(pair[1])
+
+
+def test_a_path_in_the_peers_own_environment_is_the_same_in_all(monkeypatch):
+    monkeypatch.setattr("sys.prefix", "/one")
+    first = digest(pathlib.PurePosixPath("/one/lib/data.csv"))
+    monkeypatch.setattr("sys.prefix", "/other")
+    assert digest(pathlib.PurePosixPath("/other/lib/data.csv")) == first
+    assert digest(pathlib.PurePosixPath("/other/lib/more.csv")) != first
 
 
 def test_an_expression_that_raises_is_told_and_not_raised():

@@ -110,6 +110,16 @@ def test_a_wrong_value_of_clews_is_not_reached_whatever_else(raw):
     assert found(raw, clew)["every value right after every return"] == (False, "first there")
 
 
+def test_what_clew_itself_calls_lost_is_told_though_the_values_are_right(raw):
+    clew = canned.clew()
+    clew["moves"]["first there"]["says"] = "model differs"
+    assert found(raw, clew)["every return exact by Clew's own account"] == (
+        False,
+        "first there: model differs",
+    )
+    assert "- Clew says itself: first there: model differs" in render(summarise(raw), {}, [])
+
+
 @pytest.mark.parametrize(("verify", "reached"), [("", True), (None, False), ("pack 3 is damaged", False)])
 def test_a_store_that_was_not_verified_is_not_sound(raw, verify, reached):
     assert found(raw, canned.clew() | {"verify": verify})["`clew verify --read-data` passes"][0] is reached
