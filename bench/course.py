@@ -99,6 +99,8 @@ class Course:
         """The setup and the timed cells in both kernels, and what is there afterwards."""
         turns = Turns(plain, peer, self.rules, self.say)
         self.found["setup"] = turns.take_all([Request(code) for code in self.workload.setup])
+        if broken := [error for error in turns.errors["peer"] if error]:
+            raise Failed(f"the session could not be made: {broken[0]}")
         peer.begin(len(self.workload.cells))
         peaks = [peak(one.kernel, again=True) for one in (plain, peer)]
         turns.record = {"plain": [], "peer": []}

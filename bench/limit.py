@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 MEGABYTE = 2**20
@@ -107,8 +108,17 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB",
         "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
+        "Python": platform.python_version(),
+        "Clew": clew_version(),
     }
+
+
+def clew_version() -> str:
+    """The version of Clew that was measured."""
+    try:
+        return version("clew")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def processor() -> str:

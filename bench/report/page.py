@@ -82,7 +82,7 @@ def section(found: list[Summary]) -> Iterator[str]:
     yield table(header, [keeping(one, clew) for one in found])
     yield "Seconds to a state and back (of which check, move); wrong values are marked:"
     header = ["", *MOVES, "Clew = 1", "restart"]
-    yield table(header, [returning(one, clew) for one in found if one.peer != "plain"])
+    yield table(header, [returning(one, clew) for one in found if one.remembers])
     yield from troubles(found)
     if clew is not None:
         yield from limit(clew)
@@ -109,7 +109,9 @@ def keeping(one: Summary, clew: Summary | None) -> list[str]:
     verify = {None: NOTHING, "": "passes"}.get(one.verify, "**fails**")
     ours = None if clew is None else clew.kept
     collected = NOTHING if one.stored_after_gc is None else megabytes(one.stored_after_gc)
-    return [one.title, megabytes(one.stored), collected, times(one.kept, ours), megabytes(one.memory), verify]
+    stored = megabytes(one.stored) if one.remembers else NOTHING
+    ratio = times(one.kept, ours) if one.remembers else NOTHING
+    return [one.title, stored, collected, ratio, megabytes(one.memory), verify]
 
 
 def megabytes(size: int | None) -> str:

@@ -65,6 +65,11 @@ class Summary:
         return asdict(self)
 
     @property
+    def remembers(self) -> bool:
+        """Whether the peer has states to return to."""
+        return PEERS[self.peer].remembers
+
+    @property
     def restores(self) -> bool:
         """Whether every move was made and led to the right values."""
         return all(name in self.moves and self.moves[name].right for name in MOVES)
