@@ -98,6 +98,7 @@ class Course:
     def cells(self, plain: Plain, peer: Peer) -> None:
         """The setup and the timed cells in both kernels, and what is there afterwards."""
         turns = Turns(plain, peer, self.rules, self.say)
+        self.found["troubles"] = turns.troubles
         self.found["setup"] = turns.take_all([Request(code) for code in self.workload.setup])
         if broken := [error for error in turns.errors["peer"] if error]:
             raise Failed(f"the session could not be made: {broken[0]}")
@@ -165,6 +166,8 @@ class Turns:
         #: Milliseconds to the reply and from there to the next cell, of every cell.
         self.record: dict[str, list[list[float]]] = {"plain": [], "peer": []}
         self.errors: dict[str, list[str | None]] = {"plain": [], "peer": []}
+        #: Errors shown by what is not the cell: a recorder's hooks.
+        self.troubles: dict[str, list[str]] = {"plain": [], "peer": []}
         self.spent = 0.0
 
     def take_all(self, requests: list[Request]) -> dict[str, list[list[float]]]:
@@ -188,6 +191,7 @@ class Turns:
         """Keeps the times, and stops a peer that has had all its time."""
         self.record[name] += [[round(one.reply, 4), round(one.next, 4)] for one in timings]
         self.errors[name] += [one.error for one in timings]
+        self.troubles[name] += [one.trouble for one in timings if one.trouble and not one.error]
         if name == "peer":
             self.spent += sum(timing.total for timing in timings) / 1000
         if self.spent > self.rules.course_seconds:

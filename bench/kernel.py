@@ -58,6 +58,8 @@ class Timing:
     reply: float = 0.0
     next: float = 0.0
     error: str | None = None
+    #: An error that was shown though the request itself succeeded: of a hook's.
+    trouble: str | None = None
     text: str = ""
     value: Any = None
 
@@ -142,7 +144,7 @@ class Following:
         elif kind == "status" and content["execution_state"] == "idle":
             course.idle = True
         else:
-            course.timing.text += shown(kind, content)
+            take_shown(course.timing, kind, content)
             return False
         return True
 
@@ -174,13 +176,14 @@ def take_reply(timing: Timing, content: dict[str, Any]) -> None:
         timing.value = text
 
 
-def shown(kind: str, content: dict[str, Any]) -> str:
-    """The text of an output."""
+def take_shown(timing: Timing, kind: str, content: dict[str, Any]) -> None:
+    """Takes an output's text."""
     if kind == "stream":
-        return str(content["text"])
-    if kind in ("display_data", "execute_result"):
-        return str(content["data"].get("text/plain", ""))
-    return ""
+        timing.text += content["text"]
+    elif kind in ("display_data", "execute_result"):
+        timing.text += content["data"].get("text/plain", "")
+    elif kind == "error":
+        timing.trouble = f"{content.get('ename')}: {content.get('evalue')}"[:500]
 
 
 def milliseconds(start: datetime, end: datetime) -> float:

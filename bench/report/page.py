@@ -160,6 +160,11 @@ def troubles(found: list[Summary]) -> Iterator[str]:
             lines.append(f"- {one.title} says itself: {'; '.join(said)}")
         if not one.right_at_end and "cells" not in one.failed and "start" not in one.failed:
             lines.append(f"- {one.title}: after the last cell values differ from those of a plain kernel")
+        if one.troubles:
+            count = len(one.troubles)
+            lines.append(
+                f"- {one.title} showed {count} errors of its own, the first: {oneline(one.troubles[0])}"
+            )
         if one.raised:
             lines.append(f"- {one.title}: {one.raised} cells raised what they don't raise in a plain kernel")
     if lines:

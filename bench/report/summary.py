@@ -45,6 +45,8 @@ class Summary:
     done: int
     #: Cells that raised what they don't raise in a plain kernel.
     raised: int
+    #: Errors that the peer showed after cells, those of the setup among them.
+    troubles: list[str]
     reply: Spread | None
     next: Spread | None
     total: Spread | None
@@ -126,6 +128,7 @@ def summary(course: dict[str, Any], reference: dict[str, Any]) -> Summary:
         cells=len(reference["changed"]),
         done=count,
         raised=raised(course, reference),
+        troubles=course["troubles"]["peer"] if "troubles" in course else [],
         reply=spread(parts[0]) if count else None,
         next=spread(parts[1]) if count else None,
         total=spread(totals) if count else None,

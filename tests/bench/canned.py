@@ -50,6 +50,7 @@ def course(
         "failed": {},
         "cells": {"plain": [[1.0, 0.5]] * CELLS, "peer": [[1.0 + reply, 0.5 + next]] * CELLS},
         "errors": {"plain": [None] * CELLS, "peer": [None] * CELLS},
+        "troubles": {"plain": [], "peer": []},
         "peaks": {"setup": [100, 200], "cells": [1_000_000, 3_000_000]},
         "stored": 1_000_000,
         "stored_after_gc": None,

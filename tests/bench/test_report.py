@@ -141,6 +141,12 @@ def test_cells_that_raise_by_themselves_are_not_held_against_a_peer(raw):
     assert summaries(raw, clew, errors=errors)["clew"].raised == 1
 
 
+def test_errors_of_a_recorders_hooks_are_told(raw):
+    broken = kishu(troubles={"plain": [], "peer": ["TypeError: cannot pickle 'lock'", "TypeError: again"]})
+    page = render(list(summaries(raw, canned.clew(), broken).values()), {}, [])
+    assert "- Kishu showed 2 errors of its own, the first: TypeError: cannot pickle 'lock'" in page
+
+
 def test_the_page_marks_what_is_wrong_failed_or_unfinished(raw):
     stopped = kishu(failed={"cells": "no answer\nin 600 s"}, moves={})
     stopped["cells"] = {name: cells[:2] for name, cells in stopped["cells"].items()}

@@ -59,6 +59,15 @@ def test_an_error_is_kept_and_so_is_what_was_printed():
     assert (timing.error, timing.text) == ("KeyError: 'x'", "hello")
 
 
+def test_an_error_that_a_hook_shows_is_not_the_cells():
+    (timing, *_) = followed(
+        state("a", 0, "busy"),
+        message("a", "error", 1, ename="TypeError", evalue="cannot pickle"),
+        message("a", "execute_reply", 2, status="ok"),
+    ).timings()
+    assert (timing.error, timing.trouble) == (None, "TypeError: cannot pickle")
+
+
 def test_messages_of_others_are_left_alone():
     following = followed(message("somebody", "execute_reply", 2, status="ok"))
     assert all(course.replied is None for course in following.courses.values())
