@@ -24,7 +24,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
         alone(
             f"added to a run, p50, runs {n * runs // 20 + 1:,} to {(n + 1) * runs // 20:,}",
             one.p50,
-            4.0,
+            None,
             "ms",
         )
         for n, one in enumerate(found)
