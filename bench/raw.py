@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bench.environments import ROOT
+
 #: What the files mean; files of another version are measured again.
 VERSION = 1
 
@@ -29,7 +31,7 @@ class Raw:
     def write(self, name: str, result: dict[str, Any]) -> None:
         """Keeps a result, whole or not at all."""
         beside = self.path(name).with_suffix(".new")
-        beside.write_text(json.dumps({"version": VERSION} | result, indent=1) + "\n")
+        beside.write_text(without_paths(json.dumps({"version": VERSION} | result, indent=1)) + "\n")
         os.replace(beside, self.path(name))
 
     def drop(self, name: str) -> None:
@@ -48,6 +50,11 @@ class Raw:
     def path(self, name: str) -> Path:
         """Where a result lies."""
         return self.folder / f"{name}.json"
+
+
+def without_paths(text: str) -> str:
+    """A text without where things lie on this machine, which errors like to tell."""
+    return text.replace(str(ROOT), ".").replace(str(Path.home()), "~")
 
 
 def cell_name(workload: str, peer: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from bench.environments import ROOT
 from bench.raw import VERSION, Raw
 from bench.suite import Suite, Wanted
 
@@ -47,6 +49,11 @@ def test_a_result_that_was_torn_or_is_of_another_version_counts_as_none(raw):
     raw.path("torn").write_text('{"version": 1, "a": ')
     raw.path("older").write_text(json.dumps({"version": VERSION - 1}))
     assert raw.read("torn") is None and raw.read("older") is None and raw.read("missing") is None
+
+
+def test_a_result_does_not_tell_where_things_lie_on_this_machine(raw):
+    raw.write("one", {"failed": f"FileNotFoundError: {ROOT}/bench/x and {Path.home()}/y"})
+    assert raw.read("one")["failed"] == "FileNotFoundError: ./bench/x and ~/y"
 
 
 def test_results_are_found_by_the_beginning_of_their_names(raw):
