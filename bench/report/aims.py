@@ -58,9 +58,12 @@ def resolution(plain: Summary | None, clew: Summary) -> float:
 
 
 def cost(one: Summary, least: float) -> float:
-    """Milliseconds that a peer adds to a cell, the mean; chance may make neither it nor what is usual less."""
+    """Milliseconds that a peer adds to a cell, the mean.
+
+    Chance must not make it less: not less than the middle, and what is below zero shows how much chance there is.
+    """
     assert one.total is not None
-    return max(one.total.sum / one.done, one.total.p50, least)
+    return max(abs(one.total.sum) / one.done, one.total.p50, least)
 
 
 def itself(clew: Summary) -> Iterator[Verdict]:

@@ -94,7 +94,7 @@ def recording(one: Summary, clew: Summary | None) -> list[str]:
     done = f"{one.done}" if one.done == one.cells else f"**{one.done} of {one.cells}**"
     mean = one.total.sum / one.done if one.total else None
     ratio = NOTHING
-    if mean is not None and clew is not None and clew.total:
+    if mean is not None and mean > 0 and clew is not None and clew.total:
         ratio = times(mean, cost(clew, LEAST))
     return [one.title, *spreads, ratio, done]
 

@@ -76,6 +76,13 @@ def test_chance_does_not_make_the_recording_free(raw):
     assert aims["added time beside Kishu: 100 times less"] == (True, "100.0 times")
 
 
+def test_a_figure_below_zero_counts_as_the_chance_that_it_shows(raw):
+    lucky = canned.clew()
+    lucky["cells"] = {"plain": [[11.0, 0.5]] * canned.CELLS, "peer": [[1.0, 0.5]] * canned.CELLS}
+    aims = found(raw, lucky, kishu())
+    assert aims["added time beside Kishu: 100 times less"] == (False, "20.0 times")
+
+
 def test_a_peer_that_was_stopped_is_compared_on_the_cells_it_ended(raw):
     stopped = kishu(failed={"cells": "no answer in 600 s"}, moves={})
     stopped["cells"] = {name: cells[:2] for name, cells in stopped["cells"].items()}
