@@ -49,9 +49,10 @@ format: .venv-3.11/.installed ## Formats Rust and Python.
 	.venv-3.11/bin/ruff format .
 	.venv-3.11/bin/ruff check --fix .
 
-bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers, on this machine.
+# `make bench BENCH_ARGS="--only arrays"`; `--list` tells what there is, docs/benchmarks how to read it.
+bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers, on this machine: tables and plots.
 	tools/build.sh install 3.11
-	.venv-3.11/bin/python -m bench
+	.venv-3.11/bin/python -m bench $(BENCH_ARGS)
 
 cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
 	tools/build.sh install 3.11
@@ -76,5 +77,5 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.13/.installed: requirements/py313.txt
 
-clean-venvs: ## Removes both environments.
-	rm -rf $(VENVS)
+clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
+	rm -rf $(VENVS) .venv-bench-*

@@ -1,48 +1,87 @@
-"""Runs the benchmarks one after the other and prints a table of each.
+"""Measures everything, or one thing, and writes the report.
 
-    python -m bench                 the full size: 200 names, 1 GB of arrays, a million small objects
-    python -m bench --small         a twentieth of it, for a quick look and for CI
-    python -m bench --json FILE     the figures for machines, too
+    python -m bench                      all workloads with all peers, all budgets, then docs/benchmarks
+    python -m bench --list               what there is
+    python -m bench --only arrays        one workload; `--only restart` one budget; may be repeated
+    python -m bench --peer clew          one peer; may be repeated
+    python -m bench --small              a fiftieth of the stated sizes: a trial, reported in .bench
+    python -m bench --scale 0.1          any share of them
+    python -m bench --fresh              measures again what was measured before
+    python -m bench --report             measures nothing, writes the report again
 
-Figures are kernel-side: the times stamped on Jupyter's messages, and processor time measured inside the cells. Both
-kernels, with Clew and without, live at the same time and take turns, so that a busy machine is unfair to neither.
+What was measured is kept in .bench/scale-SCALE/raw, a file a result: a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
+import shutil
 from pathlib import Path
 
-from bench import light, loops, moves
-from bench.session import Size, pair
-from bench.table import Row, render
+from bench import budgets, report
+from bench.environments import ROOT
+from bench.peers import PEERS
+from bench.raw import Raw
+from bench.suite import Suite, Wanted
+from bench.workloads import MAKERS, workload
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--small", action="store_true", help="a twentieth of the full size")
-    parser.add_argument("--gigabytes", type=float, default=1.0)
-    parser.add_argument("--objects", type=int, default=1_000_000)
-    parser.add_argument("--names", type=int, default=200)
-    parser.add_argument("--repeat", type=int, default=100, help="light cells timed")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    share = 0.05 if options.small else 1.0
-    size = Size(options.names, int(options.gigabytes * share * 2**30), int(options.objects * share))
-    rows: list[Row] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="clew-bench-") as directory,
-        pair(Path(directory), size) as kernels,
-    ):
-        print(f"{size}\n", flush=True)
-        for measure in [light.measure, loops.measure, moves.measure]:
-            found = measure(kernels, options.repeat)
-            rows += found
-            print(render(found), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps([row.as_dict() for row in rows], indent=1) + "\n")
+    options = parse()
+    scale = 0.02 if options.small else options.scale
+    folder = ROOT / ".bench" / f"scale-{scale:g}"
+    output = options.output or (ROOT / "docs" / "benchmarks" if scale == 1.0 else folder / "report")
+    if options.list:
+        return print(listed())
+    raw = Raw(folder / "raw")
+    if not options.report:
+        measure(options, scale, raw, folder / "work")
+    report.write(raw, output)
+    print(f"The report is in {output}")
+
+
+def measure(options: argparse.Namespace, scale: float, raw: Raw, scratch: Path) -> None:
+    """Measures what is missing. What kernels wrote meanwhile is taken away, whatever happens."""
+    wanted = Wanted(
+        scale,
+        tuple(options.only),
+        tuple(options.peer or PEERS),
+        options.fresh,
+        options.cell_seconds,
+        options.course_seconds,
+    )
+    try:
+        Suite(wanted, raw, scratch, lambda text: print(text, flush=True)).run()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def parse() -> argparse.Namespace:
+    """What was typed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    names = [*MAKERS, *budgets.BUDGETS]
+    parser.add_argument("--only", action="append", default=[], choices=names, metavar="NAME")
+    parser.add_argument("--peer", action="append", default=[], choices=list(PEERS))
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the stated sizes")
+    parser.add_argument("--small", action="store_true", help="the same as --scale 0.02")
+    parser.add_argument("--fresh", action="store_true", help="measure again what was measured before")
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--list", action="store_true", help="tell what there is")
+    parser.add_argument("--output", type=Path, help="where the report goes")
+    parser.add_argument(
+        "--cell-seconds", type=float, default=600.0, help="the most a cell or a move may take"
+    )
+    parser.add_argument(
+        "--course-seconds", type=float, default=1800.0, help="the most that all cells of a workload may take"
+    )
+    return parser.parse_args()
+
+
+def listed() -> str:
+    """All workloads and budgets, a line each."""
+    lines = ["Workloads:", *(f"  {name:28} {workload(name, 1.0).about}" for name in MAKERS)]
+    lines += ["Budgets:", *(f"  {name:28} {about}" for name, about in budgets.abouts().items())]
+    return "\n".join([*lines, "Peers:", *(f"  {name:28} {peer.title}" for name, peer in PEERS.items())])
 
 
 if __name__ == "__main__":

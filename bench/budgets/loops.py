@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from harness import Kernel
+from collections.abc import Callable
+from pathlib import Path
 
-from bench.session import Pair
-from bench.table import Row, compared
+from bench.budgets.session import must, pair, usual
+from bench.budgets.table import Row, compared
+from bench.peers.peer import Peer
+
+TIMES = 9
 
 DEFINE = "def once(x):\n    return x\ndef deep(n):\n    return n if n == 0 else deep(n - 1)\nbox = [0]\nclass Dot:\n    x = 1\ndot = Dot()"
 
@@ -24,21 +28,23 @@ LOOPS = {
 TIMED = "import time as _time\n_start = _time.process_time()\n{loop}\n_took = _time.process_time() - _start"
 
 
-def measure(kernels: Pair, repeat: int) -> list[Row]:
+def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
     """The best of several for each loop, the kernels taking turns."""
-    for kernel in kernels.each():
-        kernel.run(DEFINE).raised()
     rows = []
-    for what, loop in LOOPS.items():
-        best = [float("inf"), float("inf")]
-        for _ in range(9):
-            for position, kernel in enumerate(kernels.each()):
-                best[position] = min(best[position], time_loop(kernel, loop))
-        rows.append(compared(f"hot loop: {what}", best[0] * 1000, best[1] * 1000, 1.02, "x"))
+    with pair(folder, usual(scale)) as kernels:
+        for peer in kernels.each():
+            must(peer, DEFINE)
+        for what, loop in LOOPS.items():
+            best = [float("inf"), float("inf")]
+            for _ in range(TIMES):
+                for position, peer in enumerate(kernels.each()):
+                    best[position] = min(best[position], time_loop(peer, loop))
+            rows.append(compared(f"hot loop: {what}", best[0] * 1000, best[1] * 1000, 1.02, "x"))
+            say(rows[-1].what)
     return rows
 
 
-def time_loop(kernel: Kernel, loop: str) -> float:
+def time_loop(peer: Peer, loop: str) -> float:
     """Processor seconds of a loop, told by the kernel."""
-    kernel.run(TIMED.format(loop=loop), timeout=300).raised()
-    return float(kernel.value("_took"))
+    must(peer, TIMED.format(loop=loop))
+    return float(peer.silently("", expression="_took").value)

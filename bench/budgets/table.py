@@ -15,6 +15,17 @@ class Row:
     added: float | None
     aim: float | None
     unit: str
+    note: str = ""
+
+    @property
+    def decisive(self) -> float:
+        """What the aim is about."""
+        return self.with_clew if self.added is None else self.added
+
+    @property
+    def is_reached(self) -> bool | None:
+        """Whether the aim is reached; `None` where there is none."""
+        return None if self.aim is None else self.decisive <= self.aim
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -26,27 +37,21 @@ def compared(what: str, without: float, with_clew: float, aim: float | None, uni
     return Row(what, without, with_clew, added, aim, unit)
 
 
-def alone(what: str, figure: float, aim: float | None, unit: str) -> Row:
+def alone(what: str, figure: float, aim: float | None, unit: str, note: str = "") -> Row:
     """A figure that only a kernel with Clew has."""
-    return Row(what, None, figure, None, aim, unit)
+    return Row(what, None, figure, None, aim, unit, note)
 
 
 def render(rows: list[Row]) -> str:
     """Lines for people; a star marks what is above its aim."""
-    lines = [f"{'':52}{'without':>11}{'with':>11}{'added':>11}{'aim':>9}"]
+    lines = [f"{'':64}{'without':>11}{'with':>11}{'added':>11}{'aim':>9}"]
     for row in rows:
-        decisive = row.with_clew if row.added is None else row.added
-        above = row.aim is not None and decisive > row.aim
         cells = "".join(f"{figure(value):>11}" for value in (row.without, row.with_clew, row.added))
-        lines.append(f"{row.what:52}{cells}{figure(row.aim):>9} {row.unit}{' *' if above else ''}")
+        lines.append(
+            f"{row.what:64}{cells}{figure(row.aim):>9} {row.unit}{' *' if row.is_reached is False else ''}"
+        )
     return "\n".join(lines) + "\n"
 
 
 def figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of all lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,48 @@
+"""The budgets of the design, each measured by a file of its own: `python -m bench --only NAME`.
+
+Figures are kernel-side: the times stamped on Jupyter's messages, and processor time measured inside the cells. Where a figure
+is compared, both kernels, with Clew and without, live at the same time and take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import limit
+from bench.budgets import curve, edit, light, log, loops, memory, restart, states
+from bench.budgets.table import Row, render
+
+Say = Callable[[str], None]
+Budget = Callable[[Path, float, Say], list[Row]]
+
+BUDGETS: dict[str, Budget] = {
+    "light": light.measure,
+    "loops": loops.measure,
+    "edit": edit.measure,
+    "states": states.measure,
+    "restart": restart.measure,
+    "memory": memory.measure,
+    "curve": curve.measure,
+    "log": log.measure,
+}
+
+
+def abouts() -> dict[str, str]:
+    """What each is about: the first line of its file."""
+    modules = (light, loops, edit, states, restart, memory, curve, log)
+    firsts = [(module.__doc__ or "").splitlines()[0] for module in modules]
+    return dict(zip(BUDGETS, firsts, strict=True))
+
+
+def measure(name: str, folder: Path, scale: float, say: Say) -> dict[str, Any]:
+    """The rows of a budget, for the raw data; a failure is a result."""
+    found: dict[str, Any] = {"about": abouts()[name], "machine": limit.machine(), "rows": []}
+    try:
+        rows = BUDGETS[name](folder, scale, say)
+    except Exception as error:
+        say(f"failed: {error}")
+        return found | {"failed": f"{type(error).__name__}: {error}"[:500]}
+    say("\n" + render(rows))
+    return found | {"rows": [row.as_dict() for row in rows]}

@@ -1,0 +1,54 @@
+"""Any state of a session of a gigabyte: a switch to each of them, and the plan alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.budgets.session import must, pair, usual
+from bench.budgets.table import Row, alone
+from bench.peers.clew import Clew
+
+#: How many of the twenty arrays each run replaces.
+REPLACED = (1, 5, 20, 20, 10, 20)
+
+
+def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
+    """To every state from every other, the slowest of all counting."""
+    with pair(folder, usual(scale)) as kernels:
+        clew = kernels.clew
+        clew.begin(len(REPLACED))
+        for count in REPLACED:
+            loop = f"for _k in range({count}):\n    globals()[f'array_{{_k}}'] = globals()[f'array_{{_k}}'] + 1\ndel _k"
+            must(clew, loop)
+        clew.finish()
+        return switched(clew, say)
+
+
+def switched(clew: Clew, say: Callable[[str], None]) -> list[Row]:
+    """All ways between the states."""
+    looks, moves, plans = [], [], []
+    last = len(REPLACED)
+    for here in range(last + 1):
+        for there in {0, here // 2, last} - {here}:
+            plans.append(plan(clew, there))
+            for state in (there, here):
+                found = clew.go(state)
+                looks.append(1000 * (found.check or 0))
+                moves.append(1000 * (found.move or 0))
+            say(f"{here} and {there}")
+        clew.go(min(here + 1, last))
+    return [
+        alone(f"switch to any of {last + 1} states: look, the slowest", max(looks), None, "ms"),
+        alone("switch to any state: after the look, the slowest", max(moves), 500.0, "ms"),
+        alone("switch to any state: after the look, the quickest", min(moves), None, "ms"),
+        alone(
+            "the plan alone, the slowest (a cell with `--dry-run`, less its look)", max(plans), 100.0, "ms"
+        ),
+    ]
+
+
+def plan(clew: Clew, state: int) -> float:
+    """Milliseconds of a plan: of the cell that asks for it, less the look."""
+    found = clew.moved(f"switch {clew.runs[state]} --dry-run")
+    return 1000 * (found.seconds - (found.check or 0))

@@ -1,0 +1,198 @@
+"""One workload through one peer, from the first cell to the last byte, with a plain kernel beside it.
+
+The two kernels take turns, portion by portion, so that what else the machine does is unfair to neither, and what the peer adds
+is the difference between the two. What a peer can't do, or not in time, is a result: `failed` says in which stage and why.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import limit as limits
+from bench.kernel import Request, Stopped, Timing, peak, timed
+from bench.peers.peer import Failed, Move, Peer
+from bench.peers.plain import Plain
+from bench.progress import Say, tell_cells
+from bench.reference import digests
+from bench.workload import Workload
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long anything may take, and where it happens."""
+
+    folder: Path
+    cell_seconds: float
+    course_seconds: float
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass
+class Course:
+    """What has been found so far."""
+
+    workload: Workload
+    reference: dict[str, Any]
+    rules: Rules
+    say: Say
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def measure(self, kind: type[Peer]) -> dict[str, Any]:
+        """Everything there is to find about a peer."""
+        shutil.rmtree(self.rules.folder, ignore_errors=True)
+        self.rules.folder.mkdir(parents=True)
+        self.found = {"workload": self.workload.name, "peer": kind.name, "title": kind.title, "failed": {}}
+        self.found["about"], self.found["machine"] = self.workload.about, limits.machine()
+        limits.warm(min(3 * self.reference["bytes"] + 2**29, 12 * 2**30))
+        self.found["limits"] = limits.measure(self.rules.folder).as_dict()
+        try:
+            self.with_kernels(kind)
+        except (Stopped, Failed, RuntimeError, AssertionError, TimeoutError) as error:
+            self.fail("start", error)
+        finally:
+            shutil.rmtree(self.rules.folder, ignore_errors=True)
+        return self.found
+
+    def with_kernels(self, kind: type[Peer]) -> None:
+        """Starts both kernels and goes through the stages; later ones need the earlier."""
+        arguments = (self.rules.cell_seconds, self.rules.paths)
+        plain = Plain(self.rules.folder / "plain", *arguments)
+        try:
+            peer = kind(self.rules.folder / kind.name, *arguments)
+            try:
+                if self.stage("cells", lambda: self.cells(plain, peer)):
+                    plain.close()
+                    self.returns(peer)
+            finally:
+                peer.close(at_once=bool(self.found["failed"]))
+            if "cells" not in self.found["failed"]:
+                self.stage("gc", lambda: self.put("stored_after_gc", peer.gc()))
+                self.stage("verify", lambda: self.put("verify", peer.verify()))
+        finally:
+            plain.close(at_once=True)
+
+    def stage(self, name: str, work: Callable[[], None]) -> bool:
+        """One stage; whether it succeeded."""
+        try:
+            work()
+        except (Stopped, Failed, RuntimeError, AssertionError, TimeoutError, OSError, ValueError) as error:
+            self.fail(name, error)
+            return False
+        return True
+
+    def fail(self, stage: str, error: Exception) -> None:
+        """Writes down what went wrong."""
+        self.say(f"{stage} failed: {error}")
+        self.found["failed"][stage] = f"{error}"[:500] or type(error).__name__
+
+    def put(self, key: str, value: Any) -> None:
+        """Writes down a finding."""
+        self.found[key] = value
+
+    # -- the cells ------------------------------------------------------------------------------------------------------
+
+    def cells(self, plain: Plain, peer: Peer) -> None:
+        """The setup and the timed cells in both kernels, and what is there afterwards."""
+        turns = Turns(plain, peer, self.rules, self.say)
+        self.found["troubles"] = turns.troubles
+        self.found["setup"] = turns.take_all([Request(code) for code in self.workload.setup])
+        if broken := [error for error in turns.errors["peer"] if error]:
+            raise Failed(f"the session could not be made: {broken[0]}")
+        peer.begin(len(self.workload.cells))
+        peaks = [peak(one.kernel, again=True) for one in (plain, peer)]
+        turns.record = {"plain": [], "peer": []}
+        turns.errors = {"plain": [], "peer": []}
+        self.found["cells"], self.found["errors"] = turns.record, turns.errors
+        for portion in self.workload.batches():
+            turns.take([Request(self.workload.cells[number]) for number in portion])
+            tell_cells(self.say, portion.start, portion.stop, len(self.workload.cells))
+        self.found["peaks"] = {"setup": peaks, "cells": [peak(one.kernel) for one in (plain, peer)]}
+        peer.finish()
+        self.found["stored"] = peer.stored()
+        self.found["right_at_end"] = self.right(peer, len(self.workload.cells))
+
+    def right(self, peer: Peer, state: int) -> dict[str, Any]:
+        """How many values are as they were, and which are not."""
+        wanted, there = self.reference["digests"][str(state)], digests(peer, self.workload)
+        wrong = [name for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
+        told = [name + what_is_there(there.get(name, "missing")) for name in wrong[:20]]
+        return {"of": len(wanted.keys() | there.keys()), "wrong": told, "wrong_count": len(wrong)}
+
+    # -- the way back ---------------------------------------------------------------------------------------------------
+
+    def returns(self, peer: Peer) -> None:
+        """There and back for every mark, then all of it in a new kernel."""
+        self.found["moves"] = {}
+        if not peer.remembers:
+            return
+        peak(peer.kernel, again=True)
+        for name, mark in self.workload.marks().items():
+            for way, state in (("there", mark), ("back", len(self.workload.cells))):
+                if not self.stage(f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)):
+                    break
+        self.stage("memory", lambda: self.found["peaks"].update(moves=peak(peer.kernel)))
+        self.stage("restart", lambda: self.restart(peer))
+
+    def move(self, name: str, peer: Peer, state: int) -> None:
+        """One move, and whether it led where it should."""
+        found = peer.go(state)
+        self.found["moves"][name] = found.as_dict() | self.right(peer, state)
+        self.say(f"{name}: {found.seconds:.3f} s")
+
+    def restart(self, peer: Peer) -> None:
+        """A new kernel."""
+        found: Move = peer.restart()
+        self.found["restart"] = found.as_dict() | self.right(peer, len(self.workload.cells))
+        self.say(f"restart: {found.seconds:.3f} s")
+
+
+def what_is_there(digest: str) -> str:
+    """What is there instead of a value, where it is none."""
+    return f": {digest}" if " " in digest or digest == "missing" else ""
+
+
+class Turns:
+    """Two kernels that run the same cells in turn."""
+
+    def __init__(self, plain: Plain, peer: Peer, rules: Rules, say: Say) -> None:
+        self.each: dict[str, Peer] = {"plain": plain, "peer": peer}
+        self.order = list(self.each)
+        self.rules = rules
+        self.say = say
+        #: Milliseconds to the reply and from there to the next cell, of every cell.
+        self.record: dict[str, list[list[float]]] = {"plain": [], "peer": []}
+        self.errors: dict[str, list[str | None]] = {"plain": [], "peer": []}
+        #: Errors shown by what is not the cell: a recorder's hooks.
+        self.troubles: dict[str, list[str]] = {"plain": [], "peer": []}
+        self.spent = 0.0
+
+    def take_all(self, requests: list[Request]) -> dict[str, list[list[float]]]:
+        """One by one."""
+        for request in requests:
+            self.take([request])
+        return self.record
+
+    def take(self, requests: list[Request]) -> None:
+        """A portion, queued at once, in the one kernel and then in the other; who is first changes."""
+        self.order.reverse()
+        for name in self.order:
+            peer = self.each[name]
+            try:
+                self.write(name, timed(peer.kernel, requests, self.rules.cell_seconds))
+            except Stopped as stopped:
+                self.write(name, stopped.timings)
+                raise
+
+    def write(self, name: str, timings: list[Timing]) -> None:
+        """Keeps the times, and stops a peer that has had all its time."""
+        self.record[name] += [[round(one.reply, 4), round(one.next, 4)] for one in timings]
+        self.errors[name] += [one.error for one in timings]
+        self.troubles[name] += [one.trouble for one in timings if one.trouble and not one.error]
+        if name == "peer":
+            self.spent += sum(timing.total for timing in timings) / 1000
+        if self.spent > self.rules.course_seconds:
+            raise Stopped(f"its cells took longer than {self.rules.course_seconds:.0f} s", [])

@@ -1,0 +1,89 @@
+"""The virtual environments of the peers: pinned packages from PyPI, made once, made again when a pin moves."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
+VERSION = "3.11"
+
+#: The environment in which Clew is installed; plain kernels run in it, too.
+OWN = ROOT / f".venv-{VERSION}"
+TORCH = ROOT / ".venv-bench-torch"
+#: Libraries are told from a person's own modules by this name in their path.
+TORCH_PACKAGES = TORCH / "site-packages"
+
+Say = Callable[[str], None]
+
+
+def python(name: str | None, say: Say = print) -> Path:
+    """The interpreter of a peer's environment, which is made if need be; `None` is Clew's own."""
+    if name is None:
+        return OWN / "bin" / "python" if OWN.exists() else Path(sys.executable)
+    venv = ROOT / f".venv-bench-{name}"
+    make(venv, name, lambda: install(venv, name, say))
+    return venv / "bin" / "python"
+
+
+def torch(say: Say = print) -> Path:
+    """A folder with PyTorch and nothing that the environments have, for every peer's search path.
+
+    PyPI's wheels for Linux on x86-64 are built for CUDA: without its libraries they can't be imported, so those come
+    along, and the tensors stay on the processor.
+    """
+    make(TORCH, "torch", lambda: install_torch(say))
+    return TORCH_PACKAGES
+
+
+def make(folder: Path, name: str, how: Callable[[], None]) -> None:
+    """Makes a folder unless it was made from the very same requirements."""
+    mark, wanted = folder / ".installed", fingerprint(name)
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    how()
+    mark.write_text(wanted)
+
+
+def fingerprint(name: str) -> str:
+    """A hash of all that is pinned for an environment."""
+    told = hashlib.sha256()
+    for path in requirement_files(name):
+        told.update(path.read_bytes())
+    return told.hexdigest()
+
+
+def requirement_files(name: str) -> list[Path]:
+    """The file of an environment and those that it names."""
+    path = REQUIREMENTS / f"bench-{name}.txt"
+    named = [line[3:].strip() for line in path.read_text().splitlines() if line.startswith("-r ")]
+    return [path, *(REQUIREMENTS / other for other in named)]
+
+
+def install(venv: Path, name: str, say: Say) -> None:
+    """Makes an environment."""
+    say(f"Making {venv.name} from requirements/bench-{name}.txt")
+    interpreter = subprocess.run(
+        [ROOT / "tools" / "find_python.sh", VERSION], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    subprocess.run([interpreter, "-m", "venv", venv], check=True)
+    pip(venv / "bin" / "python", ["-r", str(REQUIREMENTS / f"bench-{name}.txt")])
+
+
+def install_torch(say: Say) -> None:
+    """Puts PyTorch into its folder with the interpreter of Clew's environment."""
+    say("Fetching PyTorch: 2.1 GB, 4.3 GB unpacked")
+    wanted = ["--no-deps", "--target", str(TORCH_PACKAGES), "-r", str(REQUIREMENTS / "bench-torch.txt")]
+    pip(python(None), wanted)
+
+
+def pip(interpreter: Path, arguments: list[str]) -> None:
+    """Installs packages."""
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]
+    subprocess.run([interpreter, "-m", "pip", "install", *quiet, *arguments], check=True)

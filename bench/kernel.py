@@ -1,0 +1,221 @@
+"""Cells through a real kernel, with the times that the kernel stamps on its messages.
+
+A request's *reply* is the time from the kernel taking it to the reply, its *next* the time from the reply to the kernel
+taking the request queued behind it. What a recorder does before a reply is in the one, what it does after in the other.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from harness import Kernel
+
+__all__ = ["Kernel", "Request", "Stopped", "Timing", "peak", "resident", "run", "timed"]
+
+
+class Stopped(Exception):
+    """Says that a kernel died, or took longer than it was given; `timings` are those of the requests before."""
+
+    def __init__(self, why: str, timings: list[Timing]) -> None:
+        super().__init__(why)
+        self.timings = timings
+
+
+@dataclass(frozen=True)
+class Request:
+    """One execute request; a silent one is no cell, and may ask for the value of an expression."""
+
+    code: str
+    silent: bool = False
+    expression: str | None = None
+
+    def content(self) -> dict[str, Any]:
+        """What the protocol wants."""
+        asked = {} if self.expression is None else {"it": f"repr(({self.expression}))"}
+        return {
+            "code": self.code,
+            "silent": self.silent,
+            "store_history": not self.silent,
+            "user_expressions": asked,
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+
+
+@dataclass
+class Timing:
+    """What came of one request; milliseconds."""
+
+    reply: float = 0.0
+    next: float = 0.0
+    error: str | None = None
+    #: An error that was shown though the request itself succeeded: of a hook's.
+    trouble: str | None = None
+    text: str = ""
+    value: Any = None
+
+    @property
+    def total(self) -> float:
+        """From its start to the start of the next."""
+        return self.reply + self.next
+
+
+@dataclass
+class Course:
+    """The stamps of one request on its way."""
+
+    busy: datetime | None = None
+    replied: datetime | None = None
+    idle: bool = False
+    timing: Timing = field(default_factory=Timing)
+
+
+def run(kernel: Kernel, code: str, limit: float = 600.0) -> Timing:
+    """Runs one cell."""
+    return timed(kernel, [Request(code)], limit)[0]
+
+
+def timed(kernel: Kernel, requests: Sequence[Request], limit: float = 600.0) -> list[Timing]:
+    """Sends all requests at once and a silent empty one behind them; `limit` seconds for each."""
+    client, courses = kernel.client, {}
+    for request in [*requests, Request("", silent=True)]:
+        message = client.session.msg("execute_request", request.content())
+        client.shell_channel.send(message)
+        courses[message["header"]["msg_id"]] = Course()
+    followed = Following(kernel, courses, limit)
+    try:
+        followed.to_the_end()
+    except (TimeoutError, RuntimeError) as error:
+        raise Stopped(str(error), followed.timings()) from error
+    return followed.timings()
+
+
+class Following:
+    """Takes the messages of some requests until each has its reply and its idle status."""
+
+    def __init__(self, kernel: Kernel, courses: dict[str, Course], limit: float) -> None:
+        self.kernel = kernel
+        self.courses = courses
+        self.limit = limit
+
+    def to_the_end(self) -> None:
+        """Waits for all of them."""
+        deadline = time.monotonic() + self.limit
+        while not all(course.idle and course.replied for course in self.courses.values()):
+            if self.receive():
+                deadline = time.monotonic() + self.limit
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"no answer in {self.limit:.0f} s")
+            elif not self.kernel.is_alive():
+                raise RuntimeError("the kernel died")
+
+    def receive(self) -> bool:
+        """Takes what has arrived; whether a request got on."""
+        got_on = False
+        client = self.kernel.client
+        for channel, seconds in ((client.iopub_channel, 0.02), (client.shell_channel, 0)):
+            try:
+                while True:
+                    got_on |= self.take(channel.get_msg(timeout=seconds))
+            except Empty:
+                pass
+        return got_on
+
+    def take(self, message: dict[str, Any]) -> bool:
+        """Takes one message."""
+        course = self.courses.get(message["parent_header"].get("msg_id", ""))
+        if course is None:
+            return False
+        kind, content = message["msg_type"], message["content"]
+        if kind == "execute_reply":
+            course.replied = message["header"]["date"]
+            take_reply(course.timing, content)
+        elif kind == "status" and content["execution_state"] == "busy":
+            course.busy = message["header"]["date"]
+        elif kind == "status" and content["execution_state"] == "idle":
+            course.idle = True
+        else:
+            take_shown(course.timing, kind, content)
+            return False
+        return True
+
+    def timings(self) -> list[Timing]:
+        """The times of all requests but the one behind them."""
+        courses = list(self.courses.values())
+        for course, following in pairwise(courses):
+            if course.busy and course.replied:
+                course.timing.reply = milliseconds(course.busy, course.replied)
+                if following.busy:
+                    course.timing.next = milliseconds(course.replied, following.busy)
+        return [course.timing for course in courses[:-1] if course.replied]
+
+
+def take_reply(timing: Timing, content: dict[str, Any]) -> None:
+    """Takes what a reply says."""
+    if content["status"] != "ok":
+        timing.error = f"{content.get('ename')}: {content.get('evalue')}"[:500]
+    asked = content.get("user_expressions", {}).get("it")
+    if asked is None:
+        return
+    if asked["status"] != "ok":
+        timing.error = f"{asked['ename']}: {asked['evalue']}"[:500]
+        return
+    text = ast.literal_eval(asked["data"]["text/plain"])
+    try:
+        timing.value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        timing.value = text
+
+
+def take_shown(timing: Timing, kind: str, content: dict[str, Any]) -> None:
+    """Takes an output's text."""
+    if kind == "stream":
+        timing.text += content["text"]
+    elif kind in ("display_data", "execute_result"):
+        timing.text += content["data"].get("text/plain", "")
+    elif kind == "error":
+        timing.trouble = f"{content.get('ename')}: {content.get('evalue')}"[:500]
+
+
+def milliseconds(start: datetime, end: datetime) -> float:
+    """The time between two stamps."""
+    return (end - start).total_seconds() * 1000
+
+
+def resident(kernel: Kernel) -> int:
+    """The kernel's resident memory in bytes."""
+    return status_bytes(kernel, "VmRSS")
+
+
+def peak(kernel: Kernel, *, again: bool = False) -> int:
+    """The most resident memory that the kernel has had, in bytes; `again` begins anew from here."""
+    found = status_bytes(kernel, "VmHWM")
+    if again:
+        try:
+            Path(f"/proc/{kernel.pid}/clear_refs").write_text("5")
+        except OSError:
+            pass  # where that is forbidden the peak is that of the whole session
+    return found
+
+
+def status_bytes(kernel: Kernel, key: str) -> int:
+    """A figure of `/proc/PID/status`."""
+    lines = Path(f"/proc/{kernel.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    found = 0
+    for path, _, files in os.walk(folder):
+        found += sum(os.lstat(Path(path) / name).st_size for name in files)
+    return found

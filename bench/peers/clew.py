@@ -1,0 +1,91 @@
+"""Clew, as its users have it: the extension loaded, `%clew` typed in cells, `clew` in a terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from bench.kernel import Request, Timing, folder_bytes
+from bench.peers.peer import Failed, Move, Peer
+
+SECOND = 1_000_000_000
+
+
+class Clew(Peer):
+    """Records every run; states are its runs of kind `cell`."""
+
+    name: ClassVar[str] = "clew"
+    title: ClassVar[str] = "Clew"
+
+    def attach(self) -> float:
+        return self.done(Request("%load_ext clew")).total / 1000
+
+    def finish(self) -> None:
+        self.wait_until_synced()
+        runs = self.ask("log --all -n 0")["runs"]
+        cells = [run["run"] for run in reversed(runs) if run["kind"] == "cell"]
+        self.runs = cells[-self.timed_cells - 1 :]
+        if len(self.runs) <= self.timed_cells:
+            raise Failed(f"{len(cells)} runs were recorded, fewer than cells ran")
+
+    def wait_until_synced(self) -> None:
+        """Waits until everything is flushed, ten seconds at most: a run is synced two seconds after it."""
+        deadline = time.monotonic() + 10
+        while not self.ask("status")["is_synced"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def go(self, state: int) -> Move:
+        return self.moved(f"switch {self.runs[state]}")
+
+    def resume(self) -> Move:
+        attached = self.attach()
+        there = self.moved("resume")
+        return replace(there, seconds=there.seconds + attached)
+
+    def moved(self, words: str) -> Move:
+        """Types a mover and takes the times from its answer."""
+        timing = self.done(Request(f"%clew {words} --json"))
+        told = answer(timing)
+        if "outcomes" not in told:
+            raise Failed(str(told.get("error", told))[:300])
+        check, move = told["look_nanoseconds"] / SECOND, told["move_nanoseconds"] / SECOND
+        return Move(timing.total / 1000, check, move, inexact(told["outcomes"]))
+
+    def ask(self, words: str) -> dict[str, Any]:
+        """Asks in a cell, which is no run."""
+        return answer(self.done(Request(f"%clew {words} --json")))
+
+    def stored(self) -> int:
+        return folder_bytes(self.home / "clew")
+
+    def gc(self) -> int | None:
+        for _ in range(2):  # what the first finds goes with the second
+            typed = self.kernel.terminal("gc", "--json")
+            if typed.exit not in (0, 1):
+                raise Failed(typed.err[-300:] or typed.out[-300:])
+        return self.stored()
+
+    def verify(self) -> str | None:
+        typed = self.kernel.terminal("verify", "--read-data", "--json")
+        if typed.exit == 0:
+            return ""
+        found = typed.json
+        return str(found.get("findings") or found.get("error"))[:1000] or f"exit code {typed.exit}"
+
+
+def inexact(outcomes: list[dict[str, Any]]) -> str:
+    """The roots that are lost or differ, some of them by name."""
+    found = [one for one in outcomes if one["word"] in ("lost", "differs")]
+    named = ", ".join(f"{one['root']['key']} {one['word']}" for one in found[:5])
+    return named + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+
+
+def answer(timing: Timing) -> dict[str, Any]:
+    """What `--json` printed."""
+    try:
+        found: dict[str, Any] = json.loads(timing.text)
+    except json.JSONDecodeError as error:
+        raise Failed(f"it answered {timing.text[:200]!r} and {timing.text[-200:]!r}") from error
+    return found

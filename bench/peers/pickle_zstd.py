@@ -1,0 +1,15 @@
+"""Plain pickle with zstd, after every run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bench.peers.dumps import Dumps
+
+
+class PickleZstd(Dumps):
+    """One pickle of a dict of all names, compressed."""
+
+    name: ClassVar[str] = "pickle"
+    title: ClassVar[str] = "pickle + zstd"
+    way: ClassVar[str] = "pickle"
