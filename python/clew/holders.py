@@ -41,15 +41,19 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     """
     ours = {id(replaced), id(own), *(id(pair) for pair in replaced), *(id(item) for item in own)}
     ours |= {id(item) for _, item in replaced}
-    threads = _frames_by_thread()
-    found = []
-    for label, item in replaced:
-        if type(item) in NOT_WORTH_A_WORD or isinstance(item, type) or _is_constant(item):
-            continue
-        words = _holders_of(item, ours, threads)
-        if words:
-            found.append((label, ", ".join(words[:LIMIT])))
-    return found
+    suspects = [pair for pair in replaced if not _is_beyond_doubt(pair[1])]
+    if not suspects:
+        return []
+    ours |= {id(suspects), *(id(pair) for pair in suspects)}
+    words: dict[int, list[str]] = {id(item): [] for _, item in suspects}
+    _by_threads(words)
+    _by_others([pair for pair in suspects if gc.is_tracked(pair[1])], words, ours)
+    return [(label, ", ".join(words[id(item)][:LIMIT])) for label, item in suspects if words[id(item)]]
+
+
+def _is_beyond_doubt(item: Any) -> bool:
+    """Whether it does not matter who holds it."""
+    return type(item) in NOT_WORTH_A_WORD or isinstance(item, type) or _is_constant(item)
 
 
 def _is_constant(item: Any) -> bool:
@@ -60,32 +64,29 @@ def _is_constant(item: Any) -> bool:
     return isinstance(item, CONSTANTS)
 
 
-# In what follows no comprehension and no frame of our own may hold the item: either would be a holder, and a frame that
-# holds itself would keep what was replaced alive until the collector runs.
+# In what follows no frame of our own may go on holding an item: a frame that holds itself would keep what was replaced alive
+# until the collector runs. So items are spoken of by their ids.
 
 
-def _holders_of(item: Any, ours: set[int], threads: list[tuple[str, list[types.FrameType]]]) -> list[str]:
-    words: list[str] = []
-    for name, frames in threads:
-        if _is_local(item, frames):
-            words.append(name)
-    if not gc.is_tracked(item):
-        return words
-    for referrer in gc.get_referrers(item):
+def _by_threads(words: dict[int, list[str]]) -> None:
+    """Adds the threads that have an item in a local variable."""
+    for name, frames in _frames_by_thread():
+        local = {id(value) for frame in frames for value in frame.f_locals.values()}
+        for item in local & words.keys():
+            words[item].append(name)
+
+
+def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], ours: set[int]) -> None:
+    """Adds whatever else refers to an item. All that lives is gone through once, however many items there are."""
+    for referrer in gc.get_referrers(*(item for _, item in suspects)) if suspects else []:
         if id(referrer) in ours or isinstance(referrer, types.FrameType):
             continue
         word = _name(referrer)
-        if word and word not in words:
-            words.append(word)
-    return words
-
-
-def _is_local(item: Any, frames: list[types.FrameType]) -> bool:
-    for frame in frames:
-        for value in frame.f_locals.values():
-            if value is item:
-                return True
-    return False
+        if word is None:
+            continue
+        for item in {id(referent) for referent in gc.get_referents(referrer)} & words.keys():
+            if word not in words[item]:
+                words[item].append(word)
 
 
 def _frames_by_thread() -> list[tuple[str, list[types.FrameType]]]:

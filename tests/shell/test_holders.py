@@ -6,6 +6,8 @@ import gc
 import threading
 import weakref
 
+from harness import Kernel
+
 from clew.holders import holders
 
 
@@ -71,3 +73,38 @@ def test_asking_keeps_nothing_alive() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+#: Counts how often, and for how many objects, all that lives is gone through.
+COUNTING = """
+import types
+import clew.holders as module
+
+module.searched = []
+
+def search(*items, real=module.gc.get_referrers):
+    module.searched.append(len(items))
+    return real(*items)
+
+module.gc = types.SimpleNamespace(
+    get_referrers=search, get_referents=module.gc.get_referents, is_tracked=module.gc.is_tracked
+)
+"""
+SEARCHED = "__import__('clew.holders').holders.searched"
+CLOSURE = "(lambda held: lambda: held)"
+
+
+def test_what_lives_is_gone_through_only_for_what_somebody_else_refers_to(kernel: Kernel) -> None:
+    kernel.run(f"exec({COUNTING!r}, {{}})").raised()
+    kernel.run("x, y, z = [1], {'a': [2]}, [x for x in range(3)]").raised()
+    kernel.run("x, y, z = [2], {'a': [3]}, [4]; same = x").raised()
+    moved = kernel.clew("undo").raised()
+    assert kernel.value(SEARCHED) == [] and "held" not in moved.text
+    kernel.run(
+        f"__import__('atexit').register({CLOSURE}(x)); __import__('atexit').register({CLOSURE}(y))"
+    ).raised()
+    kernel.run("x.append(5); y['b'] = 6; z.append(7)").raised()
+    moved = kernel.clew("undo").raised()
+    assert kernel.value("x, y") == ([1], {"a": [2]})
+    assert kernel.value(SEARCHED) == [2], "both at once, and not the third"
+    assert "x, y: loaded, the old object is still held by a closure" in moved.text

@@ -7,6 +7,7 @@ use clew_core::kernel::{Change, Installed, Kernel, KernelError};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use rustc_hash::FxHashMap;
 
 use super::PythonKernel;
 use crate::build::install_definition;
@@ -90,18 +91,23 @@ impl PythonKernel<'_, '_> {
         failures
     }
 
-    /// Who outside still holds what an install replaced.
+    /// Who outside still holds what an install replaced. To find out all that lives has to be gone through, so it is asked
+    /// only about what has more references than ours.
     fn holders(&self) -> PyResult<Vec<(Root, String)>> {
-        let labelled: Vec<(String, &Py<PyAny>)> = self
+        let ours = self.own_references();
+        let is_suspect = |old: &Py<PyAny>| {
+            let expected = ours.get(&old.as_ptr().addr()).copied().unwrap_or_default();
+            Object::of(old.bind(self.py)).references() > expected
+        };
+        let (suspects, others): (Vec<_>, Vec<_>) = self
             .replaced
             .iter()
-            .filter(|(root, _)| root.kind == RootKind::Name)
-            .map(|(root, old)| (root.key.clone(), old))
-            .collect();
-        if labelled.is_empty() {
+            .partition(|(root, old)| root.kind == RootKind::Name && is_suspect(old));
+        if suspects.is_empty() {
             return Ok(Vec::new());
         }
-        let own = PyList::empty(self.py);
+        let labelled: Vec<(&str, &Py<PyAny>)> = suspects.iter().map(|(root, old)| (root.key.as_str(), old)).collect();
+        let own = PyList::new(self.py, others.iter().map(|(_, old)| old))?;
         let found: Vec<(String, String)> = self
             .py
             .import("clew.holders")?
@@ -111,6 +117,17 @@ impl PythonKernel<'_, '_> {
             .into_iter()
             .map(|(name, who)| (Root::name(name), Cause::HeldBy { who }.into()))
             .collect())
+    }
+
+    /// How many references this use of the session has to what it replaced, by address.
+    fn own_references(&self) -> FxHashMap<usize, isize> {
+        let mut counts: FxHashMap<usize, isize> = FxHashMap::default();
+        let replaced = self.replaced.iter().map(|(_, old)| old);
+        let parked = self.state.parked.values().flatten().map(|(_, object)| object);
+        for object in replaced.chain(parked).chain(self.heap.kept()) {
+            *counts.entry(object.as_ptr().addr()).or_default() += 1;
+        }
+        counts
     }
 
     /// Applies all changes; where one is refused, those before it are taken back.
@@ -147,6 +164,8 @@ impl PythonKernel<'_, '_> {
             .into_iter()
             .filter_map(|(root, old)| old.map(|old| (root, old)))
             .collect();
+        // What they refer to is counted.
+        drop(before);
         let notes = self.holders().unwrap_or_default();
         Ok(Installed { notes })
     }

@@ -307,6 +307,11 @@ impl PythonHeap {
         std::mem::take(&mut *self.noticed.borrow_mut())
     }
 
+    /// The references that are kept for the walk.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        self.kept.iter()
+    }
+
     /// Keeps a reference that was made for the walk.
     pub(super) fn keep_made(&mut self, made: Py<PyAny>) {
         self.kept.push(made);

@@ -53,6 +53,12 @@ impl Object {
         (self.0 & !WHOLE) as *mut ffi::PyObject
     }
 
+    /// How many references there are to the object.
+    pub fn references(self) -> isize {
+        // SAFETY: as for `bound`; only the count is read.
+        unsafe { ffi::Py_REFCNT(self.pointer()) }
+    }
+
     /// A strong reference to the object.
     pub fn bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
         // SAFETY: objects are made from live references, and whoever hands one over keeps it alive (see the type).
