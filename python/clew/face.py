@@ -77,7 +77,7 @@ class Session:
 
     def switch(self, revision: Revision, *, replay: bool = False, dry_run: bool = False) -> Report:
         """Goes to the state that a run left. Files stay as they are."""
-        return self._move("switch", str(revision), replay=replay, dry_run=dry_run)
+        return self._move("switch", names=["--", str(revision)], replay=replay, dry_run=dry_run)
 
     def restore(
         self,
@@ -119,12 +119,14 @@ class Session:
         A `limit` of 0 gives every run.
         """
         flags = [flag for flag, is_on in (("--failed", failed), ("--all", all)) if is_on]
-        named = ["-v", name] if name is not None else []
+        named = [] if name is None else [name]
+        check_texts(named)
+        named = [f"--variable={one}" for one in named]
         return self._ask(Log, "log", "-n", str(limit), *flags, *named)
 
     def show(self, revision: Revision = "@") -> Shown:
         """One run in full."""
-        return self._ask(Shown, "show", str(revision))
+        return self._ask(Shown, "show", "--", str(revision))
 
     def diff(self, before: Revision = "@-", after: Revision = "@", *names: Names) -> Diff:
         """What lies between two runs: names, and cells whose code differs."""
@@ -132,19 +134,19 @@ class Session:
 
     def vars(self, revision: Revision = "@") -> Vars:
         """The names a run left, described without loading them."""
-        return self._ask(Vars, "vars", str(revision))
+        return self._ask(Vars, "vars", "--", str(revision))
 
     def annotate(self, name: str, revision: Revision = "@") -> Log:
         """The runs that made a name what it is, oldest first."""
-        return self._ask(Log, "annotate", name, str(revision))
+        return self._ask(Log, "annotate", "--", name, str(revision))
 
     def extract(self, *names: Names, at: Revision = "@", check: bool = False) -> Script:
         """The cells that made these names, and no others, as a script; with `check` proven by running it."""
-        return self._ask(Script, "extract", *flat(names), f"--at={at}", *(["--check"] if check else []))
+        return self._ask(Script, "extract", f"--at={at}", *(["--check"] if check else []), "--", *flat(names))
 
     def stale(self, revision: Revision = "@") -> Stale:
         """Cells whose inputs changed since they ran."""
-        return self._ask(Stale, "stale", str(revision))
+        return self._ask(Stale, "stale", "--", str(revision))
 
     # -- asking other states ---------------------------------------------------------------------------------
 
@@ -172,7 +174,7 @@ class Session:
         With `rename` it gets that name; without a `name` the branch that the session is on does.
         """
         if rename is not None:
-            return self._ask(Named, "branch", "-m", *([name] if name is not None else []), rename)
+            return self._ask(Named, "branch", "-m", "--", *([name] if name is not None else []), rename)
         return self._name("branch", name, revision, delete)
 
     def tag(
@@ -183,7 +185,8 @@ class Session:
 
     def describe(self, text: str, revision: Revision = "@") -> Named:
         """Says in your words what a run did; an empty text takes them away."""
-        return self._ask(Named, "describe", str(revision), f"--message={text}")
+        check_texts([text])
+        return self._ask(Named, "describe", f"--message={text}", "--", str(revision))
 
     # -- beside ----------------------------------------------------------------------------------------------
 
@@ -213,7 +216,7 @@ class Session:
 
     def exclude(self, *patterns: Names) -> Result:
         """Never records these names, or patterns with `*`; without any, lists what is kept out."""
-        return self._ask(Result, "exclude", *flat(patterns))
+        return self._ask(Result, "exclude", "--", *flat(patterns))
 
     def list(self) -> Histories:
         """All histories in the store, the one used last first."""
@@ -257,7 +260,7 @@ class Session:
 
     def _name(self, word: str, name: str | None, revision: Revision | None, delete: bool) -> Named:
         words = [] if name is None else [name] if revision is None else [name, str(revision)]
-        return self._ask(Named, word, *(["-d"] if delete else []), *words)
+        return self._ask(Named, word, *(["-d"] if delete else []), "--", *words)
 
     def _move(self, word: str, *words: str, replay: bool, dry_run: bool, names: Sequence[str] = ()) -> Report:
         flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
@@ -287,6 +290,12 @@ def check_texts(words: Sequence[object]) -> None:
         if not isinstance(word, str):
             hint = '`s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])`, `s.annotate("x")` are how names are given'
             raise UsageError(f"{word!r} is no text, and names are texts", "Nothing was changed", hint)
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(
+                f"{word!r} has letters that can't be written down",
+                "Nothing was changed",
+                "texts of whole letters can",
+            )
 
 
 def given(kind: type[R], answer: _engine.Answer) -> R:

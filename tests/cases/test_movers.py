@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -291,6 +292,29 @@ def test_p01_a_name_that_is_kept_out_since_is_left_alone(
             assert report.word(name) == "differs" and why in report.why(name)
 
 
+def test_a_dry_run_looks_at_what_no_cell_changed(notebook: Notebook, tmp_path: Path) -> None:
+    changed, may_go = tmp_path / "changed", tmp_path / "may_go"
+    thread = f"""
+        import threading, time
+        def later(x=x):
+            while not __import__('os').path.exists({str(may_go)!r}): time.sleep(0.01)
+            x.append(9)
+            open({str(changed)!r}, 'w').close()
+        threading.Thread(target=later, daemon=True).start()
+        """
+    notebook.run("x = [1]\ny = [2]", thread, "z = 1")
+    may_go.touch()
+    while not changed.exists():
+        time.sleep(0.01)
+    planned = notebook.move("undo --dry-run")
+    assert (planned.word("x"), planned.word("y")) == ("loaded", "kept")
+    done = notebook.move("undo")
+    assert done.words == planned.words and done.data["outside"] is not None, (
+        "it was recorded by the move alone"
+    )
+    assert notebook.read("x") == ["[1]"]
+
+
 TOKEN = "ghp_" + "a1B2" * 9
 
 
@@ -315,6 +339,44 @@ def test_p01_a_credential_that_was_set_later_stays_and_the_report_says_so(notebo
     report = notebook.move("undo")
     assert report.word("pass_token") == "differs" and "left alone" in report.why("pass_token")
     assert notebook.read("pass_token[:4]") == ["'ghp_'"]
+
+
+def held(notebook: Notebook, text: str) -> bool:
+    """Whether a text is anywhere in the store, which must not be compressed."""
+    store = notebook.kernel.home / "clew"
+    return any(text.encode() in path.read_bytes() for path in store.rglob("*") if path.is_file())
+
+
+def test_p12_other_names_and_outputs_of_what_is_kept_out_stay_out_when_the_name_goes(
+    notebook: Notebook,
+) -> None:
+    leak = "LEAK" + "frame" * 3
+    notebook.say("exclude apart")
+    notebook.run(f"apart = ['{leak[:4]}' + 'frame' * 3] * 4000", "also = apart\napart", "x = 1")
+    assert "another name for it is kept out" in notebook.kernel.clew("vars").text
+    notebook.run("apart = None", "y = 2", "also = [also[0][:1]]")
+    variables = {one["key"]: one["stored"] for one in notebook.ask("vars")["variables"]}
+    assert variables["also"] == "encoded" and not any(key.isdigit() for key in variables)
+    assert leak not in notebook.kernel.clew("vars --all --json").text and not held(notebook, leak * 2)
+
+
+def test_p03_what_changed_inside_of_a_name_that_is_kept_out_is_said_to_be_uncertain(
+    notebook: Notebook,
+) -> None:
+    notebook.say("exclude inner")
+    notebook.run("inner = [1]\nx = 1", "inner.append(2)\nx = 2")
+    report = notebook.move("undo")
+    assert report.word("inner") == "kept" and "inner" in report.uncertain
+    assert "what may have changed inside it is not known" in report.why("inner")
+    said = notebook.say("redo")
+    assert "inner: kept, it is kept out" in said and "Uncertain" not in said
+
+
+def test_p12_a_branch_can_not_be_called_like_a_live_credential(notebook: Notebook) -> None:
+    notebook.run("client_secret = ''.join(['QwErTy1234', '5678uioPzz9'])")
+    for word in ("branch", "tag"):
+        refused = notebook.kernel.clew(f"{word} QwErTy12345678uioPzz9")
+        assert "looks like a secret" in refused.stderr, refused
 
 
 def test_p01_another_credential_under_the_same_name_is_another(notebook: Notebook) -> None:

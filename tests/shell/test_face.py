@@ -52,6 +52,27 @@ def test_names_may_be_given_in_a_list_and_what_is_no_name_is_said(kernel: Kernel
     assert kernel.run("s.annotate(['x'])").ename == kernel.run("s.log(name=5)").ename == "UsageError"
 
 
+def test_nothing_that_a_program_gives_is_taken_for_an_option(kernel: Kernel) -> None:
+    kernel.run("import clew\ns = clew.session()\nx = 1")
+    kernel.run("s.tag('best')")
+    for call in (
+        "s.extract('--output=made.py', 'x')",
+        "s.tag('-d', 'best')",
+        "s.show('--help')",
+        "s.annotate('--help')",
+        "s.vars('--json')",
+        "s.stale('--help')",
+        "s.switch('--fresh')",
+        "s.branch('--help')",
+        "s.describe(None)",
+        "s.forget('\\ud800', dry_run=True)",
+    ):
+        reply = kernel.run(call)
+        assert reply.ename in ("UsageError", "RefusedError"), (call, reply)
+    assert not (kernel.cwd / "made.py").exists()
+    assert kernel.value("len(s.tag().data['names'])") == 1
+
+
 def test_care_answers_with_objects(kernel: Kernel) -> None:
     kernel.queue(["import clew\ns = clew.session()\nx = [1]", "y = 2"])
     assert kernel.value("[(len(s.list()), one.runs, one.is_damaged) for one in s.list()]") == [(1, 3, False)]

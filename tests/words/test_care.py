@@ -69,6 +69,13 @@ def test_p12_forget_inside_a_cell_forgets_what_the_cell_made_so_far(kernel: Kern
     assert kernel.value("'after' in globals()") is False
 
 
+def test_forget_names_what_has_the_same_data_and_not_what_has_the_same_shape(kernel: Kernel) -> None:
+    kernel.queue(["import numpy as np\nf = np.zeros(1000)\ng = np.ones(1000)\nh = f.copy()"])
+    kernel.settle()
+    found = json.loads(kernel.clew("forget f --dry-run --json").raised().stdout)
+    assert [shared["name"] for shared in found["also_in"]] == ["h"], found["also_in"]
+
+
 def test_p08_what_is_forgotten_from_a_terminal_goes_when_the_kernel_has_ended(kernel: Kernel) -> None:
     kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}"])
     kernel.settle()

@@ -244,7 +244,7 @@ impl Word {
     }
 
     /// A name in it that is written down and shown.
-    pub(crate) fn given_name(&self) -> Option<&str> {
+    pub fn given_name(&self) -> Option<&str> {
         match self {
             Self::Branch(branch) => branch.given(),
             Self::Tag(tag) => tag.given(),

@@ -120,15 +120,22 @@ pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments,
     if let Word::Describe(describe) = &mut arguments.word {
         describe.leave_out(&secrets::secret_variables());
     }
-    match unfit_name(&arguments.word) {
+    match unfit(&arguments, &[], surroundings) {
         None => Ok(arguments),
-        Some(problem) => Err(answer_to(&arguments, surroundings).fail(&problem)),
+        Some(refused) => Err(refused),
     }
 }
 
-/// What speaks against a name that is to be written down: a credential would be shown by every `log`.
-fn unfit_name(word: &Word) -> Option<Problem> {
-    let (_, left_out) = secrets::kept(word.given_name()?, &secrets::secret_variables());
+/// Refuses a name that is to be written down and looks like a credential, or is one of the `known` ones: every `log` would
+/// show it.
+pub fn unfit(arguments: &Arguments, known: &[String], surroundings: &Surroundings) -> Option<Output> {
+    let problem = unfit_name(&arguments.word, known)?;
+    Some(answer_to(arguments, surroundings).fail(&problem))
+}
+
+fn unfit_name(word: &Word, known: &[String]) -> Option<Problem> {
+    let name = word.given_name()?;
+    let (_, left_out) = secrets::kept(name, &[known, &secrets::secret_variables()].concat());
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
         Problem::usage(format!("Names are kept and shown, and this one looks like {looks}"))
@@ -411,9 +418,11 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
         SessionError::Name(error) => name_problem(error, surroundings),
         SessionError::NothingToUndo { available, .. } => steps_left("undo", *available, error, surroundings),
         SessionError::NothingToRedo { available, .. } => steps_left("redo", *available, error, surroundings),
-        SessionError::NothingToResume => {
-            Problem::usage(error.to_string()).with_hint(format!("{} shows all histories", door.command("list")))
-        }
+        SessionError::NothingToResume => Problem::usage(error.to_string()).with_hint(format!(
+            "{} shows all histories, {} goes on in one of them, and can be resumed then",
+            door.command("list"),
+            door.command("history NAME")
+        )),
         SessionError::NoSuchName { run, .. } => {
             let vars = door.command(&format!("vars {run}"));
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its names"))

@@ -45,10 +45,17 @@ fn start(command: &mut Command) -> io::Result<i32> {
 fn print(output: &Output) -> ExitCode {
     let printed = output.printed();
     let is_failure = !output.is_json && matches!(output.exit, Exit::Usage | Exit::Refused);
-    let _ = if is_failure {
+    let written = if is_failure {
         io::stderr().write_all(printed.as_bytes())
     } else {
-        io::stdout().write_all(printed.as_bytes())
+        let mut out = io::stdout().lock();
+        out.write_all(printed.as_bytes()).and_then(|()| out.flush())
     };
-    ExitCode::from(output.exit.code())
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("Error: The answer can't be written: {error}. Next: have it go where there is room");
+            ExitCode::from(Exit::Refused.code())
+        }
+        _ => ExitCode::from(output.exit.code()),
+    }
 }

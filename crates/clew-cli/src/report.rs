@@ -1,5 +1,6 @@
 //! What a mover says: one line first, then the exceptions.
 
+use clew_core::cause::Cause;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
 use maud::{Markup, html};
@@ -303,8 +304,11 @@ fn also_back(report: &Report) -> Option<String> {
 
 /// `df, view and 10 other roots`; the JSON has every one.
 fn uncertain(report: &Report) -> Option<String> {
-    let mut roots = titles(report, |outcome| outcome.uncertain && is_name(&outcome.root));
-    let others = titles(report, |outcome| outcome.uncertain && !is_name(&outcome.root));
+    // Of what is kept out of the record its own line says why.
+    let explained = Cause::NotLookedAt.to_string();
+    let is_unsure = |outcome: &Outcome| outcome.uncertain && outcome.why.as_ref() != Some(&explained);
+    let mut roots = titles(report, |outcome| is_unsure(outcome) && is_name(&outcome.root));
+    let others = titles(report, |outcome| is_unsure(outcome) && !is_name(&outcome.root));
     match others.as_slice() {
         [] => {}
         [only] => roots.push(only.clone()),

@@ -258,6 +258,7 @@ fn every_cause_of_an_outcome() {
         Cause::ClassLost { .. } => [Cause::ClassLost { why: None }, Cause::ClassLost { why: Some(why) }],
         Cause::Untrusted => [Cause::Untrusted],
         Cause::LeftAlone { .. } => [Cause::LeftAlone { why: "it is excluded" }],
+        Cause::NotLookedAt => [Cause::NotLookedAt],
         Cause::KeptOut { .. } => [Cause::KeptOut { why: "it looks like a credential (a GitHub token)" }],
         Cause::NotRecorded => [Cause::NotRecorded],
         Cause::Unreadable { .. } => [Cause::Unreadable { why: "at byte 7 of its objects a number is cut short" }],

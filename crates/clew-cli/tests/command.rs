@@ -93,3 +93,26 @@ fn every_help_reads_as_sentences() {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_can_not_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("clew"));
+    command.env_clear().env("HOME", home.path()).arg("--help").stdout(full);
+    let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("The answer can't be written"), "{said}");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_store_is_no_store_and_its_rights_are_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("notes.txt");
+    std::fs::write(&file, "mine").unwrap();
+    let (code, out, _) = clew(home.path(), &["doctor", "--store", file.to_str().unwrap()]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("is no folder") && !out.contains("chmod"), "{out}");
+}

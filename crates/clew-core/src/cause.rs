@@ -50,6 +50,9 @@ pub enum Cause<'a> {
         /// What keeps it out of the record.
         why: &'a str,
     },
+    /// The live value is kept out of the record, and bound to what it was bound to.
+    #[error("it is kept out of the record, so what may have changed inside it is not known")]
+    NotLookedAt,
     /// What was there was excluded or a credential.
     #[error("it was kept out of the record: {why}; set it again")]
     KeptOut {

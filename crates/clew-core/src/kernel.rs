@@ -90,6 +90,8 @@ pub struct Withheld {
     /// Tells what it is bound to from what it was bound to before, in this kernel and nowhere else. Says nothing of the
     /// value to anyone else.
     pub mark: u64,
+    /// Whether the mark tells every change of the value. Else only what it is bound to is told: what changes inside is not.
+    pub is_compared: bool,
 }
 
 /// What an install does to one root.

@@ -91,6 +91,8 @@ pub(crate) struct Known {
     pub is_encoded: bool,
     /// Why it is kept out of the record, if it is.
     pub withheld: Option<String>,
+    /// Whether a change of its value is told by `seen`.
+    pub is_compared: bool,
     /// Hash and id of each stored block.
     pub blocks: Arc<HashMap<u128, BlockId>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
@@ -421,6 +423,7 @@ impl Observer<'_> {
             is_opaque,
             is_encoded,
             withheld: None,
+            is_compared: true,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })
@@ -453,6 +456,7 @@ impl Observer<'_> {
             is_opaque: false,
             is_encoded: true,
             withheld: None,
+            is_compared: true,
             blocks: Arc::new(blocks),
             tokens: Vec::new(),
         })

@@ -404,7 +404,13 @@ impl Performer<'_> {
     fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
         for outcome in outcomes.iter_mut() {
             let exists = outcome.word != Word::Removed;
-            outcome.uncertain = exists && self.history.uncertain_since(self.target, &outcome.root).is_some();
+            let known = self.live.holding(&outcome.root).filter(|_| outcome.word == Word::Kept);
+            let is_unseen = known.is_some_and(|known| !known.is_compared);
+            if is_unseen {
+                outcome.why = Some(Cause::NotLookedAt.into());
+            }
+            let is_unsure = is_unseen || self.history.uncertain_since(self.target, &outcome.root).is_some();
+            outcome.uncertain = exists && is_unsure;
         }
         for (root, note) in installed.notes {
             if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {

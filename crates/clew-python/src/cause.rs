@@ -111,6 +111,9 @@ pub(crate) enum Cause {
     /// The user excluded the name.
     #[error("it is excluded")]
     Excluded,
+    /// Another name for an object that is kept out.
+    #[error("another name for it is kept out of the record")]
+    KeptOutElsewhere,
     /// The value looks like a credential.
     #[error("it looks like a credential ({what})")]
     Credential {

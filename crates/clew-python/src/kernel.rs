@@ -39,6 +39,9 @@ pub(crate) struct KernelState {
     pub secrets: BTreeMap<String, String>,
     /// The names that are kept out of the record, excluded or secret; found again at every look.
     pub withheld: Vec<Withheld>,
+    /// Roots that were once bound to the very object of a name that is kept out, and its address: they are kept out as
+    /// long as they are bound to it, whatever becomes of the name.
+    pub echoes: BTreeMap<Root, usize>,
     /// Makes marks of texts that are kept out; nobody else can make the same.
     pub marks: RandomState,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
@@ -118,12 +121,13 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
                 let Some(kind) = RootKind::from_word(&kind) else {
                     continue;
                 };
-                if kind == RootKind::Out && names.hidden.contains(&value.as_ptr().addr()) {
+                let root = Root::new(kind, key);
+                if kind == RootKind::Out && self.state.is_echo(&root, &value, &names.hidden) {
                     continue;
                 }
                 let object = Object::of(&value);
                 self.heap.keep(object);
-                roots.push((Root::new(kind, key), object));
+                roots.push((root, object));
             }
         }
         Ok(roots)

@@ -37,6 +37,7 @@ fn every_cause_of_an_outcome_in_python() {
         Cause::ModuleChanged { .. } => [Cause::ModuleChanged { file: "geo.py".to_owned() }],
         Cause::HeldBy { .. } => [Cause::HeldBy { who: "thread-3".to_owned() }],
         Cause::Excluded => [Cause::Excluded],
+        Cause::KeptOutElsewhere => [Cause::KeptOutElsewhere],
         Cause::Credential { .. } => [Cause::Credential { what: "a GitHub token".to_owned() }],
         Cause::Incomplete { .. } => [Cause::Incomplete { missing: "No module named 'cloudpickle'".to_owned() }],
         Cause::NotInstalled { .. } => [

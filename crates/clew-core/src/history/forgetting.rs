@@ -127,6 +127,9 @@ impl History {
     }
 }
 
+/// Streams shorter than this, of values that have memory of their own, say little more than its type and shape.
+const HEADER: u64 = 512;
+
 /// What a value's bytes lie in.
 fn parts_of(id: ManifestId, store: &Store) -> Vec<[u8; 32]> {
     let body = store.manifest(id).map(|manifest| manifest.into_inner().body);
@@ -135,5 +138,7 @@ fn parts_of(id: ManifestId, store: &Store) -> Vec<[u8; 32]> {
     };
     let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
     let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
-    segments.chain(blocks).collect()
+    let memory: u64 = encoding.extents.iter().map(|extent| extent.length).sum();
+    let is_header = memory > 0 && encoding.bytes.saturating_sub(memory) < HEADER;
+    segments.filter(|_| !is_header).chain(blocks).collect()
 }

@@ -7,7 +7,7 @@ use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::cause::Cause;
 use crate::format::{Action, Body, Ending, Manifest, Position, RunKind, Version};
-use crate::graph::Heap;
+use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
@@ -51,7 +51,12 @@ impl Session {
         };
         let looked = self.clock.monotonic();
         let scope = self.scope(request, target)?;
-        let mut plan = self.plan(target, &scope, options);
+        let live = if options.dry_run {
+            self.glance(kernel)?
+        } else {
+            self.live.state()
+        };
+        let mut plan = self.plan(&live, target, &scope, options);
         if options.dry_run {
             self.try_reading(kernel, &mut plan, target)?;
         }
@@ -190,13 +195,38 @@ impl Session {
         Ok(Scope::Names(roots))
     }
 
-    fn plan(&self, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
+    /// What is live now, as a look tells without storing anything: a dry run changes nothing, not even the record.
+    fn glance<K: Kernel>(&self, kernel: &mut K) -> Result<State, SessionError> {
+        let roots = kernel.roots().map_err(SessionError::Kernel)?;
+        let withheld = kernel.withheld();
+        let looked = look(kernel.heap(), roots);
+        kernel.heap().release();
+        if kernel.interrupted() {
+            return Err(RestoreError::Interrupted.into());
+        }
+        let as_known = |covariable: &CoVariable| {
+            let known = self.live.of(&covariable.roots);
+            known.filter(|known| known.seen == covariable.fingerprint)
+        };
+        let seen = looked.covariables.iter().map(|covariable| match as_known(covariable) {
+            Some(known) => Arc::clone(&known.version),
+            None => Arc::new(Version {
+                roots: covariable.roots.clone(),
+                fingerprint: covariable.fingerprint,
+                manifest: ManifestId([0; 32]),
+            }),
+        });
+        let known = withheld.iter().filter_map(|withheld| self.live.holding(&withheld.root));
+        Ok(State::of(seen.chain(known.map(|known| Arc::clone(&known.version)))))
+    }
+
+    fn plan(&self, live: &State, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
         let held = HeldBySession {
             session: self,
             target,
             options,
         };
-        plan(&self.live.state(), &self.history.state(target), scope, &held)
+        plan(live, &self.history.state(target), scope, &held)
     }
 
     /// Notebook classes that values of `roots` need and that are not live, and those that these need.

@@ -117,6 +117,12 @@ impl Inner {
         {
             describe.leave_out(&Vec::from_iter(self.texts_kept_out(py)?));
         }
+        if arguments.word.given_name().is_some() && self.open.is_some() {
+            let known = Vec::from_iter(self.texts_kept_out(py)?);
+            if let Some(refused) = clew_cli::unfit(&arguments, &known, &self.surroundings) {
+                return Ok(refused);
+            }
+        }
         if let Word::Doctor(_) = arguments.word {
             self.examine(py)?;
         }

@@ -21,7 +21,20 @@ impl KernelState {
             root: Root::name(name),
             why,
             mark: text.map_or(value.as_ptr().addr() as u64, |text| self.marks.hash_one(text)),
+            is_compared: text.is_some(),
         });
+    }
+
+    /// Whether a root is bound to the very object of a name that is kept out, or was when that name was.
+    pub(super) fn is_echo(&mut self, root: &Root, value: &Bound<'_, PyAny>, hidden: &BTreeSet<usize>) -> bool {
+        let address = value.as_ptr().addr();
+        let is_echo = hidden.contains(&address) || self.echoes.get(root) == Some(&address);
+        if is_echo {
+            self.echoes.insert(root.clone(), address);
+        } else {
+            self.echoes.remove(root);
+        }
+        is_echo
     }
 
     /// Whether a name is excluded, for many names.
@@ -90,7 +103,20 @@ impl<'py> PythonKernel<'_, 'py> {
             }
             names.recorded.push((name, value));
         }
+        self.leave_out_echoes(&mut names);
         Ok(names)
+    }
+
+    /// Leaves out other names for what is kept out: they would bring it in.
+    fn leave_out_echoes(&mut self, names: &mut Names<'py>) {
+        for (name, value) in std::mem::take(&mut names.recorded) {
+            let is_echo = !is_common(&value) && self.state.is_echo(&Root::name(name.as_str()), &value, &names.hidden);
+            if is_echo {
+                self.state.withhold(&name, Cause::KeptOutElsewhere.into(), &value);
+            } else {
+                names.recorded.push((name, value));
+            }
+        }
     }
 
     /// Names that are kept out of the record. With `touched` it is enough to look at these and at those that the last look
@@ -139,6 +165,20 @@ impl<'py> PythonKernel<'_, 'py> {
         let secrets = self.py.import("clew.secrets")?;
         secrets.call_method1("is_secret", (name, value))?.extract()
     }
+}
+
+/// Whether a value may be one object by chance: short texts and what never changes are shared by the interpreter.
+fn is_common(value: &Bound<'_, PyAny>) -> bool {
+    const SHORT: usize = 8;
+    let is_text = value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>();
+    let is_empty = value.is_exact_instance_of::<PyTuple>() || is_text;
+    value.is_none()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyFloat>()
+        || is_empty
+            && value
+                .len()
+                .is_ok_and(|length| length < SHORT && (is_text || length == 0))
 }
 
 /// Whether a name may be the shell's own, which only `clew.roots` can tell: `_`, `_i3`, `Out`.

@@ -217,6 +217,7 @@ impl Kernel for ToyKernel {
             root: Root::name(SECRET),
             why: "it is excluded".to_owned(),
             mark,
+            is_compared: true,
         });
         secret.into_iter().collect()
     }

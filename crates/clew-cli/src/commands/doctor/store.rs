@@ -36,6 +36,17 @@ pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surrounding
         found.checks.push(Check::fine(Stored, "store", none));
         return found;
     }
+    if !directory.is_dir() {
+        let place = crate::clean(&directory.display().to_string());
+        let what = format!("{place} is no folder");
+        found.checks.push(Check::bad(
+            Stored,
+            "store",
+            what,
+            "name the folder of a store with --store",
+        ));
+        return found;
+    }
     found.checks.push(rights(directory));
     match open_store(directory, surroundings) {
         Ok(store) => {
