@@ -70,7 +70,7 @@ class Timing:
 
 
 @dataclass
-class Course:
+class Stamps:
     """The stamps of one request on its way."""
 
     busy: datetime | None = None
@@ -90,7 +90,7 @@ def timed(kernel: Kernel, requests: Sequence[Request], limit: float = 600.0) -> 
     for request in [*requests, Request("", silent=True)]:
         message = client.session.msg("execute_request", request.content())
         client.shell_channel.send(message)
-        courses[message["header"]["msg_id"]] = Course()
+        courses[message["header"]["msg_id"]] = Stamps()
     followed = Following(kernel, courses, limit)
     try:
         followed.to_the_end()
@@ -102,7 +102,7 @@ def timed(kernel: Kernel, requests: Sequence[Request], limit: float = 600.0) -> 
 class Following:
     """Takes the messages of some requests until each has its reply and its idle status."""
 
-    def __init__(self, kernel: Kernel, courses: dict[str, Course], limit: float) -> None:
+    def __init__(self, kernel: Kernel, courses: dict[str, Stamps], limit: float) -> None:
         self.kernel = kernel
         self.courses = courses
         self.limit = limit

@@ -77,7 +77,7 @@ class Session:
 
     def switch(self, revision: Revision, *, replay: bool = False, dry_run: bool = False) -> Report:
         """Goes to the state that a run left. Files stay as they are."""
-        return self._move("switch", names=["--", str(revision)], replay=replay, dry_run=dry_run)
+        return self._move("switch", typed=[str(revision)], replay=replay, dry_run=dry_run)
 
     def restore(
         self,
@@ -90,7 +90,7 @@ class Session:
         """Brings back only `names`, as a run left them; with `with_shared` also what shares objects with them."""
         shared = ["--with-shared"] if with_shared else []
         return self._move(
-            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, names=["--", *flat(names)]
+            "restore", str(revision), *shared, replay=replay, dry_run=dry_run, typed=flat(names)
         )
 
     def resume(
@@ -126,38 +126,38 @@ class Session:
 
     def show(self, revision: Revision = "@") -> Shown:
         """One run in full."""
-        return self._ask(Shown, "show", "--", str(revision))
+        return self._ask(Shown, "show", typed=[str(revision)])
 
     def diff(self, before: Revision = "@-", after: Revision = "@", *names: Names) -> Diff:
         """What lies between two runs: names, and cells whose code differs."""
-        return self._ask(Diff, "diff", str(before), str(after), *(["--", *flat(names)] if names else []))
+        return self._ask(Diff, "diff", str(before), str(after), typed=flat(names))
 
     def vars(self, revision: Revision = "@") -> Vars:
         """The names a run left, described without loading them."""
-        return self._ask(Vars, "vars", "--", str(revision))
+        return self._ask(Vars, "vars", typed=[str(revision)])
 
     def annotate(self, name: str, revision: Revision = "@") -> Log:
         """The runs that made a name what it is, oldest first."""
-        return self._ask(Log, "annotate", "--", name, str(revision))
+        return self._ask(Log, "annotate", typed=[name, str(revision)])
 
     def extract(self, *names: Names, at: Revision = "@", check: bool = False) -> Script:
         """The cells that made these names, and no others, as a script; with `check` proven by running it."""
-        return self._ask(Script, "extract", f"--at={at}", *(["--check"] if check else []), "--", *flat(names))
+        return self._ask(Script, "extract", f"--at={at}", *(["--check"] if check else []), typed=flat(names))
 
     def stale(self, revision: Revision = "@") -> Stale:
         """Cells whose inputs changed since they ran."""
-        return self._ask(Stale, "stale", "--", str(revision))
+        return self._ask(Stale, "stale", typed=[str(revision)])
 
     # -- asking other states ---------------------------------------------------------------------------------
 
     def eval(self, revision: Revision, expression: str) -> Evaluated:
         """What an expression is in the state that a run left, worked out in a scratch process. Nothing moves."""
-        return self._ask(Evaluated, "eval", str(revision), "--", expression)
+        return self._ask(Evaluated, "eval", str(revision), typed=[expression])
 
     def bisect(self, expression: str, *, first: Revision | None = None, last: Revision = "@") -> Bisected:
         """The first run after which an expression is true, found by halves. Nothing moves."""
         begin = [f"--from={first}"] if first is not None else []
-        return self._ask(Bisected, "bisect", *begin, f"--to={last}", "--", expression)
+        return self._ask(Bisected, "bisect", *begin, f"--to={last}", typed=[expression])
 
     # -- naming ----------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Session:
         With `rename` it gets that name; without a `name` the branch that the session is on does.
         """
         if rename is not None:
-            return self._ask(Named, "branch", "-m", "--", *([name] if name is not None else []), rename)
+            return self._ask(Named, "branch", "-m", typed=[*([name] if name is not None else []), rename])
         return self._name("branch", name, revision, delete)
 
     def tag(
@@ -186,7 +186,7 @@ class Session:
     def describe(self, text: str, revision: Revision = "@") -> Named:
         """Says in your words what a run did; an empty text takes them away."""
         check_texts([text])
-        return self._ask(Named, "describe", f"--message={text}", "--", str(revision))
+        return self._ask(Named, "describe", f"--message={text}", typed=[str(revision)])
 
     # -- beside ----------------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Session:
 
     def exclude(self, *patterns: Names) -> Result:
         """Never records these names, or patterns with `*`; without any, lists what is kept out."""
-        return self._ask(Result, "exclude", "--", *flat(patterns))
+        return self._ask(Result, "exclude", typed=flat(patterns))
 
     def list(self) -> Histories:
         """All histories in the store, the one used last first."""
@@ -243,7 +243,7 @@ class Session:
         """
         options = (("--yes", yes), ("--everywhere", everywhere), ("--dry-run", dry_run))
         flags = [flag for flag, is_on in options if is_on]
-        forgotten = self._ask(Forgotten, "forget", *flags, "--", *flat(names))
+        forgotten = self._ask(Forgotten, "forget", *flags, typed=flat(names))
         if not (yes or dry_run):
             raise RefusedError(
                 f"Nothing can bring {', '.join(forgotten.names)} back once it is forgotten",
@@ -260,13 +260,16 @@ class Session:
 
     def _name(self, word: str, name: str | None, revision: Revision | None, delete: bool) -> Named:
         words = [] if name is None else [name] if revision is None else [name, str(revision)]
-        return self._ask(Named, word, *(["-d"] if delete else []), "--", *words)
+        return self._ask(Named, word, *(["-d"] if delete else []), typed=words)
 
-    def _move(self, word: str, *words: str, replay: bool, dry_run: bool, names: Sequence[str] = ()) -> Report:
+    def _move(self, word: str, *words: str, replay: bool, dry_run: bool, typed: Iterable[str] = ()) -> Report:
         flags = [flag for flag, is_on in (("--replay", replay), ("--dry-run", dry_run)) if is_on]
-        return self._ask(Report, word, *words, *flags, *names)
+        return self._ask(Report, word, *words, *flags, typed=typed)
 
-    def _ask(self, kind: type[R], *words: str) -> R:
+    def _ask(self, kind: type[R], *words: str, typed: Iterable[str] = ()) -> R:
+        """Types words, and behind `--` those that are `typed` by a program: none of these is an option, however it begins."""
+        behind = list(typed)
+        words = (*words, "--", *behind) if behind else words
         check_texts(words)
         answer = current().command(*words, through={"door": "program"})
         if answer.get("interrupted"):

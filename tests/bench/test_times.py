@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from bench.kernel import Course, Following, Request
+from bench.kernel import Following, Request, Stamps
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def message(request, kind, milliseconds, **content):
 
 def followed(*messages, requests=("a", "b", "behind")):
     kernel = SimpleNamespace(client=None, is_alive=lambda: True)
-    following = Following(kernel, {name: Course() for name in requests}, 1.0)
+    following = Following(kernel, {name: Stamps() for name in requests}, 1.0)
     for one in messages:
         following.take(one)
     return following

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import SOURCES, Kernel
+from harness import SOURCES, Kernel, Reply
 
 from clew.shell.start import OFF
 
@@ -149,25 +149,26 @@ def test_whatever_is_wrong_the_kernel_starts_and_one_line_says_so(
     assert kernel.value("x") == 2
 
 
-def test_an_engine_that_can_not_be_loaded_is_one_line_too(start: Kernels, tmp_path: Path) -> None:
+def without(start: Kernels, tmp_path: Path, module: str) -> tuple[Kernel, Reply]:
+    """A kernel that can't import a module, and what it says to its first cell, which runs all the same."""
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/sitecustomize.py").write_text("import sys; sys.modules['clew._engine'] = None\n")
+    (tmp_path / "broken/sitecustomize.py").write_text(f"import sys; sys.modules['{module}'] = None\n")
     searched = [str(tmp_path / "broken"), start().environment()["PYTHONPATH"]]
     kernel = start(env={"PYTHONPATH": os.pathsep.join(searched)})
     first = kernel.run("x = 1; x").raised()
     assert first.result == "1" and first.stderr.count("\n") == 1, first.stderr
+    return kernel, first
+
+
+def test_an_engine_that_can_not_be_loaded_is_one_line_too(start: Kernels, tmp_path: Path) -> None:
+    _, first = without(start, tmp_path, "clew._engine")
     assert "`clew doctor`" in first.stderr
 
 
 def test_where_a_package_that_clew_needs_is_missing_nothing_is_recorded_and_that_is_said(
     start: Kernels, tmp_path: Path
 ) -> None:
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/sitecustomize.py").write_text("import sys; sys.modules['cloudpickle'] = None\n")
-    searched = [str(tmp_path / "broken"), start().environment()["PYTHONPATH"]]
-    kernel = start(env={"PYTHONPATH": os.pathsep.join(searched)})
-    first = kernel.run("x = 1; x").raised()
-    assert first.result == "1" and first.stderr.count("\n") == 1, first.stderr
+    kernel, first = without(start, tmp_path, "cloudpickle")
     assert "cloudpickle" in first.stderr and "`pip install --force-reinstall clew`" in first.stderr
     assert "is not installed whole" in kernel.clew("status").stderr
 

@@ -243,8 +243,13 @@ impl Word {
         }
     }
 
+    /// Whether it has words of the user's that are written down and shown.
+    pub fn is_written_down(&self) -> bool {
+        matches!(self, Self::Describe(_)) || self.given_name().is_some()
+    }
+
     /// A name in it that is written down and shown.
-    pub fn given_name(&self) -> Option<&str> {
+    pub(crate) fn given_name(&self) -> Option<&str> {
         match self {
             Self::Branch(branch) => branch.given(),
             Self::Tag(tag) => tag.given(),

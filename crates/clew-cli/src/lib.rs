@@ -117,25 +117,28 @@ pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments,
         .try_get_matches_from_mut(all)
         .and_then(|matches| Arguments::from_arg_matches(&matches))
         .map_err(|error| usage(&error, words, &command, surroundings))?;
-    if let Word::Describe(describe) = &mut arguments.word {
-        describe.leave_out(&secrets::secret_variables());
-    }
-    match unfit(&arguments, &[], surroundings) {
+    let refused = arguments
+        .word
+        .is_written_down()
+        .then(|| leave_out_secrets(&mut arguments, &secrets::secret_variables(), surroundings));
+    match refused.flatten() {
         None => Ok(arguments),
         Some(refused) => Err(refused),
     }
 }
 
-/// Refuses a name that is to be written down and looks like a credential, or is one of the `known` ones: every `log` would
-/// show it.
-pub fn unfit(arguments: &Arguments, known: &[String], surroundings: &Surroundings) -> Option<Output> {
+/// Takes what looks like a credential, or is one of the `known` ones, out of a description. A name that does is refused: every
+/// `log` would show it.
+pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], surroundings: &Surroundings) -> Option<Output> {
+    if let Word::Describe(describe) = &mut arguments.word {
+        describe.leave_out(known);
+    }
     let problem = unfit_name(&arguments.word, known)?;
     Some(answer_to(arguments, surroundings).fail(&problem))
 }
 
 fn unfit_name(word: &Word, known: &[String]) -> Option<Problem> {
-    let name = word.given_name()?;
-    let (_, left_out) = secrets::kept(name, &[known, &secrets::secret_variables()].concat());
+    let (_, left_out) = secrets::kept(word.given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
         Problem::usage(format!("Names are kept and shown, and this one looks like {looks}"))

@@ -246,8 +246,7 @@ impl Performer<'_> {
 
     /// The classes that instances in the step refer to.
     fn classes(&self, step: &Step) -> Vec<Root> {
-        let version = step.version.as_ref();
-        version.map_or_else(Vec::new, |version| self.manifests.definitions(version))
+        self.manifests.definitions(step.version.as_ref())
     }
 
     fn stage<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Staged<ObjectOf<K>>, RestoreError> {

@@ -18,7 +18,6 @@ impl Observer<'_> {
         }
         let before = self.live.of(&roots);
         let is_same = |known: &&Known| known.seen == seen && known.withheld.as_ref() == Some(&withheld.why);
-        let is_compared = withheld.is_compared;
         if let Some(known) = before.filter(is_same) {
             observed.live.add(known.clone());
             return Ok(());
@@ -45,7 +44,7 @@ impl Observer<'_> {
             is_opaque: true,
             is_encoded: false,
             withheld: Some(withheld.why),
-            is_compared,
+            is_compared: withheld.is_compared,
             blocks: Arc::default(),
             tokens: Vec::new(),
         });

@@ -235,8 +235,7 @@ impl Session {
         let mut found = BTreeSet::new();
         let mut open: Vec<Root> = roots.iter().cloned().collect();
         while let Some(root) = open.pop() {
-            let version = state.version(&root);
-            let needed = version.map_or_else(Vec::new, |version| self.manifests.definitions(version));
+            let needed = self.manifests.definitions(state.version(&root));
             for needed in needed.into_iter().filter(|needed| live.version(needed).is_none()) {
                 if state.version(&needed).is_some() && found.insert(needed.clone()) {
                     open.push(needed);
@@ -373,8 +372,7 @@ impl Session {
             outcome.why = Some(why.into());
         }
         let differs = |root: &Root| {
-            let version = wanted.version(root);
-            let needed = version.map_or_else(Vec::new, |version| self.manifests.definitions(version));
+            let needed = self.manifests.definitions(wanted.version(root));
             needed.iter().any(|class| classes.contains(class))
         };
         let same = |outcome: &&mut Outcome| matches!(outcome.word, Word::Kept | Word::Loaded);

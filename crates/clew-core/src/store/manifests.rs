@@ -46,9 +46,10 @@ impl Manifests {
     }
 
     /// The definitions that instances in a version refer to; none where that can't be told.
-    pub fn definitions(&self, version: &Version) -> Vec<Root> {
-        match self.get(&version.manifest).as_deref().map(|manifest| &manifest.body) {
-            Ok(Body::Encoded(encoding)) => {
+    pub fn definitions(&self, version: Option<&Version>) -> Vec<Root> {
+        let manifest = version.and_then(|version| self.get(&version.manifest).ok());
+        match manifest.as_deref().map(|manifest| &manifest.body) {
+            Some(Body::Encoded(encoding)) => {
                 let ids = encoding.definitions.iter();
                 ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
             }

@@ -112,14 +112,9 @@ impl Inner {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
         };
-        if let Word::Describe(describe) = &mut arguments.word
-            && self.open.is_some()
-        {
-            describe.leave_out(&Vec::from_iter(self.texts_kept_out(py)?));
-        }
-        if arguments.word.given_name().is_some() && self.open.is_some() {
+        if arguments.word.is_written_down() && self.open.is_some() {
             let known = Vec::from_iter(self.texts_kept_out(py)?);
-            if let Some(refused) = clew_cli::unfit(&arguments, &known, &self.surroundings) {
+            if let Some(refused) = clew_cli::leave_out_secrets(&mut arguments, &known, &self.surroundings) {
                 return Ok(refused);
             }
         }

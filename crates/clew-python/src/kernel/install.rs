@@ -122,10 +122,14 @@ impl PythonKernel<'_, '_> {
     /// How many references this use of the session has to what it replaced, by address.
     fn own_references(&self) -> FxHashMap<usize, isize> {
         let mut counts: FxHashMap<usize, isize> = FxHashMap::default();
-        let replaced = self.replaced.iter().map(|(_, old)| old);
+        for (_, old) in &self.replaced {
+            *counts.entry(old.as_ptr().addr()).or_default() += 1;
+        }
         let parked = self.state.parked.values().flatten().map(|(_, object)| object);
-        for object in replaced.chain(parked).chain(self.heap.kept()) {
-            *counts.entry(object.as_ptr().addr()).or_default() += 1;
+        for object in parked.chain(self.heap.kept()) {
+            if let Some(count) = counts.get_mut(&object.as_ptr().addr()) {
+                *count += 1;
+            }
         }
         counts
     }
@@ -164,7 +168,7 @@ impl PythonKernel<'_, '_> {
             .into_iter()
             .filter_map(|(root, old)| old.map(|old| (root, old)))
             .collect();
-        // What they refer to is counted.
+        // These references are ours, too, and in no count.
         drop(before);
         let notes = self.holders().unwrap_or_default();
         Ok(Installed { notes })

@@ -58,8 +58,7 @@ pub(crate) struct Names<'py> {
 
 impl Names<'_> {
     fn hide(&mut self, value: &Bound<'_, PyAny>) {
-        let is_everywhere = value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
-        if !is_everywhere {
+        if !is_everywhere(value) {
             self.hidden.insert(value.as_ptr().addr());
         }
     }
@@ -109,6 +108,10 @@ impl<'py> PythonKernel<'_, 'py> {
 
     /// Leaves out other names for what is kept out: they would bring it in.
     fn leave_out_echoes(&mut self, names: &mut Names<'py>) {
+        // Most sessions have nothing to hide, and every look comes by here.
+        if names.hidden.is_empty() && self.state.echoes.is_empty() {
+            return;
+        }
         for (name, value) in std::mem::take(&mut names.recorded) {
             let is_echo = !is_common(&value) && self.state.is_echo(&Root::name(name.as_str()), &value, &names.hidden);
             if is_echo {
@@ -167,18 +170,22 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 }
 
+/// Whether the interpreter has one object for all that are equal.
+fn is_everywhere(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>()
+}
+
 /// Whether a value may be one object by chance: short texts and what never changes are shared by the interpreter.
 fn is_common(value: &Bound<'_, PyAny>) -> bool {
     const SHORT: usize = 8;
-    let is_text = value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>();
-    let is_empty = value.is_exact_instance_of::<PyTuple>() || is_text;
-    value.is_none()
-        || value.is_instance_of::<PyInt>()
-        || value.is_instance_of::<PyFloat>()
-        || is_empty
-            && value
-                .len()
-                .is_ok_and(|length| length < SHORT && (is_text || length == 0))
+    let is_shorter = |length| value.len().is_ok_and(|own| own < length);
+    is_everywhere(value)
+        || is_text(value) && is_shorter(SHORT)
+        || value.is_exact_instance_of::<PyTuple>() && is_shorter(1)
+}
+
+fn is_text(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>()
 }
 
 /// Whether a name may be the shell's own, which only `clew.roots` can tell: `_`, `_i3`, `Out`.
@@ -188,8 +195,7 @@ fn may_be_shells(name: &str) -> bool {
 
 /// Whether `is_secret` has something to look at: most names need no call.
 fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyString>()
-        || value.is_exact_instance_of::<PyBytes>()
+    is_text(value)
         || value.is_exact_instance_of::<PyByteArray>()
         || value.is_exact_instance_of::<PyDict>()
         || value
@@ -207,9 +213,8 @@ const LARGEST: usize = 64;
 fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
     const SHORTEST: usize = 16;
     let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
-    let is_text = item.is_exact_instance_of::<PyString>() || item.is_exact_instance_of::<PyBytes>();
     let is_container = item.is_exact_instance_of::<PyDict>()
         || item.is_exact_instance_of::<PyList>()
         || item.is_exact_instance_of::<PyTuple>();
-    is_container || (is_text && is_long())
+    is_container || (is_text(item) && is_long())
 }
