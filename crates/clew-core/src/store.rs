@@ -34,6 +34,7 @@ mod read;
 mod scan;
 mod seal;
 mod stored_run;
+mod stretch;
 mod verified;
 mod verify;
 mod writer;

@@ -10,7 +10,7 @@ use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
 use super::pack;
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
-use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH};
+use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH, PAGE};
 use crate::id::PackId;
 
 /// Where something lies.
@@ -32,6 +32,14 @@ impl Place {
             && other.form == Form::Raw
             && self.pack == other.pack
             && other.at + u64::from(other.length) == self.at
+    }
+
+    /// How far behind a multiple of 4,096 it began in the memory that it comes from; 0 where that is not kept.
+    pub fn phase(&self) -> u64 {
+        match self.form {
+            Form::Raw => self.at % PAGE,
+            Form::Framed(_) => 0,
+        }
     }
 }
 

@@ -9,15 +9,12 @@ use super::blocks::{Form, Place};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
 use super::gate::Lease;
+use super::stretch::{MAX_RUN, Stretch};
 use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, encode_record, raw_run};
-use crate::id::{BlockId, PackId, SessionId};
+use crate::id::{PackId, SessionId};
 
-/// Columns shorter than this go, compressed, into shared frames: page-aligned they would waste more than they hold.
-const SMALL: u64 = 16 * 1024;
 /// Small frames are gathered up to this many bytes before they are written.
 const MAX_GATHERED: usize = 4 << 20;
-/// The most blocks of one run, so that no table is long.
-pub(super) const MAX_RUN: usize = 4096;
 /// The most plain bytes of small blocks that share a frame: reading one decodes all.
 const MAX_SHARED: usize = 256 * 1024;
 
@@ -34,26 +31,6 @@ pub(super) fn path(store: &Path, id: PackId) -> PathBuf {
 /// The pack that a file's name stands for.
 pub(super) fn id_of(name: &str) -> Option<PackId> {
     name.strip_suffix(".pack")?.parse().ok()
-}
-
-/// One block that is to be stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NewBlock<'a> {
-    pub id: BlockId,
-    pub bytes: &'a [u8],
-    /// Whether it goes on where the block before it ended, in the same column.
-    pub follows: bool,
-}
-
-/// Blocks of short columns, which go compressed and together, and those of columns of some length, which go raw.
-pub(super) fn by_length<'b>(new: &[NewBlock<'b>]) -> (Vec<NewBlock<'b>>, Vec<NewBlock<'b>>) {
-    let (mut small, mut large) = (Vec::new(), Vec::new());
-    for column in new.chunk_by(|_, next| next.follows) {
-        let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
-        let group = if length < SMALL { &mut small } else { &mut large };
-        group.extend_from_slice(column);
-    }
-    (small, large)
 }
 
 /// Small frames that are not written yet, and where in them their contents lie.
@@ -141,15 +118,15 @@ impl PackWriter {
         self.gathered.bytes.len() >= MAX_GATHERED
     }
 
-    /// Gathers small blocks into shared, compressed frames.
-    pub fn put_small(&mut self, blocks: &[NewBlock<'_>]) {
-        let mut rest = blocks;
+    /// Gathers the blocks of short stretches into shared, compressed frames.
+    pub fn put_small(&mut self, stretches: &[Stretch<'_>]) {
+        let mut rest = stretches;
         while !rest.is_empty() {
             let mut bytes = 0;
             let taken = rest
                 .iter()
-                .take_while(|block| {
-                    bytes += block.bytes.len();
+                .take_while(|stretch| {
+                    bytes += stretch.bytes.len();
                     bytes <= MAX_SHARED
                 })
                 .count()
@@ -160,46 +137,33 @@ impl PackWriter {
         }
     }
 
-    fn put_shared(&mut self, blocks: &[NewBlock<'_>]) {
+    fn put_shared(&mut self, stretches: &[Stretch<'_>]) {
         let at = self.gathered.bytes.len() as u64;
-        let mut plain = Vec::new();
-        let mut table = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let entry = BlockEntry {
-                id: block.id,
-                offset: plain.len() as u64,
-                length: block.bytes.len() as u32,
-            };
-            plain.extend_from_slice(block.bytes);
+        let (table, _) = table_of(stretches, |end, _| end);
+        let plain: Vec<u8> = stretches.iter().flat_map(|stretch| stretch.bytes).copied().collect();
+        for entry in &table {
             let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
-            self.gathered.hold(block.id.0, place);
-            table.push(entry);
+            self.gathered.hold(entry.id.0, place);
         }
         let meta = BlockEntry::write_table(&table);
         self.encoder
             .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered.bytes);
     }
 
-    /// Writes at most [`MAX_RUN`] blocks as one run of raw bytes, each column at a multiple of 4,096 in the file and
-    /// contiguous, so that it can be mapped. What was gathered must have been flushed.
-    pub fn write_run(&mut self, blocks: &[NewBlock<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
-        debug_assert!(self.gathered.is_empty() && blocks.len() <= MAX_RUN);
-        let mut end = 0_u64;
-        let mut table = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let offset = if block.follows { end } else { end.next_multiple_of(PAGE) };
-            table.push(BlockEntry {
-                id: block.id,
-                offset,
-                length: block.bytes.len() as u32,
-            });
-            end = offset + block.bytes.len() as u64;
-        }
+    /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each lies as far behind a multiple of
+    /// 4,096 in the file as in its piece of memory, so that its whole pages can be mapped, neighbours together. What was
+    /// gathered must have been flushed.
+    pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        let (table, end) = table_of(stretches, in_phase);
+        debug_assert!(self.gathered.is_empty() && table.len() <= MAX_RUN);
         let head = raw_run(&table, end);
         let payload_at = (self.end + head.len() as u64).next_multiple_of(PAGE);
         self.append(&head, self.end)?;
-        for (entry, block) in table.iter().zip(blocks) {
-            self.append(block.bytes, payload_at + entry.offset)?;
+        let mut at = 0;
+        for stretch in stretches {
+            at = in_phase(at, stretch.offset);
+            self.append(stretch.bytes, payload_at + at)?;
+            at += stretch.bytes.len() as u64;
         }
         self.end = payload_at + end;
         let places = table.iter().map(|entry| {
@@ -238,6 +202,30 @@ impl PackWriter {
     fn append(&self, bytes: &[u8], at: u64) -> Result<(), WriteError> {
         append(&*self.file, &self.path, bytes, at, self.end)
     }
+}
+
+/// The first byte from `end` on that lies as far behind a multiple of 4,096 as `offset` does.
+fn in_phase(end: u64, offset: u64) -> u64 {
+    end + (offset % PAGE + PAGE - end % PAGE) % PAGE
+}
+
+/// The table of a run of stretches, each laid at what `lay` makes of where the one before ended and of its offset; and
+/// where the last one ends.
+fn table_of(stretches: &[Stretch<'_>], lay: impl Fn(u64, u64) -> u64) -> (Vec<BlockEntry>, u64) {
+    let mut table = Vec::new();
+    let mut end = 0;
+    for stretch in stretches {
+        end = lay(end, stretch.offset);
+        for (id, length) in &stretch.blocks {
+            table.push(BlockEntry {
+                id: *id,
+                offset: end,
+                length: *length,
+            });
+            end += u64::from(*length);
+        }
+    }
+    (table, end)
 }
 
 /// A failed write of an append-only file.

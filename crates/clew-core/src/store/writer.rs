@@ -15,8 +15,9 @@ use rustc_hash::FxHashSet;
 use super::error::StoreError;
 use super::gate::{self, Inside};
 use super::log::{self, LogWriter};
-use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, WriteError, by_length};
+use super::pack::{Gathered, PackWriter, WriteError};
 use super::seal::SigningKey;
+use super::stretch::{Stretch, by_length, runs};
 use super::{Access, Store, blob, numbers};
 use crate::format::{
     Action, Body, Encoding, Forgetting, FrameKind, LIST_LENGTH, Manifest, Naming, Operation, PackMention,
@@ -153,9 +154,8 @@ impl SessionWriter {
         known: &[Option<BlockId>],
     ) -> Result<StoredExtent, StoreError> {
         let mut blocks = Vec::new();
-        let mut new: Vec<NewBlock<'_>> = Vec::new();
+        let mut new: Vec<Stretch<'_>> = Vec::new();
         let mut met = FxHashSet::default();
-        let mut before = None;
         for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
             let piece = &bytes[offset as usize..(offset + length) as usize];
             let known = known.get(index).copied().flatten();
@@ -166,17 +166,10 @@ impl SessionWriter {
             let id = known.filter(|_| is_known).unwrap_or_else(|| BlockId::of(piece));
             blocks.push(id);
             if met.insert(id) && !is_known && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
-                let goes_on = column == 0 || offset % column != 0;
-                let follows = goes_on && index > 0 && before == Some(index - 1);
-                new.push(NewBlock {
-                    id,
-                    bytes: piece,
-                    follows,
-                });
-                before = Some(index);
+                lengthen(&mut new, bytes, offset, (id, length as u32));
             }
         }
-        self.put_blocks(&new)?;
+        self.put_blocks(new)?;
         Ok(StoredExtent {
             length: bytes.len() as u64,
             column,
@@ -184,7 +177,7 @@ impl SessionWriter {
         })
     }
 
-    fn put_blocks(&mut self, new: &[NewBlock<'_>]) -> Result<(), StoreError> {
+    fn put_blocks(&mut self, new: Vec<Stretch<'_>>) -> Result<(), StoreError> {
         let (small, large) = by_length(new);
         if !small.is_empty() {
             self.pack()?.put_small(&small);
@@ -193,10 +186,10 @@ impl SessionWriter {
         if !large.is_empty() {
             self.pack()?;
             self.flush()?;
-            for run in large.chunks(MAX_RUN) {
-                let written = self.pack()?.write_run(run);
-                self.publish(written)?;
-            }
+        }
+        for run in runs(large) {
+            let written = self.pack()?.write_run(&run);
+            self.publish(written)?;
         }
         Ok(())
     }
@@ -520,5 +513,21 @@ impl SessionWriter {
         self.is_doubtful |= self.synced < self.saved;
         self.stopped = None;
         Ok(())
+    }
+}
+
+/// Adds the block at `offset` of `bytes` to the last of `new` where it goes on there, else as one more.
+fn lengthen<'b>(new: &mut Vec<Stretch<'b>>, bytes: &'b [u8], offset: u64, block: (BlockId, u32)) {
+    let end = offset as usize + block.1 as usize;
+    match new.last_mut() {
+        Some(last) if last.offset + last.bytes.len() as u64 == offset => {
+            last.bytes = &bytes[last.offset as usize..end];
+            last.blocks.push(block);
+        }
+        _ => new.push(Stretch {
+            offset,
+            bytes: &bytes[offset as usize..end],
+            blocks: vec![block],
+        }),
     }
 }

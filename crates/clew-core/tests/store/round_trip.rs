@@ -103,26 +103,55 @@ fn an_edit_stores_the_blocks_it_touched() {
     assert_ne!(first, second);
 }
 
+fn pack_of(disk: &clew_testing::disk::SimDisk) -> Vec<u8> {
+    let is_pack = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "pack");
+    let mut files = disk.files().into_iter();
+    files.find(|(path, _)| is_pack(path)).unwrap().1
+}
+
+/// Where `part` lies in `whole`, going over every byte that lies as far behind a page as `offset`.
+fn found_in_phase(whole: &[u8], part: &[u8], offset: usize) -> Option<usize> {
+    let places = (offset % 4096..whole.len()).step_by(4096);
+    places.into_iter().find(|at| whole[*at..].starts_with(part))
+}
+
+fn varied(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|index| (index / 7) as u8 ^ (index / 100_000) as u8)
+        .collect()
+}
+
 #[test]
-fn columns_of_raw_memory_start_at_pages_and_lie_contiguously() {
+fn raw_memory_lies_in_the_pack_as_it_lies_in_memory() {
     let (disk, store, history) = begin(7);
     let mut writer = writer(&store, history);
-    let column = 100_000;
-    let memory: Vec<u8> = (0..3 * column)
-        .map(|index| (index / 7) as u8 ^ (index / 100_000) as u8)
-        .collect();
-    writer.put_extent(&memory, column as u64, &[]).unwrap();
-    let files = disk.files();
-    let (_, pack) = files
-        .iter()
-        .find(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"))
-        .unwrap();
-    for part in memory.chunks(column) {
-        let at = (0..=pack.len() - column)
-            .step_by(4096)
-            .find(|at| pack[*at..].starts_with(part));
-        assert!(at.is_some());
+    let memory = varied(300_000);
+    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    assert!(
+        found_in_phase(&pack_of(&disk), &memory, 0).is_some(),
+        "three columns, and no gap between them"
+    );
+}
+
+#[test]
+fn changed_blocks_lie_as_far_behind_a_page_as_in_memory() {
+    let (disk, store, history) = begin(9);
+    let mut writer = writer(&store, history);
+    let mut memory = varied(300_000);
+    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    // One block in the middle of the second column, and two at the end of it and the beginning of the third.
+    for at in [100_001, 199_999, 200_000] {
+        memory[at] ^= 0xff;
     }
+    let extent = writer.put_extent(&memory, 100_000, &[]).unwrap();
+    let pack = pack_of(&disk);
+    for (offset, end) in [(100_000, 165_536), (165_536, 300_000 - 34_464)] {
+        assert!(
+            found_in_phase(&pack, &memory[offset..end], offset).is_some(),
+            "from {offset}"
+        );
+    }
+    assert_eq!(*store.extent(&extent).unwrap(), memory);
 }
 
 #[test]

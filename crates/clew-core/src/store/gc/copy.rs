@@ -2,8 +2,9 @@
 
 use super::survey::Thing;
 use crate::id::{BlockId, PackId, SessionId};
-use crate::store::blocks::{PackReader, Place};
-use crate::store::pack::{self, NewBlock, PackWriter, by_length};
+use crate::store::blocks::PackReader;
+use crate::store::pack::{self, PackWriter};
+use crate::store::stretch::{Stretch, by_length, runs};
 use crate::store::{Damage, Store, StoreError};
 
 /// Why nothing was copied.
@@ -69,24 +70,37 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Blocks that lay one after another lie so again.
+    /// Blocks that lay one after another lie so again, and as far behind a page as before.
     pub fn put_blocks(&mut self, blocks: &[(Thing, Vec<u8>)]) -> Result<(), StoreError> {
-        let mut before: Option<Place> = None;
-        let mut new = Vec::new();
-        for (thing, bytes) in blocks {
-            let follows = before.is_some_and(|before| thing.place.follows(&before));
-            before = Some(thing.place);
-            let id = BlockId(thing.id);
-            new.push(NewBlock { id, bytes, follows });
-        }
-        let (small, large) = by_length(&new);
+        let neighbours: Vec<_> = blocks
+            .chunk_by(|(before, _), (thing, _)| thing.place.follows(&before.place))
+            .map(|blocks| {
+                (
+                    blocks,
+                    blocks
+                        .iter()
+                        .map(|(_, bytes)| bytes.as_slice())
+                        .collect::<Vec<_>>()
+                        .concat(),
+                )
+            })
+            .collect();
+        let stretches = neighbours.iter().map(|(blocks, bytes)| Stretch {
+            offset: blocks[0].0.place.phase(),
+            bytes,
+            blocks: blocks
+                .iter()
+                .map(|(thing, _)| (BlockId(thing.id), thing.place.length))
+                .collect(),
+        });
+        let (small, large) = by_length(stretches.collect());
         if !small.is_empty() {
             self.pack()?.put_small(&small);
         }
-        if !large.is_empty() {
+        for run in runs(large) {
             let pack = self.pack()?;
             pack.flush().map_err(|failed| failed.error)?;
-            pack.write_run(&large).map_err(|failed| failed.error)?;
+            pack.write_run(&run).map_err(|failed| failed.error)?;
         }
         Ok(())
     }
