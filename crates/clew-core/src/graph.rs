@@ -12,6 +12,7 @@ mod extent;
 mod heap;
 mod look;
 mod reached;
+mod reference;
 mod union_find;
 mod walk;
 
@@ -22,5 +23,6 @@ pub use heap::{BufferView, Heap, Identity, Node};
 pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
 pub use reached::{Reached, reached};
+pub(crate) use reference::{read_step, write_step};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};
