@@ -10,12 +10,12 @@ use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
 use super::gate::Lease;
 use super::stretch::{MAX_RUN, Stretch};
-use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, encode_record, raw_run};
-use crate::id::{PackId, SessionId};
+use crate::format::{FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
+use crate::id::{PackId, SegmentId, SessionId};
 
 /// Small frames are gathered up to this many bytes before they are written.
 const MAX_GATHERED: usize = 4 << 20;
-/// The most plain bytes of small blocks that share a frame: reading one decodes all.
+/// The most plain bytes of small blocks, or of segments, that share a frame: reading one decodes all.
 const MAX_SHARED: usize = 256 * 1024;
 
 /// The folder of a store's packs.
@@ -40,7 +40,30 @@ pub(super) struct Gathered {
     /// Frames are counted from the first gathered byte; the pack is filled in when they are written.
     places: Vec<([u8; 32], Place)>,
     held: FxHashSet<[u8; 32]>,
+    /// Frames that still take what comes: of blocks, of segments.
+    open: [Shared; 2],
 }
+
+/// What goes into one frame.
+#[derive(Debug, Default)]
+struct Shared {
+    table: Vec<TableEntry>,
+    plain: Vec<u8>,
+}
+
+impl Shared {
+    fn put(&mut self, id: [u8; 32], bytes: &[u8]) {
+        self.table.push(TableEntry {
+            id,
+            offset: self.plain.len() as u64,
+            length: bytes.len() as u32,
+        });
+        self.plain.extend_from_slice(bytes);
+    }
+}
+
+/// Kinds of which several things share a frame.
+const SHARED: [FrameKind; 2] = [FrameKind::BLOCKS, FrameKind::SEGMENT];
 
 impl Gathered {
     /// Whether `id` is gathered and not written yet.
@@ -49,7 +72,11 @@ impl Gathered {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.length() == 0
+    }
+
+    fn length(&self) -> usize {
+        self.bytes.len() + self.open.iter().map(|open| open.plain.len()).sum::<usize>()
     }
 
     fn hold(&mut self, id: [u8; 32], place: Place) {
@@ -115,46 +142,55 @@ impl PackWriter {
 
     /// Whether so much is gathered that it should be written.
     pub fn is_due(&self) -> bool {
-        self.gathered.bytes.len() >= MAX_GATHERED
+        self.gathered.length() >= MAX_GATHERED
     }
 
-    /// Gathers the blocks of short stretches into shared, compressed frames.
-    pub fn put_small(&mut self, stretches: &[Stretch<'_>]) {
-        let mut rest = stretches;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let taken = rest
-                .iter()
-                .take_while(|stretch| {
-                    bytes += stretch.bytes.len();
-                    bytes <= MAX_SHARED
-                })
-                .count()
-                .max(1);
-            let (now, later) = rest.split_at(taken);
-            self.put_shared(now);
+    /// Gathers the blocks of a short stretch into a shared frame.
+    pub fn put_small(&mut self, stretch: &Stretch<'_>) {
+        let mut rest = stretch.bytes;
+        for (id, length) in &stretch.blocks {
+            let (bytes, later) = rest.split_at(*length as usize);
+            self.put_shared(FrameKind::BLOCKS, id.0, bytes);
             rest = later;
         }
     }
 
-    fn put_shared(&mut self, stretches: &[Stretch<'_>]) {
-        let at = self.gathered.bytes.len() as u64;
-        let (table, _) = table_of(stretches, |end, _| end);
-        let plain: Vec<u8> = stretches.iter().flat_map(|stretch| stretch.bytes).copied().collect();
-        for entry in &table {
-            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
-            self.gathered.hold(entry.id.0, place);
+    /// Gathers a segment into a shared frame.
+    pub fn put_segment(&mut self, id: SegmentId, bytes: &[u8]) {
+        self.put_shared(FrameKind::SEGMENT, id.0, bytes);
+    }
+
+    fn put_shared(&mut self, kind: FrameKind, id: [u8; 32], bytes: &[u8]) {
+        let number = usize::from(kind == FrameKind::SEGMENT);
+        if self.gathered.open[number].plain.len() + bytes.len() > MAX_SHARED {
+            self.close(number);
         }
-        let meta = BlockEntry::write_table(&table);
+        self.gathered.open[number].put(id, bytes);
+        self.gathered.held.insert(id);
+    }
+
+    /// Makes a frame of what goes into one.
+    fn close(&mut self, number: usize) {
+        let Shared { table, plain } = std::mem::take(&mut self.gathered.open[number]);
+        if table.is_empty() {
+            return;
+        }
+        let at = self.gathered.bytes.len() as u64;
+        let place = |entry: &TableEntry| {
+            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
+            (entry.id, place)
+        };
+        self.gathered.places.extend(table.iter().map(place));
+        let meta = TableEntry::write_table(&table);
         self.encoder
-            .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered.bytes);
+            .frame(SHARED[number], [0; 32], &meta, &plain, &mut self.gathered.bytes);
     }
 
     /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each lies as far behind a multiple of
     /// 4,096 in the file as in its piece of memory, so that its whole pages can be mapped, neighbours together. What was
     /// gathered must have been flushed.
     pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
-        let (table, end) = table_of(stretches, in_phase);
+        let (table, end) = table_of(stretches);
         debug_assert!(self.gathered.is_empty() && table.len() <= MAX_RUN);
         let head = raw_run(&table, end);
         let payload_at = (self.end + head.len() as u64).next_multiple_of(PAGE);
@@ -173,13 +209,14 @@ impl PackWriter {
                 length: entry.length,
                 form: Form::Raw,
             };
-            (entry.id.0, place)
+            (entry.id, place)
         });
         Ok(places.collect())
     }
 
     /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
     pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        (0..SHARED.len()).for_each(|number| self.close(number));
         let bytes = [self.ahead.as_slice(), &self.gathered.bytes].concat();
         self.append(&bytes, self.end)?;
         let base = self.end + self.ahead.len() as u64;
@@ -209,16 +246,15 @@ fn in_phase(end: u64, offset: u64) -> u64 {
     end + (offset % PAGE + PAGE - end % PAGE) % PAGE
 }
 
-/// The table of a run of stretches, each laid at what `lay` makes of where the one before ended and of its offset; and
-/// where the last one ends.
-fn table_of(stretches: &[Stretch<'_>], lay: impl Fn(u64, u64) -> u64) -> (Vec<BlockEntry>, u64) {
+/// The table of a run of stretches, and where the last one ends.
+fn table_of(stretches: &[Stretch<'_>]) -> (Vec<TableEntry>, u64) {
     let mut table = Vec::new();
     let mut end = 0;
     for stretch in stretches {
-        end = lay(end, stretch.offset);
+        end = in_phase(end, stretch.offset);
         for (id, length) in &stretch.blocks {
-            table.push(BlockEntry {
-                id: *id,
+            table.push(TableEntry {
+                id: id.0,
                 offset: end,
                 length: *length,
             });

@@ -67,11 +67,11 @@ fn equal_memory_is_stored_once_across_sessions() {
     let (disk, store, history) = begin(5);
     let memory: Vec<u8> = (0..300_000_u32).map(|index| (index % 241) as u8).collect();
     let mut first = writer(&store, history);
-    let one = first.put_extent(&memory, 0, &[]).unwrap();
+    let one = first.put_extent(&memory, 0, &[]).unwrap().0;
     first.sync().unwrap();
     let before = pack_bytes(&disk);
     let mut second = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
-    let other = second.put_extent(&memory, 0, &[]).unwrap();
+    let other = second.put_extent(&memory, 0, &[]).unwrap().0;
     second.sync().unwrap();
     assert_eq!(one, other);
     assert!(pack_bytes(&disk) < before + 1000);
@@ -92,12 +92,12 @@ fn an_edit_stores_the_blocks_it_touched() {
     let mut memory: Vec<u8> = (0..4_000_000_u32)
         .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
-    let first = writer.put_extent(&memory, 0, &[]).unwrap();
+    let first = writer.put_extent(&memory, 0, &[]).unwrap().0;
     let before = pack_bytes(&disk);
     memory[2_000_000] ^= 1;
     let mut known: Vec<_> = first.blocks.iter().copied().map(Some).collect();
     known[2_000_000 / 65_536] = None;
-    let second = writer.put_extent(&memory, 0, &known).unwrap();
+    let second = writer.put_extent(&memory, 0, &known).unwrap().0;
     assert!(pack_bytes(&disk) - before < 80_000);
     assert_eq!(*store.extent(&second).unwrap(), memory);
     assert_ne!(first, second);
@@ -143,7 +143,7 @@ fn changed_blocks_lie_as_far_behind_a_page_as_in_memory() {
     for at in [100_001, 199_999, 200_000] {
         memory[at] ^= 0xff;
     }
-    let extent = writer.put_extent(&memory, 100_000, &[]).unwrap();
+    let extent = writer.put_extent(&memory, 100_000, &[]).unwrap().0;
     let pack = pack_of(&disk);
     for (offset, end) in [(100_000, 165_536), (165_536, 300_000 - 34_464)] {
         assert!(
@@ -204,7 +204,7 @@ fn run_numbers_go_on_across_sessions_and_are_never_given_twice() {
 #[test]
 fn what_is_not_there_is_said_with_its_id() {
     let (_, store, _) = begin(10);
-    let error = store.segment(nothing()).unwrap_err();
+    let error = store.stream(&[nothing()]).unwrap_err();
     assert!(matches!(error, StoreError::Missing { .. }));
     assert_eq!(error.to_string(), "Segment 09090909 is missing");
 }
