@@ -12,6 +12,7 @@ mod extent;
 mod heap;
 mod look;
 mod reached;
+mod reference;
 mod union_find;
 mod walk;
 
@@ -19,8 +20,9 @@ pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use heap::{BufferView, Heap, Identity, Leaf, Node};
-pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
+pub(crate) use look::{are_blocks, fingerprint_of};
 pub use reached::{Reached, reached};
+pub(crate) use reference::{read_step, write_step};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};

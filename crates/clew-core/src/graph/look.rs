@@ -182,6 +182,15 @@ pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
         .collect()
 }
 
+/// Whether all blocks of which `is_read` says so hash to what `hashes` says.
+pub(crate) fn are_blocks(bytes: &[u8], column: u64, hashes: &[u128], is_read: &[bool]) -> bool {
+    let cuts = block_cuts(bytes.len() as u64, column).zip(hashes).zip(is_read);
+    let mut read = cuts.filter(|(_, is_read)| **is_read);
+    read.all(|(((offset, length), hash), _)| {
+        xxhash_rust::xxh3::xxh3_128(&bytes[offset as usize..(offset + length) as usize]) == *hash
+    })
+}
+
 /// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).
 pub(crate) fn fingerprint_of(
     roots: &[Root],

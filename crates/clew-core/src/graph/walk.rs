@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::heap::{BufferView, Heap, Identity, Leaf, Node};
-use super::stream::{BACK, DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
+use super::reference::{Met, References};
+use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, write_varint};
 
 /// Bytes of node `number` that are stored but not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +32,18 @@ pub(super) struct Written {
     pub views: Vec<BufferView>,
     pub opaque: Vec<Opaque>,
     pub nodes: u32,
+    references: References,
+}
+
+impl Written {
+    fn refer(&mut self, met: &mut Met) {
+        self.references.write(&mut self.stream, self.nodes, met);
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
-    number: u32,
+    met: Met,
     owner: usize,
 }
 
@@ -45,7 +53,7 @@ type Entries<O> = FxHashMap<O, Entry>;
 const MAX_SET_DEPTH: u32 = 64;
 
 /// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
-const OUTER: u64 = HAS_BUFFER;
+const OUTER: u64 = (MAX_KIND + 1) << 2;
 
 /// How many objects ahead of the one that is visited memory is asked for the next.
 const AHEAD: usize = 12;
@@ -114,12 +122,14 @@ impl<'h, H: Heap> Walk<'h, H> {
     pub fn root(&mut self, object: H::Object, owner: usize) {
         self.owner = owner;
         if self.heap.binds(object) && !self.is_met(object) {
-            if let Some(Entry { number, owner: first }) = self.bound.get(&object).copied() {
-                self.back(number, first);
+            if let Some(entry) = self.bound.get_mut(&object) {
+                let first = entry.owner;
+                self.written.refer(&mut entry.met);
+                self.join(first);
                 return;
             }
-            let number = self.written.nodes;
-            self.bound.insert(object, Entry { number, owner });
+            let met = Met::new(self.written.nodes);
+            self.bound.insert(object, Entry { met, owner });
         }
         self.tree(object);
     }
@@ -169,27 +179,24 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
         if let Some(entry) = self.outer.get(&object).filter(|entry| entry.owner == self.owner) {
             write_varint(&mut self.written.stream, OUTER);
-            write_varint(&mut self.written.stream, u64::from(entry.number));
+            write_varint(&mut self.written.stream, u64::from(entry.met.number));
             return;
         }
         let number = self.written.nodes;
         let identity = self.heap.identity(object);
         if matches!(identity, Identity::Value | Identity::Shared) {
-            match self.entries.get(&object).copied() {
+            match self.entries.get_mut(&object) {
                 // A value under another owner is written anew: sharing it joins nothing.
                 Some(entry) if identity == Identity::Shared || entry.owner == self.owner => {
-                    self.back(entry.number, entry.owner);
+                    let first = entry.owner;
+                    self.written.refer(&mut entry.met);
+                    self.join(first);
                     return;
                 }
                 _ => {
                     self.heap.keep(object);
-                    self.entries.insert(
-                        object,
-                        Entry {
-                            number,
-                            owner: self.owner,
-                        },
-                    );
+                    let (met, owner) = (Met::new(number), self.owner);
+                    self.entries.insert(object, Entry { met, owner });
                 }
             }
         }
@@ -197,12 +204,12 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.body(object, number, None);
     }
 
-    fn back(&mut self, number: u32, owner: usize) {
-        if owner != self.owner {
-            self.joins.push((owner, self.owner));
+    /// Joins `first`, under which an object was met, with the owner that meets it again. A reference across streams says
+    /// nothing: what is joined is walked once more, jointly.
+    fn join(&mut self, first: usize) {
+        if first != self.owner {
+            self.joins.push((first, self.owner));
         }
-        write_varint(&mut self.written.stream, BACK);
-        write_varint(&mut self.written.stream, u64::from(number));
     }
 
     /// Bodies of what was deferred, until nothing is left. The stack is empty, so code may run.
