@@ -24,6 +24,7 @@ pub mod disk;
 mod error;
 mod gate;
 mod gc;
+mod hashing;
 mod load;
 mod log;
 mod log_index;

@@ -42,6 +42,8 @@ const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
 /// How hard gc compresses what lies cold: nobody waits for it.
 pub(crate) const COLD_LEVEL: i32 = 3;
+/// Of what is four times as long, so many bytes are compressed first.
+const SAMPLE: usize = 16 * 1024;
 const ALIGNED: u32 = 1;
 
 /// What a frame holds.
@@ -359,14 +361,32 @@ impl FrameEncoder {
     }
 
     fn compress(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
-        if plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED {
+        let is_unfit = plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED;
+        if is_unfit || !self.seems_to_pay(plain) {
             return None;
         }
         let stored = self.compressor.as_mut()?.compress(plain).ok()?;
-        let pays = stored.len() + stored.len() / 16 < plain.len();
         let comes_back = || zstd::bulk::decompress(&stored, plain.len()).is_ok_and(|back| back == plain);
-        (pays && comes_back()).then_some(stored)
+        (pays(stored.len(), plain.len()) && comes_back()).then_some(stored)
     }
+
+    /// Whether a part from the middle is worth compressing, where that is much less than the whole: going over what can't be
+    /// compressed takes as long as writing it.
+    fn seems_to_pay(&mut self, plain: &[u8]) -> bool {
+        if plain.len() < 4 * SAMPLE {
+            return true;
+        }
+        let start = (plain.len() - SAMPLE) / 2;
+        let sample = &plain[start..start + SAMPLE];
+        let compressor = self.compressor.as_mut();
+        let stored = compressor.and_then(|compressor| compressor.compress(sample).ok());
+        stored.is_some_and(|stored| pays(stored.len(), SAMPLE))
+    }
+}
+
+/// Whether enough is saved: a sixteenth.
+fn pays(stored: usize, plain: usize) -> bool {
+    stored + stored / 16 < plain
 }
 
 /// The header and table of a run of raw blocks whose payload has `payload_length` bytes, gaps between columns included.
