@@ -515,6 +515,7 @@ impl Observer<'_> {
             }
         }
         *blocks = pair_blocks(covariable, &extents);
+        self.writer.remember(blocks.iter());
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
             stream,

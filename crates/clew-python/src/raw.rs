@@ -24,12 +24,20 @@ mod heap;
 pub(crate) mod held;
 mod hush;
 pub(crate) mod loads;
+#[cfg(target_os = "linux")]
+mod local;
 pub(crate) mod make;
+mod mapped;
+#[cfg(target_os = "linux")]
+mod mapping;
 mod memory;
 mod names;
 mod object;
+#[cfg(target_os = "linux")]
+mod pages;
 mod probe;
 pub(crate) mod reduce;
+mod region;
 mod scalar;
 mod serial;
 mod sets;
@@ -44,4 +52,5 @@ pub use heap::PythonHeap;
 pub use memory::Memory;
 pub use object::Object;
 pub(crate) use probe::{TOKENS, find_loaded};
+pub use region::Region;
 pub use twin::Replaced;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Fault;
-use super::disk::{Disk, DiskFile, read_exact_at};
+use super::disk::{Disk, DiskFile, Stamp, read_exact_at};
 use super::error::StoreError;
 use super::pack;
+use super::remembered::{MOST, Remembered};
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
 use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH};
-use crate::id::PackId;
+use crate::id::{BlockId, PackId};
 
 /// Where something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +70,7 @@ pub(super) struct Pack {
     /// Whether it was taken away.
     pub is_gone: bool,
     pub gaps: Vec<Gap>,
+    remembered: Remembered,
 }
 
 /// All packs and what lies in them.
@@ -87,6 +89,8 @@ pub(super) struct Index {
     /// Where things seem to lie, going by the ends of packs. A glimpse may begin in the middle of a payload that looks
     /// like frames, so this is only ever read from, and what is read is hashed.
     glimpsed: FxHashMap<[u8; 32], Place>,
+    /// How many blocks are remembered of all packs.
+    remembered: usize,
 }
 
 /// How much of a pack's end is glimpsed at.
@@ -206,6 +210,7 @@ impl Index {
                 is_doubtful: false,
                 is_gone: false,
                 gaps: Vec::new(),
+                remembered: Remembered::default(),
             });
             (self.packs.len() - 1) as u32
         })
@@ -320,6 +325,49 @@ impl Index {
         reliable.retain(|place| !self.broken.contains(place));
         let whole = reliable.iter().find(|place| self.is_whole(place));
         whole.or(reliable.first()).map(|place| **place)
+    }
+
+    /// Forgets what is remembered of a pack that is not as this process left it.
+    pub fn hold_against(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.remembered -= self.packs[number as usize].remembered.hold_against(stamp);
+    }
+
+    /// Whether a pack is as this process left it.
+    pub fn is_held_against(&self, number: u32, stamp: Option<Stamp>) -> bool {
+        self.packs[number as usize].remembered.is_as_left(stamp)
+    }
+
+    /// Says how this process left a pack that it wrote to.
+    pub fn leave(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.packs[number as usize].remembered.leave(stamp);
+    }
+
+    /// Remembers what the block at a place hashes to, of a pack that is as it was left.
+    pub fn remember(&mut self, place: &Place, hash: u128) {
+        if self.remembered >= MOST {
+            self.packs.iter_mut().for_each(|pack| {
+                pack.remembered.clear();
+            });
+            self.remembered = 0;
+        }
+        let pack = &mut self.packs[place.pack as usize];
+        self.remembered += usize::from(pack.remembered.add(place.at, hash));
+    }
+
+    /// Remembers the same of blocks that this process wrote, to the pack that it writes.
+    pub fn remember_written<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
+        for (hash, id) in blocks {
+            let place = self.places.get(&id.0).copied();
+            let is_own = |place: &Place| place.form == Form::Raw && self.packs[place.pack as usize].is_own;
+            if let Some(place) = place.filter(is_own) {
+                self.remember(&place, *hash);
+            }
+        }
+    }
+
+    /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
+    pub fn remembered(&self, place: &Place) -> Option<u128> {
+        self.packs[place.pack as usize].remembered.get(place.at)
     }
 
     /// Whether anything by that id was met.

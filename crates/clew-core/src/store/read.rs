@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::blocks::{PackReader, Place};
 use super::{Fault, Store, StoreError, Verified, blob, pack};
-use crate::format::{Body, FrameKind, Manifest, StoredExtent, StoredManifest, decode_list, decode_record};
-use crate::graph::{BLOCK_LENGTH, block_cuts};
+use crate::format::{Body, FrameKind, Manifest, StoredManifest, decode_list, decode_record};
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
 
 impl Store {
@@ -66,23 +65,6 @@ impl Store {
         Ok(blocks)
     }
 
-    /// A piece of memory.
-    pub fn extent(&self, extent: &StoredExtent) -> Result<Verified<Vec<u8>>, StoreError> {
-        let mut bytes = Vec::new();
-        // Each block says how long the extent is at most, so no length is believed that nothing stands for.
-        let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
-        let fits = extent.length <= most && bytes.try_reserve_exact(extent.length as usize).is_ok();
-        if !fits {
-            return Err(StoreError::TooLarge {
-                what: "A piece of memory",
-                length: extent.length,
-                most,
-            });
-        }
-        self.read_extent(extent, &mut bytes)?;
-        Ok(Verified::new(bytes))
-    }
-
     /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
     pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Verified<Vec<u8>>>, StoreError> {
         let mut reader = PackReader::new(self.disk());
@@ -90,54 +72,7 @@ impl Store {
         ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
     }
 
-    /// Reads neighbours in a pack with one read, then verifies each block.
-    fn read_extent(&self, extent: &StoredExtent, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut reader = PackReader::new(self.disk());
-        let mut cuts = block_cuts(extent.length, extent.column);
-        let places = self.places_of(&extent.blocks)?;
-        let mut at = 0;
-        while at < places.len() {
-            let neighbours = neighbours(&places[at..]);
-            let start = bytes.len();
-            let length: usize = places[at..at + neighbours]
-                .iter()
-                .map(|place| place.length as usize)
-                .sum();
-            if start + length > extent.length as usize {
-                return Err(self.misfit(extent));
-            }
-            bytes.resize(start + length, 0);
-            let is_read = neighbours > 1
-                && reader
-                    .read_raw(&self.pack_path(&places[at]), &places[at], &mut bytes[start..])
-                    .is_ok();
-            let mut from = start;
-            for (id, place) in extent.blocks[at..at + neighbours].iter().zip(&places[at..]) {
-                let end = from + place.length as usize;
-                if cuts.next() != Some((from as u64, u64::from(place.length))) {
-                    return Err(self.misfit(extent));
-                }
-                if !is_read || BlockId::of(&bytes[from..end]) != *id {
-                    let block = self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS)?;
-                    bytes[from..end].copy_from_slice(&block);
-                }
-                from = end;
-            }
-            at += neighbours;
-        }
-        if cuts.next().is_some() {
-            Err(self.misfit(extent))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn misfit(&self, extent: &StoredExtent) -> StoreError {
-        let first = extent.blocks.first().map(|id| id.0).unwrap_or_default();
-        self.damaged(&first, FrameKind::BLOCKS, Fault::OddExtent.into())
-    }
-
-    fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
+    pub(super) fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
         let mut index = self.index();
         index.read(self.disk(), self.directory())?;
         if blocks.iter().any(|id| !index.has(&id.0)) {
@@ -158,7 +93,12 @@ impl Store {
         self.fetch_with(&mut PackReader::new(self.disk()), id, kind)
     }
 
-    fn fetch_with(&self, reader: &mut PackReader<'_>, id: &[u8; 32], kind: FrameKind) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn fetch_with(
+        &self,
+        reader: &mut PackReader<'_>,
+        id: &[u8; 32],
+        kind: FrameKind,
+    ) -> Result<Vec<u8>, StoreError> {
         if let Some(bytes) = self.glimpsed(reader, id, kind) {
             return Ok(bytes);
         }
@@ -228,7 +168,7 @@ impl Store {
         read_and_hash(&mut reader, &path, place, id, kind).map_err(|why| damaged(id, kind, path, why))
     }
 
-    fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
+    pub(super) fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
         let place = self.index().places(id).first().copied();
         let path = place.map_or_else(|| pack::folder(self.directory()), |place| self.pack_path(&place));
         damaged(id, kind, path, why)
@@ -241,11 +181,6 @@ impl Store {
             packs: self.missing_packs(),
         }
     }
-}
-
-/// How many of `places`, from the first on, lie raw and one after another in one pack.
-fn neighbours(places: &[Place]) -> usize {
-    1 + places.windows(2).take_while(|pair| pair[1].follows(&pair[0])).count()
 }
 
 /// What lies at a place, if its hash is that.

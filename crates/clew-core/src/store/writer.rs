@@ -453,6 +453,7 @@ impl SessionWriter {
             Some(pack) => pack,
             None => self.new_pack()?,
         };
+        self.store.index().hold_against(pack.number, pack.file.stamp());
         Ok(self.pack.insert(pack))
     }
 
@@ -489,8 +490,18 @@ impl SessionWriter {
         written: Result<Vec<([u8; 32], super::blocks::Place)>, WriteError>,
     ) -> Result<(), StoreError> {
         let written = self.outcome(written)?;
-        self.store.index().publish(written);
+        let mut index = self.store.index();
+        index.publish(written);
+        if let Some(pack) = &self.pack {
+            index.leave(pack.number, pack.file.stamp());
+        }
         Ok(())
+    }
+
+    /// Says what blocks hash to that were put, and were the same before they were put and after: who maps them need not
+    /// hash them again.
+    pub fn remember<'i>(&self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
+        self.store.index().remember_written(blocks);
     }
 
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {
