@@ -24,7 +24,7 @@ pub use hashing::hash_blocks;
 pub use heap::{BufferView, Heap, Identity, Node};
 pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, look, look_jointly};
-pub use memory::{HashedBlock, Memory, Piece};
+pub use memory::{FilePiece, HashedBlock, Memory};
 pub use reached::{Reached, reached};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};

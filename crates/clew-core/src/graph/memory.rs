@@ -4,7 +4,7 @@ use std::fs::File;
 
 /// Bytes of a file that are bytes of the memory to be made.
 #[derive(Debug, Clone, Copy)]
-pub struct Piece<'f> {
+pub struct FilePiece<'f> {
     /// The file. At least `at + length` bytes of it are there.
     pub file: &'f File,
     /// Where in the file they start.
@@ -36,7 +36,7 @@ pub trait Memory: Send + std::fmt::Debug + Sized {
     /// done, or is not worth it: the bytes are then read.
     ///
     /// The pieces are in order, none lies over another, and where one ends in its file where the next begins they are one.
-    fn mapped(_length: u64, _pieces: &[Piece<'_>]) -> Option<Self> {
+    fn mapped(_length: u64, _pieces: &[FilePiece<'_>]) -> Option<Self> {
         None
     }
 

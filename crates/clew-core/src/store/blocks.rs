@@ -313,6 +313,11 @@ impl Index {
             .collect()
     }
 
+    /// The place of `id` that is tried first.
+    pub fn first(&self, id: &[u8; 32]) -> Option<Place> {
+        self.places.get(id).copied()
+    }
+
     /// A place of `id` that may be relied on, one that is known to be whole if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
         let first = self.places.get(id)?;

@@ -16,7 +16,7 @@ use super::blocks::{Form, PackReader, Place};
 use super::disk::{DiskFile, read_exact_at};
 use super::{Fault, Store, StoreError, Verified};
 use crate::format::{FrameKind, StoredExtent};
-use crate::graph::{BLOCK_LENGTH, HashedBlock, Memory, Piece, block_cuts};
+use crate::graph::{BLOCK_LENGTH, FilePiece, HashedBlock, Memory, block_cuts};
 use crate::id::BlockId;
 
 /// The most bytes that a job reads: so many are read between two looks at whether the user asked to stop.
@@ -195,7 +195,7 @@ fn mapped<M: Memory>(length: u64, runs: &[Run]) -> Option<M> {
         if run.file.length().ok()? < run.at + run.length {
             return None;
         }
-        pieces.push(Piece {
+        pieces.push(FilePiece {
             file,
             at: run.at,
             offset: run.offset,

@@ -78,7 +78,7 @@ impl Store {
         if blocks.iter().any(|id| !index.has(&id.0)) {
             index.refresh(self.disk(), self.directory())?;
         }
-        let places: Option<Vec<Place>> = blocks.iter().map(|id| index.places(&id.0).first().copied()).collect();
+        let places: Option<Vec<Place>> = blocks.iter().map(|id| index.first(&id.0)).collect();
         let missing = blocks.iter().find(|id| !index.has(&id.0)).copied();
         drop(index);
         places.ok_or_else(|| self.missing(&missing.map(|id| id.0).unwrap_or_default(), FrameKind::BLOCKS))
@@ -169,7 +169,7 @@ impl Store {
     }
 
     pub(super) fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
-        let place = self.index().places(id).first().copied();
+        let place = self.index().first(id);
         let path = place.map_or_else(|| pack::folder(self.directory()), |place| self.pack_path(&place));
         damaged(id, kind, path, why)
     }

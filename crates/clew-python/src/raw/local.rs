@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use clew_core::graph::Piece;
+use clew_core::graph::FilePiece;
 
 /// Whether what other machines, or programs, do to the files is seen by the reader as an error and never as a signal.
-pub(super) fn are_local(pieces: &[Piece<'_>]) -> bool {
+pub(super) fn are_local(pieces: &[FilePiece<'_>]) -> bool {
     let mut before: Option<&File> = None;
     pieces.iter().all(|piece| {
         let is_asked = before.is_some_and(|before| std::ptr::eq(before, piece.file));
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn only_local_files_are_mapped() {
         let there = File::open("/proc/self/status").unwrap();
-        let piece = |file| Piece {
+        let piece = |file| FilePiece {
             file,
             at: 0,
             offset: 0,

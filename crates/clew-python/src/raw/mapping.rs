@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clew_core::graph::{HashedBlock, Piece};
+use clew_core::graph::{FilePiece, HashedBlock};
 
 use super::{local, pages};
 
@@ -78,7 +78,7 @@ fn most_mappings() -> usize {
 
 impl Mapping {
     /// Memory of `length` bytes over `pieces`; `None` where they are to be read.
-    pub fn of(length: u64, pieces: &[Piece<'_>]) -> Option<Self> {
+    pub fn of(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
         let is_fit = pieces.len() <= MOST_PIECES && page_length() == PAGE && local::are_local(pieces);
         if !is_fit {
             return None;
@@ -107,7 +107,7 @@ impl Mapping {
     }
 
     /// Maps the whole pages of a piece, and copies the rest of it.
-    fn show(&mut self, piece: &Piece<'_>, length: u64) -> io::Result<()> {
+    fn show(&mut self, piece: &FilePiece<'_>, length: u64) -> io::Result<()> {
         let (start, end) = (self.phase + piece.offset, self.phase + piece.offset + piece.length);
         // Nothing else is on the first page before the extent, nor on the last one behind it.
         let from = if piece.offset == 0 {
@@ -145,7 +145,7 @@ impl Mapping {
     }
 
     /// Reads a part of a piece into the range.
-    fn copy(&self, piece: &Piece<'_>, part: Range<u64>) -> io::Result<()> {
+    fn copy(&self, piece: &FilePiece<'_>, part: Range<u64>) -> io::Result<()> {
         if part.is_empty() {
             return Ok(());
         }
@@ -209,12 +209,12 @@ impl Drop for Mapping {
 }
 
 /// How far into a page the extent begins if this piece's pages are mapped.
-fn phase(piece: &Piece<'_>) -> u64 {
+fn phase(piece: &FilePiece<'_>) -> u64 {
     piece.at.wrapping_sub(piece.offset) % PAGE
 }
 
 /// The phase with which most bytes can be mapped.
-fn phase_of(pieces: &[Piece<'_>]) -> Option<u64> {
+fn phase_of(pieces: &[FilePiece<'_>]) -> Option<u64> {
     let mut bytes: Vec<(u64, u64)> = Vec::new();
     for piece in pieces.iter().filter(|piece| phase(piece).is_multiple_of(ALIGNMENT)) {
         match bytes.iter_mut().find(|(known, _)| *known == phase(piece)) {
@@ -277,11 +277,11 @@ mod tests {
         }
     }
 
-    fn pieces<'f>(file: &'f File, cuts: &[(u64, u64)]) -> (u64, Vec<Piece<'f>>) {
+    fn pieces<'f>(file: &'f File, cuts: &[(u64, u64)]) -> (u64, Vec<FilePiece<'f>>) {
         let mut offset = 0;
         let pieces = cuts.iter().map(|(at, length)| {
             offset += length;
-            Piece {
+            FilePiece {
                 file,
                 at: *at,
                 offset: offset - length,

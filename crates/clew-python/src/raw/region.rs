@@ -3,7 +3,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
-use clew_core::graph::{HashedBlock, Memory, Piece};
+use clew_core::graph::{FilePiece, HashedBlock, Memory};
 
 #[cfg(target_os = "linux")]
 use super::mapping::Mapping;
@@ -71,7 +71,7 @@ impl Memory for Region {
     }
 
     #[cfg(target_os = "linux")]
-    fn mapped(length: u64, pieces: &[Piece<'_>]) -> Option<Self> {
+    fn mapped(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
         let mapping = Mapping::of(length, pieces)?;
         Some(Self {
             start: mapping.start(),
