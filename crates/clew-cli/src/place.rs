@@ -27,8 +27,8 @@ pub trait Records: Blocks {
     /// A whole object stream.
     fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError>;
 
-    /// Reads and checks a part of an object stream; its length in bytes.
-    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError>;
+    /// Reads and checks the pieces of an object stream; its length in bytes.
+    fn pieces(&self, ids: &[SegmentId]) -> Result<u64, StoreError>;
 
     /// Reads and checks a piece of memory; its length in bytes.
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError>;
@@ -47,8 +47,8 @@ impl Records for Store {
         Ok(self.stream(ids)?.into_inner())
     }
 
-    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
-        Ok(self.segment(*id)?.into_inner().len() as u64)
+    fn pieces(&self, ids: &[SegmentId]) -> Result<u64, StoreError> {
+        Ok(self.stream(ids)?.into_inner().len() as u64)
     }
 
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {

@@ -346,7 +346,6 @@ fn everything_that_can_be_wrong_with_a_thing_in_a_store() {
         Fault::Hash => [Fault::Hash],
         Fault::CutShort => [Fault::CutShort],
         Fault::ShortFrame => [Fault::ShortFrame],
-        Fault::NoExtent => [Fault::NoExtent],
         Fault::NoList => [Fault::NoList],
         Fault::OddExtent => [Fault::OddExtent],
         Fault::ShortText => [Fault::ShortText],

@@ -2,11 +2,10 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
-mod block_list;
-mod block_table;
 mod evidence;
 mod frame;
 mod history;
+mod listed;
 mod manifest;
 mod operation;
 mod outline;
@@ -14,12 +13,14 @@ mod record;
 mod removal;
 mod run;
 mod summary;
+mod table;
 
-pub use block_list::{LIST_LENGTH, StoredManifest, decode_list, encode_list};
-pub use block_table::BlockEntry;
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
+pub use listed::{
+    IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
+};
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
 pub use operation::{Action, Forgetting, Naming, Operation, Position, SignedOperation, View};
 pub use outline::Outline;
@@ -27,6 +28,7 @@ pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, Removal};
 pub use run::{Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
+pub use table::TableEntry;
 
 /// Nanoseconds since the Unix epoch, UTC.
 pub type Timestamp = i64;

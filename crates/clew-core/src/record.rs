@@ -18,9 +18,9 @@ use crate::format::{
 };
 use crate::graph::{Arena, CoVariable, Heap, Limits, look};
 use crate::history::State;
-use crate::id::{BlockId, Fingerprint, Root, RootKind};
+use crate::id::{BlockId, Fingerprint, Root, RootKind, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
-use crate::store::{Manifests, SessionWriter, StoreError};
+use crate::store::{Manifests, Piece, SessionWriter, StoreError};
 
 /// What is known of a run when it ended.
 #[derive(Debug, Clone)]
@@ -95,6 +95,8 @@ pub(crate) struct Known {
     pub is_compared: bool,
     /// Hash and id of each stored block.
     pub blocks: Arc<HashMap<u128, BlockId>>,
+    /// The pieces of its stream, as far as known.
+    pub pieces: Arc<Vec<Piece>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
     pub tokens: Vec<u64>,
 }
@@ -151,6 +153,7 @@ impl Live {
         for known in known.filter(|known| is_forgotten(&known.version)) {
             known.is_encoded = false;
             known.blocks = Arc::default();
+            known.pieces = Arc::default();
         }
     }
 
@@ -381,11 +384,11 @@ impl Observer<'_> {
             })
             .collect();
         let is_opaque = !covariable.opaque.is_empty();
-        let mut blocks = HashMap::new();
+        let (mut blocks, mut pieces) = (HashMap::new(), Vec::new());
         let body = if is_opaque {
             self.without_value(covariable)
         } else {
-            match self.encode(kernel, covariable, &mut blocks)? {
+            match self.encode(kernel, covariable, &mut blocks, &mut pieces)? {
                 Ok(encoding) => Body::Encoded(encoding),
                 Err(why) => {
                     let warning = Cause::LeftOut {
@@ -425,6 +428,7 @@ impl Observer<'_> {
             withheld: None,
             is_compared: true,
             blocks: Arc::new(blocks),
+            pieces: Arc::new(pieces),
             tokens: Vec::new(),
         })
     }
@@ -458,6 +462,7 @@ impl Observer<'_> {
             withheld: None,
             is_compared: true,
             blocks: Arc::new(blocks),
+            pieces: Arc::default(),
             tokens: Vec::new(),
         })
     }
@@ -492,6 +497,7 @@ impl Observer<'_> {
         kernel: &mut K,
         covariable: &CoVariable,
         blocks: &mut HashMap<u128, BlockId>,
+        pieces: &mut Vec<Piece>,
     ) -> Result<Result<Encoding, String>, StoreError> {
         let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
             Ok(arena) => arena,
@@ -504,9 +510,12 @@ impl Observer<'_> {
         };
         let facts = kernel.describe_stream(&arena);
         let asides = encode_asides(&covariable.asides);
-        let stream = self.writer.put_stream(&covariable.stream)?;
+        let before = self.before(covariable).first().map(|known| Arc::clone(&known.pieces));
+        *pieces = self
+            .writer
+            .put_stream(&covariable.stream, &before.unwrap_or_default())?;
         let asides_bytes = asides.len() as u64;
-        let asides = self.writer.put_stream(&asides)?;
+        let asides = self.writer.put_stream(&asides, &[])?;
         let mut extents = Vec::new();
         for (extent, hashes) in covariable.extents.iter().zip(&covariable.block_hashes) {
             match self.put_extent(kernel, covariable, extent, hashes)? {
@@ -515,11 +524,11 @@ impl Observer<'_> {
             }
         }
         *blocks = pair_blocks(covariable, &extents);
-        self.writer.remember(blocks.iter());
+        self.writer.expect(blocks.iter());
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
-            stream,
-            asides,
+            stream: ids(pieces),
+            asides: ids(&asides),
             bytes: covariable.stream.len() as u64 + asides_bytes + covariable.buffer_bytes(),
             extents,
             mentions: covariable.mentions.clone(),
@@ -541,27 +550,33 @@ impl Observer<'_> {
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
             return Ok(Err(Cause::MemoryGone.into()));
         };
-        let stored = self.writer.put_extent(bytes, extent.column, &known)?;
-        let again = crate::graph::hash_blocks(bytes, extent.column);
-        if again == hashes {
-            Ok(Ok(stored))
+        let (stored, read) = self.writer.put_extent(bytes, extent.column, &known)?;
+        // Someone may have written while it was stored: never keep a torn value (design 1, When).
+        let is_as_seen = crate::graph::are_blocks(bytes, extent.column, hashes, &read);
+        Ok(if is_as_seen {
+            Ok(stored)
         } else {
-            // Someone wrote while it was stored: never keep a torn value (design 1, When).
-            Ok(Err(Cause::Torn.into()))
-        }
+            Err(Cause::Torn.into())
+        })
+    }
+
+    /// What was live under these roots.
+    fn before(&self, covariable: &CoVariable) -> Vec<&Known> {
+        let roots = covariable.roots.iter();
+        roots.filter_map(|root| self.live.holding(root)).collect()
     }
 
     fn known_blocks(&self, covariable: &CoVariable, hashes: &[u128]) -> Vec<Option<BlockId>> {
-        let before: Vec<&Known> = covariable
-            .roots
-            .iter()
-            .filter_map(|root| self.live.holding(root))
-            .collect();
+        let before = self.before(covariable);
         hashes
             .iter()
             .map(|hash| before.iter().find_map(|known| known.blocks.get(hash)).copied())
             .collect()
     }
+}
+
+fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
+    pieces.iter().map(|piece| piece.id).collect()
 }
 
 fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> HashMap<u128, BlockId> {

@@ -23,6 +23,7 @@ pub(crate) mod function;
 mod heap;
 pub(crate) mod held;
 mod hush;
+mod leaf;
 pub(crate) mod loads;
 #[cfg(target_os = "linux")]
 mod local;

@@ -29,8 +29,8 @@ impl Node {
     fn write(&self, out: &mut Vec<u8>, numbers: &mut u64) {
         match self {
             Self::Back(number) if *numbers > 0 => {
-                write_varint(out, 0);
-                write_varint(out, number % *numbers);
+                write_varint(out, 2);
+                write_varint(out, 1 + number % *numbers);
             }
             Self::Back(_) => Self::Body(kinds::NONE, Vec::new(), Vec::new(), false).write(out, numbers),
             Self::Body(kind, payload, children, has_buffer) => {

@@ -111,8 +111,8 @@ impl Verify {
     }
 
     fn check_encoding(&mut self, encoding: &Encoding, records: &dyn Records) -> Result<(), StoreError> {
-        for segment in encoding.stream.iter().chain(&encoding.asides) {
-            self.bytes_read += records.segment(segment)?;
+        for stream in [&encoding.stream, &encoding.asides] {
+            self.bytes_read += records.pieces(stream)?;
         }
         if self.is_data_read {
             for extent in &encoding.extents {

@@ -62,11 +62,10 @@ impl Records for Shelf {
             .map(|parts| parts.concat())
     }
 
-    fn segment(&self, id: &SegmentId) -> Result<u64, StoreError> {
-        if self.gone.contains(id) {
-            Err(missing("Segment", &id.short()))
-        } else {
-            Ok(400)
+    fn pieces(&self, ids: &[SegmentId]) -> Result<u64, StoreError> {
+        match ids.iter().find(|id| self.gone.contains(id)) {
+            Some(gone) => Err(missing("Segment", &gone.short())),
+            None => Ok(400 * ids.len() as u64),
         }
     }
 

@@ -11,7 +11,7 @@
 //!     12      4  length of the meta section, which follows the header
 //!     16      8  length of the payload as stored
 //!     24      8  length of the payload, plain
-//!     32     32  id of the plain payload; zeros for a run of blocks, whose table has the ids
+//!     32     32  id of the plain payload; zeros for blocks and segments, whose table has the ids
 //!     64      8  XXH3-64 of the meta section
 //!     72      8  XXH3-64 of the stored payload; 0 for a run of raw blocks, which their ids cover
 //!     80      8  XXH3-64 of bytes 0 to 79
@@ -21,7 +21,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::BlockEntry;
+use super::TableEntry;
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
@@ -31,7 +31,7 @@ pub const FRAME_VERSION: u8 = 1;
 pub const HEADER_LENGTH: usize = 88;
 /// Payloads that can be mapped start at multiples of this in their file, as do their columns.
 pub const PAGE: u64 = 4096;
-/// The longest meta section: the table of a run of blocks.
+/// The longest meta section: the table of blocks or segments.
 pub const MAX_META: u32 = 16 << 20;
 /// The longest payload, as stored.
 pub const MAX_STORED: u64 = 1 << 32;
@@ -51,7 +51,7 @@ impl FrameKind {
     pub const FILE: Self = Self(1);
     /// A run of blocks; its meta section is their table.
     pub const BLOCKS: Self = Self(2);
-    /// A part of an object stream, or a list of block ids.
+    /// Segments: pieces of object streams and of what is stored like them, and lists of ids. Its meta section is their table.
     pub const SEGMENT: Self = Self(3);
     /// A salted text.
     pub const BLOB: Self = Self(4);
@@ -112,8 +112,8 @@ pub enum FrameError {
     /// The payload does not decompress to what the header says.
     #[error("its payload does not decompress")]
     Decompress,
-    /// The table of a run of blocks is malformed.
-    #[error("its table of blocks is malformed")]
+    /// The table of blocks or segments is malformed.
+    #[error("its table is malformed")]
     Table,
 }
 
@@ -363,8 +363,8 @@ impl FrameEncoder {
 }
 
 /// The header and table of a run of raw blocks whose payload has `payload_length` bytes, gaps between columns included.
-pub fn raw_run(table: &[BlockEntry], payload_length: u64) -> Vec<u8> {
-    let meta = BlockEntry::write_table(table);
+pub fn raw_run(table: &[TableEntry], payload_length: u64) -> Vec<u8> {
+    let meta = TableEntry::write_table(table);
     let header = FrameHeader {
         kind: FrameKind::BLOCKS,
         codec: Codec::Raw,
@@ -463,8 +463,8 @@ mod tests {
         fn p14_any_bytes_are_a_table_or_a_clear_error(bytes in prop::collection::vec(any::<u8>(), 0..200), length: u64) {
             let mut header = header(&one(b"x")).unwrap();
             header.plain_length = length;
-            if let Ok(table) = BlockEntry::parse_table(&bytes, &header) {
-                prop_assert_eq!(BlockEntry::write_table(&table), bytes);
+            if let Ok(table) = TableEntry::parse_table(&bytes, &header) {
+                prop_assert_eq!(TableEntry::write_table(&table), bytes);
                 prop_assert!(table.iter().all(|entry| entry.offset + u64::from(entry.length) <= length));
             }
         }

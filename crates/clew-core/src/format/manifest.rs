@@ -57,7 +57,7 @@ pub struct Encoding {
     pub codecs: BTreeMap<String, u32>,
     /// The canonical stream, cut into segments.
     pub stream: Vec<SegmentId>,
-    /// What is stored beside the stream: for each aside its node number, its length (varints), its bytes.
+    /// What is stored beside the stream: for each aside its node, its length, its bytes.
     pub asides: Vec<SegmentId>,
     /// Memory, cut into blocks.
     pub extents: Vec<StoredExtent>,

@@ -1,6 +1,7 @@
 //! A parsed stream: every node by its number, checked and bounded, ready to be built from.
 
-use super::stream::{BACK, DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, read_varint};
+use super::reference::{AGAIN, FAR, NEAR, Referred};
+use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, read_varint};
 
 /// What a stream may hold at most. Sizes on disk are bounded before a byte is believed.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ pub enum StreamFault {
     #[error("a number is cut short")]
     ShortNumber,
     /// A reference is to a node that did not come yet.
-    #[error("a back reference points ahead")]
+    #[error("a reference is to no node before it")]
     Ahead,
     /// There are more nodes than are read.
     #[error("there are too many nodes")]
@@ -102,6 +103,7 @@ impl<'a> Arena<'a> {
             open: Vec::new(),
             owed: 0,
             deferred: std::collections::VecDeque::new(),
+            referred: Referred::default(),
         };
         for _ in 0..roots {
             let number = parser.node()?;
@@ -156,6 +158,7 @@ struct Parser<'a> {
     /// Children that open nodes still wait for.
     owed: u64,
     deferred: std::collections::VecDeque<u32>,
+    referred: Referred,
 }
 
 impl Parser<'_> {
@@ -196,12 +199,10 @@ impl Parser<'_> {
 
     fn node(&mut self) -> Result<u32, StreamError> {
         let tag = self.varint()?;
-        if tag == BACK {
-            let number = self.varint()?;
-            if number >= self.arena.slots.len() as u64 {
-                return Err(self.error(StreamFault::Ahead));
-            }
-            return Ok(number as u32);
+        if matches!(tag, AGAIN | NEAR | FAR) {
+            let value = self.varint()?;
+            let target = self.referred.read(tag, value, self.arena.slots.len() as u32);
+            return target.ok_or_else(|| self.error(StreamFault::Ahead));
         }
         if self.arena.slots.len() >= self.limits.nodes as usize {
             return Err(self.error(StreamFault::TooMany));

@@ -35,6 +35,16 @@ pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>]) -> 
     hashes
 }
 
+/// Whether all blocks of which `is_read` says so hash to what `hashes` says. The others are not looked at.
+pub(crate) fn are_blocks(bytes: &[u8], column: u64, hashes: &[u128], is_read: &[bool]) -> bool {
+    let known = hashes
+        .iter()
+        .zip(is_read)
+        .map(|(hash, is_read)| (!is_read).then_some(*hash));
+    let known: Vec<Option<u128>> = known.collect();
+    hash_others(bytes, column, &known) == hashes
+}
+
 fn hash_all(open: &mut [Open<'_>]) {
     let bytes: u64 = open.iter().map(|block| block.bytes.len() as u64).sum();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! stream   = node* section*             a node for each root; then a section for each DEFER, in order, until none is left
-//! node     = BACK varint(number)        the node of that number again
+//! node     = AGAIN varint(references)   the node of the reference so many references ago (0: the last one)
+//!          | NEAR varint(nodes)         the node so many nodes back, not referred to before
+//!          | FAR zigzag(nodes)          the same, so many nodes behind the node of the last FAR (0 before there is one)
 //!          | DEFER                      takes a number; its body is the section
 //!          | body                       takes a number
 //! section  = body                       takes no number
@@ -10,10 +12,9 @@
 //!            varint(payload length) payload
 //!            [varint(child count)]      children follow, each a node, depth first
 //! ```
-//! Numbers count from 0 in the order of writing. The n-th buffer of the stream is mention n. Sections come last, so that
+//! Numbers count from 0 in the order of writing; `reference.rs` says why no reference holds one. The n-th buffer of the stream is mention n. Sections come last, so that
 //! what code describes, and members of sets that only aliasing tells apart, find everything else already numbered.
 
-pub(super) const BACK: u64 = 0;
 pub(super) const DEFER: u64 = 1;
 pub(super) const HAS_CHILDREN: u64 = 1;
 pub(super) const HAS_BUFFER: u64 = 2;

@@ -164,7 +164,7 @@ byte_id!(
 
 impl Fingerprint {
     /// The version of what the hash covers. A change of the walk's stream that alters fingerprints raises it.
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
 
     /// Hashes a canonical description.
     pub fn of(bytes: &[u8]) -> Self {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cause::Cause;
 use crate::format::{decode_record, encode_record};
 use crate::graph::stream::{read_varint, write_varint};
-use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of};
+use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of, read_step, write_step};
 use crate::id::{Fingerprint, Root};
 
 /// The longest head that is read (bytes).
@@ -184,11 +184,12 @@ fn lies_in(mention: &Mention, extents: &[(u64, u64)]) -> bool {
     matches!((end, extent), (Some(end), Some((length, _))) if end <= *length)
 }
 
-/// Asides as bytes: for each, varint(node number), varint(length), bytes.
+/// Asides as bytes: for each, how far its node lies behind that of the one before, varint(length), bytes. Counted from the
+/// stream's beginning they would all change with an insertion in front.
 pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut before) = (Vec::new(), 0);
     for aside in asides {
-        write_varint(&mut out, u64::from(aside.number));
+        write_step(&mut out, &mut before, aside.number.into());
         write_varint(&mut out, aside.bytes.len() as u64);
         out.extend_from_slice(&aside.bytes);
     }
@@ -198,9 +199,9 @@ pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
 /// Asides from their bytes; `None` if these are malformed.
 pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
     let mut asides = Vec::new();
-    let mut at = 0;
+    let (mut at, mut before) = (0, 0);
     while at < bytes.len() {
-        let number = u32::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let number = u32::try_from(read_step(bytes, &mut at, &mut before)?).ok()?;
         let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
         let end = at.checked_add(length)?;
         asides.push(Aside {

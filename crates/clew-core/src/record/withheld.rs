@@ -46,6 +46,7 @@ impl Observer<'_> {
             withheld: Some(withheld.why),
             is_compared: withheld.is_compared,
             blocks: Arc::default(),
+            pieces: Arc::default(),
             tokens: Vec::new(),
         });
         Ok(())

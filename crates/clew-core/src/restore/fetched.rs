@@ -186,7 +186,7 @@ impl Performer<'_> {
         };
         if let Body::Encoded(encoding) = &manifest.body {
             for segment in encoding.stream.iter().chain(&encoding.asides) {
-                self.store.segment(*segment).ok();
+                self.store.stream(&[*segment]).ok();
             }
             for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
                 self.store.blocks(&[*block]).ok();

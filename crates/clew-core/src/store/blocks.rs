@@ -11,8 +11,8 @@ use super::error::StoreError;
 use super::pack;
 use super::remembered::{MOST, Remembered};
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
-use crate::format::{BlockEntry, FrameHeader, FrameKind, HEADER_LENGTH};
-use crate::id::{BlockId, PackId};
+use crate::format::{FrameHeader, FrameKind, HEADER_LENGTH, PAGE, TableEntry};
+use crate::id::PackId;
 
 /// Where something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +33,14 @@ impl Place {
             && other.form == Form::Raw
             && self.pack == other.pack
             && other.at + u64::from(other.length) == self.at
+    }
+
+    /// How far behind a multiple of 4,096 it began in the memory that it comes from; 0 where that is not kept.
+    pub fn phase(&self) -> u64 {
+        match self.form {
+            Form::Raw => self.at % PAGE,
+            Form::Framed(_) => 0,
+        }
     }
 }
 
@@ -342,6 +350,11 @@ impl Index {
         self.packs[number as usize].remembered.is_as_left(stamp)
     }
 
+    /// How often a pack was found changed by somebody else.
+    pub fn changes(&self, number: u32) -> u64 {
+        self.packs[number as usize].remembered.changes()
+    }
+
     /// Says how this process left a pack that it wrote to.
     pub fn leave(&mut self, number: u32, stamp: Option<Stamp>) {
         self.packs[number as usize].remembered.leave(stamp);
@@ -357,17 +370,6 @@ impl Index {
         }
         let pack = &mut self.packs[place.pack as usize];
         self.remembered += usize::from(pack.remembered.add(place.at, hash));
-    }
-
-    /// Remembers the same of blocks that this process wrote, to the pack that it writes.
-    pub fn remember_written<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
-        for (hash, id) in blocks {
-            let place = self.places.get(&id.0).copied();
-            let is_own = |place: &Place| place.form == Form::Raw && self.packs[place.pack as usize].is_own;
-            if let Some(place) = place.filter(is_own) {
-                self.remember(&place, *hash);
-            }
-        }
     }
 
     /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
@@ -397,8 +399,8 @@ impl Index {
 pub(super) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
     let header = &frame.header;
     match header.kind {
-        FrameKind::BLOCKS => places_of_run(number, frame),
-        FrameKind::SEGMENT | FrameKind::BLOB | FrameKind::MANIFEST => u32::try_from(header.plain_length)
+        FrameKind::BLOCKS | FrameKind::SEGMENT => places_of_table(number, frame),
+        FrameKind::BLOB | FrameKind::MANIFEST => u32::try_from(header.plain_length)
             .map(|length| (header.id, Place::framed(number, frame.offset, 0, length)))
             .into_iter()
             .collect(),
@@ -406,10 +408,10 @@ pub(super) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Pla
     }
 }
 
-fn places_of_run(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
+fn places_of_table(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
     let header = &frame.header;
     let payload_at = header.payload_at(frame.offset);
-    let place = |entry: &BlockEntry| {
+    let place = |entry: &TableEntry| {
         if header.is_covered() {
             Place::framed(number, frame.offset, entry.offset as u32, entry.length)
         } else {
@@ -421,8 +423,8 @@ fn places_of_run(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], Place)> {
             }
         }
     };
-    let table = BlockEntry::parse_table(&frame.meta, header).unwrap_or_default();
-    table.iter().map(|entry| (entry.id.0, place(entry))).collect()
+    let table = TableEntry::parse_table(&frame.meta, header).unwrap_or_default();
+    table.iter().map(|entry| (entry.id, place(entry))).collect()
 }
 
 /// The number of bytes that a mark says were synced.
@@ -436,12 +438,16 @@ pub(super) fn read_mark(file: &dyn DiskFile, frame: &ScannedFrame) -> Option<u64
     Some(u64::from_le_bytes(bytes))
 }
 
-/// Reads from packs; keeps the last file and the last frame at hand.
+/// So many decoded frames are kept at hand: the pieces of a stream that was edited lie in turn in old frames and new ones.
+const FRAMES_AT_HAND: usize = 16;
+
+/// Reads from packs; keeps the last file and the last frames at hand.
 #[derive(Debug)]
 pub(super) struct PackReader<'s> {
     disk: &'s dyn Disk,
     file: Option<(u32, Arc<dyn DiskFile>)>,
-    frame: Option<(u32, u64, Vec<u8>)>,
+    /// Pack, offset and plain payload; the one that was used last comes last.
+    frames: Vec<(u32, u64, Vec<u8>)>,
 }
 
 impl<'s> PackReader<'s> {
@@ -449,7 +455,7 @@ impl<'s> PackReader<'s> {
         Self {
             disk,
             file: None,
-            frame: None,
+            frames: Vec::new(),
         }
     }
 
@@ -479,13 +485,18 @@ impl<'s> PackReader<'s> {
     }
 
     fn read_frame(&mut self, path: &Path, place: &Place) -> Result<&[u8], String> {
-        let is_at_hand = matches!(&self.frame, Some((pack, at, _)) if (*pack, *at) == (place.pack, place.at));
-        if !is_at_hand {
+        let is_it = |(pack, at, _): &(u32, u64, Vec<u8>)| (*pack, *at) == (place.pack, place.at);
+        if let Some(index) = self.frames.iter().rposition(is_it) {
+            self.frames[index..].rotate_left(1);
+        } else {
             let file = self.open(path, place.pack)?;
             let plain = read_payload(&*file, place.at)?;
-            self.frame = Some((place.pack, place.at, plain));
+            if self.frames.len() == FRAMES_AT_HAND {
+                self.frames.remove(0);
+            }
+            self.frames.push((place.pack, place.at, plain));
         }
-        Ok(self.frame.as_ref().map_or(&[], |(_, _, plain)| plain))
+        Ok(self.frames.last().map_or(&[], |(_, _, plain)| plain))
     }
 
     fn open(&mut self, path: &Path, pack: u32) -> Result<Arc<dyn DiskFile>, String> {

@@ -146,11 +146,8 @@ pub enum Fault {
     /// A table of a pack says that it lies beyond its frame.
     #[error("its frame is shorter than its table says")]
     ShortFrame,
-    /// A manifest names blocks of memory that it has not.
-    #[error("it lists blocks of no extent")]
-    NoExtent,
-    /// A list of blocks does not decode.
-    #[error("it is no list of blocks")]
+    /// What a manifest lists apart does not decode, or is more than is read.
+    #[error("it is no list of a manifest")]
     NoList,
     /// The blocks of a piece of memory are not as long as it is.
     #[error("it does not fit its extent")]

@@ -9,16 +9,13 @@ use super::blocks::{Form, Place};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
 use super::gate::Lease;
-use crate::format::{BlockEntry, FileDescription, FrameEncoder, FrameKind, PAGE, encode_record, raw_run};
-use crate::id::{BlockId, PackId, SessionId};
+use super::stretch::{MAX_RUN, Stretch};
+use crate::format::{FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
+use crate::id::{PackId, SegmentId, SessionId};
 
-/// Columns shorter than this go, compressed, into shared frames: page-aligned they would waste more than they hold.
-const SMALL: u64 = 16 * 1024;
 /// Small frames are gathered up to this many bytes before they are written.
 const MAX_GATHERED: usize = 4 << 20;
-/// The most blocks of one run, so that no table is long.
-pub(super) const MAX_RUN: usize = 4096;
-/// The most plain bytes of small blocks that share a frame: reading one decodes all.
+/// The most plain bytes of small blocks, or of segments, that share a frame: reading one decodes all.
 const MAX_SHARED: usize = 256 * 1024;
 
 /// The folder of a store's packs.
@@ -36,26 +33,6 @@ pub(super) fn id_of(name: &str) -> Option<PackId> {
     name.strip_suffix(".pack")?.parse().ok()
 }
 
-/// One block that is to be stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NewBlock<'a> {
-    pub id: BlockId,
-    pub bytes: &'a [u8],
-    /// Whether it goes on where the block before it ended, in the same column.
-    pub follows: bool,
-}
-
-/// Blocks of short columns, which go compressed and together, and those of columns of some length, which go raw.
-pub(super) fn by_length<'b>(new: &[NewBlock<'b>]) -> (Vec<NewBlock<'b>>, Vec<NewBlock<'b>>) {
-    let (mut small, mut large) = (Vec::new(), Vec::new());
-    for column in new.chunk_by(|_, next| next.follows) {
-        let length: u64 = column.iter().map(|block| block.bytes.len() as u64).sum();
-        let group = if length < SMALL { &mut small } else { &mut large };
-        group.extend_from_slice(column);
-    }
-    (small, large)
-}
-
 /// Small frames that are not written yet, and where in them their contents lie.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -63,7 +40,30 @@ pub(super) struct Gathered {
     /// Frames are counted from the first gathered byte; the pack is filled in when they are written.
     places: Vec<([u8; 32], Place)>,
     held: FxHashSet<[u8; 32]>,
+    /// Frames that still take what comes: of blocks, of segments.
+    open: [Shared; 2],
 }
+
+/// What goes into one frame.
+#[derive(Debug, Default)]
+struct Shared {
+    table: Vec<TableEntry>,
+    plain: Vec<u8>,
+}
+
+impl Shared {
+    fn put(&mut self, id: [u8; 32], bytes: &[u8]) {
+        self.table.push(TableEntry {
+            id,
+            offset: self.plain.len() as u64,
+            length: bytes.len() as u32,
+        });
+        self.plain.extend_from_slice(bytes);
+    }
+}
+
+/// Kinds of which several things share a frame.
+const SHARED: [FrameKind; 2] = [FrameKind::BLOCKS, FrameKind::SEGMENT];
 
 impl Gathered {
     /// Whether `id` is gathered and not written yet.
@@ -72,7 +72,11 @@ impl Gathered {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.length() == 0
+    }
+
+    fn length(&self) -> usize {
+        self.bytes.len() + self.open.iter().map(|open| open.plain.len()).sum::<usize>()
     }
 
     fn hold(&mut self, id: [u8; 32], place: Place) {
@@ -138,68 +142,64 @@ impl PackWriter {
 
     /// Whether so much is gathered that it should be written.
     pub fn is_due(&self) -> bool {
-        self.gathered.bytes.len() >= MAX_GATHERED
+        self.gathered.length() >= MAX_GATHERED
     }
 
-    /// Gathers small blocks into shared, compressed frames.
-    pub fn put_small(&mut self, blocks: &[NewBlock<'_>]) {
-        let mut rest = blocks;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let taken = rest
-                .iter()
-                .take_while(|block| {
-                    bytes += block.bytes.len();
-                    bytes <= MAX_SHARED
-                })
-                .count()
-                .max(1);
-            let (now, later) = rest.split_at(taken);
-            self.put_shared(now);
+    /// Gathers the blocks of a short stretch into a shared frame.
+    pub fn put_small(&mut self, stretch: &Stretch<'_>) {
+        let mut rest = stretch.bytes;
+        for (id, length) in &stretch.blocks {
+            let (bytes, later) = rest.split_at(*length as usize);
+            self.put_shared(FrameKind::BLOCKS, id.0, bytes);
             rest = later;
         }
     }
 
-    fn put_shared(&mut self, blocks: &[NewBlock<'_>]) {
-        let at = self.gathered.bytes.len() as u64;
-        let mut plain = Vec::new();
-        let mut table = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let entry = BlockEntry {
-                id: block.id,
-                offset: plain.len() as u64,
-                length: block.bytes.len() as u32,
-            };
-            plain.extend_from_slice(block.bytes);
-            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
-            self.gathered.hold(block.id.0, place);
-            table.push(entry);
-        }
-        let meta = BlockEntry::write_table(&table);
-        self.encoder
-            .frame(FrameKind::BLOCKS, [0; 32], &meta, &plain, &mut self.gathered.bytes);
+    /// Gathers a segment into a shared frame.
+    pub fn put_segment(&mut self, id: SegmentId, bytes: &[u8]) {
+        self.put_shared(FrameKind::SEGMENT, id.0, bytes);
     }
 
-    /// Writes at most [`MAX_RUN`] blocks as one run of raw bytes, each column at a multiple of 4,096 in the file and
-    /// contiguous, so that it can be mapped. What was gathered must have been flushed.
-    pub fn write_run(&mut self, blocks: &[NewBlock<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
-        debug_assert!(self.gathered.is_empty() && blocks.len() <= MAX_RUN);
-        let mut end = 0_u64;
-        let mut table = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let offset = if block.follows { end } else { end.next_multiple_of(PAGE) };
-            table.push(BlockEntry {
-                id: block.id,
-                offset,
-                length: block.bytes.len() as u32,
-            });
-            end = offset + block.bytes.len() as u64;
+    fn put_shared(&mut self, kind: FrameKind, id: [u8; 32], bytes: &[u8]) {
+        let number = usize::from(kind == FrameKind::SEGMENT);
+        if self.gathered.open[number].plain.len() + bytes.len() > MAX_SHARED {
+            self.close(number);
         }
+        self.gathered.open[number].put(id, bytes);
+        self.gathered.held.insert(id);
+    }
+
+    /// Makes a frame of what goes into one.
+    fn close(&mut self, number: usize) {
+        let Shared { table, plain } = std::mem::take(&mut self.gathered.open[number]);
+        if table.is_empty() {
+            return;
+        }
+        let at = self.gathered.bytes.len() as u64;
+        let place = |entry: &TableEntry| {
+            let place = Place::framed(self.number, at, entry.offset as u32, entry.length);
+            (entry.id, place)
+        };
+        self.gathered.places.extend(table.iter().map(place));
+        let meta = TableEntry::write_table(&table);
+        self.encoder
+            .frame(SHARED[number], [0; 32], &meta, &plain, &mut self.gathered.bytes);
+    }
+
+    /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each lies as far behind a multiple of
+    /// 4,096 in the file as in its piece of memory, so that its whole pages can be mapped, neighbours together. What was
+    /// gathered must have been flushed.
+    pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        let (table, end) = table_of(stretches);
+        debug_assert!(self.gathered.is_empty() && table.len() <= MAX_RUN);
         let head = raw_run(&table, end);
         let payload_at = (self.end + head.len() as u64).next_multiple_of(PAGE);
         self.append(&head, self.end)?;
-        for (entry, block) in table.iter().zip(blocks) {
-            self.append(block.bytes, payload_at + entry.offset)?;
+        let mut at = 0;
+        for stretch in stretches {
+            at = in_phase(at, stretch.offset);
+            self.append(stretch.bytes, payload_at + at)?;
+            at += stretch.bytes.len() as u64;
         }
         self.end = payload_at + end;
         let places = table.iter().map(|entry| {
@@ -209,13 +209,14 @@ impl PackWriter {
                 length: entry.length,
                 form: Form::Raw,
             };
-            (entry.id.0, place)
+            (entry.id, place)
         });
         Ok(places.collect())
     }
 
     /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
     pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
+        (0..SHARED.len()).for_each(|number| self.close(number));
         let bytes = [self.ahead.as_slice(), &self.gathered.bytes].concat();
         self.append(&bytes, self.end)?;
         let base = self.end + self.ahead.len() as u64;
@@ -238,6 +239,29 @@ impl PackWriter {
     fn append(&self, bytes: &[u8], at: u64) -> Result<(), WriteError> {
         append(&*self.file, &self.path, bytes, at, self.end)
     }
+}
+
+/// The first byte from `end` on that lies as far behind a multiple of 4,096 as `offset` does.
+fn in_phase(end: u64, offset: u64) -> u64 {
+    end + (offset % PAGE + PAGE - end % PAGE) % PAGE
+}
+
+/// The table of a run of stretches, and where the last one ends.
+fn table_of(stretches: &[Stretch<'_>]) -> (Vec<TableEntry>, u64) {
+    let mut table = Vec::new();
+    let mut end = 0;
+    for stretch in stretches {
+        end = in_phase(end, stretch.offset);
+        for (id, length) in &stretch.blocks {
+            table.push(TableEntry {
+                id: id.0,
+                offset: end,
+                length: *length,
+            });
+            end += u64::from(*length);
+        }
+    }
+    (table, end)
 }
 
 /// A failed write of an append-only file.

@@ -4,20 +4,24 @@ use std::path::{Path, PathBuf};
 
 use super::blocks::{PackReader, Place};
 use super::{Fault, Store, StoreError, Verified, blob, pack};
-use crate::format::{Body, FrameKind, Manifest, StoredManifest, decode_list, decode_record};
+use crate::format::{
+    Body, Encoding, FrameKind, Listed, Lists, Manifest, StoredExtent, StoredManifest, decode_ids, decode_memory,
+    decode_record,
+};
+use crate::graph::Mention;
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
 
-impl Store {
-    /// A part of an object stream.
-    pub fn segment(&self, id: SegmentId) -> Result<Verified<Vec<u8>>, StoreError> {
-        self.fetch(&id.0, FrameKind::SEGMENT).map(Verified::new)
-    }
+/// The most ids that lists are read for: pieces of about 128 GiB. A manifest that names one list again and again must not
+/// fill the memory.
+const MOST_IDS: usize = 1 << 24;
 
-    /// A whole object stream.
+impl Store {
+    /// A whole object stream, from its pieces.
     pub fn stream(&self, ids: &[SegmentId]) -> Result<Verified<Vec<u8>>, StoreError> {
+        let mut reader = PackReader::new(self.disk());
         let mut whole = Vec::new();
         for id in ids {
-            whole.extend(self.segment(*id)?.into_inner());
+            whole.extend(self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?);
         }
         Ok(Verified::new(whole))
     }
@@ -36,16 +40,32 @@ impl Store {
             return Err(StoreError::Forgotten { time });
         }
         let stored = self.stored_manifest(id)?;
-        let damaged = |why: String| self.damaged(&id.0, FrameKind::MANIFEST, why);
         let mut manifest = stored.manifest;
         if let Body::Encoded(encoding) = &mut manifest.body {
-            for (index, lists) in &stored.lists {
-                let extent = encoding.extents.get_mut(*index as usize);
-                let extent = extent.ok_or_else(|| damaged(Fault::NoExtent.into()))?;
-                extent.blocks = self.block_list(lists)?;
-            }
+            self.bring_together(encoding, &stored.lists)?;
         }
         Ok(Verified::new(manifest))
+    }
+
+    /// Reads what of an encoding lies apart.
+    fn bring_together(&self, encoding: &mut Encoding, lists: &Lists) -> Result<(), StoreError> {
+        if let Some(stream) = &lists.stream {
+            encoding.stream = self.expand(stream)?.1;
+        }
+        if let Some(asides) = &lists.asides {
+            encoding.asides = self.expand(asides)?.1;
+        }
+        if let Some(memory) = &lists.memory {
+            (encoding.extents, encoding.mentions) = self.memory(memory)?;
+        }
+        Ok(())
+    }
+
+    /// Extents and mentions that lie apart.
+    pub(super) fn memory(&self, listed: &Listed) -> Result<(Vec<StoredExtent>, Vec<Mention>), StoreError> {
+        let bytes = self.stream(&self.expand(listed)?.1)?;
+        let first = listed.ids.first().copied().unwrap_or(SegmentId([0; 32]));
+        decode_memory(&bytes).ok_or_else(|| self.no_list(first))
     }
 
     /// A manifest as it lies, forgotten or not.
@@ -54,15 +74,30 @@ impl Store {
         decode_record(&bytes).map_err(|error| self.damaged(&id.0, FrameKind::MANIFEST, error.to_string()))
     }
 
-    pub(super) fn block_list(&self, lists: &[SegmentId]) -> Result<Vec<BlockId>, StoreError> {
-        let mut blocks = Vec::new();
-        for id in lists {
-            let bytes = self.fetch(&id.0, FrameKind::SEGMENT)?;
-            let ids =
-                decode_list(&bytes).ok_or_else(|| self.damaged(&id.0, FrameKind::SEGMENT, Fault::NoList.into()))?;
-            blocks.extend(ids);
+    /// The ids that `listed` stands for, behind those of the lists that name them.
+    pub(super) fn expand(&self, listed: &Listed) -> Result<(Vec<SegmentId>, Vec<SegmentId>), StoreError> {
+        let mut reader = PackReader::new(self.disk());
+        let (mut lists, mut ids) = (Vec::new(), listed.ids.clone());
+        if listed.is_too_deep() {
+            return Err(self.no_list(ids.first().copied().unwrap_or(SegmentId([0; 32]))));
         }
-        Ok(blocks)
+        for _ in 0..listed.levels {
+            let mut named = Vec::new();
+            for id in &ids {
+                let bytes = self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?;
+                named.extend(decode_ids(&bytes).ok_or_else(|| self.no_list(*id))?);
+                if named.len() > MOST_IDS {
+                    return Err(self.no_list(*id));
+                }
+            }
+            lists.append(&mut ids);
+            ids = named;
+        }
+        Ok((lists, ids))
+    }
+
+    fn no_list(&self, id: SegmentId) -> StoreError {
+        self.damaged(&id.0, FrameKind::SEGMENT, Fault::NoList.into())
     }
 
     /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
@@ -78,7 +113,10 @@ impl Store {
         if blocks.iter().any(|id| !index.has(&id.0)) {
             index.refresh(self.disk(), self.directory())?;
         }
-        let places: Option<Vec<Place>> = blocks.iter().map(|id| index.first(&id.0)).collect();
+        let places: Option<Vec<Place>> = blocks
+            .iter()
+            .map(|id| index.best(&id.0).or_else(|| index.first(&id.0)))
+            .collect();
         let missing = blocks.iter().find(|id| !index.has(&id.0)).copied();
         drop(index);
         places.ok_or_else(|| self.missing(&missing.map(|id| id.0).unwrap_or_default(), FrameKind::BLOCKS))
@@ -93,6 +131,7 @@ impl Store {
         self.fetch_with(&mut PackReader::new(self.disk()), id, kind)
     }
 
+    /// The same with a reader that has at hand what it read last.
     pub(super) fn fetch_with(
         &self,
         reader: &mut PackReader<'_>,

@@ -11,6 +11,8 @@ pub(super) const MOST: usize = 1 << 19;
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     stamp: Option<Stamp>,
+    /// How often the file was not as it was left.
+    changes: u64,
     hashes: FxHashMap<u64, u128>,
 }
 
@@ -21,7 +23,13 @@ impl Remembered {
             return 0;
         }
         self.stamp = stamp;
+        self.changes += 1;
         self.clear()
+    }
+
+    /// How often somebody else was found to have changed the file.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether the file is as it was when everything that is remembered was right.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::blocks::PackReader;
 use super::error::StoreError;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
@@ -36,10 +37,11 @@ impl Verification {
 }
 
 /// What was met already, so that what many runs share is checked once.
-#[derive(Debug, Default)]
-struct Met {
+#[derive(Debug)]
+struct Met<'s> {
     manifests: BTreeSet<ManifestId>,
     things: BTreeSet<[u8; 32]>,
+    reader: PackReader<'s>,
 }
 
 impl Store {
@@ -47,7 +49,11 @@ impl Store {
     /// reads and hashes it all. Decodes no value and changes nothing.
     pub fn verify(&self, read_data: bool) -> Result<Verification, StoreError> {
         let mut verification = Verification::default();
-        let mut met = Met::default();
+        let mut met = Met {
+            manifests: BTreeSet::new(),
+            things: BTreeSet::new(),
+            reader: PackReader::new(self.disk()),
+        };
         self.index().refresh(self.disk(), self.directory())?;
         for (history, _) in self.histories()? {
             self.verify_history(history, read_data, &mut met, &mut verification)?;
@@ -65,7 +71,7 @@ impl Store {
         &self,
         history: HistoryId,
         read_data: bool,
-        met: &mut Met,
+        met: &mut Met<'_>,
         verification: &mut Verification,
     ) -> Result<(), StoreError> {
         let loaded = self.load(history)?;
@@ -120,7 +126,7 @@ impl Store {
         }
     }
 
-    fn verify_manifest(&self, id: ManifestId, read_data: bool, met: &mut Met, verification: &mut Verification) {
+    fn verify_manifest(&self, id: ManifestId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
         if !met.manifests.insert(id) {
             return;
         }
@@ -140,15 +146,15 @@ impl Store {
         }
     }
 
-    fn verify_segment(&self, id: SegmentId, read_data: bool, met: &mut Met, verification: &mut Verification) {
+    fn verify_segment(&self, id: SegmentId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
         self.verify_thing(id.0, FrameKind::SEGMENT, read_data, met, verification);
     }
 
-    fn verify_block(&self, id: BlockId, read_data: bool, met: &mut Met, verification: &mut Verification) {
+    fn verify_block(&self, id: BlockId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
         self.verify_thing(id.0, FrameKind::BLOCKS, read_data, met, verification);
     }
 
-    fn verify_text(&self, id: BlobId, read_data: bool, met: &mut Met, verification: &mut Verification) {
+    fn verify_text(&self, id: BlobId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {
         self.verify_thing(id.0, FrameKind::BLOB, read_data, met, verification);
     }
 
@@ -157,7 +163,7 @@ impl Store {
         id: [u8; 32],
         kind: FrameKind,
         read_data: bool,
-        met: &mut Met,
+        met: &mut Met<'_>,
         verification: &mut Verification,
     ) {
         if !met.things.insert(id) {
@@ -165,7 +171,7 @@ impl Store {
         }
         verification.things += 1;
         if read_data {
-            if let Err(error) = self.fetch(&id, kind) {
+            if let Err(error) = self.fetch_with(&mut met.reader, &id, kind) {
                 self.complain(&error, verification);
             }
         } else if !self.index().has(&id) {

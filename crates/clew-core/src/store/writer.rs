@@ -10,25 +10,26 @@ mod sync;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::blocks::{Form, Place};
 use super::error::StoreError;
 use super::gate::{self, Inside};
 use super::log::{self, LogWriter};
-use super::pack::{Gathered, MAX_RUN, NewBlock, PackWriter, WriteError, by_length};
+use super::pack::{Gathered, PackWriter, WriteError};
+use super::pieces::{Cuts, Piece};
 use super::seal::SigningKey;
+use super::stretch::{Stretch, by_length, runs};
 use super::{Access, Store, blob, numbers};
 use crate::format::{
-    Action, Body, Encoding, Forgetting, FrameKind, LIST_LENGTH, Manifest, Naming, Operation, PackMention,
-    RECORD_VERSION, Run, StoredExtent, StoredManifest, Timestamp, View, encode_list, encode_record,
+    Action, Body, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
+    PackMention, RECORD_VERSION, Run, StoredExtent, StoredManifest, Timestamp, View, encode_ids, encode_memory,
+    encode_record, lists_of,
 };
 use crate::graph::block_cuts;
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
 pub use sync::SyncJob;
-
-/// Streams are cut into segments of this many bytes.
-const SEGMENT_LENGTH: usize = 1 << 20;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct SessionWriter {
     generation: u64,
     forgetting: Option<Forgetting>,
     stopped: Option<String>,
+    /// What blocks hash to that were written and not read since.
+    unread: FxHashMap<Place, u128>,
 }
 
 impl SessionWriter {
@@ -108,6 +111,7 @@ impl SessionWriter {
             generation: 0,
             forgetting: None,
             stopped: None,
+            unread: FxHashMap::default(),
         })
     }
 
@@ -121,41 +125,48 @@ impl SessionWriter {
         self.history
     }
 
-    /// Stores a part of an object stream, unless it is there already.
-    pub fn put_segment(&mut self, plain: &[u8]) -> Result<SegmentId, StoreError> {
-        let most = u64::from(u32::MAX);
-        if plain.len() as u64 > most {
-            return Err(StoreError::TooLarge {
-                what: "A segment",
-                length: plain.len() as u64,
-                most,
+    /// Stores a whole object stream, or what is stored like one, as pieces that are cut where its content says. Those that
+    /// are like a piece of `before`, the same of an earlier version, are known again without being hashed for their ids.
+    pub fn put_stream(&mut self, plain: &[u8], before: &[Piece]) -> Result<Vec<Piece>, StoreError> {
+        let mut pieces = Vec::new();
+        for cut in Cuts::new(plain, before) {
+            let known = match cut.known {
+                Some(id) if self.is_stored(&id.0, FrameKind::SEGMENT)? => Some(id),
+                _ => None,
+            };
+            pieces.push(Piece {
+                id: match known {
+                    Some(id) => id,
+                    None => self.put_segment(cut.bytes)?,
+                },
+                length: cut.bytes.len() as u32,
+                hash: cut.hash,
             });
         }
+        Ok(pieces)
+    }
+
+    fn put_segment(&mut self, plain: &[u8]) -> Result<SegmentId, StoreError> {
         let id = SegmentId::of(plain);
-        self.put(FrameKind::SEGMENT, id.0, plain)?;
+        if !self.is_stored(&id.0, FrameKind::SEGMENT)? {
+            self.pack()?.put_segment(id, plain);
+            self.flush_if_due()?;
+        }
         Ok(id)
     }
 
-    /// Stores a whole object stream as segments of at most 1 MiB, so that streams with equal beginnings share them.
-    pub fn put_stream(&mut self, plain: &[u8]) -> Result<Vec<SegmentId>, StoreError> {
-        plain
-            .chunks(SEGMENT_LENGTH)
-            .map(|part| self.put_segment(part))
-            .collect()
-    }
-
     /// Stores a piece of memory as blocks. `known` may name blocks, by position, that are known to be unchanged since
-    /// this session stored or loaded them: these are not hashed again. It may be shorter than there are blocks.
+    /// this session stored or loaded them: these are not hashed again. It may be shorter than there are blocks. Says of
+    /// each block whether its bytes were read.
     pub fn put_extent(
         &mut self,
         bytes: &[u8],
         column: u64,
         known: &[Option<BlockId>],
-    ) -> Result<StoredExtent, StoreError> {
-        let mut blocks = Vec::new();
-        let mut new: Vec<NewBlock<'_>> = Vec::new();
+    ) -> Result<(StoredExtent, Vec<bool>), StoreError> {
+        let (mut blocks, mut is_read) = (Vec::new(), Vec::new());
+        let mut new: Vec<Stretch<'_>> = Vec::new();
         let mut met = FxHashSet::default();
-        let mut before = None;
         for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
             let piece = &bytes[offset as usize..(offset + length) as usize];
             let known = known.get(index).copied().flatten();
@@ -165,38 +176,33 @@ impl SessionWriter {
             };
             let id = known.filter(|_| is_known).unwrap_or_else(|| BlockId::of(piece));
             blocks.push(id);
+            is_read.push(!is_known);
             if met.insert(id) && !is_known && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
-                let goes_on = column == 0 || offset % column != 0;
-                let follows = goes_on && index > 0 && before == Some(index - 1);
-                new.push(NewBlock {
-                    id,
-                    bytes: piece,
-                    follows,
-                });
-                before = Some(index);
+                lengthen(&mut new, bytes, offset, (id, length as u32));
             }
         }
-        self.put_blocks(&new)?;
-        Ok(StoredExtent {
+        self.put_blocks(new)?;
+        let extent = StoredExtent {
             length: bytes.len() as u64,
             column,
             blocks,
-        })
+        };
+        Ok((extent, is_read))
     }
 
-    fn put_blocks(&mut self, new: &[NewBlock<'_>]) -> Result<(), StoreError> {
+    fn put_blocks(&mut self, new: Vec<Stretch<'_>>) -> Result<(), StoreError> {
         let (small, large) = by_length(new);
-        if !small.is_empty() {
-            self.pack()?.put_small(&small);
+        for stretch in small {
+            self.pack()?.put_small(&stretch);
             self.flush_if_due()?;
         }
         if !large.is_empty() {
             self.pack()?;
             self.flush()?;
-            for run in large.chunks(MAX_RUN) {
-                let written = self.pack()?.write_run(run);
-                self.publish(written)?;
-            }
+        }
+        for run in runs(large) {
+            let written = self.pack()?.write_run(&run);
+            self.publish(written)?;
         }
         Ok(())
     }
@@ -207,25 +213,26 @@ impl SessionWriter {
         if !self.is_stored(&manifest.0, FrameKind::MANIFEST)? {
             return Ok(false);
         }
-        for segment in encoding.stream.iter().chain(&encoding.asides) {
-            if !self.is_stored(&segment.0, FrameKind::SEGMENT)? {
+        // What the manifest names where it lies: lists, and what they name.
+        let Ok(stored) = self.store.stored_manifest(manifest) else {
+            return Ok(false);
+        };
+        for listed in stored.lists.iter() {
+            let Ok((lists, pieces)) = self.store.expand(listed) else {
+                return Ok(false);
+            };
+            if !self.are_stored(lists.iter().chain(&pieces).map(|id| id.0), FrameKind::SEGMENT)? {
                 return Ok(false);
             }
         }
-        for extent in encoding
-            .extents
-            .iter()
-            .filter(|extent| extent.blocks.len() > LIST_LENGTH)
-        {
-            for ids in extent.blocks.chunks(LIST_LENGTH) {
-                let list = SegmentId::of(&encode_list(ids));
-                if !self.is_stored(&list.0, FrameKind::SEGMENT)? {
-                    return Ok(false);
-                }
-            }
-        }
-        for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
-            if !self.is_stored(&block.0, FrameKind::BLOCKS)? {
+        let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
+        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
+        Ok(self.are_stored(segments, FrameKind::SEGMENT)? && self.are_stored(blocks, FrameKind::BLOCKS)?)
+    }
+
+    fn are_stored(&mut self, ids: impl Iterator<Item = [u8; 32]>, kind: FrameKind) -> Result<bool, StoreError> {
+        for id in ids {
+            if !self.is_stored(&id, kind)? {
                 return Ok(false);
             }
         }
@@ -261,23 +268,43 @@ impl SessionWriter {
     fn with_lists(&mut self, manifest: &Manifest) -> Result<StoredManifest, StoreError> {
         let mut stored = StoredManifest {
             manifest: manifest.clone(),
-            lists: std::collections::BTreeMap::new(),
+            lists: Lists::default(),
             again: None,
         };
         let Body::Encoded(encoding) = &mut stored.manifest.body else {
             return Ok(stored);
         };
-        for (index, extent) in encoding.extents.iter_mut().enumerate() {
-            if extent.blocks.len() > LIST_LENGTH {
-                let blocks = std::mem::take(&mut extent.blocks);
-                let lists: Result<Vec<SegmentId>, StoreError> = blocks
-                    .chunks(LIST_LENGTH)
-                    .map(|ids| self.put_segment(&encode_list(ids)))
-                    .collect();
-                stored.lists.insert(index as u32, lists?);
+        let lists = &mut stored.lists;
+        for (ids, list) in [
+            (&mut encoding.stream, &mut lists.stream),
+            (&mut encoding.asides, &mut lists.asides),
+        ] {
+            if ids.len() > IDS_AT_HAND {
+                *list = Some(self.put_ids(std::mem::take(ids))?);
             }
         }
+        let blocks: usize = encoding.extents.iter().map(|extent| extent.blocks.len()).sum();
+        if blocks + encoding.extents.len() + encoding.mentions.len() > IDS_AT_HAND {
+            let pieces = self.put_stream(&encode_memory(encoding), &[])?;
+            lists.memory = Some(self.put_ids(pieces.iter().map(|piece| piece.id).collect())?);
+            (encoding.extents, encoding.mentions) = (Vec::new(), Vec::new());
+        }
         Ok(stored)
+    }
+
+    /// Stores lists of ids, and lists of these lists, until few ids are left.
+    fn put_ids(&mut self, ids: Vec<SegmentId>) -> Result<Listed, StoreError> {
+        let mut listed = Listed { levels: 0, ids };
+        while listed.ids.len() > IDS_AT_HAND {
+            let lists: Result<Vec<SegmentId>, StoreError> = lists_of(&listed.ids)
+                .map(|ids| self.put_segment(&encode_ids(ids)))
+                .collect();
+            listed = Listed {
+                levels: listed.levels + 1,
+                ids: lists?,
+            };
+        }
+        Ok(listed)
     }
 
     /// Adds a run to what the next commit makes visible.
@@ -485,10 +512,7 @@ impl SessionWriter {
         self.publish(written)
     }
 
-    fn publish(
-        &mut self,
-        written: Result<Vec<([u8; 32], super::blocks::Place)>, WriteError>,
-    ) -> Result<(), StoreError> {
+    fn publish(&mut self, written: Result<Vec<([u8; 32], Place)>, WriteError>) -> Result<(), StoreError> {
         let written = self.outcome(written)?;
         let mut index = self.store.index();
         index.publish(written);
@@ -498,10 +522,22 @@ impl SessionWriter {
         Ok(())
     }
 
-    /// Says what blocks hash to that were put, and were the same before they were put and after: who maps them need not
-    /// hash them again.
-    pub fn remember<'i>(&self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
-        self.store.index().remember_written(blocks);
+    /// Says what blocks were seen to hash to that were put. What lies in the pack that is written is read again after the
+    /// next flush ([`SyncJob::read_again`]): if it is that, who maps it need not hash it.
+    pub fn expect<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
+        let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
+            return;
+        };
+        let index = self.store.index();
+        for (hash, id) in blocks {
+            let place = index.first(&id.0);
+            let is_unread = |place: &Place| {
+                place.pack == pack.number && place.form == Form::Raw && index.remembered(place).is_none()
+            };
+            if let Some(place) = place.filter(is_unread) {
+                self.unread.insert(place, *hash);
+            }
+        }
     }
 
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {
@@ -531,5 +567,21 @@ impl SessionWriter {
         self.is_doubtful |= self.synced < self.saved;
         self.stopped = None;
         Ok(())
+    }
+}
+
+/// Adds the block at `offset` of `bytes` to the last of `new` where it goes on there, else as one more.
+fn lengthen<'b>(new: &mut Vec<Stretch<'b>>, bytes: &'b [u8], offset: u64, block: (BlockId, u32)) {
+    let end = offset as usize + block.1 as usize;
+    match new.last_mut() {
+        Some(last) if last.offset + last.bytes.len() as u64 == offset => {
+            last.bytes = &bytes[last.offset as usize..end];
+            last.blocks.push(block);
+        }
+        _ => new.push(Stretch {
+            offset,
+            bytes: &bytes[offset as usize..end],
+            blocks: vec![block],
+        }),
     }
 }

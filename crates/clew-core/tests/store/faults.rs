@@ -4,7 +4,7 @@ use clew_core::id::HistoryId;
 use clew_core::store::{Access, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
-use crate::story::{Told, begin, check_never_wrong, key, open};
+use crate::story::{Told, begin, check_never_wrong, ids, key, open};
 
 const RUNS: u64 = 8;
 
@@ -123,14 +123,16 @@ fn p01_what_was_put_before_a_failure_goes_with_the_next_commit() {
     let (disk, store, history) = begin(33);
     let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
     for fault in [Fault::Error, Fault::Stuck, Fault::Phantom, Fault::Full] {
-        let segment = writer.put_segment(format!("put before {fault:?}").as_bytes()).unwrap();
+        let pieces = writer
+            .put_stream(format!("put before {fault:?}").as_bytes(), &[])
+            .unwrap();
         disk.fail_at(0, fault);
         Told::new(1).record(&mut writer).unwrap_err();
         disk.heal();
         Told::new(4).record(&mut writer).unwrap();
         let other = open(&disk, Access::ReadOnly).unwrap();
         assert_eq!(
-            other.segment(segment).unwrap().into_inner(),
+            other.stream(&ids(&pieces)).unwrap().into_inner(),
             format!("put before {fault:?}").into_bytes()
         );
     }

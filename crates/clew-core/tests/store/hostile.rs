@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clew_core::format::{
-    BlockEntry, FileDescription, FrameEncoder, FrameKind, Operation, SignedOperation, StoredExtent, decode_record,
+    FileDescription, FrameEncoder, FrameKind, Operation, SignedOperation, StoredExtent, TableEntry, decode_record,
     encode_record,
 };
 use clew_core::graph::{Arena, Limits};
@@ -80,8 +80,8 @@ proptest! {
 #[test]
 fn p14_a_block_whose_table_lies_about_it_is_refused() {
     let id = BlockId([5; 32]);
-    let meta = BlockEntry::write_table(&[BlockEntry {
-        id,
+    let meta = TableEntry::write_table(&[TableEntry {
+        id: id.0,
         offset: 0,
         length: 5,
     }]);
@@ -104,7 +104,7 @@ fn p14_a_block_whose_table_lies_about_it_is_refused() {
 fn p14_an_extent_that_claims_much_memory_is_refused() {
     let (_, store, history) = begin(50);
     let mut writer = writer(&store, history);
-    let mut extent = writer.put_extent(&[1; 1000], 0, &[]).unwrap();
+    let mut extent = writer.put_extent(&[1; 1000], 0, &[]).unwrap().0;
     for (length, column) in [(1 << 60, 0), (1000, 1), (65_536, 0), (999, 0)] {
         (extent.length, extent.column) = (length, column);
         assert!(store.extent(&extent).is_err(), "{length} in columns of {column}");
@@ -239,7 +239,7 @@ fn a_frame_of_a_kind_that_is_not_known_is_passed_over() {
     let (disk, history, _) = store_of(log.concat(), Vec::new());
     let store = open(&disk, Access::ReadOnly).unwrap();
     assert_eq!(store.load(history).unwrap().damage, []);
-    assert!(store.segment(SegmentId([8; 32])).is_err());
+    assert!(store.stream(&[SegmentId([8; 32])]).is_err());
 }
 
 #[test]

@@ -67,11 +67,11 @@ fn equal_memory_is_stored_once_across_sessions() {
     let (disk, store, history) = begin(5);
     let memory: Vec<u8> = (0..300_000_u32).map(|index| (index % 241) as u8).collect();
     let mut first = writer(&store, history);
-    let one = first.put_extent(&memory, 0, &[]).unwrap();
+    let one = first.put_extent(&memory, 0, &[]).unwrap().0;
     first.sync().unwrap();
     let before = pack_bytes(&disk);
     let mut second = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
-    let other = second.put_extent(&memory, 0, &[]).unwrap();
+    let other = second.put_extent(&memory, 0, &[]).unwrap().0;
     second.sync().unwrap();
     assert_eq!(one, other);
     assert!(pack_bytes(&disk) < before + 1000);
@@ -92,37 +92,66 @@ fn an_edit_stores_the_blocks_it_touched() {
     let mut memory: Vec<u8> = (0..4_000_000_u32)
         .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
-    let first = writer.put_extent(&memory, 0, &[]).unwrap();
+    let first = writer.put_extent(&memory, 0, &[]).unwrap().0;
     let before = pack_bytes(&disk);
     memory[2_000_000] ^= 1;
     let mut known: Vec<_> = first.blocks.iter().copied().map(Some).collect();
     known[2_000_000 / 65_536] = None;
-    let second = writer.put_extent(&memory, 0, &known).unwrap();
+    let second = writer.put_extent(&memory, 0, &known).unwrap().0;
     assert!(pack_bytes(&disk) - before < 80_000);
     assert_eq!(*store.extent(&second).unwrap(), memory);
     assert_ne!(first, second);
 }
 
+fn pack_of(disk: &clew_testing::disk::SimDisk) -> Vec<u8> {
+    let is_pack = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "pack");
+    let mut files = disk.files().into_iter();
+    files.find(|(path, _)| is_pack(path)).unwrap().1
+}
+
+/// Where `part` lies in `whole`, going over every byte that lies as far behind a page as `offset`.
+fn found_in_phase(whole: &[u8], part: &[u8], offset: usize) -> Option<usize> {
+    let places = (offset % 4096..whole.len()).step_by(4096);
+    places.into_iter().find(|at| whole[*at..].starts_with(part))
+}
+
+fn varied(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|index| (index / 7) as u8 ^ (index / 100_000) as u8)
+        .collect()
+}
+
 #[test]
-fn columns_of_raw_memory_start_at_pages_and_lie_contiguously() {
+fn raw_memory_lies_in_the_pack_as_it_lies_in_memory() {
     let (disk, store, history) = begin(7);
     let mut writer = writer(&store, history);
-    let column = 100_000;
-    let memory: Vec<u8> = (0..3 * column)
-        .map(|index| (index / 7) as u8 ^ (index / 100_000) as u8)
-        .collect();
-    writer.put_extent(&memory, column as u64, &[]).unwrap();
-    let files = disk.files();
-    let (_, pack) = files
-        .iter()
-        .find(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"))
-        .unwrap();
-    for part in memory.chunks(column) {
-        let at = (0..=pack.len() - column)
-            .step_by(4096)
-            .find(|at| pack[*at..].starts_with(part));
-        assert!(at.is_some());
+    let memory = varied(300_000);
+    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    assert!(
+        found_in_phase(&pack_of(&disk), &memory, 0).is_some(),
+        "three columns, and no gap between them"
+    );
+}
+
+#[test]
+fn changed_blocks_lie_as_far_behind_a_page_as_in_memory() {
+    let (disk, store, history) = begin(9);
+    let mut writer = writer(&store, history);
+    let mut memory = varied(300_000);
+    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    // One block in the middle of the second column, and two at the end of it and the beginning of the third.
+    for at in [100_001, 199_999, 200_000] {
+        memory[at] ^= 0xff;
     }
+    let extent = writer.put_extent(&memory, 100_000, &[]).unwrap().0;
+    let pack = pack_of(&disk);
+    for (offset, end) in [(100_000, 165_536), (165_536, 300_000 - 34_464)] {
+        assert!(
+            found_in_phase(&pack, &memory[offset..end], offset).is_some(),
+            "from {offset}"
+        );
+    }
+    assert_eq!(*store.extent(&extent).unwrap(), memory);
 }
 
 #[test]
@@ -175,7 +204,7 @@ fn run_numbers_go_on_across_sessions_and_are_never_given_twice() {
 #[test]
 fn what_is_not_there_is_said_with_its_id() {
     let (_, store, _) = begin(10);
-    let error = store.segment(nothing()).unwrap_err();
+    let error = store.stream(&[nothing()]).unwrap_err();
     assert!(matches!(error, StoreError::Missing { .. }));
     assert_eq!(error.to_string(), "Segment 09090909 is missing");
 }

@@ -9,7 +9,7 @@ use clew_core::format::{
 };
 use clew_core::graph::Mention;
 use clew_core::id::{Fingerprint, HistoryId, OperationId, Root, RunId, SegmentId};
-use clew_core::store::{Access, LoadedHistory, SessionWriter, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, LoadedHistory, Piece, SessionWriter, SigningKey, Store, StoreError, Trust};
 use clew_testing::disk::SimDisk;
 
 pub const STORE: &str = "/home/u/store";
@@ -51,14 +51,14 @@ impl Told {
     }
 
     fn manifest(&self, writer: &mut SessionWriter) -> Result<Manifest, StoreError> {
-        let extent = writer.put_extent(&self.memory, self.column, &[])?;
+        let extent = writer.put_extent(&self.memory, self.column, &[])?.0;
         let mention = Mention {
             extent: 0,
             offset: 0,
             length: self.memory.len() as u64,
         };
         let encoding = Encoding {
-            stream: writer.put_stream(&self.stream)?,
+            stream: ids(&writer.put_stream(&self.stream, &[])?),
             extents: vec![extent],
             mentions: vec![mention],
             ..Encoding::default()
@@ -135,6 +135,11 @@ impl Told {
                 .into_inner(),
         })
     }
+}
+
+/// What pieces are stored as.
+pub fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
+    pieces.iter().map(|piece| piece.id).collect()
 }
 
 /// A store with one history, on a new disk.

@@ -1,9 +1,11 @@
 //! The writing of a pack for what stays of others.
 
 use super::survey::Thing;
-use crate::id::{BlockId, PackId, SessionId};
-use crate::store::blocks::{PackReader, Place};
-use crate::store::pack::{self, NewBlock, PackWriter, by_length};
+use crate::format::FrameKind;
+use crate::id::{BlockId, PackId, SegmentId, SessionId};
+use crate::store::blocks::PackReader;
+use crate::store::pack::{self, PackWriter};
+use crate::store::stretch::{Stretch, by_length, runs};
 use crate::store::{Damage, Store, StoreError};
 
 /// Why nothing was copied.
@@ -32,7 +34,12 @@ pub(super) struct Copy<'s> {
     pub reader: PackReader<'s>,
     id: PackId,
     pack: Option<PackWriter>,
+    /// Blocks that wait for those that lay behind them.
+    blocks: Vec<(Thing, Vec<u8>)>,
 }
+
+/// The most blocks that are copied at once.
+const MOST_BLOCKS: usize = 512;
 
 impl<'s> Copy<'s> {
     /// Nothing is written yet.
@@ -42,6 +49,7 @@ impl<'s> Copy<'s> {
             reader: PackReader::new(store.disk()),
             id: PackId([0; 16]),
             pack: None,
+            blocks: Vec::new(),
         }
     }
 
@@ -59,40 +67,67 @@ impl<'s> Copy<'s> {
         Ok(self.pack.insert(pack))
     }
 
-    /// Gathers a segment, a text or a manifest.
-    pub fn put(&mut self, thing: &Thing, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Takes what lay in a pack.
+    pub fn put(&mut self, thing: Thing, bytes: Vec<u8>) -> Result<(), StoreError> {
+        if thing.kind == FrameKind::BLOCKS {
+            self.blocks.push((thing, bytes));
+            return if self.blocks.len() < MOST_BLOCKS {
+                Ok(())
+            } else {
+                self.put_blocks()
+            };
+        }
         let pack = self.pack()?;
-        pack.put(thing.kind, thing.id, bytes);
+        if thing.kind == FrameKind::SEGMENT {
+            pack.put_segment(SegmentId(thing.id), &bytes);
+        } else {
+            pack.put(thing.kind, thing.id, &bytes);
+        }
         if pack.is_due() {
             pack.flush().map_err(|failed| failed.error)?;
         }
         Ok(())
     }
 
-    /// Blocks that lay one after another lie so again.
-    pub fn put_blocks(&mut self, blocks: &[(Thing, Vec<u8>)]) -> Result<(), StoreError> {
-        let mut before: Option<Place> = None;
-        let mut new = Vec::new();
-        for (thing, bytes) in blocks {
-            let follows = before.is_some_and(|before| thing.place.follows(&before));
-            before = Some(thing.place);
-            let id = BlockId(thing.id);
-            new.push(NewBlock { id, bytes, follows });
+    /// Blocks that lay one after another lie so again, and as far behind a page as before.
+    fn put_blocks(&mut self) -> Result<(), StoreError> {
+        let blocks = std::mem::take(&mut self.blocks);
+        let neighbours: Vec<_> = blocks
+            .chunk_by(|(before, _), (thing, _)| thing.place.follows(&before.place))
+            .map(|blocks| {
+                (
+                    blocks,
+                    blocks
+                        .iter()
+                        .map(|(_, bytes)| bytes.as_slice())
+                        .collect::<Vec<_>>()
+                        .concat(),
+                )
+            })
+            .collect();
+        let stretches = neighbours.iter().map(|(blocks, bytes)| Stretch {
+            offset: blocks[0].0.place.phase(),
+            bytes,
+            blocks: blocks
+                .iter()
+                .map(|(thing, _)| (BlockId(thing.id), thing.place.length))
+                .collect(),
+        });
+        let (small, large) = by_length(stretches.collect());
+        for stretch in small {
+            self.pack()?.put_small(&stretch);
         }
-        let (small, large) = by_length(&new);
-        if !small.is_empty() {
-            self.pack()?.put_small(&small);
-        }
-        if !large.is_empty() {
+        for run in runs(large) {
             let pack = self.pack()?;
             pack.flush().map_err(|failed| failed.error)?;
-            pack.write_run(&large).map_err(|failed| failed.error)?;
+            pack.write_run(&run).map_err(|failed| failed.error)?;
         }
         Ok(())
     }
 
     /// Syncs it, says so in it, and syncs its name.
     pub fn finish(mut self) -> Result<Option<Copied>, Stopped> {
+        self.put_blocks()?;
         let Some(mut pack) = self.pack.take() else {
             return Ok(None);
         };

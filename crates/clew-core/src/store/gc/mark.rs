@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashSet;
 
 use crate::format::{Body, FrameKind, Naming, Operation, Run, StoredManifest};
-use crate::id::{HistoryId, ManifestId, OperationId, Root, SegmentId};
+use crate::id::{HistoryId, ManifestId, OperationId, Root};
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log};
 
@@ -184,9 +184,14 @@ fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
         things.extend(encoding.stream.iter().chain(&encoding.asides).map(|id| id.0));
         things.extend(encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0));
     }
-    let lists: Vec<SegmentId> = lists.into_values().flatten().collect();
-    things.extend(store.block_list(&lists)?.iter().map(|id| id.0));
-    things.extend(lists.iter().map(|id| id.0));
+    for listed in lists.iter() {
+        let (named, ids) = store.expand(listed)?;
+        things.extend(named.iter().chain(&ids).map(|id| id.0));
+    }
+    if let Some(memory) = &lists.memory {
+        let (extents, _) = store.memory(memory)?;
+        things.extend(extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0));
+    }
     Ok(Contents {
         roots: manifest.roots,
         things,

@@ -35,9 +35,6 @@ pub(super) struct Sweep {
     gone: Vec<usize>,
 }
 
-/// The most blocks that are copied at once.
-const MOST_BLOCKS: usize = 512;
-
 impl Sweep {
     /// Tells the dead from the living, and which packs are to go.
     pub fn plan(
@@ -322,7 +319,6 @@ impl Sweep {
         let mut copy = Copy::new(store);
         for number in &self.chosen {
             let pack = &self.packs[*number];
-            let mut blocks = Vec::new();
             for thing in &pack.things {
                 if self.goes(&thing.id) || kept.contains(&thing.id) {
                     continue;
@@ -346,16 +342,8 @@ impl Sweep {
                     Err(_) => continue,
                 };
                 kept.insert(thing.id);
-                if thing.kind == FrameKind::BLOCKS {
-                    blocks.push((*thing, bytes));
-                    if blocks.len() == MOST_BLOCKS {
-                        copy.put_blocks(&std::mem::take(&mut blocks))?;
-                    }
-                } else {
-                    copy.put(thing, &bytes)?;
-                }
+                copy.put(*thing, bytes)?;
             }
-            copy.put_blocks(&blocks)?;
         }
         copy.finish()
     }

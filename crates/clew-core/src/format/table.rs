@@ -1,35 +1,34 @@
-//! The table of a run of blocks: the meta section of its frame.
+//! The table of a frame that holds several blocks or segments: its meta section.
 
 use super::{FrameError, FrameHeader};
-use crate::id::BlockId;
 
-/// One block of a run. 44 bytes on disk: id, offset (8), length (4).
+/// One block or segment of a frame. 44 bytes on disk: id, offset (8), length (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockEntry {
+pub struct TableEntry {
     /// Its id.
-    pub id: BlockId,
+    pub id: [u8; 32],
     /// Where it starts in the plain payload.
     pub offset: u64,
     /// Its length: 1 to 65,536 bytes.
     pub length: u32,
 }
 
-impl BlockEntry {
+impl TableEntry {
     /// Bytes of an entry on disk.
     pub const LENGTH: usize = 44;
 
-    /// A run's table as it lies.
+    /// A table as it lies.
     pub fn write_table(table: &[Self]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(table.len() * Self::LENGTH);
         for entry in table {
-            bytes.extend_from_slice(&entry.id.0);
+            bytes.extend_from_slice(&entry.id);
             bytes.extend_from_slice(&entry.offset.to_le_bytes());
             bytes.extend_from_slice(&entry.length.to_le_bytes());
         }
         bytes
     }
 
-    /// Reads a run's table. Every block lies within the payload afterwards.
+    /// Reads a table. Everything in it lies within the payload afterwards.
     pub fn parse_table(bytes: &[u8], header: &FrameHeader) -> Result<Vec<Self>, FrameError> {
         let (entries, rest) = bytes.as_chunks::<{ Self::LENGTH }>();
         if !rest.is_empty() {
@@ -42,7 +41,7 @@ impl BlockEntry {
         let (id, rest) = bytes.split_at(32);
         let (offset, length) = rest.split_at(8);
         let entry = Self {
-            id: BlockId(id.try_into().unwrap_or_default()),
+            id: id.try_into().unwrap_or_default(),
             offset: u64::from_le_bytes(offset.try_into().unwrap_or_default()),
             length: u32::from_le_bytes(length.try_into().unwrap_or_default()),
         };

@@ -1,0 +1,163 @@
+//! References to nodes that came before, written so that an insertion does not change those behind it.
+//!
+//! A number counted from the stream's beginning shifts with everything before it: one new entry in front of a million would
+//! change every reference, and with them every chunk that is stored (trap 29). So each reference says only how it lies to
+//! what stands near it in the stream:
+//!
+//! - a node that was referred to before: how many references ago. What is inserted between two of them changes the second
+//!   only; it is right again from there on;
+//! - the first reference to a node that lies near: how many nodes back;
+//! - the first one to a node that lies far: how far behind the node that the last such reference was to. A dict of the same
+//!   objects as a long list before it refers to one after another, in equal steps.
+
+use super::stream::{read_varint, write_varint};
+
+/// Tag of a reference to a node that was referred to before.
+pub(super) const AGAIN: u64 = 0;
+/// Tag of the first reference to a node near by.
+pub(super) const NEAR: u64 = 2;
+/// Tag of the first reference to a node far off.
+pub(super) const FAR: u64 = 3;
+/// The most nodes back that count as near.
+const MAX_NEAR: u32 = 4096;
+
+/// A node that can be referred to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    pub number: u32,
+    /// How many references there were when it was last referred to, that one too; 0: it never was.
+    last: u32,
+}
+
+impl Met {
+    /// A node that nothing referred to yet.
+    pub fn new(number: u32) -> Self {
+        Self { number, last: 0 }
+    }
+}
+
+/// The references that a stream holds so far.
+#[derive(Debug, Default)]
+pub(super) struct References {
+    count: u32,
+    /// The node that the last far reference was to.
+    far: u32,
+}
+
+impl References {
+    /// Writes a reference from behind `nodes` nodes. Where `met` is of another stream what is written says nothing.
+    pub fn write(&mut self, out: &mut Vec<u8>, nodes: u32, met: &mut Met) {
+        let distance = nodes.wrapping_sub(met.number);
+        if met.last > 0 {
+            write_varint(out, AGAIN);
+            write_varint(out, self.count.wrapping_sub(met.last).into());
+        } else if distance <= MAX_NEAR {
+            write_varint(out, NEAR);
+            write_varint(out, distance.into());
+        } else {
+            write_varint(out, FAR);
+            write_varint(out, zigzag(i64::from(met.number) - i64::from(self.far)));
+            self.far = met.number;
+        }
+        self.count = self.count.wrapping_add(1);
+        met.last = self.count;
+    }
+}
+
+/// The references that were read so far.
+#[derive(Debug, Default)]
+pub(super) struct Referred {
+    targets: Vec<u32>,
+    far: u32,
+}
+
+impl Referred {
+    /// The node that a reference of that tag and value is to, behind `nodes` nodes; `None` if there is none.
+    pub fn read(&mut self, tag: u64, value: u64, nodes: u32) -> Option<u32> {
+        let target = match tag {
+            AGAIN => {
+                let back = usize::try_from(value).ok()?.checked_add(1)?;
+                *self.targets.get(self.targets.len().checked_sub(back)?)?
+            }
+            NEAR => nodes.checked_sub(u32::try_from(value).ok()?)?,
+            _ => {
+                self.far = u32::try_from(i64::from(self.far).checked_add(unzigzag(value))?).ok()?;
+                self.far
+            }
+        };
+        let is_there = target < nodes;
+        is_there.then(|| {
+            self.targets.push(target);
+            target
+        })
+    }
+}
+
+/// Small for numbers near 0 on both sides.
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// Appends how far `number` lies behind `before`, which it then takes the place of.
+pub(crate) fn write_step(out: &mut Vec<u8>, before: &mut u64, number: u64) {
+    write_varint(out, zigzag(number.wrapping_sub(*before) as i64));
+    *before = number;
+}
+
+/// Reads what [`write_step`] wrote.
+pub(crate) fn read_step(bytes: &[u8], at: &mut usize, before: &mut u64) -> Option<u64> {
+    *before = before.wrapping_add_signed(unzigzag(read_varint(bytes, at)?));
+    Some(*before)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn steps_of_any_size_come_back() {
+        let numbers = [0, 7, 3, u64::MAX, 0, u64::from(u32::MAX), 1];
+        let (mut bytes, mut before) = (Vec::new(), 0);
+        numbers
+            .iter()
+            .for_each(|number| write_step(&mut bytes, &mut before, *number));
+        let (mut at, mut before) = (0, 0);
+        let read = numbers.map(|_| read_step(&bytes, &mut at, &mut before).unwrap());
+        assert_eq!((read, at), (numbers, bytes.len()));
+    }
+
+    proptest! {
+        #[test]
+        fn references_come_back(steps in prop::collection::vec((0_u32..9000, any::<prop::sample::Index>()), 1..200)) {
+            let (mut references, mut referred) = (References::default(), Referred::default());
+            let (mut met, mut nodes) = (Vec::new(), 0);
+            for (more, choice) in steps {
+                met.push(Met::new(nodes));
+                nodes += more + 1;
+                let target = choice.get_mut(&mut met);
+                let mut bytes = Vec::new();
+                references.write(&mut bytes, nodes, target);
+                let mut at = 0;
+                let (tag, value) = (read_varint(&bytes, &mut at).unwrap(), read_varint(&bytes, &mut at).unwrap());
+                prop_assert_eq!(referred.read(tag, value, nodes), Some(target.number));
+            }
+        }
+
+        #[test]
+        fn p14_no_reference_leads_out_of_the_stream(
+            references in prop::collection::vec((0_u64..4, prop_oneof![0_u64..50, any::<u64>()]), 0..200),
+            nodes in 0_u32..40,
+        ) {
+            let mut referred = Referred::default();
+            for (tag, value) in references {
+                prop_assert!(referred.read(tag, value, nodes).is_none_or(|target| target < nodes));
+            }
+        }
+    }
+}
