@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clew_core::store::Check;
+use clew_core::store::{Budget, Check};
 use file::SettingsFile;
 pub(crate) use file::{STORE_OF_PROJECT, nearest_key, write_setting};
 pub(crate) use project::{FOLDER, nearest};
@@ -308,6 +308,16 @@ impl Settings {
     /// Whether a new kernel says that there are earlier states of its notebook.
     pub fn offers_resume(&self) -> bool {
         self.flag("resume.offer")
+    }
+
+    /// How much the store may hold.
+    pub fn store_budget(&self) -> Budget {
+        match self.found("store.budget").value {
+            Value::Size(bytes) => Budget::Bytes(bytes),
+            Value::Share(share) => Budget::Share(share),
+            // A size is one of the two.
+            _ => Budget::Bytes(u64::MAX),
+        }
     }
 
     fn flag(&self, key: &str) -> bool {

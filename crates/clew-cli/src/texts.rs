@@ -269,6 +269,7 @@ fn every_cause_of_an_outcome() {
             Cause::BuiltOtherwise { at: None },
         ],
         Cause::LeftOut { .. } => [Cause::LeftOut { root: "df", why: &torn }],
+        Cause::OverBudget { .. } => [Cause::OverBudget { new: 4200, room: 310 }],
         Cause::Unwritable { .. } => [Cause::Unwritable { why: "at byte 7 of its objects there are too many nodes" }],
         Cause::NoMemory => [Cause::NoMemory],
         Cause::MemoryGone => [Cause::MemoryGone],

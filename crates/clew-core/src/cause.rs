@@ -85,6 +85,14 @@ pub enum Cause<'a> {
         /// Why.
         why: &'a str,
     },
+    /// It would go beyond the store's budget.
+    #[error("storing it takes {new} MB, and the budget of the store (store.budget) has {room} MB left")]
+    OverBudget {
+        /// Megabytes that are not stored yet.
+        new: u64,
+        /// Megabytes that may still be stored.
+        room: u64,
+    },
     /// The walk wrote what can't be read again.
     #[error("what was written of it could not be read again: {why}")]
     Unwritable {

@@ -4,6 +4,7 @@
 //! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
 //! at the run before, so the next run records what this one could not.
 
+mod budget;
 mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,7 +23,7 @@ use crate::graph::{CoVariable, Heap, Limits, StreamFault, look};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, Root, RootKind, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
-use crate::store::{Manifests, Piece, SessionWriter, StoreError};
+use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
 
 /// What is known of a run when it ended.
 #[derive(Debug, Clone)]
@@ -238,6 +239,8 @@ pub(crate) struct Observer<'a> {
     pub rerun: Rerun,
     /// Makes fingerprints of values that equal nothing but themselves.
     pub salt: &'a [u8],
+    /// How much the store may hold.
+    pub budget: Budget,
     pub clock: &'a dyn Clock,
 }
 
@@ -388,16 +391,15 @@ impl Observer<'_> {
         let is_opaque = !covariable.opaque.is_empty();
         let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
         let body = if is_opaque {
-            self.without_value(covariable)
+            self.without(reasons(covariable))
+        } else if let Some(why) = self.beyond_budget(kernel, covariable)? {
+            observed.warnings.push(left_out(covariable, &why));
+            self.without(why)
         } else {
             match self.encode(kernel, covariable, &mut blocks, &mut pieces)? {
                 Ok(encoding) => Body::Encoded(encoding),
                 Err(why) => {
-                    let warning = Cause::LeftOut {
-                        root: &covariable.roots[0].to_string(),
-                        why: &why,
-                    };
-                    observed.warnings.push(warning.into());
+                    observed.warnings.push(left_out(covariable, &why));
                     Body::None { why }
                 }
             }
@@ -469,17 +471,8 @@ impl Observer<'_> {
         })
     }
 
-    fn without_value(&self, covariable: &CoVariable) -> Body {
-        let mut reasons: Vec<&str> = covariable.opaque.iter().map(|opaque| opaque.why.as_str()).collect();
-        reasons.dedup();
-        let why = match reasons.as_slice() {
-            [only] => (*only).to_owned(),
-            [first, rest @ ..] => {
-                let others = rest.len();
-                Cause::Several { first, others }.into()
-            }
-            [] => String::new(),
-        };
+    /// What is kept of a value that is not stored.
+    fn without(&self, why: String) -> Body {
         match self.rerun {
             Rerun::Possible => Body::Recipe { why },
             Rerun::Impossible => Body::None { why },
@@ -570,6 +563,25 @@ impl Observer<'_> {
             .map(|hash| before.iter().find_map(|known| known.blocks.get(hash)).copied())
             .collect()
     }
+}
+
+/// Why a value has none that could be stored.
+fn reasons(covariable: &CoVariable) -> String {
+    let mut reasons: Vec<&str> = covariable.opaque.iter().map(|opaque| opaque.why.as_str()).collect();
+    reasons.dedup();
+    match reasons.as_slice() {
+        [only] => (*only).to_owned(),
+        [first, rest @ ..] => {
+            let others = rest.len();
+            Cause::Several { first, others }.into()
+        }
+        [] => String::new(),
+    }
+}
+
+fn left_out(covariable: &CoVariable, why: &str) -> String {
+    let root = &covariable.roots[0].to_string();
+    Cause::LeftOut { root, why }.into()
 }
 
 fn ids(pieces: &[Piece]) -> Vec<SegmentId> {

@@ -21,7 +21,7 @@ use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
-use crate::store::{Check, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{Budget, Check, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
@@ -53,6 +53,8 @@ pub struct Session {
     confirmed: bool,
     /// How what is loaded is held against its hashes.
     check: Check,
+    /// How much the store may hold.
+    budget: Budget,
 }
 
 /// What a commit does beside showing its runs.
@@ -103,6 +105,7 @@ impl Session {
             full_look: None,
             confirmed: false,
             check: Check::default(),
+            budget: Budget::Bytes(u64::MAX),
         };
         session.index_values();
         session.hear_forgotten();
@@ -123,6 +126,11 @@ impl Session {
     /// Says how what is loaded is held against its hashes from now on.
     pub fn set_check(&mut self, check: Check) {
         self.check = check;
+    }
+
+    /// Says how much the store may hold from now on: values that would go beyond it are not stored.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
     }
 
     /// Its id.

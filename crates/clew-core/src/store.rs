@@ -18,6 +18,7 @@
 
 mod blob;
 mod blocks;
+mod budget;
 mod damage;
 mod derived;
 pub mod disk;
@@ -48,6 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
+pub use budget::Budget;
 pub use damage::{Damage, Fault, Flaw};
 pub use error::{KeyFault, StoreError};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};

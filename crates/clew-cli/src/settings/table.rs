@@ -71,6 +71,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How long a scratch process may run, in seconds",
     },
     Setting {
+        key: "store.budget",
+        variable: "CLEW_STORE_BUDGET",
+        kind: Kind::Size,
+        default: "10 %",
+        about: "The most that a store may hold: a size, or a share of what would be free on the disk without it. Values beyond it are not stored, and made again by their cells",
+    },
+    Setting {
         key: "gc.grace",
         variable: "CLEW_GC_GRACE",
         kind: Kind::Count { least: 0, most: 87_600 },

@@ -91,7 +91,7 @@ impl Kind {
                 format!("a number from {} to {}", text::grouped(least), text::grouped(most))
             }
             Self::Size => format!(
-                "a size of at least {}, as 500 MB or 2 GB, or a share of the machine's memory, as 50 %",
+                "a size of at least {}, as 500 MB or 2 GB, or a share, as 50 %",
                 text::bytes(LEAST_SIZE)
             ),
             Self::Patterns => "a list of names or patterns, as token,*_key".to_owned(),

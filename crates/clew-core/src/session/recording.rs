@@ -157,6 +157,7 @@ impl Session {
             touched: &self.suspected,
             rerun,
             salt: &salt,
+            budget: self.budget,
             clock: &*self.clock,
         };
         let observed = observer.observe(kernel, extent)?;

@@ -87,6 +87,15 @@ pub trait Disk: Debug + Send + Sync {
     /// `NotFound` if the file is not there, `Unsupported` where the file system has no locks.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
 
+    /// How many bytes may still be written where `path` lies.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system does not tell.
+    fn free(&self, path: &Path) -> io::Result<u64> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Whether others than the owner may read or write the file. `false` where there are no such rights.
     fn is_open_to_others(&self, path: &Path) -> io::Result<bool>;
 

@@ -5,6 +5,7 @@
 //! forgets which pages were lost), nothing is appended to them any more: the session goes on in a new part of its log and
 //! a new pack.
 
+mod measure;
 mod sync;
 
 use std::collections::BTreeSet;

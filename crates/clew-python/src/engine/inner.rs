@@ -59,9 +59,11 @@ impl Inner {
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
         let check = self.surroundings.settings.load_check();
+        let budget = self.surroundings.settings.store_budget();
         let Self { heap, state, open, .. } = self;
         let open = open.as_mut().ok_or_else(nothing_open)?;
         open.session.set_check(check);
+        open.session.set_budget(budget);
         let used = heap.with(py, |heap| {
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });

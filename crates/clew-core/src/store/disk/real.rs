@@ -110,6 +110,12 @@ impl Disk for RealDisk {
     }
 
     #[cfg(unix)]
+    fn free(&self, path: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(found.f_bavail * found.f_frsize)
+    }
+
+    #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
