@@ -36,7 +36,13 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "a long text in two places": ("t = 'x' * 1000 + str(1); x = [t, t]", ["x[0] is x[1]"]),
     "bytes too long for the stream": (
         "x = [b'ab' * (17 << 20)]; v = memoryview(x[0])[1:5]; y = [x[0], b'cd' * (17 << 20)]",
-        ["x[0] == b'ab' * (17 << 20)", "bytes(v) == b'baba'", "v.obj is x[0]", "y[0] is x[0]", "y[1][-2:] == b'cd'"],
+        [
+            "x[0] == b'ab' * (17 << 20)",
+            "bytes(v) == b'baba'",
+            "v.obj is x[0]",
+            "y[0] is x[0]",
+            "y[1][-2:] == b'cd'",
+        ],
     ),
     "bytes and bytearrays": (
         "x = [b'', b'ab', b'x' * 100_000, bytearray(), bytearray(b'ab'), bytearray(200_000)]",

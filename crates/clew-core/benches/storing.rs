@@ -62,9 +62,15 @@ fn streams(criterion: &mut Criterion) {
     let before = writer.put_stream(&bytes, &[]).expect("a stream");
     let mut edited = bytes.clone();
     edited.splice(LENGTH / 2..LENGTH / 2, *b"an insertion");
-    group.bench_function("as before", |bencher| bencher.iter(|| writer.put_stream(&bytes, &before)));
-    group.bench_function("with an insertion", |bencher| bencher.iter(|| writer.put_stream(&edited, &before)));
-    group.bench_function("as in another session", |bencher| bencher.iter(|| writer.put_stream(&bytes, &[])));
+    group.bench_function("as before", |bencher| {
+        bencher.iter(|| writer.put_stream(&bytes, &before));
+    });
+    group.bench_function("with an insertion", |bencher| {
+        bencher.iter(|| writer.put_stream(&edited, &before));
+    });
+    group.bench_function("as in another session", |bencher| {
+        bencher.iter(|| writer.put_stream(&bytes, &[]));
+    });
 }
 
 fn memory(criterion: &mut Criterion) {
@@ -73,17 +79,23 @@ fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("memory");
     group.throughput(Throughput::Bytes(LENGTH as u64)).sample_size(10);
     let mut seed = 0;
-    let fresh = || {
+    let mut fresh = || {
         seed += 1;
         noise(seed)
     };
     group.bench_function("new", |bencher| {
-        bencher.iter_batched(fresh, |bytes| writer.put_extent(&bytes, 0, &[]), BatchSize::PerIteration);
+        bencher.iter_batched(
+            &mut fresh,
+            |bytes| writer.put_extent(&bytes, 0, &[]),
+            BatchSize::PerIteration,
+        );
     });
     let bytes = noise(0);
     let (extent, _) = writer.put_extent(&bytes, 0, &[]).expect("an extent");
     let known: Vec<_> = extent.blocks.iter().copied().map(Some).collect();
-    group.bench_function("as before", |bencher| bencher.iter(|| writer.put_extent(&bytes, 0, &known)));
+    group.bench_function("as before", |bencher| {
+        bencher.iter(|| writer.put_extent(&bytes, 0, &known));
+    });
 }
 
 criterion_group!(benches, streams, memory);

@@ -19,7 +19,7 @@ mod walk;
 pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
-pub use heap::{BufferView, Heap, Identity, Node};
+pub use heap::{BufferView, Heap, Identity, Leaf, Node};
 pub use look::{CoVariable, Looked, hash_blocks, look, look_jointly};
 pub(crate) use look::{are_blocks, fingerprint_of};
 pub use reached::{Reached, reached};

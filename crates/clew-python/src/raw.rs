@@ -23,6 +23,7 @@ pub(crate) mod function;
 mod heap;
 pub(crate) mod held;
 mod hush;
+mod leaf;
 pub(crate) mod loads;
 pub(crate) mod make;
 mod memory;

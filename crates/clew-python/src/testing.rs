@@ -137,6 +137,16 @@ impl TestHeap {
         })
     }
 
+    /// What the whole namespace hashes to as one co-variable; nothing is copied.
+    fn fingerprint(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<String> {
+        let roots = roots(namespace)?;
+        self.with(py, |heap| {
+            let found = look_jointly(heap, roots);
+            heap.release();
+            Ok(found.fingerprint.to_string())
+        })
+    }
+
     /// Builds from a stream that may be damaged: whether it came to anything, or why not.
     fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, Encoded>, stream: &[u8]) -> PyResult<String> {
         self.with(py, |heap| {

@@ -42,6 +42,8 @@ const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
 /// Of what is four times as long, so many bytes are compressed first.
 const SAMPLE: usize = 16 * 1024;
+/// How hard gc compresses what lies cold: nobody waits for it.
+pub(crate) const COLD_LEVEL: i32 = 3;
 const ALIGNED: u32 = 1;
 
 /// What a frame holds.
@@ -320,14 +322,19 @@ impl std::fmt::Debug for FrameEncoder {
 
 impl Default for FrameEncoder {
     fn default() -> Self {
-        Self {
-            // Without a compressor everything lies raw.
-            compressor: zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok(),
-        }
+        Self::of_level(COMPRESSION_LEVEL)
     }
 }
 
 impl FrameEncoder {
+    /// One that compresses that hard.
+    pub(crate) fn of_level(level: i32) -> Self {
+        Self {
+            // Without a compressor everything lies raw.
+            compressor: zstd::bulk::Compressor::new(level).ok(),
+        }
+    }
+
     /// Appends a whole frame to `out`, its payload compressed where that pays.
     ///
     /// What was compressed is decompressed and compared before it is trusted: a faulty compressor must not lose data.

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::heap::{BufferView, Heap, Identity, Node};
+use super::heap::{BufferView, Heap, Identity, Leaf, Node};
 use super::reference::{Met, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, write_varint};
 
@@ -55,6 +55,9 @@ const MAX_SET_DEPTH: u32 = 64;
 /// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
 const OUTER: u64 = (MAX_KIND + 1) << 2;
 
+/// How many objects ahead of the one that is visited memory is asked for the next.
+const AHEAD: usize = 12;
+
 /// Stand-alone walks of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
 const WORTH_REMEMBERING: u32 = 2;
 
@@ -73,6 +76,8 @@ pub(super) struct Walk<'h, H: Heap> {
     queue: std::collections::VecDeque<Deferred<H::Object>>,
     stack: Vec<H::Object>,
     payload: Vec<u8>,
+    /// The leaf that is hashed.
+    leaf: Vec<u8>,
     set_depth: u32,
 }
 
@@ -103,6 +108,7 @@ impl<'h, H: Heap> Walk<'h, H> {
             queue: std::collections::VecDeque::new(),
             stack: Vec::new(),
             payload: Vec::new(),
+            leaf: Vec::new(),
             set_depth: 0,
         }
     }
@@ -153,12 +159,24 @@ impl<'h, H: Heap> Walk<'h, H> {
     fn tree(&mut self, object: H::Object) {
         debug_assert!(self.stack.is_empty());
         self.stack.push(object);
+        self.visit_all();
+    }
+
+    /// Visits what is on the stack, and what that puts there.
+    fn visit_all(&mut self) {
         while let Some(object) = self.stack.pop() {
+            if let Some(coming) = self.stack.len().checked_sub(AHEAD) {
+                self.heap.expect(self.stack[coming]);
+            }
             self.visit(object);
         }
     }
 
     fn visit(&mut self, object: H::Object) {
+        if self.heap.write_leaf(object, &mut Leaf::new(&mut self.written.stream)) {
+            self.written.nodes += 1;
+            return;
+        }
         if let Some(entry) = self.outer.get(&object).filter(|entry| entry.owner == self.owner) {
             write_varint(&mut self.written.stream, OUTER);
             write_varint(&mut self.written.stream, u64::from(entry.met.number));
@@ -198,9 +216,7 @@ impl<'h, H: Heap> Walk<'h, H> {
     pub fn sections(&mut self) {
         while let Some(deferred) = self.queue.pop_front() {
             self.body(deferred.object, deferred.number, Some(deferred.is_set));
-            while let Some(object) = self.stack.pop() {
-                self.visit(object);
-            }
+            self.visit_all();
         }
     }
 
@@ -329,6 +345,9 @@ impl<'h, H: Heap> Walk<'h, H> {
             // Deeper sets keep their iteration order: the fingerprint is then finer than it need be, never coarser.
             return Some(0);
         }
+        if let Some(hash) = self.hash_of_leaf(object) {
+            return Some(hash);
+        }
         if let Some(hash) = self.hashes.get(&object) {
             return Some(*hash);
         }
@@ -354,6 +373,13 @@ impl<'h, H: Heap> Walk<'h, H> {
         Some(hash)
     }
 
+    /// What a walk of the object on its own would hash to, if it is a leaf.
+    fn hash_of_leaf(&mut self, object: H::Object) -> Option<u128> {
+        self.leaf.clear();
+        let is_leaf = self.heap.write_leaf(object, &mut Leaf::new(&mut self.leaf));
+        is_leaf.then(|| xxhash_rust::xxh3::xxh3_128(&self.leaf))
+    }
+
     /// The hash of an object walked with what is already numbered as leaves: tells apart what only aliasing does.
     fn in_context(&mut self, object: H::Object) -> u128 {
         let (outer, hashes) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.hashes));
@@ -371,6 +397,9 @@ impl<'h, H: Heap> Walk<'h, H> {
     }
 
     fn hash(&self, written: &Written) -> u128 {
+        if written.views.is_empty() {
+            return xxhash_rust::xxh3::xxh3_128(&written.stream);
+        }
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
         hasher.update(&written.stream);
         for view in &written.views {

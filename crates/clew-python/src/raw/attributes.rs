@@ -39,8 +39,11 @@ pub(super) enum Attributes {
     /// In a dict that exists.
     Dict(*mut ffi::PyObject),
     /// Beside the instance, in this order.
-    Values(Vec<(*mut ffi::PyObject, *mut ffi::PyObject)>),
+    Values(Pairs),
 }
+
+/// A name and a value of a live object.
+pub(super) type Pair = (*mut ffi::PyObject, *mut ffi::PyObject);
 
 /// The head of a dict's keys, as shared by the instances of a class.
 #[repr(C)]
@@ -58,6 +61,7 @@ struct Keys {
 const SPLIT: u8 = 2;
 
 /// Values of attributes beside an instance: the pointers, and a function of the n-th inserted one's index.
+#[derive(Clone, Copy)]
 struct Values {
     first: *const *mut ffi::PyObject,
     used: usize,
@@ -105,26 +109,55 @@ impl Values {
     ///
     /// # Safety
     /// The values belong to a live instance of `class`.
-    unsafe fn pairs(&self, class: Type) -> Vec<(*mut ffi::PyObject, *mut ffi::PyObject)> {
-        // SAFETY: a class whose instances have values has cached keys; indices in the order are below their count.
+    unsafe fn pairs(self, class: Type) -> Pairs {
+        // SAFETY: a class whose instances have values has cached keys; entries come behind the index.
         unsafe {
             let keys = (*class.cast::<ffi::PyHeapTypeObject>()).ht_cached_keys.cast::<Keys>();
             if keys.is_null() {
-                return Vec::new();
+                return Pairs {
+                    values: self,
+                    names: std::ptr::null(),
+                    next: self.used,
+                };
             }
             debug_assert_eq!((*keys).kind, SPLIT);
             let entries = keys
                 .cast::<u8>()
-                .add(size_of::<Keys>() + (1_usize << (*keys).log2_index_bytes))
-                .cast::<*mut ffi::PyObject>();
-            (0..self.used)
-                .map(|nth| {
-                    let index = usize::from(*self.order.offset(self.step * nth as isize));
-                    (*entries.add(index * 2), *self.first.add(index))
-                })
-                .filter(|(_, value)| !value.is_null())
-                .collect()
+                .add(size_of::<Keys>() + (1_usize << (*keys).log2_index_bytes));
+            Pairs {
+                values: self,
+                names: entries.cast(),
+                next: 0,
+            }
         }
+    }
+}
+
+/// Names and values that lie beside an instance, which lives and does not change while they are gone through.
+#[derive(Clone)]
+pub(super) struct Pairs {
+    values: Values,
+    names: *const *mut ffi::PyObject,
+    next: usize,
+}
+
+impl Iterator for Pairs {
+    type Item = Pair;
+
+    fn next(&mut self) -> Option<Pair> {
+        while self.next < self.values.used {
+            let nth = self.next as isize;
+            self.next += 1;
+            // SAFETY: indices in the order are below the number of values and of the class's keys.
+            let (name, value) = unsafe {
+                let index = usize::from(*self.values.order.offset(self.values.step * nth));
+                (*self.names.add(index * 2), *self.values.first.add(index))
+            };
+            if !value.is_null() {
+                return Some((name, value));
+            }
+        }
+        None
     }
 }
 
@@ -274,7 +307,7 @@ pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[Slot], node
     unsafe {
         match attributes(object) {
             Attributes::None => node.payload().push(0),
-            Attributes::Values(pairs) => write_pairs(&pairs, node),
+            Attributes::Values(pairs) => write_pairs(pairs, node),
             Attributes::Dict(dict) => write_dict(dict, node),
         }
         let value_of = |slot: &Slot| *object.byte_offset(slot.offset).cast::<*mut ffi::PyObject>();
@@ -306,7 +339,7 @@ pub(super) unsafe fn write_dict(dict: *mut ffi::PyObject, node: &mut Node<'_, Ob
             && ffi::PyDict_CheckExact(dict) != 0
             && let Some(pairs) = named_pairs(dict)
         {
-            write_pairs(&pairs, node);
+            write_pairs(pairs.iter().copied(), node);
         } else {
             node.payload().push(2);
             node.child(Object::new(dict));
@@ -316,17 +349,20 @@ pub(super) unsafe fn write_dict(dict: *mut ffi::PyObject, node: &mut Node<'_, Ob
 
 /// # Safety
 /// Names are live strings, values live objects.
-pub(super) unsafe fn write_pairs(pairs: &[(*mut ffi::PyObject, *mut ffi::PyObject)], node: &mut Node<'_, Object>) {
-    if pairs.is_empty() {
+pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = Pair> + Clone, node: &mut Node<'_, Object>) {
+    let count = pairs.clone().count();
+    if count == 0 {
         node.payload().push(0);
         return;
     }
     node.payload().push(1);
-    node.payload().number(pairs.len() as u64);
+    node.payload().number(count as u64);
     for (key, value) in pairs {
+        let value = Object::new(value);
+        value.prefetch();
         // SAFETY: as the caller promises.
-        unsafe { write_name(*key, node.payload()) };
-        node.child(Object::new(*value));
+        unsafe { write_name(key, node.payload()) };
+        node.child(value);
     }
 }
 
@@ -334,7 +370,7 @@ pub(super) unsafe fn write_pairs(pairs: &[(*mut ffi::PyObject, *mut ffi::PyObjec
 ///
 /// # Safety
 /// `dict` is a live dict.
-pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<(*mut ffi::PyObject, *mut ffi::PyObject)>> {
+pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<Pair>> {
     let mut pairs = Vec::new();
     // SAFETY: as the caller promises; nothing changes the dict meanwhile.
     unsafe {
@@ -358,7 +394,7 @@ pub(super) unsafe fn named(object: *mut ffi::PyObject, name: &[u8]) -> Option<*m
     let pairs = unsafe {
         match attributes(object) {
             Attributes::None => Vec::new(),
-            Attributes::Values(pairs) => pairs,
+            Attributes::Values(pairs) => pairs.collect(),
             Attributes::Dict(dict) => named_pairs(dict).unwrap_or_default(),
         }
     };

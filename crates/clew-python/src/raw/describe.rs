@@ -559,7 +559,9 @@ unsafe fn tuple_items(tuple: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
     // SAFETY: a live tuple, or an instance of a subclass; its items are live.
     unsafe {
         for nth in 0..ffi::Py_SIZE(tuple) {
-            node.child(Object::new(ffi::PyTuple_GET_ITEM(tuple, nth)));
+            let item = Object::new(ffi::PyTuple_GET_ITEM(tuple, nth));
+            item.prefetch();
+            node.child(item);
         }
     }
 }
@@ -575,8 +577,10 @@ unsafe fn dict_items(dict: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
     unsafe {
         let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
         while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            let value = Object::new(value);
+            value.prefetch();
             node.child(Object::new(key));
-            node.child(Object::new(value));
+            node.child(value);
         }
     }
 }

@@ -90,14 +90,12 @@ unsafe fn write_annotations(annotations: *mut ffi::PyObject, node: &mut Node<'_,
             return;
         }
         let items = ffi::PyTuple_GET_SIZE(annotations);
-        let pairs: Vec<_> = (0..items / 2)
-            .map(|nth| {
-                (
-                    ffi::PyTuple_GET_ITEM(annotations, nth * 2),
-                    ffi::PyTuple_GET_ITEM(annotations, nth * 2 + 1),
-                )
-            })
-            .collect();
-        write_pairs(&pairs, node);
+        let pairs = (0..items / 2).map(|nth| {
+            (
+                ffi::PyTuple_GET_ITEM(annotations, nth * 2),
+                ffi::PyTuple_GET_ITEM(annotations, nth * 2 + 1),
+            )
+        });
+        write_pairs(pairs, node);
     }
 }

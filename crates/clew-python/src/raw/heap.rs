@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use clew_core::graph::{Heap, Identity, Node};
+use clew_core::graph::{Heap, Identity, Leaf, Node};
 use clew_core::id::Root;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use super::codecs::Codecs;
 use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
 use super::function::{function_names, globals};
+use super::leaf;
 use super::loads::Mark;
 use super::memory::{Memory, Shown};
 use super::names::Names;
@@ -26,7 +27,7 @@ use super::serial::Serials;
 use super::types::Type;
 
 /// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
-const SHORT: usize = 64;
+pub(super) const SHORT: usize = 64;
 /// How deep tuples and frozensets are searched for anything that is no plain value.
 const VALUE_DEPTH: u32 = 16;
 
@@ -38,6 +39,8 @@ pub struct PythonHeap {
     pub(super) known: Known,
     pub(super) names: Names,
     pub(super) facts: RefCell<FxHashMap<Type, Rc<Facts>>>,
+    /// Those asked for last: objects of one type come in rows.
+    last: RefCell<Option<(Type, Rc<Facts>)>>,
     pub(crate) definitions: Definitions,
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
     pub(super) namespace: *mut ffi::PyObject,
@@ -72,6 +75,7 @@ impl PythonHeap {
         Ok(Self {
             names: Names::new(py, namespace)?,
             facts: RefCell::new(exact),
+            last: RefCell::default(),
             definitions: Definitions::default(),
             tokens: FxHashMap::default(),
             namespace: namespace.as_ptr(),
@@ -149,6 +153,20 @@ impl PythonHeap {
     /// # Safety
     /// `class` is live.
     pub(super) unsafe fn facts(&self, class: Type) -> Rc<Facts> {
+        if let Some((last, facts)) = &*self.last.borrow()
+            && *last == class
+        {
+            return Rc::clone(facts);
+        }
+        // SAFETY: as the caller promises.
+        let facts = unsafe { self.looked_up(class) };
+        *self.last.borrow_mut() = Some((class, Rc::clone(&facts)));
+        facts
+    }
+
+    /// # Safety
+    /// `class` is live.
+    unsafe fn looked_up(&self, class: Type) -> Rc<Facts> {
         if let Some(found) = self.facts.borrow().get(&class) {
             return Rc::clone(found);
         }
@@ -420,18 +438,24 @@ impl PythonHeap {
 /// The identity of an object of one of the commonest types, told by comparing addresses alone.
 #[inline]
 fn common_identity(pointer: *mut ffi::PyObject) -> Option<Identity> {
-    // SAFETY: the walk passes live objects; exact types are laid out as they are. Lists and dicts can't be referred to
-    // weakly.
+    // SAFETY: the walk passes live objects; exact types are laid out as they are. Lists, dicts, tuples and strings can't be
+    // referred to weakly.
     unsafe {
         let class = ffi::Py_TYPE(pointer);
         if class == &raw mut ffi::PyUnicode_Type {
-            Some(long(text_bytes(pointer)))
+            Some(match long(text_bytes(pointer)) {
+                // Whoever holds it is the only one to show it.
+                Identity::Value if ffi::Py_REFCNT(pointer) == 1 => Identity::Sole,
+                identity => identity,
+            })
         } else if class == &raw mut ffi::PyLong_Type || pointer == ffi::Py_None() {
             Some(Identity::Plain)
         } else if class == &raw mut ffi::PyFloat_Type {
             (!ffi::PyFloat_AS_DOUBLE(pointer).is_nan()).then_some(Identity::Plain)
         } else if class == &raw mut ffi::PyList_Type || class == &raw mut ffi::PyDict_Type {
             (ffi::Py_REFCNT(pointer) == 1).then_some(Identity::Sole)
+        } else if class == &raw mut ffi::PyTuple_Type {
+            (ffi::Py_REFCNT(pointer) == 1 && ffi::Py_SIZE(pointer) > 0).then_some(Identity::Sole)
         } else {
             None
         }
@@ -505,6 +529,17 @@ impl Heap for PythonHeap {
         }
     }
 
+    #[inline]
+    fn write_leaf(&self, object: Object, leaf: &mut Leaf<'_>) -> bool {
+        // SAFETY: the walk passes live objects.
+        object.guise() == Guise::Usual && unsafe { leaf::write(object.pointer(), leaf) }
+    }
+
+    #[inline]
+    fn expect(&self, object: Object) {
+        object.prefetch();
+    }
+
     fn describe(&mut self, object: Object, node: &mut Node<'_, Object>) {
         // SAFETY: the walk passes live objects, and nothing else runs until it returns.
         unsafe { self.describe_object(object, node) };
@@ -525,6 +560,7 @@ impl Heap for PythonHeap {
         self.announced.clear();
         self.discovered.clear();
         self.begun = false;
+        self.last.take();
         self.facts.borrow_mut().retain(|_, facts| probe::is_exact(facts.shape));
         // SAFETY: see `py`.
         let py = unsafe { Python::assume_attached() };

@@ -160,6 +160,7 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<Known
 /// # Errors
 /// `ImportError` if they do not: this build is for another interpreter.
 pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
+    super::leaf::layout_is_known(py)?;
     let scope = PyDict::new(py);
     py.run(
         c"class Probe: pass\nProbe().first = 0\nprobe = Probe()\nprobe.second = 2\nprobe.first = 1\n",
@@ -175,9 +176,9 @@ pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
         ));
     };
     let mut names = Vec::new();
-    for (name, _) in &pairs {
+    for (name, _) in pairs {
         // SAFETY: names of a live object's attributes are live str.
-        unsafe { write_text(*name, &mut names) };
+        unsafe { write_text(name, &mut names) };
     }
     if names != b"secondfirst" {
         return Err(PyImportError::new_err(

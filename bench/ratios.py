@@ -1,0 +1,168 @@
+"""What must not become slower, each as a ratio to work of the same kind in the same run: `python -m bench.ratios`.
+
+No figure here is a time: a slow machine is slow at both. The two take turns and the best of each counts; a ratio above its
+bound is measured again before it fails. Bounds are about twice what was seen, so that they catch a look gone from what changed to
+all there is, not a bad day.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.budgets.session import must
+from bench.limit import MEGABYTE
+from bench.peers.clew import Clew
+from bench.peers.plain import Plain
+
+#: Turns that always are taken, and the most of them.
+FEWEST, MOST = 5, 25
+
+#: What both kernels hold: a light session beside something large of each kind.
+CELLS = (
+    "import pickle, numpy as np\nrng = np.random.default_rng(0)\ncounter = 0",
+    f"big = rng.random({100 * MEGABYTE // 8})\ntarget = np.empty_like(big)",
+    "records = {n: [n, n / 7, str(n)] for n in range(60_000)}",
+    "for _k in range(200):\n    globals()[f'name_{_k}'] = [_k, str(_k)]\ndel _k",
+)
+
+Work = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Work of Clew's beside other work, both in seconds."""
+
+    what: str
+    beside: str
+    clew: Work
+    other: Work
+    bound: float
+
+    def measured(self) -> float:
+        """The best of one by the best of the other, as soon as that is within the bound."""
+        clew, other = [], []
+        for turn in range(1, MOST + 1):
+            other.append(self.other())
+            clew.append(self.clew())
+            if turn >= FEWEST and min(clew) <= self.bound * min(other):
+                break
+        return min(clew) / min(other)
+
+
+def seconds(work: Callable[[], object]) -> Work:
+    """How long it takes."""
+
+    def timed() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return timed
+
+
+def in_this_process() -> Iterator[Ratio]:
+    """The walk and the hash, without a kernel."""
+    import numpy
+
+    from clew._engine import TestHeap  # type: ignore[attr-defined]  # a door for tests
+
+    records = [{"id": n, "share": n / 7, "tag": f"item {n}"} for n in range(50_000)]
+    memory = numpy.random.default_rng(0).integers(0, 255, 100 * MEGABYTE, dtype=numpy.uint8)
+    words, held = memory.view(numpy.int64), memoryview(memory)
+    heap = TestHeap({})
+    yield Ratio(
+        "walk over 50,000 records",
+        "pickle.dumps of them",
+        seconds(lambda: heap.fingerprint({"records": records})),
+        seconds(lambda: pickle.dumps(records, 5)),
+        0.6,
+    )
+    yield Ratio(
+        "fingerprint of 100 MB of memory",
+        "their sum",
+        seconds(lambda: heap.fingerprint({"held": held})),
+        seconds(lambda: numpy.add.reduce(words)),
+        2.5,
+    )
+
+
+@contextmanager
+def kernels(folder: Path) -> Iterator[tuple[Plain, Clew]]:
+    """One without Clew and one with it, both with the same session."""
+    plain, clew = Plain(folder / "plain"), Clew(folder / "clew")
+    try:
+        for cell in CELLS:
+            must(clew, cell)
+            must(plain, cell)
+        yield plain, clew
+    finally:
+        plain.close(at_once=True)
+        clew.close()
+
+
+def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
+    """What a user waits for."""
+
+    def cell(peer: Plain | Clew, code: str) -> Work:
+        return lambda: must(peer, code) / 1000
+
+    def undo() -> float:
+        must(clew, "big[17] -= 1")
+        return clew.moved("undo").seconds
+
+    copy = cell(plain, "np.copyto(target, big)")
+    yield Ratio(
+        "a light cell", "a kernel without Clew", cell(clew, "counter += 1"), cell(plain, "counter += 1"), 4
+    )
+    yield Ratio("one element of 100 MB edited", "copying them", cell(clew, "big[17] += 1"), copy, 4)
+    yield Ratio("that undone", "copying them", undo, copy, 8)
+    yield Ratio(
+        "one of 60,000 records edited",
+        "pickle.dumps of all",
+        cell(clew, "records[17][1] += 1"),
+        cell(plain, "len(pickle.dumps(records, 5))"),
+        3,
+    )
+    yield Ratio(
+        "100 MB made and recorded",
+        "made and written to a file",
+        cell(clew, "fresh = rng.random(len(big))"),
+        cell(plain, "with open('fresh', 'wb') as _file:\n    _file.write(rng.random(len(big)).data)"),
+        3,
+    )
+
+
+def main() -> int:
+    """Measures all of them; fails when one is above its bound."""
+    print(f"{'':36}{'beside':34}{'ratio':>8}{'bound':>8}")
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for ratio in in_this_process():
+            failed += told(ratio)
+        with kernels(Path(folder)) as (plain, clew):
+            for ratio in in_kernels(plain, clew):
+                failed += told(ratio)
+        os.chdir("/")
+    print(f"{failed} above their bounds" if failed else "all within their bounds")
+    return 1 if failed else 0
+
+
+def told(ratio: Ratio) -> bool:
+    """Says what was seen; whether it is above the bound."""
+    seen = ratio.measured()
+    mark = " *" if seen > ratio.bound else ""
+    print(f"{ratio.what:36}{ratio.beside:34}{seen:>8.2f}{ratio.bound:>8.2f}{mark}", flush=True)
+    return bool(mark)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
