@@ -521,6 +521,7 @@ impl Observer<'_> {
             }
         }
         *blocks = pair_blocks(covariable, &extents);
+        self.writer.expect(blocks.iter());
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
             stream: ids(pieces),

@@ -21,7 +21,7 @@ use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
-use crate::store::{LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{Check, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
@@ -51,6 +51,8 @@ pub struct Session {
     full_look: Option<u64>,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
+    /// How what is loaded is held against its hashes.
+    check: Check,
 }
 
 /// What a commit does beside showing its runs.
@@ -100,6 +102,7 @@ impl Session {
             suspected: Touched::Only(BTreeSet::new()),
             full_look: None,
             confirmed: false,
+            check: Check::default(),
         };
         session.index_values();
         session.hear_forgotten();
@@ -115,6 +118,11 @@ impl Session {
                     .insert((version.roots.clone(), version.fingerprint), version.clone());
             }
         }
+    }
+
+    /// Says how what is loaded is held against its hashes from now on.
+    pub fn set_check(&mut self, check: Check) {
+        self.check = check;
     }
 
     /// Its id.

@@ -23,7 +23,7 @@ use crate::apart::{Processes, Unmade};
 use crate::build::build;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
-use crate::raw::{Object, PythonHeap, Replaced};
+use crate::raw::{Object, PythonHeap, Region, Replaced};
 
 /// What lives as long as the session, beside the heap.
 #[derive(Default)]
@@ -152,6 +152,7 @@ fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
 
 impl Kernel for PythonKernel<'_, '_> {
     type Heap = PythonHeap;
+    type Memory = Region;
 
     fn heap(&mut self) -> &mut PythonHeap {
         self.heap
@@ -161,18 +162,19 @@ impl Kernel for PythonKernel<'_, '_> {
         self.try_roots().map_err(|error| kernel_error(self.py, &error))
     }
 
-    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Object>, BuildError> {
+    fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
+        let roots = stored.roots;
         let built = build(self.py, self.heap, stored)?;
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
-        for (root, built) in stored.roots.iter().zip(built) {
+        for (root, built) in roots.iter().zip(built) {
             if root.kind == RootKind::Definition {
                 self.definitions
                     .insert(root.key.clone(), built.value.clone_ref(self.py));
             }
             self.staged.push(built.value);
         }
-        if stored.roots.iter().all(|root| root.kind.is_context()) {
-            self.enter_context(stored.roots, &objects)
+        if roots.iter().all(|root| root.kind.is_context()) {
+            self.enter_context(roots, &objects)
                 .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
@@ -290,6 +292,10 @@ impl Kernel for PythonKernel<'_, '_> {
             Some(processes) => processes.replay(self.py, apart),
             None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
         }
+    }
+
+    fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
+        self.py.detach(wait);
     }
 
     fn interrupted(&mut self) -> bool {

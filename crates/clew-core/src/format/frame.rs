@@ -40,10 +40,10 @@ pub const MAX_COMPRESSED: u64 = 16 << 20;
 /// Payloads shorter than this are not worth compressing.
 const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
-/// Of what is four times as long, so many bytes are compressed first.
-const SAMPLE: usize = 16 * 1024;
 /// How hard gc compresses what lies cold: nobody waits for it.
 pub(crate) const COLD_LEVEL: i32 = 3;
+/// Of what is four times as long, so many bytes are compressed first.
+const SAMPLE: usize = 16 * 1024;
 const ALIGNED: u32 = 1;
 
 /// What a frame holds.

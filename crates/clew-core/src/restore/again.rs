@@ -4,6 +4,7 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
+use super::fetched::Fetched;
 use super::{Performer, Staged, build, failed, unreadable};
 use crate::cause::Cause;
 use crate::format::{Run, Version};
@@ -122,7 +123,7 @@ impl Performer<'_> {
         versions.sort_by_key(|version| !is_class(version));
         let mut inputs = Vec::new();
         for version in versions {
-            match self.load(kernel, version, Again::Never) {
+            match self.fetch_and_load(kernel, version, Again::Never) {
                 Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
                 Ok(_) | Err(BuildError::Failed(_)) => {}
                 Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
@@ -155,7 +156,7 @@ fn replay_apart<K: Kernel>(
     if !is_equal && !is_allowed && facts.code {
         return Err(failed(Cause::AnotherValueWithCode { run: &label }));
     }
-    let mut staged = build(kernel, version, made, Word::Replayed)?;
+    let mut staged = build(kernel, version, Fetched::of(made)?, Word::Replayed)?;
     staged.classes = classes(facts);
     if !is_equal && staged.word == Word::Differs {
         staged.why = Some(another_value(run));

@@ -10,8 +10,9 @@ mod sync;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::blocks::{Form, Place};
 use super::error::StoreError;
 use super::gate::{self, Inside};
 use super::hashing::each_id;
@@ -70,6 +71,8 @@ pub struct SessionWriter {
     generation: u64,
     forgetting: Option<Forgetting>,
     stopped: Option<String>,
+    /// What blocks hash to that were written and not read since.
+    unread: FxHashMap<Place, u128>,
 }
 
 impl SessionWriter {
@@ -113,6 +116,7 @@ impl SessionWriter {
             generation: 0,
             forgetting: None,
             stopped: None,
+            unread: FxHashMap::default(),
         })
     }
 
@@ -499,6 +503,7 @@ impl SessionWriter {
             Some(pack) => pack,
             None => self.new_pack()?,
         };
+        self.store.index().hold_against(pack.number, pack.file.stamp());
         Ok(self.pack.insert(pack))
     }
 
@@ -530,13 +535,32 @@ impl SessionWriter {
         self.publish(written)
     }
 
-    fn publish(
-        &mut self,
-        written: Result<Vec<([u8; 32], super::blocks::Place)>, WriteError>,
-    ) -> Result<(), StoreError> {
+    fn publish(&mut self, written: Result<Vec<([u8; 32], Place)>, WriteError>) -> Result<(), StoreError> {
         let written = self.outcome(written)?;
-        self.store.index().publish(written);
+        let mut index = self.store.index();
+        index.publish(written);
+        if let Some(pack) = &self.pack {
+            index.leave(pack.number, pack.file.stamp());
+        }
         Ok(())
+    }
+
+    /// Says what blocks were seen to hash to that were put. What lies in the pack that is written is read again after the
+    /// next flush ([`SyncJob::read_again`]): if it is that, who maps it need not hash it.
+    pub fn expect<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
+        let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
+            return;
+        };
+        let index = self.store.index();
+        for (hash, id) in blocks {
+            let place = index.first(&id.0);
+            let is_unread = |place: &Place| {
+                place.pack == pack.number && place.form == Form::Raw && index.remembered(place).is_none()
+            };
+            if let Some(place) = place.filter(is_unread) {
+                self.unread.insert(place, *hash);
+            }
+        }
     }
 
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {

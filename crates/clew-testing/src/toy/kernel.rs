@@ -203,6 +203,8 @@ impl ToyKernel {
 impl Kernel for ToyKernel {
     type Heap = ToyHeap;
 
+    type Memory = Vec<u8>;
+
     fn heap(&mut self) -> &mut ToyHeap {
         &mut self.world.heap
     }
@@ -222,13 +224,13 @@ impl Kernel for ToyKernel {
         secret.into_iter().collect()
     }
 
-    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Ref>, BuildError> {
+    fn build(&mut self, stored: Stored<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
         match self.hit() {
             Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
             Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
             None => {}
         }
-        let built = build::build(&mut self.world.heap, stored)?;
+        let built = build::build(&mut self.world.heap, &stored)?;
         built.roots.iter().for_each(|root| self.stage(root.object()));
         let is_class = |object: &Ref| matches!(self.world.heap.value(*object), Value::Class { .. });
         let (classes, others): (Vec<Ref>, Vec<Ref>) = built.made.into_iter().partition(is_class);
