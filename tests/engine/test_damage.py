@@ -8,7 +8,7 @@ import pytest
 from notebooks import Notebook
 
 CELLS = {
-    "containers": "x = [1, (2, [3]), {'a': {4, 5}}, frozenset([6]), slice(1, 2), range(3), 1j, b'b' * 70_000, bytearray(9)]",
+    "containers": "x = [1, (2, [3]), {'a': {4, 5}}, frozenset([6]), slice(1, 2), range(3), 1j, b'b' * 70, bytearray(70_000)]",
     "instances": "class A:\n    __slots__ = ('a', '__dict__')\nclass D(dict): pass\nclass T(tuple): pass\nx = [A(), D(a=1), T([1])]\nx[0].a = x; x[0].b = 2; x[1].c = 3",
     "functions": "def m():\n    n = [1]\n    def f(a, b=n, *, c: int = 1) -> list:\n        return a, n\n    return f\nx = m(); y = x.__call__",
     "classes": "import enum, abc\nclass E(enum.Enum):\n    A = 1\nclass B(abc.ABC):\n    @classmethod\n    def f(c): return super().__class__\n    @property\n    def p(s): return 1\nx = [E.A, B(), B.f]",

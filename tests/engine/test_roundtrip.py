@@ -34,6 +34,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["x == ['', 'a', 'ä', '€', '𝄞', '\\ud800', 'x' * 1000, '€' * 1000]"],
     ),
     "a long text in two places": ("t = 'x' * 1000 + str(1); x = [t, t]", ["x[0] is x[1]"]),
+    "bytes too long for the stream": (
+        "x = [b'ab' * (17 << 20)]; v = memoryview(x[0])[1:5]; y = [x[0], b'cd' * (17 << 20)]",
+        [
+            "x[0] == b'ab' * (17 << 20)",
+            "bytes(v) == b'baba'",
+            "v.obj is x[0]",
+            "y[0] is x[0]",
+            "y[1][-2:] == b'cd'",
+        ],
+    ),
     "bytes and bytearrays": (
         "x = [b'', b'ab', b'x' * 100_000, bytearray(), bytearray(b'ab'), bytearray(200_000)]",
         ["x[2] == b'x' * 100_000", "x[4] == b'ab'", "len(x[5]) == 200_000", "type(x[3]) is bytearray"],
