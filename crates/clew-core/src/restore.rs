@@ -5,6 +5,7 @@
 
 mod again;
 mod fetched;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 
