@@ -161,8 +161,8 @@ pub trait Kernel {
     /// What looking may show of a value. Calls no code of the user's.
     fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
 
-    /// Facts about a stream that only the kernel can read off its kinds.
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts;
+    /// Facts about a stream that only the kernel can read off its kinds ([`crate::graph::stream::bodies`]).
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts;
 
     /// Runs a cell's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there.
     fn replay(

@@ -10,13 +10,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::cause::Cause;
 use crate::clock::Clock;
 use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{Arena, CoVariable, Heap, Limits, look};
+use crate::graph::{CoVariable, Heap, Limits, StreamFault, look};
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, Root, RootKind, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
@@ -94,7 +96,7 @@ pub(crate) struct Known {
     /// Whether a change of its value is told by `seen`.
     pub is_compared: bool,
     /// Hash and id of each stored block.
-    pub blocks: Arc<HashMap<u128, BlockId>>,
+    pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
     pub pieces: Arc<Vec<Piece>>,
     /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
@@ -384,7 +386,7 @@ impl Observer<'_> {
             })
             .collect();
         let is_opaque = !covariable.opaque.is_empty();
-        let (mut blocks, mut pieces) = (HashMap::new(), Vec::new());
+        let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
         let body = if is_opaque {
             self.without_value(covariable)
         } else {
@@ -406,7 +408,7 @@ impl Observer<'_> {
         } else {
             covariable.fingerprint
         };
-        let manifest = self.writer.put_manifest(&Manifest {
+        let manifest = self.writer.put_manifest(Manifest {
             version: RECORD_VERSION,
             fingerprint_version: Fingerprint::VERSION,
             roots: covariable.roots.clone(),
@@ -496,19 +498,14 @@ impl Observer<'_> {
         &mut self,
         kernel: &mut K,
         covariable: &CoVariable,
-        blocks: &mut HashMap<u128, BlockId>,
+        blocks: &mut FxHashMap<u128, BlockId>,
         pieces: &mut Vec<Piece>,
     ) -> Result<Result<Encoding, String>, StoreError> {
-        let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
-            Ok(arena) => arena,
-            Err(error) => {
-                return Ok(Err(Cause::Unwritable {
-                    why: &error.to_string(),
-                }
-                .into()));
-            }
-        };
-        let facts = kernel.describe_stream(&arena);
+        if covariable.nodes > Limits::default().nodes {
+            let why = StreamFault::TooMany.to_string();
+            return Ok(Err(Cause::Unwritable { why: &why }.into()));
+        }
+        let facts = kernel.describe_stream(&covariable.stream);
         let asides = encode_asides(&covariable.asides);
         let before = self.before(covariable).first().map(|known| Arc::clone(&known.pieces));
         *pieces = self
@@ -579,7 +576,7 @@ fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
     pieces.iter().map(|piece| piece.id).collect()
 }
 
-fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> HashMap<u128, BlockId> {
+fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> FxHashMap<u128, BlockId> {
     covariable
         .block_hashes
         .iter()

@@ -25,6 +25,7 @@ mod error;
 mod extents;
 mod gate;
 mod gc;
+mod hashing;
 mod load;
 mod log;
 mod log_index;

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
 
 use clew_core::format::Summary;
-use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
@@ -238,8 +237,8 @@ impl Kernel for PythonKernel<'_, '_> {
         summarize().unwrap_or_default()
     }
 
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts {
-        facts::stream_facts(arena)
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
+        facts::stream_facts(stream)
     }
 
     fn replay(

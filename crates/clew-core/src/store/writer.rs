@@ -16,6 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::blocks::Place;
 use super::error::StoreError;
 use super::gate::{self, Inside};
+use super::hashing::each_id;
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
@@ -31,6 +32,10 @@ use crate::graph::block_cuts;
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
 pub use sync::SyncJob;
+
+/// So many blocks are written at once, while others are being hashed: 64 MiB. Where they end, what lies one after another in
+/// memory is parted in the pack.
+const AT_ONCE: usize = 1024;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
 #[derive(Debug)]
@@ -165,23 +170,41 @@ impl SessionWriter {
         column: u64,
         known: &[Option<BlockId>],
     ) -> Result<(StoredExtent, Vec<bool>), StoreError> {
-        let (mut blocks, mut is_read) = (Vec::new(), Vec::new());
-        let mut new: Vec<Stretch<'_>> = Vec::new();
-        let mut met = FxHashSet::default();
-        for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
-            let piece = &bytes[offset as usize..(offset + length) as usize];
-            let known = known.get(index).copied().flatten();
-            let is_known = match &known {
-                Some(id) => met.contains(id) || self.is_stored(&id.0, FrameKind::BLOCKS)?,
-                None => false,
-            };
-            let id = known.filter(|_| is_known).unwrap_or_else(|| BlockId::of(piece));
-            blocks.push(id);
-            is_read.push(!is_known);
-            if met.insert(id) && !is_known && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
-                lengthen(&mut new, bytes, offset, (id, length as u32));
+        let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
+        let mut blocks = vec![BlockId([0; 32]); cuts.len()];
+        let (mut is_read, mut met) = (vec![false; cuts.len()], FxHashSet::default());
+        let mut unknown: Vec<usize> = Vec::new();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            match known.get(index).copied().flatten() {
+                Some(id) if met.contains(&id) || self.is_stored(&id.0, FrameKind::BLOCKS)? => {
+                    met.insert(id);
+                    *block = id;
+                }
+                _ => {
+                    is_read[index] = true;
+                    unknown.push(index);
+                }
             }
         }
+        let piece = |index: &usize| {
+            let (offset, length) = cuts[*index];
+            &bytes[offset as usize..(offset + length) as usize]
+        };
+        let pieces: Vec<&[u8]> = unknown.iter().map(piece).collect();
+        let (mut new, mut count) = (Vec::new(), 0);
+        each_id(&pieces, |number, id| {
+            let (offset, length) = cuts[unknown[number]];
+            blocks[unknown[number]] = id;
+            if met.insert(id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
+                lengthen(&mut new, bytes, offset, (id, length as u32));
+                count += 1;
+            }
+            if count < AT_ONCE {
+                return Ok(());
+            }
+            count = 0;
+            self.put_blocks(std::mem::take(&mut new))
+        })?;
         self.put_blocks(new)?;
         let extent = StoredExtent {
             length: bytes.len() as u64,
@@ -249,7 +272,7 @@ impl SessionWriter {
     }
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
-    pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<ManifestId, StoreError> {
+    pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
         let mut stored = self.with_lists(manifest)?;
         let mut bytes = encode_record(&stored);
         let mut id = ManifestId::of(&bytes);
@@ -266,9 +289,9 @@ impl SessionWriter {
         Ok(id)
     }
 
-    fn with_lists(&mut self, manifest: &Manifest) -> Result<StoredManifest, StoreError> {
+    fn with_lists(&mut self, manifest: Manifest) -> Result<StoredManifest, StoreError> {
         let mut stored = StoredManifest {
-            manifest: manifest.clone(),
+            manifest,
             lists: Lists::default(),
             again: None,
         };

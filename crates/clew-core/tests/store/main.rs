@@ -10,6 +10,7 @@ mod hostile;
 mod index;
 mod keys;
 mod long;
+mod pieces;
 mod processes;
 mod round_trip;
 mod story;

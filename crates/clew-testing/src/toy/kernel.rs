@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
-use clew_core::graph::Arena;
+use clew_core::graph::stream::bodies;
 use clew_core::id::Root;
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
@@ -304,14 +304,11 @@ impl Kernel for ToyKernel {
         }
     }
 
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts {
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
         let mut facts = StreamFacts::default();
-        for number in 0..arena.len() as u32 {
-            let node = arena.node(number);
-            match node.kind {
-                kinds::CLASS => facts
-                    .definitions
-                    .push(String::from_utf8_lossy(node.payload).into_owned()),
+        for (kind, payload) in bodies(stream) {
+            match kind {
+                kinds::CLASS => facts.definitions.push(String::from_utf8_lossy(payload).into_owned()),
                 kinds::REDUCED | kinds::FUNCTION => facts.code = true,
                 _ => {}
             }
