@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::together::do_all;
+use super::together::{Ended, do_all};
 use super::{Performer, RestoreError, Staged, build, failed};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
@@ -14,7 +14,7 @@ use crate::store::{Check, Loading, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.
 #[derive(Debug)]
-pub(super) struct Fetched<M> {
+pub(crate) struct Fetched<M> {
     pub stream: Vec<u8>,
     pub asides: Vec<Aside>,
     pub extents: Vec<M>,
@@ -24,7 +24,27 @@ pub(super) struct Fetched<M> {
 }
 
 /// What was fetched ahead, by manifest.
-pub(super) type Ahead<M> = HashMap<ManifestId, Result<Fetched<M>, String>>;
+#[derive(Debug)]
+pub(crate) struct Ahead<M> {
+    found: HashMap<ManifestId, Result<Fetched<M>, String>>,
+    /// Whether others may have run in the kernel meanwhile, and changed what is live.
+    pub has_waited: bool,
+}
+
+impl<M> Ahead<M> {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self {
+            found: HashMap::new(),
+            has_waited: false,
+        }
+    }
+
+    /// What was fetched of a manifest, once.
+    pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<Fetched<M>, String>> {
+        self.found.remove(manifest)
+    }
+}
 
 /// The same, while its memory is being filled.
 struct Fetching<M> {
@@ -80,7 +100,7 @@ impl Performer<'_> {
     ///
     /// # Errors
     /// The user asked to stop. What can't be had is no error of the whole.
-    pub(super) fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
+    pub fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
         let is_load = |step: &&Step| matches!(step.kind, StepKind::Load { .. });
         let versions = plan
             .steps
@@ -92,13 +112,17 @@ impl Performer<'_> {
             .collect();
         let jobs = begun.iter_mut().filter_map(|(_, fetching)| fetching.as_mut().ok());
         let jobs = jobs.flat_map(|fetching| fetching.extents.iter_mut().flat_map(Loading::jobs));
-        if !do_all(kernel, jobs.collect()) {
+        let ended = do_all(kernel, jobs.collect());
+        if ended == Ended::Stopped {
             return Err(RestoreError::Interrupted);
         }
         let finished = begun
             .into_iter()
             .map(|(id, fetching)| (id, fetching.and_then(Fetching::finish)));
-        Ok(finished.collect())
+        Ok(Ahead {
+            found: finished.collect(),
+            has_waited: ended == Ended::Waited,
+        })
     }
 
     /// What is stored of a version; else why it can't be had.
@@ -113,7 +137,7 @@ impl Performer<'_> {
             Err(why) => return Ok(Err(why)),
         };
         let jobs = begun.extents.iter_mut().flat_map(Loading::jobs).collect();
-        if !do_all(kernel, jobs) {
+        if do_all(kernel, jobs) == Ended::Stopped {
             return Err(BuildError::Interrupted);
         }
         Ok(begun.finish())

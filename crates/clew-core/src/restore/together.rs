@@ -13,13 +13,24 @@ const MOST_THREADS: usize = 16;
 /// How often it is asked whether the user wants to stop.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Does all jobs; false if the user asked to stop meanwhile. Then some were not done.
-pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> bool {
+/// What became of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// They are done, and nothing else ran.
+    AtOnce,
+    /// They are done, and others may have run in the kernel meanwhile.
+    Waited,
+    /// The user asked to stop. Some are not done.
+    Stopped,
+}
+
+/// Does all jobs.
+pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
     let bytes: u64 = jobs.iter().map(Job::bytes).sum();
     if bytes < WORTH_THREADS {
         let mut scratch = Vec::new();
         jobs.into_iter().for_each(|job| job.run(&mut scratch));
-        return true;
+        return Ended::AtOnce;
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let queue = Queue::new(jobs, cores.min(MOST_THREADS));
@@ -34,7 +45,11 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> bool {
             }
         }
     });
-    !queue.was_stopped()
+    if queue.was_stopped() {
+        Ended::Stopped
+    } else {
+        Ended::Waited
+    }
 }
 
 /// Jobs that threads take one after another.
