@@ -300,7 +300,7 @@ def test_load_verify_off_compares_fingerprints_and_finds_a_flipped_byte(
     kernels: Callable[..., Notebook],
 ) -> None:
     first = kernels(env={"CLEW_LOAD_VERIFY": "no"})
-    first.run(NUMPY, "a = np.arange(2_000_000.0); b = np.arange(1_000_000.0)")
+    first.run(NUMPY, "a = np.arange(2_000_000.0); b = np.arange(1_000_000.0)", "c = 1")
     first.kernel.kill()
     second = kernels(env={"CLEW_LOAD_VERIFY": "no"})
     second.run("%clew resume")

@@ -5,6 +5,7 @@
 
 mod again;
 mod fetched;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,8 @@ use crate::record::{Known, Live};
 use crate::store::{Check, Manifests, Store};
 
 pub(crate) use again::may_read;
-use fetched::{Ahead, Fetched};
+pub(crate) use fetched::Ahead;
+use fetched::Fetched;
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -78,14 +80,15 @@ struct Staged<O> {
 }
 
 impl Performer<'_> {
-    /// Stages, verifies and installs. On an error nothing has changed.
+    /// Stages, verifies and installs, out of what was fetched `ahead` where it is there. On an error nothing has changed.
     pub fn perform<K: Kernel>(
         &self,
         kernel: &mut K,
         plan: &Plan,
+        ahead: Ahead<K::Memory>,
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
-        let result = self.try_perform(kernel, plan, next_ticket);
+        let result = self.try_perform(kernel, plan, ahead, next_ticket);
         kernel.clear_staging();
         kernel.heap().release();
         result
@@ -95,9 +98,9 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         plan: &Plan,
+        mut ahead: Ahead<K::Memory>,
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
-        let mut ahead = self.fetch_ahead(kernel, plan)?;
         let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
@@ -156,7 +159,7 @@ impl Performer<'_> {
         for (step, staged) in performed {
             let is_load = matches!(step.kind, StepKind::Load { .. });
             if is_load && holds_definition(step) && staged.word == Word::Lost {
-                *staged = self.stage(kernel, step, &mut Ahead::default())?;
+                *staged = self.stage(kernel, step, &mut Ahead::empty())?;
                 is_better |= staged.word != Word::Lost;
             }
         }
@@ -266,7 +269,7 @@ impl Performer<'_> {
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
-            (StepKind::Load { .. }, Some(version)) => match ahead.remove(&version.manifest) {
+            (StepKind::Load { .. }, Some(version)) => match ahead.take(&version.manifest) {
                 Some(fetched) => self.load(kernel, version, step.again, fetched),
                 None => self.fetch_and_load(kernel, version, step.again),
             },

@@ -1,23 +1,20 @@
 //! What is stored, brought into memory of the kernel's: of all co-variables that a move loads together, on all cores.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
-use super::{Performer, RestoreError, build, failed};
+use super::together::{Ended, do_all};
+use super::{Performer, RestoreError, Staged, build, failed};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Aside, Memory, Mention};
 use crate::id::ManifestId;
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, decode_asides};
 use crate::plan::{Again, Plan, Step, StepKind, Word};
-use crate::store::{Check, Job, Loading, StoreError};
-
-use super::Staged;
+use crate::store::{Check, Loading, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.
 #[derive(Debug)]
-pub(super) struct Fetched<M> {
+pub(crate) struct Fetched<M> {
     pub stream: Vec<u8>,
     pub asides: Vec<Aside>,
     pub extents: Vec<M>,
@@ -27,7 +24,27 @@ pub(super) struct Fetched<M> {
 }
 
 /// What was fetched ahead, by manifest.
-pub(super) type Ahead<M> = HashMap<ManifestId, Result<Fetched<M>, String>>;
+#[derive(Debug)]
+pub(crate) struct Ahead<M> {
+    found: HashMap<ManifestId, Result<Fetched<M>, String>>,
+    /// Whether others may have run in the kernel meanwhile, and changed what is live.
+    pub has_waited: bool,
+}
+
+impl<M> Ahead<M> {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self {
+            found: HashMap::new(),
+            has_waited: false,
+        }
+    }
+
+    /// What was fetched of a manifest, once.
+    pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<Fetched<M>, String>> {
+        self.found.remove(manifest)
+    }
+}
 
 /// The same, while its memory is being filled.
 struct Fetching<M> {
@@ -83,7 +100,7 @@ impl Performer<'_> {
     ///
     /// # Errors
     /// The user asked to stop. What can't be had is no error of the whole.
-    pub(super) fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
+    pub fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
         let is_load = |step: &&Step| matches!(step.kind, StepKind::Load { .. });
         let versions = plan
             .steps
@@ -95,13 +112,17 @@ impl Performer<'_> {
             .collect();
         let jobs = begun.iter_mut().filter_map(|(_, fetching)| fetching.as_mut().ok());
         let jobs = jobs.flat_map(|fetching| fetching.extents.iter_mut().flat_map(Loading::jobs));
-        if !do_all(kernel, jobs.collect()) {
+        let ended = do_all(kernel, jobs.collect());
+        if ended == Ended::Stopped {
             return Err(RestoreError::Interrupted);
         }
         let finished = begun
             .into_iter()
             .map(|(id, fetching)| (id, fetching.and_then(Fetching::finish)));
-        Ok(finished.collect())
+        Ok(Ahead {
+            found: finished.collect(),
+            has_waited: ended == Ended::Waited,
+        })
     }
 
     /// What is stored of a version; else why it can't be had.
@@ -116,7 +137,7 @@ impl Performer<'_> {
             Err(why) => return Ok(Err(why)),
         };
         let jobs = begun.extents.iter_mut().flat_map(Loading::jobs).collect();
-        if !do_all(kernel, jobs) {
+        if do_all(kernel, jobs) == Ended::Stopped {
             return Err(BuildError::Interrupted);
         }
         Ok(begun.finish())
@@ -207,100 +228,6 @@ impl Performer<'_> {
             Ok(fetched) => Ok(fetched.err()),
             Err(_) => Err(RestoreError::Interrupted),
         }
-    }
-}
-
-/// Work of less than so many bytes is done at once: threads would cost more.
-const WORTH_THREADS: u64 = 4 << 20;
-/// The most threads: reading from memory does not become faster with more.
-const MOST_THREADS: usize = 16;
-/// How often it is asked whether the user wants to stop.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// Does all jobs; false if the user asked to stop meanwhile. Then some were not done.
-fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> bool {
-    let bytes: u64 = jobs.iter().map(Job::bytes).sum();
-    if bytes < WORTH_THREADS {
-        let mut scratch = Vec::new();
-        jobs.into_iter().for_each(|job| job.run(&mut scratch));
-        return true;
-    }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let queue = Queue::new(jobs, cores.min(MOST_THREADS));
-    std::thread::scope(|scope| {
-        for _ in 0..queue.threads {
-            scope.spawn(|| queue.work());
-        }
-        while !queue.is_done() {
-            kernel.wait(&|| queue.wait());
-            if kernel.interrupted() {
-                queue.stop();
-            }
-        }
-    });
-    !queue.was_stopped()
-}
-
-/// Jobs that threads take one after another.
-struct Queue<'j> {
-    threads: usize,
-    state: Mutex<QueueState<'j>>,
-    ended: Condvar,
-}
-
-struct QueueState<'j> {
-    jobs: std::vec::IntoIter<Job<'j>>,
-    working: usize,
-    was_stopped: bool,
-}
-
-impl<'j> Queue<'j> {
-    fn new(jobs: Vec<Job<'j>>, threads: usize) -> Self {
-        let state = QueueState {
-            jobs: jobs.into_iter(),
-            working: threads,
-            was_stopped: false,
-        };
-        Self {
-            threads,
-            state: Mutex::new(state),
-            ended: Condvar::new(),
-        }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, QueueState<'j>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) {
-        let mut scratch = Vec::new();
-        loop {
-            let next = self.state().jobs.next();
-            let Some(job) = next else { break };
-            job.run(&mut scratch);
-        }
-        self.state().working -= 1;
-        self.ended.notify_all();
-    }
-
-    /// Waits until all is done, but not for long.
-    fn wait(&self) {
-        let state = self.state();
-        let waited = self.ended.wait_timeout_while(state, PAUSE, |state| state.working > 0);
-        drop(waited);
-    }
-
-    fn is_done(&self) -> bool {
-        self.state().working == 0
-    }
-
-    fn stop(&self) {
-        let mut state = self.state();
-        (state.jobs, state.was_stopped) = (Vec::new().into_iter(), true);
-    }
-
-    fn was_stopped(&self) -> bool {
-        self.state().was_stopped
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
-use crate::restore::{Performer, RestoreError};
+use crate::restore::{Ahead, Performer, RestoreError};
 use crate::store::StoreError;
 
 /// Where a mover goes, and what it is written down as.
@@ -43,7 +43,7 @@ impl Session {
                 packs: Vec::new(),
             }));
         }
-        let (outside, from) = if options.dry_run {
+        let (mut outside, mut from) = if options.dry_run {
             (None, from)
         } else {
             let outside = self.record_outside(kernel, Stop::Possible)?;
@@ -59,6 +59,19 @@ impl Session {
         let mut plan = self.plan(&live, target, &scope, options);
         if options.dry_run {
             self.try_reading(kernel, &mut plan, target)?;
+        }
+        let ahead = if options.dry_run {
+            Ahead::empty()
+        } else {
+            self.performer(target).fetch_ahead(kernel, &plan)?
+        };
+        if ahead.has_waited
+            && let Some(recorded) = self.record_outside(kernel, Stop::Possible)?
+        {
+            // Somebody changed what is live while it was waited for memory.
+            outside = Some(recorded.label);
+            from = self.moves.at().unwrap_or(from);
+            plan = self.plan(&self.live.state(), target, &scope, options);
         }
         let mut report = Report {
             action: request.word().to_owned(),
@@ -77,7 +90,7 @@ impl Session {
         if options.dry_run {
             return Ok(report);
         }
-        report.outcomes = self.execute(kernel, &plan, target)?;
+        report.outcomes = self.execute(kernel, &plan, ahead, target)?;
         let base = if matches!(scope, Scope::All) { target } else { from };
         let deed = self.deed_of(aim);
         let at = self.land(kernel, deed, base, &mut report)?;
@@ -285,9 +298,15 @@ impl Session {
         Ok(())
     }
 
-    fn execute<K: Kernel>(&mut self, kernel: &mut K, plan: &Plan, target: RunId) -> Result<Vec<Outcome>, SessionError> {
+    fn execute<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        plan: &Plan,
+        ahead: Ahead<K::Memory>,
+        target: RunId,
+    ) -> Result<Vec<Outcome>, SessionError> {
         let mut next_ticket = self.next_ticket;
-        let performed = self.performer(target).perform(kernel, plan, &mut next_ticket);
+        let performed = self.performer(target).perform(kernel, plan, ahead, &mut next_ticket);
         self.next_ticket = next_ticket;
         let performed = performed?;
         for parked in &performed.unparked {

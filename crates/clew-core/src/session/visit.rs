@@ -175,7 +175,8 @@ impl Visit {
             target: run,
             check: Check::Once,
         };
-        Ok(performer.perform(kernel, &plan, &mut 1)?.outcomes)
+        let ahead = performer.fetch_ahead(kernel, &plan)?;
+        Ok(performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::blocks::{Index, Place};
 use super::disk::Stamp;
 
 /// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
-pub(super) const MOST: usize = 1 << 19;
+const MOST: usize = 1 << 19;
 
 /// Of one file, by the places of blocks that were held against their ids, or written by this process.
 #[derive(Debug, Default)]
@@ -54,6 +55,45 @@ impl Remembered {
 
     pub fn get(&self, at: u64) -> Option<u128> {
         self.hashes.get(&at).copied()
+    }
+}
+
+impl Index {
+    /// Forgets what is remembered of a pack that is not as this process left it.
+    pub fn hold_against(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.remembered -= self.packs[number as usize].remembered.hold_against(stamp);
+    }
+
+    /// Whether a pack is as this process left it.
+    pub fn is_held_against(&self, number: u32, stamp: Option<Stamp>) -> bool {
+        self.packs[number as usize].remembered.is_as_left(stamp)
+    }
+
+    /// How often a pack was found changed by somebody else.
+    pub fn changes(&self, number: u32) -> u64 {
+        self.packs[number as usize].remembered.changes()
+    }
+
+    /// Says how this process left a pack that it wrote to.
+    pub fn leave(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.packs[number as usize].remembered.leave(stamp);
+    }
+
+    /// Remembers what the block at a place hashes to, of a pack that is as it was left.
+    pub fn remember(&mut self, place: &Place, hash: u128) {
+        if self.remembered >= MOST {
+            self.packs.iter_mut().for_each(|pack| {
+                pack.remembered.clear();
+            });
+            self.remembered = 0;
+        }
+        let pack = &mut self.packs[place.pack as usize];
+        self.remembered += usize::from(pack.remembered.add(place.at, hash));
+    }
+
+    /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
+    pub fn remembered(&self, place: &Place) -> Option<u128> {
+        self.packs[place.pack as usize].remembered.get(place.at)
     }
 }
 

@@ -7,13 +7,14 @@
 
 mod measure;
 mod sync;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::blocks::{Form, Place};
+use super::blocks::Place;
 use super::error::StoreError;
 use super::gate::{self, Inside};
 use super::hashing::each_id;
@@ -544,24 +545,6 @@ impl SessionWriter {
             index.leave(pack.number, pack.file.stamp());
         }
         Ok(())
-    }
-
-    /// Says what blocks were seen to hash to that were put. What lies in the pack that is written is read again after the
-    /// next flush ([`SyncJob::read_again`]): if it is that, who maps it need not hash it.
-    pub fn expect<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
-        let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
-            return;
-        };
-        let index = self.store.index();
-        for (hash, id) in blocks {
-            let place = index.first(&id.0);
-            let is_unread = |place: &Place| {
-                place.pack == pack.number && place.form == Form::Raw && index.remembered(place).is_none()
-            };
-            if let Some(place) = place.filter(is_unread) {
-                self.unread.insert(place, *hash);
-            }
-        }
     }
 
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {

@@ -69,6 +69,8 @@ pub struct ToyKernel {
     pub secret: Option<u64>,
     /// Objects that something outside of the engine's reach holds: a thread.
     held: Vec<Ref>,
+    /// What a thread does the next time that the engine waits: a cell's source.
+    pub meanwhile: Option<String>,
     staged: Vec<Ref>,
     parked: BTreeMap<u64, Vec<(Root, Ref)>>,
     next_scope: u32,
@@ -361,6 +363,14 @@ impl Kernel for ToyKernel {
         };
         self.others.count += 1;
         run(apart)
+    }
+
+    fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
+        if let Some(source) = self.meanwhile.take() {
+            // What a thread does is not the engine's to judge.
+            run_cell(&mut self.world, &source, 0).ok();
+        }
+        wait();
     }
 
     fn interrupted(&mut self) -> bool {

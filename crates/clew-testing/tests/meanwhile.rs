@@ -1,0 +1,91 @@
+//! What threads do to the session while a move waits for memory to be read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::clock::Clock;
+use clew_core::format::{HistoryDescription, RunKind, Timestamp};
+use clew_core::id::Root;
+use clew_core::plan::{Report, Word};
+use clew_core::record::RunInput;
+use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_testing::disk::SimDisk;
+use clew_testing::toy::{ToyKernel, run_cell};
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        1_700_000_000_000_000_000
+    }
+
+    fn monotonic(&self) -> u64 {
+        0
+    }
+}
+
+fn begin(kernel: &mut ToyKernel) -> Session {
+    let key = SigningKey::from_secret(&[1; 32]);
+    let store = Store::open(Arc::new(SimDisk::new(1)), Path::new("/store"), Access::ReadWrite).unwrap();
+    let store = store.with_trust(Trust::own(key.public()));
+    let history = store.create_history(&HistoryDescription::default()).unwrap();
+    let (id, loaded) = (store.new_session(), LoadedHistory::default());
+    let writer = store.writer(history, id, &key).unwrap();
+    let mut session = Session::new(id, store, writer, loaded, Box::new(Still));
+    session.start(kernel).unwrap();
+    session
+}
+
+fn record(session: &mut Session, kernel: &mut ToyKernel, source: &str) {
+    run_cell(&mut kernel.world, source, 1).unwrap();
+    let input = RunInput {
+        source: Some(source.to_owned()),
+        ..RunInput::silent(RunKind::Cell, 0)
+    };
+    session.record(kernel, input).unwrap();
+}
+
+fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {
+    let options = MoveOptions::default();
+    session.perform(kernel, &Request::Undo(1), options).unwrap()
+}
+
+fn word(report: &Report, name: &str) -> Word {
+    let root = Root::name(name);
+    let mut outcomes = report.outcomes.iter();
+    outcomes.find(|outcome| outcome.root == root).unwrap().word
+}
+
+#[test]
+fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_takes_it_away() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel);
+    record(&mut session, &mut kernel, "a = bytes 5000000 1\nl = list\nx = int 1");
+    record(&mut session, &mut kernel, "poke a 0 7");
+    kernel.meanwhile = Some("append l x\nnew = list x".to_owned());
+    let report = undo(&mut session, &mut kernel);
+    assert_eq!(kernel.meanwhile, None, "it was waited");
+    assert!(report.outside.is_some());
+    assert_eq!([word(&report, "a"), word(&report, "l")], [Word::Loaded; 2]);
+    assert_eq!(word(&report, "new"), Word::Removed);
+    let options = MoveOptions::default();
+    let outside = report.outside.unwrap();
+    let back = session
+        .perform(&mut kernel, &Request::Switch(outside), options)
+        .unwrap();
+    assert_eq!([word(&back, "l"), word(&back, "new")], [Word::Loaded; 2]);
+}
+
+#[test]
+fn where_nothing_changed_meanwhile_nothing_is_recorded() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel);
+    record(&mut session, &mut kernel, "a = bytes 5000000 1");
+    record(&mut session, &mut kernel, "poke a 0 7");
+    kernel.meanwhile = Some(String::new());
+    let report = undo(&mut session, &mut kernel);
+    assert_eq!((&kernel.meanwhile, &report.outside), (&None, &None));
+    assert_eq!(word(&report, "a"), Word::Loaded);
+}
