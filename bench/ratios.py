@@ -71,7 +71,8 @@ def seconds(work: Callable[[], object]) -> Work:
 def in_this_process() -> Iterator[Ratio]:
     """The walk and the hash, without a kernel."""
     import numpy
-    from clew._engine import TestHeap
+
+    from clew._engine import TestHeap  # type: ignore[attr-defined]  # a door for tests
 
     records = [{"id": n, "share": n / 7, "tag": f"item {n}"} for n in range(50_000)]
     memory = numpy.random.default_rng(0).integers(0, 255, 100 * MEGABYTE, dtype=numpy.uint8)
@@ -118,7 +119,9 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
         return clew.moved("undo").seconds
 
     copy = cell(plain, "np.copyto(target, big)")
-    yield Ratio("a light cell", "a kernel without Clew", cell(clew, "counter += 1"), cell(plain, "counter += 1"), 4)
+    yield Ratio(
+        "a light cell", "a kernel without Clew", cell(clew, "counter += 1"), cell(plain, "counter += 1"), 4
+    )
     yield Ratio("one element of 100 MB edited", "copying them", cell(clew, "big[17] += 1"), copy, 4)
     yield Ratio("that undone", "copying them", undo, copy, 8)
     yield Ratio(

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clew_core::store::Check;
 use file::SettingsFile;
 pub(crate) use file::{STORE_OF_PROJECT, nearest_key, write_setting};
 pub(crate) use project::{FOLDER, nearest};
@@ -293,6 +294,15 @@ impl Settings {
     /// How many hours gc waits before it removes what it found.
     pub fn gc_grace(&self) -> u64 {
         self.number("gc.grace")
+    }
+
+    /// How what is loaded is held against its hashes.
+    pub fn load_check(&self) -> Check {
+        if self.flag("load.verify") {
+            Check::Once
+        } else {
+            Check::Fingerprint
+        }
     }
 
     /// Whether a new kernel says that there are earlier states of its notebook.

@@ -72,6 +72,7 @@ fn every_error_of_a_store() {
             why: "Can't write to /store/packs/7: the disk is full".to_owned(),
         }],
         StoreError::TooLarge { .. } => [StoreError::TooLarge { what: "A cell's source", length: 300, most: 200 }],
+        StoreError::NoMemory { .. } => [StoreError::NoMemory { length: 10_000_000_000 }],
         StoreError::Key { .. } => [StoreError::Key {
             path: "/config/key".into(),
             why: KeyFault::Open,

@@ -5,7 +5,7 @@ mod handover;
 use std::collections::BTreeSet;
 
 use crate::format::Summary;
-use crate::graph::{Arena, Aside, Heap, Mention};
+use crate::graph::{Arena, Aside, Heap, Memory, Mention};
 use crate::id::{Root, RunId};
 
 pub use handover::{HandedOver, Strange};
@@ -30,17 +30,17 @@ impl Touched {
     }
 }
 
-/// Stored objects of one co-variable, verified and ready to be built.
+/// Stored objects of one co-variable, verified and ready to be built over memory of the kernel's.
 #[derive(Debug)]
-pub struct Stored<'a> {
+pub struct Stored<'a, M> {
     /// Its roots, sorted; the n-th root of the arena is the n-th of these.
     pub roots: &'a [Root],
     /// Its nodes.
     pub arena: &'a Arena<'a>,
     /// What was stored beside the stream.
     pub asides: &'a [Aside],
-    /// The plain bytes of each extent.
-    pub extents: Vec<Vec<u8>>,
+    /// Each extent, to be built over.
+    pub extents: Vec<M>,
     /// Where the n-th buffer lies.
     pub mentions: &'a [Mention],
 }
@@ -126,6 +126,9 @@ pub trait Kernel {
     /// Its objects.
     type Heap: Heap;
 
+    /// What it builds objects over.
+    type Memory: Memory;
+
     /// Its objects, to be walked.
     fn heap(&mut self) -> &mut Self::Heap;
 
@@ -163,7 +166,7 @@ pub trait Kernel {
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
-    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
+    fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
     /// What the kernel noticed since it was last asked that keeps what it built from being what was stored, for people.
     fn noticed(&mut self) -> Option<String> {
@@ -188,8 +191,8 @@ pub trait Kernel {
     /// What looking may show of a value. Calls no code of the user's.
     fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
 
-    /// Facts about a stream that only the kernel can read off its kinds.
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts;
+    /// Facts about a stream that only the kernel can read off its kinds ([`crate::graph::stream::bodies`]).
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts;
 
     /// Runs a cell's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there.
     fn replay(
@@ -206,6 +209,12 @@ pub trait Kernel {
     /// # Errors
     /// Why it can't be had that way, for people.
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError>;
+
+    /// Calls `wait`, which waits for threads that have nothing to do with the kernel. Others may run in the kernel
+    /// meanwhile.
+    fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
+        wait();
+    }
 
     /// Whether the user asked to stop since the last call.
     fn interrupted(&mut self) -> bool;

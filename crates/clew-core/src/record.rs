@@ -11,13 +11,15 @@ mod withheld;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::cause::Cause;
 use crate::clock::Clock;
 use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{Arena, CoVariable, Heap, Limits, look};
+use crate::graph::{CoVariable, Heap, Limits, StreamFault, look};
 use crate::id::{BlockId, Fingerprint, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Manifests, Piece, SessionWriter, StoreError};
@@ -192,7 +194,7 @@ impl Observer<'_> {
             })
             .collect();
         let is_opaque = !covariable.opaque.is_empty();
-        let (mut blocks, mut pieces) = (HashMap::new(), Vec::new());
+        let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
         let body = if is_opaque {
             self.without_value(covariable)
         } else {
@@ -214,7 +216,7 @@ impl Observer<'_> {
         } else {
             covariable.fingerprint
         };
-        let manifest = self.writer.put_manifest(&Manifest {
+        let manifest = self.writer.put_manifest(Manifest {
             version: RECORD_VERSION,
             fingerprint_version: Fingerprint::VERSION,
             roots: covariable.roots.clone(),
@@ -302,19 +304,14 @@ impl Observer<'_> {
         &mut self,
         kernel: &mut K,
         covariable: &CoVariable,
-        blocks: &mut HashMap<u128, BlockId>,
+        blocks: &mut FxHashMap<u128, BlockId>,
         pieces: &mut Vec<Piece>,
     ) -> Result<Result<Encoding, String>, StoreError> {
-        let arena = match Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()) {
-            Ok(arena) => arena,
-            Err(error) => {
-                return Ok(Err(Cause::Unwritable {
-                    why: &error.to_string(),
-                }
-                .into()));
-            }
-        };
-        let facts = kernel.describe_stream(&arena);
+        if covariable.nodes > Limits::default().nodes {
+            let why = StreamFault::TooMany.to_string();
+            return Ok(Err(Cause::Unwritable { why: &why }.into()));
+        }
+        let facts = kernel.describe_stream(&covariable.stream);
         let asides = encode_asides(&covariable.asides);
         let before = self.before(covariable).first().map(|known| Arc::clone(&known.pieces));
         *pieces = self
@@ -330,6 +327,7 @@ impl Observer<'_> {
             }
         }
         *blocks = pair_blocks(covariable, &extents);
+        self.writer.expect(blocks.iter());
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
             stream: ids(pieces),
@@ -384,7 +382,7 @@ fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
     pieces.iter().map(|piece| piece.id).collect()
 }
 
-fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> HashMap<u128, BlockId> {
+fn pair_blocks(covariable: &CoVariable, extents: &[StoredExtent]) -> FxHashMap<u128, BlockId> {
     covariable
         .block_hashes
         .iter()

@@ -4,20 +4,22 @@
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
 mod again;
+mod fetched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cause::Cause;
-use crate::format::{Body, Version};
+use crate::format::Version;
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
-use crate::kernel::{BuildError, Change, HandedOver, Installed, Kernel, KernelError, ObjectOf, Stored, decode_asides};
-use crate::plan::{Again, Outcome, Plan, Step, StepKind, Word};
+use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Stored};
+use crate::plan::{Outcome, Plan, Step, StepKind, Word};
 use crate::record::{Known, Live};
-use crate::store::{Manifests, Store};
+use crate::store::{Check, Manifests, Store};
 
 pub(crate) use again::may_read;
+use fetched::{Ahead, Fetched};
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,7 @@ pub(crate) struct Performer<'a> {
     pub live: &'a Live,
     pub parked: &'a [Parked],
     pub target: crate::id::RunId,
+    pub check: Check,
 }
 
 /// What performing a plan left.
@@ -94,6 +97,7 @@ impl Performer<'_> {
         plan: &Plan,
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
+        let mut ahead = self.fetch_ahead(kernel, plan)?;
         let live = self.unstored_objects(kernel)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
@@ -107,7 +111,7 @@ impl Performer<'_> {
             if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
                 while self.stage_again(kernel, &mut performed)? {}
             }
-            let staged = self.stage(kernel, step)?;
+            let staged = self.stage(kernel, step, &mut ahead)?;
             performed.push((step, staged));
         }
         while self.stage_again(kernel, &mut performed)? {}
@@ -152,7 +156,7 @@ impl Performer<'_> {
         for (step, staged) in performed {
             let is_load = matches!(step.kind, StepKind::Load { .. });
             if is_load && holds_definition(step) && staged.word == Word::Lost {
-                *staged = self.stage(kernel, step)?;
+                *staged = self.stage(kernel, step, &mut Ahead::default())?;
                 is_better |= staged.word != Word::Lost;
             }
         }
@@ -254,14 +258,23 @@ impl Performer<'_> {
         self.manifests.definitions(step.version.as_ref())
     }
 
-    fn stage<K: Kernel>(&self, kernel: &mut K, step: &Step) -> Result<Staged<ObjectOf<K>>, RestoreError> {
+    /// Stages one step, out of what was fetched `ahead` where it is there.
+    fn stage<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        step: &Step,
+        ahead: &mut Ahead<K::Memory>,
+    ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
             (StepKind::Leave { why }, _) => Ok(Staged::empty(Word::Differs, Some(why.clone()))),
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
-            (StepKind::Load { .. }, Some(version)) => self.load(kernel, version, step.again),
+            (StepKind::Load { .. }, Some(version)) => match ahead.remove(&version.manifest) {
+                Some(fetched) => self.load(kernel, version, step.again, fetched),
+                None => self.fetch_and_load(kernel, version, step.again),
+            },
             (StepKind::Replay { why, apart }, Some(version)) => {
                 self.make_again(kernel, version, step.again, why, *apart)
             }
@@ -309,68 +322,6 @@ impl Performer<'_> {
                 classes: Vec::new(),
             }
         }
-    }
-
-    /// Loads what is stored. Where the store can't give it, it is made again if that may be.
-    fn load<K: Kernel>(
-        &self,
-        kernel: &mut K,
-        version: &Version,
-        again: Again,
-    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-        match self.fetch(version) {
-            Ok(stored) => build(kernel, version, stored, Word::Loaded),
-            Err(why) => {
-                if matches!(again, Again::Unasked | Again::Allowed) {
-                    self.read_all(version);
-                }
-                self.make_again(kernel, version, again, &why, true)
-            }
-        }
-    }
-
-    /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and
-    /// takes it anew when the value comes again.
-    fn read_all(&self, version: &Version) {
-        let Ok(manifest) = self.manifests.get(&version.manifest) else {
-            return;
-        };
-        if let Body::Encoded(encoding) = &manifest.body {
-            for segment in encoding.stream.iter().chain(&encoding.asides) {
-                self.store.stream(&[*segment]).ok();
-            }
-            for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
-                self.store.blocks(&[*block]).ok();
-            }
-        }
-    }
-
-    /// Why what a step would load can't be read, if it can't.
-    pub fn unreadable(&self, step: &Step) -> Option<String> {
-        let version = step.version.as_ref()?;
-        matches!(step.kind, StepKind::Load { .. })
-            .then(|| self.fetch(version).err())
-            .flatten()
-    }
-
-    /// What is stored of a version, verified; else why it can't be had.
-    fn fetch(&self, version: &Version) -> Result<HandedOver, String> {
-        let manifest = self.manifests.get(&version.manifest).map_err(told)?;
-        let Body::Encoded(encoding) = &manifest.body else {
-            return Err(Cause::NotRecorded.into());
-        };
-        let stream = self.store.stream(&encoding.stream).map_err(told)?.into_inner();
-        let asides = self.store.stream(&encoding.asides).map_err(told)?.into_inner();
-        let extents = encoding.extents.iter().map(|extent| {
-            let bytes = self.store.extent(extent).map_err(told)?.into_inner();
-            Ok((extent.column, bytes))
-        });
-        Ok(HandedOver {
-            stream,
-            asides: decode_asides(&asides).ok_or(Cause::Unreadable { why: "its asides" })?,
-            extents: extents.collect::<Result<_, String>>()?,
-            mentions: encoding.mentions.clone(),
-        })
     }
 
     /// Parks live co-variables that no store can bring back and that the changes replace or take away.
@@ -446,11 +397,6 @@ impl<O> Staged<O> {
 }
 
 #[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
-fn told(why: impl ToString) -> String {
-    why.to_string()
-}
-
-#[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`
 fn failed(why: impl ToString) -> BuildError {
     BuildError::Failed(why.to_string())
 }
@@ -507,22 +453,22 @@ fn collect<O: Copy>(
 fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
-    written: HandedOver,
+    fetched: Fetched<K::Memory>,
     word: Word,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {
-    let arena = Arena::parse(&written.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
-    if arena.buffers() as usize != written.mentions.len() {
+    let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+    if arena.buffers() as usize != fetched.mentions.len() {
         return Err(failed(Cause::OddMemory));
     }
     let stored = Stored {
         roots: &version.roots,
         arena: &arena,
-        asides: &written.asides,
-        extents: written.extents.into_iter().map(|(_, bytes)| bytes).collect(),
-        mentions: &written.mentions,
+        asides: &fetched.asides,
+        extents: fetched.extents,
+        mentions: &fetched.mentions,
     };
     kernel.noticed();
-    let objects = kernel.build(&stored)?;
+    let objects = kernel.build(stored)?;
     for object in &objects {
         kernel.heap().keep(*object);
     }

@@ -21,7 +21,7 @@ use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
-use crate::store::{LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{Check, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
@@ -53,6 +53,8 @@ pub struct Session {
     is_at_state: bool,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
+    /// How what is loaded is held against its hashes.
+    check: Check,
 }
 
 /// What a commit does beside showing its runs.
@@ -103,6 +105,7 @@ impl Session {
             full_looks: [None; 2],
             is_at_state: false,
             confirmed: false,
+            check: Check::default(),
         };
         session.index_values();
         session.hear_forgotten();
@@ -118,6 +121,11 @@ impl Session {
                     .insert((version.roots.clone(), version.fingerprint), version.clone());
             }
         }
+    }
+
+    /// Says how what is loaded is held against its hashes from now on.
+    pub fn set_check(&mut self, check: Check) {
+        self.check = check;
     }
 
     /// Its id.

@@ -50,7 +50,7 @@ fn rebuild(covariable: &CoVariable, from: &ToyKernel, into: &mut ToyKernel) -> R
     assert_eq!(arena.buffers() as usize, covariable.mentions.len());
     let memory = from.world.heap.memory();
     let bytes = |extent: &clew_core::graph::Extent| memory.bytes(extent.address, extent.length).unwrap().to_vec();
-    into.build(&Stored {
+    into.build(Stored {
         roots: &covariable.roots,
         arena: &arena,
         asides: &covariable.asides,

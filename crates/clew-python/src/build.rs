@@ -15,7 +15,9 @@ mod library;
 mod part;
 mod scalars;
 
-use clew_core::graph::{Arena, ArenaNode, Aside, Mention};
+use std::sync::Arc;
+
+use clew_core::graph::{Arena, ArenaNode, Aside, Memory, Mention};
 use clew_core::kernel::{BuildError, Stored};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -25,7 +27,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::raw::twin::Twin;
-use crate::raw::{Allocation, Object, PythonHeap, Replaced};
+use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced};
 
 /// A step of the work that is still to do.
 #[derive(Clone, Copy)]
@@ -45,7 +47,7 @@ pub(crate) struct Builder<'py, 'a> {
     arena: &'a Arena<'a>,
     asides: FxHashMap<u32, &'a [u8]>,
     mentions: &'a [Mention],
-    extents: &'a [Vec<u8>],
+    extents: &'a [Arc<Region>],
     /// What holds the memory of each extent: a bytearray that shows all of it, else an allocation.
     allocations: Vec<Option<Py<PyAny>>>,
     /// Extents that a bytearray shows whole.
@@ -79,8 +81,9 @@ type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 ///
 /// # Errors
 /// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
-pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: &Stored<'_>) -> Result<Vec<Built>, BuildError> {
-    let mut builder = Builder::new(py, heap, stored.arena, stored.asides, stored.mentions, &stored.extents);
+pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: Stored<'_, Region>) -> Result<Vec<Built>, BuildError> {
+    let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
+    let mut builder = Builder::new(py, heap, stored.arena, stored.asides, stored.mentions, &extents);
     let values = builder.run(stored.arena.roots())?;
     let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;
     let built = values
@@ -116,7 +119,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         arena: &'a Arena<'a>,
         asides: &'a [Aside],
         mentions: &'a [Mention],
-        extents: &'a [Vec<u8>],
+        extents: &'a [Arc<Region>],
     ) -> Self {
         Self {
             py,
@@ -281,7 +284,7 @@ impl<'py, 'a> Builder<'py, 'a> {
             .buffer
             .and_then(|nth| self.mentions.get(nth as usize))
             .ok_or_else(missing)?;
-        let extent = self.extents.get(mention.extent as usize).ok_or_else(missing)?;
+        let extent = self.extents.get(mention.extent as usize).ok_or_else(missing)?.bytes();
         let start = usize::try_from(mention.offset).map_err(|_| missing())?;
         let end = usize::try_from(mention.length)
             .ok()
@@ -311,11 +314,12 @@ impl<'py, 'a> Builder<'py, 'a> {
         if let Some(holder) = &self.allocations[at] {
             return Ok(holder.bind(py).clone());
         }
-        let bytes = &self.extents[at];
+        let region = &self.extents[at];
         let made = if self.bytearrays.contains(&extent) {
-            PyByteArray::new(py, bytes).into_any()
+            PyByteArray::new(py, region.bytes()).into_any()
         } else {
-            let made = Allocation::of(bytes).and_then(|allocation| Bound::new(py, allocation));
+            self.heap.add_region(region);
+            let made = Bound::new(py, Allocation(Arc::clone(region)));
             self.tried(made)?.into_any()
         };
         self.allocations[at] = Some(made.clone().unbind());
@@ -330,7 +334,7 @@ impl<'py, 'a> Builder<'py, 'a> {
                 continue;
             }
             if let Ok((bytes, mention)) = self.memory(&node)
-                && bytes.len() == self.extents[mention.extent as usize].len()
+                && bytes.len() == self.extents[mention.extent as usize].length()
             {
                 self.bytearrays.insert(mention.extent);
             }

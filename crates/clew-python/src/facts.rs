@@ -2,23 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_core::graph::Arena;
+use clew_core::graph::stream::bodies;
 use clew_core::kernel::StreamFacts;
 
 use crate::kinds;
 use crate::payload::Reader;
 
 /// Codecs, definitions and modules that the stream names, and whether building it may run code that it names.
-pub(crate) fn stream_facts(arena: &Arena<'_>) -> StreamFacts {
+pub(crate) fn stream_facts(stream: &[u8]) -> StreamFacts {
     let mut codecs: BTreeMap<String, u32> = BTreeMap::from([("core".to_owned(), 1)]);
     let (mut definitions, mut modules) = (BTreeSet::new(), BTreeSet::new());
     let mut code = false;
-    for number in 0..arena.len() as u32 {
-        let node = arena.node(number);
-        let mut reader = Reader::new(node.payload);
-        match node.kind {
+    for (kind, payload) in bodies(stream) {
+        let mut reader = Reader::new(payload);
+        match kind {
             kinds::CLASS => {
-                definitions.insert(text(node.payload));
+                definitions.insert(text(payload));
             }
             kinds::METHOD => {
                 definitions.extend(reader.name().map(text));
@@ -27,7 +26,7 @@ pub(crate) fn stream_facts(arena: &Arena<'_>) -> StreamFacts {
                 modules.extend(reader.name().map(text));
             }
             kinds::MODULE => {
-                modules.insert(text(node.payload));
+                modules.insert(text(payload));
             }
             kinds::CODEC => {
                 if let (Some(name), Some(version)) = (reader.name(), reader.number()) {

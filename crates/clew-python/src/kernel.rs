@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
 
 use clew_core::format::Summary;
-use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
@@ -26,7 +25,7 @@ use crate::apart::{Processes, Unmade};
 use crate::build::build;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
-use crate::raw::{Object, PythonHeap, Replaced};
+use crate::raw::{Object, PythonHeap, Region, Replaced};
 
 /// What lives as long as the session, beside the heap.
 #[derive(Default)]
@@ -170,6 +169,7 @@ fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
 
 impl Kernel for PythonKernel<'_, '_> {
     type Heap = PythonHeap;
+    type Memory = Region;
 
     fn heap(&mut self) -> &mut PythonHeap {
         self.heap
@@ -192,18 +192,19 @@ impl Kernel for PythonKernel<'_, '_> {
         self.state.settle(is_taken_over);
     }
 
-    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Object>, BuildError> {
+    fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
+        let roots = stored.roots;
         let built = build(self.py, self.heap, stored)?;
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
-        for (root, built) in stored.roots.iter().zip(built) {
+        for (root, built) in roots.iter().zip(built) {
             if root.kind == RootKind::Definition {
                 self.definitions
                     .insert(root.key.clone(), built.value.clone_ref(self.py));
             }
             self.staged.push(built.value);
         }
-        if stored.roots.iter().all(|root| root.kind.is_context()) {
-            self.enter_context(stored.roots, &objects)
+        if roots.iter().all(|root| root.kind.is_context()) {
+            self.enter_context(roots, &objects)
                 .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
@@ -266,8 +267,8 @@ impl Kernel for PythonKernel<'_, '_> {
         summarize().unwrap_or_default()
     }
 
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts {
-        facts::stream_facts(arena)
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
+        facts::stream_facts(stream)
     }
 
     fn replay(
@@ -321,6 +322,10 @@ impl Kernel for PythonKernel<'_, '_> {
             Some(processes) => processes.replay(self.py, apart),
             None => Err(BuildError::Failed(Unmade::NoProcess.to_string())),
         }
+    }
+
+    fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
+        self.py.detach(wait);
     }
 
     fn interrupted(&mut self) -> bool {

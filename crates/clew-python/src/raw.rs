@@ -25,12 +25,20 @@ pub(crate) mod held;
 mod hush;
 mod leaf;
 pub(crate) mod loads;
+#[cfg(target_os = "linux")]
+mod local;
 pub(crate) mod make;
+mod mapped;
+#[cfg(target_os = "linux")]
+mod mapping;
 mod memory;
 mod names;
 mod object;
+#[cfg(target_os = "linux")]
+mod pages;
 mod probe;
 pub(crate) mod reduce;
+mod region;
 mod scalar;
 mod serial;
 mod sets;
@@ -45,4 +53,5 @@ pub use heap::PythonHeap;
 pub use memory::Memory;
 pub use object::Object;
 pub(crate) use probe::{TOKENS, find_loaded};
+pub use region::Region;
 pub use twin::Replaced;

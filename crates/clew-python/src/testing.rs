@@ -4,16 +4,16 @@ mod values;
 
 use std::collections::VecDeque;
 
-use clew_core::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
+use clew_core::graph::{Arena, CoVariable, Heap, Limits, Memory, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Stored;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use self::values::{Look, compared};
 use crate::build::{Built, build, install_definition};
-use crate::raw::{Attached, Object, PythonHeap};
+use crate::raw::{Attached, Object, PythonHeap, Region};
 
 /// A heap over a namespace, with what the tests ask of it.
 #[pyclass(frozen, module = "clew._engine", name = "TestHeap")]
@@ -161,10 +161,10 @@ impl TestHeap {
                 roots: &found.roots,
                 arena: &arena,
                 asides: &found.asides,
-                extents: encoded.extents.clone(),
+                extents: regions(&encoded.extents)?,
                 mentions: &found.mentions,
             };
-            let built = build(py, heap, &stored);
+            let built = build(py, heap, stored);
             heap.end_staging(false);
             let said = built.as_ref().err().map(ToString::to_string).unwrap_or_default();
             drop(built);
@@ -272,8 +272,13 @@ fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyRes
         roots: &found.roots,
         arena: &arena,
         asides: &found.asides,
-        extents: stored.extents.clone(),
+        extents: regions(&stored.extents)?,
         mentions: &found.mentions,
     };
-    build(py, heap, &stored).map_err(|error| failed(&error))
+    build(py, heap, stored).map_err(|error| failed(&error))
+}
+
+fn regions(extents: &[Vec<u8>]) -> PyResult<Vec<Region>> {
+    let regions: Option<Vec<Region>> = extents.iter().map(|bytes| Region::holding(bytes)).collect();
+    regions.ok_or_else(|| PyMemoryError::new_err("for what is built"))
 }

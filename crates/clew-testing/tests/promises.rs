@@ -80,6 +80,32 @@ fn p04_a_fault_at_any_step_of_a_switch_leaves_everything_as_it_was() {
     assert!(stopped > 40, "only {stopped} switches were stopped");
 }
 
+/// More than is read on the thread that asks.
+const MUCH: &str = "a = bytes 5000000 1\nb = bytes 3000000 2";
+
+#[test]
+fn p04_ctrl_c_while_threads_read_memory_leaves_everything_as_it_was() {
+    let mut stopped = 0;
+    for after in 0..6 {
+        let kind = FaultKind::Interrupts;
+        let player = played(&[
+            cell(MUCH),
+            cell("poke a 0 7\npoke b 70000 7"),
+            Step::Fault(Fault { after, kind }),
+            Step::Undo(1),
+            Step::Undo(1),
+        ]);
+        stopped += player.tally.stopped;
+    }
+    assert!(stopped > 3, "only {stopped} moves were stopped");
+}
+
+#[test]
+fn several_co_variables_of_much_memory_come_back_together() {
+    let player = played(&[cell(MUCH), cell("poke a 0 7\npoke b 70000 7"), Step::Undo(1)]);
+    assert_eq!(said(&player), ["a loaded", "b loaded"]);
+}
+
 #[test]
 fn p04_what_a_thread_changed_between_runs_is_recorded_before_a_move_takes_it_away() {
     let player = played(&[

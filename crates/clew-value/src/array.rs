@@ -24,8 +24,8 @@ pub struct Array<'a> {
 pub enum Elements<'a> {
     /// In memory: offset of the first, and bytes from one to the next by dimension.
     Memory(Memory<'a>, u64, Vec<i64>),
-    /// In the stream.
-    Inline(&'a [u8]),
+    /// In the stream, the same.
+    Inline(&'a [u8], u64, Vec<i64>),
     /// Objects: which is the first, and how many to the next by dimension.
     Objects(Items<'a>, i64, Vec<i64>),
     /// Nowhere: there are none.
@@ -91,7 +91,7 @@ impl<'a> Array<'a> {
     pub fn load(&self) -> Result<LoadedArray<'_, 'a>, ReadError> {
         let bytes = match &self.elements {
             Elements::Memory(memory, _, _) => memory.read()?,
-            Elements::Inline(bytes) => bytes.to_vec(),
+            Elements::Inline(bytes, _, _) => bytes.to_vec(),
             Elements::Objects(..) | Elements::None => Vec::new(),
         };
         Ok(LoadedArray { array: self, bytes })
@@ -137,12 +137,11 @@ impl LoadedArray<'_, '_> {
             usize::try_from(i128::from(first) + steps.sum::<i128>()).ok()
         };
         match &self.array.elements {
-            Elements::Memory(_, offset, strides) => match reach(*offset as i64, strides) {
-                Some(start) => self.element(start),
-                None => Cell::Missing("?"),
-            },
-            Elements::Inline(_) => {
-                self.element((place.first().copied().unwrap_or(0) as usize).saturating_mul(self.array.dtype.size))
+            Elements::Memory(_, offset, strides) | Elements::Inline(_, offset, strides) => {
+                match reach(*offset as i64, strides) {
+                    Some(start) => self.element(start),
+                    None => Cell::Missing("?"),
+                }
             }
             Elements::Objects(items, first, steps) => {
                 let view = reach(*first, steps).and_then(|nth| items.get(nth));

@@ -78,6 +78,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How many hours gc waits before it removes what it found that nothing needs",
     },
     Setting {
+        key: "load.verify",
+        variable: "CLEW_LOAD_VERIFY",
+        kind: Kind::Flag,
+        default: "true",
+        about: "Whether blocks of memory are held against their hashes (BLAKE3) when a session first loads them; without it only values are compared, by their fingerprints",
+    },
+    Setting {
         key: "resume.offer",
         variable: "CLEW_RESUME_OFFER",
         kind: Kind::Flag,

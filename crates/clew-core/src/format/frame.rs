@@ -40,6 +40,10 @@ pub const MAX_COMPRESSED: u64 = 16 << 20;
 /// Payloads shorter than this are not worth compressing.
 const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
+/// How hard gc compresses what lies cold: nobody waits for it.
+pub(crate) const COLD_LEVEL: i32 = 3;
+/// Of what is four times as long, so many bytes are compressed first.
+const SAMPLE: usize = 16 * 1024;
 const ALIGNED: u32 = 1;
 
 /// What a frame holds.
@@ -318,14 +322,19 @@ impl std::fmt::Debug for FrameEncoder {
 
 impl Default for FrameEncoder {
     fn default() -> Self {
-        Self {
-            // Without a compressor everything lies raw.
-            compressor: zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok(),
-        }
+        Self::of_level(COMPRESSION_LEVEL)
     }
 }
 
 impl FrameEncoder {
+    /// One that compresses that hard.
+    pub(crate) fn of_level(level: i32) -> Self {
+        Self {
+            // Without a compressor everything lies raw.
+            compressor: zstd::bulk::Compressor::new(level).ok(),
+        }
+    }
+
     /// Appends a whole frame to `out`, its payload compressed where that pays.
     ///
     /// What was compressed is decompressed and compared before it is trusted: a faulty compressor must not lose data.
@@ -352,14 +361,32 @@ impl FrameEncoder {
     }
 
     fn compress(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
-        if plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED {
+        let is_unfit = plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED;
+        if is_unfit || !self.seems_to_pay(plain) {
             return None;
         }
         let stored = self.compressor.as_mut()?.compress(plain).ok()?;
-        let pays = stored.len() + stored.len() / 16 < plain.len();
         let comes_back = || zstd::bulk::decompress(&stored, plain.len()).is_ok_and(|back| back == plain);
-        (pays && comes_back()).then_some(stored)
+        (pays(stored.len(), plain.len()) && comes_back()).then_some(stored)
     }
+
+    /// Whether a part from the middle is worth compressing, where that is much less than the whole: going over what can't be
+    /// compressed takes as long as writing it.
+    fn seems_to_pay(&mut self, plain: &[u8]) -> bool {
+        if plain.len() < 4 * SAMPLE {
+            return true;
+        }
+        let start = (plain.len() - SAMPLE) / 2;
+        let sample = &plain[start..start + SAMPLE];
+        let compressor = self.compressor.as_mut();
+        let stored = compressor.and_then(|compressor| compressor.compress(sample).ok());
+        stored.is_some_and(|stored| pays(stored.len(), SAMPLE))
+    }
+}
+
+/// Whether enough is saved: a sixteenth.
+fn pays(stored: usize, plain: usize) -> bool {
+    stored + stored / 16 < plain
 }
 
 /// The header and table of a run of raw blocks whose payload has `payload_length` bytes, gaps between columns included.

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::extent::{Extent, Mention, block_cuts, merge};
+use super::extent::{Extent, Mention, merge};
+use super::hashing::{hash_blocks, hash_others};
 use super::heap::{BufferView, Heap};
 use super::union_find::UnionFind;
 use super::walk::{Aside, Opaque, Walk, Written};
@@ -167,28 +168,15 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
     }
 }
 
+/// What the blocks of an extent hash to; `None` if its memory is not to be had.
 fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     if extent.length == 0 {
         return Some(Vec::new());
     }
+    // First which pages are untouched, then the others: what is written in between is seen at the next look.
+    let known = heap.untouched(extent);
     heap.bytes(extent.address, extent.length)
-        .map(|bytes| hash_blocks(bytes, extent.column))
-}
-
-/// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.
-pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
-    block_cuts(bytes.len() as u64, column)
-        .map(|(offset, length)| xxhash_rust::xxh3::xxh3_128(&bytes[offset as usize..(offset + length) as usize]))
-        .collect()
-}
-
-/// Whether all blocks of which `is_read` says so hash to what `hashes` says.
-pub(crate) fn are_blocks(bytes: &[u8], column: u64, hashes: &[u128], is_read: &[bool]) -> bool {
-    let cuts = block_cuts(bytes.len() as u64, column).zip(hashes).zip(is_read);
-    let mut read = cuts.filter(|(_, is_read)| **is_read);
-    read.all(|(((offset, length), hash), _)| {
-        xxhash_rust::xxh3::xxh3_128(&bytes[offset as usize..(offset + length) as usize]) == *hash
-    })
+        .map(|bytes| hash_others(bytes, extent.column, &known))
 }
 
 /// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).

@@ -15,6 +15,8 @@
 //! Numbers count from 0 in the order of writing; `reference.rs` says why no reference holds one. The n-th buffer of the stream is mention n. Sections come last, so that
 //! what code describes, and members of sets that only aliasing tells apart, find everything else already numbered.
 
+use super::reference::{AGAIN, FAR, NEAR};
+
 pub(super) const DEFER: u64 = 1;
 pub(super) const HAS_CHILDREN: u64 = 1;
 pub(super) const HAS_BUFFER: u64 = 2;
@@ -46,6 +48,30 @@ pub fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
         }
     }
     None
+}
+
+/// Kind and payload of every body, in order, as far as the bytes are a stream: what needs no more than these need not take
+/// the whole apart.
+pub fn bodies(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let tag = loop {
+            match read_varint(bytes, &mut at)? {
+                DEFER => {}
+                AGAIN | NEAR | FAR => {
+                    read_varint(bytes, &mut at)?;
+                }
+                tag => break tag,
+            }
+        };
+        let length = usize::try_from(read_varint(bytes, &mut at)?).ok()?;
+        let payload = bytes.get(at..at.checked_add(length)?)?;
+        at += length;
+        if tag & HAS_CHILDREN != 0 {
+            read_varint(bytes, &mut at)?;
+        }
+        Some((u16::try_from(tag >> 2).ok()?, payload))
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::format::Version;
 use crate::history::State;
 use crate::id::{BlockId, Fingerprint, Root, RootKind};
@@ -23,7 +25,7 @@ pub(crate) struct Known {
     /// Whether a change of its value is told by `seen`.
     pub is_compared: bool,
     /// Hash and id of each stored block.
-    pub blocks: Arc<HashMap<u128, BlockId>>,
+    pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
     pub pieces: Arc<Vec<Piece>>,
 }

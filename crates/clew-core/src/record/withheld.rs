@@ -32,7 +32,7 @@ impl Observer<'_> {
         let version = Version {
             roots: manifest.roots.clone(),
             fingerprint: manifest.fingerprint,
-            manifest: self.writer.put_manifest(&manifest)?,
+            manifest: self.writer.put_manifest(manifest)?,
         };
         observed.fresh.push((version.clone(), false));
         observed.live.add(Known {

@@ -4,6 +4,7 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
+use super::fetched::Fetched;
 use super::{Performer, Staged, build, failed, unreadable};
 use crate::cause::Cause;
 use crate::format::{Run, Version};
@@ -97,8 +98,7 @@ impl Performer<'_> {
         } else {
             (Word::Differs, Some(another_value(run)))
         };
-        let arena = Arena::parse(&made.stream, made.roots.len(), Limits::default()).map_err(unreadable)?;
-        let classes = classes(kernel.describe_stream(&arena));
+        let classes = classes(kernel.describe_stream(&made.stream));
         Ok(Staged {
             objects,
             word,
@@ -123,7 +123,7 @@ impl Performer<'_> {
         versions.sort_by_key(|version| !is_class(version));
         let mut inputs = Vec::new();
         for version in versions {
-            match self.load(kernel, version, Again::Never) {
+            match self.fetch_and_load(kernel, version, Again::Never) {
                 Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
                 Ok(_) | Err(BuildError::Failed(_)) => {}
                 Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
@@ -150,12 +150,13 @@ fn replay_apart<K: Kernel>(
         is_allowed,
     })?;
     let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-    let arena = Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
-    let facts = kernel.describe_stream(&arena);
+    // What it says of code is to hold for a stream that others wrote, so it must be one.
+    Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+    let facts = kernel.describe_stream(&made.stream);
     if !is_equal && !is_allowed && facts.code {
         return Err(failed(Cause::AnotherValueWithCode { run: &label }));
     }
-    let mut staged = build(kernel, version, made, Word::Replayed)?;
+    let mut staged = build(kernel, version, Fetched::of(made)?, Word::Replayed)?;
     staged.classes = classes(facts);
     if !is_equal && staged.word == Word::Differs {
         staged.why = Some(another_value(run));

@@ -280,6 +280,7 @@ impl Session {
             live: &self.live,
             parked: &self.parked,
             target,
+            check: self.check,
         }
     }
 
@@ -290,7 +291,7 @@ impl Session {
             if kernel.interrupted() {
                 return Err(RestoreError::Interrupted.into());
             }
-            if let Some(why) = performer.unreadable(step) {
+            if let Some(why) = performer.unreadable(kernel, step)? {
                 step.unreadable(why);
             }
         }

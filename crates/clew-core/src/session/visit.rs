@@ -14,7 +14,7 @@ use crate::kernel::{HandedOver, Kernel};
 use crate::plan::{Again, Held, Outcome, Scope, plan};
 use crate::record::Live;
 use crate::restore::{Performer, RestoreError, may_read};
-use crate::store::{LoadedHistory, Manifests, Store, StoreError};
+use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
 
 /// A cell that can run again, what it may read being loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +173,7 @@ impl Visit {
             live: &Live::default(),
             parked: &[],
             target: run,
+            check: Check::Once,
         };
         Ok(performer.perform(kernel, &plan, &mut 1)?.outcomes)
     }

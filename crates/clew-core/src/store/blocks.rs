@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Fault;
-use super::disk::{Disk, DiskFile, read_exact_at};
+use super::disk::{Disk, DiskFile, Stamp, read_exact_at};
 use super::error::StoreError;
 use super::pack;
+use super::remembered::{MOST, Remembered};
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
 use crate::format::{FrameHeader, FrameKind, HEADER_LENGTH, PAGE, TableEntry};
 use crate::id::PackId;
@@ -77,6 +78,7 @@ pub(super) struct Pack {
     /// Whether it was taken away.
     pub is_gone: bool,
     pub gaps: Vec<Gap>,
+    remembered: Remembered,
 }
 
 /// All packs and what lies in them.
@@ -95,6 +97,8 @@ pub(super) struct Index {
     /// Where things seem to lie, going by the ends of packs. A glimpse may begin in the middle of a payload that looks
     /// like frames, so this is only ever read from, and what is read is hashed.
     glimpsed: FxHashMap<[u8; 32], Place>,
+    /// How many blocks are remembered of all packs.
+    remembered: usize,
 }
 
 /// How much of a pack's end is glimpsed at.
@@ -214,6 +218,7 @@ impl Index {
                 is_doubtful: false,
                 is_gone: false,
                 gaps: Vec::new(),
+                remembered: Remembered::default(),
             });
             (self.packs.len() - 1) as u32
         })
@@ -316,6 +321,11 @@ impl Index {
             .collect()
     }
 
+    /// The place of `id` that is tried first.
+    pub fn first(&self, id: &[u8; 32]) -> Option<Place> {
+        self.places.get(id).copied()
+    }
+
     /// A place of `id` that may be relied on, one that is known to be whole if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
         let first = self.places.get(id)?;
@@ -328,6 +338,43 @@ impl Index {
         reliable.retain(|place| !self.broken.contains(place));
         let whole = reliable.iter().find(|place| self.is_whole(place));
         whole.or(reliable.first()).map(|place| **place)
+    }
+
+    /// Forgets what is remembered of a pack that is not as this process left it.
+    pub fn hold_against(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.remembered -= self.packs[number as usize].remembered.hold_against(stamp);
+    }
+
+    /// Whether a pack is as this process left it.
+    pub fn is_held_against(&self, number: u32, stamp: Option<Stamp>) -> bool {
+        self.packs[number as usize].remembered.is_as_left(stamp)
+    }
+
+    /// How often a pack was found changed by somebody else.
+    pub fn changes(&self, number: u32) -> u64 {
+        self.packs[number as usize].remembered.changes()
+    }
+
+    /// Says how this process left a pack that it wrote to.
+    pub fn leave(&mut self, number: u32, stamp: Option<Stamp>) {
+        self.packs[number as usize].remembered.leave(stamp);
+    }
+
+    /// Remembers what the block at a place hashes to, of a pack that is as it was left.
+    pub fn remember(&mut self, place: &Place, hash: u128) {
+        if self.remembered >= MOST {
+            self.packs.iter_mut().for_each(|pack| {
+                pack.remembered.clear();
+            });
+            self.remembered = 0;
+        }
+        let pack = &mut self.packs[place.pack as usize];
+        self.remembered += usize::from(pack.remembered.add(place.at, hash));
+    }
+
+    /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
+    pub fn remembered(&self, place: &Place) -> Option<u128> {
+        self.packs[place.pack as usize].remembered.get(place.at)
     }
 
     /// Whether anything by that id was met.

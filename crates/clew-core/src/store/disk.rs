@@ -1,6 +1,7 @@
 //! The seam to a disk: every effect on files goes through here, so that a simulated disk can crash at each of them.
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -24,7 +25,20 @@ pub trait DiskFile: Debug + Send + Sync {
 
     /// Cuts it off. Only ever used by a writer on the torn end of its own file.
     fn truncate(&self, length: u64) -> io::Result<()>;
+
+    /// What is another one after every change of the file, whoever makes it; `None` where nothing tells.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+
+    /// The system's own file, where it is one: that can be mapped.
+    fn system_file(&self) -> Option<&File> {
+        None
+    }
 }
+
+/// When a file was last changed, as the system says: seconds, nanoseconds and length.
+pub type Stamp = (i64, i64, u64);
 
 /// A lock between processes, held until it is dropped.
 pub trait DiskLock: Debug + Send {

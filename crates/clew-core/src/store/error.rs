@@ -90,6 +90,12 @@ pub enum StoreError {
         /// The most, in bytes.
         most: u64,
     },
+    /// There is not so much memory.
+    #[error("There is no memory for {length} bytes")]
+    NoMemory {
+        /// How many bytes were wanted.
+        length: u64,
+    },
     /// Somebody else is at it.
     #[error("{who} in this store right now")]
     Busy {

@@ -10,9 +10,12 @@
 //! away. A crash before that leaves things in two packs, which costs room and is cleared up by the next gc; a crash after
 //! it leaves what a gc leaves that went through.
 //!
+//! On the way raw memory that no newest state holds is compressed, where that pays.
+//!
 //! What can't be judged stays: where a log or a manifest can't be read, or holds what this Clew does not know, nobody can
 //! tell what is alive, and nothing is taken away. A pack that holds what this Clew does not know stays as it is.
 
+mod cold;
 mod copy;
 mod mark;
 mod notes;
@@ -74,6 +77,10 @@ pub struct Collected {
     pub in_use: Tally,
     /// Of these, what was forgotten.
     pub forgotten_in_use: Tally,
+    /// Memory that only older states hold and that was compressed.
+    pub compressed: Tally,
+    /// About how many bytes that saves, before it is done.
+    pub compressible: u64,
     /// When the first of those that wait may go.
     pub next: Option<Timestamp>,
     /// Packs that were taken away.

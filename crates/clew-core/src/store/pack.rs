@@ -10,7 +10,7 @@ use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
 use super::gate::Lease;
 use super::stretch::{MAX_RUN, Stretch};
-use crate::format::{FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
+use crate::format::{COLD_LEVEL, FileDescription, FrameEncoder, FrameKind, PAGE, TableEntry, encode_record, raw_run};
 use crate::id::{PackId, SegmentId, SessionId};
 
 /// Small frames are gathered up to this many bytes before they are written.
@@ -130,6 +130,11 @@ impl PackWriter {
             encoder,
             _lease: lease,
         })
+    }
+
+    /// Compresses harder from now on: nobody waits.
+    pub fn take_time(&mut self) {
+        self.encoder = FrameEncoder::of_level(COLD_LEVEL);
     }
 
     /// Gathers a frame of one thing. It is written with the next flush.

@@ -8,7 +8,7 @@ use crate::format::{
     Body, Encoding, FrameKind, Listed, Lists, Manifest, StoredExtent, StoredManifest, decode_ids, decode_memory,
     decode_record,
 };
-use crate::graph::{BLOCK_LENGTH, Mention, block_cuts};
+use crate::graph::Mention;
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
 
 /// The most ids that lists are read for: pieces of about 128 GiB. A manifest that names one list again and again must not
@@ -100,23 +100,6 @@ impl Store {
         self.damaged(&id.0, FrameKind::SEGMENT, Fault::NoList.into())
     }
 
-    /// A piece of memory.
-    pub fn extent(&self, extent: &StoredExtent) -> Result<Verified<Vec<u8>>, StoreError> {
-        let mut bytes = Vec::new();
-        // Each block says how long the extent is at most, so no length is believed that nothing stands for.
-        let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
-        let fits = extent.length <= most && bytes.try_reserve_exact(extent.length as usize).is_ok();
-        if !fits {
-            return Err(StoreError::TooLarge {
-                what: "A piece of memory",
-                length: extent.length,
-                most,
-            });
-        }
-        self.read_extent(extent, &mut bytes)?;
-        Ok(Verified::new(bytes))
-    }
-
     /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
     pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Verified<Vec<u8>>>, StoreError> {
         let mut reader = PackReader::new(self.disk());
@@ -124,60 +107,16 @@ impl Store {
         ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
     }
 
-    /// Reads neighbours in a pack with one read, then verifies each block.
-    fn read_extent(&self, extent: &StoredExtent, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut reader = PackReader::new(self.disk());
-        let mut cuts = block_cuts(extent.length, extent.column);
-        let places = self.places_of(&extent.blocks)?;
-        let mut at = 0;
-        while at < places.len() {
-            let neighbours = neighbours(&places[at..]);
-            let start = bytes.len();
-            let length: usize = places[at..at + neighbours]
-                .iter()
-                .map(|place| place.length as usize)
-                .sum();
-            if start + length > extent.length as usize {
-                return Err(self.misfit(extent));
-            }
-            bytes.resize(start + length, 0);
-            let is_read = neighbours > 1
-                && reader
-                    .read_raw(&self.pack_path(&places[at]), &places[at], &mut bytes[start..])
-                    .is_ok();
-            let mut from = start;
-            for (id, place) in extent.blocks[at..at + neighbours].iter().zip(&places[at..]) {
-                let end = from + place.length as usize;
-                if cuts.next() != Some((from as u64, u64::from(place.length))) {
-                    return Err(self.misfit(extent));
-                }
-                if !is_read || BlockId::of(&bytes[from..end]) != *id {
-                    let block = self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS)?;
-                    bytes[from..end].copy_from_slice(&block);
-                }
-                from = end;
-            }
-            at += neighbours;
-        }
-        if cuts.next().is_some() {
-            Err(self.misfit(extent))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn misfit(&self, extent: &StoredExtent) -> StoreError {
-        let first = extent.blocks.first().map(|id| id.0).unwrap_or_default();
-        self.damaged(&first, FrameKind::BLOCKS, Fault::OddExtent.into())
-    }
-
-    fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
+    pub(super) fn places_of(&self, blocks: &[BlockId]) -> Result<Vec<Place>, StoreError> {
         let mut index = self.index();
         index.read(self.disk(), self.directory())?;
         if blocks.iter().any(|id| !index.has(&id.0)) {
             index.refresh(self.disk(), self.directory())?;
         }
-        let places: Option<Vec<Place>> = blocks.iter().map(|id| index.places(&id.0).first().copied()).collect();
+        let places: Option<Vec<Place>> = blocks
+            .iter()
+            .map(|id| index.best(&id.0).or_else(|| index.first(&id.0)))
+            .collect();
         let missing = blocks.iter().find(|id| !index.has(&id.0)).copied();
         drop(index);
         places.ok_or_else(|| self.missing(&missing.map(|id| id.0).unwrap_or_default(), FrameKind::BLOCKS))
@@ -268,8 +207,8 @@ impl Store {
         read_and_hash(&mut reader, &path, place, id, kind).map_err(|why| damaged(id, kind, path, why))
     }
 
-    fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
-        let place = self.index().places(id).first().copied();
+    pub(super) fn damaged(&self, id: &[u8; 32], kind: FrameKind, why: String) -> StoreError {
+        let place = self.index().first(id);
         let path = place.map_or_else(|| pack::folder(self.directory()), |place| self.pack_path(&place));
         damaged(id, kind, path, why)
     }
@@ -281,11 +220,6 @@ impl Store {
             packs: self.missing_packs(),
         }
     }
-}
-
-/// How many of `places`, from the first on, lie raw and one after another in one pack.
-fn neighbours(places: &[Place]) -> usize {
-    1 + places.windows(2).take_while(|pair| pair[1].follows(&pair[0])).count()
 }
 
 /// What lies at a place, if its hash is that.

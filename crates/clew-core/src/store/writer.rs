@@ -10,10 +10,12 @@ mod sync;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::blocks::{Form, Place};
 use super::error::StoreError;
 use super::gate::{self, Inside};
+use super::hashing::each_id;
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
@@ -29,6 +31,10 @@ use crate::graph::block_cuts;
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
 pub use sync::SyncJob;
+
+/// So many blocks are written at once, while others are being hashed: 64 MiB. Where they end, what lies one after another in
+/// memory is parted in the pack.
+const AT_ONCE: usize = 1024;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
 #[derive(Debug)]
@@ -65,6 +71,8 @@ pub struct SessionWriter {
     generation: u64,
     forgetting: Option<Forgetting>,
     stopped: Option<String>,
+    /// What blocks hash to that were written and not read since.
+    unread: FxHashMap<Place, u128>,
 }
 
 impl SessionWriter {
@@ -108,6 +116,7 @@ impl SessionWriter {
             generation: 0,
             forgetting: None,
             stopped: None,
+            unread: FxHashMap::default(),
         })
     }
 
@@ -160,23 +169,41 @@ impl SessionWriter {
         column: u64,
         known: &[Option<BlockId>],
     ) -> Result<(StoredExtent, Vec<bool>), StoreError> {
-        let (mut blocks, mut is_read) = (Vec::new(), Vec::new());
-        let mut new: Vec<Stretch<'_>> = Vec::new();
-        let mut met = FxHashSet::default();
-        for (index, (offset, length)) in block_cuts(bytes.len() as u64, column).enumerate() {
-            let piece = &bytes[offset as usize..(offset + length) as usize];
-            let known = known.get(index).copied().flatten();
-            let is_known = match &known {
-                Some(id) => met.contains(id) || self.is_stored(&id.0, FrameKind::BLOCKS)?,
-                None => false,
-            };
-            let id = known.filter(|_| is_known).unwrap_or_else(|| BlockId::of(piece));
-            blocks.push(id);
-            is_read.push(!is_known);
-            if met.insert(id) && !is_known && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
-                lengthen(&mut new, bytes, offset, (id, length as u32));
+        let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
+        let mut blocks = vec![BlockId([0; 32]); cuts.len()];
+        let (mut is_read, mut met) = (vec![false; cuts.len()], FxHashSet::default());
+        let mut unknown: Vec<usize> = Vec::new();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            match known.get(index).copied().flatten() {
+                Some(id) if met.contains(&id) || self.is_stored(&id.0, FrameKind::BLOCKS)? => {
+                    met.insert(id);
+                    *block = id;
+                }
+                _ => {
+                    is_read[index] = true;
+                    unknown.push(index);
+                }
             }
         }
+        let piece = |index: &usize| {
+            let (offset, length) = cuts[*index];
+            &bytes[offset as usize..(offset + length) as usize]
+        };
+        let pieces: Vec<&[u8]> = unknown.iter().map(piece).collect();
+        let (mut new, mut count) = (Vec::new(), 0);
+        each_id(&pieces, |number, id| {
+            let (offset, length) = cuts[unknown[number]];
+            blocks[unknown[number]] = id;
+            if met.insert(id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
+                lengthen(&mut new, bytes, offset, (id, length as u32));
+                count += 1;
+            }
+            if count < AT_ONCE {
+                return Ok(());
+            }
+            count = 0;
+            self.put_blocks(std::mem::take(&mut new))
+        })?;
         self.put_blocks(new)?;
         let extent = StoredExtent {
             length: bytes.len() as u64,
@@ -244,7 +271,7 @@ impl SessionWriter {
     }
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
-    pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<ManifestId, StoreError> {
+    pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
         let mut stored = self.with_lists(manifest)?;
         let mut bytes = encode_record(&stored);
         let mut id = ManifestId::of(&bytes);
@@ -261,9 +288,9 @@ impl SessionWriter {
         Ok(id)
     }
 
-    fn with_lists(&mut self, manifest: &Manifest) -> Result<StoredManifest, StoreError> {
+    fn with_lists(&mut self, manifest: Manifest) -> Result<StoredManifest, StoreError> {
         let mut stored = StoredManifest {
-            manifest: manifest.clone(),
+            manifest,
             lists: Lists::default(),
             again: None,
         };
@@ -476,6 +503,7 @@ impl SessionWriter {
             Some(pack) => pack,
             None => self.new_pack()?,
         };
+        self.store.index().hold_against(pack.number, pack.file.stamp());
         Ok(self.pack.insert(pack))
     }
 
@@ -507,13 +535,32 @@ impl SessionWriter {
         self.publish(written)
     }
 
-    fn publish(
-        &mut self,
-        written: Result<Vec<([u8; 32], super::blocks::Place)>, WriteError>,
-    ) -> Result<(), StoreError> {
+    fn publish(&mut self, written: Result<Vec<([u8; 32], Place)>, WriteError>) -> Result<(), StoreError> {
         let written = self.outcome(written)?;
-        self.store.index().publish(written);
+        let mut index = self.store.index();
+        index.publish(written);
+        if let Some(pack) = &self.pack {
+            index.leave(pack.number, pack.file.stamp());
+        }
         Ok(())
+    }
+
+    /// Says what blocks were seen to hash to that were put. What lies in the pack that is written is read again after the
+    /// next flush ([`SyncJob::read_again`]): if it is that, who maps it need not hash it.
+    pub fn expect<'i>(&mut self, blocks: impl IntoIterator<Item = (&'i u128, &'i BlockId)>) {
+        let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
+            return;
+        };
+        let index = self.store.index();
+        for (hash, id) in blocks {
+            let place = index.first(&id.0);
+            let is_unread = |place: &Place| {
+                place.pack == pack.number && place.form == Form::Raw && index.remembered(place).is_none()
+            };
+            if let Some(place) = place.filter(is_unread) {
+                self.unread.insert(place, *hash);
+            }
+        }
     }
 
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {

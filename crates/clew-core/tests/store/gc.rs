@@ -84,6 +84,81 @@ fn runs(disk: &SimDisk, history: HistoryId) -> Vec<u64> {
     check_never_wrong(&store, &loaded)
 }
 
+/// Memory that compresses well, made anew in each run.
+fn told_compressible(number: u64) -> Told {
+    let memory = (0..400_000_u64).map(|index| (index / 1000 + number) as u8);
+    Told {
+        memory: memory.collect(),
+        column: 0,
+        ..Told::new(number)
+    }
+}
+
+fn bytes_of_packs(disk: &SimDisk) -> usize {
+    let files = disk.files();
+    let packs = files
+        .iter()
+        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
+    packs.map(|(_, bytes)| bytes.len()).sum()
+}
+
+#[test]
+fn memory_of_older_states_is_compressed_once_and_that_of_the_newest_stays_raw() {
+    let (disk, store, history) = begin(31);
+    let mut writer = writer(&store, history);
+    let runs: Vec<_> = (1..=6)
+        .map(|number| told_compressible(number).record(&mut writer).unwrap().1)
+        .collect();
+    writer.leave_pack().unwrap();
+    drop(writer);
+    let open = || open(&disk, Access::ReadWrite).unwrap();
+    let before = bytes_of_packs(&disk);
+    assert!(before > 6 * 400_000);
+    let files = disk.files();
+    let shown = collect(&open(), Collection { dry_run: true, ..at(0) });
+    assert_eq!(disk.files(), files, "a dry run writes nothing");
+    let done = collect(&open(), at(0));
+    assert_eq!(done.gone.things, 0);
+    assert_eq!(done.compressed.bytes, 5 * 400_000, "{done:?}");
+    let after = bytes_of_packs(&disk);
+    assert!(after < 500_000 && after > 400_000, "the newest stays raw: {after}");
+    assert_eq!(done.freed as usize, before - after);
+    assert!(shown.compressible.abs_diff(done.freed) < 100_000, "{shown:?}");
+    let loaded = open().load(history).unwrap();
+    for (run, number) in runs.iter().zip(1..) {
+        let run = loaded.runs[run].run().unwrap();
+        assert_eq!(Told::read(&open(), run).unwrap(), told_compressible(number));
+    }
+    assert_eq!(open().verify(true).unwrap().damage, []);
+    let again = collect(&open(), at(1));
+    assert_eq!(
+        (again.compressed.things, again.packs_removed, again.compressible),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn memory_that_does_not_compress_stays_as_it_is() {
+    let (disk, store, history) = begin(32);
+    let mut writer = writer(&store, history);
+    for number in 1..=3 {
+        let mut memory = vec![0; 300_000];
+        disk.random(&mut memory);
+        let told = Told {
+            memory,
+            column: 0,
+            ..Told::new(number)
+        };
+        told.record(&mut writer).unwrap();
+    }
+    writer.leave_pack().unwrap();
+    drop(writer);
+    let before = bytes_of_packs(&disk);
+    let done = collect(&open(&disk, Access::ReadWrite).unwrap(), at(0));
+    assert_eq!((done.compressible, done.packs_removed), (0, 0));
+    assert_eq!(bytes_of_packs(&disk), before);
+}
+
 #[test]
 fn p08_what_is_dead_goes_in_two_steps_after_the_grace_period_and_nothing_else() {
     let (disk, history) = with_garbage(30);

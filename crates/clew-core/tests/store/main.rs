@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod extents;
 mod faults;
 mod gc;
 mod golden;
@@ -9,6 +10,7 @@ mod hostile;
 mod index;
 mod keys;
 mod long;
+mod pieces;
 mod processes;
 mod round_trip;
 mod story;

@@ -14,6 +14,19 @@ use clew_testing::disk::SimDisk;
 
 pub const STORE: &str = "/home/u/store";
 
+/// The first of the large runs.
+pub const LARGE: u64 = 1000;
+
+/// Bytes without a pattern.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
 /// The key of the tests.
 pub fn key() -> SigningKey {
     SigningKey::from_secret(&[42; 32])
@@ -35,8 +48,12 @@ pub struct Told {
 }
 
 impl Told {
-    /// Runs of all sizes: without memory, with some that is short, long, in columns, and shared between runs.
+    /// Runs of all sizes: without memory, with some that is short, long, in columns, and shared between runs; from
+    /// [`LARGE`] on so large that the lists of their pieces lie apart.
     pub fn new(number: u64) -> Self {
+        if number >= LARGE {
+            return Self::large(number);
+        }
         let (length, column) = [(0, 0), (300, 0), (70_000, 0), (2 * 20_000, 20_000), (900, 300)][number as usize % 5];
         let byte = |index: usize| (index as u64 / 4096 + index as u64 % 251) as u8;
         Self {
@@ -48,6 +65,23 @@ impl Told {
             column,
             source: format!("x = {number}"),
         }
+    }
+
+    /// An even run, or one that differs from the run before by an insertion in the stream and a byte of memory.
+    fn large(number: u64) -> Self {
+        let like = number & !1;
+        let mut told = Self {
+            number,
+            stream: [noise(like, 800_000), vec![5; 600_000], noise(like + 1, 700_000)].concat(),
+            memory: noise(like + 2, 5_000_000),
+            column: 0,
+            source: format!("x = {number}"),
+        };
+        if number != like {
+            told.stream.splice(300_000..300_000, *b"an insertion");
+            told.memory[3_000_000] ^= 1;
+        }
+        told
     }
 
     fn manifest(&self, writer: &mut SessionWriter) -> Result<Manifest, StoreError> {
@@ -82,7 +116,7 @@ impl Told {
         let version = Version {
             roots: manifest.roots.clone(),
             fingerprint: manifest.fingerprint,
-            manifest: writer.put_manifest(&manifest)?,
+            manifest: writer.put_manifest(manifest)?,
         };
         let run = Run {
             version: RECORD_VERSION,

@@ -58,8 +58,10 @@ impl Inner {
         py: Python<'_>,
         work: impl FnOnce(&mut Session, &mut PythonKernel<'_, '_>) -> R,
     ) -> PyResult<R> {
+        let check = self.surroundings.settings.load_check();
         let Self { heap, state, open, .. } = self;
         let open = open.as_mut().ok_or_else(nothing_open)?;
+        open.session.set_check(check);
         let used = heap.with(py, |heap| {
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });

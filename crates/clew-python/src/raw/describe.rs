@@ -16,8 +16,9 @@ use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
 
-/// Bytes of more than this go into a buffer, so that an edit stores blocks and not the whole.
-const BUFFERED: isize = 64 * 1024;
+/// Bytes of more than this go into a buffer, so that no look copies them; an insertion then stores what follows it too. Up to
+/// this they lie in the stream as texts do, which is cut where its content says.
+const BUFFERED: isize = 32 << 20;
 
 impl PythonHeap {
     /// Shows an object.

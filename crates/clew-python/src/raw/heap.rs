@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use clew_core::graph::{Heap, Identity, Leaf, Node};
+use clew_core::graph::{Extent, Heap, Identity, Leaf, Node};
 use clew_core::id::Root;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -18,10 +19,12 @@ use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases
 use super::function::{function_names, globals};
 use super::leaf;
 use super::loads::Mark;
+use super::mapped::Mapped;
 use super::memory::{Memory, Shown};
 use super::names::Names;
 use super::object::{Guise, Object};
 use super::probe;
+use super::region::Region;
 use super::scalar::text_bytes;
 use super::serial::Serials;
 use super::types::Type;
@@ -45,6 +48,7 @@ pub struct PythonHeap {
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
     pub(super) namespace: *mut ffi::PyObject,
     pub(super) shown: Shown,
+    mapped: Mapped,
     /// Whether this look has begun.
     begun: bool,
     kept: Vec<Py<PyAny>>,
@@ -80,6 +84,7 @@ impl PythonHeap {
             tokens: FxHashMap::default(),
             namespace: namespace.as_ptr(),
             shown: Shown::default(),
+            mapped: Mapped::default(),
             begun: false,
             kept: Vec::new(),
             serials: Serials::default(),
@@ -102,6 +107,11 @@ impl PythonHeap {
     /// The definition that a live notebook class is, if it has been met.
     pub fn definition_of(&self, class: &Bound<'_, PyAny>) -> Option<String> {
         self.definitions.id_of(class)
+    }
+
+    /// Takes note of memory that objects are built over.
+    pub(crate) fn add_region(&mut self, region: &Arc<Region>) {
+        self.mapped.add(region);
     }
 
     /// Ends a load: what it staged is installed from now on, or forgotten.
@@ -557,6 +567,7 @@ impl Heap for PythonHeap {
 
     fn release(&mut self) {
         self.shown.clear();
+        self.mapped.let_go();
         self.announced.clear();
         self.discovered.clear();
         self.begun = false;
@@ -584,6 +595,10 @@ impl Heap for PythonHeap {
 
     fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         self.shown.bytes(address, length)
+    }
+
+    fn untouched(&self, extent: &Extent) -> Vec<Option<u128>> {
+        self.mapped.untouched(extent)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
-use clew_core::graph::Arena;
+use clew_core::graph::stream::bodies;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
@@ -220,6 +220,8 @@ impl ToyKernel {
 impl Kernel for ToyKernel {
     type Heap = ToyHeap;
 
+    type Memory = Vec<u8>;
+
     fn heap(&mut self) -> &mut ToyHeap {
         &mut self.world.heap
     }
@@ -278,13 +280,13 @@ impl Kernel for ToyKernel {
         secret.into_iter().collect()
     }
 
-    fn build(&mut self, stored: &Stored<'_>) -> Result<Vec<Ref>, BuildError> {
+    fn build(&mut self, stored: Stored<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
         match self.hit() {
             Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
             Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
             None => {}
         }
-        let built = build::build(&mut self.world.heap, stored)?;
+        let built = build::build(&mut self.world.heap, &stored)?;
         built.roots.iter().for_each(|root| self.stage(root.object()));
         let is_class = |object: &Ref| matches!(self.world.heap.value(*object), Value::Class { .. });
         let (classes, others): (Vec<Ref>, Vec<Ref>) = built.made.into_iter().partition(is_class);
@@ -358,14 +360,11 @@ impl Kernel for ToyKernel {
         }
     }
 
-    fn describe_stream(&mut self, arena: &Arena<'_>) -> StreamFacts {
+    fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
         let mut facts = StreamFacts::default();
-        for number in 0..arena.len() as u32 {
-            let node = arena.node(number);
-            match node.kind {
-                kinds::CLASS => facts
-                    .definitions
-                    .push(String::from_utf8_lossy(node.payload).into_owned()),
+        for (kind, payload) in bodies(stream) {
+            match kind {
+                kinds::CLASS => facts.definitions.push(String::from_utf8_lossy(payload).into_owned()),
                 kinds::REDUCED | kinds::FUNCTION => facts.code = true,
                 _ => {}
             }

@@ -97,10 +97,8 @@ fn view<'a>(type_name: &str, args: Items<'a>, dtype: Dtype, shape: Vec<u64>) -> 
     let strides = steps(args.get(4)?, shape.len())?;
     let base = args.get(6)?;
     let elements = match base.kind() {
-        kinds::BYTES if base.node().buffer.is_none() && shape.len() <= 1 => {
-            let start = usize::try_from(offset).ok()?;
-            let is_dense = strides.iter().all(|step| *step == dtype.size as i64);
-            Elements::Inline(base.payload().get(start..).filter(|_| is_dense)?)
+        kinds::BYTES if base.node().buffer.is_none() => {
+            Elements::Inline(base.payload(), u64::try_from(offset).ok()?, strides)
         }
         kinds::BYTES | kinds::BYTEARRAY => Elements::Memory(base.memory()?, u64::try_from(offset).ok()?, strides),
         _ => over_base(base, offset, strides, &dtype)?,
@@ -164,7 +162,7 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
             first,
             step: *steps.first()?,
         },
-        Elements::None | Elements::Inline(_) => Values::Nulls,
+        Elements::None | Elements::Inline(..) => Values::Nulls,
     };
     Some(Column::new(name, *length, values))
 }

@@ -14,7 +14,7 @@ use crate::text;
 
 /// Removes from the store what nothing needs any more, in two steps.
 ///
-/// What no run needs is noted first; a later gc, a day or more after (`clew config gc.grace`), removes it. What was forgotten goes at once. Runs, values and texts that any history still has are never touched.
+/// What no run needs is noted first; a later gc, a day or more after (`clew config gc.grace`), removes it. What was forgotten goes at once. Runs, values and texts that any history still has are never removed; memory that only older states hold is compressed where that pays.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Gc {
     /// Only shows what would be removed
@@ -40,6 +40,10 @@ pub struct Garbage {
     found: Pieces,
     waiting: Pieces,
     in_use: Pieces,
+    /// Memory that only older states hold, and that lies compressed now.
+    compressed: Pieces,
+    /// About how many bytes compressing would save.
+    compressible: u64,
     /// When the first of what waits may go.
     next: Option<String>,
     packs_removed: u64,
@@ -79,6 +83,8 @@ impl Garbage {
             found: collected.found.into(),
             waiting: collected.waiting.into(),
             in_use: collected.in_use.into(),
+            compressed: collected.compressed.into(),
+            compressible: collected.compressible,
             next: collected.next.map(text::rfc3339),
             packs_removed: collected.packs_removed,
             packs_written: collected.packs_written,
@@ -104,6 +110,24 @@ impl Garbage {
         }
         let freed = text::bytes(self.freed);
         format!("Removed {pieces}{forgotten}. The store is {freed} smaller.\n")
+    }
+
+    /// What was, or would be, compressed.
+    fn compression(&self) -> String {
+        if self.dry_run && self.compressible > 0 {
+            let saved = text::bytes(self.compressible);
+            return format!("Would compress memory that only older states hold, which saves about {saved}.\n");
+        }
+        if self.compressed.is_none() {
+            return String::new();
+        }
+        let pieces = self.compressed.text();
+        let smaller = if self.removed.is_none() {
+            format!(" The store is {} smaller.", text::bytes(self.freed))
+        } else {
+            String::new()
+        };
+        format!("Compressed {pieces} that only older states hold.{smaller}\n")
     }
 
     fn rest(&self, surroundings: &Surroundings) -> String {
@@ -155,6 +179,7 @@ impl Page for Garbage {
         if !self.removed.is_none() {
             text += &self.removal();
         }
+        text += &self.compression();
         text += &self.rest(surroundings);
         if text.is_empty() {
             text = format!("Nothing to remove: {} in the store, all needed.\n", self.alive.text());

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
+#[cfg(unix)]
+use super::Stamp;
 use super::{Disk, DiskFile, DiskLock};
 
 /// The disk of the machine, through the standard library. Where a platform lacks something (rights, syncing folders)
@@ -42,6 +44,18 @@ impl DiskFile for File {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.set_len(length)
+    }
+
+    /// By the time of the last change, which no program can set.
+    #[cfg(unix)]
+    fn stamp(&self) -> Option<Stamp> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = self.metadata().ok()?;
+        Some((metadata.ctime(), metadata.ctime_nsec(), metadata.len()))
+    }
+
+    fn system_file(&self) -> Option<&File> {
+        Some(self)
     }
 }
 

@@ -62,9 +62,25 @@ impl<'s> Copy<'s> {
             store.disk().random(&mut self.id.0);
             store.disk().random(&mut session.0);
             let number = store.index().number(store.directory(), self.id);
-            PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?
+            let mut pack = PackWriter::create(&store.inner.disk, store.directory(), self.id, number, session)?;
+            pack.take_time();
+            pack
         };
         Ok(self.pack.insert(pack))
+    }
+
+    /// Takes a block that is seldom asked for from now on: compressed, with others.
+    pub fn put_cold(&mut self, thing: &Thing, bytes: &[u8]) -> Result<(), StoreError> {
+        let pack = self.pack()?;
+        pack.put_small(&Stretch {
+            offset: 0,
+            bytes,
+            blocks: vec![(BlockId(thing.id), thing.place.length)],
+        });
+        if pack.is_due() {
+            pack.flush().map_err(|failed| failed.error)?;
+        }
+        Ok(())
     }
 
     /// Takes what lay in a pack.

@@ -135,6 +135,21 @@ impl Marker {
         }
     }
 
+    /// What the newest states hold: of each root the version that was seen last in its history.
+    pub fn newest(&self, store: &Store) -> FxHashSet<[u8; 32]> {
+        let mut things = FxHashSet::default();
+        for loaded in self.histories.values() {
+            for manifest in newest(loaded) {
+                things.extend(
+                    contents(store, manifest)
+                        .into_iter()
+                        .flat_map(|contents| contents.things),
+                );
+            }
+        }
+        things
+    }
+
     /// Everything that forgotten manifests hold and nothing else does, by what is still there of them.
     pub fn forgotten_things(&self, store: &Store) -> FxHashSet<[u8; 32]> {
         let mut things = FxHashSet::default();
@@ -169,6 +184,26 @@ impl Marker {
 fn versions(run: &Run) -> impl Iterator<Item = ManifestId> {
     let all = run.changed.iter().chain(run.full.iter().flatten());
     all.map(|version| version.manifest)
+}
+
+/// The versions that were seen last of each root. A run with a full map ends the search: nothing else was there.
+fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
+    let mut runs: Vec<_> = loaded.runs.values().collect();
+    runs.sort_by_key(|stored| std::cmp::Reverse(stored.outline().number));
+    let (mut seen, mut manifests) = (BTreeSet::new(), Vec::new());
+    for run in runs.into_iter().filter_map(|stored| stored.run()) {
+        for version in run.changed.iter().chain(run.full.iter().flatten()) {
+            if version.roots.iter().any(|root| !seen.contains(root)) {
+                manifests.push(version.manifest);
+                seen.extend(version.roots.iter().cloned());
+            }
+        }
+        seen.extend(run.removed.iter().cloned());
+        if run.full.is_some() {
+            break;
+        }
+    }
+    manifests
 }
 
 /// What a manifest names.

@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::cold::{is_cold, saving};
 use super::copy::{Copied, Copy, Stopped};
 use super::mark::Marker;
 use super::survey::{Survey, Surveyed, Thing};
@@ -31,6 +32,10 @@ pub(super) struct Sweep {
     left: FxHashSet<[u8; 32]>,
     /// Packs that are to go.
     chosen: Vec<usize>,
+    /// What the newest states hold: it stays raw.
+    newest: FxHashSet<[u8; 32]>,
+    /// Packs of which the rest is compressed.
+    cold: FxHashSet<usize>,
     /// Packs that went.
     gone: Vec<usize>,
 }
@@ -51,6 +56,8 @@ impl Sweep {
             dead: FxHashMap::default(),
             left: FxHashSet::default(),
             chosen: Vec::new(),
+            newest: FxHashSet::default(),
+            cold: FxHashSet::default(),
             gone: Vec::new(),
         };
         let forgotten = sweep.forgotten(store);
@@ -58,8 +65,27 @@ impl Sweep {
         // Who was killed between saying that packs go and taking them away is helped.
         let removals = notes::removals(store.disk(), store.directory());
         let told = removals.into_iter().flat_map(|removal| removal.removed).collect();
-        sweep.choose(order, &told, is_all_here, collected);
+        let open = sweep.choose(order, &told, is_all_here, collected);
+        if !order.forgotten_only {
+            sweep.choose_cold(store, &open, collected);
+        }
         sweep
+    }
+
+    /// Adds packs with much to compress to those that are to go. `open` are all that may.
+    fn choose_cold(&mut self, store: &Store, open: &[usize], collected: &mut Collected) {
+        self.newest = self.marker.newest(store);
+        for number in open {
+            let pack = &self.packs[*number];
+            let stays = |thing: &Thing| self.marker.alive.contains(&thing.id);
+            if let Some(saved) = saving(store, pack, &self.newest, stays) {
+                collected.compressible += saved;
+                self.cold.insert(*number);
+                if !self.chosen.contains(number) {
+                    self.chosen.push(*number);
+                }
+            }
+        }
     }
 
     fn forgotten(&self, store: &Store) -> FxHashSet<[u8; 32]> {
@@ -140,7 +166,14 @@ impl Sweep {
 
     /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
     /// One with bytes that can't be read stays where something alive is missing, which may be in there.
-    fn choose(&mut self, order: Collection, told: &FxHashSet<PackId>, is_all_here: bool, collected: &mut Collected) {
+    /// Gives all that may go.
+    fn choose(
+        &mut self,
+        order: Collection,
+        told: &FxHashSet<PackId>,
+        is_all_here: bool,
+        collected: &mut Collected,
+    ) -> Vec<usize> {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
             let reasons = pack.is_newer.iter().chain(pack.gaps.iter().filter(|_| !is_all_here));
@@ -154,10 +187,10 @@ impl Sweep {
             let pack = &self.packs[*number];
             told.contains(&pack.id) || pack.things.iter().any(|thing| self.goes(&thing.id))
         };
-        let (chosen, others): (Vec<usize>, Vec<usize>) = open.into_iter().partition(goes);
+        let (chosen, others): (Vec<usize>, Vec<usize>) = open.iter().partition(|number| goes(number));
         self.chosen = chosen;
         if order.forgotten_only {
-            return;
+            return open;
         }
         // How often each thing lies whole in packs that stay.
         let mut copies: FxHashMap<[u8; 32], u32> = FxHashMap::default();
@@ -182,6 +215,7 @@ impl Sweep {
             }
             self.chosen.push(number);
         }
+        open
     }
 
     /// What is said to lie whole in packs that stay, and in which of them.
@@ -209,7 +243,7 @@ impl Sweep {
             return Ok(());
         }
         let mut kept = FxHashSet::default();
-        let copied = match self.copy(store, &mut kept) {
+        let copied = match self.copy(store, &mut kept, &mut collected.compressed) {
             Ok(copied) => copied,
             Err(Stopped::Doubt(doubt)) => {
                 collected.doubts.push(doubt);
@@ -314,7 +348,12 @@ impl Sweep {
 
     /// Writes what does not go, and lies whole nowhere else, to a new pack. `kept` then has all that lies whole, read and
     /// hashed, where it stays.
-    fn copy(&self, store: &Store, kept: &mut FxHashSet<[u8; 32]>) -> Result<Option<Copied>, Stopped> {
+    fn copy(
+        &self,
+        store: &Store,
+        kept: &mut FxHashSet<[u8; 32]>,
+        compressed: &mut Tally,
+    ) -> Result<Option<Copied>, Stopped> {
         let elsewhere = self.elsewhere();
         let mut copy = Copy::new(store);
         for number in &self.chosen {
@@ -342,7 +381,12 @@ impl Sweep {
                     Err(_) => continue,
                 };
                 kept.insert(thing.id);
-                copy.put(*thing, bytes)?;
+                if self.cold.contains(number) && is_cold(thing, &self.newest) {
+                    compressed.add(thing.place.length.into());
+                    copy.put_cold(thing, &bytes)?;
+                } else {
+                    copy.put(*thing, bytes)?;
+                }
             }
         }
         copy.finish()

@@ -1,11 +1,12 @@
 //! Flushing: from *saved*, which survives the death of the process, to *synced*, which survives a power cut.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::SessionWriter;
 use crate::format::FrameKind;
-use crate::store::disk::{Disk, DiskFile};
+use crate::store::blocks::Place;
+use crate::store::disk::{Disk, DiskFile, read_exact_at};
 use crate::store::{StoreError, log, pack};
 
 impl SessionWriter {
@@ -49,6 +50,7 @@ impl SessionWriter {
         ];
         let has_names = self.has_new_names || !foreign.is_empty() || !other_logs.is_empty();
         Ok(SyncJob {
+            unread: self.unread(),
             disk: Arc::clone(&self.store.inner.disk),
             packs,
             folders: if has_names { folders.to_vec() } else { Vec::new() },
@@ -62,6 +64,39 @@ impl SessionWriter {
         })
     }
 
+    /// What is to be read again of what was written.
+    fn unread(&mut self) -> Option<Unread> {
+        let written = std::mem::take(&mut self.unread);
+        let pack = self.pack.as_ref()?;
+        let mut blocks: Vec<(Place, u128)> = written.into_iter().collect();
+        blocks.retain(|(place, _)| place.pack == pack.number);
+        blocks.sort_unstable_by_key(|(place, _)| place.at);
+        Some(Unread {
+            file: Arc::clone(&pack.file),
+            number: pack.number,
+            changes: self.store.index().changes(pack.number),
+            blocks,
+            is_right: Mutex::default(),
+        })
+    }
+
+    /// Remembers what was read again and found to be what was seen. Anything else is stored anew when it comes again.
+    fn remember(&self, unread: &Unread) {
+        let mut index = self.store.index();
+        let is_right = unread.is_right.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = index.is_held_against(unread.number, unread.file.stamp());
+        if !is_ours || index.changes(unread.number) != unread.changes {
+            return;
+        }
+        for ((place, hash), is_right) in unread.blocks.iter().zip(&*is_right) {
+            if *is_right {
+                index.remember(place, *hash);
+            } else {
+                index.give_up(*place);
+            }
+        }
+    }
+
     /// Takes what became of a flush.
     ///
     /// # Errors
@@ -73,6 +108,9 @@ impl SessionWriter {
                 self.stopped.get_or_insert(error.to_string());
             }
             return Err(error);
+        }
+        if let Some(unread) = &job.unread {
+            self.remember(unread);
         }
         for (number, reach) in &job.foreign {
             self.store.index().set_synced(*number, *reach);
@@ -120,9 +158,38 @@ pub struct SyncJob {
     saved: u64,
     /// Packs of others and how far they were gone over.
     foreign: Vec<(u32, u64)>,
+    unread: Option<Unread>,
+}
+
+/// Blocks that were written and not read since.
+#[derive(Debug)]
+struct Unread {
+    file: Arc<dyn DiskFile>,
+    /// The pack, by its number in the index, and how often somebody else had changed it.
+    number: u32,
+    changes: u64,
+    /// What each was seen to hash to, in the order in which they lie.
+    blocks: Vec<(Place, u128)>,
+    /// Which of them do; as many as were read.
+    is_right: Mutex<Vec<bool>>,
 }
 
 impl SyncJob {
+    /// Reads what was written, from the system's cache as a rule. Who maps it later need not hash it: a thread of the
+    /// user's may have written to the memory between its hash and its way to the disk, and back again before it was hashed
+    /// once more.
+    pub fn read_again(&self) {
+        let Some(unread) = &self.unread else { return };
+        let mut bytes = Vec::new();
+        let is_right = unread.blocks.iter().map(|(place, hash)| {
+            bytes.resize(place.length as usize, 0);
+            let read = read_exact_at(&*unread.file, &mut bytes, place.at);
+            read.is_ok() && xxhash_rust::xxh3::xxh3_128(&bytes) == *hash
+        });
+        let is_right = is_right.collect();
+        *unread.is_right.lock().unwrap_or_else(PoisonError::into_inner) = is_right;
+    }
+
     /// Flushes. Takes as long as the disk takes.
     pub fn run(&self) -> Result<(), StoreError> {
         for (path, file) in &self.packs {

@@ -1,0 +1,90 @@
+//! Hashing memory by blocks: on all cores where it is much, and only what is not known.
+
+use super::extent::block_cuts;
+
+/// Less is hashed on the thread that asks: others would cost more than they save.
+const WORTH_THREADS: u64 = 8 << 20;
+/// The most threads: a few read memory as fast as it goes.
+const MOST_THREADS: usize = 8;
+
+/// A block whose hash is to be found.
+struct Open<'b> {
+    bytes: &'b [u8],
+    hash: &'b mut u128,
+}
+
+/// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.
+pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
+    hash_others(bytes, column, &[])
+}
+
+/// The same, without a look at blocks whose hash is known. `known` may be shorter than there are blocks.
+pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>]) -> Vec<u128> {
+    let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
+    let of = |index: usize| known.get(index).copied().flatten();
+    let mut hashes: Vec<u128> = (0..cuts.len()).map(|index| of(index).unwrap_or_default()).collect();
+    let open = hashes.iter_mut().zip(&cuts).enumerate();
+    let open = open.filter(|(index, _)| of(*index).is_none());
+    let mut open: Vec<Open<'_>> = open
+        .map(|(_, (hash, (offset, length)))| Open {
+            bytes: &bytes[*offset as usize..(offset + length) as usize],
+            hash,
+        })
+        .collect();
+    hash_all(&mut open);
+    hashes
+}
+
+/// Whether all blocks of which `is_read` says so hash to what `hashes` says. The others are not looked at.
+pub(crate) fn are_blocks(bytes: &[u8], column: u64, hashes: &[u128], is_read: &[bool]) -> bool {
+    let known = hashes
+        .iter()
+        .zip(is_read)
+        .map(|(hash, is_read)| (!is_read).then_some(*hash));
+    let known: Vec<Option<u128>> = known.collect();
+    hash_others(bytes, column, &known) == hashes
+}
+
+fn hash_all(open: &mut [Open<'_>]) {
+    let bytes: u64 = open.iter().map(|block| block.bytes.len() as u64).sum();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.min(MOST_THREADS);
+    if bytes < WORTH_THREADS || threads == 1 {
+        open.iter_mut().for_each(Open::hash);
+        return;
+    }
+    let share = open.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        for part in open.chunks_mut(share) {
+            scope.spawn(|| part.iter_mut().for_each(Open::hash));
+        }
+    });
+}
+
+impl Open<'_> {
+    fn hash(&mut self) {
+        *self.hash = xxhash_rust::xxh3::xxh3_128(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::BLOCK_LENGTH;
+
+    #[test]
+    fn many_threads_find_the_same_hashes_in_the_same_order() {
+        let bytes: Vec<u8> = (0..WORTH_THREADS + 100).map(|at| (at / 777) as u8).collect();
+        let hashes = hash_blocks(&bytes, 0);
+        let one_by_one = bytes.chunks(BLOCK_LENGTH as usize).map(xxhash_rust::xxh3::xxh3_128);
+        assert!(hashes.iter().copied().eq(one_by_one));
+    }
+
+    #[test]
+    fn what_is_known_is_not_hashed() {
+        let bytes = vec![1; 3 * BLOCK_LENGTH as usize];
+        let hashes = hash_others(&bytes, 0, &[None, Some(7)]);
+        assert_eq!(hashes[1], 7);
+        assert_eq!((hashes[0], hashes.len()), (hashes[2], 3));
+    }
+}

@@ -1,0 +1,56 @@
+//! Which raw memory is to be compressed: what no newest state holds, where a sample says that it pays.
+//!
+//! Memory lies raw, so that it can be mapped, and recording waits for no compressor. What only older states hold is
+//! seldom asked for, and read all the same when it is.
+
+use rustc_hash::FxHashSet;
+
+use super::survey::{Surveyed, Thing};
+use crate::format::COLD_LEVEL;
+use crate::store::Store;
+use crate::store::blocks::{Form, PackReader};
+use crate::store::read::read_and_hash;
+
+/// How many blocks of a pack are tried.
+const SAMPLE: usize = 8;
+/// Writing a pack anew pays from this share of its cold memory on, in hundredths, and from so many bytes on.
+const LEAST_SHARE: u64 = 10;
+const LEAST_SAVED: u64 = 1 << 20;
+
+/// Whether a thing is raw memory that none of the `newest` states holds.
+pub(super) fn is_cold(thing: &Thing, newest: &FxHashSet<[u8; 32]>) -> bool {
+    thing.place.form == Form::Raw && !newest.contains(&thing.id)
+}
+
+/// About how many bytes fewer a pack would have, were its cold memory compressed; `None` where that does not pay.
+/// `stays` says what would be copied.
+pub(super) fn saving(
+    store: &Store,
+    pack: &Surveyed,
+    newest: &FxHashSet<[u8; 32]>,
+    stays: impl Fn(&Thing) -> bool,
+) -> Option<u64> {
+    let cold: Vec<&Thing> = pack
+        .things
+        .iter()
+        .filter(|thing| is_cold(thing, newest) && stays(thing))
+        .collect();
+    let bytes: u64 = cold.iter().map(|thing| u64::from(thing.place.length)).sum();
+    if bytes < LEAST_SAVED {
+        return None;
+    }
+    let mut reader = PackReader::new(store.disk());
+    let (mut plain, mut stored) = (0, 0);
+    for thing in cold.iter().step_by(cold.len().div_ceil(SAMPLE)) {
+        // One that can't be read is found out when it is copied.
+        let Ok(block) = read_and_hash(&mut reader, &pack.path, &thing.place, &thing.id, thing.kind) else {
+            continue;
+        };
+        plain += block.len() as u64;
+        let compressed = zstd::bulk::compress(&block, COLD_LEVEL).map_or(block.len(), |bytes| bytes.len());
+        stored += compressed.min(block.len()) as u64;
+    }
+    let share = (plain - stored) * 100 / plain.max(1);
+    let saved = bytes * share / 100;
+    (share >= LEAST_SHARE && saved >= LEAST_SAVED).then_some(saved)
+}

@@ -1,0 +1,84 @@
+//! What blocks in a file hash to, remembered as long as nobody else changes the file: each is hashed once a session.
+
+use rustc_hash::FxHashMap;
+
+use super::disk::Stamp;
+
+/// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
+pub(super) const MOST: usize = 1 << 19;
+
+/// Of one file, by the places of blocks that were held against their ids, or written by this process.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    stamp: Option<Stamp>,
+    /// How often the file was not as it was left.
+    changes: u64,
+    hashes: FxHashMap<u64, u128>,
+}
+
+impl Remembered {
+    /// Forgets everything if the file is not as it was left; gives how much that was.
+    pub fn hold_against(&mut self, stamp: Option<Stamp>) -> usize {
+        if self.is_as_left(stamp) {
+            return 0;
+        }
+        self.stamp = stamp;
+        self.changes += 1;
+        self.clear()
+    }
+
+    /// How often somebody else was found to have changed the file.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether the file is as it was when everything that is remembered was right.
+    pub fn is_as_left(&self, stamp: Option<Stamp>) -> bool {
+        stamp.is_some() && self.stamp == stamp
+    }
+
+    /// Says how this process left the file that it wrote to. It was as it was left before.
+    pub fn leave(&mut self, stamp: Option<Stamp>) {
+        self.stamp = stamp;
+    }
+
+    /// Forgets everything; gives how much that was.
+    pub fn clear(&mut self) -> usize {
+        std::mem::take(&mut self.hashes).len()
+    }
+
+    /// Remembers what the block at a place hashes to (XXH3-128); whether it is new.
+    pub fn add(&mut self, at: u64, hash: u128) -> bool {
+        self.hashes.insert(at, hash).is_none()
+    }
+
+    pub fn get(&self, at: u64) -> Option<u128> {
+        self.hashes.get(&at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_somebody_else_changed_is_known_no_more() {
+        let mut remembered = Remembered::default();
+        let (first, second) = (Some((1, 0, 10)), Some((1, 5, 10)));
+        remembered.hold_against(first);
+        assert!(remembered.add(4096, 7));
+        remembered.leave(second);
+        assert_eq!(remembered.hold_against(second), 0);
+        assert_eq!(remembered.get(4096), Some(7));
+        assert_eq!(remembered.hold_against(first), 1);
+        assert_eq!(remembered.get(4096), None);
+    }
+
+    #[test]
+    fn where_nothing_tells_changes_nothing_is_remembered() {
+        let mut remembered = Remembered::default();
+        remembered.add(0, 7);
+        assert!(!remembered.is_as_left(None));
+        assert_eq!(remembered.hold_against(None), 1);
+    }
+}

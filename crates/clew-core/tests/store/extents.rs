@@ -1,0 +1,253 @@
+//! Extents on their way into memory: what is mapped, what is hashed, and what happens to files meanwhile.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clew_core::format::StoredExtent;
+use clew_core::graph::{FilePiece, HashedBlock, Memory, hash_blocks};
+use clew_core::id::HistoryId;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, Check, SessionWriter, Store, StoreError};
+use tempfile::TempDir;
+
+use super::story::{description, writer};
+
+/// Memory of a kernel that maps whatever it is given.
+#[derive(Debug, Default)]
+struct Shown {
+    bytes: Vec<u8>,
+    pieces: usize,
+    noted: Vec<HashedBlock>,
+}
+
+impl Memory for Shown {
+    fn new(length: u64) -> Option<Self> {
+        let bytes = vec![0; length as usize];
+        Some(Self {
+            bytes,
+            ..Self::default()
+        })
+    }
+
+    fn mapped(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
+        let mut shown = Self::new(length)?;
+        shown.pieces = pieces.len();
+        for piece in pieces {
+            let (start, end) = (piece.offset as usize, (piece.offset + piece.length) as usize);
+            piece
+                .file
+                .read_exact_at(&mut shown.bytes[start..end], piece.at)
+                .unwrap();
+        }
+        Some(shown)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    fn note(&mut self, blocks: Vec<HashedBlock>) {
+        self.noted = blocks;
+    }
+}
+
+struct Place {
+    folder: TempDir,
+    store: Store,
+    history: HistoryId,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open(Arc::new(RealDisk), folder.path(), Access::ReadWrite).unwrap();
+        let history = store.create_history(&description("flights")).unwrap();
+        Self { folder, store, history }
+    }
+
+    /// The same store, as another process opens it.
+    fn again(&self) -> Store {
+        Store::open(Arc::new(RealDisk), self.folder.path(), Access::ReadOnly).unwrap()
+    }
+
+    /// The largest pack.
+    fn pack(&self) -> PathBuf {
+        let packs = std::fs::read_dir(self.folder.path().join("packs")).unwrap();
+        let packs = packs.map(|entry| entry.unwrap().path());
+        packs.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
+    }
+
+    /// Changes a byte of a block as nobody may.
+    fn flip(&self, memory: &[u8], at: usize) {
+        let (path, wanted) = (self.pack(), &memory[at..at + 64]);
+        let held = std::fs::read(&path).unwrap();
+        let place = held.windows(64).position(|window| window == wanted).unwrap();
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all_at(&[!held[place]], place as u64).unwrap();
+    }
+}
+
+/// Bytes of which no 64 come twice.
+fn memory(length: u32) -> Vec<u8> {
+    (0..length / 4)
+        .flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect()
+}
+
+/// Puts memory as recording does.
+fn put(writer: &mut SessionWriter, memory: &[u8]) -> StoredExtent {
+    let (extent, _) = writer.put_extent(memory, 0, &[]).unwrap();
+    flush(writer, &hash_blocks(memory, 0), &extent);
+    extent
+}
+
+/// Flushes as the thread beside the work does, when blocks were seen to hash to this.
+fn flush(writer: &mut SessionWriter, hashes: &[u128], extent: &StoredExtent) {
+    writer.expect(hashes.iter().zip(&extent.blocks));
+    let job = writer.begin_sync().unwrap();
+    let outcome = job.run();
+    job.read_again();
+    writer.end_sync(&job, outcome).unwrap();
+}
+
+/// Loads an extent; also how many bytes were read to check it.
+fn load(store: &Store, extent: &StoredExtent, check: Check) -> (Result<Shown, StoreError>, u64) {
+    let mut loading = store.begin::<Shown>(extent, check).unwrap();
+    let jobs = loading.jobs();
+    let bytes = jobs.iter().map(clew_core::store::Job::bytes).sum();
+    let mut scratch = Vec::new();
+    jobs.into_iter().for_each(|job| job.run(&mut scratch));
+    (loading.finish().map(clew_core::store::Verified::into_inner), bytes)
+}
+
+const LENGTH: u32 = 3 << 20;
+
+#[test]
+fn what_a_session_wrote_or_met_is_not_hashed_again() {
+    let place = Place::new();
+    let memory = memory(LENGTH);
+    let extent = put(&mut writer(&place.store, place.history), &memory);
+    let (shown, read) = load(&place.store, &extent, Check::Once);
+    let shown = shown.unwrap();
+    assert_eq!((read, shown.pieces), (0, 1));
+    let noted: Vec<u128> = shown.noted.iter().map(|block| block.hash).collect();
+    assert_eq!(noted, hash_blocks(&memory, 0));
+    let other = place.again();
+    for expected in [u64::from(LENGTH), 0] {
+        let (shown, read) = load(&other, &extent, Check::Once);
+        assert!(shown.unwrap().bytes == memory);
+        assert_eq!(read, expected);
+    }
+    assert_eq!(load(&other, &extent, Check::Anew).1, u64::from(LENGTH));
+}
+
+#[test]
+fn p03_what_somebody_else_changed_is_hashed_again_and_never_handed_over() {
+    let place = Place::new();
+    let memory = memory(LENGTH);
+    let mut writer = writer(&place.store, place.history);
+    let extent = put(&mut writer, &memory);
+    let other = place.again();
+    load(&other, &extent, Check::Once).0.unwrap();
+    place.flip(&memory, 1_000_000);
+    // What the session itself writes behind it does not make the change its own.
+    put(
+        &mut writer,
+        &memory[..1 << 20].iter().map(|byte| !byte).collect::<Vec<u8>>(),
+    );
+    for store in [&place.store, &other] {
+        let (shown, read) = load(store, &extent, Check::Once);
+        assert!(matches!(shown, Err(StoreError::Damaged { .. })), "{shown:?}");
+        assert_eq!(read, u64::from(LENGTH));
+    }
+}
+
+#[test]
+fn p03_without_ids_the_hashes_that_are_told_are_those_of_the_bytes() {
+    let place = Place::new();
+    let memory = memory(LENGTH);
+    let extent = put(&mut writer(&place.store, place.history), &memory);
+    place.flip(&memory, 1_000_000);
+    let other = place.again();
+    let shown = load(&other, &extent, Check::Fingerprint).0.unwrap();
+    let noted: Vec<u128> = shown.noted.iter().map(|block| block.hash).collect();
+    assert_eq!(noted, hash_blocks(&shown.bytes, 0));
+    assert_ne!(noted, hash_blocks(&memory, 0));
+    // And are not taken for blocks that were held against their ids.
+    assert!(load(&other, &extent, Check::Once).0.is_err());
+}
+
+#[test]
+fn an_edit_is_stitched_in_and_a_short_end_is_filled_in() {
+    let place = Place::new();
+    let mut memory = memory(LENGTH + 5000);
+    let mut writer = writer(&place.store, place.history);
+    put(&mut writer, &memory);
+    memory[1_500_000] ^= 1;
+    memory[LENGTH as usize + 10] ^= 1;
+    let extent = put(&mut writer, &memory);
+    for store in [&place.store, &place.again()] {
+        let shown = load(store, &extent, Check::Once).0.unwrap();
+        assert!(shown.bytes == memory);
+        assert!(shown.pieces >= 3 && shown.noted.len() >= extent.blocks.len() - 1);
+    }
+}
+
+#[test]
+fn what_is_short_is_read() {
+    let place = Place::new();
+    let mut writer = writer(&place.store, place.history);
+    for length in [0, 4, 20_000, 65_532] {
+        let memory = memory(length);
+        let extent = put(&mut writer, &memory);
+        let shown = load(&place.store, &extent, Check::Once).0.unwrap();
+        assert!(shown.bytes == memory);
+        assert_eq!((shown.pieces, shown.noted.len()), (0, 0));
+    }
+}
+
+#[test]
+fn p03_a_pack_that_was_cut_short_is_not_mapped() {
+    let place = Place::new();
+    let memory = memory(LENGTH);
+    let extent = put(&mut writer(&place.store, place.history), &memory);
+    let file: File = OpenOptions::new().write(true).open(place.pack()).unwrap();
+    file.set_len(2_000_000).unwrap();
+    let loading = place.store.begin::<Shown>(&extent, Check::Once).unwrap();
+    assert!(loading.finish().is_err());
+}
+
+#[test]
+fn packs_that_were_taken_away_are_looked_for_elsewhere() {
+    let place = Place::new();
+    let memory = memory(LENGTH);
+    let extent = put(&mut writer(&place.store, place.history), &memory);
+    let other = place.again();
+    load(&other, &extent, Check::Once).0.unwrap();
+    let packs = place.folder.path().join("packs");
+    std::fs::copy(place.pack(), packs.join(format!("{:032x}.pack", 7))).unwrap();
+    std::fs::remove_file(place.pack()).ok();
+    assert!(load(&other, &extent, Check::Once).0.unwrap().bytes == memory);
+}
+
+#[test]
+fn p03_what_a_thread_changed_on_its_way_to_the_disk_is_not_remembered() {
+    let place = Place::new();
+    let (memory, mut seen) = (memory(LENGTH), memory(LENGTH));
+    seen[1_000_000] ^= 1;
+    let mut writer = writer(&place.store, place.history);
+    let (extent, _) = writer.put_extent(&memory, 0, &[]).unwrap();
+    flush(&mut writer, &hash_blocks(&seen, 0), &extent);
+    let (_, read) = load(&place.store, &extent, Check::Once);
+    assert_eq!(
+        read,
+        1 << 20,
+        "the block that is not what was seen, and those read with it"
+    );
+}

@@ -1,0 +1,410 @@
+//! Files of the store shown as private memory: pages are copied when somebody writes to them, and read when somebody
+//! reads them. What is written never reaches a file.
+//!
+//! A range is reserved, and the whole pages of each piece are put over it. Where two pieces meet within a page, that page
+//! is copied. The range begins within a page where the first piece does, so that a column maps wherever it lies.
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clew_core::graph::{FilePiece, HashedBlock};
+
+use super::{local, pages};
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 4096;
+/// Items of any type may lie at multiples of this.
+const ALIGNMENT: u64 = 16;
+/// An extent of more pieces is read: each costs some microseconds to map and again to give back.
+const MOST_PIECES: usize = 2000;
+/// Which part of the mappings that the system grants a process may be Clew's.
+const SHARE_OF_MAPPINGS: usize = 2;
+/// What the system grants where it does not say.
+const USUAL_MAPPINGS: usize = 65_530;
+
+/// How many pieces are mapped in this process.
+static PIECES: AtomicUsize = AtomicUsize::new(0);
+
+/// Memory over files.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    base: NonNull<u8>,
+    reserved: usize,
+    /// Where in the first page the extent begins.
+    phase: u64,
+    /// What counts against what the process may have.
+    count: Count,
+    /// Which bytes of the range show files, in order; ranges that touch are one.
+    shown: Vec<Range<u64>>,
+    /// Blocks whose hash is known and whose every page shows a file, in order.
+    blocks: Vec<HashedBlock>,
+}
+
+/// Pieces that are counted as long as this lives.
+#[derive(Debug)]
+struct Count(usize);
+
+impl Count {
+    /// Counts `pieces`, if there may be so many more.
+    fn take(pieces: usize) -> Option<Self> {
+        let count = Self(pieces);
+        let before = PIECES.fetch_add(pieces, Ordering::Relaxed);
+        (before + pieces <= most_mappings() / SHARE_OF_MAPPINGS).then_some(count)
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        PIECES.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+fn most_mappings() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let says = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+        says.ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(USUAL_MAPPINGS)
+    })
+}
+
+impl Mapping {
+    /// Memory of `length` bytes over `pieces`; `None` where they are to be read.
+    pub fn of(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
+        let is_fit = pieces.len() <= MOST_PIECES && page_length() == PAGE && local::are_local(pieces);
+        if !is_fit {
+            return None;
+        }
+        let phase = phase_of(pieces)?;
+        let count = Count::take(2 * pieces.len())?;
+        let reserved = (phase + length).next_multiple_of(PAGE);
+        let base = reserve(usize::try_from(reserved).ok()?)?;
+        let mut mapping = Self {
+            base,
+            reserved: reserved as usize,
+            phase,
+            count,
+            shown: Vec::new(),
+            blocks: Vec::new(),
+        };
+        // After a failure the range goes with the mapping.
+        pieces.iter().try_for_each(|piece| mapping.show(piece, length)).ok()?;
+        Some(mapping)
+    }
+
+    /// Where the extent begins.
+    pub fn start(&self) -> NonNull<u8> {
+        // SAFETY: the phase lies within the first page.
+        unsafe { self.base.add(self.phase as usize) }
+    }
+
+    /// Maps the whole pages of a piece, and copies the rest of it.
+    fn show(&mut self, piece: &FilePiece<'_>, length: u64) -> io::Result<()> {
+        let (start, end) = (self.phase + piece.offset, self.phase + piece.offset + piece.length);
+        // Nothing else is on the first page before the extent, nor on the last one behind it.
+        let from = if piece.offset == 0 {
+            0
+        } else {
+            start.next_multiple_of(PAGE)
+        };
+        let to = if piece.offset + piece.length == length {
+            end.next_multiple_of(PAGE)
+        } else {
+            end / PAGE * PAGE
+        };
+        if phase(piece) != self.phase || from >= to {
+            return self.copy(piece, start..end);
+        }
+        self.put(piece.file, (piece.at + from) - start, from..to)?;
+        self.copy(piece, start..from.max(start))?;
+        self.copy(piece, to.min(end)..end)
+    }
+
+    /// Puts pages of a file over a part of the range.
+    fn put(&mut self, file: &File, at: u64, part: Range<u64>) -> io::Result<()> {
+        debug_assert!(at.is_multiple_of(PAGE) && part.start.is_multiple_of(PAGE));
+        let address = self.at(part.start);
+        // SAFETY: the part lies in the range, which nobody else has.
+        let mapped = unsafe { map(Some(address), (part.end - part.start) as usize, Some((file, at))) };
+        if mapped.is_none() {
+            return Err(io::Error::last_os_error());
+        }
+        match self.shown.last_mut() {
+            Some(last) if last.end == part.start => last.end = part.end,
+            _ => self.shown.push(part),
+        }
+        Ok(())
+    }
+
+    /// Reads a part of a piece into the range.
+    fn copy(&self, piece: &FilePiece<'_>, part: Range<u64>) -> io::Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let length = (part.end - part.start) as usize;
+        // SAFETY: the part lies in the range, which nobody else has yet.
+        let target = unsafe { std::slice::from_raw_parts_mut(self.at(part.start).as_ptr(), length) };
+        let skipped = part.start - (self.phase + piece.offset);
+        piece.file.read_exact_at(target, piece.at + skipped)
+    }
+
+    fn at(&self, offset: u64) -> NonNull<u8> {
+        // SAFETY: callers stay within the range.
+        unsafe { self.base.add(offset as usize) }
+    }
+
+    /// Takes note of what blocks of the extent hash to.
+    pub fn note(&mut self, blocks: Vec<HashedBlock>) {
+        let is_shown = |block: &HashedBlock| {
+            let (start, end) = (self.phase + block.offset, self.phase + block.offset + block.length);
+            let after = self.shown.partition_point(|shown| shown.end < end);
+            self.shown
+                .get(after)
+                .is_some_and(|shown| shown.start <= start / PAGE * PAGE && end <= shown.end)
+        };
+        self.blocks = blocks.into_iter().filter(is_shown).collect();
+    }
+
+    /// What blocks hash to that lie at these offsets of the extent (in order, with their lengths), as far as that is known
+    /// and nobody wrote to them.
+    pub fn untouched(&self, cuts: &[(u64, u64)]) -> Vec<Option<u128>> {
+        let (Some(first), Some(last)) = (cuts.first(), cuts.last()) else {
+            return Vec::new();
+        };
+        if self.blocks.is_empty() {
+            return Vec::new();
+        }
+        let address = self.start().as_ptr() as u64;
+        let Some(written) = pages::written(address + first.0..address + last.0 + last.1) else {
+            return Vec::new();
+        };
+        let mut written = written.iter().peekable();
+        let mut blocks = self.blocks.iter().peekable();
+        let known = cuts.iter().map(|(offset, length)| {
+            while blocks.next_if(|block| block.offset < *offset).is_some() {}
+            let block = blocks.next_if(|block| block.offset == *offset && block.length == *length)?;
+            let (start, end) = (address + offset, address + offset + length);
+            while written.next_if(|range| range.end <= start).is_some() {}
+            let is_written = written.peek().is_some_and(|range| range.start < end);
+            (!is_written).then_some(block.hash)
+        });
+        known.collect()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the whole range, which nobody refers to any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.reserved) };
+        debug_assert!(self.count.0 > 0);
+    }
+}
+
+/// How far into a page the extent begins if this piece's pages are mapped.
+fn phase(piece: &FilePiece<'_>) -> u64 {
+    piece.at.wrapping_sub(piece.offset) % PAGE
+}
+
+/// The phase with which most bytes can be mapped.
+fn phase_of(pieces: &[FilePiece<'_>]) -> Option<u64> {
+    let mut bytes: Vec<(u64, u64)> = Vec::new();
+    for piece in pieces.iter().filter(|piece| phase(piece).is_multiple_of(ALIGNMENT)) {
+        match bytes.iter_mut().find(|(known, _)| *known == phase(piece)) {
+            Some((_, sum)) => *sum += piece.length,
+            None => bytes.push((phase(piece), piece.length)),
+        }
+    }
+    let most = bytes.into_iter().max_by_key(|(_, sum)| *sum);
+    most.map(|(phase, _)| phase)
+}
+
+fn page_length() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+fn reserve(length: usize) -> Option<NonNull<u8>> {
+    // SAFETY: a new range, wherever the system puts it.
+    unsafe { map(None, length, None) }
+}
+
+/// Maps private memory: zeros, or a file from a byte on; anywhere, or over what is at `address`.
+///
+/// # Safety
+/// What is at `address` must be nobody else's.
+unsafe fn map(address: Option<NonNull<u8>>, length: usize, file: Option<(&File, u64)>) -> Option<NonNull<u8>> {
+    let place: *mut c_void = address.map_or(std::ptr::null_mut(), |address| address.as_ptr().cast());
+    let fixed = if address.is_some() { libc::MAP_FIXED } else { 0 };
+    let (kind, descriptor, at) = match file {
+        Some((file, at)) => (0, file.as_raw_fd(), libc::off_t::try_from(at).ok()?),
+        None => (libc::MAP_ANONYMOUS, -1, 0),
+    };
+    let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | fixed | kind;
+    // SAFETY: as the caller promises.
+    let mapped = unsafe { libc::mmap(place, length, libc::PROT_READ | libc::PROT_WRITE, flags, descriptor, at) };
+    if mapped == libc::MAP_FAILED {
+        return None;
+    }
+    NonNull::new(mapped.cast())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A file of so many pages; the n-th byte is its page's number, or how far into it it lies.
+    fn file(pages: u64) -> File {
+        let mut file = File::from(rustix::fs::memfd_create("pack", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
+        let bytes: Vec<u8> = (0..pages * PAGE).map(byte).collect();
+        file.write_all(&bytes).unwrap();
+        file
+    }
+
+    fn byte(at: u64) -> u8 {
+        if at.is_multiple_of(2) {
+            (at / PAGE) as u8
+        } else {
+            (at / 16) as u8
+        }
+    }
+
+    fn pieces<'f>(file: &'f File, cuts: &[(u64, u64)]) -> (u64, Vec<FilePiece<'f>>) {
+        let mut offset = 0;
+        let pieces = cuts.iter().map(|(at, length)| {
+            offset += length;
+            FilePiece {
+                file,
+                at: *at,
+                offset: offset - length,
+                length: *length,
+            }
+        });
+        let pieces = pieces.collect();
+        (offset, pieces)
+    }
+
+    fn bytes(mapping: &Mapping, length: u64) -> &[u8] {
+        // SAFETY: so many bytes were mapped.
+        unsafe { std::slice::from_raw_parts(mapping.start().as_ptr(), length as usize) }
+    }
+
+    /// Maps pieces and holds what is there against the file; gives how many bytes show it.
+    fn shown(cuts: &[(u64, u64)]) -> u64 {
+        let file = file(64);
+        let (length, pieces) = pieces(&file, cuts);
+        let mapping = Mapping::of(length, &pieces).unwrap();
+        let expected: Vec<u8> = cuts
+            .iter()
+            .flat_map(|(at, length)| (*at..at + length).map(byte))
+            .collect();
+        assert_eq!(bytes(&mapping, length), expected);
+        assert_eq!(mapping.start().as_ptr() as u64 % ALIGNMENT, 0);
+        mapping.shown.iter().map(|range| range.end - range.start).sum()
+    }
+
+    #[test]
+    fn whole_pages_are_shown_and_pages_of_two_pieces_copied() {
+        assert_eq!(shown(&[(0, 8 * PAGE)]), 8 * PAGE);
+        assert_eq!(
+            shown(&[(0, 8 * PAGE), (32 * PAGE, PAGE), (9 * PAGE, PAGE + 100)]),
+            11 * PAGE
+        );
+        // They meet within a page, and lie alike in theirs.
+        assert_eq!(shown(&[(0, 2 * PAGE + 64), (20 * PAGE + 64, 2 * PAGE)]), 4 * PAGE);
+    }
+
+    #[test]
+    fn a_column_is_shown_wherever_in_a_page_it_begins() {
+        assert_eq!(shown(&[(PAGE + 48, 4 * PAGE)]), 5 * PAGE);
+        assert_eq!(shown(&[(48, 100)]), PAGE);
+    }
+
+    #[test]
+    fn what_lies_otherwise_in_its_pages_is_copied() {
+        assert_eq!(shown(&[(0, 8 * PAGE), (16 * PAGE + 32, 2 * PAGE)]), 8 * PAGE);
+        assert_eq!(shown(&[(32, PAGE), (16 * PAGE, 8 * PAGE)]), 8 * PAGE);
+    }
+
+    #[test]
+    fn odd_addresses_are_not_for_items() {
+        let file = file(8);
+        let (length, pieces) = pieces(&file, &[(7, 4 * PAGE)]);
+        assert!(Mapping::of(length, &pieces).is_none());
+    }
+
+    #[test]
+    fn what_is_written_stays_here_and_is_told() {
+        let file = file(32);
+        let (length, pieces) = pieces(&file, &[(0, 16 * PAGE), (20 * PAGE, 4 * PAGE)]);
+        let (mut one, mut other) = (
+            Mapping::of(length, &pieces).unwrap(),
+            Mapping::of(length, &pieces).unwrap(),
+        );
+        let cuts: Vec<(u64, u64)> = (0..5).map(|block| (block * 4 * PAGE, 4 * PAGE)).collect();
+        let blocks = cuts.iter().map(|(offset, length)| HashedBlock {
+            offset: *offset,
+            length: *length,
+            hash: u128::from(*offset),
+        });
+        one.note(blocks.clone().collect());
+        other.note(blocks.collect());
+        let read: u64 = bytes(&one, length).iter().map(|byte| u64::from(*byte)).sum();
+        assert!(read > 0);
+        // SAFETY: within the mapping.
+        unsafe { one.start().add(5 * PAGE as usize).write_volatile(77) };
+        let known = |mapping: &Mapping| -> Vec<bool> { mapping.untouched(&cuts).iter().map(Option::is_some).collect() };
+        if pages::written(0..0).is_some() {
+            assert_eq!(known(&one), [true, false, true, true, true]);
+            assert_eq!(known(&other), [true; 5]);
+        } else {
+            assert!(known(&one).is_empty());
+        }
+        assert_eq!(bytes(&other, length)[5 * PAGE as usize], byte(5 * PAGE));
+        let mut there = [0];
+        file.read_exact_at(&mut there, 5 * PAGE).unwrap();
+        assert_eq!(there[0], byte(5 * PAGE));
+    }
+
+    #[test]
+    fn blocks_on_copied_pages_have_no_known_hash() {
+        let file = file(64);
+        let (length, pieces) = pieces(&file, &[(0, 2 * PAGE + 64), (20 * PAGE + 64, 2 * PAGE)]);
+        let mut mapping = Mapping::of(length, &pieces).unwrap();
+        let block = |offset, length| HashedBlock {
+            offset,
+            length,
+            hash: 1,
+        };
+        mapping.note(vec![
+            block(0, 2 * PAGE),
+            block(2 * PAGE, 64),
+            block(2 * PAGE + 64, 2 * PAGE),
+        ]);
+        assert_eq!(mapping.blocks, [block(0, 2 * PAGE)]);
+    }
+
+    #[test]
+    fn too_many_pieces_are_read() {
+        let file = file(8);
+        let cuts = vec![(0, PAGE); MOST_PIECES + 1];
+        let (length, pieces) = pieces(&file, &cuts);
+        assert!(Mapping::of(length, &pieces).is_none());
+        let before = PIECES.load(Ordering::Relaxed);
+        assert!(Count::take(most_mappings()).is_none());
+        assert!(PIECES.load(Ordering::Relaxed) < before + most_mappings());
+    }
+
+    #[test]
+    fn more_than_there_is_is_not_mapped() {
+        assert!(reserve(usize::MAX / 4096 * 4096).is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! Which pages of a private mapping are no longer the file's: somebody wrote to them.
+//!
+//! The kernel tells (`PAGEMAP_SCAN`, Linux 6.7): a page that is there, or swapped out, and belongs to no file is a copy. A
+//! page that is not there shows the file when it is touched. Nothing is believed before it was tried once on pages that
+//! were and were not written to.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
+
+const SCAN: libc::Ioctl = 0xc060_6610_u32 as libc::Ioctl;
+const IS_FILE: u64 = 1 << 2;
+const IS_PRESENT: u64 = 1 << 3;
+const IS_SWAPPED: u64 = 1 << 4;
+/// How many ranges are asked for at a time.
+const AT_ONCE: usize = 1024;
+
+/// As the kernel wants it (`struct pm_scan_arg`).
+#[repr(C)]
+#[derive(Default)]
+struct Request {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    walk_end: u64,
+    vec: u64,
+    vec_len: u64,
+    max_pages: u64,
+    category_inverted: u64,
+    category_mask: u64,
+    category_anyof_mask: u64,
+    return_mask: u64,
+}
+
+/// As the kernel gives it (`struct page_region`).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Region {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
+
+/// The pages of a range of memory that are no file's, in order; `None` where nobody can tell. The range must be mapped
+/// privately from files.
+pub(super) fn written(range: Range<u64>) -> Option<Vec<Range<u64>>> {
+    static IS_TOLD: OnceLock<bool> = OnceLock::new();
+    if *IS_TOLD.get_or_init(|| probe() == Some(true)) {
+        scan(range)
+    } else {
+        None
+    }
+}
+
+fn scan(range: Range<u64>) -> Option<Vec<Range<u64>>> {
+    // Opened anew: after a fork an old one would tell of the parent.
+    let file = File::open("/proc/self/pagemap").ok()?;
+    let page = rustix::param::page_size() as u64;
+    let end = range.end.next_multiple_of(page);
+    let mut start = range.start / page * page;
+    let mut found = Vec::new();
+    let mut regions = vec![Region::default(); AT_ONCE];
+    while start < end {
+        let mut request = Request {
+            size: size_of::<Request>() as u64,
+            start,
+            end,
+            vec: regions.as_mut_ptr() as u64,
+            vec_len: AT_ONCE as u64,
+            category_inverted: IS_FILE,
+            category_mask: IS_FILE,
+            category_anyof_mask: IS_PRESENT | IS_SWAPPED,
+            return_mask: IS_PRESENT | IS_SWAPPED,
+            ..Request::default()
+        };
+        // SAFETY: the kernel reads the request and writes at most that many regions.
+        let count = unsafe { libc::ioctl(file.as_raw_fd(), SCAN, &raw mut request) };
+        let count = usize::try_from(count).ok()?;
+        found.extend(regions[..count].iter().map(|region| region.start..region.end));
+        if request.walk_end <= start {
+            return None;
+        }
+        start = request.walk_end;
+    }
+    Some(found)
+}
+
+/// Whether of three pages of a file, of which one is left alone, one read and one written to, the kernel names the last.
+fn probe() -> Option<bool> {
+    let page = rustix::param::page_size();
+    let file = File::open("/proc/self/exe").ok()?;
+    if file.metadata().ok()?.len() < 3 * page as u64 {
+        return None;
+    }
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
+    // SAFETY: a new mapping, which is given back; all three pages are in the file.
+    unsafe {
+        let mapped = libc::mmap(std::ptr::null_mut(), 3 * page, access, flags, file.as_raw_fd(), 0);
+        if mapped == libc::MAP_FAILED {
+            return None;
+        }
+        let (start, bytes) = (mapped as u64, mapped.cast::<u8>());
+        let (read, written) = (bytes.add(page), bytes.add(2 * page));
+        std::ptr::read_volatile(read);
+        let before = scan(start..start + 3 * page as u64);
+        std::ptr::write_volatile(written, !std::ptr::read_volatile(written));
+        let after = scan(start..start + 3 * page as u64);
+        libc::munmap(mapped, 3 * page);
+        let expected = written as u64..written as u64 + page as u64;
+        Some(before?.is_empty() && after? == [expected])
+    }
+}

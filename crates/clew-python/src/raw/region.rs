@@ -1,0 +1,110 @@
+//! Memory of a load: one region an extent, mapped from the store's files or allocated.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+
+use clew_core::graph::{FilePiece, HashedBlock, Memory};
+
+#[cfg(target_os = "linux")]
+use super::mapping::Mapping;
+
+/// Where allocated memory starts: at a multiple of this, for any type of items.
+const ALIGNMENT: usize = 64;
+
+/// Writable memory that nobody but its holders has.
+#[derive(Debug)]
+pub struct Region {
+    start: NonNull<u8>,
+    length: usize,
+    held: Held,
+}
+
+/// How a region's memory is had, and given back.
+#[derive(Debug)]
+enum Held {
+    Allocated,
+    #[cfg(target_os = "linux")]
+    Mapped(Mapping),
+}
+
+// SAFETY: plain memory that the region owns. Rust writes to it only while one place alone has the region; afterwards
+// Python reads and writes it under its lock or by its own rules for buffers.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Where it starts in live memory.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// How long it is, in bytes.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The mapping, if it is one.
+    #[cfg(target_os = "linux")]
+    pub(super) fn mapping(&self) -> Option<&Mapping> {
+        match &self.held {
+            Held::Mapped(mapping) => Some(mapping),
+            Held::Allocated => None,
+        }
+    }
+}
+
+fn layout(length: usize) -> Option<Layout> {
+    Layout::from_size_align(length.max(1), ALIGNMENT).ok()
+}
+
+impl Memory for Region {
+    fn new(length: u64) -> Option<Self> {
+        let length = usize::try_from(length).ok()?;
+        // SAFETY: the size is not zero.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout(length)?) })?;
+        Some(Self {
+            start,
+            length,
+            held: Held::Allocated,
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn mapped(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
+        let mapping = Mapping::of(length, pieces)?;
+        Some(Self {
+            start: mapping.start(),
+            length: usize::try_from(length).ok()?,
+            held: Held::Mapped(mapping),
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: so many bytes are there as long as the region is.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above; who has the region mutably has it alone.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+
+    fn note(&mut self, blocks: Vec<HashedBlock>) {
+        #[cfg(target_os = "linux")]
+        if let Held::Mapped(mapping) = &mut self.held {
+            mapping.note(blocks);
+        }
+        #[cfg(not(target_os = "linux"))]
+        drop(blocks);
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let (Held::Allocated, Some(layout)) = (&self.held, layout(self.length)) {
+            // SAFETY: allocated with the same layout; nobody refers to it any more.
+            unsafe { dealloc(self.start.as_ptr(), layout) }
+        }
+    }
+}
