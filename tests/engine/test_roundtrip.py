@@ -103,6 +103,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "import functools\n@functools.cache\ndef f(n): return [n]\n@functools.lru_cache(maxsize=3, typed=True)\ndef g(n): return n",
         ["f(3) == [3]", "g.cache_parameters() == {'maxsize': 3, 'typed': True}", "f.__wrapped__(2) == [2]"],
     ),
+    "what a cache keeps": (
+        "import functools\n@functools.cache\ndef f(n, *, k=0): made.append(n); return [n + k]\nmade = []; f(1); f(2); kept = f(3, k=1)",
+        ["f(1) == [1]", "f(3, k=1) is kept", "made == [1, 2, 3]", "f.cache_info().currsize == 3"],
+    ),
     "bound methods": (
         "class A:\n    def __init__(s): s.v = 1\n    def f(s): return s.v\na = A(); m = a.f; up = [].append",
         ["m() == 1", "m.__self__ is a", "m.__func__ is A.f"],
@@ -394,8 +398,8 @@ def test_a_dropped_field_is_noticed() -> None:
     assert list(notebook.load(notebook.look("g"))) == ["g"]
 
 
-def test_a_filled_cache_comes_back_empty_and_says_so() -> None:
-    notebook = Notebook("import functools\n@functools.cache\ndef f(n): return [n]\nf(1)")
+def test_a_filled_cache_of_bounded_size_comes_back_empty_and_says_so() -> None:
+    notebook = Notebook("import functools\n@functools.lru_cache(9)\ndef f(n): return [n]\nf(1)")
     assert list(notebook.load(notebook.look("f"))) == ["f"]
     assert notebook.value("f.cache_info().currsize") == 0
 

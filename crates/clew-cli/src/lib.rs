@@ -12,6 +12,7 @@ mod changes;
 mod commands;
 mod complete;
 mod door;
+mod grammar;
 mod help;
 mod html;
 mod line;
@@ -112,11 +113,12 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
 #[allow(clippy::result_large_err)] // the answer is made once and printed
 pub fn parse(words: &[String], surroundings: &Surroundings) -> Result<Arguments, Output> {
     let all = std::iter::once(surroundings.door.name()).chain(words.iter().map(String::as_str));
-    let mut command = help::command(surroundings);
-    let mut arguments = command
-        .try_get_matches_from_mut(all)
-        .and_then(|matches| Arguments::from_arg_matches(&matches))
-        .map_err(|error| usage(&error, words, &command, surroundings))?;
+    let mut arguments = grammar::with_help(surroundings, |command| {
+        command
+            .try_get_matches_from_mut(all)
+            .and_then(|matches| Arguments::from_arg_matches(&matches))
+            .map_err(|error| usage(&error, words, command, surroundings))
+    })?;
     let refused = arguments
         .word
         .is_written_down()

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::{Arguments, Word};
 use crate::commands::movers::Asked;
+use crate::grammar;
 
 /// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub enum Intent {
 /// Says what words are about to do.
 pub fn intent(words: &[String]) -> Intent {
     let all = std::iter::once("clew").chain(words.iter().map(String::as_str));
-    let Ok(matches) = Arguments::command().try_get_matches_from(all) else {
+    let Ok(matches) = grammar::bare().try_get_matches_from_mut(all) else {
         return Intent::Looks;
     };
     let Ok(Arguments { word, .. }) = Arguments::from_arg_matches(&matches) else {
@@ -87,7 +88,7 @@ pub fn split_line(line: &str) -> Result<Vec<String>, Unclosed> {
 /// `eval REV EXPR`, `bisect [--from REV] EXPR`: options and what comes before the expression, then `--` and the rest in one
 /// word. `None` where the line's word takes no expression.
 fn with_expression(line: &str) -> Option<Vec<String>> {
-    let command = Arguments::command();
+    let command = grammar::bare();
     let mut words = Vec::new();
     let (mut word, mut plain, mut rest) = (None::<&Command>, 0, line);
     while word.is_none() || plain > 0 || rest.trim_start().starts_with("--") {

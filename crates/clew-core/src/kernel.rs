@@ -94,6 +94,17 @@ pub struct Withheld {
     pub is_compared: bool,
 }
 
+/// How bindings differ from those of the last look that was taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebound<O> {
+    /// Names and outputs that are new, or bound to another object.
+    pub roots: Vec<Root>,
+    /// Names and outputs that are bound no more.
+    pub gone: Vec<Root>,
+    /// All roots that are neither name nor output. They are few, and nobody tells when they change.
+    pub others: Vec<(Root, O)>,
+}
+
 /// What an install does to one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<O> {
@@ -126,13 +137,32 @@ pub trait Kernel {
     ///
     /// # Errors
     /// The roots can't be told. Nothing may then be concluded: a root that is not shown counts as gone.
-    fn roots(&mut self) -> Result<Vec<(Root, ObjectOf<Self>)>, KernelError>;
+    fn roots(&mut self) -> Result<Roots<Self>, KernelError>;
 
     /// Live roots that are kept out of the record, as [`Self::roots`] last found them. Movers leave them alone: what was
     /// never recorded could not be brought back.
     fn withheld(&mut self) -> Vec<Withheld> {
         Vec::new()
     }
+
+    /// How bindings differ from those that the last look saw which was taken over ([`Self::settle`]). Costs next to nothing
+    /// however many there are. `None` where only [`Self::roots`] can tell: nothing was taken over yet, or something is to
+    /// be kept out of the record that was not, or the other way round.
+    ///
+    /// # Errors
+    /// As for [`Self::roots`].
+    fn rebound(&mut self) -> Result<Option<Rebound<ObjectOf<Self>>>, KernelError>;
+
+    /// Those of `roots` that are bound names and outputs, without what is kept out of the record; `None` as for
+    /// [`Self::rebound`].
+    ///
+    /// # Errors
+    /// As for [`Self::roots`].
+    fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Roots<Self>>, KernelError>;
+
+    /// What was shown last by [`Self::roots`] or [`Self::rebound`] was taken over, or was not. What is shown without being
+    /// settled counts as not taken over.
+    fn settle(&mut self, is_taken_over: bool);
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
@@ -189,6 +219,9 @@ pub trait Kernel {
     /// Whether the user asked to stop since the last call.
     fn interrupted(&mut self) -> bool;
 }
+
+/// Roots of a kernel with their objects.
+pub type Roots<K> = Vec<(Root, ObjectOf<K>)>;
 
 /// The object type of a kernel.
 pub type ObjectOf<K> = <<K as Kernel>::Heap as Heap>::Object;

@@ -5,10 +5,11 @@
 //! at the run before, so the next run records what this one could not.
 
 mod budget;
+mod live;
+mod partial;
 mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -20,8 +21,7 @@ use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
 use crate::graph::{CoVariable, Heap, Limits, StreamFault, look};
-use crate::history::State;
-use crate::id::{BlockId, Fingerprint, Root, RootKind, SegmentId};
+use crate::id::{BlockId, Fingerprint, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
 
@@ -82,118 +82,7 @@ pub enum RecordError {
     Kernel(#[from] KernelError),
 }
 
-/// One live co-variable as the last look saw it.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub version: Arc<Version>,
-    /// What the look hashed it to, for values that have no fingerprint of their own.
-    pub seen: Fingerprint,
-    /// Whether it holds something that has no value.
-    pub is_opaque: bool,
-    /// Whether its objects are stored.
-    pub is_encoded: bool,
-    /// Why it is kept out of the record, if it is.
-    pub withheld: Option<String>,
-    /// Whether a change of its value is told by `seen`.
-    pub is_compared: bool,
-    /// Hash and id of each stored block.
-    pub blocks: Arc<FxHashMap<u128, BlockId>>,
-    /// The pieces of its stream, as far as known.
-    pub pieces: Arc<Vec<Piece>>,
-    /// For each root, which object it was bound to; 0 where nobody binds it. Tells rebinding, nothing more.
-    pub tokens: Vec<u64>,
-}
-
-impl Known {
-    fn token_of(&self, root: &Root) -> Option<u64> {
-        let index = self.version.roots.binary_search(root).ok()?;
-        self.tokens.get(index).copied()
-    }
-}
-
-/// A number for the object, that tells it from others that live at the same time.
-fn token<O: Hash>(object: &O) -> u64 {
-    rustc_hash::FxBuildHasher.hash_one(object)
-}
-
-/// What the session knows to be live.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Live {
-    known: Vec<Known>,
-    by_root: HashMap<Root, usize>,
-}
-
-impl Live {
-    pub fn add(&mut self, known: Known) {
-        for root in &known.version.roots {
-            self.by_root.insert(root.clone(), self.known.len());
-        }
-        self.known.push(known);
-    }
-
-    pub fn state(&self) -> State {
-        State::of(self.known.iter().map(|known| Arc::clone(&known.version)))
-    }
-
-    /// The co-variable of exactly these roots.
-    pub fn of(&self, roots: &[Root]) -> Option<&Known> {
-        self.holding(roots.first()?)
-            .filter(|known| known.version.roots == roots)
-    }
-
-    /// The co-variable that holds `root`.
-    pub fn holding(&self, root: &Root) -> Option<&Known> {
-        self.by_root.get(root).map(|index| &self.known[*index])
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter()
-    }
-
-    /// Counts versions as not stored.
-    pub fn forget(&mut self, is_forgotten: impl Fn(&Version) -> bool) {
-        let known = self.known.iter_mut();
-        for known in known.filter(|known| is_forgotten(&known.version)) {
-            known.is_encoded = false;
-            known.blocks = Arc::default();
-            known.pieces = Arc::default();
-        }
-    }
-
-    /// Takes these versions for the same values, where it holds others of them.
-    pub fn adopt(&mut self, state: &State, fresh: &[(Version, bool)]) {
-        for known in &mut self.known {
-            let is_fresh = fresh.iter().any(|(version, _)| *version == *known.version);
-            let adopted = known.version.roots.first().and_then(|root| state.version(root));
-            if is_fresh
-                && state.holds(&known.version)
-                && let Some(version) = adopted
-            {
-                known.version = Arc::new(version.clone());
-            }
-        }
-    }
-
-    /// The same without the co-variables that share a root with `known`, and with `known`.
-    #[must_use]
-    pub fn with(&self, known: Known) -> Self {
-        let mut live = Self::default();
-        let stays = |other: &&Known| {
-            !other
-                .version
-                .roots
-                .iter()
-                .any(|root| known.version.roots.contains(root))
-        };
-        self.known
-            .iter()
-            .filter(stays)
-            .cloned()
-            .for_each(|other| live.add(other));
-        live.add(known);
-        live
-    }
-}
+pub(crate) use live::{Known, Live};
 
 /// Stored versions by value, so that a value that comes again is not stored again.
 pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
@@ -201,6 +90,7 @@ pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
 /// What a look found against what was known.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
+    /// What is live, as far as it was looked at.
     pub live: Live,
     pub fresh: Vec<(Version, bool)>,
     pub warnings: Vec<String>,
@@ -247,97 +137,21 @@ pub(crate) struct Observer<'a> {
 impl Observer<'_> {
     /// Looks, and stores what has no version yet.
     pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: Extent) -> Result<Observed, RecordError> {
+        if extent == Extent::Touched
+            && let Some(mut observed) = self.observe_some(kernel)?
+        {
+            // Their marks are as they were: the kernel would have told.
+            let looked = observed.looked.get_or_insert_default();
+            looked.extend(self.live.withheld().iter().cloned());
+            return Ok(observed);
+        }
         let roots = kernel.roots()?;
         let withheld = kernel.withheld();
-        let mut observed = self.observe_recorded(kernel, roots, extent)?;
+        let mut observed = self.observe_roots(kernel, roots, None)?;
         for withheld in withheld {
             self.note(withheld, &mut observed)?;
         }
         Ok(observed)
-    }
-
-    /// Looks at what is not kept out of the record.
-    fn observe_recorded<K: Kernel>(
-        &mut self,
-        kernel: &mut K,
-        roots: Vec<(Root, ObjectOf<K>)>,
-        extent: Extent,
-    ) -> Result<Observed, RecordError> {
-        let chosen = match extent {
-            Extent::All => None,
-            Extent::Touched => self.choose(&roots),
-        };
-        let Some(chosen) = chosen else {
-            return self.observe_roots(kernel, roots, None);
-        };
-        let some = roots
-            .iter()
-            .filter(|(root, _)| chosen.contains(root))
-            .cloned()
-            .collect();
-        let observed = self.observe_roots(kernel, some, Some(&chosen))?;
-        match self.carry_over(observed) {
-            Some(observed) => Ok(observed),
-            None => self.observe_roots(kernel, roots, None),
-        }
-    }
-
-    /// The roots that may differ from what is known, closed over co-variables; `None` if that can't be told without
-    /// looking at all.
-    fn choose<O: Copy + Hash>(&self, roots: &[(Root, O)]) -> Option<BTreeSet<Root>> {
-        let live: BTreeMap<&Root, u64> = roots.iter().map(|(root, object)| (root, token(object))).collect();
-        let is_as_known = |root: &Root, token: u64| {
-            self.live
-                .holding(root)
-                .is_some_and(|known| known.token_of(root) == Some(token))
-        };
-        let is_unexplained = |root: &Root, token: u64| {
-            root.kind == RootKind::Name && !self.touched.holds(root) && !is_as_known(root, token)
-        };
-        if live.iter().any(|(root, token)| is_unexplained(root, *token)) {
-            // Something else than the run was at work.
-            return None;
-        }
-        let mut chosen: BTreeSet<Root> = live
-            .keys()
-            .filter(|root| root.kind != RootKind::Name || self.touched.holds(root))
-            .map(|root| (*root).clone())
-            .collect();
-        for known in self.recorded() {
-            let roots = &known.version.roots;
-            let is_gone = |root: &Root| root.kind != RootKind::Definition && !live.contains_key(root);
-            if !roots.iter().any(|root| chosen.contains(root) || is_gone(root)) {
-                continue;
-            }
-            if roots.iter().any(|root| root.kind == RootKind::Definition) {
-                return None;
-            }
-            chosen.extend(roots.iter().cloned());
-        }
-        Some(chosen)
-    }
-
-    /// Adds what was not looked at; `None` if a definition came up whose co-variable was looked at only in part.
-    fn carry_over(&self, mut observed: Observed) -> Option<Observed> {
-        let looked = observed.looked.as_ref()?;
-        let found: BTreeSet<Root> = observed
-            .live
-            .iter()
-            .flat_map(|known| known.version.roots.clone())
-            .collect();
-        let mut carried = Vec::new();
-        for known in self.recorded() {
-            let roots = &known.version.roots;
-            if !roots.iter().any(|root| looked.contains(root) || found.contains(root)) {
-                carried.push(known.clone());
-            } else if !roots.iter().all(|root| looked.contains(root) || found.contains(root)) {
-                return None;
-            }
-        }
-        for known in carried {
-            observed.live.add(known);
-        }
-        Some(observed)
     }
 
     fn observe_roots<K: Kernel>(
@@ -356,13 +170,7 @@ impl Observer<'_> {
         };
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
-            let mut known = self.version_of(kernel, covariable, &objects, &mut observed)?;
-            known.tokens = known
-                .version
-                .roots
-                .iter()
-                .map(|root| objects.get(root).map_or(0, token))
-                .collect();
+            let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
             observed.live.add(known);
         }
         observed.looked = chosen.map(|chosen| chosen.iter().cloned().chain(objects.into_keys()).collect());
@@ -433,7 +241,6 @@ impl Observer<'_> {
             is_compared: true,
             blocks: Arc::new(blocks),
             pieces: Arc::new(pieces),
-            tokens: Vec::new(),
         })
     }
 
@@ -467,7 +274,6 @@ impl Observer<'_> {
             is_compared: true,
             blocks: Arc::new(blocks),
             pieces: Arc::default(),
-            tokens: Vec::new(),
         })
     }
 

@@ -101,7 +101,7 @@ impl Performer<'_> {
         mut ahead: Ahead<K::Memory>,
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
-        let live: BTreeMap<Root, ObjectOf<K>> = self.live_objects(kernel)?;
+        let live = self.unstored_objects(kernel)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut unparked = Vec::new();
@@ -126,7 +126,7 @@ impl Performer<'_> {
                     |parked: &&Parked| parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len();
                 unparked.extend(self.parked.iter().find(is_whole).cloned());
             }
-            collect(step, &staged, &live, &mut changes, &mut outcomes);
+            collect(step, &staged, self.live, &mut changes, &mut outcomes);
         }
         let newly_parked = self.park(kernel, &changes, &live, next_ticket);
         if kernel.interrupted() {
@@ -209,9 +209,14 @@ impl Performer<'_> {
         }
     }
 
-    fn live_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
+    /// The live objects of what no store can bring back, which may have to be parked; with those of everything else, which
+    /// nobody asks for, where there is such a thing at all.
+    fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
+        if self.live.iter().all(|known| known.is_encoded) {
+            return Ok(BTreeMap::new());
+        }
         let mut roots = kernel.roots()?;
-        // Only a walk finds classes; those that can't be stored may have to be parked.
+        // Only a walk finds classes.
         let holds_class = |known: &Known| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
         if self.live.iter().any(|known| !known.is_encoded && holds_class(known)) {
             roots = look(kernel.heap(), roots).roots;
@@ -419,7 +424,7 @@ fn holds_definition(step: &Step) -> bool {
 fn collect<O: Copy>(
     step: &Step,
     staged: &Staged<O>,
-    live: &BTreeMap<Root, O>,
+    live: &Live,
     changes: &mut Vec<(Root, Change<O>)>,
     outcomes: &mut Vec<Outcome>,
 ) {
@@ -433,7 +438,7 @@ fn collect<O: Copy>(
         match object {
             Some(object) => changes.push((root.clone(), Change::Bind(object))),
             None if untouched => {}
-            None if live.contains_key(root) || root.kind == RootKind::Definition => {
+            None if live.holding(root).is_some() || root.kind == RootKind::Definition => {
                 changes.push((root.clone(), Change::Unbind));
             }
             None => {}

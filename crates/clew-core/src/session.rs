@@ -47,8 +47,10 @@ pub struct Session {
     observations: u64,
     /// What may have been touched since the last look that was taken over.
     suspected: Touched,
-    /// How long the last look at everything took, in nanoseconds.
-    full_look: Option<u64>,
+    /// How long the last two looks at everything took, in nanoseconds.
+    full_looks: [Option<u64>; 2],
+    /// Whether what is live is the state of the run that the session is at, and nothing besides.
+    is_at_state: bool,
     /// Whether everything was looked at since the last commit and found unchanged.
     confirmed: bool,
     /// How what is loaded is held against its hashes.
@@ -102,7 +104,8 @@ impl Session {
             next_ticket: 1,
             observations: 0,
             suspected: Touched::Only(BTreeSet::new()),
-            full_look: None,
+            full_looks: [None; 2],
+            is_at_state: false,
             confirmed: false,
             check: Check::default(),
             budget: Budget::Bytes(u64::MAX),

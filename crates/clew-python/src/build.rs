@@ -369,15 +369,14 @@ fn needed_first(node: &ArenaNode<'_>) -> usize {
 
 /// The children that filling a node hashes: they must be complete.
 fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
-    let step = match node.kind {
-        kinds::DICT => 2,
-        kinds::SET => 1,
-        _ => usize::MAX,
+    let (first, step) = match node.kind {
+        kinds::DICT => (0, 2),
+        kinds::SET => (0, 1),
+        // Of these also attributes, which do no harm.
+        kinds::CACHED => (needed_first(node), 2),
+        _ => (usize::MAX, usize::MAX),
     };
-    node.children
-        .iter()
-        .step_by(step)
-        .take(if step == usize::MAX { 0 } else { usize::MAX })
+    node.children.iter().skip(first).step_by(step)
 }
 
 /// A stream that says what no walk writes.

@@ -4,8 +4,10 @@
 //! `clew.roots`. Nothing here decides: it shows, builds and installs. Which names may be shown is the subject of `names`,
 //! and how everything is put in place at once that of `install`.
 
+mod bindings;
 mod install;
 mod names;
+pub(crate) mod rebound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
@@ -13,7 +15,7 @@ use std::hash::RandomState;
 use clew_core::format::Summary;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
 };
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -38,6 +40,10 @@ pub(crate) struct KernelState {
     pub secrets: BTreeMap<String, String>,
     /// The names that are kept out of the record, excluded or secret; found again at every look.
     pub withheld: Vec<Withheld>,
+    /// Where the objects of these lie.
+    pub hidden: BTreeSet<usize>,
+    /// What names and outputs were bound to when all was last looked at.
+    pub seen: rebound::Seen,
     /// Roots that were once bound to the very object of a name that is kept out, and its address: they are kept out as
     /// long as they are bound to it, whatever becomes of the name.
     pub echoes: BTreeMap<Root, usize>,
@@ -105,31 +111,42 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
         let names = self.names()?;
         let mut roots: Vec<(Root, Object)> = names
             .recorded
-            .into_iter()
-            .map(|(name, value)| (Root::name(name), Object::of(&value)))
+            .iter()
+            .map(|(name, value)| (Root::name(name), Object::of(value)))
             .collect();
-        if let Some(shell) = &self.state.shell {
-            let others: Vec<(String, String, Bound<'py, PyAny>)> =
-                self.roots_module()?.call_method1("collect", (shell,))?.extract()?;
-            let own: Vec<(String, Bound<'py, PyModule>)> =
-                self.roots_module()?.call_method0("modules_seen")?.extract()?;
-            for (name, module) in own {
-                self.heap.sight(&name, &module)?;
-            }
-            for (kind, key, value) in others {
-                let Some(kind) = RootKind::from_word(&kind) else {
-                    continue;
-                };
-                let root = Root::new(kind, key);
-                if kind == RootKind::Out && self.state.is_echo(&root, &value, &names.hidden) {
+        let mut outputs = BTreeSet::new();
+        for (root, value) in self.others(true)? {
+            if root.kind == RootKind::Out {
+                if self.state.is_echo(&root, &value, &names.hidden) {
                     continue;
                 }
-                let object = Object::of(&value);
-                self.heap.keep(object);
-                roots.push((root, object));
+                outputs.insert(root.key.clone());
             }
+            let object = Object::of(&value);
+            self.heap.keep(object);
+            roots.push((root, object));
         }
+        self.note_bindings(&names, &outputs)?;
         Ok(roots)
+    }
+}
+
+impl<'py> PythonKernel<'_, 'py> {
+    /// State that is no name, with the outputs if they are wanted.
+    fn others(&mut self, with_outputs: bool) -> PyResult<Vec<(Root, Bound<'py, PyAny>)>> {
+        let Some(shell) = &self.state.shell else {
+            return Ok(Vec::new());
+        };
+        let module = self.roots_module()?;
+        let found = module.call_method1("collect", (shell, with_outputs))?;
+        let others: Vec<(String, String, Bound<'py, PyAny>)> = found.extract()?;
+        let own: Vec<(String, Bound<'py, PyModule>)> = module.call_method0("modules_seen")?.extract()?;
+        for (name, module) in own {
+            self.heap.sight(&name, &module)?;
+        }
+        let named =
+            |(kind, key, value): (String, String, _)| Some((Root::new(RootKind::from_word(&kind)?, key), value));
+        Ok(others.into_iter().filter_map(named).collect())
     }
 }
 
@@ -160,6 +177,19 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn roots(&mut self) -> Result<Vec<(Root, Object)>, KernelError> {
         self.try_roots().map_err(|error| kernel_error(self.py, &error))
+    }
+
+    fn rebound(&mut self) -> Result<Option<Rebound<Object>>, KernelError> {
+        self.try_rebound().map_err(|error| kernel_error(self.py, &error))
+    }
+
+    fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Vec<(Root, Object)>>, KernelError> {
+        self.try_some_roots(roots)
+            .map_err(|error| kernel_error(self.py, &error))
+    }
+
+    fn settle(&mut self, is_taken_over: bool) {
+        self.state.settle(is_taken_over);
     }
 
     fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {

@@ -68,6 +68,7 @@ LIBRARIES: Mapping[str, str] = {
     "pyarrow": "arrow",
     "matplotlib": "matplotlib",
     "scipy": "scipy",
+    "torch": "torch",
     "sympy": "sympy",
     "sklearn": "sklearn",
     "dateutil": "dateutil",

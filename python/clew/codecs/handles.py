@@ -153,7 +153,6 @@ WORDS: dict[str, str] = {
     "pandas.io.excel._base.ExcelWriter": "an open file",
     "pandas.io.excel._base.ExcelFile": "an open file",
     "pandas.io.parsers.readers.TextFileReader": "an open file",
-    "torch._C.Generator": "a random generator that can't be read",
     "IPython.core.interactiveshell.InteractiveShell": "the running shell",
     "ipykernel.kernelbase.Kernel": "the running kernel",
     "ipywidgets.widgets.widget.Widget": "a widget that talks to the page",

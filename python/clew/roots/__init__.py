@@ -23,7 +23,7 @@ from clew.roots import (
 )
 from clew.roots.generators import random_states
 from clew.roots.modules import bring_back, end_staging, modules_seen, own_modules
-from clew.roots.names import user_names
+from clew.roots.names import is_users, user_names
 from clew.roots.root import MISSING, Root
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "collect",
     "end_staging",
     "install",
+    "is_users",
     "modules_seen",
     "own_modules",
     "random_states",
@@ -40,7 +41,6 @@ __all__ = [
 ]
 
 _SOURCES = (
-    outputs.collect,
     generators.collect,
     directory.collect,
     environment.collect,
@@ -64,9 +64,9 @@ _INSTALLERS: dict[str, Callable[[Any, str, Any], None]] = {
 }
 
 
-def collect(shell: Any) -> list[Root]:
-    """All roots that are no names, as they are now."""
-    found: list[Root] = []
+def collect(shell: Any, with_outputs: bool = True) -> list[Root]:
+    """All roots that are no names, as they are now; the shell's outputs only if they are wanted."""
+    found: list[Root] = list(outputs.collect(shell)) if with_outputs else []
     for source in _SOURCES:
         found.extend(source(shell))
     return found

@@ -1,4 +1,4 @@
-"""The process-wide random generators, of Python and of numpy."""
+"""The process-wide random generators, of Python, numpy and PyTorch (of that the one on the processor)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ def random_states() -> Iterator[tuple[str, Any]]:
     numpy_random = _numpy_random()
     if numpy_random is not None and hasattr(numpy_random, "_rand"):
         yield "numpy.random", _numpy_state(numpy_random._rand)
+    torch: Any = sys.modules.get("torch")
+    if hasattr(torch, "default_generator"):
+        yield "torch", torch.default_generator.get_state().numpy().tobytes()
 
 
 def _numpy_random() -> Any:
@@ -43,33 +46,40 @@ def _numpy_state(generator: Any) -> Any:
 
 def collect(shell: Any) -> Iterator[Root]:
     for name, state in random_states():
-        if name != "random" and _numpy.first is None:
-            _numpy.first = state
-        if name == "random" or state != _numpy.absent:
+        late = _late.get(name)
+        if late is not None and late.first is None:
+            late.first = state
+        if late is None or state != late.absent:
             yield "random", name, state
 
 
-class _Numpy:
-    """numpy's generator in states from before numpy was imported: the module can't be taken away again, so its state is
-    none of the session's for as long as it stays as it was first seen."""
+class _Late:
+    """A library's generator in states from before the library was imported: the module can't be taken away again, so its
+    state is none of the session's for as long as it stays as it was first seen."""
 
     first: Any = None
     absent: Any = None
 
 
-_numpy = _Numpy()
+_late = {"numpy.random": _Late(), "torch": _Late()}
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    if key == "numpy.random":
-        _numpy.absent = _numpy.first if value is MISSING else None
+    late = _late.get(key)
+    if late is not None:
+        late.absent = late.first if value is MISSING else None
         if value is MISSING:
-            value = _numpy.first
+            value = late.first
     if value is MISSING or value is None:
         return
     if key == "random":
         version, words, gauss = value
         random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+        return
+    if key == "torch":
+        import torch
+
+        torch.default_generator.set_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
         return
     import numpy as np
 

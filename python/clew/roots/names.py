@@ -31,14 +31,21 @@ def user_names(shell: Any) -> list[str]:
     A name of the shell's own (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
     """
     hidden = getattr(shell, "user_ns_hidden", {})
-    return [
-        name
-        for name, value in list(shell.user_ns.items())
-        if type(name) is str
+    return [name for name, value in list(shell.user_ns.items()) if _is_users(name, value, hidden)]
+
+
+def is_users(shell: Any, name: str, value: Any) -> bool:
+    """Whether a name that is bound to `value` is the user's."""
+    return _is_users(name, value, getattr(shell, "user_ns_hidden", {}))
+
+
+def _is_users(name: Any, value: Any, hidden: dict[str, Any]) -> bool:
+    return (
+        type(name) is str
         and name not in MODULE_NAMES
         and not _is_shells(name, value, hidden)
         and (name.isascii() or _is_text(name))
-    ]
+    )
 
 
 def _is_text(name: str) -> bool:

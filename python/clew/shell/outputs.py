@@ -33,6 +33,8 @@ KINDS = frozenset(
 NO_KERNEL = "no kernel"
 #: How long a program's output may take from the pipe to the kernel (seconds).
 LONGEST_PIPE = 0.05
+#: How long the thread that publishes may take to come to what was printed (seconds): as long as a stream's own flush waits.
+LONGEST_DRAIN = 10.0
 
 Redact = Callable[[str], str]
 
@@ -199,8 +201,28 @@ class Outputs:
     def drain(self) -> None:
         """Waits until what was printed is published, and so heard."""
         self.await_programs()
-        for stream in self._streams:
-            stream.flush()
+        publisher = getattr(self._streams[0], "pub_thread", None) if self._streams else None
+        thread = getattr(publisher, "thread", None)
+        if (
+            publisher is None
+            or thread is None
+            or not thread.is_alive()
+            or thread is threading.current_thread()
+        ):
+            for stream in self._streams:
+                stream.flush()
+            return
+        done = threading.Event()
+
+        def send() -> None:
+            try:
+                self.send_printed()
+            finally:
+                done.set()
+
+        # A stream's own flush would go to that thread and back, for each of them.
+        publisher.schedule(send)
+        done.wait(LONGEST_DRAIN)
 
     def await_programs(self) -> None:
         """Waits until what programs wrote to the standard streams has been read from their pipes."""

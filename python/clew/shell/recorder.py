@@ -238,7 +238,9 @@ class Recorder:
         if self._running or self._engine is None:
             return
         if self._ended:
-            guarded("show the cell's results first", self._before_work)
+            # Of a cell that was only commands nothing is captured: nobody has to wait for anything.
+            if not all(is_only_commands(run.source) for run in self._ended):
+                guarded("show the cell's results first", self._before_work)
             self._capture_ended()
         elif self._may_have_changed:
             guarded("show the cell's results first", self._before_work)

@@ -33,12 +33,17 @@ pub struct History {
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
-    /// Who recorded the versions of the state that was asked about last, once it was asked about twice.
-    recorders: RefCell<Option<(RunId, Option<Recorders>)>>,
+    /// Who recorded what on the line that was asked about last, as far back as somebody asked.
+    recorders: RefCell<Option<Recorders>>,
 }
 
-/// The run that recorded each version of a state.
-type Recorders = FxHashMap<ManifestId, RunId>;
+/// The runs of one line that recorded versions, from its end back to where the next is to be gone through.
+#[derive(Debug)]
+struct Recorders {
+    line: RunId,
+    next: Option<RunId>,
+    found: FxHashMap<ManifestId, RunId>,
+}
 
 /// How many derived states are remembered.
 const REMEMBERED_STATES: usize = 16;
@@ -327,41 +332,27 @@ impl History {
         present
     }
 
-    /// The run on the line of `id` that recorded `version`.
+    /// The run on the line of `id` that recorded `version`. Goes back no further than to that run, and over no run twice
+    /// as long as the same line is asked about.
     pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
         let mut recorders = self.recorders.borrow_mut();
-        let known = match recorders.as_mut() {
-            Some((asked, found)) if *asked == id => {
-                let found = found.get_or_insert_with(|| self.recorders_of_state(id));
-                found.get(&version.manifest).copied()
+        let known = recorders.take().filter(|known| known.line == id);
+        let line = recorders.insert(known.unwrap_or_else(|| Recorders {
+            line: id,
+            next: Some(id),
+            found: FxHashMap::default(),
+        }));
+        loop {
+            if let Some(run) = line.found.get(&version.manifest) {
+                return Some(*run);
             }
-            // Who asks about one root of many states has each recorder close by.
-            _ => {
-                *recorders = Some((id, None));
-                None
+            let id = line.next.take()?;
+            let run = self.run(&id)?;
+            for changed in &run.changed {
+                line.found.entry(changed.manifest).or_insert(id);
             }
-        };
-        known.or_else(|| {
-            let recorded = |run: &Run| run.changed.iter().any(|changed| changed.manifest == version.manifest);
-            self.line(id).find(|(_, run)| recorded(run)).map(|(id, _)| id)
-        })
-    }
-
-    /// For each version of the state that `id` left the run on its line that recorded it: the line is gone over once,
-    /// and only as far as the oldest of them.
-    fn recorders_of_state(&self, id: RunId) -> Recorders {
-        let state = self.state(id);
-        let mut open: FxHashSet<ManifestId> = state.versions().map(|version| version.manifest).collect();
-        let mut found = Recorders::default();
-        for (id, run) in self.line(id) {
-            for version in run.changed.iter().filter(|version| open.remove(&version.manifest)) {
-                found.insert(version.manifest, id);
-            }
-            if open.is_empty() {
-                break;
-            }
+            line.next = run.parent;
         }
-        found
     }
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.

@@ -13,9 +13,6 @@ impl Observer<'_> {
     pub(super) fn note(&mut self, withheld: Withheld, observed: &mut Observed) -> Result<(), StoreError> {
         let roots = vec![withheld.root];
         let seen = Fingerprint::of(format!("{}\n{}", withheld.mark, roots[0]).as_bytes());
-        if let Some(looked) = &mut observed.looked {
-            looked.extend(roots.iter().cloned());
-        }
         let before = self.live.of(&roots);
         let is_same = |known: &&Known| known.seen == seen && known.withheld.as_ref() == Some(&withheld.why);
         if let Some(known) = before.filter(is_same) {
@@ -47,13 +44,7 @@ impl Observer<'_> {
             is_compared: withheld.is_compared,
             blocks: Arc::default(),
             pieces: Arc::default(),
-            tokens: Vec::new(),
         });
         Ok(())
-    }
-
-    /// What is known of co-variables that are not kept out of the record.
-    pub(super) fn recorded(&self) -> impl Iterator<Item = &Known> {
-        self.live.iter().filter(|known| known.withheld.is_none())
     }
 }

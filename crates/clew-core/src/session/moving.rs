@@ -258,18 +258,31 @@ impl Session {
         found
     }
 
-    /// Runs that one of the two lines has and the other has not, newest first.
+    /// Runs that one of the two lines has and the other has not, newest first. Goes back no further than to where they
+    /// part.
     fn runs_between(&self, one: RunId, other: RunId) -> Vec<String> {
-        let ones: Vec<RunId> = self.history.ancestry(one).map(|(id, _)| id).collect();
-        let others: BTreeSet<RunId> = self.history.ancestry(other).map(|(id, _)| id).collect();
-        let own: BTreeSet<RunId> = ones.iter().copied().collect();
-        let gone = ones.iter().filter(|id| !others.contains(id)).copied();
-        let come = self
-            .history
-            .ancestry(other)
-            .map(|(id, _)| id)
-            .filter(|id| !own.contains(id));
-        gone.chain(come).map(|id| self.history.label(&id)).collect()
+        let mut lines = [self.history.ancestry(one), self.history.ancestry(other)];
+        let mut met: [Vec<RunId>; 2] = Default::default();
+        let mut known: [BTreeSet<RunId>; 2] = Default::default();
+        let mut parted = true;
+        while parted {
+            let mut is_at_end = true;
+            for at in 0..2 {
+                let Some((id, _)) = lines[at].next() else { continue };
+                is_at_end = false;
+                if known[1 - at].contains(&id) {
+                    // From here on both are one.
+                    let shared = met[1 - at].iter().position(|other| *other == id);
+                    met[1 - at].truncate(shared.unwrap_or_default());
+                    parted = false;
+                    break;
+                }
+                known[at].insert(id);
+                met[at].push(id);
+            }
+            parted &= !is_at_end;
+        }
+        met.iter().flatten().map(|id| self.history.label(id)).collect()
     }
 
     fn performer(&self, target: RunId) -> Performer<'_> {
@@ -327,11 +340,16 @@ impl Session {
     ) -> Result<RunId, SessionError> {
         let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
         kernel.heap().release();
-        let observed = observed.inspect_err(|_| self.writer.abandon())?;
+        // What was live is no more, whatever becomes of the look.
+        self.is_at_state = false;
+        let observed = observed.inspect_err(|_| {
+            kernel.settle(false);
+            self.writer.abandon();
+        })?;
         let wanted = self.history.state(base);
         let there = observed.live.state();
         if deed.action != Action::Restore {
-            self.own_up(report, &wanted, &observed.live);
+            self.own_up(report, &wanted, &there, &observed.live);
         }
         // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
         let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
@@ -345,13 +363,17 @@ impl Session {
                 .versions()
                 .all(|version| wanted.holds(version) || is_extra(version));
         let result = if report.is_exact() && is_there {
+            let is_same = there.len() == wanted.len() && there.versions().all(|version| wanted.holds(version));
+            self.is_at_state = is_same;
             self.commit(deed, base, Vec::new(), observed).map(|()| base)
         } else {
             let input = RunInput::silent(RunKind::Moved, self.clock.now());
             self.commit_run(input, observed, deed, Some(base))
                 .map(|recorded| recorded.run.unwrap_or(base))
         };
+        kernel.settle(result.is_ok());
         if result.is_err() {
+            self.is_at_state = false;
             self.writer.abandon();
         }
         result
@@ -359,8 +381,7 @@ impl Session {
 
     /// Says of every root that is not what it was to be that it differs: code of the user's ran as old objects were let
     /// go, or a live class does not take everything back.
-    fn own_up(&self, report: &mut Report, wanted: &State, live: &Live) {
-        let there = live.state();
+    fn own_up(&self, report: &mut Report, wanted: &State, there: &State, live: &Live) {
         let is_withheld = |root: &Root| live.holding(root).is_some_and(|known| known.withheld.is_some());
         let mut classes: BTreeSet<Root> = BTreeSet::new();
         for outcome in &mut report.outcomes {

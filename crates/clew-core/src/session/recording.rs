@@ -1,5 +1,6 @@
 //! The way in: a run that ended, or a change that no cell made, becomes a run of the history.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Deed, MoveStep, Session, SessionError};
@@ -7,7 +8,7 @@ use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Vers
 use crate::graph::Heap;
 use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{Kernel, Touched};
-use crate::record::{Extent, Observed, Observer, Rerun, RunInput};
+use crate::record::{Extent, Live, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
 
 /// What recording a run did.
@@ -36,8 +37,8 @@ pub(super) enum Stop {
     Impossible,
 }
 
-/// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 20 ms.
-const CHEAP_LOOK: u64 = 20_000_000;
+/// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 1 ms (decision 14).
+const CHEAP_LOOK: u64 = 1_000_000;
 
 /// The most steps from a run back to a whole state.
 const FULL_EVERY: usize = 64;
@@ -127,6 +128,7 @@ impl Session {
             _ => observed,
         };
         let result = observed.and_then(|observed| self.commit_run(input, observed, deed, None));
+        kernel.settle(result.is_ok());
         if result.is_err() {
             self.writer.abandon();
         }
@@ -137,7 +139,11 @@ impl Session {
 
     /// Whether a look at everything is so cheap that names need not be asked (design 4.2).
     fn is_cheap_to_look(&self) -> bool {
-        self.full_look.is_some_and(|nanoseconds| nanoseconds <= CHEAP_LOOK)
+        // A machine that was busy for once makes no look dear.
+        self.full_looks
+            .iter()
+            .flatten()
+            .any(|nanoseconds| *nanoseconds <= CHEAP_LOOK)
     }
 
     pub(super) fn observe<K: Kernel>(
@@ -162,7 +168,7 @@ impl Session {
         };
         let observed = observer.observe(kernel, extent)?;
         if observed.looked.is_none() {
-            self.full_look = Some(observed.look_nanoseconds);
+            self.full_looks = [Some(observed.look_nanoseconds), self.full_looks[0]];
         }
         Ok(observed)
     }
@@ -178,18 +184,11 @@ impl Session {
         moved_from: Option<RunId>,
     ) -> Result<Recorded, SessionError> {
         let parent = moved_from.or(self.moves.at());
-        let before = parent.map(|parent| self.history.state(parent)).unwrap_or_default();
-        let after = observed.live.state();
-        let changed: Vec<Version> = after
-            .versions()
-            .filter(|version| !before.holds(version))
-            .cloned()
-            .collect();
-        let removed: Vec<Root> = before
-            .roots()
-            .filter(|root| after.version(root).is_none())
-            .cloned()
-            .collect();
+        let (changed, removed) = if self.is_at_state && moved_from.is_none() {
+            self.compare_live(&observed)
+        } else {
+            self.compare_state(parent, &observed)
+        };
         let mut roots: Vec<Root> = changed.iter().flat_map(|version| version.roots.clone()).collect();
         roots.extend(removed.iter().cloned());
         let mut recorded = Recorded {
@@ -208,6 +207,7 @@ impl Session {
                 self.history.confirm(self.moves.at());
             }
             // What was stored a second time is named by no operation: what the state before names stays.
+            let before = parent.map(|parent| self.history.state(parent)).unwrap_or_default();
             observed.live.adopt(&before, &observed.fresh);
             self.take_over(observed);
             self.writer.abandon();
@@ -218,7 +218,7 @@ impl Session {
             Some(roots) => Looked::Only(roots.iter().cloned().collect()),
         };
         let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
-        let full = full.then(|| after.versions().cloned().collect());
+        let full = full.then(|| self.after(&observed).state().versions().cloned().collect());
         let run = self.run_record(
             input,
             parent,
@@ -232,8 +232,49 @@ impl Session {
         let id = self.writer.put_run(&run)?;
         recorded.label = run.label();
         self.commit(deed, id, vec![(id, run)], observed)?;
+        self.is_at_state = true;
         recorded.run = Some(id);
         Ok(recorded)
+    }
+
+    /// What is live after a look.
+    fn after<'a>(&self, observed: &'a Observed) -> Cow<'a, Live> {
+        match &observed.looked {
+            None => Cow::Borrowed(&observed.live),
+            Some(looked) => {
+                let mut live = self.live.clone();
+                live.replace(looked, observed.live.clone());
+                Cow::Owned(live)
+            }
+        }
+    }
+
+    /// Versions that a run's state does not have, and roots that only it has.
+    fn compare_state(&self, run: Option<RunId>, observed: &Observed) -> (Vec<Version>, Vec<Root>) {
+        let before = run.map(|run| self.history.state(run)).unwrap_or_default();
+        let after = self.after(observed).state();
+        let changed = after.versions().filter(|version| !before.holds(version));
+        let removed = before.roots().filter(|root| after.version(root).is_none());
+        (changed.cloned().collect(), removed.cloned().collect())
+    }
+
+    /// The same where what was live is the state before: a look at some roots is compared with these alone, and no state
+    /// is derived.
+    fn compare_live(&self, observed: &Observed) -> (Vec<Version>, Vec<Root>) {
+        let found = observed.live.iter().map(|known| &*known.version);
+        let mut changed: Vec<Version> = found.filter(|version| !self.live.holds(version)).cloned().collect();
+        changed.sort_by(|one, other| one.roots.cmp(&other.roots));
+        let is_gone = |root: &&Root| observed.live.holding(root).is_none();
+        let mut removed: Vec<Root> = match &observed.looked {
+            None => self.live.roots().filter(is_gone).cloned().collect(),
+            Some(looked) => {
+                let before = looked.iter().filter(|root| self.live.holding(root).is_some());
+                let recorded = before.filter(|root| !self.live.withheld().contains(root));
+                recorded.filter(is_gone).cloned().collect()
+            }
+        };
+        removed.sort();
+        (changed, removed)
     }
 
     #[allow(clippy::too_many_arguments)] // the fields of the record
@@ -332,7 +373,10 @@ impl Session {
                     .insert((version.roots.clone(), version.fingerprint), version);
             }
         }
-        self.live = observed.live;
+        match observed.looked {
+            None => self.live = observed.live,
+            Some(looked) => self.live.replace(&looked, observed.live),
+        }
         self.suspected = Touched::Only(BTreeSet::new());
     }
 }

@@ -13,6 +13,7 @@ use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
 use crate::raw::loads::Mark;
+use crate::raw::reduce::{cache_key, unbounded_cache};
 use crate::raw::{TOKENS, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
@@ -277,7 +278,9 @@ impl<'py> Builder<'py, '_> {
             (kinds::CACHED, [_, _, _, rest @ ..]) => {
                 let mut reader = Reader::new(node.payload);
                 let contents = reader.count(rest.len()).ok_or_else(cut)?;
-                self.fill_part(&object, &mut reader, &rest[contents..])
+                let (contents, part) = rest.split_at(contents);
+                self.tried(fill_cache(&object, contents))?;
+                self.fill_part(&object, &mut reader, part)
             }
             _ => Err(malformed("a wrapper has too few parts")),
         }
@@ -567,6 +570,18 @@ fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bo
         return view.call_method0("toreadonly");
     }
     Ok(view)
+}
+
+/// Puts keys and results back into a cache. One of bounded size keeps its order where nobody gets at it: it comes back
+/// empty, and differs.
+fn fill_cache(cache: &Bound<'_, PyAny>, contents: &[Bound<'_, PyAny>]) -> PyResult<()> {
+    let Some(kept) = unbounded_cache(cache)? else {
+        return Ok(());
+    };
+    for pair in contents.chunks_exact(2) {
+        kept.set_item(cache_key(cache, &pair[0])?, &pair[1])?;
+    }
+    Ok(())
 }
 
 fn cached<'py>(py: Python<'py>, children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {

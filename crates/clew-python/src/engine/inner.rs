@@ -100,6 +100,7 @@ impl Inner {
     /// Has the settings act.
     fn configure(&mut self) {
         self.state.configured = self.surroundings.settings.excluded().to_vec();
+        self.state.unsettle();
     }
 
     /// What may come next on a line.
@@ -278,6 +279,7 @@ impl Inner {
     fn exclude(&mut self, patterns: Vec<String>) -> (String, Value) {
         let is_asked = patterns.is_empty();
         self.state.excluded.extend(patterns);
+        self.state.unsettle();
         let names = self.told_kept_out();
         let data = json!({ "excluded": names });
         let said = match names.as_slice() {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{Change, Installed, Kernel, KernelError};
+use clew_core::kernel::{Change, Installed, KernelError};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use rustc_hash::FxHashMap;
 
-use super::PythonKernel;
+use super::{PythonKernel, kernel_error};
 use crate::build::install_definition;
 use crate::cause::Cause;
 use crate::raw::Object;
@@ -134,14 +134,21 @@ impl PythonKernel<'_, '_> {
         counts
     }
 
+    /// State that is no name as it is before `changes`, if they are about any. What a name was bound to is seen when it is
+    /// bound anew.
+    fn others_before(&mut self, changes: &[(Root, Change<Object>)]) -> Result<BTreeMap<Root, Py<PyAny>>, KernelError> {
+        let is_other = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Definition);
+        if !changes.iter().any(|(root, _)| is_other(root)) {
+            return Ok(BTreeMap::new());
+        }
+        let others = self.others(true).map_err(|error| kernel_error(self.py, &error))?;
+        Ok(others.into_iter().map(|(root, value)| (root, value.unbind())).collect())
+    }
+
     /// Applies all changes; where one is refused, those before it are taken back.
     pub(super) fn install_all(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
         changes.sort_by_key(|(root, _)| root.kind.rank());
-        let before: BTreeMap<Root, Py<PyAny>> = self
-            .roots()?
-            .into_iter()
-            .map(|(root, object)| (root, object.bound(self.py).unbind()))
-            .collect();
+        let before = self.others_before(&changes)?;
         let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
         for (root, change) in changes {
             match self.apply(&root, change) {

@@ -25,6 +25,22 @@ impl KernelState {
         });
     }
 
+    /// Whether what is kept out is certainly what it was when that was found: of what is no text nobody can tell.
+    pub(super) fn is_marked(&self, kept: &Withheld, value: &Bound<'_, PyAny>) -> bool {
+        let text = value.cast_exact::<PyString>().ok();
+        let text = text.and_then(|text| text.to_str().ok());
+        let is_excluded = kept.why == String::from(Cause::Excluded);
+        match text {
+            Some(text) => kept.is_compared && kept.mark == self.marks.hash_one(text),
+            None => is_excluded && kept.mark == value.as_ptr().addr() as u64,
+        }
+    }
+
+    /// Whether a root may be bound to the very object of a name that is kept out.
+    pub(super) fn may_be_echo(&self, root: &Root, value: &Bound<'_, PyAny>) -> bool {
+        !is_common(value) && self.hidden.contains(&value.as_ptr().addr()) || self.echoes.contains_key(root)
+    }
+
     /// Whether a root is bound to the very object of a name that is kept out, or was when that name was.
     pub(super) fn is_echo(&mut self, root: &Root, value: &Bound<'_, PyAny>, hidden: &BTreeSet<usize>) -> bool {
         let address = value.as_ptr().addr();
@@ -103,6 +119,7 @@ impl<'py> PythonKernel<'_, 'py> {
             names.recorded.push((name, value));
         }
         self.leave_out_echoes(&mut names);
+        self.state.hidden.clone_from(&names.hidden);
         Ok(names)
     }
 
@@ -161,7 +178,7 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 
     /// What credential a value looks like under a name.
-    fn secret(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
+    pub(super) fn secret(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
         if !may_hide_secret(value) {
             return Ok(None);
         }

@@ -189,30 +189,55 @@ impl PythonHeap {
 
 /// Keys and results that a cache holds, as the collector sees them: the cache itself shows neither.
 fn cache_contents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let py = object.py();
-    let gc = py.import("gc")?;
-    let referents = |of: &Bound<'py, PyAny>| {
-        gc.call_method1("get_referents", (of,))?
-            .try_iter()?
-            .collect::<PyResult<Vec<_>>>()
-    };
-    let (own, wrapped) = (object.getattr("__dict__")?, object.getattr("__wrapped__")?);
-    let is_link = |value: &Bound<'py, PyAny>| value.get_type().name().is_ok_and(|name| name == "_lru_list_elem");
-    let mut contents = Vec::new();
-    for held in referents(object)? {
-        match held.cast_exact::<PyDict>() {
-            _ if held.is(&own) || held.is(&wrapped) => {}
-            // A bounded cache shows the keys and results of its links, too: the dict of links says no more.
-            Ok(dict) => contents.extend(
-                dict.iter()
-                    .filter(|(_, value)| !is_link(value))
-                    .flat_map(|(key, value)| [key, value]),
-            ),
-            Err(_) if held.is_instance_of::<PyType>() || is_sentinel(&held) => {}
-            Err(_) => contents.push(held),
-        }
+    if let Some(kept) = unbounded_cache(object)? {
+        return Ok(kept.iter().flat_map(|(key, value)| [key, value]).collect());
     }
-    Ok(contents)
+    let (own, wrapped) = (object.getattr("__dict__")?, object.getattr("__wrapped__")?);
+    // A bounded cache shows the keys and results of its links, too: its dict of links says no more.
+    let is_link = |value: &Bound<'py, PyAny>| value.get_type().name().is_ok_and(|name| name == "_lru_list_elem");
+    let is_kept = |held: &Bound<'py, PyAny>| {
+        let has_links = held.cast_exact::<PyDict>();
+        let has_links = has_links.is_ok_and(|dict| dict.is_empty() || dict.iter().any(|(_, value)| is_link(&value)));
+        !held.is(&own) && !held.is(&wrapped) && !has_links && !held.is_instance_of::<PyType>() && !is_sentinel(held)
+    };
+    Ok(referents(object)?.into_iter().filter(is_kept).collect())
+}
+
+/// What a cache that keeps everything keeps: its own dict.
+pub(crate) fn unbounded_cache<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    if !object.call_method0("cache_parameters")?.get_item("maxsize")?.is_none() {
+        return Ok(None);
+    }
+    let own = object.getattr("__dict__")?;
+    let mut dicts = referents(object)?
+        .into_iter()
+        .filter_map(|held| held.cast_into_exact::<PyDict>().ok())
+        .filter(|held| !held.is(&own));
+    Ok(dicts.next())
+}
+
+/// The key under which a cache looks what was stored under `key`: what parts its positional arguments from the named ones
+/// is an object of the process.
+pub(crate) fn cache_key<'py>(cache: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    match key.cast_exact::<PyTuple>() {
+        Ok(parts) if parts.iter().any(|part| is_sentinel(&part)) => {
+            let mark = referents(cache)?.into_iter().find(is_sentinel);
+            let part = |part: Bound<'py, PyAny>| {
+                if is_sentinel(&part) {
+                    mark.clone().unwrap_or(part)
+                } else {
+                    part
+                }
+            };
+            Ok(PyTuple::new(key.py(), parts.iter().map(part))?.into_any())
+        }
+        _ => Ok(key.clone()),
+    }
+}
+
+fn referents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let gc = object.py().import("gc")?;
+    gc.call_method1("get_referents", (object,))?.try_iter()?.collect()
 }
 
 /// Whether it is an `object()`: caches hold one that stands between positional and named arguments.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
 use clew_core::graph::stream::bodies;
-use clew_core::id::Root;
+use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Stored, StreamFacts, Withheld,
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
 };
 
 use super::build;
@@ -74,6 +74,16 @@ pub struct ToyKernel {
     staged: Vec<Ref>,
     parked: BTreeMap<u64, Vec<(Root, Ref)>>,
     next_scope: u32,
+    /// What was bound when that was last shown, and whether that was taken over.
+    bindings: Option<Bindings>,
+    is_settled: bool,
+}
+
+/// What is bound to what.
+#[derive(Debug, Clone)]
+struct Bindings {
+    bound: BTreeMap<Root, Ref>,
+    secret: Option<u64>,
 }
 
 impl ToyKernel {
@@ -139,6 +149,13 @@ impl ToyKernel {
             }
         }
         reached
+    }
+
+    fn shown(&self) -> Bindings {
+        Bindings {
+            bound: self.world.bound.clone(),
+            secret: self.secret,
+        }
     }
 
     /// Counts a step; says whether a fault hits it.
@@ -212,8 +229,47 @@ impl Kernel for ToyKernel {
     }
 
     fn roots(&mut self) -> Result<Vec<(Root, Ref)>, KernelError> {
+        self.bindings = Some(self.shown());
+        self.is_settled = false;
         let bound = self.world.bound.iter();
         Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
+    }
+
+    fn rebound(&mut self) -> Result<Option<Rebound<Ref>>, KernelError> {
+        let now = self.shown();
+        let was_settled = std::mem::take(&mut self.is_settled);
+        let before = self.bindings.replace(now.clone());
+        let Some(before) = before.filter(|before| was_settled && before.secret == now.secret) else {
+            return Ok(None);
+        };
+        let is_new = |(root, object): &(&Root, &Ref)| before.bound.get(root) != Some(object);
+        let is_watched = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out);
+        let (watched, others): (Vec<_>, Vec<_>) = now.bound.iter().partition(|(root, _)| is_watched(root));
+        let gone = before.bound.keys().filter(|root| !now.bound.contains_key(root));
+        Ok(Some(Rebound {
+            roots: watched
+                .into_iter()
+                .filter(is_new)
+                .map(|(root, _)| root.clone())
+                .collect(),
+            gone: gone.filter(|root| is_watched(root)).cloned().collect(),
+            others: others
+                .into_iter()
+                .map(|(root, object)| (root.clone(), *object))
+                .collect(),
+        }))
+    }
+
+    fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Vec<(Root, Ref)>>, KernelError> {
+        let watched = roots
+            .iter()
+            .filter(|root| matches!(root.kind, RootKind::Name | RootKind::Out));
+        let bound = watched.filter_map(|root| Some((root.clone(), *self.world.bound.get(root)?)));
+        Ok(Some(bound.collect()))
+    }
+
+    fn settle(&mut self, is_taken_over: bool) {
+        self.is_settled = is_taken_over;
     }
 
     fn withheld(&mut self) -> Vec<Withheld> {

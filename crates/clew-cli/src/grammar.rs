@@ -1,0 +1,29 @@
+//! What can be typed, put together once: that takes a third of a millisecond, and every line is parsed several times.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use clap::{Command, CommandFactory};
+
+use crate::arguments::Arguments;
+use crate::help;
+use crate::surroundings::{Door, Surroundings};
+
+/// What the help depends on.
+type Looks = (Door, usize, u64);
+
+/// Everything that can be typed, without what only people read.
+pub(crate) fn bare() -> MutexGuard<'static, Command> {
+    static BARE: LazyLock<Mutex<Command>> = LazyLock::new(|| Mutex::new(Arguments::command()));
+    BARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Works with everything that can be typed, with its help as it is told at a door.
+pub(crate) fn with_help<R>(surroundings: &Surroundings, work: impl FnOnce(&mut Command) -> R) -> R {
+    static TOLD: Mutex<Option<(Looks, Command)>> = Mutex::new(None);
+    let looks = (surroundings.door, surroundings.width, surroundings.settings.log_limit());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    match told.as_mut().filter(|(known, _)| *known == looks) {
+        Some((_, command)) => work(command),
+        None => work(&mut told.insert((looks, help::command(surroundings))).1),
+    }
+}

@@ -1,0 +1,166 @@
+//! What is known to be live: the co-variables of the last look, found by their roots.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::format::Version;
+use crate::history::State;
+use crate::id::{BlockId, Fingerprint, Root, RootKind};
+use crate::store::Piece;
+
+/// One live co-variable as the last look saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub version: Arc<Version>,
+    /// What the look hashed it to, for values that have no fingerprint of their own.
+    pub seen: Fingerprint,
+    /// Whether it holds something that has no value.
+    pub is_opaque: bool,
+    /// Whether its objects are stored.
+    pub is_encoded: bool,
+    /// Why it is kept out of the record, if it is.
+    pub withheld: Option<String>,
+    /// Whether a change of its value is told by `seen`.
+    pub is_compared: bool,
+    /// Hash and id of each stored block.
+    pub blocks: Arc<FxHashMap<u128, BlockId>>,
+    /// The pieces of its stream, as far as known.
+    pub pieces: Arc<Vec<Piece>>,
+}
+
+/// What the session knows to be live. A look at some roots changes it there and nowhere else, so that a run costs what it
+/// touched however much there is besides.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Live {
+    known: Vec<Option<Known>>,
+    /// Places of `known` that are free.
+    free: Vec<usize>,
+    by_root: HashMap<Root, usize>,
+    /// Roots that are kept out of the record.
+    withheld: BTreeSet<Root>,
+    /// Roots that no binding is watched of.
+    unbound: BTreeSet<Root>,
+}
+
+impl Live {
+    pub fn add(&mut self, known: Known) {
+        let at = self.free.pop().unwrap_or(self.known.len());
+        for root in &known.version.roots {
+            self.by_root.insert(root.clone(), at);
+            if known.withheld.is_some() {
+                self.withheld.insert(root.clone());
+            }
+            if !is_watched(root) && root.kind != RootKind::Definition {
+                self.unbound.insert(root.clone());
+            }
+        }
+        match self.known.get_mut(at) {
+            Some(place) => *place = Some(known),
+            None => self.known.push(Some(known)),
+        }
+    }
+
+    /// Takes away the co-variable that holds `root`.
+    fn take(&mut self, root: &Root) {
+        let Some(at) = self.by_root.get(root).copied() else {
+            return;
+        };
+        let gone = self.known[at].take();
+        self.free.push(at);
+        for root in gone.iter().flat_map(|known| &known.version.roots) {
+            self.by_root.remove(root);
+            self.withheld.remove(root);
+            self.unbound.remove(root);
+        }
+    }
+
+    /// Takes `found` for all that holds one of the `looked` roots. What is kept out of the record stays.
+    pub fn replace(&mut self, looked: &BTreeSet<Root>, found: Self) {
+        for root in looked {
+            if !self.withheld.contains(root) {
+                self.take(root);
+            }
+        }
+        found.known.into_iter().flatten().for_each(|known| self.add(known));
+    }
+
+    /// The same without the co-variables that share a root with `known`, and with `known`.
+    #[must_use]
+    pub fn with(&self, known: Known) -> Self {
+        let mut live = self.clone();
+        known.version.roots.iter().for_each(|root| live.take(root));
+        live.add(known);
+        live
+    }
+
+    pub fn state(&self) -> State {
+        State::of(self.iter().map(|known| Arc::clone(&known.version)))
+    }
+
+    /// The co-variable of exactly these roots.
+    pub fn of(&self, roots: &[Root]) -> Option<&Known> {
+        self.holding(roots.first()?)
+            .filter(|known| known.version.roots == roots)
+    }
+
+    /// The co-variable that holds `root`.
+    pub fn holding(&self, root: &Root) -> Option<&Known> {
+        self.known[*self.by_root.get(root)?].as_ref()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().flatten()
+    }
+
+    /// All roots, in no order.
+    pub fn roots(&self) -> impl Iterator<Item = &Root> {
+        self.by_root.keys()
+    }
+
+    /// Roots that are kept out of the record.
+    pub fn withheld(&self) -> &BTreeSet<Root> {
+        &self.withheld
+    }
+
+    /// Roots that are neither names nor outputs, classes left out: nobody tells when they are bound anew.
+    pub fn unbound(&self) -> &BTreeSet<Root> {
+        &self.unbound
+    }
+
+    /// Whether it has this version: the same roots together, with the same value.
+    pub fn holds(&self, version: &Version) -> bool {
+        self.of(&version.roots)
+            .is_some_and(|known| known.version.fingerprint == version.fingerprint)
+    }
+
+    /// Counts versions as not stored.
+    pub fn forget(&mut self, is_forgotten: impl Fn(&Version) -> bool) {
+        let known = self.known.iter_mut().flatten();
+        for known in known.filter(|known| is_forgotten(&known.version)) {
+            known.is_encoded = false;
+            known.blocks = Arc::default();
+            known.pieces = Arc::default();
+        }
+    }
+
+    /// Takes these versions for the same values, where it holds others of them.
+    pub fn adopt(&mut self, state: &State, fresh: &[(Version, bool)]) {
+        for known in self.known.iter_mut().flatten() {
+            let is_fresh = fresh.iter().any(|(version, _)| *version == *known.version);
+            let adopted = known.version.roots.first().and_then(|root| state.version(root));
+            if is_fresh
+                && state.holds(&known.version)
+                && let Some(version) = adopted
+            {
+                known.version = Arc::new(version.clone());
+            }
+        }
+    }
+}
+
+/// Whether the kernel tells when a root is bound anew.
+pub(super) fn is_watched(root: &Root) -> bool {
+    matches!(root.kind, RootKind::Name | RootKind::Out)
+}

@@ -1,0 +1,134 @@
+//! What names and outputs were bound to when the session was last looked at: by pointers, so that ten thousand names are
+//! gone through in a tenth of a millisecond.
+//!
+//! A pointer tells that something was bound anew, not that nothing was: another object may lie where the old one lay. What
+//! a run may have touched is looked at anyway.
+
+use clew_core::id::{Root, RootKind};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use rustc_hash::FxHashMap;
+
+/// How an entry of a dict stands to the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is a root.
+    Recorded,
+    /// It is kept out of the record.
+    KeptOut,
+    /// It is none of the user's.
+    NotUsers,
+}
+
+struct Entry {
+    /// Held, so that no other key can come to lie there.
+    key: Py<PyAny>,
+    value: usize,
+    standing: Standing,
+}
+
+/// The entries of one dict, in its order.
+#[derive(Default)]
+pub(super) struct Bindings(Vec<Entry>);
+
+/// An entry that is new or has another value.
+pub(super) struct Changed<'py> {
+    pub key: Bound<'py, PyAny>,
+    pub value: Bound<'py, PyAny>,
+    before: Option<Standing>,
+    at: usize,
+}
+
+/// Where two looks differ.
+#[derive(Default)]
+pub(super) struct Difference {
+    /// Roots that are new or were bound anew.
+    pub roots: Vec<Root>,
+    /// Roots that are bound no more.
+    pub gone: Vec<Root>,
+}
+
+impl Bindings {
+    /// Notes an entry; they come in the dict's order.
+    pub fn note(&mut self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, standing: Standing) {
+        self.0.push(Entry {
+            key: key.clone().unbind(),
+            value: value.as_ptr().addr(),
+            standing,
+        });
+    }
+
+    /// Takes the entries of `dict`. Those that are new or have other values, whose standing is to be judged, and those
+    /// that are gone. Runs no code.
+    fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<Changed<'py>>, Vec<Entry>) {
+        let mut changed = Vec::new();
+        let mut gone: FxHashMap<usize, Entry> = FxHashMap::default();
+        let mut is_in_order = true;
+        for (at, (key, value)) in dict.iter().enumerate() {
+            if is_in_order && self.0.get(at).is_none_or(|entry| !entry.key.is(&key)) {
+                // From here on something came or went.
+                is_in_order = false;
+                let rest = self.0.drain(at.min(self.0.len())..);
+                gone = rest.map(|entry| (entry.key.as_ptr().addr(), entry)).collect();
+            }
+            let address = value.as_ptr().addr();
+            if is_in_order {
+                let entry = &mut self.0[at];
+                if entry.value != address {
+                    entry.value = address;
+                    let before = Some(entry.standing);
+                    changed.push(Changed { key, value, before, at });
+                }
+                continue;
+            }
+            let before = gone.remove(&key.as_ptr().addr());
+            let standing = before.as_ref().map(|entry| entry.standing);
+            let is_same = before.is_some_and(|entry| entry.value == address);
+            self.note(&key, &value, standing.unwrap_or(Standing::NotUsers));
+            if !is_same {
+                changed.push(Changed {
+                    key,
+                    value,
+                    before: standing,
+                    at,
+                });
+            }
+        }
+        let mut left: Vec<Entry> = gone.into_values().collect();
+        if is_in_order {
+            left.extend(self.0.drain(dict.len().min(self.0.len())..));
+        }
+        left.retain(|entry| entry.standing != Standing::NotUsers);
+        (changed, left)
+    }
+
+    /// Where `dict` differs from what was noted, which it then no longer does; `None` if something kept out of the record
+    /// comes in or went. `judge` says how an entry stands.
+    pub fn compare<'py>(
+        &mut self,
+        dict: &Bound<'py, PyDict>,
+        kind: RootKind,
+        mut judge: impl FnMut(&Changed<'py>) -> PyResult<Standing>,
+    ) -> PyResult<Option<Difference>> {
+        let (changed, gone) = self.update(dict);
+        let mut difference = Difference::default();
+        let root = |key: &Bound<'py, PyAny>| -> PyResult<Root> { Ok(Root::new(kind, key.str()?.extract::<String>()?)) };
+        if gone.iter().any(|entry| entry.standing == Standing::KeptOut) {
+            return Ok(None);
+        }
+        for entry in gone {
+            difference.gone.push(root(entry.key.bind(dict.py()))?);
+        }
+        for one in &changed {
+            let standing = judge(one)?;
+            self.0[one.at].standing = standing;
+            match (one.before, standing) {
+                (Some(Standing::KeptOut), _) | (_, Standing::KeptOut) => return Ok(None),
+                (_, Standing::Recorded) => difference.roots.push(root(&one.key)?),
+                (Some(Standing::Recorded), Standing::NotUsers) => difference.gone.push(root(&one.key)?),
+                (_, Standing::NotUsers) => {}
+            }
+        }
+        Ok(Some(difference))
+    }
+}

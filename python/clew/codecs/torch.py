@@ -1,0 +1,150 @@
+"""PyTorch: tensors with the memory they lie in, so that views of one storage stay views of one memory.
+
+What pickle writes of a storage holds its address, so no two are equal. A tensor that autograd computed comes back without
+the graph it was computed by, as a tensor that requires no gradient: whoever calls its `backward` gets an error, and no
+gradient that stops halfway. It differs, and that is said.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from clew._engine import Buffer
+
+from . import Codec, NoValue, Parts
+
+#: What makes tensors of tensors: by these names only, since a stream may be a stranger's.
+MAKERS = frozenset(
+    (
+        "_rebuild_sparse_tensor",
+        "_rebuild_nested_tensor",
+        "_rebuild_qtensor",
+        "_rebuild_meta_tensor_no_storage",
+    )
+)
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _bytes_of(storage: Any) -> Any:
+    """All memory of a storage on the processor, as an array of bytes."""
+    torch = _torch()
+    return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage).numpy()
+
+
+def _storage_over(memory: Any) -> Any:
+    """A storage over memory, without a copy."""
+    torch = _torch()
+    if memory is None:
+        return torch.UntypedStorage(0, device="cpu")
+    return torch.frombuffer(memory, dtype=torch.uint8).untyped_storage()
+
+
+def _memory_parts(storage: Any) -> Buffer | None:
+    return Buffer(_bytes_of(storage)) if storage.nbytes() else None
+
+
+def _encode_storage(storage: Any) -> tuple[Any, ...]:
+    if storage.device.type != "cpu":
+        raise NoValue(f"a storage on {storage.device}")
+    return (_memory_parts(storage),)
+
+
+def _decode_storage(parts: tuple[Any, ...]) -> Any:
+    return _storage_over(parts[0])
+
+
+def _encode_tensor(tensor: Any) -> Parts:
+    is_leaf, state = tensor.is_leaf, getattr(tensor, "__dict__", None) or None
+    if tensor._backward_hooks:
+        raise NoValue("a tensor with hooks")
+    history = None if is_leaf else type(tensor.grad_fn).__name__
+    rest = (tensor.requires_grad, tensor.grad if is_leaf else None, history, state)
+    return Parts((type(tensor).__name__, _value_parts(tensor.detach())), rest)
+
+
+def _value_parts(tensor: Any) -> tuple[Any, ...]:
+    torch = _torch()
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
+        # These say by their reducer which tensors they are made of.
+        make, parts = tensor.__reduce_ex__(5)[:2]
+        if make.__name__ not in MAKERS:
+            raise NoValue(f"a tensor of layout {tensor.layout} on {tensor.device}")
+        return ("made", make.__name__, parts)
+    flags = (tensor.is_conj(), tensor.is_neg())
+    if tensor.device.type != "cpu":
+        tensor, device = tensor.resolve_conj().resolve_neg().contiguous(), str(tensor.device)
+        copy = tensor.cpu()
+        return ("copied", device, tensor.dtype, tuple(tensor.shape), _memory_parts(copy.untyped_storage()))
+    place = (tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
+    return ("memory", tensor.dtype, *place, flags, _memory_parts(tensor.untyped_storage()))
+
+
+def _value_of(parts: tuple[Any, ...]) -> Any:
+    torch = _torch()
+    match parts:
+        case ("memory", dtype, offset, shape, strides, (is_conj, is_neg), memory):
+            tensor = torch.empty(0, dtype=dtype, device="cpu")
+            tensor.set_(_storage_over(memory), offset, shape, strides)
+            tensor = torch._neg_view(tensor) if is_neg else tensor
+            return tensor.conj() if is_conj else tensor
+        case ("copied", device, dtype, shape, memory):
+            tensor = torch.empty(0, dtype=dtype, device="cpu")
+            return tensor.set_(_storage_over(memory)).reshape(shape).to(device)
+        case ("made", make, arguments) if make in MAKERS:
+            return getattr(torch._utils, make)(*arguments)
+    raise ValueError("A tensor is malformed")
+
+
+def _decode_tensor(args: tuple[Any, ...]) -> Any:
+    torch = _torch()
+    kind, parts = args
+    value = _value_of(parts)
+    return torch.nn.Parameter(value, requires_grad=False) if kind == "Parameter" else value
+
+
+def _fill_tensor(tensor: Any, state: Any) -> None:
+    requires_grad, grad, history, own = state
+    if history is None:
+        tensor.requires_grad_(requires_grad)
+    if grad is not None:
+        tensor.grad = grad
+    if own:
+        tensor.__dict__.update(own)
+
+
+def _encode_generator(generator: Any) -> tuple[Any, ...]:
+    return (str(generator.device), generator.get_state().numpy().tobytes())
+
+
+def _decode_generator(parts: tuple[Any, ...]) -> Any:
+    torch = _torch()
+    device, state = parts
+    generator = torch.Generator(device)
+    generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+    return generator
+
+
+NAMED: dict[str, Codec] = {
+    "tensor": Codec("torch.tensor", _encode_tensor, _decode_tensor, _fill_tensor),
+    "storage": Codec("torch.storage", _encode_storage, _decode_storage),
+    "generator": Codec("torch.generator", _encode_generator, _decode_generator),
+}
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for a type of PyTorch's; nothing is imported that the session has not."""
+    torch: Any = sys.modules.get("torch")
+    if getattr(torch, "__version__", None) is None:
+        return None
+    if kind in (torch.Tensor, torch.nn.Parameter):
+        return NAMED["tensor"]
+    if kind is torch.UntypedStorage:
+        return NAMED["storage"]
+    return NAMED["generator"] if kind is torch.Generator else None

@@ -1,0 +1,92 @@
+"""Sessions that are dear to look at: after a run only what it may have touched is, and what was bound anew."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from harness import Kernel
+
+#: More objects than any machine goes through in the time of a cheap look.
+DEAR = "many = [[number] for number in range(1_000_000)]"
+
+
+@pytest.fixture
+def dear(kernel: Kernel) -> Kernel:
+    """A kernel with such a session, in which both looks that count were dear."""
+    for cell in (DEAR, "x = [1]; y = x; z = {'k': 1}; w = 'text'", "globals()", "globals()"):
+        kernel.run(cell).raised()
+    return kernel
+
+
+def changed(kernel: Kernel) -> str:
+    """What the last run changed, as `log` tells it."""
+    line = kernel.clew("log -n 1").raised().text.splitlines()[0]
+    return " ".join(re.findall(r"(?:^|\s)([+~-][\w\[\]]+)", line))
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("x.append(2)", "~x ~y"),
+        ("new = [x]", "+new ~x ~y"),
+        ("new = 1", "+new"),
+        ("del z", "-z"),
+        ("del x", "~y -x"),
+        ("w = w + '!'; del z", "~w -z"),
+        ("z['k'] = 2; many_too = [len(many)]", "+many_too ~z"),
+        ("z, x = x, z", "~x ~y ~z"),
+        ("for name in 'abc':\n    del z\n    z = name", "+name ~z"),
+    ],
+)
+def test_what_a_run_changed_is_seen_and_nothing_else(dear: Kernel, cell: str, told: str) -> None:
+    dear.run(cell).raised()
+    assert set(changed(dear).split()) == set(told.split())
+    dear.clew("undo").raised()
+    assert dear.value("x, y is x, z, w, 'new' in globals()") == ([1], True, {"k": 1}, "text", False)
+    dear.clew("redo").raised()
+    assert dear.value("len(many)") == 1_000_000
+
+
+def test_an_output_goes_and_comes_back(dear: Kernel) -> None:
+    dear.run("kept = [w, 1]\nkept").raised()
+    dear.run("kept.append(2)").raised()
+    dear.clew("undo").raised()
+    assert dear.value("kept, kept is Out[max(Out)], kept is _") == (["text", 1], True, True)
+    dear.clew("undo").raised()
+    assert dear.value("[out for out in Out.values() if out == ['text', 1]]") == []
+    dear.clew("redo 2").raised()
+    assert dear.value("Out[max(Out)]") == ["text", 1, 2]
+
+
+def test_p12_a_credential_that_comes_up_among_much_else_is_kept_out(dear: Kernel, tmp_path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    dear.run(f"token = {secret!r}").raised()
+    dear.run("again = token; z['t'] = 1").raised()
+    dear.run("held = {'password': token}").raised()
+    dear.run("x.append(3)").raised()
+    dear.clew("switch @").raised()
+    kept = [path for path in dear.home.rglob("*") if path.is_file() and "clew" in path.parts]
+    assert kept
+    assert not [path for path in kept if secret.encode() in path.read_bytes()]
+    assert dear.value("again is token, x") == (True, [1, 3])
+
+
+def test_names_that_are_excluded_later_are_kept_out_from_then_on(dear: Kernel) -> None:
+    dear.run("x.append(2)").raised()
+    dear.clew("exclude z").raised()
+    dear.run("z['k'] = 'left out'").raised()
+    dear.run("x.append(3)").raised()
+    dear.clew("undo").raised()
+    assert dear.value("x, z['k']") == ([1, 2], "left out")
+
+
+def test_p03_what_a_thread_bound_is_found_with_the_next_run(dear: Kernel) -> None:
+    dear.run("import threading\ngo = threading.Event()").raised()
+    dear.run(
+        "def bind():\n    go.wait()\n    globals()['z'] = 'bound'\nthread = threading.Thread(target=bind); thread.start()"
+    ).raised()
+    dear.run("go.set(); thread.join()").raised()
+    dear.run("w = 'other'").raised()
+    dear.clew("switch @").raised()
+    assert dear.value("z, w") == ("bound", "other")
