@@ -181,6 +181,65 @@ def test_p03_every_way_to_write_to_mapped_memory_is_seen(notebook: Notebook, how
     assert only_grew(before)
 
 
+WRITES_BESIDES = WRITES | {
+    "the system, for another process": "_m = open('/proc/self/mem', 'r+b', 0); _m.seek(a.ctypes.data + 888_888); _m.write(b'12345678'); _m.close()",
+    "memory given back": (
+        "_page = a.ctypes.data // 4096 * 4096 + 819_200; ctypes.CDLL(None).madvise(ctypes.c_void_p(_page), 65_536, 4)"
+    ),
+    "longer memory": "del b; a.resize(3_000_000, refcheck=False); a[2_500_000] = 1",
+    "other memory in its place": "_n = a.size; a = None; a = np.random.default_rng(1).random(_n)",
+    "memory moved there": (
+        "_new = np.random.default_rng(2).random(2_000_000); _c = ctypes.CDLL(None); _c.mremap.restype = ctypes.c_void_p;"
+        " _at = lambda array: ctypes.c_void_p(array.ctypes.data // 4096 * 4096 + 4_096_000);"
+        " _ = _c.mremap(_at(_new), 65_536, 65_536, 3, _at(a)); _c.mmap.restype = ctypes.c_void_p;"
+        " _ = _c.mmap(_at(_new), 65_536, 3, 0x32, -1, 0); del _new, _"
+    ),
+    "all of it": "a[:] = 3",
+}
+"""And to memory that was never mapped."""
+
+
+@pytest.mark.parametrize("how", WRITES_BESIDES)
+def test_p03_every_way_to_write_to_watched_memory_is_seen(kernels: Callable[..., Notebook], how: str) -> None:
+    """Written twice: to memory that is hashed for the first time, and to what was known since."""
+    notebook = kernels(env={"CLEW_WATCH_PAGES": "yes"})
+    notebook.run(NUMPY, "a = np.random.default_rng(0).random(2_000_000); b = a + 1", "other = 1", "other = 2")
+    (was,) = notebook.read("hashlib.sha256(a).hexdigest()")
+    notebook.run(WRITES_BESIDES[how])
+    (written,) = notebook.read("hashlib.sha256(a).hexdigest()")
+    assert written != was
+    notebook.run("a[77] = -7")
+    (last,) = notebook.read("hashlib.sha256(a).hexdigest()")
+    for word, expected in (("undo", written), ("undo", was), ("redo", written), ("redo", last)):
+        assert notebook.move(word).word("a") == "loaded"
+        assert notebook.read("hashlib.sha256(a).hexdigest()") == [expected]
+
+
+def test_p03_a_child_of_a_fork_and_its_parent_write_to_watched_memory(
+    kernels: Callable[..., Notebook],
+) -> None:
+    notebook = kernels(env={"CLEW_WATCH_PAGES": "yes"})
+    notebook.run(NUMPY, "a = np.random.default_rng(0).random(2_000_000); b = a + 1", "other = 1")
+    (was,) = notebook.read("float(a.sum())")
+    notebook.run(
+        """
+        import os
+        _child = os.fork()
+        if _child == 0:
+            a[:] = 0
+            os._exit(0 if float(a.sum()) == 0 else 1)
+        a[9] = 5
+        _ended = os.waitpid(_child, 0)[1]
+        """,
+        "a[10] = 5",
+    )
+    (written,) = notebook.read("_ended, float(a.sum())")
+    notebook.run("%clew undo 2", "%clew redo 2")
+    assert notebook.read("_ended, float(a.sum())") == [written]
+    notebook.run("%clew undo 2")
+    assert notebook.read("float(a.sum())") == [was]
+
+
 def test_p03_a_write_that_no_cell_names_is_seen(notebook: Notebook) -> None:
     begin(notebook)
     notebook.run(

@@ -305,6 +305,11 @@ impl Settings {
         }
     }
 
+    /// Whether the system is asked which pages of ordinary memory were written to.
+    pub fn watches_pages(&self) -> bool {
+        self.flag("watch.pages")
+    }
+
     /// Whether a new kernel says that there are earlier states of its notebook.
     pub fn offers_resume(&self) -> bool {
         self.flag("resume.offer")

@@ -44,6 +44,10 @@ mod serial;
 mod sets;
 pub(crate) mod twin;
 mod types;
+#[cfg(target_os = "linux")]
+mod userfault;
+#[cfg(target_os = "linux")]
+mod watched;
 
 pub(crate) use allocation::Allocation;
 pub use attached::{Attached, Busy};

@@ -92,6 +92,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Whether blocks of memory are held against their hashes (BLAKE3) when a session first loads them; without it only values are compared, by their fingerprints",
     },
     Setting {
+        key: "watch.pages",
+        variable: "CLEW_WATCH_PAGES",
+        kind: Kind::Flag,
+        default: "false",
+        about: "Whether the system is asked which pages of large arrays were written to, so that the others are not hashed; not for memory that devices write to",
+    },
+    Setting {
         key: "resume.offer",
         variable: "CLEW_RESUME_OFFER",
         kind: Kind::Flag,

@@ -192,4 +192,7 @@ pub trait Heap {
     fn untouched(&self, _extent: &Extent) -> Vec<Option<u128>> {
         Vec::new()
     }
+
+    /// Says what all blocks of an extent hash to, known from [`Heap::untouched`] or hashed after it.
+    fn remember(&self, _extent: &Extent, _hashes: &[u128]) {}
 }

@@ -60,11 +60,13 @@ impl Inner {
     ) -> PyResult<R> {
         let check = self.surroundings.settings.load_check();
         let budget = self.surroundings.settings.store_budget();
+        let watches = self.surroundings.settings.watches_pages();
         let Self { heap, state, open, .. } = self;
         let open = open.as_mut().ok_or_else(nothing_open)?;
         open.session.set_check(check);
         open.session.set_budget(budget);
         let used = heap.with(py, |heap| {
+            heap.watches = watches;
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });
         used.map_err(runtime)

@@ -49,6 +49,8 @@ pub struct PythonHeap {
     pub(super) namespace: *mut ffi::PyObject,
     pub(super) shown: Shown,
     mapped: Mapped,
+    /// Whether pages of ordinary memory are watched.
+    pub(crate) watches: bool,
     /// Whether this look has begun.
     begun: bool,
     kept: Vec<Py<PyAny>>,
@@ -85,6 +87,7 @@ impl PythonHeap {
             namespace: namespace.as_ptr(),
             shown: Shown::default(),
             mapped: Mapped::default(),
+            watches: false,
             begun: false,
             kept: Vec::new(),
             serials: Serials::default(),
@@ -598,7 +601,19 @@ impl Heap for PythonHeap {
     }
 
     fn untouched(&self, extent: &Extent) -> Vec<Option<u128>> {
-        self.mapped.untouched(extent)
+        let known = self.mapped.untouched(extent);
+        #[cfg(target_os = "linux")]
+        if known.is_empty() && self.watches {
+            return super::watched::untouched(extent);
+        }
+        known
+    }
+
+    #[cfg(target_os = "linux")]
+    fn remember(&self, extent: &Extent, hashes: &[u128]) {
+        if self.watches {
+            super::watched::remember(extent, hashes);
+        }
     }
 }
 

@@ -1,8 +1,7 @@
-//! Which pages of a private mapping are no longer the file's: somebody wrote to them.
+//! What the kernel tells of pages (`PAGEMAP_SCAN`, Linux 6.7), and of a private mapping which are no longer the file's.
 //!
-//! The kernel tells (`PAGEMAP_SCAN`, Linux 6.7): a page that is there, or swapped out, and belongs to no file is a copy. A
-//! page that is not there shows the file when it is touched. Nothing is believed before it was tried once on pages that
-//! were and were not written to.
+//! A page that is there, or swapped out, and belongs to no file is a copy: somebody wrote to it. A page that is not there
+//! shows the file when it is touched. Nothing is believed before it was tried once on pages that were and were not written to.
 
 use std::fs::File;
 use std::ops::Range;
@@ -10,9 +9,17 @@ use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
 const SCAN: libc::Ioctl = 0xc060_6610_u32 as libc::Ioctl;
-const IS_FILE: u64 = 1 << 2;
-const IS_PRESENT: u64 = 1 << 3;
-const IS_SWAPPED: u64 = 1 << 4;
+/// Somebody may be told of writes to it without being asked.
+pub(super) const IS_WATCHED: u64 = 1 << 0;
+/// It is not, or no longer, protected.
+pub(super) const IS_WRITTEN: u64 = 1 << 1;
+pub(super) const IS_FILE: u64 = 1 << 2;
+pub(super) const IS_PRESENT: u64 = 1 << 3;
+pub(super) const IS_SWAPPED: u64 = 1 << 4;
+/// Protects each page that is told, before anybody can write to it again.
+pub(super) const PROTECT: u64 = 1 << 0;
+/// Fails where pages can't be protected.
+pub(super) const ONLY_WATCHED: u64 = 1 << 1;
 /// How many ranges are asked for at a time.
 const AT_ONCE: usize = 1024;
 
@@ -43,6 +50,18 @@ struct Region {
     categories: u64,
 }
 
+/// Which pages are asked for: those that are all of `is`, none of `is_not`, and one of `is_any` where that says something.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asked {
+    pub is: u64,
+    pub is_not: u64,
+    pub is_any: u64,
+    /// Pages that are alike in these are told as one range.
+    pub told: u64,
+    /// What is done besides.
+    pub flags: u64,
+}
+
 /// The pages of a range of memory that are no file's, in order; `None` where nobody can tell. The range must be mapped
 /// privately from files.
 pub(super) fn written(range: Range<u64>) -> Option<Vec<Range<u64>>> {
@@ -55,6 +74,17 @@ pub(super) fn written(range: Range<u64>) -> Option<Vec<Range<u64>>> {
 }
 
 fn scan(range: Range<u64>) -> Option<Vec<Range<u64>>> {
+    let copied = Asked {
+        is_not: IS_FILE,
+        is_any: IS_PRESENT | IS_SWAPPED,
+        told: IS_PRESENT | IS_SWAPPED,
+        ..Asked::default()
+    };
+    found(range, copied)
+}
+
+/// The pages of a range of memory that are as asked, in order; `None` where nobody can tell.
+pub(super) fn found(range: Range<u64>, asked: Asked) -> Option<Vec<Range<u64>>> {
     // Opened anew: after a fork an old one would tell of the parent.
     let file = File::open("/proc/self/pagemap").ok()?;
     let page = rustix::param::page_size() as u64;
@@ -65,14 +95,15 @@ fn scan(range: Range<u64>) -> Option<Vec<Range<u64>>> {
     while start < end {
         let mut request = Request {
             size: size_of::<Request>() as u64,
+            flags: asked.flags,
             start,
             end,
             vec: regions.as_mut_ptr() as u64,
             vec_len: AT_ONCE as u64,
-            category_inverted: IS_FILE,
-            category_mask: IS_FILE,
-            category_anyof_mask: IS_PRESENT | IS_SWAPPED,
-            return_mask: IS_PRESENT | IS_SWAPPED,
+            category_inverted: asked.is_not,
+            category_mask: asked.is | asked.is_not,
+            category_anyof_mask: asked.is_any,
+            return_mask: asked.told,
             ..Request::default()
         };
         // SAFETY: the kernel reads the request and writes at most that many regions.
