@@ -43,6 +43,7 @@ use clap::error::ErrorKind;
 use clew_core::history::NameError;
 use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
+use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, StoreError};
 
@@ -439,6 +440,10 @@ pub fn session_problem(error: &SessionError, surroundings: &Surroundings) -> Pro
                 SessionError::Kernel(KernelError::Failed(_)) => {
                     problem.with_hint(format!("{} looks for the reason", door.command("doctor")))
                 }
+                SessionError::Restore(RestoreError::NoMemory) => problem.with_hint(format!(
+                    "{} brings back some names; `del` of what is not needed makes room",
+                    door.command("restore RUN -- NAME")
+                )),
                 SessionError::NotStarted => {
                     problem.with_hint("`%reload_ext clew` in the notebook starts it, or says why it can't")
                 }

@@ -174,6 +174,7 @@ fn every_error_of_a_session() {
         ],
         SessionError::Restore(_) => [
             SessionError::Restore(RestoreError::Interrupted),
+            SessionError::Restore(RestoreError::NoMemory),
             SessionError::Restore(RestoreError::Refused("the directory /data is gone".to_owned())),
         ],
         SessionError::NotStarted => [SessionError::NotStarted],

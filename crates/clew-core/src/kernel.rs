@@ -51,6 +51,9 @@ pub enum BuildError {
     /// The stored form can't be turned into an object here (a missing module, a constructor that raised).
     #[error("{0}")]
     Failed(String),
+    /// There is not so much memory. No other value is brought back either: the move does not happen.
+    #[error("there is not enough memory")]
+    NoMemory,
     /// The user asked to stop.
     #[error("it was interrupted")]
     Interrupted,

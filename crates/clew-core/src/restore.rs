@@ -29,9 +29,48 @@ pub enum RestoreError {
     /// The user asked to stop.
     #[error("It was interrupted")]
     Interrupted,
+    /// What is live and what would take its place don't fit into memory together.
+    #[error("There is not enough memory to bring everything back")]
+    NoMemory,
     /// The kernel refused the install.
     #[error("{0}")]
     Refused(String),
+}
+
+/// What ends a whole move, of what may keep one value from being built.
+enum End {
+    Interrupted,
+    NoMemory,
+}
+
+impl From<End> for BuildError {
+    fn from(end: End) -> Self {
+        match end {
+            End::Interrupted => Self::Interrupted,
+            End::NoMemory => Self::NoMemory,
+        }
+    }
+}
+
+impl From<End> for RestoreError {
+    fn from(end: End) -> Self {
+        match end {
+            End::Interrupted => Self::Interrupted,
+            End::NoMemory => Self::NoMemory,
+        }
+    }
+}
+
+/// Why one value could not be built.
+///
+/// # Errors
+/// Nothing else is to be built either.
+fn unbuilt(error: BuildError) -> Result<String, End> {
+    match error {
+        BuildError::Failed(why) => Ok(why),
+        BuildError::NoMemory => Err(End::NoMemory),
+        BuildError::Interrupted => Err(End::Interrupted),
+    }
 }
 
 impl From<KernelError> for RestoreError {
@@ -295,8 +334,7 @@ impl Performer<'_> {
                 }
                 Ok(staged)
             }
-            Err(BuildError::Interrupted) => Err(RestoreError::Interrupted),
-            Err(BuildError::Failed(why)) => Ok(Staged::empty(Word::Lost, Some(why))),
+            Err(error) => Ok(Staged::empty(Word::Lost, Some(unbuilt(error)?))),
         }
     }
 

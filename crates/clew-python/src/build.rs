@@ -19,12 +19,12 @@ use std::sync::Arc;
 
 use clew_core::graph::{Arena, ArenaNode, Aside, Memory, Mention};
 use clew_core::kernel::{BuildError, Stored};
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cause::Cause;
+use crate::kernel::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
 use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced};
@@ -343,10 +343,7 @@ impl<'py, 'a> Builder<'py, 'a> {
 
     /// What an exception means for the build.
     fn failed(&self, error: &PyErr) -> BuildError {
-        if error.is_instance_of::<PyKeyboardInterrupt>(self.py) {
-            return BuildError::Interrupted;
-        }
-        BuildError::Failed(error.to_string())
+        build_error(self.py, error)
     }
 
     fn tried<T>(&self, result: PyResult<T>) -> Result<T, BuildError> {

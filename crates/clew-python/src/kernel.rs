@@ -17,7 +17,7 @@ use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
 };
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -151,19 +151,28 @@ impl<'py> PythonKernel<'_, 'py> {
 }
 
 /// A Python exception in words, as the reason why something was not built.
-fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-        BuildError::Interrupted
+pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
+    if error.is_instance_of::<PyMemoryError>(py) {
+        BuildError::NoMemory
     } else {
-        BuildError::Failed(error.to_string())
+        cell_error(py, error)
+    }
+}
+
+/// The same, as the reason why a cell that ran again made nothing.
+fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
+    match kernel_error(py, error) {
+        KernelError::Interrupted => BuildError::Interrupted,
+        KernelError::Failed(why) => BuildError::Failed(why),
     }
 }
 
 /// A Python exception in words, as the reason why the session can't be read or changed.
 fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
-    match build_error(py, error) {
-        BuildError::Interrupted => KernelError::Interrupted,
-        BuildError::Failed(why) => KernelError::Failed(why),
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        KernelError::Interrupted
+    } else {
+        KernelError::Failed(error.to_string())
     }
 }
 
@@ -307,7 +316,7 @@ impl Kernel for PythonKernel<'_, '_> {
             }
             Ok(found)
         };
-        let found = run().map_err(|error| build_error(self.py, &error))?;
+        let found = run().map_err(|error| cell_error(self.py, &error))?;
         let mut objects = Vec::new();
         for (root, value) in found {
             let object = Object::of(&value);

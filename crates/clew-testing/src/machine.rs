@@ -325,11 +325,7 @@ fn random_step(dice: &mut Dice, player: &Player, mode: Mode) -> Step {
         },
         89..95 if mode.faults => Step::Fault(Fault {
             after: dice.below(12) as u32,
-            kind: if dice.one_in(2) {
-                FaultKind::Fails
-            } else {
-                FaultKind::Interrupts
-            },
+            kind: [FaultKind::Fails, FaultKind::Starves, FaultKind::Interrupts][dice.below(3) as usize],
         }),
         95..97 => Step::Hold(player.names(dice).first().cloned().unwrap_or_default()),
         97 => Step::Sync,

@@ -64,7 +64,7 @@ fn story() -> Vec<Step> {
 fn p04_a_fault_at_any_step_of_a_switch_leaves_everything_as_it_was() {
     let mut stopped = 0;
     for run in 0..4 {
-        for kind in [FaultKind::Fails, FaultKind::Interrupts] {
+        for kind in [FaultKind::Fails, FaultKind::Starves, FaultKind::Interrupts] {
             for after in 0..20 {
                 let mut steps = story();
                 steps.extend([

@@ -5,7 +5,7 @@
 //! fingerprint that was recorded.
 
 use super::fetched::Fetched;
-use super::{Performer, Staged, build, failed, unreadable};
+use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
@@ -35,8 +35,7 @@ impl Performer<'_> {
         if apart {
             match replay_apart(kernel, version, (id, run), is_allowed) {
                 Ok(staged) => return Ok(said_why(staged, &why, run)),
-                Err(BuildError::Failed(reason)) => why = format!("{why}; {reason}"),
-                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
+                Err(error) => why = format!("{why}; {}", unbuilt(error)?),
             }
         }
         if !is_allowed {
@@ -125,8 +124,8 @@ impl Performer<'_> {
         for version in versions {
             match self.fetch_and_load(kernel, version, Again::Never) {
                 Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
-                Ok(_) | Err(BuildError::Failed(_)) => {}
-                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
+                Ok(_) => {}
+                Err(error) => drop(unbuilt(error)?),
             }
         }
         inputs.retain(|(root, _)| root.kind == RootKind::Name);

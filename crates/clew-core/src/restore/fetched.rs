@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::together::{Ended, do_all};
-use super::{Performer, RestoreError, Staged, build, failed};
+use super::{End, Performer, RestoreError, Staged, build, unbuilt};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Aside, Memory, Mention};
@@ -88,7 +88,7 @@ impl<M: Memory> Fetched<M> {
         Ok(Self {
             stream,
             asides,
-            extents: extents.ok_or_else(|| failed(Cause::NoMemory))?,
+            extents: extents.ok_or(BuildError::NoMemory)?,
             mentions,
             is_trusting: false,
         })
@@ -99,7 +99,7 @@ impl Performer<'_> {
     /// Fetches all that a plan loads.
     ///
     /// # Errors
-    /// The user asked to stop. What can't be had is no error of the whole.
+    /// The user asked to stop, or there is not so much memory. What can't be had is no error of the whole.
     pub fn fetch_ahead<K: Kernel>(&self, kernel: &mut K, plan: &Plan) -> Result<Ahead<K::Memory>, RestoreError> {
         let is_load = |step: &&Step| matches!(step.kind, StepKind::Load { .. });
         let versions = plan
@@ -107,9 +107,10 @@ impl Performer<'_> {
             .iter()
             .filter(is_load)
             .filter_map(|step| step.version.as_ref());
-        let mut begun: Vec<_> = versions
-            .map(|version| (version.manifest, self.begin::<K::Memory>(version, self.check)))
-            .collect();
+        let mut begun = Vec::new();
+        for version in versions {
+            begun.push((version.manifest, self.begin::<K::Memory>(version, self.check)?));
+        }
         let jobs = begun.iter_mut().filter_map(|(_, fetching)| fetching.as_mut().ok());
         let jobs = jobs.flat_map(|fetching| fetching.extents.iter_mut().flat_map(Loading::jobs));
         let ended = do_all(kernel, jobs.collect());
@@ -132,7 +133,7 @@ impl Performer<'_> {
         version: &Version,
         check: Check,
     ) -> Result<Result<Fetched<K::Memory>, String>, BuildError> {
-        let mut begun = match self.begin::<K::Memory>(version, check) {
+        let mut begun = match self.begin::<K::Memory>(version, check)? {
             Ok(begun) => begun,
             Err(why) => return Ok(Err(why)),
         };
@@ -154,18 +155,27 @@ impl Performer<'_> {
         self.load(kernel, version, again, fetched)
     }
 
-    fn begin<M: Memory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, String> {
-        let manifest = self.manifests.get(&version.manifest).map_err(told)?;
+    /// Makes the memory for a version; else why it can't be had.
+    fn begin<M: Memory>(&self, version: &Version, check: Check) -> Result<Result<Fetching<M>, String>, End> {
+        match self.try_begin(version, check) {
+            Ok(fetching) => Ok(Ok(fetching)),
+            Err(Unbegun::NoMemory) => Err(End::NoMemory),
+            Err(Unbegun::NotThere(why)) => Ok(Err(why)),
+        }
+    }
+
+    fn try_begin<M: Memory>(&self, version: &Version, check: Check) -> Result<Fetching<M>, Unbegun> {
+        let manifest = self.manifests.get(&version.manifest)?;
         let Body::Encoded(encoding) = &manifest.body else {
-            return Err(Cause::NotRecorded.into());
+            return Err(Unbegun::NotThere(Cause::NotRecorded.into()));
         };
-        let stream = self.store.stream(&encoding.stream).map_err(told)?.into_inner();
-        let asides = self.store.stream(&encoding.asides).map_err(told)?.into_inner();
+        let stream = self.store.stream(&encoding.stream)?.into_inner();
+        let asides = self.store.stream(&encoding.asides)?.into_inner();
         let extents = encoding.extents.iter().map(|extent| self.store.begin(extent, check));
         Ok(Fetching {
             stream,
-            asides: decode_asides(&asides).ok_or(Cause::Unreadable { why: "its asides" })?,
-            extents: extents.collect::<Result<_, StoreError>>().map_err(told)?,
+            asides: decode_asides(&asides).ok_or_else(odd_asides)?,
+            extents: extents.collect::<Result<_, StoreError>>()?,
             mentions: encoding.mentions.clone(),
         })
     }
@@ -182,9 +192,9 @@ impl Performer<'_> {
             Ok(fetched) if fetched.is_trusting => {
                 match build(kernel, version, fetched, Word::Loaded) {
                     Ok(staged) if staged.word == Word::Loaded => return Ok(staged),
-                    Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
                     // Either it can't be built as it was, or what was taken for right is not.
-                    Ok(_) | Err(BuildError::Failed(_)) => {}
+                    Ok(_) => {}
+                    Err(error) => drop(unbuilt(error)?),
                 }
                 let fetched = self.fetch(kernel, version, Check::Anew)?;
                 self.load(kernel, version, again, fetched)
@@ -226,9 +236,28 @@ impl Performer<'_> {
         };
         match self.fetch(kernel, version, self.check) {
             Ok(fetched) => Ok(fetched.err()),
-            Err(_) => Err(RestoreError::Interrupted),
+            Err(error) => Ok(Some(unbuilt(error)?)),
         }
     }
+}
+
+/// Why nothing could be begun.
+enum Unbegun {
+    NoMemory,
+    NotThere(String),
+}
+
+impl From<StoreError> for Unbegun {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoMemory { .. } => Self::NoMemory,
+            other => Self::NotThere(other.to_string()),
+        }
+    }
+}
+
+fn odd_asides() -> Unbegun {
+    Unbegun::NotThere(Cause::Unreadable { why: "its asides" }.into())
 }
 
 #[allow(clippy::needless_pass_by_value)] // so that it fits `map_err`

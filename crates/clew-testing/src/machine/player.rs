@@ -9,7 +9,6 @@ use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
-use clew_core::restore::RestoreError;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::Trust;
 
@@ -356,7 +355,7 @@ impl Player {
                 self.last = Some(report.clone());
                 Ok(Some(report))
             }
-            Err(SessionError::Restore(RestoreError::Interrupted | RestoreError::Refused(_))) if self.mode.faults => {
+            Err(SessionError::Restore(_)) if self.mode.faults => {
                 self.tally.stopped += 1;
                 judge_stopped(&self.kernel, before)?;
                 Ok(None)

@@ -213,7 +213,7 @@ fn judge_word(
     if matches!(outcome.word, Word::Lost | Word::Differs) {
         let why = outcome.why.as_deref().unwrap_or_default();
         let reached = reachable(expected, together);
-        let excused = why.contains("out of memory")
+        let excused = why.contains("its maker raised")
             || is_torn
             || outcome.uncertain
             || reached

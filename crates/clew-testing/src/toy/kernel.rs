@@ -23,6 +23,8 @@ pub const SECRET: &str = "secret";
 pub enum FaultKind {
     /// The step fails.
     Fails,
+    /// There is no memory to build anything.
+    Starves,
     /// The user interrupts.
     Interrupts,
 }
@@ -284,7 +286,8 @@ impl Kernel for ToyKernel {
 
     fn build(&mut self, stored: Stored<'_, Vec<u8>>) -> Result<Vec<Ref>, BuildError> {
         match self.hit() {
-            Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
+            Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
+            Some(FaultKind::Starves) => return Err(BuildError::NoMemory),
             Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
             None => {}
         }
@@ -299,7 +302,9 @@ impl Kernel for ToyKernel {
 
     fn install(&mut self, changes: Vec<(Root, Change<Ref>)>) -> Result<Installed, KernelError> {
         match self.hit() {
-            Some(FaultKind::Fails) => return Err(KernelError::Failed("a watcher refused".to_owned())),
+            Some(FaultKind::Fails | FaultKind::Starves) => {
+                return Err(KernelError::Failed("a watcher refused".to_owned()));
+            }
             Some(FaultKind::Interrupts) => return Err(KernelError::Interrupted),
             None => {}
         }
@@ -410,7 +415,8 @@ impl Kernel for ToyKernel {
 
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError> {
         match self.hit() {
-            Some(FaultKind::Fails) => return Err(BuildError::Failed("out of memory".to_owned())),
+            Some(FaultKind::Fails) => return Err(BuildError::Failed("its maker raised".to_owned())),
+            Some(FaultKind::Starves) => return Err(BuildError::NoMemory),
             Some(FaultKind::Interrupts) => return Err(BuildError::Interrupted),
             None => {}
         }
