@@ -419,3 +419,17 @@ def test_unload_lets_go_and_the_session_goes_on(kernels: Callable[..., Notebook]
     notebook.run("%load_ext clew", "x.append(4)")
     notebook.move("undo")
     assert notebook.read("x") == ["[1, 2, 3]"]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_waits_for_what_comes_back_and_is_as_it_was(notebook: Notebook, is_on: bool) -> None:
+    notebook.run(
+        f"import gc; gc.{'enable' if is_on else 'disable'}(); rows = [[n] for n in range(100_000)]",
+        "rows[5] = [-1]",
+    )
+    count = "sum(generation['collections'] for generation in gc.get_stats())"
+    before = int(notebook.kernel.value(count))
+    assert notebook.move("undo").word("rows") == "loaded"
+    # One for every 700 lists, else.
+    assert int(notebook.kernel.value(count)) - before < 70
+    assert notebook.read("gc.isenabled(), rows[5], len(rows)") == [f"({is_on}, [5], 100000)"]

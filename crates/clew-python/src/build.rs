@@ -27,7 +27,7 @@ use crate::cause::Cause;
 use crate::kernel::build_error;
 use crate::kinds;
 use crate::raw::twin::Twin;
-use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced};
+use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced, Uncollected};
 
 /// A step of the work that is still to do.
 #[derive(Clone, Copy)]
@@ -83,6 +83,7 @@ type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 /// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
 pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: Stored<'_, Region>) -> Result<Vec<Built>, BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
+    let _uncollected = Uncollected::begin(py);
     let mut builder = Builder::new(py, heap, stored.arena, stored.asides, stored.mentions, &extents);
     let values = builder.run(stored.arena.roots())?;
     let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;

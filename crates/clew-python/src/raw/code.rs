@@ -12,7 +12,9 @@ use std::ffi::CStr;
 
 use clew_core::graph::Node;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
+use super::collector::Uncollected;
 use super::object::Object;
 use super::scalar::{write_name, write_text};
 use crate::payload::Write;
@@ -58,7 +60,7 @@ pub(super) unsafe fn describe_code(code: *mut ffi::PyObject, node: &mut Node<'_,
     node.kind(crate::kinds::CODE);
     // SAFETY: as the caller promises; every reference made here is dropped again, none of them runs code when dropped.
     unsafe {
-        let collecting = ffi::PyGC_Disable();
+        let _uncollected = Uncollected::begin(Python::assume_attached());
         node.payload().number(BYTECODE);
         for name in NUMBERS {
             write_number(code, name, node.payload());
@@ -80,9 +82,6 @@ pub(super) unsafe fn describe_code(code: *mut ffi::PyObject, node: &mut Node<'_,
             // The code object owns them.
             ffi::Py_DECREF(constants);
             node.child(Object::new(constants));
-        }
-        if collecting != 0 {
-            ffi::PyGC_Enable();
         }
     }
 }

@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use super::collector::Uncollected;
 use super::facts::along_bases;
 use super::types::{Type, is_heap, item, own_dict};
 
@@ -13,7 +14,7 @@ use super::types::{Type, is_heap, item, own_dict};
 pub(super) struct Hushed<'py> {
     name: Bound<'py, PyString>,
     replaced: Vec<(Type, Bound<'py, PyAny>)>,
-    collecting: bool,
+    _uncollected: Uncollected<'py>,
 }
 
 impl<'py> Hushed<'py> {
@@ -22,11 +23,10 @@ impl<'py> Hushed<'py> {
         let name = PyString::intern(py, "__init_subclass__");
         // SAFETY: attached; live objects. What `object` has does nothing, and any class can have it.
         unsafe {
-            let collecting = ffi::PyGC_Disable() != 0;
             let mut hushed = Self {
                 name,
                 replaced: Vec::new(),
-                collecting,
+                _uncollected: Uncollected::begin(py),
             };
             let quiet = item(own_dict(&raw mut ffi::PyBaseObject_Type), hushed.name.as_ptr());
             for base in bases.iter() {
@@ -68,10 +68,6 @@ impl Drop for Hushed<'_> {
                 ffi::PyDict_SetItem(own_dict(class), self.name.as_ptr(), found.as_ptr());
                 ffi::PyType_Modified(class);
             }
-        }
-        if self.collecting {
-            // SAFETY: attached.
-            unsafe { ffi::PyGC_Enable() };
         }
     }
 }
