@@ -83,14 +83,14 @@ def in_this_process() -> Iterator[Ratio]:
         "pickle.dumps of them",
         seconds(lambda: heap.fingerprint({"records": records})),
         seconds(lambda: pickle.dumps(records, 5)),
-        0.5,
+        0.7,
     )
     yield Ratio(
         "fingerprint of 100 MB of memory",
         "their sum",
         seconds(lambda: heap.fingerprint({"held": held})),
         seconds(lambda: numpy.add.reduce(words)),
-        3,
+        4,
     )
 
 
