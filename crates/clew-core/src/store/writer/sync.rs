@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::SessionWriter;
-use super::unread::Unread;
 use crate::format::FrameKind;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::{StoreError, log, pack};
@@ -50,7 +49,6 @@ impl SessionWriter {
         ];
         let has_names = self.has_new_names || !foreign.is_empty() || !other_logs.is_empty();
         Ok(SyncJob {
-            unread: self.unread(),
             disk: Arc::clone(&self.store.inner.disk),
             packs,
             folders: if has_names { folders.to_vec() } else { Vec::new() },
@@ -75,9 +73,6 @@ impl SessionWriter {
                 self.stopped.get_or_insert(error.to_string());
             }
             return Err(error);
-        }
-        if let Some(unread) = &job.unread {
-            self.remember(unread);
         }
         for (number, reach) in &job.foreign {
             self.store.index().set_synced(*number, *reach);
@@ -125,7 +120,6 @@ pub struct SyncJob {
     saved: u64,
     /// Packs of others and how far they were gone over.
     foreign: Vec<(u32, u64)>,
-    pub(super) unread: Option<Unread>,
 }
 
 impl SyncJob {
