@@ -7,6 +7,7 @@
 
 mod measure;
 mod memory;
+mod names;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -309,7 +310,12 @@ impl SessionWriter {
     ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
         let forgetting = self.forgetting.take();
-        let _inside = self.inside.take();
+        let inside = self.inside.take();
+        let named = self.check_names();
+        if inside.is_some() {
+            // What was put since may have gone to a file that nobody finds. The next run tries again, in new ones.
+            named?;
+        }
         self.ready()?;
         self.flush()?;
         let operation = Operation {
@@ -368,6 +374,9 @@ impl SessionWriter {
     fn enter(&mut self) -> Result<(), StoreError> {
         if self.inside.is_some() {
             return Ok(());
+        }
+        if self.check_names().is_err() {
+            self.ready()?;
         }
         let inside = gate::enter(self.store.disk(), self.store.directory())?;
         let generation = inside.as_ref().map_or(self.generation, |inside| inside.generation);

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clew_core::format::StoredExtent;
+use clew_core::format::{Action, StoredExtent, View};
 use clew_core::graph::{FilePiece, HashedBlock, Memory, hash_blocks};
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
@@ -81,6 +81,17 @@ impl Place {
         let packs = std::fs::read_dir(self.folder.path().join("packs")).unwrap();
         let packs = packs.map(|entry| entry.unwrap().path());
         packs.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
+    }
+
+    /// The log of the last session.
+    fn log(&self) -> PathBuf {
+        let folder = self.folder.path().join("histories").join(self.history.to_string());
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut logs: Vec<PathBuf> = names
+            .filter(|path| path.extension().is_some_and(|end| end == "log"))
+            .collect();
+        logs.sort();
+        logs.pop().unwrap()
     }
 
     /// Changes a byte of a block as nobody may.
@@ -243,4 +254,60 @@ fn p03_what_a_thread_changed_since_it_was_hashed_is_not_stored() {
             assert!(load(store, &extent, Check::Anew).0.unwrap().bytes == **value);
         }
     }
+}
+
+#[test]
+fn p01_what_is_written_after_somebody_replaced_the_files_is_found() {
+    for (which, is_kept) in [
+        (Place::pack as fn(&Place) -> PathBuf, true),
+        (Place::log, true),
+        (Place::pack, false),
+    ] {
+        let place = Place::new();
+        let mut writer = writer(&place.store, place.history);
+        let first = put(&mut writer, &memory(LENGTH));
+        commit(&mut writer).unwrap();
+        let (path, copy) = (which(&place), place.folder.path().join("copy"));
+        std::fs::copy(&path, &copy).unwrap();
+        if is_kept {
+            std::fs::rename(&copy, &path).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        // A part of it was stored before, so that it is not enough to write elsewhere what is new.
+        let mut memory = memory(LENGTH);
+        memory[1_000_000] ^= 1;
+        let extent = put(&mut writer, &memory);
+        commit(&mut writer).unwrap();
+        assert!(load(&place.again(), &extent, Check::Anew).0.unwrap().bytes == memory);
+        assert_eq!(operations(&place, &writer), 2);
+        let is_there = place.again().extent(&first).is_ok();
+        assert!(is_there || !is_kept);
+    }
+}
+
+#[test]
+fn p01_what_was_written_when_somebody_replaced_the_files_is_not_called_saved() {
+    let place = Place::new();
+    let mut writer = writer(&place.store, place.history);
+    commit(&mut writer).unwrap();
+    let hashes = hash_blocks(&memory(LENGTH), 0);
+    writer.put_extent(&memory(LENGTH), 0, &hashes, &[]).unwrap().unwrap();
+    std::fs::remove_file(place.pack()).unwrap();
+    commit(&mut writer).unwrap_err();
+    let extent = put(&mut writer, &memory(LENGTH));
+    commit(&mut writer).unwrap();
+    assert!(load(&place.again(), &extent, Check::Anew).0.is_ok());
+    assert_eq!(operations(&place, &writer), 2);
+}
+
+fn commit(writer: &mut SessionWriter) -> Result<(), StoreError> {
+    let view = View::default();
+    writer.commit(Action::Run, Vec::new(), view, 1).map(|_| ())
+}
+
+/// How many operations of a session others find.
+fn operations(place: &Place, writer: &SessionWriter) -> usize {
+    let loaded = place.again().load(place.history).unwrap();
+    loaded.sessions[&writer.session()].operations.len()
 }

@@ -23,6 +23,10 @@ impl SessionWriter {
     /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
     /// its outcome then goes to [`SessionWriter::end_sync`].
     pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
+        if self.inside.is_none() {
+            // Else the next commit does, and does not say that it saved what is nowhere.
+            self.check_names().ok();
+        }
         self.ready()?;
         let store = self.store.directory();
         let mut packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)> = Vec::new();
