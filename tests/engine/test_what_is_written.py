@@ -122,6 +122,8 @@ def test_what_was_edited_comes_back_in_another_kernel(kernels: Callable[..., Ker
     first.run("x.insert(5, {'id': -1, 'of': x[777]['of']}); x.append(x[3]); x[9]['of'] = x").raised()
     told = "(len(x), x[5]['of'] is x[778]['of'], x[-1] is x[3], x[9]['of'] is x, sum(e['id'] for e in x))"
     expected = first.value(told)
+    # The last run is recorded after its reply; what comes next waits for it.
+    first.clew("status").raised()
     first.kill()
     second = kernels(notebook=tmp_path / "n.ipynb")
     second.clew("resume").raised()

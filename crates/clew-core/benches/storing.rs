@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use clew_core::format::HistoryDescription;
+use clew_core::graph::hash_blocks;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SessionWriter, SigningKey, Store};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -81,20 +82,26 @@ fn memory(criterion: &mut Criterion) {
     let mut seed = 0;
     let mut fresh = || {
         seed += 1;
-        noise(seed)
+        let bytes = noise(seed);
+        let hashes = hash_blocks(&bytes, 0);
+        (bytes, hashes)
     };
     group.bench_function("new", |bencher| {
         bencher.iter_batched(
             &mut fresh,
-            |bytes| writer.put_extent(&bytes, 0, &[]),
+            |(bytes, hashes)| writer.put_extent(&bytes, 0, &hashes, &[]),
             BatchSize::PerIteration,
         );
     });
     let bytes = noise(0);
-    let (extent, _) = writer.put_extent(&bytes, 0, &[]).expect("an extent");
+    let hashes = hash_blocks(&bytes, 0);
+    let extent = writer
+        .put_extent(&bytes, 0, &hashes, &[])
+        .expect("a disk")
+        .expect("an extent");
     let known: Vec<_> = extent.blocks.iter().copied().map(Some).collect();
     group.bench_function("as before", |bencher| {
-        bencher.iter(|| writer.put_extent(&bytes, 0, &known));
+        bencher.iter(|| writer.put_extent(&bytes, 0, &hashes, &known));
     });
 }
 

@@ -21,7 +21,6 @@ mod walk;
 pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
 pub use compare::first_difference;
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
-pub(crate) use hashing::are_blocks;
 pub use hashing::hash_blocks;
 pub use heap::{BufferView, Heap, Identity, Leaf, Node};
 pub(crate) use look::fingerprint_of;

@@ -320,7 +320,6 @@ impl Observer<'_> {
             }
         }
         *blocks = pair_blocks(covariable, &extents);
-        self.writer.expect(blocks.iter());
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
             stream: ids(pieces),
@@ -346,14 +345,9 @@ impl Observer<'_> {
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
             return Ok(Err(Cause::MemoryGone.into()));
         };
-        let (stored, read) = self.writer.put_extent(bytes, extent.column, &known)?;
-        // Someone may have written while it was stored: never keep a torn value (design 1, When).
-        let is_as_seen = crate::graph::are_blocks(bytes, extent.column, hashes, &read);
-        Ok(if is_as_seen {
-            Ok(stored)
-        } else {
-            Err(Cause::Torn.into())
-        })
+        // Someone may have written since it was hashed: never keep a torn value (design 1, When).
+        let stored = self.writer.put_extent(bytes, extent.column, hashes, &known)?;
+        Ok(stored.ok_or_else(|| Cause::Torn.into()))
     }
 
     /// What was live under these roots.

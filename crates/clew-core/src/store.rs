@@ -19,6 +19,7 @@
 mod blob;
 mod blocks;
 mod budget;
+mod copied;
 mod damage;
 mod derived;
 pub mod disk;
@@ -26,7 +27,6 @@ mod error;
 mod extents;
 mod gate;
 mod gc;
-mod hashing;
 mod load;
 mod log;
 mod log_index;

@@ -78,7 +78,6 @@ fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     };
     if let Some(job) = begun {
         let outcome = job.run();
-        job.read_again();
         let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = inner.session() {
             // A failed flush stops the writer; the next run says so.

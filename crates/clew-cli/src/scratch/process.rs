@@ -70,11 +70,20 @@ impl Scratch {
         else {
             return Err(ScratchError::NotStarted(Odd::NoPipes.to_string()));
         };
+        let (answers, complaints) = match (listen(output), collect(complaints)) {
+            (Ok(answers), Ok(complaints)) => (answers, complaints),
+            (Err(error), _) | (_, Err(error)) => {
+                // There can be no threads, so nobody would hear it.
+                child.kill().ok();
+                child.wait().ok();
+                return Err(not_started(&error));
+            }
+        };
         let mut scratch = Self {
             child,
             requests,
-            answers: listen(output),
-            complaints: collect(complaints),
+            answers,
+            complaints,
             gaps: Vec::new(),
             limits: start.limits,
             until: Instant::now() + Duration::from_secs(start.limits.seconds),
@@ -287,9 +296,9 @@ fn command(start: &Start, folder: &Path) -> Command {
     command
 }
 
-fn listen(mut from: impl Read + Send + 'static) -> Receiver<io::Result<Json>> {
+fn listen(mut from: impl Read + Send + 'static) -> io::Result<Receiver<io::Result<Json>>> {
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         loop {
             let answer = wire::read(&mut from);
             let is_over = answer.is_err();
@@ -297,18 +306,18 @@ fn listen(mut from: impl Read + Send + 'static) -> Receiver<io::Result<Json>> {
                 return;
             }
         }
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
-fn collect(from: impl Read + Send + 'static) -> Receiver<String> {
+fn collect(from: impl Read + Send + 'static) -> io::Result<Receiver<String>> {
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         from.take(COMPLAINTS).read_to_end(&mut text).ok();
         sender.send(String::from_utf8_lossy(&text).into_owned()).ok();
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {

@@ -1,5 +1,9 @@
 //! Hashing memory by blocks: on all cores where it is much, and only what is not known.
 
+use std::slice::ChunksMut;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use super::extent::block_cuts;
 
 /// Less is hashed on the thread that asks: others would cost more than they save.
@@ -35,30 +39,32 @@ pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>]) -> 
     hashes
 }
 
-/// Whether all blocks of which `is_read` says so hash to what `hashes` says. The others are not looked at.
-pub(crate) fn are_blocks(bytes: &[u8], column: u64, hashes: &[u128], is_read: &[bool]) -> bool {
-    let known = hashes
-        .iter()
-        .zip(is_read)
-        .map(|(hash, is_read)| (!is_read).then_some(*hash));
-    let known: Vec<Option<u128>> = known.collect();
-    hash_others(bytes, column, &known) == hashes
-}
-
 fn hash_all(open: &mut [Open<'_>]) {
     let bytes: u64 = open.iter().map(|block| block.bytes.len() as u64).sum();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = cores.min(MOST_THREADS);
     if bytes < WORTH_THREADS || threads == 1 {
         open.iter_mut().for_each(Open::hash);
         return;
     }
     let share = open.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        for part in open.chunks_mut(share) {
-            scope.spawn(|| part.iter_mut().for_each(Open::hash));
+    let parts = Mutex::new(open.chunks_mut(share));
+    let work = || {
+        while let Some(part) = next(&parts) {
+            part.iter_mut().for_each(Open::hash);
         }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where there can be no more threads, this one does it all.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
     });
+}
+
+fn next<'p, T>(parts: &Mutex<ChunksMut<'p, T>>) -> Option<&'p mut [T]> {
+    parts.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 impl Open<'_> {

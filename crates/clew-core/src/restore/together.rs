@@ -1,6 +1,7 @@
 //! Jobs of the store done on all cores, while the kernel waits and hears of Ctrl+C.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use crate::kernel::Kernel;
@@ -32,11 +33,19 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
         jobs.into_iter().for_each(|job| job.run(&mut scratch));
         return Ended::AtOnce;
     }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let queue = Queue::new(jobs, cores.min(MOST_THREADS));
-    std::thread::scope(|scope| {
-        for _ in 0..queue.threads {
-            scope.spawn(|| queue.work());
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let queue = Queue::new(jobs);
+    thread::scope(|scope| {
+        for _ in 0..cores.min(MOST_THREADS) {
+            queue.begin();
+            if thread::Builder::new().spawn_scoped(scope, || queue.work()).is_err() {
+                queue.end();
+                break;
+            }
+        }
+        if queue.is_done() {
+            // There can be no threads: this one does it all.
+            do_alone(kernel, &queue);
         }
         while !queue.is_done() {
             kernel.wait(&|| queue.wait());
@@ -52,9 +61,19 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
     }
 }
 
+/// Does what is left of the jobs, asking after each whether the user wants to stop.
+fn do_alone<K: Kernel>(kernel: &mut K, queue: &Queue<'_>) {
+    let mut scratch = Vec::new();
+    while let Some(job) = queue.next() {
+        job.run(&mut scratch);
+        if kernel.interrupted() {
+            queue.stop();
+        }
+    }
+}
+
 /// Jobs that threads take one after another.
 struct Queue<'j> {
-    threads: usize,
     state: Mutex<QueueState<'j>>,
     ended: Condvar,
 }
@@ -66,14 +85,13 @@ struct QueueState<'j> {
 }
 
 impl<'j> Queue<'j> {
-    fn new(jobs: Vec<Job<'j>>, threads: usize) -> Self {
+    fn new(jobs: Vec<Job<'j>>) -> Self {
         let state = QueueState {
             jobs: jobs.into_iter(),
-            working: threads,
+            working: 0,
             was_stopped: false,
         };
         Self {
-            threads,
             state: Mutex::new(state),
             ended: Condvar::new(),
         }
@@ -85,11 +103,23 @@ impl<'j> Queue<'j> {
 
     fn work(&self) {
         let mut scratch = Vec::new();
-        loop {
-            let next = self.state().jobs.next();
-            let Some(job) = next else { break };
+        while let Some(job) = self.next() {
             job.run(&mut scratch);
         }
+        self.end();
+    }
+
+    fn next(&self) -> Option<Job<'j>> {
+        self.state().jobs.next()
+    }
+
+    /// A thread is about to work.
+    fn begin(&self) {
+        self.state().working += 1;
+    }
+
+    /// A thread works no more.
+    fn end(&self) {
         self.state().working -= 1;
         self.ended.notify_all();
     }

@@ -235,6 +235,12 @@ impl Index {
         (pack.is_own, pack.is_doubtful, pack.end) = (false, true, end);
     }
 
+    /// Says that somebody replaced the pack: nothing that it held is taken for stored.
+    pub fn distrust(&mut self, number: u32) {
+        let pack = &mut self.packs[number as usize];
+        (pack.is_own, pack.is_doubtful, pack.synced) = (false, true, 0);
+    }
+
     /// Says that this process, which wrote the pack up to `end`, writes to another one from now on.
     pub fn release(&mut self, number: u32, end: u64) {
         let pack = &mut self.packs[number as usize];

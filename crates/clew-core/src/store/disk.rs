@@ -87,6 +87,12 @@ pub trait Disk: Debug + Send + Sync {
     /// `NotFound` if the file is not there, `Unsupported` where the file system has no locks.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
 
+    /// Whether `path` is still the name of a file that was opened or made under it; `true` where nobody can tell.
+    fn names(&self, path: &Path, file: &dyn DiskFile) -> bool {
+        let _ = (path, file);
+        true
+    }
+
     /// How many bytes may still be written where `path` lies.
     ///
     /// # Errors

@@ -12,8 +12,6 @@ const MOST: usize = 1 << 19;
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     stamp: Option<Stamp>,
-    /// How often the file was not as it was left.
-    changes: u64,
     hashes: FxHashMap<u64, u128>,
 }
 
@@ -24,13 +22,7 @@ impl Remembered {
             return 0;
         }
         self.stamp = stamp;
-        self.changes += 1;
         self.clear()
-    }
-
-    /// How often somebody else was found to have changed the file.
-    pub fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// Whether the file is as it was when everything that is remembered was right.
@@ -67,11 +59,6 @@ impl Index {
     /// Whether a pack is as this process left it.
     pub fn is_held_against(&self, number: u32, stamp: Option<Stamp>) -> bool {
         self.packs[number as usize].remembered.is_as_left(stamp)
-    }
-
-    /// How often a pack was found changed by somebody else.
-    pub fn changes(&self, number: u32) -> u64 {
-        self.packs[number as usize].remembered.changes()
     }
 
     /// Says how this process left a pack that it wrote to.

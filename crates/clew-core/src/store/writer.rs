@@ -6,37 +6,31 @@
 //! a new pack.
 
 mod measure;
+mod memory;
+mod names;
 mod sync;
-mod unread;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::blocks::Place;
 use super::error::StoreError;
 use super::gate::{self, Inside};
-use super::hashing::each_id;
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
 use super::seal::SigningKey;
-use super::stretch::{Stretch, by_length, runs};
 use super::{Access, Store, blob, numbers};
 use crate::format::{
     Action, Body, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
-    PackMention, RECORD_VERSION, Run, StoredExtent, StoredManifest, Timestamp, View, encode_ids, encode_memory,
-    encode_record, lists_of,
+    PackMention, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
+    lists_of,
 };
-use crate::graph::block_cuts;
-use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
+use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
 pub use sync::SyncJob;
-
-/// So many blocks are written at once, while others are being hashed: 64 MiB. Where they end, what lies one after another in
-/// memory is parted in the pack.
-const AT_ONCE: usize = 1024;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
 #[derive(Debug)]
@@ -73,8 +67,6 @@ pub struct SessionWriter {
     generation: u64,
     forgetting: Option<Forgetting>,
     stopped: Option<String>,
-    /// What blocks hash to that were written and not read since.
-    unread: FxHashMap<Place, u128>,
 }
 
 impl SessionWriter {
@@ -118,7 +110,6 @@ impl SessionWriter {
             generation: 0,
             forgetting: None,
             stopped: None,
-            unread: FxHashMap::default(),
         })
     }
 
@@ -160,76 +151,6 @@ impl SessionWriter {
             self.flush_if_due()?;
         }
         Ok(id)
-    }
-
-    /// Stores a piece of memory as blocks. `known` may name blocks, by position, that are known to be unchanged since
-    /// this session stored or loaded them: these are not hashed again. It may be shorter than there are blocks. Says of
-    /// each block whether its bytes were read.
-    pub fn put_extent(
-        &mut self,
-        bytes: &[u8],
-        column: u64,
-        known: &[Option<BlockId>],
-    ) -> Result<(StoredExtent, Vec<bool>), StoreError> {
-        let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
-        let mut blocks = vec![BlockId([0; 32]); cuts.len()];
-        let (mut is_read, mut met) = (vec![false; cuts.len()], FxHashSet::default());
-        let mut unknown: Vec<usize> = Vec::new();
-        for (index, block) in blocks.iter_mut().enumerate() {
-            match known.get(index).copied().flatten() {
-                Some(id) if met.contains(&id) || self.is_stored(&id.0, FrameKind::BLOCKS)? => {
-                    met.insert(id);
-                    *block = id;
-                }
-                _ => {
-                    is_read[index] = true;
-                    unknown.push(index);
-                }
-            }
-        }
-        let piece = |index: &usize| {
-            let (offset, length) = cuts[*index];
-            &bytes[offset as usize..(offset + length) as usize]
-        };
-        let pieces: Vec<&[u8]> = unknown.iter().map(piece).collect();
-        let (mut new, mut count) = (Vec::new(), 0);
-        each_id(&pieces, |number, id| {
-            let (offset, length) = cuts[unknown[number]];
-            blocks[unknown[number]] = id;
-            if met.insert(id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
-                lengthen(&mut new, bytes, offset, (id, length as u32));
-                count += 1;
-            }
-            if count < AT_ONCE {
-                return Ok(());
-            }
-            count = 0;
-            self.put_blocks(std::mem::take(&mut new))
-        })?;
-        self.put_blocks(new)?;
-        let extent = StoredExtent {
-            length: bytes.len() as u64,
-            column,
-            blocks,
-        };
-        Ok((extent, is_read))
-    }
-
-    fn put_blocks(&mut self, new: Vec<Stretch<'_>>) -> Result<(), StoreError> {
-        let (small, large) = by_length(new);
-        for stretch in small {
-            self.pack()?.put_small(&stretch);
-            self.flush_if_due()?;
-        }
-        if !large.is_empty() {
-            self.pack()?;
-            self.flush()?;
-        }
-        for run in runs(large) {
-            let written = self.pack()?.write_run(&run);
-            self.publish(written)?;
-        }
-        Ok(())
     }
 
     /// Whether a manifest and everything it names are stored and readable. What lies in packs of others is synced with
@@ -389,7 +310,12 @@ impl SessionWriter {
     ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
         let forgetting = self.forgetting.take();
-        let _inside = self.inside.take();
+        let inside = self.inside.take();
+        let named = self.check_names();
+        if inside.is_some() {
+            // What was put since may have gone to a file that nobody finds. The next run tries again, in new ones.
+            named?;
+        }
         self.ready()?;
         self.flush()?;
         let operation = Operation {
@@ -448,6 +374,9 @@ impl SessionWriter {
     fn enter(&mut self) -> Result<(), StoreError> {
         if self.inside.is_some() {
             return Ok(());
+        }
+        if self.check_names().is_err() {
+            self.ready()?;
         }
         let inside = gate::enter(self.store.disk(), self.store.directory())?;
         let generation = inside.as_ref().map_or(self.generation, |inside| inside.generation);
@@ -574,21 +503,5 @@ impl SessionWriter {
         self.is_doubtful |= self.synced < self.saved;
         self.stopped = None;
         Ok(())
-    }
-}
-
-/// Adds the block at `offset` of `bytes` to the last of `new` where it goes on there, else as one more.
-fn lengthen<'b>(new: &mut Vec<Stretch<'b>>, bytes: &'b [u8], offset: u64, block: (BlockId, u32)) {
-    let end = offset as usize + block.1 as usize;
-    match new.last_mut() {
-        Some(last) if last.offset + last.bytes.len() as u64 == offset => {
-            last.bytes = &bytes[last.offset as usize..end];
-            last.blocks.push(block);
-        }
-        _ => new.push(Stretch {
-            offset,
-            bytes: &bytes[offset as usize..end],
-            blocks: vec![block],
-        }),
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clew_core::format::StoredExtent;
+use clew_core::format::{Action, StoredExtent, View};
 use clew_core::graph::{FilePiece, HashedBlock, Memory, hash_blocks};
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
@@ -83,6 +83,17 @@ impl Place {
         packs.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
     }
 
+    /// The log of the last session.
+    fn log(&self) -> PathBuf {
+        let folder = self.folder.path().join("histories").join(self.history.to_string());
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut logs: Vec<PathBuf> = names
+            .filter(|path| path.extension().is_some_and(|end| end == "log"))
+            .collect();
+        logs.sort();
+        logs.pop().unwrap()
+    }
+
     /// Changes a byte of a block as nobody may.
     fn flip(&self, memory: &[u8], at: usize) {
         let (path, wanted) = (self.pack(), &memory[at..at + 64]);
@@ -102,18 +113,10 @@ fn memory(length: u32) -> Vec<u8> {
 
 /// Puts memory as recording does.
 fn put(writer: &mut SessionWriter, memory: &[u8]) -> StoredExtent {
-    let (extent, _) = writer.put_extent(memory, 0, &[]).unwrap();
-    flush(writer, &hash_blocks(memory, 0), &extent);
+    let hashes = hash_blocks(memory, 0);
+    let extent = writer.put_extent(memory, 0, &hashes, &[]).unwrap().unwrap();
+    writer.sync().unwrap();
     extent
-}
-
-/// Flushes as the thread beside the work does, when blocks were seen to hash to this.
-fn flush(writer: &mut SessionWriter, hashes: &[u128], extent: &StoredExtent) {
-    writer.expect(hashes.iter().zip(&extent.blocks));
-    let job = writer.begin_sync().unwrap();
-    let outcome = job.run();
-    job.read_again();
-    writer.end_sync(&job, outcome).unwrap();
 }
 
 /// Loads an extent; also how many bytes were read to check it.
@@ -237,17 +240,74 @@ fn packs_that_were_taken_away_are_looked_for_elsewhere() {
 }
 
 #[test]
-fn p03_what_a_thread_changed_on_its_way_to_the_disk_is_not_remembered() {
+fn p03_what_a_thread_changed_since_it_was_hashed_is_not_stored() {
     let place = Place::new();
-    let (memory, mut seen) = (memory(LENGTH), memory(LENGTH));
-    seen[1_000_000] ^= 1;
+    let (memory, mut seen) = (memory(40 << 20), memory(40 << 20));
+    seen[30_000_000] ^= 1;
     let mut writer = writer(&place.store, place.history);
-    let (extent, _) = writer.put_extent(&memory, 0, &[]).unwrap();
-    flush(&mut writer, &hash_blocks(&seen, 0), &extent);
-    let (_, read) = load(&place.store, &extent, Check::Once);
-    assert_eq!(
-        read,
-        1 << 20,
-        "the block that is not what was seen, and those read with it"
-    );
+    let torn = writer.put_extent(&memory, 0, &hash_blocks(&seen, 0), &[]).unwrap();
+    assert_eq!(torn, None);
+    // What was stored before that came to light is whole, and what comes again is taken for stored only if it is.
+    for value in [&memory, &seen] {
+        let extent = put(&mut writer, value);
+        for store in [&place.store, &place.again()] {
+            assert!(load(store, &extent, Check::Anew).0.unwrap().bytes == **value);
+        }
+    }
+}
+
+#[test]
+fn p01_what_is_written_after_somebody_replaced_the_files_is_found() {
+    for (which, is_kept) in [
+        (Place::pack as fn(&Place) -> PathBuf, true),
+        (Place::log, true),
+        (Place::pack, false),
+    ] {
+        let place = Place::new();
+        let mut writer = writer(&place.store, place.history);
+        let first = put(&mut writer, &memory(LENGTH));
+        commit(&mut writer).unwrap();
+        let (path, copy) = (which(&place), place.folder.path().join("copy"));
+        std::fs::copy(&path, &copy).unwrap();
+        if is_kept {
+            std::fs::rename(&copy, &path).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        // A part of it was stored before, so that it is not enough to write elsewhere what is new.
+        let mut memory = memory(LENGTH);
+        memory[1_000_000] ^= 1;
+        let extent = put(&mut writer, &memory);
+        commit(&mut writer).unwrap();
+        assert!(load(&place.again(), &extent, Check::Anew).0.unwrap().bytes == memory);
+        assert_eq!(operations(&place, &writer), 2);
+        let is_there = place.again().extent(&first).is_ok();
+        assert!(is_there || !is_kept);
+    }
+}
+
+#[test]
+fn p01_what_was_written_when_somebody_replaced_the_files_is_not_called_saved() {
+    let place = Place::new();
+    let mut writer = writer(&place.store, place.history);
+    commit(&mut writer).unwrap();
+    let hashes = hash_blocks(&memory(LENGTH), 0);
+    writer.put_extent(&memory(LENGTH), 0, &hashes, &[]).unwrap().unwrap();
+    std::fs::remove_file(place.pack()).unwrap();
+    commit(&mut writer).unwrap_err();
+    let extent = put(&mut writer, &memory(LENGTH));
+    commit(&mut writer).unwrap();
+    assert!(load(&place.again(), &extent, Check::Anew).0.is_ok());
+    assert_eq!(operations(&place, &writer), 2);
+}
+
+fn commit(writer: &mut SessionWriter) -> Result<(), StoreError> {
+    let view = View::default();
+    writer.commit(Action::Run, Vec::new(), view, 1).map(|_| ())
+}
+
+/// How many operations of a session others find.
+fn operations(place: &Place, writer: &SessionWriter) -> usize {
+    let loaded = place.again().load(place.history).unwrap();
+    loaded.sessions[&writer.session()].operations.len()
 }

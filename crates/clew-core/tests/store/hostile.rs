@@ -7,7 +7,7 @@ use clew_core::format::{
     FileDescription, FrameEncoder, FrameKind, Operation, SignedOperation, StoredExtent, TableEntry, decode_record,
     encode_record,
 };
-use clew_core::graph::{Arena, Limits};
+use clew_core::graph::{Arena, Limits, hash_blocks};
 use clew_core::id::{BlockId, HistoryId, SegmentId, SessionId};
 use clew_core::store::{Access, SigningKey, StoreError, Verdict};
 use clew_testing::disk::SimDisk;
@@ -104,7 +104,10 @@ fn p14_a_block_whose_table_lies_about_it_is_refused() {
 fn p14_an_extent_that_claims_much_memory_is_refused() {
     let (_, store, history) = begin(50);
     let mut writer = writer(&store, history);
-    let mut extent = writer.put_extent(&[1; 1000], 0, &[]).unwrap().0;
+    let mut extent = writer
+        .put_extent(&[1; 1000], 0, &hash_blocks(&[1; 1000], 0), &[])
+        .unwrap()
+        .unwrap();
     for (length, column) in [(1 << 60, 0), (1000, 1), (65_536, 0), (999, 0)] {
         (extent.length, extent.column) = (length, column);
         assert!(store.extent(&extent).is_err(), "{length} in columns of {column}");

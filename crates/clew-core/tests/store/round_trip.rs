@@ -1,5 +1,6 @@
 //! What is put and committed comes back.
 
+use clew_core::graph::hash_blocks;
 use clew_core::store::{Access, StoreError, Verdict};
 
 use crate::story::{Told, begin, check_never_wrong, nothing, open, writer};
@@ -67,11 +68,17 @@ fn equal_memory_is_stored_once_across_sessions() {
     let (disk, store, history) = begin(5);
     let memory: Vec<u8> = (0..300_000_u32).map(|index| (index % 241) as u8).collect();
     let mut first = writer(&store, history);
-    let one = first.put_extent(&memory, 0, &[]).unwrap().0;
+    let one = first
+        .put_extent(&memory, 0, &hash_blocks(&memory, 0), &[])
+        .unwrap()
+        .unwrap();
     first.sync().unwrap();
     let before = pack_bytes(&disk);
     let mut second = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
-    let other = second.put_extent(&memory, 0, &[]).unwrap().0;
+    let other = second
+        .put_extent(&memory, 0, &hash_blocks(&memory, 0), &[])
+        .unwrap()
+        .unwrap();
     second.sync().unwrap();
     assert_eq!(one, other);
     assert!(pack_bytes(&disk) < before + 1000);
@@ -92,12 +99,18 @@ fn an_edit_stores_the_blocks_it_touched() {
     let mut memory: Vec<u8> = (0..4_000_000_u32)
         .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
-    let first = writer.put_extent(&memory, 0, &[]).unwrap().0;
+    let first = writer
+        .put_extent(&memory, 0, &hash_blocks(&memory, 0), &[])
+        .unwrap()
+        .unwrap();
     let before = pack_bytes(&disk);
     memory[2_000_000] ^= 1;
     let mut known: Vec<_> = first.blocks.iter().copied().map(Some).collect();
     known[2_000_000 / 65_536] = None;
-    let second = writer.put_extent(&memory, 0, &known).unwrap().0;
+    let second = writer
+        .put_extent(&memory, 0, &hash_blocks(&memory, 0), &known)
+        .unwrap()
+        .unwrap();
     assert!(pack_bytes(&disk) - before < 80_000);
     assert_eq!(*store.extent(&second).unwrap(), memory);
     assert_ne!(first, second);
@@ -126,7 +139,10 @@ fn raw_memory_lies_in_the_pack_as_it_lies_in_memory() {
     let (disk, store, history) = begin(7);
     let mut writer = writer(&store, history);
     let memory = varied(300_000);
-    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    writer
+        .put_extent(&memory, 100_000, &hash_blocks(&memory, 100_000), &[])
+        .unwrap()
+        .unwrap();
     assert!(
         found_in_phase(&pack_of(&disk), &memory, 0).is_some(),
         "three columns, and no gap between them"
@@ -138,12 +154,18 @@ fn changed_blocks_lie_as_far_behind_a_page_as_in_memory() {
     let (disk, store, history) = begin(9);
     let mut writer = writer(&store, history);
     let mut memory = varied(300_000);
-    writer.put_extent(&memory, 100_000, &[]).unwrap();
+    writer
+        .put_extent(&memory, 100_000, &hash_blocks(&memory, 100_000), &[])
+        .unwrap()
+        .unwrap();
     // One block in the middle of the second column, and two at the end of it and the beginning of the third.
     for at in [100_001, 199_999, 200_000] {
         memory[at] ^= 0xff;
     }
-    let extent = writer.put_extent(&memory, 100_000, &[]).unwrap().0;
+    let extent = writer
+        .put_extent(&memory, 100_000, &hash_blocks(&memory, 100_000), &[])
+        .unwrap()
+        .unwrap();
     let pack = pack_of(&disk);
     for (offset, end) in [(100_000, 165_536), (165_536, 300_000 - 34_464)] {
         assert!(

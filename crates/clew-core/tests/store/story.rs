@@ -7,7 +7,7 @@ use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, HistoryDescription, Looked, Manifest, Position, RECORD_VERSION, Run,
     RunKind, Summary, Version, View,
 };
-use clew_core::graph::Mention;
+use clew_core::graph::{Mention, hash_blocks};
 use clew_core::id::{Fingerprint, HistoryId, OperationId, Root, RunId, SegmentId};
 use clew_core::store::{Access, LoadedHistory, Piece, SessionWriter, SigningKey, Store, StoreError, Trust};
 use clew_testing::disk::SimDisk;
@@ -85,7 +85,9 @@ impl Told {
     }
 
     fn manifest(&self, writer: &mut SessionWriter) -> Result<Manifest, StoreError> {
-        let extent = writer.put_extent(&self.memory, self.column, &[])?.0;
+        let extent = writer
+            .put_extent(&self.memory, self.column, &hash_blocks(&self.memory, self.column), &[])?
+            .unwrap();
         let mention = Mention {
             extent: 0,
             offset: 0,

@@ -91,6 +91,18 @@ impl Disk for RealDisk {
         private_folder(path)
     }
 
+    #[cfg(unix)]
+    fn names(&self, path: &Path, file: &dyn DiskFile) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Some(Ok(open)) = file.system_file().map(File::metadata) else {
+            return true;
+        };
+        match std::fs::metadata(path) {
+            Ok(named) => (named.dev(), named.ino()) == (open.dev(), open.ino()),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }

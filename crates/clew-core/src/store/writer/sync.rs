@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::SessionWriter;
-use super::unread::Unread;
 use crate::format::FrameKind;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::{StoreError, log, pack};
@@ -24,6 +23,10 @@ impl SessionWriter {
     /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
     /// its outcome then goes to [`SessionWriter::end_sync`].
     pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
+        if self.inside.is_none() {
+            // Else the next commit does, and does not say that it saved what is nowhere.
+            self.check_names().ok();
+        }
         self.ready()?;
         let store = self.store.directory();
         let mut packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)> = Vec::new();
@@ -50,7 +53,6 @@ impl SessionWriter {
         ];
         let has_names = self.has_new_names || !foreign.is_empty() || !other_logs.is_empty();
         Ok(SyncJob {
-            unread: self.unread(),
             disk: Arc::clone(&self.store.inner.disk),
             packs,
             folders: if has_names { folders.to_vec() } else { Vec::new() },
@@ -75,9 +77,6 @@ impl SessionWriter {
                 self.stopped.get_or_insert(error.to_string());
             }
             return Err(error);
-        }
-        if let Some(unread) = &job.unread {
-            self.remember(unread);
         }
         for (number, reach) in &job.foreign {
             self.store.index().set_synced(*number, *reach);
@@ -125,7 +124,6 @@ pub struct SyncJob {
     saved: u64,
     /// Packs of others and how far they were gone over.
     foreign: Vec<(u32, u64)>,
-    pub(super) unread: Option<Unread>,
 }
 
 impl SyncJob {

@@ -1,0 +1,187 @@
+//! Memory into the pack: blocks that are not stored yet, as they were seen.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::SessionWriter;
+use crate::format::{FrameKind, StoredExtent};
+use crate::graph::block_cuts;
+use crate::id::BlockId;
+use crate::store::StoreError;
+use crate::store::blocks::{Form, Place};
+use crate::store::copied::{Portion, Seen, Torn, each_copy};
+use crate::store::stretch::{Stretch, by_length, runs};
+
+/// Why memory was not stored.
+enum Failed {
+    Torn,
+    Store(StoreError),
+}
+
+impl From<Torn> for Failed {
+    fn from(_: Torn) -> Self {
+        Self::Torn
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An extent on its way.
+struct Putting<'b> {
+    /// Offset and length of each block.
+    cuts: Vec<(u64, u64)>,
+    /// What each was seen to hash to.
+    hashes: &'b [u128],
+    ids: Vec<BlockId>,
+    /// Blocks that are stored, or on their way.
+    met: FxHashSet<BlockId>,
+    /// Which blocks are to be copied, and how many of them were.
+    unknown: Vec<usize>,
+    taken: usize,
+}
+
+impl SessionWriter {
+    /// Stores a piece of memory as blocks that were seen to hash to `hashes` (XXH3-128); `None` if somebody has written to
+    /// it since. `known` may name blocks, by position, that are known to be unchanged since this session stored or loaded
+    /// them: these are not read again. It may be shorter than there are blocks.
+    pub fn put_extent(
+        &mut self,
+        bytes: &[u8],
+        column: u64,
+        hashes: &[u128],
+        known: &[Option<BlockId>],
+    ) -> Result<Option<StoredExtent>, StoreError> {
+        let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
+        if cuts.len() != hashes.len() {
+            return Ok(None);
+        }
+        let mut putting = Putting {
+            ids: vec![BlockId([0; 32]); cuts.len()],
+            cuts,
+            hashes,
+            met: FxHashSet::default(),
+            unknown: Vec::new(),
+            taken: 0,
+        };
+        self.find_known(&mut putting, known)?;
+        let seen: Vec<Seen<'_>> = putting
+            .unknown
+            .iter()
+            .map(|index| putting.seen(bytes, *index))
+            .collect();
+        match each_copy(&seen, |portions| Ok(self.put_portions(&mut putting, portions)?)) {
+            Ok(()) => Ok(Some(StoredExtent {
+                length: bytes.len() as u64,
+                column,
+                blocks: putting.ids,
+            })),
+            // What came before it lies under its own ids, and may be met again.
+            Err(Failed::Torn) => Ok(None),
+            Err(Failed::Store(error)) => Err(error),
+        }
+    }
+
+    fn find_known(&mut self, putting: &mut Putting<'_>, known: &[Option<BlockId>]) -> Result<(), StoreError> {
+        for index in 0..putting.cuts.len() {
+            match known.get(index).copied().flatten() {
+                Some(id) if putting.met.contains(&id) || self.is_stored(&id.0, FrameKind::BLOCKS)? => {
+                    putting.met.insert(id);
+                    putting.ids[index] = id;
+                }
+                _ => putting.unknown.push(index),
+            }
+        }
+        Ok(())
+    }
+
+    fn put_portions(&mut self, putting: &mut Putting<'_>, portions: &[Portion]) -> Result<(), StoreError> {
+        let (mut new, mut hashes) = (Vec::new(), FxHashMap::default());
+        for portion in portions {
+            let (mut stretches, mut at): (Vec<Stretch<'_>>, usize) = (Vec::new(), 0);
+            for (id, length) in &portion.blocks {
+                let index = putting.unknown[putting.taken];
+                putting.taken += 1;
+                putting.ids[index] = *id;
+                let end = at + *length as usize;
+                if putting.met.insert(*id) && !self.is_stored(&id.0, FrameKind::BLOCKS)? {
+                    lengthen(&mut stretches, &portion.bytes, at..end, putting.cuts[index].0, *id);
+                    hashes.insert(id.0, putting.hashes[index]);
+                }
+                at = end;
+            }
+            new.append(&mut stretches);
+        }
+        self.put_blocks(new, &hashes)
+    }
+
+    fn put_blocks(&mut self, new: Vec<Stretch<'_>>, hashes: &FxHashMap<[u8; 32], u128>) -> Result<(), StoreError> {
+        let (small, large) = by_length(new);
+        for stretch in small {
+            self.pack()?.put_small(&stretch);
+            self.flush_if_due()?;
+        }
+        if !large.is_empty() {
+            self.pack()?;
+            self.flush()?;
+        }
+        for run in runs(large) {
+            let written = self.pack()?.write_run(&run);
+            let places = written.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
+            self.publish(written)?;
+            self.remember(&places, hashes);
+        }
+        Ok(())
+    }
+
+    /// Remembers what was written just now: who maps it later need not hash it.
+    fn remember(&self, written: &[([u8; 32], Place)], hashes: &FxHashMap<[u8; 32], u128>) {
+        let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
+            return;
+        };
+        let mut index = self.store.index();
+        for (id, place) in written {
+            if let Some(hash) = hashes.get(id)
+                && place.pack == pack.number
+                && place.form == Form::Raw
+            {
+                index.remember(place, *hash);
+            }
+        }
+    }
+}
+
+impl Putting<'_> {
+    fn seen<'b>(&self, bytes: &'b [u8], index: usize) -> Seen<'b> {
+        let (offset, length) = self.cuts[index];
+        Seen {
+            bytes: &bytes[offset as usize..(offset + length) as usize],
+            hash: self.hashes[index],
+        }
+    }
+}
+
+/// Adds a block, which lies at `range` of a portion and at `offset` of its memory, to the last of `new` where it goes on
+/// there, else as one more.
+fn lengthen<'b>(
+    new: &mut Vec<Stretch<'b>>,
+    portion: &'b [u8],
+    range: std::ops::Range<usize>,
+    offset: u64,
+    id: BlockId,
+) {
+    let block = (id, range.len() as u32);
+    match new.last_mut() {
+        Some(last) if last.offset + last.bytes.len() as u64 == offset => {
+            last.bytes = &portion[range.start - last.bytes.len()..range.end];
+            last.blocks.push(block);
+        }
+        _ => new.push(Stretch {
+            offset,
+            bytes: &portion[range],
+            blocks: vec![block],
+        }),
+    }
+}
