@@ -13,6 +13,7 @@ mod attached;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 mod builtin;
+pub(crate) mod cached;
 pub(crate) mod code;
 mod codecs;
 pub(crate) mod definition;
