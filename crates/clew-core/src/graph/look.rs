@@ -176,7 +176,7 @@ fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     // First which pages are untouched, then the others: what is written in between is seen at the next look.
     let known = heap.untouched(extent);
     heap.bytes(extent.address, extent.length)
-        .map(|bytes| hash_others(bytes, extent.column, &known))
+        .map(|bytes| hash_others(bytes, extent.column, &known, heap.halt()))
 }
 
 /// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).
