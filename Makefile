@@ -15,7 +15,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench cases develop wheels prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%)
+.PHONY: help demo test test-long check format bench ratios cases develop wheels prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -28,7 +28,7 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 # Downloads and compilers share the machine well, suites that start kernels don't. One failure must not hide another.
 test: ## Everything CI runs, on Python 3.11 and 3.13.
 	$(MAKE) --jobs=3 prepare
-	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%)
+	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%) ratios
 
 prepare: $(VENVS:%=%/.installed) build-tests
 
@@ -53,6 +53,10 @@ format: .venv-3.11/.installed ## Formats Rust and Python.
 bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers, on this machine: tables and plots.
 	tools/build.sh install 3.11
 	.venv-3.11/bin/python -m bench $(BENCH_ARGS)
+
+# Last in `make test`, when nothing else runs; it takes the wheel that the suite on 3.11 installed.
+ratios: .venv-3.11/.installed ## What must not become slower, as ratios to work of the same kind in the same run.
+	.venv-3.11/bin/python -m bench.ratios
 
 cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
 	tools/build.sh install 3.11

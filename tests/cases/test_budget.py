@@ -13,7 +13,10 @@ def test_p06_a_value_beyond_the_budget_is_said_and_made_again(kernels: Callable[
     notebook = kernels(env=BUDGET)
     notebook.run("import numpy as np", "first = np.random.default_rng(1).random(5_000_000)")
     said = notebook.run("second = np.random.default_rng(2).random(2_500_000)").text
-    assert "second is not recorded: storing it takes 20 MB, and the budget of the store (store.budget) has" in said
+    assert (
+        "second is not recorded: storing it takes 20 MB, and the budget of the store (store.budget) has"
+        in said
+    )
     (was,) = notebook.read("float(first.sum()), float(second.sum())")
     notebook.run("first[0] = second[0] = -1; little = [1, 2]")
     report = notebook.move("undo --replay")
