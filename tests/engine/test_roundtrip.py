@@ -107,6 +107,25 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "import functools\n@functools.cache\ndef f(n, *, k=0): made.append(n); return [n + k]\nmade = []; f(1); f(2); kept = f(3, k=1)",
         ["f(1) == [1]", "f(3, k=1) is kept", "made == [1, 2, 3]", "f.cache_info().currsize == 3"],
     ),
+    "what a cache of bounded size keeps, in its order of use": (
+        "import functools\n@functools.lru_cache(4)\ndef f(n, *, k=0): made.append(n); return [n + k]\n"
+        "made = []; f(1); f(2); f(3); kept = f(3, k=1); f(1)",
+        [
+            "f(3, k=1) is kept",
+            "f(1) == [1]",
+            "made == [1, 2, 3, 3]",
+            "f.cache_info().currsize == 4",
+            "(f(9), f(3), f(2), made)[-1] == [1, 2, 3, 3, 9, 2]",
+        ],
+    ),
+    "a cache that tells types apart": (
+        "import functools\n@functools.lru_cache(maxsize=9, typed=True)\ndef f(*n, **k): made.append(n); return {}\n"
+        "made = []; f(1); f(1.0); f((1, 2), 'a'); f(1, k=2); f(); f(int, k=2, j=3.0); f({0: 1}.get)",
+        [
+            "(f(1), f(1.0), f((1, 2), 'a'), f(1, k=2), f(), f(int, k=2, j=3.0)) and len(made) == 7",
+            "f(1.0, k=2) == {} and len(made) == 8",
+        ],
+    ),
     "bound methods": (
         "class A:\n    def __init__(s): s.v = 1\n    def f(s): return s.v\na = A(); m = a.f; up = [].append",
         ["m() == 1", "m.__self__ is a", "m.__func__ is A.f"],
@@ -396,12 +415,6 @@ def test_a_dropped_field_is_noticed() -> None:
         "class G:\n    def __init__(s): s.a, s.b = 1, 2\n    def __getstate__(s): return {'a': s.a}\ng = G()"
     )
     assert list(notebook.load(notebook.look("g"))) == ["g"]
-
-
-def test_a_filled_cache_of_bounded_size_comes_back_empty_and_says_so() -> None:
-    notebook = Notebook("import functools\n@functools.lru_cache(9)\ndef f(n): return [n]\nf(1)")
-    assert list(notebook.load(notebook.look("f"))) == ["f"]
-    assert notebook.value("f.cache_info().currsize") == 0
 
 
 def test_what_has_no_value_says_why() -> None:

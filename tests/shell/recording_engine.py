@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,12 @@ class RecordingEngine:
         self.calls.append(("complete", line))
         return line.rpartition(" ")[2], ["undo"] if "un" in line else []
 
-    def idle(self) -> None:
+    def idle(self, doors: Sequence[int] = (), is_awaited: bool = False) -> bool:
         self.calls.append(("idle", None))
         if self.log:
             with open(self.log, "a") as file:
                 file.write("idle\n")
+        return not self.shell.user_ns.pop("SOMEBODY_WAITS", False)
 
     def sync(self) -> None:
         self.calls.append(("sync", None))

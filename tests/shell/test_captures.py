@@ -182,6 +182,13 @@ def test_late_outputs_and_captures_do_not_disturb_each_other(recorded: Recorded)
     assert reply.stdout == "".join(f"{i}\n" for i in range(1000))
 
 
+def test_a_look_that_was_given_up_comes_again(recorded: Recorded, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    recorded.tell(f"log = {str(log)!r}")
+    recorded.kernel.run("SOMEBODY_WAITS = True")
+    wait_for(lambda: log.read_text().count("idle\n") >= 2, "the look did not come again")
+
+
 def test_idle_looks_follow_silent_cells_and_come_when_the_session_rests(
     recorded: Recorded, tmp_path: Path
 ) -> None:

@@ -90,3 +90,33 @@ def test_p03_what_a_thread_bound_is_found_with_the_next_run(dear: Kernel) -> Non
     dear.run("w = 'other'").raised()
     dear.clew("switch @").raised()
     assert dear.value("z, w") == ("bound", "other")
+
+
+WAIT = """
+import os
+from clew.shell import session
+look, (end, other) = session.current()._recorder._engine.idle, os.pipe()
+"""
+
+
+def test_a_look_is_given_up_where_a_request_waits(dear: Kernel) -> None:
+    dear.run(WAIT).raised()
+    assert dear.value("look([end])") is True
+    assert dear.value("os.write(other, b'x'), look([end])") == (1, False)
+    assert dear.value("os.read(end, 1), look([end]), look([-1, 99999])") == (b"x", True, True)
+    assert dear.value("look([], True)") is False
+
+
+def test_a_look_that_takes_no_time_is_not_given_up(kernel: Kernel) -> None:
+    kernel.run(WAIT).raised()
+    assert kernel.value("[look([], True) for _ in range(9)].count(True) > 0") is True
+
+
+def test_the_doors_are_where_requests_come_in(dear: Kernel) -> None:
+    dear.run(
+        "from clew.shell import session\nimport select\ndoors = session.current()._recorder.doors"
+    ).raised()
+    waits = "bool(select.select(doors, [], [], 20)[0])"
+    first = dear.send(f"doors and {waits}")
+    dear.collect([first, dear.send("1")])
+    assert dear.value("len(doors)") in (1, 2)

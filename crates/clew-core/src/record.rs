@@ -20,7 +20,7 @@ use crate::format::Ending;
 use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
-use crate::graph::{CoVariable, Heap, Limits, StreamFault, look};
+use crate::graph::{CoVariable, Halt, Heap, Limits, StreamFault, look};
 use crate::id::{BlockId, Fingerprint, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
@@ -163,6 +163,9 @@ impl Observer<'_> {
         let begun = self.clock.monotonic();
         let looked = look(kernel.heap(), roots);
         let look_nanoseconds = self.clock.monotonic().saturating_sub(begun);
+        if kernel.heap().halt().is_some_and(Halt::was_wanted) {
+            return Err(KernelError::Interrupted.into());
+        }
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
         let mut observed = Observed {
             look_nanoseconds,

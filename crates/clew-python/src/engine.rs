@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
+use clew_core::graph::Halt;
 use clew_core::session::Recorded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -20,7 +21,7 @@ use pyo3::types::PyDict;
 
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
-use crate::raw::{Attached, PythonHeap};
+use crate::raw::{Attached, PythonHeap, can_read_any};
 
 pub(crate) use inner::Inner;
 pub(crate) use said::Said;
@@ -64,6 +65,9 @@ impl std::ops::DerefMut for Inside<'_> {
 
 /// How long a thread sleeps before it looks again whether it may enter.
 const WAIT: Duration = Duration::from_micros(200);
+
+/// How long whoever waits does so before a look is given up (design 4.2).
+const PATIENCE: Duration = Duration::from_millis(2);
 
 #[pymethods]
 impl Engine {
@@ -191,16 +195,29 @@ impl Engine {
         Ok(hidden)
     }
 
-    /// Looks for changes that no cell made.
-    fn idle(&self, py: Python<'_>) -> PyResult<()> {
+    /// Looks for changes that no cell made. Gives up, and says so, where it takes long and somebody waits: from the start
+    /// (`is_awaited`), or once one of these file descriptors can be read.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    #[pyo3(signature = (doors = Vec::new(), is_awaited = false))]
+    fn idle(&self, py: Python<'_>, doors: Vec<i32>, is_awaited: bool) -> PyResult<bool> {
         let mut inner = self.enter(py)?;
-        if inner.open.is_some() && !inner.is_paused {
-            inner
-                .with_session(py, |session, kernel| session.look_outside(kernel))?
-                .map_err(runtime)?;
-            self.flusher.wake();
+        if inner.open.is_none() || inner.is_paused {
+            return Ok(true);
         }
-        Ok(())
+        let begun = Instant::now();
+        let halt = Halt::when(move || begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors)));
+        let looked = inner.with_session(py, |session, kernel| {
+            kernel.heap.halt_when(Some(halt.clone()));
+            let looked = session.look_outside(kernel);
+            kernel.heap.halt_when(None);
+            looked
+        })?;
+        if halt.was_wanted() {
+            return Ok(false);
+        }
+        looked.map_err(runtime)?;
+        self.flusher.wake();
+        Ok(true)
     }
 
     /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell

@@ -1,14 +1,17 @@
-//! What threads do to the session while a move waits for memory to be read.
+//! What happens while a move waits for memory to be read, and while a look that nobody waits for goes on.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, RunKind, Timestamp};
+use clew_core::graph::Halt;
 use clew_core::id::Root;
+use clew_core::kernel::KernelError;
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 use clew_testing::disk::SimDisk;
 use clew_testing::toy::{ToyKernel, run_cell};
@@ -88,4 +91,39 @@ fn where_nothing_changed_meanwhile_nothing_is_recorded() {
     let report = undo(&mut session, &mut kernel);
     assert_eq!((&kernel.meanwhile, &report.outside), (&None, &None));
     assert_eq!(word(&report, "a"), Word::Loaded);
+}
+
+/// A look that is given up when it asks for the `n`-th time whether to go on.
+fn halted_look(session: &mut Session, kernel: &mut ToyKernel, n: u32) -> Result<bool, SessionError> {
+    let asked = AtomicU32::new(0);
+    kernel.world.heap.halt = Some(Halt::when(move || asked.fetch_add(1, Ordering::Relaxed) + 1 >= n));
+    let looked = session.look_outside(kernel);
+    kernel.world.heap.halt = None;
+    looked.map(|recorded| recorded.is_some())
+}
+
+#[test]
+fn p03_a_look_that_was_given_up_says_nothing_and_the_next_one_sees_all() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel);
+    record(
+        &mut session,
+        &mut kernel,
+        "a = bytes 5000000 1\nb = bytes 5000000 2\nx = int 1\nl = list",
+    );
+    record(&mut session, &mut kernel, "y = int 1");
+    run_cell(&mut kernel.world, "poke b 4000000 7\nappend l x", 0).unwrap();
+    let at = session.at();
+    for n in [1, 2, 8] {
+        let looked = halted_look(&mut session, &mut kernel, n);
+        assert!(
+            matches!(looked, Err(SessionError::Kernel(KernelError::Interrupted))),
+            "{looked:?}"
+        );
+        assert_eq!(session.at(), at);
+    }
+    assert!(halted_look(&mut session, &mut kernel, u32::MAX).unwrap());
+    let report = undo(&mut session, &mut kernel);
+    assert_eq!([word(&report, "b"), word(&report, "l")], [Word::Loaded; 2]);
+    assert_eq!(word(&report, "a"), Word::Kept);
 }

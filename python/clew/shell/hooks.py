@@ -25,8 +25,6 @@ DISPATCHERS = {7: "dispatch_shell", 6: "process_one"}
 LONGEST_FLUSH = 0.2
 #: How long a session rests before it is looked at for changes from outside (seconds).
 REST = 0.5
-#: A session whose last capture took longer is not looked at unasked (seconds): a cell that comes then has to wait.
-DEAREST_LOOK = 0.5
 
 
 class Hooks:
@@ -139,7 +137,25 @@ class Hooks:
         if inspect.iscoroutinefunction(getattr(self._kernel, dispatcher, None)):
             self._replace(self._kernel, dispatcher, self._followed(getattr(self._kernel, dispatcher)))
             self._follows_dispatch = True
-        self._recorder.listeners.append(self._look_later)
+        self._recorder.doors = self._doors()
+        self._recorder.is_awaited = self._is_awaited
+        self._recorder.listeners.append(lambda _: self._look_later())
+        self._recorder.look_later = self._look_later
+
+    def _doors(self) -> list[int]:
+        """File descriptors at which requests arrive, before any thread of this process has seen them.
+
+        In ipykernel 7 another thread takes them and hands them on to the one that runs cells.
+        """
+        sockets = [getattr(getattr(self._kernel, "shell_stream", None), "socket", None)]
+        manager = getattr(getattr(self._kernel, "shell_channel_thread", None), "manager", None)
+        sockets.append(getattr(getattr(manager, "_shell_channel_to_main", None), "to_socket", None))
+        return [socket.fileno() for socket in sockets if socket is not None]
+
+    def _is_awaited(self) -> bool:
+        """Whether ipykernel 6 has taken a request that it has not begun to answer."""
+        queue = getattr(self._kernel, "msg_queue", None)
+        return queue is not None and not queue.empty()
 
     def _wrap_handler(self, kind: str) -> None:
         handlers = self._kernel.shell_handlers
@@ -177,10 +193,10 @@ class Hooks:
 
         return followed
 
-    def _look_later(self, _: object) -> None:
-        """Has the session looked at once it rests, if looking is cheap."""
+    def _look_later(self) -> None:
+        """Has the session looked at once it rests."""
         loop = getattr(self._kernel, "io_loop", None)
-        if loop is None or self._recorder.last_cost > DEAREST_LOOK:
+        if loop is None:
             return
 
         def schedule() -> None:

@@ -65,12 +65,16 @@ class Recorder:
         self._may_have_changed = False
         #: When Ctrl+C last came during a capture, in seconds since the epoch.
         self.interrupted_at: float | None = None
-        #: Seconds the last capture took.
-        self.last_cost = 0.0
         #: Takes secrets out of a run's source, and says what they were.
         self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
+        #: File descriptors that can be read when a request waits.
+        self.doors: Sequence[int] = ()
+        #: Whether a request waits that has come through one of them.
+        self.is_awaited: Callable[[], bool] = lambda: False
+        #: Asks for a look once the session rests.
+        self.look_later: Callable[[], None] = lambda: None
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -128,11 +132,15 @@ class Recorder:
                 self._finish()
 
     def idle(self) -> None:
-        """Looks for changes from outside, if nothing runs."""
+        """Looks for changes from outside, if nothing runs. Gives up where a request comes, and looks again later."""
         with self._lock:
             if self._engine is not None and not self._requests and not self._running and not self._ended:
                 with Held():
-                    guarded("look for changes", self._engine.idle)
+                    has_seen_all = guarded(
+                        "look for changes", self._engine.idle, self.doors, self.is_awaited()
+                    )
+                if has_seen_all is False:
+                    self.look_later()
 
     def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
         """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
@@ -256,10 +264,8 @@ class Recorder:
         runs = [run for run in ended if not is_only_commands(run.source)]
         if not runs or self._engine is None:
             return False
-        started = time.perf_counter()
         with Held() as held:
             captured = guarded("record this run", self._capture, joined(runs))
-        self.last_cost = time.perf_counter() - started
         self.interrupted_at = held.at or self.interrupted_at
         if captured is not None:
             self._tell(captured)

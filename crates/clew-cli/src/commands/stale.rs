@@ -4,6 +4,7 @@ use std::fs;
 use std::time::UNIX_EPOCH;
 
 use clew_core::format::FileEvidence;
+use clew_core::history::State;
 use clew_core::history::flow::Reason;
 use clew_core::id::{Root, RunId};
 use serde::Serialize;
@@ -90,8 +91,9 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
     let flow = place.flow();
     let cells = flow.cells(at);
     let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.reads_all());
+    let state = place.history.state(at);
     let found = flow.stale(at, &is_as_it_was).into_iter().filter_map(|stale| {
-        let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, place));
+        let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
         Some(StaleCell {
             run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
             reasons: reasons.collect(),
@@ -109,11 +111,11 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
     })
 }
 
-fn why(reason: Reason, at: RunId, place: &Place<'_>) -> Why {
+fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {
     let label = |run: RunId| place.history.label(&run);
     match reason {
         Reason::Changed { root, by } => {
-            let now = variable(&root, at, &place.history.state(at), place);
+            let now = variable(&root, at, state, place);
             Why::Changed {
                 type_name: now.map(|it| it.type_name).unwrap_or_default(),
                 root,

@@ -5,11 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::extent::block_cuts;
+use super::halt::Halt;
 
 /// Less is hashed on the thread that asks: others would cost more than they save.
 const WORTH_THREADS: u64 = 8 << 20;
 /// The most threads: a few read memory as fast as it goes.
 const MOST_THREADS: usize = 8;
+
+/// How many blocks are hashed between two questions whether to go on: a megabyte, some hundred microseconds.
+const BLOCKS_A_QUESTION: usize = 16;
 
 /// A block whose hash is to be found.
 struct Open<'b> {
@@ -19,11 +23,12 @@ struct Open<'b> {
 
 /// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.
 pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
-    hash_others(bytes, column, &[])
+    hash_others(bytes, column, &[], None)
 }
 
-/// The same, without a look at blocks whose hash is known. `known` may be shorter than there are blocks.
-pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>]) -> Vec<u128> {
+/// The same, without a look at blocks whose hash is known. `known` may be shorter than there are blocks. Where it was
+/// halted, some are missing.
+pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], halt: Option<&Halt>) -> Vec<u128> {
     let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
     let of = |index: usize| known.get(index).copied().flatten();
     let mut hashes: Vec<u128> = (0..cuts.len()).map(|index| of(index).unwrap_or_default()).collect();
@@ -35,23 +40,23 @@ pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>]) -> 
             hash,
         })
         .collect();
-    hash_all(&mut open);
+    hash_all(&mut open, halt);
     hashes
 }
 
-fn hash_all(open: &mut [Open<'_>]) {
+fn hash_all(open: &mut [Open<'_>], halt: Option<&Halt>) {
     let bytes: u64 = open.iter().map(|block| block.bytes.len() as u64).sum();
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = cores.min(MOST_THREADS);
     if bytes < WORTH_THREADS || threads == 1 {
-        open.iter_mut().for_each(Open::hash);
+        hash_some(open, halt);
         return;
     }
     let share = open.len().div_ceil(threads);
     let parts = Mutex::new(open.chunks_mut(share));
     let work = || {
         while let Some(part) = next(&parts) {
-            part.iter_mut().for_each(Open::hash);
+            hash_some(part, halt);
         }
     };
     thread::scope(|scope| {
@@ -65,6 +70,15 @@ fn hash_all(open: &mut [Open<'_>]) {
 
 fn next<'p, T>(parts: &Mutex<ChunksMut<'p, T>>) -> Option<&'p mut [T]> {
     parts.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+fn hash_some(open: &mut [Open<'_>], halt: Option<&Halt>) {
+    for some in open.chunks_mut(BLOCKS_A_QUESTION) {
+        if halt.is_some_and(Halt::is_wanted) {
+            return;
+        }
+        some.iter_mut().for_each(Open::hash);
+    }
 }
 
 impl Open<'_> {
@@ -89,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_known_is_not_hashed() {
         let bytes = vec![1; 3 * BLOCK_LENGTH as usize];
-        let hashes = hash_others(&bytes, 0, &[None, Some(7)]);
+        let hashes = hash_others(&bytes, 0, &[None, Some(7)], None);
         assert_eq!(hashes[1], 7);
         assert_eq!((hashes[0], hashes.len()), (hashes[2], 3));
     }

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use super::extent::Extent;
+use super::halt::Halt;
 use super::stream::write_varint;
 use crate::id::Root;
 
@@ -186,6 +187,11 @@ pub trait Heap {
     /// The bytes at `address`, if all of them lie in memory that [`Heap::describe`] or [`Heap::reduce`] showed since the
     /// last release.
     fn bytes(&self, address: u64, length: u64) -> Option<&[u8]>;
+
+    /// What may stop a look. Where it did, what the look found says nothing.
+    fn halt(&self) -> Option<&Halt> {
+        None
+    }
 
     /// What blocks of an extent hash to (XXH3-128), in order, for those that are known not to have been written to since
     /// they were hashed; fewer, or none, where nobody can tell.

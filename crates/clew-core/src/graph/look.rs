@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::extent::{Extent, Mention, merge};
+use super::halt::Halt;
 use super::hashing::{hash_blocks, hash_others};
 use super::heap::{BufferView, Heap};
 use super::union_find::UnionFind;
@@ -176,8 +177,12 @@ fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     // First which pages are untouched, then the others: what is written in between is seen at the next look.
     let known = heap.untouched(extent);
     let bytes = heap.bytes(extent.address, extent.length)?;
-    let hashes = hash_others(bytes, extent.column, &known);
-    heap.remember(extent, &hashes);
+    let halt = heap.halt();
+    let hashes = hash_others(bytes, extent.column, &known, halt);
+    // Of a look that was halted some are missing.
+    if !halt.is_some_and(Halt::was_wanted) {
+        heap.remember(extent, &hashes);
+    }
     Some(hashes)
 }
 

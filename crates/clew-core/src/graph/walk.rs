@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::halt::Halt;
 use super::heap::{BufferView, Heap, Identity, Leaf, Node};
 use super::reference::{Met, References};
 use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, write_varint};
@@ -58,6 +59,9 @@ const OUTER: u64 = (MAX_KIND + 1) << 2;
 /// How many objects ahead of the one that is visited memory is asked for the next.
 const AHEAD: usize = 12;
 
+/// How many objects are visited between two questions whether to go on: some hundred microseconds.
+const VISITS_A_QUESTION: u32 = 2048;
+
 /// Stand-alone walks of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
 const WORTH_REMEMBERING: u32 = 2;
 
@@ -79,6 +83,7 @@ pub(super) struct Walk<'h, H: Heap> {
     /// The leaf that is hashed.
     leaf: Vec<u8>,
     set_depth: u32,
+    visits: u32,
 }
 
 struct Deferred<O> {
@@ -110,6 +115,7 @@ impl<'h, H: Heap> Walk<'h, H> {
             payload: Vec::new(),
             leaf: Vec::new(),
             set_depth: 0,
+            visits: 0,
         }
     }
 
@@ -165,11 +171,25 @@ impl<'h, H: Heap> Walk<'h, H> {
     /// Visits what is on the stack, and what that puts there.
     fn visit_all(&mut self) {
         while let Some(object) = self.stack.pop() {
+            if self.is_halted() {
+                self.stack.clear();
+                return;
+            }
             if let Some(coming) = self.stack.len().checked_sub(AHEAD) {
                 self.heap.expect(self.stack[coming]);
             }
             self.visit(object);
         }
+    }
+
+    /// Whether the rest is not visited any more.
+    fn is_halted(&mut self) -> bool {
+        self.visits = self.visits.wrapping_add(1);
+        let halt = self.heap.halt();
+        halt.is_some_and(|halt| {
+            let is_asked = self.visits.is_multiple_of(VISITS_A_QUESTION);
+            halt.was_wanted() || is_asked && halt.is_wanted()
+        })
     }
 
     fn visit(&mut self, object: H::Object) {
@@ -215,6 +235,10 @@ impl<'h, H: Heap> Walk<'h, H> {
     /// Bodies of what was deferred, until nothing is left. The stack is empty, so code may run.
     pub fn sections(&mut self) {
         while let Some(deferred) = self.queue.pop_front() {
+            if self.heap.halt().is_some_and(Halt::is_wanted) {
+                self.queue.clear();
+                return;
+            }
             self.body(deferred.object, deferred.number, Some(deferred.is_set));
             self.visit_all();
         }

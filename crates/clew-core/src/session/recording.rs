@@ -7,6 +7,8 @@ use super::{Deed, MoveStep, Session, SessionError};
 use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::Heap;
 use crate::id::{Root, RootKind, RunId};
+#[cfg(doc)]
+use crate::kernel::KernelError;
 use crate::kernel::{Kernel, Touched};
 use crate::record::{Extent, Live, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
@@ -40,6 +42,9 @@ pub(super) enum Stop {
 /// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 1 ms (decision 14).
 const CHEAP_LOOK: u64 = 1_000_000;
 
+/// One that takes no longer than this part of the run is done too: whoever waited a minute does not see half a second.
+const PART_OF_RUN: u64 = 100;
+
 /// The most steps from a run back to a whole state.
 const FULL_EVERY: usize = 64;
 
@@ -67,6 +72,8 @@ impl Session {
     }
 
     /// Looks for changes that no cell made, and records them as a run of kind *outside*.
+    ///
+    /// Where the heap's [`crate::graph::Halt`] ends the look it fails with [`KernelError::Interrupted`]: nothing was seen.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Recorded>, SessionError> {
         self.record_outside(kernel, Stop::Impossible)
     }
@@ -115,7 +122,10 @@ impl Session {
         };
         // What a run touched that could not be recorded counts for the next one.
         self.suspect(&input.touched);
-        let extent = if input.kind == RunKind::Cell && self.suspected != Touched::All && !self.is_cheap_to_look() {
+        let extent = if input.kind == RunKind::Cell
+            && self.suspected != Touched::All
+            && !self.is_cheap_to_look(input.duration)
+        {
             Extent::Touched
         } else {
             Extent::All
@@ -137,13 +147,12 @@ impl Session {
         Ok(recorded)
     }
 
-    /// Whether a look at everything is so cheap that names need not be asked (design 4.2).
-    fn is_cheap_to_look(&self) -> bool {
+    /// Whether a look at everything is so cheap, after a run of so many nanoseconds, that names need not be asked (design
+    /// 4.2).
+    fn is_cheap_to_look(&self, duration: u64) -> bool {
+        let most = CHEAP_LOOK.max(duration / PART_OF_RUN);
         // A machine that was busy for once makes no look dear.
-        self.full_looks
-            .iter()
-            .flatten()
-            .any(|nanoseconds| *nanoseconds <= CHEAP_LOOK)
+        self.full_looks.iter().flatten().any(|nanoseconds| *nanoseconds <= most)
     }
 
     pub(super) fn observe<K: Kernel>(

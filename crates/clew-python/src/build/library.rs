@@ -11,9 +11,9 @@ use super::{Builder, Made, malformed};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Reader;
+use crate::raw::cached;
 use crate::raw::code::BYTECODE;
 use crate::raw::loads::Mark;
-use crate::raw::reduce::{cache_key, unbounded_cache};
 use crate::raw::{TOKENS, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
@@ -245,7 +245,7 @@ impl<'py> Builder<'py, '_> {
                     .child(node, 0)
                     .map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
             }),
-            kinds::CACHED => cached(py, &children),
+            kinds::CACHED => empty_cache(py, &children),
             kinds::SUPER => builtins.getattr("super").and_then(|kind| kind.call1(&arguments)),
             kinds::MEMORYVIEW => memory_view(node.payload, &self.child(node, 0)?),
             _ => return Err(malformed("a node is of no known kind")),
@@ -275,11 +275,11 @@ impl<'py> Builder<'py, '_> {
             (kinds::STATICMETHOD | kinds::CLASSMETHOD, [_, part @ ..]) => {
                 self.fill_part(&object, &mut Reader::new(node.payload), part)
             }
-            (kinds::CACHED, [_, _, _, rest @ ..]) => {
+            (kinds::CACHED, [function, _, _, rest @ ..]) => {
                 let mut reader = Reader::new(node.payload);
                 let contents = reader.count(rest.len()).ok_or_else(cut)?;
                 let (contents, part) = rest.split_at(contents);
-                self.tried(fill_cache(&object, contents))?;
+                self.tried(cached::fill(&object, function, contents))?;
                 self.fill_part(&object, &mut reader, part)
             }
             _ => Err(malformed("a wrapper has too few parts")),
@@ -572,19 +572,7 @@ fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bo
     Ok(view)
 }
 
-/// Puts keys and results back into a cache. One of bounded size keeps its order where nobody gets at it: it comes back
-/// empty, and differs.
-fn fill_cache(cache: &Bound<'_, PyAny>, contents: &[Bound<'_, PyAny>]) -> PyResult<()> {
-    let Some(kept) = unbounded_cache(cache)? else {
-        return Ok(());
-    };
-    for pair in contents.chunks_exact(2) {
-        kept.set_item(cache_key(cache, &pair[0])?, &pair[1])?;
-    }
-    Ok(())
-}
-
-fn cached<'py>(py: Python<'py>, children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
+fn empty_cache<'py>(py: Python<'py>, children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
     let [function, size, typed] = children else {
         return Err(pyo3::exceptions::PyValueError::new_err("A cache has too few parts"));
     };

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use clew_core::graph::{Extent, Heap, Identity, Leaf, Node};
+use clew_core::graph::{Extent, Halt, Heap, Identity, Leaf, Node};
 use clew_core::id::Root;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -60,6 +60,7 @@ pub struct PythonHeap {
     pub(super) copyreg: FxHashSet<Type>,
     pub(super) codecs: Codecs,
     noticed: RefCell<BTreeSet<String>>,
+    halt: Option<Halt>,
     /// What the raw pointers above point to.
     _held: Vec<Py<PyAny>>,
     _this_thread: PhantomData<*mut ()>,
@@ -96,10 +97,16 @@ impl PythonHeap {
             copyreg: FxHashSet::default(),
             codecs: Codecs::default(),
             noticed: RefCell::default(),
+            halt: None,
             known,
             _held: held,
             _this_thread: PhantomData,
         })
+    }
+
+    /// Looks end without a result when this says so.
+    pub fn halt_when(&mut self, halt: Option<Halt>) {
+        self.halt = halt;
     }
 
     /// The live class of a definition.
@@ -598,6 +605,10 @@ impl Heap for PythonHeap {
 
     fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         self.shown.bytes(address, length)
+    }
+
+    fn halt(&self) -> Option<&Halt> {
+        self.halt.as_ref()
     }
 
     fn untouched(&self, extent: &Extent) -> Vec<Option<u128>> {

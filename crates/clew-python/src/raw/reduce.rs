@@ -13,9 +13,10 @@
 use clew_core::graph::Node;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyList, PySet, PyString, PyTuple};
 
 use super::attributes::write_part;
+use super::cached::contents;
 use super::codecs::reason;
 use super::facts::{Base, Shape};
 use super::heap::PythonHeap;
@@ -87,12 +88,12 @@ impl PythonHeap {
         Ok(())
     }
 
-    /// What `functools.cache` made: the function and how much is kept. What is kept is compared, so that a cache that
-    /// knows the values of another state is never taken for this one; it is not put back: a cache comes back empty.
+    /// What `functools.cache` made: the function, how much is kept, and what is. It is compared, so that a cache that
+    /// knows the values of another state is never taken for this one.
     fn describe_cached(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
         let parameters = object.call_method0("cache_parameters")?;
         let (size, typed) = (parameters.get_item("maxsize")?, parameters.get_item("typed")?);
-        let contents = cache_contents(object)?;
+        let contents = contents(object)?;
         node.kind(kinds::CACHED);
         node.payload().number(contents.len() as u64);
         node.child(Object::of(&object.getattr("__wrapped__")?));
@@ -185,64 +186,6 @@ impl PythonHeap {
             }
         }
     }
-}
-
-/// Keys and results that a cache holds, as the collector sees them: the cache itself shows neither.
-fn cache_contents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if let Some(kept) = unbounded_cache(object)? {
-        return Ok(kept.iter().flat_map(|(key, value)| [key, value]).collect());
-    }
-    let (own, wrapped) = (object.getattr("__dict__")?, object.getattr("__wrapped__")?);
-    // A bounded cache shows the keys and results of its links, too: its dict of links says no more.
-    let is_link = |value: &Bound<'py, PyAny>| value.get_type().name().is_ok_and(|name| name == "_lru_list_elem");
-    let is_kept = |held: &Bound<'py, PyAny>| {
-        let has_links = held.cast_exact::<PyDict>();
-        let has_links = has_links.is_ok_and(|dict| dict.is_empty() || dict.iter().any(|(_, value)| is_link(&value)));
-        !held.is(&own) && !held.is(&wrapped) && !has_links && !held.is_instance_of::<PyType>() && !is_sentinel(held)
-    };
-    Ok(referents(object)?.into_iter().filter(is_kept).collect())
-}
-
-/// What a cache that keeps everything keeps: its own dict.
-pub(crate) fn unbounded_cache<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    if !object.call_method0("cache_parameters")?.get_item("maxsize")?.is_none() {
-        return Ok(None);
-    }
-    let own = object.getattr("__dict__")?;
-    let mut dicts = referents(object)?
-        .into_iter()
-        .filter_map(|held| held.cast_into_exact::<PyDict>().ok())
-        .filter(|held| !held.is(&own));
-    Ok(dicts.next())
-}
-
-/// The key under which a cache looks what was stored under `key`: what parts its positional arguments from the named ones
-/// is an object of the process.
-pub(crate) fn cache_key<'py>(cache: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    match key.cast_exact::<PyTuple>() {
-        Ok(parts) if parts.iter().any(|part| is_sentinel(&part)) => {
-            let mark = referents(cache)?.into_iter().find(is_sentinel);
-            let part = |part: Bound<'py, PyAny>| {
-                if is_sentinel(&part) {
-                    mark.clone().unwrap_or(part)
-                } else {
-                    part
-                }
-            };
-            Ok(PyTuple::new(key.py(), parts.iter().map(part))?.into_any())
-        }
-        _ => Ok(key.clone()),
-    }
-}
-
-fn referents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let gc = object.py().import("gc")?;
-    gc.call_method1("get_referents", (object,))?.try_iter()?.collect()
-}
-
-/// Whether it is an `object()`: caches hold one that stands between positional and named arguments.
-fn is_sentinel(held: &Bound<'_, PyAny>) -> bool {
-    held.get_type().as_type_ptr() == &raw mut pyo3::ffi::PyBaseObject_Type
 }
 
 /// A memoryview, as a place in the memory of its exporter.

@@ -1,6 +1,6 @@
 //! The toy heap as the engine walks it.
 
-use clew_core::graph::{BufferView, Heap, Identity, Node};
+use clew_core::graph::{BufferView, Halt, Heap, Identity, Node};
 use clew_core::id::{Root, RootKind};
 
 use super::heap::ToyHeap;
@@ -119,6 +119,10 @@ impl Heap for ToyHeap {
     type Object = Ref;
 
     const OPAQUE_KIND: u16 = kinds::OPAQUE;
+
+    fn halt(&self) -> Option<&Halt> {
+        self.halt.as_ref()
+    }
 
     fn identity(&self, object: Ref) -> Identity {
         if object.is_body() {

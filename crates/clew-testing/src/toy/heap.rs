@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clew_core::graph::Halt;
+
 use super::memory::Memory;
 use super::object::{Ref, Value, Window};
 
@@ -19,6 +21,8 @@ pub struct ToyHeap {
     pub(super) life: u64,
     pub(super) kept: Vec<Ref>,
     pub(super) met: Vec<Ref>,
+    /// Ends looks without a result.
+    pub halt: Option<Halt>,
 }
 
 #[derive(Debug, Clone)]
