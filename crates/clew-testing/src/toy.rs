@@ -11,6 +11,7 @@ mod heap;
 mod kernel;
 mod memory;
 mod object;
+mod watched;
 
 pub use build::Built;
 pub use cell::{CellError, World, run_cell};
@@ -18,3 +19,4 @@ pub use heap::ToyHeap;
 pub use kernel::{Fault, FaultKind, Others, Runs, SECRET, ToyKernel};
 pub use memory::Memory;
 pub use object::{Function, Ref, Value, Window};
+pub use watched::Watched;

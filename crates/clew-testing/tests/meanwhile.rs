@@ -14,7 +14,7 @@ use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 use clew_testing::disk::SimDisk;
-use clew_testing::toy::{ToyKernel, run_cell};
+use clew_testing::toy::{ToyKernel, Watched, run_cell};
 
 #[derive(Debug)]
 struct Still;
@@ -104,7 +104,18 @@ fn halted_look(session: &mut Session, kernel: &mut ToyKernel, n: u32) -> Result<
 
 #[test]
 fn p03_a_look_that_was_given_up_says_nothing_and_the_next_one_sees_all() {
+    given_up_and_made_again(ToyKernel::new(1), &[1, 2, 8]);
+}
+
+#[test]
+fn p03_what_a_look_hashed_that_was_given_up_is_not_taken_for_known() {
     let mut kernel = ToyKernel::new(1);
+    kernel.world.heap.watched = Some(Watched::default());
+    // It has less to hash, and asks once.
+    given_up_and_made_again(kernel, &[1]);
+}
+
+fn given_up_and_made_again(mut kernel: ToyKernel, given_up_at: &[u32]) {
     let mut session = begin(&mut kernel);
     record(
         &mut session,
@@ -114,8 +125,8 @@ fn p03_a_look_that_was_given_up_says_nothing_and_the_next_one_sees_all() {
     record(&mut session, &mut kernel, "y = int 1");
     run_cell(&mut kernel.world, "poke b 4000000 7\nappend l x", 0).unwrap();
     let at = session.at();
-    for n in [1, 2, 8] {
-        let looked = halted_look(&mut session, &mut kernel, n);
+    for n in given_up_at {
+        let looked = halted_look(&mut session, &mut kernel, *n);
         assert!(
             matches!(looked, Err(SessionError::Kernel(KernelError::Interrupted))),
             "{looked:?}"
@@ -126,4 +137,8 @@ fn p03_a_look_that_was_given_up_says_nothing_and_the_next_one_sees_all() {
     let report = undo(&mut session, &mut kernel);
     assert_eq!([word(&report, "b"), word(&report, "l")], [Word::Loaded; 2]);
     assert_eq!(word(&report, "a"), Word::Kept);
+    // What was hashed then is what comes back.
+    let back = session.perform(&mut kernel, &Request::Redo(1), MoveOptions::default());
+    let back = back.unwrap();
+    assert_eq!(word(&back, "b"), Word::Loaded);
 }

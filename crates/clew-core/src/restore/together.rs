@@ -47,10 +47,14 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
             // There can be no threads: this one does it all.
             do_alone(kernel, &queue);
         }
-        while !queue.is_done() {
+        loop {
+            // Once at least, so that it does not hang on how fast they are whether others may run meanwhile.
             kernel.wait(&|| queue.wait());
             if kernel.interrupted() {
                 queue.stop();
+            }
+            if queue.is_done() {
+                break;
             }
         }
     });

@@ -1,6 +1,6 @@
 //! The toy heap as the engine walks it.
 
-use clew_core::graph::{BufferView, Halt, Heap, Identity, Node};
+use clew_core::graph::{BufferView, Extent, Halt, Heap, Identity, Node};
 use clew_core::id::{Root, RootKind};
 
 use super::heap::ToyHeap;
@@ -261,5 +261,18 @@ impl Heap for ToyHeap {
 
     fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         self.memory.bytes(address, length)
+    }
+
+    fn untouched(&self, extent: &Extent) -> Vec<Option<u128>> {
+        let bytes = self.memory.bytes(extent.address, extent.length);
+        let known = self.watched.iter().zip(bytes);
+        let mut known = known.map(|(watched, bytes)| watched.untouched(extent, bytes));
+        known.next().unwrap_or_default()
+    }
+
+    fn remember(&self, extent: &Extent, hashes: &[u128]) {
+        if let (Some(watched), Some(bytes)) = (&self.watched, self.memory.bytes(extent.address, extent.length)) {
+            watched.remember(extent, bytes, hashes);
+        }
     }
 }

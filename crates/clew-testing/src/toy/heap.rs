@@ -6,6 +6,7 @@ use clew_core::graph::Halt;
 
 use super::memory::Memory;
 use super::object::{Ref, Value, Window};
+use super::watched::Watched;
 
 /// Objects and memory of one toy process. A clone is a deep copy of everything, addresses included.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct ToyHeap {
     pub(super) met: Vec<Ref>,
     /// Ends looks without a result.
     pub halt: Option<Halt>,
+    /// Tells looks what nobody wrote to, if the system watches memory.
+    pub watched: Option<Watched>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ impl ToyHeap {
     pub fn new(life: u64) -> Self {
         Self {
             life,
+            // The system of every other process watches memory.
+            watched: life.is_multiple_of(2).then(Watched::default),
             ..Self::default()
         }
     }

@@ -1,0 +1,41 @@
+//! Memory that the toy system watches: which blocks are as they were when a look hashed them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use clew_core::graph::{Extent, block_cuts};
+
+/// By address, length and column: the bytes that were hashed, and what the look said of each block.
+#[derive(Debug, Clone, Default)]
+pub struct Watched(RefCell<HashMap<(u64, u64, u64), Seen>>);
+
+#[derive(Debug, Clone)]
+struct Seen {
+    bytes: Vec<u8>,
+    hashes: Vec<u128>,
+}
+
+fn key(extent: &Extent) -> (u64, u64, u64) {
+    (extent.address, extent.length, extent.column)
+}
+
+impl Watched {
+    /// What was said of blocks whose bytes are the same still.
+    pub(super) fn untouched(&self, extent: &Extent, bytes: &[u8]) -> Vec<Option<u128>> {
+        let watched = self.0.borrow();
+        let Some(seen) = watched.get(&key(extent)) else {
+            return Vec::new();
+        };
+        let cuts = block_cuts(extent.length, extent.column).zip(&seen.hashes);
+        let known = cuts.map(|((offset, length), hash)| {
+            let block = offset as usize..(offset + length) as usize;
+            (bytes[block.clone()] == seen.bytes[block]).then_some(*hash)
+        });
+        known.collect()
+    }
+
+    pub(super) fn remember(&self, extent: &Extent, bytes: &[u8], hashes: &[u128]) {
+        let (bytes, hashes) = (bytes.to_vec(), hashes.to_vec());
+        self.0.borrow_mut().insert(key(extent), Seen { bytes, hashes });
+    }
+}
