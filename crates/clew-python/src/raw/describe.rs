@@ -171,6 +171,14 @@ impl PythonHeap {
         if self.describe_by_name(pointer, facts, node) {
             return;
         }
+        if facts.shape == Shape::Cached
+            && let Some((module, path)) = self.cached_in_library(pointer)
+        {
+            node.kind(kinds::GLOBAL);
+            node.payload().name(&module);
+            node.payload().name(&path);
+            return;
+        }
         node.defer();
     }
 

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::attributes::{Attributes, attributes};
 use super::codecs::Codecs;
 use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
@@ -284,6 +285,29 @@ impl PythonHeap {
         }
     }
 
+    /// Module and qualified name of a cached function that a library's module holds under them: what it keeps is no
+    /// state of the user's.
+    pub(super) fn cached_in_library(&self, cached: *mut ffi::PyObject) -> Option<(Vec<u8>, Vec<u8>)> {
+        // SAFETY: the caller found a live cache by its type; the dict is its own, and names in it are live.
+        unsafe {
+            let Attributes::Dict(own) = attributes(cached) else {
+                return None;
+            };
+            let text = |name: &std::ffi::CStr| {
+                let found = ffi::PyDict_GetItemString(own, name.as_ptr());
+                let is_text = !found.is_null() && ffi::PyUnicode_CheckExact(found) != 0;
+                let mut bytes = Vec::new();
+                is_text.then(|| {
+                    super::scalar::write_text(found, &mut bytes);
+                    bytes
+                })
+            };
+            let (module, path) = (text(c"__module__")?, text(c"__qualname__")?);
+            let is_there = self.names.is_library(&module) && self.names.find(&module, &path) == cached;
+            is_there.then_some((module, path))
+        }
+    }
+
     /// What made a class or function of the user's own modules; `None` if it is from elsewhere, or neither.
     pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<Mark> {
         // SAFETY: callers pass live objects; the names of a function are null or live.
@@ -414,6 +438,7 @@ impl PythonHeap {
             Shape::Code => Identity::Value,
             Shape::Tuple | Shape::Frozenset => self.identity_of_frozen(pointer, facts),
             Shape::Function if self.is_function_by_name(pointer) => Identity::Plain,
+            Shape::Cached if self.cached_in_library(pointer).is_some() => Identity::Plain,
             Shape::Builtin if super::builtin::is_by_name(pointer) => Identity::Plain,
             Shape::Instance(_) | Shape::Deferred if Self::global_name(facts, pointer).is_some() => Identity::Plain,
             Shape::Deferred if facts.value => Identity::Value,
@@ -544,6 +569,7 @@ impl Heap for PythonHeap {
                 Shape::Bytes => ffi::Py_SIZE(pointer) > 1,
                 Shape::Tuple => ffi::Py_SIZE(pointer) > 0,
                 Shape::Function => !self.is_function_by_name(pointer),
+                Shape::Cached => self.cached_in_library(pointer).is_none(),
                 _ => !self.tokens.contains_key(&pointer) && Self::global_name(&facts, pointer).is_none(),
             }
         }
