@@ -10,7 +10,7 @@ use clew_core::store::disk::Disk;
 use clew_core::store::{Access, Collected, Collection, Damage, LoadedHistory, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
-use crate::story::{Told, begin, check_never_wrong, key, open, writer};
+use crate::story::{Told, begin, check_never_wrong, key, open, pack_bytes, writer};
 
 const HOUR: i64 = 3_600_000_000_000;
 const BEGUN: i64 = 1_000 * HOUR;
@@ -94,14 +94,6 @@ fn told_compressible(number: u64) -> Told {
     }
 }
 
-fn bytes_of_packs(disk: &SimDisk) -> usize {
-    let files = disk.files();
-    let packs = files
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
-    packs.map(|(_, bytes)| bytes.len()).sum()
-}
-
 #[test]
 fn memory_of_older_states_is_compressed_once_and_that_of_the_newest_stays_raw() {
     let (disk, store, history) = begin(31);
@@ -112,7 +104,7 @@ fn memory_of_older_states_is_compressed_once_and_that_of_the_newest_stays_raw() 
     writer.leave_pack().unwrap();
     drop(writer);
     let open = || open(&disk, Access::ReadWrite).unwrap();
-    let before = bytes_of_packs(&disk);
+    let before = pack_bytes(&disk);
     assert!(before > 6 * 400_000);
     let files = disk.files();
     let shown = collect(&open(), Collection { dry_run: true, ..at(0) });
@@ -120,7 +112,7 @@ fn memory_of_older_states_is_compressed_once_and_that_of_the_newest_stays_raw() 
     let done = collect(&open(), at(0));
     assert_eq!(done.gone.things, 0);
     assert_eq!(done.compressed.bytes, 5 * 400_000, "{done:?}");
-    let after = bytes_of_packs(&disk);
+    let after = pack_bytes(&disk);
     assert!(after < 500_000 && after > 400_000, "the newest stays raw: {after}");
     assert_eq!(done.freed as usize, before - after);
     assert!(shown.compressible.abs_diff(done.freed) < 100_000, "{shown:?}");
@@ -153,10 +145,10 @@ fn memory_that_does_not_compress_stays_as_it_is() {
     }
     writer.leave_pack().unwrap();
     drop(writer);
-    let before = bytes_of_packs(&disk);
+    let before = pack_bytes(&disk);
     let done = collect(&open(&disk, Access::ReadWrite).unwrap(), at(0));
     assert_eq!((done.compressible, done.packs_removed), (0, 0));
-    assert_eq!(bytes_of_packs(&disk), before);
+    assert_eq!(pack_bytes(&disk), before);
 }
 
 #[test]

@@ -6,15 +6,7 @@ use clew_core::id::{HistoryId, Root};
 use clew_core::store::{Access, Collection, Store};
 use clew_testing::disk::SimDisk;
 
-use crate::story::{LARGE, Told, begin, check_never_wrong, key, open, writer};
-
-fn pack_bytes(disk: &SimDisk) -> usize {
-    let files = disk.files();
-    let packs = files
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
-    packs.map(|(_, bytes)| bytes.len()).sum()
-}
+use crate::story::{LARGE, Told, begin, check_never_wrong, key, open, pack_bytes, writer};
 
 fn runs(disk: &SimDisk, history: HistoryId) -> Vec<u64> {
     let store = open(disk, Access::ReadOnly).unwrap();

@@ -3,7 +3,7 @@
 use clew_core::graph::hash_blocks;
 use clew_core::store::{Access, StoreError, Verdict};
 
-use crate::story::{Told, begin, check_never_wrong, nothing, open, writer};
+use crate::story::{Told, begin, check_never_wrong, nothing, open, pack_bytes, writer};
 
 #[test]
 fn what_is_committed_comes_back_in_another_process() {
@@ -82,14 +82,6 @@ fn equal_memory_is_stored_once_across_sessions() {
     second.sync().unwrap();
     assert_eq!(one, other);
     assert!(pack_bytes(&disk) < before + 1000);
-}
-
-fn pack_bytes(disk: &clew_testing::disk::SimDisk) -> usize {
-    let files = disk.files();
-    let packs = files
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
-    packs.map(|(_, bytes)| bytes.len()).sum()
 }
 
 #[test]

@@ -173,6 +173,15 @@ impl Told {
     }
 }
 
+/// Bytes of all packs together.
+pub fn pack_bytes(disk: &SimDisk) -> usize {
+    let files = disk.files();
+    let packs = files
+        .iter()
+        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "pack"));
+    packs.map(|(_, bytes)| bytes.len()).sum()
+}
+
 /// What pieces are stored as.
 pub fn ids(pieces: &[Piece]) -> Vec<SegmentId> {
     pieces.iter().map(|piece| piece.id).collect()
