@@ -171,14 +171,6 @@ impl PythonHeap {
         if self.describe_by_name(pointer, facts, node) {
             return;
         }
-        if facts.shape == Shape::Cached
-            && let Some((module, path)) = self.cached_in_library(pointer)
-        {
-            node.kind(kinds::GLOBAL);
-            node.payload().name(&module);
-            node.payload().name(&path);
-            return;
-        }
         node.defer();
     }
 
@@ -189,14 +181,18 @@ impl PythonHeap {
             node.payload().extend_from_slice(token.as_bytes());
             return true;
         }
-        let Some(name) = Self::global_name(facts, pointer) else {
+        let found = match Self::global_name(facts, pointer) {
+            // SAFETY: a live object's type is live.
+            Some(name) => unsafe { Some((type_names(ffi::Py_TYPE(pointer), &self.known).0, name.to_vec())) },
+            None if facts.shape == Shape::Cached => self.cached_in_library(pointer),
+            None => None,
+        };
+        let Some((module, name)) = found else {
             return false;
         };
         node.kind(kinds::GLOBAL);
-        // SAFETY: a live object's type is live.
-        let (module, _) = unsafe { type_names(ffi::Py_TYPE(pointer), &self.known) };
         node.payload().name(&module);
-        node.payload().name(name);
+        node.payload().name(&name);
         true
     }
 
