@@ -74,8 +74,11 @@ impl<'a> Cuts<'a> {
     }
 
     fn by_content(&mut self) -> Cut<'a> {
-        let (_, end) = self.chunker.cut(self.at, self.bytes.len() - self.at);
-        let bytes = &self.bytes[self.at..end];
+        let rest = self.bytes.len() - self.at;
+        let (_, end) = self.chunker.cut(self.at, rest);
+        // It cuts in front of the byte that decided. That one belongs to the piece, which else would hang on what follows it.
+        let is_decided = end - self.at < rest.min(LONGEST);
+        let bytes = &self.bytes[self.at..end + usize::from(is_decided)];
         let hash = xxh3_128(bytes);
         let known = self.by_hash.get(&hash).copied();
         self.expected = known.unwrap_or(self.expected);
@@ -146,6 +149,21 @@ mod tests {
         let mut ids: Vec<SegmentId> = pieces(&bytes, &[]).iter().map(|piece| piece.id).collect();
         ids.dedup();
         assert!(ids.len() <= 2);
+    }
+
+    #[test]
+    fn a_byte_inserted_where_a_piece_ended_is_cut_as_if_nothing_was_known() {
+        let before = noise(100_000);
+        let old = pieces(&before, &[]);
+        let ends = old.iter().scan(0, |end, piece| {
+            *end += piece.length as usize;
+            Some(*end)
+        });
+        for at in ends.flat_map(|end| end.saturating_sub(2)..=(end + 2).min(before.len())) {
+            let mut after = before.clone();
+            after.insert(at, 0);
+            assert_eq!(pieces(&after, &old), pieces(&after, &[]), "{at}");
+        }
     }
 
     proptest! {
