@@ -16,6 +16,10 @@ from bench.kernel import Kernel, Request, Timing, timed
 INSIDE = Path(__file__).resolve().parent.parent / "inside"
 
 
+#: Settings of Clew: no peer has a budget or a grace period, and what is measured must not hang on how full the disk is.
+FREE_OF_LIMITS = {"CLEW_GC_GRACE": "0", "CLEW_STORE_BUDGET": "90 %"}
+
+
 class Failed(Exception):
     """Says what a peer could not do, in its own words."""
 
@@ -70,7 +74,7 @@ class Peer(ABC):
             home=self.home,
             notebook=self.notebook,
             load=False,
-            env={"OMP_NUM_THREADS": "2", "CLEW_GC_GRACE": "0"},
+            env={"OMP_NUM_THREADS": "2", **FREE_OF_LIMITS},
             paths=self.paths,
         )
 
