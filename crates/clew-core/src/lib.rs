@@ -8,6 +8,7 @@
 
 pub mod cause;
 pub mod clock;
+mod cores;
 pub mod format;
 pub mod graph;
 pub mod history;

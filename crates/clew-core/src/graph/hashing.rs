@@ -6,6 +6,7 @@ use std::thread;
 
 use super::extent::block_cuts;
 use super::halt::Halt;
+use crate::cores::cores;
 
 /// Less is hashed on the thread that asks: others would cost more than they save.
 const WORTH_THREADS: u64 = 8 << 20;
@@ -46,8 +47,7 @@ pub(super) fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], hal
 
 fn hash_all(open: &mut [Open<'_>], halt: Option<&Halt>) {
     let bytes: u64 = open.iter().map(|block| block.bytes.len() as u64).sum();
-    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = cores.min(MOST_THREADS);
+    let threads = cores().min(MOST_THREADS);
     if bytes < WORTH_THREADS || threads == 1 {
         hash_some(open, halt);
         return;

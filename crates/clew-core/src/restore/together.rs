@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::cores::cores;
 use crate::kernel::Kernel;
 use crate::store::Job;
 
@@ -33,10 +34,9 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> Ended {
         jobs.into_iter().for_each(|job| job.run(&mut scratch));
         return Ended::AtOnce;
     }
-    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let queue = Queue::new(jobs);
     thread::scope(|scope| {
-        for _ in 0..cores.min(MOST_THREADS) {
+        for _ in 0..cores().min(MOST_THREADS) {
             queue.begin();
             if thread::Builder::new().spawn_scoped(scope, || queue.work()).is_err() {
                 queue.end();

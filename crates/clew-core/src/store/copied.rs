@@ -14,6 +14,7 @@ use std::thread;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::cores::cores;
 use crate::id::BlockId;
 
 /// Fewer bytes are copied here and now: starting threads takes longer.
@@ -76,7 +77,7 @@ pub(super) fn each_copy<E: From<Torn>>(
     let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
     let helpers = match bytes {
         0..WORTH_HELP => 0,
-        _ => thread::available_parallelism().map_or(1, usize::from).min(MOST_HELPERS),
+        _ => cores().min(MOST_HELPERS),
     };
     let (spare, spares) = mpsc::channel();
     let (sender, made) = mpsc::channel();

@@ -1,10 +1,10 @@
 //! What the frames of a log hold: decompressed, hashed and parsed, on several processors where there is much.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::cores::cores;
 use crate::format::{
     FileDescription, FrameDecoder, FrameKind, Operation, Outline, PackMention, RecordError, SignedOperation,
     decode_record,
@@ -44,16 +44,10 @@ const MOST_THREADS: usize = 4;
 /// The contents of frames whose payloads are as stored, in their order, each with where its frame starts.
 pub(super) fn contents(frames: Vec<ScannedFrame>) -> Vec<(u64, Content)> {
     let work = Work::of(frames);
-    // Asking for the number of processors reads files: a short log does without.
+    // A short log does without the number of processors, which takes reading files.
     let helpers = match work.shares() {
         1 => 0,
-        shares => {
-            thread::available_parallelism()
-                .map_or(1, NonZero::get)
-                .min(MOST_THREADS)
-                .min(shares)
-                - 1
-        }
+        shares => cores().min(MOST_THREADS).min(shares) - 1,
     };
     thread::scope(|scope| {
         for _ in 0..helpers {
