@@ -107,6 +107,19 @@ def test_a_look_is_given_up_where_a_request_waits(dear: Kernel) -> None:
     assert dear.value("look([], True)") is False
 
 
+def test_after_a_look_that_was_given_up_a_run_looks_at_no_more_than_before(dear: Kernel) -> None:
+    dear.run(WAIT).raised()
+    # What no run touched and no name tells of is seen by a look at everything only.
+    assert dear.value("many.append(0)") is None
+    dear.run("w = 'first'").raised()
+    assert changed(dear) == "~w"
+    assert dear.value("look([], True)") is False
+    dear.run("w = 'second'").raised()
+    assert changed(dear) == "~w"
+    dear.run("globals()").raised()
+    assert "~many" in changed(dear)
+
+
 def test_a_look_that_takes_no_time_is_not_given_up(kernel: Kernel) -> None:
     kernel.run(WAIT).raised()
     assert kernel.value("[look([], True) for _ in range(9)].count(True) > 0") is True

@@ -164,7 +164,7 @@ pub trait Kernel {
     fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Roots<Self>>, KernelError>;
 
     /// What was shown last by [`Self::roots`] or [`Self::rebound`] was taken over, or was not. What is shown without being
-    /// settled counts as not taken over.
+    /// settled counts as not taken over. Where it was [`Self::roots`], what was taken over before holds on.
     fn settle(&mut self, is_taken_over: bool);
 
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns

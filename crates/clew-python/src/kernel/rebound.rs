@@ -20,6 +20,9 @@ pub(crate) struct Seen {
     outputs: Bindings,
     /// Whether the engine took over what that look found.
     is_settled: bool,
+    /// What a look at everything found that the engine did not speak of yet. Where it is given up, what was known before
+    /// holds on: else each idle look that is cut short would cost the next run a look at everything.
+    noted: Option<(Bindings, Bindings)>,
 }
 
 impl Seen {
@@ -32,11 +35,17 @@ impl Seen {
 impl KernelState {
     /// What may be recorded is another from now on: only a look at everything tells.
     pub fn unsettle(&mut self) {
-        self.settle(false);
+        self.seen = Seen::default();
     }
 
     /// The engine took over what it was shown last, or did not.
     pub(super) fn settle(&mut self, is_taken_over: bool) {
+        match (self.seen.noted.take(), is_taken_over) {
+            (Some((names, outputs)), true) => (self.seen.names, self.seen.outputs) = (names, outputs),
+            // What was taken over before that look, or was not, stays so.
+            (Some(_), false) => return,
+            (None, _) => {}
+        }
         self.seen.is_settled = is_taken_over;
     }
 }
@@ -50,7 +59,7 @@ impl<'py> PythonKernel<'_, 'py> {
 
     /// Notes what names and outputs are bound to, as a look at everything found them.
     pub(super) fn note_bindings(&mut self, names: &Names<'py>, outputs: &BTreeSet<String>) -> PyResult<()> {
-        let mut seen = Seen::default();
+        let (mut bound, mut put_out) = (Bindings::default(), Bindings::default());
         let mut recorded = names.recorded.iter().map(|(name, _)| name.as_str()).peekable();
         let withheld: BTreeSet<&str> = self.state.withheld.iter().map(|kept| kept.root.key.as_str()).collect();
         for (key, value) in self.heap.namespace(self.py).iter() {
@@ -60,7 +69,7 @@ impl<'py> PythonKernel<'_, 'py> {
                 Some(name) if recorded.next_if_eq(&name).is_some() => Standing::Recorded,
                 _ => Standing::NotUsers,
             };
-            seen.names.note(&key, &value, standing);
+            bound.note(&key, &value, standing);
         }
         for (key, value) in self.outputs()?.iter().flat_map(PyDictMethods::iter) {
             let is_root = key.is_exact_instance_of::<PyInt>() && outputs.contains(&key.str()?.extract::<String>()?);
@@ -69,9 +78,9 @@ impl<'py> PythonKernel<'_, 'py> {
             } else {
                 Standing::NotUsers
             };
-            seen.outputs.note(&key, &value, standing);
+            put_out.note(&key, &value, standing);
         }
-        self.state.seen = seen;
+        self.state.seen.noted = Some((bound, put_out));
         Ok(())
     }
 

@@ -79,6 +79,8 @@ pub struct ToyKernel {
     /// What was bound when that was last shown, and whether that was taken over.
     bindings: Option<Bindings>,
     is_settled: bool,
+    /// What was bound when all of it was shown last, until the engine speaks of it.
+    noted: Option<Bindings>,
 }
 
 /// What is bound to what.
@@ -231,8 +233,7 @@ impl Kernel for ToyKernel {
     }
 
     fn roots(&mut self) -> Result<Vec<(Root, Ref)>, KernelError> {
-        self.bindings = Some(self.shown());
-        self.is_settled = false;
+        self.noted = Some(self.shown());
         let bound = self.world.bound.iter();
         Ok(bound.map(|(root, object)| (root.clone(), *object)).collect())
     }
@@ -271,6 +272,12 @@ impl Kernel for ToyKernel {
     }
 
     fn settle(&mut self, is_taken_over: bool) {
+        match (self.noted.take(), is_taken_over) {
+            (Some(noted), true) => self.bindings = Some(noted),
+            // What was taken over before holds on.
+            (Some(_), false) => return,
+            (None, _) => {}
+        }
         self.is_settled = is_taken_over;
     }
 
