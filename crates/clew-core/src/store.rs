@@ -33,6 +33,7 @@ mod log_index;
 mod manifests;
 mod numbers;
 mod pack;
+mod pack_reader;
 mod pieces;
 mod read;
 mod remembered;
@@ -70,6 +71,7 @@ use crate::format::{
 use crate::id::{HistoryId, ManifestId, SessionId};
 use blocks::Index;
 use disk::{Disk, write_all_at};
+use pack_reader::AtHand;
 use scan::{Payloads, scan};
 
 /// The format of stores that is written here, and the newest that is read.
@@ -101,6 +103,7 @@ struct Inner {
     directory: PathBuf,
     access: Access,
     index: Mutex<Index>,
+    at_hand: AtHand,
 }
 
 impl Store {
@@ -127,6 +130,7 @@ impl Store {
             directory,
             access,
             index: Mutex::default(),
+            at_hand: AtHand::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

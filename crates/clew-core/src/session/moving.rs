@@ -31,6 +31,17 @@ impl Session {
         request: &Request,
         options: MoveOptions,
     ) -> Result<Report, SessionError> {
+        let report = self.try_to_perform(kernel, request, options);
+        self.store.let_go();
+        report
+    }
+
+    fn try_to_perform<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        request: &Request,
+        options: MoveOptions,
+    ) -> Result<Report, SessionError> {
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.refresh()?;

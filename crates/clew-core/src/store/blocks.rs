@@ -1,17 +1,15 @@
 //! Where everything in the packs lies: known across all sessions of a store, so that nothing is stored twice.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Fault;
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::error::StoreError;
 use super::pack;
 use super::remembered::Remembered;
 use super::scan::{Gap, Payloads, ScannedFrame, scan};
-use crate::format::{FrameHeader, FrameKind, HEADER_LENGTH, PAGE, TableEntry};
+use crate::format::{FrameKind, PAGE, TableEntry};
 use crate::id::PackId;
 
 /// Where something lies.
@@ -405,91 +403,4 @@ pub(super) fn read_mark(file: &dyn DiskFile, frame: &ScannedFrame) -> Option<u64
     read_exact_at(file, &mut bytes, frame.header.payload_at(frame.offset)).ok()?;
     frame.header.check_payload(&bytes).ok()?;
     Some(u64::from_le_bytes(bytes))
-}
-
-/// So many decoded frames are kept at hand: the pieces of a stream that was edited lie in turn in old frames and new ones.
-const FRAMES_AT_HAND: usize = 16;
-
-/// Reads from packs; keeps the last file and the last frames at hand.
-#[derive(Debug)]
-pub(super) struct PackReader<'s> {
-    disk: &'s dyn Disk,
-    file: Option<(u32, Arc<dyn DiskFile>)>,
-    /// Pack, offset and plain payload; the one that was used last comes last.
-    frames: Vec<(u32, u64, Vec<u8>)>,
-}
-
-impl<'s> PackReader<'s> {
-    pub fn new(disk: &'s dyn Disk) -> Self {
-        Self {
-            disk,
-            file: None,
-            frames: Vec::new(),
-        }
-    }
-
-    /// The bytes at `place`, not yet verified. `path` is its pack's.
-    pub fn read(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
-        match place.form {
-            Form::Raw => {
-                let mut bytes = vec![0; place.length as usize];
-                self.read_raw(path, place, &mut bytes)?;
-                Ok(bytes)
-            }
-            Form::Framed(offset) => {
-                let plain = self.read_frame(path, place)?;
-                let end = offset as usize + place.length as usize;
-                plain
-                    .get(offset as usize..end)
-                    .map(<[u8]>::to_vec)
-                    .ok_or_else(|| Fault::ShortFrame.into())
-            }
-        }
-    }
-
-    /// Fills `bytes` with what lies raw at `place` and after it.
-    pub fn read_raw(&mut self, path: &Path, place: &Place, bytes: &mut [u8]) -> Result<(), String> {
-        let file = self.open(path, place.pack)?;
-        read_exact_at(&*file, bytes, place.at).map_err(|error| error.to_string())
-    }
-
-    fn read_frame(&mut self, path: &Path, place: &Place) -> Result<&[u8], String> {
-        let is_it = |(pack, at, _): &(u32, u64, Vec<u8>)| (*pack, *at) == (place.pack, place.at);
-        if let Some(index) = self.frames.iter().rposition(is_it) {
-            self.frames[index..].rotate_left(1);
-        } else {
-            let file = self.open(path, place.pack)?;
-            let plain = read_payload(&*file, place.at)?;
-            if self.frames.len() == FRAMES_AT_HAND {
-                self.frames.remove(0);
-            }
-            self.frames.push((place.pack, place.at, plain));
-        }
-        Ok(self.frames.last().map_or(&[], |(_, _, plain)| plain))
-    }
-
-    fn open(&mut self, path: &Path, pack: u32) -> Result<Arc<dyn DiskFile>, String> {
-        if let Some((number, file)) = &self.file
-            && *number == pack
-        {
-            return Ok(Arc::clone(file));
-        }
-        let file: Arc<dyn DiskFile> = Arc::from(self.disk.open(path).map_err(|error| error.to_string())?);
-        self.file = Some((pack, Arc::clone(&file)));
-        Ok(file)
-    }
-}
-
-/// The plain payload of the frame at `at`.
-fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = [0; HEADER_LENGTH];
-    read_exact_at(file, &mut bytes, at).map_err(|error| error.to_string())?;
-    let header = FrameHeader::parse(&bytes).map_err(|error| error.to_string())?;
-    let length = file.length().map_err(|error| error.to_string())?;
-    if header.end(at) > length {
-        return Err(Fault::CutShort.into());
-    }
-    let mut stored = vec![0; header.stored_length as usize];
-    read_exact_at(file, &mut stored, header.payload_at(at)).map_err(|error| error.to_string())?;
-    header.decode(stored).map_err(|error| error.to_string())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Form, PackReader, Place};
+use super::blocks::{Form, Place};
 use super::disk::{DiskFile, read_exact_at};
 use super::{Fault, Store, StoreError, Verified};
 use crate::format::{FrameKind, StoredExtent};
@@ -267,7 +267,7 @@ impl<M: Memory> Loading<M> {
     /// # Errors
     /// A block is nowhere as its id says.
     pub fn finish(mut self) -> Result<Verified<M>, StoreError> {
-        let mut reader = PackReader::new(self.store.disk());
+        let mut reader = self.store.reader();
         let mut offset = 0;
         let mut hashed = Vec::new();
         for (index, (id, length)) in self.ids.iter().zip(&self.lengths).enumerate() {

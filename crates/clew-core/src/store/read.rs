@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::blocks::{PackReader, Place};
+use super::blocks::Place;
+use super::pack_reader::PackReader;
 use super::{Fault, Store, StoreError, Verified, blob, pack};
 use crate::format::{
     Body, Encoding, FrameKind, Listed, Lists, Manifest, StoredExtent, StoredManifest, decode_ids, decode_memory,
@@ -18,7 +19,7 @@ const MOST_IDS: usize = 1 << 24;
 impl Store {
     /// A whole object stream, from its pieces.
     pub fn stream(&self, ids: &[SegmentId]) -> Result<Verified<Vec<u8>>, StoreError> {
-        let mut reader = PackReader::new(self.disk());
+        let mut reader = self.reader();
         let mut whole = Vec::new();
         for id in ids {
             whole.extend(self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?);
@@ -76,7 +77,7 @@ impl Store {
 
     /// The ids that `listed` stands for, behind those of the lists that name them.
     pub(super) fn expand(&self, listed: &Listed) -> Result<(Vec<SegmentId>, Vec<SegmentId>), StoreError> {
-        let mut reader = PackReader::new(self.disk());
+        let mut reader = self.reader();
         let (mut lists, mut ids) = (Vec::new(), listed.ids.clone());
         if listed.is_too_deep() {
             return Err(self.no_list(ids.first().copied().unwrap_or(SegmentId([0; 32]))));
@@ -102,7 +103,7 @@ impl Store {
 
     /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
     pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Verified<Vec<u8>>>, StoreError> {
-        let mut reader = PackReader::new(self.disk());
+        let mut reader = self.reader();
         let read = |id: &BlockId| self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS);
         ids.iter().map(read).map(|block| block.map(Verified::new)).collect()
     }
@@ -128,7 +129,7 @@ impl Store {
 
     /// Reads and verifies whatever has that id.
     pub(super) fn fetch(&self, id: &[u8; 32], kind: FrameKind) -> Result<Vec<u8>, StoreError> {
-        self.fetch_with(&mut PackReader::new(self.disk()), id, kind)
+        self.fetch_with(&mut self.reader(), id, kind)
     }
 
     /// The same with a reader that has at hand what it read last.
@@ -203,6 +204,7 @@ impl Store {
     /// Reads and verifies what lies at one place.
     pub(super) fn read_place(&self, place: &Place, id: &[u8; 32], kind: FrameKind) -> Result<Vec<u8>, StoreError> {
         let path = self.pack_path(place);
+        // From the disk itself: what was read before may no longer be there.
         let mut reader = PackReader::new(self.disk());
         read_and_hash(&mut reader, &path, place, id, kind).map_err(|why| damaged(id, kind, path, why))
     }

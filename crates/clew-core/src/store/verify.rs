@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::blocks::PackReader;
 use super::error::StoreError;
+use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
 use super::{Damage, Flaw, Store, log};

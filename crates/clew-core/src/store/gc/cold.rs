@@ -8,7 +8,8 @@ use rustc_hash::FxHashSet;
 use super::survey::{Surveyed, Thing};
 use crate::format::COLD_LEVEL;
 use crate::store::Store;
-use crate::store::blocks::{Form, PackReader};
+use crate::store::blocks::Form;
+use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
 
 /// How many blocks of a pack are tried.

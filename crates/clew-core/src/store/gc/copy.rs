@@ -3,8 +3,8 @@
 use super::survey::Thing;
 use crate::format::FrameKind;
 use crate::id::{BlockId, PackId, SegmentId, SessionId};
-use crate::store::blocks::PackReader;
 use crate::store::pack::{self, PackWriter};
+use crate::store::pack_reader::PackReader;
 use crate::store::stretch::{Stretch, by_length, runs};
 use crate::store::{Damage, Store, StoreError};
 

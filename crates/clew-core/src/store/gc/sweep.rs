@@ -9,7 +9,8 @@ use super::survey::{Survey, Surveyed, Thing};
 use super::{Collected, Collection, Tally, notes};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, ManifestId, PackId};
-use crate::store::blocks::{PackReader, Place};
+use crate::store::blocks::Place;
+use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
 use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
 
