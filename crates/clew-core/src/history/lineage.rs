@@ -365,9 +365,8 @@ impl History {
             Looked::All => true,
             Looked::Only(roots) => roots.binary_search(root).is_ok(),
         };
-        let (last, run) = self.line(id).find(|(_, run)| looked(run))?;
-        let is_whole = last == id && run.looked == Looked::All;
-        if is_whole || self.confirmed.contains(&id) {
+        // Asked first: to find the last run that looked may take going back to the beginning.
+        if self.run(&id)?.looked == Looked::All || self.confirmed.contains(&id) {
             return None;
         }
         let version = self.state(id).version(root).cloned();
@@ -385,6 +384,7 @@ impl History {
             }
             later.extend_from_slice(self.children(&next));
         }
+        let (last, _) = self.line(id).find(|(_, run)| looked(run))?;
         Some(last)
     }
 }
