@@ -71,6 +71,7 @@ use crate::format::{
 use crate::id::{HistoryId, ManifestId, SessionId};
 use blocks::Index;
 use disk::{Disk, write_all_at};
+use load::Missing;
 use pack_reader::AtHand;
 use scan::{Payloads, scan};
 
@@ -104,6 +105,7 @@ struct Inner {
     access: Access,
     index: Mutex<Index>,
     at_hand: AtHand,
+    missing: Mutex<Option<Missing>>,
 }
 
 impl Store {
@@ -131,6 +133,7 @@ impl Store {
             access,
             index: Mutex::default(),
             at_hand: AtHand::default(),
+            missing: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -7,7 +7,7 @@ mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -199,6 +199,13 @@ impl LoadedHistory {
     fn report(&mut self, path: &Path, flaw: Flaw) {
         Damage::of(path, flaw).join(&mut self.damage);
     }
+}
+
+/// The packs that logs name and that are not there, as long as the same others are.
+#[derive(Debug)]
+pub(super) struct Missing {
+    here: BTreeSet<PackId>,
+    packs: Vec<PackId>,
 }
 
 impl Store {
@@ -397,8 +404,23 @@ impl Store {
         names.iter().filter_map(|name| pack::id_of(name)).collect()
     }
 
-    /// Packs that any log names and the store has not.
+    /// Packs that any log names and the store has not. All logs are read for it, once as long as the same packs are here: a
+    /// lost pack is missed by every value that was in it.
     pub(super) fn missing_packs(&self) -> Vec<PackId> {
+        let here = self.packs_here();
+        let mut known = self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.here == here) {
+            return known.packs.clone();
+        }
+        let packs = self.find_missing_packs();
+        *known = Some(Missing {
+            here,
+            packs: packs.clone(),
+        });
+        packs
+    }
+
+    fn find_missing_packs(&self) -> Vec<PackId> {
         let mut named = BTreeSet::new();
         for history in self
             .disk()
