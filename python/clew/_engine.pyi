@@ -1,6 +1,7 @@
 """The compiled engine, as the Python shell sees it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any, Literal, NotRequired, TypedDict
 
 __version__: str
@@ -97,6 +98,9 @@ def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], ob
 
 def watch_events(on: bool) -> None:
     """Turns that on or off."""
+
+def codes_within(objects: list[Any], namespace: dict[str, Any]) -> tuple[list[CodeType], bool]:
+    """Codes of the functions over `namespace` that `objects` can reach, and whether the search saw all of them."""
 
 class Held:
     """A `with` block in which Ctrl+C is noted instead of delivered."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
+import math
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from clew._engine import codes_within
 from clew.shell.environment import Surroundings
 from clew.shell.names import mentioned, nested, read_and_written
 from clew.shell.uses import _decoded, behind_magics, uses
@@ -75,6 +79,49 @@ def test_functions_that_run_count_wherever_they_hide(cells: Cells, define: str) 
 def test_functions_in_containers_count(cells: Cells) -> None:
     cells("secret = []\ndef g(): secret.append(1)", "table = {'a': [g]}\ndel g")
     assert "secret" in touched(cells("table['a'][0]()"))
+
+
+class Holder:
+    """Holds something in its own attributes, or in those that all of its kind have."""
+
+    shared: object = None
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+@pytest.mark.parametrize(
+    ("hide", "is_found"),
+    [
+        (lambda f: f, True),
+        (lambda f: [{"k": (f, {1: {f}})}], True),
+        (Holder, True),
+        (lambda f: Holder(Holder([f])), True),
+        (lambda f: functools.partial(f, 1), True),
+        (lambda f: lambda: f, True),
+        (lambda f: types.MethodType(f, 1), True),
+        (lambda f: type("Notebook", (), {"__module__": "__main__", "go": f}), True),
+        (lambda f: type("Library", (), {"__module__": "somewhere", "go": f}), False),
+        (lambda f: [1, 2.0, "text", None, range(3), b"", math], False),
+    ],
+)
+def test_functions_are_found_where_the_collector_sees_them(
+    hide: Callable[[object], object], is_found: bool
+) -> None:
+    namespace: dict[str, Any] = {}
+    exec("def f():\n    pass", namespace)
+    codes, is_complete = codes_within([hide(namespace["f"]), namespace], namespace)
+    assert set(codes) == ({namespace["f"].__code__} if is_found else set())
+    assert is_complete
+
+
+@pytest.mark.parametrize("many", [list(range(2000)), {n: n for n in range(2000)}, [[n] for n in range(900)]])
+def test_a_search_that_would_take_long_says_that_it_did_not_see_all(many: object) -> None:
+    chain: list[object] = []
+    for _ in range(6000):
+        chain = [chain]
+    assert codes_within([chain], {})[1] is False
+    assert codes_within([many], {})[1] is (len(cast("list[object]", many)) < 1000)
 
 
 def test_what_does_not_run_is_not_touched(cells: Cells) -> None:

@@ -38,6 +38,8 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::held::Held;
     #[pymodule_export]
+    use crate::raw::reach::codes_within;
+    #[pymodule_export]
     use crate::sandbox::enter_sandbox;
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_shape, secret_variables};

@@ -40,6 +40,7 @@ mod object;
 #[cfg(target_os = "linux")]
 mod pages;
 mod probe;
+pub(crate) mod reach;
 pub(crate) mod reduce;
 mod region;
 mod scalar;

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
 
+from clew._engine import codes_within
 from clew.shell.environment import Around, Surroundings
 from clew.shell.names import flattened, mentioned, nested, read_and_written
-from clew.shell.reach import codes_within
 from clew.shell.uses import behind_magics, seeded, uses
 
 

@@ -19,7 +19,7 @@ use super::scalar::write_name;
 ///
 /// # Safety
 /// `function` is a live function.
-unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunctionObject {
+pub(super) unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunctionObject {
     // SAFETY: as the caller promises; nothing changes it while the walk describes it.
     unsafe { &*function.cast::<ffi::PyFunctionObject>() }
 }

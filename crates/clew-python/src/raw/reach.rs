@@ -1,0 +1,164 @@
+//! Codes of the notebook's functions that objects can reach, found as the collector sees objects: nothing of the user's is
+//! called.
+//!
+//! On Python 3.11 this stands in for watching which functions ran: what a name can reach, a run that names it may
+//! call. On 3.12+ it finds functions that no cell defined under our eyes (those a move brought back, `exec`).
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use rustc_hash::FxHashSet;
+
+/// A search that meets more objects, or a larger container, gives up: then any function counts as reachable.
+const MOST_OBJECTS: usize = 5_000;
+const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
+
+/// Codes of the functions over `namespace` that `objects` can reach, and whether the search saw all of them.
+#[pyfunction]
+pub fn codes_within<'py>(
+    objects: &Bound<'py, PyList>,
+    namespace: &Bound<'py, PyDict>,
+) -> (Vec<Bound<'py, PyAny>>, bool) {
+    let mut search = Search {
+        py: objects.py(),
+        namespace: namespace.as_ptr(),
+        waiting: objects.iter().map(|one| one.as_ptr()).collect(),
+        met: FxHashSet::from_iter([namespace.as_ptr()]),
+        codes: Vec::new(),
+    };
+    let is_complete = search.run();
+    (search.codes, is_complete)
+}
+
+/// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
+struct Search<'py> {
+    py: Python<'py>,
+    namespace: *mut ffi::PyObject,
+    waiting: Vec<*mut ffi::PyObject>,
+    met: FxHashSet<*mut ffi::PyObject>,
+    codes: Vec<Bound<'py, PyAny>>,
+}
+
+impl Search<'_> {
+    /// Whether it saw everything.
+    fn run(&mut self) -> bool {
+        while let Some(one) = self.waiting.pop() {
+            // SAFETY: live, as all that waits.
+            let kind = unsafe { ffi::Py_TYPE(one) };
+            if is_plain(kind) || self.met.contains(&one) {
+                continue;
+            }
+            // SAFETY: live, and of that type.
+            if self.met.len() > MOST_OBJECTS || unsafe { length(one, kind) } > LARGEST_CONTAINER {
+                return false;
+            }
+            self.met.insert(one);
+            // SAFETY: live; functions are taken for such by their type alone.
+            unsafe {
+                if kind == &raw mut ffi::PyFunction_Type {
+                    self.function(one);
+                } else if !is_foreign(self.py, one) {
+                    referents(one, &mut self.waiting);
+                }
+            }
+        }
+        true
+    }
+
+    /// # Safety
+    /// `function` is a live function.
+    unsafe fn function(&mut self, function: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises; its fields are null or live.
+        unsafe {
+            let fields = super::function::fields(function);
+            if fields.func_globals == self.namespace {
+                self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
+            }
+            let held = [
+                fields.func_closure,
+                fields.func_defaults,
+                fields.func_kwdefaults,
+                fields.func_dict,
+            ];
+            self.waiting.extend(held.into_iter().filter(|field| !field.is_null()));
+        }
+    }
+}
+
+/// Whether nothing can be reached from objects of exactly this type.
+fn is_plain(kind: *mut ffi::PyTypeObject) -> bool {
+    [
+        &raw mut ffi::PyLong_Type,
+        &raw mut ffi::PyFloat_Type,
+        &raw mut ffi::PyUnicode_Type,
+        &raw mut ffi::PyBool_Type,
+        &raw mut ffi::PyBytes_Type,
+        &raw mut ffi::PyComplex_Type,
+        &raw mut ffi::PyRange_Type,
+        &raw mut ffi::PySlice_Type,
+        &raw mut ffi::PyCode_Type,
+    ]
+    .contains(&kind)
+}
+
+/// How long a builtin container is; 0 for anything else.
+///
+/// # Safety
+/// `one` is live and of exactly this type.
+unsafe fn length(one: *mut ffi::PyObject, kind: *mut ffi::PyTypeObject) -> ffi::Py_ssize_t {
+    let is_one_of = |types: &[*mut ffi::PyTypeObject]| types.contains(&kind);
+    // SAFETY: each is asked of its own type only.
+    unsafe {
+        if is_one_of(&[&raw mut ffi::PyList_Type, &raw mut ffi::PyTuple_Type]) {
+            ffi::Py_SIZE(one)
+        } else if is_one_of(&[&raw mut ffi::PyDict_Type]) {
+            ffi::PyDict_Size(one)
+        } else if is_one_of(&[&raw mut ffi::PySet_Type, &raw mut ffi::PyFrozenSet_Type]) {
+            ffi::PySet_Size(one)
+        } else {
+            0
+        }
+    }
+}
+
+/// Whether it is a module or a class of a library: nothing of the notebook's hangs below it.
+///
+/// # Safety
+/// `one` is live.
+unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises. A class made in Python has a dict with text for keys: to look one up runs no code.
+    unsafe {
+        if ffi::PyType_Check(one) == 0 {
+            return ffi::PyModule_Check(one) != 0;
+        }
+        let class = one.cast::<ffi::PyTypeObject>();
+        if ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HEAPTYPE) == 0 {
+            return true;
+        }
+        let module = ffi::PyDict_GetItemWithError((*class).tp_dict, pyo3::intern!(py, "__module__").as_ptr());
+        let is_text = !module.is_null() && ffi::PyUnicode_CheckExact(module) != 0;
+        !(is_text && ffi::PyUnicode_CompareWithASCIIString(module, c"__main__".as_ptr()) == 0)
+    }
+}
+
+/// Adds what the collector says that `one` holds.
+///
+/// # Safety
+/// `one` is live.
+unsafe fn referents(one: *mut ffi::PyObject, held: &mut Vec<*mut ffi::PyObject>) {
+    unsafe extern "C" fn note(object: *mut ffi::PyObject, held: *mut c_void) -> c_int {
+        // SAFETY: the list below, which nobody else has meanwhile.
+        unsafe { (*held.cast::<Vec<*mut ffi::PyObject>>()).push(object) };
+        0
+    }
+    // SAFETY: as the caller promises. Types say by their traversal what they hold; it runs no code of Python's.
+    unsafe {
+        if ffi::PyObject_IS_GC(one) != 0
+            && let Some(traverse) = (*ffi::Py_TYPE(one)).tp_traverse
+        {
+            traverse(one, note, (&raw mut *held).cast());
+        }
+    }
+}
