@@ -6,27 +6,12 @@
 
 use std::sync::Arc;
 
-use clew_core::clock::Clock;
-use clew_core::format::Timestamp;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
-use clew_testing::LongHistory;
 use clew_testing::toy::ToyKernel;
+use clew_testing::{LongHistory, Still};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-
-#[derive(Debug)]
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        1_900_000_000_000_000_000
-    }
-
-    fn monotonic(&self) -> u64 {
-        0
-    }
-}
 
 fn plans(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");

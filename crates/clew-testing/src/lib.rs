@@ -16,6 +16,9 @@ pub use reference::Reference;
 mod long;
 pub use long::LongHistory;
 
+mod still;
+pub use still::Still;
+
 mod texts;
 pub use texts::lines;
 

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use clew_core::clock::Clock;
-use clew_core::format::{HistoryDescription, RunKind, Timestamp};
+use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
@@ -13,21 +12,9 @@ use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_testing::Still;
 use clew_testing::disk::SimDisk;
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
-
-#[derive(Debug)]
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        1_700_000_000_000_000_000
-    }
-
-    fn monotonic(&self) -> u64 {
-        0
-    }
-}
 
 fn begin(kernel: &mut ToyKernel) -> Session {
     let key = SigningKey::from_secret(&[1; 32]);

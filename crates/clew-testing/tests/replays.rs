@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_core::clock::Clock;
 use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_testing::Still;
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
 use clew_testing::toy::{ToyKernel, World, run_cell};
@@ -21,19 +21,6 @@ const CELLS: [&str; 3] = [
     "z = bytes 300 1\nv = view z 8 8\nm = list l l\ni = new C x=l",
     "append m t\nb = bytes 200 7",
 ];
-
-#[derive(Debug)]
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> i64 {
-        1_700_000_000_000_000_000
-    }
-
-    fn monotonic(&self) -> u64 {
-        0
-    }
-}
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_secret(&[seed; 32])
