@@ -33,7 +33,7 @@ def switched(clew: Clew, say: Callable[[str], None]) -> list[Row]:
         for there in {0, here // 2, last} - {here}:
             plans.append(plan(clew, there))
             for state in (there, here):
-                found = clew.go(state)
+                found = clew.told(state)
                 looks.append(1000 * (found.check or 0))
                 moves.append(1000 * (found.move or 0))
             say(f"{here} and {there}")

@@ -68,6 +68,8 @@ class Dumps:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.count = 0
+        #: Whether the cell that runs is a way back, and no run.
+        self.returning = False
         #: Why runs have no dump, by their number.
         self.failures: dict[int, str] = {}
 
@@ -77,7 +79,10 @@ class Dumps:
         self.shell.events.register("post_run_cell", self.save)
 
     def save(self, *_: object) -> None:
-        """Dumps once. A dump that fails leaves no file and is no error of the cell's."""
+        """Dumps once, if the cell was a run. A dump that fails leaves no file and is no error of the cell's."""
+        if self.returning:
+            self.returning = False
+            return
         path = self.path(self.count)
         try:
             self.dump(self.shell.user_ns, path)
@@ -87,7 +92,8 @@ class Dumps:
         self.count += 1
 
     def load(self, number: int) -> None:
-        """Goes to the state of a dump."""
+        """Goes to the state of a dump, in a cell."""
+        self.returning = True
         self.bring(self.shell.user_ns, self.path(number))
 
     def path(self, number: int) -> Path:
@@ -95,8 +101,6 @@ class Dumps:
         return self.folder / f"{number:05}"
 
 
-def attach(shell: Any, way: str, folder: str) -> Dumps:
+def attach(shell: Any, way: str, folder: str) -> None:
     """Makes the dumps of a kernel, out of the way of the user's names."""
     shell._bench_dumps = Dumps(shell, way, folder)
-    dumps: Dumps = shell._bench_dumps
-    return dumps

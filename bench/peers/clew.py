@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from bench.kernel import Request, Timing, folder_bytes
+from bench.kernel import Timing, folder_bytes
 from bench.peers.peer import Failed, Move, Peer
 
 SECOND = 1_000_000_000
+
+#: How the answer of a mover begins that was done, and what it says of names that are not what they were.
+DONE = re.compile(r"(Switched|Resumed) ")
+INEXACT = re.compile(r"\b[\d,]+ (?:differs|lost): [^.,(]+")
 
 
 class Clew(Peer):
@@ -20,7 +25,7 @@ class Clew(Peer):
     title: ClassVar[str] = "Clew"
 
     def attach(self) -> float:
-        return self.done(Request("%load_ext clew")).total / 1000
+        return self.typed("%load_ext clew").total / 1000
 
     def finish(self) -> None:
         self.wait_until_synced()
@@ -37,16 +42,26 @@ class Clew(Peer):
             time.sleep(0.1)
 
     def go(self, state: int) -> Move:
+        return self.went(f"switch {self.runs[state]}")
+
+    def told(self, state: int) -> Move:
         return self.moved(f"switch {self.runs[state]}")
 
     def resume(self) -> Move:
         attached = self.attach()
-        there = self.moved("resume")
+        there = self.went("resume")
         return replace(there, seconds=there.seconds + attached)
 
+    def went(self, words: str) -> Move:
+        """Types a mover as a person does."""
+        timing = self.typed(f"%clew {words}")
+        if not DONE.match(timing.text):
+            raise Failed(timing.text[:300])
+        return Move(timing.total / 1000, says=", ".join(INEXACT.findall(timing.text)))
+
     def moved(self, words: str) -> Move:
-        """Types a mover and takes the times from its answer."""
-        timing = self.done(Request(f"%clew {words} --json"))
+        """Types a mover as a program does, and takes its two parts from the answer: writing that is longer."""
+        timing = self.typed(f"%clew {words} --json")
         told = answer(timing)
         if "outcomes" not in told:
             raise Failed(str(told.get("error", told))[:300])
@@ -55,7 +70,7 @@ class Clew(Peer):
 
     def ask(self, words: str) -> dict[str, Any]:
         """Asks in a cell, which is no run."""
-        return answer(self.done(Request(f"%clew {words} --json")))
+        return answer(self.typed(f"%clew {words} --json"))
 
     def stored(self) -> int:
         return folder_bytes(self.home / "clew")

@@ -18,7 +18,7 @@ class Dumps(Peer):
     def attach(self) -> float:
         folder = str(self.home / "dumps")
         code = f"__import__('bench_dumps').attach(get_ipython(), {self.way!r}, {folder!r})"
-        return self.silently(code).total / 1000
+        return self.typed(code).total / 1000
 
     def begin(self, timed_cells: int) -> None:
         super().begin(timed_cells)
@@ -31,7 +31,7 @@ class Dumps(Peer):
     def go(self, state: int) -> Move:
         if state in self.failures:
             raise Failed(self.failures[state])
-        return Move(self.silently(f"get_ipython()._bench_dumps.load({state})").total / 1000)
+        return Move(self.typed(f"get_ipython()._bench_dumps.load({state})").total / 1000)
 
     def stored(self) -> int:
         return folder_bytes(self.home / "dumps")

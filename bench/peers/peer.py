@@ -16,8 +16,9 @@ from bench.kernel import Kernel, Request, Timing, timed
 INSIDE = Path(__file__).resolve().parent.parent / "inside"
 
 
-#: Settings of Clew: no peer has a budget or a grace period, and what is measured must not hang on how full the disk is.
-FREE_OF_LIMITS = {"CLEW_GC_GRACE": "0", "CLEW_STORE_BUDGET": "90 %"}
+#: Settings of Clew: no peer has a budget or a grace period, what is measured must not hang on how full the disk is, and proofs are made as they
+#: are for everybody.
+FREE_OF_LIMITS = {"CLEW_GC_GRACE": "0", "CLEW_STORE_BUDGET": "90 %", "CLEW_RECORD_PROVE": "true"}
 
 
 class Failed(Exception):
@@ -98,6 +99,10 @@ class Peer(ABC):
     def go(self, state: int) -> Move:
         """Goes to the state after so many timed cells."""
 
+    def told(self, state: int) -> Move | None:
+        """Goes to a state and tells the parts of the way, which takes longer; `None` where a peer tells none."""
+        return None
+
     def restart(self) -> Move:
         """Kills the kernel, starts another, and brings back the last state; the kernel's own start is not counted."""
         self.kernel.restart()
@@ -131,6 +136,10 @@ class Peer(ABC):
             self.kernel.close()
 
     # -- what adapters share -------------------------------------------------------------------------------------------
+
+    def typed(self, code: str) -> Timing:
+        """Runs a cell as a person types one."""
+        return self.done(Request(code))
 
     def silently(self, code: str, expression: str | None = None) -> Timing:
         """Runs code that is no cell, and gives the value of an expression after it."""

@@ -21,7 +21,8 @@ def dumps(tmp_path, monkeypatch):
     monkeypatch.setitem(bench_dumps.WAYS, "names", (dump, lambda namespace, path: path.read_text()))
     shell = SimpleNamespace(user_ns={"a": 1, "_b": 2, "In": []}, events=SimpleNamespace(hooks=[]))
     shell.events.register = lambda event, hook: shell.events.hooks.append((event, hook))
-    return bench_dumps.attach(shell, "names", str(tmp_path / "dumps"))
+    bench_dumps.attach(shell, "names", str(tmp_path / "dumps"))
+    return shell._bench_dumps
 
 
 def test_the_first_dump_is_what_is_there_and_then_one_follows_every_run(dumps):
@@ -31,6 +32,15 @@ def test_the_first_dump_is_what_is_there_and_then_one_follows_every_run(dumps):
     hook("result")
     assert event == "post_run_cell"
     assert [dumps.path(n).read_text() for n in range(2)] == ["a", "a,c"]
+
+
+def test_the_cell_that_goes_back_is_no_run(dumps):
+    dumps.begin()
+    dumps.load(0)
+    dumps.save()
+    assert not dumps.path(1).exists()
+    dumps.save()
+    assert dumps.path(1).exists()
 
 
 def test_a_dump_that_fails_leaves_no_file_and_is_told(dumps):
