@@ -6,6 +6,13 @@ VENVS := $(PYTHONS:%=.venv-%)
 # A file's cases share kernels, so a file stays in one process.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
+# How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.
+REPORTS := $(or $(CARGO_TARGET_DIR),target)/reports
+RUST_REPORT := $(if $(findstring nextest,$(RUST_TEST)),$(or $(CARGO_TARGET_DIR),target)/nextest/default/junit.xml,$(REPORTS)/rust.txt)
+KEEP_REPORT := $(if $(findstring nextest,$(RUST_TEST)),,2>&1 | tee $(REPORTS)/rust.txt)
+PROMISES := python3 tools/promises.py $(RUST_REPORT) $(PYTHONS:%=$(REPORTS)/python-%.xml)
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 # rustup asks HOME where its toolchains are; with an empty HOME they are still beside the cargo on PATH.
 TOOLCHAINS := $(wildcard $(abspath $(dir $(shell command -v cargo))../../.rustup))
 ifneq ($(TOOLCHAINS),)
@@ -15,7 +22,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench ratios cases develop wheels prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%)
+.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize develop wheels crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -28,16 +35,37 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 # Downloads and compilers share the machine well, suites that start kernels don't. One failure must not hide another.
 test: ## Everything CI runs, on Python 3.11 and 3.13.
 	$(MAKE) --jobs=3 prepare
-	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%) ratios
+	rm -rf $(REPORTS) $(RUST_REPORT)
+	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%) crash-kit ratios promises-kept CRASH_ARGS=--where-possible
 
 prepare: $(VENVS:%=%/.installed) build-tests
+	-tools/system_packages.sh
 
 build-tests:
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace --no-run
 
+system-packages:
+	tools/system_packages.sh
+
 test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
+	CLEW_LONG=1 $(MAKE) system-packages crash-kit
+
+# `make crash` in two or three minutes, `CLEW_LONG=1 make crash` in hours: every n of everything. It makes file systems of
+# its own, which takes root.
+crash: .venv-3.11/.installed ## Kills, full disks, power cuts, failing calls, damaged files: what is lost, and what is wrong.
+	tools/build.sh test 3.11
+	$(MAKE) system-packages crash-kit
+
+# With the wheel that is installed. `make crash CRASH_ARGS="power disks"` runs some parts; with `--where-possible`, as in `make test`, a machine
+# that lets nobody mount or trace is told and no failure.
+crash-kit: .venv-3.11/.installed
+	cargo build --locked --quiet -p clew-testing --bin clew-crash
+	PYTHONPATH=tests .venv-3.11/bin/python -m crash $(CRASH_ARGS)
+
+writers: ## Ten processes on one store for ten minutes (CLEW_SECONDS), gc racing them: counts of what was lost and corrupt.
+	cargo run --locked --release --quiet --package clew-testing --bin writers
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check
@@ -58,9 +86,32 @@ bench: .venv-3.11/.installed ## What recording and moving cost, beside the peers
 ratios: .venv-3.11/.installed ## What must not become slower, as ratios to work of the same kind in the same run.
 	.venv-3.11/bin/python -m bench.ratios
 
+promises: ## Prints every promise with the tests that show it, run now, and how they ended.
+	rm -rf $(REPORTS) $(RUST_REPORT)
+	$(MAKE) --jobs=3 prepare
+	-$(MAKE) --keep-going $(PYTHONS:%=promised-%) test-rust RUST_TEST="$(RUST_TEST) $(if $(findstring nextest,$(RUST_TEST)),-E 'test(/(^|::)p[0-9]{2}_/)',)"
+	$(PROMISES)
+
+$(PYTHONS:%=promised-%): promised-%: .venv-%/.installed
+	tools/build.sh test $*
+	.venv-$*/bin/python -m pytest --junitxml=$(REPORTS)/python-$*.xml -k "test_p0 or test_p1" $(PYTEST_ARGS)
+
+# Last in `make test`: of the reports of what has just run.
+promises-kept:
+	$(PROMISES)
+
 cases: .venv-3.11/.installed ## Prints the cases that must come back right, with pass or fail.
 	tools/build.sh install 3.11
 	.venv-3.11/bin/python tools/cases.py tests/cases $(PYTEST_ARGS)
+
+# `CLEW_SECONDS=600 make fuzz` is the long form; `FUZZ_ARGS="store value"` searches in these only, `--keep` keeps what was found out.
+fuzz: ## Searches for bytes that a reader does not bear, a minute for each; goes on where it was stopped.
+	python3 tools/fuzz.py $(FUZZ_ARGS)
+
+# `make sanitize SANITIZE_ARGS="tests/engine/test_roundtrip.py"` checks these only.
+sanitize: .venv-3.11/.installed ## Checks every access to memory of the object walk and of mapped memory (valgrind; half an hour).
+	tools/build.sh test 3.11
+	python3 tools/sanitize.py $(SANITIZE_ARGS)
 
 develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
 	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done
@@ -69,11 +120,12 @@ wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and install
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
 test-rust:
-	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace
+	mkdir -p $(REPORTS)
+	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace $(KEEP_REPORT)
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed
 	tools/build.sh test $*
-	.venv-$*/bin/python -m pytest $(PYTEST_ARGS)
+	.venv-$*/bin/python -m pytest --junitxml=$(REPORTS)/python-$*.xml $(PYTEST_ARGS)
 
 .venv-%/.installed: requirements/check.txt
 	tools/make_venv.sh $*

@@ -20,6 +20,7 @@ CRATES = {
     "clew-value": {"clew-core"},
     "clew-cli": {"clew-core", "clew-value"},
     "clew-python": {"clew-core", "clew-cli", "clew-value"},
+    "clew-fuzz": {"clew-core", "clew-cli", "clew-value", "clew-testing"},
 }
 DEV_ONLY = {"clew-testing"}
 
@@ -28,18 +29,32 @@ DEV_ONLY = {"clew-testing"}
 # its graph, so `history` does.
 MODULES = {
     "id": set(),
+    "limits": set(),
     "cause": set(),
     "cores": set(),
-    "graph": {"id", "cause", "cores"},
-    "format": {"id", "graph"},
-    "store": {"id", "cores", "graph", "format"},
-    "history": {"id", "graph", "format", "store"},
+    "graph": {"limits", "id", "cause", "cores"},
+    "format": {"limits", "id", "graph"},
+    "store": {"limits", "id", "cores", "graph", "format"},
+    "history": {"limits", "id", "graph", "format", "store"},
     "clock": {"format"},
-    "kernel": {"id", "cause", "graph", "format"},
-    "plan": {"id", "cause", "graph", "format", "history"},
-    "record": {"id", "cause", "graph", "format", "store", "history", "clock", "kernel", "plan"},
-    "restore": {"id", "cause", "cores", "graph", "format", "store", "history", "kernel", "plan", "record"},
+    "kernel": {"limits", "id", "cause", "graph", "format"},
+    "plan": {"limits", "id", "cause", "graph", "format", "history"},
+    "record": {"limits", "id", "cause", "graph", "format", "store", "history", "clock", "kernel", "plan"},
+    "restore": {
+        "limits",
+        "id",
+        "cause",
+        "cores",
+        "graph",
+        "format",
+        "store",
+        "history",
+        "kernel",
+        "plan",
+        "record",
+    },
     "session": {
+        "limits",
         "id",
         "cause",
         "graph",

@@ -148,6 +148,12 @@ class Engine:
         these file descriptors can be read.
         """
 
+    def untold(self) -> list[str]:
+        """What looks found beside runs that the user has to know, once."""
+
+    def prove(self) -> None:
+        """Has values that need a library's code built again in another process. Returns at once; the next run tells."""
+
     def sync(self) -> None:
         """Flushes what is saved to the disk."""
 
@@ -167,6 +173,9 @@ class Visit:
         """Loads what a run left; what is not stored of the names in `again` is made by running its cell again.
 
         Of each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and why."""
+
+    def prove(self, run: str, roots: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
+        """Builds roots of a run, by kind and key, and holds them against their fingerprints; told as by `load`."""
 
     def prepare(self, run: str) -> tuple[str, int | None]:
         """Loads what the cell of a run may read, as the run before it left it.

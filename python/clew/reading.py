@@ -73,7 +73,7 @@ def run_of(data: dict[str, Any]) -> Run:
 
 def variable_of(data: dict[str, Any]) -> Variable:
     """A variable, from its fields."""
-    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored"]
+    plain = ["type_name", "size", "value", "changed_by", "last_seen", "stored", "is_proved"]
     return Variable(
         **{name: data[name] for name in plain},
         name=display_name(data),

@@ -82,6 +82,8 @@ class Variable:
     """The run that last saw it, if it is *uncertain*."""
     stored: str
     """`encoded`, `recipe`, `none` or `missing`."""
+    is_proved: bool | None
+    """Whether another process built it again from what is stored; `None` where nobody tried, or no code is needed to."""
     data: dict[str, Any] = field(repr=False)
 
 
@@ -382,7 +384,7 @@ class Garbage(Result):
     freed: int
     """Bytes by which the files got fewer."""
     doubts: tuple[str, ...]
-    """Why nothing was removed: what can't be read."""
+    """What can't be read; whatever may be needed for it stays."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)

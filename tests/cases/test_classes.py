@@ -9,6 +9,20 @@ COUNTED = "class C:\n    count = 0\n    made = []\n    def __init__(self):\n    
 
 CASES = [
     Case(
+        "A reducer that names its own class",
+        """
+        class W:
+            def __init__(self, n):
+                self.n = n
+            def __reduce__(self):
+                return W, (self.n,)
+        w = W(1)
+        """,
+        "w.n = 2",
+        ["w.n", "type(w) is W"],
+        {"w": "loaded"},
+    ),
+    Case(
         "A class redefined while old instances live",
         """
         class P:

@@ -346,3 +346,12 @@ def test_p09_four_kernels_write_one_store(kernels: Callable[..., Notebook]) -> N
         notebook.move("undo")
         assert notebook.read("x") == [f"[{number}]"]
         assert notebook.ask("verify")
+
+
+def test_p01_a_run_is_synced_before_it_is_saved_where_the_user_wants_it_so(
+    kernels: Callable[..., Notebook],
+) -> None:
+    for seconds, is_synced in (("0", True), ("3600", False)):
+        notebook = kernels(f"after {seconds}", env={"CLEW_STORE_SYNC": seconds})
+        notebook.run("x = [1]")
+        assert notebook.ask("status")["is_synced"] is is_synced

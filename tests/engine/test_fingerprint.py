@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from notebooks import Notebook
@@ -145,3 +149,20 @@ def test_a_million_small_objects(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\n{nodes} objects looked at in {took * 1e3:.0f} ms, {took / nodes * 1e9:.0f} ns each")
     assert nodes >= 1_000_000
+
+
+def test_p03_names_that_a_getter_makes_are_read_while_they_are_there() -> None:
+    """The name of a method wrapper is made anew for who asks; freed memory is filled (PYTHONMALLOC=debug)."""
+    looks = "from notebooks import Notebook; print(Notebook('x = [].__len__').fingerprint('x'))"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", looks],
+            cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONMALLOC": allocator},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for allocator in ("pymalloc", "debug")
+    ]
+    assert said[0] == said[1]

@@ -47,6 +47,17 @@ LOOKS = [
     ["diff"],
     ["diff", "1", "@"],
     ["diff", "--code", "3", "@"],
+    ["diff", "--output", "--deep", "2", "@"],
+    ["annotate", "table"],
+    ["annotate", "trap"],
+    ["extract", "halves"],
+    ["extract", "trap"],
+    ["stale"],
+    ["op", "log"],
+    ["branch"],
+    ["tag"],
+    ["trust"],
+    ["gc", "--dry-run"],
     ["verify"],
     ["verify", "--read-data"],
     ["status"],
@@ -68,7 +79,7 @@ def bob(people: Callable[..., Person], tmp_path: Path) -> Person:
     return people("bob", store=tmp_path / "shared")
 
 
-def test_looking_tells_everything_executes_nothing_and_writes_nothing(bob: Person) -> None:
+def test_p10_looking_tells_everything_executes_nothing_and_writes_nothing(bob: Person) -> None:
     store = files_of(bob.store)
     said = {" ".join(words): bob.clew(*words) for words in LOOKS}
     assert {line: one for line, one in said.items() if (one.exit, one.err) != (0, "")} == {}
@@ -91,7 +102,7 @@ def test_looking_tells_everything_executes_nothing_and_writes_nothing(bob: Perso
     assert files_of(bob.folder) == {}, "looking ran something of Ada's"
 
 
-def test_what_needs_her_code_is_refused_and_what_is_data_comes(bob: Person) -> None:
+def test_p11_what_needs_her_code_is_refused_and_what_is_data_comes(bob: Person) -> None:
     notebook = bob.opens("analysis.ipynb")
     report = notebook.move("resume")
     assert report.data["exit"] == 1
@@ -111,7 +122,7 @@ def test_what_needs_her_code_is_refused_and_what_is_data_comes(bob: Person) -> N
     assert files_of(bob.folder) == {}, "a value of hers was unpickled"
 
 
-def test_not_even_consent_runs_a_strangers_cells(bob: Person) -> None:
+def test_p11_not_even_consent_runs_a_strangers_cells(bob: Person) -> None:
     notebook = bob.opens("analysis.ipynb")
     said = told(notebook, "resume --replay")
     assert said.startswith("Resumed at 8 in ") and "untrusted" in said and "replayed" not in said

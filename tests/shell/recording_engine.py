@@ -93,6 +93,9 @@ class RecordingEngine:
                 file.write("idle\n")
         return not self.shell.user_ns.pop("SOMEBODY_WAITS", False)
 
+    def untold(self) -> list[str]:
+        return []
+
     def sync(self) -> None:
         self.calls.append(("sync", None))
 

@@ -136,7 +136,10 @@ def test_words_options_runs_names_and_settings_complete(kernel: Kernel) -> None:
         ("%clew switch @", ["%clew switch @"]),
         ("%clew restore 2 -- temper", ["%clew restore 2 -- temperature"]),
         ("%clew annotate temp", ["%clew annotate temperature", "%clew annotate temporary"]),
-        ("%clew config record.", ["%clew config record.outputs", "%clew config record.exclude"]),
+        (
+            "%clew config record.",
+            ["%clew config record.outputs", "%clew config record.exclude", "%clew config record.prove"],
+        ),
         ("%clew config display.html f", ["%clew config display.html false"]),
         ("%clew log --history=fl", ["%clew log --history=flights"]),
         ("%clew op restore op:0", ["%clew op restore op:0"]),

@@ -123,6 +123,59 @@ def test_p08_gc_takes_nothing_that_is_needed(kernel: Kernel) -> None:
     assert "is sound" in kernel.clew("verify --read-data").stdout
 
 
+def test_p08_what_keep_rules_dropped_is_said_so_and_made_again_only_as_may_be(kernel: Kernel) -> None:
+    kernel.queue(
+        [
+            "import os",
+            "a = list(range(5000))",
+            "b = os.urandom(3000)",
+            "a = 1; b = 2",
+            "c = 3",
+        ]
+    )
+    kernel.settle()
+    kernel.kill()
+    for words in [("config", "gc.grace", "0"), ("config", "gc.keep_runs", "2")]:
+        assert kernel.terminal(*words).exit == 0
+    shown = json.loads(kernel.terminal("gc", "--dry-run", "--json").out)
+    assert {run["run"] for run in shown["dropped"]} >= {"3", "4"}, shown["dropped"]
+    for _ in range(2):
+        told = kernel.terminal("gc")
+        assert told.exit == 0 and "the runs themselves stay" in told.out, told
+    found = kernel.terminal("verify", "--read-data")
+    assert found.exit == 0 and "dropped by gc" in found.out, found
+    kernel.restart(load=True)
+    moved = kernel.clew("resume").raised()
+    assert kernel.value("(a, b, c)") == (1, 2, 3), moved
+    # A run of which values were dropped is there, with source, types and sizes.
+    assert "b = os.urandom(3000)" in kernel.clew("show 4").text
+    assert "bytes" in kernel.clew("vars 4").text
+    moved = kernel.clew("switch 4").text
+    assert "dropped by gc on" in moved, moved
+    # What its cell makes anew is another value, and said to differ; nothing else is handed over for it.
+    assert "b: differs" in moved or "b: lost" in moved or "differs" in moved or "lost" in moved, moved
+
+
+def test_p12_forget_removes_the_bytes_in_a_store_with_damage_elsewhere(kernel: Kernel) -> None:
+    kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}", f"spoilt = {MADE.format(200)}"])
+    kernel.settle()
+    folder = store(kernel)
+    kernel.kill()
+    spoilt = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(200, 232))
+    hit = 0
+    for pack in folder.rglob("*.pack"):
+        data = bytearray(pack.read_bytes())
+        if (at := data.find(spoilt[:64])) >= 0:
+            data[at + 5] ^= 1
+            pack.write_bytes(bytes(data))
+            hit += 1
+    assert hit and kernel.terminal("verify", "--read-data").exit == 4
+    done = kernel.terminal("forget", "note", "--yes")
+    assert done.exit == 0 and "bytes are gone" in done.out, done
+    assert not holds(folder, SECRET) and holds(folder, OTHER)
+    assert kernel.terminal("gc").exit == 0
+
+
 def test_names_that_share_objects_are_named_and_go_together(kernel: Kernel) -> None:
     kernel.queue(["rows = [1, 2, 3]", "table = {'rows': rows}", "copy = list(rows)"])
     kernel.settle()

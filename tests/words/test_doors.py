@@ -67,11 +67,12 @@ TABLE = [
     Row("enable", "enable --user", "command('enable', '--user')", "Result"),
     Row("disable", "disable --user", "command('disable', '--user')", "Result"),
     Row("completions", "completions bash", "command('completions', 'bash')", "Result"),
+    Row("trust", "trust", "command('trust')", "Result"),
     Row("man", "man", "command('man')", "Result"),
 ]
 LATER = [
     *("run", "remote", "push", "pull", "clone", "move", "watch", "export", "import", "package", "serve"),
-    *("trust", "panel"),
+    "panel",
 ]
 """Words that are to come: every door says so in one line."""
 

@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser};
 
 use crate::commands::{
     annotate, care, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells, show,
-    stale, status, vars, verify,
+    stale, status, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -153,7 +153,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Serve(later::Later),
     #[allow(missing_docs)]
-    Trust(later::Later),
+    Trust(trust::Arguments),
     #[allow(missing_docs)]
     Panel(later::Later),
 }
@@ -269,6 +269,7 @@ impl Word {
                 | Self::List(_)
                 | Self::Doctor(_)
                 | Self::Gc(_)
+                | Self::Trust(_)
                 | Self::Completions(_)
                 | Self::Man(_)
         ) || self.is_later()

@@ -20,5 +20,6 @@ pub mod shells;
 pub mod show;
 pub mod stale;
 pub mod status;
+pub mod trust;
 pub mod vars;
 pub mod verify;

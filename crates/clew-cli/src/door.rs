@@ -181,7 +181,7 @@ pub(crate) fn begin(
     let disk = Arc::new(RealDisk);
     let begun = || {
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
-        let trust = Trust::load(&*disk, &surroundings.config, key.public())?;
+        let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
         let store = Store::open(disk.clone(), store, Access::ReadWrite)?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;

@@ -48,7 +48,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 13] = [
+pub(crate) const LATER: [(&str, &str); 12] = [
     ("run", "Runs a notebook, and only the cells that need it"),
     ("remote", "Names other places where histories are kept"),
     ("push", "Sends runs to a remote"),
@@ -60,12 +60,11 @@ pub(crate) const LATER: [(&str, &str); 13] = [
     ("import", "Reads a history from a file"),
     ("package", "Packs a notebook with what it needs to run"),
     ("serve", "Answers another machine's questions"),
-    ("trust", "Lists whose runs may be loaded, and changes the list"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 35] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -215,6 +214,16 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 34] = [
         &[("verify --read-data", "reads and checks all that was saved")],
     ),
     (
+        "trust",
+        &[
+            ("trust", "your key, those you trust, those that signed something here"),
+            (
+                "trust add 9f86d081884c7d65 --label Ada",
+                "shows the key and what it would mean; with `--yes` trusts it",
+            ),
+        ],
+    ),
+    (
         "gc",
         &[
             ("gc --dry-run", "what nothing needs any more"),
@@ -256,6 +265,7 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .term_width(surroundings.width)
         .mut_subcommands(|word| told(word, door))
         .mut_subcommand("op", |op| op.disable_help_subcommand(true))
+        .mut_subcommand("trust", |trust| trust.disable_help_subcommand(true))
         .mut_subcommand("log", |log| {
             let most = surroundings.settings.log_limit().to_string();
             log.mut_arg("limit", |limit| {

@@ -23,6 +23,7 @@ mod place;
 mod presence;
 mod problem;
 mod progress;
+pub mod readers;
 mod report;
 mod run_page;
 pub mod scratch;
@@ -232,6 +233,7 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
+        Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
         Word::Forget(_) => forget(arguments, None, surroundings),
         _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),

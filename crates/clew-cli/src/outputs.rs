@@ -11,6 +11,7 @@ mod told;
 use std::collections::BTreeMap;
 
 use clew_core::format::Run;
+use clew_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,11 +20,6 @@ use crate::place::Place;
 pub use picture::Picture;
 pub use plain::plain;
 pub(crate) use told::{heading, lines, told};
-
-/// So many outputs of a run are read; the rest is counted.
-const MOST_OUTPUTS: usize = 2_000;
-/// So many notes on what was left out are read of an output.
-const MOST_NOTES: usize = 50;
 
 /// The kind of an output, in nbformat's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -102,7 +98,7 @@ fn has_kind(value: &Value) -> bool {
 }
 
 fn some(mut values: Vec<Value>) -> Vec<CellOutput> {
-    let more = values.split_off(values.len().min(MOST_OUTPUTS));
+    let more = values.split_off(values.len().min(limits::OUTPUTS));
     let mut outputs: Vec<CellOutput> = values.into_iter().map(CellOutput::of).collect();
     if !more.is_empty() {
         outputs.push(CellOutput {
@@ -228,7 +224,7 @@ fn joined(value: Option<&Value>) -> String {
 fn left_out(notes: &Value) -> Vec<LeftOut> {
     let notes = notes.as_array().map(Vec::as_slice).unwrap_or_default();
     let read = notes.iter().filter_map(|note| LeftOut::deserialize(note).ok());
-    read.take(MOST_NOTES)
+    read.take(limits::NOTES)
         .map(|note| LeftOut {
             what: plain(&note.what),
             ..note
@@ -319,11 +315,11 @@ mod tests {
 
     #[test]
     fn no_list_is_too_long() {
-        let many: Vec<Value> = (0..MOST_OUTPUTS + 3)
+        let many: Vec<Value> = (0..limits::OUTPUTS + 3)
             .map(|_| json!({"output_type": "stream", "name": 5}))
             .collect();
         let outputs = parse(&Value::from(many).to_string());
-        assert_eq!(outputs.len(), MOST_OUTPUTS + 1);
-        assert_eq!(outputs[MOST_OUTPUTS].left_out[0].count, 3);
+        assert_eq!(outputs.len(), limits::OUTPUTS + 1);
+        assert_eq!(outputs[limits::OUTPUTS].left_out[0].count, 3);
     }
 }

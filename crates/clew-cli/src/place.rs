@@ -21,6 +21,12 @@ pub trait Records: Blocks {
     /// A manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
+    /// Why a value can't be read, where `error` is what reading it came to.
+    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
+        let _ = id;
+        error
+    }
+
     /// A source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
 
@@ -37,6 +43,10 @@ pub trait Records: Blocks {
 impl Records for Store {
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError> {
         Ok(self.manifest(*id)?.into_inner())
+    }
+
+    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
+        Self::excused(self, *id, error)
     }
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
@@ -232,7 +242,7 @@ impl Opened {
             None => newest(&store)?,
         };
         let history = History::of(&loaded);
-        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
+        history.tell(&store);
         Ok(Self {
             description: loaded.description(),
             store,
@@ -286,7 +296,7 @@ fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<
     // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
     let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
     let own = key.as_ref().map(SigningKey::public);
-    let trust = own.and_then(|own| Trust::load(&*disk, &surroundings.config, own).ok());
+    let trust = own.map(|own| Trust::load_or_own(&*disk, &surroundings.config, own).0);
     Ok(match trust {
         Some(trust) => (store.with_trust(trust), key),
         None => (store, key),

@@ -12,7 +12,7 @@ use clew_core::format::Timestamp;
 use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
-use crate::whole_file::{PRIVATE, Staged};
+use crate::whole_file::{PRIVATE, Staged, small_text};
 
 /// A kernel that records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ impl Presence {
             executable,
             started,
         }
+    }
+
+    /// What a kernel announced; `None` if these bytes are nothing of that kind.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
     }
 
     /// Whether it runs on this machine.
@@ -125,7 +130,7 @@ fn all(store: &Path) -> Vec<(PathBuf, Presence)> {
     let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     files
         .filter_map(|path| {
-            let presence = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+            let presence = Presence::read(small_text(&path).ok()?.as_bytes())?;
             Some((path, presence))
         })
         .collect()

@@ -136,7 +136,9 @@ fn first_sentence(report: &Report, surroundings: &Surroundings) -> String {
     if report.dry_run {
         format!("{what} ({} to read). Nothing was changed. ", text::bytes(report.bytes))
     } else {
-        format!("{what} in {}. ", text::duration(report.move_nanoseconds))
+        // All that was waited for: the look before it, too.
+        let took = report.look_nanoseconds + report.move_nanoseconds;
+        format!("{what} in {}. ", text::duration(took))
     }
 }
 

@@ -11,6 +11,7 @@ mod wire;
 use clew_core::id::Fingerprint;
 
 pub use process::{Limits, Scratch, Start};
+pub(crate) use wire::read as answer;
 pub use wire::{Failed, Inexact, Value};
 
 /// What a script made in a process that had nothing before.

@@ -13,8 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clew_core::store::{Budget, Check};
-use file::SettingsFile;
-pub(crate) use file::{STORE_OF_PROJECT, nearest_key, write_setting};
+pub(crate) use file::{STORE_OF_PROJECT, SettingsFile, nearest_key, write_setting};
 pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
 pub(crate) use value::{Value, is_off};
@@ -291,9 +290,29 @@ impl Settings {
         self.number("scratch.seconds")
     }
 
+    /// How many seconds after a run what was saved is flushed; 0: before it is called saved.
+    pub fn sync_after(&self) -> u64 {
+        self.number("store.sync")
+    }
+
     /// How many hours gc waits before it removes what it found.
     pub fn gc_grace(&self) -> u64 {
         self.number("gc.grace")
+    }
+
+    /// Of how many days gc keeps the values of runs; 0 is no rule.
+    pub fn gc_keep_days(&self) -> u64 {
+        self.number("gc.keep_days")
+    }
+
+    /// Of how many runs of each history gc keeps the values; 0 is no rule.
+    pub fn gc_keep_runs(&self) -> u64 {
+        self.number("gc.keep_runs")
+    }
+
+    /// From which size of the store on gc drops what cells can make again.
+    pub fn gc_size(&self) -> Budget {
+        self.budget("gc.size")
     }
 
     /// How what is loaded is held against its hashes.
@@ -310,6 +329,11 @@ impl Settings {
         self.flag("watch.pages")
     }
 
+    /// Whether a resting session has values built again in another process.
+    pub fn proves(&self) -> bool {
+        self.flag("record.prove")
+    }
+
     /// Whether a new kernel says that there are earlier states of its notebook.
     pub fn offers_resume(&self) -> bool {
         self.flag("resume.offer")
@@ -317,7 +341,11 @@ impl Settings {
 
     /// How much the store may hold.
     pub fn store_budget(&self) -> Budget {
-        match self.found("store.budget").value {
+        self.budget("store.budget")
+    }
+
+    fn budget(&self, key: &str) -> Budget {
+        match self.found(key).value {
             Value::Size(bytes) => Budget::Bytes(bytes),
             Value::Share(share) => Budget::Share(share),
             // A size is one of the two.

@@ -11,7 +11,7 @@ use clew_core::id::{HistoryId, PackId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::{Fault, Flaw, KeyFault, StoreError};
+use clew_core::store::{Fault, Flaw, KeyFault, StoreError, TrustFault};
 
 use clew_testing::{every, lines};
 
@@ -77,8 +77,13 @@ fn every_error_of_a_store() {
             path: "/config/key".into(),
             why: KeyFault::Open,
         }],
+        StoreError::Trust { .. } => [StoreError::Trust {
+            path: "/config/trusted.keys".into(),
+            why: TrustFault::Open,
+        }],
         StoreError::Busy { .. } => [StoreError::Busy { who: "A gc runs" }],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
+        StoreError::Dropped { .. } => [StoreError::Dropped { time: 1_795_183_200_000_000_000 }],
         StoreError::Forgotten { .. } => [StoreError::Forgotten { time: 1_795_183_200_000_000_000 }],
     });
     insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store)));
@@ -135,6 +140,15 @@ fn everything_that_keeps_a_text_from_being_a_name() {
         NameFault::Space => [NameFault::Space],
         NameFault::Quote => [NameFault::Quote],
         NameFault::Number => [NameFault::Number],
+    });
+    insta::assert_snapshot!(lines(faults));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_the_list_of_trusted_keys() {
+    let faults = every!(TrustFault {
+        TrustFault::Open => [TrustFault::Open],
+        TrustFault::Length => [TrustFault::Length],
     });
     insta::assert_snapshot!(lines(faults));
 }
@@ -272,6 +286,8 @@ fn every_cause_of_an_outcome() {
         Cause::LeftOut { .. } => [Cause::LeftOut { root: "df", why: &torn }],
         Cause::OverBudget { .. } => [Cause::OverBudget { new: 4200, room: 310 }],
         Cause::Unwritable { .. } => [Cause::Unwritable { why: "at byte 7 of its objects there are too many nodes" }],
+        Cause::MemoryLost => [Cause::MemoryLost],
+        Cause::LostWhileLive { .. } => [Cause::LostWhileLive { roots: "df, part" }],
         Cause::NoMemory => [Cause::NoMemory],
         Cause::MemoryGone => [Cause::MemoryGone],
         Cause::MemoryGoneHandingOver => [Cause::MemoryGoneHandingOver],

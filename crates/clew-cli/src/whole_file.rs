@@ -1,8 +1,9 @@
 //! Files that are written whole or not at all: beside their place first, then into it.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use clew_core::limits;
 use tempfile::NamedTempFile;
 
 use crate::problem::{Exit, Problem};
@@ -12,6 +13,20 @@ use crate::text;
 pub(crate) const PRIVATE: u32 = 0o600;
 /// Rights of a new file that everybody may read, as far as the user lets them.
 pub(crate) const SHARED: u32 = 0o666;
+
+/// The text of a file that is small, whoever wrote it: what is long is none of the kind that is looked for.
+///
+/// # Errors
+/// It can't be read, is no text, or is too long.
+pub(crate) fn small_text(path: impl AsRef<Path>) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(limits::SMALL_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limits::SMALL_FILE {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(text)
+}
 
 /// A file that is written and not in its place yet. Dropped, it leaves nothing.
 pub(crate) struct Staged {

@@ -99,6 +99,21 @@ pub enum Cause<'a> {
         /// What is wrong with it.
         why: &'a str,
     },
+    /// A file of the store was cut short under memory that showed it.
+    #[error(
+        "part of its memory was lost: a file of the store was cut short, or could not be read, while it was shown from there"
+    )]
+    MemoryLost,
+    /// A warning: what the user has to know at once of such memory.
+    #[error(
+        "part of the memory of {roots} is lost and reads as zeros: a file of the store was cut short, or could not be read. \
+         What was computed from it since then may be wrong; nothing else is touched. `%clew undo` goes back to before, \
+         `%clew verify` lists what the store has lost"
+    )]
+    LostWhileLive {
+        /// The roots whose memory it is.
+        roots: &'a str,
+    },
     /// Its memory could not be read at all.
     #[error("its memory could not be read")]
     NoMemory,

@@ -22,7 +22,7 @@ pub use listed::{
     IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
 };
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
-pub use operation::{Action, Forgetting, Naming, Operation, Position, SignedOperation, View};
+pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, SignedOperation, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, Removal};

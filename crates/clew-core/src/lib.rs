@@ -14,6 +14,7 @@ pub mod graph;
 pub mod history;
 pub mod id;
 pub mod kernel;
+pub mod limits;
 pub mod plan;
 pub mod record;
 pub mod restore;

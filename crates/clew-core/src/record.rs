@@ -166,6 +166,9 @@ impl Observer<'_> {
         if kernel.heap().halt().is_some_and(Halt::was_wanted) {
             return Err(KernelError::Interrupted.into());
         }
+        if looked.covariables.iter().any(|covariable| covariable.is_lost) {
+            self.writer.distrust_cut_packs();
+        }
         let objects: BTreeMap<Root, ObjectOf<K>> = looked.roots.iter().cloned().collect();
         let mut observed = Observed {
             look_nanoseconds,
@@ -201,7 +204,15 @@ impl Observer<'_> {
             .collect();
         let is_opaque = !covariable.opaque.is_empty();
         let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
-        let body = if is_opaque {
+        let body = if covariable.is_lost {
+            // No cell made these zeros. It is said again only where there are more of them.
+            let known = self.live.of(&covariable.roots).filter(|known| known.is_opaque);
+            if known.is_none_or(|known| known.seen != covariable.fingerprint) {
+                observed.warnings.push(lost(covariable));
+            }
+            let why = reasons(covariable);
+            Body::None { why }
+        } else if is_opaque {
             self.without(reasons(covariable))
         } else if let Some(why) = self.beyond_budget(kernel, covariable)? {
             observed.warnings.push(left_out(covariable, &why));
@@ -380,6 +391,12 @@ fn reasons(covariable: &CoVariable) -> String {
         }
         [] => String::new(),
     }
+}
+
+fn lost(covariable: &CoVariable) -> String {
+    let roots: Vec<String> = covariable.roots.iter().map(ToString::to_string).collect();
+    let roots = &roots.join(", ");
+    Cause::LostWhileLive { roots }.into()
 }
 
 fn left_out(covariable: &CoVariable, why: &str) -> String {

@@ -7,8 +7,10 @@
 mod ask;
 mod error;
 mod forgetting;
+mod keeping;
 mod moving;
 mod naming;
+mod proving;
 mod recording;
 mod visit;
 
@@ -25,7 +27,9 @@ use crate::store::{Budget, Check, LoadedHistory, Manifests, SessionWriter, Store
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
+pub use keeping::{KeepRules, spared};
 pub use naming::{NameRequest, Named};
+pub use proving::Unproved;
 pub use recording::Recorded;
 pub use visit::{Cell, Visit};
 

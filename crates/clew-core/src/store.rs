@@ -41,6 +41,7 @@ mod scan;
 mod seal;
 mod stored_run;
 mod stretch;
+mod trust;
 mod verified;
 mod verify;
 mod writer;
@@ -52,15 +53,16 @@ use rustc_hash::FxHashMap;
 
 pub use budget::Budget;
 pub use damage::{Damage, Fault, Flaw};
-pub use error::{KeyFault, StoreError};
+pub use error::{KeyFault, StoreError, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
-pub use gc::{Collected, Collection, Tally};
+pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use pieces::Piece;
-pub use seal::{PublicKey, SigningKey, Trust, Verdict};
+pub use seal::{PublicKey, SigningKey};
 pub use stored_run::StoredRun;
+pub use trust::{Said, Standing, Trust, Verdict};
 pub use verified::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
@@ -96,6 +98,8 @@ pub struct Store {
     log_index: Option<Arc<LogIndex>>,
     /// Manifests that are not handed out, and since when.
     forgotten: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
+    /// Manifests of which parts may be missing, and since when.
+    dropped: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
 }
 
 #[derive(Debug)]
@@ -140,6 +144,7 @@ impl Store {
             trust: Arc::default(),
             log_index: None,
             forgotten: Arc::default(),
+            dropped: Arc::default(),
         })
     }
 
@@ -180,6 +185,24 @@ impl Store {
         forgotten.get(&manifest).copied()
     }
 
+    /// Tells this handle and its clones of values that a keep rule of gc dropped, as their history's operations say: what
+    /// is missing of them is no damage.
+    pub fn excuse(&self, manifests: impl IntoIterator<Item = (ManifestId, Timestamp)>) {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.extend(manifests);
+    }
+
+    /// Why a value can't be read, where `error` is what reading it came to: what is missing of one that was dropped was
+    /// dropped.
+    #[must_use]
+    pub fn excused(&self, manifest: ManifestId, error: StoreError) -> StoreError {
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        match (dropped.get(&manifest), error) {
+            (Some(time), StoreError::Missing { .. }) => StoreError::Dropped { time: *time },
+            (_, error) => error,
+        }
+    }
+
     /// The folder it lies in.
     pub fn directory(&self) -> &Path {
         &self.inner.directory
@@ -195,7 +218,7 @@ impl Store {
         };
         let ids = names.iter().filter_map(|name| name.parse::<HistoryId>().ok());
         Ok(ids
-            .map(|id| (id, self.descriptions(id).pop().unwrap_or_default()))
+            .map(|id| (id, self.descriptions(id).0.pop().unwrap_or_default()))
             .collect())
     }
 
@@ -269,29 +292,33 @@ impl Store {
     }
 }
 
-/// The format that `directory` says it has; `None` if it is no store. A damaged format file is no obstacle: every frame
-/// has its own version.
+/// The format that `directory` has; `None` if it is no store. That the format file is missing or damaged is no obstacle:
+/// every frame has its own version.
 fn read_format(disk: &dyn Disk, directory: &Path) -> Result<Option<u16>, StoreError> {
     let path = directory.join(FORMAT_FILE);
-    let file = match disk.open(&path) {
-        Ok(file) => file,
+    match format_said(disk, directory) {
+        Ok(said) => Ok(Some(said.unwrap_or(STORE_FORMAT))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let has_logs = disk.list(&log::histories_folder(directory)).is_ok();
-            return Ok(has_logs.then_some(STORE_FORMAT));
+            Ok(has_logs.then_some(STORE_FORMAT))
         }
-        Err(error) => return Err(StoreError::io("read", &path)(error)),
-    };
-    let mut format = STORE_FORMAT;
+        Err(error) => Err(StoreError::io("read", &path)(error)),
+    }
+}
+
+/// What the format file says; `None` where it is damaged.
+fn format_said(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<u16>> {
+    let file = disk.open(&directory.join(FORMAT_FILE))?;
+    let mut format = None;
     let scanned = scan(&*file, 0, Payloads::Read, |frame| {
         if let Ok(FileDescription::Store { format: found }) = decode_record(&frame.payload) {
-            format = found;
+            format = Some(found);
         }
-    })
-    .map_err(StoreError::io("read", &path))?;
+    })?;
     if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
-        format = format.max(u16::from(version));
+        format = format.max(Some(u16::from(version)));
     }
-    Ok(Some(format))
+    Ok(format)
 }
 
 fn create(disk: &dyn Disk, directory: &Path) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
 use clew_core::graph::Halt;
 use clew_core::session::Recorded;
+use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -113,16 +114,7 @@ impl Engine {
             configured: surroundings.settings.excluded().to_vec(),
             ..KernelState::default()
         };
-        let inner = Inner {
-            heap,
-            state,
-            surroundings,
-            open: None,
-            refusal: None,
-            last_warnings: Vec::new(),
-            connection: None,
-            is_paused: false,
-        };
+        let inner = Inner::new(heap, state, surroundings);
         let inner = Arc::new(Mutex::new(inner));
         let flusher = Flusher::over(&inner);
         Ok(Self {
@@ -150,6 +142,8 @@ impl Engine {
         let passed_over = problems.map(|problem| Said::PassedOver { problem }.to_string());
         let mut warnings: Vec<String> = passed_over.collect();
         warnings.extend(recorded.warnings);
+        let doubt = inner.opened()?.doubt.as_ref();
+        warnings.extend(doubt.map(|why| Said::NobodyTrusted { why: why.to_string() }.to_string()));
         answer.set_item("warnings", warnings)?;
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
         let can_resume = inner.opened()?.can_resume();
@@ -166,11 +160,15 @@ impl Engine {
             return captured(py, &Recorded::default());
         }
         let input = run_input(run)?;
-        let recorded = inner
+        let unproved = inner.told_of_proofs();
+        let mut recorded = inner
             .with_session(py, |session, kernel| session.record(kernel, input))?
             .map_err(runtime)?;
+        recorded.warnings.extend(unproved);
+        if let Err(error) = self.flush(py, &mut inner) {
+            recorded.warnings.push(error.to_string());
+        }
         inner.last_warnings.clone_from(&recorded.warnings);
-        self.flusher.wake();
         captured(py, &recorded)
     }
 
@@ -215,9 +213,24 @@ impl Engine {
         if halt.was_wanted() {
             return Ok(false);
         }
-        looked.map_err(runtime)?;
-        self.flusher.wake();
+        inner.tell_later(looked.map_err(runtime)?);
+        self.flush(py, &mut inner).map_err(runtime)?;
         Ok(true)
+    }
+
+    /// What looks found beside runs that the user has to know, once.
+    fn untold(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(std::mem::take(&mut self.enter(py)?.untold))
+    }
+
+    /// Has values that need a library's code to be built again be built in another process, to know while they live whether
+    /// that can be done. Returns at once; what came of it is taken over by the next run.
+    fn prove(&self, py: Python<'_>) -> PyResult<()> {
+        let mut inner = self.enter(py)?;
+        if inner.open.is_some() && !inner.is_paused {
+            inner.prove(py);
+        }
+        Ok(())
     }
 
     /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell
@@ -233,6 +246,9 @@ impl Engine {
         through: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
+        if !busy {
+            inner.look_for_lost(py)?;
+        }
         let own = inner.surroundings.clone();
         inner.surroundings = door(&own, through)?;
         let question = inner.question(py, &argv);
@@ -251,7 +267,7 @@ impl Engine {
         inner.surroundings.store = asked.store;
         let output = output?;
         let interrupted = std::mem::take(&mut inner.state.was_interrupted);
-        self.flusher.wake();
+        self.flush(py, &mut inner).map_err(runtime)?;
         answered(py, &output, interrupted)
     }
 
@@ -304,6 +320,17 @@ impl Engine {
 }
 
 impl Engine {
+    /// Has what was committed flushed: beside the work after a while, or now where the user wants it so (`store.sync`).
+    fn flush(&self, py: Python<'_>, inner: &mut Inner) -> Result<(), StoreError> {
+        let seconds = inner.surroundings.settings.sync_after();
+        if seconds > 0 {
+            self.flusher.wake(Duration::from_secs(seconds));
+            return Ok(());
+        }
+        let session = inner.session().filter(|session| !session.is_synced());
+        session.map_or(Ok(()), |session| py.detach(|| session.sync()))
+    }
+
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
         let me = std::thread::current().id();
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {

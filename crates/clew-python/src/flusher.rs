@@ -1,17 +1,16 @@
-//! Makes what is saved survive power loss, within two seconds, beside the user's work.
+//! Makes what is saved survive power loss, soon after it was and beside the user's work.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::engine::Inner;
 
-/// How long after a commit the flush begins: what is committed meanwhile goes with it.
-const DELAY: Duration = Duration::from_secs(1);
-
 #[derive(Default)]
 struct Orders {
     is_due: bool,
     is_over: bool,
+    /// How long after a commit the flush begins: what is committed meanwhile goes with it.
+    delay: Duration,
 }
 
 /// A thread that flushes a while after it is woken. It holds the engine only to begin and to end a flush, and never
@@ -32,9 +31,9 @@ impl Flusher {
         Self { orders }
     }
 
-    /// Something was committed.
-    pub fn wake(&self) {
-        self.order(|orders| orders.is_due = true);
+    /// Something was committed, and is to be flushed after so long.
+    pub fn wake(&self, delay: Duration) {
+        self.order(|orders| (orders.is_due, orders.delay) = (true, delay));
     }
 
     /// Ends the thread.
@@ -62,8 +61,9 @@ fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
     while !orders.is_due && !orders.is_over {
         orders = changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
     }
+    let delay = orders.delay;
     let (mut orders, _) = changed
-        .wait_timeout_while(orders, DELAY, |orders| !orders.is_over)
+        .wait_timeout_while(orders, delay, |orders| !orders.is_over)
         .unwrap_or_else(PoisonError::into_inner);
     orders.is_due = false;
     !orders.is_over

@@ -12,6 +12,7 @@ mod engine;
 mod facts;
 mod flusher;
 mod kernel;
+mod prover;
 pub mod raw;
 mod sandbox;
 mod secrets;

@@ -13,6 +13,8 @@ mod attached;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 mod builtin;
+#[cfg(target_os = "linux")]
+mod bus;
 pub(crate) mod cached;
 pub(crate) mod code;
 mod codecs;
@@ -55,6 +57,8 @@ mod watched;
 
 pub(crate) use allocation::Allocation;
 pub use attached::{Attached, Busy};
+#[cfg(target_os = "linux")]
+pub(crate) use bus::{lost_pages, stay_first};
 pub(crate) use codecs::load_parts;
 pub(crate) use collector::Uncollected;
 pub(crate) use doors::can_read_any;
@@ -65,3 +69,13 @@ pub use object::Object;
 pub(crate) use probe::{TOKENS, find_loaded};
 pub use region::Region;
 pub use twin::Replaced;
+
+/// Nothing is mapped here, so nothing is lost.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn lost_pages() -> u64 {
+    0
+}
+
+/// Nothing is guarded here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn stay_first() {}

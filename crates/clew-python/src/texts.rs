@@ -65,6 +65,13 @@ fn everything_that_the_engine_of_a_kernel_says() {
             Said::BelongsNow { name: name(), can_resume: false },
         ],
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
+        Said::Unproved { .. } => [Said::Unproved {
+            name: "model".to_owned(),
+            why: "its pickle raises TypeError: __init__() missing 1 argument".to_owned(),
+        }],
+        Said::NobodyTrusted { .. } => [Said::NobodyTrusted {
+            why: "The list of trusted keys /config/trusted.keys can't be used: it is longer than a megabyte. Move it away".to_owned(),
+        }],
         Said::Busy => [Said::Busy],
         Said::NothingOpen => [Said::NothingOpen],
     });

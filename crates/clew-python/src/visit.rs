@@ -9,7 +9,7 @@ use clew_cli::{Door, Opened, Surroundings};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::HandedOver;
-use clew_core::plan::Word;
+use clew_core::plan::{Outcome, Word};
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -101,18 +101,19 @@ impl Visit {
         let outcomes = self
             .with(py, |visited, kernel| visited.load(kernel, run, &again))?
             .map_err(runtime)?;
-        let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
-        Ok(told
-            .map(|outcome| {
-                let kind = outcome.root.kind.word().to_owned();
-                (
-                    kind,
-                    outcome.root.key,
-                    outcome.word.text(),
-                    outcome.why.unwrap_or_default(),
-                )
-            })
-            .collect())
+        Ok(told(outcomes))
+    }
+
+    /// Builds roots of a run, by kind and key, and holds them against their fingerprints. Each that is not as it was stored,
+    /// as [`Self::load`] tells it.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn prove(&self, py: Python<'_>, run: &str, roots: Vec<(String, String)>) -> PyResult<Vec<Told>> {
+        let run = run_of(run)?;
+        let roots = roots_of(roots)?.into_iter().collect();
+        let outcomes = self
+            .with(py, |visited, kernel| visited.prove(kernel, run, &roots))?
+            .map_err(runtime)?;
+        Ok(told(outcomes))
     }
 
     /// Loads what the cell of a run may read, as the run before it left it. The cell's source, and the `n` of its `In [n]`.
@@ -129,12 +130,7 @@ impl Visit {
     /// Writes what roots, by kind and key, are together into a file; why that can't be, else `None`.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn hand_over(&self, py: Python<'_>, roots: Vec<(String, String)>, file: PathBuf) -> PyResult<Option<String>> {
-        let named = roots.into_iter().map(|(kind, key)| {
-            let kind =
-                RootKind::from_word(&kind).ok_or_else(|| PyValueError::new_err("There is no such kind of root"))?;
-            Ok(Root::new(kind, key))
-        });
-        let roots = named.collect::<PyResult<Vec<Root>>>()?;
+        let roots = roots_of(roots)?;
         let awaited = std::mem::take(&mut self.inner().awaited);
         let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
         let handed = self.with(py, |_, kernel| {
@@ -169,6 +165,25 @@ impl Visit {
         heap.with(py, |heap| work(visited, &mut PythonKernel::new(py, heap, state)))
             .map_err(runtime)
     }
+}
+
+fn roots_of(roots: Vec<(String, String)>) -> PyResult<Vec<Root>> {
+    let named = roots.into_iter().map(|(kind, key)| {
+        let kind = RootKind::from_word(&kind).ok_or_else(|| PyValueError::new_err("There is no such kind of root"))?;
+        Ok(Root::new(kind, key))
+    });
+    named.collect()
+}
+
+/// What was not simply loaded.
+fn told(outcomes: Vec<Outcome>) -> Vec<Told> {
+    let told = outcomes.into_iter().filter(|outcome| outcome.word != Word::Loaded);
+    told.map(|outcome| {
+        let kind = outcome.root.kind.word().to_owned();
+        let why = outcome.why.unwrap_or_default();
+        (kind, outcome.root.key, outcome.word.text(), why)
+    })
+    .collect()
 }
 
 fn run_of(text: &str) -> PyResult<RunId> {

@@ -6,6 +6,7 @@
 
 mod crash;
 mod file;
+mod lying;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,6 +17,7 @@ use clew_core::store::disk::{Disk, DiskFile, DiskLock};
 
 pub use crash::Surviving;
 use file::{Inode, SimFile, SimLock};
+pub use lying::LyingDisk;
 
 /// What happens to the n-th effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,7 @@ enum NameChange {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a way in which a disk may be
 struct State {
     inodes: Vec<Inode>,
     names: BTreeMap<PathBuf, usize>,
@@ -64,6 +67,7 @@ struct State {
     is_off: bool,
     is_full: bool,
     is_read_only: bool,
+    only_says_synced: bool,
     open_to_others: Vec<PathBuf>,
     random: u64,
 }
@@ -103,6 +107,11 @@ impl SimDisk {
     /// Makes every effect fail as on a read-only file system.
     pub fn set_read_only(&self, is_read_only: bool) {
         self.state().is_read_only = is_read_only;
+    }
+
+    /// Makes syncs of files do nothing from now on, and say that they did.
+    pub fn only_say_synced(&self) {
+        self.state().only_says_synced = true;
     }
 
     /// Lets others read the file.

@@ -4,6 +4,8 @@
 pub mod disk;
 pub mod toy;
 
+pub mod raw;
+
 mod same;
 pub use same::{bound_alike, same};
 
@@ -13,11 +15,15 @@ pub use program::{Dice, Flavour, random_cell};
 mod reference;
 pub use reference::Reference;
 
+pub mod life;
+
 mod long;
 pub use long::LongHistory;
 
 mod still;
 pub use still::Still;
+
+pub mod writers;
 
 mod texts;
 pub use texts::lines;

@@ -9,7 +9,7 @@ use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
-use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_core::store::{Access, Said, SigningKey, Standing, Store, Trust};
 use clew_testing::Still;
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
@@ -148,8 +148,12 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
 fn p11_cells_of_others_are_never_run_unasked() {
     let (disk, history, expected) = recorded();
     let stranger = Trust::own(key(2).public());
-    let mut colleague = stranger.clone();
-    colleague.others.insert(key(1).public(), "a colleague".to_owned());
+    let said = Said {
+        standing: Standing::Trusted,
+        time: 0,
+        label: "a colleague".to_owned(),
+    };
+    let colleague = stranger.clone().saying(key(1).public(), said);
     let mut runs = 0;
     for disk in damaged(&disk, 101) {
         for (trust, replay) in [(&stranger, false), (&stranger, true), (&colleague, false)] {

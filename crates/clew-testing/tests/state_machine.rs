@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use clew_testing::machine::{Tally, crash_everywhere, play};
+use clew_testing::disk::Surviving;
+use clew_testing::machine::{Mode, Player, Step, Tally, crash_everywhere, play};
 
 /// Steps of a program.
 const STEPS: usize = 30;
@@ -62,4 +63,23 @@ fn crash_all(from: u64, to: u64, stride: usize) {
         }
     }
     println!("seeds {from}..{to}: {tally}; wrong values: 0");
+}
+
+#[test]
+fn a_disk_that_only_says_it_synced_is_found_out() {
+    let mut player = Player::new(4, Mode::of(4));
+    player.only_say_synced();
+    let cell = |source: &str| Step::Run {
+        source: source.to_owned(),
+        hooked: true,
+    };
+    let surviving = Surviving::Nothing;
+    let steps = [
+        cell("a = list"),
+        Step::Sync,
+        Step::PowerCut { after: 0, surviving },
+        cell("b = list"),
+    ];
+    let went = steps.iter().try_for_each(|step| player.apply(step));
+    assert!(went.is_err_and(|what| what.contains("gone")));
 }

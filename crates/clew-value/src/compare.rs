@@ -11,6 +11,7 @@ mod rows;
 mod tables;
 mod text;
 
+use clew_core::limits::VALUE_DEPTH;
 use rustc_hash::FxHashSet;
 
 pub use detail::{
@@ -19,7 +20,7 @@ pub use detail::{
 };
 
 use crate::digest;
-use crate::limits::{DEPTH, Limits};
+use crate::limits::Limits;
 use crate::object::Object;
 use crate::short::short;
 use crate::stored::{ReadError, View};
@@ -90,7 +91,7 @@ impl Comparer<'_> {
             return Ok(None);
         }
         self.left = self.left.saturating_sub(1);
-        if depth > DEPTH || self.left == 0 {
+        if depth > VALUE_DEPTH || self.left == 0 {
             self.is_cut = true;
             return Ok(None);
         }

@@ -3,10 +3,11 @@
 //! Memory goes into it by the blocks it lies in, so that nothing is read. Equal memory that is cut otherwise gives another
 //! digest: two digests that agree mean the same value, two that differ need not mean another.
 
+use clew_core::limits::VALUE_DEPTH;
+
 use clew_core::id::Fingerprint;
 
 use crate::kinds;
-use crate::limits::DEPTH;
 use crate::stored::View;
 
 /// Nodes that one digest looks at: what is matched by digests are keys, members and items of short lists.
@@ -35,7 +36,7 @@ fn of(view: View<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) -> [u8
     if let Some(memory) = view.memory() {
         bytes.extend(memory.marks());
     }
-    if (depth >= DEPTH || *left == 0) && !view.items(0).is_empty() {
+    if (depth >= VALUE_DEPTH || *left == 0) && !view.items(0).is_empty() {
         // What was not looked at is the same as nothing: equal digests must mean equal values.
         bytes.extend_from_slice(&(std::ptr::from_ref(view.stored()) as usize).to_le_bytes());
         bytes.extend_from_slice(&view.number().to_le_bytes());

@@ -1,4 +1,4 @@
-//! How much of a value is read at most. All limits of this crate, in one place.
+//! How much of a value is read at most, where whoever asks may choose. What no one chooses is in `clew_core::limits`.
 
 /// What reading and comparing may cost. Nothing is wrong beyond a limit: it is said what was not looked at.
 #[derive(Debug, Clone, Copy)]
@@ -49,15 +49,5 @@ impl Limits {
     }
 }
 
-/// How deep values lie in each other, at most, where they are read or compared: a stack has an end. What lies deeper is
-/// said to differ where its bytes do.
-pub(crate) const DEPTH: usize = 64;
-/// How often the reading of one node may need the reading of another, as a date needs its zone: none of these is part of
-/// itself, but in a stream anything can be.
-pub(crate) const NEEDED: u32 = 4;
-/// Most dimensions of an array.
-pub(crate) const DIMENSIONS: usize = 64;
-/// Most columns of a table.
-pub(crate) const COLUMNS: usize = 1_000_000;
 /// Blocks that are read with one call.
 pub(crate) const BATCH: usize = 256;

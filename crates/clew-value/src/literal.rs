@@ -1,5 +1,7 @@
 //! Python literals in text: how a codec writes the fields of a structured dtype down.
 
+use clew_core::limits::LITERAL_DEPTH;
+
 /// A literal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
@@ -12,9 +14,6 @@ pub enum Literal {
     /// A tuple or list.
     Items(Vec<Literal>),
 }
-
-/// Most levels of tuples in each other.
-const DEPTH: usize = 32;
 
 /// Reads a whole text as one literal; `None` if it is none.
 pub fn parse(text: &str) -> Option<Literal> {
@@ -41,7 +40,7 @@ impl Parser<'_> {
     }
 
     fn literal(&mut self, depth: usize) -> Option<Literal> {
-        if depth > DEPTH {
+        if depth > LITERAL_DEPTH {
             return None;
         }
         self.skip();
@@ -133,5 +132,11 @@ mod tests {
         for text in ["", "(", "('a", "f(1)", "1 2", "('a' 'b')", "'\\", &"(".repeat(5000)] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn p14_brackets_in_each_other_are_bounded() {
+        let nested = |depth: usize| parse(&format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(nested(LITERAL_DEPTH).is_some() && nested(LITERAL_DEPTH + 1).is_none());
     }
 }

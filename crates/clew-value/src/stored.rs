@@ -6,9 +6,10 @@ use std::rc::Rc;
 use clew_core::format::{Encoding, StoredExtent};
 use clew_core::graph::{Arena, ArenaNode, Limits as ArenaLimits, Mention, StreamError};
 use clew_core::id::BlockId;
+use clew_core::limits::NEEDED;
 use clew_core::store::{Store, StoreError, Verified};
 
-use crate::limits::{Limits, NEEDED};
+use crate::limits::Limits;
 use crate::memory::Memory;
 
 /// Where blocks come from.

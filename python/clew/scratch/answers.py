@@ -23,6 +23,7 @@ class Answers:
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "enter": self._enter,
             "load": self._load,
+            "prove": self._prove,
             "eval": self._eval,
             "run": self._run,
             "fingerprints": self._fingerprints,
@@ -53,9 +54,12 @@ class Answers:
         visit = self._visits(request)
         # Nobody consented to running cells again: it is done where they can do no harm, and only for what is asked.
         again = [] if self._gaps else sorted(names_in(request["expression"]))
-        inexact = visit.load(request["run"], again)
-        fields = ("kind", "key", "word", "why")
-        return {"inexact": [dict(zip(fields, root, strict=True)) for root in inexact]}
+        return {"inexact": told(visit.load(request["run"], again))}
+
+    def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Builds values of a run and holds them against their fingerprints."""
+        roots = [(kind, key) for kind, key in request["roots"]]
+        return {"inexact": told(self._visits(request).prove(request["run"], roots))}
 
     def _again(self, request: dict[str, Any]) -> dict[str, Any]:
         """Runs the cell of a run over what the run before it left."""
@@ -100,3 +104,9 @@ class Answers:
     def _loaded(self) -> Shell:
         assert self._shell is not None
         return self._shell
+
+
+def told(inexact: list[tuple[str, str, str, str]]) -> list[dict[str, str]]:
+    """Roots that were not simply loaded, as they go over the pipe."""
+    fields = ("kind", "key", "word", "why")
+    return [dict(zip(fields, root, strict=True)) for root in inexact]

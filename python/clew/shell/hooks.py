@@ -25,6 +25,8 @@ DISPATCHERS = {7: "dispatch_shell", 6: "process_one"}
 LONGEST_FLUSH = 0.2
 #: How long a session rests before it is looked at for changes from outside (seconds).
 REST = 0.5
+#: How long it then rests before values are built again in another process (seconds).
+LONG_REST = 10.0
 
 
 class Hooks:
@@ -42,6 +44,7 @@ class Hooks:
         #: Whether the capture can wait for the idle status too.
         self._follows_dispatch = False
         self._rest: Any = None
+        self._long_rest: Any = None
 
     def attach(self) -> None:
         """Starts listening."""
@@ -141,6 +144,7 @@ class Hooks:
         self._recorder.is_awaited = self._is_awaited
         self._recorder.listeners.append(lambda _: self._look_later())
         self._recorder.look_later = self._look_later
+        self._recorder.prove_later = self._prove_later
 
     def _doors(self) -> list[int]:
         """File descriptors at which requests arrive, before any thread of this process has seen them.
@@ -203,6 +207,19 @@ class Hooks:
             if self._rest is not None:
                 loop.remove_timeout(self._rest)
             self._rest = loop.call_later(REST, self._recorder.idle)
+
+        loop.add_callback(schedule)
+
+    def _prove_later(self) -> None:
+        """Has values proved once the session has rested for a while."""
+        loop = getattr(self._kernel, "io_loop", None)
+        if loop is None:
+            return
+
+        def schedule() -> None:
+            if self._long_rest is not None:
+                loop.remove_timeout(self._long_rest)
+            self._long_rest = loop.call_later(LONG_REST, self._recorder.prove)
 
         loop.add_callback(schedule)
 

@@ -75,6 +75,8 @@ class Recorder:
         self.is_awaited: Callable[[], bool] = lambda: False
         #: Asks for a look once the session rests.
         self.look_later: Callable[[], None] = lambda: None
+        #: Has values proved once the session has rested for a while.
+        self.prove_later: Callable[[], None] = lambda: None
         #: Told after each capture (tests, chips of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
@@ -139,8 +141,17 @@ class Recorder:
                     has_seen_all = guarded(
                         "look for changes", self._engine.idle, self.doors, self.is_awaited()
                     )
+                self._tell_untold()
                 if has_seen_all is False:
                     self.look_later()
+                elif has_seen_all:
+                    self.prove_later()
+
+    def prove(self) -> None:
+        """Has values built again in another process, if nothing runs."""
+        with self._lock:
+            if self._engine is not None and not self._requests and not self._running and not self._ended:
+                guarded("have values built again", self._engine.prove)
 
     def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
         """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
@@ -186,7 +197,9 @@ class Recorder:
                 return self._engine.command(list(argv), True, through)
             if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
-            return self._engine.command(list(argv), False, through)
+            answer = self._engine.command(list(argv), False, through)
+            self._tell_untold()
+            return answer
 
     def sync(self) -> None:
         """Has everything recorded flushed to the disk."""
@@ -276,6 +289,12 @@ class Recorder:
             warn(text)
         for listener in self.listeners:
             guarded("tell the front end of this run", listener, captured)
+
+    def _tell_untold(self) -> None:
+        """Tells what looks found that no run tells of: memory that was lost."""
+        assert self._engine is not None
+        for text in guarded("say what it found", self._engine.untold) or []:
+            warn(text)
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None

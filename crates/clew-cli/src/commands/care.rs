@@ -3,16 +3,24 @@
 pub mod forget;
 pub mod gc;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use clew_core::format::{Action, Dropping, View};
+use clew_core::id::{HistoryId, ManifestId};
+use clew_core::session::{KeepRules, spared};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Collected, Collection, Store};
+use clew_core::store::{
+    Access, Budget, Collected, Collection, Keeping, LoadedHistory, SigningKey, Spared, Store, StoreError, Trust,
+    Verdict,
+};
 use serde::Serialize;
 
 use crate::place::{open_store, store_problem};
+use crate::presence::living;
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -55,20 +63,95 @@ impl Pieces {
     }
 }
 
-/// Finds what is dead in a store, and takes away what is to go.
-fn collect(directory: &Path, order: Collection, surroundings: &Surroundings) -> Result<Collected, Problem> {
+/// Finds what is dead in a store, and takes away what is to go; of what is alive, what `rules` let go of.
+fn collect(
+    directory: &Path,
+    order: Collection,
+    rules: &KeepRules,
+    limit: Budget,
+    surroundings: &Surroundings,
+) -> Result<Found, Problem> {
     // Only a store that is there: none is made to be cleaned.
-    let store = open_store(directory, surroundings)?;
-    let store = if order.dry_run {
-        store
+    let looking = open_store(directory, surroundings)?;
+    let (store, key) = if order.dry_run {
+        (looking, None)
     } else {
-        Store::open(Arc::new(RealDisk), directory, Access::ReadWrite).map_err(|error| store_problem(&error))?
+        writable(directory, surroundings)?
     };
+    let (spared, histories) = spared_of(&store, rules, surroundings)?;
     let mut tries = TRIES;
     let mut wait = || {
         thread::sleep(PAUSE);
         tries -= 1;
         tries > 0
     };
-    store.collect(order, &mut wait).map_err(|error| store_problem(&error))
+    let mut tell = |history, manifests| match &key {
+        Some(key) => tell(&store, history, manifests, key, surroundings),
+        None => Ok(()),
+    };
+    let mut keeping = Keeping {
+        spared,
+        most: store.most(limit).filter(|_| rules.has_limit).unwrap_or(u64::MAX),
+        tell: &mut tell,
+    };
+    let collected = store
+        .collect_keeping(order, &mut keeping, &mut wait)
+        .map_err(|error| store_problem(&error))?;
+    Ok(Found { collected, histories })
+}
+
+/// What a collection found, and the histories in which rules let go of something.
+struct Found {
+    collected: Collected,
+    histories: BTreeMap<HistoryId, LoadedHistory>,
+}
+
+/// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
+fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
+    let disk = Arc::new(RealDisk);
+    let store = Store::open(disk.clone(), directory, Access::ReadWrite).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
+    let Some(key) = key else {
+        return Ok((store, None));
+    };
+    let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
+    Ok((store.with_trust(trust), Some(key)))
+}
+
+/// What the rules let go of in each history that is the user's own. What others signed is theirs.
+fn spared_of(
+    store: &Store,
+    rules: &KeepRules,
+    surroundings: &Surroundings,
+) -> Result<(Vec<Spared>, BTreeMap<HistoryId, LoadedHistory>), Problem> {
+    let mut histories = BTreeMap::new();
+    if *rules == KeepRules::default() {
+        return Ok((Vec::new(), histories));
+    }
+    let mut all = Vec::new();
+    let has_writers = store.has_writers();
+    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
+        let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+        let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
+        if operations.all(|loaded| loaded.verdict == Verdict::Own) {
+            let is_live = has_writers || !living(store.directory(), &id.to_string()).0.is_empty();
+            all.push(spared(id, &loaded, rules, is_live, surroundings.now));
+            histories.insert(id, loaded);
+        }
+    }
+    Ok((all, histories))
+}
+
+/// Says in a history that values were dropped, in a session of its own.
+fn tell(
+    store: &Store,
+    history: HistoryId,
+    manifests: Vec<ManifestId>,
+    key: &SigningKey,
+    surroundings: &Surroundings,
+) -> Result<(), StoreError> {
+    let mut writer = store.writer(history, store.new_session(), key)?;
+    writer.put_dropping(Dropping { manifests });
+    writer.commit(Action::Gc, Vec::new(), View::default(), surroundings.now)?;
+    writer.sync()
 }

@@ -17,7 +17,7 @@ use crate::text;
 /// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing, unless asked to by `--rebuild`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Makes anew what the store derives from its logs, where it is wrong
+    /// Makes anew what the store derives from the rest of it, where that is missing or wrong
     #[arg(long)]
     pub rebuild: bool,
 }

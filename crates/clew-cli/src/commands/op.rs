@@ -123,6 +123,7 @@ fn action(action: &Action) -> &'static str {
         Action::Unpause => "resume-recording",
         Action::Name => "name",
         Action::Forget => "forget",
+        Action::Gc => "gc",
     }
 }
 
@@ -147,6 +148,13 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
             let roots = operation.forgetting.iter().flat_map(|forgetting| &forgetting.roots);
             let roots: Vec<String> = roots.map(|root| text::clean(&root.to_string())).collect();
             format!("forgot {}", text::listing(&roots, 4))
+        }
+        Action::Gc => {
+            let dropped = operation.dropping.iter().flat_map(|dropping| &dropping.manifests);
+            format!(
+                "dropped {}, as the keep rules say",
+                text::count(dropped.count(), "value")
+            )
         }
         Action::Name => {
             let changes: Vec<String> = operation.naming.iter().map(|naming| named(naming, place)).collect();

@@ -118,6 +118,7 @@ impl Question {
         Ok(Self {
             expression: expression.join(" ").trim().to_owned(),
             start: Start {
+                is_patient: false,
                 executable,
                 limits: Limits {
                     memory: surroundings.settings.scratch_memory(),

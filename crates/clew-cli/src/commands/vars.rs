@@ -53,6 +53,10 @@ pub struct Variable {
     pub stored: &'static str,
     /// Why it is not stored.
     pub why: Option<String>,
+    /// Whether another process built it again from what is stored; `None` where nobody tried, or no code is needed to.
+    pub is_proved: Option<bool>,
+    /// Why it did not.
+    pub why_unproved: Option<String>,
 }
 
 /// The names of a state.
@@ -107,6 +111,7 @@ pub fn described(root: &Root, version: &Version, place: &Place<'_>) -> Variable 
         .map(|manifest| summary_of(root, manifest))
         .unwrap_or_default();
     let (stored, why) = stored(manifest.as_ref());
+    let proof = place.history.proof(&version.manifest);
     Variable {
         type_name: summary.type_name,
         shape: summary.shape,
@@ -119,6 +124,8 @@ pub fn described(root: &Root, version: &Version, place: &Place<'_>) -> Variable 
         root: root.clone(),
         stored,
         why,
+        is_proved: proof.map(|why| why.is_none()),
+        why_unproved: proof.flatten().map(str::to_owned),
     }
 }
 
@@ -137,6 +144,7 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Ok(Body::None { why }) => ("none", Some(why.clone())),
         Ok(Body::Withheld { why }) => ("withheld", Some(why.clone())),
         Err(error @ StoreError::Forgotten { .. }) => ("forgotten", Some(error.to_string())),
+        Err(error @ StoreError::Dropped { .. }) => ("dropped", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
 }
@@ -181,6 +189,9 @@ impl Variable {
             ("none", Some(why)) => notes.push(format!("not recorded: {why}")),
             (_, Some(why)) => notes.push(why.clone()),
             (_, None) => {}
+        }
+        if let Some(why) = &self.why_unproved {
+            notes.push(format!("could not be built again: {why}"));
         }
         if let Some(run) = &self.last_seen {
             notes.push(format!("uncertain, last seen after run {run}"));

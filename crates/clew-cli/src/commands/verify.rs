@@ -43,6 +43,8 @@ pub struct Verify {
     values: usize,
     /// Of these, how many were forgotten: nothing of them can be checked.
     forgotten: usize,
+    /// Of these, how many keep rules dropped: what they lay in may be missing.
+    dropped: usize,
     bytes_read: u64,
     is_data_read: bool,
     findings: Vec<Finding>,
@@ -87,8 +89,10 @@ impl Verify {
                 continue;
             }
             self.values += 1;
-            match self.check_value(version.manifest, place.records) {
+            let checked = self.check_value(version.manifest, place.records);
+            match checked.map_err(|error| place.records.excused(&version.manifest, error)) {
                 Ok(()) => {}
+                Err(StoreError::Dropped { .. }) => self.dropped += 1,
                 // The user wanted it so.
                 Err(StoreError::Forgotten { .. }) => self.forgotten += 1,
                 Err(error) => self.find(
@@ -125,10 +129,13 @@ impl Verify {
 
 impl Page for Verify {
     fn text(&self, surroundings: &Surroundings) -> String {
-        let forgotten = match self.forgotten {
+        let mut forgotten = match self.forgotten {
             0 => String::new(),
             number => format!(", {number} of them forgotten"),
         };
+        if self.dropped > 0 {
+            forgotten += &format!(", {} of them dropped by gc", self.dropped);
+        }
         let checked = format!(
             "{}, {}, {}{forgotten} ({} read)",
             text::count(self.operations, "operation"),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clew_core::id::{Fingerprint, Root};
 use clew_core::kernel::HandedOver;
+use clew_core::limits;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -38,6 +39,8 @@ pub struct Start {
     pub config: PathBuf,
     /// The history's id.
     pub history: String,
+    /// Whether nobody waits for it: it runs when nothing else wants to.
+    pub is_patient: bool,
 }
 
 /// A scratch process that runs. It is ended, and its folder removed, when this is dropped.
@@ -55,8 +58,6 @@ pub struct Scratch {
 
 /// How often whoever waits is asked whether to go on.
 const BEAT: Duration = Duration::from_millis(50);
-/// How much of what the process complains of is kept (bytes).
-const COMPLAINTS: u64 = 64 << 10;
 
 impl Scratch {
     /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
@@ -65,6 +66,9 @@ impl Scratch {
         let mut child = command(start, folder.path())
             .spawn()
             .map_err(|error| not_started(&error))?;
+        if start.is_patient {
+            yield_to_others(&child);
+        }
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -118,6 +122,23 @@ impl Scratch {
     ) -> Result<Vec<Inexact>, ScratchError> {
         let request = json!({
             "do": "load", "run": run, "expression": expression,
+            "store": start.store, "config": start.config, "history": start.history,
+        });
+        let answer = self.ask(&request, goes_on)?;
+        serde_json::from_value(answer["inexact"].clone()).map_err(|_| strange())
+    }
+
+    /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
+    pub fn prove(
+        &mut self,
+        start: &Start,
+        run: &str,
+        roots: &[Root],
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Inexact>, ScratchError> {
+        let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
+        let request = json!({
+            "do": "prove", "run": run, "roots": roots,
             "store": start.store, "config": start.config, "history": start.history,
         });
         let answer = self.ask(&request, goes_on)?;
@@ -267,6 +288,9 @@ fn open_itself(path: &Path) -> io::Result<fs::File> {
     fs::File::open(path)
 }
 
+/// The priority of what everybody else goes before.
+#[cfg(unix)]
+const LAST: i32 = 19;
 /// The file that a value is handed over in.
 const HANDED: &str = "handed";
 const OWN: &str = "own";
@@ -280,6 +304,16 @@ fn private_folder() -> io::Result<TempDir> {
     fs::write(folder.path().join(OUTSIDE).join("there"), b"as it was")?;
     Ok(folder)
 }
+
+/// Has a process run when nothing else wants to, as far as the system lets it.
+#[cfg(unix)]
+fn yield_to_others(child: &Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::setpriority_process(pid, LAST).ok();
+}
+
+#[cfg(not(unix))]
+fn yield_to_others(_: &Child) {}
 
 fn command(start: &Start, folder: &Path) -> Command {
     let mut command = Command::new(&start.executable);
@@ -314,7 +348,7 @@ fn collect(from: impl Read + Send + 'static) -> io::Result<Receiver<String>> {
     let (sender, receiver) = channel();
     thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
-        from.take(COMPLAINTS).read_to_end(&mut text).ok();
+        from.take(limits::COMPLAINTS).read_to_end(&mut text).ok();
         sender.send(String::from_utf8_lossy(&text).into_owned()).ok();
     })?;
     Ok(receiver)
@@ -367,6 +401,7 @@ mod tests {
         fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
         Start {
+            is_patient: false,
             executable,
             limits: Limits {
                 memory: 1 << 30,

@@ -3,13 +3,11 @@
 use std::io::{self, Read, Write};
 
 use clew_core::format::Summary;
+use clew_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Odd;
-
-/// The longest answer that is read (bytes).
-const LONGEST: u32 = 16 << 20;
 
 /// Writes one frame: four bytes of length, lowest first, and the JSON.
 pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
@@ -21,11 +19,11 @@ pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
 }
 
 /// Reads one frame. What is longer than an answer can be, or no JSON, is an error.
-pub(super) fn read(from: &mut impl Read) -> io::Result<Json> {
+pub(crate) fn read(from: &mut impl Read) -> io::Result<Json> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
-    if length > LONGEST {
+    if length > limits::ANSWER {
         return Err(Odd::LongAnswer.into());
     }
     let mut bytes = Vec::new();

@@ -3,15 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use clew_core::limits;
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::table::{SETTINGS, Setting};
 use super::{SettingProblem, Value};
 use crate::text;
 use crate::whole_file::{PRIVATE, Staged};
-
-/// Larger files are not settings (bytes).
-const LARGEST: u64 = 1 << 20;
 
 /// What a file sets, and what in it is not as it should be.
 #[derive(Default)]
@@ -31,15 +29,19 @@ struct Reading<'a> {
 impl SettingsFile {
     /// Reads a file. None at all sets nothing.
     pub fn read(path: &Path, is_project: bool) -> Self {
-        let text = match read_text(path) {
-            Ok(Some(text)) => text,
-            Ok(None) => return Self::default(),
-            Err(error) => return Self::unreadable(path, None, &error.to_string()),
-        };
-        let document = match Document::parse(text.as_str()) {
+        match read_text(path) {
+            Ok(Some(text)) => Self::of(&text, path, is_project),
+            Ok(None) => Self::default(),
+            Err(error) => Self::unreadable(path, None, &error.to_string()),
+        }
+    }
+
+    /// Reads what stands in a file.
+    pub fn of(text: &str, path: &Path, is_project: bool) -> Self {
+        let document = match Document::parse(text) {
             Ok(document) => document,
             Err(error) => {
-                let line = error.span().map(|span| line_of(&text, span.start));
+                let line = error.span().map(|span| line_of(text, span.start));
                 return Self::unreadable(
                     path,
                     line,
@@ -49,7 +51,7 @@ impl SettingsFile {
         };
         let mut reading = Reading {
             path,
-            text: &text,
+            text,
             is_project,
             file: Self::default(),
         };
@@ -148,7 +150,9 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
-        Ok(metadata) if metadata.len() > LARGEST => return Err(io::Error::other("it is too large to be settings")),
+        Ok(metadata) if metadata.len() > limits::SETTINGS => {
+            return Err(io::Error::other("it is too large to be settings"));
+        }
         Ok(_) => {}
     }
     std::fs::read_to_string(path).map(Some)

@@ -40,6 +40,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Names, or patterns with * and ?, that are never recorded; all layers count together",
     },
     Setting {
+        key: "record.prove",
+        variable: "CLEW_RECORD_PROVE",
+        kind: Kind::Flag,
+        default: "true",
+        about: "Whether a resting session has values that need a library's code to come back built in another process, to tell in time that one can't be",
+    },
+    Setting {
         key: "log.limit",
         variable: "CLEW_LOG_LIMIT",
         kind: Kind::Count {
@@ -78,11 +85,42 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "The most that a store may hold: a size, or a share of what would be free on the disk without it. Values beyond it are not stored, and made again by their cells",
     },
     Setting {
+        key: "store.sync",
+        variable: "CLEW_STORE_SYNC",
+        kind: Kind::Count { least: 0, most: 3_600 },
+        default: "1",
+        about: "How many seconds after a run what was saved is flushed to the disk, so that it survives power loss; with 0 no run is called saved before",
+    },
+    Setting {
         key: "gc.grace",
         variable: "CLEW_GC_GRACE",
         kind: Kind::Count { least: 0, most: 87_600 },
         default: "24",
         about: "How many hours gc waits before it removes what it found that nothing needs",
+    },
+    Setting {
+        key: "gc.keep_days",
+        variable: "CLEW_GC_KEEP_DAYS",
+        kind: Kind::Count { least: 0, most: 36_500 },
+        default: "0",
+        about: "The values of which runs gc keeps: of those in so many days before the newest of their history; 0 is no rule. Without a rule all are kept",
+    },
+    Setting {
+        key: "gc.keep_runs",
+        variable: "CLEW_GC_KEEP_RUNS",
+        kind: Kind::Count {
+            least: 0,
+            most: 1_000_000,
+        },
+        default: "0",
+        about: "The values of how many runs of each history gc keeps, the newest; 0 is no rule. A run is kept that any rule keeps, and so are tags, branches and where kernels are",
+    },
+    Setting {
+        key: "gc.size",
+        variable: "CLEW_GC_SIZE",
+        kind: Kind::Size,
+        default: "100 %",
+        about: "From which size of the store on gc drops values of old runs that short cells without other effects could make again: a size before compression, or a share as for store.budget",
     },
     Setting {
         key: "load.verify",

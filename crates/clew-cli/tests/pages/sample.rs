@@ -374,7 +374,9 @@ impl Sample {
             } else {
                 Vec::new()
             },
+            proofs: Vec::new(),
             forgetting: None,
+            dropping: None,
             view: View {
                 at: self.at.map(|run| Position { run, branch: None }),
                 confirmed: None,

@@ -22,6 +22,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::TableEntry;
+use crate::limits;
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
@@ -31,12 +32,6 @@ pub const FRAME_VERSION: u8 = 1;
 pub const HEADER_LENGTH: usize = 88;
 /// Payloads that can be mapped start at multiples of this in their file, as do their columns.
 pub const PAGE: u64 = 4096;
-/// The longest meta section: the table of blocks or segments.
-pub const MAX_META: u32 = 16 << 20;
-/// The longest payload, as stored.
-pub const MAX_STORED: u64 = 1 << 32;
-/// The longest plain payload that is compressed. What is longer lies raw, so that no small file can ask for much memory.
-pub const MAX_COMPRESSED: u64 = 16 << 20;
 /// Payloads shorter than this are not worth compressing.
 const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
@@ -203,14 +198,14 @@ impl FrameHeader {
     }
 
     fn check_bounds(&self) -> Result<(), FrameError> {
-        if self.meta_length > MAX_META {
+        if self.meta_length > limits::META {
             return Err(FrameError::OutOfBounds("meta section"));
         }
         let plain_is_sound = match self.codec {
             Codec::Raw => self.plain_length == self.stored_length,
-            Codec::Zstd => self.plain_length <= MAX_COMPRESSED,
+            Codec::Zstd => self.plain_length <= limits::COMPRESSED,
         };
-        if self.stored_length > MAX_STORED || !plain_is_sound {
+        if self.stored_length > limits::STORED || !plain_is_sound {
             return Err(FrameError::OutOfBounds("payload"));
         }
         Ok(())
@@ -254,7 +249,7 @@ impl FrameHeader {
         }
     }
 
-    /// The plain payload. Takes at most [`MAX_COMPRESSED`] bytes of memory beyond the stored ones.
+    /// The plain payload. Takes at most [`limits::COMPRESSED`] bytes of memory beyond the stored ones.
     pub fn decode(&self, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         self.check_payload(&stored)?;
         FrameDecoder::default().plain(self, stored)
@@ -361,7 +356,7 @@ impl FrameEncoder {
     }
 
     fn compress(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
-        let is_unfit = plain.len() < MIN_COMPRESSED || plain.len() as u64 > MAX_COMPRESSED;
+        let is_unfit = plain.len() < MIN_COMPRESSED || plain.len() as u64 > limits::COMPRESSED;
         if is_unfit || !self.seems_to_pay(plain) {
             return None;
         }

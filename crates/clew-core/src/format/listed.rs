@@ -11,16 +11,14 @@ use super::{Encoding, Manifest, StoredExtent};
 use crate::graph::stream::{read_varint, write_varint};
 use crate::graph::{Mention, read_step, write_step};
 use crate::id::{BlockId, SegmentId};
+use crate::limits;
 
 /// So many ids lie in the manifest itself.
 pub const IDS_AT_HAND: usize = 64;
 /// A list ends with an id that has this many low zero bits in its first byte: after 64 ids on average.
 const LIST_BITS: u32 = 6;
-/// Fewest and most ids of a list; the last one of a level may be shorter.
+/// Fewest ids of a list; the last one of a level may be shorter.
 const SHORTEST_LIST: usize = 16;
-const LONGEST_LIST: usize = 256;
-/// The deepest lists of lists that are read.
-const MAX_LEVELS: u8 = 6;
 
 /// Ids of segments, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +32,7 @@ pub struct Listed {
 impl Listed {
     /// Whether it has more levels than are read.
     pub fn is_too_deep(&self) -> bool {
-        self.levels > MAX_LEVELS
+        self.levels > limits::LIST_LEVELS
     }
 }
 
@@ -83,8 +81,8 @@ pub fn lists_of(ids: &[SegmentId]) -> impl Iterator<Item = &[SegmentId]> {
         }
         let ends = |id: &SegmentId| id.0[0].trailing_zeros() >= LIST_BITS;
         let end = rest.iter().skip(SHORTEST_LIST - 1).position(ends);
-        let length = end.map_or(LONGEST_LIST, |end| end + SHORTEST_LIST);
-        let (list, later) = rest.split_at(length.min(LONGEST_LIST).min(rest.len()));
+        let length = end.map_or(limits::LIST, |end| end + SHORTEST_LIST);
+        let (list, later) = rest.split_at(length.min(limits::LIST).min(rest.len()));
         rest = later;
         Some(list)
     })
@@ -98,7 +96,7 @@ pub fn encode_ids(ids: &[SegmentId]) -> Vec<u8> {
 /// Reads ids; `None` if they are none, or too many for a list.
 pub fn decode_ids(bytes: &[u8]) -> Option<Vec<SegmentId>> {
     let (ids, rest) = bytes.as_chunks::<32>();
-    let is_list = rest.is_empty() && ids.len() <= LONGEST_LIST;
+    let is_list = rest.is_empty() && ids.len() <= limits::LIST;
     is_list.then(|| ids.iter().copied().map(SegmentId).collect())
 }
 
@@ -179,7 +177,7 @@ mod tests {
 
     #[test]
     fn p14_a_list_that_is_cut_short_or_too_long_is_refused() {
-        let ids = ids(LONGEST_LIST as u64);
+        let ids = ids(limits::LIST as u64);
         let bytes = encode_ids(&ids);
         assert_eq!(decode_ids(&bytes), Some(ids));
         assert_eq!(decode_ids(&bytes[1..]), None);

@@ -31,6 +31,8 @@ pub enum Action {
     Name,
     /// Forgot values.
     Forget,
+    /// Dropped values that a keep rule does not keep.
+    Gc,
 }
 
 /// Where a session is.
@@ -94,6 +96,25 @@ pub struct Forgetting {
     pub manifests: Vec<ManifestId>,
 }
 
+/// What gc no longer keeps, by a rule of the user's: the records of these values stay, with all that is said of them, and
+/// what they lie in may be missing from then on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dropping {
+    /// The values, sorted.
+    pub manifests: Vec<ManifestId>,
+}
+
+/// What came of building a stored value again in another process, while the value was still live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The value.
+    pub manifest: ManifestId,
+    /// Why what was built is not what was stored, or nothing was; `None`: it was built and has its fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// Where things are after an operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -131,6 +152,12 @@ pub struct Operation {
     /// What it forgot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forgetting: Option<Forgetting>,
+    /// What it dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropping: Option<Dropping>,
+    /// Which values were proved to be had again, or not, since the operation before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// Where things are afterwards.
     pub view: View,
 }

@@ -33,7 +33,7 @@ impl Outline {
         if let Some(version) = newer_version(bytes) {
             return Err(RecordError::Newer(version));
         }
-        read(bytes).map_err(|error| RecordError::Malformed(error.to_string()))
+        read(bytes).map_err(|error| RecordError::malformed(&error))
     }
 
     /// The number as people write it: `14`, `14a`.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::RECORD_VERSION;
+use crate::limits;
 
 /// Bytes that are no record that can be read here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,16 @@ pub enum RecordError {
     /// It is not what it should be.
     #[error("it does not parse: {0}")]
     Malformed(String),
+}
+
+impl RecordError {
+    /// What does not parse, in words. They may repeat what was read, which is long or steers a terminal where somebody
+    /// wants it to be.
+    pub(super) fn malformed(error: &rmp_serde::decode::Error) -> Self {
+        let text = error.to_string();
+        let harmless = text.chars().filter(|letter| !letter.is_control());
+        Self::Malformed(harmless.take(limits::REPEATED).collect())
+    }
 }
 
 /// The bytes of a record.
@@ -28,7 +39,7 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
     match newer_version(bytes) {
         Some(version) => Err(RecordError::Newer(version)),
-        None => rmp_serde::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string())),
+        None => rmp_serde::from_slice(bytes).map_err(|error| RecordError::malformed(&error)),
     }
 }
 

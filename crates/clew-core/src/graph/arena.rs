@@ -1,7 +1,8 @@
 //! A parsed stream: every node by its number, checked and bounded, ready to be built from.
 
 use super::reference::{AGAIN, FAR, NEAR, Referred};
-use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, read_varint};
+use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, read_varint};
+use crate::limits;
 
 /// What a stream may hold at most. Sizes on disk are bounded before a byte is believed.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +13,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes: u32::MAX - 1 }
+        Self { nodes: limits::NODES }
     }
 }
 
@@ -219,7 +220,7 @@ impl Parser<'_> {
 
     fn body(&mut self, tag: u64, number: u32) -> Result<(), StreamError> {
         let kind = tag >> 2;
-        if kind == 0 || kind > MAX_KIND {
+        if kind == 0 || kind > limits::KINDS {
             return Err(self.error(StreamFault::NoKind));
         }
         let left = (self.arena.bytes.len() - self.at) as u64;

@@ -199,6 +199,12 @@ pub trait Heap {
         Vec::new()
     }
 
+    /// Whether a part of an extent became zeros under its holders' hands, since the file that showed it was cut short or
+    /// could not be read. Asked after the extent was hashed.
+    fn is_lost(&self, _extent: &Extent) -> bool {
+        false
+    }
+
     /// Says what all blocks of an extent hash to, known from [`Heap::untouched`] or hashed after it.
     fn remember(&self, _extent: &Extent, _hashes: &[u128]) {}
 }

@@ -37,6 +37,8 @@ pub struct CoVariable {
     pub opaque: Vec<Opaque>,
     /// How many nodes the stream holds.
     pub nodes: u32,
+    /// Whether some of its memory is not what the user's code left there: [`Heap::is_lost`]. It is opaque then.
+    pub is_lost: bool,
 }
 
 impl CoVariable {
@@ -155,6 +157,11 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
         written.opaque.push(Opaque { number: 0, why });
         vec![Vec::new(); extents.len()]
     });
+    let is_lost = extents.iter().any(|extent| heap.is_lost(extent));
+    if is_lost {
+        let why = Cause::MemoryLost.into();
+        written.opaque.insert(0, Opaque { number: 0, why });
+    }
     let fingerprint = fingerprint(&roots, &written.stream, &extents, &mentions, &block_hashes);
     CoVariable {
         roots,
@@ -166,6 +173,7 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
         mentions,
         opaque: written.opaque,
         nodes: written.nodes,
+        is_lost,
     }
 }
 

@@ -20,8 +20,6 @@ use super::reference::{AGAIN, FAR, NEAR};
 pub(super) const DEFER: u64 = 1;
 pub(super) const HAS_CHILDREN: u64 = 1;
 pub(super) const HAS_BUFFER: u64 = 2;
-/// The largest kind a stream may hold.
-pub(super) const MAX_KIND: u64 = 16_000;
 
 /// Appends `value` in LEB128.
 pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {

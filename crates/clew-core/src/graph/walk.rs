@@ -5,7 +5,8 @@ use rustc_hash::FxHashMap;
 use super::halt::Halt;
 use super::heap::{BufferView, Heap, Identity, Leaf, Node};
 use super::reference::{Met, References};
-use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, MAX_KIND, write_varint};
+use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
+use crate::limits;
 
 /// Bytes of node `number` that are stored but not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ type Entries<O> = FxHashMap<O, Entry>;
 const MAX_SET_DEPTH: u32 = 64;
 
 /// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
-const OUTER: u64 = (MAX_KIND + 1) << 2;
+const OUTER: u64 = (limits::KINDS + 1) << 2;
 
 /// How many objects ahead of the one that is visited memory is asked for the next.
 const AHEAD: usize = 12;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, State};
-use crate::format::{Looked, Operation, Outline, Position, Run, Timestamp, Version};
+use crate::format::{Looked, Operation, Outline, Position, Proof, Run, Timestamp, Version};
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
-use crate::store::{LoadedHistory, StoredRun, Verdict};
+use crate::store::{LoadedHistory, Store, StoredRun, Verdict};
 
 /// All that is known of one history.
 #[derive(Debug, Default)]
@@ -26,6 +26,10 @@ pub struct History {
     names: Names,
     /// Values that are not to be had again, and since when.
     forgotten: FxHashMap<ManifestId, Timestamp>,
+    /// Values that a keep rule of gc dropped, and when.
+    dropped: FxHashMap<ManifestId, Timestamp>,
+    /// Values that were built again in another process: why not, where that failed.
+    proofs: FxHashMap<ManifestId, Option<String>>,
     untrusted: HashSet<SessionId>,
     /// Sessions that are not signed by the user's own key, trusted or not.
     others: HashSet<SessionId>,
@@ -138,9 +142,24 @@ impl History {
         for manifest in operation.forgetting.iter().flat_map(|forgetting| &forgetting.manifests) {
             self.forgotten.entry(*manifest).or_insert(operation.time);
         }
+        for manifest in operation.dropping.iter().flat_map(|dropping| &dropping.manifests) {
+            self.dropped.entry(*manifest).or_insert(operation.time);
+        }
+        operation.proofs.iter().for_each(|proof| self.add_proof(proof));
         self.confirmed.extend(operation.view.confirmed);
         self.known.insert(id);
         self.operations.push((id, operation));
+    }
+
+    /// Adds what came of building a value again.
+    pub fn add_proof(&mut self, proof: &Proof) {
+        self.proofs.insert(proof.manifest, proof.why.clone());
+    }
+
+    /// What came of building a value again in another process: `Some(None)` where it was what was stored, the reason where it
+    /// was not or nothing was built, `None` where nobody tried.
+    pub fn proof(&self, value: &ManifestId) -> Option<Option<&str>> {
+        self.proofs.get(value).map(Option::as_deref)
     }
 
     /// Says that a session is signed by a key that is not trusted.
@@ -226,6 +245,13 @@ impl History {
     /// Values that were forgotten, and when.
     pub fn forgotten(&self) -> &FxHashMap<ManifestId, Timestamp> {
         &self.forgotten
+    }
+
+    /// Tells a store what of this history was forgotten, and what was dropped.
+    pub fn tell(&self, store: &Store) {
+        let known = |manifests: &FxHashMap<ManifestId, Timestamp>| manifests.clone().into_iter();
+        store.forget(known(&self.forgotten));
+        store.excuse(known(&self.dropped));
     }
 
     /// Branches, tags and descriptions.

@@ -52,7 +52,7 @@ impl Moves {
                 Action::Start => Step::Along,
                 Action::Undo(steps) => Step::Undo(steps),
                 Action::Redo(steps) => Step::Redo(steps),
-                Action::Name | Action::Forget => Step::Along,
+                Action::Name | Action::Forget | Action::Gc => Step::Along,
             };
             moves.take(step, position);
         }

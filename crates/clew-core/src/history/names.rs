@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::format::{Naming, Operation};
 use crate::id::{BlobId, RunId};
+use crate::limits;
 
 /// Branches, tags and descriptions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,9 +59,6 @@ pub enum NameError {
         kind: &'static str,
     },
 }
-
-/// The longest name, in bytes.
-const LONGEST: usize = 100;
 
 impl Names {
     /// Takes what an operation says of names, and of where a branch is.
@@ -216,7 +214,7 @@ pub enum NameFault {
     #[error("it is empty")]
     Empty,
     /// It is longer than a name may be.
-    #[error("it is longer than {LONGEST} bytes")]
+    #[error("it is longer than {} bytes", limits::NAME)]
     Long,
     /// It begins with a sign that means something.
     #[error("it begins like a revision or an option")]
@@ -243,7 +241,7 @@ fn fault(name: &str) -> Option<NameFault> {
     };
     match name {
         "" => Some(NameFault::Empty),
-        _ if name.len() > LONGEST => Some(NameFault::Long),
+        _ if name.len() > limits::NAME => Some(NameFault::Long),
         _ if name.starts_with(['@', '-', '+']) => Some(NameFault::Sign),
         _ if name.starts_with("op:") => Some(NameFault::Operation),
         _ if name.chars().any(|letter| letter.is_whitespace() || letter.is_control()) => Some(NameFault::Space),

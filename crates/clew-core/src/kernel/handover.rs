@@ -12,9 +12,7 @@ use crate::format::{decode_record, encode_record};
 use crate::graph::stream::{read_varint, write_varint};
 use crate::graph::{Aside, CoVariable, Heap, Mention, fingerprint_of, read_step, write_step};
 use crate::id::{Fingerprint, Root};
-
-/// The longest head that is read (bytes).
-const LONGEST_HEAD: u32 = 64 << 20;
+use crate::limits;
 
 /// A co-variable as the walk in another process wrote it down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +105,7 @@ impl HandedOver {
         let mut size = [0; 4];
         from.read_exact(&mut size)?;
         let size = u32::from_le_bytes(size);
-        if size > LONGEST_HEAD {
+        if size > limits::HANDOVER_HEAD {
             return Err(Strange::LongHead.into());
         }
         let head = take(from, u64::from(size))?;

@@ -10,7 +10,7 @@ use crate::graph::{Aside, Memory, Mention};
 use crate::id::ManifestId;
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, decode_asides};
 use crate::plan::{Again, Plan, Step, StepKind, Word};
-use crate::store::{Check, Loading, StoreError};
+use crate::store::{Check, Loading, Store, StoreError};
 
 /// A co-variable as it was stored, over memory of the kernel's.
 #[derive(Debug)]
@@ -55,7 +55,8 @@ struct Fetching<M> {
 }
 
 impl<M: Memory> Fetching<M> {
-    fn finish(self) -> Result<Fetched<M>, String> {
+    /// The memory, complete; else why that can't be had of this manifest's.
+    fn finish(self, store: &Store, manifest: ManifestId) -> Result<Fetched<M>, String> {
         let is_trusting = self.extents.iter().any(Loading::is_trusting);
         let extents: Result<Vec<M>, StoreError> = self
             .extents
@@ -65,7 +66,7 @@ impl<M: Memory> Fetching<M> {
         Ok(Fetched {
             stream: self.stream,
             asides: self.asides,
-            extents: extents.map_err(told)?,
+            extents: extents.map_err(|error| told(store.excused(manifest, error)))?,
             mentions: self.mentions,
             is_trusting,
         })
@@ -119,7 +120,7 @@ impl Performer<'_> {
         }
         let finished = begun
             .into_iter()
-            .map(|(id, fetching)| (id, fetching.and_then(Fetching::finish)));
+            .map(|(id, fetching)| (id, fetching.and_then(|fetching| fetching.finish(self.store, id))));
         Ok(Ahead {
             found: finished.collect(),
             has_waited: ended == Ended::Waited,
@@ -141,7 +142,7 @@ impl Performer<'_> {
         if do_all(kernel, jobs) == Ended::Stopped {
             return Err(BuildError::Interrupted);
         }
-        Ok(begun.finish())
+        Ok(begun.finish(self.store, version.manifest))
     }
 
     /// The same, built.
@@ -169,13 +170,14 @@ impl Performer<'_> {
         let Body::Encoded(encoding) = &manifest.body else {
             return Err(Unbegun::NotThere(Cause::NotRecorded.into()));
         };
-        let stream = self.store.stream(&encoding.stream)?.into_inner();
-        let asides = self.store.stream(&encoding.asides)?.into_inner();
+        let excused = |error| self.store.excused(version.manifest, error);
+        let stream = self.store.stream(&encoding.stream).map_err(excused)?.into_inner();
+        let asides = self.store.stream(&encoding.asides).map_err(excused)?.into_inner();
         let extents = encoding.extents.iter().map(|extent| self.store.begin(extent, check));
         Ok(Fetching {
             stream,
             asides: decode_asides(&asides).ok_or_else(odd_asides)?,
-            extents: extents.collect::<Result<_, StoreError>>()?,
+            extents: extents.collect::<Result<_, StoreError>>().map_err(excused)?,
             mentions: encoding.mentions.clone(),
         })
     }

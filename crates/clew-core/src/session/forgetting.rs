@@ -46,11 +46,11 @@ impl Session {
 
     /// Hands out nothing more of what was forgotten, and counts on none of it being stored.
     pub(super) fn hear_forgotten(&mut self) {
+        self.history.tell(&self.store);
         let forgotten = self.history.forgotten();
         if forgotten.is_empty() {
             return;
         }
-        self.store.forget(forgotten.iter().map(|(id, time)| (*id, *time)));
         self.manifests.forget(forgotten.keys().copied());
         self.by_value
             .retain(|_, version| !forgotten.contains_key(&version.manifest));

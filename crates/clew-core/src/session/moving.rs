@@ -14,7 +14,7 @@ use crate::kernel::Kernel;
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, RestoreError};
-use crate::store::StoreError;
+use crate::store::{Manifests, StoreError};
 
 /// Where a mover goes, and what it is written down as.
 struct Aim {
@@ -215,7 +215,10 @@ impl Session {
                 );
             }
         }
-        roots.extend(self.missing_definitions(&state, &roots));
+        let live = self.live.state();
+        roots.extend(definitions_of(&self.manifests, &state, &roots, &|class| {
+            live.version(class).is_some()
+        }));
         Ok(Scope::Names(roots))
     }
 
@@ -251,22 +254,6 @@ impl Session {
             options,
         };
         plan(live, &self.history.state(target), scope, &held)
-    }
-
-    /// Notebook classes that values of `roots` need and that are not live, and those that these need.
-    fn missing_definitions(&self, state: &State, roots: &BTreeSet<Root>) -> BTreeSet<Root> {
-        let live = self.live.state();
-        let mut found = BTreeSet::new();
-        let mut open: Vec<Root> = roots.iter().cloned().collect();
-        while let Some(root) = open.pop() {
-            let needed = self.manifests.definitions(state.version(&root));
-            for needed in needed.into_iter().filter(|needed| live.version(needed).is_none()) {
-                if state.version(&needed).is_some() && found.insert(needed.clone()) {
-                    open.push(needed);
-                }
-            }
-        }
-        found
     }
 
     /// Runs that one of the two lines has and the other has not, newest first. Goes back no further than to where they
@@ -404,6 +391,11 @@ impl Session {
                 continue;
             }
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
+                // It was walked before all was in place, and a reducer of the user's own may read what was not yet there.
+                (Word::Differs, Some(version)) if there.holds(version) => {
+                    (outcome.word, outcome.why) = (Word::Loaded, None);
+                    continue;
+                }
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.clone());
@@ -514,6 +506,26 @@ impl Held for HeldBySession<'_> {
     }
 }
 
+/// Notebook classes that values of `roots` need and that are not there, and those that these need.
+pub(super) fn definitions_of(
+    manifests: &Manifests,
+    state: &State,
+    roots: &BTreeSet<Root>,
+    is_there: &dyn Fn(&Root) -> bool,
+) -> BTreeSet<Root> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<Root> = roots.iter().cloned().collect();
+    while let Some(root) = open.pop() {
+        let needed = manifests.definitions(state.version(&root));
+        for needed in needed.into_iter().filter(|needed| !is_there(needed)) {
+            if state.version(&needed).is_some() && found.insert(needed.clone()) {
+                open.push(needed);
+            }
+        }
+    }
+    found
+}
+
 /// Why a version that names code may not be built: whoever recorded it is not trusted.
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
     let maker = history.recorded_by(target, version)?;
@@ -534,7 +546,7 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
 
 /// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended
 /// well, and of which nothing was seen that a sandbox keeps from it anyway.
-fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
+pub(super) fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
     let maker = history.recorded_by(target, version);
     let Some((maker, run)) = maker.and_then(|maker| Some((maker, history.run(&maker)?))) else {
         return Some(Cause::CellUnseen);
@@ -552,7 +564,7 @@ fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<
 }
 
 /// Whether nothing was left out of the source of the cell that made a version.
-fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
+pub(super) fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
     let run = history
         .recorded_by(target, version)
         .and_then(|maker| history.run(&maker));

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::SessionError;
-use super::moving::{has_cell, untrusted};
+use super::moving::{definitions_of, has_cell, untrusted};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
-use crate::graph::{Arena, Heap, Limits, look, look_jointly};
+use crate::graph::{Arena, CoVariable, Heap, Limits, look, look_jointly};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{HandedOver, Kernel};
-use crate::plan::{Again, Held, Outcome, Scope, plan};
+use crate::plan::{Again, Held, Outcome, Scope, Word, plan};
 use crate::record::Live;
 use crate::restore::{Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
@@ -28,6 +28,9 @@ pub struct Cell {
     pub classes: Vec<Vec<u8>>,
 }
 
+/// What takes no more bytes than this is loaded beside what is to be built, since code may read it.
+const SMALL: u64 = 64 << 10;
+
 /// A history, visited by a process that has no state of its own yet.
 pub struct Visit {
     store: Store,
@@ -39,7 +42,7 @@ impl Visit {
     /// Visits the history that `loaded` was read from.
     pub fn new(store: Store, loaded: &LoadedHistory) -> Self {
         let history = History::of(loaded);
-        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
+        history.tell(&store);
         Self {
             manifests: Manifests::new(store.clone()),
             store,
@@ -64,6 +67,40 @@ impl Visit {
         again: &BTreeSet<Root>,
     ) -> Result<Vec<Outcome>, SessionError> {
         self.load_some(kernel, run, &Scope::All, again)
+    }
+
+    /// Builds some of what a run left, and holds it against its fingerprints; what became of each root. Nothing is made
+    /// again.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn prove<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        run: RunId,
+        roots: &BTreeSet<Root>,
+    ) -> Result<Vec<Outcome>, SessionError> {
+        let state = self.history.state(run);
+        // Paths, options and the user's own modules are what code of theirs is found by; functions, classes and constants are
+        // what it may read.
+        let is_small = |version: &Version| {
+            let manifest = self.manifests.get(&version.manifest);
+            manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(found) if found.bytes <= SMALL))
+        };
+        let is_state = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
+        let is_ground = |version: &&Version| version.roots.iter().any(is_state) || is_small(version);
+        let ground = state.versions().filter(is_ground);
+        let mut needed: BTreeSet<Root> = ground.flat_map(|version| version.roots.iter().cloned()).collect();
+        needed.extend(definitions_of(&self.manifests, &state, roots, &|_| false));
+        needed.extend(roots.iter().cloned());
+        // A version in part would be a copy that knows nothing of the rest.
+        let whole = needed.iter().filter_map(|root| state.version(root));
+        let needed = whole.flat_map(|version| version.roots.iter().cloned()).collect();
+        let outcomes = self.load_some(kernel, run, &Scope::Names(needed), &BTreeSet::new())?;
+        Ok(outcomes
+            .into_iter()
+            .filter(|outcome| roots.contains(&outcome.root))
+            .collect())
     }
 
     /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is made by running
@@ -176,8 +213,29 @@ impl Visit {
             check: Check::Once,
         };
         let ahead = performer.fetch_ahead(kernel, &plan)?;
-        Ok(performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes)
+        let mut outcomes = performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes;
+        settle_differences(kernel, &self.history.state(run), &mut outcomes)?;
+        Ok(outcomes)
     }
+}
+
+/// Walks again what differed as it was built: all is in place now, and a reducer of the user's own may have read what was not.
+fn settle_differences<K: Kernel>(kernel: &mut K, state: &State, outcomes: &mut [Outcome]) -> Result<(), SessionError> {
+    if !outcomes.iter().any(|outcome| outcome.word == Word::Differs) {
+        return Ok(());
+    }
+    let live = kernel.roots().map_err(SessionError::Kernel)?;
+    let looked = look(kernel.heap(), live);
+    for outcome in outcomes.iter_mut().filter(|outcome| outcome.word == Word::Differs) {
+        let wanted = state.version(&outcome.root);
+        let is_it = |seen: &&CoVariable| seen.opaque.is_empty() && seen.roots.contains(&outcome.root);
+        let there = looked.covariables.iter().find(is_it);
+        if there.map(|seen| seen.fingerprint) == wanted.map(|version| version.fingerprint) {
+            (outcome.word, outcome.why) = (Word::Loaded, None);
+        }
+    }
+    kernel.heap().release();
+    Ok(())
 }
 
 fn missing(run: RunId) -> SessionError {

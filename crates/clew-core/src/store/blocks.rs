@@ -67,7 +67,9 @@ pub(super) struct Pack {
     pub path: PathBuf,
     /// How far it was gone over.
     end: u64,
-    /// So many of its bytes are known to have been synced.
+    /// So many of its bytes are known to have been synced by who wrote them: they are whole.
+    marked: u64,
+    /// So many of its bytes are known to have been synced by anybody: as they are they would survive a power cut.
     synced: u64,
     /// Whether this process writes it: what it published is known to be whole.
     is_own: bool,
@@ -200,7 +202,7 @@ impl Index {
             true
         });
         for pack in self.packs.iter_mut().filter(|pack| pack.is_gone) {
-            (pack.end, pack.synced) = (0, 0);
+            (pack.end, pack.marked, pack.synced) = (0, 0, 0);
             pack.gaps.clear();
         }
     }
@@ -211,6 +213,7 @@ impl Index {
             self.packs.push(Pack {
                 path: pack::path(store, id),
                 end: 0,
+                marked: 0,
                 synced: 0,
                 is_own: false,
                 is_doubtful: false,
@@ -236,7 +239,19 @@ impl Index {
     /// Says that somebody replaced the pack: nothing that it held is taken for stored.
     pub fn distrust(&mut self, number: u32) {
         let pack = &mut self.packs[number as usize];
-        (pack.is_own, pack.is_doubtful, pack.synced) = (false, true, 0);
+        (pack.is_own, pack.is_doubtful) = (false, true);
+        (pack.marked, pack.synced) = (0, 0);
+    }
+
+    /// Packs that are shorter than they were gone over or, this process's own, written.
+    pub fn cut_short(&self, disk: &dyn Disk, own: Option<(u32, u64)>) -> Vec<u32> {
+        let is_cut = |number: &u32| {
+            let pack = &self.packs[*number as usize];
+            let written = own.filter(|(own, _)| own == number).map_or(pack.end, |(_, end)| end);
+            let length = disk.open(&pack.path).and_then(|file| file.length());
+            !pack.is_gone && length.is_ok_and(|length| length < written)
+        };
+        (0..self.packs.len() as u32).filter(is_cut).collect()
     }
 
     /// Says that this process, which wrote the pack up to `end`, writes to another one from now on.
@@ -268,8 +283,7 @@ impl Index {
         let header = &frame.header;
         if header.kind == FrameKind::MARK {
             let synced = read_mark(file, frame).filter(|synced| *synced <= frame.offset);
-            let pack = &mut self.packs[number as usize];
-            pack.synced = pack.synced.max(synced.unwrap_or_default());
+            self.mark(number, synced.unwrap_or_default());
         } else {
             self.publish(places_in(number, frame));
         }
@@ -305,7 +319,15 @@ impl Index {
         numbers.filter(is_unsynced).collect()
     }
 
-    /// Says that the first `synced` bytes of a pack survive a power cut.
+    /// Says that who wrote the first `synced` bytes of a pack flushed them.
+    pub fn mark(&mut self, number: u32, synced: u64) {
+        self.set_synced(number, synced);
+        let pack = &mut self.packs[number as usize];
+        pack.marked = pack.marked.max(synced);
+    }
+
+    /// Says that the first `synced` bytes of a pack survive a power cut as they are. What an earlier one left of them is no
+    /// more whole for it.
     pub fn set_synced(&mut self, number: u32, synced: u64) {
         let pack = &mut self.packs[number as usize];
         pack.synced = pack.synced.max(synced);
@@ -353,7 +375,7 @@ impl Index {
     /// that is there. Anything else may be what a power cut left, a table without its blocks.
     pub fn is_whole(&self, place: &Place) -> bool {
         let pack = &self.packs[place.pack as usize];
-        pack.is_own || place.at < pack.synced
+        pack.is_own || place.at < pack.marked
     }
 
     /// Whether what lies at `place` would survive a power cut, as far as is known.

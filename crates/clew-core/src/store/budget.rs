@@ -14,23 +14,38 @@ pub enum Budget {
 impl Budget {
     /// How many bytes may be added where the store has `used` bytes and the disk `free` ones.
     fn room(self, used: u64, free: Option<u64>) -> Option<u64> {
-        let most = match self {
-            Self::Bytes(most) => most,
-            Self::Share(share) => (used + free?) / 100 * share,
-        };
-        Some(most.saturating_sub(used))
+        Some(self.most(used, free)?.saturating_sub(used))
+    }
+
+    /// How many bytes the store may have.
+    fn most(self, used: u64, free: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Bytes(most) => Some(most),
+            Self::Share(share) => Some((used + free?) / 100 * share),
+        }
     }
 }
 
 impl Store {
     /// How many bytes may still be added; `None` where nobody can tell.
     pub fn room(&self, budget: Budget) -> Option<u64> {
+        let (used, free) = self.used_and_free();
+        budget.room(used, free)
+    }
+
+    /// How many bytes there may be; `None` where nobody can tell.
+    pub fn most(&self, budget: Budget) -> Option<u64> {
+        let (used, free) = self.used_and_free();
+        budget.most(used, free)
+    }
+
+    fn used_and_free(&self) -> (u64, Option<u64>) {
         let length = |id| {
             let file = self.disk().open(&pack::path(self.directory(), id));
             file.and_then(|file| file.length()).unwrap_or(0)
         };
         let used = self.packs_here().into_iter().map(length).sum();
-        budget.room(used, self.disk().free(self.directory()).ok())
+        (used, self.disk().free(self.directory()).ok())
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a store holds that its logs tell too. Readers never believe it over the logs; it can be checked and made anew.
 //!
-//! There are two: in each history `numbers`, the last run number that it gave, and in the user's cache folder the index
-//! over the logs (decision 9).
+//! In each history `numbers`, the last run number that it gave; the file `format`; what `removed/` says of packs that are
+//! not needed any more; and in the user's cache folder the index over the logs (decision 9).
 
-use super::{Access, LoadedHistory, Store, StoreError, numbers};
+use super::{Access, LoadedHistory, STORE_FORMAT, Store, StoreError, create, format_said, numbers};
 use crate::id::HistoryId;
 
 impl Store {
@@ -20,11 +20,7 @@ impl Store {
     /// # Errors
     /// The store was opened to read only, or its disk refuses.
     pub fn rebuild_numbering(&self, history: HistoryId, loaded: &LoadedHistory) -> Result<bool, StoreError> {
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         if self.is_numbering_right(history, loaded) {
             return Ok(false);
         }
@@ -33,6 +29,32 @@ impl Store {
 }
 
 impl Store {
+    /// Whether the file is there that says of which format the store is.
+    pub fn is_format_said(&self) -> bool {
+        format_said(self.disk(), self.directory()).is_ok_and(|found| found == Some(STORE_FORMAT))
+    }
+
+    /// Makes that file anew where it is missing or damaged. Says whether it was.
+    ///
+    /// # Errors
+    /// The store was opened to read only, or its disk refuses.
+    pub fn rebuild_format(&self) -> Result<bool, StoreError> {
+        self.check_writable()?;
+        if self.is_format_said() {
+            return Ok(false);
+        }
+        create(self.disk(), self.directory()).map(|()| true)
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        match self.inner.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(StoreError::ReadOnly {
+                path: self.directory().to_owned(),
+            }),
+        }
+    }
+
     /// Whether reading a history with the index of this store comes to what reading its logs came to.
     ///
     /// # Errors

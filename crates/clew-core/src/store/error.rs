@@ -103,7 +103,7 @@ pub enum StoreError {
         who: &'static str,
     },
     /// Packs can't be taken away safely.
-    #[error("The file system of {} has no locks: nobody can tell what others are writing, so nothing is taken away", path.display())]
+    #[error("The file system of {} has no locks that hold: nobody can tell what others are writing, so nothing is taken away", path.display())]
     NoLocks {
         /// The file that was to be locked.
         path: PathBuf,
@@ -111,6 +111,12 @@ pub enum StoreError {
     /// The user forgot it.
     #[error("forgotten on {}", day(*time))]
     Forgotten {
+        /// When.
+        time: Timestamp,
+    },
+    /// A keep rule of the user's took it away.
+    #[error("dropped by gc on {}, as the keep rules say", day(*time))]
+    Dropped {
         /// When.
         time: Timestamp,
     },
@@ -122,6 +128,25 @@ pub enum StoreError {
         /// What is wrong with it, and what to do.
         why: KeyFault,
     },
+    /// The list of trusted keys can't be used.
+    #[error("The list of trusted keys {} can't be used: {why}", path.display())]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: TrustFault,
+    },
+}
+
+/// What is wrong with the list of trusted keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrustFault {
+    /// It is not the user's alone.
+    #[error("others may have written themselves into it. Look at what is in it, then run `chmod 600` on it")]
+    Open,
+    /// It is no such list.
+    #[error("it is longer than a megabyte. Move it away")]
+    Length,
 }
 
 /// What is wrong with a key file.

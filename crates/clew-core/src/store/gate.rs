@@ -52,11 +52,20 @@ pub(super) struct Alone {
 
 impl Alone {
     /// Says that packs will be gone, for sure, before the first of them is.
-    pub fn tell(&self) -> Result<(), StoreError> {
-        let generation = numbers::read(self.lock.file()).unwrap_or(0).wrapping_add(1);
+    pub fn tell(&self, disk: &dyn Disk) -> Result<(), StoreError> {
+        // Where the file was lost, no number that a recorder may know comes again.
+        let generation = numbers::read(self.lock.file())
+            .unwrap_or_else(|| any_number(disk))
+            .wrapping_add(1);
         numbers::write(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
         self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
     }
+}
+
+fn any_number(disk: &dyn Disk) -> u64 {
+    let mut bytes = [0; 8];
+    disk.random(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// Waits until nobody records; after each try in vain `again` says whether to try once more.
@@ -66,6 +75,18 @@ pub(super) fn close(disk: &dyn Disk, store: &Path, again: &mut dyn FnMut() -> bo
         who: "A kernel is recording",
     })?;
     Ok(Alone { path, lock })
+}
+
+/// Whether a lock that is held keeps others out: there are folders in which every lock is given to everybody.
+///
+/// # Errors
+/// It does not, so that nobody can tell what others are writing.
+pub(super) fn check_kept_out(disk: &dyn Disk, path: &Path, _held: &dyn DiskLock) -> Result<(), StoreError> {
+    match disk.try_lock(path) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(StoreError::NoLocks { path: path.to_owned() }),
+        Err(error) => Err(refused(path)(error)),
+    }
 }
 
 /// The lock on a file, which is made where it is not there; `None` where others hold it.

@@ -12,24 +12,31 @@
 //!
 //! On the way raw memory that no newest state holds is compressed, where that pays.
 //!
-//! What can't be judged stays: where a log or a manifest can't be read, or holds what this Clew does not know, nobody can
-//! tell what is alive, and nothing is taken away. A pack that holds what this Clew does not know stays as it is.
+//! What can't be judged stays ([`mark::Doubts`]). Where a log can't be read whole, every manifest and text in the packs
+//! counts as alive. Where a manifest that is alive can't be read, or a log holds what this Clew does not know, nobody can
+//! tell what it names, and only what was forgotten goes. What is damaged and alive is carried over as it lies. A pack that
+//! holds what this Clew does not know stays as it is.
 
 mod cold;
+mod contents;
 mod copy;
 mod mark;
 mod notes;
+mod spare;
 mod survey;
 mod sweep;
+mod transfer;
 
 use super::error::StoreError;
-use super::{Access, Damage, Store, gate};
-use crate::format::Timestamp;
+use super::{Damage, Store, gate};
+use crate::format::{RECORD_VERSION, Removal, Timestamp};
+use crate::id::PackId;
 use mark::Marker;
 use survey::Survey;
 use sweep::Sweep;
 
 pub(super) use notes::without_removed;
+pub use spare::{Cheap, Dropped, Keeping, Spared};
 
 /// What a collection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub struct Collection {
     pub grace: i64,
     /// Only what was forgotten is looked at; else everything.
     pub forgotten_only: bool,
+    /// Whatever nothing needs counts as forgotten: what is forgotten can't be read, and its parts are among that.
+    pub with_dead: bool,
     /// Nothing is written or taken away.
     pub dry_run: bool,
 }
@@ -89,10 +98,25 @@ pub struct Collected {
     pub packs_written: u64,
     /// Bytes by which the packs' files got fewer.
     pub freed: u64,
+    /// Values that rules of the user's no longer keep, and of which something is there.
+    pub dropped: Vec<Dropped>,
+    /// What is damaged and may be needed, and was carried over to a new pack as it lay.
+    pub carried: Tally,
+    /// What was damaged and could not be told apart from what was forgotten: it went, too.
+    pub lost: Tally,
+    /// What was forgotten and lies in packs that had to stay.
+    pub forgotten_kept: Tally,
     /// Packs that stay as they are, and why.
     pub kept: Vec<Damage>,
-    /// Why nothing is taken away: what can't be read, or is not known here.
+    /// What can't be read, or is not known here: whatever may be needed for it stays.
     pub doubts: Vec<Damage>,
+}
+
+impl Collected {
+    /// Whether something that nothing needs is left for a later gc.
+    pub fn waits(&self) -> bool {
+        self.found.things + self.waiting.things > 0
+    }
 }
 
 impl Store {
@@ -103,35 +127,49 @@ impl Store {
     /// The store was opened to read only (unless for a dry run), another gc is at work, a kernel is recording all the
     /// time, there are no locks, or the disk refuses. What was alive is there all the same.
     pub fn collect(&self, order: Collection, again: &mut dyn FnMut() -> bool) -> Result<Collected, StoreError> {
+        let mut everything = Keeping {
+            spared: Vec::new(),
+            most: u64::MAX,
+            tell: &mut |_, _| Ok(()),
+        };
+        self.collect_keeping(order, &mut everything, again)
+    }
+
+    /// The same, keeping only what the user's rules say.
+    ///
+    /// # Errors
+    /// As for [`Self::collect`]; or it can't be said in a history that values were dropped. Then nothing is taken away.
+    pub fn collect_keeping(
+        &self,
+        order: Collection,
+        keeping: &mut Keeping<'_>,
+        again: &mut dyn FnMut() -> bool,
+    ) -> Result<Collected, StoreError> {
         if order.dry_run {
-            let (collected, _) = self.prepare(order)?;
+            let (collected, _) = self.prepare(order, keeping)?;
             return Ok(collected);
         }
-        if self.inner.access == Access::ReadOnly {
-            return Err(StoreError::ReadOnly {
-                path: self.directory().to_owned(),
-            });
-        }
+        self.check_writable()?;
         let lock = self.directory().join("gc");
         let alone = gate::alone(self.disk(), &lock, again)?;
-        let _alone = alone.ok_or(StoreError::Busy {
+        let alone = alone.ok_or(StoreError::Busy {
             who: "Another gc is at work",
         })?;
-        let (mut collected, mut sweep) = self.prepare(order)?;
-        if !collected.doubts.is_empty() {
-            return Ok(collected);
-        }
-        sweep.perform(self, order.now, again, &mut collected)?;
+        gate::check_kept_out(self.disk(), &lock, &*alone)?;
+        let (mut collected, mut sweep) = self.prepare(order, keeping)?;
+        sweep.perform(self, order.now, keeping, again, &mut collected)?;
         notes::write(self.disk(), self.directory(), &sweep.note())?;
         Ok(collected)
     }
 
-    fn prepare(&self, order: Collection) -> Result<(Collected, Sweep), StoreError> {
+    fn prepare(&self, order: Collection, keeping: &Keeping<'_>) -> Result<(Collected, Sweep), StoreError> {
         let survey = Survey::of(self)?;
-        let mut marker = Marker::default();
+        let mut marker = Marker::new(&survey, &keeping.spared);
         marker.advance(self)?;
+        marker.presume(self, &survey.packs);
+        marker.fit(self, keeping, &survey);
         let mut collected = Collected {
-            doubts: marker.doubts.clone(),
+            doubts: marker.doubts.all(),
             ..Collected::default()
         };
         let noted = notes::read(self.disk(), self.directory());
@@ -146,5 +184,48 @@ impl Store {
         removals
             .iter()
             .any(|removal| removal.removed.iter().any(|pack| here.contains(pack)))
+    }
+
+    /// Whether somebody is writing a pack, as far as can be told: a kernel that recorded and has not ended.
+    pub fn has_writers(&self) -> bool {
+        let mut packs = self.packs_here().into_iter();
+        packs.any(|pack| gate::is_written(self.disk(), self.directory(), pack).unwrap_or(true))
+    }
+
+    /// Packs that logs name and that are not there, though everything that is needed is: somebody took them away, and what
+    /// told so is lost. None where nobody can tell what is needed.
+    ///
+    /// # Errors
+    /// The histories can't be listed.
+    pub fn packs_unneeded(&self) -> Result<Vec<PackId>, StoreError> {
+        let missing = self.missing_packs();
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        let survey = Survey::of(self)?;
+        let mut marker = Marker::new(&survey, &[]);
+        marker.advance(self)?;
+        Ok(if marker.has_all() { missing } else { Vec::new() })
+    }
+
+    /// Tells of packs that are not there and not needed that they were taken away. Says whether there were any.
+    ///
+    /// # Errors
+    /// The store was opened to read only, or its disk refuses.
+    pub fn rebuild_removals(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.check_writable()?;
+        let removed = self.packs_unneeded()?;
+        if removed.is_empty() {
+            return Ok(false);
+        }
+        let removal = Removal {
+            version: RECORD_VERSION,
+            time: now,
+            removed,
+            written: Vec::new(),
+        };
+        notes::tell_removal(self.disk(), self.directory(), &removal)?;
+        self.forget_missing();
+        Ok(true)
     }
 }

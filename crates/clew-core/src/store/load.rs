@@ -14,10 +14,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::error::StoreError;
 use super::log_index::Piece;
 use super::scan::{Gap, Payloads, scan};
-use super::seal::{PublicKey, Verdict};
+use super::seal::PublicKey;
 use super::stored_run::StoredRun;
+use super::trust::Verdict;
 use super::{Damage, Flaw, Store, gc, log, pack};
-use crate::format::{FrameKind, HistoryDescription, Operation, decode_record};
+use crate::format::{FrameKind, HistoryDescription, Operation, Timestamp, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
 use indexed::Gathering;
@@ -62,6 +63,10 @@ pub struct LoadedHistory {
     packs: BTreeSet<PackId>,
     /// Damage that a power cut may have left, where it lies behind the last mark of its log.
     torn: Vec<Torn>,
+    /// Of the damage, what is none: a later Clew wrote it.
+    later: Vec<Damage>,
+    /// Of the damage, packs that are missing: the logs are none the less whole.
+    lacking: Vec<Damage>,
 }
 
 /// Damage of a kind that a power cut leaves.
@@ -116,6 +121,22 @@ impl LoadedHistory {
             .collect()
     }
 
+    /// Values that a keep rule of gc dropped, and when first.
+    pub fn dropped(&self) -> FxHashMap<ManifestId, Timestamp> {
+        let mut dropped = FxHashMap::default();
+        for loaded in self.operations() {
+            for manifest in loaded
+                .operation
+                .dropping
+                .iter()
+                .flat_map(|dropping| &dropping.manifests)
+            {
+                dropped.entry(*manifest).or_insert(loaded.operation.time);
+            }
+        }
+        dropped
+    }
+
     /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies
     /// there more often than not.
     fn packs_by_recency(&self) -> Vec<PackId> {
@@ -166,9 +187,21 @@ impl LoadedHistory {
         }
     }
 
-    /// Damage that a power cut can't have left: what was synced, or a later Clew wrote.
+    /// Damage of the logs that a power cut can't have left: it was synced.
     pub(super) fn doubts(&self) -> impl Iterator<Item = &Damage> {
-        self.damage.iter().filter(|damage| !self.is_lost(damage))
+        let is_other = |damage: &Damage| self.later.contains(damage) || self.lacking.contains(damage);
+        // Nothing is alive only because of a description.
+        let is_beside = |damage: &Damage| {
+            let extension = damage.path.extension();
+            extension.is_some_and(|extension| extension == "description")
+        };
+        let is_doubt = move |damage: &&Damage| !self.is_lost(damage) && !is_other(damage) && !is_beside(damage);
+        self.damage.iter().filter(is_doubt)
+    }
+
+    /// What a later Clew wrote.
+    pub(super) fn later(&self) -> &[Damage] {
+        &self.later
     }
 
     fn is_lost(&self, damage: &Damage) -> bool {
@@ -181,8 +214,14 @@ impl LoadedHistory {
         if gap.may_be_torn() {
             self.report_torn(path, gap.flaw(), (session, part, gap.from));
         } else {
-            self.report(path, gap.flaw());
+            self.report_later(path, gap.flaw());
         }
+    }
+
+    fn report_later(&mut self, path: &Path, flaw: Flaw) {
+        let damage = Damage::of(path, flaw);
+        damage.clone().join(&mut self.later);
+        damage.join(&mut self.damage);
     }
 
     fn report_torn(&mut self, path: &Path, flaw: Flaw, (session, part, offset): (SessionId, u32, u64)) {
@@ -257,7 +296,11 @@ impl Store {
         if let Some(index) = index {
             index.keep(history, &kept, &sessions);
         }
-        loaded.descriptions = self.descriptions(history);
+        let (descriptions, damage) = self.descriptions(history);
+        loaded.descriptions = descriptions;
+        for damage in damage {
+            damage.join(&mut loaded.damage);
+        }
         self.report_missing_packs(loaded);
         self.index().expect(loaded.packs_by_recency());
         let after = loaded
@@ -268,26 +311,29 @@ impl Store {
         Ok(before != after)
     }
 
-    /// All descriptions of a history, the newest last. What can't be read is passed over.
-    pub(super) fn descriptions(&self, history: HistoryId) -> Vec<HistoryDescription> {
+    /// All descriptions of a history, the newest last, and which of them are damaged.
+    pub(super) fn descriptions(&self, history: HistoryId) -> (Vec<HistoryDescription>, Vec<Damage>) {
         let folder = log::folder(self.directory(), history);
-        let mut descriptions = Vec::new();
+        let (mut descriptions, mut damage) = (Vec::new(), Vec::new());
         for name in self.disk().list(&folder).unwrap_or_default() {
             if !log::is_description(&name) {
                 continue;
             }
-            let Ok(file) = self.disk().open(&folder.join(name)) else {
+            let path = folder.join(name);
+            let Ok(file) = self.disk().open(&path) else {
                 continue;
             };
-            // An error here is a description less.
-            let _ = scan(&*file, 0, Payloads::Read, |frame| {
+            // What is not there, or was not written to its end, is a description less.
+            let scanned = scan(&*file, 0, Payloads::Read, |frame| {
                 if frame.header.kind == FrameKind::DESCRIPTION {
                     descriptions.extend(decode_record::<HistoryDescription>(&frame.payload));
                 }
             });
+            let gaps = scanned.map(|scanned| scanned.gaps).unwrap_or_default();
+            damage.extend(gaps.iter().map(|gap| Damage::of(&path, gap.flaw())));
         }
         descriptions.sort_by_key(|description| description.time);
-        descriptions
+        (descriptions, damage)
     }
 
     /// Reads what is new of a session's log. `pieces` are what the index holds of it; what is read may be kept there.
@@ -385,7 +431,9 @@ impl Store {
     fn report_missing_packs(&self, loaded: &mut LoadedHistory) {
         for pack in self.missing_of(&loaded.packs) {
             let path = pack::path(self.directory(), pack);
-            loaded.report(&path, Flaw::PackMissing { id: pack.short() });
+            let damage = Damage::of(&path, Flaw::PackMissing { id: pack.short() });
+            damage.clone().join(&mut loaded.lacking);
+            damage.join(&mut loaded.damage);
         }
     }
 
@@ -418,6 +466,11 @@ impl Store {
             packs: packs.clone(),
         });
         packs
+    }
+
+    /// Looks for missing packs anew when it is asked next.
+    pub(super) fn forget_missing(&self) {
+        *self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn find_missing_packs(&self) -> Vec<PackId> {

@@ -219,6 +219,22 @@ impl PackWriter {
         Ok(places.collect())
     }
 
+    /// Writes bytes of another pack as they lay at `from` there, damaged frames or none at all, as far behind a multiple
+    /// of 4,096: what a header among them says of where its frame ends then holds here too. What was gathered must have
+    /// been flushed.
+    pub fn write_as_it_lay(&mut self, bytes: &[u8], from: u64) -> Result<(), WriteError> {
+        let at = in_phase(self.end, from);
+        let ahead = vec![0; (at - self.end) as usize];
+        self.append(&[ahead.as_slice(), bytes].concat(), self.end)?;
+        self.end = at + bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Gathers a whole frame of another pack whose payload can't be decoded. Its place says nothing of where it ends.
+    pub fn put_frame_as_it_lay(&mut self, frame: &[u8]) {
+        self.gathered.bytes.extend_from_slice(frame);
+    }
+
     /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
     pub fn flush(&mut self) -> Result<Vec<([u8; 32], Place)>, WriteError> {
         (0..SHARED.len()).for_each(|number| self.close(number));

@@ -11,10 +11,7 @@ use crate::format::{
 };
 use crate::graph::Mention;
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
-
-/// The most ids that lists are read for: pieces of about 128 GiB. A manifest that names one list again and again must not
-/// fill the memory.
-const MOST_IDS: usize = 1 << 24;
+use crate::limits;
 
 impl Store {
     /// A whole object stream, from its pieces.
@@ -43,7 +40,8 @@ impl Store {
         let stored = self.stored_manifest(id)?;
         let mut manifest = stored.manifest;
         if let Body::Encoded(encoding) = &mut manifest.body {
-            self.bring_together(encoding, &stored.lists)?;
+            let brought = self.bring_together(encoding, &stored.lists);
+            brought.map_err(|error| self.excused(id, error))?;
         }
         Ok(Verified::new(manifest))
     }
@@ -87,7 +85,7 @@ impl Store {
             for id in &ids {
                 let bytes = self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?;
                 named.extend(decode_ids(&bytes).ok_or_else(|| self.no_list(*id))?);
-                if named.len() > MOST_IDS {
+                if named.len() > limits::LISTED {
                     return Err(self.no_list(*id));
                 }
             }

@@ -10,12 +10,9 @@ use std::io;
 use super::Flaw;
 use super::disk::{DiskFile, read_exact_at};
 use crate::format::{FRAME_MAGIC, FrameError, FrameHeader, HEADER_LENGTH};
+use crate::limits;
 
 const WINDOW: usize = 64 * 1024;
-/// All plain payloads of a file together may have so many bytes, and [`MAX_RATIO`] for each byte of the file: a file of
-/// frames that each decompress to much must not fill the memory.
-const MAX_PLAIN: u64 = 64 << 20;
-const MAX_RATIO: u64 = 256;
 
 /// A frame whose header and meta section are sound.
 #[derive(Debug, Clone)]
@@ -224,7 +221,7 @@ impl<'f> Window<'f> {
         Self {
             file,
             length,
-            plain_left: MAX_PLAIN.saturating_add(length.saturating_mul(MAX_RATIO)),
+            plain_left: limits::FILE_PLAIN.saturating_add(length.saturating_mul(limits::FILE_RATIO)),
             start: 0,
             bytes: Vec::new(),
         }

@@ -2,24 +2,20 @@
 //!
 //! Each operation holds the id of the one before it in its session, so the signature of the last one vouches for all.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
-use super::disk::{Disk, read_exact_at, write_all_at};
+use super::disk::{Disk, DiskLock, read_exact_at, write_all_at};
 use super::error::{KeyFault, StoreError};
 use crate::format::SignedOperation;
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
 const DOMAIN: &[u8] = b"clew 2026 operation seal v1\0";
 const KEY_FILE: &str = "signing.key";
-const TRUST_FILE: &str = "trusted.keys";
 const LOCK_FILE: &str = "lock";
-/// The most bytes of the trust file that are read.
-const MAX_TRUST: u64 = 1 << 20;
 
 /// A public key: who wrote something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,25 +84,18 @@ impl SigningKey {
             return Ok(key);
         }
         disk.create_dir(config).map_err(StoreError::io("make", config))?;
-        let lock_path = config.join(LOCK_FILE);
-        // Without locks two first uses at one moment could each make a key; the later one stays.
-        let _lock = disk.lock(&lock_path).ok();
-        if let Some(key) = Self::load(disk, config)? {
-            return Ok(key);
+        let _lock = locked(disk, config);
+        match Self::load(disk, config)? {
+            Some(key) => Ok(key),
+            None => Self::make(disk, config),
         }
+    }
+
+    /// Makes a key, in the place of one that is there.
+    pub(super) fn make(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
         let mut secret = [0; 32];
         disk.random(&mut secret);
-        let mut nonce = [0; 8];
-        disk.random(&mut nonce);
-        let temporary = config.join(format!("{KEY_FILE}.{:016x}", u64::from_le_bytes(nonce)));
-        let path = config.join(KEY_FILE);
-        let file = disk
-            .create_new(&temporary)
-            .map_err(StoreError::io("make", &temporary))?;
-        write_all_at(&*file, &secret, 0).map_err(StoreError::io("write to", &temporary))?;
-        file.sync().map_err(StoreError::io("sync", &temporary))?;
-        disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
-        disk.sync_dir(config).map_err(StoreError::io("sync", config))?;
+        put_private(disk, config, KEY_FILE, &secret)?;
         Ok(Self::from_secret(&secret))
     }
 
@@ -163,74 +152,23 @@ fn message(bytes: &[u8]) -> Vec<u8> {
     [DOMAIN, bytes].concat()
 }
 
-/// Whose operations may be decoded and replayed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// The user's own key.
-    pub own: Option<PublicKey>,
-    /// Keys that the user said are trusted, with the labels given.
-    pub others: BTreeMap<PublicKey, String>,
+/// The lock under which the files of the folder `config` are written. Without locks two first uses at one moment could each
+/// make a key; the later one stays.
+pub(super) fn locked(disk: &dyn Disk, config: &Path) -> Option<Box<dyn DiskLock>> {
+    disk.lock(&config.join(LOCK_FILE)).ok()
 }
 
-impl Trust {
-    /// Trust in one's own key only.
-    pub fn own(key: PublicKey) -> Self {
-        Self {
-            own: Some(key),
-            others: BTreeMap::new(),
-        }
-    }
-
-    /// Reads whom the user trusts from the folder `config`: lines of a key and a label. Lines that are neither are
-    /// passed over, since a line that can't be read must never widen trust.
-    pub fn load(disk: &dyn Disk, config: &Path, own: PublicKey) -> Result<Self, StoreError> {
-        let mut trust = Self::own(own);
-        let path = config.join(TRUST_FILE);
-        let file = match disk.open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(trust),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
-        };
-        let length = file.length().map_err(StoreError::io("read", &path))?.min(MAX_TRUST);
-        let mut bytes = vec![0; length as usize];
-        read_exact_at(&*file, &mut bytes, 0).map_err(StoreError::io("read", &path))?;
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            let (key, label) = line.split_once(' ').unwrap_or((line, ""));
-            if let Ok(key) = key.parse() {
-                trust.others.insert(key, label.trim().to_owned());
-            }
-        }
-        Ok(trust)
-    }
-
-    /// What a sound seal of `key` is worth here.
-    pub fn verdict(&self, key: PublicKey) -> Verdict {
-        if self.own == Some(key) {
-            Verdict::Own
-        } else if self.others.contains_key(&key) {
-            Verdict::Trusted
-        } else {
-            Verdict::Foreign
-        }
-    }
-}
-
-/// What a seal is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The user's own.
-    Own,
-    /// Of a key that the user trusts.
-    Trusted,
-    /// Sound, of a key that nobody vouched for: native encodings load, nothing runs.
-    Foreign,
-    /// Not a seal over these bytes: nothing of it is used.
-    Bad,
-}
-
-impl Verdict {
-    /// Whether code that it names may run.
-    pub fn may_run(self) -> bool {
-        matches!(self, Self::Own | Self::Trusted)
-    }
+/// Writes a file of the folder `config` (0600) whole, and in one step.
+pub(super) fn put_private(disk: &dyn Disk, config: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut nonce = [0; 8];
+    disk.random(&mut nonce);
+    let temporary = config.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
+    let path = config.join(name);
+    let file = disk
+        .create_new(&temporary)
+        .map_err(StoreError::io("make", &temporary))?;
+    write_all_at(&*file, bytes, 0).map_err(StoreError::io("write to", &temporary))?;
+    file.sync().map_err(StoreError::io("sync", &temporary))?;
+    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
+    disk.sync_dir(config).map_err(StoreError::io("sync", config))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::log_index::LogIndex;
-use super::seal::Verdict;
+use super::trust::Verdict;
 use crate::format::{FrameDecoder, FrameHeader, FrameKind, HEADER_LENGTH, Outline, RecordError, Run, decode_record};
 use crate::id::RunId;
 

@@ -8,7 +8,7 @@ use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
 use super::{Damage, Flaw, Store, log};
-use crate::format::{Body, FrameKind, SignedOperation, decode_record};
+use crate::format::{Body, Encoding, FrameKind, SignedOperation, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
 /// What a verification saw.
@@ -84,6 +84,7 @@ impl Store {
             self.verify_seals(&log::path(self.directory(), history, session, part), verification);
         }
         let forgotten = loaded.forgotten();
+        self.excuse(loaded.dropped());
         let mut runs: Vec<_> = loaded.runs.iter().collect();
         runs.sort_by_key(|(id, run)| (run.outline().number, &run.outline().suffix, **id));
         for (id, run) in runs {
@@ -138,12 +139,24 @@ impl Store {
         let Body::Encoded(encoding) = &manifest.body else {
             return;
         };
+        let missing = || self.missing(&id.0, FrameKind::MANIFEST);
+        let is_dropped = matches!(self.excused(id, missing()), StoreError::Dropped { .. });
+        if is_dropped && !self.has_all(encoding) {
+            return;
+        }
         for segment in encoding.stream.iter().chain(&encoding.asides) {
             self.verify_segment(*segment, read_data, met, verification);
         }
         for block in encoding.extents.iter().flat_map(|extent| &extent.blocks) {
             self.verify_block(*block, read_data, met, verification);
         }
+    }
+
+    fn has_all(&self, encoding: &Encoding) -> bool {
+        let index = self.index();
+        let segments = encoding.stream.iter().chain(&encoding.asides).map(|id| id.0);
+        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0);
+        segments.chain(blocks).all(|id| index.has(&id))
     }
 
     fn verify_segment(&self, id: SegmentId, read_data: bool, met: &mut Met<'_>, verification: &mut Verification) {

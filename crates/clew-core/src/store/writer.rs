@@ -24,8 +24,8 @@ use super::pieces::{Cuts, Piece};
 use super::seal::SigningKey;
 use super::{Access, Store, blob, numbers};
 use crate::format::{
-    Action, Body, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
-    PackMention, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
+    Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
+    PackMention, Proof, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
     lists_of,
 };
 use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
@@ -66,6 +66,8 @@ pub struct SessionWriter {
     /// The generation of packs that the index knows.
     generation: u64,
     forgetting: Option<Forgetting>,
+    dropping: Option<Dropping>,
+    proofs: Vec<Proof>,
     stopped: Option<String>,
 }
 
@@ -109,6 +111,8 @@ impl SessionWriter {
             inside: None,
             generation: 0,
             forgetting: None,
+            dropping: None,
+            proofs: Vec::new(),
             stopped: None,
         })
     }
@@ -309,7 +313,8 @@ impl SessionWriter {
         time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
-        let forgetting = self.forgetting.take();
+        let (forgetting, dropping) = (self.forgetting.take(), self.dropping.take());
+        let proofs = std::mem::take(&mut self.proofs);
         let inside = self.inside.take();
         let named = self.check_names();
         if inside.is_some() {
@@ -330,6 +335,8 @@ impl SessionWriter {
             manifests,
             naming,
             forgetting,
+            dropping,
+            proofs,
             view,
         };
         let bytes = encode_record(&operation);
@@ -352,12 +359,23 @@ impl SessionWriter {
         self.runs.clear();
         self.manifests.clear();
         self.forgetting = None;
+        self.dropping = None;
         self.inside = None;
     }
 
     /// Adds what is forgotten to what the next commit says.
     pub fn put_forgetting(&mut self, forgetting: Forgetting) {
         self.forgetting = Some(forgetting);
+    }
+
+    /// Adds what is dropped to what the next commit says.
+    pub fn put_dropping(&mut self, dropping: Dropping) {
+        self.dropping = Some(dropping);
+    }
+
+    /// Adds what was proved to what the next commit says. A commit that fails forgets it: it can be proved again.
+    pub fn put_proofs(&mut self, proofs: impl IntoIterator<Item = Proof>) {
+        self.proofs.extend(proofs);
     }
 
     /// Syncs, and leaves the pack that it wrote, so that others may take it away; what comes goes into a new one. Only

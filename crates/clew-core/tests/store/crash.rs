@@ -139,6 +139,43 @@ fn p01_what_a_synced_run_shares_with_an_unsynced_session_survives_a_power_cut_to
     assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [2]);
 }
 
+/// As a file system leaves it that wrote down names, lengths and tables, and not the bytes that came last.
+#[test]
+fn p01_what_a_power_cut_emptied_is_not_taken_for_stored_when_its_pack_is_synced_for_what_lies_before_it() {
+    let disk = SimDisk::new(23);
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    let history = store.create_history(&description("flights")).unwrap();
+    let mut dead = store.writer(history, store.new_session(), &key()).unwrap();
+    for number in [1, 2] {
+        Told::new(number).record(&mut dead).unwrap();
+    }
+    let memory = Told::new(2).memory;
+    let mut files = disk.files();
+    let holds = |bytes: &Vec<u8>| bytes.windows(4096).position(|window| window == &memory[..4096]);
+    let (pack, at) = files
+        .values_mut()
+        .find_map(|bytes| holds(bytes).map(|at| (bytes, at)))
+        .unwrap();
+    pack[at..at + memory.len()].fill(0);
+    let found = SimDisk::with_files(&files);
+    let store = open(&found, Access::ReadWrite).unwrap();
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    writer.reserve_number().unwrap();
+    // The first refers to what lies before, so that the pack is flushed with it.
+    for number in [1, 2] {
+        Told::new(number).record(&mut writer).unwrap();
+        writer.sync().unwrap();
+    }
+    let again = open(&found.crash(Surviving::Nothing), Access::ReadOnly).unwrap();
+    let loaded = again.load(history).unwrap();
+    let session = &loaded.sessions[&writer.session()];
+    for operation in &session.operations {
+        let run = loaded.runs[&operation.operation.runs[0]].run().unwrap();
+        assert_eq!(Told::read(&again, run).unwrap(), Told::new(run.number));
+    }
+    assert_eq!(session.operations.len(), 2);
+}
+
 #[test]
 fn p02_zeros_that_a_power_cut_left_at_the_end_are_no_damage() {
     let disk = SimDisk::new(22);

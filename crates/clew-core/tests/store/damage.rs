@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clew_core::id::HistoryId;
+use clew_core::store::disk::Disk;
 use clew_core::store::{Access, StoreError};
 use clew_testing::disk::SimDisk;
 
@@ -134,6 +135,39 @@ fn p02_a_missing_pack_is_named_and_the_rest_works() {
             .ends_with(&format!("is missing; pack {short} is missing, it may have been in it"))
     );
     assert_eq!(lost.hint(), Some("`clew verify` lists all that is missing or damaged"));
+}
+
+#[test]
+fn p01_what_lay_in_a_pack_that_is_cut_short_under_a_session_is_stored_anew_when_it_comes_again() {
+    for is_own in [false, true] {
+        let (disk, store, history) = begin(13);
+        let mut first = writer(&store, history);
+        Told::new(2).record(&mut first).unwrap();
+        first.sync().unwrap();
+        let mut second = if is_own {
+            first
+        } else {
+            let other = open(&disk, Access::ReadWrite).unwrap();
+            writer(&other, history)
+        };
+        Told::new(1).record(&mut second).unwrap();
+        for path in disk
+            .files()
+            .keys()
+            .filter(|path| path.extension().is_some_and(|end| end == "pack"))
+        {
+            let file = disk.open(path).unwrap();
+            let length = file.length().unwrap();
+            file.truncate(length.min(30_000)).unwrap();
+        }
+        second.distrust_cut_packs();
+        for number in [2, 3] {
+            Told::new(number).record(&mut second).unwrap();
+        }
+        let other = open(&disk, Access::ReadOnly).unwrap();
+        let whole = check_never_wrong(&other, &other.load(history).unwrap());
+        assert!(whole.ends_with(&[2, 3]), "{whole:?}");
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 //! A new format gets a new folder, written by `CLEW_WRITE_GOLDEN=1 cargo test -p clew-core --test store golden`; the
 //! folder of a released format is never written again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Store, Trust, Verdict};
+use clew_core::store::{Access, STORE_FORMAT, Store, Trust, Verdict};
 
 use crate::story::{STORE, Told, begin, check_never_wrong, description, key};
 
@@ -18,8 +19,8 @@ fn folder(format: u16) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{format}"))
 }
 
-/// Writes what this version writes: two sessions, a rename, all sizes of memory, what was synced and what was not.
-fn write(folder: &Path) {
+/// What this version writes: two sessions, a rename, all sizes of memory, what was synced and what was not.
+fn written() -> BTreeMap<PathBuf, Vec<u8>> {
     let (disk, store, history) = begin(2026);
     for numbers in [[1, 2, 3], [4, 5, 6]] {
         let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
@@ -32,10 +33,29 @@ fn write(folder: &Path) {
     let mut renamed = description(HISTORY);
     renamed.time = 2;
     store.describe_history(history, &renamed).unwrap();
-    for (path, bytes) in disk.files() {
-        let path = folder.join(path.strip_prefix(STORE).unwrap());
+    let files = disk.files().into_iter();
+    files
+        .map(|(path, bytes)| (path.strip_prefix(STORE).unwrap().to_owned(), bytes))
+        .collect()
+}
+
+fn write(folder: &Path) {
+    for (path, bytes) in written() {
+        let path = folder.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Who changes a byte of what is written makes a new format, or a new version of a frame, a record or the fingerprint, and
+/// a new golden store.
+#[test]
+fn p13_the_same_session_is_written_as_the_same_bytes() {
+    let folder = folder(STORE_FORMAT);
+    for (path, bytes) in written() {
+        // Locks are empty, and git keeps no empty files apart from what is missing.
+        let before = std::fs::read(folder.join(&path)).unwrap_or_default();
+        assert!(before == bytes, "{} is written otherwise now", path.display());
     }
 }
 

@@ -15,14 +15,14 @@ use proptest::prelude::*;
 
 use crate::story::{STORE, Told, begin, check_never_wrong, open, writer};
 
-fn frame(kind: FrameKind, id: [u8; 32], meta: &[u8], plain: &[u8]) -> Vec<u8> {
+pub fn frame(kind: FrameKind, id: [u8; 32], meta: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     FrameEncoder::default().frame(kind, id, meta, plain, &mut bytes);
     bytes
 }
 
 /// A store that holds one history, one log and one pack with these bytes.
-fn store_of(log: Vec<u8>, pack: Vec<u8>) -> (SimDisk, HistoryId, SessionId) {
+pub fn store_of(log: Vec<u8>, pack: Vec<u8>) -> (SimDisk, HistoryId, SessionId) {
     let (history, session) = (HistoryId([1; 16]), SessionId([2; 16]));
     let root = PathBuf::from(STORE);
     let mut files = BTreeMap::new();

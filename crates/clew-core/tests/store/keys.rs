@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use clew_core::format::SignedOperation;
-use clew_core::store::{Access, PublicKey, SigningKey, Store, StoreError, Trust, Verdict};
-use clew_testing::disk::SimDisk;
+use clew_core::store::disk::Disk;
+use clew_core::store::{Access, PublicKey, Said, SigningKey, Standing, Store, StoreError, Trust, Verdict};
+use clew_testing::disk::{Fault, SimDisk, Surviving};
 
 use crate::story::{STORE, Told, begin, key, writer};
 
@@ -81,9 +82,14 @@ fn p11_a_seal_is_worth_what_its_key_is_worth() {
     };
     assert_eq!(verdict(Trust::own(key().public())), Verdict::Own);
     assert_eq!(verdict(Trust::own(stranger)), Verdict::Foreign);
-    let mut trust = Trust::own(stranger);
-    trust.others.insert(key().public(), "a colleague".to_owned());
-    assert_eq!(verdict(trust), Verdict::Trusted);
+    for (word, worth) in [
+        ("trusted", Verdict::Trusted),
+        ("former", Verdict::Own),
+        ("removed", Verdict::Foreign),
+    ] {
+        let trust = trust_of(&format!("{} {word} 0 a colleague\n", key().public()), stranger);
+        assert_eq!(verdict(trust), worth, "{word}");
+    }
     assert!(!Verdict::Foreign.may_run() && Verdict::Trusted.may_run());
 }
 
@@ -112,16 +118,137 @@ fn p11_a_changed_operation_or_seal_is_told() {
     assert!(changed.iter().all(|changed| !PublicKey::has_signed(changed)));
 }
 
+/// What a list of trusted keys says to whoever has the key `own`.
+fn trust_of(text: &str, own: PublicKey) -> Trust {
+    let files = [(Path::new(CONFIG).join("trusted.keys"), text.as_bytes().to_vec())];
+    let disk = SimDisk::with_files(&files.into_iter().collect());
+    Trust::load(&disk, Path::new(CONFIG), own).unwrap()
+}
+
 #[test]
-fn trust_is_read_line_by_line_and_never_guessed() {
-    let friend = SigningKey::from_secret(&[7; 32]).public();
+fn p11_trust_is_read_line_by_line_and_never_guessed() {
+    let [friend, other] = [7, 8].map(|byte| SigningKey::from_secret(&[byte; 32]).public());
     let text = format!(
-        "# friends\n{friend} Ada, of the lab\nnot-a-key Bob\n{}\n",
+        "# friends\n{friend} trusted 12 Ada, of the lab\nnot-a-key trusted 12 Bob\n{}\n{other} Bob\n{other} trusted\n\
+         {other} trusted soon Bob\n{other} befriended 12 Bob\n",
         &friend.to_string()[..40]
     );
-    let files = [(Path::new(CONFIG).join("trusted.keys"), text.into_bytes())];
-    let disk = SimDisk::with_files(&files.into_iter().collect());
-    let trust = Trust::load(&disk, Path::new(CONFIG), key().public()).unwrap();
-    assert_eq!(trust.others.len(), 1);
-    assert_eq!(trust.others[&friend], "Ada, of the lab");
+    let trust = trust_of(&text, key().public());
+    let said: Vec<_> = trust.said().collect();
+    assert_eq!(said.len(), 1);
+    assert_eq!(
+        (said[0].0, said[0].1.label.as_str(), said[0].1.time),
+        (friend, "Ada, of the lab", 12)
+    );
+    assert_eq!(trust.verdict(other), Verdict::Foreign);
+}
+
+fn said(standing: Standing, label: &str) -> Said {
+    Said {
+        standing,
+        time: 5,
+        label: label.to_owned(),
+    }
+}
+
+#[test]
+fn p11_trust_taken_away_is_gone_and_what_is_written_is_read_again() {
+    let (disk, config, own) = (SimDisk::new(43), Path::new(CONFIG), key().public());
+    disk.create_dir(config).unwrap();
+    let [ada, bob] = [7, 8].map(|byte| SigningKey::from_secret(&[byte; 32]).public());
+    let say = |key, said| Trust::say(&disk, config, own, key, said).unwrap();
+    let verdicts = || {
+        let trust = Trust::load(&disk, config, own).unwrap();
+        [own, ada, bob].map(|key| trust.verdict(key))
+    };
+    say(ada, said(Standing::Trusted, "Ada\nof the lab"));
+    say(bob, said(Standing::Trusted, ""));
+    assert_eq!(verdicts(), [Verdict::Own, Verdict::Trusted, Verdict::Trusted]);
+    say(ada, said(Standing::Removed, "Ada"));
+    assert_eq!(verdicts(), [Verdict::Own, Verdict::Foreign, Verdict::Trusted]);
+    say(own, said(Standing::Removed, ""));
+    assert_eq!(
+        verdicts()[0],
+        Verdict::Own,
+        "nobody can be made a stranger to themselves"
+    );
+}
+
+#[test]
+fn p11_a_list_of_keys_that_others_may_write_to_counts_for_nothing() {
+    let (disk, config, own) = (SimDisk::new(44), Path::new(CONFIG), key().public());
+    disk.create_dir(config).unwrap();
+    let ada = SigningKey::from_secret(&[7; 32]).public();
+    Trust::say(&disk, config, own, ada, said(Standing::Trusted, "Ada")).unwrap();
+    disk.open_to_others(&config.join("trusted.keys"));
+    assert!(matches!(Trust::load(&disk, config, own), Err(StoreError::Trust { .. })));
+    let (trust, why) = Trust::load_or_own(&disk, config, own);
+    assert_eq!(
+        (trust.verdict(ada), trust.verdict(own)),
+        (Verdict::Foreign, Verdict::Own)
+    );
+    assert!(
+        why.unwrap()
+            .to_string()
+            .contains("others may have written themselves into it")
+    );
+    let error = Trust::say(&disk, config, own, ada, said(Standing::Trusted, "Ada"));
+    assert!(
+        error.is_err(),
+        "what others wrote is not made one's own by writing it again"
+    );
+}
+
+#[test]
+fn p11_with_a_new_key_what_the_old_one_signed_stays_ones_own_until_that_is_taken_back() {
+    let (disk, config) = (SimDisk::new(45), Path::new(CONFIG));
+    assert!(
+        Trust::rotate(&disk, config, 9).unwrap().is_none(),
+        "no key, none to replace"
+    );
+    let old = SigningKey::load_or_create(&disk, config).unwrap().public();
+    let (was, new) = Trust::rotate(&disk, config, 9).unwrap().unwrap();
+    let new = new.public();
+    assert_eq!(was, old);
+    assert_ne!(new, old);
+    assert_eq!(SigningKey::load(&disk, config).unwrap().unwrap().public(), new);
+    let trust = Trust::load(&disk, config, new).unwrap();
+    assert_eq!((trust.verdict(old), trust.verdict(new)), (Verdict::Own, Verdict::Own));
+    Trust::say(&disk, config, new, old, said(Standing::Removed, "")).unwrap();
+    let trust = Trust::load(&disk, config, new).unwrap();
+    assert_eq!(
+        (trust.verdict(old), trust.verdict(new)),
+        (Verdict::Foreign, Verdict::Own)
+    );
+}
+
+#[test]
+fn p11_a_new_key_cut_short_at_any_effect_leaves_a_key_and_all_of_ones_own() {
+    let config = Path::new(CONFIG);
+    let begin = || {
+        let disk = SimDisk::new(46);
+        let old = SigningKey::load_or_create(&disk, config).unwrap().public();
+        (disk, old)
+    };
+    let (disk, _) = begin();
+    let before = disk.effects();
+    Trust::rotate(&disk, config, 9).unwrap();
+    let count = disk.effects() - before;
+    assert!(count > 6, "{count} effects");
+    let ways = [Surviving::All, Surviving::Nothing]
+        .into_iter()
+        .chain((0..8).map(Surviving::Some));
+    for (effect, surviving) in (0..count).flat_map(|effect| ways.clone().map(move |way| (effect, way))) {
+        let (disk, old) = begin();
+        disk.fail_at(effect, Fault::PowerCut);
+        assert!(Trust::rotate(&disk, config, 9).is_err());
+        let disk = disk.crash(surviving);
+        let own = SigningKey::load(&disk, config)
+            .unwrap()
+            .expect("there is a key")
+            .public();
+        let trust = Trust::load(&disk, config, own).unwrap();
+        let verdicts = (trust.verdict(old), trust.verdict(own));
+        assert_eq!(verdicts, (Verdict::Own, Verdict::Own), "effect {effect}, {surviving:?}");
+    }
 }

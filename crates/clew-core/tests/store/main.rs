@@ -2,15 +2,20 @@
 
 mod crash;
 mod damage;
+mod documented;
 mod extents;
 mod faults;
 mod gc;
+mod gc_damage;
+mod gc_keep;
 mod golden;
 mod hostile;
 mod index;
 mod keys;
+mod limits;
 mod long;
 mod pieces;
 mod processes;
+mod rebuild;
 mod round_trip;
 mod story;

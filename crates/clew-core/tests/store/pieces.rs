@@ -33,6 +33,7 @@ fn collect(store: &Store, hours: i64) -> u64 {
         now: (1000 + hours) * hour,
         grace: 24 * hour,
         forgotten_only: false,
+        with_dead: false,
         dry_run: false,
     };
     let collected = store.collect(order, &mut || false).unwrap();

@@ -1,6 +1,6 @@
 //! What a thread that is inside the engine works with: the live objects, and the session in its history.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use clew_cli::scratch::{Limits, Start};
@@ -8,7 +8,8 @@ use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
 use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
-use clew_core::id::Root;
+use clew_core::id::{Root, RootKind};
+use clew_core::kernel::Touched;
 use clew_core::session::{Recorded, Session, SessionError};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -20,7 +21,8 @@ use crate::apart::Processes;
 use crate::cause::Cause;
 use crate::clock::SystemClock;
 use crate::kernel::{KernelState, PythonKernel};
-use crate::raw::{Attached, PythonHeap, load_parts};
+use crate::prover::{self, Prover};
+use crate::raw::{self, Attached, PythonHeap, load_parts};
 
 /// The state of an engine.
 pub(crate) struct Inner {
@@ -31,13 +33,41 @@ pub(crate) struct Inner {
     /// Why nothing is recorded, where that was tried.
     pub(super) refusal: Option<String>,
     pub(super) last_warnings: Vec<String>,
+    /// What looks found that no run tells of.
+    pub(super) untold: Vec<String>,
+    /// How many pages of memory were known to be lost when all was last looked at.
+    pub(super) lost_pages: u64,
     /// Jupyter's connection file, where there is a kernel.
     pub(super) connection: Option<String>,
     /// Whether the user stopped recording for a while.
     pub(super) is_paused: bool,
+    prover: Prover,
+    /// Names that were said not to be had again.
+    said_unproved: BTreeSet<Root>,
+    /// What is to be said of them with the next run.
+    unsaid: Vec<String>,
 }
 
 impl Inner {
+    /// Works on the objects of a namespace; no history is open yet.
+    pub(super) fn new(heap: Attached<PythonHeap>, state: KernelState, surroundings: Surroundings) -> Self {
+        Self {
+            heap,
+            state,
+            surroundings,
+            open: None,
+            refusal: None,
+            last_warnings: Vec::new(),
+            untold: Vec::new(),
+            lost_pages: 0,
+            connection: None,
+            is_paused: false,
+            prover: Prover::default(),
+            said_unproved: BTreeSet::new(),
+            unsaid: Vec::new(),
+        }
+    }
+
     /// The session, where one is open.
     pub(crate) fn session(&mut self) -> Option<&mut Session> {
         self.open.as_mut().map(|open| &mut open.session)
@@ -61,8 +91,15 @@ impl Inner {
         let check = self.surroundings.settings.load_check();
         let budget = self.surroundings.settings.store_budget();
         let watches = self.surroundings.settings.watches_pages();
+        let has_lost = self.has_lost();
+        self.lost_pages = raw::lost_pages();
+        raw::stay_first();
         let Self { heap, state, open, .. } = self;
         let open = open.as_mut().ok_or_else(nothing_open)?;
+        if has_lost {
+            // Whose memory it is only a look at everything tells.
+            open.session.suspect(&Touched::All);
+        }
         open.session.set_check(check);
         open.session.set_budget(budget);
         let used = heap.with(py, |heap| {
@@ -70,6 +107,27 @@ impl Inner {
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });
         used.map_err(runtime)
+    }
+
+    /// Whether memory was lost since somebody last worked with the session.
+    pub fn has_lost(&self) -> bool {
+        self.lost_pages != raw::lost_pages()
+    }
+
+    /// Has what was lost recorded before anything else is done, so that the user is told of it.
+    pub fn look_for_lost(&mut self, py: Python<'_>) -> PyResult<()> {
+        if self.open.is_none() || self.is_paused || !self.has_lost() {
+            return Ok(());
+        }
+        let looked = self.with_session(py, |session, kernel| session.look_outside(kernel))?;
+        self.tell_later(looked.map_err(runtime)?);
+        Ok(())
+    }
+
+    /// Keeps what a look found for whoever asks next what was not told yet.
+    pub fn tell_later(&mut self, recorded: Option<Recorded>) {
+        self.untold
+            .extend(recorded.into_iter().flat_map(|recorded| recorded.warnings));
     }
 
     /// Begins a session in the notebook's history. One without a starting state can't be moved: it is no session.
@@ -178,10 +236,50 @@ impl Inner {
 
     /// Where cells may run again if a move needs it. Nothing is started before it does.
     fn processes(&self, py: Python<'_>) -> Option<Processes> {
+        self.start(py, false).map(Processes::new)
+    }
+
+    /// Has values built again in another process that nobody has built yet, if the user wants that.
+    pub(super) fn prove(&mut self, py: Python<'_>) {
+        self.take_proofs();
+        if !self.prover.is_free() || !self.surroundings.settings.proves() {
+            return;
+        }
+        let unproved = self.session().and_then(|session| session.unproved(prover::MOST));
+        if let (Some((run, unproved)), Some(start)) = (unproved, self.start(py, true)) {
+            self.prover.begin(start, run, unproved);
+        }
+    }
+
+    /// What is to be said of what was proved since it was asked last.
+    pub(super) fn told_of_proofs(&mut self) -> Vec<String> {
+        self.take_proofs();
+        std::mem::take(&mut self.unsaid)
+    }
+
+    /// Takes over what was proved.
+    fn take_proofs(&mut self) {
+        let taken = self.prover.take();
+        for (proof, roots) in &taken {
+            let name = roots.iter().find(|root| root.kind == RootKind::Name);
+            if let (Some(why), Some(name)) = (&proof.why, name)
+                && self.said_unproved.insert(name.clone())
+            {
+                let (name, why) = (name.key.clone(), why.clone());
+                self.unsaid.push(Said::Unproved { name, why }.to_string());
+            }
+        }
+        if let Some(session) = self.session() {
+            session.note_proofs(taken.into_iter().map(|(proof, _)| proof).collect());
+        }
+    }
+
+    /// How a scratch process of this history is started.
+    fn start(&self, py: Python<'_>, is_patient: bool) -> Option<Start> {
         let open = self.open.as_ref()?;
         let executable = py.import("sys").and_then(|sys| sys.getattr("executable")).ok()?;
         let settings = &self.surroundings.settings;
-        Some(Processes::new(Start {
+        Some(Start {
             executable: executable.extract::<String>().ok()?.into(),
             limits: Limits {
                 memory: settings.scratch_memory(),
@@ -190,7 +288,8 @@ impl Inner {
             store: open.session.store().directory().to_owned(),
             config: self.surroundings.config.clone(),
             history: open.id(),
-        }))
+            is_patient,
+        })
     }
 
     /// Asks the Python side what only it can tell.

@@ -20,6 +20,8 @@ pub(super) struct Open {
     history: HistoryId,
     pub description: HistoryDescription,
     announced: Option<Announced>,
+    /// Why the list of trusted keys counts for nothing.
+    pub doubt: Option<StoreError>,
 }
 
 impl Open {
@@ -32,7 +34,7 @@ impl Open {
     ) -> Result<(Self, &'static str), StoreError> {
         let disk = Arc::new(RealDisk);
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
-        let trust = Trust::load(&*disk, &surroundings.config, key.public())?;
+        let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
         let store = Store::open(disk, &surroundings.store, Access::ReadWrite)?.with_trust(trust);
         let clock = SystemClock::default();
         let description = HistoryDescription {
@@ -64,6 +66,7 @@ impl Open {
                 history,
                 description,
                 announced: None,
+                doubt,
             },
             word,
         ))

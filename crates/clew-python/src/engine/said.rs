@@ -53,6 +53,22 @@ pub(crate) enum Said {
         /// Which, and why.
         problem: String,
     },
+    /// What was stored of a name can't be had again.
+    #[error(
+        "`{name}` is stored, but a process that tried could not build it again: {why}. It is live here; `%clew show @` tells which cell made it"
+    )]
+    Unproved {
+        /// The name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The list of trusted keys can't be used.
+    #[error("{why}. Until then only your own runs count as trusted")]
+    NobodyTrusted {
+        /// Why.
+        why: String,
+    },
     /// The engine was asked from within itself.
     #[error("Clew is in the middle of another request; ask again after it")]
     Busy,

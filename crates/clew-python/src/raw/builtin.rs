@@ -100,3 +100,19 @@ pub(super) unsafe fn field(object: *mut ffi::PyObject, name: &CStr) -> *mut ffi:
         found
     }
 }
+
+/// Appends a text that a C getter makes anew, as that of a method wrapper's name: nobody but the caller owns it.
+///
+/// # Safety
+/// `object` is live and the interpreter is attached; the attribute is a str.
+pub(super) unsafe fn write_made(object: *mut ffi::PyObject, name: &CStr, out: &mut Vec<u8>) {
+    // SAFETY: as the caller promises; the reference is kept until the text is written.
+    unsafe {
+        let made = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if made.is_null() {
+            return ffi::PyErr_Clear();
+        }
+        write_text(made, out);
+        ffi::Py_DECREF(made);
+    }
+}

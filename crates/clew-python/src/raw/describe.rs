@@ -4,7 +4,7 @@ use clew_core::graph::{BufferView, Node};
 use pyo3::ffi;
 
 use super::attributes::write_part;
-use super::builtin::{describe_builtin, describe_descriptor, field};
+use super::builtin::{describe_builtin, describe_descriptor, field, write_made};
 use super::facts::{Base, Facts, Shape, type_names};
 use super::heap::{PythonHeap, memory_of};
 use super::loads::Mark;
@@ -134,8 +134,7 @@ impl PythonHeap {
                 }
                 Shape::MethodWrapper => {
                     node.kind(kinds::BUILTIN_METHOD);
-                    let name = field(pointer, c"__name__");
-                    write_text(name, node.payload());
+                    write_made(pointer, c"__name__", node.payload());
                     node.child(Object::new(field(pointer, c"__self__")));
                 }
                 Shape::Mappingproxy => {

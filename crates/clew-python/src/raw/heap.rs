@@ -646,6 +646,10 @@ impl Heap for PythonHeap {
         known
     }
 
+    fn is_lost(&self, extent: &Extent) -> bool {
+        Mapped::is_lost(extent)
+    }
+
     #[cfg(target_os = "linux")]
     fn remember(&self, extent: &Extent, hashes: &[u128]) {
         if self.watches {

@@ -45,6 +45,17 @@ impl Mapped {
         mapping.untouched(&cuts)
     }
 
+    /// Whether a part of an extent was lost with a file that it showed.
+    #[cfg(target_os = "linux")]
+    pub fn is_lost(extent: &Extent) -> bool {
+        super::bus::is_lost(&(extent.address..extent.address + extent.length))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn is_lost(_extent: &Extent) -> bool {
+        false
+    }
+
     #[cfg(not(target_os = "linux"))]
     pub fn untouched(&self, _extent: &Extent) -> Vec<Option<u128>> {
         Vec::new()

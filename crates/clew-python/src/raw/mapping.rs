@@ -9,13 +9,15 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clew_core::graph::{FilePiece, HashedBlock};
 
+use super::bus::Guard;
 use super::{local, pages};
 
 /// Bytes of a page of memory.
@@ -41,10 +43,39 @@ pub(super) struct Mapping {
     phase: u64,
     /// What counts against what the process may have.
     count: Count,
+    /// What is done where a file is cut short under it; gone before the range is.
+    guard: Option<Guard>,
+    /// The files, each with how long it has to be.
+    files: Vec<Needed>,
     /// Which bytes of the range show files, in order; ranges that touch are one.
     shown: Vec<Range<u64>>,
     /// Blocks whose hash is known and whose every page shows a file, in order.
     blocks: Vec<HashedBlock>,
+}
+
+/// A file that is shown up to some byte, known by its name: open files are the user's to run out of.
+#[derive(Debug, PartialEq, Eq)]
+struct Needed {
+    path: PathBuf,
+    id: (u64, u64),
+    end: u64,
+}
+
+impl Needed {
+    fn of(file: &File, end: u64) -> Option<Self> {
+        let metadata = file.metadata().ok()?;
+        Some(Self {
+            path: std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?,
+            id: (metadata.dev(), metadata.ino()),
+            end,
+        })
+    }
+
+    /// Whether it is shorter by now. One that lost its name nobody finds to cut.
+    fn is_cut(&self) -> bool {
+        let now = std::fs::metadata(&self.path);
+        now.is_ok_and(|now| (now.dev(), now.ino()) == self.id && now.len() < self.end)
+    }
 }
 
 /// Pieces that are counted as long as this lives.
@@ -87,15 +118,19 @@ impl Mapping {
         let count = Count::take(2 * pieces.len())?;
         let reserved = (phase + length).next_multiple_of(PAGE);
         let base = reserve(usize::try_from(reserved).ok()?)?;
+        let start = base.as_ptr() as u64;
         let mut mapping = Self {
             base,
             reserved: reserved as usize,
             phase,
             count,
+            guard: Guard::over(&(start..start + reserved)),
+            files: Vec::new(),
             shown: Vec::new(),
             blocks: Vec::new(),
         };
         // After a failure the range goes with the mapping.
+        mapping.guard.as_ref()?;
         pieces.iter().try_for_each(|piece| mapping.show(piece, length)).ok()?;
         Some(mapping)
     }
@@ -136,6 +171,13 @@ impl Mapping {
         let mapped = unsafe { map(Some(address), (part.end - part.start) as usize, Some((file, at))) };
         if mapped.is_none() {
             return Err(io::Error::last_os_error());
+        }
+        let length = file.metadata()?.len();
+        if let Some(needed) = Needed::of(file, length.min(at + part.end - part.start)) {
+            match self.files.iter_mut().find(|known| known.id == needed.id) {
+                Some(known) => known.end = known.end.max(needed.end),
+                None => self.files.push(needed),
+            }
         }
         match self.shown.last_mut() {
             Some(last) if last.end == part.start => last.end = part.end,
@@ -179,7 +221,8 @@ impl Mapping {
         let (Some(first), Some(last)) = (cuts.first(), cuts.last()) else {
             return Vec::new();
         };
-        if self.blocks.is_empty() {
+        // With the end of a file the system takes pages that were written to: they look as if nobody had.
+        if self.blocks.is_empty() || self.files.iter().any(Needed::is_cut) {
             return Vec::new();
         }
         let address = self.start().as_ptr() as u64;
@@ -202,6 +245,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        // What lies there next is somebody else's.
+        self.guard = None;
         // SAFETY: the whole range, which nobody refers to any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.reserved) };
         debug_assert!(self.count.0 > 0);
@@ -259,6 +304,7 @@ unsafe fn map(address: Option<NonNull<u8>>, length: usize, file: Option<(&File, 
 mod tests {
     use std::io::Write;
 
+    use super::super::bus;
     use super::*;
 
     /// A file of so many pages; the n-th byte is its page's number, or how far into it it lies.
@@ -390,6 +436,58 @@ mod tests {
             block(2 * PAGE + 64, 2 * PAGE),
         ]);
         assert_eq!(mapping.blocks, [block(0, 2 * PAGE)]);
+    }
+
+    #[test]
+    fn p03_a_file_cut_short_leaves_zeros_that_are_known_to_be_lost() {
+        let file = file(64);
+        let (length, pieces) = pieces(&file, &[(0, 16 * PAGE)]);
+        let (cut, whole) = (Mapping::of(length, &pieces).unwrap(), file_pages_apart());
+        let at = |mapping: &Mapping, page: u64| mapping.start().as_ptr() as u64 + page * PAGE;
+        // SAFETY: within the mapping.
+        unsafe { cut.start().add(9 * PAGE as usize).write_volatile(77) };
+        let before = bus::lost_pages();
+        file.set_len(4 * PAGE + 100).unwrap();
+        let bytes = bytes(&cut, length);
+        assert_eq!(bytes[3 * PAGE as usize + 1], byte(3 * PAGE + 1));
+        assert!(!bus::is_lost(&(at(&cut, 0)..at(&cut, 16))));
+        assert_eq!(bytes[7 * PAGE as usize], 0);
+        // SAFETY: within the mapping.
+        unsafe { cut.start().add(12 * PAGE as usize).write_volatile(5) };
+        // The system takes what was written there, too.
+        assert_eq!((bytes[12 * PAGE as usize], bytes[9 * PAGE as usize]), (5, 0));
+        assert!(bus::lost_pages() >= before + 3);
+        assert!(bus::is_lost(&(at(&cut, 0)..at(&cut, 16))));
+        assert!(!bus::is_lost(&(at(&cut, 0)..at(&cut, 7))) && !bus::is_lost(&(at(&cut, 13)..at(&cut, 16))));
+        assert!(!bus::is_lost(&(at(&whole, 0)..at(&whole, 4))));
+    }
+
+    #[test]
+    fn p03_nothing_is_known_of_memory_whose_file_was_cut_short() {
+        let path = std::env::temp_dir().join(format!("clew-cut-{}.pack", std::process::id()));
+        std::fs::write(&path, vec![3; 16 * PAGE as usize]).unwrap();
+        let named = File::options().read(true).write(true).open(&path).unwrap();
+        let (length, pieces) = pieces(&named, &[(0, 16 * PAGE)]);
+        let mut mapping = Mapping::of(length, &pieces).unwrap();
+        mapping.note(vec![HashedBlock {
+            offset: 0,
+            length: 4 * PAGE,
+            hash: 1,
+        }]);
+        let cuts = [(0, 4 * PAGE)];
+        let before = mapping.untouched(&cuts);
+        assert!(before == [Some(1)] || before.is_empty());
+        named.set_len(9 * PAGE).unwrap();
+        let after = mapping.untouched(&cuts);
+        std::fs::remove_file(&path).unwrap();
+        assert!(after.is_empty());
+    }
+
+    /// A mapping of four pages of another file.
+    fn file_pages_apart() -> Mapping {
+        let file = file(4);
+        let (length, pieces) = pieces(&file, &[(0, 4 * PAGE)]);
+        Mapping::of(length, &pieces).unwrap()
     }
 
     #[test]

@@ -141,6 +141,11 @@ impl Player {
         }
     }
 
+    /// Lets its disk lie about syncs, so that it can be shown that this is found out.
+    pub fn only_say_synced(&self) {
+        self.disk.only_say_synced();
+    }
+
     /// Effects on the disk so far.
     pub fn effects(&self) -> u64 {
         self.disk.effects()

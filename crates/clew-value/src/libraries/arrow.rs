@@ -1,17 +1,15 @@
 //! Arrow: the counterpart of `codecs/arrow.py`.
 
+use clew_core::limits::{COLUMNS, TYPE_DEPTH};
+
 use super::Coded;
 use super::schema::{ArrowType, Layout, alias, fields, only};
 use crate::column::{Bytes, Column, Values};
 use crate::element::Dtype;
 use crate::kinds;
-use crate::limits::COLUMNS;
 use crate::stored::View;
 use crate::table::{Form, Index, Table};
 use crate::value::{Scalar, Value};
-
-/// How deep types lie in each other.
-const DEPTH: usize = 16;
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
@@ -120,7 +118,7 @@ fn array<'a>(kind: &ArrowType, view: View<'a>, depth: usize) -> Option<Column<'a
     let parts = view.row()?;
     let tag = parts.get(0)?.text()?;
     let length = || u64::try_from(parts.get(1)?.int()?).ok();
-    if depth > DEPTH {
+    if depth > TYPE_DEPTH {
         return None;
     }
     let (length, values) = match (tag, &kind.layout) {

@@ -1,12 +1,13 @@
 //! numpy: the counterpart of `codecs/numpy.py`.
 
+use clew_core::limits::DIMENSIONS;
+
 use super::Coded;
 use crate::array::{Array, Elements, dense_strides};
 use crate::cell::Cell;
 use crate::column::{Column, Values};
 use crate::element::{Dtype, Element};
 use crate::kinds;
-use crate::limits::DIMENSIONS;
 use crate::literal::{Literal, parse};
 use crate::object::{Field, Object};
 use crate::stored::{Items, View};

@@ -1,20 +1,18 @@
 //! pandas: the counterpart of `codecs/pandas.py`.
 
+use clew_core::limits::{COLUMNS, INDEX_DEPTH};
+
 use super::numpy::{array, dtype, flat};
 use super::{Coded, arrow, stdlib};
 use crate::array::Elements;
 use crate::column::{Column, Values};
 use crate::element::{Dtype, Element};
-use crate::limits::COLUMNS;
 use crate::object::{Field, attributes};
 use crate::short::short;
 use crate::stored::{Items, View};
 use crate::table::{Form, Index, Table};
 use crate::time::{Kind, Time};
 use crate::value::{Scalar, Value};
-
-/// How deep indexes and their values lie in each other.
-const DEPTH: usize = 8;
 
 pub(super) fn read<'a>(coded: &Coded<'a>, kind: &str) -> Option<Value<'a>> {
     match kind {
@@ -202,7 +200,7 @@ fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
 
 fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
     let (levels, codes) = (parts.get(1)?.row()?, parts.get(2)?.row()?);
-    if depth > DEPTH || levels.len() != codes.len() || levels.len() > COLUMNS {
+    if depth > INDEX_DEPTH || levels.len() != codes.len() || levels.len() > COLUMNS {
         return None;
     }
     let names = parts.get(3)?.row()?.iter().map(label).collect();
@@ -228,7 +226,7 @@ fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
 
 /// A column from `values_parts`.
 fn values(view: View<'_>, depth: usize) -> Option<Column<'_>> {
-    let parts = view.row().filter(|_| depth <= DEPTH)?;
+    let parts = view.row().filter(|_| depth <= INDEX_DEPTH)?;
     match parts.get(0)?.text()? {
         "numpy" | "extension" => flat(parts.get(1)?),
         "time" => times(parts),

@@ -3,6 +3,8 @@
 //! The `arrow-ipc` crate would read them too, but panics on types and widths that it does not expect; what is read here may
 //! come from a stranger (promise P14). Source: Arrow's `Schema.fbs` and `Message.fbs`, and the flatbuffers format.
 
+use clew_core::limits::{FIELDS, TYPE_DEPTH};
+
 use crate::element::{Dtype, Element};
 use crate::time::{Kind, Time};
 
@@ -44,17 +46,13 @@ pub enum Layout {
     Other,
 }
 
-/// Most fields of a schema, and how deep they lie in each other.
-const MOST: usize = 20_000;
-const DEPTH: usize = 16;
-
 /// The fields of a schema.
 pub fn fields(message: &[u8]) -> Option<Vec<(String, ArrowType)>> {
     let start = if message.get(..4)? == [0xff; 4] { 8 } else { 4 };
     let buffer = Buffer(message.get(start..)?);
     let message = Table(buffer, buffer.offset(0)?);
     let schema = message.table(2)?;
-    let mut left = MOST;
+    let mut left = FIELDS;
     schema
         .tables(1)?
         .into_iter()
@@ -124,7 +122,7 @@ fn times(name: &str, kind: Kind, unit: &str, size: usize) -> Layout {
 
 fn read(field: Table<'_>, depth: usize, left: &mut usize) -> Option<(String, ArrowType)> {
     *left = left.checked_sub(1)?;
-    if depth > DEPTH {
+    if depth > TYPE_DEPTH {
         return None;
     }
     let name = field.text(0).unwrap_or_default();
@@ -315,7 +313,7 @@ impl Table<'_> {
 
     fn tables(self, nth: usize) -> Option<Vec<Self>> {
         let (start, count) = self.vector(nth)?;
-        if count > MOST {
+        if count > FIELDS {
             return None;
         }
         (0..count)

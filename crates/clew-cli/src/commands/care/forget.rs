@@ -5,11 +5,11 @@ use std::path::Path;
 
 use clew_core::history::{Forgettable, History, Parts};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
-use clew_core::session::Session;
-use clew_core::store::{Collection, LoadedHistory, Store, Verdict};
+use clew_core::session::{KeepRules, Session};
+use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
-use super::{Pieces, collect};
+use super::{Found, Pieces, collect};
 use crate::door;
 use crate::page::Page;
 use crate::place::{Opened, history_name, open_store, store_problem};
@@ -104,7 +104,7 @@ impl Target {
         let store = open_store(directory, surroundings)?;
         let loaded = store.load(id).map_err(|error| store_problem(&error))?;
         let history = History::of(&loaded);
-        store.forget(history.forgotten().iter().map(|(id, time)| (*id, *time)));
+        history.tell(&store);
         let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
         Ok(Self {
             id,
@@ -168,6 +168,9 @@ pub fn forget(
     if !forget.yes {
         return Ok(forgotten);
     }
+    let is_readable = found
+        .iter()
+        .all(|(index, found)| found.versions.keys().all(|id| all[*index].store.manifest(*id).is_ok()));
     let meant: Vec<HistoryId> = found.iter().map(|(index, _)| all[*index].id).collect();
     for target in all {
         if !meant.contains(&target.id) {
@@ -182,7 +185,7 @@ pub fn forget(
         }
     }
     forgotten.is_done = true;
-    forgotten.remove(directory, surroundings);
+    forgotten.remove(is_readable, directory, surroundings);
     Ok(forgotten)
 }
 
@@ -315,20 +318,25 @@ fn cells(found: &Forgettable, target: &Target) -> Vec<String> {
 }
 
 impl Forgotten {
-    /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later.
-    fn remove(&mut self, directory: &Path, surroundings: &Surroundings) {
+    /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
+    /// value can't be read, its bytes are somewhere among those that nothing needs.
+    fn remove(&mut self, is_readable: bool, directory: &Path, surroundings: &Surroundings) {
         let order = Collection {
             now: surroundings.now,
             grace: 0,
             forgotten_only: true,
+            with_dead: !is_readable,
             dry_run: false,
         };
-        match collect(directory, order, surroundings) {
-            Ok(collected) => {
+        let everything = KeepRules::default();
+        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), surroundings) {
+            Ok(Found { collected, .. }) => {
                 self.removed = collected.gone.into();
                 self.left = collected.forgotten_in_use.into();
-                let doubt = collected.doubts.first().map(|doubt| doubt.what.clone());
-                self.why_left = doubt.map(|what| format!("the store can't be read everywhere: {what}"));
+                let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
+                let mut reasons = collected.kept.iter().chain(&collected.doubts);
+                let reason = reasons.next().filter(|_| is_open).map(|damage| damage.what.clone());
+                self.why_left = reason.map(|what| format!("the store can't be read everywhere: {what}"));
             }
             Err(problem) => self.why_left = Some(problem.message),
         }

@@ -1,25 +1,54 @@
 //! `clew gc`: what nothing in a store needs any more, noted at first and removed later.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clew_core::format::Timestamp;
-use clew_core::store::{Collected, Collection, Damage};
+use clew_core::history::History;
+use clew_core::id::ManifestId;
+use clew_core::session::KeepRules;
+use clew_core::store::{Budget, Collected, Collection, Damage, Dropped};
 use serde::Serialize;
 
-use super::{HOUR, Pieces, collect};
+use super::{Found, HOUR, Pieces, collect};
 use crate::page::Page;
+use crate::place::history_name;
 use crate::problem::{Exit, Problem};
+use crate::settings::Value;
 use crate::surroundings::Surroundings;
 use crate::text;
 
 /// Removes from the store what nothing needs any more, in two steps.
 ///
-/// What no run needs is noted first; a later gc, a day or more after (`clew config gc.grace`), removes it. What was forgotten goes at once. Runs, values and texts that any history still has are never removed; memory that only older states hold is compressed where that pays.
+/// What no run needs is noted first; a later gc, a day or more after (`clew config gc.grace`), removes it. What was forgotten goes at once. Runs, values and texts that any history still has are never removed, unless rules of yours say which values to keep (`clew config gc.keep_days`, `gc.keep_runs`, `gc.size`): then the others go in the same two steps, and the runs with all that is said of them stay. Memory that only older states hold is compressed where that pays.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Gc {
     /// Only shows what would be removed
     #[arg(long)]
     pub dry_run: bool,
+    /// Keeps the values of runs of so many days, as `gc.keep_days` does; 0 is no rule
+    #[arg(long, value_name = "DAYS")]
+    pub keep_days: Option<u64>,
+    /// Keeps the values of so many runs of each history, as `gc.keep_runs` does; 0 is no rule
+    #[arg(long, value_name = "RUNS")]
+    pub keep_runs: Option<u64>,
+    /// Drops what cells can make again until the store has no more than this, as `gc.size` does
+    #[arg(long, value_name = "SIZE")]
+    pub size: Option<String>,
+}
+
+/// A run of which values are dropped, or will be.
+#[derive(Debug, Serialize)]
+struct DroppedRun {
+    history: String,
+    /// The run that recorded them.
+    run: String,
+    /// How many values.
+    values: usize,
+    /// What lies only for them, in bytes before compression.
+    bytes: u64,
+    /// Whether they go now; else they wait for the grace period.
+    goes: bool,
 }
 
 /// Something that can't be read.
@@ -49,6 +78,12 @@ pub struct Garbage {
     packs_removed: u64,
     packs_written: u64,
     freed: u64,
+    /// What is damaged and may be needed, and was carried over as it lay.
+    carried: Pieces,
+    /// What was damaged and could not be told apart from what was forgotten.
+    lost: Pieces,
+    /// Runs whose values the rules do not keep.
+    dropped: Vec<DroppedRun>,
     kept: Vec<Unread>,
     doubts: Vec<Unread>,
     #[serde(skip)]
@@ -57,15 +92,70 @@ pub struct Garbage {
 
 /// Collects what is dead in the store.
 pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garbage, Problem> {
-    let hours = surroundings.settings.gc_grace();
+    let settings = &surroundings.settings;
+    let hours = settings.gc_grace();
+    let rule = |given: Option<u64>, set: u64| Some(given.unwrap_or(set)).filter(|number| *number > 0);
+    let limit = match &gc.size {
+        Some(size) => budget(size)?,
+        None => settings.gc_size(),
+    };
+    let rules = KeepRules {
+        days: rule(gc.keep_days, settings.gc_keep_days()),
+        runs: rule(gc.keep_runs, settings.gc_keep_runs()),
+        has_limit: limit != Budget::Share(100),
+    };
     let order = Collection {
         now: surroundings.now,
         grace: i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR),
         forgotten_only: false,
+        with_dead: false,
         dry_run: gc.dry_run,
     };
-    let collected = collect(directory, order, surroundings)?;
-    Ok(Garbage::of(&collected, hours, gc.dry_run))
+    let found = collect(directory, order, &rules, limit, surroundings)?;
+    let mut garbage = Garbage::of(&found.collected, hours, gc.dry_run);
+    garbage.dropped = dropped_runs(&found);
+    Ok(garbage)
+}
+
+/// What somebody typed as the size of a store.
+fn budget(text: &str) -> Result<Budget, Problem> {
+    let setting = crate::settings::setting("gc.size").expect("it is one of the table's");
+    match setting.parse(text) {
+        Ok(Value::Size(bytes)) => Ok(Budget::Bytes(bytes)),
+        Ok(Value::Share(share)) => Ok(Budget::Share(share)),
+        Ok(_) => Ok(Budget::Share(100)),
+        Err(what) => Err(Problem::usage(what)),
+    }
+}
+
+/// What is dropped, by the runs that recorded it, the oldest of each history first.
+fn dropped_runs(found: &Found) -> Vec<DroppedRun> {
+    let mut runs = Vec::new();
+    for (id, loaded) in &found.histories {
+        let history = History::of(loaded);
+        let dropped = found.collected.dropped.iter().filter(|dropped| dropped.history == *id);
+        let mut of_history: BTreeMap<ManifestId, &Dropped> = dropped.map(|dropped| (dropped.value, dropped)).collect();
+        if of_history.is_empty() {
+            continue;
+        }
+        let name = text::clean(&history_name(*id, &loaded.description()));
+        for (_, run) in history.runs() {
+            let versions = run.changed.iter().chain(run.full.iter().flatten());
+            let own: Vec<&Dropped> = versions
+                .filter_map(|version| of_history.remove(&version.manifest))
+                .collect();
+            if !own.is_empty() {
+                runs.push(DroppedRun {
+                    history: name.clone(),
+                    run: run.label(),
+                    values: own.len(),
+                    bytes: own.iter().map(|dropped| dropped.bytes).sum(),
+                    goes: own.iter().any(|dropped| dropped.goes),
+                });
+            }
+        }
+    }
+    runs
 }
 
 impl Garbage {
@@ -89,6 +179,9 @@ impl Garbage {
             packs_removed: collected.packs_removed,
             packs_written: collected.packs_written,
             freed: collected.freed,
+            carried: collected.carried.into(),
+            lost: collected.lost.into(),
+            dropped: Vec::new(),
             kept: collected.kept.iter().map(unread).collect(),
             doubts: collected.doubts.iter().map(unread).collect(),
             due: collected.next,
@@ -112,6 +205,30 @@ impl Garbage {
         format!("Removed {pieces}{forgotten}. The store is {freed} smaller.\n")
     }
 
+    /// The runs whose values the rules do not keep.
+    fn dropping(&self) -> String {
+        const SHOWN: usize = 20;
+        if self.dropped.is_empty() {
+            return String::new();
+        }
+        let values = text::count(self.dropped.iter().map(|run| run.values).sum(), "value");
+        let runs = text::count(self.dropped.len(), "run");
+        let mut text = format!("Your keep rules let go of {values} of {runs}; the runs themselves stay:\n");
+        for run in self.dropped.iter().take(SHOWN) {
+            let when = match (run.goes, self.dry_run) {
+                (true, true) => "would go now",
+                (true, false) => "gone",
+                (false, _) => "later",
+            };
+            let (values, bytes) = (text::count(run.values, "value"), text::bytes(run.bytes));
+            text += &format!("  {}: run {}, {values}, {bytes}: {when}\n", run.history, run.run);
+        }
+        if self.dropped.len() > SHOWN {
+            text += &format!("  and {} more\n", text::count(self.dropped.len() - SHOWN, "run"));
+        }
+        text
+    }
+
     /// What was, or would be, compressed.
     fn compression(&self) -> String {
         if self.dry_run && self.compressible > 0 {
@@ -128,6 +245,39 @@ impl Garbage {
             String::new()
         };
         format!("Compressed {pieces} that only older states hold.{smaller}\n")
+    }
+
+    /// What became of what is damaged.
+    fn damage(&self) -> String {
+        let mut text = String::new();
+        if !self.carried.is_none() {
+            text += &format!(
+                "Kept as it is, since it may be needed: {}, damaged.\n",
+                self.carried.text()
+            );
+        }
+        if !self.lost.is_none() {
+            text += &format!(
+                "Gone with what was forgotten, from which it could not be told apart: {}, damaged.\n",
+                self.lost.text()
+            );
+        }
+        text
+    }
+
+    /// What can't be read, and what that keeps from being removed.
+    fn doubt(&self, surroundings: &Surroundings) -> String {
+        if self.doubts.is_empty() {
+            return String::new();
+        }
+        let places = text::count(self.doubts.len(), "place");
+        let mut text = format!(
+            "{places} of the store can't be read. Whatever may be needed for what stood there stays; what was forgotten goes.\n"
+        );
+        for doubt in &self.doubts {
+            text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
+        }
+        text + &format!("Next: {} tells more.\n", surroundings.door.command("verify"))
     }
 
     fn rest(&self, surroundings: &Surroundings) -> String {
@@ -165,29 +315,21 @@ impl Garbage {
 
 impl Page for Garbage {
     fn text(&self, surroundings: &Surroundings) -> String {
-        if !self.doubts.is_empty() {
-            let places = text::count(self.doubts.len(), "place");
-            let mut text = format!(
-                "Nothing was removed: {places} of the store can't be read, so nobody can tell what is needed.\n"
-            );
-            for doubt in &self.doubts {
-                text += &text::clean(&format!("  {}: {}\n", doubt.place, doubt.what));
-            }
-            return text + &format!("Next: {} tells more.\n", surroundings.door.command("verify"));
-        }
         let mut text = String::new();
         if !self.removed.is_none() {
             text += &self.removal();
         }
+        text += &self.dropping();
         text += &self.compression();
         text += &self.rest(surroundings);
         if text.is_empty() {
             text = format!("Nothing to remove: {} in the store, all needed.\n", self.alive.text());
         }
+        text += &self.damage();
         for kept in &self.kept {
             text += &text::clean(&format!("Left as it is: {}: {}\n", kept.place, kept.what));
         }
-        text
+        text + &self.doubt(surroundings)
     }
 
     fn exit(&self) -> Exit {

@@ -70,7 +70,7 @@ fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
     let enable = surroundings
         .door
         .command(&format!("enable{}", site.option(surroundings)));
-    let Ok(text) = std::fs::read_to_string(&site.config) else {
+    let Ok(text) = crate::whole_file::small_text(&site.config) else {
         let found = format!("not for {name}: notebooks record after `%load_ext clew`, or after {enable}");
         return site
             .prefix
@@ -97,7 +97,7 @@ fn enabled(site: &Site, surroundings: &Surroundings) -> Option<Check> {
 /// A user's own list of extensions takes the place of the environment's.
 fn left_out(name: &str) -> Check {
     let own = Site::own_settings();
-    if std::fs::read_to_string(&own).is_ok_and(|text| sets_extensions(&text)) {
+    if crate::whole_file::small_text(&own).is_ok_and(|text| sets_extensions(&text)) {
         let found = format!("for {name}, but {} sets `extra_extensions` without Clew", own.display());
         return Check::bad(Environment, "enabled", found, "add \"clew\" to the list there");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, LoadedHistory, Store};
+use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
 use super::Check;
 use super::Group::Store as Stored;
@@ -50,14 +50,16 @@ pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surrounding
     found.checks.push(rights(directory));
     match open_store(directory, surroundings) {
         Ok(store) => {
-            found
-                .checks
-                .push(Check::fine(Stored, "format", "the store can be read"));
+            found.checks.push(format(&store, rebuild, surroundings));
             let histories = histories(&store, rebuild, surroundings);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
             found.checks.extend(histories);
             found.checks.extend(removal(&store, surroundings));
+            let values = values(&store, surroundings);
+            found.is_damaged |= !values.is_fine;
+            found.checks.push(values);
+            found.checks.extend(removals(&store, rebuild, surroundings));
         }
         Err(problem) => {
             let hint = problem.hint.unwrap_or_default();
@@ -135,8 +137,7 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
         let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
-    let writable = Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite);
-    match writable.and_then(|store| store.rebuild_numbering(id, loaded)) {
+    match writable(store).and_then(|store| store.rebuild_numbering(id, loaded)) {
         Ok(_) => Check::fine(Stored, WHAT, format!("{name}: made anew from its logs")),
         Err(error) => Check::bad(
             Stored,
@@ -200,6 +201,56 @@ fn index(
     ))
 }
 
+fn writable(store: &Store) -> Result<Store, StoreError> {
+    Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite)
+}
+
+/// Whether the file is there that says of which format the store is; makes it anew if asked to.
+fn format(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Check {
+    const WHAT: &str = "format";
+    if store.is_format_said() {
+        return Check::fine(Stored, WHAT, "the store can be read");
+    }
+    if !rebuild {
+        let next = surroundings.door.command("doctor --rebuild");
+        let found = "the file that says it is missing or damaged; the store can be read all the same";
+        return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
+    }
+    match writable(store).and_then(|store| store.rebuild_format()) {
+        Ok(_) => Check::fine(Stored, WHAT, "the file that says it was made anew"),
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
+    }
+}
+
+/// Whether packs are missing that nothing needs, since what told that gc took them away is lost; tells it anew if asked to.
+fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option<Check> {
+    const WHAT: &str = "removed packs";
+    let unneeded = store.packs_unneeded().unwrap_or_default();
+    if unneeded.is_empty() {
+        return None;
+    }
+    let packs = text::count(unneeded.len(), "pack");
+    if !rebuild {
+        let next = surroundings.door.command("doctor --rebuild");
+        let found = format!("{packs} are missed, and nothing that is needed was in them");
+        return Some(Check::bad(
+            Stored,
+            WHAT,
+            found,
+            format!("{next} writes down that they are gone"),
+        ));
+    }
+    let rebuilt = writable(store).and_then(|store| store.rebuild_removals(surroundings.now));
+    Some(match rebuilt {
+        Ok(_) => Check::fine(
+            Stored,
+            WHAT,
+            format!("written down that {packs} are gone, which nothing needs"),
+        ),
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
+    })
+}
+
 /// Whether a gc was killed before it was through. Nothing is lost by it.
 fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
@@ -207,6 +258,25 @@ fn removal(store: &Store, surroundings: &Surroundings) -> Option<Check> {
         let found = "gc was stopped before it was through; everything that is needed is there";
         Check::bad(Stored, "gc", found, format!("{next} finishes it"))
     })
+}
+
+/// Whether everything that the runs name is there. What it holds only reading all of it would tell.
+fn values(store: &Store, surroundings: &Surroundings) -> Check {
+    const WHAT: &str = "values";
+    let next = surroundings.door.command("verify --read-data");
+    match store.verify(false) {
+        Ok(verified) if verified.damage.is_empty() => {
+            let found = format!("all that the runs name is there; {next} also reads it");
+            Check::fine(Stored, WHAT, found)
+        }
+        Ok(verified) => {
+            let found = format!("{} in the store", text::count(verified.damage.len(), "damaged place"));
+            let hint =
+                format!("{next} names them and what they affect; what is lost is made again where its cell can be");
+            Check::bad(Stored, WHAT, found, hint)
+        }
+        Err(error) => Check::bad(Stored, WHAT, error.to_string(), format!("{next} tells more")),
+    }
 }
 
 fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {

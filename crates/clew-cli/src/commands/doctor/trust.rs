@@ -67,6 +67,6 @@ fn trusted(config: &Path) -> Option<Check> {
         Keys,
         "trusted",
         error.to_string(),
-        "mend or move that file; until then only your own runs are loaded",
+        "chmod 600, or move that file away; until then only your own runs count as trusted",
     ))
 }

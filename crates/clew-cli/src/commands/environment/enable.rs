@@ -194,7 +194,7 @@ fn clear_above(path: &Path, site: &Site) {
 }
 
 fn read(path: &Path) -> Result<Option<String>, Problem> {
-    match std::fs::read_to_string(path) {
+    match crate::whole_file::small_text(path) {
         Ok(text) => Ok(Some(text)),
         // A file where a folder should be: writing will say so.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
@@ -209,7 +209,7 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
 /// A user's own `ipython_config.py` that sets the very list decides alone: IPython puts the two files over each other.
 fn own_settings(site: &Site) -> Option<Problem> {
     let path = Site::own_settings();
-    let text = std::fs::read_to_string(&path).ok()?;
+    let text = crate::whole_file::small_text(&path).ok()?;
     if !sets_extensions(&text) {
         return None;
     }

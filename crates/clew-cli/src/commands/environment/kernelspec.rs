@@ -25,7 +25,7 @@ pub(crate) fn files(folder: &Path, python: &Path) -> [(PathBuf, String); 2] {
 
 /// The interpreter that the kernel in a folder starts; `None` if that kernel is not one of Clew's.
 pub(crate) fn interpreter_of(folder: &Path) -> Option<PathBuf> {
-    let text = std::fs::read_to_string(folder.join("kernel.json")).ok()?;
+    let text = crate::whole_file::small_text(folder.join("kernel.json")).ok()?;
     let kernel: Value = serde_json::from_str(&text).ok()?;
     let argv = kernel["argv"].as_array()?;
     let is_ours = argv.iter().any(|word| word == OPTION);

@@ -94,7 +94,7 @@ impl Site {
     /// Whether the package is there for the environment's Python, as far as files tell.
     pub fn has_package(&self) -> bool {
         let Some(prefix) = &self.prefix else { return true };
-        let sees_others = std::fs::read_to_string(prefix.join("pyvenv.cfg")).is_ok_and(|text| {
+        let sees_others = crate::whole_file::small_text(prefix.join("pyvenv.cfg")).is_ok_and(|text| {
             text.lines().any(|line| {
                 line.replace(' ', "")
                     .eq_ignore_ascii_case("include-system-site-packages=true")

@@ -6,19 +6,7 @@ use crate::id::{BlockId, PackId, SegmentId, SessionId};
 use crate::store::pack::{self, PackWriter};
 use crate::store::pack_reader::PackReader;
 use crate::store::stretch::{Stretch, by_length, runs};
-use crate::store::{Damage, Store, StoreError};
-
-/// Why nothing was copied.
-pub(super) enum Stopped {
-    Doubt(Damage),
-    Failed(StoreError),
-}
-
-impl From<StoreError> for Stopped {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
+use crate::store::{Store, StoreError};
 
 /// The pack that was written.
 #[derive(Debug)]
@@ -83,6 +71,20 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
+    /// Takes a frame that can't be decoded, as it lies.
+    pub fn put_frame_as_it_lay(&mut self, frame: &[u8]) -> Result<(), StoreError> {
+        self.pack()?.put_frame_as_it_lay(frame);
+        Ok(())
+    }
+
+    /// Takes bytes that are no frames, as they lay at `from`.
+    pub fn put_gap(&mut self, bytes: &[u8], from: u64) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        let pack = self.pack()?;
+        pack.flush().map_err(|failed| failed.error)?;
+        pack.write_as_it_lay(bytes, from).map_err(|failed| failed.error)
+    }
+
     /// Takes what lay in a pack.
     pub fn put(&mut self, thing: Thing, bytes: Vec<u8>) -> Result<(), StoreError> {
         if thing.kind == FrameKind::BLOCKS {
@@ -141,18 +143,26 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Syncs it, says so in it, and syncs its name.
-    pub fn finish(mut self) -> Result<Option<Copied>, Stopped> {
+    /// Syncs what was put, and says so in the pack: it may be relied on. What is put later is not, by anybody who has not
+    /// read and hashed it.
+    pub fn vouch(&mut self) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        let Some(pack) = &mut self.pack else { return Ok(()) };
+        pack.flush().map_err(|failed| failed.error)?;
+        sync(pack)?;
+        let synced = pack.end;
+        pack.mark(synced);
+        pack.flush().map_err(|failed| failed.error)?;
+        Ok(())
+    }
+
+    /// Syncs all of it, and its name.
+    pub fn finish(mut self) -> Result<Option<Copied>, StoreError> {
         self.put_blocks()?;
         let Some(mut pack) = self.pack.take() else {
             return Ok(None);
         };
         let folder = pack::folder(self.store.directory());
-        pack.flush().map_err(|failed| failed.error)?;
-        let sync = |pack: &PackWriter| pack.file.sync().map_err(StoreError::io("sync", &pack.path));
-        sync(&pack)?;
-        let synced = pack.end;
-        pack.mark(synced);
         pack.flush().map_err(|failed| failed.error)?;
         sync(&pack)?;
         let disk = self.store.disk();
@@ -162,4 +172,8 @@ impl<'s> Copy<'s> {
             length: pack.end,
         }))
     }
+}
+
+fn sync(pack: &PackWriter) -> Result<(), StoreError> {
+    pack.file.sync().map_err(StoreError::io("sync", &pack.path))
 }

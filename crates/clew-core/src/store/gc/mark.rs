@@ -2,12 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::format::{Body, FrameKind, Naming, Operation, Run, StoredManifest};
-use crate::id::{HistoryId, ManifestId, OperationId, Root};
+use super::contents::{Contents, contents};
+use super::spare::Spared;
+use super::survey::{Survey, Surveyed};
+use crate::format::{FrameKind, Naming, Operation, Run};
+use crate::id::{HistoryId, ManifestId, OperationId, Root, SessionId};
 use crate::store::scan::{Payloads, scan};
-use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log};
+use crate::store::{Damage, Flaw, LoadedHistory, Store, StoreError, log, pack};
+
+/// What can't be read, and so leaves open what is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    /// In logs. Whatever a lost record referred to is told by the manifests and texts in the packs.
+    pub logs: Vec<Damage>,
+    /// Manifests, and what a later Clew wrote: nobody knows what they name.
+    pub contents: Vec<Damage>,
+}
+
+impl Doubts {
+    /// All of them.
+    pub fn all(&self) -> Vec<Damage> {
+        [self.logs.as_slice(), &self.contents].concat()
+    }
+}
 
 /// Goes over all histories, and later over what was added to them. What it reached once stays alive.
 #[derive(Debug, Default)]
@@ -19,12 +38,78 @@ pub(super) struct Marker {
     /// What users named when they forgot.
     pub forgotten_roots: BTreeSet<Root>,
     read: FxHashSet<ManifestId>,
+    /// What need not be kept, of histories in which nothing was done since that was worked out.
+    spared: BTreeMap<HistoryId, Sparing>,
+    /// The only history that names a manifest; `None` where several do.
+    named_by: FxHashMap<ManifestId, Option<HistoryId>>,
+    /// What lies in the packs.
+    here: FxHashSet<[u8; 32]>,
     pub alive: FxHashSet<[u8; 32]>,
-    /// What can't be read, so that nobody can tell what it reaches.
-    pub doubts: Vec<Damage>,
+    pub doubts: Doubts,
+}
+
+/// What of one history need not be kept.
+#[derive(Debug, Default)]
+struct Sparing {
+    seen: BTreeMap<SessionId, u64>,
+    values: FxHashSet<ManifestId>,
 }
 
 impl Marker {
+    /// One that keeps everything but what may be spared.
+    pub fn new(survey: &Survey, spared: &[Spared]) -> Self {
+        let sparing = |spared: &Spared| Sparing {
+            seen: spared.seen.clone(),
+            values: spared.values.iter().copied().collect(),
+        };
+        let things = survey.packs.iter().flat_map(|pack| &pack.things);
+        Self {
+            spared: spared.iter().map(|spared| (spared.history, sparing(spared))).collect(),
+            here: things.map(|thing| thing.id).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Everything that need not be kept, by history.
+    pub fn spared(&self) -> Vec<(HistoryId, ManifestId)> {
+        let all = self.spared.iter();
+        let all = all.flat_map(|(history, spared)| spared.values.iter().map(|value| (*history, *value)));
+        let mut spared: Vec<_> = all.filter(|(history, value)| self.is_spared(*history, value)).collect();
+        spared.sort_unstable();
+        spared
+    }
+
+    /// Whether it is known what is needed, and all of it is there.
+    pub fn has_all(&self) -> bool {
+        self.doubts == Doubts::default() && self.alive.iter().all(|id| self.here.contains(id))
+    }
+
+    /// Whether a value is kept whole.
+    pub fn is_kept(&self, value: &ManifestId) -> bool {
+        self.read.contains(value)
+    }
+
+    /// Values that are kept whole.
+    pub fn kept(&self) -> impl Iterator<Item = &ManifestId> {
+        self.read.iter()
+    }
+
+    /// Whether a value of the history need not be kept.
+    fn is_spared(&self, history: HistoryId, value: &ManifestId) -> bool {
+        let spared = self.spared.get(&history);
+        spared.is_some_and(|spared| spared.values.contains(value)) && !self.read.contains(value)
+    }
+
+    /// Spares a value that was kept, unless others name it, or something was done in its history. Says whether it did.
+    pub fn spare(&mut self, history: HistoryId, value: ManifestId) -> bool {
+        let is_own = self.named_by.get(&value) == Some(&Some(history));
+        let spared = self
+            .spared
+            .get_mut(&history)
+            .filter(|_| is_own && self.read.remove(&value));
+        spared.is_some_and(|spared| spared.values.insert(value))
+    }
+
     /// Follows every operation that was not followed yet, of all histories.
     pub fn advance(&mut self, store: &Store) -> Result<(), StoreError> {
         for (history, _) in store.histories()? {
@@ -37,17 +122,14 @@ impl Marker {
         Ok(())
     }
 
-    fn doubt(&mut self, found: Damage) {
-        if !self.doubts.contains(&found) {
-            self.doubts.push(found);
-        }
-    }
-
-    /// Nothing may be unreadable in the logs, nor of a kind that came later; but what a power cut leaves of the end that
-    /// nobody synced is lost, and reaches nothing.
+    /// Looks for what is unreadable in the logs, or came later; but what a power cut leaves of the end that nobody synced
+    /// is lost, and reaches nothing.
     fn check(&mut self, store: &Store, history: HistoryId, loaded: &LoadedHistory) {
         for found in loaded.doubts() {
-            self.doubt(found.clone());
+            found.clone().join(&mut self.doubts.logs);
+        }
+        for found in loaded.later() {
+            found.clone().join(&mut self.doubts.contents);
         }
         for (session, part) in loaded.parts() {
             let path = log::path(store.directory(), history, session, part);
@@ -58,11 +140,40 @@ impl Marker {
                 })
             });
             if let Err(error) = scanned {
-                self.doubt(Damage::of(&path, Flaw::Unreadable(error.to_string())));
+                Damage::of(&path, Flaw::Unreadable(error.to_string())).join(&mut self.doubts.logs);
             } else if !is_known {
-                self.doubt(Damage::of(&path, Flaw::Later));
+                Damage::of(&path, Flaw::Later).join(&mut self.doubts.contents);
             }
         }
+    }
+
+    /// Where a log can't be read whole: keeps every manifest and every text in the packs that was not forgotten, since a
+    /// lost record may name it. Where bytes of a pack are no frames, there may be manifests that nobody can read.
+    pub fn presume(&mut self, store: &Store, packs: &[Surveyed]) {
+        if self.doubts.logs.is_empty() {
+            return;
+        }
+        for pack in packs {
+            for gap in &pack.gaps {
+                gap.damage.clone().join(&mut self.doubts.contents);
+            }
+            for thing in &pack.things {
+                match thing.kind {
+                    FrameKind::BLOB => {
+                        self.alive.insert(thing.id);
+                    }
+                    FrameKind::MANIFEST if !self.is_forgotten(store, ManifestId(thing.id)) => {
+                        self.keep_manifest(store, ManifestId(thing.id), true);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn is_forgotten(&self, store: &Store, id: ManifestId) -> bool {
+        let is_told = self.forgotten.values().any(|forgotten| forgotten.contains(&id));
+        is_told || !self.left_of_forgotten(store, id).is_empty()
     }
 
     fn follow(&mut self, store: &Store, history: HistoryId, loaded: &LoadedHistory) {
@@ -78,13 +189,60 @@ impl Marker {
             self.forgotten_roots.extend(forgetting.roots.iter().cloned());
         }
         let forgotten = forgotten.clone();
+        let moved = self.withdraw(history, new.iter().map(|(_, operation)| *operation));
+        for manifest in moved.iter().filter(|manifest| !forgotten.contains(*manifest)) {
+            self.keep_manifest(store, *manifest, true);
+        }
+        let dropped = loaded.dropped();
         for (synced, operation) in new {
             let is_synced = operation.number < synced;
             for manifest in self.reached(store, history, operation, loaded, is_synced) {
-                if !forgotten.contains(&manifest) {
+                if forgotten.contains(&manifest) {
+                    continue;
+                }
+                let named = self.named_by.entry(manifest).or_insert(Some(history));
+                if *named != Some(history) {
+                    *named = None;
+                }
+                if self.is_spared(history, &manifest)
+                    || dropped.contains_key(&manifest) && !self.is_here(store, manifest)
+                {
+                    self.keep_record(store, manifest);
+                } else {
                     self.keep_manifest(store, manifest, is_synced);
                 }
             }
+        }
+    }
+
+    /// Where something was done in a history since it was worked out what of it need not be kept, all of it is: it may be
+    /// just that run to which somebody went. Gives what it is then.
+    fn withdraw<'o>(
+        &mut self,
+        history: HistoryId,
+        mut operations: impl Iterator<Item = &'o Operation>,
+    ) -> FxHashSet<ManifestId> {
+        let Some(spared) = self.spared.get(&history) else {
+            return FxHashSet::default();
+        };
+        let is_unseen =
+            |operation: &Operation| operation.number >= spared.seen.get(&operation.session).copied().unwrap_or(0);
+        if !operations.any(is_unseen) {
+            return FxHashSet::default();
+        }
+        self.spared.remove(&history).unwrap_or_default().values
+    }
+
+    /// Whether all parts of a value are there.
+    fn is_here(&self, store: &Store, value: ManifestId) -> bool {
+        contents(store, value).is_ok_and(|contents| contents.parts.iter().all(|id| self.here.contains(id)))
+    }
+
+    /// Keeps what is said of a value, and not what it lies in.
+    fn keep_record(&mut self, store: &Store, value: ManifestId) {
+        self.alive.insert(value.0);
+        if let Ok(contents) = contents(store, value) {
+            self.alive.extend(contents.lists);
         }
     }
 
@@ -111,7 +269,7 @@ impl Marker {
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = log::folder(store.directory(), history);
                 let (id, why) = (id.short(), None);
-                self.doubt(Damage::of(&folder, Flaw::RunUnreadable { id, why }));
+                Damage::of(&folder, Flaw::RunUnreadable { id, why }).join(&mut self.doubts.logs);
             }
         }
         manifests
@@ -123,15 +281,14 @@ impl Marker {
         }
         self.alive.insert(id.0);
         match contents(store, id) {
-            Ok(contents) => self.alive.extend(contents.things),
+            Ok(contents) => self.alive.extend(contents.all()),
             // A power cut took it: what names it was never synced. A synced operation may name it too.
             Err(_) if !is_synced => {
                 self.read.remove(&id);
             }
-            Err(error) => self.doubt(Damage::of(
-                &crate::store::pack::folder(store.directory()),
-                error.to_string(),
-            )),
+            Err(error) => {
+                Damage::of(&pack::folder(store.directory()), error.to_string()).join(&mut self.doubts.contents);
+            }
         }
     }
 
@@ -140,11 +297,7 @@ impl Marker {
         let mut things = FxHashSet::default();
         for loaded in self.histories.values() {
             for manifest in newest(loaded) {
-                things.extend(
-                    contents(store, manifest)
-                        .into_iter()
-                        .flat_map(|contents| contents.things),
-                );
+                things.extend(contents(store, manifest).into_iter().flat_map(Contents::all));
             }
         }
         things
@@ -156,7 +309,7 @@ impl Marker {
         for id in self.forgotten.values().flatten() {
             things.insert(id.0);
             if let Ok(contents) = contents(store, *id) {
-                things.extend(contents.things);
+                things.extend(contents.all());
             }
         }
         things.retain(|id| !self.alive.contains(id));
@@ -174,7 +327,7 @@ impl Marker {
         if !contents.roots.iter().any(|root| self.forgotten_roots.contains(root)) {
             return Vec::new();
         }
-        let mut things = contents.things;
+        let mut things: Vec<[u8; 32]> = contents.all().collect();
         things.push(id.0);
         things.retain(|id| !self.alive.contains(id));
         things
@@ -204,31 +357,4 @@ fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
         }
     }
     manifests
-}
-
-/// What a manifest names.
-struct Contents {
-    roots: Vec<Root>,
-    things: Vec<[u8; 32]>,
-}
-
-fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
-    let StoredManifest { manifest, lists, .. } = store.stored_manifest(id)?;
-    let mut things = Vec::new();
-    if let Body::Encoded(encoding) = &manifest.body {
-        things.extend(encoding.stream.iter().chain(&encoding.asides).map(|id| id.0));
-        things.extend(encoding.extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0));
-    }
-    for listed in lists.iter() {
-        let (named, ids) = store.expand(listed)?;
-        things.extend(named.iter().chain(&ids).map(|id| id.0));
-    }
-    if let Some(memory) = &lists.memory {
-        let (extents, _) = store.memory(memory)?;
-        things.extend(extents.iter().flat_map(|extent| &extent.blocks).map(|id| id.0));
-    }
-    Ok(Contents {
-        roots: manifest.roots,
-        things,
-    })
 }

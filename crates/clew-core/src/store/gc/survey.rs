@@ -1,10 +1,14 @@
 //! What lies in the packs.
 
+use std::io;
 use std::path::PathBuf;
+
+use rustc_hash::FxHashMap;
 
 use crate::format::FrameKind;
 use crate::id::PackId;
 use crate::store::blocks::{Place, places_in, read_mark};
+use crate::store::disk::Disk;
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
 
@@ -20,16 +24,27 @@ pub(super) struct Thing {
 #[derive(Debug)]
 pub(super) struct Surveyed {
     pub id: PackId,
+    /// Its number in the index.
+    pub number: u32,
     pub path: PathBuf,
     pub length: u64,
     pub things: Vec<Thing>,
     /// So many of its bytes are known to have been synced.
     synced: u64,
     pub is_written: bool,
-    /// Why it stays as it is, where a later Clew wrote in it.
-    pub is_newer: Option<Damage>,
+    /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
+    pub stays: Option<Damage>,
     /// Bytes that are no frames: what a power cut leaves, or damage.
-    pub gaps: Vec<Damage>,
+    pub gaps: Vec<Unframed>,
+}
+
+/// Bytes of a pack that are no frames.
+#[derive(Debug)]
+pub(super) struct Unframed {
+    pub from: u64,
+    pub to: u64,
+    /// What is said of them.
+    pub damage: Damage,
 }
 
 /// All packs.
@@ -44,54 +59,66 @@ impl Survey {
         let mut survey = Self::default();
         for id in store.packs_here() {
             let is_written = gate::is_written(store.disk(), store.directory(), id)?;
-            survey.packs.push(Surveyed::of(store, id, is_written)?);
+            survey.packs.push(Surveyed::of(store, id, is_written));
         }
         Ok(survey)
     }
 }
 
 impl Surveyed {
-    fn of(store: &Store, id: PackId, is_written: bool) -> Result<Self, StoreError> {
+    fn of(store: &Store, id: PackId, is_written: bool) -> Self {
         let path = pack::path(store.directory(), id);
-        let number = store.index().number(store.directory(), id);
-        let file = store.disk().open(&path).map_err(StoreError::io("read", &path))?;
         let mut surveyed = Self {
             id,
-            length: file.length().map_err(StoreError::io("read", &path))?,
+            number: store.index().number(store.directory(), id),
+            length: 0,
             path: path.clone(),
             things: Vec::new(),
             synced: 0,
             is_written,
-            is_newer: None,
+            stays: None,
             gaps: Vec::new(),
         };
+        if let Err(error) = surveyed.go_over(store.disk()) {
+            surveyed.stays = Some(Damage::of(&path, Flaw::Unreadable(error.to_string())));
+        }
+        surveyed
+    }
+
+    fn go_over(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        let file = disk.open(&self.path)?;
+        self.length = file.length()?;
         let scanned = scan(&*file, 0, Payloads::Skip, |frame| {
             let kind = frame.header.kind;
             if kind == FrameKind::MARK {
                 let synced = read_mark(&*file, &frame).filter(|synced| *synced <= frame.offset);
-                surveyed.synced = surveyed.synced.max(synced.unwrap_or_default());
+                self.synced = self.synced.max(synced.unwrap_or_default());
             } else if !(FrameKind::FILE..=FrameKind::MANIFEST).contains(&kind) {
-                surveyed.is_newer = Some(Damage::of(&path, Flaw::Later));
+                self.stays = Some(Damage::of(&self.path, Flaw::Later));
             }
-            let things = places_in(number, &frame).into_iter();
-            surveyed
-                .things
-                .extend(things.map(|(id, place)| Thing { id, kind, place }));
-        })
-        .map_err(StoreError::io("read", &path))?;
+            let things = places_in(self.number, &frame).into_iter();
+            self.things.extend(things.map(|(id, place)| Thing { id, kind, place }));
+        })?;
         for gap in &scanned.gaps {
-            let found = Damage::of(&path, gap.flaw());
+            let damage = Damage::of(&self.path, gap.flaw());
             if gap.may_be_torn() {
-                surveyed.gaps.push(found);
+                let (from, to) = (gap.from, gap.to);
+                self.gaps.push(Unframed { from, to, damage });
             } else {
-                surveyed.is_newer = Some(found);
+                self.stays = Some(damage);
             }
         }
-        Ok(surveyed)
+        Ok(())
     }
 
     /// Whether it is said to be whole: it was synced.
     pub fn is_whole(&self, thing: &Thing) -> bool {
         thing.place.at < self.synced
     }
+}
+
+/// How long everything is that lies in these packs, before compression.
+pub(super) fn lengths(packs: &[Surveyed]) -> FxHashMap<[u8; 32], u64> {
+    let things = packs.iter().flat_map(|pack| &pack.things);
+    things.map(|thing| (thing.id, thing.place.length.into())).collect()
 }

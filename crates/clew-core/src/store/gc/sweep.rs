@@ -3,16 +3,16 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cold::{is_cold, saving};
-use super::copy::{Copied, Copy, Stopped};
+use super::copy::Copied;
 use super::mark::Marker;
 use super::survey::{Survey, Surveyed, Thing};
-use super::{Collected, Collection, Tally, notes};
+use super::transfer::{Transfer, Transferred};
+use super::{Collected, Collection, Keeping, Tally, notes};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp};
-use crate::id::{BlockId, ManifestId, PackId};
+use crate::id::{ManifestId, PackId};
 use crate::store::blocks::Place;
 use crate::store::pack_reader::PackReader;
-use crate::store::read::read_and_hash;
-use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
+use crate::store::{Store, StoreError, gate, pack};
 
 /// What becomes of a thing that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +26,23 @@ enum Fate {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    packs: Vec<Surveyed>,
-    marker: Marker,
+    pub packs: Vec<Surveyed>,
+    pub marker: Marker,
     dead: FxHashMap<[u8; 32], Fate>,
     /// Forgotten, but in a pack that is written.
     left: FxHashSet<[u8; 32]>,
+    /// Forgotten, and in no pack that tells so.
+    lost: FxHashSet<[u8; 32]>,
     /// Packs that are to go.
-    chosen: Vec<usize>,
+    pub chosen: Vec<usize>,
     /// What the newest states hold: it stays raw.
     newest: FxHashSet<[u8; 32]>,
     /// Packs of which the rest is compressed.
     cold: FxHashSet<usize>,
+    /// Packs with something forgotten among bytes that are no frames.
+    tainted: FxHashSet<usize>,
+    /// Whether everything alive is named by some pack.
+    is_all_here: bool,
     /// Packs that went.
     gone: Vec<usize>,
 }
@@ -56,17 +62,22 @@ impl Sweep {
             marker,
             dead: FxHashMap::default(),
             left: FxHashSet::default(),
+            lost: FxHashSet::default(),
             chosen: Vec::new(),
             newest: FxHashSet::default(),
             cold: FxHashSet::default(),
+            tainted: FxHashSet::default(),
+            is_all_here: false,
             gone: Vec::new(),
         };
         let forgotten = sweep.forgotten(store);
-        let is_all_here = sweep.judge(&forgotten, noted, order, collected);
+        sweep.is_all_here = sweep.judge(&forgotten, noted, order, collected);
+        collected.dropped = sweep.dropped(store);
+        sweep.find_tainted(store);
         // Who was killed between saying that packs go and taking them away is helped.
         let removals = notes::removals(store.disk(), store.directory());
         let told = removals.into_iter().flat_map(|removal| removal.removed).collect();
-        let open = sweep.choose(order, &told, is_all_here, collected);
+        let open = sweep.choose(order, &told, collected);
         if !order.forgotten_only {
             sweep.choose_cold(store, &open, collected);
         }
@@ -85,6 +96,20 @@ impl Sweep {
                 if !self.chosen.contains(number) {
                     self.chosen.push(*number);
                 }
+            }
+        }
+    }
+
+    fn find_tainted(&mut self, store: &Store) {
+        let mut reader = PackReader::new(store.disk());
+        for (number, pack) in self.packs.iter().enumerate() {
+            let mut gaps = pack.gaps.iter();
+            let is_tainted = gaps.any(|gap| {
+                let bytes = reader.range(&pack.path, pack.number, (gap.from, gap.to));
+                bytes.is_ok_and(|bytes| self.names_forgotten(&bytes))
+            });
+            if is_tainted {
+                self.tainted.insert(number);
             }
         }
     }
@@ -119,13 +144,15 @@ impl Sweep {
             }
         }
         let is_all_here = self.marker.alive.iter().all(|id| met.contains_key(id));
+        self.lost = forgotten.iter().filter(|id| !met.contains_key(*id)).copied().collect();
         for (id, (length, in_written, in_finished)) in met {
             if self.marker.alive.contains(&id) {
                 collected.alive.add(length);
                 continue;
             }
             let since = noted.get(&id).copied();
-            let is_forgotten = forgotten.contains(&id) || since == Some(Dead::FORGOTTEN);
+            let may_be_forgotten = order.with_dead && !self.is_unsure();
+            let is_forgotten = may_be_forgotten || forgotten.contains(&id) || since == Some(Dead::FORGOTTEN);
             if in_written && (is_forgotten || !in_finished) {
                 collected.in_use.add(length);
                 if is_forgotten {
@@ -140,7 +167,7 @@ impl Sweep {
             let fate = if is_forgotten {
                 collected.forgotten.add(length);
                 Fate::Goes(Dead::FORGOTTEN)
-            } else if is_old && !order.forgotten_only {
+            } else if is_old && !order.forgotten_only && !self.is_unsure() {
                 Fate::Goes(since.unwrap_or_default())
             } else {
                 Fate::Waits(since.unwrap_or(order.now))
@@ -148,7 +175,7 @@ impl Sweep {
             match (fate, since) {
                 (Fate::Goes(_), _) => collected.gone.add(length),
                 // Who only forgets finds nothing new.
-                (Fate::Waits(_), None) if order.forgotten_only => continue,
+                (Fate::Waits(_), None) if order.forgotten_only && !order.with_dead => continue,
                 (Fate::Waits(_), None) => collected.found.add(length),
                 (Fate::Waits(_), Some(_)) => collected.waiting.add(length),
             }
@@ -161,23 +188,59 @@ impl Sweep {
         is_all_here
     }
 
-    fn goes(&self, id: &[u8; 32]) -> bool {
+    /// Whether nothing needs it, as far as can be told.
+    pub fn is_dead(&self, id: &[u8; 32]) -> bool {
+        self.dead.contains_key(id)
+    }
+
+    /// Whether it goes.
+    pub fn goes(&self, id: &[u8; 32]) -> bool {
         matches!(self.dead.get(id), Some(Fate::Goes(_)))
     }
 
+    /// Whether it goes since it was forgotten.
+    pub fn is_forgotten(&self, id: &[u8; 32]) -> bool {
+        self.dead.get(id) == Some(&Fate::Goes(Dead::FORGOTTEN))
+    }
+
+    /// Whether bytes name what was forgotten, as tables and headers of frames do.
+    pub fn names_forgotten(&self, bytes: &[u8]) -> bool {
+        let forgotten = self.dead.keys().filter(|id| self.is_forgotten(id));
+        let all: Vec<&[u8; 32]> = forgotten.chain(&self.lost).collect();
+        all.iter().any(|id| memchr::memmem::find(bytes, *id).is_some())
+    }
+
+    /// Whether nobody can tell what is needed; then only what was forgotten goes.
+    fn is_unsure(&self) -> bool {
+        !self.marker.doubts.contents.is_empty()
+    }
+
+    /// Whether something may be needed, as far as can be told.
+    pub fn may_be_needed(&self, id: &[u8; 32]) -> bool {
+        self.is_unsure() || self.marker.alive.contains(id)
+    }
+
+    /// Whether bytes that are no frames may hold what is needed.
+    pub fn has_needed_gaps(&self, pack: &Surveyed) -> bool {
+        !pack.gaps.is_empty() && (self.is_unsure() || !self.is_all_here)
+    }
+
+    /// Whether what stays of a pack is seldom asked for, this part of it too.
+    pub fn is_cold(&self, number: usize, thing: &Thing) -> bool {
+        self.cold.contains(&number) && is_cold(thing, &self.newest)
+    }
+
     /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
-    /// One with bytes that can't be read stays where something alive is missing, which may be in there.
+    /// One with bytes that can't be read stays where something needed may be in there, unless something in it was forgotten.
     /// Gives all that may go.
-    fn choose(
-        &mut self,
-        order: Collection,
-        told: &FxHashSet<PackId>,
-        is_all_here: bool,
-        collected: &mut Collected,
-    ) -> Vec<usize> {
+    fn choose(&mut self, order: Collection, told: &FxHashSet<PackId>, collected: &mut Collected) -> Vec<usize> {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
-            let reasons = pack.is_newer.iter().chain(pack.gaps.iter().filter(|_| !is_all_here));
+            let gaps = pack.gaps.iter().map(|gap| &gap.damage);
+            let has_forgotten =
+                || self.tainted.contains(&number) || pack.things.iter().any(|thing| self.is_forgotten(&thing.id));
+            let stays_for_gaps = self.has_needed_gaps(pack) && !has_forgotten();
+            let reasons = pack.stays.iter().chain(gaps.filter(|_| stays_for_gaps));
             let before = collected.kept.len();
             collected.kept.extend(reasons.cloned());
             if collected.kept.len() == before {
@@ -186,7 +249,9 @@ impl Sweep {
         }
         let goes = |number: &usize| {
             let pack = &self.packs[*number];
-            told.contains(&pack.id) || pack.things.iter().any(|thing| self.goes(&thing.id))
+            told.contains(&pack.id)
+                || self.tainted.contains(number)
+                || pack.things.iter().any(|thing| self.goes(&thing.id))
         };
         let (chosen, others): (Vec<usize>, Vec<usize>) = open.iter().partition(|number| goes(number));
         self.chosen = chosen;
@@ -220,7 +285,7 @@ impl Sweep {
     }
 
     /// What is said to lie whole in packs that stay, and in which of them.
-    fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, Place)> {
+    pub fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, Place)> {
         let mut elsewhere = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
             if !self.chosen.contains(&number) {
@@ -236,37 +301,38 @@ impl Sweep {
         &mut self,
         store: &Store,
         now: Timestamp,
+        keeping: &mut Keeping<'_>,
         again: &mut dyn FnMut() -> bool,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
         collected.gone = Tally::default();
         if self.chosen.is_empty() {
+            self.count(None, collected);
             return Ok(());
         }
-        let mut kept = FxHashSet::default();
-        let copied = match self.copy(store, &mut kept, &mut collected.compressed) {
-            Ok(copied) => copied,
-            Err(Stopped::Doubt(doubt)) => {
-                collected.doubts.push(doubt);
-                return Ok(());
-            }
-            Err(Stopped::Failed(error)) => return Err(error),
-        };
+        let transferred = Transfer::of(self, store, collected)?;
         let gate = gate::close(store.disk(), store.directory(), again)?;
+        let doubts = self.marker.doubts.clone();
         self.marker.advance(store)?;
-        if !self.marker.doubts.is_empty() {
-            collected.doubts.clone_from(&self.marker.doubts);
+        self.marker.presume(store, &self.packs);
+        if self.marker.doubts != doubts {
+            // What was judged with less doubt may be needed. The next gc knows.
+            collected.doubts = self.marker.doubts.all();
             return Ok(());
         }
         self.gone = self.chosen.clone();
-        let alive = &self.marker.alive;
+        self.gone.retain(|number| transferred.is_done_with(*number));
         let packs = &self.packs;
         // What a recorder took up again meanwhile keeps its pack.
+        let alive = &self.marker.alive;
         self.gone.retain(|number| {
             let mut things = packs[*number].things.iter();
-            things.all(|thing| !alive.contains(&thing.id) || kept.contains(&thing.id))
+            things.all(|thing| !alive.contains(&thing.id) || transferred.holds(&thing.id))
         });
+        let Transferred { copied, stuck, .. } = transferred;
+        collected.kept.extend(stuck.into_values());
         if !self.gone.is_empty() {
+            self.tell_dropped(store, keeping)?;
             self.take_away(store, now, copied.as_ref(), &gate)?;
         }
         gate::clear_leases(store.disk(), store.directory(), &gate);
@@ -294,7 +360,7 @@ impl Sweep {
             written: copied.map(|copied| copied.id).into_iter().collect(),
         };
         notes::tell_removal(store.disk(), store.directory(), &removal)?;
-        gate.tell()?;
+        gate.tell(store.disk())?;
         for number in &self.gone {
             let path = &self.packs[*number].path;
             store.disk().unlink(path).map_err(StoreError::io("take away", path))?;
@@ -317,18 +383,27 @@ impl Sweep {
         collected.packs_written = u64::from(copied.is_some());
         let written = copied.map_or(0, |copied| copied.length);
         collected.freed = collected.freed.saturating_sub(written);
+        let staying = self.staying().filter(|pack| !pack.is_written);
+        for thing in staying.flat_map(|pack| &pack.things) {
+            if self.is_forgotten(&thing.id) {
+                collected.forgotten_kept.add(thing.place.length.into());
+            }
+        }
+    }
+
+    /// Packs that did not go.
+    fn staying(&self) -> impl Iterator<Item = &Surveyed> {
+        let packs = self.packs.iter().enumerate();
+        packs
+            .filter(|(number, _)| !self.gone.contains(number))
+            .map(|(_, pack)| pack)
     }
 
     /// What is dead and still there, with its time: what waits, what is in packs that stayed, what was forgotten and is in
     /// a pack that is written.
     pub fn note(&self) -> FxHashMap<[u8; 32], Timestamp> {
         let mut noted = FxHashMap::default();
-        let staying = self
-            .packs
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| !self.gone.contains(number));
-        for thing in staying.flat_map(|(_, pack)| &pack.things) {
+        for thing in self.staying().flat_map(|pack| &pack.things) {
             let since = match self.dead.get(&thing.id) {
                 Some(Fate::Goes(since) | Fate::Waits(since)) => *since,
                 None if self.left.contains(&thing.id) => Dead::FORGOTTEN,
@@ -345,51 +420,5 @@ impl Sweep {
             }
         }
         noted
-    }
-
-    /// Writes what does not go, and lies whole nowhere else, to a new pack. `kept` then has all that lies whole, read and
-    /// hashed, where it stays.
-    fn copy(
-        &self,
-        store: &Store,
-        kept: &mut FxHashSet<[u8; 32]>,
-        compressed: &mut Tally,
-    ) -> Result<Option<Copied>, Stopped> {
-        let elsewhere = self.elsewhere();
-        let mut copy = Copy::new(store);
-        for number in &self.chosen {
-            let pack = &self.packs[*number];
-            for thing in &pack.things {
-                if self.goes(&thing.id) || kept.contains(&thing.id) {
-                    continue;
-                }
-                let other = elsewhere.get(&thing.id).is_some_and(|(number, place)| {
-                    let path = &self.packs[*number].path;
-                    read_and_hash(&mut PackReader::new(store.disk()), path, place, &thing.id, thing.kind).is_ok()
-                });
-                if other {
-                    kept.insert(thing.id);
-                    continue;
-                }
-                let read = read_and_hash(&mut copy.reader, &pack.path, &thing.place, &thing.id, thing.kind);
-                let bytes = match read {
-                    Ok(bytes) => bytes,
-                    Err(why) if self.marker.alive.contains(&thing.id) => {
-                        let (id, why) = (BlockId(thing.id).short(), why);
-                        return Err(Stopped::Doubt(Damage::of(&pack.path, Flaw::NotCopied { id, why })));
-                    }
-                    // Dead and damaged.
-                    Err(_) => continue,
-                };
-                kept.insert(thing.id);
-                if self.cold.contains(number) && is_cold(thing, &self.newest) {
-                    compressed.add(thing.place.length.into());
-                    copy.put_cold(thing, &bytes)?;
-                } else {
-                    copy.put(*thing, bytes)?;
-                }
-            }
-        }
-        copy.finish()
     }
 }

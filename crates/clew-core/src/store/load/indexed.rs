@@ -9,8 +9,8 @@ use crate::format::{FrameKind, Operation, SignedOperation, decode_record};
 use crate::id::{OperationId, SessionId};
 use crate::store::Store;
 use crate::store::log_index::{Entry, LogIndex, Piece};
-use crate::store::seal::Verdict;
 use crate::store::stored_run::{IndexedLog, StoredRun, payload_at};
+use crate::store::trust::Verdict;
 
 /// What pieces of the index hold of a log, each with where its frame starts, and where the reading of the log goes on.
 /// `None` where the log does not bear them out: it was taken back, or is another.

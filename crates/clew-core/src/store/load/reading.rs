@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::content::{Content, Met};
 use super::{Chain, LoadedHistory, LoadedOperation, Tail};
-use crate::format::FileDescription;
+use crate::format::{FileDescription, RecordError};
 use crate::id::{HistoryId, OperationId, RunId, SessionId};
 use crate::store::Flaw;
-use crate::store::seal::{PublicKey, Trust, Verdict};
+use crate::store::seal::PublicKey;
+use crate::store::trust::{Trust, Verdict};
 
 /// The reading of one log's new frames.
 pub(super) struct LogReading<'l> {
@@ -28,15 +29,15 @@ impl LogReading<'_> {
             Content::Run(id, Ok(run)) => {
                 self.tail.waiting.insert(id, run);
             }
-            Content::Run(id, Err(error)) => self.report(run_unreadable(id, &error)),
+            Content::Run(id, Err(error)) => self.report_record(&error, run_unreadable(id, &error)),
             Content::Operation(met) => self.met.push((offset, *met)),
             Content::Malformed(Some(id), error) => {
                 let (id, why) = (id.short(), error.to_string());
-                self.report(Flaw::OperationUnreadable { id, why });
+                self.report_record(&error, Flaw::OperationUnreadable { id, why });
             }
             Content::Malformed(None, error) => {
                 let why = error.to_string();
-                self.report(Flaw::OperationAt { offset, why });
+                self.report_record(&error, Flaw::OperationAt { offset, why });
             }
             Content::Pack(pack) => {
                 self.loaded.packs.insert(pack);
@@ -139,7 +140,7 @@ impl LogReading<'_> {
                 Ok(()) => {
                     self.loaded.runs.insert(id, run);
                 }
-                Err(error) => self.report(run_unreadable(id, &error)),
+                Err(error) => self.report_record(&error, run_unreadable(id, &error)),
             }
         } else if !self.loaded.runs.contains_key(&id) {
             self.report_torn(offset, Flaw::RunMissing { id: id.short() });
@@ -150,6 +151,14 @@ impl LogReading<'_> {
     fn report_torn(&mut self, offset: u64, flaw: Flaw) {
         self.loaded
             .report_torn(self.path, flaw, (self.session, self.part, offset));
+    }
+
+    /// Reports a record that can't be read: damage, or what a later Clew wrote.
+    fn report_record(&mut self, error: &RecordError, flaw: Flaw) {
+        match error {
+            RecordError::Newer(_) => self.loaded.report_later(self.path, flaw),
+            RecordError::Malformed(_) => self.report(flaw),
+        }
     }
 
     fn report(&mut self, flaw: Flaw) {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{LogIndex, Piece};
 use crate::id::{HistoryId, SessionId};
+use crate::limits;
 use crate::store::disk::private_folder;
 
 /// The layout; a file that says another is made anew.
@@ -24,8 +25,6 @@ const SCHEMA: &str = "
         seal BLOB NOT NULL,
         PRIMARY KEY (history, session, start)
     );";
-/// The most bytes of a piece, plain.
-const LONGEST: u64 = 1 << 30;
 
 /// Why the index can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +89,7 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
         };
         let content = row.get_ref(4)?.as_blob().map_err(|_| Trouble::Wrong)?;
         let seal: [u8; 32] = row.get(5)?;
-        if sealed.plain > LONGEST || sealed.seal(index, history, content) != seal {
+        if sealed.plain > limits::INDEX_PIECE || sealed.seal(index, history, content) != seal {
             return Err(Trouble::Wrong);
         }
         let pieces = found.entry(sealed.session).or_default();

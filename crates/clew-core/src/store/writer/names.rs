@@ -1,5 +1,5 @@
-//! Files that somebody else replaced, or took away, under the session that writes them: what is written to them nobody
-//! would find again. Tools that bring back or bring over folders do so.
+//! Files that somebody else replaced, cut short or took away under the session that writes: what is written to them nobody
+//! would find again, and what they held is not there. Tools that bring back or bring over folders do so.
 
 use std::io;
 use std::path::Path;
@@ -23,6 +23,24 @@ impl SessionWriter {
             self.checked.clear();
             self.stop(error)
         })
+    }
+
+    /// Finds packs that are shorter than they were: nothing that they held is taken for stored any more, so that it is stored
+    /// anew when it comes again. To ask costs a system call or two a pack.
+    pub fn distrust_cut_packs(&mut self) {
+        let own = self.pack.as_ref().map(|pack| (pack.number, pack.end));
+        let cut = self.store.index().cut_short(self.store.disk(), own);
+        if cut.is_empty() {
+            return;
+        }
+        self.checked.clear();
+        for number in &cut {
+            self.store.index().distrust(*number);
+        }
+        if own.is_some_and(|(number, _)| cut.contains(&number)) {
+            self.stopped
+                .get_or_insert_with(|| "another program cut its pack short".to_owned());
+        }
     }
 
     fn check_name(&self, path: &Path, file: &dyn DiskFile) -> Result<(), StoreError> {

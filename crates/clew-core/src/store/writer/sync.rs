@@ -96,7 +96,7 @@ impl SessionWriter {
             .filter(|((number, _), pack)| pack.number == *number);
         if let Some(((number, synced), pack)) = marked {
             pack.mark(synced);
-            self.store.index().set_synced(number, synced);
+            self.store.index().mark(number, synced);
             self.flush().ok();
         }
         if !self.is_doubtful {

@@ -1,0 +1,296 @@
+//! `clew trust`: whose runs may be loaded and run again, and the keys by which that is told.
+
+mod keys;
+
+use std::path::Path;
+
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{PublicKey, Said, SigningKey, Standing, Trust};
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::place::store_problem;
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Door, Surroundings};
+use crate::table::Table;
+use crate::text;
+use keys::{Known, grouped};
+
+/// Lists whose runs may be loaded and run again, and changes the list.
+///
+/// Everything that is recorded is signed with a key. Yours is made when the first notebook records. Of what a stranger's key signed, data is loaded, and nothing is unpickled or run. Who has a key that you trust can run code as you: take a key only from its owner, by a way that nobody else can write to.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub word: Option<TrustWord>,
+}
+
+/// What to do with the list.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum TrustWord {
+    /// Lists your key, the keys that you trust, and those that signed something in the store
+    List,
+    /// Trusts whoever has a key, from the next kernel on
+    Add {
+        /// The key: all 64 digits; of one that signed something in the store the first 16 will do
+        #[arg(value_name = "KEY", required = true)]
+        key: Vec<String>,
+        /// What you call whoever has it
+        #[arg(long, value_name = "NAME")]
+        label: Option<String>,
+        /// Does it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Trusts a key no longer, from the next kernel on; one that was yours, too
+    Remove {
+        /// The key, its first 16 digits, or what you call whoever has it
+        #[arg(value_name = "KEY|NAME", required = true)]
+        key: Vec<String>,
+    },
+    /// Makes a new key for you. What the old one signed stays yours, until you remove it
+    Rotate,
+}
+
+/// The list, as it is or after a change.
+#[derive(Debug, Serialize)]
+pub struct TrustPage {
+    /// What was done, or would be.
+    action: Action,
+    /// The key that it was done to.
+    key: Option<Known>,
+    is_done: bool,
+    keys: Vec<Known>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    List,
+    Add,
+    Remove,
+    Rotate,
+}
+
+/// Lists or changes whom the user trusts.
+pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
+    let own = SigningKey::load(&RealDisk, &surroundings.config).map_err(|error| store_problem(&error))?;
+    let own = own.map(|key| key.public());
+    let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
+    let Some(own) = own else {
+        return match word {
+            TrustWord::List => page(Action::List, None, false, None, store, surroundings),
+            _ => Err(no_key(surroundings)),
+        };
+    };
+    if !matches!(word, TrustWord::List) && surroundings.door != Door::Terminal {
+        return Err(elsewhere());
+    }
+    let now = surroundings.now;
+    match word {
+        TrustWord::List => page(Action::List, None, false, Some(own), store, surroundings),
+        TrustWord::Add { key, label, yes } => add(&key.concat(), label.as_deref(), *yes, own, store, surroundings),
+        TrustWord::Remove { key } => remove(&key.join(" "), own, store, surroundings),
+        TrustWord::Rotate => {
+            let rotated = Trust::rotate(&RealDisk, &surroundings.config, now);
+            let (old, new) = rotated
+                .map_err(|error| store_problem(&error))?
+                .ok_or_else(|| no_key(surroundings))?;
+            page(Action::Rotate, Some(old), true, Some(new.public()), store, surroundings)
+        }
+    }
+}
+
+fn add(
+    typed: &str,
+    label: Option<&str>,
+    yes: bool,
+    own: PublicKey,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<TrustPage, Problem> {
+    let known = keys::all(Some(own), store, surroundings)?;
+    let key = keys::meant(typed, &known)?;
+    let there = known.iter().find(|known| known.key == key);
+    if key == own {
+        return Err(Problem::usage("That is your own key: what it signs is yours"));
+    }
+    let label = text::clean(label.unwrap_or_default().trim());
+    if let Some(there) = there.filter(|there| there.is_trusted() && (label.is_empty() || label == there.label)) {
+        return Err(Problem::usage(format!("{} is trusted already", there.called())));
+    }
+    let has_label =
+        |other: &&Known| !label.is_empty() && other.label == label && other.key != key && other.is_trusted();
+    if let Some(other) = known.iter().find(has_label) {
+        let problem = format!("{label} has another key in your list, {}", other.short());
+        let hint = format!(
+            "ask whether the key is new; `clew trust remove {}` takes the old one away, `--label` calls this one otherwise",
+            other.short()
+        );
+        return Err(Problem::of(Exit::Refused, problem).with_hint(hint));
+    }
+    if yes {
+        let said = Said {
+            standing: Standing::Trusted,
+            time: surroundings.now,
+            label: label.clone(),
+        };
+        Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
+    }
+    let mut page = page(Action::Add, Some(key), yes, Some(own), store, surroundings)?;
+    match &mut page.key {
+        Some(known) => known.label = label,
+        none => *none = Some(Known::new(key, label)),
+    }
+    Ok(page)
+}
+
+fn remove(typed: &str, own: PublicKey, store: &Path, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
+    let known = keys::all(Some(own), store, surroundings)?;
+    let labelled: Vec<&Known> = known
+        .iter()
+        .filter(|known| known.is_trusted() && known.label == typed)
+        .collect();
+    let key = match labelled.as_slice() {
+        [only] => only.key,
+        _ => keys::meant(&typed.replace(' ', ""), &known)?,
+    };
+    if key == own {
+        let hint = "`clew trust rotate` makes a new one; the old one can be removed then";
+        return Err(Problem::usage("That is your own key, and what you record is signed with it").with_hint(hint));
+    }
+    let there = known.iter().find(|known| known.key == key && known.is_trusted());
+    let Some(there) = there else {
+        return Err(Problem::usage("That key is not trusted").with_hint("`clew trust` lists those that are"));
+    };
+    let said = Said {
+        standing: Standing::Removed,
+        time: surroundings.now,
+        label: there.label.clone(),
+    };
+    Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
+    page(Action::Remove, Some(key), true, Some(own), store, surroundings)
+}
+
+fn page(
+    action: Action,
+    key: Option<PublicKey>,
+    is_done: bool,
+    own: Option<PublicKey>,
+    store: &Path,
+    surroundings: &Surroundings,
+) -> Result<TrustPage, Problem> {
+    let keys = keys::all(own, store, surroundings)?;
+    Ok(TrustPage {
+        action,
+        key: key.and_then(|key| keys.iter().find(|known| known.key == key).cloned()),
+        is_done,
+        keys,
+    })
+}
+
+fn no_key(surroundings: &Surroundings) -> Problem {
+    let problem = format!("You have no key yet in {}", surroundings.config.display());
+    Problem::usage(problem).with_hint("`%load_ext clew` in a notebook makes it; trust can be given then")
+}
+
+/// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.
+fn elsewhere() -> Problem {
+    Problem::of(
+        Exit::Refused,
+        "Whom you trust is changed in a terminal only, by yourself",
+    )
+    .with_hint("type it there with `clew` in the place of `%clew`")
+}
+
+const AFTERWARDS: &str = "Kernels that run already go by what they read when they started.";
+
+impl TrustPage {
+    fn done(&self, known: &Known) -> String {
+        let (called, short) = (known.called(), known.short());
+        match self.action {
+            Action::Add => format!("Trusted from now on: {called}, {short}. {AFTERWARDS}\n"),
+            Action::Remove if known.label.is_empty() => format!("No longer trusted: {short}. {AFTERWARDS}\n"),
+            Action::Remove => format!("No longer trusted: {called}, {short}. {AFTERWARDS}\n"),
+            _ => {
+                let own = self.keys.iter().find(|known| known.standing == "own");
+                format!(
+                    "Your key is {} from now on. What {short} signed stays yours; `clew trust remove {short}` ends that, should \
+                     others have it. Kernels that run already sign with it until they end.\n",
+                    own.map(Known::short).unwrap_or_default()
+                )
+            }
+        }
+    }
+
+    /// What trusting a key would mean.
+    fn preview(known: &Known) -> String {
+        let mut lines = format!("Would trust {}:\n  {}\n", known.called(), grouped(known.key));
+        lines += &match known.runs {
+            0 => "  It signed nothing in this store.\n".to_owned(),
+            runs => format!(
+                "  It signed {} here, in {}.\n",
+                text::count(runs, "run"),
+                text::listing(&known.histories, 4)
+            ),
+        };
+        if known.standing == Standing::Removed.text() {
+            lines += "  You took trust from it before.\n";
+        }
+        let label = match known.label.as_str() {
+            "" => String::new(),
+            label => format!(" --label {}", crate::whole_file::quoted(label)),
+        };
+        lines
+            + "Whoever has it can run code as you then: values of theirs are unpickled, their cells may run again. Compare all \
+               digits with its owner (`clew trust` shows them).\n"
+            + &format!(
+                "Nothing was changed.\nNext: `clew trust add {}{label} --yes`\n",
+                known.key
+            )
+    }
+
+    fn list(&self, surroundings: &Surroundings) -> String {
+        let own = self.keys.iter().find(|known| known.standing == "own");
+        let mut lines = match own {
+            Some(own) => format!("Your key: {}\n", grouped(own.key)),
+            None => "You have no key yet; it is made when the first notebook records.\n".to_owned(),
+        };
+        let others: Vec<&Known> = self.keys.iter().filter(|known| known.standing != "own").collect();
+        if others.is_empty() {
+            lines += "You trust nobody else, and nobody else signed anything in this store.\n";
+            return lines;
+        }
+        let mut table = Table::default().with_header(&["key", "whose", "", "since", "signed in this store"]);
+        for known in others {
+            table.push(vec![
+                known.short(),
+                known.called(),
+                known.standing.to_owned(),
+                known
+                    .time
+                    .map(|time| text::ago(time, surroundings.now))
+                    .unwrap_or_default(),
+                known.signed(),
+            ]);
+        }
+        lines + &table.render(surroundings)
+    }
+}
+
+impl Page for TrustPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        match &self.key {
+            Some(known) if self.is_done => self.done(known),
+            Some(known) => Self::preview(known),
+            None => self.list(surroundings),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        let waits = self.action != Action::List && !self.is_done;
+        if waits { Exit::Refused } else { Exit::Done }
+    }
+}

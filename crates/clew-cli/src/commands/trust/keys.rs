@@ -1,0 +1,174 @@
+//! All keys that are known: yours, those you said something of, those that signed something in the store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clew_core::format::Timestamp;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{PublicKey, Trust};
+use serde::{Serialize, Serializer};
+
+use crate::place::{by_recency, history_name, open_indexed, store_problem};
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// So many digits of a key are enough where it is known: no one can make another key with the same ones.
+const ENOUGH: usize = 16;
+/// The digits of a whole key.
+const WHOLE: usize = 64;
+
+/// A key, and what is known of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Known {
+    /// All 64 digits.
+    #[serde(serialize_with = "digits")]
+    pub key: PublicKey,
+    /// `own`, `former`, `trusted`, `removed`, or `stranger`.
+    pub standing: &'static str,
+    /// What the user calls whoever has it; may be empty.
+    pub label: String,
+    /// When the user said so.
+    #[serde(serialize_with = "moment")]
+    pub time: Option<Timestamp>,
+    /// Runs in the store that it signed.
+    pub runs: usize,
+    /// The histories that these are in.
+    pub histories: Vec<String>,
+}
+
+fn digits<S: Serializer>(key: &PublicKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(key)
+}
+
+#[allow(clippy::ref_option)] // as serde hands it over
+fn moment<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(text::rfc3339).serialize(serializer)
+}
+
+impl Known {
+    /// A key of which nothing is known yet.
+    pub(super) fn new(key: PublicKey, label: String) -> Self {
+        Self {
+            key,
+            standing: "stranger",
+            label,
+            time: None,
+            runs: 0,
+            histories: Vec::new(),
+        }
+    }
+
+    /// Whether what it signed may run, without being the user's own of now.
+    pub(super) fn is_trusted(&self) -> bool {
+        matches!(self.standing, "former" | "trusted")
+    }
+
+    /// As many digits as name it.
+    pub(super) fn short(&self) -> String {
+        self.key.to_string()[..ENOUGH].to_owned()
+    }
+
+    /// What people call whoever has it.
+    pub(super) fn called(&self) -> String {
+        match (self.label.as_str(), self.standing) {
+            ("", "own" | "former") => "yours".to_owned(),
+            ("", "trusted") => "somebody without a name".to_owned(),
+            ("", _) => "a stranger".to_owned(),
+            (label, _) => text::clean(label),
+        }
+    }
+
+    /// What it signed in the store, in a few words.
+    pub(super) fn signed(&self) -> String {
+        match self.runs {
+            0 => "nothing".to_owned(),
+            runs => format!("{} in {}", text::count(runs, "run"), text::listing(&self.histories, 3)),
+        }
+    }
+}
+
+/// A key as people compare it: eight digits at a time.
+pub(super) fn grouped(key: PublicKey) -> String {
+    let digits = key.to_string();
+    let groups: Vec<&str> = (0..digits.len()).step_by(8).map(|at| &digits[at..at + 8]).collect();
+    groups.join(" ")
+}
+
+/// The user's own first, then those they trust, then all others.
+pub(super) fn all(own: Option<PublicKey>, store: &Path, surroundings: &Surroundings) -> Result<Vec<Known>, Problem> {
+    let mut known: BTreeMap<PublicKey, Known> = BTreeMap::new();
+    if let Some(own) = own {
+        let trust = Trust::load(&RealDisk, &surroundings.config, own).map_err(|error| store_problem(&error))?;
+        for (key, said) in trust.said() {
+            let there = known
+                .entry(key)
+                .or_insert_with(|| Known::new(key, text::clean(&said.label)));
+            there.standing = said.standing.text();
+            there.time = Some(said.time);
+        }
+        known.insert(
+            own,
+            Known {
+                standing: "own",
+                ..Known::new(own, String::new())
+            },
+        );
+    }
+    count_signed(&mut known, store, surroundings);
+    let mut known: Vec<Known> = known.into_values().collect();
+    known.sort_by_key(|known| (known.standing != "own", !known.is_trusted(), known.key));
+    Ok(known)
+}
+
+/// Adds what is signed in the store. A store that is not there, or can't be read, has nothing to tell of keys.
+fn count_signed(known: &mut BTreeMap<PublicKey, Known>, store: &Path, surroundings: &Surroundings) {
+    let Ok(histories) = open_indexed(store, surroundings).and_then(|store| by_recency(&store)) else {
+        return;
+    };
+    for (id, loaded) in &histories {
+        let name = text::clean(&history_name(*id, &loaded.description()));
+        for operation in loaded.operations() {
+            let key = operation.key;
+            let there = known.entry(key).or_insert_with(|| Known::new(key, String::new()));
+            there.runs += operation.operation.runs.len();
+            if !there.histories.contains(&name) {
+                there.histories.push(name.clone());
+            }
+        }
+    }
+}
+
+/// The key that was typed: whole, or the beginning of one that is known.
+pub(super) fn meant(typed: &str, known: &[Known]) -> Result<PublicKey, Problem> {
+    let typed = typed.trim().to_ascii_lowercase();
+    let is_hex = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let wrong = |what: String| Problem::usage(what).with_hint("`clew trust` lists the keys that are known");
+    if !is_hex || typed.len() > WHOLE {
+        let shown = text::shorten(&text::clean(&typed), 40);
+        return Err(wrong(format!(
+            "`{shown}` is no key: a key is {WHOLE} hexadecimal digits"
+        )));
+    }
+    if typed.len() == WHOLE {
+        return typed.parse().map_err(|_| wrong(format!("`{typed}` is no key")));
+    }
+    if typed.len() < ENOUGH {
+        return Err(wrong(format!(
+            "{} digits are too few to name a key: {ENOUGH} are needed",
+            typed.len()
+        )));
+    }
+    let found: Vec<PublicKey> = known
+        .iter()
+        .map(|known| known.key)
+        .filter(|key| key.to_string().starts_with(&typed))
+        .collect();
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(wrong(format!(
+            "No key that is known begins with {typed}; of a new one all {WHOLE} digits are needed"
+        ))),
+        _ => Err(wrong(format!("Several keys begin with {typed}"))),
+    }
+}

@@ -1,0 +1,97 @@
+//! What the command reads that others may have written, as bytes alone, without the files and processes that they come
+//! from: for the tests that any bytes are borne (`fuzz/`).
+
+use std::io;
+use std::path::Path;
+
+use crate::commands::environment::ipython_config::{with_clew, without_clew};
+use crate::outputs::{self, CellOutput};
+use crate::presence::Presence;
+use crate::settings::{SettingProblem, SettingsFile};
+
+/// Settings, as a user and as a project may write them: what is not as it should be.
+pub fn settings(text: &str) -> Vec<SettingProblem> {
+    let read = |is_project| SettingsFile::of(text, Path::new("config.toml"), is_project).problems;
+    [read(false), read(true)].concat()
+}
+
+/// The text of an output blob.
+pub fn outputs(text: &str) -> Vec<CellOutput> {
+    outputs::parse(text)
+}
+
+/// Printed text, as a terminal would have left it.
+pub fn printed(text: &str) -> String {
+    outputs::plain(text)
+}
+
+/// An answer of a scratch process.
+///
+/// # Errors
+/// It is none, or too long.
+pub fn answer(bytes: &[u8]) -> io::Result<serde_json::Value> {
+    crate::scratch::answer(&mut &bytes[..])
+}
+
+/// IPython's settings with Clew in them, and without: `None` where they are right as they are, else why they are left alone.
+pub fn ipython_config(text: &str) -> [Result<Option<String>, String>; 2] {
+    [with_clew(Some(text)), without_clew(text)]
+}
+
+/// What a kernel announces.
+pub fn presence(bytes: &[u8]) -> Option<Presence> {
+    Presence::read(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_core::limits;
+
+    use super::*;
+    use crate::whole_file::small_text;
+
+    fn spaces(length: u64) -> String {
+        " ".repeat(usize::try_from(length).unwrap())
+    }
+
+    #[test]
+    fn p14_settings_are_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let read = |length| {
+            std::fs::write(&path, spaces(length)).unwrap();
+            SettingsFile::read(&path, false).problems
+        };
+        assert_eq!(read(limits::SETTINGS), []);
+        assert_eq!(read(limits::SETTINGS + 1)[0].what, "it is too large to be settings");
+    }
+
+    #[test]
+    fn p14_small_files_are_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kernel.json");
+        let read = |length| {
+            std::fs::write(&path, spaces(length)).unwrap();
+            small_text(&path)
+        };
+        assert_eq!(read(limits::SMALL_FILE).unwrap().len() as u64, limits::SMALL_FILE);
+        assert_eq!(read(limits::SMALL_FILE + 1).unwrap_err().to_string(), "it is too large");
+    }
+
+    #[test]
+    fn p14_answers_are_bounded() {
+        let said = |length: u32| answer(&[&length.to_le_bytes(), b"{}".as_slice()].concat());
+        assert!(said(limits::ANSWER).is_ok());
+        let error = said(limits::ANSWER + 1).unwrap_err().to_string();
+        assert_ne!(error, answer(&[2, 0, 0, 0, b'{', b'x']).unwrap_err().to_string());
+        assert!(!error.is_empty());
+    }
+
+    #[test]
+    fn p14_notes_of_an_output_are_bounded() {
+        let note = r#"{"what":"text","count":1,"size":1}"#;
+        let notes = vec![note; limits::NOTES + 1].join(",");
+        let text = format!(r#"[{{"output_type":"stream","metadata":{{"clew":{{"left_out":[{notes}]}}}}}}]"#);
+        assert_eq!(outputs(&text)[0].left_out.len(), limits::NOTES);
+    }
+}

@@ -1,0 +1,202 @@
+//! Which values of a history the user's rules keep, and which of the others their cells could make again.
+//!
+//! Runs are kept by age, by count and by name; a value is kept that any of their states has. Where the branches, tags and
+//! kernels are is always kept. Without a rule everything is. Where a history is damaged nothing is let go of: what can't be
+//! read may be the name that kept it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::moving::{caution, has_cell, has_whole_cell};
+use crate::format::{Outline, Run, Timestamp, Version};
+use crate::history::History;
+use crate::id::{HistoryId, ManifestId, Root, RootKind, RunId};
+use crate::restore::may_read;
+use crate::store::{Cheap, LoadedHistory, Spared};
+
+/// What the user wants to be kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeepRules {
+    /// Runs that began at most so many days before the newest of their history. `None`: age is no reason.
+    pub days: Option<u64>,
+    /// The newest so many runs of each history. `None`: count is no reason.
+    pub runs: Option<u64>,
+    /// Whether the store may hold too much, so that it matters what cells could make again.
+    pub has_limit: bool,
+}
+
+const DAY: i64 = 86_400_000_000_000;
+/// A cell that took no longer than this is cheap to run again: nanoseconds.
+const SHORT: u64 = 10_000_000_000;
+
+/// What of a history the rules let go of. `now` is the moment of the gc; `is_live` says whether somebody may be recording in
+/// it: what such a kernel has live it goes on with, so that where each was last is kept then, and else only where one was
+/// last from which no other went on.
+pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &KeepRules, is_live: bool, now: Timestamp) -> Spared {
+    let history = History::of(loaded);
+    let seen = loaded.sessions.iter();
+    let mut spared = Spared {
+        history: id,
+        seen: seen
+            .map(|(session, content)| {
+                (
+                    *session,
+                    content.operations.last().map_or(0, |last| last.operation.number + 1),
+                )
+            })
+            .collect(),
+        values: Vec::new(),
+        cheap: Vec::new(),
+    };
+    let fixed = fixed_runs(&history, is_live);
+    let by_rules = ruled_runs(&history, rules, now);
+    let is_whole = |run: &RunId| history.missing_ancestor(*run).is_none();
+    if !loaded.damage.is_empty() || !fixed.iter().chain(by_rules.iter().flatten()).all(is_whole) {
+        return spared;
+    }
+    let mut kept = needed(&history, &fixed);
+    if let Some(ruled) = &by_rules {
+        kept.extend(needed(&history, ruled));
+        spared.values = others(&history, &kept);
+    }
+    if rules.has_limit {
+        let gone: FxHashSet<ManifestId> = spared.values.iter().copied().collect();
+        spared.cheap = cheap(&history, &|value| kept.contains(value) || gone.contains(value));
+    }
+    spared
+}
+
+/// Runs that every rule keeps: where branches and tags are, and where kernels were last.
+fn fixed_runs(history: &History, is_live: bool) -> Vec<RunId> {
+    let mut last: BTreeMap<_, (u64, RunId)> = BTreeMap::new();
+    for (_, operation) in history.operations() {
+        if let Some(at) = &operation.view.at {
+            let last = last.entry(operation.session).or_insert((operation.number, at.run));
+            *last = (*last).max((operation.number, at.run));
+        }
+    }
+    let mut passed = HashSet::new();
+    for (_, run) in last.values() {
+        let before = history.ancestry(*run).skip(1).map(|(id, _)| id);
+        // Whoever was met went on to the beginning.
+        before.take_while(|id| passed.insert(*id)).for_each(drop);
+    }
+    let positions = last.into_values().map(|(_, run)| run);
+    let positions = positions.filter(|run| is_live || !passed.contains(run));
+    let latest = history.latest_position(None).map(|at| at.run);
+    positions
+        .chain(latest)
+        .chain(history.names().all().map(|(_, run)| *run))
+        .collect()
+}
+
+/// Runs that age or count keep; `None` where neither is a rule.
+fn ruled_runs(history: &History, rules: &KeepRules, now: Timestamp) -> Option<Vec<RunId>> {
+    if rules.days.is_none() && rules.runs.is_none() {
+        return None;
+    }
+    // A clock that jumped ahead, that of the gc or that of one run, must not make everything old.
+    let started: Vec<Timestamp> = history.outlines().map(|(_, outline)| outline.started).collect();
+    let newest = started.iter().copied().filter(|started| *started <= now).max();
+    let age = rules
+        .days
+        .map(|days| i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY));
+    let since = age
+        .zip(newest.or_else(|| started.iter().copied().min()))
+        .map(|(age, newest)| newest.saturating_sub(age));
+    let count = usize::try_from(rules.runs.unwrap_or(0)).unwrap_or(usize::MAX);
+    let of_count = history.len().saturating_sub(count);
+    let runs = history.outlines().enumerate();
+    let is_kept = |(place, (_, outline)): &(usize, (RunId, &Outline))| {
+        *place >= of_count || since.is_some_and(|since| outline.started >= since)
+    };
+    Some(runs.filter(is_kept).map(|(_, (id, _))| id).collect())
+}
+
+/// Every value that the states of these runs have.
+fn needed(history: &History, runs: &[RunId]) -> FxHashSet<ManifestId> {
+    let mut needed = FxHashSet::default();
+    for run in runs {
+        needed.extend(history.state(*run).versions().map(|version| version.manifest));
+    }
+    needed
+}
+
+/// Values that were recorded and are not among these, oldest first.
+fn others(history: &History, kept: &FxHashSet<ManifestId>) -> Vec<ManifestId> {
+    let of_runs = history
+        .runs()
+        .flat_map(|(_, run)| versions(run))
+        .map(|version| version.manifest);
+    let of_operations = history
+        .operations()
+        .iter()
+        .flat_map(|(_, operation)| operation.manifests.iter().copied());
+    let mut met = FxHashSet::default();
+    of_runs
+        .chain(of_operations)
+        .filter(|value| !kept.contains(value) && !history.forgotten().contains_key(value) && met.insert(*value))
+        .collect()
+}
+
+fn versions(run: &Run) -> impl Iterator<Item = &Version> {
+    run.changed.iter().chain(run.full.iter().flatten())
+}
+
+/// Values that their cells could make again, cheaply and as far as is known without any other effect, oldest first. One that
+/// several runs made, each for itself, must be made by any of them.
+fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<Cheap> {
+    let mut found: Vec<Cheap> = Vec::new();
+    let mut places: FxHashMap<ManifestId, usize> = FxHashMap::default();
+    let mut barred = FxHashSet::default();
+    for (id, run) in history.runs() {
+        let is_pure = is_pure(run);
+        let may_go =
+            |version: &&Version| is_pure && !is_fixed(&version.manifest) && is_made_again(history, *id, version);
+        let (going, staying): (Vec<&Version>, Vec<&Version>) = run.changed.iter().partition(may_go);
+        barred.extend(staying.iter().map(|version| version.manifest));
+        if going.is_empty() {
+            continue;
+        }
+        let before = run.parent.map(|parent| history.state(parent)).unwrap_or_default();
+        let read = before.versions().filter(|version| may_read(run, version));
+        let needs: Vec<ManifestId> = read.map(|version| version.manifest).collect();
+        for version in going {
+            let place = *places.entry(version.manifest).or_insert(found.len());
+            if place == found.len() {
+                found.push(Cheap {
+                    value: version.manifest,
+                    needs: Vec::new(),
+                });
+            }
+            found[place].needs.extend(&needs);
+        }
+    }
+    found.retain(|cheap| !barred.contains(&cheap.value) && !cheap.needs.contains(&cheap.value));
+    found
+}
+
+/// Whether a cell was short, and nothing was seen that it changed or depended on besides variables.
+fn is_pure(run: &Run) -> bool {
+    let evidence = &run.evidence;
+    run.duration <= SHORT
+        && !evidence.touched_all
+        && evidence.files_read.is_empty()
+        && evidence.files_written.is_empty()
+        && evidence.environment.is_empty()
+        && evidence.patched.is_empty()
+        && evidence
+            .random
+            .keys()
+            .all(|generator| evidence.seeded.contains(generator))
+}
+
+fn is_made_again(history: &History, run: RunId, version: &Version) -> bool {
+    let is_variable = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out);
+    version.roots.iter().all(is_variable)
+        && !history.forgotten().contains_key(&version.manifest)
+        && has_cell(history, run, version)
+        && has_whole_cell(history, run, version)
+        && caution(history, run, version).is_none()
+}

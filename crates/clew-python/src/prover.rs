@@ -1,0 +1,123 @@
+//! Builds stored values again in another process while the session rests, so that what can't be had again is known while
+//! the object still lives.
+//!
+//! Only what needs code to be built, only where the sandbox holds, and each value once a session: a thread starts a scratch
+//! process at the lowest priority and waits for it. What it says is taken over when the session is entered next.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clew_cli::scratch::{Inexact, Scratch, ScratchError, Start};
+use clew_core::format::Proof;
+use clew_core::id::{ManifestId, Root, RunId};
+use clew_core::session::Unproved;
+
+/// The most bytes of values that are built for one proof: they take the memory twice.
+pub(crate) const MOST: u64 = 256 << 20;
+
+/// What a process answered, once it has.
+type Answer = Arc<Mutex<Option<Vec<Inexact>>>>;
+
+/// Proofs that are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Prover {
+    work: Option<Work>,
+    /// What was asked about in this session, whatever came of it.
+    asked: BTreeSet<ManifestId>,
+    /// Whether no proof can be had here, as the first try told.
+    is_hopeless: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Work {
+    wanted: Vec<Unproved>,
+    answer: Answer,
+    is_over: Arc<AtomicBool>,
+    is_wanted: Arc<AtomicBool>,
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.is_wanted.store(false, Ordering::Release);
+    }
+}
+
+impl Prover {
+    /// Whether something more may be asked for.
+    pub fn is_free(&self) -> bool {
+        self.work.is_none() && !self.is_hopeless.load(Ordering::Acquire)
+    }
+
+    /// Asks for a proof of what was not asked about yet, as a run left it.
+    pub fn begin(&mut self, start: Start, run: RunId, mut wanted: Vec<Unproved>) {
+        wanted.retain(|unproved| self.asked.insert(unproved.manifest));
+        if wanted.is_empty() {
+            return;
+        }
+        let roots: Vec<Root> = wanted.iter().flat_map(|unproved| unproved.roots.clone()).collect();
+        let work = Work {
+            wanted,
+            answer: Answer::default(),
+            is_over: Arc::default(),
+            is_wanted: Arc::new(AtomicBool::new(true)),
+        };
+        let (answer, is_over, is_wanted) = (work.answer.clone(), work.is_over.clone(), work.is_wanted.clone());
+        let is_hopeless = Arc::clone(&self.is_hopeless);
+        let spawned = thread::Builder::new().name("clew-prove".to_owned()).spawn(move || {
+            match prove(&start, run, &roots, &is_wanted) {
+                Ok(Some(inexact)) => *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(inexact),
+                // No sandbox, or no process: there will be none for the next proof either.
+                Ok(None) | Err(ScratchError::NotStarted(_)) => is_hopeless.store(true, Ordering::Release),
+                Err(_) => {}
+            }
+            is_over.store(true, Ordering::Release);
+        });
+        // Without a thread nothing is proved, and nobody is told anything that is not so.
+        self.work = spawned.is_ok().then_some(work);
+    }
+
+    /// What came of it, if that is known by now: proofs, and roots that were not had with the reasons.
+    pub fn take(&mut self) -> Vec<(Proof, Vec<Root>)> {
+        if !self
+            .work
+            .as_ref()
+            .is_some_and(|work| work.is_over.load(Ordering::Acquire))
+        {
+            return Vec::new();
+        }
+        let Some(work) = self.work.take() else {
+            return Vec::new();
+        };
+        let answer = work.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(inexact) = answer else { return Vec::new() };
+        let told = |root: &Root| {
+            let found = inexact
+                .iter()
+                .find(|one| one.kind == root.kind.word() && one.key == root.key);
+            found.map(|one| one.why.clone())
+        };
+        let proof = |unproved: &Unproved| {
+            let why = unproved.roots.iter().find_map(told).map(|why| clew_cli::clean(&why));
+            let manifest = unproved.manifest;
+            (Proof { manifest, why }, unproved.roots.clone())
+        };
+        work.wanted.iter().map(proof).collect()
+    }
+}
+
+/// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
+fn prove(
+    start: &Start,
+    run: RunId,
+    roots: &[Root],
+    is_wanted: &AtomicBool,
+) -> Result<Option<Vec<Inexact>>, ScratchError> {
+    let goes_on = &mut || is_wanted.load(Ordering::Acquire);
+    let mut scratch = Scratch::start(start, goes_on)?;
+    if !scratch.gaps().is_empty() {
+        return Ok(None);
+    }
+    scratch.prove(start, &run.to_string(), roots, goes_on).map(Some)
+}

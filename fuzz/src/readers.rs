@@ -1,0 +1,159 @@
+//! The list of readers.
+
+mod format;
+mod store;
+mod value;
+mod words;
+
+/// A reader of bytes that others may have written.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// What it is called, here and in `corpus/`.
+    pub name: &'static str,
+    /// What it reads, in words.
+    pub what: &'static str,
+    /// The longest input that is tried (bytes).
+    pub longest: usize,
+    /// Memory it may take whatever the input is (bytes) ...
+    pub fixed: usize,
+    /// ... and for each byte of the input.
+    pub times: usize,
+    read: fn(&[u8]),
+}
+
+impl Reader {
+    /// Reads `bytes`, and says how much memory that took at most.
+    ///
+    /// # Panics
+    /// The reader broke one of its promises: it panicked, it took more memory than it may, what it read does not come back
+    /// as it was, or an error says nothing.
+    pub fn read(&self, bytes: &[u8]) -> usize {
+        let bytes = &bytes[..bytes.len().min(self.longest)];
+        let taken = crate::memory_of(|| (self.read)(bytes));
+        let most = self.most(bytes.len());
+        assert!(
+            taken <= most,
+            "{} took {taken} bytes of memory for {} bytes, {most} are allowed",
+            self.name,
+            bytes.len()
+        );
+        taken
+    }
+
+    /// The memory that it may take for so many bytes.
+    pub fn most(&self, length: usize) -> usize {
+        self.fixed + self.times * length
+    }
+}
+
+const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u8])) -> Reader {
+    Reader {
+        name,
+        what,
+        longest,
+        fixed: 16 << 20,
+        times: 256,
+        read,
+    }
+}
+
+/// All of them.
+pub const READERS: [Reader; 17] = [
+    of(
+        "frame",
+        "a frame: header, table, payload, decompressed",
+        16 << 10,
+        format::frame,
+    ),
+    of("record", "one record of each kind", 16 << 10, format::record),
+    of(
+        "lists",
+        "lists of ids, tables of memory, asides",
+        16 << 10,
+        format::lists,
+    ),
+    of("stream", "an object stream", 16 << 10, format::stream),
+    of(
+        "handover",
+        "what a scratch process hands over",
+        16 << 10,
+        format::handover,
+    ),
+    of(
+        "store",
+        "packs, logs, descriptions, removals, garbage: loaded, verified, read",
+        64 << 10,
+        store::store,
+    ),
+    of(
+        "looking",
+        "the same, through every looking command",
+        64 << 10,
+        store::looking,
+    ),
+    of("log_index", "the index over logs", 64 << 10, store::log_index),
+    of("counters", "the files `numbers` and `generation`", 64, store::counters),
+    of("keys", "`signing.key` and `trusted.keys`", 4 << 10, store::keys),
+    of(
+        "value",
+        "two stored values: read, described, compared",
+        16 << 10,
+        value::value,
+    ),
+    of("revision", "a revision, an operation, a name", 1 << 10, words::revision),
+    of(
+        "line",
+        "a line typed after `%clew`, completed and parsed",
+        1 << 10,
+        words::line,
+    ),
+    of(
+        "settings",
+        "settings of a user or a project (TOML)",
+        4 << 10,
+        words::settings,
+    ),
+    of(
+        "source",
+        "a cell's source and its outputs, searched for secrets",
+        16 << 10,
+        words::source,
+    ),
+    of(
+        "answer",
+        "an answer of a scratch process, on the wire",
+        16 << 10,
+        words::answer,
+    ),
+    of(
+        "foreign",
+        "IPython's settings, and what kernels announce",
+        4 << 10,
+        words::foreign,
+    ),
+];
+
+/// No reader: it breaks at once when it gets what a search can find. What does not find that finds nothing.
+pub const PLANTED: Reader = of("planted", "nothing: it panics at four bytes", 64, planted);
+
+fn planted(bytes: &[u8]) {
+    assert!(
+        !(bytes.len() >= 4 && bytes[0] == b'C' && bytes[1] == b'l' && bytes[2] == b'e' && bytes[3] == b'w'),
+        "planted"
+    );
+}
+
+/// The reader of that name.
+pub fn reader(name: &str) -> Option<Reader> {
+    READERS.into_iter().chain([PLANTED]).find(|reader| reader.name == name)
+}
+
+/// The most characters of an error, whatever was read.
+const LONGEST_ERROR: usize = 600;
+
+/// Errors are for people: they say something, and not all that was read.
+fn is_clear(error: &impl std::fmt::Display) {
+    let text = error.to_string();
+    assert!(!text.trim().is_empty(), "an error says nothing");
+    assert!(text.chars().count() <= LONGEST_ERROR, "an error says too much: {text}");
+}

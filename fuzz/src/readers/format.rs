@@ -1,0 +1,175 @@
+//! Readers of what lies on disk, each on its own.
+
+use std::fmt::Debug;
+
+use clew_core::format::{
+    Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage, HEADER_LENGTH, HistoryDescription, Manifest,
+    Operation, Outline, PackMention, RecordError, Removal, Run, SignedOperation, StoredManifest, Summary, TableEntry,
+    decode_ids, decode_memory, decode_record, encode_ids, encode_memory, encode_record,
+};
+use clew_core::graph::{Arena, Limits, stream};
+use clew_core::kernel::HandedOver;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::is_clear;
+
+/// A frame as it is, and with checksums that hold: behind them lies the rest of the reader.
+pub(super) fn frame(bytes: &[u8]) {
+    one_frame(bytes);
+    if let Some(sealed) = sealed(bytes) {
+        one_frame(&sealed);
+    }
+}
+
+fn one_frame(bytes: &[u8]) {
+    let Some((head, rest)) = bytes.split_first_chunk::<HEADER_LENGTH>() else {
+        return;
+    };
+    let header = match FrameHeader::parse(head) {
+        Ok(header) => header,
+        Err(error) => return is_clear(&error),
+    };
+    assert_eq!(header.to_bytes(), *head);
+    assert!(header.end(u64::from(u32::MAX)) < 1 << 34);
+    let Some((meta, payload)) = rest.split_at_checked(header.meta_length as usize) else {
+        return;
+    };
+    if let Err(error) = header.check_meta(meta) {
+        is_clear(&error);
+    }
+    match TableEntry::parse_table(meta, &header) {
+        Ok(table) => {
+            assert_eq!(TableEntry::write_table(&table), meta);
+            let ends = table.iter().map(|entry| entry.offset + u64::from(entry.length));
+            assert!(ends.max().unwrap_or(0) <= header.plain_length);
+        }
+        Err(error) => is_clear(&error),
+    }
+    let length = usize::try_from(header.stored_length).unwrap_or(usize::MAX);
+    match payload.get(..length).map(|stored| header.decode(stored.to_vec())) {
+        Some(Ok(plain)) => assert_eq!(plain.len() as u64, header.plain_length),
+        Some(Err(error)) => is_clear(&error),
+        None => {}
+    }
+}
+
+/// The same bytes with the magic and the checksums that belong there. Lengths stay as they are where they fit.
+fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut sealed = bytes.to_vec();
+    sealed.get_mut(..HEADER_LENGTH)?[..4].copy_from_slice(&FRAME_MAGIC);
+    let meta = u32::from_le_bytes(sealed[12..16].try_into().ok()?) as usize;
+    let stored = usize::try_from(u64::from_le_bytes(sealed[16..24].try_into().ok()?)).ok()?;
+    let meta_end = HEADER_LENGTH.checked_add(meta)?;
+    let sums = [
+        sealed.get(HEADER_LENGTH..meta_end).map(xxh3_64),
+        sealed.get(meta_end..meta_end.checked_add(stored)?).map(xxh3_64),
+    ];
+    for (at, sum) in [64, 72].into_iter().zip(sums) {
+        if let Some(sum) = sum {
+            sealed[at..at + 8].copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+    let sum = xxh3_64(&sealed[..80]);
+    sealed[80..88].copy_from_slice(&sum.to_le_bytes());
+    Some(sealed)
+}
+
+/// Kinds of records, in the order of the byte that picks one.
+type ReadRecord = fn(&[u8]);
+const RECORDS: [ReadRecord; 12] = [
+    run,
+    again::<Operation>,
+    again::<SignedOperation>,
+    again::<StoredManifest>,
+    again::<Manifest>,
+    again::<Evidence>,
+    again::<Summary>,
+    again::<FileDescription>,
+    again::<HistoryDescription>,
+    again::<PackMention>,
+    again::<Removal>,
+    again::<Garbage>,
+];
+
+/// The first byte picks the kind.
+pub(super) fn record(bytes: &[u8]) {
+    if let Some((kind, bytes)) = bytes.split_first() {
+        RECORDS[usize::from(*kind) % RECORDS.len()](bytes);
+    }
+}
+
+/// What is read comes back when it is written and read again.
+fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
+    match decode_record::<T>(bytes) {
+        Ok(read) => match decode_record::<T>(&encode_record(&read)) {
+            // A version counts where it comes first, as it is written; elsewhere nobody wrote it.
+            Err(RecordError::Newer(_)) => {}
+            again => assert_eq!(again.as_ref(), Ok(&read)),
+        },
+        Err(error) => is_clear(&error),
+    }
+}
+
+/// A run, and the outline that is read of it alone. What the outline refuses (a field whose name is no text) counts as
+/// damaged before the run is decoded.
+fn run(bytes: &[u8]) {
+    again::<Run>(bytes);
+    match (decode_record::<Run>(bytes), Outline::parse(bytes)) {
+        (Ok(run), Ok(outline)) => assert_eq!(outline, Outline::from(&run)),
+        (Err(RecordError::Newer(run)), outline) => assert_eq!(outline, Err(RecordError::Newer(run))),
+        (_, Err(error)) => is_clear(&error),
+        (_, Ok(outline)) => drop((outline.label(), outline.ended())),
+    }
+}
+
+/// Lists and tables that manifests name.
+pub(super) fn lists(bytes: &[u8]) {
+    if let Some(ids) = decode_ids(bytes) {
+        assert_eq!(encode_ids(&ids), bytes);
+    }
+    if let Some((extents, mentions)) = decode_memory(bytes) {
+        assert!(extents.len() * 3 + mentions.len() * 3 <= bytes.len());
+        let encoding = clew_core::format::Encoding {
+            extents,
+            mentions,
+            ..Default::default()
+        };
+        let again = decode_memory(&encode_memory(&encoding));
+        assert_eq!(again, Some((encoding.extents, encoding.mentions)));
+    }
+}
+
+/// The first byte says how many roots there are.
+pub(super) fn stream(bytes: &[u8]) {
+    let Some((roots, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let roots = usize::from(roots % 4);
+    match Arena::parse(bytes, roots, Limits::default()) {
+        Ok(arena) => {
+            assert!(arena.len() <= bytes.len() && arena.roots().len() == roots);
+            for number in 0..arena.len() as u32 {
+                let node = arena.node(number);
+                assert!(node.children.iter().all(|child| (*child as usize) < arena.len()));
+                assert!(node.buffer.is_none_or(|buffer| buffer < arena.buffers()));
+            }
+        }
+        Err(error) => is_clear(&error),
+    }
+    assert!(stream::bodies(bytes).map(|(_, payload)| payload.len()).sum::<usize>() <= bytes.len());
+}
+
+/// What is read comes back when it is written and read again.
+pub(super) fn handover(bytes: &[u8]) {
+    match HandedOver::read(&mut &bytes[..], bytes.len() as u64) {
+        Ok(read) => {
+            let mut written = Vec::new();
+            read.write(&mut written).expect("memory takes what is written");
+            let again = HandedOver::read(&mut written.as_slice(), written.len() as u64);
+            assert_eq!(again.ok(), Some(read));
+        }
+        Err(error) => is_clear(&error),
+    }
+}

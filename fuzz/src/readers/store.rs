@@ -1,0 +1,232 @@
+//! Stores, and the small files beside them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use clew_cli::{Door, Opened, Settings, Style, Surroundings};
+use clew_core::format::{Body, Encoding, HistoryDescription};
+use clew_core::graph::{Arena, Limits};
+use clew_core::history::History;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, LogIndex, SigningKey, Store, Trust};
+use clew_testing::disk::SimDisk;
+
+use super::is_clear;
+use crate::{files_of, mended};
+
+const STORE: &str = "/store";
+
+/// The key that operations of inputs are sealed with.
+pub(crate) fn key() -> SigningKey {
+    SigningKey::from_secret(&[42; 32])
+}
+
+/// A store of these files, judged by its own key.
+fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
+    let disk = Arc::new(SimDisk::with_files(files));
+    match Store::open(disk, Path::new(STORE), Access::ReadOnly) {
+        Ok(store) => Some(store.with_trust(Trust::own(key().public()))),
+        Err(error) => {
+            is_clear(&error);
+            None
+        }
+    }
+}
+
+/// The files of an input, mended if its first byte says so.
+fn files(bytes: &[u8], root: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    match bytes.split_first() {
+        Some((b'=', bytes)) => files_of(bytes, Path::new(root)),
+        _ => files_of(&mended(bytes, &key()), Path::new(root)),
+    }
+}
+
+/// Everything that lies in a store is read.
+pub(super) fn store(bytes: &[u8]) {
+    let Some(store) = opened(&files(bytes, STORE)) else {
+        return;
+    };
+    match store.verify(true) {
+        Ok(verification) => verification.damage.iter().for_each(|damage| is_clear(&damage.what)),
+        Err(error) => is_clear(&error),
+    }
+    for (id, _) in store.histories().expect("a simulated disk lists") {
+        let loaded = store.load(id).expect("damage is no error");
+        loaded.damage.iter().for_each(|damage| is_clear(&damage.what));
+        let history = History::of(&loaded);
+        let runs: Vec<_> = history.outlines().map(|(id, _)| id).collect();
+        for id in runs {
+            let state = history.state(id);
+            state.versions().for_each(|version| read(&store, version.manifest));
+            let _ = (
+                history.label(&id),
+                history.line(id).count(),
+                history.ancestry(id).count(),
+            );
+            let Some(run) = history.run(&id) else { continue };
+            for blob in run.source.iter().chain(&run.output) {
+                if let Err(error) = store.blob(*blob) {
+                    is_clear(&error);
+                }
+            }
+        }
+    }
+}
+
+fn read(store: &Store, id: clew_core::id::ManifestId) {
+    let manifest = match store.manifest(id) {
+        Ok(manifest) => manifest,
+        Err(error) => return is_clear(&error),
+    };
+    let Body::Encoded(encoding) = &manifest.body else {
+        return;
+    };
+    if let Err(error) = parts(store, encoding, manifest.roots.len()) {
+        is_clear(&error);
+    }
+}
+
+fn parts(store: &Store, encoding: &Encoding, roots: usize) -> Result<(), clew_core::store::StoreError> {
+    let stream = store.stream(&encoding.stream)?;
+    if let Err(error) = Arena::parse(&stream, roots, Limits::default()) {
+        is_clear(&error);
+    }
+    store.stream(&encoding.asides)?;
+    for extent in &encoding.extents {
+        store.extent(extent)?;
+    }
+    Ok(())
+}
+
+/// What people type to look.
+const WORDS: [&str; 16] = [
+    "log",
+    "log --all --json",
+    "log --html",
+    "show @",
+    "show @- --json",
+    "show @ --html",
+    "diff @- @",
+    "diff @- @ --json",
+    "vars",
+    "vars --json",
+    "annotate x",
+    "stale",
+    "op log",
+    "graph --html",
+    "extract x",
+    "list",
+];
+
+/// A store that a stranger made is looked at in every way.
+pub(super) fn looking(bytes: &[u8]) {
+    let Some(store) = opened(&files(bytes, STORE)) else {
+        return;
+    };
+    let Ok(opened) = Opened::of(store, None) else { return };
+    let (place, surroundings) = (opened.place(), surroundings());
+    for words in WORDS {
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        let arguments = clew_cli::parse(&words, surroundings);
+        drop(arguments.map(|arguments| clew_cli::look(&arguments, &place, surroundings)));
+    }
+}
+
+/// A desk on which nothing moves.
+pub(crate) fn surroundings() -> &'static Surroundings {
+    static DESK: OnceLock<Surroundings> = OnceLock::new();
+    DESK.get_or_init(|| Surroundings {
+        door: Door::Notebook,
+        store: PathBuf::from(STORE),
+        config: PathBuf::from("/nothing/config"),
+        cache: PathBuf::from("/nothing/cache"),
+        now: 1_800_000_000_000_000_000,
+        zone: jiff::tz::TimeZone::UTC,
+        width: 100,
+        style: Style { is_coloured: false },
+        settings: Settings::default(),
+        near: None,
+        python: None,
+    })
+}
+
+/// A store on the disk beside an index of these bytes: what is read with the index is what is read without.
+pub(super) fn log_index(bytes: &[u8]) {
+    static LOGS: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
+    let (folder, store) = LOGS.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("there is room for a store");
+        for (path, bytes) in files_of(&mended(STORED, &key()), folder.path()) {
+            std::fs::create_dir_all(path.parent().expect("files lie in folders")).expect("there is room for a folder");
+            std::fs::write(path, bytes).expect("there is room for a file");
+        }
+        let store = Store::open(Arc::new(RealDisk), folder.path(), Access::ReadOnly).expect("it is a store");
+        (folder, store.with_trust(Trust::own(key().public())))
+    });
+    let index = LogIndex::new(&folder.path().join("cache"), folder.path(), &key()).keeping_from(1);
+    std::fs::create_dir_all(index.path().parent().expect("it lies in a folder")).expect("there is room for a folder");
+    std::fs::write(index.path(), bytes).expect("there is room for a file");
+    let indexed = store.clone().with_index(index);
+    for (id, _) in store.histories().expect("it can be listed") {
+        let (with, without) = (indexed.load(id), store.load(id));
+        let (with, without) = (with.expect("damage is no error"), without.expect("damage is no error"));
+        assert_eq!(
+            with.runs.keys().collect::<Vec<_>>(),
+            without.runs.keys().collect::<Vec<_>>()
+        );
+        assert_eq!(with.operations().len(), without.operations().len());
+        assert_eq!(with.damage, without.damage);
+    }
+}
+
+/// The store that readers of something else stand on.
+pub(crate) const STORED: &[u8] = include_bytes!("../../stored.bin");
+
+/// The first half is `numbers`, the second `generation`.
+pub(super) fn counters(bytes: &[u8]) {
+    let disk = SimDisk::new(1);
+    let open = |disk: &SimDisk| Store::open(Arc::new(disk.clone()), Path::new(STORE), Access::ReadWrite);
+    let store = open(&disk).expect("a simulated disk has room");
+    let history = store
+        .create_history(&HistoryDescription::default())
+        .expect("a simulated disk has room");
+    let mut files = disk.files();
+    let (numbers, generation) = bytes.split_at(bytes.len() / 2);
+    files.insert(
+        Path::new(STORE).join(format!("histories/{history}/numbers")),
+        numbers.to_vec(),
+    );
+    files.insert(Path::new(STORE).join("generation"), generation.to_vec());
+    let store = open(&SimDisk::with_files(&files)).expect("counters are no obstacle");
+    let mut writer = store
+        .writer(history, store.new_session(), &key())
+        .expect("counters are no obstacle");
+    let (one, two) = (writer.reserve_number(), writer.reserve_number());
+    let (one, two) = (one.expect("a number is given"), two.expect("a number is given"));
+    assert!(
+        one >= 1 && (two > one || one == u64::MAX),
+        "{one} was given before {two}"
+    );
+}
+
+/// The first 32 bytes are the key's, the others whom it trusts; what is shorter is a key of another length.
+pub(super) fn keys(bytes: &[u8]) {
+    let config = Path::new("/config");
+    let (secret, trusted) = bytes.split_at(bytes.len().min(32));
+    let files = BTreeMap::from([
+        (config.join("signing.key"), secret.to_vec()),
+        (config.join("trusted.keys"), trusted.to_vec()),
+    ]);
+    let disk = SimDisk::with_files(&files);
+    let own = match SigningKey::load(&disk, config) {
+        Ok(key) => key.expect("there is a file").public(),
+        Err(error) => {
+            is_clear(&error);
+            key().public()
+        }
+    };
+    match Trust::load(&disk, config, own) {
+        Ok(trust) => assert!(trust.said().count() <= trusted.len() / 64 + 1),
+        Err(error) => is_clear(&error),
+    }
+}

@@ -1,0 +1,65 @@
+//! Stored values, read without Python.
+
+use clew_core::format::{Encoding, StoredExtent};
+use clew_core::graph::Mention;
+use clew_core::id::BlockId;
+use clew_core::store::StoreError;
+use clew_value::compare::compare;
+use clew_value::{Blocks, Limits, Stored};
+
+use super::is_clear;
+
+/// Blocks that hold the first byte of their ids.
+struct Alike;
+
+impl Blocks for Alike {
+    fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(ids.iter().map(|id| vec![id.0[0]; 65_536]).collect())
+    }
+}
+
+/// Two bytes say how long the first stream is; the second one follows it.
+pub(super) fn value(bytes: &[u8]) {
+    let Some((length, streams)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let length = usize::from(u16::from_le_bytes(*length));
+    let (one, two) = streams.split_at(length.min(streams.len()));
+    let limits = Limits {
+        memory_bytes: 1 << 20,
+        pairs: 10_000,
+        ..Limits::default()
+    };
+    let nameless = |_: &str| None;
+    let (was, is) = (encoding(1), encoding(2));
+    let before = Stored::open(one, &was, 1, &Alike, &nameless, &limits);
+    let after = Stored::open(two, &is, 1, &Alike, &nameless, &limits);
+    for error in [&before, &after].into_iter().filter_map(|stored| stored.as_ref().err()) {
+        is_clear(error);
+    }
+    let (Ok(before), Ok(after)) = (before, after) else {
+        return;
+    };
+    if let (Some(before), Some(after)) = (before.root(0), after.root(0)) {
+        compare(before, after, &limits);
+        compare(before, before, &limits);
+    }
+}
+
+fn encoding(first: u8) -> Encoding {
+    let extent = StoredExtent {
+        length: 100_000,
+        column: 0,
+        blocks: vec![BlockId([first; 32]), BlockId([2; 32])],
+    };
+    let mention = |offset, length| Mention {
+        extent: 0,
+        offset,
+        length,
+    };
+    Encoding {
+        extents: vec![extent],
+        mentions: (0..100).map(|nth| mention(nth * 8, 50_000 + nth)).collect(),
+        ..Encoding::default()
+    }
+}

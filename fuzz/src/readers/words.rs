@@ -1,0 +1,96 @@
+//! What people type, and texts that others wrote.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_cli::{Opened, Place, readers, secrets};
+use clew_core::store::{Access, Store, Trust};
+use clew_testing::disk::SimDisk;
+
+use super::is_clear;
+use super::store::{STORED, key, surroundings};
+use crate::{files_of, mended};
+
+thread_local! {
+    /// A history to find things in.
+    static HISTORY: Opened = history();
+}
+
+fn history() -> Opened {
+    let root = Path::new("/store");
+    let disk = SimDisk::with_files(&files_of(&mended(STORED, &key()), root));
+    let store = Store::open(Arc::new(disk), root, Access::ReadOnly).expect("it is a store");
+    let store = store.with_trust(Trust::own(key().public()));
+    Opened::of(store, None).unwrap_or_else(|problem| panic!("{problem:?}"))
+}
+
+pub(super) fn revision(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    HISTORY.with(|opened| found(&text, &opened.place()));
+}
+
+fn found(text: &str, place: &Place<'_>) {
+    if let Err(error) = place.history.resolve(text, place.at, surroundings().now) {
+        is_no_longer_than(&error, text);
+    }
+    if let Err(error) = place.history.resolve_operation(text) {
+        is_no_longer_than(&error, text);
+    }
+    let names = place.history.names();
+    for error in [names.check_free(text), names.check_branch(text), names.check_tag(text)] {
+        if let Err(error) = error {
+            is_no_longer_than(&error, text);
+        }
+    }
+}
+
+/// What was typed is repeated, once.
+fn is_no_longer_than(error: &impl std::fmt::Display, typed: &str) {
+    assert!(error.to_string().len() <= 2 * typed.len() + 600);
+}
+
+pub(super) fn line(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match clew_cli::split_line(&text) {
+        Ok(words) => {
+            clew_cli::intent(&words);
+            drop(clew_cli::parse(&words, surroundings()));
+        }
+        Err(error) => is_clear(&error),
+    }
+    HISTORY.with(|opened| clew_cli::complete_line(&text, Some(&opened.place()), surroundings()));
+}
+
+pub(super) fn settings(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for problem in readers::settings(&text) {
+        is_clear(&problem.what);
+    }
+}
+
+pub(super) fn source(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    secrets::masked(&text, &[]);
+    secrets::shape_of(&text);
+    secrets::redacted(&text, &[]);
+    readers::outputs(&text);
+    readers::printed(&text);
+}
+
+pub(super) fn answer(bytes: &[u8]) {
+    if let Err(error) = readers::answer(bytes) {
+        is_clear(&error);
+    }
+}
+
+pub(super) fn foreign(bytes: &[u8]) {
+    readers::presence(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    for changed in readers::ipython_config(&text) {
+        match changed {
+            Ok(Some(changed)) => assert!(changed.len() <= text.len() + 400),
+            Ok(None) => {}
+            Err(why) => is_clear(&why),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+"""Values that need code to come back are built again in another process while they live; who can't be is named in time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from harness import wait_for
+
+from cases.story import Notebook
+
+IMPATIENT = "import clew.shell.hooks as _hooks\n_hooks.LONG_REST = 0.05"
+
+VALUES = """
+class Broken:
+    def __init__(self, number):
+        self.number = number
+    def __reduce__(self):
+        return Broken, ()
+class Other:
+    def __init__(self, number):
+        self.number = number
+    def __reduce__(self):
+        return Other, (self.number + 1,)
+class Well:
+    def __init__(self, number):
+        self.number = number
+    def __reduce__(self):
+        return Well, (self.number,)
+def work(x):
+    return x + 1
+broken, other, well, plain = Broken(1), Other(1), Well(1), [1, 2]
+"""
+
+
+def variables(notebook: Notebook) -> dict[str, Any]:
+    return {one["key"]: one for one in notebook.ask("vars")["variables"]}
+
+
+def rested(notebook: Notebook) -> str:
+    """Runs light cells with rests between them until the proof is in; what they complained of."""
+    complaints = []
+
+    def is_proved() -> bool:
+        time.sleep(2)  # only who rests is proved
+        reply = notebook.kernel.run("pass")
+        notebook.kernel.settle()
+        complaints.append(reply.stderr)
+        return variables(notebook)["well"]["is_proved"] is not None
+
+    wait_for(is_proved, "nothing was proved", 60)
+    return "".join(complaints)
+
+
+def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels(env={"CLEW_RECORD_PROVE": "true"})
+    notebook.run(IMPATIENT, VALUES)
+    said = rested(notebook)
+    lines = sorted(line for line in said.splitlines() if line)
+    assert len(lines) == 2, said
+    assert lines[0].startswith(
+        "Clew: `broken` is stored, but a process that tried could not build it again: "
+    )
+    assert "missing 1 required positional argument" in lines[0]
+    assert lines[1].startswith("Clew: `other` is stored, but a process that tried could not build it again: ")
+
+    found = variables(notebook)
+    proved = {name: found[name]["is_proved"] for name in ("broken", "other", "well", "work", "plain")}
+    assert proved == {"broken": False, "other": False, "well": True, "work": True, "plain": None}
+    assert "missing 1 required" in found["broken"]["why_unproved"]
+    assert notebook.read("broken.number, other.number, well.number") == ["(1, 1, 1)"], (
+        "they live on as they were"
+    )
+
+    reply = notebook.kernel.run("later = 1")
+    notebook.kernel.settle()
+    assert reply.stderr == "", "it is said once"
+    notebook.kill()
+    on_disk = json.loads(notebook.kernel.terminal("vars", "--json").out)["variables"]
+    kept = {one["key"]: one["is_proved"] for one in on_disk if one["key"] in proved}
+    assert kept == proved, "it is recorded"
+
+
+def test_p07_who_does_not_want_proofs_gets_no_process(kernels: Callable[..., Notebook]) -> None:
+    notebook = kernels()
+    notebook.run(IMPATIENT, VALUES)
+    for _ in range(3):
+        time.sleep(1)
+        reply = notebook.kernel.run("pass")
+        notebook.kernel.settle()
+        assert reply.stderr == ""
+    assert variables(notebook)["well"]["is_proved"] is None
