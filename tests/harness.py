@@ -377,6 +377,10 @@ class Kernel:
         wait_for(has_printed, f"no {text!r} was printed")
         return reply
 
+    def heard(self) -> str:
+        """What all requests so far wrote to stderr, and Clew beside them: idle looks speak behind the last one."""
+        return "".join(reply.stderr for _, reply in self._collected.values())
+
     def settle(self) -> None:
         """Takes what comes after the idle status of earlier requests: what was sent before an answer comes before it."""
         self.value("None")

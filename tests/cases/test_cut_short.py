@@ -42,17 +42,17 @@ def cut(notebook: Notebook, length: int = 20_000_000) -> None:
                 file.truncate(length)
 
 
-def said_after(notebook: Notebook, cell: str) -> str:
-    """What is said beside a cell's results, up to the next request."""
-    reply = notebook.run(cell)
+def heard_after(notebook: Notebook, cell: str) -> str:
+    """What was said up to the request that follows a cell. An idle look may have said it before."""
+    notebook.run(cell)
     notebook.kernel.settle()
-    return reply.stderr
+    return notebook.kernel.heard()
 
 
 def test_p03_memory_that_a_cut_file_took_is_told_and_never_recorded(kernels: Callable[..., Notebook]) -> None:
     notebook = resumed(kernels)
     cut(notebook)
-    said = said_after(notebook, "total = float(b.sum())")
+    said = heard_after(notebook, "total = float(b.sum())")
     assert LOST in said, said
     assert "of a" not in said and "%clew undo" in said
     hit = notebook.at()
@@ -74,7 +74,7 @@ def test_p03_what_a_thread_met_between_runs_is_told_by_the_next_look(
     kernels: Callable[..., Notebook],
 ) -> None:
     notebook = resumed(kernels)
-    begun = notebook.run(
+    notebook.run(
         """
         import threading
         _go, _sums = threading.Event(), []
@@ -86,27 +86,18 @@ def test_p03_what_a_thread_met_between_runs_is_told_by_the_next_look(
         """
     )
     cut(notebook)
-    # On a slow machine the idle look behind the first cell comes after the cut, and tells.
-    replies = [begun, notebook.run("_go.set(); _thread.join()")]
-
-    def is_told() -> bool:
-        # The look after the second may have gone by what it named; the next one that sees the array tells, maybe late.
-        notebook.kernel.settle()
-        replies.append(notebook.run("b.shape"))
-        return any(LOST in reply.stderr for reply in replies)
-
-    wait_for(is_told, "nothing was told", 60)
+    notebook.run("_go.set(); _thread.join()")
+    # The look after that cell may have gone by what it named; the next one that sees the array tells, maybe late.
+    wait_for(lambda: LOST in heard_after(notebook, "b.shape"), "nothing was told", 60)
 
 
 def test_what_was_lost_is_told_once_and_by_a_command_too(kernels: Callable[..., Notebook]) -> None:
     notebook = resumed(kernels)
     cut(notebook)
     # A request that is no run: whichever look comes next tells.
-    reply = notebook.kernel.run("float(b.sum())", silent=True)
-    said = notebook.run("%clew status")
-    notebook.kernel.settle()
-    assert (reply.stderr + said.stderr).count(LOST) == 1
-    assert LOST not in said_after(notebook, "eval('1')")
+    notebook.kernel.run("float(b.sum())", silent=True)
+    assert heard_after(notebook, "%clew status").count(LOST) == 1
+    assert heard_after(notebook, "eval('1')").count(LOST) == 1
 
 
 def test_p01_what_lay_in_a_cut_pack_is_stored_anew_when_it_comes_again(
@@ -114,7 +105,7 @@ def test_p01_what_lay_in_a_cut_pack_is_stored_anew_when_it_comes_again(
 ) -> None:
     notebook = resumed(kernels)
     cut(notebook)
-    said_after(notebook, "total = float(b.sum())")
+    heard_after(notebook, "total = float(b.sum())")
     notebook.run("b = np.arange(2_000_000.0) + 1", "kept = float(b.sum())")
     notebook.kill()
     third = kernels()
@@ -127,7 +118,7 @@ def test_p01_a_session_whose_own_pack_is_cut_goes_on_in_another(kernels: Callabl
     notebook.run(*CELLS, "b[7] = 3", "%clew undo")
     assert notebook.kernel.value(MAPPED)
     cut(notebook)
-    said_after(notebook, "total = float(b.sum())")
+    heard_after(notebook, "total = float(b.sum())")
     notebook.run("b = np.arange(2_000_000.0) + 1", "late = list(range(10))")
     notebook.kill()
     second = kernels()
@@ -142,7 +133,7 @@ def test_p03_what_was_written_before_the_cut_goes_with_it_and_is_not_taken_for_w
     notebook = resumed(kernels)
     notebook.run("b[1_990_000] = -1.0")
     cut(notebook)
-    assert LOST in said_after(notebook, "b.shape; eval('1')")
+    assert LOST in heard_after(notebook, "b.shape; eval('1')")
 
 
 def test_writing_to_what_is_lost_goes_on(kernels: Callable[..., Notebook]) -> None:
@@ -193,7 +184,7 @@ def test_p07_the_signal_is_everybody_elses_as_before(kernels: Callable[..., Note
     if how.startswith("faulthandler as"):
         assert set_by_user == before
     cut(notebook)
-    assert LOST in said_after(notebook, "total = float(b.sum())")
+    assert LOST in heard_after(notebook, "total = float(b.sum())")
     # What a fault comes to where a handler of Python's only takes note is not asked: without Clew it never ends.
     assert notebook.read(get) == [set_by_user]
     assert notebook.read("in_child(sent)") == [str(expected[1])]

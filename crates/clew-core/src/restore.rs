@@ -5,6 +5,7 @@
 
 mod again;
 mod fetched;
+mod settle;
 mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,6 +179,7 @@ impl Performer<'_> {
         for parked in &unparked {
             kernel.unpark(parked.ticket);
         }
+        Self::settle_differences(kernel, plan, &mut outcomes);
         self.annotate(&mut outcomes, installed);
         outcomes.sort_by(|one, other| one.root.cmp(&other.root));
         Ok(Performed {

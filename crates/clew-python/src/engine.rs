@@ -160,11 +160,11 @@ impl Engine {
             return captured(py, &Recorded::default());
         }
         let input = run_input(run)?;
-        let unproved = inner.told_of_proofs();
+        inner.take_proofs();
         let mut recorded = inner
             .with_session(py, |session, kernel| session.record(kernel, input))?
             .map_err(runtime)?;
-        recorded.warnings.extend(unproved);
+        recorded.warnings.append(&mut inner.untold);
         if let Err(error) = self.flush(py, &mut inner) {
             recorded.warnings.push(error.to_string());
         }
@@ -218,7 +218,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// What looks found beside runs that the user has to know, once.
+    /// What was found beside runs that the user has to know, once.
     fn untold(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(std::mem::take(&mut self.enter(py)?.untold))
     }

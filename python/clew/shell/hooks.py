@@ -43,8 +43,8 @@ class Hooks:
         self._hung: list[tuple[str, Callable[[], bool]]] = []
         #: Whether the capture can wait for the idle status too.
         self._follows_dispatch = False
-        self._rest: Any = None
-        self._long_rest: Any = None
+        #: What is to be done when the session has rested, by its name: the loop's handle.
+        self._resting: dict[str, Any] = {}
 
     def attach(self) -> None:
         """Starts listening."""
@@ -199,27 +199,23 @@ class Hooks:
 
     def _look_later(self) -> None:
         """Has the session looked at once it rests."""
-        loop = getattr(self._kernel, "io_loop", None)
-        if loop is None:
-            return
-
-        def schedule() -> None:
-            if self._rest is not None:
-                loop.remove_timeout(self._rest)
-            self._rest = loop.call_later(REST, self._recorder.idle)
-
-        loop.add_callback(schedule)
+        self._later(REST, self._recorder.idle)
 
     def _prove_later(self) -> None:
         """Has values proved once the session has rested for a while."""
+        self._later(LONG_REST, self._recorder.prove)
+
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        """Has work done after a rest, which begins anew with every call."""
         loop = getattr(self._kernel, "io_loop", None)
         if loop is None:
             return
 
         def schedule() -> None:
-            if self._long_rest is not None:
-                loop.remove_timeout(self._long_rest)
-            self._long_rest = loop.call_later(LONG_REST, self._recorder.prove)
+            before = self._resting.pop(work.__name__, None)
+            if before is not None:
+                loop.remove_timeout(before)
+            self._resting[work.__name__] = loop.call_later(seconds, work)
 
         loop.add_callback(schedule)
 

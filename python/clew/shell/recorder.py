@@ -136,7 +136,7 @@ class Recorder:
     def idle(self) -> None:
         """Looks for changes from outside, if nothing runs. Gives up where a request comes, and looks again later."""
         with self._lock:
-            if self._engine is not None and not self._requests and not self._running and not self._ended:
+            if self._engine is not None and self._rests():
                 with Held():
                     has_seen_all = guarded(
                         "look for changes", self._engine.idle, self.doors, self.is_awaited()
@@ -150,8 +150,12 @@ class Recorder:
     def prove(self) -> None:
         """Has values built again in another process, if nothing runs."""
         with self._lock:
-            if self._engine is not None and not self._requests and not self._running and not self._ended:
+            if self._engine is not None and self._rests():
                 guarded("have values built again", self._engine.prove)
+
+    def _rests(self) -> bool:
+        """Whether nothing runs, and nothing that ran is still to be captured."""
+        return not (self._requests or self._running or self._ended)
 
     def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
         """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
@@ -291,7 +295,7 @@ class Recorder:
             guarded("tell the front end of this run", listener, captured)
 
     def _tell_untold(self) -> None:
-        """Tells what looks found that no run tells of: memory that was lost."""
+        """Tells what was found beside runs: memory that was lost, values that can't be built again."""
         assert self._engine is not None
         for text in guarded("say what it found", self._engine.untold) or []:
             warn(text)

@@ -391,11 +391,6 @@ impl Session {
                 continue;
             }
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
-                // It was walked before all was in place, and a reducer of the user's own may read what was not yet there.
-                (Word::Differs, Some(version)) if there.holds(version) => {
-                    (outcome.word, outcome.why) = (Word::Loaded, None);
-                    continue;
-                }
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
                         classes.insert(outcome.root.clone());

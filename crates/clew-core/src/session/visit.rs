@@ -7,11 +7,11 @@ use super::SessionError;
 use super::moving::{definitions_of, has_cell, untrusted};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
-use crate::graph::{Arena, CoVariable, Heap, Limits, look, look_jointly};
+use crate::graph::{Arena, Heap, Limits, look, look_jointly};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{HandedOver, Kernel};
-use crate::plan::{Again, Held, Outcome, Scope, Word, plan};
+use crate::plan::{Again, Held, Outcome, Scope, plan};
 use crate::record::Live;
 use crate::restore::{Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
@@ -213,29 +213,8 @@ impl Visit {
             check: Check::Once,
         };
         let ahead = performer.fetch_ahead(kernel, &plan)?;
-        let mut outcomes = performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes;
-        settle_differences(kernel, &self.history.state(run), &mut outcomes)?;
-        Ok(outcomes)
+        Ok(performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes)
     }
-}
-
-/// Walks again what differed as it was built: all is in place now, and a reducer of the user's own may have read what was not.
-fn settle_differences<K: Kernel>(kernel: &mut K, state: &State, outcomes: &mut [Outcome]) -> Result<(), SessionError> {
-    if !outcomes.iter().any(|outcome| outcome.word == Word::Differs) {
-        return Ok(());
-    }
-    let live = kernel.roots().map_err(SessionError::Kernel)?;
-    let looked = look(kernel.heap(), live);
-    for outcome in outcomes.iter_mut().filter(|outcome| outcome.word == Word::Differs) {
-        let wanted = state.version(&outcome.root);
-        let is_it = |seen: &&CoVariable| seen.opaque.is_empty() && seen.roots.contains(&outcome.root);
-        let there = looked.covariables.iter().find(is_it);
-        if there.map(|seen| seen.fingerprint) == wanted.map(|version| version.fingerprint) {
-            (outcome.word, outcome.why) = (Word::Loaded, None);
-        }
-    }
-    kernel.heap().release();
-    Ok(())
 }
 
 fn missing(run: RunId) -> SessionError {

@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     /// Why nothing is recorded, where that was tried.
     pub(super) refusal: Option<String>,
     pub(super) last_warnings: Vec<String>,
-    /// What looks found that no run tells of.
+    /// What was found beside runs: by a look in between, by a proof.
     pub(super) untold: Vec<String>,
     /// How many pages of memory were known to be lost when all was last looked at.
     pub(super) lost_pages: u64,
@@ -44,8 +44,6 @@ pub(crate) struct Inner {
     prover: Prover,
     /// Names that were said not to be had again.
     said_unproved: BTreeSet<Root>,
-    /// What is to be said of them with the next run.
-    unsaid: Vec<String>,
 }
 
 impl Inner {
@@ -64,7 +62,6 @@ impl Inner {
             is_paused: false,
             prover: Prover::default(),
             said_unproved: BTreeSet::new(),
-            unsaid: Vec::new(),
         }
     }
 
@@ -251,14 +248,8 @@ impl Inner {
         }
     }
 
-    /// What is to be said of what was proved since it was asked last.
-    pub(super) fn told_of_proofs(&mut self) -> Vec<String> {
-        self.take_proofs();
-        std::mem::take(&mut self.unsaid)
-    }
-
-    /// Takes over what was proved.
-    fn take_proofs(&mut self) {
+    /// Takes over what was proved; what could not be is told with the rest.
+    pub(super) fn take_proofs(&mut self) {
         let taken = self.prover.take();
         for (proof, roots) in &taken {
             let name = roots.iter().find(|root| root.kind == RootKind::Name);
@@ -266,7 +257,7 @@ impl Inner {
                 && self.said_unproved.insert(name.clone())
             {
                 let (name, why) = (name.key.clone(), why.clone());
-                self.unsaid.push(Said::Unproved { name, why }.to_string());
+                self.untold.push(Said::Unproved { name, why }.to_string());
             }
         }
         if let Some(session) = self.session() {

@@ -1,0 +1,38 @@
+//! What differed as it was built, walked again when all is in place.
+
+use super::Performer;
+use crate::graph::{CoVariable, look};
+use crate::kernel::Kernel;
+use crate::plan::{Outcome, Plan, StepKind, Word};
+
+impl Performer<'_> {
+    /// Calls loaded what differed when it was built and is now what it was to be: a reducer of the user's own may read what
+    /// was not in place by then. Everything is installed, so that nothing can fail any more: who can't look leaves the word.
+    pub(super) fn settle_differences<K: Kernel>(kernel: &mut K, plan: &Plan, outcomes: &mut [Outcome]) {
+        let loaded = plan
+            .steps
+            .iter()
+            .filter(|step| matches!(step.kind, StepKind::Load { .. }));
+        let wanted = |outcome: &Outcome| {
+            let mut loaded = loaded.clone();
+            loaded.find(|step| step.roots.contains(&outcome.root))?.version.as_ref()
+        };
+        let differing: Vec<_> = outcomes
+            .iter_mut()
+            .filter(|outcome| outcome.word == Word::Differs)
+            .filter_map(|outcome| wanted(outcome).map(|version| (outcome, version)))
+            .collect();
+        if differing.is_empty() {
+            return;
+        }
+        let Ok(roots) = kernel.roots() else { return };
+        let looked = look(kernel.heap(), roots);
+        for (outcome, version) in differing {
+            let is_it = |seen: &CoVariable| seen.opaque.is_empty() && seen.roots.contains(&outcome.root);
+            let seen = looked.covariables.iter().find(|seen| is_it(seen));
+            if seen.is_some_and(|seen| seen.fingerprint == version.fingerprint) {
+                (outcome.word, outcome.why) = (Word::Loaded, None);
+            }
+        }
+    }
+}
