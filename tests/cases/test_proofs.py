@@ -13,7 +13,7 @@ from cases.story import Notebook
 
 IMPATIENT = "import clew.shell.hooks as _hooks\n_hooks.LONG_REST = 0.05"
 
-VALUES = """
+CLASSES = """
 class Broken:
     def __init__(self, number):
         self.number = number
@@ -31,6 +31,8 @@ class Well:
         return Well, (self.number,)
 def work(x):
     return x + 1
+"""
+VALUES = """
 broken, other, well, plain = Broken(1), Other(1), Well(1), [1, 2]
 """
 
@@ -56,7 +58,7 @@ def rested(notebook: Notebook) -> str:
 
 def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels(env={"CLEW_RECORD_PROVE": "true"})
-    notebook.run(IMPATIENT, VALUES)
+    notebook.run(IMPATIENT, CLASSES, VALUES)
     said = rested(notebook)
     lines = sorted(line for line in said.splitlines() if line)
     assert len(lines) == 2, said
@@ -83,9 +85,38 @@ def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callabl
     assert kept == proved, "it is recorded"
 
 
+def test_p03_what_can_not_be_built_again_is_put_aside_and_not_let_go(kernels: Callable[..., Notebook]) -> None:
+    """Known in time: the very object waits for whoever goes back, as one that has no value does."""
+    notebook = kernels(env={"CLEW_RECORD_PROVE": "true"})
+    notebook.run(IMPATIENT, CLASSES, VALUES)
+    rested(notebook)
+    before = notebook.identities(["broken", "other"])
+    gone = notebook.move("switch 3")
+    assert gone.word("broken") == "removed"
+    back = notebook.move("undo")
+    assert (back.word("broken"), back.word("other"), back.word("well")) == ("kept", "kept", "loaded")
+    assert notebook.identities(["broken", "other"]) == before
+
+
+def test_p03_what_its_class_does_not_build_is_made_again_by_its_cell_where_that_is_allowed(
+    kernels: Callable[..., Notebook],
+) -> None:
+    notebook = kernels()
+    notebook.run(CLASSES, VALUES)
+    notebook.kill()
+    second = kernels()
+    lost = second.move("resume")
+    assert lost.word("broken") == "lost"
+    why = lost.why("broken")
+    assert "missing 1 required positional argument" in why and "--replay" in why, why
+    back = second.move("switch 3 --replay")
+    assert back.word("broken") == "replayed"
+    assert second.read("broken.number") == ["1"]
+
+
 def test_p07_who_does_not_want_proofs_gets_no_process(kernels: Callable[..., Notebook]) -> None:
     notebook = kernels()
-    notebook.run(IMPATIENT, VALUES)
+    notebook.run(IMPATIENT, CLASSES, VALUES)
     for _ in range(3):
         time.sleep(1)
         reply = notebook.kernel.run("pass")

@@ -253,13 +253,17 @@ impl Performer<'_> {
     /// The live objects of what no store can bring back, which may have to be parked; with those of everything else, which
     /// nobody asks for, where there is such a thing at all.
     fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
-        if self.live.iter().all(|known| known.is_encoded) {
+        if !self.live.iter().any(|known| self.is_only_live(known)) {
             return Ok(BTreeMap::new());
         }
         let mut roots = kernel.roots()?;
         // Only a walk finds classes.
         let holds_class = |known: &Known| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
-        if self.live.iter().any(|known| !known.is_encoded && holds_class(known)) {
+        if self
+            .live
+            .iter()
+            .any(|known| self.is_only_live(known) && holds_class(known))
+        {
             roots = look(kernel.heap(), roots).roots;
         }
         for (_, object) in &roots {
@@ -367,6 +371,12 @@ impl Performer<'_> {
         }
     }
 
+    /// Whether no store can bring a live co-variable back: it is not stored, or a process that tried could not build it.
+    fn is_only_live(&self, known: &Known) -> bool {
+        let proof = self.history.proof(&known.version.manifest);
+        !known.is_encoded || proof.is_some_and(|why| why.is_some())
+    }
+
     /// Parks live co-variables that no store can bring back and that the changes replace or take away.
     fn park<K: Kernel>(
         &self,
@@ -376,7 +386,7 @@ impl Performer<'_> {
         next_ticket: &mut u64,
     ) -> Vec<Parked> {
         let mut parked = Vec::new();
-        for known in self.live.iter().filter(|known| !known.is_encoded) {
+        for known in self.live.iter().filter(|known| self.is_only_live(known)) {
             let roots = &known.version.roots;
             if !changes.iter().any(|(root, _)| roots.contains(root)) {
                 continue;

@@ -7,7 +7,7 @@ use super::{End, Performer, RestoreError, Staged, build, unbuilt};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Aside, Memory, Mention};
-use crate::id::ManifestId;
+use crate::id::{ManifestId, RootKind};
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, decode_asides};
 use crate::plan::{Again, Plan, Step, StepKind, Word};
 use crate::store::{Check, Loading, Store, StoreError};
@@ -201,7 +201,14 @@ impl Performer<'_> {
                 let fetched = self.fetch(kernel, version, Check::Anew)?;
                 self.load(kernel, version, again, fetched)
             }
-            Ok(fetched) => build(kernel, version, fetched, Word::Loaded),
+            Ok(fetched) => match build(kernel, version, fetched, Word::Loaded) {
+                // Its bytes are right and its library's code does not take them: nor does it elsewhere. A class may only
+                // have to wait for another.
+                Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
+                    self.make_again(kernel, version, again, &why, false)
+                }
+                built => built,
+            },
             Err(why) => {
                 if matches!(again, Again::Unasked | Again::Allowed) {
                     self.read_all(version);
