@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskLock};
+use super::disk::{Disk, DiskFile, DiskLock};
 use super::error::StoreError;
 use super::{numbers, pack};
 use crate::id::PackId;
@@ -27,7 +27,7 @@ pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Option<Inside>, Sto
     let path = path(store);
     match disk.lock_shared(&path) {
         Ok(lock) => Ok(Some(Inside {
-            generation: numbers::read(lock.file()).unwrap_or(0),
+            generation: generation(lock.file()),
             _lock: lock,
         })),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
@@ -35,11 +35,19 @@ pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Option<Inside>, Sto
     }
 }
 
+/// 0 where packs were never taken away.
+fn generation(file: &dyn DiskFile) -> Option<u64> {
+    match file.length() {
+        Ok(0) => Some(0),
+        _ => numbers::read(file),
+    }
+}
+
 /// What a recorder holds.
 #[derive(Debug)]
 pub(super) struct Inside {
-    /// How often packs were taken away.
-    pub generation: u64,
+    /// Another number whenever packs were taken away; `None` where that can't be read.
+    pub generation: Option<u64>,
     _lock: Box<dyn DiskLock>,
 }
 

@@ -13,15 +13,38 @@ use crate::graph::Mention;
 use crate::id::{BlobId, BlockId, ManifestId, SegmentId};
 use crate::limits;
 
+/// So many pieces of a stream are read without asking first how long they are: 64 MiB at most.
+const FEW: usize = 1024;
+
 impl Store {
     /// A whole object stream, from its pieces.
+    ///
+    /// # Errors
+    /// A piece is missing or damaged; or all together don't fit into memory, which is known before much is read: a few bytes
+    /// can name one piece a million times.
     pub fn stream(&self, ids: &[SegmentId]) -> Result<Verified<Vec<u8>>, StoreError> {
         let mut reader = self.reader();
         let mut whole = Vec::new();
+        if ids.len() > FEW {
+            let length = self.length_of(ids)?;
+            let reserved = usize::try_from(length).map(|length| whole.try_reserve_exact(length));
+            if !matches!(reserved, Ok(Ok(()))) {
+                return Err(StoreError::NoMemory { length });
+            }
+        }
         for id in ids {
             whole.extend(self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?);
         }
         Ok(Verified::new(whole))
+    }
+
+    /// How long pieces of a stream are together, as the packs' tables say.
+    fn length_of(&self, ids: &[SegmentId]) -> Result<u64, StoreError> {
+        let mut index = self.index();
+        index.read(self.disk(), self.directory())?;
+        // What is not there adds nothing: whoever reads it says so.
+        let lengths = ids.iter().filter_map(|id| index.first(&id.0));
+        Ok(lengths.map(|place| u64::from(place.length)).sum())
     }
 
     /// A text, its salt taken off.

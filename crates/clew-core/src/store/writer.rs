@@ -397,11 +397,14 @@ impl SessionWriter {
             self.ready()?;
         }
         let inside = gate::enter(self.store.disk(), self.store.directory())?;
-        let generation = inside.as_ref().map_or(self.generation, |inside| inside.generation);
-        if generation != self.generation {
+        let generation = inside
+            .as_ref()
+            .map_or(Some(self.generation), |inside| inside.generation);
+        // What can't be read may be any number, until a gc writes it again.
+        if generation != Some(self.generation) {
             self.store.index().refresh(self.store.disk(), self.store.directory())?;
             self.checked.clear();
-            self.generation = generation;
+            self.generation = generation.unwrap_or(self.generation);
         }
         self.inside = inside;
         Ok(())

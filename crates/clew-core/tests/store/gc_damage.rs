@@ -10,7 +10,7 @@ use clew_testing::disk::SimDisk;
 use clew_testing::raw::holds;
 
 use crate::gc::{at, collect, forget, manifests, with_garbage};
-use crate::story::{Told, check_never_wrong, open, writer};
+use crate::story::{STORE, Told, check_never_wrong, open, writer};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -175,4 +175,22 @@ fn p08_where_a_log_cannot_be_read_whole_every_value_in_the_packs_stays() {
     // What was put and never committed may be what the lost record was about.
     assert_eq!(found.gone.things, 0, "{found:?}");
     assert_eq!(come_back(&broken, history), before);
+}
+
+#[test]
+fn p09_a_recorder_relies_on_nothing_that_a_gc_took_away_where_the_generation_is_damaged() {
+    let (disk, history) = with_garbage(52);
+    let store = open(&disk, Access::ReadWrite).unwrap();
+    let mut recorder = writer(&store, history);
+    Told::new(6).record(&mut recorder).unwrap();
+    // It knows that what no run needs lies in the first pack.
+    let removed: u64 = [0, 25]
+        .map(|hours| collect(&open(&disk, Access::ReadWrite).unwrap(), at(hours)).packs_removed)
+        .iter()
+        .sum();
+    assert!(removed > 0);
+    disk.rot(Path::new(STORE).join("generation").as_path(), 3, 1);
+    Told::new(7).record(&mut recorder).unwrap();
+    let left = come_back(&disk, history);
+    assert!(left.contains(&6) && left.contains(&7), "{left:?}");
 }

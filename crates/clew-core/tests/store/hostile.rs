@@ -13,7 +13,7 @@ use clew_core::store::{Access, SigningKey, StoreError, Verdict};
 use clew_testing::disk::SimDisk;
 use proptest::prelude::*;
 
-use crate::story::{STORE, Told, begin, check_never_wrong, open, writer};
+use crate::story::{STORE, Told, begin, check_never_wrong, ids, open, writer};
 
 pub fn frame(kind: FrameKind, id: [u8; 32], meta: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -112,6 +112,24 @@ fn p14_an_extent_that_claims_much_memory_is_refused() {
         (extent.length, extent.column) = (length, column);
         assert!(store.extent(&extent).is_err(), "{length} in columns of {column}");
     }
+}
+
+#[test]
+fn p14_one_piece_named_again_and_again_is_refused_before_it_fills_the_memory() {
+    let (_, store, history) = begin(52);
+    let mut writer = writer(&store, history);
+    let piece = ids(&writer.put_stream(&[7; 20_000], &[]).unwrap());
+    Told::new(1).record(&mut writer).unwrap();
+    let length = store.stream(&piece).unwrap().into_inner().len();
+    let named = piece.repeat(4_000_000 / piece.len());
+    let wanted = (length * (named.len() / piece.len())) as u64;
+    // More than any machine has: 64 GiB would do for this one.
+    let named = named.repeat(4);
+    let error = store.stream(&named).unwrap_err();
+    assert!(
+        matches!(error, StoreError::NoMemory { length } if length == 4 * wanted),
+        "{error}"
+    );
 }
 
 #[test]
