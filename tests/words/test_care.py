@@ -156,6 +156,14 @@ def test_p08_what_keep_rules_dropped_is_said_so_and_made_again_only_as_may_be(ke
     assert "b: differs" in moved or "b: lost" in moved or "differs" in moved or "lost" in moved, moved
 
 
+def test_p08_a_limit_that_can_not_be_reached_is_said(kernel: Kernel) -> None:
+    kernel.run("import os; noise = os.urandom(52_000_000)").raised()
+    kernel.settle()
+    said = kernel.clew("gc --dry-run --size 50MB").stdout
+    assert "Needed all the same: 2.0 MB more than the store may hold." in said and "--keep-runs" in said, said
+    assert "Needed all the same" not in kernel.clew("gc --dry-run --size 60MB").stdout
+
+
 def test_p12_forget_removes_the_bytes_in_a_store_with_damage_elsewhere(kernel: Kernel) -> None:
     kernel.queue([f"note = {MADE.format(0)}", f"kept = {MADE.format(100)}", f"spoilt = {MADE.format(200)}"])
     kernel.settle()

@@ -100,6 +100,8 @@ pub struct Collected {
     pub freed: u64,
     /// Values that rules of the user's no longer keep, and of which something is there.
     pub dropped: Vec<Dropped>,
+    /// How many bytes more than the store may hold are needed all the same, before compression.
+    pub beyond: u64,
     /// What is damaged and may be needed, and was carried over to a new pack as it lay.
     pub carried: Tally,
     /// What was damaged and could not be told apart from what was forgotten: it went, too.
@@ -167,8 +169,9 @@ impl Store {
         let mut marker = Marker::new(&survey, &keeping.spared);
         marker.advance(self)?;
         marker.presume(self, &survey.packs);
-        marker.fit(self, keeping, &survey);
+        let beyond = marker.fit(self, keeping, &survey);
         let mut collected = Collected {
+            beyond,
             doubts: marker.doubts.all(),
             ..Collected::default()
         };

@@ -244,10 +244,15 @@ fn p08_a_size_lets_go_only_of_what_short_cells_can_make_again_from_what_stays() 
         first.alive.bytes <= most && first.alive.bytes > most - 2_000,
         "no more than it must: {first:?}"
     );
+    assert_eq!(first.beyond, 0);
     assert!(keep(&disk, history, &rules, most, at(25)).packs_removed > 0);
     // As much as may go.
     for hours in [48, 72] {
-        keep(&disk, history, &rules, 0, at(hours));
+        let collected = keep(&disk, history, &rules, 0, at(hours));
+        assert_eq!(
+            collected.beyond, collected.alive.bytes,
+            "what is needed all the same is said"
+        );
     }
     let loaded = store_of(&disk).load(history).unwrap();
     let known = History::of(&loaded);

@@ -84,6 +84,8 @@ pub struct Garbage {
     lost: Pieces,
     /// Runs whose values the rules do not keep.
     dropped: Vec<DroppedRun>,
+    /// How many bytes more than the store may hold are needed all the same.
+    beyond: u64,
     kept: Vec<Unread>,
     doubts: Vec<Unread>,
     #[serde(skip)]
@@ -182,6 +184,7 @@ impl Garbage {
             carried: collected.carried.into(),
             lost: collected.lost.into(),
             dropped: Vec::new(),
+            beyond: collected.beyond,
             kept: collected.kept.iter().map(unread).collect(),
             doubts: collected.doubts.iter().map(unread).collect(),
             due: collected.next,
@@ -227,6 +230,19 @@ impl Garbage {
             text += &format!("  and {} more\n", text::count(self.dropped.len() - SHOWN, "run"));
         }
         text
+    }
+
+    /// What the limit on the store's size does not come to.
+    fn too_much(&self, surroundings: &Surroundings) -> String {
+        if self.beyond == 0 {
+            return String::new();
+        }
+        let beyond = text::bytes(self.beyond);
+        let [runs, name] = ["gc --keep-runs N", "forget NAME"].map(|words| surroundings.door.command(words));
+        format!(
+            "Needed all the same: {beyond} more than the store may hold. What branches, tags and kernels are at always \
+             stays, and what no cell is known to make again. Next: {runs} lets go of older values, {name} of one name's.\n"
+        )
     }
 
     /// What was, or would be, compressed.
@@ -320,6 +336,7 @@ impl Page for Garbage {
             text += &self.removal();
         }
         text += &self.dropping();
+        text += &self.too_much(surroundings);
         text += &self.compression();
         text += &self.rest(surroundings);
         if text.is_empty() {

@@ -61,13 +61,13 @@ pub struct Dropped {
 }
 
 impl Marker {
-    /// Lets go of cheap values until no more than `most` bytes are alive.
-    pub fn fit(&mut self, store: &Store, keeping: &Keeping<'_>, survey: &Survey) {
+    /// Lets go of cheap values until no more than `most` bytes are alive; how many more there are then, if there are.
+    pub fn fit(&mut self, store: &Store, keeping: &Keeping<'_>, survey: &Survey) -> u64 {
         let lengths = lengths(&survey.packs);
         let length = |id: &[u8; 32]| lengths.get(id).copied().unwrap_or(0);
         let mut alive: u64 = self.alive.iter().map(length).sum();
         if alive <= keeping.most || keeping.spared.iter().all(|spared| spared.cheap.is_empty()) {
-            return;
+            return alive.saturating_sub(keeping.most);
         }
         let mut uses: FxHashMap<[u8; 32], u32> = FxHashMap::default();
         for value in self.kept() {
@@ -82,7 +82,7 @@ impl Marker {
         for spared in &keeping.spared {
             for cheap in &spared.cheap {
                 if alive <= keeping.most {
-                    return;
+                    return 0;
                 }
                 let is_kept = |value: &ManifestId| self.is_kept(value);
                 if needed.contains(&cheap.value) || !cheap.needs.iter().all(is_kept) {
@@ -101,6 +101,7 @@ impl Marker {
                 }
             }
         }
+        alive.saturating_sub(keeping.most)
     }
 }
 
