@@ -1,13 +1,14 @@
 """Which objects are asked whether they are credentials, so that they are never stored.
 
 What a text is, the engine says (crates/clew-cli/src/secrets.rs): by its name and by its shape. Here is what texts are in
-question: exact texts and bytes, and those in small dicts, lists and tuples.
+question: exact texts and bytes, and those in small dicts, lists and tuples, in the attributes of instances and in what is
+written in functions. What instances and functions hold comes from the engine, which runs no code for it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,13 @@ from clew import _engine
 LONGEST = 64 * 1024
 """Texts longer than this are data, however they begin; only private keys are looked for in their heads."""
 
-CONTAINERS = (dict, list, tuple)
+
+class Attributes(dict[str, Any]):
+    """What an instance or a function holds, by the names of the attributes."""
+
+
+CONTAINERS = (dict, list, tuple, Attributes)
+MAPPINGS = (dict, Attributes)
 LARGEST_CONTAINER = 64
 """Containers of more members are data."""
 MOST_MEMBERS = 256
@@ -30,8 +37,8 @@ LONGEST_MEMBER = 4096
 def is_secret(name: str, value: Any) -> str | None:
     """Why this value must not be stored, for people; `None` if nothing speaks against it.
 
-    Only exact texts and bytes are looked at, and small dicts, lists and tuples of them. Cheap: a text costs microseconds,
-    anything else nothing.
+    Only exact texts and bytes are looked at, and small dicts, lists, tuples and attributes of them. Cheap: a text costs
+    microseconds, anything else nothing.
     """
     if type(value) in CONTAINERS:
         return _in_container(value)
@@ -69,9 +76,9 @@ def texts_of(values: Iterable[tuple[str, Any]]) -> set[str]:
     """The texts that must not be shown, from names with their values: as they are, and as `repr` writes them."""
     found: set[str] = set()
     for name, value in values:
-        items = value.items() if type(value) is dict else [(name, value)]
-        # A dict is hidden for some of its entries.
-        secret = [item for key, item in items if item is value or is_secret(str(key), item)]
+        # A container is hidden for some of its entries, a text for all of it.
+        entries = _entries(value) if type(value) in CONTAINERS else [(name, value)]
+        secret = [item for key, item in entries if item is value or is_secret(str(key), item)]
         texts = (_text(item) for item in secret)
         found |= {form for text in texts if text for form in (text.strip(), repr(text)[1:-1])}
     return {text for text in found if len(text) >= SHORTEST}
@@ -101,19 +108,44 @@ def secret_variables() -> frozenset[str]:
 
 def _in_container(value: Any) -> str | None:
     """The first credential among the texts of a container and of those in it, as far as they are small."""
+    for container, within in _containers(value):
+        found = _in_dict(container) if type(container) in MAPPINGS else _in_list(container)
+        if found is not None:
+            why, at = found
+            return f"{why} (at {within}{_step(container, at)})"
+    return None
+
+
+def _containers(value: Any) -> Iterator[tuple[Any, str]]:
+    """A container and those in it, as far as they are small, each with where it is."""
     open_containers, seen = [(value, "")], 0
     while open_containers and seen < MOST_MEMBERS:
         container, within = open_containers.pop()
         if len(container) > LARGEST_CONTAINER:
             continue
         seen += len(container) + 1
-        entries = container.items() if type(container) is dict else enumerate(container)
-        open_containers += [(item, f"{within}[{key!r}]") for key, item in entries if type(item) in CONTAINERS]
-        found = _in_dict(container) if type(container) is dict else _in_list(container)
-        if found is not None:
-            why, at = found
-            return f"{why} (at {within}[{at!r}])"
-    return None
+        inner = ((key, item) for key, item in _members(container) if type(item) in CONTAINERS)
+        open_containers += [(item, within + _step(container, key)) for key, item in inner]
+        yield container, within
+
+
+def _members(container: Any) -> Iterable[tuple[Any, Any]]:
+    return container.items() if type(container) in MAPPINGS else enumerate(container)
+
+
+def _step(container: Any, key: Any) -> str:
+    """How a member is written."""
+    return f".{key}" if type(container) is Attributes else f"[{key!r}]"
+
+
+def _entries(value: Any) -> list[tuple[Any, Any]]:
+    """All texts of a container and of those in it, each with its key; a place in a list is no name."""
+    return [
+        (key if type(container) in MAPPINGS else "", item)
+        for container, _ in _containers(value)
+        for key, item in _members(container)
+        if type(item) not in CONTAINERS
+    ]
 
 
 def _in_dict(entries: dict[Any, Any]) -> tuple[str, Any] | None:

@@ -85,7 +85,9 @@ def test_p03_what_can_not_be_built_again_is_said_while_it_lives(kernels: Callabl
     assert kept == proved, "it is recorded"
 
 
-def test_p03_what_can_not_be_built_again_is_put_aside_and_not_let_go(kernels: Callable[..., Notebook]) -> None:
+def test_p03_what_can_not_be_built_again_is_put_aside_and_not_let_go(
+    kernels: Callable[..., Notebook],
+) -> None:
     """Known in time: the very object waits for whoever goes back, as one that has no value does."""
     notebook = kernels(env={"CLEW_RECORD_PROVE": "true"})
     notebook.run(IMPATIENT, CLASSES, VALUES)

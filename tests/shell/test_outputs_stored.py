@@ -126,6 +126,69 @@ def test_p12_a_secret_inside_a_small_value_keeps_the_value_out(kernel: Kernel) -
     assert kernel.value("len(keys), len(plain), pair[0]") == (3, 2, 1)
 
 
+HOLDERS = {
+    "client": "Client(sent=[], api_key=key)",
+    "slotted": "Slotted(key)",
+    "space": "types.SimpleNamespace(host='db', login=types.SimpleNamespace(token=key))",
+    "session": "Session(key)",
+    "call": "make_call(key)",
+    "named": "make_named(key)",
+    "written": "make_written()",
+    "Config": "make_class(key)",
+    "config": "make_class(key)()",
+}
+"""Names, and what they are bound to: each holds a key in another place."""
+
+HOLDING = """
+import types, dataclasses
+@dataclasses.dataclass
+class Client:
+    sent: list
+    api_key: str
+class Slotted:
+    __slots__ = ('count', 'login')
+    def __init__(self, key):
+        self.count, self.login = 3, ('me', key)
+class Session:
+    def __init__(self, key):
+        self.headers = {'Authorization': 'Bearer ' + key}
+def make_call(key):
+    def call(path, token=key):
+        return path
+    return call
+def make_named(key):
+    def named(path, *, token=key):
+        return path
+    return named
+def make_written():
+    space = {}
+    exec("def written():\\n    return len('" + 'sk' + "-" + 'a1B2' * 10 + "')", space)
+    return space['written']
+def make_class(key):
+    class Config:
+        login = key
+        def host(self):
+            return 'db'
+    return Config
+"""
+
+
+def test_p12_a_secret_inside_an_instance_a_class_or_a_function_keeps_it_out(kernel: Kernel) -> None:
+    kernel.run(HOLDING).raised()
+    kernel.run("key = 's' + 'k-' + 'a1B2' * 10")
+    for name, maker in HOLDERS.items():
+        kernel.run(f"{name} = {maker}").raised()
+    kernel.run("del key; plain = Client(sent=['marker-1'], api_key='none')").raised()
+    stored = everything_stored(kernel)
+    assert b"marker-1" in stored
+    assert b"a1B2a1B2" not in stored
+    kept_out = json.loads(kernel.clew("status --json").raised().stdout)["excluded"]
+    for at in (".api_key", ".login[1]", ".token", ".login.token", ".__code__[0]"):
+        assert any(one.endswith(f" (an API key (at {at}))") for one in kept_out), (at, kept_out)
+    # The compiler has put the key together in what makes `written`.
+    assert {one.split(" ")[0] for one in kept_out} == {*HOLDERS, "make_written"}, kept_out
+
+
 COUNT_LOOKS = """
 import clew.roots
 clew.roots.looks, asked = [], clew.roots.user_names

@@ -5,6 +5,7 @@
 //! and how everything is put in place at once that of `install`.
 
 mod bindings;
+pub(crate) mod inside;
 mod install;
 mod names;
 pub(crate) mod rebound;

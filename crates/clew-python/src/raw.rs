@@ -54,6 +54,7 @@ mod types;
 mod userfault;
 #[cfg(target_os = "linux")]
 mod watched;
+pub(crate) mod written;
 
 pub(crate) use allocation::Allocation;
 pub use attached::{Attached, Busy};

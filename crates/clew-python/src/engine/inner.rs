@@ -20,6 +20,7 @@ use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
 use crate::clock::SystemClock;
+use crate::kernel::inside::searched;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::prover::{self, Prover};
 use crate::raw::{self, Attached, PythonHeap, load_parts};
@@ -426,8 +427,12 @@ impl Inner {
             return Ok(HashSet::new());
         };
         let namespace = shell.bind(py).getattr("user_ns")?;
-        let value = |name: String| -> PyResult<_> { Ok((name.clone(), namespace.get_item(name)?)) };
-        let values: Vec<_> = names.into_iter().map(value).collect::<PyResult<_>>()?;
+        let mut values = Vec::new();
+        for name in names {
+            if let Some(searched) = searched(&namespace.get_item(&name)?)? {
+                values.push((name, searched));
+            }
+        }
         py.import("clew.secrets")?
             .call_method1("texts_of", (values,))?
             .extract()

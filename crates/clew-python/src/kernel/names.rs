@@ -6,9 +6,10 @@ use std::hash::BuildHasher;
 use clew_core::id::Root;
 use clew_core::kernel::Withheld;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyFloat, PyInt, PyString, PyTuple};
 use wildmatch::WildMatch;
 
+use super::inside::{is_text, searched};
 use super::{KernelState, PythonKernel};
 use crate::cause::Cause;
 
@@ -179,11 +180,11 @@ impl<'py> PythonKernel<'_, 'py> {
 
     /// What credential a value looks like under a name.
     pub(super) fn secret(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
-        if !may_hide_secret(value) {
+        let Some(searched) = searched(value)? else {
             return Ok(None);
-        }
+        };
         let secrets = self.py.import("clew.secrets")?;
-        secrets.call_method1("is_secret", (name, value))?.extract()
+        secrets.call_method1("is_secret", (name, searched))?.extract()
     }
 }
 
@@ -201,37 +202,7 @@ fn is_common(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyTuple>() && is_shorter(1)
 }
 
-fn is_text(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>()
-}
-
 /// Whether a name may be the shell's own, which only `clew.roots` can tell: `_`, `_i3`, `Out`.
 fn may_be_shells(name: &str) -> bool {
     name.starts_with('_') || matches!(name, "In" | "Out")
-}
-
-/// Whether `is_secret` has something to look at: most names need no call.
-fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
-    is_text(value)
-        || value.is_exact_instance_of::<PyByteArray>()
-        || value.is_exact_instance_of::<PyDict>()
-        || value
-            .cast_exact::<PyList>()
-            .is_ok_and(|list| list.len() <= LARGEST && list.iter().any(|item| may_be_part(&item)))
-        || value
-            .cast_exact::<PyTuple>()
-            .is_ok_and(|tuple| tuple.len() <= LARGEST && tuple.iter().any(|item| may_be_part(&item)))
-}
-
-/// Containers of more members are data, for `is_secret` too.
-const LARGEST: usize = 64;
-
-/// Whether a member of a list may hold a secret: a text that is long enough, or a container.
-fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
-    const SHORTEST: usize = 16;
-    let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
-    let is_container = item.is_exact_instance_of::<PyDict>()
-        || item.is_exact_instance_of::<PyList>()
-        || item.is_exact_instance_of::<PyTuple>();
-    is_container || (is_text(item) && is_long())
 }

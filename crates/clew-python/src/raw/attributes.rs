@@ -240,6 +240,18 @@ pub(super) struct Slot {
     offset: isize,
 }
 
+impl Slot {
+    /// Its name and what is in it, borrowed; `None` while it is empty.
+    ///
+    /// # Safety
+    /// `object` is live, and an instance of the class that this was read from.
+    pub unsafe fn of(&self, object: *mut ffi::PyObject) -> Option<(String, *mut ffi::PyObject)> {
+        // SAFETY: as the caller promises: a pointer lies there.
+        let value = unsafe { *object.byte_offset(self.offset).cast::<*mut ffi::PyObject>() };
+        (!value.is_null()).then(|| (String::from_utf8_lossy(&self.name).into_owned(), value))
+    }
+}
+
 /// The slots that Python classes among `class` and its bases declare.
 ///
 /// # Safety

@@ -127,7 +127,7 @@ unsafe fn length(one: *mut ffi::PyObject, kind: *mut ffi::PyTypeObject) -> ffi::
 ///
 /// # Safety
 /// `one` is live.
-unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool {
+pub(super) unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises. A class made in Python has a dict with text for keys: to look one up runs no code.
     unsafe {
         if ffi::PyType_Check(one) == 0 {
