@@ -33,3 +33,17 @@ def test_p14_damaged_streams_end_in_a_clear_error(cell: str) -> None:
                 del stream[chance.randrange(len(stream)) :]
             said.add(notebook.heap.build_damaged(stored, bytes(stream))[:40])
     assert len(said) > 3
+
+
+def test_p14_a_function_whose_last_instruction_is_not_whole_is_not_built() -> None:
+    """The interpreter would write behind the end of such code."""
+    notebook = Notebook("def f(x):\n    return x")
+    (stored,) = notebook.look()
+    code = notebook.names["f"].__code__.co_code
+    assert notebook.heap.build_damaged(stored, stored.stream) == ""
+    said = set()
+    for opcode in range(256):
+        damaged = stored.stream.replace(code, code[:-2] + bytes([opcode]) + code[-1:])
+        assert opcode == code[-2] or damaged != stored.stream
+        said.add(notebook.heap.build_damaged(stored, damaged))
+    assert len(said) == 2 and any("an instruction of a function is cut short" in text for text in said), said

@@ -9,6 +9,7 @@
 //! install a definition it calls [`install_definition`] with the value (and [`Replaced::put_back`] to roll back), and
 //! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
 
+mod bytecode;
 mod containers;
 mod definitions;
 mod library;

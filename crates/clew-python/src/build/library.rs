@@ -7,6 +7,7 @@ use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyModule, PyTuple, PyType};
 
+use super::bytecode::is_whole;
 use super::{Builder, Made, malformed};
 use crate::cause::Cause;
 use crate::kinds;
@@ -351,7 +352,11 @@ impl<'py> Builder<'py, '_> {
         }
         let name = self.name(reader.name().ok_or_else(cut)?)?;
         let qualname = self.name(reader.name().ok_or_else(cut)?)?;
-        let bytecode = PyBytes::new(py, reader.name().ok_or_else(cut)?);
+        let bytecode = reader.name().ok_or_else(cut)?;
+        if !self.tried(is_whole(py, bytecode))? {
+            return Err(malformed("an instruction of a function is cut short"));
+        }
+        let bytecode = PyBytes::new(py, bytecode);
         let exceptions = PyBytes::new(py, reader.name().ok_or_else(cut)?);
         let names = self.name_list(&mut reader)?;
         let variables = self.name_list(&mut reader)?;

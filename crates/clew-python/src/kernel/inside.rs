@@ -38,9 +38,6 @@ fn held<'py>(value: &Bound<'py, PyAny>, depth: u32) -> PyResult<Option<Bound<'py
     } else {
         own_attributes(value)
     };
-    if named.len() > LARGEST {
-        return Ok(None);
-    }
     for (name, value) in named {
         if may_hide_secret(&value) {
             found.set_item(name, value)?;

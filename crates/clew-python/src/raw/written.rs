@@ -12,6 +12,9 @@ use super::types::{Type, is_heap, own_dict};
 /// A name and what is under it.
 pub(crate) type Named<'py> = (String, Bound<'py, PyAny>);
 
+/// Who has more attributes holds data, and is not gone through at every look.
+const MOST: isize = 64;
+
 /// What an instance has of its own: attributes and slots; of a class of the notebook what the user gave it.
 pub(crate) fn own_attributes<'py>(value: &Bound<'py, PyAny>) -> Vec<Named<'py>> {
     if value.is_instance_of::<PyModule>() {
@@ -28,7 +31,7 @@ pub(crate) fn own_attributes<'py>(value: &Bound<'py, PyAny>) -> Vec<Named<'py>> 
         let pairs = match attributes(object) {
             Attributes::None => Vec::new(),
             Attributes::Values(pairs) => pairs.collect(),
-            Attributes::Dict(dict) => named_pairs(dict).unwrap_or_default(),
+            Attributes::Dict(dict) => few_pairs(dict),
         };
         let mut found = owned(value.py(), pairs);
         let slots = if is_heap(class) { slots(class) } else { Vec::new() };
@@ -52,9 +55,21 @@ unsafe fn of_class(py: Python<'_>, class: Type) -> Vec<Named<'_>> {
         if is_foreign(py, class.cast()) {
             return Vec::new();
         }
-        let mut named = owned(py, named_pairs(own_dict(class)).unwrap_or_default());
+        let mut named = owned(py, few_pairs(own_dict(class)));
         named.retain(|(name, _)| !name.starts_with("__"));
         named
+    }
+}
+
+/// # Safety
+/// `dict` is a live dict.
+unsafe fn few_pairs(dict: *mut ffi::PyObject) -> Vec<Pair> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if ffi::PyDict_Size(dict) > MOST {
+            return Vec::new();
+        }
+        named_pairs(dict).unwrap_or_default()
     }
 }
 
