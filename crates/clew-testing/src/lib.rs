@@ -6,6 +6,9 @@ pub mod toy;
 
 pub mod raw;
 
+mod encoding;
+pub use encoding::encoding;
+
 mod same;
 pub use same::{bound_alike, same};
 

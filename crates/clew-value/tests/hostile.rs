@@ -1,10 +1,9 @@
 //! Streams that no walk wrote: reading and comparing them ends, in words (promise P14).
 
-use clew_core::format::{Encoding, StoredExtent};
-use clew_core::graph::Mention;
 use clew_core::graph::stream::write_varint;
 use clew_core::id::BlockId;
 use clew_core::store::StoreError;
+use clew_testing::encoding;
 use clew_value::compare::{Detail, compare};
 use clew_value::{Blocks, Limits, Stored, kinds};
 use proptest::prelude::*;
@@ -128,24 +127,6 @@ fn written(node: &Node) -> Vec<u8> {
     let mut out = Vec::new();
     node.write(&mut out, &mut 0);
     out
-}
-
-fn encoding(first: u8) -> Encoding {
-    let extent = StoredExtent {
-        length: 100_000,
-        column: 0,
-        blocks: vec![BlockId([first; 32]), BlockId([2; 32])],
-    };
-    let mention = |offset, length| Mention {
-        extent: 0,
-        offset,
-        length,
-    };
-    Encoding {
-        extents: vec![extent],
-        mentions: (0..100).map(|nth| mention(nth * 8, 50_000 + nth)).collect(),
-        ..Encoding::default()
-    }
 }
 
 fn compared(one: &[u8], two: &[u8], first: u8) -> Option<Detail> {

@@ -1,9 +1,8 @@
 //! Stored values, read without Python.
 
-use clew_core::format::{Encoding, StoredExtent};
-use clew_core::graph::Mention;
 use clew_core::id::BlockId;
 use clew_core::store::StoreError;
+use clew_testing::encoding;
 use clew_value::compare::compare;
 use clew_value::{Blocks, Limits, Stored};
 
@@ -43,23 +42,5 @@ pub(super) fn value(bytes: &[u8]) {
     if let (Some(before), Some(after)) = (before.root(0), after.root(0)) {
         compare(before, after, &limits);
         compare(before, before, &limits);
-    }
-}
-
-fn encoding(first: u8) -> Encoding {
-    let extent = StoredExtent {
-        length: 100_000,
-        column: 0,
-        blocks: vec![BlockId([first; 32]), BlockId([2; 32])],
-    };
-    let mention = |offset, length| Mention {
-        extent: 0,
-        offset,
-        length,
-    };
-    Encoding {
-        extents: vec![extent],
-        mentions: (0..100).map(|nth| mention(nth * 8, 50_000 + nth)).collect(),
-        ..Encoding::default()
     }
 }
