@@ -175,6 +175,18 @@ impl History {
             .is_some_and(|session| self.untrusted.contains(session))
     }
 
+    /// Whether a version of the state that `target` left was recorded by somebody who is not trusted; or by nobody that its
+    /// line tells, where such a one recorded on it.
+    pub fn is_strangers(&self, target: RunId, version: &Version) -> bool {
+        if self.untrusted.is_empty() {
+            return false;
+        }
+        match self.recorded_by(target, version) {
+            Some(maker) => self.is_untrusted(&maker),
+            None => self.ancestry(target).any(|(id, _)| self.is_untrusted(&id)),
+        }
+    }
+
     /// Whether the run was recorded by the user, and by nobody they only trust.
     pub fn is_own(&self, run: &RunId) -> bool {
         self.makers

@@ -536,11 +536,12 @@ pub(super) fn definitions_of(
     found
 }
 
-/// Why a version that names code may not be built: whoever recorded it is not trusted.
+/// Why a version may not be built: whoever recorded it is not trusted, and it names code, or is state in which code is
+/// looked for and run: paths, variables of the environment, options.
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
-    let maker = history.recorded_by(target, version)?;
-    let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-    (code && history.is_untrusted(&maker)).then(|| Cause::Untrusted.into())
+    let is_refused = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code)
+        || version.roots.iter().any(|root| root.kind.is_surrounding());
+    (is_refused && history.is_strangers(target, version)).then(|| Cause::Untrusted.into())
 }
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
