@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,8 @@ STEPS = count(1)
 """A step's number is given once, whoever runs it."""
 ENDS, MOVES = 0.03, 0.3
 """How likely a kernel ends after a step, or moves."""
+REFUSED = "here is nothing to (undo|redo|resume)"
+"""What a move may answer that moves nothing."""
 DIED = (RuntimeError, TimeoutError, OSError)
 """What the harness raises when its kernel is gone."""
 
@@ -98,10 +101,7 @@ class Recorder(Thread):
         """What a move may not say: nothing that was stored is lost, unless it was forgotten."""
         answer = json.loads(reply.text or reply.stdout)
         if "error" in answer:
-            refused = ("nothing to undo", "nothing to redo", "no earlier", "Nothing")
-            if answer["exit"] not in (2, 3) or not any(
-                word in answer["error"]["message"] for word in refused
-            ):
+            if not re.search(REFUSED, answer["error"]["message"]):
                 self.counts.find_corrupt(f"{self.name}: {what}: {answer['error']['message']}")
             return
         self.counts.count("moves")
