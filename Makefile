@@ -64,8 +64,10 @@ crash-kit: .venv-3.11/.installed
 	cargo build --locked --quiet -p clew-testing --bin clew-crash
 	PYTHONPATH=tests .venv-3.11/bin/python -m crash $(CRASH_ARGS)
 
-writers: ## Ten processes on one store for ten minutes (CLEW_SECONDS), gc racing them: counts of what was lost and corrupt.
+# With the wheel that is installed, or what `make develop` built.
+writers: .venv-3.11/.installed ## Ten processes, then ten kernels on one store, ten minutes each (CLEW_SECONDS), gc racing them: what was lost and corrupt.
 	cargo run --locked --release --quiet --package clew-testing --bin writers
+	PYTHONPATH=tests .venv-3.11/bin/python -m writers
 
 check: .venv-3.11/.installed ## Formatting, lints, types, spelling, directions of imports, licences, unused dependencies.
 	cargo fmt --all --check

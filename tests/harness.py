@@ -280,17 +280,21 @@ class Kernel:
         """Types `%clew WORDS` in a cell of its own."""
         return self.run(f"%clew {words}", timeout)
 
+    @property
+    def command(self) -> str:
+        """The native command."""
+        return str(COMMAND if COMMAND is not None else Path(self.python).parent / "clew")
+
     def terminal(self, *words: str) -> Typed:
         """Types `clew WORDS` in a terminal of the same home."""
         return self.type_in_terminal(*words).ended()
 
-    def type_in_terminal(self, *words: str) -> Typing:
-        """The same, without waiting for its end."""
-        command = str(COMMAND if COMMAND is not None else Path(self.python).parent / "clew")
+    def type_in_terminal(self, *words: str, environment: dict[str, str] | None = None) -> Typing:
+        """The same, without waiting for its end, and with these variables besides."""
         return Typing(
             subprocess.Popen(
-                [command, *words],
-                env=self.environment(),
+                [self.command, *words],
+                env=self.environment() | (environment or {}),
                 cwd=self.cwd,
                 text=True,
                 stdout=subprocess.PIPE,

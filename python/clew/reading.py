@@ -100,6 +100,7 @@ def _report(data: dict[str, Any]) -> dict[str, Any]:
         "at": data["at"],
         "branch": data["branch"],
         "runs": tuple(data["runs"]),
+        "beside": tuple(data["beside"]),
         "outside": data["outside"],
         "dry_run": data["dry_run"],
         "is_exact": data["is_exact"],

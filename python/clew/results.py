@@ -113,6 +113,8 @@ class Report(Result):
     branch: str | None
     runs: tuple[str, ...]
     """Runs whose effects went or came, newest first."""
+    beside: tuple[str, ...]
+    """Where other kernels are that worked beside the one that `resume` takes up, newest first."""
     outside: str | None
     """The run that holds what had changed outside any cell, if something had."""
     dry_run: bool

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Reply
+from harness import Kernel, Reply
 
 from cases.frame import FILE, frame, store_description
 from cases.story import Notebook
@@ -355,3 +357,105 @@ def test_p01_a_run_is_synced_before_it_is_saved_where_the_user_wants_it_so(
         notebook = kernels(f"after {seconds}", env={"CLEW_STORE_SYNC": seconds})
         notebook.run("x = [1]")
         assert notebook.ask("status")["is_synced"] is is_synced
+
+
+def two_lines(kernels: Callable[..., Notebook]) -> tuple[Notebook, Notebook]:
+    """Two kernels on one notebook that begin with the same and go two ways."""
+    one = kernels()
+    one.run("x = ['both']")
+    two = kernels()
+    two.move("resume")
+    one.run("x.append('one')")
+    two.run("x.append('two')")
+    return one, two
+
+
+def check_both_lines_are_there(notebook: Notebook, terminal: Kernel, ends: dict[str, str]) -> None:
+    """`ends`: the run in which each line ends, with what it left."""
+    drawn = terminal.terminal("log", "--graph", "--all").out
+    assert "append('one')" in drawn and "append('two')" in drawn and "|" in drawn, drawn
+    runs = {run["run"]: run["parent"] for run in terminal.terminal("log", "--all", "--json").json["runs"]}
+    assert set(ends) <= set(runs) - set(runs.values()), f"{ends} are no ends of lines: {runs}"
+    for run, left in ends.items():
+        notebook.move(f"switch {run}")
+        assert notebook.read("x") == [left]
+
+
+def test_p09_two_kernels_that_part_leave_two_lines_and_resume_says_which_it_took(
+    kernels: Callable[..., Notebook],
+) -> None:
+    one, two = two_lines(kernels)
+    ends = {one.at(): "['both', 'one']", two.at(): "['both', 'two']"}
+    first, second = ends
+    third = kernels()
+    report = third.move("resume")
+    assert (report.data["to"], report.data["beside"]) == (second, [first]), "two was there last"
+    assert third.read("x") == ["['both', 'two']"]
+    check_both_lines_are_there(third, one.kernel, ends)
+    fourth = kernels()
+    told = fourth.say("resume")
+    assert (
+        "Another kernel worked beside this one, and went to" in told and "`switch` reaches its line" in told
+    ), told
+
+
+def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(
+    kernels: Callable[..., Notebook],
+) -> None:
+    one, two = two_lines(kernels)
+    two.run("x.append(2)")
+    first, second = one.at(), two.at()
+    ends = {first: "['both', 'one']", second: "['both', 'two', 2]"}
+    one.kill()
+    third = kernels()
+    report = third.move("resume")
+    assert (report.data["to"], report.data["beside"]) == (second, [first])
+    check_both_lines_are_there(third, third.kernel, ends)
+    third.move(f"switch {first}")
+    third.run("x.append(1)")
+    ends = {third.at(): "['both', 'one', 1]", second: "['both', 'two', 2]"}
+    two.kill()
+    fourth = kernels()
+    report = fourth.move("resume")
+    assert (report.data["to"], report.data["beside"]) == (third.at(), [second]), (
+        "somebody went on from the first"
+    )
+    check_both_lines_are_there(fourth, third.kernel, ends)
+
+
+def test_p09_a_kernel_that_was_stopped_goes_on_on_its_own_line_whatever_gc_did_meanwhile(
+    kernels: Callable[..., Notebook],
+) -> None:
+    shared = "import numpy as np\na = np.arange(50_000.0)"
+    other = kernels("other")
+    other.run(shared)
+    one, two = two_lines(kernels)
+    # Stored by a kernel that ends: whoever took it up by then relies on it.
+    one.run(shared)
+    other.run("del a, np")
+    other.say("forget a --yes")
+    other.kernel.close()
+    one.kernel.settle()
+    os.kill(one.kernel.pid, signal.SIGSTOP)
+    try:
+        two.run("x.append(2)", "b = __import__('numpy').arange(60_000.0)", "del b")
+        two.say("forget b --yes")
+        two.kill()
+        third = kernels()
+        third.move("resume")
+        for _ in range(3):
+            done = third.kernel.type_in_terminal("gc", environment={"CLEW_GC_GRACE": "0"}).ended()
+            assert done.exit == 0, done
+        third.run("x.append(3)")
+    finally:
+        os.kill(one.kernel.pid, signal.SIGCONT)
+    # What it has, it had before: it goes on, and stores nothing of it anew.
+    one.run("x.append('on')", "b = np.arange(60_000.0)", "a[0] = 1")
+    ends = {one.at(): "['both', 'one', 'on']", third.at(): "['both', 'two', 2, 3]"}
+    one.kill()
+    fourth = kernels()
+    check_both_lines_are_there(fourth, third.kernel, ends)
+    fourth.move(f"switch {next(iter(ends))}")
+    assert fourth.read("float(a.sum())", "float(b.sum())") == ["1249975001.0", "1799970000.0"]
+    fourth.move("undo")
+    assert fourth.ask("verify --read-data")["findings"] == []

@@ -29,7 +29,7 @@ def hold_until_open(gate: str) -> None:
 
 
 REPORT = {
-    "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "outside": None, "dry_run": False, "is_exact": True,
+    "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "beside": [], "outside": None, "dry_run": False, "is_exact": True,
     "outcomes": [], "move_nanoseconds": 0,
 }  # fmt: skip
 """What a mover that moved nothing answers."""

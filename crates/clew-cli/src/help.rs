@@ -379,6 +379,7 @@ mod tests {
             config: "/config".into(),
             cache: "/cache".into(),
             now: 0,
+            uptime: None,
             zone: jiff::tz::TimeZone::UTC,
             width: 100,
             style: Style::default(),

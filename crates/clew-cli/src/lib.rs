@@ -245,7 +245,7 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
     // `verify` is about what lies on disk, whatever is known of it.
     let mut opened = match arguments.word {
         Word::Verify(_) => Opened::open(directory, wanted, surroundings)?,
-        _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted)?,
+        _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted, surroundings.now)?,
     };
     let mut output = look(arguments, &opened.place(), surroundings);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {

@@ -21,6 +21,11 @@ pub trait Records: Blocks {
     /// A manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
+    /// Takes note of what was forgotten or dropped in a history since it was read.
+    fn note_what_went(&self, history: HistoryId) {
+        let _ = history;
+    }
+
     /// Why a value can't be read, where `error` is what reading it came to.
     fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
         let _ = id;
@@ -41,6 +46,13 @@ pub trait Records: Blocks {
 }
 
 impl Records for Store {
+    fn note_what_went(&self, history: HistoryId) {
+        if let Ok(loaded) = self.load(history) {
+            self.forget(loaded.forgotten());
+            self.excuse(loaded.dropped());
+        }
+    }
+
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError> {
         Ok(self.manifest(*id)?.into_inner())
     }
@@ -226,17 +238,18 @@ pub struct Opened {
     pub loaded: LoadedHistory,
     description: HistoryDescription,
     history: History,
+    now: Timestamp,
 }
 
 impl Opened {
     /// Opens a store to look at and picks one of its histories: the one named, else the one in which something was
     /// done last.
     pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
-        Self::of(open_store(directory, surroundings)?, history)
+        Self::of(open_store(directory, surroundings)?, history, surroundings.now)
     }
 
     /// The same, in a store that is open.
-    pub fn of(store: Store, history: Option<&str>) -> Result<Self, Problem> {
+    pub fn of(store: Store, history: Option<&str>, now: Timestamp) -> Result<Self, Problem> {
         let (id, loaded) = match history {
             Some(wanted) => named(&store, wanted)?,
             None => newest(&store)?,
@@ -249,16 +262,14 @@ impl Opened {
             id,
             loaded,
             history,
+            now,
         })
     }
 
     /// The history as commands see it.
     pub fn place(&self) -> Place<'_> {
-        let operations = self.history.operations().iter().map(|(_, operation)| operation);
-        let last = operations
-            .filter(|operation| operation.view.at.is_some())
-            .max_by_key(|operation| (operation.time, operation.number));
-        let at = self.history.latest_position(None);
+        let last = self.history.latest_operation(None, self.now);
+        let at = last.and_then(|operation| operation.view.at.clone());
         Place {
             store: self.store.directory(),
             records: &self.store,

@@ -78,6 +78,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
     let rows: Vec<Vec<Markup>> = wanted.iter().map(|outcome| row(outcome)).collect();
     html! {
         (html::title(&html! { b { (Clean(first.trim_end())) } " " (Clean(&counts)) (Clean(&landing(report))) }))
+        @if let Some(beside) = beside_line(report) { (html::line(&html! { (Clean(&beside)) })) }
         @if let Some(outside) = &report.outside { (html::line(&html! { (Clean(&recorded_first(outside))) })) }
         @if rows.len() > SHOWN {
             (html::table(&[], &rows[..SHOWN]))
@@ -120,6 +121,19 @@ fn plain(word: Word, report: &Report) -> Markup {
             }))
         }
     }
+}
+
+/// Of two kernels that went two ways one is taken up; the other's way is a line like any.
+fn beside_line(report: &Report) -> Option<String> {
+    let (kernels, lines) = match report.beside.as_slice() {
+        [] => return None,
+        [_] => ("Another kernel", "its line"),
+        _ => ("Other kernels", "their lines"),
+    };
+    let runs = text::listing(&report.beside, LISTED);
+    Some(format!(
+        "{kernels} worked beside this one, and went to {runs}: `switch` reaches {lines}"
+    ))
 }
 
 fn recorded_first(outside: &str) -> String {
@@ -276,6 +290,7 @@ fn what_at_means(report: &Report) -> String {
 /// state that is no name. Roots of which the same is to be said share a line.
 fn exceptions(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
+    lines.extend(beside_line(report));
     if let Some(outside) = &report.outside {
         lines.push(recorded_first(outside));
     }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clew_core::format::Timestamp;
+use clew_core::format::{Timestamp, Uptime};
 use jiff::tz::TimeZone;
 
 use crate::settings::{Origin, Settings, Sources};
@@ -65,6 +65,8 @@ pub struct Surroundings {
     pub cache: PathBuf,
     /// Now.
     pub now: Timestamp,
+    /// How long the machine has been up, where it tells.
+    pub uptime: Option<Uptime>,
     /// The zone in which times are shown.
     pub zone: TimeZone,
     /// Columns that fit beside each other.
@@ -86,14 +88,19 @@ impl Surroundings {
         Self::found(door, is_terminal)
     }
 
+    /// Takes the time anew.
+    pub fn look_at_clocks(&mut self) {
+        (self.now, self.uptime) = (now(), uptime());
+    }
+
     fn found(door: Door, is_terminal: bool) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut surroundings = Self {
             door,
             store: PathBuf::new(),
             config: config_folder(),
             cache: platform_folder("XDG_CACHE_HOME", ".cache", "clew"),
-            now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+            now: now(),
+            uptime: uptime(),
             zone: TimeZone::system(),
             width: width(door, is_terminal),
             style: Style {
@@ -169,3 +176,21 @@ fn width(door: Door, is_terminal: bool) -> usize {
 
 /// Columns where nothing says how many there are.
 const WIDE: usize = 160;
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::try_from(since.as_nanos()).unwrap_or(Timestamp::MAX)
+}
+
+/// How long the machine has been up. Elsewhere than on Linux nobody says it; there the clock that people set is all there is.
+fn uptime() -> Option<Uptime> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = boot.chars().filter(char::is_ascii_hexdigit).collect();
+    let told = std::fs::read_to_string("/proc/uptime").ok()?;
+    let (seconds, hundredths) = told.split_ascii_whitespace().next()?.split_once('.')?;
+    let hundredths = seconds.parse::<u64>().ok()? * 100 + hundredths.parse::<u64>().ok()?;
+    Some(Uptime {
+        boot: u128::from_str_radix(&digits, 16).ok()?.to_be_bytes(),
+        nanoseconds: hundredths * 10_000_000,
+    })
+}

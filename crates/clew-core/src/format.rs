@@ -25,7 +25,7 @@ pub use manifest::{Body, Encoding, Manifest, StoredExtent};
 pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, SignedOperation, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
-pub use removal::{Dead, Garbage, Removal};
+pub use removal::{Dead, Garbage, Noted, Removal, Uptime};
 pub use run::{Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 pub use table::TableEntry;

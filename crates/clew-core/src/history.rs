@@ -5,6 +5,7 @@
 pub mod flow;
 mod forgetting;
 mod identity;
+mod latest;
 mod lineage;
 mod moves;
 mod names;

@@ -197,6 +197,10 @@ pub trait Kernel {
     /// Facts about a stream that only the kernel can read off its kinds ([`crate::graph::stream::bodies`]).
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts;
 
+    /// Whether a stream is data whoever wrote it: building it, having what was built and letting go of it runs nothing that
+    /// it names, and imports nothing. Asked of what strangers recorded; what they say of it themselves counts for nothing.
+    fn is_data(&mut self, arena: &Arena<'_>) -> bool;
+
     /// Runs a cell's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there.
     fn replay(
         &mut self,

@@ -56,7 +56,7 @@ pub use damage::{Damage, Fault, Flaw};
 pub use error::{KeyFault, StoreError, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
-pub use load::{LoadedHistory, LoadedOperation, LoadedSession};
+pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use pieces::Piece;

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
 
 use clew_core::format::Summary;
+use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
@@ -27,6 +28,7 @@ use crate::build::build;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
+use crate::strangers;
 
 /// What lives as long as the session, beside the heap.
 #[derive(Default)]
@@ -275,6 +277,11 @@ impl Kernel for PythonKernel<'_, '_> {
             })
         };
         summarize().unwrap_or_default()
+    }
+
+    fn is_data(&mut self, arena: &Arena<'_>) -> bool {
+        // What can't be looked up is none.
+        strangers::is_data(self.py, arena).unwrap_or(false)
     }
 
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {

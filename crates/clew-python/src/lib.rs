@@ -16,6 +16,7 @@ mod prover;
 pub mod raw;
 mod sandbox;
 mod secrets;
+mod strangers;
 mod testing;
 #[cfg(test)]
 mod texts;

@@ -214,6 +214,7 @@ pub fn collect(store: &Store) -> Result<(), StoreError> {
     let order = Collection {
         with_dead: false,
         now: 0,
+        uptime: None,
         grace: 1,
         forgotten_only: false,
         dry_run: false,

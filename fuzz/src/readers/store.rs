@@ -124,7 +124,7 @@ pub(super) fn looking(bytes: &[u8]) {
     let Some(store) = opened(&files(bytes, STORE)) else {
         return;
     };
-    let Ok(opened) = Opened::of(store, None) else { return };
+    let Ok(opened) = Opened::of(store, None, 0) else { return };
     let (place, surroundings) = (opened.place(), surroundings());
     for words in WORDS {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
@@ -142,6 +142,7 @@ pub(crate) fn surroundings() -> &'static Surroundings {
         config: PathBuf::from("/nothing/config"),
         cache: PathBuf::from("/nothing/cache"),
         now: 1_800_000_000_000_000_000,
+        uptime: None,
         zone: jiff::tz::TimeZone::UTC,
         width: 100,
         style: Style { is_coloured: false },

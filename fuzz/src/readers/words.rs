@@ -21,7 +21,7 @@ fn history() -> Opened {
     let disk = SimDisk::with_files(&files_of(&mended(STORED, &key()), root));
     let store = Store::open(Arc::new(disk), root, Access::ReadOnly).expect("it is a store");
     let store = store.with_trust(Trust::own(key().public()));
-    Opened::of(store, None).unwrap_or_else(|problem| panic!("{problem:?}"))
+    Opened::of(store, None, 0).unwrap_or_else(|problem| panic!("{problem:?}"))
 }
 
 pub(super) fn revision(bytes: &[u8]) {

@@ -50,7 +50,8 @@ class Codec:
     """Set exactly when `encode` gives `Parts`: `decode` then gets `args` alone."""
     version: int = 1
     native: bool = True
-    """Whether decoding runs no code that the data names."""
+    """Whether nothing that the parts name is ever called, whatever they are: only then a stranger's are decoded
+    (crates/clew-python/src/strangers.rs)."""
     decode_as: Callable[[type, tuple[Any, ...]], Any] | None = None
     """Makes an instance of a subclass from the same parts, without running its `__init__`; `None` if there is no way."""
     immutable: bool = False

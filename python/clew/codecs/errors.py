@@ -118,6 +118,6 @@ def _stand_in() -> Iterator[None]:
 _EXCEPTION = Codec("errors.exception", _encode, _decode, _fill, native=False)
 NAMED = {
     "exception": _EXCEPTION,
-    "traceback": Codec("errors.traceback", _encode_traceback, _decode_traceback),
+    "traceback": Codec("errors.traceback", _encode_traceback, _decode_traceback, native=False),
 }
 CODECS: dict[type, Codec] = {types.TracebackType: NAMED["traceback"]}

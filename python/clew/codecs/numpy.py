@@ -419,6 +419,9 @@ def _decode_random_state(parts: tuple[Any, ...]) -> Any:
     return made
 
 
+_BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
+
 def _encode_bits(value: Any) -> tuple[Any, ...]:
     if value is _global_random_state()._bit_generator:
         return ("global",)
@@ -429,6 +432,8 @@ def _decode_bits(parts: tuple[Any, ...]) -> Any:
     if parts == ("global",):
         return _global_random_state()._bit_generator
     name, state, seed = parts
+    if name not in _BIT_GENERATORS:
+        raise ValueError(f"numpy.random has no bit generator {name}")
     made = getattr(np.random, name)(0 if seed is None else seed)
     if seed is None and name == "MT19937":
         made._legacy_seeding(0)  # forgets the seed sequence, as RandomState(5) does
@@ -450,8 +455,11 @@ def _decode_seed(parts: tuple[Any, ...]) -> Any:
 # --- the rest -----------------------------------------------------------------------------------------------
 
 
+_UFUNC_MODULES = ("numpy", "numpy.char", "scipy.special", "numpy.linalg._umath_linalg", "numpy._core.umath")
+
+
 def _encode_ufunc(value: Any) -> tuple[Any, ...]:
-    for module in ("numpy", "numpy.char", "scipy.special", "numpy.linalg._umath_linalg", "numpy._core.umath"):
+    for module in _UFUNC_MODULES:
         if vars(sys.modules.get(module, np)).get(value.__name__) is value:
             return module, value.__name__
     raise NoValue(f"numpy.ufunc: {value.__name__} is made of a function that can't be read")
@@ -460,6 +468,8 @@ def _encode_ufunc(value: Any) -> tuple[Any, ...]:
 def _decode_ufunc(parts: tuple[Any, ...]) -> Any:
     import importlib
 
+    if parts[0] not in _UFUNC_MODULES:
+        raise TypeError(f"{parts[0]} has no ufuncs")
     found = getattr(importlib.import_module(parts[0]), parts[1])
     if not isinstance(found, np.ufunc):
         raise TypeError(f"{parts[0]}.{parts[1]} is no ufunc")
@@ -520,7 +530,7 @@ CODECS: dict[type, Codec] = {
     np.random.RandomState: NAMED["random_state"],
     np.random.SeedSequence: NAMED["seed"],
     np.ufunc: NAMED["ufunc"],
-    **{getattr(np.random, name): _BITS for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")},
+    **{getattr(np.random, name): _BITS for name in _BIT_GENERATORS},
     **{type(np.dtype(kind)): _DTYPE for kind in [*np.sctypeDict.values(), "M8[s]", "m8[s]"]},
     **{kind: _SCALAR for kind in np.sctypeDict.values() if kind not in (np.void, np.object_)},
 }

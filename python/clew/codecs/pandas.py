@@ -98,6 +98,9 @@ def values_parts(values: Any, shared: bool) -> tuple[Any, ...]:
     return ("other", values)
 
 
+_MASKED_ARRAYS = ("BooleanArray", "FloatingArray", "IntegerArray")
+
+
 def values_of(parts: tuple[Any, ...]) -> Any:
     """The array that `values_parts` described."""
     match parts:
@@ -116,7 +119,7 @@ def values_of(parts: tuple[Any, ...]) -> Any:
         case ("category", flat, categories, ordered):
             dtype = pd.CategoricalDtype._from_fastpath(_categories_of(categories), ordered)
             return pd.Categorical._simple_new(_flat_of(flat), dtype)
-        case ("masked", name, data, mask):
+        case ("masked", name, data, mask) if name in _MASKED_ARRAYS:
             return getattr(pd.arrays, name)._simple_new(_flat_of(data), _flat_of(mask))
         case ("interval", left, right, closed):
             left, right = values_of(left), values_of(right)
@@ -240,7 +243,7 @@ def dtype_of(parts: Any) -> Any:
             return pd.StringDtype(storage, na_value=np.nan)
         case ("arrow", kind):
             return pd.ArrowDtype(kind)
-        case ("named", name):
+        case ("named", name) if name in _MASKED_DTYPES:
             return getattr(pd, name)()
         case ("numpy", inner):
             return arrays.dtype_of(inner)
@@ -301,7 +304,10 @@ def offset_of(parts: Any) -> Any:
             return pd.DateOffset(n, normalize, **dict(keywords))
         case ("other", offset):
             return offset
-    return getattr(offsets, parts[0])(*parts[1:])
+    kind = getattr(offsets, parts[0])
+    if not (isinstance(kind, type) and issubclass(kind, offsets.BaseOffset)):
+        raise ValueError(f"pandas has no offset {parts[0]!r}")
+    return kind(*parts[1:])
 
 
 # --- indexes ------------------------------------------------------------------------------------------------
@@ -625,7 +631,7 @@ NAMED: dict[str, Codec] = {
         lambda parts: pd.Interval(*parts),
         immutable=True,
     ),
-    "uncached": Codec("pandas.uncached", _encode_uncached, _decode_uncached, _fill_uncached),
+    "uncached": Codec("pandas.uncached", _encode_uncached, _decode_uncached, _fill_uncached, native=False),
 }
 
 _ARRAY_TYPES = "BooleanArray Categorical DatetimeArray FloatingArray IntegerArray IntervalArray PeriodArray "

@@ -33,7 +33,11 @@ def _decode_tree(args: tuple[Any, ...]) -> Any:
 FILES = ("_kd_tree", "_ball_tree")
 NAMED: dict[str, Codec] = {
     "tree": Codec(
-        "sklearn.tree", _encode_tree, _decode_tree, lambda tree, state: tree.__setstate__(tuple(state))
+        "sklearn.tree",
+        _encode_tree,
+        _decode_tree,
+        lambda tree, state: tree.__setstate__(tuple(state)),
+        native=False,
     )
 }
 CODECS: dict[type, Codec] = {}

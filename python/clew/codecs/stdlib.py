@@ -355,6 +355,7 @@ def _codec(
     fill: Any = None,
     immutable: bool = False,
     inherit: bool = True,
+    native: bool = True,
 ) -> Codec:
     """A codec whose `make(kind, args)` serves subclasses too."""
     return Codec(
@@ -364,6 +365,7 @@ def _codec(
         fill,
         decode_as=make if inherit else None,
         immutable=immutable,
+        native=native,
     )
 
 
@@ -446,7 +448,12 @@ CODECS: dict[type, Codec] = {
         _fill_namespace,
     ),
     functools.cached_property: _codec(
-        "cached_property", functools.cached_property, _encode_cached_property, _plain, _fill_cached_property
+        "cached_property",
+        functools.cached_property,
+        _encode_cached_property,
+        _plain,
+        _fill_cached_property,
+        native=False,
     ),
     array.array: _codec("array", array.array, _encode_array, _make_array),
     io.StringIO: _codec("StringIO", io.StringIO, _encode_stream, _empty, _fill_stream, inherit=False),
@@ -457,7 +464,7 @@ CODECS: dict[type, Codec] = {
         lambda parts: re.compile(*parts),
         immutable=True,
     ),
-    re.Match: Codec("stdlib.Match", _encode_match, _decode_match, immutable=True),
+    re.Match: Codec("stdlib.Match", _encode_match, _decode_match, immutable=True, native=False),
     struct.Struct: Codec(
         "stdlib.Struct", lambda value: (value.format,), lambda parts: struct.Struct(parts[0]), immutable=True
     ),
@@ -471,7 +478,8 @@ CODECS: dict[type, Codec] = {
     itertools.count: Codec("stdlib.count", _encode_count, _decode_count),
     itertools.repeat: Codec("stdlib.repeat", _encode_repeat, lambda parts: itertools.repeat(*parts)),
     **{
-        kind: _codec(kind.__name__, kind, encode, _empty, fill, inherit=False) for kind, encode, fill in _WEAK
+        kind: _codec(kind.__name__, kind, encode, _empty, fill, inherit=False, native=False)
+        for kind, encode, fill in _WEAK
     },
     **{
         kind: _path_codec(kind)
@@ -484,7 +492,7 @@ CODECS: dict[type, Codec] = {
     },
 }
 
-_ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator)
+_ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator, native=False)
 NAMED: dict[str, Codec] = {codec.name.partition(".")[2]: codec for codec in CODECS.values()}
 NAMED["iterator"] = _ITERATOR
 CODECS.update({getattr(itertools, name): _ITERATOR for name in _ITERATORS})

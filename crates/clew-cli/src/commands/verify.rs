@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clew_core::format::{Body, Encoding, Manifest, Run};
+use clew_core::format::{Body, Encoding, Manifest, Run, Version};
 use clew_core::id::ManifestId;
 use clew_core::store::StoreError;
 use serde::Serialize;
@@ -62,8 +62,19 @@ pub fn verify(arguments: &Arguments, place: &Place<'_>) -> Verify {
         verify.find(damage.path.display().to_string(), damage.what.clone(), Vec::new());
     }
     let mut seen = BTreeSet::new();
+    let mut failed = Vec::new();
     for (_, run) in place.history.runs() {
-        verify.check_run(run, place, &mut seen);
+        failed.extend(verify.check_run(run, place, &mut seen));
+    }
+    if !failed.is_empty() {
+        // What was forgotten while this went over it is no damage.
+        place.records.note_what_went(place.id);
+        for (run, version) in failed {
+            if let Err(error) = verify.check_version(version, place.records) {
+                let affects = version.roots.iter().map(ToString::to_string).collect();
+                verify.find(format!("run {}", run.label()), error.to_string(), affects);
+            }
+        }
     }
     verify
 }
@@ -73,9 +84,16 @@ impl Verify {
         self.findings.push(Finding { place, what, affects });
     }
 
-    fn check_run(&mut self, run: &Run, place: &Place<'_>, seen: &mut BTreeSet<ManifestId>) {
+    /// Checks a run; gives the values that failed, to be checked once more.
+    fn check_run<'r>(
+        &mut self,
+        run: &'r Run,
+        place: &Place<'_>,
+        seen: &mut BTreeSet<ManifestId>,
+    ) -> Vec<(&'r Run, &'r Version)> {
         self.runs += 1;
         let label = || format!("run {}", run.label());
+        let mut failed = Vec::new();
         for blob in run.source.iter().chain(&run.output) {
             if let Err(error) = place.records.text(blob) {
                 self.find(label(), format!("its text: {error}"), Vec::new());
@@ -89,19 +107,22 @@ impl Verify {
                 continue;
             }
             self.values += 1;
-            let checked = self.check_value(version.manifest, place.records);
-            match checked.map_err(|error| place.records.excused(&version.manifest, error)) {
-                Ok(()) => {}
-                Err(StoreError::Dropped { .. }) => self.dropped += 1,
-                // The user wanted it so.
-                Err(StoreError::Forgotten { .. }) => self.forgotten += 1,
-                Err(error) => self.find(
-                    label(),
-                    error.to_string(),
-                    version.roots.iter().map(ToString::to_string).collect(),
-                ),
+            if self.check_version(version, place.records).is_err() {
+                failed.push((run, version));
             }
         }
+        failed
+    }
+
+    /// Checks a value; one that the user wanted to be gone is right.
+    fn check_version(&mut self, version: &Version, records: &dyn Records) -> Result<(), StoreError> {
+        let checked = self.check_value(version.manifest, records);
+        match checked.map_err(|error| records.excused(&version.manifest, error)) {
+            Err(StoreError::Dropped { .. }) => self.dropped += 1,
+            Err(StoreError::Forgotten { .. }) => self.forgotten += 1,
+            other => return other,
+        }
+        Ok(())
     }
 
     fn check_value(&mut self, id: ManifestId, records: &dyn Records) -> Result<(), StoreError> {

@@ -115,6 +115,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         at: "14a".to_owned(),
         runs: vec!["17".to_owned()],
         branch: None,
+        beside: Vec::new(),
         outside: Some("18".to_owned()),
         outcomes,
         dry_run: false,

@@ -33,6 +33,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         branch: None,
         at: "14".to_owned(),
         runs: vec!["17".to_owned(), "16".to_owned()],
+        beside: Vec::new(),
         outside: None,
         outcomes,
         dry_run: false,

@@ -466,6 +466,7 @@ pub fn terminal() -> Surroundings {
         config: PathBuf::from("/home/ada/.config/clew"),
         cache: PathBuf::from("/home/ada/.cache/clew"),
         now: NOW,
+        uptime: None,
         zone: jiff::tz::TimeZone::UTC,
         width: 110,
         style: Style::default(),

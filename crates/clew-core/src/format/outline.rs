@@ -36,6 +36,12 @@ impl Outline {
         read(bytes).map_err(|error| RecordError::malformed(&error))
     }
 
+    /// The number that was given for this run, under a lock and after all that are smaller. A run that a move made (`14a`)
+    /// goes by that of another.
+    pub fn given_number(&self) -> Option<u64> {
+        self.suffix.is_empty().then_some(self.number)
+    }
+
     /// The number as people write it: `14`, `14a`.
     pub fn label(&self) -> String {
         format!("{}{}", self.number, self.suffix)

@@ -26,6 +26,35 @@ pub struct Garbage {
     pub version: u16,
     /// The dead, sorted by their ids.
     pub dead: Vec<Dead>,
+    /// How long the machine had been up at the times since when something here is dead, where that is known, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<Noted>,
+}
+
+/// A moment told by two clocks: one that people set, and one that they do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Noted {
+    /// The time.
+    pub time: Timestamp,
+    /// How long the machine that noted it had been up.
+    pub uptime: Uptime,
+}
+
+/// How long a machine has been up, by a clock that nobody sets and that goes on while it sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Uptime {
+    /// Which start of which machine it counts from. Readings of two say nothing of each other.
+    pub boot: [u8; 16],
+    /// Nanoseconds.
+    pub nanoseconds: u64,
+}
+
+impl Uptime {
+    /// The time since an earlier reading; `None` where they do not count from the same start.
+    pub fn since(&self, earlier: &Self) -> Option<i64> {
+        let passed = self.nanoseconds.checked_sub(earlier.nanoseconds);
+        i64::try_from(passed.filter(|_| self.boot == earlier.boot)?).ok()
+    }
 }
 
 /// One dead thing.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, State};
-use crate::format::{Looked, Operation, Outline, Position, Proof, Run, Timestamp, Version};
+use crate::format::{Looked, Operation, Outline, Proof, Run, Timestamp, Version};
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
-use crate::store::{LoadedHistory, Store, StoredRun, Verdict};
+use crate::store::{LoadedHistory, Store, StoredRun, Verdict, sort_operations};
 
 /// All that is known of one history.
 #[derive(Debug, Default)]
@@ -94,10 +94,11 @@ impl History {
         }
     }
 
-    /// Names as all operations left them, in the order of their times.
+    /// Names as all operations left them, in the order in which they were done.
     fn follow_names(&mut self) {
         let mut ordered: Vec<&Operation> = self.operations.iter().map(|(_, operation)| operation).collect();
-        ordered.sort_by_key(|operation| (operation.time, operation.number));
+        let number = |run: &RunId| self.outline(run)?.given_number();
+        sort_operations(&mut ordered, |operation| operation, number, Timestamp::MAX);
         let mut names = Names::default();
         ordered.into_iter().for_each(|operation| names.take(operation));
         self.names = names;
@@ -172,6 +173,18 @@ impl History {
         self.makers
             .get(run)
             .is_some_and(|session| self.untrusted.contains(session))
+    }
+
+    /// Whether a version of the state that `target` left was recorded by somebody who is not trusted; or by nobody that its
+    /// line tells, where such a one recorded on it.
+    pub fn is_strangers(&self, target: RunId, version: &Version) -> bool {
+        if self.untrusted.is_empty() {
+            return false;
+        }
+        match self.recorded_by(target, version) {
+            Some(maker) => self.is_untrusted(&maker),
+            None => self.ancestry(target).any(|(id, _)| self.is_untrusted(&id)),
+        }
     }
 
     /// Whether the run was recorded by the user, and by nobody they only trust.
@@ -257,19 +270,6 @@ impl History {
     /// Branches, tags and descriptions.
     pub fn names(&self) -> &Names {
         &self.names
-    }
-
-    /// Where the session that did something last is, `session` itself left out.
-    pub fn latest_position(&self, except: Option<SessionId>) -> Option<Position> {
-        let mut others: Vec<&Operation> = self
-            .operations
-            .iter()
-            .map(|(_, operation)| operation)
-            .filter(|operation| Some(operation.session) != except)
-            .collect();
-        others.sort_by_key(|operation| (operation.time, operation.number));
-        let mut positions = others.iter().rev().filter_map(|operation| operation.view.at.as_ref());
-        positions.find(|at| self.missing_ancestor(at.run).is_none()).cloned()
     }
 
     /// `id`, its parent, and so on to the start of the line. Decodes the runs.

@@ -51,6 +51,14 @@ impl RootKind {
         }
     }
 
+    /// Whether it is state in which code is looked for or that decides what code does, and no value of its own.
+    pub fn is_surrounding(self) -> bool {
+        !matches!(
+            self,
+            Self::Name | Self::Out | Self::Definition | Self::Random | Self::Figures
+        )
+    }
+
     /// Whether it is there because a library is loaded, and can't be taken away again.
     pub fn is_of_library(self) -> bool {
         matches!(self, Self::Random | Self::Option | Self::Setting)

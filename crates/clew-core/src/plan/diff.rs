@@ -203,7 +203,12 @@ fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
         Err(why) => return run_again(why, true, again),
     };
     if let Some(why) = held.refusal(version, &manifest) {
-        return StepKind::Lose { why };
+        // What surrounds values stays as it is here.
+        return if version.roots.iter().any(|root| root.kind.is_surrounding()) {
+            StepKind::Leave { why }
+        } else {
+            StepKind::Lose { why }
+        };
     }
     match &manifest.body {
         Body::Encoded(encoding) => StepKind::Load { bytes: encoding.bytes },

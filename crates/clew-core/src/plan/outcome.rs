@@ -74,6 +74,8 @@ pub struct Report {
     pub at: String,
     /// The runs whose effects went or came (undo, redo), newest first.
     pub runs: Vec<String>,
+    /// Where other kernels are that worked beside the one that is taken up (resume), the newest first.
+    pub beside: Vec<String>,
     /// Changes that no cell made, recorded just before the move.
     pub outside: Option<String>,
     /// One for each root.

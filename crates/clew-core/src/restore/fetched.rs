@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::together::{Ended, do_all};
-use super::{End, Performer, RestoreError, Staged, build, unbuilt};
+use super::{End, Performer, RestoreError, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Body, Version};
-use crate::graph::{Aside, Memory, Mention};
+use crate::graph::{Arena, Aside, Limits, Memory, Mention};
 use crate::id::{ManifestId, RootKind};
 use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, decode_asides};
 use crate::plan::{Again, Plan, Step, StepKind, Word};
@@ -192,7 +192,7 @@ impl Performer<'_> {
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         match fetched {
             Ok(fetched) if fetched.is_trusting => {
-                match build(kernel, version, fetched, Word::Loaded) {
+                match self.build_stored(kernel, version, fetched) {
                     Ok(staged) if staged.word == Word::Loaded => return Ok(staged),
                     // Either it can't be built as it was, or what was taken for right is not.
                     Ok(_) => {}
@@ -201,7 +201,7 @@ impl Performer<'_> {
                 let fetched = self.fetch(kernel, version, Check::Anew)?;
                 self.load(kernel, version, again, fetched)
             }
-            Ok(fetched) => match build(kernel, version, fetched, Word::Loaded) {
+            Ok(fetched) => match self.build_stored(kernel, version, fetched) {
                 // Its bytes are right and its library's code does not take them: nor does it elsewhere. A class may only
                 // have to wait for another.
                 Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
@@ -216,6 +216,22 @@ impl Performer<'_> {
                 self.make_again(kernel, version, again, &why, true)
             }
         }
+    }
+
+    /// Builds what is stored of a version. Of a stranger's only what is data: a manifest that says so is theirs, too.
+    fn build_stored<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        fetched: Fetched<K::Memory>,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        if self.history.is_strangers(self.target, version) {
+            let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+            if !kernel.is_data(&arena) {
+                return Err(failed(Cause::Untrusted));
+            }
+        }
+        build(kernel, version, fetched, Word::Loaded)
     }
 
     /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and

@@ -4,8 +4,6 @@
 //! kernels are is always kept. Without a rule everything is. Where a history is damaged nothing is let go of: what can't be
 //! read may be the name that kept it.
 
-use std::collections::{BTreeMap, HashSet};
-
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::moving::{caution, has_cell, has_whole_cell};
@@ -49,7 +47,7 @@ pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &KeepRules, is_live:
         values: Vec::new(),
         cheap: Vec::new(),
     };
-    let fixed = fixed_runs(&history, is_live);
+    let fixed = fixed_runs(&history, is_live, now);
     let by_rules = ruled_runs(&history, rules, now);
     let is_whole = |run: &RunId| history.missing_ancestor(*run).is_none();
     if !loaded.damage.is_empty() || !fixed.iter().chain(by_rules.iter().flatten()).all(is_whole) {
@@ -68,23 +66,12 @@ pub fn spared(id: HistoryId, loaded: &LoadedHistory, rules: &KeepRules, is_live:
 }
 
 /// Runs that every rule keeps: where branches and tags are, and where kernels were last.
-fn fixed_runs(history: &History, is_live: bool) -> Vec<RunId> {
-    let mut last: BTreeMap<_, (u64, RunId)> = BTreeMap::new();
-    for (_, operation) in history.operations() {
-        if let Some(at) = &operation.view.at {
-            let last = last.entry(operation.session).or_insert((operation.number, at.run));
-            *last = (*last).max((operation.number, at.run));
-        }
-    }
-    let mut passed = HashSet::new();
-    for (_, run) in last.values() {
-        let before = history.ancestry(*run).skip(1).map(|(id, _)| id);
-        // Whoever was met went on to the beginning.
-        before.take_while(|id| passed.insert(*id)).for_each(drop);
-    }
-    let positions = last.into_values().map(|(_, run)| run);
+fn fixed_runs(history: &History, is_live: bool, now: Timestamp) -> Vec<RunId> {
+    let ends = history.ends();
+    let passed = history.passed(&ends);
+    let positions = ends.into_values();
     let positions = positions.filter(|run| is_live || !passed.contains(run));
-    let latest = history.latest_position(None).map(|at| at.run);
+    let latest = history.latest_position(None, now).map(|at| at.run);
     positions
         .chain(latest)
         .chain(history.names().all().map(|(_, run)| *run))
@@ -108,8 +95,11 @@ fn ruled_runs(history: &History, rules: &KeepRules, now: Timestamp) -> Option<Ve
     let count = usize::try_from(rules.runs.unwrap_or(0)).unwrap_or(usize::MAX);
     let of_count = history.len().saturating_sub(count);
     let runs = history.outlines().enumerate();
+    // Numbers rise whatever clocks say: what came after a run that is young enough is younger.
+    let is_young = |started: Timestamp| since.is_some_and(|since| started >= since);
+    let first_young = started.iter().position(|started| is_young(*started) && *started <= now);
     let is_kept = |(place, (_, outline)): &(usize, (RunId, &Outline))| {
-        *place >= of_count || since.is_some_and(|since| outline.started >= since)
+        *place >= of_count || is_young(outline.started) || first_young.is_some_and(|first| *place >= first)
     };
     Some(runs.filter(is_kept).map(|(_, (id, _))| id).collect())
 }

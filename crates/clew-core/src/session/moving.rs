@@ -91,6 +91,7 @@ impl Session {
             branch: aim.position.branch.clone(),
             at: self.history.label(&from),
             runs: self.runs_between(from, target),
+            beside: self.beside(request, target),
             outside,
             outcomes: foreseen(&plan),
             dry_run: options.dry_run,
@@ -139,7 +140,7 @@ impl Session {
             Request::Switch(revision) => (self.position_of(revision)?, Action::Switch, MoveStep::Forward),
             Request::Resume(Some(revision)) => (self.position_of(revision)?, Action::Resume, MoveStep::Forward),
             Request::Resume(None) => {
-                let last = self.history.latest_position(Some(self.id));
+                let last = self.history.latest_position(Some(self.id), self.clock.now());
                 let last = last.ok_or(SessionError::NothingToResume)?;
                 (last, Action::Resume, MoveStep::Forward)
             }
@@ -159,6 +160,15 @@ impl Session {
             }
         };
         Ok(Aim { position, action, step })
+    }
+
+    /// Where other kernels are that worked beside the one that is taken up.
+    fn beside(&self, request: &Request, target: RunId) -> Vec<String> {
+        let Request::Resume(_) = request else {
+            return Vec::new();
+        };
+        let runs = self.history.beside(target, self.id);
+        runs.iter().map(|run| self.history.label(run)).collect()
     }
 
     /// The run that a revision names, on the branch that it names, if it names one.
@@ -521,11 +531,12 @@ pub(super) fn definitions_of(
     found
 }
 
-/// Why a version that names code may not be built: whoever recorded it is not trusted.
+/// Why a version may not be built: whoever recorded it is not trusted, and it names code, or is state in which code is
+/// looked for and run: paths, variables of the environment, options.
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
-    let maker = history.recorded_by(target, version)?;
-    let code = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code);
-    (code && history.is_untrusted(&maker)).then(|| Cause::Untrusted.into())
+    let is_refused = matches!(&manifest.body, Body::Encoded(encoding) if encoding.code)
+        || version.roots.iter().any(|root| root.kind.is_surrounding());
+    (is_refused && history.is_strangers(target, version)).then(|| Cause::Untrusted.into())
 }
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.

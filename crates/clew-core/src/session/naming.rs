@@ -87,7 +87,11 @@ impl Session {
         let current = self.moves.branch().map(str::to_owned);
         let resolve = |revision: &str| -> Result<RunId, SessionError> {
             let at = self.moves.at();
-            let at = at.or_else(|| self.history.latest_position(None).map(|position| position.run));
+            let at = at.or_else(|| {
+                self.history
+                    .latest_position(None, self.clock.now())
+                    .map(|position| position.run)
+            });
             Ok(self.history.resolve(revision, at, self.clock.now())?)
         };
         Ok(match request {
@@ -136,7 +140,7 @@ impl Session {
     fn branch_here(&self) -> Option<String> {
         match self.moves.at() {
             Some(_) => self.moves.branch().map(str::to_owned),
-            None => self.history.latest_position(None)?.branch.clone(),
+            None => self.history.latest_position(None, self.clock.now())?.branch.clone(),
         }
     }
 

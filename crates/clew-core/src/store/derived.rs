@@ -55,19 +55,30 @@ impl Store {
         }
     }
 
-    /// Whether reading a history with the index of this store comes to what reading its logs came to.
+    /// Whether reading a history with the index of this store comes to what reading its logs came to. Where it comes to
+    /// more, somebody may have recorded since: then `logs`, a store without an index, is asked once more.
     ///
     /// # Errors
     /// The history is not there.
-    pub fn is_index_right(&self, history: HistoryId, scanned: &LoadedHistory) -> Result<bool, StoreError> {
+    pub fn is_index_right(&self, history: HistoryId, scanned: &LoadedHistory, logs: &Self) -> Result<bool, StoreError> {
         let loaded = self.load(history)?;
-        let has_same_runs = loaded.runs.len() == scanned.runs.len()
-            && loaded.runs.iter().all(|(id, run)| {
-                let other = scanned.runs.get(id).map(|run| run.outline());
-                other == Some(run.outline())
-            });
-        Ok(has_same_runs && loaded.sessions == scanned.sessions)
+        Ok(has_all_of(&loaded, scanned) && (has_all_of(scanned, &loaded) || has_all_of(&logs.load(history)?, &loaded)))
     }
+}
+
+/// Whether a history is another one, or that and what was added to it.
+fn has_all_of(later: &LoadedHistory, before: &LoadedHistory) -> bool {
+    let has_runs = before.runs.iter().all(|(id, run)| {
+        let other = later.runs.get(id).map(|run| run.outline());
+        other == Some(run.outline())
+    });
+    has_runs
+        && before.sessions.iter().all(|(id, session)| {
+            let other = later.sessions.get(id);
+            other.is_some_and(|other| {
+                other.synced >= session.synced && other.operations.starts_with(&session.operations)
+            })
+        })
 }
 
 fn largest(loaded: &LoadedHistory) -> u64 {

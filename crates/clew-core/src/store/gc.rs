@@ -29,7 +29,7 @@ mod transfer;
 
 use super::error::StoreError;
 use super::{Damage, Store, gate};
-use crate::format::{RECORD_VERSION, Removal, Timestamp};
+use crate::format::{RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 use mark::Marker;
 use survey::Survey;
@@ -43,6 +43,9 @@ pub use spare::{Cheap, Dropped, Keeping, Spared};
 pub struct Collection {
     /// Now.
     pub now: Timestamp,
+    /// How long the machine has been up, where that is known: nothing goes before the grace period has passed by this
+    /// clock, too.
+    pub uptime: Option<Uptime>,
     /// How long things stay that were found dead, in nanoseconds.
     pub grace: i64,
     /// Only what was forgotten is looked at; else everything.
@@ -160,6 +163,12 @@ impl Store {
         gate::check_kept_out(self.disk(), &lock, &*alone)?;
         let (mut collected, mut sweep) = self.prepare(order, keeping)?;
         sweep.perform(self, order.now, keeping, again, &mut collected)?;
+        if order.forgotten_only && collected.packs_removed == 0 {
+            // Who records next hears of what was forgotten all the same.
+            if let Ok(gate) = gate::close(self.disk(), self.directory(), again) {
+                gate.tell(self.disk())?;
+            }
+        }
         notes::write(self.disk(), self.directory(), &sweep.note())?;
         Ok(collected)
     }

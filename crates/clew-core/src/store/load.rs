@@ -3,13 +3,14 @@
 mod content;
 mod indexed;
 mod latest;
+mod order;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::error::StoreError;
 use super::log_index::Piece;
@@ -23,6 +24,8 @@ use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
 use indexed::Gathering;
 use reading::LogReading;
+
+pub use order::sort_operations;
 
 /// One operation as it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,36 +108,34 @@ impl LoadedHistory {
         self.descriptions.last().cloned().unwrap_or_default()
     }
 
-    /// All operations in the order of their times.
+    /// All operations in the order in which they were done.
     pub fn operations(&self) -> Vec<&LoadedOperation> {
         let mut all: Vec<_> = self.sessions.values().flat_map(|session| &session.operations).collect();
-        all.sort_by_key(|loaded| (loaded.operation.time, loaded.operation.number));
+        let number = |run: &RunId| self.runs.get(run)?.outline().given_number();
+        sort_operations(&mut all, |loaded| &loaded.operation, number, Timestamp::MAX);
         all
     }
 
-    /// Manifests that were forgotten.
-    pub fn forgotten(&self) -> FxHashSet<ManifestId> {
-        let operations = self.sessions.values().flat_map(|session| &session.operations);
-        let forgettings = operations.filter_map(|loaded| loaded.operation.forgetting.as_ref());
-        forgettings
-            .flat_map(|forgetting| forgetting.manifests.iter().copied())
-            .collect()
+    /// Manifests that were forgotten, and when first.
+    pub fn forgotten(&self) -> FxHashMap<ManifestId, Timestamp> {
+        let forgetting = |operation: &Operation| operation.forgetting.as_ref().map(|it| it.manifests.clone());
+        self.first_told(forgetting)
     }
 
     /// Values that a keep rule of gc dropped, and when first.
     pub fn dropped(&self) -> FxHashMap<ManifestId, Timestamp> {
-        let mut dropped = FxHashMap::default();
+        let dropping = |operation: &Operation| operation.dropping.as_ref().map(|it| it.manifests.clone());
+        self.first_told(dropping)
+    }
+
+    fn first_told(&self, told: impl Fn(&Operation) -> Option<Vec<ManifestId>>) -> FxHashMap<ManifestId, Timestamp> {
+        let mut first = FxHashMap::default();
         for loaded in self.operations() {
-            for manifest in loaded
-                .operation
-                .dropping
-                .iter()
-                .flat_map(|dropping| &dropping.manifests)
-            {
-                dropped.entry(*manifest).or_insert(loaded.operation.time);
+            for manifest in told(&loaded.operation).into_iter().flatten() {
+                first.entry(manifest).or_insert(loaded.operation.time);
             }
         }
-        dropped
+        first
     }
 
     /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
-use super::{Damage, Flaw, Store, log};
+use super::{Damage, Flaw, LoadedHistory, Store, log};
 use crate::format::{Body, Encoding, FrameKind, SignedOperation, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
@@ -41,30 +41,62 @@ impl Verification {
 struct Met<'s> {
     manifests: BTreeSet<ManifestId>,
     things: BTreeSet<[u8; 32]>,
+    /// What the index does not have.
+    missed: Vec<([u8; 32], FrameKind)>,
+    /// How many values were forgotten or dropped.
+    went: usize,
     reader: PackReader<'s>,
 }
+
+/// So often it is gone over again where values were forgotten meanwhile.
+const TRIES: usize = 3;
 
 impl Store {
     /// Checks every operation's seal, every run, every manifest, and that all they name is there; with `read_data` also
     /// reads and hashes it all. Decodes no value and changes nothing.
+    ///
+    /// Others may record, forget and collect meanwhile: what came since is no damage, nor what went.
     pub fn verify(&self, read_data: bool) -> Result<Verification, StoreError> {
+        for _ in 1..TRIES {
+            let (verification, went) = self.verify_once(read_data)?;
+            if verification.damage.is_empty() || went == self.count_what_went()? {
+                return Ok(verification);
+            }
+        }
+        Ok(self.verify_once(read_data)?.0)
+    }
+
+    /// How many values were forgotten or dropped, in all histories.
+    fn count_what_went(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for (history, _) in self.histories()? {
+            count += what_went(&self.load(history)?);
+        }
+        Ok(count)
+    }
+
+    /// What it saw, and how many values had been forgotten or dropped by then.
+    fn verify_once(&self, read_data: bool) -> Result<(Verification, usize), StoreError> {
         let mut verification = Verification::default();
         let mut met = Met {
             manifests: BTreeSet::new(),
             things: BTreeSet::new(),
+            missed: Vec::new(),
+            went: 0,
             reader: PackReader::new(self.disk()),
         };
         self.index().refresh(self.disk(), self.directory())?;
         for (history, _) in self.histories()? {
             self.verify_history(history, read_data, &mut met, &mut verification)?;
         }
+        self.verify_missed(&met.missed, &mut verification)?;
         for pack in self.index().packs.iter().filter(|pack| !pack.is_gone) {
             verification.packs += 1;
             for gap in &pack.gaps {
                 verification.report(&pack.path, gap.flaw());
             }
         }
-        Ok(verification)
+        Ok((verification, met.went))
     }
 
     fn verify_history(
@@ -83,6 +115,7 @@ impl Store {
         for (session, part) in loaded.parts() {
             self.verify_seals(&log::path(self.directory(), history, session, part), verification);
         }
+        met.went += what_went(&loaded);
         let forgotten = loaded.forgotten();
         self.excuse(loaded.dropped());
         let mut runs: Vec<_> = loaded.runs.iter().collect();
@@ -99,7 +132,7 @@ impl Store {
                 self.verify_text(*text, read_data, met, verification);
             }
             let versions = run.changed.iter().chain(run.full.iter().flatten());
-            for version in versions.filter(|version| !forgotten.contains(&version.manifest)) {
+            for version in versions.filter(|version| !forgotten.contains_key(&version.manifest)) {
                 self.verify_manifest(version.manifest, read_data, met, verification);
             }
         }
@@ -188,8 +221,25 @@ impl Store {
                 self.complain(&error, verification);
             }
         } else if !self.index().has(&id) {
-            self.complain(&self.missing(&id, kind), verification);
+            met.missed.push((id, kind));
         }
+    }
+
+    /// What was missed may be of a run that was recorded since the packs were read.
+    fn verify_missed(
+        &self,
+        missed: &[([u8; 32], FrameKind)],
+        verification: &mut Verification,
+    ) -> Result<(), StoreError> {
+        if !missed.is_empty() {
+            self.index().refresh(self.disk(), self.directory())?;
+        }
+        for (id, kind) in missed {
+            if !self.index().has(id) {
+                self.complain(&self.missing(id, *kind), verification);
+            }
+        }
+        Ok(())
     }
 
     fn complain(&self, error: &StoreError, verification: &mut Verification) {
@@ -199,4 +249,8 @@ impl Store {
         };
         verification.report(&path, error.to_string());
     }
+}
+
+fn what_went(loaded: &LoadedHistory) -> usize {
+    loaded.forgotten().len() + loaded.dropped().len()
 }

@@ -405,9 +405,18 @@ impl SessionWriter {
             self.store.index().refresh(self.store.disk(), self.store.directory())?;
             self.checked.clear();
             self.generation = generation.unwrap_or(self.generation);
+            self.note_forgotten();
         }
         self.inside = inside;
         Ok(())
+    }
+
+    /// Takes note of what others forgot in this history: a value that comes again is another version, and is kept.
+    fn note_forgotten(&self) {
+        // What can't be read now is told by whoever reads it.
+        if let Ok(loaded) = self.store.load(self.history) {
+            self.store.forget(loaded.forgotten());
+        }
     }
 
     /// How many operations are saved, and how many of them synced.

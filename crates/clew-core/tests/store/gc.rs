@@ -19,6 +19,7 @@ pub const BEGUN: i64 = 1_000 * HOUR;
 pub fn at(hours: i64) -> Collection {
     Collection {
         now: BEGUN + hours * HOUR,
+        uptime: None,
         grace: 24 * HOUR,
         forgotten_only: false,
         with_dead: false,

@@ -122,7 +122,7 @@ fn p08_keep_rules_drop_the_values_of_old_runs_in_two_steps_and_nothing_else() {
     assert_eq!(dropped, second.dropped.iter().map(|dropped| dropped.value).collect());
     let known = History::of(&loaded);
     let newest = known.outlines().rev().take(10).map(|(id, _)| id);
-    let position = known.latest_position(None).map(|at| at.run);
+    let position = known.latest_position(None, i64::MAX).map(|at| at.run);
     let kept = of_states(&loaded, newest.chain(position));
     assert!(
         kept.is_subset(&here),

@@ -118,7 +118,7 @@ fn p14_an_extent_that_claims_much_memory_is_refused() {
 fn p14_one_piece_named_again_and_again_is_refused_before_it_fills_the_memory() {
     let (_, store, history) = begin(52);
     let mut writer = writer(&store, history);
-    let piece = ids(&writer.put_stream(&[7; 20_000], &[]).unwrap());
+    let piece = ids(&writer.put_stream(&vec![7; 20_000], &[]).unwrap());
     Told::new(1).record(&mut writer).unwrap();
     let length = store.stream(&piece).unwrap().into_inner().len();
     let named = piece.repeat(4_000_000 / piece.len());

@@ -1,5 +1,6 @@
 //! The store on a simulated disk, and on the real one: what was acknowledged comes back, whatever happens to the bytes.
 
+mod clocks;
 mod crash;
 mod damage;
 mod documented;
@@ -14,6 +15,8 @@ mod index;
 mod keys;
 mod limits;
 mod long;
+mod lying;
+mod meanwhile;
 mod pieces;
 mod processes;
 mod rebuild;

@@ -31,6 +31,7 @@ fn collect(store: &Store, hours: i64) -> u64 {
     let hour = 3_600_000_000_000;
     let order = Collection {
         now: (1000 + hours) * hour,
+        uptime: None,
         grace: 24 * hour,
         forgotten_only: false,
         with_dead: false,

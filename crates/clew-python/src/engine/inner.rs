@@ -5,7 +5,6 @@ use std::path::Path;
 
 use clew_cli::scratch::{Limits, Start};
 use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
-use clew_core::clock::Clock;
 use clew_core::format::KernelDescription;
 use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
@@ -19,7 +18,6 @@ use super::question::Typed;
 use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
-use crate::clock::SystemClock;
 use crate::kernel::inside::searched;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::prover::{self, Prover};
@@ -170,7 +168,7 @@ impl Inner {
 
     /// Answers one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
-        self.surroundings.now = SystemClock::default().now();
+        self.surroundings.look_at_clocks();
         let mut arguments = match clew_cli::parse(words, &self.surroundings) {
             Ok(arguments) => arguments,
             Err(output) => return Ok(output),
@@ -301,7 +299,7 @@ impl Inner {
         py: Python<'_>,
         words: &[String],
     ) -> PyResult<Option<(Result<Question, Output>, Typed)>> {
-        self.surroundings.now = SystemClock::default().now();
+        self.surroundings.look_at_clocks();
         let Ok(arguments) = clew_cli::parse(words, &self.surroundings) else {
             return Ok(None);
         };

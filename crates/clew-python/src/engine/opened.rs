@@ -87,7 +87,7 @@ impl Open {
     pub fn can_resume(&self) -> bool {
         self.session
             .history()
-            .latest_position(Some(self.session.id()))
+            .latest_position(Some(self.session.id()), SystemClock::default().now())
             .is_some()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::format::Summary;
+use clew_core::graph::Arena;
 use clew_core::graph::stream::bodies;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
@@ -372,6 +373,11 @@ impl Kernel for ToyKernel {
             type_name: self.world.heap.value(object).type_name().to_owned(),
             ..Summary::default()
         }
+    }
+
+    fn is_data(&mut self, arena: &Arena<'_>) -> bool {
+        let mut kinds = (0..arena.len()).map(|number| arena.node(number as u32).kind);
+        kinds.all(|kind| !matches!(kind, kinds::REDUCED | kinds::FUNCTION))
     }
 
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {

@@ -138,6 +138,7 @@ fn collect(mut told: Told) {
         let store = open(&told.store, told.is_lying).expect("the store opens");
         let order = Collection {
             now: told.now(),
+            uptime: None,
             grace: 0,
             forgotten_only: false,
             with_dead: false,

@@ -163,7 +163,7 @@ mod tests {
             seed,
         };
         long.record(&store, &key, "random").unwrap();
-        let opened = Opened::of(store, None).unwrap_or_else(|problem| panic!("{}", problem.text()));
+        let opened = Opened::of(store, None, 0).unwrap_or_else(|problem| panic!("{}", problem.text()));
         let surroundings = Surroundings::of_process(Door::Terminal);
         let page = |name| {
             let arguments = Arguments {

@@ -323,6 +323,7 @@ impl Forgotten {
     fn remove(&mut self, is_readable: bool, directory: &Path, surroundings: &Surroundings) {
         let order = Collection {
             now: surroundings.now,
+            uptime: surroundings.uptime,
             grace: 0,
             forgotten_only: true,
             with_dead: !is_readable,

@@ -108,6 +108,7 @@ pub fn gc(gc: &Gc, directory: &Path, surroundings: &Surroundings) -> Result<Garb
     };
     let order = Collection {
         now: surroundings.now,
+        uptime: surroundings.uptime,
         grace: i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR),
         forgotten_only: false,
         with_dead: false,

@@ -182,7 +182,8 @@ fn index(
         let found = format!("{}: {error}", path.display());
         return Some(Check::bad(Stored, WHAT, found, "remove that file; the logs count"));
     }
-    let is_right = |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned).unwrap_or(false);
+    let is_right =
+        |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned, store).unwrap_or(false);
     if let Some((id, scanned)) = histories.iter().find(|history| !is_right(history)) {
         let next = surroundings.door.command("doctor --rebuild");
         let name = history_name(*id, &scanned.description());

@@ -1,14 +1,17 @@
 //! Which of what lies in the packs may go, and the taking away of packs with it.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cold::{is_cold, saving};
 use super::copy::Copied;
 use super::mark::Marker;
+use super::notes::{self, Note};
 use super::survey::{Survey, Surveyed, Thing};
 use super::transfer::{Transfer, Transferred};
-use super::{Collected, Collection, Keeping, Tally, notes};
-use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp};
+use super::{Collected, Collection, Keeping, Tally};
+use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{ManifestId, PackId};
 use crate::store::blocks::Place;
 use crate::store::pack_reader::PackReader;
@@ -45,6 +48,8 @@ pub(super) struct Sweep {
     is_all_here: bool,
     /// Packs that went.
     gone: Vec<usize>,
+    /// How long the machine had been up when something was noted.
+    uptimes: BTreeMap<Timestamp, Uptime>,
 }
 
 impl Sweep {
@@ -53,7 +58,7 @@ impl Sweep {
         store: &Store,
         survey: Survey,
         marker: Marker,
-        noted: &FxHashMap<[u8; 32], Timestamp>,
+        noted: &Note,
         order: Collection,
         collected: &mut Collected,
     ) -> Self {
@@ -69,7 +74,9 @@ impl Sweep {
             tainted: FxHashSet::default(),
             is_all_here: false,
             gone: Vec::new(),
+            uptimes: noted.uptimes.clone(),
         };
+        sweep.uptimes.extend(order.uptime.map(|uptime| (order.now, uptime)));
         let forgotten = sweep.forgotten(store);
         sweep.is_all_here = sweep.judge(&forgotten, noted, order, collected);
         collected.dropped = sweep.dropped(store);
@@ -129,7 +136,7 @@ impl Sweep {
     fn judge(
         &mut self,
         forgotten: &FxHashSet<[u8; 32]>,
-        noted: &FxHashMap<[u8; 32], Timestamp>,
+        noted: &Note,
         order: Collection,
         collected: &mut Collected,
     ) -> bool {
@@ -150,7 +157,9 @@ impl Sweep {
                 collected.alive.add(length);
                 continue;
             }
-            let since = noted.get(&id).copied();
+            let known = noted.age(&id, order.now, order.uptime);
+            let since = known.map(|(since, _)| since);
+            let age = known.map_or(0, |(_, age)| age);
             let may_be_forgotten = order.with_dead && !self.is_unsure();
             let is_forgotten = may_be_forgotten || forgotten.contains(&id) || since == Some(Dead::FORGOTTEN);
             if in_written && (is_forgotten || !in_finished) {
@@ -163,7 +172,7 @@ impl Sweep {
             if !in_finished {
                 continue;
             }
-            let is_old = since.is_some_and(|since| since.saturating_add(order.grace) <= order.now);
+            let is_old = since.is_some() && age >= order.grace;
             let fate = if is_forgotten {
                 collected.forgotten.add(length);
                 Fate::Goes(Dead::FORGOTTEN)
@@ -179,8 +188,8 @@ impl Sweep {
                 (Fate::Waits(_), None) => collected.found.add(length),
                 (Fate::Waits(_), Some(_)) => collected.waiting.add(length),
             }
-            if let Fate::Waits(since) = fate {
-                let due = since.saturating_add(order.grace);
+            if let Fate::Waits(_) = fate {
+                let due = order.now.saturating_add(order.grace.saturating_sub(age));
                 collected.next = Some(collected.next.map_or(due, |next| next.min(due)));
             }
             self.dead.insert(id, fate);
@@ -401,7 +410,7 @@ impl Sweep {
 
     /// What is dead and still there, with its time: what waits, what is in packs that stayed, what was forgotten and is in
     /// a pack that is written.
-    pub fn note(&self) -> FxHashMap<[u8; 32], Timestamp> {
+    pub fn note(&self) -> Note {
         let mut noted = FxHashMap::default();
         for thing in self.staying().flat_map(|pack| &pack.things) {
             let since = match self.dead.get(&thing.id) {
@@ -419,6 +428,9 @@ impl Sweep {
                 noted.insert(*id, *since);
             }
         }
-        noted
+        Note {
+            dead: noted,
+            uptimes: self.uptimes.clone(),
+        }
     }
 }

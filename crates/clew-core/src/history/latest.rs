@@ -1,0 +1,97 @@
+//! Where the sessions of a history are: the one that did something last, and those that went another way beside it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::History;
+use crate::format::{Operation, Position, Timestamp};
+use crate::id::{RunId, SessionId};
+use crate::store::sort_operations;
+
+impl History {
+    /// The operation that was done last and tells where its session is, `except` left out. `now` is the present: what is
+    /// said to be later was done by a clock that was wrong.
+    pub fn latest_operation(&self, except: Option<SessionId>, now: Timestamp) -> Option<&Operation> {
+        let operations = self.operations().iter().map(|(_, operation)| operation);
+        let mut others: Vec<&Operation> = operations
+            .filter(|operation| Some(operation.session) != except)
+            .collect();
+        let number = |run: &RunId| self.outline(run)?.given_number();
+        sort_operations(&mut others, |operation| operation, number, now);
+        others.into_iter().rev().find(|operation| {
+            let at = operation.view.at.as_ref();
+            at.is_some_and(|at| self.missing_ancestor(at.run).is_none())
+        })
+    }
+
+    /// Where the session that did something last is, `except` left out.
+    pub fn latest_position(&self, except: Option<SessionId>, now: Timestamp) -> Option<Position> {
+        self.latest_operation(except, now)?.view.at.clone()
+    }
+
+    /// Where other sessions are that went another way at the time when the line of `run` went its own: the runs, the newest
+    /// first. Left out are those from which somebody went on, and sessions that only began.
+    pub fn beside(&self, run: RunId, except: SessionId) -> Vec<RunId> {
+        let ends = self.ends();
+        let passed = self.passed(&ends);
+        let apart = ends.into_iter().filter(|(session, end)| {
+            let has_own = self.outline(end).is_some_and(|outline| outline.parent.is_some());
+            *session != except && *end != run && has_own && !passed.contains(end)
+        });
+        let mut found: Vec<(u64, RunId)> = apart
+            .filter(|(_, end)| self.has_grown_beside(run, *end))
+            .filter_map(|(_, end)| Some((self.outline(&end)?.number, end)))
+            .collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.dedup();
+        found.into_iter().map(|(_, end)| end).collect()
+    }
+
+    /// Whether, since two lines parted, neither was done with before the other began, as the numbers of runs tell.
+    fn has_grown_beside(&self, one: RunId, other: RunId) -> bool {
+        let line: HashSet<RunId> = self.ancestry(one).map(|(id, _)| id).collect();
+        let fork = self.ancestry(other).map(|(id, _)| id).find(|id| line.contains(id));
+        let parted = fork.and_then(|fork| Some(self.outline(&fork)?.number + 1)).unwrap_or(0);
+        // A kernel is on its line from when it began.
+        let span = |end: RunId| {
+            let own: Vec<RunId> = self
+                .ancestry(end)
+                .map(|(id, _)| id)
+                .take_while(|id| Some(*id) != fork)
+                .collect();
+            let makers: HashSet<SessionId> = own.iter().filter_map(|id| self.maker(id)).collect();
+            let began = self
+                .outlines()
+                .find(|(id, _)| self.maker(id).is_some_and(|maker| makers.contains(&maker)));
+            let (first, last) = (began?.1.number, self.outline(own.first()?)?.number);
+            Some((first.max(parted), last))
+        };
+        match (span(one), span(other)) {
+            (Some(one), Some(other)) => one.0 <= other.1 && other.0 <= one.1,
+            // One of them is where they parted.
+            _ => false,
+        }
+    }
+
+    /// Where each session was last.
+    pub fn ends(&self) -> BTreeMap<SessionId, RunId> {
+        let mut last: BTreeMap<SessionId, (u64, RunId)> = BTreeMap::new();
+        for (_, operation) in self.operations() {
+            if let Some(at) = &operation.view.at {
+                let last = last.entry(operation.session).or_insert((operation.number, at.run));
+                *last = (*last).max((operation.number, at.run));
+            }
+        }
+        last.into_iter().map(|(session, (_, run))| (session, run)).collect()
+    }
+
+    /// The runs before these: from those among these another went on.
+    pub fn passed(&self, ends: &BTreeMap<SessionId, RunId>) -> HashSet<RunId> {
+        let mut passed = HashSet::new();
+        for run in ends.values() {
+            let before = self.ancestry(*run).skip(1).map(|(id, _)| id);
+            // Whoever was met went on to the beginning.
+            before.take_while(|id| passed.insert(*id)).for_each(drop);
+        }
+        passed
+    }
+}

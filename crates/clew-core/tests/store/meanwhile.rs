@@ -1,0 +1,98 @@
+//! Looking at a store in which others record, forget and collect: what came or went meanwhile is no damage.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use clew_core::history::History;
+use clew_core::id::HistoryId;
+use clew_core::store::{Access, Collection, LogIndex, Store, StoreError};
+use clew_testing::disk::SimDisk;
+
+use crate::gc::{at, forget, give_up, manifests};
+use crate::story::{STORE, Told, begin, check_never_wrong, key, open, writer};
+
+/// Records, forgets every third run and collects, as long as `looking` looks.
+fn beside(disk: &SimDisk, history: HistoryId, is_done: &AtomicBool) {
+    let store = open(disk, Access::ReadWrite).unwrap();
+    for number in 1.. {
+        if is_done.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut writer = writer(&store, history);
+        Told::new(number).record(&mut writer).unwrap();
+        if number % 3 == 0 {
+            let loaded = store.load(history).unwrap();
+            forget(&mut writer, manifests(&loaded, number));
+            drop(writer);
+            match store.collect(at(0), &mut give_up) {
+                Ok(_) | Err(StoreError::Busy { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+fn while_others_work(look: impl Fn(&Store, HistoryId) + Sync) {
+    let (disk, store, history) = begin(3);
+    Told::new(1).record(&mut writer(&store, history)).unwrap();
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| beside(&disk, history, &is_done));
+        let looking = scope.spawn(|| {
+            for _ in 0..20 {
+                look(&open(&disk, Access::ReadOnly).unwrap(), history);
+            }
+        });
+        let looked = looking.join();
+        is_done.store(true, Ordering::Relaxed);
+        looked.unwrap();
+    });
+}
+
+#[test]
+fn p09_what_is_recorded_forgotten_and_collected_while_a_store_is_verified_is_no_damage() {
+    while_others_work(|store, _| assert_eq!(store.verify(false).unwrap().damage, []));
+    while_others_work(|store, _| assert_eq!(store.verify(true).unwrap().damage, []));
+}
+
+#[test]
+fn an_index_that_knows_what_was_recorded_meanwhile_is_right() {
+    let cache = tempfile::tempdir().unwrap();
+    while_others_work(|store, history| {
+        let scanned = store.load(history).unwrap();
+        let index = LogIndex::new(cache.path(), Path::new(STORE), &key()).keeping_from(1);
+        let indexed = store.clone().with_index(index);
+        assert!(indexed.is_index_right(history, &scanned, store).unwrap());
+    });
+}
+
+#[test]
+fn p01_a_value_that_comes_again_after_another_kernel_forgot_it_is_kept() {
+    for is_removed_at_once in [true, false] {
+        let (disk, store, history) = begin(4);
+        let mut one = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+        let mut two = writer(&store, history);
+        Told::new(2).record(&mut one).unwrap();
+        Told::new(7).record(&mut two).unwrap();
+        let forgotten = manifests(&store.load(history).unwrap(), 7);
+        forget(&mut two, forgotten);
+        if is_removed_at_once {
+            drop(two);
+        }
+        let order = Collection {
+            forgotten_only: true,
+            ..at(0)
+        };
+        store.collect(order, &mut give_up).unwrap();
+        Told::new(7).record(&mut one).unwrap();
+        let reader = open(&disk, Access::ReadOnly).unwrap();
+        let loaded = reader.load(history).unwrap();
+        History::of(&loaded).tell(&reader);
+        assert_eq!(
+            check_never_wrong(&reader, &loaded),
+            [2, 7],
+            "{is_removed_at_once}: the second of both"
+        );
+    }
+}
