@@ -183,7 +183,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a loaded",
             "b loaded",
             "c kept",
-            "d lost unbuildable: its constructor raised ValueError",
+            "d lost unbuildable: its constructor raised ValueError; `--replay` runs its cell again",
             "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again"
         ]
     );
