@@ -37,10 +37,7 @@ def unload_ipython_extension(shell: Any) -> None:
     """Stops recording (`%unload_ext clew`) and lets go of everything."""
     from clew.shell import start
 
-    if start.is_on():
-        from clew.shell import session
-
-        session.unload()
+    start.stop()
 
 
 def session() -> Session:

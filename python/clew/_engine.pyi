@@ -102,6 +102,14 @@ def watch_events(on: bool) -> None:
 def codes_within(objects: list[Any], namespace: dict[str, Any]) -> tuple[list[CodeType], bool]:
     """Codes of the functions over `namespace` that `objects` can reach, and whether the search saw all of them."""
 
+class Fired:
+    """Notes the codes that an event of `sys.monitoring` is told of, each once."""
+
+    def __init__(self, disable: object) -> None: ...
+    def __call__(self, code: CodeType, *rest: object) -> object: ...
+    def codes(self) -> list[CodeType]: ...
+    def clear(self) -> None: ...
+
 class Held:
     """A `with` block in which Ctrl+C is noted instead of delivered."""
 

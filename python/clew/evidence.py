@@ -43,11 +43,15 @@ class Seen:
         self.processes: dict[str, None] = {}
         self.started = time.time_ns()
         self.random = _random if _random is not None else random_fingerprints()
+        #: What went wrong while it was listened.
+        self.trouble: BaseException | None = None
 
     def described(self, named: Iterable[str] = ()) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
         library wrote them, but their time does."""
         global _random
+        if self.trouble is not None:
+            raise self.trouble
         before, _random = self.random, random_fingerprints()
         read = {path: _described(path) for path in [*self.read, *named]}
         written = {path: _described(path) for path in self.written}
@@ -141,9 +145,11 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if watcher is not None:
         try:
             watcher(seen, args)
-        except Exception:
+        except BaseException as error:
             # What is raised here would reach the user's call.
-            return
+            seen.trouble = error
+            if isinstance(error, KeyboardInterrupt):
+                raise  # And this is meant for it.
 
 
 # --- what the events say ------------------------------------------------------------------------------------------
@@ -226,12 +232,13 @@ _WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
 
 
 def _note_all(kept: dict[str, None], args: tuple[Any, ...], places: tuple[int, ...]) -> None:
-    for place in places:
-        _note(kept, args[place])
+    # Anybody may audit an event of this name, with whatever he likes.
+    for path in (args[place] for place in places if place < len(args)):
+        _note(kept, path)
 
 
 def _note(kept: dict[str, None], path: Any) -> None:
-    if isinstance(path, int) or path is None:
+    if not isinstance(path, str | bytes | os.PathLike):
         return
     text = os.fsdecode(path)
     if text and text != ":memory:" and not text.startswith(NOT_FILES):

@@ -20,6 +20,8 @@ SAYING = {"warn", "tell", "print", "Refusal", "say", "fail", "NoValue"}
 """Functions that speak to people. Exceptions do, too: what a codec raises is the reason that a report gives."""
 GUARDED = {
     "guarded": "could not {}: {{error}}. Your session is untouched and recording goes on.",
+    "hear": "could not {}: {{error}}. Your session is untouched and recording goes on.",
+    "warn_failed": "could not {}: {{error}}. Your session is untouched and recording goes on.",
     "guarded_at_end": "could not {}: {{error}}. Your session is untouched, and what was saved before is kept.",
 }
 """What is said where work failed."""
@@ -45,8 +47,12 @@ class Texts(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = called(node)
+        handed_on = [named(one) for one in node.args]
         if name in GUARDED:
             self._take(GUARDED[name].format(self._text(node.args[0])))
+        elif guards := [place for place, one in enumerate(handed_on) if one in GUARDED]:
+            # Called later, with what stands behind it.
+            self._take(GUARDED[handed_on[guards[0]]].format(self._text(node.args[guards[0] + 1])))
         elif name in SAYING or (name.endswith("Error") and name[0].isupper()):
             said = [self._text(argument) for argument in node.args if self._says_something(argument)]
             self._take(" / ".join(said))
@@ -85,7 +91,12 @@ class Texts(ast.NodeVisitor):
 
 def called(node: ast.Call) -> str:
     """The name of what is called."""
-    match node.func:
+    return named(node.func)
+
+
+def named(node: ast.expr) -> str:
+    """The last name of what is meant."""
+    match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""

@@ -168,6 +168,7 @@ fn every_error_of_a_session() {
         SessionError::Store(_) => [SessionError::Store(StoreError::NoStore { path: "/store".into() })],
         SessionError::Kernel(_) => [
             SessionError::Kernel(KernelError::Failed("a codec failed".to_owned())),
+            SessionError::Kernel(KernelError::NoMemory),
             SessionError::Kernel(KernelError::Interrupted),
         ],
         SessionError::Revision(_) => [SessionError::Revision(RevisionError::BeforeStart { text: "@-9".to_owned() })],
@@ -324,6 +325,7 @@ fn everything_that_can_be_wrong_with_stored_objects() {
         StreamFault::Trailing => [StreamFault::Trailing],
         StreamFault::ShortNumber => [StreamFault::ShortNumber],
         StreamFault::Ahead => [StreamFault::Ahead],
+        StreamFault::NoMemory => [StreamFault::NoMemory],
         StreamFault::TooMany => [StreamFault::TooMany],
         StreamFault::NoKind => [StreamFault::NoKind],
         StreamFault::ShortPayload => [StreamFault::ShortPayload],

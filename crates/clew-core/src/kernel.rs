@@ -65,6 +65,9 @@ pub enum KernelError {
     /// Something in the kernel refused.
     #[error("{0}")]
     Failed(String),
+    /// There is not so much memory as a look takes.
+    #[error("there is not enough memory")]
+    NoMemory,
     /// The user asked to stop.
     #[error("it was interrupted")]
     Interrupted,

@@ -163,6 +163,9 @@ impl Observer<'_> {
         let begun = self.clock.monotonic();
         let looked = look(kernel.heap(), roots);
         let look_nanoseconds = self.clock.monotonic().saturating_sub(begun);
+        if kernel.heap().is_out_of_memory() {
+            return Err(KernelError::NoMemory.into());
+        }
         if kernel.heap().halt().is_some_and(Halt::was_wanted) {
             return Err(KernelError::Interrupted.into());
         }

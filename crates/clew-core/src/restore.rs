@@ -78,8 +78,20 @@ impl From<KernelError> for RestoreError {
     fn from(error: KernelError) -> Self {
         match error {
             KernelError::Interrupted => Self::Interrupted,
+            KernelError::NoMemory => Self::NoMemory,
             KernelError::Failed(why) => Self::Refused(why),
         }
+    }
+}
+
+/// Whether a move may go on: nobody asked to stop, and no memory was refused.
+pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
+    if kernel.interrupted() {
+        Err(RestoreError::Interrupted)
+    } else if kernel.heap().is_out_of_memory() {
+        Err(RestoreError::NoMemory)
+    } else {
+        Ok(())
     }
 }
 
@@ -147,9 +159,7 @@ impl Performer<'_> {
         let mut unparked = Vec::new();
         let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
         for step in self.in_order_of_definitions(plan) {
-            if kernel.interrupted() {
-                return Err(RestoreError::Interrupted);
-            }
+            ended(kernel)?;
             // Values come after classes, which may have to wait for each other.
             if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
                 while self.stage_again(kernel, &mut performed)? {}
@@ -169,10 +179,7 @@ impl Performer<'_> {
             collect(step, &staged, self.live, &mut changes, &mut outcomes);
         }
         let newly_parked = self.park(kernel, &changes, &live, next_ticket);
-        if kernel.interrupted() {
-            abandon(kernel, &newly_parked);
-            return Err(RestoreError::Interrupted);
-        }
+        ended(kernel).inspect_err(|_| abandon(kernel, &newly_parked))?;
         let installed = kernel
             .install(changes)
             .inspect_err(|_| abandon(kernel, &newly_parked))?;

@@ -22,7 +22,7 @@ use pyo3::types::PyDict;
 
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
-use crate::raw::{Attached, PythonHeap, can_read_any};
+use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
 
 pub(crate) use inner::Inner;
 pub(crate) use said::Said;
@@ -36,10 +36,14 @@ pub struct Engine {
     /// for itself.
     inside: Mutex<Option<ThreadId>>,
     flusher: Flusher,
+    /// The process that records.
+    process: u32,
 }
 
 /// What a thread holds while it is inside.
+#[allow(clippy::struct_field_names)] // the engine's field has this name
 struct Inside<'a> {
+    _reserve: Reserve,
     inner: MutexGuard<'a, Inner>,
     inside: &'a Mutex<Option<ThreadId>>,
 }
@@ -121,6 +125,7 @@ impl Engine {
             inner,
             inside: Mutex::new(None),
             flusher,
+            process: std::process::id(),
         })
     }
 
@@ -203,14 +208,14 @@ impl Engine {
             return Ok(true);
         }
         let begun = Instant::now();
-        let halt = Halt::when(move || begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors)));
+        let halt = Halt::when(move || {
+            Reserve::is_spent() || begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors))
+        });
         let looked = inner.with_session(py, |session, kernel| {
             kernel.heap.halt_when(Some(halt.clone()));
-            let looked = session.look_outside(kernel);
-            kernel.heap.halt_when(None);
-            looked
+            session.look_outside(kernel)
         })?;
-        if halt.was_wanted() {
+        if halt.was_wanted() && !Reserve::is_spent() {
             return Ok(false);
         }
         inner.tell_later(looked.map_err(runtime)?);
@@ -311,9 +316,11 @@ impl Engine {
     }
 
     /// Lets go without writing: in the child of a fork, where only the parent writes and no other thread lives on.
-    fn abandon(&self) {
-        if let Ok(mut inner) = self.inner.try_lock() {
-            // Dropping would close files and free objects, which may write; the parent does that.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn abandon(slf: Bound<'_, Self>) {
+        // Dropping would close files and free objects, which may write, and wait for locks of threads that are gone.
+        std::mem::forget(slf.clone().unbind());
+        if let Ok(mut inner) = slf.get().inner.try_lock() {
             std::mem::forget(inner.open.take());
         }
     }
@@ -332,10 +339,15 @@ impl Engine {
     }
 
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {
+        if std::process::id() != self.process {
+            // The child of a fork that nobody told to leave recording to its parent.
+            return Err(runtime(Said::NothingOpen));
+        }
         let me = std::thread::current().id();
         if *self.inside.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
             return Err(runtime(Said::Busy));
         }
+        let reserve = Reserve::begin().ok_or_else(|| runtime(Said::NoMemory))?;
         let inner = loop {
             match self.inner.try_lock() {
                 Ok(inner) => break inner,
@@ -346,6 +358,7 @@ impl Engine {
         };
         *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
         Ok(Inside {
+            _reserve: reserve,
             inner,
             inside: &self.inside,
         })

@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::engine::Inner;
+use crate::raw::Reserve;
 
 #[derive(Default)]
 struct Orders {
@@ -72,6 +73,8 @@ fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
 /// Flushes once; `false` when the engine is gone.
 fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     let Some(engine) = engine.upgrade() else { return false };
+    // Without memory to work with it is left for the next time.
+    let Some(_reserve) = Reserve::begin() else { return true };
     let begun = {
         let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
         inner.session().and_then(|session| session.begin_sync().ok())

@@ -166,6 +166,7 @@ pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
 fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
     match kernel_error(py, error) {
         KernelError::Interrupted => BuildError::Interrupted,
+        KernelError::NoMemory => BuildError::NoMemory,
         KernelError::Failed(why) => BuildError::Failed(why),
     }
 }
@@ -174,6 +175,8 @@ fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
 fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
         KernelError::Interrupted
+    } else if error.is_instance_of::<PyMemoryError>(py) {
+        KernelError::NoMemory
     } else {
         KernelError::Failed(error.to_string())
     }

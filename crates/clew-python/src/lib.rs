@@ -10,6 +10,7 @@ mod cause;
 mod clock;
 mod engine;
 mod facts;
+mod fired;
 mod flusher;
 mod kernel;
 mod prover;
@@ -33,6 +34,8 @@ mod _engine {
 
     #[pymodule_export]
     use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::fired::Fired;
     #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]

@@ -45,6 +45,7 @@ mod probe;
 pub(crate) mod reach;
 pub(crate) mod reduce;
 mod region;
+mod reserve;
 mod scalar;
 mod serial;
 mod sets;
@@ -69,6 +70,7 @@ pub use memory::Memory;
 pub use object::Object;
 pub(crate) use probe::{TOKENS, find_loaded};
 pub use region::Region;
+pub(crate) use reserve::Reserve;
 pub use twin::Replaced;
 
 /// Nothing is mapped here, so nothing is lost.

@@ -73,6 +73,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
             why: "The list of trusted keys /config/trusted.keys can't be used: it is longer than a megabyte. Move it away".to_owned(),
         }],
         Said::Busy => [Said::Busy],
+        Said::NoMemory => [Said::NoMemory],
         Said::NothingOpen => [Said::NothingOpen],
     });
     insta::assert_snapshot!(lines(said));

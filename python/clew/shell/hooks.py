@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import CodeType
 from typing import Any
 
 from clew.shell.outputs import Outputs
 from clew.shell.recorder import Recorder
-from clew.shell.watch import Watch
+from clew.shell.warn import guarded, guarded_at_end
 
 #: Messages whose handlers may run code of the user's.
 RUNS_CODE = ("execute_request", "apply_request", "comm_open", "comm_msg", "comm_close")
@@ -32,11 +33,10 @@ LONG_REST = 10.0
 class Hooks:
     """Everything that was hung onto IPython and the kernel, and how to take it off again."""
 
-    def __init__(self, shell: Any, recorder: Recorder, watch: Watch, outputs: Outputs) -> None:
+    def __init__(self, shell: Any, recorder: Recorder, outputs: Outputs) -> None:
         self._shell = shell
         self._kernel: Any = getattr(shell, "kernel", None)
         self._recorder = recorder
-        self._watch = watch
         self._outputs = outputs
         self._undo: list[Callable[[], None]] = []
         #: Each with a question whether it still hangs where it was hung.
@@ -59,11 +59,12 @@ class Hooks:
         if hasattr(self._kernel, "shell_handlers"):
             self._attach_kernel()
 
-    def detach(self) -> None:
+    def detach(self) -> bool:
         """Stops listening. What somebody else has hung over ours stays, and ours becomes inert."""
         self._hung.clear()
         while self._undo:
-            self._undo.pop()()
+            guarded_at_end("stop listening to cells", self._undo.pop())
+        return True
 
     def hung(self) -> list[tuple[str, bool]]:
         """Everything that was hung, and whether it still does. Others may have hung something over it."""
@@ -76,7 +77,9 @@ class Hooks:
         count = self._shell.execution_count - 1 if info.store_history else None
         self._recorder.run_began(info, count)
 
-    def _listen(self, event: str, callback: Callable[..., None]) -> None:
+    def _listen(self, event: str, heard: Callable[..., None]) -> None:
+        # What is raised here IPython would show as a traceback.
+        callback = partial(self._recorder.hear, "follow this cell", heard)
         self._shell.events.register(event, callback)
         self._undo.append(lambda: self._shell.events.unregister(event, callback))
         self._hung.append((event, lambda: callback in self._shell.events.callbacks[event]))
@@ -101,9 +104,9 @@ class Hooks:
     def _noting(self, run_code: Callable[..., Any]) -> Callable[..., Any]:
         def noting(code_obj: CodeType, *arguments: Any, **options: Any) -> Any:
             # No frame of ours is left on the stack: IPython awaits the original.
-            if self._recorder.owes_interrupt(self._sent_at):
+            recorder = self._recorder
+            if recorder.hear("see what this cell touches", recorder.begins, code_obj, self._sent_at):
                 raise KeyboardInterrupt
-            self._watch.note(code_obj)
             return run_code(code_obj, *arguments, **options)
 
         return noting
@@ -167,15 +170,18 @@ class Hooks:
         recorder = self._recorder
 
         async def handler(stream: Any, ident: Any, parent: Any) -> None:
-            recorder.entered()
+            request = object()
+            recorder.hear("follow this request", recorder.entered, request)
             try:
                 result = before(stream, ident, parent)
                 if inspect.isawaitable(result):
                     await result
             finally:
-                recorder.left(may_have_changed=True)
+                recorder.hear("follow this request", recorder.left, request)
+                # One that stays would keep everything after it from being recorded.
+                recorder.requests.pop(request, None)
                 if not self._follows_dispatch:
-                    recorder.settle()
+                    recorder.hear("record this run", recorder.settle)
 
         handlers[kind] = handler
         self._hung.append((kind, lambda: handlers.get(kind) is handler))
@@ -193,31 +199,31 @@ class Hooks:
             finally:
                 # Nothing is awaited from here on, so no other request and no task runs before the capture is
                 # done.
-                self._recorder.settle()
+                self._recorder.hear("record this run", self._recorder.settle)
 
         return followed
 
     def _look_later(self) -> None:
         """Has the session looked at once it rests."""
-        self._later(REST, self._recorder.idle)
+        self._later(REST, "look for changes", self._recorder.idle)
 
     def _prove_later(self) -> None:
         """Has values proved once the session has rested for a while."""
-        self._later(LONG_REST, self._recorder.prove)
+        self._later(LONG_REST, "have values built again", self._recorder.prove)
 
-    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+    def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
         """Has work done after a rest, which begins anew with every call."""
         loop = getattr(self._kernel, "io_loop", None)
         if loop is None:
             return
 
         def schedule() -> None:
-            before = self._resting.pop(work.__name__, None)
+            before = self._resting.pop(what, None)
             if before is not None:
                 loop.remove_timeout(before)
-            self._resting[work.__name__] = loop.call_later(seconds, work)
+            self._resting[what] = loop.call_later(seconds, self._recorder.hear, what, work)
 
-        loop.add_callback(schedule)
+        loop.add_callback(guarded, what, schedule)
 
     def flush(self) -> None:
         """Sees that the reply and the output have left before the interpreter is held for long.
@@ -243,7 +249,7 @@ class Hooks:
             finally:
                 done.set()
 
-        output.schedule(send)
+        output.schedule(partial(guarded, "show the cell's results first", send))
         return done
 
     def _flush_replies(self) -> threading.Event | None:
@@ -260,10 +266,11 @@ class Hooks:
         def turn(left: int) -> None:
             # The reply needs a turn of that loop to be taken over, and another to be sent on.
             if left:
-                channel.io_loop.add_callback(turn, left - 1)
+                later(left - 1)
                 return
             stream.flush(zmq.POLLOUT)
             done.set()
 
-        channel.io_loop.add_callback(turn, 3)
+        later = partial(channel.io_loop.add_callback, guarded, "show the cell's results first", turn)
+        later(3)
         return done

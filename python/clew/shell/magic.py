@@ -11,7 +11,7 @@ from IPython.core.magic import no_var_expand
 from clew._engine import split_line
 from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
 from clew.shell.display import Answer
-from clew.shell.warn import describe, warn
+from clew.shell.warn import describe, guarded, warn
 
 if TYPE_CHECKING:
     from clew.shell.session import Session
@@ -50,16 +50,22 @@ class Magic:
     def _make_magic(self) -> Callable[[str], None]:
         session = self._session
 
+        def show(answer: Answer) -> None:
+            with session.outputs.muted():
+                answer.show()
+
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
-                words = split_line(line)
-            except ValueError as error:
-                fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
-                return
-            try:
+                try:
+                    words = split_line(line)
+                except ValueError as error:
+                    fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
+                    return
                 answer = Answer.of(session.command(*(words or ["status"])))
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # A panic of the engine is one, too.
                 hint = "`%clew doctor` looks for the reason"
                 fail(
                     line,
@@ -69,8 +75,7 @@ class Magic:
                     hint,
                 )
                 return
-            with session.outputs.muted():
-                answer.show()
+            guarded("show the answer", show, answer)
             if answer.interrupted:
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt
@@ -88,7 +93,7 @@ class Magic:
             try:
                 # IPython parts words at `@`, `-` and `:`; the engine tells which piece of the line it means.
                 fragment, found = session.complete(line.removeprefix(PREFIX))
-            except Exception:
+            except BaseException:
                 # Whoever presses Tab wants no traceback.
                 return {"completions": []}
             return {

@@ -17,11 +17,12 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from clew.shell.run import Running
 from clew.shell.shown import COLOURS, Shown, left_out
-from clew.shell.warn import describe, warn
+from clew.shell.warn import guarded
 
 #: What stands before the parts of a message.
 DELIMITER = b"<IDS|MSG>"
@@ -56,9 +57,8 @@ class Outputs:
         #: the lock: who finds it taken leaves his message to its holder.
         self._heard: deque[tuple[Shown, Sequence[Any]]] = deque()
         self._taking = threading.Lock()
-        #: What went wrong. From then on nothing is gathered; it is said once.
-        self._trouble: Exception | None = None
-        self._has_told = False
+        #: What went wrong. Then nothing more is gathered of this run.
+        self._trouble: BaseException | None = None
         self._streams: list[Any] = [
             stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "pub_thread")
         ]
@@ -68,7 +68,7 @@ class Outputs:
     def begin(self) -> Shown | None:
         """Gathers, from here on, what is published for the request that is being answered."""
         request = self._request()
-        if request is None or not self.is_wanted or self._trouble is not None:
+        if request is None or not self.is_wanted:
             return None
         return self._open.setdefault(request, Shown())
 
@@ -93,15 +93,14 @@ class Outputs:
         """The record of what a run showed, which has ended; `None` if there is nothing to keep."""
         try:
             text = self._text([shown for shown in run.shown if shown is not None], run)
-        except Exception as error:
-            self._trouble, text = self._trouble or error, None
-        if self._trouble is not None and not self._has_told:
-            self._has_told = True
-            warn(
-                f"could not record what this run showed: {describe(self._trouble)}. Your session is untouched and "
-                "recording goes on without outputs."
-            )
-        return text
+        except BaseException as error:
+            self._trouble = self._trouble or error
+        return text if self._trouble is None else None
+
+    def take_trouble(self) -> BaseException | None:
+        """What went wrong since it was asked last: then what a run showed is not known."""
+        trouble, self._trouble = self._trouble, None
+        return trouble
 
     def _text(self, shown: list[Shown], run: Running) -> str | None:
         if not self._taking.acquire(timeout=1.0):
@@ -134,15 +133,15 @@ class Outputs:
     @contextmanager
     def muted(self) -> Iterator[None]:
         """What is shown meanwhile is no output of the run."""
-        request = self._request()
+        request = guarded("keep an answer out of the outputs", self._request)
         if request is None or request not in self._open:
             yield
             return
-        self.drain()
+        guarded("wait for what was printed", self.drain)
         self._muted[request] += 1
         try:
             yield
-            self.drain()
+            guarded("wait for what was printed", self.drain)
         finally:
             self._muted -= Counter([request])
 
@@ -156,8 +155,10 @@ class Outputs:
             if self._open:
                 try:
                     self._hear(message)
-                except Exception as error:
+                except BaseException as error:
                     self._trouble = self._trouble or error
+                    if isinstance(error, KeyboardInterrupt):
+                        raise  # The cell's, which shows something just now.
             return result
 
         return send_multipart
@@ -221,7 +222,7 @@ class Outputs:
                 done.set()
 
         # A stream's own flush would go to that thread and back, for each of them.
-        publisher.schedule(send)
+        publisher.schedule(partial(guarded, "wait for what was printed", send))
         done.wait(LONGEST_DRAIN)
 
     def await_programs(self) -> None:

@@ -13,21 +13,27 @@ The reply leaves before `settle` is called. Runs that overlap share the capture 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
 from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
-from clew.shell.warn import guarded, guarded_at_end, warn
+from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
+from clew.shell.watch import EVERYTHING
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from clew import _engine
     from clew.shell.outputs import Outputs
     from clew.shell.watch import Watch
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -49,6 +55,8 @@ class Recorder:
         self, engine: _engine.Engine, watch: Watch, outputs: Outputs, before_work: Callable[[], None]
     ) -> None:
         self._engine: _engine.Engine | None = engine
+        self._process = os.getpid()
+        self._abandoned: _engine.Engine | None = None
         self._watch = watch
         self._outputs = outputs
         #: Sends away what the front end waits for (the reply), before the engine takes the interpreter.
@@ -56,13 +64,17 @@ class Recorder:
         #: Held while the engine works and while the counts change; a cell that starts in another thread waits
         #: here.
         self._lock = threading.RLock()
-        #: Requests that may run user code, by thread.
-        self._requests: Counter[int] = Counter()
+        #: Requests that may run user code, and the thread that answers each. Who made an entry takes it out again.
+        self.requests: dict[object, int] = {}
         self._running: dict[int, Running] = {}
         #: Threads whose mover waits for the cells of the others.
         self._waiting: set[int] = set()
         self._ended: list[Running] = []
         self._may_have_changed = False
+        #: Whether something of a run was not seen, so that nobody can tell what it touched.
+        self._has_missed = False
+        #: Whether it could not be recorded what the last run showed.
+        self._lacks_outputs = False
         #: When Ctrl+C last came during a capture, in seconds since the epoch.
         self.interrupted_at: float | None = None
         #: Takes secrets out of a run's source, and says what they were.
@@ -82,18 +94,41 @@ class Recorder:
 
     # -- what the hooks hear ---------------------------------------------------------------------------------
 
-    def entered(self) -> None:
+    def hear(self, what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Does what something heard asks for, where nothing may be raised; `None` where it could not be done.
+
+        A Ctrl+C that comes meanwhile is kept for the cell that it is meant for.
+        """
+        if os.getpid() != self._process:
+            return None  # Only the parent of a fork records.
+        held = None
+        try:
+            with Held() as held:
+                return work(*args, **kwargs)
+        except BaseException as error:
+            self._has_missed = True
+            warn_failed(what, error)
+            return None
+        finally:
+            if held is not None:
+                self.interrupted_at = held.at or self.interrupted_at
+
+    def entered(self, request: object) -> None:
         """A request that may run user code has come."""
         with self._lock:
-            self._requests[threading.get_ident()] += 1
+            self.requests[request] = threading.get_ident()
 
-    def left(self, *, may_have_changed: bool) -> None:
+    def left(self, request: object) -> None:
         """That request is done. A run of this thread that never said so ended with it."""
         with self._lock:
-            self._requests -= Counter([threading.get_ident()])  # drops what falls to zero
-            self._may_have_changed |= may_have_changed
-            if not self._requests[threading.get_ident()]:
-                self._close(None)
+            self.requests.pop(request, None)
+            self._may_have_changed = True
+            if threading.get_ident() in self.requests.values():
+                return
+            if self._has_missed:
+                # It may have said so to nobody. How it ended is not known, and what it did the next look finds.
+                self._running.pop(threading.get_ident(), None)
+            self._close(None)
 
     def run_began(self, info: Any, execution_count: int | None) -> None:
         """A cell starts. One inside another in the same thread is part of it."""
@@ -104,8 +139,13 @@ class Recorder:
                 return
             run = Running(info.raw_cell, info.cell_id, info, execution_count)
             run.shown = [self._outputs.begin()]
-            self._running[threading.get_ident()] = run
             self._watch.begin()
+            self._running[threading.get_ident()] = run
+
+    def begins(self, code: CodeType, sent_at: Callable[[], float | None]) -> bool:
+        """Some code of a cell is about to run. Whether a Ctrl+C that nobody heard was meant for it."""
+        self._watch.note(code)
+        return self.owes_interrupt(sent_at)
 
     def run_ended(self, result: Any) -> None:
         """A cell is over; in a kernel its reply has not left yet."""
@@ -115,13 +155,13 @@ class Recorder:
                 self._load_cell_ended(result)
             elif result is None or not any(result.info is inner for inner in run.nested):
                 self._close(result)
-            if not self._requests:
+            if not self.requests:
                 self.settle()
 
     def barrier(self) -> None:
         """User code is about to start: finishes what is left, unless something still runs."""
         with self._lock:
-            if self._requests.total() > 1 or self._running or self._engine is None:
+            if len(self.requests) > 1 or self._running or self._engine is None:
                 return
             if self._ended:
                 self._finish()
@@ -130,7 +170,7 @@ class Recorder:
     def settle(self) -> None:
         """The reply is out: takes the capture, if nothing runs."""
         with self._lock:
-            if not self._requests:
+            if not self.requests:
                 self._finish()
 
     def idle(self) -> None:
@@ -155,7 +195,7 @@ class Recorder:
 
     def _rests(self) -> bool:
         """Whether nothing runs, and nothing that ran is still to be captured."""
-        return not (self._requests or self._running or self._ended)
+        return not (self.requests or self._running or self._ended)
 
     def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
         """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
@@ -284,7 +324,13 @@ class Recorder:
         with Held() as held:
             captured = guarded("record this run", self._capture, joined(runs))
         self.interrupted_at = held.at or self.interrupted_at
+        self._has_missed = captured is None
+        trouble = self._outputs.take_trouble()
         if captured is not None:
+            # What fails run after run is said once.
+            if trouble is not None and not self._lacks_outputs:
+                warn_failed("record what this run showed", trouble)
+            self._lacks_outputs = trouble is not None
             self._tell(captured)
         return held.at is not None
 
@@ -302,6 +348,8 @@ class Recorder:
 
     def _capture(self, run: Running) -> _engine.Captured:
         assert self._engine is not None
+        if self._has_missed:
+            run.seen = EVERYTHING
         output = self._outputs.text(run)
         source, masked = self.masked(run)
         captured: _engine.Captured = self._engine.capture(run.described(source, masked, output))
@@ -325,6 +373,7 @@ class Recorder:
     def abandon(self) -> None:
         """In the child of a fork: nothing is written, and locks of threads that are gone are forgotten."""
         self._lock = threading.RLock()
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            guarded_at_end("leave recording to the parent process", engine.abandon)
+        # Kept for ever: letting go of it may write.
+        self._abandoned, self._engine = self._engine, None
+        if self._abandoned is not None:
+            self._abandoned.abandon()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.shell.part import part
 from clew.shell.shown import Shown
+from clew.shell.warn import guarded
 from clew.shell.watch import EVERYTHING, Seen
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Running:
         """What the engine is told. `source` is what may be kept of it, `masked` what was taken out; `output` is the record
         of what it showed."""
         is_whole = self.ending == "done" and not self.is_split
+        evidence = guarded("tell what this run did", self.seen.evidence, is_whole=is_whole)
         return {
             "source": source,
             "cell": self.cell,
@@ -77,7 +79,7 @@ class Running:
             "started": self.started,
             "duration": self.duration,
             "ending": self.ending,
-            "evidence": self.seen.evidence(is_whole=is_whole) | {"masked": masked},
+            "evidence": (evidence or EVERYTHING.evidence()) | {"masked": masked},
             "touched": self.seen.touched(),
             "optional": self.is_optional,
             "output": output,

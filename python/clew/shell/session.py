@@ -46,7 +46,7 @@ class Session:
         self._recorder.masked = self._masked
         #: Cells of which it was said that something is left out of their source.
         self._said_masked: set[tuple[str | None, str]] = set()
-        self._hooks = Hooks(shell, self._recorder, self._watch, self.outputs)
+        self._hooks = Hooks(shell, self._recorder, self.outputs)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
@@ -73,15 +73,18 @@ class Session:
             tell(self._shell, print, OFFER)
         self._hooks.attach()
 
-    def close(self) -> None:
-        """Finishes what is left, stops listening and closes the history."""
+    def close(self) -> bool:
+        """Finishes what is left, stops listening and closes the history; whether that is done."""
         if os.getpid() != self._process:
-            return
+            return True
         atexit.unregister(self.close)
-        guarded_at_end("stop listening to cells", self._hooks.detach)
+        is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("take `%clew` away", self._magic.detach)
-        self._recorder.close(place_in_cell(sys._getframe(), self._shell.user_ns))
+        namespace = self._shell.user_ns
+        place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
+        guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
         guarded_at_end("stop watching what cells touch", self._watch.close)
+        return bool(is_detached)
 
     def abandon(self) -> None:
         """In the child of a fork: drops recording without a word."""
@@ -200,7 +203,8 @@ def unload() -> None:
     """Ends the session, if there is one."""
     global _current
     session, _current = _current, None
-    if session is not None:
+    # What stays hung would record beside the next session.
+    if session is not None and not guarded_at_end("end the session", session.close):
         session.close()
 
 
@@ -241,7 +245,7 @@ def _after_fork() -> None:
     if session is not None:
         # Kept for ever: in the child nothing may be written, not even by a destructor.
         _abandoned.append(session)
-        session.abandon()
+        guarded_at_end("leave recording to the parent process", session.abandon)
 
 
 _abandoned: list[Session] = []

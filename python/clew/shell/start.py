@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from clew.shell.warn import describe, warn
+from clew.shell.warn import describe, guarded_at_end, warn
 
 #: Set to one of these, it keeps Clew out of a kernel.
 VARIABLE = "CLEW"
@@ -24,9 +24,9 @@ def is_on() -> bool:
 
 def start(shell: Any) -> None:
     """Starts recording, or says in one line why that can't be."""
-    if not is_on():
-        return
     try:
+        if not is_on():
+            return
         from clew.shell import session
 
         session.load(shell)
@@ -35,6 +35,14 @@ def start(shell: Any) -> None:
     except BaseException as error:  # A panic of the engine is one, too.
         what = f"this session is not recorded: {describe(error)}. Your session is untouched"
         tell(shell, warn, f"{what}; `clew doctor` in a terminal looks for the reason.")
+
+
+def stop() -> None:
+    """Ends recording, if there is any."""
+    if guarded_at_end("tell whether Clew records here", is_on) is not False:
+        from clew.shell import session
+
+        guarded_at_end("end the session", session.unload)
 
 
 def tell(shell: Any, say: Callable[[str], object], text: str) -> None:

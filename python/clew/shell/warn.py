@@ -38,8 +38,13 @@ def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     try:
         return work(*args, **kwargs)
     except BaseException as error:
-        warn(f"could not {what}: {describe(error)}. Your session is untouched and recording goes on.")
+        warn_failed(what, error)
         return None
+
+
+def warn_failed(what: str, error: BaseException) -> None:
+    """Says that something could not be done, and that this costs the user nothing but that."""
+    warn(f"could not {what}: {describe(error)}. Your session is untouched and recording goes on.")
 
 
 def guarded_at_end(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

@@ -17,10 +17,11 @@ from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
 
-from clew._engine import codes_within
+from clew._engine import Fired, codes_within
 from clew.shell.environment import Around, Surroundings
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.uses import behind_magics, seeded, uses
+from clew.shell.warn import guarded
 
 
 class Seen:
@@ -46,7 +47,7 @@ class Seen:
     def touched(self) -> list[str] | None:
         """Names that may have been touched; `None` for all."""
         if not self._is_known:
-            self._touched = self._find_touched()
+            self._touched = guarded("tell what this run touched", self._find_touched)
             self._is_known = True
         return self._touched
 
@@ -214,11 +215,11 @@ if sys.version_info >= (3, 12):
         def __init__(self, namespace: dict[str, Any], tool: int) -> None:
             super().__init__(namespace)
             self._tool = tool
-            self._fired: dict[int, CodeType] = {}
+            self._fired = Fired(monitoring.DISABLE)
             self._has_unknown = True
             self._last = EVERYTHING
             for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME, monitoring.events.JUMP):
-                monitoring.register_callback(tool, event, self._on_event)
+                monitoring.register_callback(tool, event, self._fired)
 
         def begin(self) -> None:
             super().begin()
@@ -228,7 +229,7 @@ if sys.version_info >= (3, 12):
                     for inner in nested(code):
                         self.know(inner)
                 self._has_unknown = False
-            self._fired = {}
+            self._fired.clear()
             monitoring.restart_events()
 
         def end(self) -> Seen:
@@ -256,13 +257,10 @@ if sys.version_info >= (3, 12):
             for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME, monitoring.events.JUMP):
                 monitoring.register_callback(self._tool, event, None)
             monitoring.free_tool_id(self._tool)
-
-        def _on_event(self, code: CodeType, *_: object) -> object:
-            self._fired[id(code)] = code
-            return monitoring.DISABLE
+            self._fired.clear()
 
         def _functions_that_ran(self) -> list[CodeType]:
-            return list(self._fired.values())
+            return self._fired.codes()
 
 
 def watch_for(namespace: dict[str, Any]) -> Watch:

@@ -39,6 +39,9 @@ pub enum StreamFault {
     /// A reference is to a node that did not come yet.
     #[error("a reference is to no node before it")]
     Ahead,
+    /// There is not so much memory as they take.
+    #[error("there is not enough memory")]
+    NoMemory,
     /// There are more nodes than are read.
     #[error("there are too many nodes")]
     TooMany,
@@ -209,6 +212,8 @@ impl Parser<'_> {
             return Err(self.error(StreamFault::TooMany));
         }
         let number = self.arena.slots.len() as u32;
+        let room = self.arena.slots.try_reserve(1);
+        room.map_err(|_| self.error(StreamFault::NoMemory))?;
         self.arena.slots.push(Slot::default());
         if tag == DEFER {
             self.deferred.push_back(number);
@@ -239,6 +244,8 @@ impl Parser<'_> {
                 return Err(self.error(StreamFault::ShortChildren));
             }
             let start = self.arena.children.len();
+            let room = self.arena.children.try_reserve(count as usize);
+            room.map_err(|_| self.error(StreamFault::NoMemory))?;
             self.arena.children.resize(start + count as usize, 0);
             children = (start, start + count as usize);
             self.open.push(children);

@@ -193,6 +193,11 @@ pub trait Heap {
         None
     }
 
+    /// Whether memory was refused during what is being done. What a look found since says nothing.
+    fn is_out_of_memory(&self) -> bool {
+        false
+    }
+
     /// What blocks of an extent hash to (XXH3-128), in order, for those that are known not to have been written to since
     /// they were hashed; fewer, or none, where nobody can tell.
     fn untouched(&self, _extent: &Extent) -> Vec<Option<u128>> {

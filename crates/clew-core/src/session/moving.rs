@@ -13,7 +13,7 @@ use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
-use crate::restore::{Ahead, Performer, RestoreError};
+use crate::restore::{Ahead, Performer, RestoreError, ended};
 use crate::store::{Manifests, StoreError};
 
 /// Where a mover goes, and what it is written down as.
@@ -238,9 +238,7 @@ impl Session {
         let withheld = kernel.withheld();
         let looked = look(kernel.heap(), roots);
         kernel.heap().release();
-        if kernel.interrupted() {
-            return Err(RestoreError::Interrupted.into());
-        }
+        ended(kernel)?;
         let as_known = |covariable: &CoVariable| {
             let known = self.live.of(&covariable.roots);
             known.filter(|known| known.seen == covariable.fingerprint)

@@ -33,7 +33,12 @@ impl Store {
             }
         }
         for id in ids {
-            whole.extend(self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?);
+            let piece = self.fetch_with(&mut reader, &id.0, FrameKind::SEGMENT)?;
+            let length = (whole.len() + piece.len()) as u64;
+            whole
+                .try_reserve(piece.len())
+                .map_err(|_| StoreError::NoMemory { length })?;
+            whole.extend(piece);
         }
         Ok(Verified::new(whole))
     }

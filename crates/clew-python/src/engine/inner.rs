@@ -6,6 +6,7 @@ use std::path::Path;
 use clew_cli::scratch::{Limits, Start};
 use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
 use clew_core::format::KernelDescription;
+use clew_core::graph::Halt;
 use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
@@ -21,7 +22,7 @@ use crate::cause::Cause;
 use crate::kernel::inside::searched;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::prover::{self, Prover};
-use crate::raw::{self, Attached, PythonHeap, load_parts};
+use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
 
 /// The state of an engine.
 pub(crate) struct Inner {
@@ -100,6 +101,7 @@ impl Inner {
         open.session.set_budget(budget);
         let used = heap.with(py, |heap| {
             heap.watches = watches;
+            heap.halt_when(Some(Halt::when(Reserve::is_spent)));
             work(&mut open.session, &mut PythonKernel::new(py, heap, state))
         });
         used.map_err(runtime)

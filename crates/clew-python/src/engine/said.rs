@@ -72,6 +72,9 @@ pub(crate) enum Said {
     /// The engine was asked from within itself.
     #[error("Clew is in the middle of another request; ask again after it")]
     Busy,
+    /// There is not even the memory that any piece of work needs.
+    #[error("There is not enough memory")]
+    NoMemory,
     /// No history is open.
     #[error("Nothing is recorded here, no history is open: `%reload_ext clew` starts it, or says why it can't")]
     NothingOpen,

@@ -26,6 +26,7 @@ use super::names::Names;
 use super::object::{Guise, Object};
 use super::probe;
 use super::region::Region;
+use super::reserve::Reserve;
 use super::scalar::text_bytes;
 use super::serial::Serials;
 use super::types::Type;
@@ -631,6 +632,10 @@ impl Heap for PythonHeap {
 
     fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         self.shown.bytes(address, length)
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        Reserve::is_spent()
     }
 
     fn halt(&self) -> Option<&Halt> {

@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::heap::SHORT;
+use super::reserve::Reserve;
 use crate::kinds;
 
 /// Bits of one digit of an int, on every 64-bit build.
@@ -29,7 +30,7 @@ pub(super) unsafe fn write(pointer: *mut ffi::PyObject, leaf: &mut Leaf<'_>) -> 
             // A long one that several hold has an identity.
             let is_leaf =
                 ffi::PyUnicode_IS_COMPACT_ASCII(pointer) != 0 && (length <= SHORT || ffi::Py_REFCNT(pointer) == 1);
-            if is_leaf {
+            if is_leaf && Reserve::has_room(length) {
                 let start = ffi::PyUnicode_DATA(pointer);
                 leaf.bytes(kinds::STR, std::slice::from_raw_parts(start.cast(), length));
             }

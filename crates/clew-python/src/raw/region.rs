@@ -1,6 +1,6 @@
 //! Memory of a load: one region an extent, mapped from the store's files or allocated.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
 use clew_core::graph::{FilePiece, HashedBlock, Memory};
@@ -62,7 +62,7 @@ impl Memory for Region {
     fn new(length: u64) -> Option<Self> {
         let length = usize::try_from(length).ok()?;
         // SAFETY: the size is not zero.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout(length)?) })?;
+        let start = NonNull::new(unsafe { System.alloc_zeroed(layout(length)?) })?;
         Some(Self {
             start,
             length,
@@ -104,7 +104,7 @@ impl Drop for Region {
     fn drop(&mut self) {
         if let (Held::Allocated, Some(layout)) = (&self.held, layout(self.length)) {
             // SAFETY: allocated with the same layout; nobody refers to it any more.
-            unsafe { dealloc(self.start.as_ptr(), layout) }
+            unsafe { System.dealloc(self.start.as_ptr(), layout) }
         }
     }
 }

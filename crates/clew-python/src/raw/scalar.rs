@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use pyo3::ffi;
 
+use super::reserve::Reserve;
 use crate::payload::Write;
 
 unsafe extern "C" {
@@ -78,6 +79,9 @@ pub(super) unsafe fn text_bytes(text: *mut ffi::PyObject) -> usize {
 pub(super) unsafe fn write_text(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
     // SAFETY: a live str; its data holds `length` characters of the kind it names, and it can't change.
     unsafe {
+        if !Reserve::has_room(text_bytes(text)) {
+            return;
+        }
         let length = ffi::PyUnicode_GET_LENGTH(text) as usize;
         let data = ffi::PyUnicode_DATA(text);
         match ffi::PyUnicode_KIND(text) {

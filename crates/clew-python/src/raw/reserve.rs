@@ -1,0 +1,202 @@
+//! Memory kept back while the engine works: where there is no more, what is being done ends, and not the process.
+//!
+//! Rust ends the process where memory for one of its containers is not to be had, and the process is the user's kernel. So
+//! the engine's allocator keeps address space back that nobody has touched, as much as all large containers would need to
+//! double twice. Where the system refuses, it is given up for the request that was refused, and from then on the look that
+//! asks for more is halted, and what the engine was asked for is refused.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Kept back at least, in bytes: more than a look, hashing and writing on several threads take beside large containers.
+const LEAST: usize = 64 << 20;
+/// Containers from this size on are counted, in bytes.
+const LARGE: usize = 256 << 10;
+
+/// How many pieces of work are being done.
+static WORKING: AtomicUsize = AtomicUsize::new(0);
+/// What large containers hold now, in bytes.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+/// Whether memory was refused since the work began.
+static SPENT: AtomicBool = AtomicBool::new(false);
+/// Where what is kept back begins, or 0; and how long it is.
+static START: AtomicUsize = AtomicUsize::new(0);
+static LENGTH: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps memory back until it is dropped.
+pub(crate) struct Reserve(());
+
+impl Reserve {
+    /// Begins a piece of work; `None` if there is not even so much memory as to begin it.
+    pub fn begin() -> Option<Self> {
+        if WORKING.fetch_add(1, Ordering::SeqCst) == 0 {
+            SPENT.store(false, Ordering::SeqCst);
+        }
+        let begun = Self(());
+        (keep_back() && !Self::is_spent()).then_some(begun)
+    }
+
+    /// Whether a payload of so many bytes can be written down: containers grow by as much at once. If not, memory counts
+    /// as refused.
+    pub fn has_room(length: usize) -> bool {
+        if length < LARGE {
+            return true;
+        }
+        // Once for the payload, once for the stream, which may have to be moved.
+        let length = length.saturating_mul(3).saturating_add(wanted());
+        let Some(start) = map(length) else {
+            SPENT.store(true, Ordering::SeqCst);
+            return false;
+        };
+        unmap(start, length);
+        true
+    }
+
+    /// Whether memory was refused since the work began.
+    pub fn is_spent() -> bool {
+        SPENT.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        if WORKING.fetch_sub(1, Ordering::SeqCst) == 1 {
+            give_up();
+        }
+    }
+}
+
+/// What is to be kept back now.
+fn wanted() -> usize {
+    LEAST + HELD.load(Ordering::Relaxed).saturating_mul(2)
+}
+
+/// Sees that enough is kept back, while anything is being done; false where that can't be.
+fn keep_back() -> bool {
+    if WORKING.load(Ordering::SeqCst) == 0 || LENGTH.load(Ordering::SeqCst) >= wanted() {
+        return true;
+    }
+    give_up();
+    // Twice as much, so that it is seldom done again; that it is not to be had is no reason to stop.
+    let tried = [wanted().saturating_mul(2), wanted()];
+    let had = tried.into_iter().find_map(|length| Some((map(length)?, length)));
+    let Some((start, length)) = had else {
+        SPENT.store(true, Ordering::SeqCst);
+        return false;
+    };
+    LENGTH.store(length, Ordering::SeqCst);
+    if START
+        .compare_exchange(0, start, Ordering::SeqCst, Ordering::SeqCst)
+        .is_err()
+    {
+        // Another thread was quicker.
+        unmap(start, length);
+    }
+    true
+}
+
+/// Gives back what is kept; false if nothing was.
+fn give_up() -> bool {
+    let (start, length) = (START.swap(0, Ordering::SeqCst), LENGTH.swap(0, Ordering::SeqCst));
+    if start == 0 {
+        return false;
+    }
+    unmap(start, length);
+    true
+}
+
+#[cfg(target_os = "linux")]
+fn map(length: usize) -> Option<usize> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at a place of the system's choice; nothing lies there.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), length, access, flags, -1, 0) };
+    (start != libc::MAP_FAILED).then_some(start as usize)
+}
+
+#[cfg(target_os = "linux")]
+fn unmap(start: usize, length: usize) {
+    // SAFETY: a mapping of ours that nobody refers to: whoever calls took its only address out of `START`, or made it.
+    unsafe { libc::munmap(start as *mut _, length) };
+}
+
+/// Nothing is kept back here.
+#[cfg(not(target_os = "linux"))]
+fn map(_length: usize) -> Option<usize> {
+    Some(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unmap(_start: usize, _length: usize) {}
+
+/// The system's allocator, with the reserve behind it.
+struct Careful;
+
+#[global_allocator]
+static CAREFUL: Careful = Careful;
+
+impl Careful {
+    /// Asks the system, and once more after the reserve was given up for it.
+    fn asked(size: usize, ask: impl Fn() -> *mut u8) -> *mut u8 {
+        let had = ask();
+        if !had.is_null() {
+            return had;
+        }
+        // Who asks for more than that can hear that it is not to be had, or would not get it so either.
+        if size > wanted() || WORKING.load(Ordering::SeqCst) == 0 {
+            return had;
+        }
+        SPENT.store(true, Ordering::SeqCst);
+        if give_up() { ask() } else { had }
+    }
+
+    /// Counts what a large container holds.
+    fn count(was: usize, is: usize) {
+        if was >= LARGE {
+            HELD.fetch_sub(was, Ordering::Relaxed);
+        }
+        if is >= LARGE {
+            HELD.fetch_add(is, Ordering::Relaxed);
+            keep_back();
+        }
+    }
+}
+
+// SAFETY: every call goes to the system's allocator with the layout it came with, and what that answers is handed on;
+// nothing here allocates or unwinds.
+unsafe impl GlobalAlloc for Careful {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        let had = Self::asked(layout.size(), || unsafe { System.alloc(layout) });
+        if !had.is_null() && layout.size() >= LARGE {
+            Self::count(0, layout.size());
+        }
+        had
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        let had = Self::asked(layout.size(), || unsafe { System.alloc_zeroed(layout) });
+        if !had.is_null() && layout.size() >= LARGE {
+            Self::count(0, layout.size());
+        }
+        had
+    }
+
+    unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; where it fails the old memory is as it was, so it can be asked again.
+        let had = Self::asked(size, || unsafe { System.realloc(start, layout, size) });
+        if !had.is_null() && size.max(layout.size()) >= LARGE {
+            Self::count(layout.size(), size);
+        }
+        had
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(start, layout) };
+        if layout.size() >= LARGE {
+            Self::count(layout.size(), 0);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+"""Every step of a recorder, read from the code, and what becomes of those that no fault is put into."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from planting import steps_of
+
+import clew
+
+PACKAGE = Path(clew.__file__).parent
+
+NETS = {
+    "shell.warn:guarded": "what catches faults can't have them",
+    "shell.warn:guarded_at_end": "the same",
+    "shell.warn:warn": "what says them neither",
+    "shell.warn:warn_failed": "the same",
+    "shell.warn:describe": "the same",
+    "shell.recorder:Recorder.hear": "the same",
+    "shell.hooks:Hooks._noting.noting": "stands before a method of the shell's, and calls a net first",
+    "shell.hooks:Hooks._wrap_handler.handler": "stands before a method of the kernel's, and calls a net first",
+    "shell.hooks:Hooks._followed.followed": "stands before a method of the kernel's",
+    "shell.outputs:Outputs.hearing.send_multipart": "stands before a method of the kernel's",
+    "shell.start:start": "is what the user called",
+    "shell.start:stop": "the same",
+    "shell.magic:Magic._make_magic.clew": "is what the user called",
+    "shell.magic:Magic._make_matcher.clew_matcher": "is what IPython called, which catches and logs",
+    "evidence:_hook": "is called by the native hook, which lets nothing out (`raw/audit.rs`)",
+}
+"""Functions without a step before them, and why a fault in their first line says nothing."""
+
+ELSEWHERE = {
+    "shell.told:": "another process asks; tests/words/test_doors.py",
+    "shell.health:": "`%clew doctor` asks; tests/shell/test_magic.py",
+    "shell.session:recording": "the same",
+    "shell.session:Session.hooks": "the same",
+    "shell.hooks:Hooks.hung": "the same",
+    "shell.session:Session.flush": "a program asks, and hears; tests/shell/test_face.py",
+    "shell.recorder:Recorder.sync": "the same",
+    "engine:sync": "the same",
+    "shell.session:current": "the same",
+    "shell.magic:fail": "says that a command failed",
+    "shell.display:Answer.__str__": "somebody prints an answer",
+    "shell.session:masked_source": "says what is left out; tests/codecs/test_secrets.py",
+    "shell.outputs:Outputs.keeping_": "a terminal; tests/shell/test_terminal.py",
+    "shell.outputs:Outputs._keep": "the same",
+    "shell.hooks:Hooks._sent_at": "only after a Ctrl+C that nobody heard; tests/shell/test_captures.py",
+    "shell.hooks:Hooks._flush_replies.turn": "only with ipykernel 7",
+    "shell.watch:awaits_in": "only where tasks run; tests/shell/test_watch.py",
+    "shell.watch:Watch.": "each Python has a watch of its own",
+    "shell.watch:MonitoringWatch": "the same",
+    "shell.recorder:Recorder._wait_for_others": "a mover in a subshell; tests/shell/test_flow.py",
+    "shell.start:tell": "what there is to say when a session begins, and the start of a kernel; tests/shell/test_enable.py",
+    "shell.start:is_heard": "the same",
+    "shell.uses:": "each kind of statement in tests/shell/test_watch.py",
+    "shell.shown:": "each kind of message in tests/shell/test_shown.py",
+    "shell.identity:": "what front ends tell; tests/shell/test_identity.py",
+    "evidence:": "each kind of event in tests/codecs/test_evidence.py",
+}
+"""Steps (by how they begin) that need not be reached here, and where they are."""
+
+
+def of_the_package() -> Iterator[str]:
+    """Functions of the package's shell side."""
+    for path in sorted((PACKAGE / "shell").glob("*.py")):
+        yield from steps_of(f"shell.{path.stem}", path.read_text())
+    yield from steps_of("evidence", (PACKAGE / "evidence.py").read_text())
+
+
+def of_the_engine() -> Iterator[str]:
+    """Methods of the engine."""
+    stub = ast.parse((PACKAGE / "_engine.pyi").read_text())
+    for node in stub.body:
+        if isinstance(node, ast.ClassDef) and node.name == "Engine":
+            methods = [one.name for one in node.body if isinstance(one, ast.FunctionDef)]
+            yield from (f"engine:{name}" for name in methods if not name.startswith("_"))
+
+
+def need_no_fault(step: str) -> bool:
+    """Whether somebody said why a step has none here."""
+    return step in NETS or step.startswith(tuple(ELSEWHERE))
