@@ -143,9 +143,10 @@ def test_p07_p09_companions_work_as_without_clew_and_only_one_process_writes(
     kernels: Callable[..., Kernel], companion: str
 ) -> None:
     cells, end, asked = COMPANIONS[companion]
-    told = []
+    told, started = [], []
     for is_loaded in (False, True):
         kernel = kernels(load=is_loaded)
+        started.append(kernel)
         for cell in cells:
             reply = kernel.run(cell, SOON).raised()
             kernel.settle()
@@ -157,6 +158,9 @@ def test_p07_p09_companions_work_as_without_clew_and_only_one_process_writes(
         told = [str(one).replace(", 'no undo'", "") for one in told]
     assert told[0] == told[1]
     records_alone(kernel, len(cells) + 1)
+    for kernel in started:
+        # At its end ipykernel waits half a minute for the trackers of multiprocessing, which hear no SIGTERM.
+        kernel.kill()
 
 
 def records_alone(kernel: Kernel, least: int) -> None:
