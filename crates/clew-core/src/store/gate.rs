@@ -35,6 +35,16 @@ pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Option<Inside>, Sto
     }
 }
 
+/// Has the store to itself while it is made; `None` where there are no locks.
+pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
+    let path = path(store);
+    match disk.lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(StoreError::io("lock", &path)(error)),
+    }
+}
+
 /// What a recorder holds.
 #[derive(Debug)]
 pub(super) struct Inside {
