@@ -190,7 +190,7 @@ class Visit:
 
         The cell's source, and the `n` of its `In [n]`."""
 
-    def hand_over(self, roots: Sequence[tuple[str, str]], file: str) -> str | None:
+    def hand_over(self, roots: Sequence[tuple[str, str]], file: str, key: Sequence[int]) -> str | None:
         """Writes what roots, by kind and key, are together into a file; why that can't be, else `None`."""
 
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:

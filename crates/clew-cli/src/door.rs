@@ -182,7 +182,7 @@ pub(crate) fn begin(
     let begun = || {
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
         let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
-        let store = Store::open(disk.clone(), store, Access::ReadWrite)?.with_trust(trust);
+        let store = Store::open_with(disk.clone(), store, Access::ReadWrite, &surroundings.keys())?.with_trust(trust);
         let session = store.new_session();
         let writer = store.writer(id, session, &key)?;
         let clock = Box::new(Typed(surroundings.now));

@@ -377,6 +377,7 @@ mod tests {
             door: Door::Terminal,
             store: "/store".into(),
             config: "/config".into(),
+            store_key: None,
             cache: "/cache".into(),
             now: 0,
             uptime: None,

@@ -32,6 +32,11 @@ pub trait Records: Blocks {
         error
     }
 
+    /// Whether what is read lies encrypted.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+
     /// A source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
 
@@ -59,6 +64,10 @@ impl Records for Store {
 
     fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
         Self::excused(self, *id, error)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.key().is_some()
     }
 
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
@@ -303,7 +312,8 @@ pub fn open_indexed(directory: &Path, surroundings: &Surroundings) -> Result<Sto
 
 fn open(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open(disk.clone(), directory, Access::ReadOnly).map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &surroundings.keys());
+    let store = store.map_err(|error| store_problem(&error))?;
     // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
     let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
     let own = key.as_ref().map(SigningKey::public);

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clew_core::store::{Budget, Check};
-pub(crate) use file::{STORE_OF_PROJECT, SettingsFile, nearest_key, write_setting};
+pub(crate) use file::{SettingsFile, nearest_key, of_user_only, write_setting};
 pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
 pub(crate) use value::{Value, is_off};
@@ -288,6 +288,11 @@ impl Settings {
     /// The longest that a scratch process runs, in seconds.
     pub fn scratch_seconds(&self) -> u64 {
         self.number("scratch.seconds")
+    }
+
+    /// Whether stores that are made are encrypted.
+    pub fn encrypts(&self) -> bool {
+        self.flag("store.encrypt")
     }
 
     /// How many seconds after a run what was saved is flushed; 0: before it is called saved.

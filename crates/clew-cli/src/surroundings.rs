@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clew_core::format::{Timestamp, Uptime};
+use clew_core::store::Keyring;
 use jiff::tz::TimeZone;
 
 use crate::settings::{Origin, Settings, Sources};
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub store: PathBuf,
     /// The folder of keys and trust.
     pub config: PathBuf,
+    /// The key file of encrypted stores that counts instead of those in that folder.
+    pub store_key: Option<PathBuf>,
     /// The folder of what can be made anew at any time: the index over logs.
     pub cache: PathBuf,
     /// Now.
@@ -98,6 +101,9 @@ impl Surroundings {
             door,
             store: PathBuf::new(),
             config: config_folder(),
+            store_key: env::var_os(STORE_KEY)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
             cache: platform_folder("XDG_CACHE_HOME", ".cache", "clew"),
             now: now(),
             uptime: uptime(),
@@ -112,6 +118,13 @@ impl Surroundings {
         };
         surroundings.read_settings();
         surroundings
+    }
+
+    /// The keys of encrypted stores, and whether stores that are made are encrypted.
+    pub fn keys(&self) -> Keyring {
+        Keyring::new(&self.config)
+            .with_key(self.store_key.clone())
+            .for_new(self.settings.encrypts())
     }
 
     /// Reads the settings again, and with them where the store is, unless the program said so.
@@ -141,6 +154,9 @@ impl Surroundings {
         near
     }
 }
+
+/// The variable that names a key file of encrypted stores, as hubs and clusters mount it.
+const STORE_KEY: &str = "CLEW_STORE_KEY";
 
 /// Clew's folder among the user's settings: the key and whom it trusts.
 pub fn config_folder() -> PathBuf {

@@ -7,11 +7,11 @@ use clew_core::format::{FrameError, RecordError};
 use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
 use clew_core::history::{NameError, NameFault, RevisionError};
-use clew_core::id::{HistoryId, PackId, SessionId};
+use clew_core::id::{HistoryId, KeyId, PackId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::{Fault, Flaw, KeyFault, StoreError, TrustFault};
+use clew_core::store::{Fault, Flaw, KeyFault, StoreError, StoreKeyFault, TrustFault};
 
 use clew_testing::{every, lines};
 
@@ -76,6 +76,10 @@ fn every_error_of_a_store() {
         StoreError::Key { .. } => [StoreError::Key {
             path: "/config/key".into(),
             why: KeyFault::Open,
+        }],
+        StoreError::StoreKey { .. } => [StoreError::StoreKey {
+            path: "/store".into(),
+            why: StoreKeyFault::Plain,
         }],
         StoreError::Trust { .. } => [StoreError::Trust {
             path: "/config/trusted.keys".into(),
@@ -151,6 +155,37 @@ fn everything_that_can_be_wrong_with_the_list_of_trusted_keys() {
         TrustFault::Length => [TrustFault::Length],
     });
     insta::assert_snapshot!(lines(faults));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_the_key_of_a_store() {
+    let file = || "/config/store-keys/0707.key".into();
+    let faults = every!(StoreKeyFault {
+        StoreKeyFault::Missing { .. } => [StoreKeyFault::Missing { wanted: KeyId([7; 16]), path: file() }],
+        StoreKeyFault::NotGiven => [StoreKeyFault::NotGiven],
+        StoreKeyFault::Other { .. } => [StoreKeyFault::Other {
+            found: KeyId([8; 16]),
+            path: "/run/secrets/clew".into(),
+            wanted: KeyId([7; 16]),
+        }],
+        StoreKeyFault::Open => [StoreKeyFault::Open],
+        StoreKeyFault::Length => [StoreKeyFault::Length],
+        StoreKeyFault::Changed => [StoreKeyFault::Changed],
+        StoreKeyFault::Cipher(_) => [StoreKeyFault::Cipher("another cipher".to_owned())],
+        StoreKeyFault::Plain => [StoreKeyFault::Plain],
+    });
+    let is_of_file = |why: &StoreKeyFault| {
+        matches!(
+            why,
+            StoreKeyFault::NotGiven | StoreKeyFault::Open | StoreKeyFault::Length | StoreKeyFault::Changed
+        )
+    };
+    let told = faults.into_iter().map(|why| {
+        let path = if is_of_file(&why) { file() } else { "/store".into() };
+        let problem = crate::place::store_problem(&StoreError::StoreKey { path, why });
+        format!("{}\n  {}", problem.message, problem.hint.unwrap_or_default())
+    });
+    insta::assert_snapshot!(lines(told));
 }
 
 #[test]
@@ -375,6 +410,7 @@ fn everything_that_can_be_wrong_with_a_thing_in_a_store() {
         FrameError::NoFrame => [FrameError::NoFrame],
         FrameError::Newer(_) => [FrameError::Newer(9)],
         FrameError::Unknown { .. } => [FrameError::Unknown { what: "codec", value: 9 }],
+        FrameError::Encrypted => [FrameError::Encrypted],
         FrameError::OutOfBounds(_) => [FrameError::OutOfBounds("length")],
         FrameError::Checksum(_) => [FrameError::Checksum("header")],
         FrameError::Decompress => [FrameError::Decompress],

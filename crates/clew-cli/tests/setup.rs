@@ -265,6 +265,72 @@ fn a_setting_is_set_and_taken_back_and_comments_stay() {
 }
 
 #[test]
+fn the_folder_and_the_settings_of_the_store_stand_beside_each_other() {
+    let desk = Desk::new();
+    let file = "home/.config/clew/config.toml";
+    let value = |key: &str| desk.json(&format!("config {key}"))["settings"][0]["value"].clone();
+    // As it was always written, and still is where nothing else is set of the store.
+    assert_eq!(desk.clew("config store ~/one").exit, 0);
+    assert!(desk.read(file).starts_with("store = "));
+    for words in ["config store.sync 0", "config store.budget 25%"] {
+        let said = desk.clew(words);
+        assert!(said.exit == 0 && !said.text.contains("assed over"), "{}", said.text);
+    }
+    assert_eq!(value("store"), "~/one");
+    assert_eq!(desk.clew("config store ~/two").exit, 0);
+    assert_eq!((value("store"), value("store.sync")), ("~/two".into(), 0.into()));
+    assert_eq!(value("store.budget"), "25 %");
+    desk.clew("config store --unset");
+    assert_eq!(
+        (value("store"), value("store.sync")),
+        ("~/home/.local/share/clew".into(), 0.into())
+    );
+    desk.clew("config store.sync --unset");
+    desk.clew("config store.budget --unset");
+    assert_eq!(desk.read(file), "");
+}
+
+#[test]
+fn p12_a_project_chooses_for_nobody_whether_stores_are_encrypted() {
+    let desk = Desk::new();
+    desk.clew("init");
+    let refused = desk.clew("config --project store.encrypt no");
+    assert_eq!(refused.exit, 2, "{}", refused.text);
+    desk.write("work/.clew/config.toml", "[store]\nencrypt = true\n");
+    let said = desk.clew("config store.encrypt");
+    assert!(
+        said.text.starts_with("store.encrypt = false") && said.text.contains("for the user only"),
+        "{}",
+        said.text
+    );
+}
+
+#[test]
+fn p12_a_project_store_is_made_encrypted_when_asked_for() {
+    let desk = Desk::new();
+    let key_of = |text: &str| text.split("store-keys/").nth(1).map(|rest| rest[..32].to_owned());
+    let made = desk.clew("init --encrypt");
+    let key = key_of(&made.text).unwrap();
+    let again = desk.clew("init --encrypt");
+    let aside = desk.path("aside");
+    fs::rename(desk.path("home/.config/clew/store-keys"), &aside).unwrap();
+    let before = desk.files();
+    let (log, doctor) = (desk.clew("log"), desk.clew("doctor"));
+    assert_eq!(desk.files(), before);
+    fs::create_dir(desk.path("plain")).unwrap();
+    desk.clew("init ~/plain");
+    let plain = desk.clew("init ~/plain --encrypt");
+    let told = [&made, &again, &log, &plain].map(|said| said.text.as_str()).concat();
+    let told = told.replace(&key, "KEYID").replace(&key[..8], "KEYID");
+    assert_snapshot!(told);
+    assert_eq!(
+        [made.exit, again.exit, log.exit, doctor.exit, plain.exit],
+        [0, 0, 3, 1, 3]
+    );
+    assert!(doctor.text.contains("its key"), "{}", doctor.text);
+}
+
+#[test]
 fn what_is_not_allowed_is_refused_with_what_is() {
     let desk = Desk::new();
     let before = desk.files();

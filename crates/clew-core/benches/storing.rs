@@ -1,14 +1,15 @@
 //! What storing costs a byte: `cargo bench -p clew-core --bench storing`.
 //!
 //! Streams and memory that are new, that are as before, and that differ in one place; on the real disk, in a folder that is
-//! taken away. Throughput is that of the value, not of what is written: where nothing changed it is that of XXH3.
+//! taken away. Throughput is that of the value, not of what is written: where nothing changed it is that of XXH3. Memory also in
+//! an encrypted store, and read from both: what encryption costs (decision 21).
 
 use std::sync::Arc;
 
 use clew_core::format::HistoryDescription;
 use clew_core::graph::hash_blocks;
-use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, SessionWriter, SigningKey, Store};
+use clew_core::store::disk::{Disk, EncryptedDisk, RealDisk, read_exact_at, write_all_at};
+use clew_core::store::{Access, Keyring, SessionWriter, SigningKey, Store, StoreKey};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Bytes of each value.
@@ -37,8 +38,13 @@ fn noise(seed: u64) -> Vec<u8> {
     std::iter::repeat_with(next).take(LENGTH / 8).flatten().collect()
 }
 
-fn writer(folder: &std::path::Path) -> SessionWriter {
-    let store = Store::open(Arc::new(RealDisk), folder, Access::ReadWrite).expect("a new store");
+/// A store that is made here is encrypted, or not.
+fn open(folder: &std::path::Path, is_encrypted: bool) -> Store {
+    let keys = Keyring::holding(StoreKey::from_secret(&[2; 32])).for_new(is_encrypted);
+    Store::open_with(Arc::new(RealDisk), folder, Access::ReadWrite, &keys).expect("a store")
+}
+
+fn writer(store: &Store) -> SessionWriter {
     let history = store.create_history(&HistoryDescription::default()).expect("a history");
     let key = SigningKey::from_secret(&[1; 32]);
     store.writer(history, store.new_session(), &key).expect("a writer")
@@ -46,7 +52,7 @@ fn writer(folder: &std::path::Path) -> SessionWriter {
 
 fn streams(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = writer(&folder.path().join("store"));
+    let mut writer = writer(&open(&folder.path().join("store"), false));
     let mut group = criterion.benchmark_group("stream");
     group.throughput(Throughput::Bytes(LENGTH as u64)).sample_size(10);
     let mut seed = 0;
@@ -75,9 +81,15 @@ fn streams(criterion: &mut Criterion) {
 }
 
 fn memory(criterion: &mut Criterion) {
+    memory_of(criterion, "memory", false);
+    memory_of(criterion, "memory, encrypted", true);
+}
+
+fn memory_of(criterion: &mut Criterion, name: &str, is_encrypted: bool) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = writer(&folder.path().join("store"));
-    let mut group = criterion.benchmark_group("memory");
+    let store = open(&folder.path().join("store"), is_encrypted);
+    let mut writer = writer(&store);
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(LENGTH as u64)).sample_size(10);
     let mut seed = 0;
     let mut fresh = || {
@@ -102,6 +114,33 @@ fn memory(criterion: &mut Criterion) {
     let known: Vec<_> = extent.blocks.iter().copied().map(Some).collect();
     group.bench_function("as before", |bencher| {
         bencher.iter(|| writer.put_extent(&bytes, 0, &hashes, &known));
+    });
+    // Unmapped, on one thread, each block held against its id.
+    group.bench_function("read", |bencher| bencher.iter(|| store.extent(&extent)));
+    drop(group);
+    files(criterion, name, &folder.path().join("file"), is_encrypted);
+}
+
+/// The files alone: no hash, no frame.
+fn files(criterion: &mut Criterion, name: &str, path: &std::path::Path, is_encrypted: bool) {
+    let disk: Arc<dyn Disk> = if is_encrypted {
+        Arc::new(EncryptedDisk::new(Arc::new(RealDisk), StoreKey::from_secret(&[2; 32])))
+    } else {
+        Arc::new(RealDisk)
+    };
+    let mut group = criterion.benchmark_group(format!("file of {name}"));
+    group.throughput(Throughput::Bytes(LENGTH as u64)).sample_size(10);
+    let mut bytes = noise(0);
+    let fresh = || {
+        disk.unlink(path).ok();
+        disk.create_new(path).expect("a file")
+    };
+    group.bench_function("write", |bencher| {
+        bencher.iter_batched(fresh, |file| write_all_at(&*file, &bytes, 0), BatchSize::PerIteration);
+    });
+    let file = disk.open(path).expect("the file");
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| read_exact_at(&*file, &mut bytes, 0));
     });
 }
 

@@ -17,7 +17,7 @@ mod table;
 
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
-pub use history::{FileDescription, HistoryDescription, KernelDescription, PackMention};
+pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use listed::{
     IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
 };

@@ -7,6 +7,7 @@ mod hash;
 mod root;
 
 pub use hash::{
-    BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, PackId, ParseIdError, RunId, SegmentId, SessionId,
+    BlobId, BlockId, Fingerprint, HistoryId, KeyId, ManifestId, OperationId, PackId, ParseIdError, RunId, SegmentId,
+    SessionId,
 };
 pub use root::{Root, RootKind};

@@ -1,6 +1,7 @@
 //! The seam to a live session: its roots, building and installing objects, running cells again.
 
 mod handover;
+mod veil;
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ use crate::id::{Root, RunId};
 
 pub use handover::{HandedOver, Strange};
 pub(crate) use handover::{decode_asides, encode_asides};
+pub use veil::Veil;
 
 /// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
 #[derive(Debug, Clone, PartialEq, Eq)]

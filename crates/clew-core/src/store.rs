@@ -25,6 +25,7 @@ mod derived;
 pub mod disk;
 mod error;
 mod extents;
+mod format_file;
 mod gate;
 mod gc;
 mod load;
@@ -39,6 +40,7 @@ mod read;
 mod remembered;
 mod scan;
 mod seal;
+mod store_key;
 mod stored_run;
 mod stretch;
 mod trust;
@@ -53,7 +55,7 @@ use rustc_hash::FxHashMap;
 
 pub use budget::Budget;
 pub use damage::{Damage, Fault, Flaw};
-pub use error::{KeyFault, StoreError, TrustFault};
+pub use error::{KeyFault, StoreError, StoreKeyFault, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
@@ -61,25 +63,20 @@ pub use log_index::LogIndex;
 pub use manifests::Manifests;
 pub use pieces::Piece;
 pub use seal::{PublicKey, SigningKey};
+pub use store_key::{Keyring, StoreKey};
 pub use stored_run::StoredRun;
 pub use trust::{Said, Standing, Trust, Verdict};
 pub use verified::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
-use crate::format::{
-    FileDescription, FrameEncoder, FrameError, FrameKind, HistoryDescription, Timestamp, decode_record, encode_record,
-};
-use crate::id::{HistoryId, ManifestId, SessionId};
+use crate::format::{FileDescription, FrameEncoder, FrameKind, HistoryDescription, Timestamp, encode_record};
+use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
 use blocks::Index;
-use disk::{Disk, write_all_at};
+use disk::{Disk, EncryptedDisk, write_all_at};
+pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
 use load::Missing;
 use pack_reader::AtHand;
-use scan::{Payloads, scan};
-
-/// The format of stores that is written here, and the newest that is read.
-pub const STORE_FORMAT: u16 = 1;
-const FORMAT_FILE: &str = "format";
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,34 +104,53 @@ struct Inner {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     access: Access,
+    key: Option<KeyId>,
+    made_key: Option<PathBuf>,
     index: Mutex<Index>,
     at_hand: AtHand,
     missing: Mutex<Option<Missing>>,
 }
 
 impl Store {
-    /// Opens the store in `directory`.
+    /// Opens the store in `directory`, which is not encrypted.
     ///
     /// # Errors
-    /// There is none (to read only), or it is of a newer format. Damage is no error: it is found when it matters.
+    /// As for [`Store::open_with`].
     pub fn open(disk: Arc<dyn Disk>, directory: impl AsRef<Path>, access: Access) -> Result<Self, StoreError> {
+        Self::open_with(disk, directory, access, &Keyring::default())
+    }
+
+    /// Opens the store in `directory`, with its key from `keys` if it is encrypted.
+    ///
+    /// # Errors
+    /// There is none (to read only), or it is of a newer format, or its key is not there. Damage is no error: it is found
+    /// when it matters.
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        directory: impl AsRef<Path>,
+        access: Access,
+        keys: &Keyring,
+    ) -> Result<Self, StoreError> {
         let directory = directory.as_ref().to_owned();
-        match read_format(&*disk, &directory)? {
-            Some(found) if found > STORE_FORMAT => {
-                return Err(StoreError::NewerFormat {
-                    path: directory,
-                    found,
-                    known: STORE_FORMAT,
-                });
-            }
-            Some(_) => {}
-            None if access == Access::ReadWrite => create(&*disk, &directory)?,
+        let (encryption, made_key) = match format_file::read(&*disk, &directory)? {
+            Some(found) => (found.encryption, None),
+            None if access == Access::ReadWrite => format_file::create(&*disk, &directory, keys)?,
             None => return Err(StoreError::NoStore { path: directory }),
-        }
+        };
+        let key = match &encryption {
+            Some(encryption) => Some(keys.find(&*disk, &directory, encryption.key)?),
+            None => None,
+        };
+        let key_id = key.as_ref().map(StoreKey::id);
         let inner = Inner {
-            disk,
+            disk: match key {
+                Some(key) => Arc::new(EncryptedDisk::new(disk, key)),
+                None => disk,
+            },
             directory,
             access,
+            key: key_id,
+            made_key,
             index: Mutex::default(),
             at_hand: AtHand::default(),
             missing: Mutex::default(),
@@ -148,9 +164,22 @@ impl Store {
         })
     }
 
-    /// The same store, whose logs are read with an index.
+    /// The key with which it is encrypted, if it is.
+    pub fn key(&self) -> Option<KeyId> {
+        self.inner.key
+    }
+
+    /// The key that was made for it when this handle made the store, and where it lies.
+    pub fn made_key(&self) -> Option<&Path> {
+        self.inner.made_key.as_deref()
+    }
+
+    /// The same store, whose logs are read with an index. One that is encrypted gets none: an index holds what logs say.
     #[must_use]
     pub fn with_index(mut self, index: LogIndex) -> Self {
+        if self.key().is_some() {
+            return self;
+        }
         self.log_index = Some(Arc::new(index));
         self
     }
@@ -290,53 +319,6 @@ impl Store {
         // The index is only ever added to, so it is sound even where a thread that held it panicked.
         self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The format that `directory` has; `None` if it is no store. That the format file is missing or damaged is no obstacle:
-/// every frame has its own version.
-fn read_format(disk: &dyn Disk, directory: &Path) -> Result<Option<u16>, StoreError> {
-    let path = directory.join(FORMAT_FILE);
-    match format_said(disk, directory) {
-        Ok(said) => Ok(Some(said.unwrap_or(STORE_FORMAT))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let has_logs = disk.list(&log::histories_folder(directory)).is_ok();
-            Ok(has_logs.then_some(STORE_FORMAT))
-        }
-        Err(error) => Err(StoreError::io("read", &path)(error)),
-    }
-}
-
-/// What the format file says; `None` where it is damaged.
-fn format_said(disk: &dyn Disk, directory: &Path) -> std::io::Result<Option<u16>> {
-    let file = disk.open(&directory.join(FORMAT_FILE))?;
-    let mut format = None;
-    let scanned = scan(&*file, 0, Payloads::Read, |frame| {
-        if let Ok(FileDescription::Store { format: found }) = decode_record(&frame.payload) {
-            format = Some(found);
-        }
-    })?;
-    if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
-        format = format.max(Some(u16::from(version)));
-    }
-    Ok(format)
-}
-
-fn create(disk: &dyn Disk, directory: &Path) -> Result<(), StoreError> {
-    disk.create_dir(directory).map_err(StoreError::io("make", directory))?;
-    let mut nonce = [0; 8];
-    disk.random(&mut nonce);
-    let temporary = directory.join(format!("{FORMAT_FILE}.{:016x}", u64::from_le_bytes(nonce)));
-    let path = directory.join(FORMAT_FILE);
-    let description = FileDescription::Store { format: STORE_FORMAT };
-    write_new_file(disk, &temporary, &[(FrameKind::FILE, encode_record(&description))])?;
-    // Whoever else makes the store at this moment writes the same bytes.
-    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
-    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
-    if let Some(parent) = directory.parent() {
-        // What a parent can't do, it need not: the store is there for this machine's life.
-        disk.sync_dir(parent).ok();
-    }
-    Ok(())
 }
 
 /// Makes a file of a few frames and waits until it would survive a power cut (its name apart).

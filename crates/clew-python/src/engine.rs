@@ -149,6 +149,11 @@ impl Engine {
         warnings.extend(recorded.warnings);
         let doubt = inner.opened()?.doubt.as_ref();
         warnings.extend(doubt.map(|why| Said::NobodyTrusted { why: why.to_string() }.to_string()));
+        let made = inner.opened()?.session.store().made_key();
+        warnings.extend(made.map(|path| {
+            let path = path.display().to_string();
+            Said::KeyMade { path }.to_string()
+        }));
         answer.set_item("warnings", warnings)?;
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
         let can_resume = inner.opened()?.can_resume();

@@ -72,6 +72,7 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::NobodyTrusted { .. } => [Said::NobodyTrusted {
             why: "The list of trusted keys /config/trusted.keys can't be used: it is longer than a megabyte. Move it away".to_owned(),
         }],
+        Said::KeyMade { .. } => [Said::KeyMade { path: "/config/store-keys/00ff.key".to_owned() }],
         Said::Busy => [Said::Busy],
         Said::NoMemory => [Said::NoMemory],
         Said::NothingOpen => [Said::NothingOpen],

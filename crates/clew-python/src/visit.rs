@@ -8,7 +8,7 @@ use std::{fs, io};
 use clew_cli::{Door, Opened, Surroundings};
 use clew_core::graph::{Heap, look_jointly};
 use clew_core::id::{Root, RootKind, RunId};
-use clew_core::kernel::HandedOver;
+use clew_core::kernel::{HandedOver, Veil};
 use clew_core::plan::{Outcome, Word};
 use clew_core::session::Visit as Visited;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -127,9 +127,15 @@ impl Visit {
         Ok((cell.source, cell.execution_count))
     }
 
-    /// Writes what roots, by kind and key, are together into a file; why that can't be, else `None`.
+    /// Writes what roots, by kind and key, are together into a file, encrypted with a key; why that can't be, else `None`.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn hand_over(&self, py: Python<'_>, roots: Vec<(String, String)>, file: PathBuf) -> PyResult<Option<String>> {
+    fn hand_over(
+        &self,
+        py: Python<'_>,
+        roots: Vec<(String, String)>,
+        file: PathBuf,
+        key: [u8; 32],
+    ) -> PyResult<Option<String>> {
         let roots = roots_of(roots)?;
         let awaited = std::mem::take(&mut self.inner().awaited);
         let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
@@ -144,7 +150,7 @@ impl Visit {
             Visited::hand_over(kernel, &roots)
         })?;
         Ok(match handed {
-            Ok(handed) => write(&handed, &file).err().map(|error| error.to_string()),
+            Ok(handed) => write(&handed, &file, &key).err().map(|error| error.to_string()),
             Err(why) => Some(why),
         })
     }
@@ -191,9 +197,9 @@ fn run_of(text: &str) -> PyResult<RunId> {
         .map_err(|_| PyValueError::new_err("A run is named by its id here"))
 }
 
-fn write(handed: &HandedOver, path: &Path) -> io::Result<()> {
-    let mut file = io::BufWriter::new(fs::File::create(path)?);
-    handed.write(&mut file)
+fn write(handed: &HandedOver, path: &Path, key: &[u8; 32]) -> io::Result<()> {
+    let file = io::BufWriter::new(fs::File::create(path)?);
+    handed.write(&mut Veil::new(file, key))
 }
 
 /// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value

@@ -8,7 +8,7 @@ mod crash;
 mod file;
 mod lying;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,6 +69,8 @@ struct State {
     is_read_only: bool,
     only_says_synced: bool,
     open_to_others: Vec<PathBuf>,
+    /// Files in which a place got another byte than it had, where that is watched.
+    rewritten: Option<BTreeSet<usize>>,
     random: u64,
 }
 
@@ -112,6 +114,20 @@ impl SimDisk {
     /// Makes syncs of files do nothing from now on, and say that they did.
     pub fn only_say_synced(&self) {
         self.state().only_says_synced = true;
+    }
+
+    /// Watches from now on where files are written twice.
+    pub fn watch_places(&self) {
+        self.state().rewritten = Some(BTreeSet::new());
+    }
+
+    /// Files that have names, and in which a place got another byte than it had since [`SimDisk::watch_places`], whether it
+    /// was cut off in between or not.
+    pub fn rewritten(&self) -> Vec<PathBuf> {
+        let state = self.state();
+        let is_rewritten = |inode: &usize| state.rewritten.as_ref().is_some_and(|all| all.contains(inode));
+        let names = state.names.iter().filter(|(_, inode)| is_rewritten(inode));
+        names.map(|(path, _)| path.clone()).collect()
     }
 
     /// Lets others read the file.

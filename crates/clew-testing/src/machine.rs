@@ -87,10 +87,12 @@ pub struct Mode {
     pub damage: bool,
     /// Whether there is a name that is kept out of the record.
     pub secret: bool,
+    /// Whether the store is encrypted.
+    pub encrypted: bool,
 }
 
 impl Mode {
-    /// One of the sixty-four kinds of programs, by seed.
+    /// One of the sixty-four kinds of programs, in a plain store or an encrypted one, by seed.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -102,6 +104,8 @@ impl Mode {
             replay: seed & 8 == 8,
             damage: seed & 16 == 16,
             secret: seed & 32 == 32,
+            // Beside the sixty-four, so that few programs have some of them.
+            encrypted: seed % 3 == 2,
         }
     }
 }

@@ -14,6 +14,7 @@ const PLAIN: Mode = Mode {
     replay: false,
     damage: false,
     secret: false,
+    encrypted: false,
 };
 
 fn cell(source: &str) -> Step {

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use clew_core::format::{
-    Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage, HEADER_LENGTH, HistoryDescription, Manifest,
-    Operation, Outline, PackMention, RecordError, Removal, Run, SignedOperation, StoredManifest, Summary, TableEntry,
-    decode_ids, decode_memory, decode_record, encode_ids, encode_memory, encode_record,
+    ENCRYPTED_HEADER_LENGTH, EncryptedHeader, Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage,
+    HEADER_LENGTH, HistoryDescription, Manifest, Operation, Outline, PackMention, RecordError, Removal, Run,
+    SignedOperation, StoredManifest, Summary, TableEntry, decode_ids, decode_memory, decode_record, encode_ids,
+    encode_memory, encode_record,
 };
 use clew_core::graph::{Arena, Limits, stream};
 use clew_core::kernel::HandedOver;
@@ -23,7 +24,28 @@ pub(super) fn frame(bytes: &[u8]) {
     }
 }
 
+/// The header of an encrypted file stands twice; one of the two is as what was read is written.
+fn header_of_encrypted(bytes: &[u8]) {
+    let Some(first) = bytes.first_chunk::<ENCRYPTED_HEADER_LENGTH>() else {
+        return;
+    };
+    if let Some(header) = EncryptedHeader::parse(first) {
+        let written = header.to_bytes();
+        let is_same = |(one, other): (&u8, &u8)| one == other;
+        let half = ENCRYPTED_HEADER_LENGTH / 2;
+        let begins = first[..HEADER_LENGTH + 40].iter().zip(&written).all(is_same);
+        let ends = first[half..]
+            .iter()
+            .rev()
+            .zip(written.iter().rev())
+            .take(HEADER_LENGTH + 40)
+            .all(is_same);
+        assert!(begins || ends);
+    }
+}
+
 fn one_frame(bytes: &[u8]) {
+    header_of_encrypted(bytes);
     let Some((head, rest)) = bytes.split_first_chunk::<HEADER_LENGTH>() else {
         return;
     };

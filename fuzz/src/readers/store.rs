@@ -140,6 +140,7 @@ pub(crate) fn surroundings() -> &'static Surroundings {
         door: Door::Notebook,
         store: PathBuf::from(STORE),
         config: PathBuf::from("/nothing/config"),
+        store_key: None,
         cache: PathBuf::from("/nothing/cache"),
         now: 1_800_000_000_000_000_000,
         uptime: None,

@@ -71,7 +71,7 @@ class Answers:
         """Writes down what a cell made, for whoever started this process."""
         assert self._visit is not None
         roots = [(kind, key) for kind, key in request["roots"]]
-        return {"why": self._visit.hand_over(roots, request["file"])}
+        return {"why": self._visit.hand_over(roots, request["file"], request["key"])}
 
     def _visits(self, request: dict[str, Any]) -> Visit:
         from clew._engine import Visit

@@ -109,7 +109,8 @@ struct Found {
 /// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
 fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, Option<SigningKey>), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open(disk.clone(), directory, Access::ReadWrite).map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &surroundings.keys());
+    let store = store.map_err(|error| store_problem(&error))?;
     let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
     let Some(key) = key else {
         return Ok((store, None));

@@ -37,6 +37,9 @@ pub struct Init {
     /// The project's folder
     #[arg(value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
+    /// Makes it encrypted, with a key of its own in your folder of settings
+    #[arg(long)]
+    pub encrypt: bool,
 }
 
 /// Shows the settings and where each comes from, or sets one.

@@ -33,6 +33,8 @@ pub struct Status {
     /// Who says that it is this one: `built in`, `user`, `project`, `environment` or `program`; `null` where it is
     /// another than the settings tell.
     store_from: Option<&'static str>,
+    /// Whether the store is encrypted.
+    is_encrypted: bool,
     /// How many runs the history has, on all lines.
     runs: usize,
     /// The run whose state is live.
@@ -80,6 +82,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         notebook: place.description.path.clone(),
         store: place.store.display().to_string(),
         store_from: store_from(place, surroundings),
+        is_encrypted: place.records.is_encrypted(),
         runs: history.len(),
         at,
         branch: place.branch.clone(),
@@ -144,7 +147,7 @@ impl Page for Status {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut text = format!("{}\n", self.first_line(surroundings));
         text += &format!("History {}\n", self.extent());
-        text += &format!("Store {}{}\n", self.store, self.whose_store());
+        text += &format!("Store {}\n", self.which_store());
         for (what, names) in self.sorts() {
             text += &format!("{what}: {names}\n");
         }
@@ -176,6 +179,12 @@ impl Status {
         }
     }
 
+    /// `/data/clew (this project's), encrypted`.
+    fn which_store(&self) -> String {
+        let encrypted = if self.is_encrypted { ", encrypted" } else { "" };
+        format!("{}{}{encrypted}", self.store, self.whose_store())
+    }
+
     /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
     fn extent(&self) -> String {
         let runs = text::count(self.runs, "run");
@@ -196,10 +205,7 @@ impl Status {
     }
 
     fn body(&self, surroundings: &Surroundings) -> Markup {
-        let mut facts = vec![
-            ("History", self.extent()),
-            ("Store", format!("{}{}", self.store, self.whose_store())),
-        ];
+        let mut facts = vec![("History", self.extent()), ("Store", self.which_store())];
         facts.extend(self.sorts());
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (Clean(value)) }];
         html! {

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clew_core::id::{Fingerprint, Root};
-use clew_core::kernel::HandedOver;
+use clew_core::kernel::{HandedOver, Veil};
 use clew_core::limits;
+use clew_core::store::disk::{Disk, RealDisk};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -185,15 +186,29 @@ impl Scratch {
     }
 
     /// What roots of the process are together, as the engine's walk writes it down there. It comes in a file of the folder
-    /// that the process may write in; of that file nothing is believed.
+    /// that the process may write in, encrypted with a key for it alone; of that file nothing is believed.
     pub fn hand_over(&mut self, roots: &[Root], goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, ScratchError> {
+        let mut key = [0; 32];
+        RealDisk.random(&mut key);
+        self.hand_over_with(&key, roots, goes_on)
+    }
+
+    fn hand_over_with(
+        &mut self,
+        key: &[u8; 32],
+        roots: &[Root],
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<HandedOver, ScratchError> {
         let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let file = self.own().join(HANDED);
-        let answer = self.ask(&json!({ "do": "hand_over", "roots": roots, "file": file }), goes_on)?;
+        let answer = self.ask(
+            &json!({ "do": "hand_over", "roots": roots, "file": file, "key": key }),
+            goes_on,
+        )?;
         if let Some(why) = answer["why"].as_str() {
             return Err(ScratchError::Refused(crate::text::clean(why)));
         }
-        let taken = take(&file, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
+        let taken = take(&file, key, self.limits.memory).map_err(|error| ScratchError::Died(error.to_string()));
         fs::remove_file(&file).ok();
         taken
     }
@@ -263,7 +278,7 @@ impl Drop for Scratch {
 }
 
 /// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
-fn take(path: &Path, most: u64) -> io::Result<HandedOver> {
+fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<HandedOver> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
@@ -272,7 +287,7 @@ fn take(path: &Path, most: u64) -> io::Result<HandedOver> {
     if about.len() > most {
         return Err(Odd::TooMuch.into());
     }
-    HandedOver::read(&mut io::BufReader::new(file), about.len())
+    HandedOver::read(&mut Veil::new(io::BufReader::new(file), key), about.len())
 }
 
 /// Opens a file, and nothing that only leads to one or that would make the reader wait.
@@ -457,7 +472,7 @@ mod tests {
         let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
         let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
         let mut scratch = Scratch::start(&start, &mut || true)?;
-        scratch.hand_over(&[Root::name("x")], &mut || true)
+        scratch.hand_over_with(&[3; 32], &[Root::name("x")], &mut || true)
     }
 
     #[test]
@@ -465,7 +480,7 @@ mod tests {
         // A head of a value without objects, and nothing behind it.
         let empty = HandedOver::default();
         let mut bytes = Vec::new();
-        empty.write(&mut bytes).unwrap();
+        empty.write(&mut Veil::new(&mut bytes, &[3; 32])).unwrap();
         let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
         assert_eq!(handed(&format!("printf '{octal}' > $TMPDIR/handed")), Ok(empty));
         for script in [

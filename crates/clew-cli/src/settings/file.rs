@@ -75,11 +75,11 @@ impl SettingsFile {
 impl Reading<'_> {
     fn table(&mut self, table: &dyn TableLike, prefix: &str) {
         for (name, item) in table.iter() {
-            let key = format!("{prefix}{name}");
+            let key = key_in_file(&format!("{prefix}{name}"));
             let start = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
             match SETTINGS.iter().find(|setting| setting.key == key) {
-                Some(setting) => self.value(setting, item),
-                None => match item.as_table_like() {
+                Some(setting) if !(item.is_table_like() && is_group(&key)) => self.value(setting, item),
+                _ => match item.as_table_like() {
                     Some(inner) if prefix.is_empty() && is_group(&key) => self.table(inner, &format!("{key}.")),
                     _ => self.problem(start.map(|span| span.start), unknown(&key)),
                 },
@@ -90,7 +90,9 @@ impl Reading<'_> {
     fn value(&mut self, setting: &'static Setting, item: &Item) {
         let start = item.span().map(|span| span.start);
         match setting.kind.of_item(item) {
-            Some(_) if self.is_project && setting.key == "store" => self.problem(start, STORE_OF_PROJECT.to_owned()),
+            Some(_) if let Some(why) = of_user_only(setting).filter(|_| self.is_project) => {
+                self.problem(start, why.to_owned());
+            }
             Some(value) => self.file.values.push((setting.key, value)),
             None => self.problem(start, setting.refusal(item.to_string().trim())),
         }
@@ -105,8 +107,31 @@ impl Reading<'_> {
     }
 }
 
-/// Why `store` is not set for a project: who sends a project must not choose where its notebooks record.
-pub(crate) const STORE_OF_PROJECT: &str = "a project's store is its folder `.clew`; `store` is set for the user only";
+/// Why a setting is not set for a project, if it is not: who sends a project must not choose where its notebooks record,
+/// nor whether that can be read by others.
+pub(crate) fn of_user_only(setting: &Setting) -> Option<&'static str> {
+    match setting.key {
+        "store" => Some("a project's store is its folder `.clew`; `store` is set for the user only"),
+        "store.encrypt" => {
+            Some("`store.encrypt` is set for the user only; `clew init --encrypt` makes a project's store encrypted")
+        }
+        _ => None,
+    }
+}
+
+/// `store` is a setting and a group of settings. Where a file has the group, the setting stands in it by this name.
+const FOLDER_IN_GROUP: &str = "folder";
+
+/// The setting that stands in a file by a name.
+fn key_in_file(name: &str) -> String {
+    match name
+        .strip_suffix(FOLDER_IN_GROUP)
+        .and_then(|group| group.strip_suffix('.'))
+    {
+        Some(group) if is_group(group) => group.to_owned(),
+        _ => name.to_owned(),
+    }
+}
 
 fn is_group(name: &str) -> bool {
     SETTINGS
@@ -167,11 +192,16 @@ pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned())
     })?;
+    let root = document.as_table_mut();
+    let has_group = root.get(setting.key).is_some_and(Item::is_table_like);
     let (group, name) = match setting.key.split_once('.') {
         Some((group, name)) => (Some(group), name),
+        None if has_group => (Some(setting.key), FOLDER_IN_GROUP),
         None => (None, setting.key),
     };
-    let root = document.as_table_mut();
+    if let Some(group) = group {
+        make_group(root, group);
+    }
     match (value, group) {
         (Some(value), None) => put(root, name, value),
         (Some(value), Some(group)) => {
@@ -185,6 +215,17 @@ pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Value
         (None, Some(group)) => take_out(root, group, name),
     }
     Staged::new(path, document.to_string().as_bytes(), PRIVATE)?.commit()
+}
+
+/// Makes a group of what was a setting alone, which goes into it.
+fn make_group(root: &mut toml_edit::Table, group: &str) {
+    if !root.get(group).is_some_and(Item::is_value) || root.get(group).is_some_and(Item::is_table_like) {
+        return;
+    }
+    let Some(alone) = root.remove(group) else { return };
+    let mut table = toml_edit::Table::new();
+    table.insert(FOLDER_IN_GROUP, alone);
+    root.insert(group, Item::Table(table));
 }
 
 fn put(table: &mut dyn TableLike, name: &str, value: &Value) {

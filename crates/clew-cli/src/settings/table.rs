@@ -92,6 +92,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How many seconds after a run what was saved is flushed to the disk, so that it survives power loss; with 0 no run is called saved before",
     },
     Setting {
+        key: "store.encrypt",
+        variable: "CLEW_STORE_ENCRYPT",
+        kind: Kind::Flag,
+        default: "false",
+        about: "Whether stores that are made from now on are encrypted, each with a key of its own in your folder of settings; those that are there stay as they are",
+    },
+    Setting {
         key: "gc.grace",
         variable: "CLEW_GC_GRACE",
         kind: Kind::Count { least: 0, most: 87_600 },

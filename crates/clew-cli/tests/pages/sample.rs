@@ -464,6 +464,7 @@ pub fn terminal() -> Surroundings {
         door: Door::Terminal,
         store: PathBuf::from("/home/ada/.local/share/clew"),
         config: PathBuf::from("/home/ada/.config/clew"),
+        store_key: None,
         cache: PathBuf::from("/home/ada/.cache/clew"),
         now: NOW,
         uptime: None,

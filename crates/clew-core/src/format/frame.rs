@@ -6,7 +6,7 @@
 //!      4      1  version of the frame format
 //!      5      1  kind
 //!      6      1  codec of the payload: 0 raw, 1 zstd
-//!      7      1  cipher of the payload: 0 none
+//!      7      1  cipher: 0 none; 1 of the header of an encrypted file, of which everything behind it is encrypted
 //!      8      4  flags; bit 0: the payload starts at the next multiple of 4,096 in the file
 //!     12      4  length of the meta section, which follows the header
 //!     16      8  length of the payload as stored
@@ -19,10 +19,14 @@
 //! All numbers are little endian. Bytes 0 to 4 and 80 to 87 mean the same in every version, so a newer frame can be told
 //! from a damaged one. What a frame holds is only believed when its id matches; the checksums tell torn from whole.
 
+mod encrypted;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::TableEntry;
 use crate::limits;
+
+pub use encrypted::{CIPHER, ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 
 /// What every frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
@@ -102,6 +106,9 @@ pub enum FrameError {
         /// Its value.
         value: u32,
     },
+    /// An encrypted file begins here, and what reads it has not its key.
+    #[error("it is encrypted, and not with the key of this store")]
+    Encrypted,
     /// A length is beyond the format's bounds.
     #[error("its {0} is beyond the format's bounds")]
     OutOfBounds(&'static str),
@@ -176,8 +183,10 @@ impl FrameHeader {
             1 => Codec::Zstd,
             other => return Err(unknown("codec", other.into())),
         };
-        if bytes[7] != 0 {
-            return Err(unknown("cipher", bytes[7].into()));
+        match bytes[7] {
+            0 => {}
+            encrypted::NUMBER => return Err(FrameError::Encrypted),
+            other => return Err(unknown("cipher", other.into())),
         }
         if flags & !ALIGNED != 0 {
             return Err(unknown("flags", flags));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::id::{HistoryId, PackId, SessionId};
+use crate::id::{HistoryId, KeyId, PackId, SessionId};
 
 /// Which notebook a history belongs to. A rename writes a new one; the newest by time counts, the older ones stay as
 /// the log of renames.
@@ -46,6 +46,9 @@ pub enum FileDescription {
     Store {
         /// The store's format.
         format: u16,
+        /// With what it is encrypted, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encryption: Option<Encryption>,
     },
     /// A pack.
     Pack {
@@ -63,6 +66,15 @@ pub enum FileDescription {
         /// The session that writes it, also in its name.
         session: SessionId,
     },
+}
+
+/// With what the files of a store are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// The cipher's name.
+    pub cipher: String,
+    /// The key.
+    pub key: KeyId,
 }
 
 /// In a log: from here on the session writes blocks into that pack. A pack that is gone can so be named.

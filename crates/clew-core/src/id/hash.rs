@@ -157,6 +157,11 @@ byte_id!(PackId, 16, "Names a pack. Random, made once.");
 byte_id!(HistoryId, 16, "Names a history. Random, made once.");
 byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");
 byte_id!(
+    KeyId,
+    16,
+    "Names the key of an encrypted store by a hash of it, which tells nothing of it."
+);
+byte_id!(
     Fingerprint,
     16,
     "Equal when no difference between two values of a co-variable can be observed."

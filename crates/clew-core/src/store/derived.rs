@@ -3,7 +3,7 @@
 //! In each history `numbers`, the last run number that it gave; the file `format`; what `removed/` says of packs that are
 //! not needed any more; and in the user's cache folder the index over the logs (decision 9).
 
-use super::{Access, LoadedHistory, STORE_FORMAT, Store, StoreError, create, format_said, numbers};
+use super::{Access, LoadedHistory, Store, StoreError, format_file, numbers};
 use crate::id::HistoryId;
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
 impl Store {
     /// Whether the file is there that says of which format the store is.
     pub fn is_format_said(&self) -> bool {
-        format_said(self.disk(), self.directory()).is_ok_and(|found| found == Some(STORE_FORMAT))
+        format_file::is_said(self.disk(), self.directory(), self.key())
     }
 
     /// Makes that file anew where it is missing or damaged. Says whether it was.
@@ -43,7 +43,7 @@ impl Store {
         if self.is_format_said() {
             return Ok(false);
         }
-        create(self.disk(), self.directory()).map(|()| true)
+        format_file::write(self.disk(), self.directory(), self.key()).map(|()| true)
     }
 
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {

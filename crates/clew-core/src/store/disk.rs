@@ -3,10 +3,14 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
+mod encrypted;
 mod real;
 
+pub use encrypted::EncryptedDisk;
+pub(super) use encrypted::key_of;
 pub use real::{RealDisk, private_folder};
 
 /// An open file. Positions are bytes from the start.
@@ -35,7 +39,35 @@ pub trait DiskFile: Debug + Send + Sync {
     fn system_file(&self) -> Option<&File> {
         None
     }
+
+    /// Whether nothing but zeros lies there: what a power cut leaves of bytes that nobody synced.
+    fn is_blank(&self, range: Range<u64>) -> io::Result<bool> {
+        let mut buffer = vec![0; BLANK.min(range.end.saturating_sub(range.start)) as usize];
+        let mut at = range.start;
+        while at < range.end {
+            let count = (range.end - at).min(BLANK) as usize;
+            read_exact_at(self, &mut buffer[..count], at)?;
+            if buffer[..count].iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += count as u64;
+        }
+        Ok(true)
+    }
+
+    /// Whether no place in it may be written a second time, also after it was cut off.
+    fn is_written_once(&self) -> bool {
+        false
+    }
+
+    /// The file in which this one lies, where it lies in another.
+    fn beneath(&self) -> Option<&dyn DiskFile> {
+        None
+    }
 }
+
+/// So many bytes are looked at together.
+const BLANK: u64 = 64 * 1024;
 
 /// When a file was last changed, as the system says: seconds, nanoseconds and length.
 pub type Stamp = (i64, i64, u64);
@@ -113,7 +145,7 @@ pub trait Disk: Debug + Send + Sync {
 ///
 /// # Errors
 /// `UnexpectedEof` if the file ends before.
-pub fn read_exact_at(file: &dyn DiskFile, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub fn read_exact_at<F: DiskFile + ?Sized>(file: &F, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !buffer.is_empty() {
         match file.read_at(buffer, offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -1,10 +1,11 @@
 //! What can go wrong with a store, in words for people.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::format::Timestamp;
-use crate::id::{HistoryId, PackId, SessionId};
+use crate::id::{HistoryId, KeyId, PackId, SessionId};
 
 /// A store that could not do what was asked. What had been acknowledged before stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,14 @@ pub enum StoreError {
         /// What is wrong with it, and what to do.
         why: KeyFault,
     },
+    /// The store is encrypted, and can't be decrypted; or it is not, and should be.
+    #[error("{}", why.told(path))]
+    StoreKey {
+        /// The store's folder, or the key file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: StoreKeyFault,
+    },
     /// The list of trusted keys can't be used.
     #[error("The list of trusted keys {} can't be used: {why}", path.display())]
     Trust {
@@ -160,6 +169,98 @@ pub enum KeyFault {
     Length,
 }
 
+/// Why an encrypted store can't be opened or made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreKeyFault {
+    /// The key is not here.
+    Missing {
+        /// Which one.
+        wanted: KeyId,
+        /// Where it is looked for.
+        path: PathBuf,
+    },
+    /// The key file that was named is not there.
+    NotGiven,
+    /// The key file that was named holds another key.
+    Other {
+        /// Which one.
+        found: KeyId,
+        /// The key file.
+        path: PathBuf,
+        /// The store's.
+        wanted: KeyId,
+    },
+    /// Others than the user may read the key file.
+    Open,
+    /// The key file holds no key.
+    Length,
+    /// The key file holds another key than its name says.
+    Changed,
+    /// The store has a cipher that is not known here.
+    Cipher(String),
+    /// The store is there already, and is not encrypted.
+    Plain,
+}
+
+impl StoreKeyFault {
+    /// The error, of a store or a key file.
+    pub(super) fn of(self, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        StoreError::StoreKey { path, why: self }
+    }
+
+    fn told(&self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Self::Missing { wanted, .. } => {
+                format!(
+                    "The store in {path} is encrypted, and its key {} is not here",
+                    wanted.short()
+                )
+            }
+            Self::NotGiven => {
+                format!("Store key {path} is not there, and no other was looked for")
+            }
+            Self::Other {
+                found,
+                path: file,
+                wanted,
+            } => format!(
+                "The store in {path} is encrypted with key {}; {} holds another one, {}",
+                wanted.short(),
+                file.display(),
+                found.short()
+            ),
+            Self::Open => format!("Store key {path} can't be used: others may read it"),
+            Self::Length => format!("Store key {path} can't be used: it is not 32 bytes long"),
+            Self::Changed => format!("Store key {path} can't be used: it is another key than its name says"),
+            Self::Cipher(cipher) => {
+                format!("The store in {path} is encrypted with {cipher}, which this Clew does not know")
+            }
+            Self::Plain => {
+                format!("The store in {path} is not encrypted, and holds what was recorded so")
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing { path, .. } => format!(
+                "put its key back as {}, or name its file: `export CLEW_STORE_KEY=FILE`",
+                path.display()
+            ),
+            Self::NotGiven | Self::Other { .. } => {
+                "name the right file with CLEW_STORE_KEY, or unset it to use the keys in your own folder".to_owned()
+            }
+            Self::Open => "`chmod 600` it; if others may have had it, encrypt what comes with a new one: `clew init --encrypt` in a new folder".to_owned(),
+            Self::Length | Self::Changed => "bring it back from your copy of it".to_owned(),
+            Self::Cipher(_) => "`pip install --upgrade clew`, then the same again".to_owned(),
+            Self::Plain => "choose a folder without a store, or move this one away first: `clew list --store DIR` looks at it there".to_owned(),
+        }
+    }
+}
+
 impl StoreError {
     /// An error of the disk.
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -173,7 +274,14 @@ impl StoreError {
     }
 
     /// What to do about it, where that is plain.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::StoreKey { why, .. } => Some(why.hint().into()),
+            _ => self.plain_hint().map(Cow::Borrowed),
+        }
+    }
+
+    fn plain_hint(&self) -> Option<&'static str> {
         match self {
             Self::Busy { .. } => Some("try again in a moment"),
             _ if self.is_full() => Some("free some space; the next run is recorded again"),

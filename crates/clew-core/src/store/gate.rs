@@ -43,6 +43,16 @@ fn generation(file: &dyn DiskFile) -> Option<u64> {
     }
 }
 
+/// Has the store to itself while it is made; `None` where there are no locks.
+pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
+    let path = path(store);
+    match disk.lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(StoreError::io("lock", &path)(error)),
+    }
+}
+
 /// What a recorder holds.
 #[derive(Debug)]
 pub(super) struct Inside {

@@ -34,9 +34,12 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Whether a power cut may have left it; else a later Clew wrote there.
+    /// Whether a power cut may have left it; else a later Clew wrote there, or one with another key.
     pub fn may_be_torn(&self) -> bool {
-        !matches!(self.why, FrameError::Newer(_) | FrameError::Unknown { .. })
+        !matches!(
+            self.why,
+            FrameError::Newer(_) | FrameError::Unknown { .. } | FrameError::Encrypted
+        )
     }
 
     /// What is wrong with a file that has it.
@@ -93,7 +96,7 @@ pub(super) fn scan(
             Found::CutOff => break,
             Found::Damaged { why, resume } => {
                 let next = next_frame(&mut window, resume)?;
-                if next.is_none() && is_zero(&mut window, at)? {
+                if next.is_none() && file.is_blank(at..length)? {
                     break;
                 }
                 scan.gaps.push(Gap {
@@ -190,19 +193,6 @@ fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
             _ => return Ok(Some(at)),
         }
     }
-}
-
-/// Whether the file holds only zeros from byte `at` on: its length reached the disk before a power cut, its bytes did not.
-fn is_zero(window: &mut Window<'_>, mut at: u64) -> io::Result<bool> {
-    while at < window.length {
-        let count = (window.length - at).min(WINDOW as u64) as usize;
-        let bytes = window.get(at, count)?.unwrap_or_default();
-        if bytes.len() < count || bytes.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += count as u64;
-    }
-    Ok(true)
 }
 
 /// A part of a file, read ahead.

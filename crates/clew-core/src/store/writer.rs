@@ -2,7 +2,7 @@
 //!
 //! Small things are gathered in memory and written with the commit; memory goes to the disk as it is put. After a
 //! failed write the files are cut back to their last whole frame. Where even that fails, or a sync fails (the system
-//! forgets which pages were lost), nothing is appended to them any more: the session goes on in a new part of its log and
+//! forgets which pages were lost), or the file is encrypted (no place of it is written twice), nothing is appended to them any more: the session goes on in a new part of its log and
 //! a new pack.
 
 mod measure;
@@ -68,7 +68,10 @@ pub struct SessionWriter {
     forgetting: Option<Forgetting>,
     dropping: Option<Dropping>,
     proofs: Vec<Proof>,
+    /// Why nothing more is written to its files.
     stopped: Option<String>,
+    /// Whether these files are whole all the same: they were cut back, and take no more.
+    is_whole: bool,
 }
 
 impl SessionWriter {
@@ -114,6 +117,7 @@ impl SessionWriter {
             dropping: None,
             proofs: Vec::new(),
             stopped: None,
+            is_whole: false,
         })
     }
 
@@ -509,28 +513,46 @@ impl SessionWriter {
     fn outcome<T>(&mut self, outcome: Result<T, WriteError>) -> Result<T, StoreError> {
         outcome.map_err(|failed| {
             if failed.is_stuck {
-                self.stopped.get_or_insert(failed.error.to_string());
+                self.stop_writing(failed.error.to_string(), failed.is_whole);
             }
             failed.error
         })
     }
 
+    /// Says that nothing more is written to these files, which hold whole frames and nothing else, or may not.
+    fn stop_writing(&mut self, why: String, is_whole: bool) {
+        self.is_whole = is_whole && (self.stopped.is_none() || self.is_whole);
+        self.stopped.get_or_insert(why);
+    }
+
     /// Goes on in a new part of the log, and a new pack, where the disk failed under the old ones: nobody can say what
-    /// they hold behind their last whole frame.
+    /// they hold behind their last whole frame. Where that can be said, what they hold is flushed with the next sync, like
+    /// what others wrote.
     fn ready(&mut self) -> Result<(), StoreError> {
         let Some(why) = self.stopped.clone() else { return Ok(()) };
         // A part that could not be made may have left its name.
         self.part += 1;
         let path = log::path(self.store.directory(), self.history, self.session, self.part);
         let session = self.session;
-        self.log = LogWriter::create(self.store.disk(), path, self.history, session)
+        let log = LogWriter::create(self.store.disk(), path, self.history, session)
             .map_err(|_| StoreError::Stopped { session, why })?;
+        let old = std::mem::replace(&mut self.log, log);
         if let Some(pack) = self.pack.take() {
-            self.store.index().doubt(pack.number, pack.end);
+            let mut index = self.store.index();
+            if self.is_whole {
+                index.release(pack.number, pack.end);
+                self.foreign.insert(pack.number);
+            } else {
+                index.doubt(pack.number, pack.end);
+            }
+            drop(index);
             self.carried = pack.gathered;
         }
+        if self.is_whole {
+            self.other_logs.push(old.path);
+        }
         self.has_new_names = true;
-        self.is_doubtful |= self.synced < self.saved;
+        self.is_doubtful |= self.synced < self.saved && !self.is_whole;
         self.stopped = None;
         Ok(())
     }

@@ -4,7 +4,7 @@ use clew_core::id::HistoryId;
 use clew_core::store::{Access, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 
-use crate::story::{Told, check_never_wrong, description, key, open};
+use crate::story::{Told, check_never_wrong, description, key, open, seen};
 
 /// What a process had acknowledged when it died.
 #[derive(Debug, Default)]
@@ -152,11 +152,11 @@ fn p01_what_a_power_cut_emptied_is_not_taken_for_stored_when_its_pack_is_synced_
     let memory = Told::new(2).memory;
     let mut files = disk.files();
     let holds = |bytes: &Vec<u8>| bytes.windows(4096).position(|window| window == &memory[..4096]);
-    let (pack, at) = files
-        .values_mut()
-        .find_map(|bytes| holds(bytes).map(|at| (bytes, at)))
+    let (pack, at) = seen(&disk)
+        .into_iter()
+        .find_map(|(path, bytes)| Some((path, crate::SHIFT + holds(&bytes)?)))
         .unwrap();
-    pack[at..at + memory.len()].fill(0);
+    files.get_mut(&pack).unwrap()[at..at + memory.len()].fill(0);
     let found = SimDisk::with_files(&files);
     let store = open(&found, Access::ReadWrite).unwrap();
     let mut writer = store.writer(history, store.new_session(), &key()).unwrap();

@@ -4,17 +4,17 @@ use std::fmt;
 use std::path::Path;
 
 use clew_core::format::{
-    Action, Body, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence, Forgetting, FrameEncoder, FrameKind,
-    Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Looked, Manifest, ModuleEvidence,
-    Operation, PackMention, RECORD_VERSION, Removal, Run, SignedOperation, StoredExtent, StoredManifest, Summary,
-    TableEntry, Version, View, encode_record,
+    Action, Body, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence, Forgetting,
+    FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Looked,
+    Manifest, ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, Run, SignedOperation, StoredExtent,
+    StoredManifest, Summary, TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, PackId, Root, RunId, SegmentId, SessionId,
 };
 use clew_core::limits;
-use clew_core::store::STORE_FORMAT;
+use clew_core::store::{ENCRYPTED_FORMAT, STORE_FORMAT};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 fn page() -> String {
@@ -236,16 +236,54 @@ fn p13_the_kinds_of_frames_are_those_of_the_page() {
     assert_eq!(said, known);
 }
 
-/// The parts of a header follow each other without gaps, and are where the page says.
-#[test]
-fn p13_a_header_lies_as_the_page_says() {
+/// Where the parts of a table end, which follow each other without gaps.
+fn end_of(table: Vec<Vec<String>>) -> usize {
     let mut end = 0;
-    for row in table("offset") {
+    for row in table {
         let offset: usize = row[0].parse().unwrap();
         assert_eq!(offset, end, "{row:?}");
         end += row[1].parse().unwrap_or(0);
     }
-    assert_eq!(end, HEADER_LENGTH);
+    end
+}
+
+/// What the page says of encrypted files is enough to decrypt one.
+#[test]
+fn p13_an_encrypted_file_lies_as_the_page_says() {
+    use ctr::cipher::{KeyIvInit, StreamCipher};
+    assert_eq!(end_of(table("byte")), ENCRYPTED_HEADER_LENGTH);
+    let key = [5; 32];
+    let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{ENCRYPTED_FORMAT}/packs"));
+    let mut decrypted = 0;
+    for entry in std::fs::read_dir(packs).unwrap() {
+        let path = entry.unwrap().path();
+        let mut file = std::fs::read(&path).unwrap();
+        if file.is_empty() {
+            continue;
+        }
+        let said = |context: &str| {
+            page()
+                .contains(&format!("BLAKE3::derive_key(\"{context}\""))
+                .then_some(context.to_owned())
+        };
+        let id = blake3::derive_key(&said("clew 2026 id of a store's key v1").unwrap(), &key);
+        assert_eq!((&file[88..104], &file[..128]), (&id[..16], &file[3968..4096]));
+        let of_file = said("clew 2026 key of an encrypted file v1").unwrap();
+        let own = blake3::derive_key(&of_file, &[&key, &file[104..128]].concat());
+        ctr::Ctr128BE::<aes::Aes256>::new(&own.into(), &[0; 16].into()).apply_keystream(&mut file[4096..]);
+        assert_eq!(
+            file[4096..4102],
+            [0xc1, 0x63, 0x6c, 0x77, FRAME_VERSION, FrameKind::FILE.0]
+        );
+        decrypted += 1;
+    }
+    assert_eq!(decrypted, 2);
+}
+
+/// The parts of a header follow each other without gaps, and are where the page says.
+#[test]
+fn p13_a_header_lies_as_the_page_says() {
+    assert_eq!(end_of(table("offset")), HEADER_LENGTH);
     let mut frame = Vec::new();
     FrameEncoder::default().frame(FrameKind::BLOB, [7; 32], b"meta", b"payload", &mut frame);
     let number = |at: usize| u64::from_le_bytes(frame[at..at + 8].try_into().unwrap());

@@ -11,7 +11,7 @@ use clew_core::store::{Access, Collected, Collection, Damage, LoadedHistory, Ses
 use clew_testing::disk::{Fault, SimDisk, Surviving};
 use clew_testing::raw::holds;
 
-use crate::story::{Told, begin, check_never_wrong, key, open, pack_bytes, writer};
+use crate::story::{Told, begin, check_never_wrong, key, open, pack_bytes, seen, writer};
 
 pub const HOUR: i64 = 3_600_000_000_000;
 pub const BEGUN: i64 = 1_000 * HOUR;
@@ -239,7 +239,7 @@ fn p12_what_was_forgotten_goes_at_once_and_what_others_share_stays() {
     let mut writer = writer(&store, history);
     // Run 3 has the same bytes up to here.
     let memory = Told::new(2).memory.split_off(40_000);
-    assert!(holds(&disk.files(), &memory[..4096]));
+    assert!(holds(&seen(&disk), &memory[..4096]));
     forget(&mut writer, manifests(&loaded, 2));
     let order = Collection {
         forgotten_only: true,
@@ -251,7 +251,7 @@ fn p12_what_was_forgotten_goes_at_once_and_what_others_share_stays() {
         (gone.gone, gone.forgotten, gone.found.things),
         (shown.gone, shown.gone, 0)
     );
-    assert!(!holds(&disk.files(), &memory[..4096]), "its bytes are gone");
+    assert!(!holds(&seen(&disk), &memory[..4096]), "its bytes are gone");
     // Nor is its record, with the words about it, to be had by who does not know that it was forgotten.
     let unknowing = open(&disk, Access::ReadOnly).unwrap();
     for manifest in manifests(&loaded, 2) {

@@ -1,6 +1,6 @@
 //! Stores that older versions wrote, as they lie: they open for ever.
 //!
-//! A new format gets a new folder, written by `CLEW_WRITE_GOLDEN=1 cargo test -p clew-core --test store golden`; the
+//! A new format gets a new folder, written by `CLEW_WRITE_GOLDEN=1 cargo test -p clew-core --test store golden` (`--test encrypted`); the
 //! folder of a released format is never written again.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, STORE_FORMAT, Store, Trust, Verdict};
+use clew_core::store::{Access, Store, Trust, Verdict};
 
 use crate::story::{STORE, Told, begin, check_never_wrong, description, key};
 
@@ -51,7 +51,7 @@ fn write(folder: &Path) {
 /// a new golden store.
 #[test]
 fn p13_the_same_session_is_written_as_the_same_bytes() {
-    let folder = folder(STORE_FORMAT);
+    let folder = folder(crate::FORMAT);
     for (path, bytes) in written() {
         // Locks are empty, and git keeps no empty files apart from what is missing.
         let before = std::fs::read(folder.join(&path)).unwrap_or_default();
@@ -60,14 +60,14 @@ fn p13_the_same_session_is_written_as_the_same_bytes() {
 }
 
 #[test]
-fn p13_a_store_of_format_1_opens_and_everything_in_it_comes_back() {
-    let folder = folder(1);
+fn p13_a_store_of_a_released_format_opens_and_everything_in_it_comes_back() {
+    let folder = folder(crate::FORMAT);
     if std::env::var_os("CLEW_WRITE_GOLDEN").is_some() {
         // No file there yet, and none left: what is there may be an older store.
         std::fs::remove_dir_all(&folder).ok();
         write(&folder);
     }
-    let store = Store::open(Arc::new(RealDisk), &folder, Access::ReadOnly).unwrap();
+    let store = Store::open_with(Arc::new(RealDisk), &folder, Access::ReadOnly, &crate::keys()).unwrap();
     let store = store.with_trust(Trust::own(key().public()));
     let histories = store.histories().unwrap();
     assert_eq!(histories.len(), 1);

@@ -3,7 +3,7 @@
 use clew_core::graph::hash_blocks;
 use clew_core::store::{Access, StoreError, Verdict};
 
-use crate::story::{Told, begin, check_never_wrong, nothing, open, pack_bytes, writer};
+use crate::story::{Told, begin, check_never_wrong, nothing, open, pack_bytes, seen, writer};
 
 #[test]
 fn what_is_committed_comes_back_in_another_process() {
@@ -110,7 +110,7 @@ fn an_edit_stores_the_blocks_it_touched() {
 
 fn pack_of(disk: &clew_testing::disk::SimDisk) -> Vec<u8> {
     let is_pack = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "pack");
-    let mut files = disk.files().into_iter();
+    let mut files = seen(disk).into_iter();
     files.find(|(path, _)| is_pack(path)).unwrap().1
 }
 

@@ -1,6 +1,7 @@
 //! A small session, told run by run, and what of it must come back.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
@@ -9,6 +10,7 @@ use clew_core::format::{
 };
 use clew_core::graph::{Mention, hash_blocks};
 use clew_core::id::{Fingerprint, HistoryId, OperationId, Root, RunId, SegmentId};
+use clew_core::store::disk::read_exact_at;
 use clew_core::store::{Access, LoadedHistory, Piece, SessionWriter, SigningKey, Store, StoreError, Trust};
 use clew_testing::disk::SimDisk;
 
@@ -33,7 +35,7 @@ pub fn key() -> SigningKey {
 }
 
 pub fn open(disk: &SimDisk, access: Access) -> Result<Store, StoreError> {
-    let store = Store::open(Arc::new(disk.clone()), Path::new(STORE), access)?;
+    let store = Store::open_with(Arc::new(disk.clone()), Path::new(STORE), access, &crate::keys())?;
     Ok(store.with_trust(Trust::own(key().public())))
 }
 
@@ -171,6 +173,19 @@ impl Told {
                 .into_inner(),
         })
     }
+}
+
+/// All files as the store reads them.
+pub fn seen(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
+    let through = crate::through(disk);
+    let seen = |path: &PathBuf| {
+        let file = through.open(path).unwrap();
+        let mut bytes = vec![0; file.length().unwrap() as usize];
+        read_exact_at(&*file, &mut bytes, 0).unwrap();
+        bytes
+    };
+    let files = disk.files();
+    files.into_keys().map(|path| (path.clone(), seen(&path))).collect()
 }
 
 /// Bytes of all packs together.

@@ -11,6 +11,7 @@ use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::session::{Recorded, Session, SessionError};
+use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -143,7 +144,11 @@ impl Inner {
             self.surroundings = self.surroundings.near(folder);
             self.configure();
         }
-        let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(runtime)?;
+        let (open, belongs) = Open::new(&self.surroundings, notebook, kernel).map_err(|error| match &error {
+            // Nothing but the right key helps, and only here is it said where that belongs.
+            StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", why.hint())),
+            _ => runtime(error),
+        })?;
         self.open = Some(open);
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;
         if started.is_err() {

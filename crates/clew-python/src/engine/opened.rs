@@ -35,7 +35,8 @@ impl Open {
         let disk = Arc::new(RealDisk);
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
-        let store = Store::open(disk, &surroundings.store, Access::ReadWrite)?.with_trust(trust);
+        let store =
+            Store::open_with(disk, &surroundings.store, Access::ReadWrite, &surroundings.keys())?.with_trust(trust);
         let clock = SystemClock::default();
         let description = HistoryDescription {
             time: clock.now(),

@@ -69,6 +69,14 @@ pub(crate) enum Said {
         /// Why.
         why: String,
     },
+    /// The store was made, with a key.
+    #[error(
+        "A new encrypted store was made. Its key is {path}: without it nobody can read the store, so keep a copy of it elsewhere"
+    )]
+    KeyMade {
+        /// The key file.
+        path: String,
+    },
     /// The engine was asked from within itself.
     #[error("Clew is in the middle of another request; ask again after it")]
     Busy,

@@ -20,6 +20,8 @@ pub(super) struct Inode {
     pub durable: Vec<u8>,
     /// Changes since the last sync, in order.
     pub changes: Vec<Change>,
+    /// What was ever written at each place: nothing (0), or a byte (and 256).
+    ever: Vec<u16>,
     pub lock: Arc<LockState>,
 }
 
@@ -30,6 +32,23 @@ impl Inode {
             durable: bytes,
             ..Self::default()
         }
+    }
+}
+
+impl Inode {
+    /// Takes note of a write, and says whether one of its places held another byte before, cut off since or not.
+    fn note(&mut self, offset: usize, bytes: &[u8]) -> bool {
+        let end = offset + bytes.len();
+        if self.ever.len() < end {
+            self.ever.resize(end, 0);
+        }
+        let mut is_other = false;
+        for (before, byte) in self.ever[offset..end].iter_mut().zip(bytes) {
+            let now = 256 + u16::from(*byte);
+            is_other |= *before != 0 && *before != now;
+            *before = now;
+        }
+        is_other
     }
 }
 
@@ -79,6 +98,11 @@ impl DiskFile for SimFile {
             Share::Half => bytes.len().div_ceil(2),
         };
         let change = Change::Write(offset, bytes[..count].to_vec());
+        let is_watched = state.rewritten.is_some();
+        let inode = &mut state.inodes[self.inode];
+        if is_watched && inode.note(offset as usize, &bytes[..count]) {
+            state.rewritten.get_or_insert_default().insert(self.inode);
+        }
         let inode = &mut state.inodes[self.inode];
         apply(&mut inode.live, &change);
         inode.changes.push(change);

@@ -55,12 +55,12 @@ impl Player {
     /// If the store can't be made.
     pub fn new(seed: u64, mode: Mode) -> Self {
         let disk = SimDisk::new(seed);
-        let store = store(&disk, &key()).expect("the store opens");
+        let store = store(&disk, &key(), mode.encrypted).expect("the store opens");
         let history = store
             .create_history(&HistoryDescription::default())
             .expect("a history can be made");
         let mut kernel = ToyKernel::new(1);
-        let mut session = open(&disk, history, 1, mode.dear).expect("a session can write");
+        let mut session = open(&disk, history, 1, mode).expect("a session can write");
         let started = session.start(&mut kernel).expect("the start is recorded");
         Self {
             reference: Reference::start(kernel.world.clone(), &started.label),

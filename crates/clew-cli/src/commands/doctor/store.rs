@@ -51,6 +51,7 @@ pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surrounding
     match open_store(directory, surroundings) {
         Ok(store) => {
             found.checks.push(format(&store, rebuild, surroundings));
+            found.checks.extend(encryption(&store, surroundings));
             let histories = histories(&store, rebuild, surroundings);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
@@ -137,7 +138,7 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
         let found = format!("{name}: the file is missing or torn, or older than its logs; these count");
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
-    match writable(store).and_then(|store| store.rebuild_numbering(id, loaded)) {
+    match writable(store, surroundings).and_then(|store| store.rebuild_numbering(id, loaded)) {
         Ok(_) => Check::fine(Stored, WHAT, format!("{name}: made anew from its logs")),
         Err(error) => Check::bad(
             Stored,
@@ -202,8 +203,13 @@ fn index(
     ))
 }
 
-fn writable(store: &Store) -> Result<Store, StoreError> {
-    Store::open(Arc::new(RealDisk), store.directory(), Access::ReadWrite)
+fn writable(store: &Store, surroundings: &Surroundings) -> Result<Store, StoreError> {
+    Store::open_with(
+        Arc::new(RealDisk),
+        store.directory(),
+        Access::ReadWrite,
+        &surroundings.keys(),
+    )
 }
 
 /// Whether the file is there that says of which format the store is; makes it anew if asked to.
@@ -217,10 +223,34 @@ fn format(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Check {
         let found = "the file that says it is missing or damaged; the store can be read all the same";
         return Check::bad(Stored, WHAT, found, format!("{next} makes it anew"));
     }
-    match writable(store).and_then(|store| store.rebuild_format()) {
+    match writable(store, surroundings).and_then(|store| store.rebuild_format()) {
         Ok(_) => Check::fine(Stored, WHAT, "the file that says it was made anew"),
         Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
     }
+}
+
+/// With which key the store is encrypted; or that it is not, where new ones would be.
+fn encryption(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+    const WHAT: &str = "encryption";
+    let Some(key) = store.key() else {
+        let is_odd = surroundings.settings.encrypts();
+        return is_odd.then(|| {
+            let found = "the store is not encrypted: it was there before `store.encrypt` was set";
+            Check::bad(
+                Stored,
+                WHAT,
+                found,
+                "move it away, and the next notebook makes an encrypted one",
+            )
+        });
+    };
+    let place = surroundings.keys().place_of(key);
+    let place = text::clean(&place.display().to_string());
+    let found = format!(
+        "encrypted with key {}, which is {place}: keep a copy of it elsewhere",
+        key.short()
+    );
+    Some(Check::fine(Stored, WHAT, found))
 }
 
 /// Whether packs are missing that nothing needs, since what told that gc took them away is lost; tells it anew if asked to.
@@ -241,7 +271,7 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
             format!("{next} writes down that they are gone"),
         ));
     }
-    let rebuilt = writable(store).and_then(|store| store.rebuild_removals(surroundings.now));
+    let rebuilt = writable(store, surroundings).and_then(|store| store.rebuild_removals(surroundings.now));
     Some(match rebuilt {
         Ok(_) => Check::fine(
             Stored,

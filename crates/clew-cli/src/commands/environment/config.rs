@@ -10,7 +10,7 @@ use super::Config;
 use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings::{
-    FILE, Origin, SETTINGS, STORE_OF_PROJECT, Setting, SettingProblem, Value, nearest_key, setting, write_setting,
+    FILE, Origin, SETTINGS, Setting, SettingProblem, Value, nearest_key, of_user_only, setting, write_setting,
 };
 use crate::surroundings::Surroundings;
 use crate::table::Table;
@@ -104,11 +104,12 @@ fn file_to_write(setting: &Setting, is_project: bool, surroundings: &Surrounding
     if !is_project {
         return Ok(surroundings.settings.user_file().to_owned());
     }
-    if setting.key == "store" {
-        return Err(Problem::usage(capitalised(STORE_OF_PROJECT)).with_hint(format!(
+    if let Some(why) = of_user_only(setting) {
+        let value = if setting.key == "store" { "DIR" } else { "VALUE" };
+        return Err(Problem::usage(capitalised(why)).with_hint(format!(
             "{} makes one, {} sets it for you alone",
             surroundings.door.command("init"),
-            surroundings.door.command("config store DIR")
+            surroundings.door.command(&format!("config {} {value}", setting.key))
         )));
     }
     let project = surroundings.settings.project().map(|folder| folder.join(FILE));

@@ -38,8 +38,7 @@ impl SessionWriter {
             self.store.index().distrust(*number);
         }
         if own.is_some_and(|(number, _)| cut.contains(&number)) {
-            self.stopped
-                .get_or_insert_with(|| "another program cut its pack short".to_owned());
+            self.stop_writing("another program cut its pack short".to_owned(), false);
         }
     }
 
@@ -53,7 +52,7 @@ impl SessionWriter {
     }
 
     fn stop(&mut self, error: StoreError) -> Result<(), StoreError> {
-        self.stopped = Some(error.to_string());
+        self.stop_writing(error.to_string(), false);
         Err(error)
     }
 }

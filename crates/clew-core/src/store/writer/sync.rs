@@ -74,7 +74,7 @@ impl SessionWriter {
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         if let Err(error) = outcome {
             if job.part == self.part {
-                self.stopped.get_or_insert(error.to_string());
+                self.stop_writing(error.to_string(), false);
             }
             return Err(error);
         }

@@ -12,10 +12,11 @@ use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::kernel::BuildError;
 use clew_core::plan::Word;
 use clew_core::session::{Request, Session, Visit};
-use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_core::store::{Access, Keyring, SigningKey, Store, StoreError, StoreKey, Trust};
 
 use super::Player;
 use crate::disk::{SimDisk, Surviving};
+use crate::machine::Mode;
 use crate::toy::{Runs, ToyKernel, run_cell};
 
 #[derive(Debug)]
@@ -34,8 +35,23 @@ impl Clock for Steady {
     }
 }
 
-pub(super) fn store(disk: &SimDisk, key: &SigningKey) -> Result<Store, String> {
-    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite);
+/// Where the key of encrypted stores is; a store that is made is encrypted, or not.
+fn keys(is_encrypted: bool) -> Keyring {
+    Keyring::holding(StoreKey::from_secret(&[8; 32])).for_new(is_encrypted)
+}
+
+fn to_look(disk: &SimDisk) -> Result<Store, StoreError> {
+    Store::open_with(
+        Arc::new(disk.clone()),
+        Path::new("/store"),
+        Access::ReadOnly,
+        &keys(false),
+    )
+}
+
+pub(super) fn store(disk: &SimDisk, key: &SigningKey, is_encrypted: bool) -> Result<Store, String> {
+    let keys = keys(is_encrypted);
+    let store = Store::open_with(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite, &keys);
     Ok(store
         .map_err(|error| error.to_string())?
         .with_trust(Trust::own(key.public())))
@@ -45,9 +61,9 @@ pub(super) fn key() -> SigningKey {
     SigningKey::from_secret(&[7; 32])
 }
 
-pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) -> Result<Session, String> {
+pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, mode: Mode) -> Result<Session, String> {
     let key = key();
-    let store = store(disk, &key)?;
+    let store = store(disk, &key, mode.encrypted)?;
     let session = store.new_session();
     let loaded = store.load(history).map_err(|error| error.to_string())?;
     let writer = store
@@ -55,7 +71,7 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, dear: bool) ->
         .map_err(|error| error.to_string())?;
     let clock = Steady {
         ticks: AtomicU64::new(life * 1_000_000),
-        nanoseconds: if dear { 50_000_000 } else { 1_000 },
+        nanoseconds: if mode.dear { 50_000_000 } else { 1_000 },
     };
     Ok(Session::new(session, store, writer, loaded, Box::new(clock)))
 }
@@ -67,7 +83,7 @@ pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trus
     Box::new(move |apart| {
         count += 1;
         let failed = |error: &dyn std::fmt::Display| BuildError::Failed(error.to_string());
-        let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadOnly)
+        let store = to_look(&disk)
             .map_err(|error| failed(&error))?
             .with_trust(trust.clone());
         let loaded = store.load(history).map_err(|error| failed(&error))?;
@@ -102,7 +118,7 @@ impl Player {
     /// A process that records nothing loads the run too, and writes nothing: what it loads is what was there.
     pub(super) fn visit(&self, label: &str) -> Result<(), String> {
         let effects = self.disk.effects();
-        let store = Store::open(Arc::new(self.disk.clone()), Path::new("/store"), Access::ReadOnly)
+        let store = to_look(&self.disk)
             .map_err(|error| error.to_string())?
             .with_trust(Trust::own(key().public()));
         let loaded = store.load(self.history).map_err(|error| error.to_string())?;
@@ -132,7 +148,7 @@ impl Player {
     /// was saved if only the process died (promises P1 and P2).
     pub(super) fn lose_power(&mut self, surviving: Surviving) -> Result<(), String> {
         self.disk = self.disk.crash(surviving);
-        let loaded = store(&self.disk, &key())?
+        let loaded = store(&self.disk, &key(), self.mode.encrypted)?
             .load(self.history)
             .map_err(|error| error.to_string())?;
         let there: BTreeSet<String> = loaded.runs.values().map(|run| run.outline().label()).collect();
@@ -167,7 +183,7 @@ impl Player {
     fn begin_again(&mut self) -> Result<(), String> {
         self.life += 1;
         self.kernel = ToyKernel::new(self.life);
-        self.session = open(&self.disk, self.history, self.life, self.mode.dear)?;
+        self.session = open(&self.disk, self.history, self.life, self.mode)?;
         let started = self
             .session
             .start(&mut self.kernel)

@@ -1,0 +1,318 @@
+//! A disk on which everything with data in it lies encrypted.
+//!
+//! Each file has a key of its own, made from the store's and the random bytes in the file's header, and is encrypted with
+//! AES-256 in counter mode: a stream that can be read from anywhere. Two files share no key, so equal bytes in them have
+//! nothing in common. What the same key may never do is to encrypt two different things at one place. So each place of a
+//! file is written once, in the order of the bytes, and after a write that failed none; who writes goes on in another file.
+//!
+//! A stream cipher hides and does not protect: whoever may write to the disk can flip bits. What is stored is named by
+//! its hash and signed, as in a store that is not encrypted (decision 21).
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
+
+use aes::Aes256Enc;
+use aes::cipher::KeyInit;
+use ctr::cipher::{InnerIvInit, StreamCipher, StreamCipherSeek};
+use ctr::{Ctr128BE, CtrCore};
+
+use super::{Disk, DiskFile, DiskLock, Stamp, read_exact_at, write_all_at};
+use crate::format::{ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
+use crate::id::KeyId;
+use crate::store::store_key::StoreKey;
+
+const HEADER: u64 = ENCRYPTED_HEADER_LENGTH as u64;
+/// So many bytes are encrypted and written together: they stay in the processor's cache.
+const PORTION: usize = 256 * 1024;
+/// Files without anything of the user's: which format the store has, and numbers under locks, which are written in place.
+const PLAIN: [&str; 3] = ["format", "numbers", "generation"];
+
+/// A disk that encrypts what is made on it, and decrypts what is read.
+#[derive(Debug, Clone)]
+pub struct EncryptedDisk {
+    disk: Arc<dyn Disk>,
+    key: Arc<StoreKey>,
+}
+
+impl EncryptedDisk {
+    /// What lies on `disk`, with the store's key.
+    pub fn new(disk: Arc<dyn Disk>, key: StoreKey) -> Self {
+        Self {
+            disk,
+            key: Arc::new(key),
+        }
+    }
+}
+
+/// Whether a file has no data in it. Its name may have random digits behind a dot while it is made.
+fn is_plain(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    PLAIN.contains(&stem)
+}
+
+/// The cipher of one file.
+struct Cipher(Aes256Enc);
+
+impl Cipher {
+    fn new(key: &StoreKey, header: &EncryptedHeader) -> Self {
+        Self(Aes256Enc::new(&key.of_file(&header.nonce).into()))
+    }
+
+    /// Encrypts, or decrypts, what lies from byte `offset` on. The blocks of a file are counted from 0 in 128 bits, so that
+    /// no file is too long.
+    fn apply(&self, bytes: &mut [u8], offset: u64) {
+        let mut stream = Ctr128BE::from_core(CtrCore::inner_iv_init(self.0.clone(), &[0; 16].into()));
+        stream.seek(offset);
+        stream.apply_keystream(bytes);
+    }
+}
+
+/// What a file turned out to be.
+enum Content {
+    /// Encrypted with the store's key.
+    Encrypted(Box<Cipher>),
+    /// Nothing yet: its maker died before the header was there, or is about to write it.
+    Nothing,
+    /// With another key, or its header is damaged. It is shown as it lies, so that whoever reads it finds, and says, that
+    /// these are no frames of this store.
+    Foreign,
+}
+
+/// A file that lies encrypted in another.
+struct EncryptedFile {
+    file: Box<dyn DiskFile>,
+    content: Content,
+    /// How far it was written; `None` where it takes no more.
+    end: Mutex<Option<u64>>,
+}
+
+impl fmt::Debug for EncryptedFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "EncryptedFile({:?})", self.file)
+    }
+}
+
+impl EncryptedFile {
+    fn open(file: Box<dyn DiskFile>, key: &StoreKey) -> io::Result<Self> {
+        let content = match header_of(&*file)? {
+            Header::Begun => Content::Nothing,
+            Header::Sound(header) if header.key == key.id() => Content::Encrypted(Box::new(Cipher::new(key, &header))),
+            Header::Sound(_) | Header::None => Content::Foreign,
+        };
+        Ok(Self {
+            file,
+            content,
+            end: Mutex::new(None),
+        })
+    }
+
+    /// Where its first byte lies in the file beneath.
+    fn start(&self) -> u64 {
+        match self.content {
+            Content::Encrypted(_) | Content::Nothing => HEADER,
+            Content::Foreign => 0,
+        }
+    }
+
+    /// Writes behind all that was written; what was left out is filled with zeros, encrypted like all else.
+    fn append(&self, cipher: &Cipher, bytes: &[u8], from: u64, offset: u64) -> io::Result<()> {
+        let mut portion = Vec::new();
+        let mut put = |bytes: Option<&[u8]>, count: usize, at: u64| {
+            portion.clear();
+            match bytes {
+                Some(bytes) => portion.extend_from_slice(bytes),
+                None => portion.resize(count, 0),
+            }
+            cipher.apply(&mut portion, at);
+            write_all_at(&*self.file, &portion, HEADER + at)
+        };
+        let mut at = from;
+        while at < offset {
+            let count = (offset - at).min(PORTION as u64) as usize;
+            put(None, count, at)?;
+            at += count as u64;
+        }
+        for bytes in bytes.chunks(PORTION) {
+            put(Some(bytes), 0, at)?;
+            at += bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+/// What the header of a file is.
+enum Header {
+    /// Too short to be one.
+    Begun,
+    Sound(EncryptedHeader),
+    None,
+}
+
+fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
+    let mut bytes = [0; ENCRYPTED_HEADER_LENGTH];
+    match read_exact_at(file, &mut bytes, 0) {
+        Ok(()) => Ok(EncryptedHeader::parse(&bytes).map_or(Header::None, Header::Sound)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Header::Begun),
+        Err(error) => Err(error),
+    }
+}
+
+/// The key with which a file is encrypted; `None` if it is not.
+pub(in crate::store) fn key_of(disk: &dyn Disk, path: &Path) -> Option<KeyId> {
+    match header_of(&*disk.open(path).ok()?).ok()? {
+        Header::Sound(header) => Some(header.key),
+        Header::Begun | Header::None => None,
+    }
+}
+
+impl DiskFile for EncryptedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let read = |buffer: &mut [u8]| self.file.read_at(buffer, offset.saturating_add(self.start()));
+        match &self.content {
+            Content::Encrypted(cipher) => {
+                let count = read(buffer)?;
+                cipher.apply(&mut buffer[..count], offset);
+                Ok(count)
+            }
+            Content::Nothing => Ok(0),
+            Content::Foreign => read(buffer),
+        }
+    }
+
+    /// Writes all of it, or takes no more.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken first: after an error nobody knows which places were written.
+        let (Content::Encrypted(cipher), Some(from)) = (&self.content, end.take()) else {
+            return Err(refused());
+        };
+        if offset < from {
+            *end = Some(from);
+            return Err(refused());
+        }
+        self.append(cipher, bytes, from, offset)?;
+        *end = Some(offset + bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        if matches!(self.content, Content::Nothing) {
+            return Ok(0);
+        }
+        Ok(self.file.length()?.saturating_sub(self.start()))
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file.truncate(length.saturating_add(self.start()))
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.file.stamp()
+    }
+
+    fn is_blank(&self, range: Range<u64>) -> io::Result<bool> {
+        self.file.is_blank(range.start + self.start()..range.end + self.start())
+    }
+
+    fn is_written_once(&self) -> bool {
+        true
+    }
+
+    fn beneath(&self) -> Option<&dyn DiskFile> {
+        Some(&*self.file)
+    }
+}
+
+fn refused() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "no place of an encrypted file is written twice",
+    )
+}
+
+impl Disk for EncryptedDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = self.disk.open(path)?;
+        if is_plain(path) {
+            return Ok(file);
+        }
+        Ok(Box::new(EncryptedFile::open(file, &self.key)?))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = self.disk.create_new(path)?;
+        if is_plain(path) {
+            return Ok(file);
+        }
+        let mut header = EncryptedHeader {
+            key: self.key.id(),
+            nonce: [0; 24],
+        };
+        self.disk.random(&mut header.nonce);
+        if let Err(error) = write_all_at(&*file, &header.to_bytes(), 0) {
+            // A file without a whole header holds nothing; if it can't be taken away readers find it empty.
+            self.disk.unlink(path).ok();
+            return Err(error);
+        }
+        Ok(Box::new(EncryptedFile {
+            file,
+            content: Content::Encrypted(Box::new(Cipher::new(&self.key, &header))),
+            end: Mutex::new(Some(0)),
+        }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.disk.unlink(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        self.disk.lock(path)
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        self.disk.lock_shared(path)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        self.disk.try_lock(path)
+    }
+
+    fn names(&self, path: &Path, file: &dyn DiskFile) -> bool {
+        self.disk.names(path, file.beneath().unwrap_or(file))
+    }
+
+    fn free(&self, path: &Path) -> io::Result<u64> {
+        self.disk.free(path)
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_open_to_others(path)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.disk.random(bytes);
+    }
+}

@@ -1,0 +1,158 @@
+//! The file `format`: which format a folder's store has, and with which key it is encrypted.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk::Disk;
+use super::error::{StoreError, StoreKeyFault};
+use super::scan::{Payloads, scan};
+use super::store_key::Keyring;
+use super::{disk, gate, log, pack, write_new_file};
+use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
+use crate::id::KeyId;
+
+/// The format of stores that are not encrypted.
+pub const STORE_FORMAT: u16 = 1;
+/// The format of encrypted stores, and the newest that is read.
+pub const ENCRYPTED_FORMAT: u16 = 2;
+const FILE: &str = "format";
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    format: u16,
+    pub encryption: Option<Encryption>,
+}
+
+impl Said {
+    fn of(key: Option<KeyId>) -> Self {
+        match key {
+            None => Self {
+                format: STORE_FORMAT,
+                encryption: None,
+            },
+            Some(key) => Self {
+                format: ENCRYPTED_FORMAT,
+                encryption: Some(Encryption {
+                    cipher: CIPHER.to_owned(),
+                    key,
+                }),
+            },
+        }
+    }
+
+    /// Whether it can be read here.
+    fn check(self, directory: &Path) -> Result<Self, StoreError> {
+        if self.format > ENCRYPTED_FORMAT {
+            return Err(StoreError::NewerFormat {
+                path: directory.to_owned(),
+                found: self.format,
+                known: ENCRYPTED_FORMAT,
+            });
+        }
+        match self.encryption {
+            Some(encryption) if encryption.cipher != CIPHER => {
+                Err(StoreKeyFault::Cipher(encryption.cipher).of(directory))
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+/// What the store in `directory` is; `None` if it is none. That the file is missing or
+/// damaged is no obstacle: every frame has its own version, and every encrypted file names its key.
+///
+/// # Errors
+/// The store is of a newer format, or the file can't be read.
+pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Said>, StoreError> {
+    let path = directory.join(FILE);
+    let said = match said(disk, directory) {
+        Ok(said) => said,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if disk.list(&log::histories_folder(directory)).is_err() {
+                return Ok(None);
+            }
+            None
+        }
+        Err(error) => return Err(StoreError::io("read", &path)(error)),
+    };
+    let said = said.unwrap_or_else(|| Said::of(key_met(disk, directory)));
+    said.check(directory).map(Some)
+}
+
+/// What the file says; `None` where it is damaged.
+fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Said>> {
+    let file = disk.open(&directory.join(FILE))?;
+    let mut said = None;
+    let scanned = scan(&*file, 0, Payloads::Read, |frame| {
+        if let Ok(FileDescription::Store { format, encryption }) = decode_record(&frame.payload) {
+            said = Some(Said { format, encryption });
+        }
+    })?;
+    if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
+        let format = said.as_ref().map_or(0, |said| said.format).max(version.into());
+        said = Some(Said {
+            format,
+            encryption: None,
+        });
+    }
+    Ok(said)
+}
+
+/// The key that a file of the store names, where one is encrypted.
+fn key_met(disk: &dyn Disk, directory: &Path) -> Option<KeyId> {
+    let histories = log::histories_folder(directory);
+    let names = disk.list(&histories).unwrap_or_default();
+    let mut folders: Vec<PathBuf> = names.iter().map(|name| histories.join(name)).collect();
+    folders.push(pack::folder(directory));
+    let files = folders.iter().flat_map(|folder| {
+        let names = disk.list(folder).unwrap_or_default();
+        names.into_iter().map(|name| folder.join(name))
+    });
+    files.into_iter().find_map(|file| disk::key_of(disk, &file))
+}
+
+/// Makes a store, encrypted if the keys say so. Gives with what, and where a key lies that was made for it.
+pub(super) fn create(
+    disk: &dyn Disk,
+    directory: &Path,
+    keys: &Keyring,
+) -> Result<(Option<Encryption>, Option<PathBuf>), StoreError> {
+    disk.create_dir(directory).map_err(StoreError::io("make", directory))?;
+    if !keys.is_for_new() {
+        // Whoever else makes the store at this moment writes the same bytes.
+        write(disk, directory, None)?;
+        return Ok((None, None));
+    }
+    // Two keys for one store would leave half of it unreadable. Where a file system has no locks, who comes last counts.
+    let _alone = gate::making(disk, directory)?;
+    if let Some(found) = read(disk, directory)? {
+        return Ok((found.encryption, None));
+    }
+    let (key, made) = keys.make(disk)?;
+    write(disk, directory, Some(key.id()))?;
+    Ok((Said::of(Some(key.id())).encryption, made))
+}
+
+/// Whether the file says what a store with this key is.
+pub(super) fn is_said(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> bool {
+    said(disk, directory).is_ok_and(|said| said == Some(Said::of(key)))
+}
+
+/// Writes the file, for a store with this key.
+pub(super) fn write(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> Result<(), StoreError> {
+    let Said { format, encryption } = Said::of(key);
+    let mut nonce = [0; 8];
+    disk.random(&mut nonce);
+    let temporary = directory.join(format!("{FILE}.{:016x}", u64::from_le_bytes(nonce)));
+    let path = directory.join(FILE);
+    let description = FileDescription::Store { format, encryption };
+    write_new_file(disk, &temporary, &[(FrameKind::FILE, encode_record(&description))])?;
+    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
+    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
+    if let Some(parent) = directory.parent() {
+        // What a parent can't do, it need not: the store is there for this machine's life.
+        disk.sync_dir(parent).ok();
+    }
+    Ok(())
+}
