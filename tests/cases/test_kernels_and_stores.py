@@ -284,7 +284,7 @@ def test_a_store_of_a_newer_format_is_left_alone_and_said(
     store = tmp_path / "home" / "clew"
     (file,) = store.rglob("format")
     assert file.read_bytes() == frame(FILE, store_description(1)), "it is not as docs/format.md says"
-    file.write_bytes(frame(FILE, store_description(2)))
+    file.write_bytes(frame(FILE, store_description(3)))  # encrypted stores have 2
     before = contents(store)
     check_a_session_that_cannot_record(kernels(load=False), "upgrade Clew")
     assert contents(store) == before
