@@ -7,7 +7,7 @@ is the difference between the two. What a peer can't do, or not in time, is a re
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,15 +140,21 @@ class Course:
         if not peer.remembers:
             return
         peak(peer.kernel, again=True)
-        for name, mark in self.workload.marks().items():
-            for way, state in (("there", mark), ("back", len(self.workload.cells))):
-                if not self.stage(f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)):
-                    break
-        for name, mark in self.workload.marks().items():
-            for way, state in (("there", mark), ("back", len(self.workload.cells))):
-                self.stage(f"parts of {name} {way}", lambda: self.parts(f"{name} {way}", peer, state))
+        left = ""
+        for name, way, state in self.ways():
+            # Who did not get there need not come back.
+            if name != left and not self.stage(f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)):
+                left = name
+        for name, way, state in self.ways():
+            self.stage(f"parts of {name} {way}", lambda: self.parts(f"{name} {way}", peer, state))
         self.stage("memory", lambda: self.found["peaks"].update(moves=peak(peer.kernel)))
         self.stage("restart", lambda: self.restart(peer))
+
+    def ways(self) -> Iterator[tuple[str, str, int]]:
+        """To each mark and back to the end: the mark's name, the way, the state it leads to."""
+        for name, mark in self.workload.marks().items():
+            yield name, "there", mark
+            yield name, "back", len(self.workload.cells)
 
     def move(self, name: str, peer: Peer, state: int) -> None:
         """One move, and whether it led where it should."""
