@@ -14,7 +14,7 @@ use crate::problem::{Exit, Problem};
 use crate::surroundings::{Door, Surroundings};
 use crate::table::Table;
 use crate::text;
-use keys::{Known, grouped};
+use keys::{Known, Signed, grouped};
 
 /// Lists whose runs may be loaded and run again, and changes the list.
 ///
@@ -79,9 +79,10 @@ pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -
     let own = SigningKey::load(&RealDisk, &surroundings.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
+    let signed = &keys::signed(store, surroundings);
     let Some(own) = own else {
         return match word {
-            TrustWord::List => page(Action::List, None, false, None, store, surroundings),
+            TrustWord::List => page(Action::List, None, false, None, signed, surroundings),
             _ => Err(no_key(surroundings)),
         };
     };
@@ -90,15 +91,22 @@ pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -
     }
     let now = surroundings.now;
     match word {
-        TrustWord::List => page(Action::List, None, false, Some(own), store, surroundings),
-        TrustWord::Add { key, label, yes } => add(&key.concat(), label.as_deref(), *yes, own, store, surroundings),
-        TrustWord::Remove { key } => remove(&key.join(" "), own, store, surroundings),
+        TrustWord::List => page(Action::List, None, false, Some(own), signed, surroundings),
+        TrustWord::Add { key, label, yes } => add(&key.concat(), label.as_deref(), *yes, own, signed, surroundings),
+        TrustWord::Remove { key } => remove(&key.join(" "), own, signed, surroundings),
         TrustWord::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &surroundings.config, now);
             let (old, new) = rotated
                 .map_err(|error| store_problem(&error))?
                 .ok_or_else(|| no_key(surroundings))?;
-            page(Action::Rotate, Some(old), true, Some(new.public()), store, surroundings)
+            page(
+                Action::Rotate,
+                Some(old),
+                true,
+                Some(new.public()),
+                signed,
+                surroundings,
+            )
         }
     }
 }
@@ -108,10 +116,10 @@ fn add(
     label: Option<&str>,
     yes: bool,
     own: PublicKey,
-    store: &Path,
+    signed: &Signed,
     surroundings: &Surroundings,
 ) -> Result<TrustPage, Problem> {
-    let known = keys::all(Some(own), store, surroundings)?;
+    let known = keys::all(Some(own), signed, surroundings)?;
     let key = keys::meant(typed, &known)?;
     let there = known.iter().find(|known| known.key == key);
     if key == own {
@@ -139,7 +147,7 @@ fn add(
         };
         Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
     }
-    let mut page = page(Action::Add, Some(key), yes, Some(own), store, surroundings)?;
+    let mut page = page(Action::Add, Some(key), yes, Some(own), signed, surroundings)?;
     match &mut page.key {
         Some(known) => known.label = label,
         none => *none = Some(Known::new(key, label)),
@@ -147,8 +155,8 @@ fn add(
     Ok(page)
 }
 
-fn remove(typed: &str, own: PublicKey, store: &Path, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
-    let known = keys::all(Some(own), store, surroundings)?;
+fn remove(typed: &str, own: PublicKey, signed: &Signed, surroundings: &Surroundings) -> Result<TrustPage, Problem> {
+    let known = keys::all(Some(own), signed, surroundings)?;
     let labelled: Vec<&Known> = known
         .iter()
         .filter(|known| known.is_trusted() && known.label == typed)
@@ -171,7 +179,7 @@ fn remove(typed: &str, own: PublicKey, store: &Path, surroundings: &Surroundings
         label: there.label.clone(),
     };
     Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
-    page(Action::Remove, Some(key), true, Some(own), store, surroundings)
+    page(Action::Remove, Some(key), true, Some(own), signed, surroundings)
 }
 
 fn page(
@@ -179,10 +187,10 @@ fn page(
     key: Option<PublicKey>,
     is_done: bool,
     own: Option<PublicKey>,
-    store: &Path,
+    signed: &Signed,
     surroundings: &Surroundings,
 ) -> Result<TrustPage, Problem> {
-    let keys = keys::all(own, store, surroundings)?;
+    let keys = keys::all(own, signed, surroundings)?;
     Ok(TrustPage {
         action,
         key: key.and_then(|key| keys.iter().find(|known| known.key == key).cloned()),

@@ -95,8 +95,8 @@ pub(super) fn grouped(key: PublicKey) -> String {
     groups.join(" ")
 }
 
-/// The user's own first, then those they trust, then all others.
-pub(super) fn all(own: Option<PublicKey>, store: &Path, surroundings: &Surroundings) -> Result<Vec<Known>, Problem> {
+/// The user's own first, then those they trust, then all others, of whom something is signed.
+pub(super) fn all(own: Option<PublicKey>, signed: &Signed, surroundings: &Surroundings) -> Result<Vec<Known>, Problem> {
     let mut known: BTreeMap<PublicKey, Known> = BTreeMap::new();
     if let Some(own) = own {
         let trust = Trust::load(&RealDisk, &surroundings.config, own).map_err(|error| store_problem(&error))?;
@@ -115,28 +115,43 @@ pub(super) fn all(own: Option<PublicKey>, store: &Path, surroundings: &Surroundi
             },
         );
     }
-    count_signed(&mut known, store, surroundings);
+    for (key, signed) in signed {
+        let there = known.entry(*key).or_insert_with(|| Known::new(*key, String::new()));
+        there.runs = signed.runs;
+        there.histories.clone_from(&signed.histories);
+    }
     let mut known: Vec<Known> = known.into_values().collect();
     known.sort_by_key(|known| (known.standing != "own", !known.is_trusted(), known.key));
     Ok(known)
 }
 
-/// Adds what is signed in the store. A store that is not there, or can't be read, has nothing to tell of keys.
-fn count_signed(known: &mut BTreeMap<PublicKey, Known>, store: &Path, surroundings: &Surroundings) {
+/// What each key signed in a store.
+pub(super) type Signed = BTreeMap<PublicKey, SignedByOne>;
+
+/// What one key signed.
+#[derive(Debug, Default)]
+pub(super) struct SignedByOne {
+    runs: usize,
+    histories: Vec<String>,
+}
+
+/// What is signed in the store. One that is not there, or can't be read, has nothing to tell of keys.
+pub(super) fn signed(store: &Path, surroundings: &Surroundings) -> Signed {
+    let mut signed = Signed::new();
     let Ok(histories) = open_indexed(store, surroundings).and_then(|store| by_recency(&store)) else {
-        return;
+        return signed;
     };
     for (id, loaded) in &histories {
         let name = text::clean(&history_name(*id, &loaded.description()));
         for operation in loaded.operations() {
-            let key = operation.key;
-            let there = known.entry(key).or_insert_with(|| Known::new(key, String::new()));
+            let there = signed.entry(operation.key).or_default();
             there.runs += operation.operation.runs.len();
             if !there.histories.contains(&name) {
                 there.histories.push(name.clone());
             }
         }
     }
+    signed
 }
 
 /// The key that was typed: whole, or the beginning of one that is known.
