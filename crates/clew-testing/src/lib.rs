@@ -9,6 +9,9 @@ pub mod raw;
 mod encoding;
 pub use encoding::encoding;
 
+mod run;
+pub use run::bare_run;
+
 mod same;
 pub use same::{bound_alike, same};
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use clew_core::format::{
     Action, Body, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence, Forgetting,
-    FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Looked,
-    Manifest, ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, Run, SignedOperation, StoredExtent,
-    StoredManifest, Summary, TableEntry, Version, View, encode_record,
+    FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Manifest,
+    ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, SignedOperation, StoredExtent, StoredManifest,
+    Summary, TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -15,6 +15,7 @@ use clew_core::id::{
 };
 use clew_core::limits;
 use clew_core::store::{ENCRYPTED_FORMAT, STORE_FORMAT};
+use clew_testing::bare_run;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 fn page() -> String {
@@ -86,30 +87,6 @@ fn is_said(record: &str, example: &impl serde::Serialize) {
     }
 }
 
-fn run() -> Run {
-    Run {
-        version: RECORD_VERSION,
-        number: 1,
-        suffix: String::new(),
-        parent: None,
-        kind: clew_core::format::RunKind::Cell,
-        source: None,
-        output: None,
-        cell: None,
-        execution_count: None,
-        started: 0,
-        duration: 0,
-        ending: clew_core::format::Ending::Done,
-        evidence: Evidence::default(),
-        looked: Looked::All,
-        parent_confirmed: false,
-        changed: Vec::new(),
-        removed: Vec::new(),
-        full: None,
-        warnings: Vec::new(),
-    }
-}
-
 fn operation() -> Operation {
     Operation {
         version: RECORD_VERSION,
@@ -145,7 +122,7 @@ fn manifest() -> Manifest {
 
 #[test]
 fn p13_the_fields_of_records_are_those_that_are_written() {
-    is_said("Run", &run());
+    is_said("Run", &bare_run(1, 0));
     is_said("Operation", &operation());
     is_said("Forgetting", &Forgetting::default());
     is_said("Manifest", &manifest());

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Action, Body, Encoding, Ending, Evidence, HistoryDescription, Looked, Manifest, Position, RECORD_VERSION, Run,
-    RunKind, Summary, Version, View,
+    Action, Body, Encoding, HistoryDescription, Manifest, Position, RECORD_VERSION, Run, Summary, Version, View,
 };
 use clew_core::graph::{Mention, hash_blocks};
 use clew_core::id::{Fingerprint, HistoryId, OperationId, Root, RunId, SegmentId};
 use clew_core::store::disk::read_exact_at;
 use clew_core::store::{Access, LoadedHistory, Piece, SessionWriter, SigningKey, Store, StoreError, Trust};
+use clew_testing::bare_run;
 use clew_testing::disk::SimDisk;
 
 pub const STORE: &str = "/home/u/store";
@@ -123,25 +123,13 @@ impl Told {
             manifest: writer.put_manifest(manifest)?,
         };
         let run = Run {
-            version: RECORD_VERSION,
-            number: self.number,
-            suffix: String::new(),
             parent,
             parent_confirmed: parent.is_some(),
-            kind: RunKind::Cell,
             source: Some(writer.put_blob(&self.source)?),
-            output: None,
-            cell: None,
             execution_count: Some(self.number),
-            started: 1000 + self.number.cast_signed(),
             duration: 5,
-            ending: Ending::Done,
-            evidence: Evidence::default(),
-            looked: Looked::All,
             changed: vec![version],
-            removed: Vec::new(),
-            full: None,
-            warnings: Vec::new(),
+            ..bare_run(self.number, 1000 + self.number.cast_signed())
         };
         writer.put_run(&run)
     }

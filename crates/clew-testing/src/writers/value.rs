@@ -1,11 +1,11 @@
 //! What a run leaves: told by one number, so that what comes back is held against it by whoever knows that.
 
-use clew_core::format::{
-    Body, Encoding, Ending, Evidence, Looked, Manifest, RECORD_VERSION, Run, RunKind, Timestamp, Version,
-};
+use clew_core::format::{Body, Encoding, Manifest, RECORD_VERSION, Run, Timestamp, Version};
 use clew_core::graph::{Mention, hash_blocks};
 use clew_core::id::{Fingerprint, Root, RunId};
 use clew_core::store::{SessionWriter, Store, StoreError};
+
+use crate::run::bare_run;
 
 /// So many different values there are: most are stored already, by others, when they are put again.
 pub const DIFFERENT: u64 = 60;
@@ -55,25 +55,10 @@ pub fn put(
     };
     let source = writer.put_blob(&format!("x = {seed}"))?;
     writer.put_run(&Run {
-        version: RECORD_VERSION,
-        number,
-        suffix: String::new(),
         parent,
-        parent_confirmed: false,
-        kind: RunKind::Cell,
         source: Some(source),
-        output: None,
-        cell: None,
-        execution_count: None,
-        started,
-        duration: 1,
-        ending: Ending::Done,
-        evidence: Evidence::default(),
-        looked: Looked::All,
         changed: vec![version],
-        removed: Vec::new(),
-        full: None,
-        warnings: Vec::new(),
+        ..bare_run(number, started)
     })
 }
 

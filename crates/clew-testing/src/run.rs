@@ -1,0 +1,28 @@
+//! A run's record, where most of it does not matter.
+
+use clew_core::format::{Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+
+/// A cell that ran at `started` without leaving or taking anything. What matters is said over it.
+pub fn bare_run(number: u64, started: Timestamp) -> Run {
+    Run {
+        version: RECORD_VERSION,
+        number,
+        suffix: String::new(),
+        parent: None,
+        parent_confirmed: false,
+        kind: RunKind::Cell,
+        source: None,
+        output: None,
+        cell: None,
+        execution_count: None,
+        started,
+        duration: 1,
+        ending: Ending::Done,
+        evidence: Evidence::default(),
+        looked: Looked::All,
+        changed: Vec::new(),
+        removed: Vec::new(),
+        full: None,
+        warnings: Vec::new(),
+    }
+}
