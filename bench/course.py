@@ -143,7 +143,9 @@ class Course:
         left = ""
         for name, way, state in self.ways():
             # Who did not get there need not come back.
-            if name != left and not self.stage(f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)):
+            if name != left and not self.stage(
+                f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)
+            ):
                 left = name
         for name, way, state in self.ways():
             self.stage(f"parts of {name} {way}", lambda: self.parts(f"{name} {way}", peer, state))

@@ -46,6 +46,7 @@ mod stretch;
 mod trust;
 mod verified;
 mod verify;
+mod whole;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -70,10 +71,10 @@ pub use verified::Verified;
 pub use verify::Verification;
 pub use writer::{SessionWriter, SyncJob};
 
-use crate::format::{FileDescription, FrameEncoder, FrameKind, HistoryDescription, Timestamp, encode_record};
+use crate::format::{FileDescription, FrameKind, HistoryDescription, Timestamp, encode_record};
 use crate::id::{HistoryId, KeyId, ManifestId, SessionId};
 use blocks::Index;
-use disk::{Disk, EncryptedDisk, write_all_at};
+use disk::{Disk, EncryptedDisk};
 pub use format_file::{ENCRYPTED_FORMAT, STORE_FORMAT};
 use load::Missing;
 use pack_reader::AtHand;
@@ -287,7 +288,7 @@ impl Store {
         self.disk()
             .create_dir(&folder)
             .map_err(StoreError::io("make", &folder))?;
-        write_new_file(self.disk(), &path, &frames)?;
+        whole::write_new(self.disk(), &path, &whole::framed(&frames))?;
         for folder in [&folder, &log::histories_folder(self.directory()), self.directory()] {
             self.disk().sync_dir(folder).map_err(StoreError::io("sync", folder))?;
         }
@@ -319,20 +320,4 @@ impl Store {
         // The index is only ever added to, so it is sound even where a thread that held it panicked.
         self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes a file of a few frames and waits until it would survive a power cut (its name apart).
-fn write_new_file(disk: &dyn Disk, path: &Path, frames: &[(FrameKind, Vec<u8>)]) -> Result<(), StoreError> {
-    let file = disk.create_new(path).map_err(StoreError::io("make", path))?;
-    let mut bytes = Vec::new();
-    for (kind, plain) in frames {
-        FrameEncoder::default().frame(*kind, [0; 32], b"", plain, &mut bytes);
-    }
-    let written = write_all_at(&*file, &bytes, 0);
-    if let Err(error) = written {
-        // Half a file is worth nothing; if it can't be taken away readers pass over it.
-        disk.unlink(path).ok();
-        return Err(StoreError::io("write to", path)(error));
-    }
-    file.sync().map_err(StoreError::io("sync", path))
 }

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::error::{StoreError, StoreKeyFault};
 use super::scan::{Payloads, scan};
 use super::store_key::Keyring;
-use super::{disk, gate, log, pack, write_new_file};
+use super::{disk, gate, log, pack, whole};
 use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
 use crate::id::KeyId;
 
@@ -142,14 +142,9 @@ pub(super) fn is_said(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> 
 /// Writes the file, for a store with this key.
 pub(super) fn write(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> Result<(), StoreError> {
     let Said { format, encryption } = Said::of(key);
-    let mut nonce = [0; 8];
-    disk.random(&mut nonce);
-    let temporary = directory.join(format!("{FILE}.{:016x}", u64::from_le_bytes(nonce)));
-    let path = directory.join(FILE);
     let description = FileDescription::Store { format, encryption };
-    write_new_file(disk, &temporary, &[(FrameKind::FILE, encode_record(&description))])?;
-    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
-    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
+    let bytes = whole::framed(&[(FrameKind::FILE, encode_record(&description))]);
+    whole::replace(disk, directory, FILE, &bytes)?;
     if let Some(parent) = directory.parent() {
         // What a parent can't do, it need not: the store is there for this machine's life.
         disk.sync_dir(parent).ok();

@@ -8,8 +8,9 @@ use std::str::FromStr;
 
 use ed25519_dalek::Signer;
 
-use super::disk::{Disk, DiskLock, read_exact_at, write_all_at};
+use super::disk::{Disk, DiskLock, read_exact_at};
 use super::error::{KeyFault, StoreError};
+use super::whole;
 use crate::format::SignedOperation;
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
@@ -95,7 +96,7 @@ impl SigningKey {
     pub(super) fn make(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
         let mut secret = [0; 32];
         disk.random(&mut secret);
-        put_private(disk, config, KEY_FILE, &secret)?;
+        whole::replace(disk, config, KEY_FILE, &secret)?;
         Ok(Self::from_secret(&secret))
     }
 
@@ -156,19 +157,4 @@ fn message(bytes: &[u8]) -> Vec<u8> {
 /// make a key; the later one stays.
 pub(super) fn locked(disk: &dyn Disk, config: &Path) -> Option<Box<dyn DiskLock>> {
     disk.lock(&config.join(LOCK_FILE)).ok()
-}
-
-/// Writes a file of the folder `config` (0600) whole, and in one step.
-pub(super) fn put_private(disk: &dyn Disk, config: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut nonce = [0; 8];
-    disk.random(&mut nonce);
-    let temporary = config.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
-    let path = config.join(name);
-    let file = disk
-        .create_new(&temporary)
-        .map_err(StoreError::io("make", &temporary))?;
-    write_all_at(&*file, bytes, 0).map_err(StoreError::io("write to", &temporary))?;
-    file.sync().map_err(StoreError::io("sync", &temporary))?;
-    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
-    disk.sync_dir(config).map_err(StoreError::io("sync", config))
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, read_exact_at, write_all_at};
+use super::disk::{Disk, read_exact_at};
 use super::error::{StoreError, StoreKeyFault};
+use super::whole;
 use crate::id::KeyId;
 
 /// The folder of keys in the folder of settings.
@@ -163,12 +164,7 @@ impl Keyring {
         let key = StoreKey(secret);
         let path = folder.join(file_name(key.id()));
         disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
-        let file = disk.create_new(&path).map_err(StoreError::io("make", &path))?;
-        let written = write_all_at(&*file, &secret, 0).and_then(|()| file.sync());
-        if let Err(error) = written {
-            disk.unlink(&path).ok();
-            return Err(StoreError::io("write to", &path)(error));
-        }
+        whole::write_new(disk, &path, &secret)?;
         // Before the store is: else a power cut might leave a store without its key.
         for folder in folder.ancestors().take(2) {
             disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::disk::{Disk, read_exact_at};
 use super::error::{StoreError, TrustFault};
-use super::seal::{PublicKey, SigningKey, locked, put_private};
+use super::seal::{PublicKey, SigningKey, locked};
+use super::whole;
 use crate::format::Timestamp;
 use crate::limits;
 
@@ -170,7 +171,7 @@ impl Trust {
 
     fn write(&self, disk: &dyn Disk, config: &Path) -> Result<(), StoreError> {
         let lines: Vec<String> = self.said.iter().map(|(key, said)| format!("{key} {said}\n")).collect();
-        put_private(disk, config, TRUST_FILE, lines.concat().as_bytes())
+        whole::replace(disk, config, TRUST_FILE, lines.concat().as_bytes())
     }
 }
 

@@ -13,10 +13,13 @@ use crate::format::{
 use crate::id::{BlockId, PackId, SessionId};
 use crate::store::disk::Disk;
 use crate::store::scan::{Payloads, scan};
-use crate::store::{StoreError, write_new_file};
+use crate::store::{StoreError, whole};
+
+/// The note's file.
+const GARBAGE: &str = "garbage";
 
 fn garbage_path(store: &Path) -> PathBuf {
-    store.join("garbage")
+    store.join(GARBAGE)
 }
 
 fn removed_folder(store: &Path) -> PathBuf {
@@ -106,10 +109,7 @@ pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), S
         };
         frames.push((FrameKind::GARBAGE, encode_record(&garbage)));
     }
-    let temporary = store.join(format!("garbage.{}", random_name(disk)));
-    write_new_file(disk, &temporary, &frames)?;
-    disk.rename(&temporary, &path).map_err(StoreError::io("make", &path))?;
-    disk.sync_dir(store).map_err(StoreError::io("sync", store))
+    whole::replace(disk, store, GARBAGE, &whole::framed(&frames))
 }
 
 /// Writes down that packs are about to go. Synced when it returns.
@@ -121,7 +121,7 @@ pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> 
         (FrameKind::FILE, encode_record(&FileDescription::Care)),
         (FrameKind::REMOVAL, encode_record(removal)),
     ];
-    write_new_file(disk, &path, &frames)?;
+    whole::write_new(disk, &path, &whole::framed(&frames))?;
     for folder in [&folder, store] {
         disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
     }
