@@ -6,7 +6,7 @@
 //! asks for more is halted, and what the engine was asked for is refused.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Kept back at least, in bytes: more than a look, hashing and writing on several threads take beside large containers.
 const LEAST: usize = 64 << 20;
@@ -19,9 +19,50 @@ static WORKING: AtomicUsize = AtomicUsize::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Whether memory was refused since the work began.
 static SPENT: AtomicBool = AtomicBool::new(false);
-/// Where what is kept back begins, or 0; and how long it is.
-static START: AtomicUsize = AtomicUsize::new(0);
-static LENGTH: AtomicUsize = AtomicUsize::new(0);
+/// What is kept back, as [`Kept::packed`] says it, or 0. One word: a start that met the length of another thread's mapping
+/// would have memory given up that is not ours. No lock: a child that was forked while it is held would wait for ever.
+static KEPT: AtomicU64 = AtomicU64::new(0);
+/// Bits of the word that say how long it is, and the unit of that, in bytes.
+const LENGTH_BITS: u32 = 28;
+const UNIT: usize = 64 << 10;
+/// Mappings begin at a page, in bytes; where pages are larger, at a multiple of it.
+const PAGE: usize = 4096;
+
+/// A mapping of ours that nobody touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    start: usize,
+    length: usize,
+}
+
+impl Kept {
+    /// Maps at least so many bytes.
+    fn map(length: usize) -> Option<Self> {
+        let length = length.checked_next_multiple_of(UNIT)?;
+        let start = map(length)?;
+        let kept = Self { start, length };
+        if Self::unpacked(kept.packed()) == Some(kept) {
+            return Some(kept);
+        }
+        // It is longer, or lies higher, than the word can say.
+        kept.unmap();
+        None
+    }
+
+    fn unmap(self) {
+        unmap(self.start, self.length);
+    }
+
+    fn packed(self) -> u64 {
+        (((self.start / PAGE) as u64) << LENGTH_BITS) | (self.length / UNIT) as u64
+    }
+
+    fn unpacked(word: u64) -> Option<Self> {
+        let length = (word & ((1 << LENGTH_BITS) - 1)) as usize * UNIT;
+        let start = (word >> LENGTH_BITS) as usize * PAGE;
+        (word != 0).then_some(Self { start, length })
+    }
+}
 
 /// Keeps memory back until it is dropped.
 pub(crate) struct Reserve(());
@@ -44,12 +85,9 @@ impl Reserve {
         }
         // Once for the payload, once for the stream, which may have to be moved.
         let length = length.saturating_mul(3).saturating_add(wanted());
-        let Some(start) = map(length) else {
-            SPENT.store(true, Ordering::SeqCst);
-            return false;
-        };
-        unmap(start, length);
-        true
+        let had = Kept::map(length);
+        had.map_or_else(|| SPENT.store(true, Ordering::SeqCst), Kept::unmap);
+        had.is_some()
     }
 
     /// Whether memory was refused since the work began.
@@ -73,36 +111,31 @@ fn wanted() -> usize {
 
 /// Sees that enough is kept back, while anything is being done; false where that can't be.
 fn keep_back() -> bool {
-    if WORKING.load(Ordering::SeqCst) == 0 || LENGTH.load(Ordering::SeqCst) >= wanted() {
+    let is_enough = || Kept::unpacked(KEPT.load(Ordering::SeqCst)).is_some_and(|kept| kept.length >= wanted());
+    if WORKING.load(Ordering::SeqCst) == 0 || is_enough() {
         return true;
     }
     give_up();
     // Twice as much, so that it is seldom done again; that it is not to be had is no reason to stop.
     let tried = [wanted().saturating_mul(2), wanted()];
-    let had = tried.into_iter().find_map(|length| Some((map(length)?, length)));
-    let Some((start, length)) = had else {
+    let Some(kept) = tried.into_iter().find_map(Kept::map) else {
         SPENT.store(true, Ordering::SeqCst);
         return false;
     };
-    LENGTH.store(length, Ordering::SeqCst);
-    if START
-        .compare_exchange(0, start, Ordering::SeqCst, Ordering::SeqCst)
+    if KEPT
+        .compare_exchange(0, kept.packed(), Ordering::SeqCst, Ordering::SeqCst)
         .is_err()
     {
         // Another thread was quicker.
-        unmap(start, length);
+        kept.unmap();
     }
     true
 }
 
 /// Gives back what is kept; false if nothing was.
 fn give_up() -> bool {
-    let (start, length) = (START.swap(0, Ordering::SeqCst), LENGTH.swap(0, Ordering::SeqCst));
-    if start == 0 {
-        return false;
-    }
-    unmap(start, length);
-    true
+    let kept = Kept::unpacked(KEPT.swap(0, Ordering::SeqCst));
+    kept.inspect(|kept| kept.unmap()).is_some()
 }
 
 #[cfg(target_os = "linux")]
@@ -116,14 +149,14 @@ fn map(length: usize) -> Option<usize> {
 
 #[cfg(target_os = "linux")]
 fn unmap(start: usize, length: usize) {
-    // SAFETY: a mapping of ours that nobody refers to: whoever calls took its only address out of `START`, or made it.
+    // SAFETY: a mapping of ours that nobody refers to: whoever calls took all that is known of it out of `KEPT`, or made it.
     unsafe { libc::munmap(start as *mut _, length) };
 }
 
 /// Nothing is kept back here.
 #[cfg(not(target_os = "linux"))]
 fn map(_length: usize) -> Option<usize> {
-    Some(0)
+    Some(PAGE)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -198,5 +231,29 @@ unsafe impl GlobalAlloc for Careful {
         if layout.size() >= LARGE {
             Self::count(layout.size(), 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_tells_where_a_mapping_lies_and_how_long_it_is() {
+        for (start, length) in [
+            (PAGE, UNIT),
+            (0x7fff_ffff_f000, UNIT),
+            (0x7f12_3456_7000, LEAST),
+            (PAGE, ((1 << LENGTH_BITS) - 1) * UNIT),
+        ] {
+            let kept = Kept { start, length };
+            assert_eq!(Kept::unpacked(kept.packed()), Some(kept), "{start:x} {length}");
+        }
+        assert_eq!(Kept::unpacked(0), None);
+        let long = Kept {
+            start: PAGE,
+            length: UNIT << LENGTH_BITS,
+        };
+        assert_ne!(Kept::unpacked(long.packed()), Some(long), "so it is not kept");
     }
 }
