@@ -2,8 +2,8 @@
 
     python -m bench                      all workloads with all peers, all budgets, then docs/benchmarks
     python -m bench --list               what there is
-    python -m bench --only arrays        one workload; `--only restart` one budget; may be repeated
-    python -m bench --peer clew          one peer; may be repeated
+    python -m bench --only arrays        one workload; `--only restart` one budget; may be repeated; reported in .bench
+    python -m bench --peer clew          one peer; may be repeated; reported in .bench
     python -m bench --small              a fiftieth of the stated sizes: a trial, reported in .bench
     python -m bench --scale 0.1          any share of them
     python -m bench --fresh              measures again what was measured before
@@ -30,7 +30,9 @@ def main() -> None:
     options = parse()
     scale = 0.02 if options.small else options.scale
     folder = ROOT / ".bench" / f"scale-{scale:g}"
-    output = options.output or (ROOT / "docs" / "benchmarks" if scale == 1.0 else folder / "report")
+    # What is published is all of one machine, or nothing: a part would take the place of the rest.
+    is_all = scale == 1.0 and not options.only and not options.peer
+    output = options.output or (ROOT / "docs" / "benchmarks" if is_all else folder / "report")
     if options.list:
         return print(listed())
     raw = Raw(folder / "raw")
