@@ -22,7 +22,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize develop wheels crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -114,6 +114,11 @@ fuzz: ## Searches for bytes that a reader does not bear, a minute for each; goes
 sanitize: .venv-3.11/.installed ## Checks every access to memory of the object walk and of mapped memory (valgrind; half an hour).
 	tools/build.sh test 3.11
 	python3 tools/sanitize.py $(SANITIZE_ARGS)
+
+# `make debug-python DEBUG_ARGS="tests/engine -n 2"` runs these only.
+debug-python: .venv-3.11/.installed ## Runs suites on a CPython that checks how it is called (Debian's python3.11-dbg).
+	tools/build.sh test 3.11
+	python3 tools/debug_python.py $(DEBUG_ARGS)
 
 develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
 	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done
