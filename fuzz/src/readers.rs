@@ -58,7 +58,7 @@ const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u
 }
 
 /// All of them.
-pub const READERS: [Reader; 17] = [
+pub const READERS: [Reader; 18] = [
     of(
         "frame",
         "a frame: header, table, payload, decompressed",
@@ -94,6 +94,12 @@ pub const READERS: [Reader; 17] = [
     of("log_index", "the index over logs", 64 << 10, store::log_index),
     of("counters", "the files `numbers` and `generation`", 64, store::counters),
     of("keys", "`signing.key` and `trusted.keys`", 4 << 10, store::keys),
+    of(
+        "last_seen",
+        "where logs ended when they were last seen",
+        4 << 10,
+        store::last_seen,
+    ),
     of(
         "value",
         "two stored values: read, described, compared",

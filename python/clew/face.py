@@ -226,9 +226,10 @@ class Session:
         """Whether everything saved is there and as it was written; with `read_data` all of it is read."""
         return self._ask(Verified, "verify", *(["--read-data"] if read_data else []))
 
-    def doctor(self, *, rebuild: bool = False) -> Examined:
+    def doctor(self, *, rebuild: bool = False, accept_end: bool = False) -> Examined:
         """What is wrong with environment, settings, store and keys, and what mends it."""
-        return self._ask(Examined, "doctor", *(["--rebuild"] if rebuild else []))
+        options = (("--rebuild", rebuild), ("--accept-end", accept_end))
+        return self._ask(Examined, "doctor", *(flag for flag, is_on in options if is_on))
 
     def gc(self, *, dry_run: bool = False) -> Garbage:
         """Removes what no run needs any more, in two steps: what it finds is noted, and goes with a later one."""

@@ -190,7 +190,9 @@ def _verified(data: dict[str, Any]) -> dict[str, Any]:
     plain = ["history", "runs", "values", "forgotten", "bytes_read"]
     findings = (Finding(**finding | {"affects": tuple(finding["affects"])}) for finding in data["findings"])
     found = tuple(findings)
-    return {name: data[name] for name in plain} | {"findings": found, "is_sound": not found}
+    gone = tuple(data["setbacks"])
+    told = {"findings": found, "setbacks": gone, "is_sound": not found and not gone}
+    return {name: data[name] for name in plain} | told
 
 
 def _examined(data: dict[str, Any]) -> dict[str, Any]:

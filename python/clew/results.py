@@ -328,6 +328,8 @@ class Verified(Result):
     history: str
     is_sound: bool
     findings: tuple[Finding, ...]
+    setbacks: tuple[str, ...]
+    """What was seen of it before and is not there any more. Nothing of it is damaged."""
     runs: int
     values: int
     forgotten: int

@@ -15,6 +15,7 @@ mod door;
 mod grammar;
 mod help;
 mod html;
+mod last_seen;
 mod line;
 mod mistake;
 mod outputs;
@@ -46,13 +47,14 @@ use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
 use clew_core::session::{NameRequest, Named, Session, SessionError};
-use clew_core::store::{LogIndex, StoreError};
+use clew_core::store::{LogIndex, Setback, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
+pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
@@ -244,7 +246,7 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
     let wanted = arguments.shared.wanted.as_deref();
     // `verify` is about what lies on disk, whatever is known of it.
     let mut opened = match arguments.word {
-        Word::Verify(_) => Opened::open(directory, wanted, surroundings)?,
+        Word::Verify(_) => Opened::compared(directory, wanted, surroundings)?,
         _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted, surroundings.now)?,
     };
     let mut output = look(arguments, &opened.place(), surroundings);
@@ -368,8 +370,9 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, surroundings: &
 }
 
 /// Says what a mover did.
-pub fn report(report: &Report, arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&ReportPage::of(report))
+/// Where it took up a history, with what of that is not there any more.
+pub fn report(report: &Report, setbacks: &[Setback], arguments: &Arguments, surroundings: &Surroundings) -> Output {
+    answer_to(arguments, surroundings).show(&ReportPage::of(report, setbacks))
 }
 
 /// Says what a change of names did.

@@ -9,10 +9,11 @@ use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError, either};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, Setback, SigningKey, Store, StoreError, Trust};
 
 use clew_value::Blocks;
 
+use crate::last_seen;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 
@@ -134,6 +135,8 @@ pub struct Place<'a> {
     pub branch: Option<String>,
     /// What is missing or damaged.
     pub damage: &'a [Damage],
+    /// What was seen of it before and is not there any more, where that was compared.
+    pub setbacks: &'a [Setback],
     /// What the live session knows, inside a kernel.
     pub live: Option<&'a Live>,
 }
@@ -247,6 +250,7 @@ pub struct Opened {
     pub loaded: LoadedHistory,
     description: HistoryDescription,
     history: History,
+    setbacks: Vec<Setback>,
     now: Timestamp,
 }
 
@@ -255,6 +259,14 @@ impl Opened {
     /// done last.
     pub fn open(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
         Self::of(open_store(directory, surroundings)?, history, surroundings.now)
+    }
+
+    /// The same, held against what was last seen of it.
+    pub fn compared(directory: &Path, history: Option<&str>, surroundings: &Surroundings) -> Result<Self, Problem> {
+        let noted = last_seen::last_seen(directory, surroundings).read();
+        let mut opened = Self::open(directory, history, surroundings)?;
+        opened.setbacks = last_seen::compare(&noted, &opened.store, opened.id, &opened.loaded, surroundings);
+        Ok(opened)
     }
 
     /// The same, in a store that is open.
@@ -271,6 +283,7 @@ impl Opened {
             id,
             loaded,
             history,
+            setbacks: Vec::new(),
             now,
         })
     }
@@ -291,6 +304,7 @@ impl Opened {
                 .and_then(|position| position.branch.as_deref().map(str::to_owned)),
             at: at.map(|position| position.run),
             damage: &self.loaded.damage,
+            setbacks: &self.setbacks,
             live: None,
         }
     }

@@ -3,11 +3,13 @@
 use clew_core::cause::Cause;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
+use clew_core::store::Setback;
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
 use crate::html::{self, Clean, Mark};
+use crate::last_seen::setbacks_text;
 use crate::page::Page;
 use crate::problem::Exit;
 use crate::surroundings::Surroundings;
@@ -20,15 +22,28 @@ pub struct ReportPage<'a> {
     report: &'a Report,
     /// Whether every root is exactly what it was in the target state.
     is_exact: bool,
+    /// What was seen before of the history that is taken up, and is not there any more (resume).
+    setbacks: Vec<String>,
+    #[serde(skip)]
+    set_back: String,
 }
 
 impl<'a> ReportPage<'a> {
-    /// The page of a report.
-    pub fn of(report: &'a Report) -> Self {
+    /// The page of a report, with what is not there any more of the history that is taken up.
+    pub fn of(report: &'a Report, setbacks: &[Setback]) -> Self {
         Self {
             report,
             is_exact: report.is_exact(),
+            setbacks: setbacks.iter().map(ToString::to_string).collect(),
+            set_back: setbacks_text(setbacks),
         }
+    }
+
+    fn setbacks_line(&self, surroundings: &Surroundings) -> Option<String> {
+        let doctor = surroundings.door.command("doctor");
+        let told = &self.set_back;
+        let line = format!("Not all is here that you saw of it: {told}. {doctor} tells what to do");
+        (!self.setbacks.is_empty()).then_some(line)
     }
 }
 
@@ -41,7 +56,11 @@ const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
     fn html(&self, surroundings: &Surroundings) -> Option<String> {
-        Some(html::fragment(&body(self.report, surroundings)))
+        let setbacks = self.setbacks_line(surroundings);
+        Some(html::fragment(&html! {
+            (body(self.report, surroundings))
+            @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
+        }))
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
@@ -54,6 +73,9 @@ impl Page for ReportPage<'_> {
         );
         for line in exceptions(report) {
             text += &format!("  {}\n", text::clean(&line));
+        }
+        if let Some(setbacks) = self.setbacks_line(surroundings) {
+            text += &format!("  {setbacks}\n");
         }
         text
     }

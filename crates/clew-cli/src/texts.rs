@@ -11,7 +11,7 @@ use clew_core::id::{HistoryId, KeyId, PackId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::{Fault, Flaw, KeyFault, StoreError, StoreKeyFault, TrustFault};
+use clew_core::store::{Fault, Flaw, KeyFault, LastSeenFault, Setback, StoreError, StoreKeyFault, TrustFault};
 
 use clew_testing::{every, lines};
 
@@ -81,6 +81,10 @@ fn every_error_of_a_store() {
             path: "/store".into(),
             why: StoreKeyFault::Plain,
         }],
+        StoreError::LastSeen { .. } => [StoreError::LastSeen {
+            path: "/config/last-seen/07.ends".into(),
+            why: LastSeenFault::Damaged,
+        }],
         StoreError::Trust { .. } => [StoreError::Trust {
             path: "/config/trusted.keys".into(),
             why: TrustFault::Open,
@@ -146,6 +150,30 @@ fn everything_that_keeps_a_text_from_being_a_name() {
         NameFault::Number => [NameFault::Number],
     });
     insta::assert_snapshot!(lines(faults));
+}
+
+#[test]
+fn everything_that_can_be_wrong_with_what_was_last_seen() {
+    let faults = every!(LastSeenFault {
+        LastSeenFault::Open => [LastSeenFault::Open],
+        LastSeenFault::Damaged => [LastSeenFault::Damaged],
+        LastSeenFault::Newer => [LastSeenFault::Newer],
+    });
+    insta::assert_snapshot!(lines(faults));
+}
+
+#[test]
+fn everything_that_can_have_become_of_what_was_last_seen() {
+    let session = SessionId([0x3f; 16]);
+    let setbacks = every!(Setback {
+        Setback::Gone { .. } => [Setback::Gone { session, seen: 57 }],
+        Setback::Shorter { .. } => [
+            Setback::Shorter { session, seen: 57, left: 40 },
+            Setback::Shorter { session, seen: 57, left: 1 },
+        ],
+        Setback::Other { .. } => [Setback::Other { session, seen: 57 }],
+    });
+    insta::assert_snapshot!(lines(setbacks));
 }
 
 #[test]

@@ -257,7 +257,13 @@ fn vars_show_and_diff_agree_on_what_a_run_changed() {
 #[test]
 fn p10_looking_changes_no_byte_of_the_store() {
     let recorded = Recorded::new();
-    let before = digests(recorded.home.path());
+    // What was seen is noted in one's own folder of settings.
+    let all = || {
+        let mut all = digests(recorded.home.path());
+        all.retain(|(path, _)| !path.starts_with(recorded.home.path().join("config/clew/last-seen")));
+        all
+    };
+    let before = all();
     for words in [
         ["log", "--all"].as_slice(),
         &["show", "@"],
@@ -271,7 +277,7 @@ fn p10_looking_changes_no_byte_of_the_store() {
     ] {
         recorded.clew(words);
     }
-    assert_eq!(digests(recorded.home.path()), before);
+    assert_eq!(all(), before);
 }
 
 #[test]
@@ -342,6 +348,90 @@ fn doctor_finds_run_numbers_that_are_gone_and_makes_them_anew_when_asked() {
     assert!(!numbers.exists(), "looking writes nothing");
     assert_eq!(check(&recorded.json(&["doctor", "--rebuild"]))["is_fine"], true);
     assert_eq!(std::fs::read(&numbers).unwrap(), before);
+}
+
+fn history_ends(doctor: &Value) -> Value {
+    let mut checks = doctor["checks"].as_array().unwrap().iter();
+    checks.find(|check| check["what"] == "history ends").unwrap().clone()
+}
+
+#[test]
+fn p11_runs_that_are_taken_out_of_a_store_are_said_until_that_is_accepted() {
+    let recorded = Recorded::new();
+    let (mut session, mut kernel) = recorded.record_cells("cars", &["a = int 5", "a = int 6"]);
+    let earlier = raw(&recorded);
+    run(&mut session, &mut kernel, 3, "a = int 7");
+    session.sync().unwrap();
+    drop(session);
+    let found = |words: &[&str]| history_ends(&recorded.json(words))["found"].clone();
+    assert_eq!(found(&["doctor"]), "2 sessions of yours, noted just now");
+    assert_eq!(
+        found(&["doctor"]),
+        "all is there that was seen before, of 2 sessions of yours"
+    );
+    for (path, bytes) in earlier {
+        if path.extension().is_some_and(|extension| extension == "log") {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+    for _ in 0..2 {
+        let doctor = recorded.json(&["doctor"]);
+        assert_eq!(doctor["exit"], 1);
+        let check = history_ends(&doctor);
+        let told = check["found"].as_str().unwrap();
+        assert!(told.starts_with("cars is not as you last saw it: Session "), "{told}");
+        assert!(
+            told.ends_with(" has 3 operations, and had 4 when it was last seen"),
+            "{told}"
+        );
+        assert!(check["hint"].as_str().unwrap().contains("`clew doctor --accept-end`"));
+        let verify = recorded.json(&["verify", "--history", "cars"]);
+        assert_eq!(
+            (&verify["exit"], &verify["findings"]),
+            (&1.into(), &Value::Array(Vec::new()))
+        );
+        assert_eq!(verify["setbacks"].as_array().unwrap().len(), 1);
+        assert_eq!(recorded.json(&["verify", "--history", "toys"])["exit"], 0);
+    }
+    assert_eq!(
+        found(&["doctor", "--accept-end"]),
+        "accepted as they are now: 2 sessions of yours"
+    );
+    assert_eq!(recorded.json(&["doctor"])["exit"], 0);
+    assert_eq!(recorded.json(&["verify", "--history", "cars"])["exit"], 0);
+}
+
+#[test]
+fn what_was_last_seen_and_can_not_be_used_is_said_by_doctor_and_stops_nothing() {
+    let recorded = Recorded::new();
+    recorded.json(&["doctor"]);
+    let folder = recorded.home.path().join("config/clew/last-seen");
+    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let path = names.into_iter().find(|path| path.extension().is_some()).unwrap();
+    std::fs::write(&path, "anything").unwrap();
+    let check = history_ends(&recorded.json(&["doctor"]));
+    assert!(
+        check["found"]
+            .as_str()
+            .unwrap()
+            .ends_with("can't be used: it is damaged"),
+        "{check}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), b"anything");
+    assert_eq!(recorded.json(&["verify"])["exit"], 0);
+    assert_eq!(
+        history_ends(&recorded.json(&["doctor", "--accept-end"]))["is_fine"],
+        true
+    );
+    assert_eq!(recorded.json(&["doctor"])["exit"], 0);
+
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    for words in [["doctor"].as_slice(), &["doctor", "--accept-end"]] {
+        let check = history_ends(&recorded.json(words));
+        assert_eq!(check["is_fine"], false, "{check}");
+    }
+    assert_eq!(recorded.json(&["verify"])["exit"], 0);
 }
 
 #[test]

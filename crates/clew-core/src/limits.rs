@@ -17,6 +17,10 @@ pub const FILE_PLAIN: u64 = 64 << 20;
 pub const FILE_RATIO: u64 = 256;
 /// Bytes of `trusted.keys` that are read.
 pub const TRUSTED: u64 = 1 << 20;
+/// Bytes of a file that notes where the logs of a store ended ...
+pub const LAST_SEEN: u64 = 1 << 20;
+/// ... and sessions of which it is noted: the one noted longest ago makes room.
+pub const SESSIONS_SEEN: usize = 1_000;
 /// Plain bytes of a piece of the index over logs.
 pub const INDEX_PIECE: u64 = 1 << 30;
 

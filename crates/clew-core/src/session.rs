@@ -23,7 +23,7 @@ use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
-use crate::store::{Budget, Check, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{Budget, Check, End, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
@@ -209,6 +209,11 @@ impl Session {
     /// Takes what became of a flush.
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         self.writer.end_sync(job, outcome)
+    }
+
+    /// The last operation that would survive power loss.
+    pub fn synced_end(&self) -> Option<End> {
+        self.writer.synced_end()
     }
 
     /// Whether everything saved would survive power loss.

@@ -28,6 +28,7 @@ mod extents;
 mod format_file;
 mod gate;
 mod gc;
+mod last_seen;
 mod load;
 mod log;
 mod log_index;
@@ -56,9 +57,10 @@ use rustc_hash::FxHashMap;
 
 pub use budget::Budget;
 pub use damage::{Damage, Fault, Flaw};
-pub use error::{KeyFault, StoreError, StoreKeyFault, TrustFault};
+pub use error::{KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
+pub use last_seen::{End, Ends, LastSeen, Setback};
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
@@ -107,6 +109,9 @@ struct Inner {
     access: Access,
     key: Option<KeyId>,
     made_key: Option<PathBuf>,
+    was_made: bool,
+    /// Hides ids of what an encrypted store holds where they are noted.
+    mask: Option<[u8; 32]>,
     index: Mutex<Index>,
     at_hand: AtHand,
     missing: Mutex<Option<Missing>>,
@@ -133,7 +138,9 @@ impl Store {
         keys: &Keyring,
     ) -> Result<Self, StoreError> {
         let directory = directory.as_ref().to_owned();
-        let (encryption, made_key) = match format_file::read(&*disk, &directory)? {
+        let found = format_file::read(&*disk, &directory)?;
+        let was_made = found.is_none();
+        let (encryption, made_key) = match found {
             Some(found) => (found.encryption, None),
             None if access == Access::ReadWrite => format_file::create(&*disk, &directory, keys)?,
             None => return Err(StoreError::NoStore { path: directory }),
@@ -142,7 +149,7 @@ impl Store {
             Some(encryption) => Some(keys.find(&*disk, &directory, encryption.key)?),
             None => None,
         };
-        let key_id = key.as_ref().map(StoreKey::id);
+        let (key_id, mask) = (key.as_ref().map(StoreKey::id), key.as_ref().map(StoreKey::mask));
         let inner = Inner {
             disk: match key {
                 Some(key) => Arc::new(EncryptedDisk::new(disk, key)),
@@ -152,6 +159,8 @@ impl Store {
             access,
             key: key_id,
             made_key,
+            was_made,
+            mask,
             index: Mutex::default(),
             at_hand: AtHand::default(),
             missing: Mutex::default(),
@@ -173,6 +182,11 @@ impl Store {
     /// The key that was made for it when this handle made the store, and where it lies.
     pub fn made_key(&self) -> Option<&Path> {
         self.inner.made_key.as_deref()
+    }
+
+    /// Whether this handle made the store: there was none.
+    pub fn was_made(&self) -> bool {
+        self.inner.was_made
     }
 
     /// The same store, whose logs are read with an index. One that is encrypted gets none: an index holds what logs say.

@@ -1,5 +1,6 @@
 //! `Engine`: one session of one history, as the Python shell sees it.
 
+mod ends;
 mod inner;
 mod opened;
 mod question;
@@ -149,6 +150,7 @@ impl Engine {
         warnings.extend(recorded.warnings);
         let doubt = inner.opened()?.doubt.as_ref();
         warnings.extend(doubt.map(|why| Said::NobodyTrusted { why: why.to_string() }.to_string()));
+        warnings.extend(inner.opened()?.ends.said.iter().map(ToString::to_string));
         let made = inner.opened()?.session.store().made_key();
         warnings.extend(made.map(|path| {
             let path = path.display().to_string();
@@ -313,8 +315,11 @@ impl Engine {
         let synced = self.sync(py);
         self.flusher.stop();
         let mut inner = self.enter(py)?;
+        let note = inner.unnoted();
         let gone = (inner.open.take(), std::mem::take(&mut inner.state));
         drop(inner);
+        // Nobody is there to be told any more; who looks next notes it.
+        py.detach(|| note.map(|note| note.write().ok()));
         // Letting go of objects runs code of theirs, which may ask this engine for something.
         drop(gone);
         synced
@@ -340,7 +345,10 @@ impl Engine {
             return Ok(());
         }
         let session = inner.session().filter(|session| !session.is_synced());
-        session.map_or(Ok(()), |session| py.detach(|| session.sync()))
+        let Some(session) = session else { return Ok(()) };
+        // For what is noted beside the work.
+        self.flusher.wake(Duration::from_secs(1));
+        py.detach(|| session.sync())
     }
 
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {

@@ -1,6 +1,6 @@
 //! Makes what is saved survive power loss, soon after it was and beside the user's work.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::engine::Inner;
@@ -76,16 +76,30 @@ fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     // Without memory to work with it is left for the next time.
     let Some(_reserve) = Reserve::begin() else { return true };
     let begun = {
-        let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.session().and_then(|session| session.begin_sync().ok())
+        let mut inner = locked(&engine);
+        let session = inner.session().filter(|session| !session.is_synced());
+        session.and_then(|session| session.begin_sync().ok())
     };
     if let Some(job) = begun {
         let outcome = job.run();
-        let mut inner = engine.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = inner.session() {
+        if let Some(session) = locked(&engine).session() {
             // A failed flush stops the writer; the next run says so.
             let _ = session.end_sync(&job, outcome);
         }
     }
+    note(&engine);
     true
+}
+
+/// Notes where the logs end now; whoever wants the engine waits for nothing of it.
+fn note(engine: &Mutex<Inner>) {
+    let note = locked(engine).unnoted();
+    let written = note.map_or(Ok(()), |note| note.write());
+    if let Err(error) = written {
+        locked(engine).not_noted(&error);
+    }
+}
+
+fn locked(engine: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    engine.lock().unwrap_or_else(PoisonError::into_inner)
 }

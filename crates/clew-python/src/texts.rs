@@ -72,6 +72,18 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::NobodyTrusted { .. } => [Said::NobodyTrusted {
             why: "The list of trusted keys /config/trusted.keys can't be used: it is longer than a megabyte. Move it away".to_owned(),
         }],
+        Said::SetBack { .. } => [Said::SetBack {
+            name: name(),
+            setbacks: "Session 3f3f3f3f has 40 operations, and had 57 when it was last seen".to_owned(),
+        }],
+        Said::HistoriesGone { .. } => [Said::HistoriesGone {
+            store: "/store".to_owned(),
+            sessions: "2 sessions".to_owned(),
+        }],
+        Said::MadeAnew { .. } => [Said::MadeAnew { store: "/store".to_owned(), sessions: "3 sessions".to_owned() }],
+        Said::NotNoted { .. } => [Said::NotNoted {
+            why: "/config/last-seen/07.ends says what you last saw of this store, and can't be used: it is damaged".to_owned(),
+        }],
         Said::KeyMade { .. } => [Said::KeyMade { path: "/config/store-keys/00ff.key".to_owned() }],
         Said::Busy => [Said::Busy],
         Said::NoMemory => [Said::NoMemory],

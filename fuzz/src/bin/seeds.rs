@@ -211,6 +211,11 @@ impl Seeds<'_> {
         )?;
         self.put("foreign", br#"{"history":"h","session":"s","pid":1,"began":0,"host":"h","connection":null,"executable":"p","started":7}"#)?;
         self.put("counters", &[1; 32])?;
+        let line = format!("{} {} 56 {}\n", "0a".repeat(16), "3f".repeat(16), "5e".repeat(32));
+        self.put(
+            "last_seen",
+            format!("clew last-seen 1\nstore /store\n{line}hash ").as_bytes(),
+        )?;
         let key = SigningKey::from_secret(&[1; 32]).public();
         self.put(
             "keys",

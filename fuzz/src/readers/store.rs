@@ -9,7 +9,7 @@ use clew_core::format::{Body, Encoding, HistoryDescription};
 use clew_core::graph::{Arena, Limits};
 use clew_core::history::History;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, LogIndex, SigningKey, Store, Trust};
+use clew_core::store::{Access, End, LastSeen, LogIndex, SigningKey, Store, Trust};
 use clew_testing::disk::SimDisk;
 
 use super::is_clear;
@@ -231,4 +231,27 @@ pub(super) fn keys(bytes: &[u8]) {
         Ok(trust) => assert!(trust.said().count() <= trusted.len() / 64 + 1),
         Err(error) => is_clear(&error),
     }
+}
+
+/// A hash that ends no line is put right, so that a search gets past it.
+pub(super) fn last_seen(bytes: &[u8]) {
+    let (config, store) = (Path::new("/config"), Path::new(STORE));
+    let path = LastSeen::new(Arc::new(SimDisk::new(1)), config, store, "machine").path();
+    let bytes = match bytes.strip_suffix(b"hash ") {
+        Some(said) => [bytes, blake3::hash(said).to_hex().as_bytes(), b"\n"].concat(),
+        None => bytes.to_vec(),
+    };
+    let disk = Arc::new(SimDisk::with_files(&BTreeMap::from([(path, bytes)])));
+    let last_seen = LastSeen::new(disk, config, store, "machine");
+    let ends = match last_seen.read() {
+        Ok(ends) => ends,
+        Err(error) => return is_clear(&error),
+    };
+    let before: Vec<End> = ends.iter().copied().collect();
+    last_seen.replace(&before).expect("a simulated disk has room");
+    let after: Vec<End> = last_seen.read().expect("it was just written").iter().copied().collect();
+    assert!(
+        after.iter().all(|end| before.contains(end)),
+        "what is written comes back"
+    );
 }

@@ -1,5 +1,6 @@
 //! `clew doctor`: what is wrong with the environment, the hooks, the store and the keys, and the command that mends it.
 
+mod ends;
 mod environment;
 mod hooks;
 mod store;
@@ -14,12 +15,15 @@ use crate::problem::Exit;
 use crate::surroundings::Surroundings;
 use crate::text;
 
-/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing, unless asked to by `--rebuild`.
+/// Looks at the environment, the settings, the store and your keys, and says what mends what is wrong. Changes nothing, unless asked to by `--rebuild` or `--accept-end`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Makes anew what the store derives from the rest of it, where that is missing or wrong
     #[arg(long)]
     pub rebuild: bool,
+    /// Takes it for right that histories end where they do now, and not where you last saw them end
+    #[arg(long)]
+    pub accept_end: bool,
 }
 
 /// What is looked at, in this order.
@@ -80,7 +84,7 @@ pub struct Doctor {
 
 /// Checks the machine and the store.
 pub fn doctor(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Doctor {
-    let stored = store::checks(directory, arguments.rebuild, surroundings);
+    let stored = store::checks(directory, arguments, surroundings);
     let mut checks = environment::checks(surroundings);
     checks.extend(hooks::checks(surroundings));
     checks.extend(stored.checks);

@@ -7,6 +7,7 @@ use clew_core::id::ManifestId;
 use clew_core::store::StoreError;
 use serde::Serialize;
 
+use crate::last_seen;
 use crate::page::Page;
 use crate::place::{Place, Records};
 use crate::problem::Exit;
@@ -48,6 +49,8 @@ pub struct Verify {
     bytes_read: u64,
     is_data_read: bool,
     findings: Vec<Finding>,
+    /// What was seen of the history before and is not there any more. Nothing of it is damaged.
+    setbacks: Vec<String>,
 }
 
 /// Checks a history.
@@ -56,6 +59,7 @@ pub fn verify(arguments: &Arguments, place: &Place<'_>) -> Verify {
         history: place.name(),
         operations: place.history.operations().len(),
         is_data_read: arguments.read_data,
+        setbacks: place.setbacks.iter().map(ToString::to_string).collect(),
         ..Verify::default()
     };
     for damage in place.damage {
@@ -148,6 +152,16 @@ impl Verify {
     }
 }
 
+impl Verify {
+    fn setbacks_text(&self, surroundings: &Surroundings) -> String {
+        if self.setbacks.is_empty() {
+            return String::new();
+        }
+        let lines: String = self.setbacks.iter().map(|told| format!("  {told}\n")).collect();
+        format!("{lines}Next: {}\n", last_seen::setbacks_hint(surroundings.door))
+    }
+}
+
 impl Page for Verify {
     fn text(&self, surroundings: &Surroundings) -> String {
         let mut forgotten = match self.forgotten {
@@ -164,6 +178,11 @@ impl Page for Verify {
             text::count(self.values, "value"),
             text::bytes(self.bytes_read)
         );
+        let setbacks = self.setbacks_text(surroundings);
+        if self.findings.is_empty() && !self.setbacks.is_empty() {
+            let name = text::clean(&self.history);
+            return format!("{name} is whole, but not all is there that you saw of it: {checked}.\n{setbacks}");
+        }
         if self.findings.is_empty() {
             let more = if self.is_data_read {
                 String::new()
@@ -187,15 +206,17 @@ impl Page for Verify {
             };
             text += &text::clean(&format!("  {}: {}{affected}\n", finding.place, finding.what));
         }
+        text += &setbacks;
         text += "Everything else can still be switched to. Nothing was changed.\n";
         text
     }
 
+    /// A history that was set back is as whole as it was then: something is missing, and nothing is damaged.
     fn exit(&self) -> Exit {
-        if self.findings.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Damaged
+        match (self.findings.is_empty(), self.setbacks.is_empty()) {
+            (false, _) => Exit::Damaged,
+            (true, false) => Exit::Inexact,
+            (true, true) => Exit::Done,
         }
     }
 }

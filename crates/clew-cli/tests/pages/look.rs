@@ -2,8 +2,8 @@
 
 use crate::sample::{Sample, say_in, terminal};
 use clew_cli::{Door, Exit, Live, Style, Surroundings};
-use clew_core::id::{Root, SegmentId};
-use clew_core::store::Damage;
+use clew_core::id::{Root, SegmentId, SessionId};
+use clew_core::store::{Damage, Setback};
 use insta::assert_snapshot;
 
 fn said(words: &str) -> String {
@@ -111,6 +111,31 @@ fn p02_verify_names_what_is_missing_and_whom_it_affects() {
     let output = sample.say("verify");
     assert_eq!(output.exit, Exit::Damaged);
     assert_snapshot!(output.text);
+}
+
+/// Nothing of it is damaged: the exit code says that something is missing, and hides no damage that there is besides.
+#[test]
+fn p11_verify_names_what_was_seen_and_is_not_there_any_more() {
+    let mut sample = Sample::flights();
+    let session = SessionId([0x3f; 16]);
+    sample.setbacks.push(Setback::Shorter {
+        session,
+        seen: 57,
+        left: 40,
+    });
+    let output = sample.say("verify");
+    assert_eq!(output.exit, Exit::Inexact);
+    assert_snapshot!(output.text);
+    sample.damage.push(Damage {
+        path: "packs/77b0e1d4.pack".into(),
+        what: "Its last frame is torn".to_owned(),
+    });
+    let output = sample.say("verify");
+    assert_eq!(output.exit, Exit::Damaged);
+    assert_snapshot!(output.text);
+    let data = sample.say("verify --json").data.unwrap();
+    assert_eq!(data["setbacks"].as_array().unwrap().len(), 1);
+    assert_eq!(data["findings"].as_array().unwrap().len(), 1);
 }
 
 #[test]

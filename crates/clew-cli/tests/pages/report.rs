@@ -3,10 +3,11 @@
 use crate::sample::terminal;
 use clew_cli::{Door, Exit, Surroundings};
 use clew_core::history::RevisionError;
-use clew_core::id::{Root, RootKind};
+use clew_core::id::{Root, RootKind, SessionId};
 use clew_core::plan::{Outcome, Report, Word};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
+use clew_core::store::Setback;
 use insta::assert_snapshot;
 
 fn notebook() -> Surroundings {
@@ -71,7 +72,38 @@ fn inexact() -> Vec<Outcome> {
 fn said(words: &str, report: &Report) -> clew_cli::Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-    clew_cli::report(report, &arguments, &notebook())
+    clew_cli::report(report, &[], &arguments, &notebook())
+}
+
+#[test]
+fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
+    let setbacks = [
+        Setback::Gone {
+            session: SessionId([0x77; 16]),
+            seen: 3,
+        },
+        Setback::Shorter {
+            session: SessionId([0x3f; 16]),
+            seen: 57,
+            left: 40,
+        },
+    ];
+    let said = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        let arguments = clew_cli::parse(&words, &notebook()).unwrap();
+        clew_cli::report(&report("resume", exact()), &setbacks, &arguments, &notebook())
+    };
+    let output = said(&["resume"]);
+    assert_eq!(output.exit, Exit::Done, "what was taken up is exactly as it was there");
+    assert_snapshot!(output.text);
+    assert!(output.html.unwrap().contains("had 57 when it was last seen"));
+    assert_eq!(
+        said(&["resume", "--json"]).data.unwrap()["setbacks"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use clew_core::history::History;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
 };
-use clew_core::store::{Damage, StoreError};
+use clew_core::store::{Damage, Setback, StoreError};
 use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
@@ -89,6 +89,7 @@ pub struct Sample {
     pub description: HistoryDescription,
     pub at: Option<RunId>,
     pub damage: Vec<Damage>,
+    pub setbacks: Vec<Setback>,
     last: Option<RunId>,
     operations: u64,
     tag: String,
@@ -137,6 +138,7 @@ impl Sample {
             description,
             at: None,
             damage: Vec::new(),
+            setbacks: Vec::new(),
             last: None,
             operations: 0,
             tag: tag.to_owned(),
@@ -439,6 +441,7 @@ impl Sample {
             at: self.at,
             branch: None,
             damage: &self.damage,
+            setbacks: &self.setbacks,
             live: None,
         }
     }

@@ -137,6 +137,14 @@ pub enum StoreError {
         /// What is wrong, and what to do.
         why: StoreKeyFault,
     },
+    /// What was last seen of a store can't be used.
+    #[error("{} says what you last saw of this store, and can't be used: {why}", path.display())]
+    LastSeen {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: LastSeenFault,
+    },
     /// The list of trusted keys can't be used.
     #[error("The list of trusted keys {} can't be used: {why}", path.display())]
     Trust {
@@ -145,6 +153,20 @@ pub enum StoreError {
         /// What is wrong with it, and what to do.
         why: TrustFault,
     },
+}
+
+/// What is wrong with the file that says what was last seen of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LastSeenFault {
+    /// It is not the user's alone.
+    #[error("others may have changed it")]
+    Open,
+    /// It is not as it was written.
+    #[error("it is damaged")]
+    Damaged,
+    /// A later Clew wrote it.
+    #[error("a later Clew wrote it")]
+    Newer,
 }
 
 /// What is wrong with the list of trusted keys.

@@ -31,6 +31,11 @@ pub(super) fn part_of(name: &str) -> Option<(SessionId, u32)> {
     }
 }
 
+/// The session whose log lies there, if one does.
+pub(super) fn session_at(path: &Path) -> Option<SessionId> {
+    part_of(path.file_name()?.to_str()?).map(|(session, _)| session)
+}
+
 /// Whether a file's name is that of a description.
 pub(super) fn is_description(name: &str) -> bool {
     name.strip_suffix(".description")

@@ -13,6 +13,7 @@ const FOLDER: &str = "store-keys";
 /// What ids of keys, and keys of files, are made for.
 const ID_OF_KEY: &str = "clew 2026 id of a store's key v1";
 const KEY_OF_FILE: &str = "clew 2026 key of an encrypted file v1";
+const MASK: &str = "clew 2026 mask of operations of an encrypted store v1";
 /// Bytes of a key.
 const LENGTH: usize = 32;
 
@@ -36,6 +37,11 @@ impl StoreKey {
     pub fn id(&self) -> KeyId {
         let hash = blake3::derive_key(ID_OF_KEY, &self.0);
         KeyId(std::array::from_fn(|index| hash[index]))
+    }
+
+    /// What hides ids of what is stored with it.
+    pub(super) fn mask(&self) -> [u8; 32] {
+        blake3::derive_key(MASK, &self.0)
     }
 
     /// The key of the file that has these random bytes in its header.

@@ -22,7 +22,7 @@ use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
 use super::seal::SigningKey;
-use super::{Access, Store, blob, numbers};
+use super::{Access, End, Store, blob, numbers};
 use crate::format::{
     Action, Body, Dropping, Encoding, Forgetting, FrameKind, IDS_AT_HAND, Listed, Lists, Manifest, Naming, Operation,
     PackMention, Proof, RECORD_VERSION, Run, StoredManifest, Timestamp, View, encode_ids, encode_memory, encode_record,
@@ -50,6 +50,8 @@ pub struct SessionWriter {
     previous: Option<OperationId>,
     saved: u64,
     synced: u64,
+    /// The last operation that is synced.
+    synced_end: Option<End>,
     /// The largest run number known so far.
     floor: Option<u64>,
     /// Packs of others that hold what this session refers to, not known to be synced.
@@ -105,6 +107,7 @@ impl SessionWriter {
             previous: None,
             saved: 0,
             synced: 0,
+            synced_end: None,
             floor: None,
             foreign: BTreeSet::new(),
             other_logs: Vec::new(),
@@ -421,6 +424,11 @@ impl SessionWriter {
         if let Ok(loaded) = self.store.load(self.history) {
             self.store.forget(loaded.forgotten());
         }
+    }
+
+    /// The last operation that is synced.
+    pub fn synced_end(&self) -> Option<End> {
+        self.synced_end
     }
 
     /// How many operations are saved, and how many of them synced.

@@ -12,6 +12,8 @@ mod gc;
 mod gc_damage;
 #[path = "../store/golden.rs"]
 mod golden;
+#[path = "../store/last_seen.rs"]
+mod last_seen;
 #[path = "../store/rebuild.rs"]
 mod rebuild;
 #[path = "../store/round_trip.rs"]

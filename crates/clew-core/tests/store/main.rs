@@ -13,6 +13,7 @@ mod golden;
 mod hostile;
 mod index;
 mod keys;
+mod last_seen;
 mod limits;
 mod long;
 mod lying;

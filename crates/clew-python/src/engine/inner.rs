@@ -10,11 +10,13 @@ use clew_core::graph::Halt;
 use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
+use clew_core::plan::Report;
 use clew_core::session::{Recorded, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
+use super::ends::Note;
 use super::opened::Open;
 use super::question::Typed;
 use super::{Said, runtime};
@@ -186,7 +188,11 @@ impl Inner {
                 return Ok(refused);
             }
         }
-        if let Word::Doctor(_) = arguments.word {
+        if let Word::Doctor(doctor) = &arguments.word {
+            let accepts = doctor.accept_end && !clew_cli::is_elsewhere(&arguments);
+            if let Some(open) = self.open.as_mut().filter(|_| accepts) {
+                open.ends.setbacks.clear();
+            }
             self.examine(py)?;
         }
         if let Some(refused) = clew_cli::elsewhere(&arguments, &self.surroundings) {
@@ -214,7 +220,7 @@ impl Inner {
                 let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
                 self.state.processes = None;
                 return Ok(match moved? {
-                    Ok(report) => clew_cli::report(&report, &arguments, &self.surroundings),
+                    Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
                 });
             }
@@ -235,6 +241,25 @@ impl Inner {
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// Says what a mover did; where it took up a history, also what is not there any more of that.
+    fn report(&self, report: &Report, arguments: &Arguments) -> Output {
+        let open = self.open.as_ref().filter(|_| report.action == "resume");
+        let setbacks = open.map(|open| open.ends.setbacks.as_slice()).unwrap_or_default();
+        clew_cli::report(report, setbacks, arguments, &self.surroundings)
+    }
+
+    /// What is to be noted of where logs end, if anything is.
+    pub(crate) fn unnoted(&mut self) -> Option<Note> {
+        let open = self.open.as_mut()?;
+        open.ends.unnoted(&open.session)
+    }
+
+    /// Says once that it could not be noted.
+    pub(crate) fn not_noted(&mut self, error: &StoreError) {
+        let said = self.open.as_mut().and_then(|open| open.ends.fail(error));
+        self.untold.extend(said.map(|said| said.to_string()));
     }
 
     /// Where cells may run again if a move needs it. Nothing is started before it does.
@@ -407,6 +432,9 @@ impl Inner {
             self.open = before;
             return Err(error);
         }
+        let said = self.opened()?.ends.said.iter().map(ToString::to_string);
+        let said: Vec<String> = said.collect();
+        self.untold.extend(said);
         let can_resume = self.opened()?.can_resume();
         self.told_history(|name| Said::BelongsNow { name, can_resume })
     }

@@ -12,6 +12,7 @@ use clew_core::session::Session;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, StoreError, Trust};
 
+use super::ends::{Noted, Watched};
 use crate::clock::SystemClock;
 
 /// A history and the session that writes to it.
@@ -22,6 +23,8 @@ pub(super) struct Open {
     announced: Option<Announced>,
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
+    /// Where the logs of the store end.
+    pub ends: Watched,
 }
 
 impl Open {
@@ -33,6 +36,8 @@ impl Open {
         kernel: KernelDescription,
     ) -> Result<(Self, &'static str), StoreError> {
         let disk = Arc::new(RealDisk);
+        // Before any log: what is noted later they need not hold.
+        let noted = Noted::read(surroundings);
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
         let store =
@@ -46,7 +51,8 @@ impl Open {
             kernel,
             ..HistoryDescription::default()
         };
-        let belongs = belonging(&store.histories()?, notebook, |path| Path::new(path).exists());
+        let histories = store.histories()?;
+        let belongs = belonging(&histories, notebook, |path| Path::new(path).exists());
         let (history, word) = match belongs {
             Belonging::Known(id) => (id, "known"),
             Belonging::Renamed(id) => (id, "renamed"),
@@ -58,6 +64,9 @@ impl Open {
         }
         let loaded = store.load(history)?;
         let description = loaded.description();
+        let here = histories.into_iter().map(|(id, _)| id).collect();
+        let name = clew_cli::history_name(history, &description);
+        let ends = noted.compare(&store, &here, history, &name, &loaded);
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
         let session = Session::new(id, store, writer, loaded, Box::new(clock));
@@ -68,6 +77,7 @@ impl Open {
                 description,
                 announced: None,
                 doubt,
+                ends,
             },
             word,
         ))
@@ -103,6 +113,7 @@ impl Open {
             at: self.session.at(),
             branch: self.session.branch().map(str::to_owned),
             damage: &[],
+            setbacks: &self.ends.setbacks,
             live: Some(live),
         }
     }

@@ -69,6 +69,44 @@ pub(crate) enum Said {
         /// Why.
         why: String,
     },
+    /// Not all of the history is there that was seen before.
+    #[error(
+        "{name} is not as you last saw it: {setbacks}. What is here is whole, and nothing was changed. `%clew doctor` tells what to do"
+    )]
+    SetBack {
+        /// What the history is called.
+        name: String,
+        /// What is not there any more.
+        setbacks: String,
+    },
+    /// Histories of the store are gone.
+    #[error(
+        "Histories that you recorded in {store} are gone, {sessions} in all. Nothing was changed. `%clew doctor` tells which, and what to do"
+    )]
+    HistoriesGone {
+        /// The store.
+        store: String,
+        /// How many sessions were in them.
+        sessions: String,
+    },
+    /// The store was made anew where there was one.
+    #[error(
+        "The store in {store} was made anew: what you recorded there before is not in it ({sessions}). If you neither removed nor moved it, somebody did"
+    )]
+    MadeAnew {
+        /// The store.
+        store: String,
+        /// How many sessions were in it.
+        sessions: String,
+    },
+    /// Where the logs end can't be noted, or what was noted can't be used.
+    #[error(
+        "{why}. Your runs are recorded all the same; but nobody would notice if runs were taken out of the store. `%clew doctor` tells what to do"
+    )]
+    NotNoted {
+        /// Why.
+        why: String,
+    },
     /// The store was made, with a key.
     #[error(
         "A new encrypted store was made. Its key is {path}: without it nobody can read the store, so keep a copy of it elsewhere"

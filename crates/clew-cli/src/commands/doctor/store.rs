@@ -7,9 +7,11 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
-use super::Check;
 use super::Group::Store as Stored;
+use super::{Arguments, Check, ends};
+use crate::last_seen::last_seen;
 use crate::place::{by_recency, history_name, open_indexed, open_store};
+use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 use crate::text;
 use crate::whole_file;
@@ -24,7 +26,8 @@ pub(super) struct Found {
     pub has_histories: bool,
 }
 
-pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surroundings) -> Found {
+pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Surroundings) -> Found {
+    let rebuild = arguments.rebuild;
     let mut found = Found {
         checks: Vec::new(),
         is_damaged: false,
@@ -48,11 +51,18 @@ pub(super) fn checks(directory: &Path, rebuild: bool, surroundings: &Surrounding
         return found;
     }
     found.checks.push(rights(directory));
+    // Before the logs: what is noted later they need not hold.
+    let noted = last_seen(directory, surroundings).read();
     match open_store(directory, surroundings) {
         Ok(store) => {
             found.checks.push(format(&store, rebuild, surroundings));
             found.checks.extend(encryption(&store, surroundings));
-            let histories = histories(&store, rebuild, surroundings);
+            let loaded = by_recency(&store);
+            if let Ok(loaded) = &loaded {
+                let checks = ends::checks(&store, noted, loaded, arguments.accept_end, surroundings);
+                found.checks.extend(checks);
+            }
+            let histories = histories(&store, loaded, rebuild, surroundings);
             found.has_histories = histories.iter().any(|check| check.what == "history");
             found.is_damaged = histories.iter().any(|check| check.what == "history" && !check.is_fine);
             found.checks.extend(histories);
@@ -310,8 +320,13 @@ fn values(store: &Store, surroundings: &Surroundings) -> Check {
     }
 }
 
-fn histories(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Vec<Check> {
-    let histories = match by_recency(store) {
+fn histories(
+    store: &Store,
+    histories: Result<Vec<(HistoryId, LoadedHistory)>, Problem>,
+    rebuild: bool,
+    surroundings: &Surroundings,
+) -> Vec<Check> {
+    let histories = match histories {
         Ok(histories) => histories,
         Err(problem) => {
             return vec![Check::bad(

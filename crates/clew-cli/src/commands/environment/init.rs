@@ -9,6 +9,7 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
+use crate::last_seen::last_seen;
 use crate::page::Page;
 use crate::place;
 use crate::problem::{Exit, Problem};
@@ -60,6 +61,11 @@ pub fn init(arguments: &Init, surroundings: &Surroundings) -> Result<Made, Probl
     if arguments.encrypt && opened.key().is_none() {
         let why = StoreKeyFault::Plain;
         return Err(place::store_problem(&StoreError::StoreKey { path: store, why }));
+    }
+    let seen = last_seen(&store, surroundings);
+    if opened.was_made() && seen.read().is_ok_and(|ends| !ends.is_empty()) {
+        // The one that was there before is gone, and the user just said that there be another.
+        seen.replace(&[]).ok();
     }
     let hidden_by = match surroundings.settings.store_origin() {
         Origin::Environment(variable) => Some((*variable).to_owned()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::SessionWriter;
 use crate::format::FrameKind;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::{StoreError, log, pack};
+use crate::store::{End, StoreError, log, pack};
 
 impl SessionWriter {
     /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
@@ -62,6 +62,7 @@ impl SessionWriter {
             log_end: self.log.end,
             part: self.part,
             saved: self.saved,
+            end: self.last_end(),
             foreign,
         })
     }
@@ -87,6 +88,11 @@ impl SessionWriter {
         Ok(())
     }
 
+    fn last_end(&self) -> Option<End> {
+        let number = self.saved.checked_sub(1)?;
+        Some(self.store.end_of(self.history, self.session, number, self.previous?))
+    }
+
     /// Says in the files what was synced. A mark that can't be written is no loss: readers then know less than is true.
     fn mark(&mut self, job: &SyncJob) {
         let written = self.pack.as_mut();
@@ -99,8 +105,8 @@ impl SessionWriter {
             self.store.index().mark(number, synced);
             self.flush().ok();
         }
-        if !self.is_doubtful {
-            self.synced = self.synced.max(job.saved);
+        if !self.is_doubtful && job.saved >= self.synced {
+            (self.synced, self.synced_end) = (job.saved, job.end);
         }
         self.has_new_names &= self.pack.is_some() && job.pack_end.is_none();
         self.log.put(FrameKind::MARK, [0; 32], &job.log_end.to_le_bytes());
@@ -122,6 +128,8 @@ pub struct SyncJob {
     log_end: u64,
     part: u32,
     saved: u64,
+    /// The last of what is saved.
+    end: Option<End>,
     /// Packs of others and how far they were gone over.
     foreign: Vec<(u32, u64)>,
 }

@@ -1,0 +1,76 @@
+//! The ends of histories: whether the user's own logs end where they were last seen to end, or later.
+
+use clew_core::id::HistoryId;
+use clew_core::store::{End, Ends, LastSeenFault, LoadedHistory, Store, StoreError};
+
+use super::Check;
+use super::Group::Store as Stored;
+use crate::last_seen::{Compared, last_seen, setbacks_hint};
+use crate::place::history_name;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+const WHAT: &str = "history ends";
+
+/// What was noted, read before the histories were, beside these; what is seen now is noted. If asked to, only that counts.
+pub(super) fn checks(
+    store: &Store,
+    noted: Result<Ends, StoreError>,
+    histories: &[(HistoryId, LoadedHistory)],
+    accept: bool,
+    surroundings: &Surroundings,
+) -> Vec<Check> {
+    let named: Vec<(HistoryId, String, &LoadedHistory)> = histories
+        .iter()
+        .map(|(id, loaded)| (*id, history_name(*id, &loaded.description()), loaded))
+        .collect();
+    let compared = Compared::of(noted.as_ref().unwrap_or(&Ends::default()), store, &named);
+    if accept {
+        return vec![accepted(&compared, store, surroundings)];
+    }
+    let noted = match noted {
+        Ok(noted) => noted,
+        Err(error) => return vec![unusable(&error, surroundings)],
+    };
+    if compared.setbacks.is_empty() {
+        return vec![seen(&noted, &noted.news(compared.ends), store, surroundings)];
+    }
+    let hint = setbacks_hint(surroundings.door);
+    let told = compared.told().map(|told| Check::bad(Stored, WHAT, told, hint.clone()));
+    told.collect()
+}
+
+fn accepted(compared: &Compared, store: &Store, surroundings: &Surroundings) -> Check {
+    let sessions = text::count(compared.ends.len(), "session");
+    match last_seen(store.directory(), surroundings).replace(&compared.ends) {
+        Ok(()) => Check::fine(Stored, WHAT, format!("accepted as they are now: {sessions} of yours")),
+        Err(error) => unusable(&error, surroundings),
+    }
+}
+
+/// Nothing but this check needs the file: no more is to be said than that it can't be done.
+fn unusable(error: &StoreError, surroundings: &Surroundings) -> Check {
+    let anew = surroundings.door.command("doctor --accept-end");
+    let hint = match error {
+        StoreError::LastSeen {
+            why: LastSeenFault::Newer,
+            ..
+        } => "`pip install --upgrade clew`, then the same again".to_owned(),
+        StoreError::LastSeen { .. } => format!("{anew} writes it anew, with the ends of now"),
+        _ => "until that can be done nobody notices here if runs are taken out of the store".to_owned(),
+    };
+    Check::bad(Stored, WHAT, error.to_string(), hint)
+}
+
+fn seen(noted: &Ends, news: &[End], store: &Store, surroundings: &Surroundings) -> Check {
+    if let Err(error) = last_seen(store.directory(), surroundings).advance(news) {
+        return unusable(&error, surroundings);
+    }
+    let sessions = |count| text::count(count, "session");
+    let found = match (noted.len(), news.len()) {
+        (0, 0) => "none of yours was seen here yet".to_owned(),
+        (0, new) => format!("{} of yours, noted just now", sessions(new)),
+        (known, _) => format!("all is there that was seen before, of {} of yours", sessions(known)),
+    };
+    Check::fine(Stored, WHAT, found)
+}
