@@ -117,7 +117,8 @@ def test_p03_what_a_thread_bound_is_found_with_the_next_run(dear: Kernel) -> Non
 
 WAIT = """
 import os
-from clew.shell import session
+from clew.shell import hooks, session
+hooks.REST = hooks.LONG_REST = 1e6  # nobody else looks meanwhile
 look, (end, other) = session.current()._recorder._engine.idle, os.pipe()
 """
 

@@ -47,7 +47,7 @@ mod _engine {
     #[pymodule_export]
     use crate::sandbox::enter_sandbox;
     #[pymodule_export]
-    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_shape, secret_variables};
+    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]
