@@ -72,6 +72,15 @@ class Through(TypedDict):
 def judged_secret(name: str, text: str) -> str | None:
     """Why a text under this name is a credential; `None` if neither speaks for it."""
 
+def panicked_at() -> str | None:
+    """Where the engine panicked last, for whoever tells of it; told once."""
+
+def panic_at(step: str | None) -> bool:
+    """Has the engine panic once, where this step begins next; with `None` nowhere any more. Whether the last one came."""
+
+def panic_steps() -> list[str]:
+    """The steps at which it can: for tests."""
+
 def secret_within(value: object) -> str | None:
     """Why a value that is no text must not be stored; `None` if nothing in it speaks against that."""
 

@@ -13,6 +13,7 @@ mod facts;
 mod fired;
 mod flusher;
 mod kernel;
+mod panics;
 mod prover;
 pub mod raw;
 mod sandbox;
@@ -37,6 +38,8 @@ mod _engine {
     #[pymodule_export]
     use crate::fired::Fired;
     #[pymodule_export]
+    use crate::panics::panicked_at;
+    #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
@@ -51,12 +54,15 @@ mod _engine {
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]
+    use crate::testing::panics::{panic_at, panic_steps};
+    #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]
     use crate::words::{intent, split_line};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::panics::note();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
