@@ -47,7 +47,7 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels ## The long searches: thousands of programs, hundreds of kills.
+test-long: wheels ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit

@@ -35,7 +35,7 @@ def kernels(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
 
     yield start
     for kernel in started:
-        kernel.close()
+        kernel.end()
 
 
 @pytest.fixture

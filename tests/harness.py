@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
@@ -33,6 +34,9 @@ LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 #: Seconds after which something will never come. No test is decided by it: a busy machine is slow, a hang is for ever.
 NEVER = 240.0
+
+#: Milliseconds after which who waits for messages looks whether the kernel still lives.
+MOMENT = 50
 
 
 #: Hundreds of kernels that rest while others are tested would each prove what they hold; the tests of that turn it on.
@@ -164,10 +168,26 @@ class Kernel:
         spec.metadata = {}
         self.manager.start_kernel(env=self.environment(), cwd=str(self.cwd))
         self.client: BlockingKernelClient = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=NEVER)
+        # Nobody here listens to heartbeats: who waits asks whether the process lives.
+        self.client.start_channels(hb=False)
+        self._poller = zmq.Poller()
+        for channel in (self.client.shell_channel, self.client.iopub_channel):
+            self._poller.register(channel.socket, zmq.POLLIN)
+        self._wait_until_ready()
         if self._load:
             self.run("%load_ext clew").raised()
+
+    def _wait_until_ready(self) -> None:
+        """Waits until the kernel answers, and is heard on both channels: what is published before the client listens is lost."""
+        deadline = time.monotonic() + NEVER
+        while True:
+            try:
+                self.collect([self.message("kernel_info_request", {})], 1.0)
+                break
+            except TimeoutError:
+                assert time.monotonic() < deadline, f"In {NEVER:.0f} s the kernel did not answer"
+        self._collected.clear()
+        self.stray.clear()
 
     def environment(self) -> dict[str, str]:
         """The variables the kernel starts with: the machine's, with every directory a private one."""
@@ -224,6 +244,8 @@ class Kernel:
         """Ends the process at once, as a crash would (`kill -9`)."""
         self.client.stop_channels()
         os.kill(self.pid, signal.SIGKILL)
+        # Else the manager finds it alive, and looks again only after a while.
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         self.manager.shutdown_kernel(now=True)
 
     def restart(self, *, load: bool | None = None, graceful: bool = False) -> None:
@@ -241,6 +263,13 @@ class Kernel:
         self.client.stop_channels()
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(now=False)
+
+    def end(self) -> None:
+        """Ends the process, whether it still lives or not, where nobody asks what it does at its end."""
+        if self.is_alive():
+            self.kill()
+        else:
+            self.close()
 
     def __enter__(self) -> Kernel:
         return self
@@ -365,7 +394,7 @@ class Kernel:
                 raise TimeoutError(f"{len(waiting)} of {len(sent)} requests got no answer in {timeout} s")
             if not self.manager.is_alive():
                 raise RuntimeError("The kernel died")
-            self._receive()
+            self.take()
         return [self._collected[one.id][1] for one in sent]
 
     def until_printed(self, sent: Sent, text: str) -> Reply:
@@ -373,7 +402,7 @@ class Kernel:
         reply = self._collected[sent.id][1]
 
         def has_printed() -> bool:
-            self._receive()
+            self.take()
             printed = reply.stdout + reply.stderr
             assert not sent.is_complete or text in printed, f"It ended and printed {printed!r}"
             return text in printed
@@ -389,8 +418,9 @@ class Kernel:
         """Takes what comes after the idle status of earlier requests: what was sent before an answer comes before it."""
         self.value("None")
 
-    def _receive(self) -> None:
+    def take(self) -> None:
         """Takes what has arrived on both channels; waits a moment if nothing has."""
+        self._poller.poll(MOMENT)
         for message in [*self._arrived("shell"), *self._arrived("iopub")]:
             parent = message["parent_header"].get("msg_id", "")
             if parent not in self._collected:
@@ -407,7 +437,7 @@ class Kernel:
         found: list[dict[str, Any]] = []
         try:
             while True:
-                found.append(channel.get_msg(timeout=0 if found or name == "shell" else 0.005))
+                found.append(channel.get_msg(timeout=0))
         except Empty:
             return found
 

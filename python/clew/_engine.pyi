@@ -72,8 +72,20 @@ class Through(TypedDict):
 def judged_secret(name: str, text: str) -> str | None:
     """Why a text under this name is a credential; `None` if neither speaks for it."""
 
-def secret_shape(texts: Sequence[str]) -> tuple[str, int] | None:
-    """The first of the texts that has the shape of a credential: which kind, and its place among them."""
+def panicked_at() -> str | None:
+    """Where the engine panicked last, for whoever tells of it; told once."""
+
+def panic_at(step: str | None) -> bool:
+    """Has the engine panic once, where this step begins next; with `None` nowhere any more. Whether the last one came."""
+
+def panic_steps() -> list[str]:
+    """The steps at which it can: for tests."""
+
+def secret_within(value: object) -> str | None:
+    """Why a value that is no text must not be stored; `None` if nothing in it speaks against that."""
+
+def secrets_within(value: object) -> list[str]:
+    """The texts in such a value that must not be shown."""
 
 def secret_variables() -> list[str]:
     """Values of environment variables that look like credentials."""

@@ -56,7 +56,7 @@ def kernels(tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
 
     yield make
     for kernel in made:
-        kernel.close()
+        kernel.end()
 
 
 FAILED = pytest.StashKey[bool]()

@@ -90,5 +90,5 @@ class Desk:
 
     def close(self) -> None:
         if self.notebook is not None:
-            self.notebook.kernel.close()
+            self.notebook.kernel.end()
             self.notebook = None

@@ -13,8 +13,9 @@ from planted import Planted
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel without Clew."""
-    with Kernel(home=tmp_path_factory.mktemp("plain"), load=False) as kernel:
-        yield kernel
+    kernel = Kernel(home=tmp_path_factory.mktemp("plain"), load=False)
+    yield kernel
+    kernel.end()
 
 
 @pytest.fixture(scope="module")
@@ -23,4 +24,4 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     home: Path = tmp_path_factory.mktemp("planted")
     planted = Planted(home)
     yield planted
-    planted.kernel.close()
+    planted.kernel.end()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cells import SOON
-from harness import Kernel
+from harness import NEVER, Kernel
+
+from bench import environments
 
 POOL = """
 import math, multiprocessing, os
@@ -142,20 +145,24 @@ os.close(reading)
 def test_p07_p09_companions_work_as_without_clew_and_only_one_process_writes(
     kernels: Callable[..., Kernel], companion: str
 ) -> None:
-    cells, end, asked = COMPANIONS[companion]
+    works_alike(kernels, *COMPANIONS[companion])
+
+
+def works_alike(
+    kernels: Callable[..., Kernel], cells: list[str], end: str, asked: str, soon: float = SOON, **options: Any
+) -> None:
+    """Runs the cells without Clew and with it: they end alike, nothing is said, and the session goes on."""
     told, started = [], []
     for is_loaded in (False, True):
-        kernel = kernels(load=is_loaded)
+        kernel = kernels(load=is_loaded, **options)
         started.append(kernel)
         for cell in cells:
-            reply = kernel.run(cell, SOON).raised()
+            reply = kernel.run(cell, soon).raised()
             kernel.settle()
             assert "Clew" not in reply.stderr
-        told.append(kernel.value(asked, SOON))
-        kernel.run(end, SOON).raised()
-    if companion == "a child that goes on":
-        # Without Clew there is no session either.
-        told = [str(one).replace(", 'no undo'", "") for one in told]
+        # Without Clew there is no session to undo in.
+        told.append(str(kernel.value(asked, soon)).replace(", 'no undo'", ""))
+        kernel.run(end, soon).raised()
     assert told[0] == told[1]
     records_alone(kernel, len(cells) + 1)
     for kernel in started:
@@ -234,3 +241,46 @@ for thread in threads:
         True,
     )
     records_alone(kernel, 10)
+
+
+TORCH = """
+import torch
+from torch.utils.data import DataLoader, Dataset
+_ = torch.manual_seed(3)
+class Squares(Dataset):
+    def __init__(self, rows):
+        self.rows = rows
+    def __len__(self):
+        return len(self.rows)
+    def __getitem__(self, place):
+        return self.rows[place], self.rows[place].pow(2).sum()
+data = Squares(torch.randn(64, 8))
+loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=2, persistent_workers=True)
+model = torch.nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.01)
+losses = []
+def epoch():
+    for rows, wanted in loader:
+        optimizer.zero_grad()
+        loss = (model(rows).squeeze(1) - wanted).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(round(loss.item(), 4))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_p07_p09_pytorchs_data_loader_works_as_without_clew_and_only_one_process_writes(
+    kernels: Callable[..., Kernel],
+) -> None:
+    """PyTorch itself, with workers of its own; 2.1 GB come over the network where no benchmark brought them."""
+    options: dict[str, Any] = {"python": environments.python(None), "paths": [environments.torch()]}
+    cells = [
+        TORCH,
+        "epoch()\nfirst = list(losses)",
+        "epoch()\nsecond = losses[8:]",
+        "whole = float(sum(wanted.sum() for rows, wanted in DataLoader(data, num_workers=2)))",
+    ]
+    end = "loader._iterator._shutdown_workers()"
+    works_alike(kernels, cells, end, "(first, second, round(whole, 3), len(losses))", NEVER, **options)

@@ -125,7 +125,7 @@ MOST_A_RUN = 16 * 1024
 
 
 def test_p07_a_long_session_grows_by_no_more_than_its_history(kernels: Callable[..., Kernel]) -> None:
-    grown = growth(kernels(), [500, 1000, 1500])
+    grown = growth(kernels(), [250, 500, 750])
     print(grown)
     assert grown[-1] < MOST_A_RUN
 

@@ -45,7 +45,7 @@ class Person:
     def leaves(self) -> None:
         """Closes every notebook that is still open."""
         for kernel in self._open:
-            kernel.close()
+            kernel.end()
 
 
 def told(notebook: Notebook, line: str) -> str:

@@ -35,7 +35,8 @@ ADDRESS = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)? ?[mnµμ]?s\b.*|/[^ ]*/(ipykernel
 def end_of(cells: list[str], home: Path, load: bool) -> dict[str, Any]:
     """Runs the cells, and gives all that can be told of the end: names, facts, what was printed."""
     env = {"PYTHONHASHSEED": "3", "PYTHONWARNINGS": "ignore"}
-    with Kernel(home=home, load=load, paths=[Path(__file__).parent], env=env, cwd=home / "same") as kernel:
+    kernel = Kernel(home=home, load=load, paths=[Path(__file__).parent], env=env, cwd=home / "same")
+    try:
         if not load:
             kernel.run(
                 "pass"
@@ -45,6 +46,8 @@ def end_of(cells: list[str], home: Path, load: bool) -> dict[str, Any]:
         found |= kernel.value("__import__('oracle_digest').digest(globals())")
         found |= {f"output of cell {n}": shown(reply) for n, reply in enumerate(replies)}
         return found
+    finally:
+        kernel.end()
 
 
 def shown(reply: Any) -> str:

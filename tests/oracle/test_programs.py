@@ -140,7 +140,7 @@ def walk_programs(seeds: range, directory: Path, reference: Reference) -> None:
             kernel.kill()
             kernel = None
     if kernel is not None:
-        kernel.close()
+        kernel.end()
     print(
         f"{len(seeds)} programs (seeds {seeds.start} to {seeds.stop - 1}), {steps} steps, {len(wrong)} wrong"
     )

@@ -35,7 +35,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
 
     yield make
     for kernel in kernels:
-        kernel.close()
+        kernel.end()
 
 
 @pytest.fixture

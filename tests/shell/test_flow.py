@@ -32,8 +32,9 @@ DIGEST = textwrap.dedent(
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Iterator[Kernel]:
-    with Kernel(home=tmp_path) as kernel:
-        yield kernel
+    kernel = Kernel(home=tmp_path)
+    yield kernel
+    kernel.end()
 
 
 def asked(kernel: Kernel, words: str) -> dict[str, Any]:

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from harness import Kernel
+from harness import Kernel, wait_for
 
 #: More objects than any machine goes through in the time of a cheap look.
 DEAR = "many = [[number] for number in range(1_000_000)]"
 
 
+BEGUN = (DEAR, "x = [1]; y = x; z = {'k': 1}; w = 'text'", "globals()", "globals()")
+"""A session in which both looks that count were dear."""
+
+
 @pytest.fixture
 def dear(kernel: Kernel) -> Kernel:
-    """A kernel with such a session, in which both looks that count were dear."""
-    for cell in (DEAR, "x = [1]; y = x; z = {'k': 1}; w = 'text'", "globals()", "globals()"):
+    """A kernel with such a session."""
+    for cell in BEGUN:
         kernel.run(cell).raised()
     return kernel
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    kernel = Kernel(home=tmp_path_factory.mktemp("begun"))
+    for cell in BEGUN:
+        kernel.run(cell).raised()
+    yield kernel
+    kernel.end()
+
+
+@pytest.fixture
+def shared(begun: Kernel) -> Kernel:
+    """One such kernel for many, back where it began."""
+    begun.clew("switch 3").raised()
+    for cell in BEGUN[2:]:
+        begun.run(cell).raised()
+    return begun
 
 
 def changed(kernel: Kernel) -> str:
@@ -39,24 +62,24 @@ def changed(kernel: Kernel) -> str:
         ("for name in 'abc':\n    del z\n    z = name", "+name ~z"),
     ],
 )
-def test_what_a_run_changed_is_seen_and_nothing_else(dear: Kernel, cell: str, told: str) -> None:
-    dear.run(cell).raised()
-    assert set(changed(dear).split()) == set(told.split())
-    dear.clew("undo").raised()
-    assert dear.value("x, y is x, z, w, 'new' in globals()") == ([1], True, {"k": 1}, "text", False)
-    dear.clew("redo").raised()
-    assert dear.value("len(many)") == 1_000_000
+def test_what_a_run_changed_is_seen_and_nothing_else(shared: Kernel, cell: str, told: str) -> None:
+    shared.run(cell).raised()
+    assert set(changed(shared).split()) == set(told.split())
+    shared.clew("undo").raised()
+    assert shared.value("x, y is x, z, w, 'new' in globals()") == ([1], True, {"k": 1}, "text", False)
+    shared.clew("redo").raised()
+    assert shared.value("len(many)") == 1_000_000
 
 
-def test_an_output_goes_and_comes_back(dear: Kernel) -> None:
-    dear.run("kept = [w, 1]\nkept").raised()
-    dear.run("kept.append(2)").raised()
-    dear.clew("undo").raised()
-    assert dear.value("kept, kept is Out[max(Out)], kept is _") == (["text", 1], True, True)
-    dear.clew("undo").raised()
-    assert dear.value("[out for out in Out.values() if out == ['text', 1]]") == []
-    dear.clew("redo 2").raised()
-    assert dear.value("Out[max(Out)]") == ["text", 1, 2]
+def test_an_output_goes_and_comes_back(shared: Kernel) -> None:
+    shared.run("kept = [w, 1]\nkept").raised()
+    shared.run("kept.append(2)").raised()
+    shared.clew("undo").raised()
+    assert shared.value("kept, kept is Out[max(Out)], kept is _") == (["text", 1], True, True)
+    shared.clew("undo").raised()
+    assert shared.value("[out for out in Out.values() if out == ['text', 1]]") == []
+    shared.clew("redo 2").raised()
+    assert shared.value("Out[max(Out)]") == ["text", 1, 2]
 
 
 def test_p12_a_credential_that_comes_up_among_much_else_is_kept_out(dear: Kernel, tmp_path) -> None:
@@ -94,7 +117,8 @@ def test_p03_what_a_thread_bound_is_found_with_the_next_run(dear: Kernel) -> Non
 
 WAIT = """
 import os
-from clew.shell import session
+from clew.shell import hooks, session
+hooks.REST = hooks.LONG_REST = 1e6  # nobody else looks meanwhile
 look, (end, other) = session.current()._recorder._engine.idle, os.pipe()
 """
 
@@ -109,13 +133,17 @@ def test_a_look_is_given_up_where_a_request_waits(dear: Kernel) -> None:
 
 def test_after_a_look_that_was_given_up_a_run_looks_at_no_more_than_before(dear: Kernel) -> None:
     dear.run(WAIT).raised()
-    # What no run touched and no name tells of is seen by a look at everything only.
-    assert dear.value("many.append(0)") is None
-    dear.run("w = 'first'").raised()
-    assert changed(dear) == "~w"
-    assert dear.value("look([], True)") is False
-    dear.run("w = 'second'").raised()
-    assert changed(dear) == "~w"
+    for number in range(9):
+        # What no run touched and no name tells of is seen by a look at everything only.
+        assert dear.value("many.append(0)") is None
+        dear.run(f"w = 'first {number}'").raised()
+        assert changed(dear) == "~w"
+        assert dear.value("look([], True)") is False
+        dear.run(f"w = 'second {number}'").raised()
+        assert changed(dear) == "~w"
+        # On a busy machine a request may take so long that such a look follows by right. Not every time.
+        if "outside" not in dear.clew("log -n 3").raised().text:
+            break
     dear.run("globals()").raised()
     assert "~many" in changed(dear)
 
@@ -125,11 +153,19 @@ def test_a_look_that_takes_no_time_is_not_given_up(kernel: Kernel) -> None:
     assert kernel.value("[look([], True) for _ in range(9)].count(True) > 0") is True
 
 
-def test_the_doors_are_where_requests_come_in(dear: Kernel) -> None:
-    dear.run(
-        "from clew.shell import session\nimport select\ndoors = session.current()._recorder.doors"
-    ).raised()
-    waits = "bool(select.select(doors, [], [], 20)[0])"
-    first = dear.send(f"doors and {waits}")
-    dear.collect([first, dear.send("1")])
-    assert dear.value("len(doors)") in (1, 2)
+RESTS = """
+import asyncio, select, sys
+from clew.shell import session
+doors, heard = session.current()._recorder.doors, []
+def wait():
+    print('waits', file=sys.stderr, flush=True)
+    heard.append(bool(select.select(doors, [], [], 20)[0]))
+_ = asyncio.get_event_loop().call_later(0.1, wait)
+"""
+"""Waits at the doors once the session rests, as an idle look asks them."""
+
+
+def test_the_doors_are_where_requests_come_in(kernel: Kernel) -> None:
+    kernel.run(RESTS).raised()
+    wait_for(lambda: (kernel.take(), "waits" in kernel.heard())[1], "nobody waits at the doors")
+    assert kernel.value("len(doors), heard") in [(1, [True]), (2, [True])]

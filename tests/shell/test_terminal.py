@@ -113,7 +113,9 @@ def test_of_two_notebooks_one_has_to_be_named(kernels: Callable[..., Kernel], tm
     one = kernels(notebook=tmp_path / "one.ipynb")
     two = kernels(notebook=tmp_path / "two.ipynb")
     one.run("x = 1")
+    one.settle()
     two.run("x = 10")
+    two.settle()
     asked = one.terminal("undo")
     assert asked.exit == 2 and "Several notebooks are live: two.ipynb and one.ipynb" in asked.err, asked
     assert one.terminal("undo", "--history", "one.ipynb").exit == 0

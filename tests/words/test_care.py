@@ -18,8 +18,9 @@ OTHER = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(100, 132))
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Iterator[Kernel]:
-    with Kernel(home=tmp_path / "home", notebook=tmp_path / "n.ipynb") as kernel:
-        yield kernel
+    kernel = Kernel(home=tmp_path / "home", notebook=tmp_path / "n.ipynb")
+    yield kernel
+    kernel.end()
 
 
 def store(kernel: Kernel) -> Path:

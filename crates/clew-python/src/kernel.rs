@@ -29,6 +29,7 @@ use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
 use crate::strangers;
+use crate::testing::panics::pass;
 
 /// What lives as long as the session, beside the heap.
 #[derive(Default)]
@@ -191,23 +192,28 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn roots(&mut self) -> Result<Vec<(Root, Object)>, KernelError> {
+        pass("roots");
         self.try_roots().map_err(|error| kernel_error(self.py, &error))
     }
 
     fn rebound(&mut self) -> Result<Option<Rebound<Object>>, KernelError> {
+        pass("rebound");
         self.try_rebound().map_err(|error| kernel_error(self.py, &error))
     }
 
     fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Vec<(Root, Object)>>, KernelError> {
+        pass("some_roots");
         self.try_some_roots(roots)
             .map_err(|error| kernel_error(self.py, &error))
     }
 
     fn settle(&mut self, is_taken_over: bool) {
+        pass("settle");
         self.state.settle(is_taken_over);
     }
 
     fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
+        pass("build");
         let roots = stored.roots;
         let built = build(self.py, self.heap, stored)?;
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
@@ -226,19 +232,23 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn noticed(&mut self) -> Option<String> {
+        pass("noticed");
         let noticed: Vec<String> = self.heap.take_noticed().into_iter().collect();
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 
     fn withheld(&mut self) -> Vec<Withheld> {
+        pass("withheld");
         self.state.withheld.clone()
     }
 
     fn install(&mut self, changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
+        pass("install");
         self.install_all(changes)
     }
 
     fn clear_staging(&mut self) {
+        pass("clear_staging");
         self.end_staging();
     }
 
@@ -265,6 +275,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn summary(&mut self, _root: &Root, object: Object) -> Summary {
+        pass("summary");
         let summarize = || -> PyResult<Summary> {
             let found = self
                 .py
@@ -288,6 +299,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
+        pass("describe_stream");
         facts::stream_facts(stream)
     }
 
@@ -345,6 +357,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
+        pass("wait");
         self.py.detach(wait);
     }
 

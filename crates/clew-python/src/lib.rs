@@ -13,6 +13,7 @@ mod facts;
 mod fired;
 mod flusher;
 mod kernel;
+mod panics;
 mod prover;
 pub mod raw;
 mod sandbox;
@@ -37,6 +38,8 @@ mod _engine {
     #[pymodule_export]
     use crate::fired::Fired;
     #[pymodule_export]
+    use crate::panics::panicked_at;
+    #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
@@ -47,9 +50,11 @@ mod _engine {
     #[pymodule_export]
     use crate::sandbox::enter_sandbox;
     #[pymodule_export]
-    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_shape, secret_variables};
+    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
     use crate::testing::TestHeap;
+    #[pymodule_export]
+    use crate::testing::panics::{panic_at, panic_steps};
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]
@@ -57,6 +62,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::panics::note();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

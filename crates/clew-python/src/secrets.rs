@@ -1,8 +1,10 @@
-//! What a text is by itself: a credential, or not (`clew_cli::secrets`). Which objects are asked about, Python says.
+//! What a text is by itself: a credential, or not (`clew_cli::secrets`); and which are in a value (`kernel/inside.rs`).
 
 use clew_cli::secrets;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+
+use crate::kernel::inside::Search;
 
 /// A text in Rust's encoding, of which nothing is kept within the user's string. What can't be encoded is replaced.
 fn encoded(text: &Bound<'_, PyString>) -> String {
@@ -21,12 +23,16 @@ pub fn judged_secret(name: &Bound<'_, PyString>, text: &Bound<'_, PyString>) -> 
     secrets::judged(&encoded(name), &encoded(text))
 }
 
-/// The first of the texts that has the shape of a credential: which kind, and its place among them.
+/// Why a value that is no text must not be stored; `None` if nothing in it speaks against that.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-pub fn secret_shape(texts: Vec<Bound<'_, PyString>>) -> Option<(&'static str, usize)> {
-    let mut kinds = texts.iter().map(|text| secrets::shape_of(&encoded(text))).zip(0..);
-    kinds.find_map(|(kind, place)| Some((kind?, place)))
+pub fn secret_within(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    Search::new(value.py()).first(value)
+}
+
+/// The texts in such a value that must not be shown.
+#[pyfunction]
+pub fn secrets_within(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    Search::new(value.py()).texts(value)
 }
 
 /// Values of environment variables that look like credentials.

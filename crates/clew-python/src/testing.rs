@@ -1,5 +1,6 @@
 //! Doors for the Python tests: what a look finds, and whether what was encoded comes back.
 
+pub(crate) mod panics;
 mod values;
 
 use std::collections::VecDeque;

@@ -146,7 +146,7 @@ class Session:
     def _texts(self, names: Sequence[str]) -> set[str]:
         """What names that are kept out hold, where it is text."""
         namespace = self._shell.user_ns
-        return texts_of((name, namespace.get(name)) for name in names)
+        return texts_of(map(namespace.get, names))
 
     def _note_recorded(self, _: object) -> None:
         self._has_recorded = True

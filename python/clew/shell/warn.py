@@ -22,11 +22,18 @@ def warn(text: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line. Its own `str` may raise; the engine's are sentences and need no type."""
+    """An exception in one line. Its own `str` may raise; the engine's are sentences and need no type.
+
+    Of a panic, which is a defect of ours, it tells where it was.
+    """
     try:
         text = str(error)
     except Exception:
         return type(error).__name__
+    if type(error).__name__ == "PanicException":
+        from clew import _engine  # not before: that it can't be loaded is told from here, too
+
+        text += f" ({_engine.panicked_at()})"
     return text if type(error) is RuntimeError and text else f"{type(error).__name__}: {text}"
 
 

@@ -22,7 +22,6 @@ use super::question::Typed;
 use super::{Said, runtime};
 use crate::apart::Processes;
 use crate::cause::Cause;
-use crate::kernel::inside::searched;
 use crate::kernel::{KernelState, PythonKernel};
 use crate::prover::{self, Prover};
 use crate::raw::{self, Attached, PythonHeap, Reserve, load_parts};
@@ -462,9 +461,7 @@ impl Inner {
         let namespace = shell.bind(py).getattr("user_ns")?;
         let mut values = Vec::new();
         for name in names {
-            if let Some(searched) = searched(&namespace.get_item(&name)?)? {
-                values.push((name, searched));
-            }
+            values.push(namespace.get_item(&name)?);
         }
         py.import("clew.secrets")?
             .call_method1("texts_of", (values,))?

@@ -1,83 +1,271 @@
-//! What of a value `clew.secrets` is asked about: texts and small containers as they are, of instances and functions what they
-//! hold. Most values have nothing to look at, and cost no call.
+//! Looks for credentials inside values: in containers, in the attributes of instances and of the notebook's classes, in what is
+//! written in functions and what they close over.
+//!
+//! In: a value. Out: the credentials in it, each with why it is one and where it lies. What is nearest is looked at first, and no more
+//! than the limits below; most values have nothing to look at, and cost next to nothing. No code of the user's runs
+//! (`raw/written.rs`). What a text is, `clew_cli::secrets` says.
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use clew_cli::secrets::{judged, shape_of};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFunction, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyString, PyType};
+use rustc_hash::FxHashSet;
 
-use crate::raw::written::{own_attributes, written_in};
+use crate::raw::written::{Part, Step, beginning, is_writing, may_hold_text, parts};
 
-/// Containers of more members are data, for `is_secret` too.
-const LARGEST: usize = 64;
-/// How deep instances in instances are looked into.
-const DEEPEST: u32 = 2;
+/// Values that are gone through within one.
+const MOST_VALUES: usize = 256;
+/// Texts that are looked at within one value.
+const MOST_TEXTS: usize = 1024;
+/// Instances, classes and functions that lead to what is looked at; containers are gone through at any depth.
+const DEEPEST: u8 = 5;
+/// How deep among these a name tells by itself: further down are the libraries' own affairs, where a shape is wanted.
+const TELLING: u8 = 1;
+/// Texts longer than this are data, however they begin; only private keys are looked for in their heads.
+const LONGEST: usize = 64 * 1024;
+const HEAD: usize = 100;
+const KEY_BEGINS: &str = "-----BEGIN";
+/// The shortest text without a name that has the shape of a credential, and the longest that is no data.
+const UNNAMED: std::ops::RangeInclusive<usize> = 16..=4096;
 
-/// What `is_secret` is to look at; `None` where nothing in the value could be a credential.
-pub(crate) fn searched<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if may_hide_secret(value) {
-        return Ok(Some(value.clone()));
-    }
-    held(value, DEEPEST)
+/// What is searched in one look: nothing changes meanwhile, so that what classes hold is told once.
+pub(crate) struct Search<'py> {
+    py: Python<'py>,
+    /// Classes that hold nothing.
+    clean: FxHashSet<usize>,
+    /// Where nothing is looked for: the session itself, to which many things lead.
+    barred: Vec<usize>,
+    /// What secret environment variables hold, once that was asked.
+    variables: Option<HashSet<String>>,
+    // What one search needs, kept for the next.
+    open: Vec<Open<'py>>,
+    met: FxHashSet<usize>,
+    found: Vec<Part<'py>>,
 }
 
-/// What an instance, a class or a function holds that may be a credential, by its names.
-fn held<'py>(value: &Bound<'py, PyAny>, depth: u32) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = value.py();
-    let found = PyDict::new(py);
-    let named = if let Ok(function) = value.cast_exact::<PyFunction>() {
-        let written = written_in(function)?;
-        let constants: Vec<_> = written
-            .constants
-            .into_iter()
-            .filter(may_be_part)
-            .take(LARGEST)
-            .collect();
-        if !constants.is_empty() {
-            found.set_item("__code__", constants)?;
+/// A value that is to be gone through, and how it is reached.
+struct Open<'py> {
+    value: Bound<'py, PyAny>,
+    step: Option<Step<'py>>,
+    from: usize,
+    depth: u8,
+}
+
+/// A credential inside a value.
+struct Credential {
+    why: &'static str,
+    text: String,
+}
+
+impl<'py> Search<'py> {
+    /// Looks into values; not into the session itself.
+    pub fn new(py: Python<'py>) -> Self {
+        Self {
+            py,
+            clean: FxHashSet::default(),
+            barred: session(py).unwrap_or_default(),
+            variables: None,
+            open: Vec::new(),
+            met: FxHashSet::default(),
+            found: Vec::new(),
         }
-        written.defaults
-    } else {
-        own_attributes(value)
-    };
-    for (name, value) in named {
-        if may_hide_secret(&value) {
-            found.set_item(name, value)?;
-        } else if depth > 1
-            && let Some(inner) = held(&value, depth - 1)?
-        {
-            found.set_item(name, inner)?;
+    }
+
+    /// Why a value that is no text must not be stored, for people; `None` if nothing speaks against it.
+    pub fn first(&mut self, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
+        let mut first = None;
+        self.each(value, |credential, place| {
+            first = Some(format!("{} (at {})", credential.why, place()));
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
+    /// All texts in a value that must not be shown, as far as they are searched.
+    pub fn texts(&mut self, value: &Bound<'py, PyAny>) -> PyResult<Vec<String>> {
+        let mut texts = Vec::new();
+        self.each(value, |credential, _| {
+            texts.push(credential.text);
+            ControlFlow::Continue(())
+        })?;
+        Ok(texts)
+    }
+
+    fn each(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        tell: impl FnMut(Credential, &dyn Fn() -> String) -> ControlFlow<()>,
+    ) -> PyResult<()> {
+        if is_plain_text(value) || !may_hold_text(value) {
+            return Ok(());
+        }
+        let (mut open, mut found) = (std::mem::take(&mut self.open), std::mem::take(&mut self.found));
+        let searched = self.walk(value, &mut open, &mut found, tell);
+        if let Ok(true) = searched {
+            // Nothing was found and nothing left out: neither will it be where another value leads there.
+            let classes = open.iter().filter(|one| one.value.is_instance_of::<PyType>());
+            self.clean.extend(classes.map(|one| one.value.as_ptr().addr()));
+        }
+        open.clear();
+        found.clear();
+        self.met.clear();
+        (self.open, self.found) = (open, found);
+        searched.map(|_| ())
+    }
+
+    /// Goes through a value; true if nothing was found, and nothing left out.
+    fn walk(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        open: &mut Vec<Open<'py>>,
+        found: &mut Vec<Part<'py>>,
+        mut tell: impl FnMut(Credential, &dyn Fn() -> String) -> ControlFlow<()>,
+    ) -> PyResult<bool> {
+        open.push(Open {
+            value: value.clone(),
+            step: None,
+            from: 0,
+            depth: 0,
+        });
+        let (mut at, mut texts, mut is_clean) = (0, 0, true);
+        if is_writing(value) {
+            // Of a class of its own: as the only part of itself.
+            found.push((Step::Inside, value.clone()));
+        } else {
+            is_clean = parts(value, found);
+        }
+        loop {
+            for (step, part) in found.drain(..) {
+                if is_writing(&part) {
+                    texts += 1;
+                    if texts > MOST_TEXTS {
+                        return Ok(false);
+                    }
+                    if let Some(credential) = self.credential(&step, open[at].depth, &part)? {
+                        is_clean = false;
+                        if tell(credential, &|| place(open, at, &step)).is_break() {
+                            return Ok(false);
+                        }
+                    }
+                    continue;
+                }
+                let address = part.as_ptr().addr();
+                if self.barred.contains(&address) || self.clean.contains(&address) || !self.met.insert(address) {
+                    continue;
+                }
+                let is_step = !is_container(&part) && !matches!(step, Step::Class);
+                let depth = open[at].depth + u8::from(is_step);
+                if open.len() == MOST_VALUES || depth > DEEPEST {
+                    is_clean = false;
+                    continue;
+                }
+                open.push(Open {
+                    value: part,
+                    step: Some(step),
+                    from: at,
+                    depth,
+                });
+            }
+            at += 1;
+            let Some(next) = open.get(at) else {
+                return Ok(is_clean);
+            };
+            is_clean &= parts(&next.value, found);
         }
     }
-    if found.is_empty() {
-        return Ok(None);
+
+    /// Whether a text that lies there is a credential.
+    fn credential(&mut self, step: &Step<'py>, depth: u8, text: &Bound<'py, PyAny>) -> PyResult<Option<Credential>> {
+        let (text, is_whole) = beginning(text, LONGEST, HEAD);
+        let why = match step.name() {
+            _ if !is_whole => shape_of(&text).filter(|_| text.contains(KEY_BEGINS)),
+            Some(name) => {
+                let shape = shape_of(&format!("{name}: {text}"));
+                shape.or_else(|| judged(&name, &text).filter(|_| depth <= TELLING))
+            }
+            None if UNNAMED.contains(&text.len()) => shape_of(&text),
+            None => None,
+        };
+        let why = match why {
+            None if self.is_variable(&text)? => Some("equal to a secret environment variable"),
+            why => why,
+        };
+        Ok(why.map(|why| Credential { why, text }))
     }
-    let class = py.import("clew.secrets")?.getattr("Attributes")?;
-    class.call1((found,)).map(Some)
+
+    fn is_variable(&mut self, text: &str) -> PyResult<bool> {
+        if self.variables.is_none() {
+            let secrets = self.py.import("clew.secrets")?;
+            self.variables = Some(secrets.call_method0("secret_variables")?.extract()?);
+        }
+        Ok(self.variables.as_ref().is_some_and(|all| all.contains(text)))
+    }
 }
 
-/// Whether a value is exactly text or bytes.
-pub(super) fn is_text(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>()
+/// Where the session itself lies: the user's names, the shell, the kernel.
+fn session(py: Python<'_>) -> PyResult<Vec<usize>> {
+    let mut found = vec![py.import("__main__")?.dict().as_ptr().addr()];
+    let modules = py.import("sys")?.getattr("modules")?;
+    if let Ok(module) = modules.get_item("IPython.core.getipython") {
+        let shell = module.call_method0("get_ipython")?;
+        found.push(shell.as_ptr().addr());
+        found.extend(shell.getattr_opt("kernel")?.map(|kernel| kernel.as_ptr().addr()));
+    }
+    Ok(found)
 }
 
-/// Whether `is_secret` has something to look at: most names need no call.
-fn may_hide_secret(value: &Bound<'_, PyAny>) -> bool {
-    is_text(value)
+impl Step<'_> {
+    /// The name that says something of what lies there.
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Attribute(name) => Some(name.to_string_lossy().into_owned()),
+            Self::Key(key) => Some(key.cast_exact::<PyString>().ok()?.to_string_lossy().into_owned()),
+            _ => None,
+        }
+    }
+
+    /// How it is written.
+    fn written(&self) -> String {
+        match self {
+            Self::Attribute(name) => format!(".{}", name.to_string_lossy()),
+            // The key's own words are code of its own, but for these.
+            Self::Key(key) if key.is_exact_instance_of::<PyString>() || key.is_exact_instance_of::<PyInt>() => key
+                .repr()
+                .map_or_else(|_| String::from("[…]"), |words| format!("[{words}]")),
+            Self::Place(place) => format!("[{place}]"),
+            Self::Constant(place) => format!(".__code__[{place}]"),
+            Self::Key(_) | Self::Inside => String::from("[…]"),
+            Self::Class => String::new(),
+        }
+    }
+}
+
+/// The way to what lies in the value that is gone through now.
+fn place(open: &[Open<'_>], mut at: usize, last: &Step<'_>) -> String {
+    let mut steps = vec![last.written()];
+    while let Some(step) = &open[at].step {
+        steps.push(step.written());
+        at = open[at].from;
+    }
+    steps.into_iter().rev().collect()
+}
+
+/// Whether a value is a plain dict, list, tuple or set.
+fn is_container(value: &Bound<'_, PyAny>) -> bool {
+    use pyo3::types::{PyFrozenSet, PyList, PySet, PyTuple};
+    value.is_exact_instance_of::<PyDict>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PyTuple>()
+        || value.is_exact_instance_of::<PySet>()
+        || value.is_exact_instance_of::<PyFrozenSet>()
+}
+
+/// Whether a value is exactly text or bytes: those are judged by their own names.
+pub(super) fn is_plain_text(value: &Bound<'_, PyAny>) -> bool {
+    use pyo3::types::{PyByteArray, PyBytes};
+    value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
         || value.is_exact_instance_of::<PyByteArray>()
-        || value.is_exact_instance_of::<PyDict>()
-        || value
-            .cast_exact::<PyList>()
-            .is_ok_and(|list| list.len() <= LARGEST && list.iter().any(|item| may_be_part(&item)))
-        || value
-            .cast_exact::<PyTuple>()
-            .is_ok_and(|tuple| tuple.len() <= LARGEST && tuple.iter().any(|item| may_be_part(&item)))
-}
-
-/// Whether a member of a list may hold a secret: a text that is long enough, or a container.
-fn may_be_part(item: &Bound<'_, PyAny>) -> bool {
-    const SHORTEST: usize = 16;
-    let is_long = || item.len().is_ok_and(|length| length >= SHORTEST);
-    let is_container = item.is_exact_instance_of::<PyDict>()
-        || item.is_exact_instance_of::<PyList>()
-        || item.is_exact_instance_of::<PyTuple>();
-    is_container || (is_text(item) && is_long())
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyString, PyTuple};
 use wildmatch::WildMatch;
 
-use super::inside::{is_text, searched};
+use super::inside::{Search, is_plain_text};
 use super::{KernelState, PythonKernel};
 use crate::cause::Cause;
 
@@ -98,6 +98,7 @@ impl<'py> PythonKernel<'_, 'py> {
         self.state.withheld.clear();
         let is_excluded = self.state.exclusion();
         let mut names = Names::default();
+        let mut search = self.search();
         for name in self.user_names()? {
             if is_excluded(&name) {
                 if let Some(value) = namespace.get_item(&name)? {
@@ -110,7 +111,7 @@ impl<'py> PythonKernel<'_, 'py> {
             let Some(value) = namespace.get_item(&name)? else {
                 continue;
             };
-            if let Some(why) = self.secret(&name, &value)? {
+            if let Some(why) = self.secret(&mut search, &name, &value)? {
                 let told = Cause::Credential { what: why.clone() }.into();
                 self.state.withhold(&name, told, &value);
                 self.state.secrets.insert(name, why);
@@ -159,9 +160,10 @@ impl<'py> PythonKernel<'_, 'py> {
         let is_excluded = self.state.exclusion();
         let known = std::mem::take(&mut self.state.secrets).into_keys();
         let names: BTreeSet<String> = known.chain(touched).collect();
+        let mut search = self.search();
         for name in names.into_iter().filter(|name| !is_excluded(name)) {
             if let Some(value) = namespace.get_item(&name)?
-                && let Some(why) = self.secret(&name, &value)?
+                && let Some(why) = self.secret(&mut search, &name, &value)?
             {
                 self.state.secrets.insert(name, why);
             }
@@ -178,13 +180,24 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(names.filter(|name| is_excluded(name)).collect())
     }
 
+    /// Looks into the values of the session, as they are now.
+    pub(super) fn search(&self) -> Search<'py> {
+        Search::new(self.py)
+    }
+
     /// What credential a value looks like under a name.
-    pub(super) fn secret(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
-        let Some(searched) = searched(value)? else {
-            return Ok(None);
-        };
+    pub(super) fn secret(
+        &self,
+        search: &mut Search<'py>,
+        name: &str,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<String>> {
+        if !is_plain_text(value) {
+            return search.first(value);
+        }
+        // Judged once each, which Python remembers.
         let secrets = self.py.import("clew.secrets")?;
-        secrets.call_method1("is_secret", (name, searched))?.extract()
+        secrets.call_method1("is_secret", (name, value))?.extract()
     }
 }
 
@@ -198,7 +211,7 @@ fn is_common(value: &Bound<'_, PyAny>) -> bool {
     const SHORT: usize = 8;
     let is_shorter = |length| value.len().is_ok_and(|own| own < length);
     is_everywhere(value)
-        || is_text(value) && is_shorter(SHORT)
+        || is_plain_text(value) && is_shorter(SHORT)
         || value.is_exact_instance_of::<PyTuple>() && is_shorter(1)
 }
 

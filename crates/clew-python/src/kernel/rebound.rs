@@ -112,6 +112,7 @@ impl<'py> PythonKernel<'_, 'py> {
     fn rebound_names(&mut self, bindings: &mut Bindings) -> PyResult<Option<Difference>> {
         let namespace = self.heap.namespace(self.py);
         let is_excluded = self.state.exclusion();
+        let mut search = self.search();
         bindings.compare(&namespace, RootKind::Name, |one| {
             let Ok(name) = one.key.cast_exact::<PyString>() else {
                 return Ok(Standing::NotUsers);
@@ -122,7 +123,7 @@ impl<'py> PythonKernel<'_, 'py> {
             let name = name.to_str()?;
             let is_kept_out = is_excluded(name)
                 || self.state.may_be_echo(&Root::name(name), &one.value)
-                || self.secret(name, &one.value)?.is_some();
+                || self.secret(&mut search, name, &one.value)?.is_some();
             Ok(if is_kept_out {
                 Standing::KeptOut
             } else {
@@ -135,10 +136,11 @@ impl<'py> PythonKernel<'_, 'py> {
         let Some(outputs) = self.outputs()? else {
             return Ok(None);
         };
+        let mut search = self.search();
         bindings.compare(&outputs, RootKind::Out, |one: &Changed<'py>| {
             let key = one.key.cast_exact::<PyInt>();
             // What is kept out of these is no root.
-            if key.is_err() || self.secret("", &one.value)?.is_some() {
+            if key.is_err() || self.secret(&mut search, "", &one.value)?.is_some() {
                 return Ok(Standing::NotUsers);
             }
             let root = Root::new(RootKind::Out, one.key.str()?.extract::<String>()?);
@@ -161,6 +163,7 @@ impl<'py> PythonKernel<'_, 'py> {
     pub(super) fn try_some_roots(&mut self, roots: &BTreeSet<Root>) -> PyResult<Option<Vec<(Root, Object)>>> {
         let (namespace, outputs) = (self.heap.namespace(self.py), self.outputs()?);
         let mut found = Vec::new();
+        let mut search = self.search();
         for root in roots {
             let value = match root.kind {
                 RootKind::Name => namespace.get_item(&root.key)?,
@@ -177,7 +180,7 @@ impl<'py> PythonKernel<'_, 'py> {
                 }
                 continue;
             }
-            if root.kind == RootKind::Name && self.secret(&root.key, &value)?.is_some() {
+            if root.kind == RootKind::Name && self.secret(&mut search, &root.key, &value)?.is_some() {
                 return Ok(None);
             }
             found.push((root.clone(), Object::of(&value)));

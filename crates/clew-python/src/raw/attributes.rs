@@ -240,46 +240,43 @@ pub(super) struct Slot {
     offset: isize,
 }
 
-impl Slot {
-    /// Its name and what is in it, borrowed; `None` while it is empty.
-    ///
-    /// # Safety
-    /// `object` is live, and an instance of the class that this was read from.
-    pub unsafe fn of(&self, object: *mut ffi::PyObject) -> Option<(String, *mut ffi::PyObject)> {
-        // SAFETY: as the caller promises: a pointer lies there.
-        let value = unsafe { *object.byte_offset(self.offset).cast::<*mut ffi::PyObject>() };
-        (!value.is_null()).then(|| (String::from_utf8_lossy(&self.name).into_owned(), value))
-    }
-}
-
 /// The slots that Python classes among `class` and its bases declare.
 ///
 /// # Safety
 /// `class` is live.
 pub(super) unsafe fn slots(class: Type) -> Vec<Slot> {
-    let (mut found, mut at, mut depth) = (Vec::new(), class, 0);
-    // SAFETY: the chain of bases of a live type is live; a heap type has as many members as its size says, behind it.
-    unsafe {
-        while !at.is_null() {
-            if is_heap(at) {
-                for member in members(at) {
-                    if member.type_code == ffi::Py_T_OBJECT_EX && !member.name.is_null() {
-                        let name = CStr::from_ptr(member.name).to_bytes();
-                        if name != b"__dict__" && name != b"__weakref__" {
-                            found.push(Slot {
-                                depth,
-                                name: name.to_vec(),
-                                offset: member.offset,
-                            });
-                        }
-                    }
-                }
+    // SAFETY: as the caller promises.
+    let declared = unsafe { declared(class) };
+    let slot = |(depth, name, offset): (u64, &CStr, isize)| Slot {
+        depth,
+        name: name.to_bytes().to_vec(),
+        offset,
+    };
+    declared.map(slot).collect()
+}
+
+/// Of the same their depth, their name, and where they lie.
+///
+/// # Safety
+/// `class` is live, as long as this is used.
+pub(super) unsafe fn declared<'a>(class: Type) -> impl Iterator<Item = (u64, &'a CStr, isize)> {
+    // SAFETY: the chain of bases of a live type is live.
+    let bases = std::iter::successors(Some(class), |at| {
+        Some(unsafe { (**at).tp_base }).filter(|base| !base.is_null())
+    });
+    bases.zip(0..).flat_map(|(at, depth)| {
+        // SAFETY: a heap type has as many members as its size says, behind it; names of members live as long.
+        let own = unsafe { if is_heap(at) { members(at) } else { &[] } };
+        own.iter().filter_map(move |member| {
+            if member.type_code != ffi::Py_T_OBJECT_EX || member.name.is_null() {
+                return None;
             }
-            at = (*at).tp_base;
-            depth += 1;
-        }
-    }
-    found
+            // SAFETY: as above.
+            let name = unsafe { CStr::from_ptr(member.name) };
+            let is_own = name != c"__dict__" && name != c"__weakref__";
+            is_own.then_some((depth, name, member.offset))
+        })
+    })
 }
 
 /// The names of the slots that `class` itself declares.

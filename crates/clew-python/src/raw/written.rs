@@ -1,162 +1,524 @@
-//! What instances, classes and functions hold under names of their own, read where it lies: no code runs, no dict is made,
-//! no audit hook is told. Numbers and functions are left out: whoever asks looks for texts.
+//! What a value holds that may be, or lead to, a text: read where it lies. No code runs, no dict is made, no audit hook is
+//! told. Numbers are left out, and what is never stored with a value: modules, classes of libraries, frames.
+
+use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::attributes::{Attributes, Pair, attributes, named_pairs, slots};
+use super::attributes::{Attributes, Pair, attributes, declared};
+use super::collector::Uncollected;
+use super::function::fields;
 use super::reach::is_foreign;
+use super::scalar::write_text;
+use super::sets;
 use super::types::{Type, is_heap, own_dict};
 
-/// A name and what is under it.
-pub(crate) type Named<'py> = (String, Bound<'py, PyAny>);
+/// Who holds more holds data, and is not gone through at every look.
+const LARGEST: usize = 64;
+/// Texts without a name of their own are no shorter.
+const SHORTEST: isize = 16;
 
-/// Who has more attributes holds data, and is not gone through at every look.
-const MOST: isize = 64;
+/// Where in a value something lies.
+#[derive(Clone)]
+pub(crate) enum Step<'py> {
+    /// Under the name of an attribute, a parameter, a variable that is closed over.
+    Attribute(Bound<'py, PyString>),
+    /// Under a key of a dict.
+    Key(Bound<'py, PyAny>),
+    /// At a place in a list.
+    Place(usize),
+    /// Among the constants of a function.
+    Constant(usize),
+    /// Somewhere in it.
+    Inside,
+    /// In what the value is an instance of, or derives from: no step that people would take.
+    Class,
+}
 
-/// What an instance has of its own: attributes and slots; of a class of the notebook what the user gave it.
-pub(crate) fn own_attributes<'py>(value: &Bound<'py, PyAny>) -> Vec<Named<'py>> {
-    if value.is_instance_of::<PyModule>() {
-        return Vec::new();
-    }
-    let is_class = value.is_instance_of::<PyType>();
+/// What is held, and where.
+pub(crate) type Part<'py> = (Step<'py>, Bound<'py, PyAny>);
+
+/// Whether a value is text, or may hold some.
+pub(crate) fn may_hold_text(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: live, and the interpreter is attached.
+    unsafe { leads_to_text(value.as_ptr()) }
+}
+
+/// Whether a value is text or bytes, of whatever class.
+pub(crate) fn is_writing(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: live, and the interpreter is attached.
+    unsafe { is_text(value.as_ptr()) }
+}
+
+/// The parts of a value; false if there are so many that they count as data.
+pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Part<'py>>) -> bool {
+    let mut parts = Parts {
+        py: value.py(),
+        found,
+        is_whole: true,
+    };
     // SAFETY: live objects and an attached interpreter; what they hold is made owned before anything else happens.
+    unsafe { parts.of(value.as_ptr()) };
+    parts.is_whole
+}
+
+/// A text as it is looked at, and whether that is all of it: of what is longer than `most` there are `head` characters.
+/// Nothing is kept within the user's string; bytes are read a character each.
+pub(crate) fn beginning(text: &Bound<'_, PyAny>, most: usize, head: usize) -> (String, bool) {
+    // SAFETY: live, and of the type that is asked about; bytes are copied before anything else happens.
     unsafe {
-        let object = value.as_ptr();
-        if is_class {
-            return of_class(value.py(), object.cast());
-        }
-        let class = ffi::Py_TYPE(object);
-        let pairs = match attributes(object) {
-            Attributes::None => Vec::new(),
-            Attributes::Values(pairs) => pairs.collect(),
-            Attributes::Dict(dict) => few_pairs(dict),
-        };
-        let mut found = owned(value.py(), pairs);
-        let slots = if is_heap(class) { slots(class) } else { Vec::new() };
-        for slot in slots {
-            if let Some((name, held)) = slot.of(object).filter(|(_, held)| may_hold_text(*held)) {
-                found.push((name, Bound::from_borrowed_ptr(value.py(), held)));
+        let object = text.as_ptr();
+        if ffi::PyUnicode_Check(object) != 0 {
+            let is_whole = ffi::PyUnicode_GET_LENGTH(object) as usize <= most;
+            let last = if is_whole {
+                ffi::PY_SSIZE_T_MAX
+            } else {
+                head as ffi::Py_ssize_t
+            };
+            let shown = Bound::from_owned_ptr_or_opt(text.py(), ffi::PyUnicode_Substring(object, 0, last));
+            let mut written = Vec::new();
+            match shown {
+                Some(shown) => write_text(shown.as_ptr(), &mut written),
+                None => ffi::PyErr_Clear(),
             }
+            let read = String::from_utf8(written);
+            let read = read.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            return (read, is_whole);
         }
-        found.extend(of_class(value.py(), class));
-        found
-    }
-}
-
-/// The attributes of a class of the notebook's, and nothing of others: these are not stored.
-///
-/// # Safety
-/// `class` is live.
-unsafe fn of_class(py: Python<'_>, class: Type) -> Vec<Named<'_>> {
-    // SAFETY: as the caller promises; the dict of a class changes only while code runs.
-    unsafe {
-        if is_foreign(py, class.cast()) {
-            return Vec::new();
-        }
-        let mut named = owned(py, few_pairs(own_dict(class)));
-        named.retain(|(name, _)| !name.starts_with("__"));
-        named
+        let start = if ffi::PyBytes_Check(object) != 0 {
+            ffi::PyBytes_AsString(object)
+        } else if ffi::PyByteArray_Check(object) != 0 {
+            ffi::PyByteArray_AsString(object)
+        } else {
+            return (String::new(), true);
+        };
+        let length = ffi::Py_SIZE(object) as usize;
+        let is_whole = length <= most;
+        let bytes = std::slice::from_raw_parts(start.cast::<u8>(), if is_whole { length } else { head });
+        (bytes.iter().copied().map(char::from).collect(), is_whole)
     }
 }
 
 /// # Safety
-/// `dict` is a live dict.
-unsafe fn few_pairs(dict: *mut ffi::PyObject) -> Vec<Pair> {
+/// `object` is live.
+unsafe fn is_text(object: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
-        if ffi::PyDict_Size(dict) > MOST {
-            return Vec::new();
-        }
-        named_pairs(dict).unwrap_or_default()
+        ffi::PyUnicode_Check(object) != 0 || ffi::PyBytes_Check(object) != 0 || ffi::PyByteArray_Check(object) != 0
     }
 }
 
 /// # Safety
-/// Names are live strings, values live objects.
-unsafe fn owned(py: Python<'_>, pairs: Vec<Pair>) -> Vec<Named<'_>> {
-    let own = |(name, value): Pair| {
-        // SAFETY: as the caller promises.
-        unsafe {
-            if !may_hold_text(value) {
-                return None;
-            }
-            let name = Bound::from_borrowed_ptr(py, name).cast_into::<PyString>().ok()?;
-            Some((name.to_string_lossy().into_owned(), Bound::from_borrowed_ptr(py, value)))
-        }
-    };
-    pairs.into_iter().filter_map(own).collect()
+/// `object` is live.
+unsafe fn leads_to_text(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        is_text(object)
+            || ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HAVE_GC) != 0 && !is_never_stored(object, class)
+    }
 }
 
-/// Whether an object is text, a container, or an instance that has attributes of its own.
+/// Whether it is none of a value's own: what runs, and modules.
+///
+/// # Safety
+/// `object` is live and of this type.
+unsafe fn is_never_stored(object: *mut ffi::PyObject, class: Type) -> bool {
+    let running = [
+        &raw mut ffi::PyFrame_Type,
+        &raw mut ffi::PyTraceBack_Type,
+        &raw mut ffi::PyGen_Type,
+        &raw mut ffi::PyCoro_Type,
+    ];
+    // SAFETY: as the caller promises.
+    running.contains(&class) || unsafe { ffi::PyModule_Check(object) != 0 }
+}
+
+/// Whether a text that has no name is long enough for a credential; all else is.
 ///
 /// # Safety
 /// `object` is live.
-unsafe fn may_hold_text(object: *mut ffi::PyObject) -> bool {
-    const TEXTS: std::ffi::c_ulong = ffi::Py_TPFLAGS_UNICODE_SUBCLASS
-        | ffi::Py_TPFLAGS_BYTES_SUBCLASS
-        | ffi::Py_TPFLAGS_DICT_SUBCLASS
-        | ffi::Py_TPFLAGS_LIST_SUBCLASS
-        | ffi::Py_TPFLAGS_TUPLE_SUBCLASS
-        | ffi::Py_TPFLAGS_HEAPTYPE;
+unsafe fn is_long(object: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
-        let class = ffi::Py_TYPE(object);
-        ffi::PyType_GetFlags(class) & TEXTS != 0
-            || ffi::PyByteArray_CheckExact(object) != 0
-            || (*class).tp_dictoffset != 0 && ffi::PyFunction_Check(object) == 0
+        if ffi::PyUnicode_Check(object) != 0 {
+            ffi::PyUnicode_GET_LENGTH(object) >= SHORTEST
+        } else {
+            !is_text(object) || ffi::Py_SIZE(object) >= SHORTEST
+        }
     }
 }
 
-/// What is written in a function.
-pub(crate) struct Written<'py> {
-    /// Its defaults, by the names of its parameters.
-    pub defaults: Vec<Named<'py>>,
-    /// The constants of its code, and of the functions in it.
-    pub constants: Vec<Bound<'py, PyAny>>,
+struct Parts<'py, 'a> {
+    py: Python<'py>,
+    found: &'a mut Vec<Part<'py>>,
+    is_whole: bool,
 }
 
-/// Reads what is written in a function.
-pub(crate) fn written_in<'py>(function: &Bound<'py, PyFunction>) -> PyResult<Written<'py>> {
-    let py = function.py();
-    // SAFETY: an exact function; what it holds is borrowed and made owned at once.
-    let (code, defaults, by_name) = unsafe {
-        let object = function.as_ptr();
-        let owned = |pointer: *mut ffi::PyObject| Bound::from_borrowed_ptr_or_opt(py, pointer);
-        (
-            owned(ffi::PyFunction_GetCode(object)),
-            owned(ffi::PyFunction_GetDefaults(object)),
-            owned(ffi::PyFunction_GetKwDefaults(object)),
-        )
-    };
-    let mut written = Written {
-        defaults: Vec::new(),
-        constants: Vec::new(),
-    };
-    let Some(code) = code else {
-        return Ok(written);
-    };
-    if let Some(defaults) = defaults.and_then(|defaults| defaults.cast_into::<PyTuple>().ok()) {
-        let count: usize = code.getattr("co_argcount")?.extract()?;
-        let names = code.getattr("co_varnames")?.cast_into::<PyTuple>()?;
-        let first = count.saturating_sub(defaults.len());
-        let names = names.iter().skip(first).map(|name| name.to_string());
-        written.defaults.extend(names.zip(defaults.iter()));
-    }
-    if let Some(by_name) = by_name.and_then(|by_name| by_name.cast_into::<PyDict>().ok()) {
-        let named = by_name.iter().map(|(name, value)| (name.to_string(), value));
-        written.defaults.extend(named);
-    }
-    let mut open = vec![code];
-    while let Some(code) = open.pop() {
-        for constant in code.getattr("co_consts")?.cast_into::<PyTuple>()?.iter() {
-            if constant.is_instance_of::<PyCode>() {
-                open.push(constant);
+impl<'py> Parts<'py, '_> {
+    /// # Safety
+    /// `object` is live.
+    unsafe fn of(&mut self, object: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises; each is asked of its own type only.
+        unsafe {
+            let class = ffi::Py_TYPE(object);
+            let own = if ffi::PyType_Check(object) != 0 {
+                return self.of_class(object.cast());
+            } else if class == &raw mut ffi::PyFunction_Type {
+                return self.of_function(object);
+            } else if ffi::PyDict_Check(object) != 0 {
+                self.of_dict(object);
+                &raw mut ffi::PyDict_Type
+            } else if ffi::PyList_Check(object) != 0 || ffi::PyTuple_Check(object) != 0 {
+                self.of_row(object);
+                class
+            } else if ffi::PyAnySet_Check(object) != 0 {
+                self.of_set(object);
+                class
             } else {
-                written.constants.push(constant);
+                self.of_others(object, class);
+                std::ptr::null_mut()
+            };
+            let is_plain = class == own && !is_heap(class);
+            if !is_plain {
+                self.of_instance(object, class);
             }
         }
     }
-    Ok(written)
+
+    /// # Safety
+    /// `object` is null or live.
+    unsafe fn add(&mut self, object: *mut ffi::PyObject, step: impl FnOnce(Python<'py>) -> Step<'py>) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            if !object.is_null() && leads_to_text(object) {
+                let held = Bound::from_borrowed_ptr(self.py, object);
+                self.found.push((step(self.py), held));
+            }
+        }
+    }
+
+    /// As [`Self::add`], of what has no name.
+    ///
+    /// # Safety
+    /// `object` is null or live.
+    unsafe fn add_unnamed(&mut self, object: *mut ffi::PyObject, step: Step<'py>) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            if !object.is_null() && is_long(object) {
+                self.add(object, |_| step);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `name` is a live str, `object` null or live.
+    unsafe fn add_named(&mut self, (name, object): Pair) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            self.add(object, |py| {
+                Step::Attribute(Bound::from_borrowed_ptr(py, name).cast_into_unchecked())
+            });
+        }
+    }
+
+    /// Whether a container is small enough to be gone through.
+    fn is_small(&mut self, length: isize) -> bool {
+        let is_small = usize::try_from(length).is_ok_and(|length| length <= LARGEST);
+        self.is_whole &= is_small;
+        is_small
+    }
+
+    /// The attributes and slots of an instance, and its class.
+    ///
+    /// # Safety
+    /// `object` is live and of this type.
+    unsafe fn of_instance(&mut self, object: *mut ffi::PyObject, class: Type) {
+        // SAFETY: as the caller promises: names are str, and a slot holds a pointer.
+        unsafe {
+            match attributes(object) {
+                Attributes::None => (),
+                Attributes::Values(pairs) => pairs.for_each(|pair| self.add_named(pair)),
+                Attributes::Dict(dict) => self.of_names(dict),
+            }
+            if !is_heap(class) {
+                return;
+            }
+            for (_, name, offset) in declared(class) {
+                let held = *object.byte_offset(offset).cast::<*mut ffi::PyObject>();
+                self.add(held, |py| Step::Attribute(PyString::new(py, &name.to_string_lossy())));
+            }
+            self.add(class.cast(), |_| Step::Class);
+        }
+    }
+
+    /// The attributes of a class of the notebook's and of what it derives from; of others none: these are not stored.
+    ///
+    /// # Safety
+    /// `class` is live.
+    unsafe fn of_class(&mut self, class: Type) {
+        // SAFETY: as the caller promises; the dict of a class changes only while code runs, its bases are a tuple.
+        unsafe {
+            if is_foreign(self.py, class.cast()) {
+                return;
+            }
+            self.of_names(own_dict(class));
+            let bases = (*class).tp_bases;
+            for place in 0..ffi::PyTuple_GET_SIZE(bases) {
+                self.add(ffi::PyTuple_GET_ITEM(bases, place), |_| Step::Class);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `dict` is a live dict of attributes.
+    unsafe fn of_names(&mut self, dict: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises; nothing changes the dict meanwhile.
+        unsafe {
+            if dict.is_null() || !self.is_small(ffi::PyDict_Size(dict)) {
+                return;
+            }
+            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                if ffi::PyUnicode_CheckExact(key) != 0 {
+                    self.add_named((key, value));
+                } else {
+                    self.add_unnamed(value, Step::Inside);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `dict` is a live dict.
+    unsafe fn of_dict(&mut self, dict: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises; nothing changes the dict meanwhile.
+        unsafe {
+            if !self.is_small(ffi::PyDict_Size(dict)) {
+                return;
+            }
+            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+            while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                self.add(value, |py| Step::Key(Bound::from_borrowed_ptr(py, key)));
+                self.add_unnamed(key, Step::Inside);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `row` is a live list or tuple.
+    unsafe fn of_row(&mut self, row: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let length = ffi::Py_SIZE(row);
+            if !self.is_small(length) {
+                return;
+            }
+            let is_list = ffi::PyList_Check(row) != 0;
+            for place in 0..length {
+                let held = if is_list {
+                    ffi::PyList_GET_ITEM(row, place)
+                } else {
+                    ffi::PyTuple_GET_ITEM(row, place)
+                };
+                self.add_unnamed(held, Step::Place(place as usize));
+            }
+        }
+    }
+
+    /// # Safety
+    /// `set` is a live set or frozenset.
+    unsafe fn of_set(&mut self, set: *mut ffi::PyObject) {
+        // SAFETY: as the caller promises; nothing changes it meanwhile.
+        unsafe {
+            if self.is_small(ffi::PySet_Size(set)) {
+                for held in sets::members(set) {
+                    self.add_unnamed(held, Step::Inside);
+                }
+            }
+        }
+    }
+
+    /// What a type of C says to the collector that its instances hold, besides what is found by names.
+    ///
+    /// # Safety
+    /// `object` is live and of this type.
+    unsafe fn of_others(&mut self, object: *mut ffi::PyObject, class: Type) {
+        /// Those that are held, and what is none of them.
+        struct Held {
+            found: Vec<*mut ffi::PyObject>,
+            own: *mut ffi::PyObject,
+        }
+        unsafe extern "C" fn note(object: *mut ffi::PyObject, held: *mut c_void) -> c_int {
+            // SAFETY: what is below, which nobody else has meanwhile; a live object.
+            unsafe {
+                let held = &mut *held.cast::<Held>();
+                if object != held.own && leads_to_text(object) && is_long(object) {
+                    held.found.push(object);
+                }
+                c_int::from(held.found.len() > LARGEST)
+            }
+        }
+        // SAFETY: as the caller promises. Types say by their traversal what they hold; it runs no code of Python's.
+        unsafe {
+            let Some(traverse) = own_traverse(self.py, class) else {
+                return;
+            };
+            let own = match attributes(object) {
+                Attributes::Dict(dict) => dict,
+                _ => std::ptr::null_mut(),
+            };
+            let mut held = Held { found: Vec::new(), own };
+            traverse(object, note, (&raw mut held).cast());
+            if self.is_small(held.found.len() as isize) {
+                for one in held.found {
+                    self.add(one, |_| Step::Inside);
+                }
+            }
+        }
+    }
+
+    /// Defaults, what is closed over, attributes and annotations of a function, and the constants of its code.
+    ///
+    /// # Safety
+    /// `function` is a live function.
+    unsafe fn of_function(&mut self, function: *mut ffi::PyObject) {
+        // Tuples of names may be made: nothing of the user's runs for that.
+        let _uncollected = Uncollected::begin(self.py);
+        // SAFETY: as the caller promises; all fields are null or live.
+        unsafe {
+            let fields = fields(function);
+            let code = fields.func_code;
+            self.of_names(fields.func_dict);
+            self.add_unnamed(fields.func_doc, Step::Inside);
+            self.add(fields.func_annotations, |_| Step::Inside);
+            if !fields.func_kwdefaults.is_null() {
+                self.of_names(fields.func_kwdefaults);
+            }
+            self.of_parameters(code, fields.func_defaults);
+            self.of_closure(code, fields.func_closure);
+            self.of_code(code);
+        }
+    }
+
+    /// # Safety
+    /// `code` is a live code, `defaults` null or the tuple of a function with it.
+    unsafe fn of_parameters(&mut self, code: *mut ffi::PyObject, defaults: *mut ffi::PyObject) {
+        let Some(defaults) = self.tuple(defaults) else { return };
+        let code = self.owned(code);
+        let count: usize = code
+            .getattr("co_argcount")
+            .and_then(|count| count.extract())
+            .unwrap_or(0);
+        let Ok(names) = code.getattr("co_varnames") else { return };
+        let first = count.saturating_sub(defaults.len());
+        self.of_variables(&names, first, defaults.iter());
+    }
+
+    /// # Safety
+    /// `code` is a live code, `closure` null or the cells of a function with it.
+    unsafe fn of_closure(&mut self, code: *mut ffi::PyObject, closure: *mut ffi::PyObject) {
+        let Some(cells) = self.tuple(closure) else { return };
+        let Ok(names) = self.owned(code).getattr("co_freevars") else {
+            return;
+        };
+        let none = self.py.None().into_bound(self.py);
+        let held = cells.iter().map(|cell| {
+            // SAFETY: a closure has cells only; what is in one is owned from here on.
+            unsafe { Bound::from_owned_ptr_or_opt(cell.py(), ffi::PyCell_Get(cell.as_ptr())) }
+                .unwrap_or_else(|| none.clone())
+        });
+        self.of_variables(&names, 0, held.collect::<Vec<_>>().into_iter());
+    }
+
+    /// Values of variables that have these names, from the `first` on.
+    fn of_variables(
+        &mut self,
+        names: &Bound<'py, PyAny>,
+        first: usize,
+        values: impl Iterator<Item = Bound<'py, PyAny>>,
+    ) {
+        let Ok(names) = names.cast::<PyTuple>() else { return };
+        let named = names.iter().skip(first).zip(values);
+        let texts = named.filter(|(_, value)| may_hold_text(value));
+        self.found.extend(texts.filter_map(|(name, value)| {
+            let name = name.cast_into::<PyString>().ok()?;
+            Some((Step::Attribute(name), value))
+        }));
+    }
+
+    /// # Safety
+    /// `code` is a live code.
+    unsafe fn of_code(&mut self, code: *mut ffi::PyObject) {
+        let (mut open, mut count) = (vec![self.owned(code)], 0);
+        while let Some(code) = open.pop() {
+            let Ok(constants) = code
+                .getattr("co_consts")
+                .and_then(|all| Ok(all.cast_into::<PyTuple>()?))
+            else {
+                continue;
+            };
+            for constant in constants.iter() {
+                // SAFETY: live, as the code that holds them.
+                let is_code = unsafe { ffi::PyCode_Check(constant.as_ptr()) != 0 };
+                // SAFETY: the same.
+                let may_be_one = || unsafe { leads_to_text(constant.as_ptr()) && is_long(constant.as_ptr()) };
+                if is_code {
+                    open.push(constant);
+                } else if count < LARGEST && may_be_one() {
+                    self.found.push((Step::Constant(count), constant));
+                    count += 1;
+                }
+            }
+        }
+    }
+
+    fn owned(&self, object: *mut ffi::PyObject) -> Bound<'py, PyAny> {
+        // SAFETY: callers pass a live object.
+        unsafe { Bound::from_borrowed_ptr(self.py, object) }
+    }
+
+    fn tuple(&self, object: *mut ffi::PyObject) -> Option<Bound<'py, PyTuple>> {
+        // SAFETY: callers pass null or a live object.
+        let held = unsafe { Bound::from_borrowed_ptr_or_opt(self.py, object) }?;
+        held.cast_into::<PyTuple>().ok()
+    }
+}
+
+/// How a type of C traverses its instances, where a class is one or derives from one: what Python's own classes add is found
+/// by names.
+///
+/// # Safety
+/// `class` is live.
+unsafe fn own_traverse(py: Python<'_>, class: Type) -> Option<ffi::traverseproc> {
+    let of_classes = traverse_of_classes(py);
+    let mut at = class;
+    // SAFETY: as the caller promises; the chain of bases of a live type is live.
+    unsafe {
+        while !at.is_null() {
+            let own = (*at).tp_traverse?;
+            if Some(own as usize) != of_classes {
+                return Some(own);
+            }
+            at = (*at).tp_base;
+        }
+    }
+    None
+}
+
+/// How classes made in Python traverse their instances.
+fn traverse_of_classes(py: Python<'_>) -> Option<usize> {
+    static OF_CLASSES: PyOnceLock<Option<usize>> = PyOnceLock::new();
+    *OF_CLASSES.get_or_init(py, || {
+        let class = py.get_type::<PyType>().call1(("Probe", (), PyDict::new(py))).ok()?;
+        // SAFETY: a class that was just made.
+        unsafe {
+            (*class.as_ptr().cast::<ffi::PyTypeObject>())
+                .tp_traverse
+                .map(|own| own as usize)
+        }
+    })
 }
