@@ -5,10 +5,10 @@
 //! What was forgotten goes at once.
 //!
 //! Nothing is cut off or overwritten. What is alive in a pack with dead things is written to a new pack, which is synced
-//! together with its folder; then, with the gate closed ([`super::gate`]), the logs are read to their ends once more, a
-//! record of the packs that will be gone is written and synced ([`crate::format::Removal`]), and their names are taken
-//! away. A crash before that leaves things in two packs, which costs room and is cleared up by the next gc; a crash after
-//! it leaves what a gc leaves that went through.
+//! together with its folder; then, with the gate closed ([`super::gate`]), a record of the packs that are to go is written
+//! and synced ([`crate::format::Removal`]), the generation gets another number, the logs are read to their ends once more,
+//! and the names of packs that nothing needs are taken away. In this order, since the gate may keep out nobody on another
+//! machine (decision 23). A crash leaves things in two packs, or packs that were said to go: the next gc clears that up.
 //!
 //! On the way raw memory that no newest state holds is compressed, where that pays.
 //!
@@ -35,7 +35,7 @@ use mark::Marker;
 use survey::Survey;
 use sweep::Sweep;
 
-pub(super) use notes::without_removed;
+pub(super) use notes::{condemned, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
 
 /// What a collection is to do.

@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod long;
 mod lying;
+mod machines;
 mod meanwhile;
 mod pieces;
 mod processes;
