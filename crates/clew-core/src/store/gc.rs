@@ -27,9 +27,11 @@ mod survey;
 mod sweep;
 mod transfer;
 
+use std::collections::BTreeSet;
+
 use super::error::StoreError;
 use super::{Damage, Store, gate};
-use crate::format::{RECORD_VERSION, Removal, Timestamp, Uptime};
+use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 use mark::Marker;
 use survey::Survey;
@@ -218,6 +220,38 @@ impl Store {
         let mut marker = Marker::new(&survey, &[]);
         marker.advance(self)?;
         Ok(if marker.has_all() { missing } else { Vec::new() })
+    }
+
+    /// Packs that a session wrote and synced, and that no log names: its log is gone. Nobody writes them, no gc wrote them, and
+    /// no run names what they hold. None where nobody can tell what is needed, or who writes.
+    ///
+    /// # Errors
+    /// The histories can't be listed.
+    pub fn packs_without_log(&self) -> Result<Vec<PackId>, StoreError> {
+        let removals = notes::removals(self.disk(), self.directory());
+        let mut known: BTreeSet<PackId> = removals.iter().flat_map(|removal| &removal.written).copied().collect();
+        for (history, _) in self.histories()? {
+            known.extend(self.load(history)?.packs());
+        }
+        if self.packs_here().is_subset(&known) {
+            return Ok(Vec::new());
+        }
+        let survey = Survey::of(self)?;
+        let mut marker = Marker::new(&survey, &[]);
+        marker.advance(self)?;
+        if marker.doubts != mark::Doubts::default() {
+            return Ok(Vec::new());
+        }
+        let is_left = |pack: &&survey::Surveyed| {
+            let mut manifests = pack
+                .things
+                .iter()
+                .filter(|thing| thing.kind == FrameKind::MANIFEST)
+                .peekable();
+            let has_own = manifests.peek().is_some() && manifests.all(|thing| !marker.alive.contains(&thing.id));
+            has_own && pack.synced > 0 && !pack.is_written && !known.contains(&pack.id)
+        };
+        Ok(survey.packs.iter().filter(is_left).map(|pack| pack.id).collect())
     }
 
     /// Tells of packs that are not there and not needed that they were taken away. Says whether there were any.

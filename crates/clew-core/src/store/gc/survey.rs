@@ -32,7 +32,7 @@ pub(super) struct Surveyed {
     pub length: u64,
     pub things: Vec<Thing>,
     /// So many of its bytes are known to have been synced.
-    synced: u64,
+    pub synced: u64,
     pub is_written: bool,
     /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
     pub stays: Option<Damage>,
