@@ -90,6 +90,10 @@ fn every_error_of_a_store() {
             why: TrustFault::Open,
         }],
         StoreError::Busy { .. } => [StoreError::Busy { who: "A gc runs" }],
+        StoreError::TakenAway { .. } => [
+            StoreError::TakenAway { count: 1, is_earlier: false },
+            StoreError::TakenAway { count: 7, is_earlier: true },
+        ],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
         StoreError::Dropped { .. } => [StoreError::Dropped { time: 1_795_183_200_000_000_000 }],
         StoreError::Forgotten { .. } => [StoreError::Forgotten { time: 1_795_183_200_000_000_000 }],

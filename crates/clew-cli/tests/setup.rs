@@ -312,6 +312,12 @@ fn p12_a_project_store_is_made_encrypted_when_asked_for() {
     let made = desk.clew("init --encrypt");
     let key = key_of(&made.text).unwrap();
     let again = desk.clew("init --encrypt");
+    let list = desk.clew("list");
+    assert!(
+        list.text.contains("which is encrypted, has no history yet"),
+        "{}",
+        list.text
+    );
     let aside = desk.path("aside");
     fs::rename(desk.path("home/.config/clew/store-keys"), &aside).unwrap();
     let before = desk.files();

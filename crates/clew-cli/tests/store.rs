@@ -296,6 +296,30 @@ fn verify_doctor_and_list_find_a_sound_store_sound() {
 }
 
 #[test]
+fn p02_doctor_names_the_packs_of_sessions_whose_logs_are_gone() {
+    let recorded = Recorded::new();
+    for history in std::fs::read_dir(recorded.store().join("histories")).unwrap() {
+        for file in std::fs::read_dir(history.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    let output = recorded.clew(&["doctor"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_ne!(output.status.code(), Some(0), "{said}");
+    for words in [
+        "1 pack of sessions whose logs are gone: ",
+        ".pack",
+        "from a backup",
+        "clew gc",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn p02_a_pack_that_is_gone_is_said_and_the_log_still_opens() {
     let recorded = Recorded::new();
     recorded.without_packs();

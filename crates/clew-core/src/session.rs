@@ -64,7 +64,7 @@ pub struct Session {
 }
 
 /// What a commit does beside showing its runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Deed {
     action: Action,
     step: MoveStep,

@@ -7,6 +7,7 @@
 mod crash;
 mod file;
 mod lying;
+mod machines;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,6 +19,8 @@ use clew_core::store::disk::{Disk, DiskFile, DiskLock};
 pub use crash::Surviving;
 use file::{Inode, SimFile, SimLock};
 pub use lying::LyingDisk;
+use machines::Machine;
+pub use machines::Turns;
 
 /// What happens to the n-th effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,8 @@ struct State {
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
+    /// The machine that this is a handle of, where there are several.
+    machine: Option<Arc<Machine>>,
 }
 
 impl SimDisk {
@@ -289,6 +294,7 @@ fn power_cut() -> io::Error {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.come();
         let state = self.state();
         if state.is_off {
             return Err(power_cut());
@@ -297,6 +303,7 @@ impl Disk for SimDisk {
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.come();
         let mut state = self.state();
         state.check_folder(path)?;
         if state.names.contains_key(path) {
@@ -308,6 +315,7 @@ impl Disk for SimDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.come();
         let mut state = self.state();
         if state.folders.iter().any(|known| known == path) {
             return Ok(());
@@ -319,6 +327,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.come();
         let mut state = self.state();
         let inode = state.inode(from)?;
         state.check_folder(to)?;
@@ -329,6 +338,7 @@ impl Disk for SimDisk {
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.come();
         let mut state = self.state();
         state.inode(path)?;
         // Taking a name away needs no space.
@@ -338,6 +348,7 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.come();
         let state = self.state();
         if state.is_off {
             return Err(power_cut());
@@ -356,6 +367,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.come();
         let mut state = self.state();
         if !state.folders.iter().any(|known| known == path) {
             return Err(io::ErrorKind::NotFound.into());
@@ -382,12 +394,13 @@ impl Disk for SimDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        self.come();
         let state = self.state();
         if state.is_off {
             return Err(power_cut());
         }
         let inode = state.inode(path)?;
-        let lock = Arc::clone(&state.inodes[inode].lock);
+        let lock = self.lock_of(&state, inode);
         drop(state);
         let taken = SimLock::attempt(SimFile::new(self, inode), lock);
         Ok(taken.map(|lock| -> Box<dyn DiskLock> { Box::new(lock) }))
@@ -407,6 +420,7 @@ impl Disk for SimDisk {
 
 impl SimDisk {
     fn lock_as(&self, path: &Path, is_shared: bool) -> io::Result<SimLock> {
+        self.come();
         let mut state = self.state();
         state.check_folder(path)?;
         let inode = if let Ok(inode) = state.inode(path) {
@@ -418,7 +432,7 @@ impl SimDisk {
             state.effect(Effect::Name)?;
             state.make(path)
         };
-        let lock = Arc::clone(&state.inodes[inode].lock);
+        let lock = self.lock_of(&state, inode);
         drop(state);
         Ok(SimLock::take(SimFile::new(self, inode), lock, is_shared))
     }

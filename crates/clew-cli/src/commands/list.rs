@@ -38,6 +38,8 @@ struct Entry {
 #[derive(Debug, Serialize)]
 pub struct List {
     store: String,
+    /// Whether the store is encrypted.
+    is_encrypted: bool,
     histories: Vec<Entry>,
 }
 
@@ -50,6 +52,7 @@ pub fn list(_: &Arguments, directory: &Path, surroundings: &Surroundings) -> Res
         .collect();
     Ok(List {
         store: directory.display().to_string(),
+        is_encrypted: store.key().is_some(),
         histories,
     })
 }
@@ -71,6 +74,9 @@ fn entry(id: HistoryId, loaded: &LoadedHistory) -> Entry {
     }
 }
 
+/// What is said of an encrypted store.
+const ENCRYPTED: &str = "The store is encrypted.";
+
 /// The headings of the list.
 const HEADER: [&str; 6] = ["history", "id", "runs", "last", "notebook", ""];
 
@@ -87,12 +93,17 @@ impl Page for List {
             ]
         };
         let rows: Vec<Vec<Markup>> = self.histories.iter().map(row).collect();
-        (!rows.is_empty()).then(|| html::fragment(&html::table(&HEADER, &rows)))
+        let content = html! {
+            (html::table(&HEADER, &rows))
+            @if self.is_encrypted { div { (ENCRYPTED) } }
+        };
+        (!rows.is_empty()).then(|| html::fragment(&content))
     }
 
     fn text(&self, surroundings: &Surroundings) -> String {
         if self.histories.is_empty() {
-            return format!("The store in {} has no history yet.\n", self.store);
+            let encrypted = if self.is_encrypted { ", which is encrypted," } else { "" };
+            return format!("The store in {}{encrypted} has no history yet.\n", self.store);
         }
         let mut table = Table::default().with_header(&HEADER).flexible(4);
         for entry in &self.histories {
@@ -109,6 +120,10 @@ impl Page for List {
                 },
             ]);
         }
-        table.render(surroundings)
+        let mut text = table.render(surroundings);
+        if self.is_encrypted {
+            text += &format!("{ENCRYPTED}\n");
+        }
+        text
     }
 }

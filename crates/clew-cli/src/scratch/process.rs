@@ -508,6 +508,14 @@ mod tests {
     }
 
     #[test]
+    fn p14_what_a_process_complains_is_kept_so_far_and_no_further() {
+        for said in [limits::COMPLAINTS, limits::COMPLAINTS + 1] {
+            let complaints = collect(io::Cursor::new(vec![b'x'; said as usize])).unwrap();
+            assert_eq!(complaints.recv().unwrap().len() as u64, limits::COMPLAINTS);
+        }
+    }
+
+    #[test]
     fn whoever_waits_can_stop_and_the_folder_is_gone_afterwards() {
         let folder = tempfile::tempdir().unwrap();
         let start = start(

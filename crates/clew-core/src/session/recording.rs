@@ -12,6 +12,7 @@ use crate::kernel::KernelError;
 use crate::kernel::{Kernel, Touched};
 use crate::record::{Extent, Live, Observed, Observer, Rerun, RunInput};
 use crate::restore::RestoreError;
+use crate::store::StoreError;
 
 /// What recording a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,14 +131,12 @@ impl Session {
         } else {
             Extent::All
         };
-        let observed = self.observe(kernel, rerun, extent);
-        kernel.heap().release();
-        let observed = match stop {
-            // What was cut short looks like a change, and is none.
-            Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
-            _ => observed,
-        };
-        let result = observed.and_then(|observed| self.commit_run(input, observed, deed, None));
+        let mut result = self.observe_and_commit(kernel, input.clone(), deed.clone(), rerun, extent, stop);
+        if let Err(SessionError::Store(StoreError::TakenAway { is_earlier: false, .. })) = &result {
+            // The values are still there: what it found stored, and was gone, is stored now.
+            self.writer.abandon();
+            result = self.observe_and_commit(kernel, input, deed, rerun, extent, stop);
+        }
         kernel.settle(result.is_ok());
         if result.is_err() {
             self.writer.abandon();
@@ -145,6 +144,25 @@ impl Session {
         let mut recorded = result?;
         recorded.nanoseconds = self.clock.monotonic().saturating_sub(begun);
         Ok(recorded)
+    }
+
+    fn observe_and_commit<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        input: RunInput,
+        deed: Deed,
+        rerun: Rerun,
+        extent: Extent,
+        stop: Stop,
+    ) -> Result<Recorded, SessionError> {
+        let observed = self.observe(kernel, rerun, extent);
+        kernel.heap().release();
+        let observed = match stop {
+            // What was cut short looks like a change, and is none.
+            Stop::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
+            _ => observed,
+        };
+        observed.and_then(|observed| self.commit_run(input, observed, deed, None))
     }
 
     /// Whether a look at everything is so cheap, after a run of so many nanoseconds, that names need not be asked (design

@@ -91,6 +91,8 @@ pub(super) struct Index {
     others: FxHashMap<[u8; 32], Vec<Place>>,
     /// Places that were read and did not hold what they should: what lies there only is stored anew when it comes again.
     broken: FxHashSet<Place>,
+    /// Packs that were said to go: they may be read, and may be gone any moment.
+    condemned: FxHashSet<u32>,
     is_read: bool,
     /// Packs whose ends are to be glimpsed at, the likeliest last.
     expected: Vec<PackId>,
@@ -243,6 +245,17 @@ impl Index {
         (pack.marked, pack.synced) = (0, 0);
     }
 
+    /// Says that packs are to go: nothing in them is taken for stored any more. What was never met needs no mention.
+    pub fn condemn<'i>(&mut self, packs: impl IntoIterator<Item = &'i PackId>) {
+        let numbers = packs.into_iter().filter_map(|id| self.numbers.get(id));
+        self.condemned.extend(numbers);
+    }
+
+    /// Whether a pack was said to go.
+    pub fn is_condemned(&self, number: u32) -> bool {
+        self.condemned.contains(&number)
+    }
+
     /// Packs that are shorter than they were gone over or, this process's own, written.
     pub fn cut_short(&self, disk: &dyn Disk, own: Option<(u32, u64)>) -> Vec<u32> {
         let is_cut = |number: &u32| {
@@ -355,13 +368,13 @@ impl Index {
     /// A place of `id` that may be relied on, one that is known to be whole if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<Place> {
         let first = self.places.get(id)?;
-        if self.is_whole(first) && !self.broken.contains(first) {
+        if self.is_whole(first) && !self.broken.contains(first) && !self.is_condemned(first.pack) {
             return Some(*first);
         }
         let others = self.others.get(id).into_iter().flatten();
         let mut reliable: Vec<&Place> = std::iter::once(first).chain(others).collect();
         reliable.retain(|place| self.is_synced(place) || !self.packs[place.pack as usize].is_doubtful);
-        reliable.retain(|place| !self.broken.contains(place));
+        reliable.retain(|place| !self.broken.contains(place) && !self.is_condemned(place.pack));
         let whole = reliable.iter().find(|place| self.is_whole(place));
         whole.or(reliable.first()).map(|place| **place)
     }

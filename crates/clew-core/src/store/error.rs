@@ -103,6 +103,18 @@ pub enum StoreError {
         /// Who does what.
         who: &'static str,
     },
+    /// A gc took away what runs need.
+    #[error(
+        "A gc of another machine, which locks do not keep out here, took away {} that {}. The next run records again what is still there",
+        things(*count),
+        if *is_earlier { "runs before this one need: they are not saved, nor is this one" } else { "this run needs: it is not saved" }
+    )]
+    TakenAway {
+        /// How many things.
+        count: usize,
+        /// Whether runs need them that were said to be saved, and were not flushed yet.
+        is_earlier: bool,
+    },
     /// Packs can't be taken away safely.
     #[error("The file system of {} has no locks that hold: nobody can tell what others are writing, so nothing is taken away", path.display())]
     NoLocks {
@@ -339,6 +351,14 @@ fn missing_packs(packs: &[PackId]) -> String {
             "; packs {} are missing, it may have been in one of them",
             many.join(", ")
         ),
+    }
+}
+
+fn things(count: usize) -> String {
+    if count == 1 {
+        "a thing".to_owned()
+    } else {
+        format!("{count} things")
     }
 }
 

@@ -90,13 +90,18 @@ fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Said>> {
         }
     })?;
     if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
+        // Frames of another version are what no format has that is known here.
         let format = said.as_ref().map_or(0, |said| said.format).max(version.into());
         said = Some(Said {
-            format,
+            format: format.max(ENCRYPTED_FORMAT + 1),
             encryption: None,
         });
+        return Ok(said);
     }
-    Ok(said)
+    // One without the other was never written: the files themselves tell which it is.
+    Ok(said.filter(|said| {
+        said.format > ENCRYPTED_FORMAT || (said.format == ENCRYPTED_FORMAT) == said.encryption.is_some()
+    }))
 }
 
 /// The key that a file of the store names, where one is encrypted.

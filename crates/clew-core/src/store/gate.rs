@@ -1,6 +1,6 @@
 //! The gate between who records and who takes packs away.
 //!
-//! The file `generation` holds how often packs were taken away. Whoever records is inside, with a shared lock on it, from
+//! The file `generation` holds a number that is another one whenever packs were taken away. Whoever records is inside, with a shared lock on it, from
 //! the first thing that it finds stored or stores until the operation is written; whoever takes packs away holds it alone
 //! while it looks for the last time at what operations reach, and unlinks. So nothing that a recorder found stored can go
 //! before the operation that refers to it is written, and nothing can be referred to that has gone: who enters and finds
@@ -8,6 +8,11 @@
 //!
 //! Packs that are being written are out of reach besides: their writer holds a lock on a file beside them, which the
 //! system lets go of when the writer dies. Where a file system has no locks nothing is taken away at all.
+//!
+//! Locks may hold on each machine and not between two, which no machine can find out by itself. So both sides go on as if
+//! nobody had kept out anybody: who takes away says which packs and counts the generation up *before* it looks for the
+//! last time, and who recorded reads the generation *after* the operation is written ([`super::writer`], decision 23). One
+//! of them sees the other.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,21 +27,34 @@ fn path(store: &Path) -> PathBuf {
     store.join("generation")
 }
 
-/// Goes in to record: packs stay where they are until the guard is dropped. `None` where there are no locks.
-pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Option<Inside>, StoreError> {
+/// Goes in to record: packs stay where they are until the guard is dropped, where there are locks.
+pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<Inside, StoreError> {
     let path = path(store);
     match disk.lock_shared(&path) {
-        Ok(lock) => Ok(Some(Inside {
-            generation: generation(lock.file()),
-            _lock: lock,
-        })),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Ok(lock) => Ok(Inside {
+            generation: number(lock.file()),
+            _lock: Some(lock),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Inside {
+            generation: generation(disk, store),
+            _lock: None,
+        }),
         Err(error) => Err(StoreError::io("lock", &path)(error)),
     }
 }
 
+/// The generation as it is now, whoever holds the gate. The file is opened anew: only then do network file systems ask
+/// whether it is another one.
+pub(super) fn generation(disk: &dyn Disk, store: &Path) -> Option<u64> {
+    match disk.open(&path(store)) {
+        Ok(file) => number(&*file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(0),
+        Err(_) => None,
+    }
+}
+
 /// 0 where packs were never taken away.
-fn generation(file: &dyn DiskFile) -> Option<u64> {
+fn number(file: &dyn DiskFile) -> Option<u64> {
     match file.length() {
         Ok(0) => Some(0),
         _ => numbers::read(file),
@@ -58,7 +76,7 @@ pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn Dis
 pub(super) struct Inside {
     /// Another number whenever packs were taken away; `None` where that can't be read.
     pub generation: Option<u64>,
-    _lock: Box<dyn DiskLock>,
+    _lock: Option<Box<dyn DiskLock>>,
 }
 
 /// Has the gate to itself: nobody records.
@@ -69,12 +87,11 @@ pub(super) struct Alone {
 }
 
 impl Alone {
-    /// Says that packs will be gone, for sure, before the first of them is.
+    /// Says that packs may be gone from now on, for sure, before the first of them is.
     pub fn tell(&self, disk: &dyn Disk) -> Result<(), StoreError> {
-        // Where the file was lost, no number that a recorder may know comes again.
-        let generation = numbers::read(self.lock.file())
-            .unwrap_or_else(|| any_number(disk))
-            .wrapping_add(1);
+        // Any number: no other machine that does the same now writes this one, and none comes again that a recorder may
+        // know, even where the file was lost.
+        let generation = any_number(disk);
         numbers::write(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
         self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
     }

@@ -5,10 +5,10 @@
 //! What was forgotten goes at once.
 //!
 //! Nothing is cut off or overwritten. What is alive in a pack with dead things is written to a new pack, which is synced
-//! together with its folder; then, with the gate closed ([`super::gate`]), the logs are read to their ends once more, a
-//! record of the packs that will be gone is written and synced ([`crate::format::Removal`]), and their names are taken
-//! away. A crash before that leaves things in two packs, which costs room and is cleared up by the next gc; a crash after
-//! it leaves what a gc leaves that went through.
+//! together with its folder; then, with the gate closed ([`super::gate`]), a record of the packs that are to go is written
+//! and synced ([`crate::format::Removal`]), the generation gets another number, the logs are read to their ends once more,
+//! and the names of packs that nothing needs are taken away. In this order, since the gate may keep out nobody on another
+//! machine (decision 23). A crash leaves things in two packs, or packs that were said to go: the next gc clears that up.
 //!
 //! On the way raw memory that no newest state holds is compressed, where that pays.
 //!
@@ -27,15 +27,17 @@ mod survey;
 mod sweep;
 mod transfer;
 
+use std::collections::BTreeSet;
+
 use super::error::StoreError;
 use super::{Damage, Store, gate};
-use crate::format::{RECORD_VERSION, Removal, Timestamp, Uptime};
+use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 use mark::Marker;
 use survey::Survey;
 use sweep::Sweep;
 
-pub(super) use notes::without_removed;
+pub(super) use notes::{condemned, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
 
 /// What a collection is to do.
@@ -218,6 +220,38 @@ impl Store {
         let mut marker = Marker::new(&survey, &[]);
         marker.advance(self)?;
         Ok(if marker.has_all() { missing } else { Vec::new() })
+    }
+
+    /// Packs that a session wrote and synced, and that no log names: its log is gone. Nobody writes them, no gc wrote them, and
+    /// no run names what they hold. None where nobody can tell what is needed, or who writes.
+    ///
+    /// # Errors
+    /// The histories can't be listed.
+    pub fn packs_without_log(&self) -> Result<Vec<PackId>, StoreError> {
+        let removals = notes::removals(self.disk(), self.directory());
+        let mut known: BTreeSet<PackId> = removals.iter().flat_map(|removal| &removal.written).copied().collect();
+        for (history, _) in self.histories()? {
+            known.extend(self.load(history)?.packs());
+        }
+        if self.packs_here().is_subset(&known) {
+            return Ok(Vec::new());
+        }
+        let survey = Survey::of(self)?;
+        let mut marker = Marker::new(&survey, &[]);
+        marker.advance(self)?;
+        if marker.doubts != mark::Doubts::default() {
+            return Ok(Vec::new());
+        }
+        let is_left = |pack: &&survey::Surveyed| {
+            let mut manifests = pack
+                .things
+                .iter()
+                .filter(|thing| thing.kind == FrameKind::MANIFEST)
+                .peekable();
+            let has_own = manifests.peek().is_some() && manifests.all(|thing| !marker.alive.contains(&thing.id));
+            has_own && pack.synced > 0 && !pack.is_written && !known.contains(&pack.id)
+        };
+        Ok(survey.packs.iter().filter(is_left).map(|pack| pack.id).collect())
     }
 
     /// Tells of packs that are not there and not needed that they were taken away. Says whether there were any.

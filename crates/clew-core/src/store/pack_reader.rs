@@ -103,6 +103,14 @@ impl<'s> PackReader<'s> {
         }
     }
 
+    /// One that has a pack open, whatever became of its name.
+    pub fn over(disk: &'s dyn Disk, pack: u32, file: Arc<dyn DiskFile>) -> Self {
+        Self {
+            file: Some((pack, file)),
+            ..Self::new(disk)
+        }
+    }
+
     /// The bytes at `place`, not yet verified. `path` is its pack's.
     pub fn read(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
         match place.form {

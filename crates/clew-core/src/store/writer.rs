@@ -8,6 +8,7 @@
 mod measure;
 mod memory;
 mod names;
+mod reliance;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::blocks::Place;
 use super::error::StoreError;
-use super::gate::{self, Inside};
+use super::gate::Inside;
 use super::log::{self, LogWriter};
 use super::pack::{Gathered, PackWriter, WriteError};
 use super::pieces::{Cuts, Piece};
@@ -30,6 +31,7 @@ use crate::format::{
 };
 use crate::id::{BlobId, HistoryId, ManifestId, OperationId, PackId, RunId, SegmentId, SessionId};
 
+use reliance::Reliance;
 pub use sync::SyncJob;
 
 /// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
@@ -67,6 +69,8 @@ pub struct SessionWriter {
     inside: Option<Inside>,
     /// The generation of packs that the index knows.
     generation: u64,
+    /// What this session relies on, and what it knows of packs that go.
+    reliance: Reliance,
     forgetting: Option<Forgetting>,
     dropping: Option<Dropping>,
     proofs: Vec<Proof>,
@@ -116,6 +120,7 @@ impl SessionWriter {
             is_doubtful: false,
             inside: None,
             generation: 0,
+            reliance: Reliance::default(),
             forgetting: None,
             dropping: None,
             proofs: Vec::new(),
@@ -319,12 +324,26 @@ impl SessionWriter {
         view: View,
         time: Timestamp,
     ) -> Result<(OperationId, Operation), StoreError> {
+        let committed = self.commit_inside(action, naming, view, time);
+        self.inside = None;
+        self.reliance.give_up();
+        committed
+    }
+
+    fn commit_inside(
+        &mut self,
+        action: Action,
+        naming: Vec<Naming>,
+        view: View,
+        time: Timestamp,
+    ) -> Result<(OperationId, Operation), StoreError> {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
         let (forgetting, dropping) = (self.forgetting.take(), self.dropping.take());
         let proofs = std::mem::take(&mut self.proofs);
-        let inside = self.inside.take();
+        // Before, so that nothing is made visible that may not be there; and after, when a gc would see it.
+        self.prove_if_moved()?;
         let named = self.check_names();
-        if inside.is_some() {
+        if self.inside.is_some() {
             // What was put since may have gone to a file that nobody finds. The next run tries again, in new ones.
             named?;
         }
@@ -358,6 +377,8 @@ impl SessionWriter {
         self.outcome(appended)?;
         self.previous = Some(id);
         self.saved += 1;
+        self.prove_if_moved()?;
+        self.reliance.take(operation.number);
         Ok((id, operation))
     }
 
@@ -368,6 +389,7 @@ impl SessionWriter {
         self.forgetting = None;
         self.dropping = None;
         self.inside = None;
+        self.reliance.give_up();
     }
 
     /// Adds what is forgotten to what the next commit says.
@@ -392,29 +414,6 @@ impl SessionWriter {
         if let Some(pack) = self.pack.take() {
             self.store.index().release(pack.number, pack.end);
         }
-        Ok(())
-    }
-
-    /// Goes in through the gate, once until the next commit, and takes note of packs that were taken away meanwhile.
-    fn enter(&mut self) -> Result<(), StoreError> {
-        if self.inside.is_some() {
-            return Ok(());
-        }
-        if self.check_names().is_err() {
-            self.ready()?;
-        }
-        let inside = gate::enter(self.store.disk(), self.store.directory())?;
-        let generation = inside
-            .as_ref()
-            .map_or(Some(self.generation), |inside| inside.generation);
-        // What can't be read may be any number, until a gc writes it again.
-        if generation != Some(self.generation) {
-            self.store.index().refresh(self.store.disk(), self.store.directory())?;
-            self.checked.clear();
-            self.generation = generation.unwrap_or(self.generation);
-            self.note_forgotten();
-        }
-        self.inside = inside;
         Ok(())
     }
 
@@ -450,6 +449,7 @@ impl SessionWriter {
         // First, since after a failure what the old pack holds is not relied on any more.
         self.ready()?;
         self.enter()?;
+        self.reliance.add(*id, kind);
         let is_gathered = self.pack.as_ref().is_some_and(|pack| pack.gathered.holds(id));
         if is_gathered || self.carried.holds(id) {
             return Ok(true);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clew_core::id::HistoryId;
+use clew_core::format::{CIPHER, Encryption, FileDescription, FrameEncoder, FrameKind, encode_record};
+use clew_core::id::{HistoryId, KeyId};
 use clew_core::store::disk::Disk;
-use clew_core::store::{Access, StoreError};
+use clew_core::store::{Access, ENCRYPTED_FORMAT, STORE_FORMAT, StoreError};
 use clew_testing::disk::SimDisk;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::story::{Told, begin, check_never_wrong, open, writer};
 
@@ -173,17 +175,52 @@ fn p01_what_lay_in_a_pack_that_is_cut_short_under_a_session_is_stored_anew_when_
     }
 }
 
+/// What the file `format` would say.
+fn format_file(format: u16, encryption: Option<Encryption>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let said = encode_record(&FileDescription::Store { format, encryption });
+    FrameEncoder::default().frame(FrameKind::FILE, [0; 32], b"", &said, &mut bytes);
+    bytes
+}
+
+const FORMAT_FILE: &str = "/home/u/store/format";
+
+#[test]
+fn a_format_that_says_encrypted_and_not_how_or_the_other_way_round_counts_as_damaged() {
+    let (mut files, history) = small(&[1, 2]);
+    let some = Encryption {
+        cipher: CIPHER.to_owned(),
+        key: KeyId([9; 16]),
+    };
+    for (format, encryption) in [(ENCRYPTED_FORMAT, None), (STORE_FORMAT, Some(some))] {
+        files.insert(PathBuf::from(FORMAT_FILE), format_file(format, encryption));
+        let disk = SimDisk::with_files(&files);
+        // What the files are themselves counts.
+        let store = open(&disk, Access::ReadWrite).unwrap();
+        assert_eq!(store.key().is_some(), crate::FORMAT == ENCRYPTED_FORMAT);
+        assert_eq!(check_never_wrong(&store, &store.load(history).unwrap()), [1, 2]);
+        assert!(!store.is_format_said());
+        assert!(store.rebuild_format().unwrap() && store.is_format_said());
+        assert_eq!(store.verify(true).unwrap().damage, []);
+    }
+}
+
+#[test]
+fn p13_a_format_in_frames_of_a_later_version_is_a_later_format() {
+    let (mut files, _) = small(&[1]);
+    let mut bytes = format_file(ENCRYPTED_FORMAT, None);
+    bytes[4] += 1;
+    let sum = xxh3_64(&bytes[..80]);
+    bytes[80..88].copy_from_slice(&sum.to_le_bytes());
+    files.insert(PathBuf::from(FORMAT_FILE), bytes);
+    let error = open(&SimDisk::with_files(&files), Access::ReadWrite).unwrap_err();
+    assert!(matches!(error, StoreError::NewerFormat { found: 3, .. }), "{error}");
+}
+
 #[test]
 fn p13_a_store_of_a_newer_format_is_refused_with_a_clear_error() {
-    use clew_core::format::{FileDescription, FrameEncoder, FrameKind, encode_record};
     let (mut files, _) = small(&[1]);
-    let mut bytes = Vec::new();
-    let newer = encode_record(&FileDescription::Store {
-        format: 7,
-        encryption: None,
-    });
-    FrameEncoder::default().frame(FrameKind::FILE, [0; 32], b"", &newer, &mut bytes);
-    files.insert(PathBuf::from("/home/u/store/format"), bytes);
+    files.insert(PathBuf::from(FORMAT_FILE), format_file(7, None));
     let error = open(&SimDisk::with_files(&files), Access::ReadWrite).unwrap_err();
     assert!(matches!(error, StoreError::NewerFormat { found: 7, .. }));
     assert_eq!(

@@ -17,6 +17,7 @@ mod last_seen;
 mod limits;
 mod long;
 mod lying;
+mod machines;
 mod meanwhile;
 mod pieces;
 mod processes;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clew_core::id::HistoryId;
+use clew_core::store::disk::Disk;
 use clew_core::store::{Access, StoreError};
 use clew_testing::disk::SimDisk;
 
 use crate::gc::{at, collect, with_garbage};
-use crate::story::{Told, check_never_wrong, open, writer};
+use crate::story::{Told, begin, check_never_wrong, open, writer};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -134,4 +135,43 @@ fn p02_whatever_files_are_left_a_rebuild_makes_the_best_of_them_and_nothing_wors
             assert!(!was_wrong && again == left, "a whole store stays as it is");
         }
     }
+}
+
+#[test]
+fn packs_of_sessions_whose_logs_are_gone_are_told_from_all_others() {
+    let (disk, store, history) = begin(61);
+    let mut lost = writer(&store, history);
+    Told::new(1).record(&mut lost).unwrap();
+    let of_kind = |kind: &str| -> Vec<PathBuf> {
+        let files = disk.files().into_keys();
+        files
+            .filter(|path| path.extension().is_some_and(|end| end == kind))
+            .collect()
+    };
+    let packs = of_kind("pack");
+    // One that is written, and one of which nothing was synced.
+    let mut others = [writer(&store, history), writer(&store, history)];
+    for (number, other) in (2..).zip(&mut others) {
+        Told::new(number).record(other).unwrap();
+    }
+    others[0].sync().unwrap();
+    let left = || open(&disk, Access::ReadOnly).unwrap().packs_without_log().unwrap();
+    assert_eq!(left(), []);
+    let logs = of_kind("log");
+    assert_eq!(logs.len(), 3);
+    lost.sync().unwrap();
+    logs.iter().for_each(|log| disk.unlink(log).unwrap());
+    assert_eq!(left(), [], "its kernel lives");
+    drop(lost);
+    let names: Vec<PathBuf> = left()
+        .iter()
+        .map(|pack| PathBuf::from(format!("{pack}.pack")))
+        .collect();
+    assert_eq!(names, [packs[0].file_name().unwrap()]);
+    // What a gc wrote is in no log either, and is no such pack where that is forgotten, too.
+    let (mut files, _) = self::store();
+    assert!(files.keys().any(|path| class(path) == "removal"));
+    files.retain(|path, _| path.extension().is_none_or(|extension| extension != "removal"));
+    let without = open(&SimDisk::with_files(&files), Access::ReadOnly).unwrap();
+    assert_eq!(without.packs_without_log().unwrap(), []);
 }

@@ -83,14 +83,18 @@ impl SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.disk.come_to_read(self.inode);
         let state = self.disk.state();
-        let bytes = state.inodes[self.inode].live.get(offset as usize..).unwrap_or_default();
+        let seen = self.disk.seen(&state, self.inode);
+        let bytes = seen.as_ref().unwrap_or(&state.inodes[self.inode].live);
+        let bytes = bytes.get(offset as usize..).unwrap_or_default();
         let count = bytes.len().min(buffer.len());
         buffer[..count].copy_from_slice(&bytes[..count]);
         Ok(count)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.disk.come();
         let mut state = self.disk.state();
         let share = state.effect(Effect::Write)?;
         let count = match share {
@@ -98,6 +102,9 @@ impl DiskFile for SimFile {
             Share::Half => bytes.len().div_ceil(2),
         };
         let change = Change::Write(offset, bytes[..count].to_vec());
+        if self.disk.keep_back(self.inode, &change) {
+            return Ok(count);
+        }
         let is_watched = state.rewritten.is_some();
         let inode = &mut state.inodes[self.inode];
         if is_watched && inode.note(offset as usize, &bytes[..count]) {
@@ -113,6 +120,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.come();
         let mut state = self.disk.state();
         let outcome = state.effect(Effect::Sync);
         if state.is_off {
@@ -122,6 +130,10 @@ impl DiskFile for SimFile {
             return outcome.map(|_| ());
         }
         let inode = &mut state.inodes[self.inode];
+        for change in self.disk.let_out(self.inode) {
+            apply(&mut inode.live, &change);
+            inode.changes.push(change);
+        }
         let changes = std::mem::take(&mut inode.changes);
         // After a failed sync the system takes the pages for clean: a later sync succeeds without them.
         outcome?;
@@ -132,13 +144,20 @@ impl DiskFile for SimFile {
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(self.disk.state().inodes[self.inode].live.len() as u64)
+        self.disk.come_to_read(self.inode);
+        let state = self.disk.state();
+        let seen = self.disk.seen(&state, self.inode);
+        Ok(seen.as_ref().unwrap_or(&state.inodes[self.inode].live).len() as u64)
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
+        self.disk.come();
         let mut state = self.disk.state();
         state.effect(Effect::Truncate)?;
         let change = Change::Truncate(length);
+        if self.disk.keep_back(self.inode, &change) {
+            return Ok(());
+        }
         let inode = &mut state.inodes[self.inode];
         apply(&mut inode.live, &change);
         inode.changes.push(change);

@@ -71,6 +71,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, surroundings: &Sur
             found.is_damaged |= !values.is_fine;
             found.checks.push(values);
             found.checks.extend(removals(&store, rebuild, surroundings));
+            found.checks.extend(left(&store, surroundings));
         }
         Err(problem) => {
             let hint = problem.hint.unwrap_or_default();
@@ -290,6 +291,26 @@ fn removals(store: &Store, rebuild: bool, surroundings: &Surroundings) -> Option
         ),
         Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost by it"),
     })
+}
+
+/// Whether there are packs of sessions whose logs are gone: the runs are lost with these, and their values are garbage.
+fn left(store: &Store, surroundings: &Surroundings) -> Option<Check> {
+    // Who writes can't be told where there are no locks; `gc` says so.
+    let left = store.packs_without_log().unwrap_or_default();
+    if left.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = left.iter().map(|pack| format!("{pack}.pack")).collect();
+    let found = format!(
+        "{} of sessions whose logs are gone: {}. No run names what they hold",
+        text::count(left.len(), "pack"),
+        text::listing(&names, 3)
+    );
+    let gc = surroundings.door.command("gc");
+    let hint = format!(
+        "bring back `histories` from a backup, if there is one, and their runs are there again; else {gc} takes them away after its grace period"
+    );
+    Some(Check::bad(Stored, "packs without a log", found, hint))
 }
 
 /// Whether a gc was killed before it was through. Nothing is lost by it.

@@ -112,11 +112,12 @@ pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), S
     whole::replace(disk, store, GARBAGE, &whole::framed(&frames))
 }
 
-/// Writes down that packs are about to go. Synced when it returns.
-pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<(), StoreError> {
+/// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
+pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
     let folder = removed_folder(store);
     disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
-    let path = folder.join(format!("{}.removal", random_name(disk)));
+    let name = format!("{}.removal", random_name(disk));
+    let path = folder.join(&name);
     let frames = [
         (FrameKind::FILE, encode_record(&FileDescription::Care)),
         (FrameKind::REMOVAL, encode_record(removal)),
@@ -125,24 +126,51 @@ pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> 
     for folder in [&folder, store] {
         disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
     }
-    Ok(())
+    Ok(name)
+}
+
+/// The names of the files in which it is written which packs go.
+pub(super) fn removal_names(disk: &dyn Disk, store: &Path) -> BTreeSet<String> {
+    disk.list(&removed_folder(store))
+        .unwrap_or_default()
+        .into_iter()
+        .collect()
 }
 
 /// All removals there were. One that can't be read is passed over: its packs are then missed, which is said.
 pub(super) fn removals(disk: &dyn Disk, store: &Path) -> Vec<Removal> {
-    let folder = removed_folder(store);
+    let names = removal_names(disk, store);
+    names.iter().flat_map(|name| read_removal(disk, store, name)).collect()
+}
+
+fn read_removal(disk: &dyn Disk, store: &Path, name: &str) -> Vec<Removal> {
     let mut removals = Vec::new();
-    for name in disk.list(&folder).unwrap_or_default() {
-        let Ok(file) = disk.open(&folder.join(&name)) else {
-            continue;
-        };
-        let _: io::Result<_> = scan(&*file, 0, Payloads::Read, |frame| {
-            if frame.header.kind == FrameKind::REMOVAL {
-                removals.extend(decode_record::<Removal>(&frame.payload));
-            }
-        });
-    }
+    let Ok(file) = disk.open(&removed_folder(store).join(name)) else {
+        return removals;
+    };
+    let _: io::Result<_> = scan(&*file, 0, Payloads::Read, |frame| {
+        if frame.header.kind == FrameKind::REMOVAL {
+            removals.extend(decode_record::<Removal>(&frame.payload));
+        }
+    });
     removals
+}
+
+/// Packs that were said to go in files that were not met before. They may be there, and may be gone any moment. A file that
+/// says nothing yet is met again.
+pub(in crate::store) fn condemned(disk: &dyn Disk, store: &Path, met: &mut BTreeSet<String>) -> Vec<PackId> {
+    let mut condemned = Vec::new();
+    for name in removal_names(disk, store) {
+        if met.contains(&name) {
+            continue;
+        }
+        let removals = read_removal(disk, store, &name);
+        if !removals.is_empty() {
+            met.insert(name);
+        }
+        condemned.extend(removals.into_iter().flat_map(|removal| removal.removed));
+    }
+    condemned
 }
 
 /// Those of `missing` that nobody took away, and those packs written in the place of others that are not here.

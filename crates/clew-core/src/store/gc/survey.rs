@@ -1,10 +1,12 @@
 //! What lies in the packs.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
 use rustc_hash::FxHashMap;
 
+use super::notes;
 use crate::format::FrameKind;
 use crate::id::PackId;
 use crate::store::blocks::{Place, places_in, read_mark};
@@ -30,7 +32,7 @@ pub(super) struct Surveyed {
     pub length: u64,
     pub things: Vec<Thing>,
     /// So many of its bytes are known to have been synced.
-    synced: u64,
+    pub synced: u64,
     pub is_written: bool,
     /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
     pub stays: Option<Damage>,
@@ -51,12 +53,17 @@ pub(super) struct Unframed {
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     pub packs: Vec<Surveyed>,
+    /// What was said of packs that go, by name, before these were gone over.
+    pub removals: BTreeSet<String>,
 }
 
 impl Survey {
     /// Goes over the packs that are there now. One that is not written by anybody now never will be again.
     pub fn of(store: &Store) -> Result<Self, StoreError> {
-        let mut survey = Self::default();
+        let mut survey = Self {
+            packs: Vec::new(),
+            removals: notes::removal_names(store.disk(), store.directory()),
+        };
         for id in store.packs_here() {
             let is_written = gate::is_written(store.disk(), store.directory(), id)?;
             survey.packs.push(Surveyed::of(store, id, is_written));
@@ -109,6 +116,12 @@ impl Surveyed {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is as it was when it was gone over: nobody writes it, on a machine whose locks are not seen here either.
+    pub fn is_as_it_was(&self, disk: &dyn Disk) -> bool {
+        let length = disk.open(&self.path).and_then(|file| file.length());
+        length.is_ok_and(|length| length == self.length)
     }
 
     /// Whether it is said to be whole: it was synced.

@@ -1,6 +1,6 @@
 //! Which of what lies in the packs may go, and the taking away of packs with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -46,6 +46,10 @@ pub(super) struct Sweep {
     tainted: FxHashSet<usize>,
     /// Whether everything alive is named by some pack.
     is_all_here: bool,
+    /// Packs that were said to go before, and may be gone any moment.
+    told: FxHashSet<PackId>,
+    /// All that was said of packs that go before these here were gone over.
+    removals: BTreeSet<String>,
     /// Packs that went.
     gone: Vec<usize>,
     /// How long the machine had been up when something was noted.
@@ -73,6 +77,8 @@ impl Sweep {
             cold: FxHashSet::default(),
             tainted: FxHashSet::default(),
             is_all_here: false,
+            told: FxHashSet::default(),
+            removals: survey.removals,
             gone: Vec::new(),
             uptimes: noted.uptimes.clone(),
         };
@@ -83,8 +89,8 @@ impl Sweep {
         sweep.find_tainted(store);
         // Who was killed between saying that packs go and taking them away is helped.
         let removals = notes::removals(store.disk(), store.directory());
-        let told = removals.into_iter().flat_map(|removal| removal.removed).collect();
-        let open = sweep.choose(order, &told, collected);
+        sweep.told = removals.into_iter().flat_map(|removal| removal.removed).collect();
+        let open = sweep.choose(order, collected);
         if !order.forgotten_only {
             sweep.choose_cold(store, &open, collected);
         }
@@ -242,7 +248,7 @@ impl Sweep {
     /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
     /// One with bytes that can't be read stays where something needed may be in there, unless something in it was forgotten.
     /// Gives all that may go.
-    fn choose(&mut self, order: Collection, told: &FxHashSet<PackId>, collected: &mut Collected) -> Vec<usize> {
+    fn choose(&mut self, order: Collection, collected: &mut Collected) -> Vec<usize> {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
             let gaps = pack.gaps.iter().map(|gap| &gap.damage);
@@ -258,7 +264,7 @@ impl Sweep {
         }
         let goes = |number: &usize| {
             let pack = &self.packs[*number];
-            told.contains(&pack.id)
+            self.told.contains(&pack.id)
                 || self.tainted.contains(number)
                 || pack.things.iter().any(|thing| self.goes(&thing.id))
         };
@@ -270,7 +276,7 @@ impl Sweep {
         // How often each thing lies whole in packs that stay.
         let mut copies: FxHashMap<[u8; 32], u32> = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
-            if !self.chosen.contains(&number) {
+            if self.stays(number) {
                 for thing in pack.things.iter().filter(|thing| pack.is_whole(thing)) {
                     *copies.entry(thing.id).or_default() += 1;
                 }
@@ -293,11 +299,16 @@ impl Sweep {
         open
     }
 
+    /// Whether nobody said that the pack goes.
+    fn stays(&self, number: usize) -> bool {
+        !self.chosen.contains(&number) && !self.told.contains(&self.packs[number].id)
+    }
+
     /// What is said to lie whole in packs that stay, and in which of them.
     pub fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, Place)> {
         let mut elsewhere = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
-            if !self.chosen.contains(&number) {
+            if self.stays(number) {
                 let whole = pack.things.iter().filter(|thing| pack.is_whole(thing));
                 elsewhere.extend(whole.map(|thing| (thing.id, (number, thing.place))));
             }
@@ -321,28 +332,20 @@ impl Sweep {
         }
         let transferred = Transfer::of(self, store, collected)?;
         let gate = gate::close(store.disk(), store.directory(), again)?;
-        let doubts = self.marker.doubts.clone();
-        self.marker.advance(store)?;
-        self.marker.presume(store, &self.packs);
-        if self.marker.doubts != doubts {
-            // What was judged with less doubt may be needed. The next gc knows.
-            collected.doubts = self.marker.doubts.all();
+        let mut going = self.chosen.clone();
+        going.retain(|number| transferred.is_done_with(*number));
+        let told = self.tell(store, now, &going, transferred.copied.as_ref(), &gate)?;
+        if !self.look_again(store, collected)? {
             return Ok(());
         }
-        self.gone = self.chosen.clone();
-        self.gone.retain(|number| transferred.is_done_with(*number));
-        let packs = &self.packs;
-        // What a recorder took up again meanwhile keeps its pack.
-        let alive = &self.marker.alive;
-        self.gone.retain(|number| {
-            let mut things = packs[*number].things.iter();
-            things.all(|thing| !alive.contains(&thing.id) || transferred.holds(&thing.id))
-        });
+        self.check_alone(store, told.as_deref())?;
+        going.retain(|number| self.may_still_go(store, *number, &transferred));
+        self.gone = going;
         let Transferred { copied, stuck, .. } = transferred;
         collected.kept.extend(stuck.into_values());
         if !self.gone.is_empty() {
             self.tell_dropped(store, keeping)?;
-            self.take_away(store, now, copied.as_ref(), &gate)?;
+            self.take_away(store)?;
         }
         gate::clear_leases(store.disk(), store.directory(), &gate);
         drop(gate);
@@ -355,24 +358,78 @@ impl Sweep {
         Ok(())
     }
 
-    fn take_away(
+    /// Says which packs are to go, before it is looked for the last time whether they may: who records and was not kept out
+    /// either comes before that look, or reads this. Gives the name of the file in which it is said.
+    fn tell(
         &self,
         store: &Store,
         now: Timestamp,
+        going: &[usize],
         copied: Option<&Copied>,
         gate: &gate::Alone,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
+        if going.is_empty() {
+            return Ok(None);
+        }
         let removal = Removal {
             version: RECORD_VERSION,
             time: now,
-            removed: self.gone.iter().map(|number| self.packs[*number].id).collect(),
+            removed: going.iter().map(|number| self.packs[*number].id).collect(),
             written: copied.map(|copied| copied.id).into_iter().collect(),
         };
-        notes::tell_removal(store.disk(), store.directory(), &removal)?;
+        let told = notes::tell_removal(store.disk(), store.directory(), &removal)?;
         gate.tell(store.disk())?;
+        Ok(Some(told))
+    }
+
+    /// Follows what was recorded meanwhile. `false` where more can't be judged than before: what was judged with less doubt
+    /// may be needed. The next gc knows.
+    fn look_again(&mut self, store: &Store, collected: &mut Collected) -> Result<bool, StoreError> {
+        let doubts = self.marker.doubts.clone();
+        self.marker.advance(store)?;
+        self.marker.presume(store, &self.packs);
+        let is_as_sure = self.marker.doubts == doubts;
+        if !is_as_sure {
+            collected.doubts = self.marker.doubts.all();
+        }
+        Ok(is_as_sure)
+    }
+
+    /// Whether no gc of another machine came in between: it may take away what this one relies on, as this one may what
+    /// that one relies on. Whichever of them says so last sees it.
+    fn check_alone(&self, store: &Store, told: Option<&str>) -> Result<(), StoreError> {
+        if told.is_none() {
+            return Ok(());
+        }
+        let now = notes::removal_names(store.disk(), store.directory());
+        let mut others = now
+            .difference(&self.removals)
+            .filter(|name| told != Some(name.as_str()));
+        if others.next().is_some() {
+            return Err(StoreError::Busy {
+                who: "A gc of another machine is at work",
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was taken up again in a pack, or written to it, since it was gone over.
+    fn may_still_go(&self, store: &Store, number: usize, transferred: &Transferred) -> bool {
+        let pack = &self.packs[number];
+        let alive = &self.marker.alive;
+        let mut things = pack.things.iter();
+        pack.is_as_it_was(store.disk())
+            && things.all(|thing| !alive.contains(&thing.id) || transferred.holds(&thing.id))
+    }
+
+    fn take_away(&self, store: &Store) -> Result<(), StoreError> {
         for number in &self.gone {
             let path = &self.packs[*number].path;
-            store.disk().unlink(path).map_err(StoreError::io("take away", path))?;
+            match store.disk().unlink(path) {
+                // A gc of another machine was at the same.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                unlinked => unlinked.map_err(StoreError::io("take away", path))?,
+            }
         }
         Ok(())
     }

@@ -82,6 +82,11 @@ impl SessionWriter {
         for (number, reach) in &job.foreign {
             self.store.index().set_synced(*number, *reach);
         }
+        if self.prove_flushed()? {
+            // What was stored again is flushed, too, and then proved.
+            return self.sync();
+        }
+        self.reliance.let_go(job.saved);
         if job.part == self.part && self.stopped.is_none() {
             self.mark(job);
         }
