@@ -15,7 +15,8 @@ import numpy as np
 kept = [1, 2, 3]
 before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)}
 def limit_memory(more):
-    used = int(open('/proc/self/statm').read().split()[0]) * os.sysconf('SC_PAGESIZE')
+    with open('/proc/self/statm') as told:
+        used = int(told.read().split()[0]) * os.sysconf('SC_PAGESIZE')
     resource.setrlimit(resource.RLIMIT_AS, (used + more, before[resource.RLIMIT_AS][1]))
 def limit(kind, most):
     resource.setrlimit(kind, (most, before[kind][1]))
