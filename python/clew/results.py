@@ -298,6 +298,7 @@ class Histories(Result):
     """All histories of a store, the one used last first."""
 
     store: str
+    is_encrypted: bool
     histories: tuple[History, ...]
 
     def __iter__(self) -> Iterator[History]:
