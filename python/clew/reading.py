@@ -183,7 +183,7 @@ def _histories(data: dict[str, Any]) -> dict[str, Any]:
     histories = (
         History(**entry | {"last": datetime.fromisoformat(entry["last"])}) for entry in data["histories"]
     )
-    return {"store": data["store"], "histories": tuple(histories)}
+    return {"store": data["store"], "is_encrypted": data["is_encrypted"], "histories": tuple(histories)}
 
 
 def _verified(data: dict[str, Any]) -> dict[str, Any]:
