@@ -110,9 +110,9 @@ def test_p04_p07_where_memory_ends_in_a_move_nothing_moves_and_the_kernel_lives(
 def test_p07_where_no_file_can_be_opened_or_no_thread_made_the_cell_is_untouched(
     kernels: Callable[..., Kernel], kind: int, most: str
 ) -> None:
-    # IPython's own history needs a file as well, and says so.
+    # IPython's own history needs a file as well, and says so; so does what is printed first, for which ipykernel waits in vain.
     kernel = kernels(arguments=["--HistoryManager.enabled=False"])
-    run(kernel, LIMITS)
+    run(kernel, f"{LIMITS}\nprint('ready')")
     for number in range(3):
         reply = run(
             kernel, f"made = np.arange(3_000_000) + {number}\nlimit({kind}, {most})\nprint('out')\n{number}"
