@@ -170,6 +170,7 @@ def test_p07_a_fault_while_the_session_rests_is_one_line_and_it_goes_on(planted:
         "shell.recorder:Recorder.idle",
         "engine:idle",
         "engine:untold",
+        "shell.hooks:Hooks._prove_later",
     ):
         is_it = functools.partial(operator.eq, last)
         try_all(planted, {"a rest": cell("numbers = [5]")}, said_once(planted), only=is_it, last=last)

@@ -223,6 +223,7 @@ impl SessionWriter {
             id = ManifestId::of(&bytes);
         }
         self.put(FrameKind::MANIFEST, id.0, &bytes)?;
+        self.reliance.make_value(id);
         self.manifests.push(id);
         Ok(id)
     }
@@ -417,12 +418,17 @@ impl SessionWriter {
         Ok(())
     }
 
-    /// Takes note of what others forgot in this history: a value that comes again is another version, and is kept.
-    fn note_forgotten(&self) {
+    /// Takes note of what others forgot in this history: a value that comes again is another version, and is kept. Gives
+    /// the values that were forgotten or dropped.
+    fn note_forgotten(&self) -> FxHashSet<ManifestId> {
         // What can't be read now is told by whoever reads it.
-        if let Ok(loaded) = self.store.load(self.history) {
-            self.store.forget(loaded.forgotten());
-        }
+        let Ok(loaded) = self.store.load(self.history) else {
+            return FxHashSet::default();
+        };
+        let forgotten = loaded.forgotten();
+        let gone = forgotten.keys().copied().chain(loaded.dropped().into_keys()).collect();
+        self.store.forget(forgotten);
+        gone
     }
 
     /// The last operation that is synced.

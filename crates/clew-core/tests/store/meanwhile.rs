@@ -96,3 +96,27 @@ fn p01_a_value_that_comes_again_after_another_kernel_forgot_it_is_kept() {
         );
     }
 }
+
+#[test]
+fn p01_p08_what_another_kernel_forgets_before_it_is_flushed_is_missed_by_nobody() {
+    let (disk, store, history) = begin(5);
+    // Its bytes lie in a pack that may go.
+    Told::new(7).record(&mut writer(&store, history)).unwrap();
+    let mut stopped = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+    Told::new(2).record(&mut stopped).unwrap();
+    let mut again = Told::new(7);
+    again.number = 8;
+    again.record(&mut stopped).unwrap();
+    let mut forgetting = writer(&store, history);
+    let loaded = store.load(history).unwrap();
+    let forgotten = [manifests(&loaded, 7), manifests(&loaded, 8)].concat();
+    forget(&mut forgetting, forgotten);
+    drop(forgetting);
+    let removed = store.collect(at(0), &mut give_up).unwrap().gone;
+    assert!(removed.things > 0, "{removed:?}");
+    stopped.sync().unwrap();
+    Told::new(9).record(&mut stopped).unwrap();
+    stopped.sync().unwrap();
+    let loaded = open(&disk, Access::ReadOnly).unwrap().load(history).unwrap();
+    assert_eq!(loaded.damage, []);
+}

@@ -15,7 +15,7 @@ use rustc_hash::FxHashSet;
 
 use super::SessionWriter;
 use crate::format::FrameKind;
-use crate::id::{BlockId, PackId, SegmentId};
+use crate::id::{BlockId, ManifestId, PackId, SegmentId};
 use crate::store::blocks::Place;
 use crate::store::pack::PackWriter;
 use crate::store::pack_reader::PackReader;
@@ -27,13 +27,22 @@ use crate::store::{StoreError, gate, gc};
 type Thing = ([u8; 32], FrameKind);
 type Things = FxHashSet<Thing>;
 
+/// What was put or found stored for a value, or for what is no value: runs and texts.
+#[derive(Debug, Default)]
+struct Group {
+    value: Option<ManifestId>,
+    things: Things,
+}
+
 /// What a session relies on.
 #[derive(Debug, Default)]
 pub(super) struct Reliance {
-    /// What was put or found stored since the last commit.
+    /// What was put or found stored since the last value.
     open: Things,
+    /// The same of the values since the last commit.
+    values: Vec<Group>,
     /// The same of operations that are not known to be flushed, by their numbers.
-    committed: Vec<(u64, Things)>,
+    committed: Vec<(u64, Vec<Group>)>,
     /// Packs that were said to go, and the names of the files that said so.
     condemned: BTreeSet<PackId>,
     met: BTreeSet<String>,
@@ -47,14 +56,26 @@ impl Reliance {
         self.open.insert((id, kind));
     }
 
+    /// What was put or found stored since the last value makes this one.
+    pub fn make_value(&mut self, value: ManifestId) {
+        self.close(Some(value));
+    }
+
     /// The operation that relies on it was written.
     pub fn take(&mut self, operation: u64) {
-        self.committed.push((operation, std::mem::take(&mut self.open)));
+        self.close(None);
+        self.committed.push((operation, std::mem::take(&mut self.values)));
+    }
+
+    fn close(&mut self, value: Option<ManifestId>) {
+        let things = std::mem::take(&mut self.open);
+        self.values.push(Group { value, things });
     }
 
     /// No operation relies on what was put since the last one.
     pub fn give_up(&mut self) {
         self.open.clear();
+        self.values.clear();
     }
 
     /// The first `synced` operations were flushed, and no packs went before that.
@@ -62,18 +83,31 @@ impl Reliance {
         self.committed.retain(|(number, _)| *number >= synced);
     }
 
+    /// Values that somebody forgot, or dropped, may go with all that only they need.
+    fn excuse(&mut self, gone: &FxHashSet<ManifestId>) {
+        let stays = |group: &Group| group.value.is_none_or(|value| !gone.contains(&value));
+        for (_, groups) in &mut self.committed {
+            groups.retain(stays);
+        }
+        self.values.retain(stays);
+    }
+
     fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.committed.iter().all(|(_, things)| things.is_empty())
+        self.all().is_empty()
     }
 
     fn all(&self) -> Things {
-        let committed = self.committed.iter().flat_map(|(_, things)| things);
-        committed.chain(&self.open).copied().collect()
+        let committed = self.committed.iter().flat_map(|(_, groups)| groups);
+        let closed = committed.chain(&self.values).flat_map(|group| &group.things);
+        closed.chain(&self.open).copied().collect()
     }
 
     /// What is said where these can't be had any more. Nothing is relied on that was said to be gone.
     fn gone(&mut self, lost: &[Thing]) -> StoreError {
-        let is_needed = |(_, things): &(u64, Things)| lost.iter().any(|thing| things.contains(thing));
+        let is_needed = |(_, groups): &(u64, Vec<Group>)| {
+            let has = |thing| groups.iter().any(|group| group.things.contains(thing));
+            lost.iter().any(has)
+        };
         let is_earlier = self.committed.iter().any(is_needed);
         self.committed.retain(|operation| !is_needed(operation));
         StoreError::TakenAway {
@@ -182,9 +216,12 @@ impl SessionWriter {
             lay.collect()
         };
         let left = self.take_note()?;
+        let needed = self.reliance.all();
+        // What is asked for here counts as put for the value to come; it is not.
+        let open = std::mem::take(&mut self.reliance.open);
         let (mut lost, mut stored) = (Vec::new(), false);
         for ((id, kind), places) in lay {
-            if self.is_stored(&id, kind)? {
+            if !needed.contains(&(id, kind)) || self.is_stored(&id, kind)? {
                 continue;
             }
             match self.read_where_it_lay(&id, kind, &places, left.as_ref()) {
@@ -195,6 +232,7 @@ impl SessionWriter {
                 None => lost.push((id, kind)),
             }
         }
+        self.reliance.open = open;
         self.flush()?;
         Ok((lost, stored))
     }
@@ -216,7 +254,8 @@ impl SessionWriter {
         }
         drop(index);
         self.checked.clear();
-        self.note_forgotten();
+        let gone = self.note_forgotten();
+        self.reliance.excuse(&gone);
         Ok(left)
     }
 
