@@ -18,6 +18,7 @@ MUST = [
     *("moves", "moved from a terminal"),
 ]
 """What has to have happened for the verdict to say anything."""
+TRIES = 4
 
 
 def check(counts: Counts) -> None:
@@ -45,10 +46,15 @@ def check_that_faults_are_noticed(played: Counts, desk: Kernel) -> None:
 def test_p01_p08_p09_kernels_beside_gc_and_commands_lose_nothing_when_stopped_and_killed(
     tmp_path: Path,
 ) -> None:
-    with a_desk(tmp_path / "home") as desk:
-        counts = play(Plan(seconds=9, kernels=4, seed=3, longest_stop=2.0, rest=0.3), desk)
-        check(counts)
-        check_that_faults_are_noticed(counts, desk)
+    # What has to happen may not, in so short a time on a busy machine: then there is another play.
+    for number in range(TRIES):
+        with a_desk(tmp_path / f"home{number}") as desk:
+            counts = play(Plan(seconds=9, kernels=4, seed=3 + number, longest_stop=2.0, rest=0.3), desk)
+            assert counts.is_good, str(counts)
+            if number < TRIES - 1 and not all(counts.times[what] for what in MUST):
+                continue
+            check(counts)
+            return check_that_faults_are_noticed(counts, desk)
 
 
 @pytest.mark.long
