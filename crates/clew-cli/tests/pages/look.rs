@@ -100,14 +100,18 @@ fn verify_of_a_sound_history_says_what_was_read() {
     assert_snapshot!(output.text);
 }
 
+fn torn() -> Damage {
+    Damage {
+        path: "packs/77b0e1d4.pack".into(),
+        what: "Its last frame is torn".to_owned(),
+    }
+}
+
 #[test]
 fn p02_verify_names_what_is_missing_and_whom_it_affects() {
     let mut sample = Sample::flights();
     sample.shelf.gone.push(SegmentId::of(b"ab"));
-    sample.damage.push(Damage {
-        path: "packs/77b0e1d4.pack".into(),
-        what: "Its last frame is torn".to_owned(),
-    });
+    sample.damage.push(torn());
     let output = sample.say("verify");
     assert_eq!(output.exit, Exit::Damaged);
     assert_snapshot!(output.text);
@@ -126,10 +130,7 @@ fn p11_verify_names_what_was_seen_and_is_not_there_any_more() {
     let output = sample.say("verify");
     assert_eq!(output.exit, Exit::Inexact);
     assert_snapshot!(output.text);
-    sample.damage.push(Damage {
-        path: "packs/77b0e1d4.pack".into(),
-        what: "Its last frame is torn".to_owned(),
-    });
+    sample.damage.push(torn());
     let output = sample.say("verify");
     assert_eq!(output.exit, Exit::Damaged);
     assert_snapshot!(output.text);

@@ -114,6 +114,21 @@ impl Machines {
         (store, whole)
     }
 
+    /// Records and flushes on the other machine while this one collects. Gives the run that is there at last.
+    fn flush_beside_gc(&self, order: &[(usize, u64)], writer: &mut SessionWriter, number: u64) -> RunId {
+        let (collected, run) = self.race(
+            order,
+            || self.one.collect(at(25), &mut give_up),
+            || {
+                let first = record(writer, number);
+                let run = record_at_last(writer, number, first);
+                flush_at_last(writer, run, number)
+            },
+        );
+        collected.unwrap();
+        run
+    }
+
     fn check(&self, acknowledged: &[RunId], order: &[(usize, u64)]) {
         let (store, whole) = self.come_back();
         let loaded = store.load(self.history).unwrap();
@@ -260,17 +275,7 @@ fn p01_p09_where_a_machine_keeps_back_what_it_writes_what_it_says_is_synced_is_t
         let mut writer = writer(&machines.other, machines.history);
         let before = record(&mut writer, 6).unwrap();
         writer.sync().unwrap();
-        let (collected, run) = machines.race(
-            order,
-            || machines.one.collect(at(25), &mut give_up),
-            || {
-                let first = record(&mut writer, 11);
-                let run = record_at_last(&mut writer, 11, first);
-                flush_at_last(&mut writer, run, 11)
-            },
-        );
-        collected.unwrap();
-        vec![before, run]
+        vec![before, machines.flush_beside_gc(order, &mut writer, 11)]
     });
 }
 
@@ -283,16 +288,6 @@ fn p01_p09_where_a_machine_keeps_back_what_it_writes_its_own_pack_may_go_and_wha
         let before = record(&mut writer, 6).unwrap();
         writer.sync().unwrap();
         machines.one.collect(at(0), &mut give_up).unwrap();
-        let (collected, run) = machines.race(
-            order,
-            || machines.one.collect(at(25), &mut give_up),
-            || {
-                let first = record(&mut writer, 21);
-                let run = record_at_last(&mut writer, 21, first);
-                flush_at_last(&mut writer, run, 21)
-            },
-        );
-        collected.unwrap();
-        vec![before, run]
+        vec![before, machines.flush_beside_gc(order, &mut writer, 21)]
     });
 }

@@ -92,13 +92,17 @@ impl Reliance {
         self.values.retain(stays);
     }
 
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        let committed = self.committed.iter().flat_map(|(_, groups)| groups);
+        committed.chain(&self.values)
+    }
+
     fn is_empty(&self) -> bool {
-        self.all().is_empty()
+        self.open.is_empty() && self.groups().all(|group| group.things.is_empty())
     }
 
     fn all(&self) -> Things {
-        let committed = self.committed.iter().flat_map(|(_, groups)| groups);
-        let closed = committed.chain(&self.values).flat_map(|group| &group.things);
+        let closed = self.groups().flat_map(|group| &group.things);
         closed.chain(&self.open).copied().collect()
     }
 
