@@ -172,6 +172,16 @@ impl SessionWriter {
     /// Whether a manifest and everything it names are stored and readable. What lies in packs of others is synced with
     /// the next sync, so that it may be referred to like what this session stored itself.
     pub fn holds(&mut self, manifest: ManifestId, encoding: &Encoding) -> Result<bool, StoreError> {
+        self.reliance.clear_open();
+        let holds = self.has_all(manifest, encoding);
+        match &holds {
+            Ok(true) => self.reliance.close(Some(manifest)),
+            _ => self.reliance.clear_open(),
+        }
+        holds
+    }
+
+    fn has_all(&mut self, manifest: ManifestId, encoding: &Encoding) -> Result<bool, StoreError> {
         if !self.is_stored(&manifest.0, FrameKind::MANIFEST)? {
             return Ok(false);
         }
@@ -205,12 +215,17 @@ impl SessionWriter {
     pub fn put_blob(&mut self, text: &str) -> Result<BlobId, StoreError> {
         let salted = blob::salted(self.store.disk(), text);
         let id = BlobId::of(&salted);
+        self.reliance.clear_open();
         self.put(FrameKind::BLOB, id.0, &salted)?;
+        self.reliance.close(None);
         Ok(id)
     }
 
     /// Stores a manifest, and adds it to what the next commit makes visible.
     pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
+        if !matches!(manifest.body, Body::Encoded(_)) {
+            self.reliance.clear_open();
+        }
         let mut stored = self.with_lists(manifest)?;
         let mut bytes = encode_record(&stored);
         let mut id = ManifestId::of(&bytes);
@@ -223,7 +238,7 @@ impl SessionWriter {
             id = ManifestId::of(&bytes);
         }
         self.put(FrameKind::MANIFEST, id.0, &bytes)?;
-        self.reliance.make_value(id);
+        self.reliance.close(Some(id));
         self.manifests.push(id);
         Ok(id)
     }

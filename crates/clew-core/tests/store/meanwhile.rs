@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use clew_core::format::{Body, Encoding};
 use clew_core::history::History;
-use clew_core::id::HistoryId;
+use clew_core::id::{HistoryId, ManifestId};
 use clew_core::store::{Access, Collection, LogIndex, Store, StoreError};
 use clew_testing::disk::SimDisk;
 
@@ -119,4 +120,61 @@ fn p01_p08_what_another_kernel_forgets_before_it_is_flushed_is_missed_by_nobody(
     stopped.sync().unwrap();
     let loaded = open(&disk, Access::ReadOnly).unwrap().load(history).unwrap();
     assert_eq!(loaded.damage, []);
+}
+
+/// The value that run `number` left, and what it names.
+fn value(store: &Store, history: HistoryId, number: u64) -> (ManifestId, Encoding) {
+    let value = manifests(&store.load(history).unwrap(), number)[0];
+    let Body::Encoded(encoding) = store.manifest(value).unwrap().body.clone() else {
+        panic!("it is stored")
+    };
+    (value, encoding)
+}
+
+/// Records a run like another, so that a gc finds something to remove; forgets both.
+fn forget_and_collect(store: &Store, history: HistoryId, number: u64, also: &[ManifestId]) {
+    let mut other = writer(store, history);
+    Told::new(number).record(&mut other).unwrap();
+    let own = manifests(&store.load(history).unwrap(), number);
+    forget(&mut other, [&own, also].concat());
+    drop(other);
+    let removed = store.collect(at(0), &mut give_up).unwrap().gone;
+    assert!(removed.things > 0, "{removed:?}");
+}
+
+#[test]
+fn p01_p08_a_value_that_was_asked_for_after_it_was_forgotten_is_not_relied_on() {
+    let (disk, store, history) = begin(6);
+    Told::new(7).record(&mut writer(&store, history)).unwrap();
+    let mut asking = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+    Told::new(2).record(&mut asking).unwrap();
+    let (forgotten, encoding) = value(&store, history, 7);
+    forget_and_collect(&store, history, 11, &[forgotten]);
+    // It comes again: as another value, since this one is forgotten.
+    assert!(!asking.holds(forgotten, &encoding).unwrap());
+    let mut again = Told::new(7);
+    again.number = 8;
+    again.record(&mut asking).unwrap();
+    forget_and_collect(&store, history, 12, &[]);
+    Told::new(9).record(&mut asking).unwrap();
+    asking.sync().unwrap();
+    let reader = open(&disk, Access::ReadOnly).unwrap();
+    let loaded = reader.load(history).unwrap();
+    assert_eq!(loaded.damage, []);
+    assert_eq!(value(&reader, history, 8).1.extents, encoding.extents);
+}
+
+#[test]
+fn p01_p08_a_value_that_was_found_stored_and_is_forgotten_before_it_is_flushed_is_missed_by_nobody() {
+    let (disk, store, history) = begin(7);
+    Told::new(7).record(&mut writer(&store, history)).unwrap();
+    let mut finding = writer(&open(&disk, Access::ReadWrite).unwrap(), history);
+    let (found, encoding) = value(&store, history, 7);
+    assert!(finding.holds(found, &encoding).unwrap());
+    Told::new(2).record(&mut finding).unwrap();
+    forget_and_collect(&store, history, 11, &[found]);
+    finding.sync().unwrap();
+    Told::new(9).record(&mut finding).unwrap();
+    finding.sync().unwrap();
+    assert_eq!(open(&disk, Access::ReadOnly).unwrap().load(history).unwrap().damage, []);
 }

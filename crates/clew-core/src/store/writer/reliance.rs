@@ -27,7 +27,7 @@ use crate::store::{StoreError, gate, gc};
 type Thing = ([u8; 32], FrameKind);
 type Things = FxHashSet<Thing>;
 
-/// What was put or found stored for a value, or for what is no value: runs and texts.
+/// What was put or found stored for a value, or for what is no value: texts.
 #[derive(Debug, Default)]
 struct Group {
     value: Option<ManifestId>,
@@ -37,9 +37,9 @@ struct Group {
 /// What a session relies on.
 #[derive(Debug, Default)]
 pub(super) struct Reliance {
-    /// What was put or found stored since the last value.
+    /// What was put, or asked for, since the last group was closed.
     open: Things,
-    /// The same of the values since the last commit.
+    /// What the next operation names.
     values: Vec<Group>,
     /// The same of operations that are not known to be flushed, by their numbers.
     committed: Vec<(u64, Vec<Group>)>,
@@ -56,20 +56,21 @@ impl Reliance {
         self.open.insert((id, kind));
     }
 
-    /// What was put or found stored since the last value makes this one.
-    pub fn make_value(&mut self, value: ManifestId) {
-        self.close(Some(value));
+    /// What was asked for since the last group was closed is named by nobody: it was not there, or could not be stored.
+    pub fn clear_open(&mut self) {
+        self.open.clear();
+    }
+
+    /// What was put or found stored since the last group was closed is this value, or no value.
+    pub fn close(&mut self, value: Option<ManifestId>) {
+        let things = std::mem::take(&mut self.open);
+        self.values.push(Group { value, things });
     }
 
     /// The operation that relies on it was written.
     pub fn take(&mut self, operation: u64) {
-        self.close(None);
+        self.open.clear();
         self.committed.push((operation, std::mem::take(&mut self.values)));
-    }
-
-    fn close(&mut self, value: Option<ManifestId>) {
-        let things = std::mem::take(&mut self.open);
-        self.values.push(Group { value, things });
     }
 
     /// No operation relies on what was put since the last one.
