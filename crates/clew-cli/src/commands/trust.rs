@@ -79,16 +79,18 @@ pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -
     let own = SigningKey::load(&RealDisk, &surroundings.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
+    if !matches!(word, TrustWord::List) {
+        if own.is_none() {
+            return Err(no_key(surroundings));
+        }
+        if surroundings.door != Door::Terminal {
+            return Err(elsewhere());
+        }
+    }
     let signed = &keys::signed(store, surroundings);
     let Some(own) = own else {
-        return match word {
-            TrustWord::List => page(Action::List, None, false, None, signed, surroundings),
-            _ => Err(no_key(surroundings)),
-        };
+        return page(Action::List, None, false, None, signed, surroundings);
     };
-    if !matches!(word, TrustWord::List) && surroundings.door != Door::Terminal {
-        return Err(elsewhere());
-    }
     let now = surroundings.now;
     match word {
         TrustWord::List => page(Action::List, None, false, Some(own), signed, surroundings),
