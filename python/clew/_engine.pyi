@@ -78,6 +78,9 @@ def panicked_at() -> str | None:
 def panic_at(step: str | None) -> bool:
     """Has the engine panic once, where this step begins next; with `None` nowhere any more. Whether the last one came."""
 
+def panic_wanted() -> str | None:
+    """The step at which it is still to panic."""
+
 def panic_steps() -> list[str]:
     """The steps at which it can: for tests."""
 

@@ -27,7 +27,9 @@ IN_A_CELL = ("enter", "roots", "settle", "withheld", "summary", "describe_stream
 WHERE_LOOKS_ARE_DEAR = ("rebound", "some_roots")
 IN_A_MOVE = ("enter", "build", "noticed", "install", "clear_staging", "settle", "withheld")
 WHERE_MUCH_IS_READ = ("wait",)
-assert {*IN_A_CELL, *WHERE_LOOKS_ARE_DEAR, *IN_A_MOVE, *WHERE_MUCH_IS_READ} == {*_engine.panic_steps()}
+BESIDE_THE_WORK = ("flush",)
+STEPS = {*IN_A_CELL, *WHERE_LOOKS_ARE_DEAR, *IN_A_MOVE, *WHERE_MUCH_IS_READ, *BESIDE_THE_WORK}
+assert STEPS == {*_engine.panic_steps()}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,23 @@ def test_p04_p07_a_panic_in_a_move_leaves_the_session_as_it_was_and_the_next_mov
             recorded.clew(f"switch {there}").raised()
         assert recorded.value(state) == before, step
         goes_on(recorded, 100 + number)
+    assert recorded.clew("verify --read-data").ok
+
+
+def test_p01_p07_a_panic_beside_the_work_costs_one_flush(recorded: Kernel) -> None:
+    (step,) = BESIDE_THE_WORK
+    run(recorded, f"{WANTED.format(step=step)}\nnumbers = ['not flushed at once']").raised()
+    wanted = "__import__('clew._engine')._engine.panic_wanted()"
+    wait_for(lambda: recorded.value(wanted) is None, "nothing was flushed")
+    run(recorded, "numbers = ['flushed with what was before it']").raised()
+
+    def is_synced() -> bool:
+        status = json.loads(run(recorded, "%clew status --json").stdout)
+        return bool(status["is_recording"] and status["is_synced"])
+
+    wait_for(is_synced, "nothing more was flushed")
+    assert "Undid" in run(recorded, "%clew undo").text
+    assert recorded.value("numbers") == ["not flushed at once"]
     assert recorded.clew("verify --read-data").ok
 
 

@@ -94,6 +94,7 @@ fn every_error_of_a_store() {
             StoreError::TakenAway { count: 1, is_earlier: false },
             StoreError::TakenAway { count: 7, is_earlier: true },
         ],
+        StoreError::Panicked => [StoreError::Panicked],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
         StoreError::Dropped { .. } => [StoreError::Dropped { time: 1_795_183_200_000_000_000 }],
         StoreError::Forgotten { .. } => [StoreError::Forgotten { time: 1_795_183_200_000_000_000 }],

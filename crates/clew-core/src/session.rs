@@ -211,6 +211,12 @@ impl Session {
         self.writer.end_sync(job, outcome)
     }
 
+    /// The engine panicked while it worked for this session: what it was about to write is given up, and what comes goes
+    /// into new files.
+    pub fn recover(&mut self) {
+        self.writer.recover();
+    }
+
     /// The last operation that would survive power loss.
     pub fn synced_end(&self) -> Option<End> {
         self.writer.synced_end()

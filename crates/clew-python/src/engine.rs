@@ -365,8 +365,7 @@ impl Engine {
         let inner = loop {
             match self.inner.try_lock() {
                 Ok(inner) => break inner,
-                // What is held is committed whole or not at all, so a panic elsewhere leaves it usable.
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::Poisoned(poisoned)) => break recovered(&self.inner, poisoned),
                 Err(TryLockError::WouldBlock) => py.detach(|| std::thread::sleep(WAIT)),
             }
         };
@@ -379,6 +378,20 @@ impl Engine {
         pass("enter");
         Ok(inside)
     }
+}
+
+/// What is held is committed whole or not at all, so it can be used after a panic. How far came what was just being
+/// written nobody knows: that is left where it is, and no more is written behind it.
+pub(crate) fn recovered<'i>(
+    held: &Mutex<Inner>,
+    poisoned: PoisonError<MutexGuard<'i, Inner>>,
+) -> MutexGuard<'i, Inner> {
+    held.clear_poison();
+    let mut inner = poisoned.into_inner();
+    if let Some(session) = inner.session() {
+        session.recover();
+    }
+    inner
 }
 
 /// The environment that this runs in.

@@ -1,10 +1,12 @@
 //! Makes what is saved survive power loss, soon after it was and beside the user's work.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::engine::Inner;
+use crate::engine::{Inner, recovered};
 use crate::raw::Reserve;
+use crate::testing::panics::pass;
 
 #[derive(Default)]
 struct Orders {
@@ -28,7 +30,7 @@ impl Flusher {
         // Without the thread everything is still flushed at the end of the session.
         let _ = std::thread::Builder::new()
             .name("clew-flush".to_owned())
-            .spawn(move || while wait(&given) && flush(&engine) {});
+            .spawn(move || while wait(&given) && flush_or_panic(&engine) {});
         Self { orders }
     }
 
@@ -70,6 +72,11 @@ fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
     !orders.is_over
 }
 
+/// A panic ends this flush and no other.
+fn flush_or_panic(engine: &Weak<Mutex<Inner>>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| flush(engine))).unwrap_or(true)
+}
+
 /// Flushes once; `false` when the engine is gone.
 fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     let Some(engine) = engine.upgrade() else { return false };
@@ -77,6 +84,7 @@ fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     let Some(_reserve) = Reserve::begin() else { return true };
     let begun = {
         let mut inner = locked(&engine);
+        pass("flush");
         let session = inner.session().filter(|session| !session.is_synced());
         session.and_then(|session| session.begin_sync().ok())
     };
@@ -101,5 +109,5 @@ fn note(engine: &Mutex<Inner>) {
 }
 
 fn locked(engine: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    engine.lock().unwrap_or_else(PoisonError::into_inner)
+    engine.lock().unwrap_or_else(|poisoned| recovered(engine, poisoned))
 }

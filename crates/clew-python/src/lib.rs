@@ -54,7 +54,7 @@ mod _engine {
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]
-    use crate::testing::panics::{panic_at, panic_steps};
+    use crate::testing::panics::{panic_at, panic_steps, panic_wanted};
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]

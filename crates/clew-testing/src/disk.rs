@@ -37,6 +37,10 @@ pub enum Fault {
     Phantom,
     /// The power goes: it and everything after it fails.
     PowerCut,
+    /// The program panics before it is done.
+    Panic,
+    /// The program panics after it was done, if it is a write, else before.
+    PanicAfter,
 }
 
 /// Which effect of a disk something is.
@@ -213,6 +217,8 @@ impl State {
                 self.is_off = true;
                 Err(power_cut())
             }
+            Fault::PanicAfter if effect == Effect::Write => Ok(Share::Panicking),
+            Fault::Panic | Fault::PanicAfter => panic!("simulated panic"),
             Fault::Short if effect == Effect::Write => {
                 self.fault = Some((self.effects, Fault::Error));
                 Ok(Share::Half)
@@ -286,6 +292,8 @@ enum Share {
     Half,
     /// All of it, and an error all the same.
     Phantom,
+    /// All of it, and a panic.
+    Panicking,
 }
 
 fn power_cut() -> io::Error {

@@ -115,6 +115,9 @@ pub enum StoreError {
         /// Whether runs need them that were said to be saved, and were not flushed yet.
         is_earlier: bool,
     },
+    /// The engine panicked while it flushed.
+    #[error("Clew itself failed while it wrote, which is a defect of Clew's")]
+    Panicked,
     /// Packs can't be taken away safely.
     #[error("The file system of {} has no locks that hold: nobody can tell what others are writing, so nothing is taken away", path.display())]
     NoLocks {

@@ -408,6 +408,13 @@ impl SessionWriter {
         self.reliance.give_up();
     }
 
+    /// The engine panicked while it worked here: what was put is given up, and the session goes on in new files, since nobody
+    /// can say how far what was being written came. What was saved is kept and flushed with the next sync.
+    pub fn recover(&mut self) {
+        self.abandon();
+        self.stop_writing(StoreError::Panicked.to_string(), true);
+    }
+
     /// Adds what is forgotten to what the next commit says.
     pub fn put_forgetting(&mut self, forgetting: Forgetting) {
         self.forgetting = Some(forgetting);

@@ -1,5 +1,7 @@
 //! Each effect on the disk fails in turn: nothing acknowledged is lost, and recording goes on when the disk does.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use clew_core::id::HistoryId;
 use clew_core::store::{Access, SessionWriter, Store, StoreError};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
@@ -34,6 +36,45 @@ fn live(disk: &SimDisk, store: &Store, history: HistoryId) -> (Vec<u64>, Vec<Sto
         }
     }
     (saved, errors)
+}
+
+/// The same where the engine itself panics: whoever holds the session has it recover, and goes on. Gives what was
+/// acknowledged, and how many panics there were.
+fn live_through_panics(store: &Store, history: HistoryId) -> (Vec<u64>, u32) {
+    let (mut saved, mut panics) = (Vec::new(), 0);
+    let mut writer: Option<SessionWriter> = None;
+    for number in 1..=RUNS {
+        let recorded = catch_unwind(AssertUnwindSafe(|| record(&mut writer, store, history, number)));
+        match recorded {
+            Ok(recorded) => {
+                recorded.unwrap();
+                saved.push(number);
+            }
+            Err(_) => panics += recover(&mut writer),
+        }
+        let synced = catch_unwind(AssertUnwindSafe(|| match &mut writer {
+            Some(writer) if number % 3 == 0 => writer.sync(),
+            _ => Ok(()),
+        }));
+        match synced {
+            Ok(Ok(())) => {}
+            // A panic within a flush is told as its error.
+            Ok(Err(error)) => {
+                assert!(matches!(error, StoreError::Panicked), "{error}");
+                panics += 1;
+            }
+            Err(_) => panics += recover(&mut writer),
+        }
+    }
+    let ended = catch_unwind(AssertUnwindSafe(|| drop(writer)));
+    (saved, panics + u32::from(ended.is_err()))
+}
+
+fn recover(writer: &mut Option<SessionWriter>) -> u32 {
+    if let Some(writer) = writer {
+        writer.recover();
+    }
+    1
 }
 
 fn record(
@@ -100,6 +141,29 @@ fn check_words(error: &StoreError, fault: Fault) {
 #[test]
 fn p01_an_input_output_error_at_any_effect_loses_nothing_acknowledged() {
     fail_each(Fault::Error);
+}
+
+#[test]
+fn p01_p07_a_panic_at_any_effect_loses_nothing_acknowledged() {
+    for fault in [Fault::Panic, Fault::PanicAfter] {
+        for n in 0..effects_of_a_life() {
+            let (disk, store, history) = begin(30);
+            disk.fail_at(n, fault);
+            let (saved, panics) = live_through_panics(&store, history);
+            assert_eq!(panics, 1, "{fault:?} {n}");
+            assert!(saved.len() as u64 >= RUNS - 1, "{fault:?} {n}: {saved:?}");
+            // Everything was flushed, or is not said to be: so a power cut takes nothing of what is.
+            for store in [store, open(&disk, Access::ReadOnly).unwrap()] {
+                let loaded = store.load(history).unwrap();
+                let whole = check_never_wrong(&store, &loaded);
+                assert!(
+                    saved.iter().all(|number| whole.contains(number)),
+                    "{fault:?} {n}: saved {saved:?}, there are {whole:?}"
+                );
+                assert_eq!(loaded.damage, [], "{fault:?} {n}");
+            }
+        }
+    }
 }
 
 #[test]

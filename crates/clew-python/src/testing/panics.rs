@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 
 /// Steps of the engine's between which Rust works without Python.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     "enter",
     "roots",
     "rebound",
@@ -20,6 +20,7 @@ const STEPS: [&str; 13] = [
     "summary",
     "describe_stream",
     "wait",
+    "flush",
 ];
 
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
@@ -53,6 +54,12 @@ pub fn panic_at(step: Option<String>) -> bool {
     IS_WANTED.store(step.is_some(), Ordering::Relaxed);
     *wanted = step;
     has_come
+}
+
+/// The step at which it is still to panic.
+#[pyfunction]
+pub fn panic_wanted() -> Option<String> {
+    WANTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The steps at which it can.

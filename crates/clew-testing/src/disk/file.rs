@@ -98,7 +98,7 @@ impl DiskFile for SimFile {
         let mut state = self.disk.state();
         let share = state.effect(Effect::Write)?;
         let count = match share {
-            Share::All | Share::Phantom => bytes.len(),
+            Share::All | Share::Phantom | Share::Panicking => bytes.len(),
             Share::Half => bytes.len().div_ceil(2),
         };
         let change = Change::Write(offset, bytes[..count].to_vec());
@@ -113,10 +113,11 @@ impl DiskFile for SimFile {
         let inode = &mut state.inodes[self.inode];
         apply(&mut inode.live, &change);
         inode.changes.push(change);
-        if share == Share::Phantom {
-            return Err(io::Error::other("simulated I/O error"));
+        match share {
+            Share::Phantom => Err(io::Error::other("simulated I/O error")),
+            Share::Panicking => panic!("simulated panic"),
+            Share::All | Share::Half => Ok(count),
         }
-        Ok(count)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Flushing: from *saved*, which survives the death of the process, to *synced*, which survives a power cut.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,7 +142,15 @@ pub struct SyncJob {
 
 impl SyncJob {
     /// Flushes. Takes as long as the disk takes.
+    ///
+    /// # Errors
+    /// The disk failed, or the engine did: nobody can say what is on the disk.
     pub fn run(&self) -> Result<(), StoreError> {
+        // What is to be flushed is known here only: a panic that took it along would leave it unflushed for good.
+        catch_unwind(AssertUnwindSafe(|| self.flush())).unwrap_or(Err(StoreError::Panicked))
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
         for (path, file) in &self.packs {
             match file {
                 Some(file) => sync(path, &**file)?,
