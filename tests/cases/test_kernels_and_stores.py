@@ -88,6 +88,25 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
     assert second.names().isdisjoint({"C", "c", "f"})
 
 
+def test_settings_that_a_library_changes_as_it_is_loaded_are_as_they_were(
+    kernels: Callable[..., Notebook],
+) -> None:
+    filters = "[entry[0] for entry in __import__('warnings').filters]"
+    cell = "import numpy as np\na = np.arange(5)"
+    first = kernels()
+    before = first.read(filters)
+    first.run(cell)
+    first.move("undo")
+    # NumPy is loaded already, and adds no filters again.
+    first.run(cell)
+    assert first.read(filters) == before
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert set(report.words.values()) <= {"loaded", "kept"}
+    assert second.read("a.tolist()", filters) == ["[0, 1, 2, 3, 4]", *before]
+
+
 def test_resume_of_an_earlier_run(kernels: Callable[..., Notebook]) -> None:
     first = kernels()
     first.run("x = [1]", "x.append(2)", "x.append(3)")

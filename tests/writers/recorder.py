@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from threading import Lock, Thread
+from typing import Any
 
 from harness import Kernel, Reply
 
@@ -24,6 +25,15 @@ REFUSED = "here is nothing to (undo|redo|resume)"
 """What a move may answer that moves nothing."""
 DIED = (RuntimeError, TimeoutError, OSError)
 """What the harness raises when its kernel is gone."""
+
+
+def answered(reply: Reply, what: str) -> dict[str, Any]:
+    """What a word answered as data."""
+    try:
+        answer: dict[str, Any] = json.loads(reply.text)
+    except json.JSONDecodeError:
+        raise AssertionError(f"{what}: no answer: {reply}") from None
+    return answer
 
 
 class Recorder(Thread):
@@ -53,11 +63,12 @@ class Recorder(Thread):
                 self._end()
 
     def _live(self) -> None:
-        kernel = Kernel(home=self.home, notebook=self.notebook)
+        # IPython's own history is one file for all of them, which one that is stopped keeps locked.
+        kernel = Kernel(home=self.home, notebook=self.notebook, arguments=["--HistoryManager.enabled=False"])
         self.counts.count("kernels")
         with self._lives:
             self._kernel, self._is_killed = kernel, False
-        self._checked(kernel.clew("resume --json"), "resume")
+        self._check(kernel, "resume")
         # One that ends lets go of its packs, for gc to go over.
         while not self.counts.is_over.is_set() and self.dice.random() > ENDS:
             self._step(kernel)
@@ -80,7 +91,7 @@ class Recorder(Thread):
         """Runs a cell; it counts as acknowledged when the kernel answered, without any warning, that it records."""
         step = next(STEPS)
         reply = kernel.run(cell(step, self.dice.randrange(DIFFERENT))).raised()
-        status = json.loads(kernel.clew("status --json").text)
+        status = answered(kernel.clew("status --json"), "status")
         said = left(reply.stdout)
         assert said is not None, reply
         if reply.stderr:
@@ -92,14 +103,14 @@ class Recorder(Thread):
         """Back, forth, or to a run of whoever records in this history."""
         kind = self.dice.choice(["undo", "redo", "switch", "switch"])
         if kind == "switch":
-            runs = json.loads(kernel.clew("log --json --all -n 40").text)["runs"]
+            runs = answered(kernel.clew("log --json --all -n 40"), "log")["runs"]
             numbers = [run["run"] for run in runs if run["source"] and "LEFT" in run["source"]]
             kind = f"switch {self.dice.choice(numbers)}" if numbers else "undo"
-        self._checked(kernel.clew(f"{kind} --json"), kind)
+        self._check(kernel, kind)
 
-    def _checked(self, reply: Reply, what: str) -> None:
-        """What a move may not say: nothing that was stored is lost, unless it was forgotten."""
-        answer = json.loads(reply.text or reply.stdout)
+    def _check(self, kernel: Kernel, what: str) -> None:
+        """Moves. What a move may not say: nothing that was stored is lost, unless it was forgotten."""
+        answer = answered(kernel.clew(f"{what} --json"), what)
         if "error" in answer:
             if not re.search(REFUSED, answer["error"]["message"]):
                 self.counts.find_corrupt(f"{self.name}: {what}: {answer['error']['message']}")
@@ -107,7 +118,8 @@ class Recorder(Thread):
         self.counts.count("moves")
         for outcome in answer["outcomes"]:
             if outcome["word"] in ("lost", "differs") and "forgotten" not in outcome["why"]:
-                self.counts.find_corrupt(f"{self.name}: {what}: {outcome}")
+                told = kernel.clew("diff @- @").text
+                self.counts.find_corrupt(f"{self.name}: {what}: {outcome}\n{told}")
 
     # -- what others do to it -----------------------------------------------------------------------------------------
 

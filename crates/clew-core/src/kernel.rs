@@ -176,6 +176,11 @@ pub trait Kernel {
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
+    /// How many libraries are loaded. One that is loaded to build a value may change settings.
+    fn libraries(&mut self) -> usize {
+        0
+    }
+
     /// What the kernel noticed since it was last asked that keeps what it built from being what was stored, for people.
     fn noticed(&mut self) -> Option<String> {
         None

@@ -5,6 +5,7 @@
 
 mod again;
 mod fetched;
+mod libraries;
 mod settle;
 mod together;
 
@@ -154,6 +155,7 @@ impl Performer<'_> {
         next_ticket: &mut u64,
     ) -> Result<Performed, RestoreError> {
         let live = self.unstored_objects(kernel)?;
+        let libraries = kernel.libraries();
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut unparked = Vec::new();
@@ -168,6 +170,9 @@ impl Performer<'_> {
             performed.push((step, staged));
         }
         while self.stage_again(kernel, &mut performed)? {}
+        if kernel.libraries() != libraries {
+            self.put_settings_back(kernel, &mut performed)?;
+        }
         self.lose_what_needs_lost_definitions(&mut performed);
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, Word::Kept) = (&step.kind, staged.word) {

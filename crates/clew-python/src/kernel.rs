@@ -247,6 +247,11 @@ impl Kernel for PythonKernel<'_, '_> {
         self.install_all(changes)
     }
 
+    fn libraries(&mut self) -> usize {
+        let modules = self.py.import("sys").and_then(|sys| sys.getattr("modules"));
+        modules.and_then(|modules| modules.len()).unwrap_or_default()
+    }
+
     fn clear_staging(&mut self) {
         pass("clear_staging");
         self.end_staging();
