@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clew_remote::transfer::{PART, Sending, send};
+use clew_remote::transfer::{PART, Sending, read_whole, send};
 use clew_remote::{Backend, Directory, Name, RemoteError, Written, unwatched};
 
 use crate::{conformance, swaps};
@@ -220,6 +220,50 @@ fn a_swap_that_is_killed_leaves_the_head_to_others() {
 fn one_without_end() {
     let place = Directory::open(&told()).expect("it is a remote");
     swaps::write(&place, &name("main"), 0, usize::MAX);
+}
+
+/// What the `number`-th object of a killed process holds.
+fn pack(number: u64) -> Vec<u8> {
+    number.to_le_bytes().repeat(1 << 18)
+}
+
+#[test]
+fn an_object_whose_writer_is_killed_is_whole_or_not_there() {
+    let (_outer, root) = folder();
+    let place = Directory::create(&root).expect("it is made");
+    let packs = || place.list(&name("packs")).expect("it can be listed");
+    for round in 0..20_u64 {
+        let before = packs().len();
+        let mut process = process("directory::one_that_writes", &root, &[]);
+        while packs().len() == before {
+            assert!(
+                process.try_wait().expect("it is asked").is_none(),
+                "it goes on until it is killed"
+            );
+        }
+        std::thread::sleep(Duration::from_micros(round * 730));
+        process.kill().expect("it is killed");
+        process.wait().expect("it ends");
+    }
+    let found = packs();
+    assert!(found.len() >= 20, "{}", found.len());
+    for (number, one) in found.iter().enumerate() {
+        assert_eq!(one.name, name(&format!("packs/{number:08}")));
+        let bytes = read_whole(&place, &one.name).expect("it can be read");
+        assert!(bytes == Some(pack(number as u64)), "{}", one.name);
+    }
+}
+
+#[test]
+#[ignore = "a process of another test"]
+fn one_that_writes() {
+    let place = Directory::open(&told()).expect("it is a remote");
+    let next = place.list(&name("packs")).expect("it can be listed").len() as u64;
+    for number in next.. {
+        let name = name(&format!("packs/{number:08}"));
+        let written = place.write(&name, &pack(number), &mut unwatched);
+        assert_eq!(written, Ok(Written::New));
+    }
 }
 
 /// A limit on the length of files fails as a full disk does, and takes no rights: some bytes go, then none.
