@@ -2,6 +2,8 @@
 
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
+# What tests of remotes start; apart from the kernels, which must not see its packages.
+SERVERS := .venv-servers
 # The suites start real kernels, two at a time: more would only make them wait for each other.
 # A file's cases share kernels, so a file stays in one process.
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -38,7 +40,7 @@ test: ## Everything CI runs, on Python 3.11 and 3.13.
 	rm -rf $(REPORTS) $(RUST_REPORT)
 	$(MAKE) --keep-going check test-rust $(PYTHONS:%=test-%) crash-kit ratios promises-kept CRASH_ARGS=--where-possible
 
-prepare: $(VENVS:%=%/.installed) build-tests
+prepare: $(VENVS:%=%/.installed) $(SERVERS)/.installed build-tests
 	-tools/system_packages.sh
 
 build-tests:
@@ -47,7 +49,7 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
+test-long: wheels $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit
@@ -126,7 +128,7 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
-test-rust:
+test-rust: $(SERVERS)/.installed
 	mkdir -p $(REPORTS)
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace $(KEEP_REPORT)
 
@@ -139,6 +141,7 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed
 
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.13/.installed: requirements/py313.txt
+.venv-servers/.installed: requirements/servers.txt
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) .venv-bench-*
+	rm -rf $(VENVS) $(SERVERS) .venv-bench-*

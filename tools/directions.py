@@ -16,8 +16,9 @@ from workspace import ROOT, crates, report, sources
 # crate: the workspace's crates it may depend on (dev-dependencies apart).
 CRATES = {
     "clew-core": set(),
-    "clew-testing": {"clew-core"},
+    "clew-testing": {"clew-core", "clew-remote"},
     "clew-value": {"clew-core"},
+    "clew-remote": set(),
     "clew-cli": {"clew-core", "clew-value"},
     "clew-python": {"clew-core", "clew-cli", "clew-value"},
     "clew-fuzz": {"clew-core", "clew-cli", "clew-value", "clew-testing"},
@@ -87,6 +88,10 @@ FORBIDDEN = {
         FREE_TEXT: NO_FREE_TEXT,
     },
     "clew-value": {r"\bpyo3\b": "stored values are read without Python"},
+    "clew-remote": {
+        r"\b(e?print(ln)?|dbg)!": "remotes have no terminal",
+        r"\bpyo3\b": "remotes know no Python",
+    },
     "clew-cli": {r"\bpyo3\b": "the command knows no Python"},
     "clew-python": {FREE_TEXT: NO_FREE_TEXT},
 }

@@ -16,6 +16,7 @@ ALLOWED = {
     "BSD-3-Clause",
     "BSL-1.0",
     "CC0-1.0",
+    "CDLA-Permissive-2.0",  # data: Mozilla's list of certificates, compiled where a system has none
     "ISC",
     "MIT",
     "MIT-0",

@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Makes .venv-VERSION with exactly the pinned packages.
 #   tools/make_venv.sh 3.13
+#   tools/make_venv.sh servers    what the tests of remotes start
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$1
 venv=.venv-$version
 
-python=$(tools/find_python.sh "$version")
+case $version in
+servers)
+    python=$(tools/find_python.sh 3.11)
+    packages=(-r requirements/servers.txt)
+    ;;
+*)
+    python=$(tools/find_python.sh "$version")
+    packages=(-r "requirements/py${version/./}.txt" -r requirements/check.txt)
+    ;;
+esac
 echo "Making $venv with $("$python" --version)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-    -r "requirements/py${version/./}.txt" -r requirements/check.txt
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "${packages[@]}"
 touch "$venv/.installed"

@@ -18,6 +18,8 @@ pub use same::{bound_alike, same};
 mod program;
 pub use program::{Dice, Flavour, random_cell};
 
+pub mod remote;
+
 mod reference;
 pub use reference::Reference;
 

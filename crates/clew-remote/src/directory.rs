@@ -1,0 +1,346 @@
+//! A folder as a place: on a disk that others mount too, or a stick.
+//!
+//! ```text
+//! FOLDER/.clew-remote     says that this is one, so that a folder which is not mounted is not taken for an empty one
+//!        .parts/          what is being written, swept after a week
+//!        .locks/          a file for each head, locked while it is swapped
+//!        packs/3f2a9c10   objects and heads under their names
+//! ```
+//! Objects get their name by a hard link, which is refused where something has it, and heads by a rename under a lock; both are flushed
+//! first. So at every moment each name stands for nothing or for something whole.
+
+mod disk;
+mod lock;
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use disk::{Temporary, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
+use lock::Lock;
+
+use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::error::RemoteError;
+use crate::name::Name;
+use crate::nonce::nonce;
+use crate::transfer::{part_of, same_length};
+
+/// Says that a folder is a remote.
+const MARK: &str = ".clew-remote";
+const PARTS: &str = ".parts";
+const LOCKS: &str = ".locks";
+/// Nobody goes on with what was begun so long ago.
+const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
+
+/// A folder that holds objects and heads. Files are readable by their owner only (0600, folders 0700).
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// Makes a remote of a folder, which is made where it is not there. No error if it is one.
+    pub fn create(root: &Path) -> Result<Self, RemoteError> {
+        let made = Self { root: root.to_owned() };
+        let make = || {
+            make_folder(root, root)?;
+            make_folder(root, &root.join(PARTS))?;
+            private()
+                .create(true)
+                .truncate(false)
+                .open(root.join(MARK))?
+                .sync_all()?;
+            sync_folder(root)
+        };
+        make().map_err(|error| made.refused(&error))?;
+        Ok(made)
+    }
+
+    /// Opens a folder that is a remote, and sweeps up what was begun there and forgotten.
+    ///
+    /// # Errors
+    /// `NoPlace` if it is none.
+    pub fn open(root: &Path) -> Result<Self, RemoteError> {
+        let opened = Self { root: root.to_owned() };
+        if opened.is_mounted() {
+            // Whoever may only read can't sweep, and need not.
+            opened.sweep(FORGOTTEN).ok();
+            return Ok(opened);
+        }
+        Err(RemoteError::NoPlace {
+            place: opened.place(),
+            said: format!("there is no {MARK} in it"),
+        })
+    }
+
+    /// Takes away what was begun at least so long ago and not touched since.
+    pub fn sweep(&self, age: Duration) -> io::Result<()> {
+        let now = SystemTime::now();
+        for entry in fs::read_dir(self.root.join(PARTS))? {
+            let entry = entry?;
+            let touched = entry.metadata()?.modified()?;
+            if now.duration_since(touched).is_ok_and(|since| since >= age) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_mounted(&self) -> bool {
+        self.root.join(MARK).is_file()
+    }
+
+    fn path(&self, name: &Name) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    fn upload_path(&self, upload: &Upload) -> PathBuf {
+        self.root.join(PARTS).join(&upload.id)
+    }
+
+    /// A new file to write, whose name nobody knows.
+    fn temporary(&self) -> Result<Temporary, RemoteError> {
+        let folder = self.root.join(PARTS);
+        self.make_folder(&folder)?;
+        Temporary::create(&folder, &format!("{:016x}", nonce())).map_err(self.refusal())
+    }
+
+    /// Makes a folder in it, but not where it should be mounted and is not.
+    fn make_folder(&self, folder: &Path) -> Result<(), RemoteError> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        if !self.is_mounted() {
+            return Err(RemoteError::Unreachable {
+                place: self.place(),
+                said: format!("{MARK} is gone from it, as if it were not mounted"),
+                wait: None,
+            });
+        }
+        make_folder(&self.root, folder).map_err(self.refusal())
+    }
+
+    /// What an error of the system means to a caller.
+    fn refused(&self, error: &io::Error) -> RemoteError {
+        let (place, said) = (self.place(), error.to_string());
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                RemoteError::Full { place, said }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => RemoteError::Refused { place, said },
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => RemoteError::NoPlace { place, said },
+            io::ErrorKind::Unsupported => RemoteError::Unable {
+                place,
+                what: "keep this",
+                said,
+            },
+            // All others may pass: a server that is away, handles that have grown stale, a disk with a fit.
+            _ => RemoteError::Unreachable {
+                place,
+                said,
+                wait: None,
+            },
+        }
+    }
+
+    fn refusal(&self) -> impl Fn(io::Error) -> RemoteError + '_ {
+        |error| self.refused(&error)
+    }
+
+    /// The same for what has a name: that it is not there is nothing wrong with the place, if the place is.
+    fn refused_at(&self, name: &Name) -> impl Fn(io::Error) -> RemoteError + '_ {
+        let name = name.clone();
+        move |error| match error.kind() {
+            io::ErrorKind::NotFound if self.is_mounted() => RemoteError::NotFound {
+                place: self.place(),
+                name: name.clone(),
+            },
+            _ => self.refused(&error),
+        }
+    }
+
+    /// `None` for what is not there.
+    fn found<T>(&self, name: &Name, result: io::Result<T>) -> Result<Option<T>, RemoteError> {
+        match result.map_err(self.refused_at(name)) {
+            Err(RemoteError::NotFound { .. }) => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
+    /// Gives what was written its name, and flushes that.
+    fn publish(&self, from: &Path, name: &Name, length: u64) -> Result<Written, RemoteError> {
+        let to = self.path(name);
+        let folder = to.parent().expect("a name is in a folder");
+        self.make_folder(folder)?;
+        let written = match publish(from, &to) {
+            Ok(()) => Written::New,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = fs::metadata(&to).map_err(self.refused_at(name))?.len();
+                same_length(self, name, found, length)?;
+                Written::AlreadyThere
+            }
+            Err(error) => return Err(self.refused(&error)),
+        };
+        // Of what is there already nobody knows whether its name was flushed.
+        sync_folder(folder).map_err(self.refusal())?;
+        Ok(written)
+    }
+
+    fn lock(&self, name: &Name) -> Result<Lock, RemoteError> {
+        let folder = self.root.join(LOCKS);
+        self.make_folder(&folder)?;
+        // `+` is in no name, so no two heads share a file.
+        let path = folder.join(name.as_str().replace('/', "+"));
+        Lock::take(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::Unsupported => RemoteError::Unable {
+                place: self.place(),
+                what: "keep others out of a head",
+                said: error.to_string(),
+            },
+            _ => self.refused(&error),
+        })
+    }
+
+    fn list_into(&self, folder: &Name, listed: &mut Vec<Listed>) -> Result<(), RemoteError> {
+        let Some(entries) = self.found(folder, fs::read_dir(self.path(folder)))? else {
+            return Ok(());
+        };
+        for entry in entries {
+            let entry = entry.map_err(self.refusal())?;
+            // What can't have come from here is none of ours.
+            let Some(name) = entry.file_name().to_str().and_then(|part| folder.join(part).ok()) else {
+                continue;
+            };
+            // It may have gone meanwhile.
+            let Some(found) = self.found(&name, entry.metadata())? else {
+                continue;
+            };
+            if found.is_dir() {
+                self.list_into(&name, listed)?;
+            } else {
+                listed.push(Listed {
+                    name,
+                    length: found.len(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which version of a head holds these bytes.
+fn token(bytes: &[u8]) -> Token {
+    Token(blake3::hash(bytes).to_hex().to_string())
+}
+
+impl Backend for Directory {
+    fn place(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+        let file = File::open(self.path(name)).map_err(self.refused_at(name))?;
+        let length = file.metadata().map_err(self.refusal())?.len();
+        if range.end > length {
+            same_length(self, name, length, range.end)?;
+        }
+        let bytes = read_at(&file, range, watch).map_err(self.refusal())?;
+        bytes.ok_or(RemoteError::GivenUp)
+    }
+
+    fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
+        let found = self.found(name, fs::metadata(self.path(name)))?;
+        Ok(found.filter(fs::Metadata::is_file).map(|found| found.len()))
+    }
+
+    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+        let temporary = self.temporary()?;
+        let is_written = write_watched(&temporary.file, bytes, 0, watch).map_err(self.refusal())?;
+        if !is_written {
+            return Err(RemoteError::GivenUp);
+        }
+        temporary.file.sync_all().map_err(self.refusal())?;
+        self.publish(&temporary.path, name, bytes.len() as u64)
+    }
+
+    fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
+        let temporary = self.temporary()?;
+        Ok(Upload {
+            name: name.clone(),
+            id: temporary.keep(),
+            part: part_of(length),
+        })
+    }
+
+    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+        let file = open_parts(&self.upload_path(upload)).map_err(self.refused_at(&upload.name))?;
+        let at = u64::from(number) * upload.part;
+        if !write_watched(&file, bytes, at, watch).map_err(self.refusal())? {
+            return Err(RemoteError::GivenUp);
+        }
+        // Each is flushed, so that what a caller notes as arrived is there after a power cut.
+        file.sync_data().map_err(self.refusal())?;
+        Ok(Part(bytes.len().to_string()))
+    }
+
+    fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
+        let path = self.upload_path(upload);
+        let file = open_parts(&path).map_err(self.refused_at(&upload.name))?;
+        let length = parts.iter().filter_map(|part| part.0.parse::<u64>().ok()).sum();
+        let found = file.metadata().map_err(self.refusal())?.len();
+        same_length(self, &upload.name, found, length)?;
+        file.sync_all().map_err(self.refusal())?;
+        self.publish(&path, &upload.name, length)?;
+        self.abandon(upload)
+    }
+
+    fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
+        self.found(&upload.name, fs::remove_file(self.upload_path(upload)))?;
+        Ok(())
+    }
+
+    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+        let mut listed = Vec::new();
+        self.list_into(folder, &mut listed)?;
+        listed.sort();
+        Ok(listed)
+    }
+
+    fn remove(&self, name: &Name) -> Result<(), RemoteError> {
+        self.found(name, fs::remove_file(self.path(name)))?;
+        Ok(())
+    }
+
+    fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
+        let bytes = self.found(name, fs::read(self.path(name)))?;
+        Ok(bytes.map(|bytes| Head {
+            token: token(&bytes),
+            bytes,
+        }))
+    }
+
+    fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
+        let _lock = self.lock(name)?;
+        let current = self.head(name)?.map(|head| head.token);
+        if current.as_ref() != expected {
+            return Err(RemoteError::Conflict {
+                place: self.place(),
+                name: name.clone(),
+            });
+        }
+        let temporary = self.temporary()?;
+        let to = self.path(name);
+        let folder = to.parent().expect("a name is in a folder");
+        self.make_folder(folder)?;
+        let put = || {
+            write_watched(&temporary.file, bytes, 0, &mut unwatched)?;
+            temporary.file.sync_all()?;
+            fs::rename(&temporary.path, &to)?;
+            sync_folder(folder)
+        };
+        put().map_err(self.refusal())?;
+        Ok(token(bytes))
+    }
+}

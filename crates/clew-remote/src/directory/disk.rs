@@ -1,0 +1,166 @@
+//! What a folder needs of the system: private files, whole ones under a name, names that last.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::backend::Watch;
+use crate::file::{read_exact_at, write_all_at};
+
+/// So much is read or written between two looks whether it was given up.
+const PIECE: usize = 1 << 20;
+
+/// Options that make files for their owner's eyes only.
+pub(super) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// A file that is taken away again unless it is kept.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    pub path: PathBuf,
+    pub file: File,
+    name: Option<String>,
+}
+
+impl Temporary {
+    pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
+        let path = folder.join(name);
+        let file = private().create_new(true).open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            name: Some(name.to_owned()),
+        })
+    }
+
+    /// Leaves it for later, under this name.
+    pub fn keep(mut self) -> String {
+        self.name.take().expect("it is kept once")
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if self.name.is_some() {
+            // Where this fails, it is swept in a week.
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+/// Opens a file that was kept.
+pub(super) fn open_parts(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Makes a folder within `root`, and those between, each with a name that lasts.
+pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent().filter(|_| folder != root) {
+        make_folder(root, above)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(folder == root);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => (),
+    }
+    folder.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Waits until the names in a folder would survive a power cut.
+#[cfg(unix)]
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // A relative name's parent is no name at all.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a file a name that nothing has, in one step. The name it had may stay.
+///
+/// # Errors
+/// `AlreadyExists` if something has it.
+pub(super) fn publish(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if has_no_links(&error) => rename_new(from, to),
+        result => result,
+    }
+}
+
+/// Sticks and some network folders have one name for a file. They say so in as many ways.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TooManyLinks
+            | io::ErrorKind::InvalidInput
+    )
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => rename_checked(from, to),
+        result => result,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    rename_checked(from, to)
+}
+
+/// The last resort: what comes in between is the same object, and replaced by itself.
+fn rename_checked(from: &Path, to: &Path) -> io::Result<()> {
+    if to.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(from, to)
+}
+
+/// Reads a range; `None` if that was given up.
+pub(super) fn read_at(file: &File, range: Range<u64>, watch: Watch<'_>) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    let mut at = range.start;
+    for piece in bytes.chunks_mut(PIECE) {
+        read_exact_at(file, piece, at)?;
+        at += piece.len() as u64;
+        if watch(piece.len() as u64).is_break() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes))
+}
+
+/// Writes `bytes` at `at`; `false` if that was given up.
+pub(super) fn write_watched(file: &File, bytes: &[u8], mut at: u64, watch: Watch<'_>) -> io::Result<bool> {
+    for piece in bytes.chunks(PIECE) {
+        write_all_at(file, piece, at)?;
+        at += piece.len() as u64;
+        if watch(piece.len() as u64).is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,101 @@
+//! What can go wrong with a remote, told apart by what a caller can do about it.
+
+use std::time::Duration;
+
+use crate::name::{Name, NameFault};
+
+/// A remote that did not do what was asked. Texts of servers are kept short and hold no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// Nothing has that name. Nothing else is wrong with the place.
+    #[error("{name} is not in {place}")]
+    NotFound {
+        /// Where.
+        place: String,
+        /// What was asked for.
+        name: Name,
+    },
+    /// Somebody else changed the head since its token was read: read it again, and begin from there.
+    ///
+    /// Never said of what certainly was not written, see [`crate::Backend::swap`].
+    #[error("Somebody else changed {name} in {place}")]
+    Conflict {
+        /// Where.
+        place: String,
+        /// The head.
+        name: Name,
+    },
+    /// The place knows who asks and says no, or does not know who asks. Only the user can mend that.
+    #[error("{place} refused: {said}")]
+    Refused {
+        /// Where.
+        place: String,
+        /// What it said.
+        said: String,
+    },
+    /// There is no room left.
+    #[error("{place} is full: {said}")]
+    Full {
+        /// Where.
+        place: String,
+        /// What it said.
+        said: String,
+    },
+    /// It can't be reached, or is overloaded. The same may work later; it may have been done though nobody heard of it.
+    #[error("{place} can't be reached: {said}")]
+    Unreachable {
+        /// Where.
+        place: String,
+        /// What it, or the network, said.
+        said: String,
+        /// How long it asks to be left alone.
+        wait: Option<Duration>,
+    },
+    /// What lies there is not what was put there.
+    #[error("{name} in {place} is damaged: {why}")]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is damaged.
+        name: Name,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The place can't do that, whoever asks and however often.
+    #[error("{place} can't {what}: {said}")]
+    Unable {
+        /// Where.
+        place: String,
+        /// What it can't do.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// The place is not one: a wrong URL or setting, a bucket or folder that is not there.
+    #[error("{place} is no remote: {said}")]
+    NoPlace {
+        /// What was taken for one.
+        place: String,
+        /// What is wrong.
+        said: String,
+    },
+    /// What was to be sent can't be read here, or what comes can't be written here.
+    #[error("The transfer failed on this machine: {said}")]
+    Here {
+        /// What this machine said.
+        said: String,
+    },
+    /// Whoever watched the transfer gave it up.
+    #[error("The transfer was given up")]
+    GivenUp,
+    /// It can't be a name.
+    #[error(transparent)]
+    Name(#[from] NameFault),
+}
+
+impl RemoteError {
+    /// Whether the same may work if it is tried again, without anybody doing something about it.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}

@@ -1,0 +1,74 @@
+//! Names of objects and heads: what every place can keep apart, and what leads out of none.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A name with folders in it, as `packs/3f2a9c10`: lower-case letters, digits, `-`, `_` and `.` between slashes.
+///
+/// So narrow since places fold case, have words of their own for `..`, or give `%` and spaces a meaning. No part begins with a dot: those
+/// are the places' own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+/// The most bytes of a name: the object stores take 1,024 with what stands before it.
+const MOST: usize = 512;
+
+/// It can't be a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} can't be the name of something in a remote")]
+pub struct NameFault(String);
+
+impl Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of something in this folder.
+    ///
+    /// # Errors
+    /// What comes out is no name.
+    pub fn join(&self, rest: &str) -> Result<Self, NameFault> {
+        format!("{self}/{rest}").parse()
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameFault;
+
+    fn from_str(text: &str) -> Result<Self, NameFault> {
+        if text.len() <= MOST && text.split('/').all(is_part) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NameFault(text.chars().take(MOST).collect()))
+    }
+}
+
+fn is_part(part: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_known)
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for text in ["packs/3f2a9c10", "a", "heads/main.v1", "a-b_c/0"] {
+            assert_eq!(text.parse::<Name>().expect(text).as_str(), text);
+        }
+        for text in [
+            "", "/a", "a/", "a//b", "..", "a/../b", ".parts/x", "A", "a b", "a%2f", "a\\b", "a\0", "ä",
+        ] {
+            assert!(text.parse::<Name>().is_err(), "{text:?}");
+        }
+        assert!("a".repeat(MOST + 1).parse::<Name>().is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! What an answer of an object store means to a caller.
+
+use std::error::Error as _;
+
+use object_store::Error;
+use object_store::client::HttpError;
+
+use super::said::Said;
+use crate::error::RemoteError;
+use crate::name::Name;
+
+/// The longest text of a server that people are shown.
+const MOST: usize = 300;
+
+/// Codes that clouds send with a status that says something else.
+const REFUSED: [&str; 4] = [
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "AuthenticationFailed",
+];
+const FULL: [&str; 3] = ["QuotaExceeded", "InsufficientStorage", "XMinioStorageFull"];
+const NO_PLACE: [&str; 3] = [
+    "NoSuchBucket",
+    "ContainerNotFound",
+    "The specified bucket does not exist",
+];
+
+/// What `error` means, with what the server said.
+pub(super) fn remote_error(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError {
+    let (place, name) = (place.to_owned(), name.clone());
+    let said = text(heard, error);
+    let is_said = |codes: &[&str]| codes.iter().any(|code| heard.body.contains(code));
+    match (error, heard.status) {
+        _ if is_said(&NO_PLACE) => RemoteError::NoPlace { place, said },
+        _ if is_said(&REFUSED) => RemoteError::Refused { place, said },
+        _ if is_said(&FULL) || heard.status == 507 => RemoteError::Full { place, said },
+        (Error::NotFound { .. }, _) => RemoteError::NotFound { place, name },
+        (Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. }, _) => {
+            RemoteError::Conflict { place, name }
+        }
+        (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) => RemoteError::Refused { place, said },
+        (Error::NotImplemented { .. } | Error::NotSupported { .. }, _) | (_, 501) => RemoteError::Unable {
+            place,
+            what: "do this",
+            said,
+        },
+        (_, 404) => RemoteError::NotFound { place, name },
+        (_, 416) => RemoteError::Damaged {
+            place,
+            name,
+            why: "it ends before what was to be read".to_owned(),
+        },
+        (_, 408 | 409 | 425 | 429 | 500..) => RemoteError::Unreachable {
+            place,
+            said,
+            wait: heard.wait,
+        },
+        // No answer at all, or one that broke off.
+        (_, 0) if is_network(error) => RemoteError::Unreachable {
+            place,
+            said,
+            wait: None,
+        },
+        _ => RemoteError::NoPlace { place, said },
+    }
+}
+
+/// Whether the connection failed, and not what was said over it.
+fn is_network(error: &Error) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if error.is::<HttpError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// What people are told: the server's code and sentence, else the innermost reason.
+fn text(heard: &Said, error: &Error) -> String {
+    let parts = [element(&heard.body, "Code"), element(&heard.body, "Message")];
+    let words: Vec<&str> = parts.into_iter().flatten().collect();
+    let text = match (heard.status, words.is_empty()) {
+        (0, _) => innermost(error),
+        (status, true) => format!("{status} {}", heard.body),
+        (status, false) => format!("{status} {}", words.join(": ")),
+    };
+    let is_shown = |letter: &char| !letter.is_control();
+    text.trim().chars().filter(is_shown).take(MOST).collect()
+}
+
+fn innermost(error: &Error) -> String {
+    let mut last = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        last = error.to_string();
+        next = error.source();
+    }
+    last
+}
+
+/// The text of an element of the short XML that all three clouds send. Only for people to read.
+fn element<'b>(body: &'b str, name: &str) -> Option<&'b str> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text)
+}

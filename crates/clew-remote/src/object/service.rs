@@ -1,0 +1,124 @@
+//! Which cloud a URL means, and the client for it.
+
+use std::str::FromStr;
+use std::sync::{Arc, Once};
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig};
+// Here for a feature alone: TLS without a second library of ciphers.
+use reqwest as _;
+use url::Url;
+
+use super::said::Listening;
+use crate::error::RemoteError;
+
+/// A server that says nothing for so long is gone. One part has to be sent in this time: 70 KB a second.
+const SILENCE: &str = "120 s";
+
+/// What a cloud's client can do.
+pub(super) trait Cloud: ObjectStore + MultipartStore {}
+
+impl<C: ObjectStore + MultipartStore> Cloud for C {}
+
+/// What a URL came to.
+pub(super) struct Opened {
+    pub cloud: Arc<dyn Cloud>,
+    pub folder: Path,
+    pub place: String,
+}
+
+/// What is ours to say, before the settings and after the environment.
+const OURS: [(ClientConfigKey, &str); 3] = [
+    // Of the whole call, however much it carries.
+    (ClientConfigKey::Timeout, "1 day"),
+    (ClientConfigKey::ReadTimeout, SILENCE),
+    (ClientConfigKey::ConnectTimeout, "10 s"),
+];
+
+/// A client of one of the clouds, whose builders have the same methods and no trait.
+macro_rules! client {
+    ($builder:expr, $key:ident, $url:expr, $settings:expr) => {{
+        let mut builder = $builder;
+        for (key, value) in OURS {
+            builder = builder.with_config($key::Client(key), value);
+        }
+        for (key, value) in known($settings) {
+            builder = builder.with_config(key, value);
+        }
+        let builder = builder.with_url($url).with_retry(once());
+        let built = builder.with_http_connector(Listening::default()).build();
+        Arc::new(built.map_err(|error| no_place($url, &error.to_string()))?)
+    }};
+}
+
+/// Tried once: who tries again is [`crate::Patient`].
+fn once() -> RetryConfig {
+    RetryConfig {
+        max_retries: 0,
+        ..RetryConfig::default()
+    }
+}
+
+/// The client of a URL.
+pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, RemoteError> {
+    install_ciphers();
+    let parsed = parse(url)?;
+    let (scheme, folder) = ObjectStoreScheme::parse(&parsed).map_err(|error| no_place(url, &error.to_string()))?;
+    let cloud: Arc<dyn Cloud> = match scheme {
+        ObjectStoreScheme::AmazonS3 => {
+            let builder = AmazonS3Builder::from_env().with_disable_bulk_delete(true);
+            client!(builder, AmazonS3ConfigKey, url, settings)
+        }
+        ObjectStoreScheme::GoogleCloudStorage => {
+            client!(GoogleCloudStorageBuilder::from_env(), GoogleConfigKey, url, settings)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            client!(MicrosoftAzureBuilder::from_env(), AzureConfigKey, url, settings)
+        }
+        _ => return Err(no_place(url, "it begins with none of s3://, gs:// and az://")),
+    };
+    Ok(Opened {
+        cloud,
+        folder,
+        place: url.to_owned(),
+    })
+}
+
+/// URLs are kept and shown, so nothing secret may be in one.
+fn parse(url: &str) -> Result<Url, RemoteError> {
+    let parsed = Url::parse(url).map_err(|error| no_place("It", &error.to_string()))?;
+    if parsed.password().is_some() || parsed.query().is_some() || parsed.fragment().is_some() {
+        let place = format!("{}://{}", parsed.scheme(), parsed.host_str().unwrap_or_default());
+        return Err(no_place(
+            &place,
+            "a URL with a password or a query in it is not kept: set credentials in the environment",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn no_place(place: &str, said: &str) -> RemoteError {
+    RemoteError::NoPlace {
+        place: place.to_owned(),
+        said: said.to_owned(),
+    }
+}
+
+/// Those of the settings that a cloud knows.
+fn known<K: FromStr>(settings: &[(String, String)]) -> impl Iterator<Item = (K, &str)> {
+    settings
+        .iter()
+        .filter_map(|(key, value)| Some((key.parse().ok()?, value.as_str())))
+}
+
+/// TLS with the one library of ciphers that is compiled. Whoever comes first sets it for the process.
+fn install_ciphers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().ok();
+    });
+}

@@ -1,0 +1,196 @@
+//! Trying again: the one place where anything is, so that no wait is multiplied by another.
+
+use std::fmt;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::error::RemoteError;
+use crate::name::Name;
+use crate::nonce::nonce;
+
+/// How often, and how long between.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How often something is tried, the first time too.
+    pub tries: u32,
+    /// The longest wait after the first failure; after each one more it is twice as long.
+    pub first: Duration,
+    /// No wait is longer, but where the place asks for more.
+    pub most: Duration,
+}
+
+/// About a minute, if everything fails at once.
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            tries: 8,
+            first: Duration::from_millis(400),
+            most: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What a place may ask for and get.
+const MOST_ASKED: Duration = Duration::from_mins(1);
+/// How often a wait looks whether it is given up.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Pace {
+    /// How long to wait after the `failures`-th failure. Anything up to the longest wait: those who failed together must not come
+    /// back together.
+    fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
+        let doubled = self
+            .first
+            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+        let share = nonce() as f64 / u64::MAX as f64;
+        let drawn = doubled.min(self.most).mul_f64(share);
+        drawn + asked.unwrap_or_default().min(MOST_ASKED)
+    }
+}
+
+/// A place that is asked again where that may help, with longer and longer waits.
+#[derive(Clone)]
+pub struct Patient {
+    inner: Arc<dyn Backend>,
+    pace: Pace,
+    sleep: Arc<dyn Fn(Duration) + Send + Sync>,
+}
+
+impl fmt::Debug for Patient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patient").field(&self.inner).finish()
+    }
+}
+
+/// What came of several tries.
+struct Tried<T> {
+    result: Result<T, RemoteError>,
+    /// Whether an earlier one failed in a way that leaves open whether it was done.
+    is_doubtful: bool,
+}
+
+impl Patient {
+    /// Asks `inner` at this pace.
+    pub fn new(inner: Arc<dyn Backend>, pace: Pace) -> Self {
+        Self {
+            inner,
+            pace,
+            sleep: Arc::new(std::thread::sleep),
+        }
+    }
+
+    /// Waits by other means than sleeping.
+    #[must_use]
+    pub fn waiting_by(mut self, sleep: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.sleep = Arc::new(sleep);
+        self
+    }
+
+    fn again<T>(&self, mut call: impl FnMut() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
+        self.watched(&mut unwatched, |_| call()).result
+    }
+
+    fn watched<T>(&self, watch: Watch<'_>, mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>) -> Tried<T> {
+        let mut failures = 0;
+        loop {
+            let result = call(watch);
+            let Err(RemoteError::Unreachable { wait, .. }) = &result else {
+                return Tried {
+                    result,
+                    is_doubtful: failures > 0,
+                };
+            };
+            failures += 1;
+            let is_over = failures >= self.pace.tries;
+            if is_over || self.pause(self.pace.wait(failures, *wait), watch).is_break() {
+                let result = if is_over { result } else { Err(RemoteError::GivenUp) };
+                return Tried {
+                    result,
+                    is_doubtful: true,
+                };
+            }
+        }
+    }
+
+    fn pause(&self, mut left: Duration, watch: Watch<'_>) -> ControlFlow<()> {
+        while !left.is_zero() {
+            watch(0)?;
+            let step = left.min(LOOK);
+            (self.sleep)(step);
+            left -= step;
+        }
+        watch(0)
+    }
+
+    /// The version of a head, if it says `bytes`: then it was us who wrote it, since no two versions hold the same.
+    fn ours(&self, name: &Name, bytes: &[u8]) -> Result<Option<Token>, RemoteError> {
+        let head = self.head(name)?;
+        Ok(head.filter(|head| head.bytes == bytes).map(|head| head.token))
+    }
+}
+
+impl Backend for Patient {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+
+    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+        let call = |watch: Watch<'_>| self.inner.read(name, range.clone(), watch);
+        self.watched(watch, call).result
+    }
+
+    fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
+        self.again(|| self.inner.length(name))
+    }
+
+    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+        self.watched(watch, |watch| self.inner.write(name, bytes, watch)).result
+    }
+
+    fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
+        self.again(|| self.inner.begin(name, length))
+    }
+
+    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+        let call = |watch: Watch<'_>| self.inner.part(upload, number, bytes, watch);
+        self.watched(watch, call).result
+    }
+
+    fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
+        let tried = self.watched(&mut unwatched, |_| self.inner.finish(upload, parts));
+        match tried.result {
+            // The place forgot the upload when it was finished, and the answer was lost.
+            Err(RemoteError::NotFound { .. }) if tried.is_doubtful && self.length(&upload.name)?.is_some() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
+        self.again(|| self.inner.abandon(upload))
+    }
+
+    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+        self.again(|| self.inner.list(folder))
+    }
+
+    fn remove(&self, name: &Name) -> Result<(), RemoteError> {
+        self.again(|| self.inner.remove(name))
+    }
+
+    fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
+        self.again(|| self.inner.head(name))
+    }
+
+    fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
+        let tried = self.watched(&mut unwatched, |_| self.inner.swap(name, expected, bytes));
+        match tried.result {
+            Err(RemoteError::Conflict { .. }) if tried.is_doubtful => {
+                let ours = self.ours(name, bytes)?;
+                ours.map_or(tried.result, Ok)
+            }
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Objects of any size, in parts: what was cut goes on where it was.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+
+use crate::backend::{Backend, Part, Upload, Watch, Written, unwatched};
+use crate::error::RemoteError;
+use crate::file::read_exact_at;
+use crate::name::Name;
+
+/// Objects up to so many bytes go in one call, longer ones in parts that have as many at least.
+pub const PART: u64 = 8 << 20;
+/// The most parts that the object stores take.
+const MOST_PARTS: u64 = 10_000;
+
+/// The bytes of each part of an object but the last.
+pub(crate) fn part_of(length: u64) -> u64 {
+    let mut part = PART;
+    while length.div_ceil(part) > MOST_PARTS {
+        part *= 2;
+    }
+    part
+}
+
+/// What is to be sent: read in pieces, each maybe more than once.
+pub trait Content {
+    /// How many bytes there are.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Some of them.
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
+}
+
+impl Content for Vec<u8> {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        Ok(self[range.start as usize..range.end as usize].to_vec())
+    }
+}
+
+impl Content for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        read_exact_at(self, &mut bytes, range.start)?;
+        Ok(bytes)
+    }
+}
+
+fn here(error: &io::Error) -> RemoteError {
+    RemoteError::Here {
+        said: error.to_string(),
+    }
+}
+
+/// How far an object was sent: what the next call goes on from, in this process or another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// What the place knows it by; none before its first part.
+    pub upload: Option<Upload>,
+    /// The parts that arrived, from the first.
+    pub parts: Vec<Part>,
+}
+
+/// Sends an object, unless it is there. After an error `sending` is where the next call goes on.
+///
+/// # Errors
+/// As [`Backend::write`]; a place that is full has been rid of the parts it had, so that they don't keep it full.
+pub fn send(
+    backend: &dyn Backend,
+    name: &Name,
+    content: &dyn Content,
+    sending: &mut Sending,
+    watch: Watch<'_>,
+) -> Result<Written, RemoteError> {
+    let length = content.length().map_err(|error| here(&error))?;
+    if length <= PART {
+        let bytes = content.read(0..length).map_err(|error| here(&error))?;
+        return backend.write(name, &bytes, watch);
+    }
+    if is_whole(backend, name, length)? {
+        return Ok(Written::AlreadyThere);
+    }
+    let is_taken_up = sending.upload.is_some();
+    let result = send_parts(backend, name, content, length, sending, watch);
+    match (&result, &sending.upload) {
+        (Err(RemoteError::Full { .. }), Some(upload)) => {
+            // Full is what the caller has to hear of, whatever comes of this.
+            backend.abandon(upload).ok();
+            *sending = Sending::default();
+        }
+        // The place forgets what nobody goes on with for a time.
+        (Err(RemoteError::NotFound { .. }), Some(_)) if is_taken_up => {
+            *sending = Sending::default();
+            return send_parts(backend, name, content, length, sending, watch);
+        }
+        _ => (),
+    }
+    result
+}
+
+/// Whether an object is there.
+///
+/// # Errors
+/// `Damaged` if it has another length.
+fn is_whole(backend: &dyn Backend, name: &Name, length: u64) -> Result<bool, RemoteError> {
+    let found = backend.length(name)?;
+    found.map_or(Ok(false), |found| {
+        same_length(backend, name, found, length).map(|()| true)
+    })
+}
+
+/// # Errors
+/// `Damaged` if the two differ.
+pub(crate) fn same_length(backend: &dyn Backend, name: &Name, found: u64, length: u64) -> Result<(), RemoteError> {
+    if found == length {
+        return Ok(());
+    }
+    Err(RemoteError::Damaged {
+        place: backend.place(),
+        name: name.clone(),
+        why: format!("it has {found} bytes instead of {length}"),
+    })
+}
+
+fn send_parts(
+    backend: &dyn Backend,
+    name: &Name,
+    content: &dyn Content,
+    length: u64,
+    sending: &mut Sending,
+    watch: Watch<'_>,
+) -> Result<Written, RemoteError> {
+    let upload = match &sending.upload {
+        Some(upload) => upload.clone(),
+        None => sending.upload.insert(backend.begin(name, length)?).clone(),
+    };
+    for number in sending.parts.len() as u64..length.div_ceil(upload.part) {
+        let start = number * upload.part;
+        let bytes = content
+            .read(start..length.min(start + upload.part))
+            .map_err(|error| here(&error))?;
+        sending.parts.push(backend.part(&upload, number as u32, &bytes, watch)?);
+    }
+    backend.finish(&upload, &sending.parts)?;
+    if !is_whole(backend, name, length)? {
+        return Err(RemoteError::NotFound {
+            place: backend.place(),
+            name: name.clone(),
+        });
+    }
+    *sending = Sending::default();
+    Ok(Written::New)
+}
+
+/// Fetches an object of `length` bytes from where `arrived` says, which is moved on with all that the sink took: after
+/// an error the next call goes on there.
+///
+/// # Errors
+/// As [`Backend::read`]; `Here` if the sink refused.
+pub fn fetch(
+    backend: &dyn Backend,
+    name: &Name,
+    length: u64,
+    arrived: &mut u64,
+    sink: &mut dyn Write,
+    watch: Watch<'_>,
+) -> Result<(), RemoteError> {
+    while *arrived < length {
+        let range = *arrived..length.min(*arrived + PART);
+        let bytes = backend.read(name, range, watch)?;
+        sink.write_all(&bytes).map_err(|error| here(&error))?;
+        *arrived += bytes.len() as u64;
+    }
+    Ok(())
+}
+
+/// Reads a small object whole; `None` if it is not there.
+pub fn read_whole(backend: &dyn Backend, name: &Name) -> Result<Option<Vec<u8>>, RemoteError> {
+    let Some(length) = backend.length(name)? else {
+        return Ok(None);
+    };
+    backend.read(name, 0..length, &mut unwatched).map(Some)
+}

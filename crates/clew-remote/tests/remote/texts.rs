@@ -1,0 +1,57 @@
+//! Everything that people may read of remotes.
+
+use std::time::Duration;
+
+use clew_remote::probe::Lie;
+use clew_remote::{Name, RemoteError};
+use clew_testing::{every, lines};
+
+fn name() -> Name {
+    "packs/3f2a9c10".parse().expect("a name")
+}
+
+fn place() -> String {
+    "s3://bucket/clew".to_owned()
+}
+
+#[test]
+fn errors_of_remotes() {
+    let errors = every!(RemoteError {
+        RemoteError::NotFound { .. } => [RemoteError::NotFound { place: place(), name: name() }],
+        RemoteError::Conflict { .. } => [RemoteError::Conflict { place: place(), name: name() }],
+        RemoteError::Refused { .. } => [RemoteError::Refused { place: place(), said: "403 RequestTimeTooSkewed".into() }],
+        RemoteError::Full { .. } => [RemoteError::Full { place: place(), said: "507 QuotaExceeded".into() }],
+        RemoteError::Unreachable { .. } => [RemoteError::Unreachable {
+            place: place(),
+            said: "503 SlowDown: Please reduce your request rate".into(),
+            wait: Some(Duration::from_secs(3)),
+        }],
+        RemoteError::Damaged { .. } => [RemoteError::Damaged {
+            place: place(),
+            name: name(),
+            why: "it has 3 bytes instead of 4".into(),
+        }],
+        RemoteError::Unable { .. } => [RemoteError::Unable {
+            place: place(),
+            what: "keep others out of a head",
+            said: "its locks keep nobody out".into(),
+        }],
+        RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: place(), said: "404 NoSuchBucket".into() }],
+        RemoteError::Here { .. } => [RemoteError::Here { said: "No space left on device (os error 28)".into() }],
+        RemoteError::GivenUp => [RemoteError::GivenUp],
+        RemoteError::Name(_) => ["../x".parse::<Name>().expect_err("no name").into()],
+    });
+    insta::assert_snapshot!(lines(errors));
+}
+
+#[test]
+fn why_heads_cannot_be_shared() {
+    let lies = every!(Lie {
+        Lie::Unable { .. } => [Lie::Unable { said: "501 NotImplemented".into() }],
+        Lie::Overwrites => [Lie::Overwrites],
+        Lie::TakesStale => [Lie::TakesStale],
+        Lie::ManyWinners { .. } => [Lie::ManyWinners { winners: 3 }],
+        Lie::Forgets => [Lie::Forgets],
+    });
+    insta::assert_snapshot!(lines(lies));
+}
