@@ -7,9 +7,9 @@ use std::collections::BinaryHeap;
 use super::problem::{Problem, Way};
 use super::relaxation::{Fate, Relaxed, relax};
 
-/// Nodes and arcs that may be looked at before the search is given up. Counted, since the engine has no clock: about a tenth of
-/// a second.
-const MOST_WORK: usize = 1 << 19;
+/// Nodes and arcs that may be looked at before the search is given up. Counted, since the engine has no clock: a few cuts of the
+/// longest histories, all cases of small ones.
+const MOST_WORK: usize = 1 << 17;
 
 /// What a search found.
 #[derive(Debug)]
