@@ -1,0 +1,212 @@
+//! A choice without what no plan depends on: values that nothing wanted needs, runs that may not be, pieces that are there.
+//! Pieces that the same values share are one, and what only one value has is the value's own.
+
+use rustc_hash::FxHashMap;
+
+use super::Choice;
+use super::reach::Reach;
+use super::sure::Sure;
+
+/// What something takes to send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Price {
+    /// Microseconds.
+    pub cost: u64,
+    pub bytes: u64,
+}
+
+impl Price {
+    fn add(&mut self, other: Self) {
+        self.cost = self.cost.saturating_add(other.cost);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// A value that can be had.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    /// Its position in the choice.
+    pub at: usize,
+    /// What it takes to send what is only its own; `None` where it can't be sent.
+    pub own: Option<Price>,
+    /// The run that can make it.
+    pub maker: Option<usize>,
+    pub is_wanted: bool,
+}
+
+/// A run that can be replayed.
+#[derive(Debug, Clone)]
+pub(super) struct RunSlot {
+    /// Its position in the choice.
+    pub at: usize,
+    pub cost: u64,
+    pub reads: Vec<usize>,
+}
+
+/// What several values have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    pub price: Price,
+    /// In order; two at least.
+    pub users: Vec<usize>,
+}
+
+/// A choice, reduced. Values and runs are in the order of the choice, so what a run reads comes before what it leaves.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Problem {
+    pub values: Vec<Slot>,
+    pub runs: Vec<RunSlot>,
+    pub shares: Vec<Share>,
+}
+
+/// One way to have everything that is wanted, with what it really takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    pub price: Price,
+    pub is_replayed: Vec<bool>,
+    pub is_sent: Vec<bool>,
+    /// Which shares are sent.
+    pub is_paid: Vec<bool>,
+}
+
+impl Problem {
+    /// What of a choice matters. Wanted values that can't be had are not in it.
+    pub fn of(choice: &Choice, reach: &Reach<'_>, sure: &Sure) -> Self {
+        let maker = |value: usize| reach.maker(value).filter(|run| sure.may_replay(*run));
+        let (is_needed, is_used) = relevant(choice, reach, &maker);
+        let (value_slots, run_slots) = (Slots::of(&is_needed), Slots::of(&is_used));
+        let value = |at: &usize| Slot {
+            at: *at,
+            own: own_price(choice, *at).filter(|_| sure.may_send(*at)),
+            maker: maker(*at).map(|run| run_slots.slots[run]),
+            is_wanted: choice.values()[*at].is_wanted,
+        };
+        let run = |at: &usize| {
+            let run = &choice.runs()[*at];
+            RunSlot {
+                at: *at,
+                cost: run.cost.as_ref().map_or(0, |cost| cost.microseconds()),
+                reads: run.reads.iter().map(|value| value_slots.slots[*value]).collect(),
+            }
+        };
+        let mut problem = Self {
+            values: value_slots.places.iter().map(value).collect(),
+            runs: run_slots.places.iter().map(run).collect(),
+            shares: Vec::new(),
+        };
+        problem.add_pieces(choice);
+        problem
+    }
+
+    fn add_pieces(&mut self, choice: &Choice) {
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); choice.pieces().len()];
+        for (slot, value) in self.values.iter().enumerate().filter(|(_, value)| value.own.is_some()) {
+            let sending = choice.values()[value.at].sending.iter();
+            for piece in sending.flat_map(|sending| &sending.pieces) {
+                users[*piece].push(slot);
+            }
+        }
+        let mut prices: FxHashMap<Vec<usize>, Price> = FxHashMap::default();
+        for (piece, users) in choice.pieces().iter().zip(users) {
+            if !piece.is_there && !users.is_empty() {
+                prices.entry(users).or_default().add(Price {
+                    cost: piece.cost.microseconds(),
+                    bytes: piece.bytes,
+                });
+            }
+        }
+        for (users, price) in prices {
+            match (users.as_slice(), &mut self.values[users[0]].own) {
+                ([_], Some(own)) => own.add(price),
+                _ => self.shares.push(Share { price, users }),
+            }
+        }
+        self.shares.sort_by(|one, other| one.users.cmp(&other.users));
+    }
+
+    /// The same with other prices for what is sent, and for runs.
+    pub fn repriced(&self, price: impl Fn(Price) -> u64, run: impl Fn(u64) -> u64) -> Self {
+        let mut other = self.clone();
+        let owns = other.values.iter_mut().filter_map(|value| value.own.as_mut());
+        let shares = other.shares.iter_mut().map(|share| &mut share.price);
+        owns.chain(shares).for_each(|its| its.cost = price(*its));
+        other.runs.iter_mut().for_each(|its| its.cost = run(its.cost));
+        other
+    }
+
+    /// The way that replays these runs, as far as they are needed, and sends what is missing then; `None` where that can't be sent.
+    pub fn way(&self, may_replay: &[bool]) -> Option<Way> {
+        let mut way = Way {
+            price: Price::default(),
+            is_replayed: vec![false; self.runs.len()],
+            is_sent: vec![false; self.values.len()],
+            is_paid: vec![false; self.shares.len()],
+        };
+        let mut is_needed: Vec<bool> = self.values.iter().map(|value| value.is_wanted).collect();
+        for (slot, value) in self.values.iter().enumerate().rev() {
+            if !is_needed[slot] {
+                continue;
+            }
+            if let Some(run) = value.maker.filter(|run| may_replay[*run]) {
+                if !std::mem::replace(&mut way.is_replayed[run], true) {
+                    way.price.cost = way.price.cost.saturating_add(self.runs[run].cost);
+                    self.runs[run].reads.iter().for_each(|read| is_needed[*read] = true);
+                }
+            } else {
+                way.price.add(value.own?);
+                way.is_sent[slot] = true;
+            }
+        }
+        for (index, share) in self.shares.iter().enumerate() {
+            if share.users.iter().any(|user| way.is_sent[*user]) {
+                way.is_paid[index] = true;
+                way.price.add(share.price);
+            }
+        }
+        Some(way)
+    }
+}
+
+/// What it takes to send what is only a value's own.
+fn own_price(choice: &Choice, value: usize) -> Option<Price> {
+    let sending = choice.values()[value].sending.as_ref().ok()?;
+    Some(Price {
+        cost: sending.cost.microseconds(),
+        bytes: sending.bytes,
+    })
+}
+
+/// Values and runs that some plan may need for what is wanted.
+fn relevant(choice: &Choice, reach: &Reach<'_>, maker: &impl Fn(usize) -> Option<usize>) -> (Vec<bool>, Vec<bool>) {
+    let is_asked = |value: usize| choice.values()[value].is_wanted && reach.has_value(value);
+    let mut is_needed: Vec<bool> = (0..choice.values().len()).map(is_asked).collect();
+    let mut is_used = vec![false; choice.runs().len()];
+    for value in (0..is_needed.len()).rev() {
+        if let (true, Some(run)) = (is_needed[value], maker(value))
+            && !std::mem::replace(&mut is_used[run], true)
+        {
+            choice.runs()[run].reads.iter().for_each(|read| is_needed[*read] = true);
+        }
+    }
+    (is_needed, is_used)
+}
+
+/// Positions that are kept, and which of them each has become.
+struct Slots {
+    places: Vec<usize>,
+    slots: Vec<usize>,
+}
+
+impl Slots {
+    fn of(is_kept: &[bool]) -> Self {
+        let mut kept = Self {
+            places: Vec::new(),
+            slots: vec![usize::MAX; is_kept.len()],
+        };
+        for (place, _) in is_kept.iter().enumerate().filter(|(_, is_kept)| **is_kept) {
+            kept.slots[place] = kept.places.len();
+            kept.places.push(place);
+        }
+        kept
+    }
+}

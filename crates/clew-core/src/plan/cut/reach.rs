@@ -1,0 +1,77 @@
+//! What can be had at all: a value that can be sent, or that a run leaves which may be replayed and whose inputs can be had.
+
+use super::{Choice, Obstacle, OutOfReach};
+
+/// Which values and runs of a choice are possible.
+pub(super) struct Reach<'a> {
+    choice: &'a Choice,
+    runs: Vec<bool>,
+    /// Whether a value counts that can be sent.
+    may_send: bool,
+}
+
+impl<'a> Reach<'a> {
+    /// What can be had; without sending anything unless `may_send`.
+    pub fn of(choice: &'a Choice, may_send: bool) -> Self {
+        let runs = Vec::with_capacity(choice.runs().len());
+        let mut reach = Self { choice, runs, may_send };
+        for run in choice.runs() {
+            let is_possible = run.cost.is_ok() && run.reads.iter().all(|value| reach.has_value(*value));
+            reach.runs.push(is_possible);
+        }
+        reach
+    }
+
+    /// Whether a value can be had.
+    pub fn has_value(&self, value: usize) -> bool {
+        self.is_sendable(value) || self.maker(value).is_some()
+    }
+
+    /// The run that can make a value.
+    pub fn maker(&self, value: usize) -> Option<usize> {
+        self.choice.values()[value].maker.filter(|run| self.runs[*run])
+    }
+
+    fn is_sendable(&self, value: usize) -> bool {
+        self.may_send && self.choice.values()[value].sending.is_ok()
+    }
+
+    /// What keeps a value from being made that no run can make.
+    pub fn obstacle(&self, value: usize) -> Obstacle {
+        let mut value = value;
+        loop {
+            let Some(run) = self.choice.values()[value].maker else {
+                return Obstacle::NoMaker { value };
+            };
+            let replay = &self.choice.runs()[run];
+            if let Err(why) = &replay.cost {
+                let why = why.clone();
+                return Obstacle::Run { run, why };
+            }
+            let Some(missing) = replay.reads.iter().find(|value| !self.has_value(**value)) else {
+                unreachable!("a run that may be replayed and has all it reads can make value {value}");
+            };
+            value = *missing;
+        }
+    }
+
+    /// Wanted values that can't be had.
+    pub fn out_of_reach(&self) -> Vec<OutOfReach> {
+        let wanted = self
+            .choice
+            .values()
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| value.is_wanted);
+        wanted
+            .filter(|(index, _)| !self.has_value(*index))
+            .filter_map(|(index, value)| {
+                Some(OutOfReach {
+                    value: index,
+                    not_sent: value.sending.as_ref().err()?.clone(),
+                    not_replayed: self.obstacle(index),
+                })
+            })
+            .collect()
+    }
+}
