@@ -236,6 +236,11 @@ impl Store {
         dropped.extend(manifests);
     }
 
+    fn is_dropped(&self, manifest: ManifestId) -> bool {
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.contains_key(&manifest)
+    }
+
     /// Why a value can't be read, where `error` is what reading it came to: what is missing of one that was dropped was
     /// dropped.
     #[must_use]

@@ -70,6 +70,7 @@ struct State {
     /// A folder is taken to be durable as soon as it is made: nothing here depends on an empty one being gone.
     folders: Vec<PathBuf>,
     effects: u64,
+    lists: u64,
     fault: Option<(u64, Fault)>,
     is_off: bool,
     is_full: bool,
@@ -113,6 +114,11 @@ impl SimDisk {
     /// How many effects there were.
     pub fn effects(&self) -> u64 {
         self.state().effects
+    }
+
+    /// How often the names in a folder were asked for.
+    pub fn lists(&self) -> u64 {
+        self.state().lists
     }
 
     /// Makes every effect fail as on a read-only file system.
@@ -357,7 +363,8 @@ impl Disk for SimDisk {
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         self.come();
-        let state = self.state();
+        let mut state = self.state();
+        state.lists += 1;
         if state.is_off {
             return Err(power_cut());
         }

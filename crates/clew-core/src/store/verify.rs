@@ -172,9 +172,7 @@ impl Store {
         let Body::Encoded(encoding) = &manifest.body else {
             return;
         };
-        let missing = || self.missing(&id.0, FrameKind::MANIFEST);
-        let is_dropped = matches!(self.excused(id, missing()), StoreError::Dropped { .. });
-        if is_dropped && !self.has_all(encoding) {
+        if self.is_dropped(id) && !self.has_all(encoding) {
             return;
         }
         for segment in encoding.stream.iter().chain(&encoding.asides) {

@@ -57,6 +57,23 @@ fn p09_what_is_recorded_forgotten_and_collected_while_a_store_is_verified_is_no_
     while_others_work(|store, _| assert_eq!(store.verify(true).unwrap().damage, []));
 }
 
+/// While others record it would read all logs each time.
+#[test]
+fn to_verify_many_values_asks_no_more_often_what_is_there() {
+    let lists = |runs: u64| {
+        let (disk, store, history) = begin(8);
+        let mut writer = writer(&store, history);
+        for number in 1..=runs {
+            Told::new(number).record(&mut writer).unwrap();
+        }
+        let reader = open(&disk, Access::ReadOnly).unwrap();
+        let before = disk.lists();
+        assert_eq!(reader.verify(false).unwrap().damage, []);
+        disk.lists() - before
+    };
+    assert_eq!(lists(40), lists(4));
+}
+
 #[test]
 fn an_index_that_knows_what_was_recorded_meanwhile_is_right() {
     let cache = tempfile::tempdir().unwrap();
