@@ -66,7 +66,6 @@ crash-kit: .venv-3.11/.installed
 	cargo build --locked --quiet -p clew-testing --bin clew-crash
 	PYTHONPATH=tests .venv-3.11/bin/python -m crash $(CRASH_ARGS)
 
-# With the wheel that is installed, or what `make develop` built.
 writers: .venv-3.11/.installed ## Ten processes, then ten kernels on one store, ten minutes each (CLEW_SECONDS), gc racing them: what was lost and corrupt.
 	tools/build.sh test 3.11
 	cargo run --locked --release --quiet --package clew-testing --bin writers

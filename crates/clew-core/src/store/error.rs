@@ -115,7 +115,7 @@ pub enum StoreError {
         /// Whether runs need them that were said to be saved, and were not flushed yet.
         is_earlier: bool,
     },
-    /// The engine panicked while it flushed.
+    /// The engine panicked while it flushed, or while it wrote something else.
     #[error("Clew itself failed while it wrote, which is a defect of Clew's")]
     Panicked,
     /// Packs can't be taken away safely.

@@ -197,15 +197,7 @@ fn a_swap_that_is_killed_leaves_the_head_to_others() {
                 .map(|head| head.bytes)
                 != before
         };
-        while !has_moved() {
-            assert!(
-                process.try_wait().expect("it is asked").is_none(),
-                "it goes on until it is killed"
-            );
-        }
-        std::thread::sleep(Duration::from_micros(round * 370));
-        process.kill().expect("it is killed");
-        process.wait().expect("it ends");
+        kill_after(&mut process, &has_moved, Duration::from_micros(round * 370));
         let head = place.head(&name("main")).expect("it can be read").expect("it is there");
         let text = String::from_utf8(head.bytes).expect("whole lines");
         assert!(text.ends_with('\n'), "{text:?}");
@@ -213,6 +205,19 @@ fn a_swap_that_is_killed_leaves_the_head_to_others() {
             .swap(&name("main"), Some(&head.token), format!("{round}\n").as_bytes())
             .expect("nobody holds it");
     }
+}
+
+/// Kills a process that goes on until then, a while after it has done something.
+fn kill_after(process: &mut std::process::Child, has_begun: &dyn Fn() -> bool, a_while: Duration) {
+    while !has_begun() {
+        assert!(
+            process.try_wait().expect("it is asked").is_none(),
+            "it goes on until it is killed"
+        );
+    }
+    std::thread::sleep(a_while);
+    process.kill().expect("it is killed");
+    process.wait().expect("it ends");
 }
 
 #[test]
@@ -235,15 +240,8 @@ fn an_object_whose_writer_is_killed_is_whole_or_not_there() {
     for round in 0..20_u64 {
         let before = packs().len();
         let mut process = process("directory::one_that_writes", &root, &[]);
-        while packs().len() == before {
-            assert!(
-                process.try_wait().expect("it is asked").is_none(),
-                "it goes on until it is killed"
-            );
-        }
-        std::thread::sleep(Duration::from_micros(round * 730));
-        process.kill().expect("it is killed");
-        process.wait().expect("it ends");
+        let has_written = || packs().len() != before;
+        kill_after(&mut process, &has_written, Duration::from_micros(round * 730));
     }
     let found = packs();
     assert!(found.len() >= 20, "{}", found.len());

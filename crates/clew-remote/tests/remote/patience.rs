@@ -187,20 +187,24 @@ fn a_transfer_comes_through_wherever_one_call_fails() {
                 &mut unwatched,
             );
             assert_eq!(sent, Ok(Written::New), "call {n}");
-            let (mut arrived, mut sink) = (0, Vec::new());
-            let length = bytes.len() as u64;
-            fetch(
-                &*desk.place,
-                &name("pack"),
-                length,
-                &mut arrived,
-                &mut sink,
-                &mut unwatched,
-            )
-            .expect("fetched");
-            assert!(sink == bytes, "call {n}");
+            assert!(fetched(&*desk.place, bytes.len()) == bytes, "call {n}");
         }
     }
+}
+
+/// What lies there as the pack.
+fn fetched(place: &dyn Backend, length: usize) -> Vec<u8> {
+    let (mut arrived, mut sink) = (0, Vec::new());
+    fetch(
+        place,
+        &name("pack"),
+        length as u64,
+        &mut arrived,
+        &mut sink,
+        &mut unwatched,
+    )
+    .expect("fetched");
+    sink
 }
 
 #[test]
@@ -218,18 +222,7 @@ fn a_fetch_comes_through_wherever_one_call_fails() {
         for n in 0..4 {
             let fault = fault.clone();
             let shaky = desk.failing(move |call, _| if call == n { fault.clone() } else { Fault::None });
-            let (mut arrived, mut sink) = (0, Vec::new());
-            let length = bytes.len() as u64;
-            fetch(
-                &patient(&shaky),
-                &name("pack"),
-                length,
-                &mut arrived,
-                &mut sink,
-                &mut unwatched,
-            )
-            .expect("fetched");
-            assert!(sink == bytes, "call {n}");
+            assert!(fetched(&patient(&shaky), bytes.len()) == bytes, "call {n}");
         }
     }
 }
