@@ -44,6 +44,18 @@ pub enum Cause<'a> {
     #[error("untrusted: its history is signed by a key you have not trusted")]
     Untrusted,
 
+    /// The same of a value that was to be written down for others.
+    #[error("it was recorded by a key you have not trusted, and your signature would vouch for it")]
+    StrangersValue,
+    /// It did not fit into a bundle.
+    #[error("it takes {} more than the {} that are left", size(*bytes), size(*room))]
+    BeyondSize {
+        /// How many bytes it takes.
+        bytes: u64,
+        /// How many there was room for.
+        room: u64,
+    },
+
     /// The live value is excluded or a credential, so that nothing could bring it back.
     #[error("left alone, as it is now: {why}")]
     LeftAlone {
@@ -253,6 +265,15 @@ impl Cause<'_> {
 impl From<Cause<'_>> for String {
     fn from(cause: Cause<'_>) -> Self {
         cause.to_string()
+    }
+}
+
+/// A number of bytes, for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
     }
 }
 

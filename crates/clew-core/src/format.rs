@@ -2,6 +2,7 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
+mod bundle;
 mod evidence;
 mod frame;
 mod history;
@@ -15,6 +16,7 @@ mod run;
 mod summary;
 mod table;
 
+pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents};
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
@@ -22,7 +24,7 @@ pub use listed::{
     IDS_AT_HAND, Listed, Lists, StoredManifest, decode_ids, decode_memory, encode_ids, encode_memory, lists_of,
 };
 pub use manifest::{Body, Encoding, Manifest, StoredExtent};
-pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, SignedOperation, View};
+pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, Signed, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, Noted, Removal, Uptime};

@@ -7,7 +7,7 @@ mod hash;
 mod root;
 
 pub use hash::{
-    BlobId, BlockId, Fingerprint, HistoryId, KeyId, ManifestId, OperationId, PackId, ParseIdError, RunId, SegmentId,
-    SessionId,
+    BlobId, BlockId, BundledHasher, BundledId, Fingerprint, HistoryId, KeyId, ManifestId, OperationId, PackId,
+    ParseIdError, RunId, SegmentId, SessionId,
 };
 pub use root::{Root, RootKind};

@@ -6,6 +6,7 @@
 
 mod ask;
 mod error;
+mod exporting;
 mod forgetting;
 mod keeping;
 mod moving;
@@ -27,6 +28,7 @@ use crate::store::{Budget, Check, End, LoadedHistory, Manifests, SessionWriter, 
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
+pub use exporting::{Export, Exported, ExportedValue};
 pub use keeping::{KeepRules, spared};
 pub use naming::{NameRequest, Named};
 pub use proving::Unproved;

@@ -19,7 +19,10 @@
 mod blob;
 mod blocks;
 mod budget;
+mod bundle;
+mod carry;
 mod copied;
+mod copying;
 mod damage;
 mod derived;
 pub mod disk;
@@ -56,8 +59,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::FxHashMap;
 
 pub use budget::Budget;
+pub use bundle::{Bundle, BundleMaker};
+pub use carry::{Carried, Carrying};
 pub use damage::{Damage, Fault, Flaw};
-pub use error::{KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
+pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
 pub use last_seen::{End, Ends, LastSeen, Setback};
@@ -277,6 +282,14 @@ impl Store {
         self.disk().random(&mut id.0);
         self.write_description(id, description)?;
         Ok(id)
+    }
+
+    /// Describes a history that is not here yet and has its id from elsewhere.
+    ///
+    /// # Errors
+    /// The store was opened to read only, or its disk refuses.
+    pub fn describe_new(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
+        self.write_description(history, description)
     }
 
     /// Describes a history anew: it was renamed, moved, or taken up by another kernel.

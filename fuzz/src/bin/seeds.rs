@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Body, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation, SignedOperation, StoredManifest,
-    decode_record, encode_ids, encode_memory, encode_record,
+    Body, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation, Signed, StoredManifest, decode_record,
+    encode_ids, encode_memory, encode_record,
 };
 use clew_core::id::BlobId;
 use clew_core::kernel::HandedOver;
@@ -75,7 +75,7 @@ impl Seeds<'_> {
         match kind {
             FrameKind::RUN => numbered(0, payload)?,
             FrameKind::OPERATION => {
-                let signed: SignedOperation = decode_record(payload)?;
+                let signed: Signed = decode_record(payload)?;
                 decode_record::<Operation>(&signed.bytes)?;
                 numbered(1, &signed.bytes)?;
                 numbered(2, payload)?;

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use clew_core::format::{
     ENCRYPTED_HEADER_LENGTH, EncryptedHeader, Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage,
-    HEADER_LENGTH, HistoryDescription, Manifest, Operation, Outline, PackMention, RecordError, Removal, Run,
-    SignedOperation, StoredManifest, Summary, TableEntry, decode_ids, decode_memory, decode_record, encode_ids,
-    encode_memory, encode_record,
+    HEADER_LENGTH, HistoryDescription, Manifest, Operation, Outline, PackMention, RecordError, Removal, Run, Signed,
+    StoredManifest, Summary, TableEntry, decode_ids, decode_memory, decode_record, encode_ids, encode_memory,
+    encode_record,
 };
 use clew_core::graph::{Arena, Limits, stream};
 use clew_core::kernel::HandedOver;
@@ -103,7 +103,7 @@ type ReadRecord = fn(&[u8]);
 const RECORDS: [ReadRecord; 12] = [
     run,
     again::<Operation>,
-    again::<SignedOperation>,
+    again::<Signed>,
     again::<StoredManifest>,
     again::<Manifest>,
     again::<Evidence>,

@@ -124,6 +124,7 @@ fn action(action: &Action) -> &'static str {
         Action::Name => "name",
         Action::Forget => "forget",
         Action::Gc => "gc",
+        Action::Export => "export",
     }
 }
 
@@ -137,6 +138,7 @@ fn what(operation: &Operation, place: &Place<'_>) -> String {
     match &operation.action {
         Action::Start => format!("began to record: run {runs}"),
         Action::Run => format!("run {runs}"),
+        Action::Export => format!("exported: run {runs}"),
         Action::Unpause => format!("recorded again after a pause: run {runs}"),
         Action::Undo(steps) => format!("undid {}, to {}", text::count(*steps as usize, "step"), at()),
         Action::Redo(steps) => format!("redid {}, to {}", text::count(*steps as usize, "step"), at()),

@@ -78,6 +78,8 @@ impl FrameKind {
     pub const REMOVAL: Self = Self(13);
     /// What nothing refers to any more.
     pub const GARBAGE: Self = Self(14);
+    /// What lies in a bundle, signed.
+    pub const CONTENTS: Self = Self(15);
 }
 
 /// How a payload lies.

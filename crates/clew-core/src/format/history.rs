@@ -66,6 +66,15 @@ pub enum FileDescription {
         /// The session that writes it, also in its name.
         session: SessionId,
     },
+    /// A bundle.
+    Bundle {
+        /// The bundle's format.
+        format: u16,
+        /// The length of the whole file in bytes, so that one that was cut off says so.
+        length: u64,
+        /// Where the frame lies that tells its contents.
+        contents: u64,
+    },
 }
 
 /// With what the files of a store are encrypted.

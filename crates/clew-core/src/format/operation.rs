@@ -33,6 +33,8 @@ pub enum Action {
     Forget,
     /// Dropped values that a keep rule does not keep.
     Gc,
+    /// Wrote down a state for others: in a bundle.
+    Export,
 }
 
 /// Where a session is.
@@ -162,10 +164,10 @@ pub struct Operation {
     pub view: View,
 }
 
-/// An operation's bytes as they lie, with the signature over them.
+/// A record's bytes as they lie, with the signature over them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedOperation {
-    /// The MessagePack bytes of the [`Operation`].
+pub struct Signed {
+    /// The MessagePack bytes of the record.
     #[serde(with = "serde_bytes_vec")]
     pub bytes: Vec<u8>,
     /// The Ed25519 public key.

@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::format::{FileDescription, HistoryDescription, Manifest, Outline, Run, SignedOperation};
+    use crate::format::{FileDescription, HistoryDescription, Manifest, Outline, Run, Signed};
 
     #[test]
     fn p13_a_newer_record_is_told_from_a_malformed_one() {
@@ -118,7 +118,7 @@ mod tests {
             let _ = decode_record::<Run>(&bytes);
             let _ = Outline::parse(&bytes);
             let _ = decode_record::<Manifest>(&bytes);
-            let _ = decode_record::<SignedOperation>(&bytes);
+            let _ = decode_record::<Signed>(&bytes);
             let _ = decode_record::<FileDescription>(&bytes);
             let _ = decode_record::<HistoryDescription>(&bytes);
         }

@@ -49,7 +49,7 @@ impl Moves {
                 | Action::Resume
                 | Action::Operation(_)
                 | Action::Unpause => Step::Forward,
-                Action::Start => Step::Along,
+                Action::Start | Action::Export => Step::Along,
                 Action::Undo(steps) => Step::Undo(steps),
                 Action::Redo(steps) => Step::Redo(steps),
                 Action::Name | Action::Forget | Action::Gc => Step::Along,

@@ -127,6 +127,30 @@ macro_rules! content_id {
     };
 }
 
+byte_id!(BundledId, 32, "Names the bytes of a file in a bundle.");
+
+/// Hashes the bytes of a file in a bundle, piece by piece: a pack may not fit into memory.
+#[derive(Debug)]
+pub struct BundledHasher(blake3::Hasher);
+
+impl Default for BundledHasher {
+    fn default() -> Self {
+        Self(blake3::Hasher::new_derive_key("clew 2026 file of a bundle v1"))
+    }
+}
+
+impl BundledHasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The name of all of them.
+    pub fn finish(&self) -> BundledId {
+        BundledId(*self.0.finalize().as_bytes())
+    }
+}
+
 content_id!(
     BlockId,
     "clew 2026 block v1",

@@ -6,9 +6,11 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+mod bundled;
 mod encrypted;
 mod real;
 
+pub use bundled::BundledDisk;
 pub use encrypted::EncryptedDisk;
 pub(super) use encrypted::key_of;
 pub use real::{RealDisk, private_folder};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::format::Timestamp;
+use crate::format::{BUNDLE_FORMAT, Timestamp};
 use crate::id::{HistoryId, KeyId, PackId, SessionId};
 
 /// A store that could not do what was asked. What had been acknowledged before stays as it is.
@@ -136,6 +136,14 @@ pub enum StoreError {
         /// When.
         time: Timestamp,
     },
+    /// A bundle can't be used.
+    #[error("{} can't be opened as a bundle: {why}", path.display())]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: BundleFault,
+    },
     /// The key can't be used.
     #[error("Key {} can't be used: {why}", path.display())]
     Key {
@@ -168,6 +176,34 @@ pub enum StoreError {
         /// What is wrong with it, and what to do.
         why: TrustFault,
     },
+}
+
+/// What is wrong with a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleFault {
+    /// It is something else.
+    #[error("it is no bundle of Clew's")]
+    None,
+    /// It ends too early.
+    #[error("it was cut off: {has} of its {of} bytes are there. Get it again")]
+    CutOff {
+        /// How many bytes it has.
+        has: u64,
+        /// How many it was made with.
+        of: u64,
+    },
+    /// A later Clew made it.
+    #[error("it has format {0}, this Clew reads up to {BUNDLE_FORMAT}: upgrade Clew")]
+    Newer(u16),
+    /// What says what lies in it can't be read.
+    #[error("what says what lies in it is damaged: {0}. Get it again")]
+    Damaged(String),
+    /// The seal is none.
+    #[error("it is not sealed by the key that it names: somebody changed it. Get it again from who made it")]
+    NotSealed,
+    /// A file in it is not what its maker signed.
+    #[error("{0} in it is not what its maker signed. Get it again")]
+    Changed(String),
 }
 
 /// What is wrong with the file that says what was last seen of a store.

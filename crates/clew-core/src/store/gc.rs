@@ -19,7 +19,6 @@
 
 mod cold;
 mod contents;
-mod copy;
 mod mark;
 mod notes;
 mod spare;
@@ -34,11 +33,13 @@ use super::{Damage, Store, gate};
 use crate::format::{FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::PackId;
 use mark::Marker;
-use survey::Survey;
+
 use sweep::Sweep;
 
-pub(super) use notes::{condemned, without_removed};
+pub(super) use contents::contents;
+pub(super) use notes::{condemned, tell_removal, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
+pub(super) use survey::{Survey, Thing};
 
 /// What a collection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -162,6 +162,11 @@ impl LoadedHistory {
         self.tails.keys().copied()
     }
 
+    /// How far each part of each log was read: behind the last whole frame.
+    pub(super) fn ends(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
+        self.tails.iter().map(|(part, tail)| (*part, tail.end))
+    }
+
     /// Forgets what was read of a session.
     fn forget(&mut self, session: SessionId) {
         self.tails.retain(|(other, _), _| *other != session);

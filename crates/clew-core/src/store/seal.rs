@@ -11,10 +11,12 @@ use ed25519_dalek::Signer;
 use super::disk::{Disk, DiskLock, read_exact_at};
 use super::error::{KeyFault, StoreError};
 use super::whole;
-use crate::format::SignedOperation;
+use crate::format::Signed;
 
 /// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
-const DOMAIN: &[u8] = b"clew 2026 operation seal v1\0";
+const OPERATION: &[u8] = b"clew 2026 operation seal v1\0";
+/// The same for what lies in a bundle.
+const BUNDLE: &[u8] = b"clew 2026 bundle seal v1\0";
 const KEY_FILE: &str = "signing.key";
 const LOCK_FILE: &str = "lock";
 
@@ -28,15 +30,24 @@ impl PublicKey {
         self.to_string()[..8].to_owned()
     }
 
-    /// Whether the seal of `signed` is one of its key over its bytes.
-    pub fn has_signed(signed: &SignedOperation) -> bool {
+    /// Whether the seal of an operation is one of its key over its bytes.
+    pub fn has_signed(signed: &Signed) -> bool {
+        Self::has_signed_as(OPERATION, signed)
+    }
+
+    /// Whether the seal of a bundle's contents is one of its key over their bytes.
+    pub(super) fn has_signed_bundle(signed: &Signed) -> bool {
+        Self::has_signed_as(BUNDLE, signed)
+    }
+
+    fn has_signed_as(domain: &[u8], signed: &Signed) -> bool {
         let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&signed.key) else {
             return false;
         };
         let Ok(signature) = ed25519_dalek::Signature::from_slice(&signed.signature) else {
             return false;
         };
-        key.verify_strict(&message(&signed.bytes), &signature).is_ok()
+        key.verify_strict(&message(domain, &signed.bytes), &signature).is_ok()
     }
 }
 
@@ -129,9 +140,18 @@ impl SigningKey {
     }
 
     /// Signs an operation's bytes.
-    pub fn sign(&self, bytes: Vec<u8>) -> SignedOperation {
-        let signature = self.0.sign(&message(&bytes)).to_bytes().to_vec();
-        SignedOperation {
+    pub fn sign(&self, bytes: Vec<u8>) -> Signed {
+        self.sign_as(OPERATION, bytes)
+    }
+
+    /// Signs the bytes of a bundle's contents.
+    pub(super) fn sign_bundle(&self, bytes: Vec<u8>) -> Signed {
+        self.sign_as(BUNDLE, bytes)
+    }
+
+    fn sign_as(&self, domain: &[u8], bytes: Vec<u8>) -> Signed {
+        let signature = self.0.sign(&message(domain, &bytes)).to_bytes().to_vec();
+        Signed {
             bytes,
             key: self.public().0,
             signature,
@@ -149,8 +169,8 @@ impl SigningKey {
     }
 }
 
-fn message(bytes: &[u8]) -> Vec<u8> {
-    [DOMAIN, bytes].concat()
+fn message(domain: &[u8], bytes: &[u8]) -> Vec<u8> {
+    [domain, bytes].concat()
 }
 
 /// The lock under which the files of the folder `config` are written. Without locks two first uses at one moment could each

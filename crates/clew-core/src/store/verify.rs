@@ -8,7 +8,7 @@ use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
 use super::{Damage, Flaw, LoadedHistory, Store, log};
-use crate::format::{Body, Encoding, FrameKind, SignedOperation, decode_record};
+use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
 /// What a verification saw.
@@ -149,7 +149,7 @@ impl Store {
                 return;
             }
             verification.operations += 1;
-            if let Ok(signed) = decode_record::<SignedOperation>(&frame.payload)
+            if let Ok(signed) = decode_record::<Signed>(&frame.payload)
                 && !PublicKey::has_signed(&signed)
             {
                 bad.push(OperationId::of(&signed.bytes));

@@ -6,8 +6,8 @@ use std::path::Path;
 use clew_core::format::{
     Action, Body, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence, Forgetting,
     FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Manifest,
-    ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, SignedOperation, StoredExtent, StoredManifest,
-    Summary, TableEntry, Version, View, encode_record,
+    ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, Signed, StoredExtent, StoredManifest, Summary,
+    TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -163,12 +163,12 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
         again: Some(1),
     };
     is_said("StoredManifest", &stored);
-    let signed = SignedOperation {
+    let signed = Signed {
         bytes: Vec::new(),
         key: [0; 32],
         signature: Vec::new(),
     };
-    is_said("SignedOperation", &signed);
+    is_said("Signed", &signed);
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clew_core::format::{
-    FileDescription, FrameEncoder, FrameKind, Operation, SignedOperation, StoredExtent, TableEntry, decode_record,
-    encode_record,
+    FileDescription, FrameEncoder, FrameKind, Operation, Signed, StoredExtent, TableEntry, decode_record, encode_record,
 };
 use clew_core::graph::{Arena, Limits, hash_blocks};
 use clew_core::id::{BlockId, HistoryId, SegmentId, SessionId};
@@ -165,7 +164,7 @@ fn p11_an_operation_sealed_by_nobody_or_by_another_key_is_not_taken_for_ones_own
         .iter()
         .find(|(path, _)| path.extension().is_some_and(|e| e == "log"))
         .unwrap();
-    let forge = |change: fn(SignedOperation) -> SignedOperation| {
+    let forge = |change: fn(Signed) -> Signed| {
         let mut files = files.clone();
         files.insert(path.clone(), resealed(bytes, change));
         open(&SimDisk::with_files(&files), Access::ReadOnly)
@@ -188,14 +187,14 @@ fn p11_an_operation_sealed_by_nobody_or_by_another_key_is_not_taken_for_ones_own
 }
 
 /// The log with each operation's seal changed.
-fn resealed(log: &[u8], change: fn(SignedOperation) -> SignedOperation) -> Vec<u8> {
+fn resealed(log: &[u8], change: fn(Signed) -> Signed) -> Vec<u8> {
     use clew_core::format::{FrameHeader, HEADER_LENGTH};
     let (mut out, mut at) = (Vec::new(), 0);
     while at < log.len() {
         let header = FrameHeader::parse(log[at..at + HEADER_LENGTH].try_into().unwrap()).unwrap();
         let (from, to) = (header.payload_at(at as u64) as usize, header.end(at as u64) as usize);
         if header.kind == FrameKind::OPERATION {
-            let signed: SignedOperation = decode_record(&header.decode(log[from..to].to_vec()).unwrap()).unwrap();
+            let signed: Signed = decode_record(&header.decode(log[from..to].to_vec()).unwrap()).unwrap();
             out.extend(frame(header.kind, header.id, b"", &encode_record(&change(signed))));
         } else {
             out.extend_from_slice(&log[at..to]);
@@ -231,7 +230,7 @@ fn p11_an_operation_taken_out_of_the_chain_is_missed() {
 }
 
 /// The log without the operations that `is_out` picks.
-fn without(log: &[u8], mut is_out: impl FnMut(&SignedOperation) -> bool) -> Vec<u8> {
+fn without(log: &[u8], mut is_out: impl FnMut(&Signed) -> bool) -> Vec<u8> {
     use clew_core::format::{FrameHeader, HEADER_LENGTH};
     let (mut out, mut at) = (Vec::new(), 0);
     while at < log.len() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_core::format::SignedOperation;
+use clew_core::format::Signed;
 use clew_core::store::disk::Disk;
 use clew_core::store::{Access, PublicKey, Said, SigningKey, Standing, Store, StoreError, Trust, Verdict};
 use clew_testing::disk::{Fault, SimDisk, Surviving};
@@ -98,19 +98,19 @@ fn p11_a_changed_operation_or_seal_is_told() {
     let signed = key().sign(b"an operation".to_vec());
     assert!(PublicKey::has_signed(&signed));
     let changed = [
-        SignedOperation {
+        Signed {
             bytes: b"another operation".to_vec(),
             ..signed.clone()
         },
-        SignedOperation {
+        Signed {
             key: SigningKey::from_secret(&[1; 32]).public().0,
             ..signed.clone()
         },
-        SignedOperation {
+        Signed {
             signature: vec![0; 64],
             ..signed.clone()
         },
-        SignedOperation {
+        Signed {
             signature: vec![0; 3],
             ..signed
         },

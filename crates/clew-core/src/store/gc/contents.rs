@@ -7,7 +7,7 @@ use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
 /// What a manifest names.
-pub(super) struct Contents {
+pub(in crate::store) struct Contents {
     /// The roots that have it.
     pub roots: Vec<Root>,
     /// What the value lies in.
@@ -24,7 +24,7 @@ impl Contents {
 }
 
 /// Reads what a manifest names.
-pub(super) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
+pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
     let StoredManifest { manifest, lists, .. } = store.stored_manifest(id)?;
     let mut contents = Contents {
         roots: manifest.roots,

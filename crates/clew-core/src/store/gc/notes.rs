@@ -113,7 +113,7 @@ pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &Note) -> Result<(), S
 }
 
 /// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
-pub(super) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
+pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
     let folder = removed_folder(store);
     disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
     let name = format!("{}.removal", random_name(disk));

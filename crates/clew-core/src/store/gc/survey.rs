@@ -16,7 +16,7 @@ use crate::store::{Damage, Flaw, Store, StoreError, gate, pack};
 
 /// One thing in a pack.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Thing {
+pub(in crate::store) struct Thing {
     pub id: [u8; 32],
     pub kind: FrameKind,
     pub place: Place,
@@ -24,7 +24,7 @@ pub(super) struct Thing {
 
 /// One pack, gone over.
 #[derive(Debug)]
-pub(super) struct Surveyed {
+pub(in crate::store) struct Surveyed {
     pub id: PackId,
     /// Its number in the index.
     pub number: u32,
@@ -42,7 +42,7 @@ pub(super) struct Surveyed {
 
 /// Bytes of a pack that are no frames.
 #[derive(Debug)]
-pub(super) struct Unframed {
+pub(in crate::store) struct Unframed {
     pub from: u64,
     pub to: u64,
     /// What is said of them.
@@ -51,7 +51,7 @@ pub(super) struct Unframed {
 
 /// All packs.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(in crate::store) struct Survey {
     pub packs: Vec<Surveyed>,
     /// What was said of packs that go, by name, before these were gone over.
     pub removals: BTreeSet<String>,
@@ -69,6 +69,15 @@ impl Survey {
             survey.packs.push(Surveyed::of(store, id, is_written));
         }
         Ok(survey)
+    }
+
+    /// Goes over the packs that are there now, for who takes none away and so need not know who writes.
+    pub fn to_read(store: &Store) -> Self {
+        let packs = store.packs_here().into_iter();
+        Self {
+            packs: packs.map(|id| Surveyed::of(store, id, false)).collect(),
+            removals: BTreeSet::new(),
+        }
     }
 }
 

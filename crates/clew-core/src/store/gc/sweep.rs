@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cold::{is_cold, saving};
-use super::copy::Copied;
 use super::mark::Marker;
 use super::notes::{self, Note};
 use super::survey::{Survey, Surveyed, Thing};
@@ -14,6 +13,7 @@ use super::{Collected, Collection, Keeping, Tally};
 use crate::format::{Dead, FrameKind, RECORD_VERSION, Removal, Timestamp, Uptime};
 use crate::id::{ManifestId, PackId};
 use crate::store::blocks::Place;
+use crate::store::copying::Copied;
 use crate::store::pack_reader::PackReader;
 use crate::store::{Store, StoreError, gate, pack};
 

@@ -6,12 +6,12 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::copy::{Copied, Copy};
 use super::survey::{Thing, Unframed};
 use super::sweep::Sweep;
 use super::{Collected, Tally};
 use crate::id::BlockId;
 use crate::store::blocks::Place;
+use crate::store::copying::{Copied, Copy};
 use crate::store::pack_reader::PackReader;
 use crate::store::read::read_and_hash;
 use crate::store::{Damage, Flaw, Store, StoreError};
@@ -58,7 +58,7 @@ impl<'s> Transfer<'s> {
         let transfer = Self {
             sweep,
             store,
-            copy: Copy::new(store),
+            copy: Copy::new(store, store),
             elsewhere: sweep.elsewhere(),
             held: FxHashSet::default(),
             stuck: FxHashMap::default(),

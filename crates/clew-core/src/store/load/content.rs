@@ -6,8 +6,7 @@ use std::thread;
 
 use crate::cores::cores;
 use crate::format::{
-    FileDescription, FrameDecoder, FrameKind, Operation, Outline, PackMention, RecordError, SignedOperation,
-    decode_record,
+    FileDescription, FrameDecoder, FrameKind, Operation, Outline, PackMention, RecordError, Signed, decode_record,
 };
 use crate::id::{OperationId, PackId, RunId};
 use crate::store::scan::{Gap, ScannedFrame};
@@ -33,7 +32,7 @@ pub(super) enum Content {
 pub(super) struct Met {
     pub id: OperationId,
     pub operation: Operation,
-    pub signed: SignedOperation,
+    pub signed: Signed,
 }
 
 /// Frames are shared out by so many.
@@ -141,7 +140,7 @@ fn content(decoder: &mut FrameDecoder, frame: ScannedFrame) -> Content {
 }
 
 fn operation(payload: &[u8]) -> Content {
-    let signed = match decode_record::<SignedOperation>(payload) {
+    let signed = match decode_record::<Signed>(payload) {
         Ok(signed) => signed,
         Err(error) => return Content::Malformed(None, error),
     };

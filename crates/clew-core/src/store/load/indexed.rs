@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::content::{Content, Met};
 use super::{LoadedHistory, LoadedOperation};
-use crate::format::{FrameKind, Operation, SignedOperation, decode_record};
+use crate::format::{FrameKind, Operation, Signed, decode_record};
 use crate::id::{OperationId, SessionId};
 use crate::store::Store;
 use crate::store::log_index::{Entry, LogIndex, Piece};
@@ -24,7 +24,7 @@ pub(super) fn contents(
     let (offset, id) = last.last_operation()?;
     let end = last.end;
     let file = store.disk().open(path).ok()?;
-    let signed: SignedOperation = decode_record(&payload_at(&*file, offset, FrameKind::OPERATION)?).ok()?;
+    let signed: Signed = decode_record(&payload_at(&*file, offset, FrameKind::OPERATION)?).ok()?;
     if OperationId::of(&signed.bytes) != id {
         return None;
     }

@@ -1,6 +1,6 @@
 //! When something was done last in a history, told from the ends of its logs.
 
-use crate::format::{FrameKind, Operation, SignedOperation, Timestamp, decode_record};
+use crate::format::{FrameKind, Operation, Signed, Timestamp, decode_record};
 use crate::id::HistoryId;
 use crate::store::disk::DiskFile;
 use crate::store::scan::{Payloads, scan};
@@ -39,6 +39,6 @@ fn last_operation(log: &dyn DiskFile) -> Option<Operation> {
 }
 
 fn operation(log: &dyn DiskFile, offset: u64) -> Option<Operation> {
-    let signed: SignedOperation = decode_record(&payload_at(log, offset, FrameKind::OPERATION)?).ok()?;
+    let signed: Signed = decode_record(&payload_at(log, offset, FrameKind::OPERATION)?).ok()?;
     decode_record(&signed.bytes).ok()
 }

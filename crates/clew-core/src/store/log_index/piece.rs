@@ -3,7 +3,7 @@
 use rmp_serde::{decode, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Outline, SignedOperation};
+use crate::format::{Outline, Signed};
 use crate::id::{OperationId, PackId, RunId};
 
 /// Piece are compressed so hard: operations are much alike.
@@ -23,7 +23,7 @@ pub(in crate::store) enum Entry {
     /// A run: where its frame starts, and what puts it in its place.
     Run(u64, RunId, Box<Outline>),
     /// An operation: where its frame starts, and all of it.
-    Operation(u64, OperationId, Box<SignedOperation>),
+    Operation(u64, OperationId, Box<Signed>),
     /// A pack that is named.
     Pack(PackId),
     /// Where it stands, and how much of the log was synced by then.

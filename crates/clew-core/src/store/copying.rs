@@ -1,12 +1,12 @@
-//! The writing of a pack for what stays of others.
+//! The writing of a pack for what lies in others: of the same store, or of another.
 
-use super::survey::Thing;
+use super::gc::Thing;
+use super::pack::{self, PackWriter};
+use super::pack_reader::PackReader;
+use super::stretch::{Stretch, by_length, runs};
+use super::{Store, StoreError};
 use crate::format::FrameKind;
 use crate::id::{BlockId, PackId, SegmentId, SessionId};
-use crate::store::pack::{self, PackWriter};
-use crate::store::pack_reader::PackReader;
-use crate::store::stretch::{Stretch, by_length, runs};
-use crate::store::{Store, StoreError};
 
 /// The pack that was written.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(super) struct Copied {
     pub length: u64,
 }
 
-/// A pack that is being written for what stays of others.
+/// A pack that is being written for what lies in others.
 pub(super) struct Copy<'s> {
-    store: &'s Store,
+    to: &'s Store,
     pub reader: PackReader<'s>,
     id: PackId,
     pack: Option<PackWriter>,
@@ -31,10 +31,10 @@ const MOST_BLOCKS: usize = 512;
 
 impl<'s> Copy<'s> {
     /// Nothing is written yet.
-    pub fn new(store: &'s Store) -> Self {
+    pub fn new(from: &'s Store, to: &'s Store) -> Self {
         Self {
-            store,
-            reader: PackReader::new(store.disk()),
+            to,
+            reader: PackReader::new(from.disk()),
             id: PackId([0; 16]),
             pack: None,
             blocks: Vec::new(),
@@ -45,7 +45,7 @@ impl<'s> Copy<'s> {
         let pack = if let Some(pack) = self.pack.take() {
             pack
         } else {
-            let store = self.store;
+            let store = self.to;
             let mut session = SessionId([0; 16]);
             store.disk().random(&mut self.id.0);
             store.disk().random(&mut session.0);
@@ -162,10 +162,10 @@ impl<'s> Copy<'s> {
         let Some(mut pack) = self.pack.take() else {
             return Ok(None);
         };
-        let folder = pack::folder(self.store.directory());
+        let folder = pack::folder(self.to.directory());
         pack.flush().map_err(|failed| failed.error)?;
         sync(&pack)?;
-        let disk = self.store.disk();
+        let disk = self.to.disk();
         disk.sync_dir(&folder).map_err(StoreError::io("sync", &folder))?;
         Ok(Some(Copied {
             id: self.id,

@@ -1,0 +1,37 @@
+//! A bundle: a store in one file.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::id::{BundledId, HistoryId};
+
+/// The first so many bytes of a bundle are its FILE frame and zeros.
+pub const BUNDLE_HEAD: u64 = 4096;
+/// The format of bundles that is written here, and the newest that is read.
+pub const BUNDLE_FORMAT: u16 = 1;
+
+/// What lies in a bundle, and where: its last frame, signed by who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// The record's version.
+    pub version: u16,
+    /// When the bundle was made.
+    pub time: Timestamp,
+    /// The history that it holds, or a part of.
+    pub history: HistoryId,
+    /// The files of the store, in the order in which they lie.
+    pub files: Vec<Bundled>,
+}
+
+/// A file of a store, in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundled {
+    /// Its path in the store, with slashes.
+    pub path: String,
+    /// Where its first byte lies in the bundle: a multiple of 4,096, so that what can be mapped of a pack still can.
+    pub at: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// The hash of its bytes.
+    pub hash: BundledId,
+}

@@ -1,0 +1,315 @@
+//! A state written down for others: in a bundle, without what led to it.
+//!
+//! The bundle gets a session of its own, signed by who exports: one run, with the number that the state has here, whose state is what
+//! is sent. What others recorded and the user does not trust is not among it, since the new signature would vouch for it.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashSet;
+
+use super::SessionError;
+use super::moving::{definitions_of, untrusted};
+use crate::cause::Cause;
+use crate::format::{
+    Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,
+    Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
+};
+use crate::history::{History, State};
+use crate::id::{Fingerprint, HistoryId, ManifestId, Root, RootKind, RunId};
+use crate::store::{BundleMaker, Carried, Carrying, Manifests, SessionWriter, SigningKey, Store, StoreError};
+
+/// Which state, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Export<'e> {
+    /// The history.
+    pub history: HistoryId,
+    /// What the recipient is to call it.
+    pub name: &'e str,
+    /// What is known of the notebook.
+    pub description: &'e HistoryDescription,
+    /// The run that left the state.
+    pub run: RunId,
+    /// Only these roots, and what shares objects with them; `None`: everything but what is this machine's.
+    pub roots: Option<&'e BTreeSet<Root>>,
+    /// How many bytes of values may go, before compression.
+    pub most: Option<u64>,
+}
+
+/// What became of one co-variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedValue {
+    /// Its roots.
+    pub roots: Vec<Root>,
+    /// How many bytes it takes that no value before it takes, before compression.
+    pub bytes: u64,
+    /// Why it can't be had from the bundle, where it can't.
+    pub why: Option<String>,
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Every value of the state, or of the names that were asked for.
+    pub values: Vec<ExportedValue>,
+    /// What was copied.
+    pub carried: Carried,
+}
+
+/// A value that is to be sent.
+struct Candidate {
+    version: Version,
+    parts: Vec<([u8; 32], u64)>,
+    bytes: u64,
+}
+
+impl Candidate {
+    /// How many bytes it takes beside those of `sent`.
+    fn beside(&self, sent: &FxHashSet<[u8; 32]>) -> u64 {
+        let new = self.parts.iter().filter(|(id, _)| !sent.contains(id));
+        new.map(|(_, length)| length).sum()
+    }
+}
+
+/// Why a value stays here.
+struct Left {
+    version: Version,
+    why: String,
+}
+
+impl Export<'_> {
+    /// Writes the state into the store of a bundle that is being made.
+    ///
+    /// # Errors
+    /// A disk refused; or a name was asked for that the state does not have.
+    pub fn write(
+        &self,
+        from: &Store,
+        history: &History,
+        maker: &BundleMaker,
+        (key, now): (&SigningKey, Timestamp),
+        watch: Carrying<'_>,
+    ) -> Result<Exported, SessionError> {
+        let (candidates, mut left) = self.candidates(from, history)?;
+        let (sent, too_large) = self.within(candidates);
+        left.extend(too_large);
+        let carried = from.carry_values(sent.iter().map(|sent| sent.version.manifest), maker.store(), watch)?;
+        self.record(from, history, maker, (key, now), &sent, &left)?;
+        let mut counted = FxHashSet::default();
+        let mut values: Vec<ExportedValue> = Vec::new();
+        for candidate in sent {
+            values.push(ExportedValue {
+                bytes: candidate.beside(&counted),
+                roots: candidate.version.roots,
+                why: None,
+            });
+            counted.extend(candidate.parts.iter().map(|(id, _)| *id));
+        }
+        values.extend(left.into_iter().map(|left| ExportedValue {
+            roots: left.version.roots,
+            bytes: 0,
+            why: Some(left.why),
+        }));
+        values.sort_by(|one, other| one.roots.cmp(&other.roots));
+        Ok(Exported { values, carried })
+    }
+
+    /// What can be sent of what was asked for, and what can't.
+    fn candidates(&self, from: &Store, history: &History) -> Result<(Vec<Candidate>, Vec<Left>), SessionError> {
+        let state = history.state(self.run);
+        let manifests = Manifests::new(from.clone());
+        let wanted = self.wanted(history, &state, &manifests)?;
+        let (mut candidates, mut left) = (Vec::new(), Vec::new());
+        for version in state.versions().filter(|version| is_any(version, &wanted)) {
+            let version = version.clone();
+            match self.candidate(from, history, &manifests, &version) {
+                Ok(candidate) => candidates.push(candidate),
+                Err(why) => left.push(Left { version, why }),
+            }
+        }
+        Ok((candidates, left))
+    }
+
+    /// The roots that go: those asked for with the classes that their instances refer to, or all that are not this machine's.
+    fn wanted(&self, history: &History, state: &State, manifests: &Manifests) -> Result<BTreeSet<Root>, SessionError> {
+        let Some(asked) = self.roots else {
+            return Ok(state.roots().filter(|root| !is_of_machine(root)).cloned().collect());
+        };
+        let missing: Vec<String> = asked
+            .iter()
+            .filter(|root| state.version(root).is_none())
+            .map(ToString::to_string)
+            .collect();
+        if !missing.is_empty() {
+            return Err(SessionError::NoSuchName {
+                run: history.label(&self.run),
+                names: missing,
+            });
+        }
+        let mut wanted = asked.clone();
+        wanted.extend(definitions_of(manifests, state, asked, &|_| false));
+        Ok(wanted)
+    }
+
+    fn candidate(
+        &self,
+        from: &Store,
+        history: &History,
+        manifests: &Manifests,
+        version: &Version,
+    ) -> Result<Candidate, String> {
+        let manifest = manifests.get(&version.manifest).map_err(|error| error.to_string())?;
+        match &manifest.body {
+            Body::Encoded(_) => {}
+            Body::Recipe { why } | Body::None { why } | Body::Withheld { why } => return Err(why.clone()),
+        }
+        if untrusted(history, self.run, version, &manifest).is_some() {
+            return Err(Cause::StrangersValue.into());
+        }
+        let parts = from.parts_of(version.manifest).map_err(|error| error.to_string())?;
+        Ok(Candidate {
+            version: version.clone(),
+            bytes: parts.iter().map(|(_, length)| length).sum(),
+            parts,
+        })
+    }
+
+    /// As many values as fit, small ones first: so the fewest names stay behind.
+    fn within(&self, mut candidates: Vec<Candidate>) -> (Vec<Candidate>, Vec<Left>) {
+        let Some(most) = self.most else {
+            return (candidates, Vec::new());
+        };
+        candidates.sort_by_key(|candidate| candidate.bytes);
+        let (mut sent, mut left, mut taken, mut room) = (Vec::new(), Vec::new(), FxHashSet::default(), most);
+        for candidate in candidates {
+            let bytes = candidate.beside(&taken);
+            match room.checked_sub(bytes) {
+                Some(rest) => {
+                    room = rest;
+                    taken.extend(candidate.parts.iter().map(|(id, _)| *id));
+                    sent.push(candidate);
+                }
+                None => left.push(Left {
+                    version: candidate.version,
+                    why: Cause::BeyondSize { bytes, room }.into(),
+                }),
+            }
+        }
+        (sent, left)
+    }
+
+    /// Writes down the state, as a session of its own.
+    fn record(
+        &self,
+        from: &Store,
+        history: &History,
+        maker: &BundleMaker,
+        (key, now): (&SigningKey, Timestamp),
+        sent: &[Candidate],
+        left: &[Left],
+    ) -> Result<(), SessionError> {
+        let to = maker.store();
+        to.describe_new(self.history, &self.describe(now))?;
+        let mut writer = to.writer(self.history, to.new_session(), key)?;
+        let mut versions: Vec<Version> = sent.iter().map(|sent| sent.version.clone()).collect();
+        for left in left {
+            let manifest = put_left(&mut writer, from, left)?;
+            versions.push(Version {
+                manifest,
+                ..left.version.clone()
+            });
+        }
+        versions.sort_by(|one, other| one.roots.cmp(&other.roots));
+        let run = writer.put_run(&self.run(history, versions))?;
+        let said = format!("the state after run {} of {}", history.label(&self.run), self.name);
+        let text = Some(writer.put_blob(&said)?);
+        let view = View {
+            at: Some(Position { run, branch: None }),
+            confirmed: None,
+        };
+        writer.commit(Action::Export, vec![Naming::Describe { run, text }], view, now)?;
+        writer.sync()?;
+        Ok(())
+    }
+
+    fn describe(&self, now: Timestamp) -> HistoryDescription {
+        HistoryDescription {
+            version: RECORD_VERSION,
+            time: now,
+            name: self.name.to_owned(),
+            // Of this machine, like the interpreter.
+            path: None,
+            notebook: self.description.notebook.clone(),
+            kernel: KernelDescription {
+                executable: String::new(),
+                ..self.description.kernel.clone()
+            },
+        }
+    }
+
+    fn run(&self, history: &History, versions: Vec<Version>) -> Run {
+        let from = history.run(&self.run);
+        Run {
+            version: RECORD_VERSION,
+            number: from.map_or(1, |run| run.number),
+            suffix: from.map(|run| run.suffix.clone()).unwrap_or_default(),
+            parent: None,
+            kind: RunKind::Start,
+            source: None,
+            output: None,
+            cell: None,
+            execution_count: None,
+            started: from.map_or(0, |run| run.started),
+            duration: 0,
+            ending: Ending::Done,
+            evidence: Evidence {
+                modules: modules(history, self.run),
+                ..Evidence::default()
+            },
+            looked: Looked::All,
+            parent_confirmed: false,
+            changed: versions.clone(),
+            removed: Vec::new(),
+            full: Some(versions),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Whether a root says where and on what the session runs, which is another matter where the bundle goes.
+fn is_of_machine(root: &Root) -> bool {
+    matches!(root.kind, RootKind::Directory | RootKind::Environment | RootKind::Path)
+}
+
+fn is_any(version: &Version, roots: &BTreeSet<Root>) -> bool {
+    version.roots.iter().any(|root| roots.contains(root))
+}
+
+/// Writes down of a value that stays here what looking may show, and why it stayed.
+fn put_left(writer: &mut SessionWriter, from: &Store, left: &Left) -> Result<ManifestId, StoreError> {
+    let known = from.manifest(left.version.manifest).ok();
+    let known = known.map(crate::store::Verified::into_inner);
+    // What is kept out of the record stays without a summary.
+    let summaries = known.map(|manifest| manifest.summaries).unwrap_or_default();
+    writer.put_manifest(Manifest {
+        version: RECORD_VERSION,
+        fingerprint_version: Fingerprint::VERSION,
+        roots: left.version.roots.clone(),
+        fingerprint: left.version.fingerprint,
+        body: Body::None { why: left.why.clone() },
+        summaries,
+    })
+}
+
+/// The packages and modules that were imported by then: the last that is known of each.
+fn modules(history: &History, run: RunId) -> Vec<ModuleEvidence> {
+    let (mut modules, mut met) = (Vec::new(), BTreeSet::new());
+    for (_, run) in history.line(run) {
+        for module in &run.evidence.modules {
+            if met.insert(module.name.clone()) {
+                modules.push(module.clone());
+            }
+        }
+    }
+    modules.sort_by(|one, other| one.name.cmp(&other.name));
+    modules
+}

@@ -1,0 +1,419 @@
+//! What is carried from one store to another: a history into a bundle, and what lies in a bundle into a store.
+//!
+//! Logs go as they lie, with the seals over them, so that whoever receives them judges every operation by who recorded it. What
+//! lies in packs is read, hashed and written to a new pack; what the other store has is left out. The logs name packs that are
+//! not there then, as after a gc, and the same note says where their contents are ([`crate::format::Removal`]).
+//!
+//! A session has one writer, so of two copies of its log one begins with the other: the longer one counts. That is all that it
+//! takes to bring together what two machines did in one history.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rustc_hash::FxHashSet;
+
+use super::copying::{Copied, Copy};
+use super::disk::{Disk, DiskFile, read_exact_at};
+use super::gc::{self, Survey, Thing, contents};
+use super::read::read_and_hash;
+use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
+use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
+use crate::id::{BlockId, HistoryId, ManifestId, PackId, SessionId};
+
+/// Told how many more bytes were carried.
+pub type Carrying<'w> = &'w mut dyn FnMut(u64);
+
+/// What was carried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Blocks, segments, texts and manifests that were not there.
+    pub things: u64,
+    /// Their bytes, plain.
+    pub bytes: u64,
+    /// Bytes that were there already, plain.
+    pub known: u64,
+    /// Sessions of which something came that was not there.
+    pub sessions: u64,
+    /// Operations that came.
+    pub operations: u64,
+    /// Runs that came.
+    pub runs: u64,
+    /// What could not be read, and did not come.
+    pub damage: Vec<Damage>,
+    /// Logs that say otherwise than those that are there; these stayed.
+    pub contradictions: Vec<SessionId>,
+}
+
+impl Store {
+    /// Carries a whole history into the store of a bundle that is being made.
+    ///
+    /// # Errors
+    /// The history is not there, or a disk refused.
+    pub fn carry_history(&self, history: HistoryId, to: &Self, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let loaded = self.load(history)?;
+        let needed = self.needed_by(&loaded);
+        let mut carried = Carried::default();
+        let copied = copy_things(self, to, Some(&needed), &mut carried, watch)?;
+        let pack = copied.map(|copied| copied.id);
+        Records {
+            from: self,
+            to,
+            history,
+        }
+        .carry(&loaded, pack, 0, &mut carried)?;
+        Ok(carried)
+    }
+
+    /// Carries values into the store of a bundle that is being made, without what says where they come from.
+    ///
+    /// # Errors
+    /// A disk refused.
+    pub fn carry_values(
+        &self,
+        values: impl IntoIterator<Item = ManifestId>,
+        to: &Self,
+        watch: Carrying<'_>,
+    ) -> Result<Carried, StoreError> {
+        let mut needed = FxHashSet::default();
+        for value in values {
+            self.add_value(value, &mut needed);
+        }
+        let mut carried = Carried::default();
+        copy_things(self, to, Some(&needed), &mut carried, watch)?;
+        Ok(carried)
+    }
+
+    /// Takes in what lies in a bundle and is not here. Runs no code, and believes nothing: every byte is held against what its maker
+    /// signed before anything is written, and what it is worth is judged when it is used.
+    ///
+    /// # Errors
+    /// The bundle is not what its maker signed, this store was opened to read only, or a disk refused. What was here is untouched;
+    /// what came of a failed attempt shows nowhere, and a gc takes it away.
+    pub fn receive(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        self.check_writable()?;
+        bundle.check()?;
+        for _ in 0..ATTEMPTS {
+            let inside = gate::enter(self.disk(), self.directory())?;
+            self.index().refresh(self.disk(), self.directory())?;
+            let carried = self.receive_inside(bundle, now, watch)?;
+            // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
+            if gate::generation(self.disk(), self.directory()) == inside.generation {
+                return Ok(carried);
+            }
+        }
+        Err(StoreError::Busy { who: "A gc is at work" })
+    }
+
+    fn receive_inside(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let from = bundle.store();
+        let mut carried = Carried::default();
+        let copied = copy_things(from, self, None, &mut carried, watch)?;
+        let pack = copied.map(|copied| copied.id);
+        for (history, _) in from.histories()? {
+            let loaded = from.load(history)?;
+            let records = Records {
+                from,
+                to: self,
+                history,
+            };
+            records.carry(&loaded, pack, now, &mut carried)?;
+        }
+        self.index().refresh(self.disk(), self.directory())?;
+        Ok(carried)
+    }
+
+    /// All that the operations of a history reach and that was not forgotten.
+    fn needed_by(&self, loaded: &LoadedHistory) -> FxHashSet<[u8; 32]> {
+        let mut needed = FxHashSet::default();
+        let forgotten = loaded.forgotten();
+        let operations = loaded.sessions.values().flat_map(|session| &session.operations);
+        for operation in operations.map(|loaded| &loaded.operation) {
+            for naming in &operation.naming {
+                if let Naming::Describe { text: Some(text), .. } = naming {
+                    needed.insert(text.0);
+                }
+            }
+            let runs = operation.runs.iter().filter_map(|id| loaded.runs.get(id)?.run());
+            let mut values: BTreeSet<ManifestId> = operation.manifests.iter().copied().collect();
+            for run in runs {
+                needed.extend(run.source.iter().chain(&run.output).map(|text| text.0));
+                let versions = run.changed.iter().chain(run.full.iter().flatten());
+                values.extend(versions.map(|version| version.manifest));
+            }
+            for value in values.iter().filter(|value| !forgotten.contains_key(*value)) {
+                self.add_value(*value, &mut needed);
+            }
+        }
+        needed
+    }
+
+    /// What a value lies in, and how long each is in bytes, before compression; each once.
+    ///
+    /// # Errors
+    /// Its manifest can't be read, or something of it is not here.
+    pub fn parts_of(&self, value: ManifestId) -> Result<Vec<([u8; 32], u64)>, StoreError> {
+        let found = contents(self, value).map_err(|error| self.excused(value, error))?;
+        let ids: BTreeSet<[u8; 32]> = found.all().collect();
+        let mut index = self.index();
+        index.read(self.disk(), self.directory())?;
+        let lengths: Option<Vec<_>> = ids
+            .into_iter()
+            .map(|id| Some((id, index.best(&id)?.length.into())))
+            .collect();
+        drop(index);
+        lengths.ok_or_else(|| {
+            let missing = StoreError::Missing {
+                kind: "A part of value",
+                id: value.short(),
+                packs: self.missing_packs(),
+            };
+            self.excused(value, missing)
+        })
+    }
+
+    /// Adds what a value lies in. One that can't be read is left for the damage to be told by who reads it.
+    fn add_value(&self, value: ManifestId, needed: &mut FxHashSet<[u8; 32]>) {
+        if needed.insert(value.0)
+            && let Ok(contents) = contents(self, value)
+        {
+            needed.extend(contents.all());
+        }
+    }
+
+    /// Whether something is here, whole: said to be by who wrote it, or read.
+    fn has_whole(&self, thing: &Thing) -> bool {
+        let index = self.index();
+        let Some(place) = index.best(&thing.id) else {
+            return false;
+        };
+        let is_whole = index.is_whole(&place);
+        drop(index);
+        is_whole || self.read_place(&place, &thing.id, thing.kind).is_ok()
+    }
+}
+
+/// How often what a gc disturbed is tried.
+const ATTEMPTS: usize = 3;
+
+/// Copies what is wanted (`None`: everything) and not there. What is damaged stays behind, and is told.
+fn copy_things(
+    from: &Store,
+    to: &Store,
+    wanted: Option<&FxHashSet<[u8; 32]>>,
+    carried: &mut Carried,
+    watch: Carrying<'_>,
+) -> Result<Option<Copied>, StoreError> {
+    let survey = Survey::to_read(from);
+    let mut copy = Copy::new(from, to);
+    let (mut met, mut relied) = (FxHashSet::default(), BTreeSet::new());
+    let mut damaged: Vec<([u8; 32], Damage)> = Vec::new();
+    for pack in &survey.packs {
+        for thing in &pack.things {
+            let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&thing.id));
+            if !is_wanted || met.contains(&thing.id) {
+                continue;
+            }
+            let length = u64::from(thing.place.length);
+            if to.has_whole(thing) {
+                met.insert(thing.id);
+                relied.insert(thing.id);
+                carried.known += length;
+                watch(length);
+                continue;
+            }
+            match read_and_hash(&mut copy.reader, &pack.path, &thing.place, &thing.id, thing.kind) {
+                Ok(bytes) => {
+                    met.insert(thing.id);
+                    carried.things += 1;
+                    carried.bytes += length;
+                    copy.put(*thing, bytes)?;
+                }
+                // It may be whole in another pack.
+                Err(why) => damaged.push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
+            }
+            watch(length);
+        }
+    }
+    damaged.retain(|(id, _)| !met.contains(id));
+    for (_, damage) in damaged {
+        damage.join(&mut carried.damage);
+    }
+    copy.vouch()?;
+    to.sync_relied(&relied)?;
+    copy.finish()
+}
+
+fn not_copied(thing: &Thing, why: String) -> Flaw {
+    Flaw::NotCopied {
+        id: BlockId(thing.id).short(),
+        why,
+    }
+}
+
+impl Store {
+    /// Syncs the packs in which these things lie, where nobody did: what is carried refers to them.
+    fn sync_relied(&self, relied: &BTreeSet<[u8; 32]>) -> Result<(), StoreError> {
+        let index = self.index();
+        let places = relied.iter().filter_map(|id| index.best(id));
+        let unsynced: BTreeSet<u32> = places
+            .filter(|place| !index.is_synced(place))
+            .map(|place| place.pack)
+            .collect();
+        let paths: Vec<_> = unsynced
+            .iter()
+            .map(|number| index.packs[*number as usize].path.clone())
+            .collect();
+        drop(index);
+        for path in paths {
+            let file = self.disk().open(&path).map_err(StoreError::io("read", &path))?;
+            file.sync().map_err(StoreError::io("sync", &path))?;
+        }
+        Ok(())
+    }
+}
+
+/// The carrying of what says what happened in a history.
+struct Records<'s> {
+    from: &'s Store,
+    to: &'s Store,
+    history: HistoryId,
+}
+
+impl Records<'_> {
+    fn carry(
+        &self,
+        loaded: &LoadedHistory,
+        pack: Option<PackId>,
+        now: Timestamp,
+        carried: &mut Carried,
+    ) -> Result<(), StoreError> {
+        let (disk, directory) = (self.to.disk(), self.to.directory());
+        let folder = log::folder(directory, self.history);
+        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        let here = match self.to.load(self.history) {
+            Ok(here) => here,
+            Err(StoreError::NoHistory(_)) => LoadedHistory::default(),
+            Err(error) => return Err(error),
+        };
+        let coming = self.coming(loaded, &here, carried)?;
+        self.excuse_packs(loaded, &here, pack, now)?;
+        self.carry_descriptions()?;
+        for (name, bytes) in coming {
+            whole::replace(disk, &folder, &name, &bytes)?;
+        }
+        for folder in [&log::histories_folder(directory), directory] {
+            disk.sync_dir(folder).map_err(StoreError::io("sync", folder))?;
+        }
+        let last = loaded.runs.values().map(|run| run.outline().number).max();
+        match numbers::raise(disk, directory, self.history, last.unwrap_or(0)) {
+            // A shortcut where there are no locks: the logs count.
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
+            raised => raised.map(drop),
+        }
+    }
+
+    /// The logs that are to be written, by their files' names.
+    fn coming(
+        &self,
+        loaded: &LoadedHistory,
+        here: &LoadedHistory,
+        carried: &mut Carried,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let (mut coming, mut sessions) = (Vec::new(), BTreeSet::new());
+        for ((session, part), end) in loaded.ends() {
+            let theirs = read_log(self.from, self.history, (session, part), end)?;
+            let known = here.ends().find(|(found, _)| *found == (session, part));
+            let ours = match known {
+                Some((_, end)) => read_log(self.to, self.history, (session, part), end)?,
+                None => Vec::new(),
+            };
+            if ours.starts_with(&theirs) {
+                continue;
+            }
+            if !theirs.starts_with(&ours) {
+                carried.contradictions.push(session);
+                continue;
+            }
+            let path = log::path(self.to.directory(), self.history, session, part);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            coming.push((name, theirs));
+            sessions.insert(session);
+        }
+        for session in &sessions {
+            let count = |history: &LoadedHistory| history.sessions.get(session).map_or(0, |it| it.operations.len());
+            carried.operations += count(loaded).saturating_sub(count(here)) as u64;
+        }
+        carried.sessions += sessions.len() as u64;
+        carried.runs += loaded.runs.keys().filter(|run| !here.runs.contains_key(*run)).count() as u64;
+        Ok(coming)
+    }
+
+    /// Says of the packs that the coming logs name where what is needed of them lies. Those that are missed here already go on being
+    /// missed, whoever names them.
+    fn excuse_packs(
+        &self,
+        loaded: &LoadedHistory,
+        here: &LoadedHistory,
+        pack: Option<PackId>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (disk, directory) = (self.to.disk(), self.to.directory());
+        let lacking = self.to.missing_packs();
+        let is_new = |pack: &&PackId| !here.packs().contains(*pack) && !lacking.contains(*pack);
+        let named: Vec<PackId> = loaded.packs().iter().filter(is_new).copied().collect();
+        let removed = gc::without_removed(disk, directory, named, &self.to.packs_here());
+        if removed.is_empty() {
+            return Ok(());
+        }
+        let removal = Removal {
+            version: RECORD_VERSION,
+            time: now,
+            removed,
+            written: pack.into_iter().collect(),
+        };
+        gc::tell_removal(disk, directory, &removal)?;
+        self.to.forget_missing();
+        Ok(())
+    }
+
+    /// Carries what the history was called, which is told by files that are written once.
+    fn carry_descriptions(&self) -> Result<(), StoreError> {
+        let (from, to) = (
+            log::folder(self.from.directory(), self.history),
+            log::folder(self.to.directory(), self.history),
+        );
+        let names = self.from.disk().list(&from).map_err(StoreError::io("list", &from))?;
+        let here = self.to.disk().list(&to).map_err(StoreError::io("list", &to))?;
+        for name in names
+            .iter()
+            .filter(|name| log::is_description(name) && !here.contains(name))
+        {
+            let bytes = read_whole(self.from.disk(), &from.join(name))?;
+            whole::write_new(self.to.disk(), &to.join(name), &bytes)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_log(
+    store: &Store,
+    history: HistoryId,
+    (session, part): (SessionId, u32),
+    end: u64,
+) -> Result<Vec<u8>, StoreError> {
+    let path = log::path(store.directory(), history, session, part);
+    let file = store.disk().open(&path).map_err(StoreError::io("read", &path))?;
+    read_to(&*file, &path, end)
+}
+
+fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let file = disk.open(path).map_err(StoreError::io("read", path))?;
+    let length = file.length().map_err(StoreError::io("read", path))?;
+    read_to(&*file, path, length)
+}
+
+fn read_to(file: &dyn DiskFile, path: &Path, end: u64) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = vec![0; end as usize];
+    read_exact_at(file, &mut bytes, 0).map_err(StoreError::io("read", path))?;
+    Ok(bytes)
+}

@@ -1,0 +1,347 @@
+//! A disk whose files lie one behind the other in one file: what a bundle holds, or is to hold.
+//!
+//! While it is made, a pack goes straight to where it will lie; everything else is small and waits in memory. Only the last
+//! pack can grow. There are no locks, since nobody else sees it, and nothing is synced before it is whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Disk, DiskFile, DiskLock, Stamp};
+use crate::format::{BUNDLE_HEAD, PAGE};
+
+/// A disk in one file. Clones are handles on the same one.
+#[derive(Debug, Clone)]
+pub struct BundledDisk {
+    beneath: Arc<dyn DiskFile>,
+    /// What random bytes come from.
+    disk: Arc<dyn Disk>,
+    files: Arc<Mutex<Files>>,
+}
+
+#[derive(Debug, Default)]
+struct Files {
+    named: BTreeMap<PathBuf, Kept>,
+    folders: BTreeSet<PathBuf>,
+    /// The last pack, which can still grow.
+    growing: Option<Growing>,
+    /// Whether anything can be made.
+    is_open: bool,
+}
+
+/// Where a file is.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// In the bundle.
+    Lies(Range<u64>),
+    /// In the bundle, growing.
+    Grows(Growing),
+    /// In memory.
+    Waits(Arc<Mutex<Vec<u8>>>),
+}
+
+/// A pack that is written.
+#[derive(Debug, Clone)]
+struct Growing {
+    at: u64,
+    extent: Arc<Mutex<Extent>>,
+}
+
+#[derive(Debug, Default)]
+struct Extent {
+    length: u64,
+    /// Whether something lies behind it by now.
+    is_closed: bool,
+}
+
+impl Growing {
+    fn at(at: u64) -> Self {
+        Self {
+            at,
+            extent: Arc::default(),
+        }
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.at..self.at + locked(&self.extent).length
+    }
+
+    fn close(&self) {
+        locked(&self.extent).is_closed = true;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is one assignment, so what lies in it is sound even where a thread that held it panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl BundledDisk {
+    /// An empty one, to be written to `file`. `disk` gives random bytes.
+    pub fn new(file: Arc<dyn DiskFile>, disk: Arc<dyn Disk>) -> Self {
+        let files = Files {
+            is_open: true,
+            ..Files::default()
+        };
+        Self {
+            beneath: file,
+            disk,
+            files: Arc::new(Mutex::new(files)),
+        }
+    }
+
+    /// The files that lie in `file` where `named` says. Nothing can be written.
+    pub fn of(
+        file: Arc<dyn DiskFile>,
+        disk: Arc<dyn Disk>,
+        named: impl IntoIterator<Item = (PathBuf, Range<u64>)>,
+    ) -> Self {
+        let mut files = Files::default();
+        for (path, range) in named {
+            files.make_folder(path.parent().unwrap_or(Path::new("")));
+            files.named.insert(path, Kept::Lies(range));
+        }
+        Self {
+            beneath: file,
+            disk,
+            files: Arc::new(Mutex::new(files)),
+        }
+    }
+
+    /// Writes what waits in memory behind the packs; nothing can be written from then on. Gives where everything lies, in order.
+    pub fn settle(&self) -> io::Result<Vec<(PathBuf, Range<u64>)>> {
+        let mut files = locked(&self.files);
+        files.is_open = false;
+        if let Some(last) = &files.growing {
+            last.close();
+        }
+        let mut end = files.end();
+        for kept in files.named.values_mut() {
+            let range = match kept {
+                Kept::Lies(_) => continue,
+                Kept::Grows(growing) => growing.range(),
+                Kept::Waits(bytes) => {
+                    let bytes = std::mem::take(&mut *locked(bytes));
+                    super::write_all_at(&*self.beneath, &bytes, end)?;
+                    let range = end..end + bytes.len() as u64;
+                    end = range.end.next_multiple_of(PAGE);
+                    range
+                }
+            };
+            *kept = Kept::Lies(range);
+        }
+        let lying = files.named.iter().filter_map(|(path, kept)| match kept {
+            Kept::Lies(range) => Some((path.clone(), range.clone())),
+            Kept::Grows(_) | Kept::Waits(_) => None,
+        });
+        let mut lying: Vec<_> = lying.collect();
+        lying.sort_by_key(|(_, range)| (range.start, range.end));
+        Ok(lying)
+    }
+
+    fn file(&self, kept: Kept) -> Box<dyn DiskFile> {
+        Box::new(BundledFile {
+            beneath: Arc::clone(&self.beneath),
+            kept,
+        })
+    }
+}
+
+impl Files {
+    /// Where the next pack goes.
+    fn end(&self) -> u64 {
+        let last = self.growing.as_ref().map_or(BUNDLE_HEAD, |growing| growing.range().end);
+        last.next_multiple_of(PAGE)
+    }
+
+    fn make_folder(&mut self, path: &Path) {
+        self.folders.extend(path.ancestors().map(Path::to_owned));
+    }
+}
+
+/// A file in a bundle.
+#[derive(Debug)]
+struct BundledFile {
+    beneath: Arc<dyn DiskFile>,
+    kept: Kept,
+}
+
+impl BundledFile {
+    fn range(&self) -> Option<Range<u64>> {
+        match &self.kept {
+            Kept::Lies(range) => Some(range.clone()),
+            Kept::Grows(growing) => Some(growing.range()),
+            Kept::Waits(_) => None,
+        }
+    }
+}
+
+impl DiskFile for BundledFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some(range) = self.range() else {
+            return Ok(self.read_waiting(buffer, offset));
+        };
+        let left = (range.end - range.start).saturating_sub(offset);
+        let most = left.min(buffer.len() as u64) as usize;
+        match most {
+            0 => Ok(0),
+            most => self.beneath.read_at(&mut buffer[..most], range.start + offset),
+        }
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        match &self.kept {
+            Kept::Lies(_) => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Kept::Grows(growing) => {
+                let mut extent = locked(&growing.extent);
+                if extent.is_closed {
+                    return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+                }
+                let written = self.beneath.write_at(bytes, growing.at + offset)?;
+                extent.length = extent.length.max(offset + written as u64);
+                Ok(written)
+            }
+            Kept::Waits(waiting) => {
+                let mut waiting = locked(waiting);
+                let end = offset as usize + bytes.len();
+                let length = waiting.len().max(end);
+                waiting.resize(length, 0);
+                waiting[offset as usize..end].copy_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    /// Nothing is worth syncing before the bundle is whole.
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(match (&self.kept, self.range()) {
+            (Kept::Waits(bytes), _) => locked(bytes).len() as u64,
+            (_, Some(range)) => range.end - range.start,
+            (_, None) => 0,
+        })
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        match &self.kept {
+            Kept::Lies(_) => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Kept::Grows(growing) => {
+                let mut extent = locked(&growing.extent);
+                if extent.is_closed {
+                    return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+                }
+                extent.length = length;
+                self.beneath.truncate(growing.at + length)
+            }
+            Kept::Waits(bytes) => {
+                locked(bytes).truncate(length as usize);
+                Ok(())
+            }
+        }
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+}
+
+impl BundledFile {
+    fn read_waiting(&self, buffer: &mut [u8], offset: u64) -> usize {
+        let Kept::Waits(bytes) = &self.kept else { return 0 };
+        let bytes = locked(bytes);
+        let rest = bytes.get(offset as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        count
+    }
+}
+
+fn unsupported<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl Disk for BundledDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let files = locked(&self.files);
+        let kept = files.named.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.file(kept))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut files = locked(&self.files);
+        if !files.is_open {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        if files.named.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let kept = if path.extension().is_some_and(|extension| extension == "pack") {
+            let growing = Growing::at(files.end());
+            if let Some(previous) = files.growing.replace(growing.clone()) {
+                previous.close();
+            }
+            Kept::Grows(growing)
+        } else {
+            Kept::Waits(Arc::default())
+        };
+        files.named.insert(path.to_owned(), kept.clone());
+        Ok(self.file(kept))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        locked(&self.files).make_folder(path);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut files = locked(&self.files);
+        let kept = files.named.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.named.insert(to.to_owned(), kept);
+        Ok(())
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        let removed = locked(&self.files).named.remove(path);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let files = locked(&self.files);
+        if !files.folders.contains(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let all = files.named.keys().chain(&files.folders);
+        let here = all.filter(|other| other.parent() == Some(path));
+        let names = here.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self, _path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        unsupported()
+    }
+
+    fn lock_shared(&self, _path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        unsupported()
+    }
+
+    fn try_lock(&self, _path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        unsupported()
+    }
+
+    fn is_open_to_others(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.disk.random(bytes);
+    }
+}
