@@ -1,5 +1,6 @@
 //! The list of readers.
 
+mod bundle;
 mod format;
 mod store;
 mod value;
@@ -58,7 +59,7 @@ const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u
 }
 
 /// All of them.
-pub const READERS: [Reader; 18] = [
+pub const READERS: [Reader; 19] = [
     of(
         "frame",
         "a frame: header, table, payload, decompressed",
@@ -99,6 +100,12 @@ pub const READERS: [Reader; 18] = [
         "where logs ended when they were last seen",
         4 << 10,
         store::last_seen,
+    ),
+    of(
+        "bundle",
+        "what a bundle says lies in it; a store that goes into one, and out again",
+        32 << 10,
+        bundle::bundle,
     ),
     of(
         "value",

@@ -58,6 +58,7 @@ replayed! {
     p14_counters_are_borne "counters"
     p14_keys_are_borne "keys"
     p14_what_was_last_seen_is_borne "last_seen"
+    p14_bundles_are_borne "bundle"
     p14_values_are_borne "value"
     p14_revisions_are_borne "revision"
     p14_lines_are_borne "line"

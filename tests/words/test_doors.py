@@ -66,12 +66,14 @@ TABLE = [
     Row("init", "init project", "command('init', 'project')", "Result"),
     Row("enable", "enable --user", "command('enable', '--user')", "Result"),
     Row("disable", "disable --user", "command('disable', '--user')", "Result"),
+    Row("export", "export s.clew --force", "command('export', 's.clew', '--force')", "Result"),
+    Row("import", "import s.clew --preview", "command('import', 's.clew', '--preview')", "Result"),
     Row("completions", "completions bash", "command('completions', 'bash')", "Result"),
     Row("trust", "trust", "command('trust')", "Result"),
     Row("man", "man", "command('man')", "Result"),
 ]
 LATER = [
-    *("run", "remote", "push", "pull", "clone", "move", "watch", "export", "import", "package", "serve"),
+    *("run", "remote", "push", "pull", "clone", "move", "watch", "package", "serve"),
     "panel",
 ]
 """Words that are to come: every door says so in one line."""

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use crate::commands::{
-    annotate, care, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells, show,
-    stale, status, trust, vars, verify,
+    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells,
+    show, stale, status, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -145,9 +145,9 @@ pub enum Word {
     #[allow(missing_docs)]
     Watch(later::Later),
     #[allow(missing_docs)]
-    Export(later::Later),
+    Export(carry::Export),
     #[allow(missing_docs)]
-    Import(later::Later),
+    Import(carry::Import),
     #[allow(missing_docs)]
     Package(later::Later),
     #[allow(missing_docs)]
@@ -269,6 +269,7 @@ impl Word {
                 | Self::List(_)
                 | Self::Doctor(_)
                 | Self::Gc(_)
+                | Self::Import(_)
                 | Self::Trust(_)
                 | Self::Completions(_)
                 | Self::Man(_)

@@ -48,7 +48,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 12] = [
+pub(crate) const LATER: [(&str, &str); 10] = [
     ("run", "Runs a notebook, and only the cells that need it"),
     ("remote", "Names other places where histories are kept"),
     ("push", "Sends runs to a remote"),
@@ -56,15 +56,13 @@ pub(crate) const LATER: [(&str, &str); 12] = [
     ("clone", "Makes a store from a remote"),
     ("move", "Sends a session to another machine"),
     ("watch", "Pushes as the runs come"),
-    ("export", "Writes a history into one file"),
-    ("import", "Reads a history from a file"),
     ("package", "Packs a notebook with what it needs to run"),
     ("serve", "Answers another machine's questions"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 35] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 37] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -101,6 +99,23 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 35] = [
             "extract model -o model.py --check",
             "the cells that made model, proven by running them",
         )],
+    ),
+    (
+        "export",
+        &[
+            (
+                "export state.clew",
+                "the variables you have now, in one file for somebody else",
+            ),
+            ("export all.clew --all", "every run, with its cell and its values"),
+        ],
+    ),
+    (
+        "import",
+        &[
+            ("import state.clew --preview", "what is in it, by whom; nothing runs"),
+            ("import state.clew", "takes it into the store"),
+        ],
     ),
     ("stale", &[("stale", "cells whose inputs changed since they ran")]),
     (

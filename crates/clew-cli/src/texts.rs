@@ -11,7 +11,9 @@ use clew_core::id::{HistoryId, KeyId, PackId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
-use clew_core::store::{Fault, Flaw, KeyFault, LastSeenFault, Setback, StoreError, StoreKeyFault, TrustFault};
+use clew_core::store::{
+    BundleFault, Fault, Flaw, KeyFault, LastSeenFault, Setback, StoreError, StoreKeyFault, TrustFault,
+};
 
 use clew_testing::{every, lines};
 
@@ -97,9 +99,33 @@ fn every_error_of_a_store() {
         StoreError::Panicked => [StoreError::Panicked],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
         StoreError::Dropped { .. } => [StoreError::Dropped { time: 1_795_183_200_000_000_000 }],
+        StoreError::GivenUp => [StoreError::GivenUp],
+        StoreError::Bundle { .. } => [StoreError::Bundle {
+            path: "state.clew".into(),
+            why: BundleFault::None,
+        }],
         StoreError::Forgotten { .. } => [StoreError::Forgotten { time: 1_795_183_200_000_000_000 }],
     });
     insta::assert_snapshot!(read(errors.into_iter().map(SessionError::Store)));
+}
+
+#[test]
+fn every_fault_of_a_bundle() {
+    let faults = every!(BundleFault {
+        BundleFault::None => [BundleFault::None],
+        BundleFault::CutOff { .. } => [BundleFault::CutOff { has: 8192, of: 12_345_678 }],
+        BundleFault::Newer(_) => [BundleFault::Newer(7)],
+        BundleFault::Damaged(_) => [BundleFault::Damaged("it is no such frame".to_owned())],
+        BundleFault::NotSealed => [BundleFault::NotSealed],
+        BundleFault::Changed(_) => [BundleFault::Changed("packs/7.pack".to_owned())],
+    });
+    let of = |why| {
+        SessionError::Store(StoreError::Bundle {
+            path: "state.clew".into(),
+            why,
+        })
+    };
+    insta::assert_snapshot!(read(faults.into_iter().map(of)));
 }
 
 #[test]
@@ -332,6 +358,11 @@ fn every_cause_of_an_outcome() {
     let why = "Block 3f2a9c10 is missing";
     let torn = Cause::Torn.to_string();
     let causes = every!(Cause<'_> {
+        Cause::StrangersValue => [Cause::StrangersValue],
+        Cause::BeyondSize { .. } => [
+            Cause::BeyondSize { bytes: 812_000_000, room: 30_000 },
+            Cause::BeyondSize { bytes: 90_000, room: 12 },
+        ],
         Cause::Detached { .. } => [Cause::Detached { others: 1 }],
         Cause::Released => [Cause::Released],
         Cause::ChangedAside => [Cause::ChangedAside],

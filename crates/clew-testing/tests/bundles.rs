@@ -1,6 +1,7 @@
 //! A state goes to somebody else in a bundle: what arrives is what was there, and what stayed behind says why.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ fn export(
     };
     disk.unlink(Path::new(FILE)).ok();
     let maker = BundleMaker::begin(Arc::new(disk.clone()), Path::new(FILE)).unwrap();
-    let exported = export.write(&store, &known, &maker, (key, 7), &mut |_| ())?;
+    let exported = export.write(&store, &known, &maker, (key, 7), &mut |_| ControlFlow::Continue(()))?;
     maker.finish(history, key, 7).unwrap();
     Ok(exported)
 }
@@ -98,7 +99,9 @@ fn export(
 fn arrive(from: &SimDisk, to: &SimDisk, key: &SigningKey) -> (ToyKernel, Report) {
     let disk: Arc<dyn Disk> = Arc::new(from.clone());
     let bundle = Bundle::open(&disk, Path::new(FILE)).unwrap();
-    let carried = open(to, key).receive(&bundle, 9, &mut |_| ()).unwrap();
+    let carried = open(to, key)
+        .receive(&bundle, 9, &mut |_| ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!(carried.damage, []);
     let mut session = session(to, key, bundle.history());
     let mut kernel = ToyKernel::new(5);
@@ -213,7 +216,9 @@ fn p11_what_a_stranger_signed_keeps_its_maker_on_the_way() {
         most: None,
     };
     let maker = BundleMaker::begin(Arc::new(mine.clone()), Path::new(FILE)).unwrap();
-    let exported = export.write(&store, &known, &maker, (&key(2), 7), &mut |_| ()).unwrap();
+    let exported = export
+        .write(&store, &known, &maker, (&key(2), 7), &mut |_| ControlFlow::Continue(()))
+        .unwrap();
     maker.finish(history, &key(2), 7).unwrap();
     let left: Vec<_> = exported.values.iter().filter(|value| value.why.is_some()).collect();
     assert_eq!(left.len(), 1);

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Body, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation, Signed, StoredManifest, decode_record,
-    encode_ids, encode_memory, encode_record,
+    Body, Bundled, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation, RECORD_VERSION, Signed,
+    StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
 };
-use clew_core::id::BlobId;
+use clew_core::id::{BlobId, BundledHasher, HistoryId};
 use clew_core::kernel::HandedOver;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LogIndex, SigningKey, Store, Trust};
@@ -40,7 +40,7 @@ struct Seeds<'a> {
 
 impl Seeds<'_> {
     fn put(&self, reader: &str, bytes: &[u8]) -> Done {
-        if bytes.len() > LONGEST && !matches!(reader, "store" | "looking" | "log_index") {
+        if bytes.len() > LONGEST && !matches!(reader, "store" | "looking" | "log_index" | "bundle") {
             return Ok(());
         }
         let folder = self.corpus.join(reader);
@@ -53,6 +53,7 @@ impl Seeds<'_> {
         let whole = one_run(folder)?;
         self.put("store", &whole)?;
         self.put("looking", &whole)?;
+        self.put("bundle", &whole)?;
         fs::write(self.corpus.join("../stored.bin"), &whole)?;
         for section in sections(&whole) {
             if let Section::Frame {
@@ -211,6 +212,7 @@ impl Seeds<'_> {
         )?;
         self.put("foreign", br#"{"history":"h","session":"s","pid":1,"began":0,"host":"h","connection":null,"executable":"p","started":7}"#)?;
         self.put("counters", &[1; 32])?;
+        self.put("bundle", &[b"#", encode_record(&contents()).as_slice()].concat())?;
         let line = format!("{} {} 56 {}\n", "0a".repeat(16), "3f".repeat(16), "5e".repeat(32));
         self.put(
             "last_seen",
@@ -221,6 +223,24 @@ impl Seeds<'_> {
             "keys",
             format!("{}{key} trusted 7 a friend\n", "k".repeat(32)).as_bytes(),
         )
+    }
+}
+
+/// What a bundle says lies in it.
+fn contents() -> Contents {
+    let bundled = |(path, at, length): (&str, u64, u64)| Bundled {
+        path: path.to_owned(),
+        at,
+        length,
+        hash: BundledHasher::default().finish(),
+    };
+    Contents {
+        version: RECORD_VERSION,
+        time: 7,
+        history: HistoryId([1; 16]),
+        files: [("packs/a.pack", 4096, 5000), ("format", 12_288, 0)]
+            .map(bundled)
+            .to_vec(),
     }
 }
 

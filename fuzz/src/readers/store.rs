@@ -15,7 +15,7 @@ use clew_testing::disk::SimDisk;
 use super::is_clear;
 use crate::{files_of, mended};
 
-const STORE: &str = "/store";
+pub(super) const STORE: &str = "/store";
 
 /// The key that operations of inputs are sealed with.
 pub(crate) fn key() -> SigningKey {
@@ -23,7 +23,7 @@ pub(crate) fn key() -> SigningKey {
 }
 
 /// A store of these files, judged by its own key.
-fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
+pub(super) fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
     let disk = Arc::new(SimDisk::with_files(files));
     match Store::open(disk, Path::new(STORE), Access::ReadOnly) {
         Ok(store) => Some(store.with_trust(Trust::own(key().public()))),
@@ -35,7 +35,7 @@ fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
 }
 
 /// The files of an input, mended if its first byte says so.
-fn files(bytes: &[u8], root: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn files(bytes: &[u8], root: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     match bytes.split_first() {
         Some((b'=', bytes)) => files_of(bytes, Path::new(root)),
         _ => files_of(&mended(bytes, &key()), Path::new(root)),

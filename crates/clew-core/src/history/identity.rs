@@ -46,8 +46,10 @@ pub fn belonging(
         return Belonging::Known(*id);
     }
     if let Some(name) = &notebook.name {
-        return newest(&|description| description.name == *name)
-            .map_or(Belonging::New, |(id, _)| Belonging::Known(*id));
+        let called = newest(&|description| description.name == *name).map(|(id, _)| *id);
+        return called
+            .or_else(|| by_digits(histories, name))
+            .map_or(Belonging::New, Belonging::Known);
     }
     let agree = |description: &HistoryDescription| match (&description.notebook, &notebook.id) {
         (Some(one), Some(other)) => one == other,
@@ -66,6 +68,16 @@ pub fn belonging(
         },
         None => Belonging::New,
     }
+}
+
+/// So many digits of an id name a history; fewer may be a name that somebody thought of.
+const DIGITS: usize = 8;
+
+/// The only history whose id begins so: one that came from elsewhere may have no name here.
+fn by_digits(histories: &[(HistoryId, HistoryDescription)], digits: &str) -> Option<HistoryId> {
+    let mut found = histories.iter().filter(|(id, _)| id.to_string().starts_with(digits));
+    let (id, _) = found.next().filter(|_| digits.len() >= DIGITS)?;
+    found.next().is_none().then_some(*id)
 }
 
 #[cfg(test)]
@@ -117,6 +129,35 @@ mod tests {
         assert_eq!(
             belonging(&[known(1, "/a.ipynb", None)], &Notebook::default(), |_| true),
             Belonging::New
+        );
+    }
+
+    #[test]
+    fn a_history_without_a_name_is_called_by_the_first_digits_of_its_id() {
+        let histories = [known(1, "/a.ipynb", None), known(17, "/b.ipynb", None)];
+        let called = |name: &str| {
+            let notebook = Notebook {
+                name: Some(name.to_owned()),
+                ..Notebook::default()
+            };
+            belonging(&histories, &notebook, |_| true)
+        };
+        assert_eq!(called("01010101"), Belonging::Known(HistoryId([1; 16])));
+        assert_eq!(called(&"11".repeat(16)), Belonging::Known(HistoryId([17; 16])));
+        assert_eq!(called("0101010"), Belonging::New);
+        assert_eq!(called("01010102"), Belonging::New);
+        let named = HistoryDescription {
+            name: "01010101".to_owned(),
+            ..HistoryDescription::default()
+        };
+        let histories = [known(1, "/a.ipynb", None), (HistoryId([9; 16]), named)];
+        let notebook = Notebook {
+            name: Some("01010101".to_owned()),
+            ..Notebook::default()
+        };
+        assert_eq!(
+            belonging(&histories, &notebook, |_| true),
+            Belonging::Known(HistoryId([9; 16]))
         );
     }
 }

@@ -55,6 +55,22 @@ impl Visit {
         &self.history
     }
 
+    /// Why a version of the state that `run` left can't be loaded here; `None` where nothing stands in the way that is known
+    /// without loading it.
+    pub fn obstacle(&self, run: RunId, version: &Version) -> Option<String> {
+        let manifest = match self.manifests.get(&version.manifest) {
+            Ok(manifest) => manifest,
+            Err(error) => return Some(error.to_string()),
+        };
+        match &manifest.body {
+            Body::Recipe { why } | Body::None { why } | Body::Withheld { why } => Some(why.clone()),
+            Body::Encoded(_) => untrusted(&self.history, run, version, &manifest).or_else(|| {
+                let missing = self.store.parts_of(version.manifest).err();
+                missing.map(|error| error.to_string())
+            }),
+        }
+    }
+
     /// Loads what a run left; what became of each root. What is not stored is made by running its cell again if it is one
     /// of `again`, and lost otherwise. What a stranger recorded is lost if it names code, and their cells are not run.
     ///

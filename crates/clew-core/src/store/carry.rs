@@ -8,6 +8,7 @@
 //! takes to bring together what two machines did in one history.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rustc_hash::FxHashSet;
@@ -20,8 +21,8 @@ use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, n
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, HistoryId, ManifestId, PackId, SessionId};
 
-/// Told how many more bytes were carried.
-pub type Carrying<'w> = &'w mut dyn FnMut(u64);
+/// Told how many more bytes were gone over; `Break` gives it up.
+pub type Carrying<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// What was carried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -218,7 +219,7 @@ fn copy_things(
                 met.insert(thing.id);
                 relied.insert(thing.id);
                 carried.known += length;
-                watch(length);
+                tell(watch, length)?;
                 continue;
             }
             match read_and_hash(&mut copy.reader, &pack.path, &thing.place, &thing.id, thing.kind) {
@@ -231,7 +232,7 @@ fn copy_things(
                 // It may be whole in another pack.
                 Err(why) => damaged.push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
             }
-            watch(length);
+            tell(watch, length)?;
         }
     }
     damaged.retain(|(id, _)| !met.contains(id));
@@ -241,6 +242,13 @@ fn copy_things(
     copy.vouch()?;
     to.sync_relied(&relied)?;
     copy.finish()
+}
+
+fn tell(watch: Carrying<'_>, length: u64) -> Result<(), StoreError> {
+    match watch(length) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(StoreError::GivenUp),
+    }
 }
 
 fn not_copied(thing: &Thing, why: String) -> Flaw {

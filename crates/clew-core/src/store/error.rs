@@ -118,6 +118,9 @@ pub enum StoreError {
     /// The engine panicked while it flushed, or while it wrote something else.
     #[error("Clew itself failed while it wrote, which is a defect of Clew's")]
     Panicked,
+    /// The user stopped it.
+    #[error("Stopped before it was done")]
+    GivenUp,
     /// Packs can't be taken away safely.
     #[error("The file system of {} has no locks that hold: nobody can tell what others are writing, so nothing is taken away", path.display())]
     NoLocks {
@@ -185,7 +188,7 @@ pub enum BundleFault {
     #[error("it is no bundle of Clew's")]
     None,
     /// It ends too early.
-    #[error("it was cut off: {has} of its {of} bytes are there. Get it again")]
+    #[error("it was cut off: {has} of its {of} bytes are there")]
     CutOff {
         /// How many bytes it has.
         has: u64,
@@ -193,17 +196,28 @@ pub enum BundleFault {
         of: u64,
     },
     /// A later Clew made it.
-    #[error("it has format {0}, this Clew reads up to {BUNDLE_FORMAT}: upgrade Clew")]
+    #[error("it has format {0}, this Clew reads up to {BUNDLE_FORMAT}")]
     Newer(u16),
     /// What says what lies in it can't be read.
-    #[error("what says what lies in it is damaged: {0}. Get it again")]
+    #[error("what says what lies in it is damaged: {0}")]
     Damaged(String),
     /// The seal is none.
-    #[error("it is not sealed by the key that it names: somebody changed it. Get it again from who made it")]
+    #[error("it is not sealed by the key that it names: somebody changed it")]
     NotSealed,
     /// A file in it is not what its maker signed.
-    #[error("{0} in it is not what its maker signed. Get it again")]
+    #[error("{0} in it is not what its maker signed")]
     Changed(String),
+}
+
+impl BundleFault {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::None => "`clew export FILE` makes one",
+            Self::Newer(_) => "`pip install --upgrade clew`, then the same again",
+            Self::CutOff { .. } | Self::Damaged(_) => "copy it here again, from where it was made",
+            Self::NotSealed | Self::Changed(_) => "ask who made it for another copy, and by which way this one came",
+        }
+    }
 }
 
 /// What is wrong with the file that says what was last seen of a store.
@@ -350,6 +364,7 @@ impl StoreError {
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::StoreKey { why, .. } => Some(why.hint().into()),
+            Self::Bundle { why, .. } => Some(why.hint().into()),
             _ => self.plain_hint().map(Cow::Borrowed),
         }
     }

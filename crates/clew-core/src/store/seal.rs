@@ -145,7 +145,7 @@ impl SigningKey {
     }
 
     /// Signs the bytes of a bundle's contents.
-    pub(super) fn sign_bundle(&self, bytes: Vec<u8>) -> Signed {
+    pub fn sign_bundle(&self, bytes: Vec<u8>) -> Signed {
         self.sign_as(BUNDLE, bytes)
     }
 

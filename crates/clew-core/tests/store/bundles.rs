@@ -1,6 +1,7 @@
 //! Bundles: a history goes into one file and comes out of it, or nothing does.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ use crate::story::{LARGE, Told, begin, check_never_wrong, key, open, writer};
 const FILE: &str = "/home/u/flights.clew";
 const NOW: Timestamp = 5_000;
 
-fn quiet(_: u64) {}
+fn quiet(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
 
 fn make(disk: &SimDisk, store: &Store, history: HistoryId) -> Result<u64, StoreError> {
     let maker = BundleMaker::begin(Arc::new(disk.clone()), Path::new(FILE))?;

@@ -201,6 +201,7 @@ fn p13_the_kinds_of_frames_are_those_of_the_page() {
         ("INDEX", FrameKind::INDEX),
         ("REMOVAL", FrameKind::REMOVAL),
         ("GARBAGE", FrameKind::GARBAGE),
+        ("CONTENTS", FrameKind::CONTENTS),
     ];
     let said: Vec<(String, String)> = table("kind")
         .into_iter()

@@ -1,0 +1,8 @@
+//! `clew export` and `clew import`: a history, or one of its states, as one file.
+
+mod export;
+mod import;
+mod progress;
+
+pub use export::{Export, export};
+pub use import::{Import, import};

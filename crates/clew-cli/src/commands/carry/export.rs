@@ -1,0 +1,228 @@
+//! `clew export`: a state, or a whole history, in one signed file.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::id::{Root, RootKind, RunId};
+use clew_core::session::{self, Exported};
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{BundleMaker, Carrying, SigningKey, Store};
+use serde::Serialize;
+
+use super::progress::Counting;
+use crate::page::Page;
+use crate::place::{Place, open_store, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::settings::bytes_of;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Writes a state into one file that others can import: a bundle, signed with your key.
+///
+/// Without `--all` it holds the values of one state and the names of the packages they were made with: no cell, no output, no path of this machine. What was forgotten, excluded or taken for a credential is in no bundle.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Export {
+    /// The file to write; `.clew` is a good ending
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The state that a run left, instead of the one you are at
+    #[arg(long, value_name = "REV", default_value = "@")]
+    pub at: String,
+    /// All runs of the history instead, with their cells and outputs and all values that are stored
+    #[arg(long, conflicts_with_all = ["at", "names", "max_size"])]
+    pub all: bool,
+    /// Only these names, with what shares objects with them
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub names: Vec<String>,
+    /// Leaves large values behind until the others fit
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<String>,
+    /// Replaces a file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Lets what an encrypted store holds be written unencrypted
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// A value of an export.
+#[derive(Debug, Serialize)]
+struct Sent {
+    /// Its roots.
+    roots: Vec<Root>,
+    /// Bytes that it adds, before compression.
+    bytes: u64,
+    /// Why it is not in the bundle.
+    why: Option<String>,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+pub struct ExportPage {
+    file: PathBuf,
+    /// The file's size.
+    bytes: u64,
+    history: String,
+    /// The run whose state it is; none for a whole history.
+    run: Option<String>,
+    /// Runs in it, of a whole history.
+    runs: u64,
+    values: Vec<Sent>,
+    /// What could not be read.
+    damage: Vec<String>,
+    /// The key it is signed with.
+    key: String,
+}
+
+/// Records take some room beside the values: so many bytes, and so many for each name.
+const RECORDS: u64 = 64 << 10;
+const RECORD: u64 = 2 << 10;
+
+/// Writes a bundle.
+pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<ExportPage, Problem> {
+    check_file(&export.file, export.force)?;
+    check_plain(export, place, surroundings)?;
+    let run = place.resolve(&export.at, surroundings)?;
+    let store = open_store(place.store, surroundings)?;
+    let disk = Arc::new(RealDisk);
+    let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
+    let maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
+    let mut counting = Counting::new("Exporting", surroundings);
+    let mut watch = |bytes| counting.count(bytes);
+    let exported = if export.all {
+        let carried = store.carry_history(place.id, maker.store(), &mut watch);
+        Exported {
+            carried: carried.map_err(|error| store_problem(&error))?,
+            ..Exported::default()
+        }
+    } else {
+        state(export, (place, run), &store, (&maker, &key), surroundings, &mut watch)?
+    };
+    let bytes = maker
+        .finish(place.id, &key, surroundings.now)
+        .map_err(|error| store_problem(&error))?;
+    Ok(ExportPage {
+        bytes,
+        key: key.public().to_string(),
+        ..ExportPage::of(export, place, run, exported)
+    })
+}
+
+fn state(
+    export: &Export,
+    (place, run): (&Place<'_>, RunId),
+    store: &Store,
+    (maker, key): (&BundleMaker, &SigningKey),
+    surroundings: &Surroundings,
+    watch: Carrying<'_>,
+) -> Result<Exported, Problem> {
+    let names = export.names.iter();
+    let roots: Result<BTreeSet<Root>, Problem> = names.map(|name| place.root(name.trim(), run, surroundings)).collect();
+    let roots = Some(roots?).filter(|roots| !roots.is_empty());
+    let records = RECORDS + RECORD * place.history.state(run).len() as u64;
+    let most = export.max_size.as_deref().map(most).transpose()?;
+    let order = session::Export {
+        history: place.id,
+        name: &place.name(),
+        description: place.description,
+        run,
+        roots: roots.as_ref(),
+        most: most.map(|most| most.saturating_sub(records)),
+    };
+    let written = order.write(store, place.history, maker, (key, surroundings.now), watch);
+    written.map_err(|error| crate::session_problem(&error, surroundings))
+}
+
+fn most(size: &str) -> Result<u64, Problem> {
+    bytes_of(size).ok_or_else(|| {
+        Problem::usage(format!("`{}` is no size", text::clean(size))).with_hint("`--max-size 200MB` is one")
+    })
+}
+
+fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
+    let shown = text::clean(&file.display().to_string());
+    if file.is_dir() {
+        return Err(Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it"));
+    }
+    if file.exists() && !is_forced {
+        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
+        return Err(problem.with_hint("`--force` replaces it"));
+    }
+    Ok(())
+}
+
+fn check_plain(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<(), Problem> {
+    if !place.records.is_encrypted() || export.plain {
+        return Ok(());
+    }
+    let problem = Problem::of(Exit::Refused, "The store is encrypted, and a bundle is not");
+    let file = text::clean(&export.file.display().to_string());
+    let again = surroundings.door.command(&format!("export {file} --plain"));
+    Err(problem.with_hint(format!("{again} lets whoever has the file read what is in it")))
+}
+
+impl ExportPage {
+    fn of(export: &Export, place: &Place<'_>, run: RunId, exported: Exported) -> Self {
+        let values = exported.values.into_iter().map(|value| Sent {
+            roots: value.roots,
+            bytes: value.bytes,
+            why: value.why,
+        });
+        let damage = exported.carried.damage.iter();
+        Self {
+            file: export.file.clone(),
+            bytes: 0,
+            history: place.name(),
+            run: (!export.all).then(|| place.history.label(&run)),
+            runs: exported.carried.runs,
+            values: values.collect(),
+            damage: damage
+                .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
+                .collect(),
+            key: String::new(),
+        }
+    }
+
+    /// Names that are in the bundle, or are not.
+    fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &Sent)> {
+        let values = self.values.iter().filter(move |sent| sent.why.is_none() == is_sent);
+        let roots = values.flat_map(|sent| sent.roots.iter().map(move |root| (root, sent)));
+        roots.filter(|(root, _)| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute))
+    }
+}
+
+impl Page for ExportPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let history = text::clean(&self.history);
+        let file = text::clean(&self.file.display().to_string());
+        let size = text::bytes(self.bytes);
+        let mut told = if let Some(run) = &self.run {
+            let sent = text::count(self.names(true).count(), "name");
+            let left = match self.names(false).count() {
+                0 => String::new(),
+                number => format!(", {number} left behind"),
+            };
+            format!("Exported the state after run {run} of {history} to {file} ({size}): {sent}{left}.\n")
+        } else {
+            let runs = text::count(self.runs as usize, "run");
+            format!("Exported all of {history} to {file} ({size}): {runs}, with cells, outputs and values.\n")
+        };
+        for (root, sent) in self.names(false) {
+            let why = sent.why.as_deref().unwrap_or_default();
+            told += &text::clean(&format!("  {root}: left behind: {why}"));
+            told += "\n";
+        }
+        for damage in &self.damage {
+            told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
+        }
+        let import = surroundings.door.command("import FILE");
+        let key = &self.key[..16];
+        told + &format!("{import} takes it in elsewhere. It is signed with your key, {key}.\n")
+    }
+
+    fn exit(&self) -> Exit {
+        let is_whole = self.damage.is_empty() && self.names(false).next().is_none();
+        if is_whole { Exit::Done } else { Exit::Inexact }
+    }
+}

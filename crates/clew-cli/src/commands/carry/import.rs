@@ -1,0 +1,284 @@
+//! `clew import`: what lies in a bundle, looked at or taken into a store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::cause::Cause;
+use clew_core::format::Timestamp;
+use clew_core::id::{HistoryId, RootKind};
+use clew_core::session::Visit;
+use clew_core::store::disk::{Disk, RealDisk};
+use clew_core::store::{Access, Bundle, Carried, PublicKey, SigningKey, Standing, Store, Trust};
+use serde::Serialize;
+
+use super::progress::Counting;
+use crate::commands::vars::{Variable, variable};
+use crate::page::Page;
+use crate::place::{Opened, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Takes a bundle that somebody exported into the store, or shows what is in it.
+///
+/// Runs nothing: every byte is held against what the bundle's maker signed, and a bundle that is not what they signed is refused whole. What is here stays; runs of the same history that are not here yet come beside them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Import {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only shows what is in it
+    #[arg(long)]
+    pub preview: bool,
+}
+
+/// A name in a bundle.
+#[derive(Debug, Serialize)]
+struct Name {
+    #[serde(flatten)]
+    variable: Variable,
+    /// Why it can't be loaded here, where that is known.
+    obstacle: Option<String>,
+}
+
+/// What is in a bundle, and what came of it.
+#[derive(Debug, Serialize)]
+pub struct ImportPage {
+    file: PathBuf,
+    is_preview: bool,
+    /// The file's size.
+    bytes: u64,
+    /// When it was made.
+    made: String,
+    /// The key of who made it.
+    key: String,
+    /// What that key is here: `own`, `former`, `trusted`, `removed`, or `stranger`.
+    standing: &'static str,
+    history: String,
+    id: HistoryId,
+    /// Whether the history was here before.
+    is_known: bool,
+    /// The run at whose state it was left.
+    at: Option<String>,
+    runs: usize,
+    names: Vec<Name>,
+    /// Runs that were not here.
+    new_runs: u64,
+    /// Bytes that were not here, before compression.
+    new_bytes: u64,
+    /// Logs that say otherwise than those that are here; these stayed.
+    contradictions: usize,
+    /// What in it can't be read, and did not come.
+    damage: Vec<String>,
+    #[serde(skip)]
+    time: Timestamp,
+}
+
+/// Looks into a bundle, or takes it in.
+pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) -> Result<ImportPage, Problem> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let bundle = Bundle::open(&disk, &import.file).map_err(|error| store_problem(&error))?;
+    let (key, trust) = if import.preview {
+        let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
+        let trust = key.as_ref().map(|key| trust(&*disk, key, surroundings));
+        (key, trust)
+    } else {
+        let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
+        let trust = trust(&*disk, &key, surroundings);
+        (Some(key), Some(trust))
+    };
+    let mut page = ImportPage::of(import, &bundle, trust.clone(), surroundings)?;
+    page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
+    if !import.preview && key.is_some() {
+        let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
+        let store = store.map_err(|error| store_problem(&error))?;
+        let mut counting = Counting::new("Importing", surroundings);
+        let carried = store.receive(&bundle, surroundings.now, &mut |bytes| counting.count(bytes));
+        page.take(&carried.map_err(|error| store_problem(&error))?);
+    }
+    Ok(page)
+}
+
+fn trust(disk: &dyn Disk, key: &SigningKey, surroundings: &Surroundings) -> Trust {
+    Trust::load_or_own(disk, &surroundings.config, key.public()).0
+}
+
+fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, surroundings: &Surroundings) -> bool {
+    let store = Store::open_with(Arc::clone(disk), directory, Access::ReadOnly, &surroundings.keys());
+    store.is_ok_and(|store| store.load(history).is_ok())
+}
+
+impl ImportPage {
+    fn of(
+        import: &Import,
+        bundle: &Bundle,
+        trust: Option<Trust>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Problem> {
+        let standing = standing(trust.as_ref(), bundle.key());
+        let store = bundle.store().clone();
+        let store = match trust {
+            Some(trust) => store.with_trust(trust),
+            None => store,
+        };
+        let wanted = bundle.history().to_string();
+        let opened = Opened::of(store, Some(&wanted), surroundings.now)?;
+        let visit = Visit::new(opened.store.clone(), &opened.loaded);
+        let place = opened.place();
+        let mut names = Vec::new();
+        if let Some(at) = place.at {
+            let state = place.history.state(at);
+            for root in state.roots().filter(|root| root.kind == RootKind::Name) {
+                let Some(version) = state.version(root) else { continue };
+                names.extend(variable(root, at, &state, &place).map(|variable| Name {
+                    variable,
+                    obstacle: visit.obstacle(at, version),
+                }));
+            }
+        }
+        Ok(Self {
+            file: import.file.clone(),
+            is_preview: import.preview,
+            bytes: bundle.length(),
+            made: text::rfc3339(bundle.time()),
+            key: bundle.key().to_string(),
+            standing,
+            history: place.name(),
+            id: place.id,
+            is_known: false,
+            at: place.at.map(|at| place.history.label(&at)),
+            runs: place.history.len(),
+            names,
+            new_runs: 0,
+            new_bytes: 0,
+            contradictions: 0,
+            damage: place.damage.iter().map(|damage| damage.what.clone()).collect(),
+            time: bundle.time(),
+        })
+    }
+
+    fn take(&mut self, carried: &Carried) {
+        self.new_runs = carried.runs;
+        self.new_bytes = carried.bytes;
+        self.contradictions = carried.contradictions.len();
+        self.damage
+            .extend(carried.damage.iter().map(|damage| damage.what.clone()));
+    }
+
+    fn headline(&self, surroundings: &Surroundings) -> String {
+        let history = text::clean(&self.history);
+        let runs = text::count(self.runs, "run");
+        let made = text::ago(self.time, surroundings.now);
+        let who = match self.standing {
+            "own" | "former" => "you".to_owned(),
+            "trusted" => format!("key {}, which you trust", &self.key[..16]),
+            _ => format!("key {}, which you have not trusted", &self.key[..16]),
+        };
+        let size = text::bytes(self.bytes);
+        format!("{history}, {runs}, {size}, made {made} by {who}")
+    }
+
+    fn table(&self, surroundings: &Surroundings) -> String {
+        let mut table = Table::default().with_header(&HEADER).flexible(4);
+        for name in &self.names {
+            let Variable {
+                root,
+                type_name,
+                shape,
+                size,
+                value,
+                ..
+            } = &name.variable;
+            let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+            let told = match &name.obstacle {
+                Some(why) => surroundings.style.gone(&text::clean(why)),
+                None => text::clean(value),
+            };
+            table.push(vec![
+                surroundings.style.strong(&text::clean(&root.to_string())),
+                text::clean(type_name),
+                shape.join(" × "),
+                text::bytes(*size),
+                told,
+            ]);
+        }
+        table.render(surroundings)
+    }
+
+    fn next(&self, surroundings: &Surroundings) -> String {
+        let command = |words: &str| surroundings.door.command(words);
+        let untrusted = Cause::Untrusted.to_string();
+        let is_untrusted = |name: &Name| name.obstacle.as_ref() == Some(&untrusted);
+        let trust = if self.names.iter().any(is_untrusted) {
+            format!(
+                "{} lets values that run code when they are built come too; take a key only from its owner.\n",
+                command(&format!("trust add {}", self.key))
+            )
+        } else {
+            String::new()
+        };
+        let file = text::clean(&self.file.display().to_string());
+        let next = if self.is_preview {
+            format!(
+                "Nothing was changed. {} takes it in.\n",
+                command(&format!("import {file}"))
+            )
+        } else {
+            let id = self.id.short();
+            format!("In a notebook `%clew history {id}` goes on in it, and `%clew resume` brings its variables back.\n")
+        };
+        trust + &next
+    }
+}
+
+/// What a key is to the user.
+fn standing(trust: Option<&Trust>, key: PublicKey) -> &'static str {
+    match trust {
+        Some(trust) if trust.own_key() == Some(key) => "own",
+        Some(trust) => match trust.of(key).map(|said| said.standing) {
+            Some(standing @ (Standing::Former | Standing::Trusted | Standing::Removed)) => standing.text(),
+            None => "stranger",
+        },
+        None => "stranger",
+    }
+}
+
+const HEADER: [&str; 5] = ["name", "type", "shape", "size", "value"];
+
+impl Page for ImportPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let headline = self.headline(surroundings);
+        let mut told = if self.is_preview {
+            let file = text::clean(&self.file.display().to_string());
+            format!("{file} holds {headline}.\n{}", self.table(surroundings))
+        } else if self.new_runs + self.new_bytes == 0 {
+            format!("All of it was here already: {headline}.\n")
+        } else {
+            let new = text::count(self.new_runs as usize, "run");
+            let bytes = text::bytes(self.new_bytes);
+            format!("Imported {headline}. New here: {new}, {bytes}.\n")
+        };
+        if !self.is_preview {
+            for name in self.names.iter().filter(|name| name.obstacle.is_some()) {
+                let why = name.obstacle.as_deref().unwrap_or_default();
+                told += &text::clean(&format!("  {}: can't be loaded: {why}", name.variable.root));
+                told += "\n";
+            }
+        }
+        for damage in &self.damage {
+            told += &format!("  {}\n", text::clean(damage));
+        }
+        if self.contradictions > 0 {
+            let logs = text::count(self.contradictions, "session");
+            told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
+        }
+        told + &self.next(surroundings)
+    }
+
+    fn exit(&self) -> Exit {
+        let is_whole = self.damage.is_empty() && self.contradictions == 0;
+        let has_all = self.names.iter().all(|name| name.obstacle.is_none());
+        if is_whole && has_all { Exit::Done } else { Exit::Inexact }
+    }
+}

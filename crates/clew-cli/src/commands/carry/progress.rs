@@ -1,0 +1,56 @@
+//! What is shown while bytes are carried.
+
+use std::ops::ControlFlow;
+
+use crate::commands::scratch::Waiting;
+use crate::progress::Terminal;
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// So many bytes are gone over before it is told again.
+const STEP: u64 = 8 << 20;
+
+/// A line that counts bytes, in a terminal; nothing elsewhere.
+pub(super) struct Counting {
+    terminal: Option<Terminal>,
+    what: &'static str,
+    done: u64,
+    told: u64,
+}
+
+impl Counting {
+    /// `what` is done, as people say it: `Exporting`.
+    pub fn new(what: &'static str, surroundings: &Surroundings) -> Self {
+        Self {
+            terminal: (surroundings.door == Door::Terminal).then(Terminal::default),
+            what,
+            done: 0,
+            told: 0,
+        }
+    }
+
+    /// Counts; `Break` once the user has asked to stop.
+    pub fn count(&mut self, bytes: u64) -> ControlFlow<()> {
+        self.done += bytes;
+        let Some(terminal) = &mut self.terminal else {
+            return ControlFlow::Continue(());
+        };
+        if self.done - self.told >= STEP {
+            self.told = self.done;
+            terminal.tell(&format!("{} … {}", self.what, text::bytes(self.done)));
+        }
+        if terminal.goes_on() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.tell("");
+        }
+    }
+}

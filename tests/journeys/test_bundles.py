@@ -1,0 +1,198 @@
+"""A state, and a history, go to a colleague in one file: what arrives, what stays behind, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cases.story import Notebook
+
+from journeys.person import Person, told
+
+SECRET = "sk-proj-" + "Ab3" * 16
+CELLS = [
+    "import sqlite3\nimport numpy as np\nimport pandas as pd\nfrom pathlib import Path",
+    "a = np.arange(300_000.0)\nd = {'k': a}\nwindow = a[5:10]",
+    "table = pd.DataFrame({'n': range(500), 's': [f's{i}' for i in range(500)]})",
+    f"token = {SECRET!r}\nconnection = sqlite3.connect(':memory:')",
+    """
+    class Point:
+        def __init__(self, x):
+            self.x = x
+    points = [Point(1), Point(2)]
+    def half(x):
+        return x / 2
+    """,
+    "Path('made').write_text('by a cell')\ntable['double'] = table.n * 2",
+]
+SAME = """
+import numpy, pandas
+assert list(points[1].__dict__.items()) == [('x', 2)] and type(points[0]) is Point
+assert d['k'] is a and window.base is a and (a == numpy.arange(300_000.0)).all()
+assert table.double.sum() == 249500 and table.s[499] == 's499'
+half(3)
+"""
+
+
+@pytest.fixture
+def ada(people: Callable[..., Person]) -> Person:
+    return people("ada")
+
+
+@pytest.fixture
+def bob(people: Callable[..., Person]) -> Person:
+    bob = people("bob")
+    bob.folder = bob.home / "notebooks"
+    bob.folder.mkdir()
+    return bob
+
+
+@pytest.fixture
+def notebook(ada: Person) -> Notebook:
+    notebook = ada.opens("analysis.ipynb")
+    notebook.run(*CELLS)
+    return notebook
+
+
+def key_of(person: Person) -> str:
+    found = person.ask("trust")["keys"]
+    return str(next(key["key"] for key in found if key["standing"] == "own"))
+
+
+def goes_on(person: Person, history: str) -> Notebook:
+    """A new notebook of the person's in that history, resumed."""
+    notebook = person.opens("mine.ipynb")
+    notebook.kernel.clew(f"history {history}").raised()
+    return notebook
+
+
+def test_a_state_arrives_with_all_that_can_be_sent(ada: Person, bob: Person, notebook: Notebook) -> None:
+    said = told(notebook, "export state.clew")
+    assert "connection: left behind: sqlite3.Connection" in said
+    assert "token: left behind" in said
+    bundle = ada.folder / "state.clew"
+    preview = bob.clew("import", str(bundle), "--preview")
+    assert (preview.exit, "which you have not trusted" in preview.out) == (1, True)
+    assert not bob.store.exists(), "looking made a store"
+    shown = bob.ask("import", str(bundle), "--preview")
+    obstacles = {name["key"]: name["obstacle"] for name in shown["names"]}
+    assert obstacles["a"] is None and obstacles["table"] is None
+    assert obstacles["half"].startswith("untrusted")
+    imported = bob.ask("import", str(bundle))
+    assert (imported["new_runs"], imported["is_known"], imported["runs"]) == (1, False, 1)
+    bob.clew("trust", "add", key_of(ada), "--yes").well()
+    mine = goes_on(bob, imported["id"])
+    assert "Resumed" in told(mine, "resume")
+    mine.run(SAME)
+    assert not (bob.folder / "made").exists(), "a cell ran"
+    assert mine.kernel.run("connection").ename == mine.kernel.run("token").ename == "NameError"
+
+
+def test_a_state_has_no_cell_no_output_and_no_path_of_the_machine(ada: Person, notebook: Notebook) -> None:
+    told(notebook, "export state.clew")
+    state = (ada.folder / "state.clew").read_bytes()
+    told(notebook, "export all.clew --all")
+    everything = (ada.folder / "all.clew").read_bytes()
+    for told_by_cells in ("by a cell", str(ada.folder), str(ada.home)):
+        assert told_by_cells.encode() not in state
+    assert str(ada.folder).encode() in everything, "the search finds what is there"
+
+
+def test_p12_a_planted_secret_is_in_no_bundle(ada: Person, bob: Person, notebook: Notebook) -> None:
+    told(notebook, "exclude table")
+    notebook.run("table = table.assign(hidden='Swordfish' * 2)", "shown = 'Swordfish' + 'Trout'\nshown")
+    told(notebook, "export state.clew")
+    told(notebook, "export all.clew --all")
+    for file in ("state.clew", "all.clew"):
+        # What lies in a bundle may be compressed: the import writes it out again, and is searched too.
+        assert bob.clew("import", str(ada.folder / file)).exit == 1
+        for raw in [(ada.folder / file).read_bytes(), *(path.read_bytes() for path in files(bob.store))]:
+            assert SECRET.encode() not in raw
+            assert b"SwordfishSwordfish" not in raw
+    shown = bob.ask("vars", "--history", "analysis.ipynb")
+    assert "'SwordfishTrout'" in json.dumps(shown), "the search is of what came"
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person, notebook: Notebook) -> None:
+    said = told(notebook, "export all.clew --all")
+    assert "7 runs, with cells, outputs and values" in said
+    imported = bob.ask("import", str(ada.folder / "all.clew"))
+    assert (imported["new_runs"], imported["standing"]) == (7, "stranger")
+    bob.clew("trust", "add", key_of(ada), "--yes").well()
+    assert bob.ask("import", str(ada.folder / "all.clew"), "--preview")["standing"] == "trusted"
+    assert "is sound" in bob.clew("verify", "--read-data").well()
+    log = bob.ask("log", "-n", "0")
+    assert [run["run"] for run in log["runs"]] == ["7", "6", "5", "4", "3", "2", "1"]
+    assert not any(run["is_untrusted"] for run in log["runs"])
+    mine = goes_on(bob, imported["id"])
+    told(mine, "resume 6")
+    assert mine.kernel.run("list(table)").text == "['n', 's']"
+    told(mine, "switch 7")
+    mine.run(SAME)
+    # What Bob does comes back to Ada beside what she did meanwhile.
+    mine.run("points.append(Point(3))")
+    notebook.run("points.pop()")
+    told(mine, f"export {bob.folder / 'back.clew'} --all")
+    back = ada.ask("import", str(bob.folder / "back.clew"))
+    assert (back["is_known"], back["contradictions"]) == (True, 0)
+    sources = [run["source"] for run in ada.ask("log", "--all", "-n", "0")["runs"]]
+    assert "points.append(Point(3))" in sources and "points.pop()" in sources
+    assert "is sound" in ada.clew("verify", "--read-data").well()
+
+
+def test_only_some_names_and_only_so_many_bytes(ada: Person, notebook: Notebook) -> None:
+    data = ada.ask("export", str(ada.folder / "some.clew"), "--names", "points,half")
+    assert sorted(
+        root["key"] for value in data["values"] for root in value["roots"] if root["kind"] == "name"
+    ) == [
+        "half",
+        "points",
+    ]
+    small = ada.ask("export", str(ada.folder / "small.clew"), "--max-size", "500kB")
+    left = {root["key"] for value in small["values"] if value["why"] for root in value["roots"]}
+    assert {"a", "d", "window"} <= left and "table" not in left
+    assert (ada.folder / "small.clew").stat().st_size == small["bytes"] <= 500_000
+    assert ada.clew("export", str(ada.folder / "no.clew"), "--names", "nothing").exit == 2
+    assert not (ada.folder / "no.clew").exists()
+
+
+def test_what_is_no_bundle_or_was_changed_is_refused_and_nothing_comes(
+    ada: Person, bob: Person, notebook: Notebook
+) -> None:
+    told(notebook, "export state.clew")
+    whole = (ada.folder / "state.clew").read_bytes()
+    spoiled = {
+        "cut": whole[: len(whole) // 2],
+        "changed": whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:],
+        "notes": b"no bundle",
+        "empty": b"",
+    }
+    for name, raw in spoiled.items():
+        (bob.folder / name).write_bytes(raw)
+        said = bob.clew("import", str(bob.folder / name))
+        assert (said.exit, said.out) == (3, ""), said
+        assert "Nothing was changed" in said.err and "Next:" in said.err
+        assert (
+            bob.ask("list")["error"]["message"]
+            if not bob.store.exists()
+            else not bob.ask("list")["histories"]
+        )
+    assert bob.clew("import", str(bob.folder / "missing")).exit == 3
+
+
+def test_an_encrypted_store_exports_only_when_told(people: Callable[..., Person]) -> None:
+    eve = people("eve")
+    eve.clew("config", "store.encrypt", "true").well()
+    eve.opens("n.ipynb").run("x = [1, 2, 3]")
+    refused = eve.clew("export", str(eve.folder / "x.clew"))
+    assert (refused.exit, refused.out) == (3, "")
+    assert "is encrypted, and a bundle is not" in refused.err and "--plain" in refused.err
+    assert not (eve.folder / "x.clew").exists()
+    eve.clew("export", str(eve.folder / "x.clew"), "--plain").well()
+    assert "holds n.ipynb, 1 run" in eve.clew("import", str(eve.folder / "x.clew"), "--preview").well()
