@@ -116,6 +116,7 @@ fn every_fault_of_a_bundle() {
         BundleFault::CutOff { .. } => [BundleFault::CutOff { has: 8192, of: 12_345_678 }],
         BundleFault::Newer(_) => [BundleFault::Newer(7)],
         BundleFault::Damaged(_) => [BundleFault::Damaged("it is no such frame".to_owned())],
+        BundleFault::Behind => [BundleFault::Behind],
         BundleFault::NotSealed => [BundleFault::NotSealed],
         BundleFault::Changed(_) => [BundleFault::Changed("packs/7.pack".to_owned())],
     });

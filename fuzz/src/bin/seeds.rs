@@ -232,6 +232,7 @@ fn contents() -> Contents {
         path: path.to_owned(),
         at,
         length,
+        start: 0,
         hash: BundledHasher::default().finish(),
     };
     Contents {

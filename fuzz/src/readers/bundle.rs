@@ -70,6 +70,7 @@ fn look_into(bytes: &[u8]) {
 /// What can be read of a history is the same behind the way through a bundle.
 fn there_and_back(store: &Store, history: HistoryId) -> Result<(), StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    disk.create_dir(Path::new("/")).expect("a simulated disk makes folders");
     let maker = BundleMaker::begin(Arc::clone(&disk), Path::new(FILE))?;
     let went = store.carry_history(history, maker.store(), &mut |_| ControlFlow::Continue(()))?;
     maker.finish(history, &key(), 7)?;

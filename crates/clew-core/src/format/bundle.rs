@@ -32,6 +32,14 @@ pub struct Bundled {
     pub at: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// The hash of its bytes.
+    /// Of a log: how many of its first bytes are not in the bundle, since who gets it has them. What lies in it follows them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub start: u64,
+    /// The hash of its bytes, as far as they are in the bundle.
     pub hash: BundledId,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde hands it over
+fn is_zero(start: &u64) -> bool {
+    *start == 0
 }

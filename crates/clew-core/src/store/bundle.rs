@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{BundledDisk, Disk, DiskFile, read_exact_at, write_all_at};
+use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, write_all_at};
 use super::error::{BundleFault, StoreError};
 use super::seal::{PublicKey, SigningKey};
 use super::{Access, Store, whole};
@@ -76,7 +76,7 @@ impl BundleMaker {
     pub fn finish(mut self, history: HistoryId, key: &SigningKey, time: Timestamp) -> Result<u64, StoreError> {
         let refused = |what| StoreError::io(what, &self.path);
         let lying = self.bundled.settle().map_err(refused("write to"))?;
-        let end = lying.last().map_or(BUNDLE_HEAD, |(_, range)| range.end);
+        let end = lying.last().map_or(BUNDLE_HEAD, |(_, range, _)| range.end);
         let contents = Contents {
             version: RECORD_VERSION,
             time,
@@ -105,14 +105,20 @@ impl BundleMaker {
         Ok(length)
     }
 
-    fn hashed(&self, lying: Vec<(PathBuf, Range<u64>)>) -> Result<Vec<Bundled>, StoreError> {
-        let hashed = |(path, range): (PathBuf, Range<u64>)| {
+    /// Says that a file in it goes on behind so many bytes that who gets the bundle has.
+    pub(super) fn begin_behind(&self, path: &Path, start: u64) {
+        self.bundled.begin_behind(path, start);
+    }
+
+    fn hashed(&self, lying: Vec<Lying>) -> Result<Vec<Bundled>, StoreError> {
+        let hashed = |(path, range, start): Lying| {
             let inner = path.strip_prefix(&self.path).unwrap_or(&path);
             let parts: Vec<_> = inner.iter().map(|part| part.to_string_lossy()).collect();
             Ok(Bundled {
                 path: parts.join("/"),
                 at: range.start,
                 length: range.end - range.start,
+                start,
                 hash: hash(&*self.file, range).map_err(StoreError::io("read", &self.path))?,
             })
         };
@@ -149,8 +155,10 @@ pub struct Bundle {
     file: Arc<dyn DiskFile>,
     length: u64,
     contents: Contents,
+    files: Vec<Lying>,
     key: PublicKey,
     store: Store,
+    disk: Arc<dyn Disk>,
 }
 
 impl Bundle {
@@ -168,10 +176,15 @@ impl Bundle {
         let head = head(&*file, path)?;
         let (contents, key) = told(&*file, &head).map_err(refused)?;
         let files = placed(&contents, head.contents).ok_or_else(|| refused(damaged("places in it are impossible")))?;
-        let named = files.into_iter().map(|(inner, range)| (path.join(inner), range));
-        let bundled = BundledDisk::of(Arc::clone(&file), Arc::clone(disk), named);
+        let named = files
+            .into_iter()
+            .map(|(inner, range, start)| (path.join(inner), range, start));
+        let files: Vec<Lying> = named.collect();
+        let bundled = BundledDisk::of(Arc::clone(&file), Arc::clone(disk), files.clone(), &|_| None);
         Ok(Self {
             store: Store::open(Arc::new(bundled), path, Access::ReadOnly)?,
+            files,
+            disk: Arc::clone(disk),
             path: path.to_owned(),
             length: head.length,
             file,
@@ -183,6 +196,30 @@ impl Bundle {
     /// The store in it, in which every key is foreign.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The same, in which logs that are in it in part begin with what `base` has of them.
+    ///
+    /// # Errors
+    /// `base` has not enough of one.
+    pub(super) fn over(&self, base: &Store) -> Result<Store, StoreError> {
+        if self.files.iter().all(|(_, _, start)| *start == 0) {
+            return Ok(self.store.clone());
+        }
+        let beginning = |path: &Path| {
+            let inner = path.strip_prefix(&self.path).ok()?;
+            let file = base.disk().open(&base.directory().join(inner)).ok()?;
+            Some(Arc::from(file))
+        };
+        let files = self.files.iter().cloned();
+        let bundled = BundledDisk::of(Arc::clone(&self.file), Arc::clone(&self.disk), files, &beginning);
+        if self.files.iter().any(|(path, ..)| bundled.open(path).is_err()) {
+            return Err(StoreError::Bundle {
+                path: self.path.clone(),
+                why: BundleFault::Behind,
+            });
+        }
+        Store::open(Arc::new(bundled), &self.path, Access::ReadOnly)
     }
 
     /// The file.
@@ -282,14 +319,16 @@ fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey), Bundl
 }
 
 /// Where the files lie, by their paths; `None` where one leads out of the store, or lies where none can.
-fn placed(contents: &Contents, end: u64) -> Option<Vec<(PathBuf, Range<u64>)>> {
+fn placed(contents: &Contents, end: u64) -> Option<Vec<Lying>> {
     let mut free = BUNDLE_HEAD;
     let placed = contents.files.iter().map(|bundled| {
         let to = bundled.at.checked_add(bundled.length)?;
         let lies = bundled.at >= free && bundled.at.is_multiple_of(PAGE) && to <= end;
         let is_inside = bundled.path.split('/').all(is_part);
         free = to;
-        (lies && is_inside).then(|| (PathBuf::from(&bundled.path), bundled.at..to))
+        let is_log = bundled.path.ends_with(".log") || bundled.start == 0;
+        let is_short = bundled.start <= limits::STORED;
+        (lies && is_inside && is_log && is_short).then(|| (PathBuf::from(&bundled.path), bundled.at..to, bundled.start))
     });
     placed.collect()
 }
@@ -309,6 +348,7 @@ mod tests {
             path: (*path).to_owned(),
             at: *at,
             length: *length,
+            start: 0,
             hash: BundledHasher::default().finish(),
         };
         Contents {

@@ -16,6 +16,7 @@ use rustc_hash::FxHashSet;
 use super::copying::{Copied, Copy};
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::gc::{self, Survey, Thing, contents};
+use super::outgoing::LogEnds;
 use super::read::read_and_hash;
 use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
@@ -54,14 +55,15 @@ impl Store {
         let loaded = self.load(history)?;
         let needed = self.needed_by(&loaded);
         let mut carried = Carried::default();
-        let copied = copy_things(self, to, Some(&needed), &mut carried, watch)?;
-        let pack = copied.map(|copied| copied.id);
-        Records {
+        let from = (self, &Survey::to_read(self));
+        let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
+        let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+        let records = Records {
             from: self,
             to,
             history,
-        }
-        .carry(&loaded, pack, 0, &mut carried)?;
+        };
+        records.carry(&loaded, &packs, 0, &mut carried)?;
         Ok(carried)
     }
 
@@ -80,7 +82,8 @@ impl Store {
             self.add_value(value, &mut needed);
         }
         let mut carried = Carried::default();
-        copy_things(self, to, Some(&needed), &mut carried, watch)?;
+        let from = (self, &Survey::to_read(self));
+        copy_things(from, to, Some(&needed), &mut carried, watch)?;
         Ok(carried)
     }
 
@@ -91,12 +94,20 @@ impl Store {
     /// The bundle is not what its maker signed, this store was opened to read only, or a disk refused. What was here is untouched;
     /// what came of a failed attempt shows nowhere, and a gc takes it away.
     pub fn receive(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        self.receive_all(std::slice::from_ref(bundle), now, watch)
+    }
+
+    /// The same for bundles that belong together: what one refers to may lie in another before it.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn receive_all(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
         self.check_writable()?;
-        bundle.check()?;
+        bundles.iter().try_for_each(Bundle::check)?;
         for _ in 0..ATTEMPTS {
             let inside = gate::enter(self.disk(), self.directory())?;
             self.index().refresh(self.disk(), self.directory())?;
-            let carried = self.receive_inside(bundle, now, watch)?;
+            let carried = self.receive_inside(bundles, now, watch)?;
             // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
             if gate::generation(self.disk(), self.directory()) == inside.generation {
                 return Ok(carried);
@@ -105,26 +116,31 @@ impl Store {
         Err(StoreError::Busy { who: "A gc is at work" })
     }
 
-    fn receive_inside(&self, bundle: &Bundle, now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
-        let from = bundle.store();
-        let mut carried = Carried::default();
-        let copied = copy_things(from, self, None, &mut carried, watch)?;
-        let pack = copied.map(|copied| copied.id);
-        for (history, _) in from.histories()? {
-            let loaded = from.load(history)?;
-            let records = Records {
-                from,
-                to: self,
-                history,
-            };
-            records.carry(&loaded, pack, now, &mut carried)?;
+    fn receive_inside(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let (mut carried, mut packs) = (Carried::default(), Vec::new());
+        for bundle in bundles {
+            let from = bundle.store();
+            let copied = copy_things((from, &Survey::to_read(from)), self, None, &mut carried, watch)?;
+            packs.extend(copied.map(|copied| copied.id));
+            self.index().refresh(self.disk(), self.directory())?;
         }
-        self.index().refresh(self.disk(), self.directory())?;
+        for bundle in bundles {
+            let from = &bundle.over(self)?;
+            for (history, _) in from.histories()? {
+                let loaded = from.load(history)?;
+                let records = Records {
+                    from,
+                    to: self,
+                    history,
+                };
+                records.carry(&loaded, &packs, now, &mut carried)?;
+            }
+        }
         Ok(carried)
     }
 
     /// All that the operations of a history reach and that was not forgotten.
-    fn needed_by(&self, loaded: &LoadedHistory) -> FxHashSet<[u8; 32]> {
+    pub(super) fn needed_by(&self, loaded: &LoadedHistory) -> FxHashSet<[u8; 32]> {
         let mut needed = FxHashSet::default();
         let forgotten = loaded.forgotten();
         let operations = loaded.sessions.values().flat_map(|session| &session.operations);
@@ -197,14 +213,13 @@ impl Store {
 const ATTEMPTS: usize = 3;
 
 /// Copies what is wanted (`None`: everything) and not there. What is damaged stays behind, and is told.
-fn copy_things(
-    from: &Store,
+pub(super) fn copy_things(
+    (from, survey): (&Store, &Survey),
     to: &Store,
     wanted: Option<&FxHashSet<[u8; 32]>>,
     carried: &mut Carried,
     watch: Carrying<'_>,
 ) -> Result<Option<Copied>, StoreError> {
-    let survey = Survey::to_read(from);
     let mut copy = Copy::new(from, to);
     let (mut met, mut relied) = (FxHashSet::default(), BTreeSet::new());
     let mut damaged: Vec<([u8; 32], Damage)> = Vec::new();
@@ -281,17 +296,17 @@ impl Store {
 }
 
 /// The carrying of what says what happened in a history.
-struct Records<'s> {
-    from: &'s Store,
-    to: &'s Store,
-    history: HistoryId,
+pub(super) struct Records<'s> {
+    pub from: &'s Store,
+    pub to: &'s Store,
+    pub history: HistoryId,
 }
 
 impl Records<'_> {
     fn carry(
         &self,
         loaded: &LoadedHistory,
-        pack: Option<PackId>,
+        packs: &[PackId],
         now: Timestamp,
         carried: &mut Carried,
     ) -> Result<(), StoreError> {
@@ -304,7 +319,7 @@ impl Records<'_> {
             Err(error) => return Err(error),
         };
         let coming = self.coming(loaded, &here, carried)?;
-        self.excuse_packs(loaded, &here, pack, now)?;
+        self.excuse_packs(loaded, &here, packs, now)?;
         self.carry_descriptions()?;
         for (name, bytes) in coming {
             whole::replace(disk, &folder, &name, &bytes)?;
@@ -318,6 +333,29 @@ impl Records<'_> {
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
             raised => raised.map(drop),
         }
+    }
+
+    /// Writes of each log what comes behind `there`, into a store that has nothing yet.
+    pub fn carry_behind(
+        &self,
+        loaded: &LoadedHistory,
+        there: &LogEnds,
+        carried: &mut Carried,
+    ) -> Result<(), StoreError> {
+        let (disk, directory) = (self.to.disk(), self.to.directory());
+        let folder = log::folder(directory, self.history);
+        disk.create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        self.carry_descriptions()?;
+        for ((session, part), end) in loaded.ends() {
+            let start = there.get(&(session, part)).copied().unwrap_or(0);
+            if start < end {
+                let bytes = read_log(self.from, self.history, (session, part), end)?;
+                let path = log::path(directory, self.history, session, part);
+                whole::write_new(disk, &path, &bytes[start as usize..])?;
+                carried.sessions += 1;
+            }
+        }
+        Ok(())
     }
 
     /// The logs that are to be written, by their files' names.
@@ -362,7 +400,7 @@ impl Records<'_> {
         &self,
         loaded: &LoadedHistory,
         here: &LoadedHistory,
-        pack: Option<PackId>,
+        packs: &[PackId],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (disk, directory) = (self.to.disk(), self.to.directory());
@@ -377,7 +415,7 @@ impl Records<'_> {
             version: RECORD_VERSION,
             time: now,
             removed,
-            written: pack.into_iter().collect(),
+            written: packs.to_vec(),
         };
         gc::tell_removal(disk, directory, &removal)?;
         self.to.forget_missing();

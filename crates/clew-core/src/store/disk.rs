@@ -11,6 +11,7 @@ mod encrypted;
 mod real;
 
 pub use bundled::BundledDisk;
+pub(super) use bundled::Lying;
 pub use encrypted::EncryptedDisk;
 pub(super) use encrypted::key_of;
 pub use real::{RealDisk, private_folder};

@@ -201,6 +201,9 @@ pub enum BundleFault {
     /// What says what lies in it can't be read.
     #[error("what says what lies in it is damaged: {0}")]
     Damaged(String),
+    /// It holds what came since something that is not here.
+    #[error("it holds only what came after runs that are not here")]
+    Behind,
     /// The seal is none.
     #[error("it is not sealed by the key that it names: somebody changed it")]
     NotSealed,
@@ -214,6 +217,7 @@ impl BundleFault {
         match self {
             Self::None => "`clew export FILE` makes one",
             Self::Newer(_) => "`pip install --upgrade clew`, then the same again",
+            Self::Behind => "take in first what was sent before it: `clew pull` does that in the right order",
             Self::CutOff { .. } | Self::Damaged(_) => "copy it here again, from where it was made",
             Self::NotSealed | Self::Changed(_) => "ask who made it for another copy, and by which way this one came",
         }

@@ -25,11 +25,25 @@ pub struct BundledDisk {
 struct Files {
     named: BTreeMap<PathBuf, Kept>,
     folders: BTreeSet<PathBuf>,
+    /// Files that begin with bytes of another: how many, and where these are.
+    begun: BTreeMap<PathBuf, Begun>,
     /// The last pack, which can still grow.
     growing: Option<Growing>,
     /// Whether anything can be made.
     is_open: bool,
 }
+
+/// What lies before a file, elsewhere.
+#[derive(Debug, Clone)]
+struct Begun {
+    /// So many bytes of it.
+    start: u64,
+    /// Where they are, if that is known.
+    file: Option<Arc<dyn DiskFile>>,
+}
+
+/// A file as who gets a bundle is told of it: its path, where it lies, how many bytes that are not in the bundle come before.
+pub(in crate::store) type Lying = (PathBuf, Range<u64>, u64);
 
 /// Where a file is.
 #[derive(Debug, Clone)]
@@ -93,14 +107,21 @@ impl BundledDisk {
     }
 
     /// The files that lie in `file` where `named` says. Nothing can be written.
-    pub fn of(
+    ///
+    /// `beginning` opens what comes before a file that is in it in part.
+    pub(in crate::store) fn of(
         file: Arc<dyn DiskFile>,
         disk: Arc<dyn Disk>,
-        named: impl IntoIterator<Item = (PathBuf, Range<u64>)>,
+        named: impl IntoIterator<Item = Lying>,
+        beginning: &dyn Fn(&Path) -> Option<Arc<dyn DiskFile>>,
     ) -> Self {
         let mut files = Files::default();
-        for (path, range) in named {
+        for (path, range, start) in named {
             files.make_folder(path.parent().unwrap_or(Path::new("")));
+            if start > 0 {
+                let file = beginning(&path);
+                files.begun.insert(path.clone(), Begun { start, file });
+            }
             files.named.insert(path, Kept::Lies(range));
         }
         Self {
@@ -111,7 +132,7 @@ impl BundledDisk {
     }
 
     /// Writes what waits in memory behind the packs; nothing can be written from then on. Gives where everything lies, in order.
-    pub fn settle(&self) -> io::Result<Vec<(PathBuf, Range<u64>)>> {
+    pub(in crate::store) fn settle(&self) -> io::Result<Vec<Lying>> {
         let mut files = locked(&self.files);
         files.is_open = false;
         if let Some(last) = &files.growing {
@@ -132,13 +153,20 @@ impl BundledDisk {
             };
             *kept = Kept::Lies(range);
         }
+        let start = |path| files.begun.get(path).map_or(0, |begun| begun.start);
         let lying = files.named.iter().filter_map(|(path, kept)| match kept {
-            Kept::Lies(range) => Some((path.clone(), range.clone())),
+            Kept::Lies(range) => Some((path.clone(), range.clone(), start(path))),
             Kept::Grows(_) | Kept::Waits(_) => None,
         });
         let mut lying: Vec<_> = lying.collect();
-        lying.sort_by_key(|(_, range)| (range.start, range.end));
+        lying.sort_by_key(|(_, range, _)| (range.start, range.end));
         Ok(lying)
+    }
+
+    /// Says that a file goes on behind so many bytes that are not in the bundle.
+    pub(in crate::store) fn begin_behind(&self, path: &Path, start: u64) {
+        let begun = Begun { start, file: None };
+        locked(&self.files).begun.insert(path.to_owned(), begun);
     }
 
     fn file(&self, kept: Kept) -> Box<dyn DiskFile> {
@@ -158,6 +186,58 @@ impl Files {
 
     fn make_folder(&mut self, path: &Path) {
         self.folders.extend(path.ancestors().map(Path::to_owned));
+    }
+}
+
+impl Begun {
+    /// # Errors
+    /// `NotFound` where what comes before is not known, or is shorter than it must be.
+    fn joined(&self, rest: Box<dyn DiskFile>) -> io::Result<Joined> {
+        let before = self.file.clone().ok_or(io::ErrorKind::NotFound)?;
+        if before.length()? < self.start {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Joined {
+            before,
+            start: self.start,
+            rest,
+        })
+    }
+}
+
+/// The beginning of one file, and another.
+#[derive(Debug)]
+struct Joined {
+    before: Arc<dyn DiskFile>,
+    start: u64,
+    rest: Box<dyn DiskFile>,
+}
+
+impl DiskFile for Joined {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self.start.checked_sub(offset) {
+            None | Some(0) => self.rest.read_at(buffer, offset - self.start),
+            Some(left) => {
+                let most = left.min(buffer.len() as u64) as usize;
+                self.before.read_at(&mut buffer[..most], offset)
+            }
+        }
+    }
+
+    fn write_at(&self, _bytes: &[u8], _offset: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.start + self.rest.length()?)
+    }
+
+    fn truncate(&self, _length: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }
 }
 
@@ -269,7 +349,11 @@ impl Disk for BundledDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let files = locked(&self.files);
         let kept = files.named.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
-        Ok(self.file(kept))
+        let rest = self.file(kept);
+        match files.begun.get(path).filter(|_| !files.is_open) {
+            None => Ok(rest),
+            Some(begun) => Ok(Box::new(begun.joined(rest)?)),
+        }
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

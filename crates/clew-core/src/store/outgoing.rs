@@ -1,0 +1,124 @@
+//! What of a history is to be sent, in portions: so that a sending that was cut goes on, and several go at once.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
+
+use super::carry::{Carried, Carrying, Records, copy_things};
+use super::gc::Survey;
+use super::{BundleMaker, LoadedHistory, Store, StoreError, log};
+use crate::id::{HistoryId, SessionId};
+
+/// How far each part of each log goes, in bytes.
+pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
+
+/// A history as it was when this was made: what came later is not in it.
+pub struct Outgoing {
+    store: Store,
+    history: HistoryId,
+    loaded: LoadedHistory,
+    survey: Survey,
+    needed: FxHashSet<[u8; 32]>,
+}
+
+impl Outgoing {
+    /// Reads the history, and what its values lie in.
+    ///
+    /// # Errors
+    /// The history is not there.
+    pub fn of(store: &Store, history: HistoryId) -> Result<Self, StoreError> {
+        let loaded = store.load(history)?;
+        Ok(Self {
+            needed: store.needed_by(&loaded),
+            // After the logs: what they reach is in packs by then.
+            survey: Survey::to_read(store),
+            store: store.clone(),
+            history,
+            loaded,
+        })
+    }
+
+    /// The history.
+    pub fn history(&self) -> HistoryId {
+        self.history
+    }
+
+    /// How far its logs go.
+    pub fn ends(&self) -> LogEnds {
+        self.loaded.ends().collect()
+    }
+
+    /// What is needed and not there, in portions of about `most` bytes, before compression; what lies together goes together.
+    pub fn portions(&self, has: &dyn Fn(&[u8; 32]) -> bool, most: u64) -> Vec<Portion> {
+        let (mut portions, mut portion, mut met) = (Vec::new(), Portion::default(), FxHashSet::default());
+        for thing in self.survey.packs.iter().flat_map(|pack| &pack.things) {
+            if !self.needed.contains(&thing.id) || has(&thing.id) || !met.insert(thing.id) {
+                continue;
+            }
+            portion.things.insert(thing.id);
+            portion.bytes += u64::from(thing.place.length);
+            if portion.bytes >= most {
+                portions.push(std::mem::take(&mut portion));
+            }
+        }
+        if !portion.things.is_empty() {
+            portions.push(portion);
+        }
+        portions
+    }
+
+    /// Writes a portion into a bundle.
+    ///
+    /// # Errors
+    /// A disk refused.
+    pub fn write(&self, portion: &Portion, to: &BundleMaker, watch: Carrying<'_>) -> Result<Carried, StoreError> {
+        let mut carried = Carried::default();
+        let to = to.store();
+        copy_things(
+            (&self.store, &self.survey),
+            to,
+            Some(&portion.things),
+            &mut carried,
+            watch,
+        )?;
+        Ok(carried)
+    }
+
+    /// Writes what happened into a bundle: of each log what comes behind `there`, and what the history was called.
+    ///
+    /// # Errors
+    /// A disk refused.
+    pub fn write_records(&self, to: &BundleMaker, there: &LogEnds) -> Result<Carried, StoreError> {
+        let mut carried = Carried::default();
+        let records = Records {
+            from: &self.store,
+            to: to.store(),
+            history: self.history,
+        };
+        records.carry_behind(&self.loaded, there, &mut carried)?;
+        for ((session, part), start) in there.iter().filter(|(_, start)| **start > 0) {
+            let path = log::path(to.store().directory(), self.history, *session, *part);
+            to.begin_behind(&path, *start);
+        }
+        Ok(carried)
+    }
+}
+
+/// Some of what is to be sent.
+#[derive(Debug, Clone, Default)]
+pub struct Portion {
+    things: FxHashSet<[u8; 32]>,
+    bytes: u64,
+}
+
+impl Portion {
+    /// What is in it.
+    pub fn things(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.things.iter()
+    }
+
+    /// How many bytes it has, before compression.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
