@@ -18,7 +18,7 @@ CRATES = {
     "clew-core": set(),
     "clew-testing": {"clew-core", "clew-remote"},
     "clew-value": {"clew-core"},
-    "clew-remote": set(),
+    "clew-remote": {"clew-core"},
     "clew-cli": {"clew-core", "clew-value"},
     "clew-python": {"clew-core", "clew-cli", "clew-value"},
     "clew-fuzz": {"clew-core", "clew-cli", "clew-value", "clew-testing"},

@@ -7,7 +7,7 @@ mod hash;
 mod root;
 
 pub use hash::{
-    BlobId, BlockId, BundledHasher, BundledId, Fingerprint, HistoryId, KeyId, ManifestId, OperationId, PackId,
-    ParseIdError, RunId, SegmentId, SessionId,
+    BlobId, BlockId, BundleHasher, BundleId, BundledHasher, BundledId, Fingerprint, HistoryId, KeyId, ManifestId,
+    OperationId, PackId, ParseIdError, RunId, SegmentId, SessionId,
 };
 pub use root::{Root, RootKind};

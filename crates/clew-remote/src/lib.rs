@@ -32,4 +32,6 @@ pub mod probe;
 mod retry;
 pub use retry::{Pace, Patient};
 
+pub mod sync;
+
 pub mod transfer;

@@ -72,7 +72,7 @@ impl FrameKind {
     pub const MARK: Self = Self(10);
     /// Reserved for proofs that a record belongs to a sealed operation.
     pub const PROOF: Self = Self(11);
-    /// Reserved for an index over a pack.
+    /// The ids of what lies in the packs of a bundle in a remote.
     pub const INDEX: Self = Self(12);
     /// Packs that were taken away.
     pub const REMOVAL: Self = Self(13);
@@ -80,6 +80,8 @@ impl FrameKind {
     pub const GARBAGE: Self = Self(14);
     /// What lies in a bundle, signed.
     pub const CONTENTS: Self = Self(15);
+    /// What a remote has of a history.
+    pub const HEAD: Self = Self(16);
 }
 
 /// How a payload lies.

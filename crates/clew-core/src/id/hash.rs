@@ -127,30 +127,46 @@ macro_rules! content_id {
     };
 }
 
-byte_id!(BundledId, 32, "Names the bytes of a file in a bundle.");
+macro_rules! file_id {
+    ($name:ident, $hasher:ident, $domain:literal, $doc:literal) => {
+        byte_id!($name, 32, $doc);
 
-/// Hashes the bytes of a file in a bundle, piece by piece: a pack may not fit into memory.
-#[derive(Debug)]
-pub struct BundledHasher(blake3::Hasher);
+        /// Hashes bytes piece by piece: all of them may not fit into memory.
+        #[derive(Debug)]
+        pub struct $hasher(blake3::Hasher);
 
-impl Default for BundledHasher {
-    fn default() -> Self {
-        Self(blake3::Hasher::new_derive_key("clew 2026 file of a bundle v1"))
-    }
+        impl Default for $hasher {
+            fn default() -> Self {
+                Self(blake3::Hasher::new_derive_key($domain))
+            }
+        }
+
+        impl $hasher {
+            /// Takes the next bytes.
+            pub fn update(&mut self, bytes: &[u8]) {
+                self.0.update(bytes);
+            }
+
+            /// The name of all of them.
+            pub fn finish(&self) -> $name {
+                $name(*self.0.finalize().as_bytes())
+            }
+        }
+    };
 }
 
-impl BundledHasher {
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The name of all of them.
-    pub fn finish(&self) -> BundledId {
-        BundledId(*self.0.finalize().as_bytes())
-    }
-}
-
+file_id!(
+    BundledId,
+    BundledHasher,
+    "clew 2026 file of a bundle v1",
+    "Names the bytes of a file in a bundle."
+);
+file_id!(
+    BundleId,
+    BundleHasher,
+    "clew 2026 bundle v1",
+    "Names a whole bundle by its bytes."
+);
 content_id!(
     BlockId,
     "clew 2026 block v1",

@@ -326,7 +326,8 @@ fn placed(contents: &Contents, end: u64) -> Option<Vec<Lying>> {
         let lies = bundled.at >= free && bundled.at.is_multiple_of(PAGE) && to <= end;
         let is_inside = bundled.path.split('/').all(is_part);
         free = to;
-        let is_log = bundled.path.ends_with(".log") || bundled.start == 0;
+        let path = Path::new(&bundled.path);
+        let is_log = path.extension().is_some_and(|extension| extension == "log") || bundled.start == 0;
         let is_short = bundled.start <= limits::STORED;
         (lies && is_inside && is_log && is_short).then(|| (PathBuf::from(&bundled.path), bundled.at..to, bundled.start))
     });

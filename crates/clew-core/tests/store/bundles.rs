@@ -201,8 +201,8 @@ fn p11_a_log_that_contradicts_what_is_here_changes_nothing() {
 
 #[test]
 fn p14_a_bundle_that_was_cut_off_says_so_and_nothing_of_it_comes() {
-    let (bytes, _) = bundle_of((1..=6).chain([LARGE]));
-    assert!(bytes.len() > 4 << 20);
+    let (bytes, _) = bundle_of(1..=20);
+    assert!(bytes.len() > 200_000, "{}", bytes.len());
     let every_page = (1..bytes.len() / 4096).map(|page| page * 4096);
     let head = (0..4096).step_by(61);
     let end = bytes.len() - 50..bytes.len();

@@ -202,6 +202,7 @@ fn p13_the_kinds_of_frames_are_those_of_the_page() {
         ("REMOVAL", FrameKind::REMOVAL),
         ("GARBAGE", FrameKind::GARBAGE),
         ("CONTENTS", FrameKind::CONTENTS),
+        ("HEAD", FrameKind::HEAD),
     ];
     let said: Vec<(String, String)> = table("kind")
         .into_iter()

@@ -1,0 +1,85 @@
+//! Pushing and pulling: histories in a place that others reach too.
+//!
+//! ```text
+//! heads/HISTORY          what the place has of a history: its bundles, how far they tell each log
+//! bundles/BUNDLE         a bundle: some of what the history needs, or what is new in its logs
+//!         BUNDLE.index   the ids of what lies in it
+//! ```
+//! A push sends what no bundle of the head holds, in bundles of some tens of megabytes, several at once, then what is new in the logs, then
+//! swaps the head. What was sent before a cut is not sent again. Heads of two machines are brought together by taking what both have,
+//! since a session has one writer and its log only grows. A pull fetches the bundles that it has not had yet and takes them all in together.
+//!
+//! Nothing here is believed because of where it lies: bundles are named by their hashes, and what is in them is judged by who recorded it
+//! ([`clew_core::store::Store::receive_all`]).
+
+mod head;
+mod index;
+mod memory;
+mod pull;
+mod push;
+mod staged;
+mod way;
+
+use std::ops::ControlFlow;
+
+use clew_core::store::StoreError;
+
+pub use head::{Head, LogEnd, Sent, heads};
+pub use memory::Memory;
+pub use pull::{Pulled, pull};
+pub use push::{Pushed, push};
+pub use way::Way;
+
+use crate::error::RemoteError;
+use crate::name::NameFault;
+
+/// What is told while bytes move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that moved, over the network.
+    pub moved: u64,
+    /// About how many there are.
+    pub of: u64,
+}
+
+/// Told of progress by any of the threads at work; `Break` gives it up.
+pub type Telling<'w> = &'w (dyn Fn(Progress) -> ControlFlow<()> + Sync);
+
+/// Why a push or a pull did not come to its end. What was done of it is not done again by the next.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The place.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What lies there is not what a push writes.
+    #[error("What {place} has of history {history} can't be read: {why}")]
+    Unreadable {
+        /// The place.
+        place: String,
+        /// The history.
+        history: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Another process of this machine pushes or pulls the same.
+    #[error("Another push or pull between this store and {place} is at work")]
+    Busy {
+        /// The place.
+        place: String,
+    },
+    /// Others change the head all the time.
+    #[error("Others push to {place} all the time, and this push never came in between")]
+    Crowded {
+        /// The place.
+        place: String,
+    },
+}
+
+impl From<NameFault> for SyncError {
+    fn from(fault: NameFault) -> Self {
+        Self::Remote(fault.into())
+    }
+}

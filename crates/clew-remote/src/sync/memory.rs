@@ -1,0 +1,121 @@
+//! What this machine remembers of a place, to ask and send less. Nothing is lost with it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clew_core::id::{BundleId, HistoryId};
+use clew_core::store::disk::private_folder;
+
+use super::head::Sent;
+
+/// A folder of this machine, for one store and one place.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    folder: PathBuf,
+}
+
+impl Memory {
+    /// Remembers in a folder, which is made when there is something to remember.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// A folder for files on their way.
+    pub(super) fn staging(&self) -> std::io::Result<PathBuf> {
+        let folder = self.folder.join("under-way");
+        private_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Takes away what a push that was killed left of its bundles: what it did not send is made anew.
+    pub(super) fn sweep(&self) {
+        let Ok(names) = self.staging().and_then(fs::read_dir) else {
+            return;
+        };
+        for entry in names.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Those of pulls go on where they were; their names are as long as the bundles'.
+            let bundle = name.strip_suffix(".clew").map(str::parse::<BundleId>);
+            if name != "lock" && !matches!(bundle, Some(Ok(_))) {
+                fs::remove_file(entry.path()).ok();
+            }
+        }
+    }
+
+    fn index_path(&self, bundle: BundleId) -> PathBuf {
+        self.folder.join(format!("{bundle}.index"))
+    }
+
+    pub(super) fn index(&self, bundle: BundleId) -> Option<Vec<u8>> {
+        fs::read(self.index_path(bundle)).ok()
+    }
+
+    pub(super) fn keep_index(&self, bundle: BundleId, bytes: &[u8]) {
+        // Without it the next push asks for it again.
+        let path = self.index_path(bundle);
+        if !path.exists() && private_folder(&self.folder).is_ok() {
+            let temporary = path.with_extension(format!("index.{}", std::process::id()));
+            if fs::write(&temporary, bytes).is_ok() {
+                fs::rename(&temporary, &path).ok();
+            }
+        }
+    }
+
+    /// Bundles that were sent and are in no head yet.
+    pub(super) fn begun(&self, history: HistoryId) -> Vec<Sent> {
+        self.lines(history, "begun").into_iter().collect()
+    }
+
+    pub(super) fn note_begun(&self, history: HistoryId, sent: Sent) {
+        self.note(history, "begun", &[sent]);
+    }
+
+    pub(super) fn forget_begun(&self, history: HistoryId) {
+        fs::remove_file(self.list(history, "begun")).ok();
+    }
+
+    /// Bundles of which everything was in the store once.
+    pub(super) fn had(&self, history: HistoryId) -> BTreeSet<Sent> {
+        self.lines(history, "had")
+    }
+
+    pub(super) fn note_had(&self, history: HistoryId, bundles: &[Sent]) {
+        self.note(history, "had", bundles);
+    }
+
+    fn list(&self, history: HistoryId, what: &str) -> PathBuf {
+        self.folder.join(format!("{history}.{what}"))
+    }
+
+    fn lines(&self, history: HistoryId, what: &str) -> BTreeSet<Sent> {
+        let text = fs::read_to_string(self.list(history, what)).unwrap_or_default();
+        let sent = |line: &str| {
+            let (bundle, length) = line.split_once(' ')?;
+            Some(Sent {
+                bundle: bundle.parse().ok()?,
+                length: length.parse().ok()?,
+            })
+        };
+        text.lines().filter_map(sent).collect()
+    }
+
+    fn note(&self, history: HistoryId, what: &str, bundles: &[Sent]) {
+        let lines = bundles.iter().fold(String::new(), |mut lines, sent| {
+            // Text takes every line.
+            writeln!(lines, "{} {}", sent.bundle, sent.length).ok();
+            lines
+        });
+        let open = |path: PathBuf| -> std::io::Result<File> {
+            private_folder(&self.folder)?;
+            OpenOptions::new().create(true).append(true).open(path)
+        };
+        if let Ok(mut file) = open(self.list(history, what)) {
+            file.write_all(lines.as_bytes()).ok();
+        }
+    }
+}

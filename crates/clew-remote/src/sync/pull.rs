@@ -1,0 +1,163 @@
+//! Pulling a history from a place.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clew_core::format::Timestamp;
+use clew_core::id::HistoryId;
+use clew_core::store::disk::{Disk, RealDisk};
+use clew_core::store::{Bundle, BundleFault, Carried, Store, StoreError};
+
+use super::head::{Head, Sent};
+use super::push::locked;
+use super::staged::{Meter, Staged, here, named};
+use super::{Memory, SyncError, Telling, Way, index};
+use crate::backend::Backend;
+use crate::error::RemoteError;
+use crate::transfer;
+
+/// So many bundles are fetched at once.
+const AT_ONCE: usize = 4;
+
+/// What a pull did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// Bundles that were fetched.
+    pub bundles: u64,
+    /// Bytes that came over the network.
+    pub bytes: u64,
+    /// What of them was new here.
+    pub carried: Carried,
+}
+
+/// Takes in what the place has of a history and the store has not. `None`: the place has nothing of it.
+///
+/// # Errors
+/// The place or this machine's disk refused, what is there is not what somebody signed, or the user gave up. Nothing of it shows in the
+/// store then; what was fetched is not fetched again by the next pull.
+pub fn pull(
+    store: &Store,
+    history: HistoryId,
+    way: &Way<'_>,
+    now: Timestamp,
+    telling: Telling<'_>,
+) -> Result<Option<Pulled>, SyncError> {
+    let (backend, memory) = (way.backend, &way.memory);
+    let _alone = way.alone()?;
+    let Some((head, _)) = Head::read(backend, history)? else {
+        return Ok(None);
+    };
+    let had = memory.had(history);
+    // What was had counts only as long as the history is here.
+    let had = if store.load(history).is_ok() {
+        had
+    } else {
+        BTreeSet::new()
+    };
+    match take_in(store, &head, &had, (backend, memory), now, telling) {
+        // It is not here any more: somebody took the store's logs away.
+        Err(SyncError::Store(StoreError::Bundle {
+            why: BundleFault::Behind,
+            ..
+        })) if !had.is_empty() => take_in(store, &head, &BTreeSet::new(), (backend, memory), now, telling).map(Some),
+        taken => taken.map(Some),
+    }
+}
+
+fn take_in(
+    store: &Store,
+    head: &Head,
+    had: &BTreeSet<Sent>,
+    (backend, memory): (&dyn Backend, &Memory),
+    now: Timestamp,
+    telling: Telling<'_>,
+) -> Result<Pulled, SyncError> {
+    let wanted: Vec<Sent> = head
+        .bundles
+        .iter()
+        .filter(|sent| !had.contains(sent))
+        .copied()
+        .collect();
+    if wanted.is_empty() {
+        return Ok(Pulled::default());
+    }
+    let pull = Pull {
+        backend,
+        staging: memory.staging().map_err(|error| here(&error))?,
+        meter: Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling),
+    };
+    let paths = pull.fetch_all(&wanted)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let bundles: Result<Vec<Bundle>, StoreError> = paths.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();
+    let carried = store.receive_all(&bundles?, now, &mut |_| std::ops::ControlFlow::Continue(()))?;
+    if carried.damage.is_empty() {
+        memory.note_had(head.history, &wanted);
+    }
+    Ok(Pulled {
+        bundles: wanted.len() as u64,
+        bytes: pull.meter.moved(),
+        carried,
+    })
+}
+
+struct Pull<'p> {
+    backend: &'p dyn Backend,
+    staging: PathBuf,
+    meter: Meter<'p>,
+}
+
+impl Pull<'_> {
+    /// Fetches bundles, several at once; in their order.
+    fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
+        let open = Mutex::new(wanted.iter());
+        let failed: Mutex<Option<SyncError>> = Mutex::new(None);
+        let work = || {
+            while locked(&failed).is_none() {
+                let Some(sent) = locked(&open).next() else { break };
+                if let Err(error) = self.fetch(*sent) {
+                    locked(&failed).get_or_insert(error);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..AT_ONCE {
+                // Where there can be no more threads, this one does it all.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect()),
+        }
+    }
+
+    fn path(&self, sent: Sent) -> PathBuf {
+        self.staging.join(format!("{}.clew", sent.bundle))
+    }
+
+    /// Fetches one, from where an earlier attempt broke off.
+    fn fetch(&self, sent: Sent) -> Result<(), SyncError> {
+        let path = self.path(sent);
+        let open = OpenOptions::new().create(true).append(true).open(&path);
+        let mut file = open.map_err(|error| here(&error))?;
+        let mut arrived = file.metadata().map_err(|error| here(&error))?.len().min(sent.length);
+        let name = index::bundle_name(sent.bundle)?;
+        let mut watch = |bytes| self.meter.add(bytes);
+        transfer::fetch(self.backend, &name, sent.length, &mut arrived, &mut file, &mut watch)?;
+        drop(file);
+        if named(&path)? == (sent.bundle, sent.length) {
+            return Ok(());
+        }
+        // What was there from before may be what is wrong: the next attempt begins anew.
+        fs::remove_file(&path).ok();
+        Err(SyncError::Remote(RemoteError::Damaged {
+            place: self.backend.place(),
+            name,
+            why: "it is not what it is named by".to_owned(),
+        }))
+    }
+}

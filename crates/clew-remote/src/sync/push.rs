@@ -1,0 +1,231 @@
+//! Pushing a history to a place.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clew_core::format::Timestamp;
+use clew_core::id::HistoryId;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, Store, StoreError};
+
+use super::head::{Head, Sent};
+use super::staged::{Meter, Staged, here, named};
+use super::{Memory, SyncError, Telling, Way, index};
+use crate::backend::{Backend, Token};
+use crate::error::RemoteError;
+use crate::transfer::{self, Sending};
+
+/// So many bundles are made and sent at once.
+const AT_ONCE: usize = 4;
+/// How often somebody else may come first.
+const ATTEMPTS: usize = 50;
+
+/// What a push did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Bundles that were sent.
+    pub bundles: u64,
+    /// Bytes that went over the network.
+    pub bytes: u64,
+    /// Values' bytes that are new there, before compression.
+    pub new: u64,
+    /// Sessions of which something is new there.
+    pub sessions: u64,
+    /// What could not be read here, and was not sent.
+    pub damage: Vec<String>,
+}
+
+impl Pushed {
+    /// Whether the place had everything.
+    pub fn is_nothing(&self) -> bool {
+        self.sessions == 0 && self.bundles == 0
+    }
+}
+
+/// Sends what the place has not of a history.
+///
+/// # Errors
+/// The history is not there, the place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
+pub fn push(
+    store: &Store,
+    history: HistoryId,
+    way: &Way<'_>,
+    (key, now): (&SigningKey, Timestamp),
+    telling: Telling<'_>,
+) -> Result<Pushed, SyncError> {
+    let (backend, memory) = (way.backend, &way.memory);
+    let _alone = way.alone()?;
+    memory.sweep();
+    let outgoing = Outgoing::of(store, history)?;
+    let (mut head, mut token) = read(backend, history)?;
+    let begun = still_there(backend, memory, history)?;
+    let known: Vec<Sent> = head.bundles.iter().chain(&begun).copied().collect();
+    let ids = index::ids(backend, memory, &known)?;
+    let portions = outgoing.portions(&|id| ids.contains(id), way.portion);
+    let push = Push {
+        outgoing: &outgoing,
+        backend,
+        memory,
+        key,
+        now,
+        staging: memory.staging().map_err(|error| here(&error))?,
+        meter: Meter::new(portions.iter().map(Portion::bytes).sum(), telling),
+    };
+    let mut pushed = Pushed {
+        new: portions.iter().map(Portion::bytes).sum(),
+        ..Pushed::default()
+    };
+    let mut sent = begun;
+    sent.extend(push.send_all(portions, &mut pushed)?);
+    for _ in 0..ATTEMPTS {
+        let there = head.ends();
+        let records = push.send_records(&there, &mut pushed)?;
+        if records.is_none() && sent.iter().all(|sent| head.bundles.contains(sent)) {
+            memory.forget_begun(history);
+            return Ok(push.done(pushed));
+        }
+        let bundles: Vec<Sent> = sent.iter().chain(&records).copied().collect();
+        head.add(&bundles, &outgoing.ends());
+        (head.nonce, head.time) = (nonce(), now);
+        match head.swap(backend, token.as_ref()) {
+            Ok(_) => {
+                memory.forget_begun(history);
+                memory.note_had(history, &bundles);
+                return Ok(push.done(pushed));
+            }
+            Err(SyncError::Remote(RemoteError::Conflict { .. })) => (head, token) = read(backend, history)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(SyncError::Crowded { place: backend.place() })
+}
+
+fn read(backend: &dyn Backend, history: HistoryId) -> Result<(Head, Option<Token>), SyncError> {
+    Ok(match Head::read(backend, history)? {
+        Some((head, token)) => (head, Some(token)),
+        None => (Head::new(history), None),
+    })
+}
+
+/// Bundles that an earlier push sent, which never came to its end.
+fn still_there(backend: &dyn Backend, memory: &Memory, history: HistoryId) -> Result<Vec<Sent>, SyncError> {
+    let mut there = Vec::new();
+    for sent in memory.begun(history) {
+        if backend.length(&index::bundle_name(sent.bundle)?)? == Some(sent.length) {
+            there.push(sent);
+        }
+    }
+    Ok(there)
+}
+
+fn nonce() -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    u64::from_le_bytes(bytes)
+}
+
+/// A bundle that was sent, and what of its portion could not be read.
+type Delivered = (Sent, Vec<String>);
+
+struct Push<'p> {
+    outgoing: &'p Outgoing,
+    backend: &'p dyn Backend,
+    memory: &'p Memory,
+    key: &'p SigningKey,
+    now: Timestamp,
+    staging: PathBuf,
+    meter: Meter<'p>,
+}
+
+impl Push<'_> {
+    fn done(&self, pushed: Pushed) -> Pushed {
+        Pushed {
+            bytes: self.meter.moved(),
+            ..pushed
+        }
+    }
+
+    /// Sends the portions, several at once; gives up at the first that fails.
+    fn send_all(&self, portions: Vec<Portion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
+        let open = Mutex::new(portions.into_iter());
+        let done: Mutex<Result<Vec<Delivered>, SyncError>> = Mutex::new(Ok(Vec::new()));
+        let work = || {
+            while locked(&done).is_ok() {
+                let Some(portion) = locked(&open).next() else { break };
+                let sent = self.send(&portion);
+                let mut done = locked(&done);
+                match (sent, &mut *done) {
+                    (Ok(sent), Ok(all)) => all.push(sent),
+                    (Err(error), Ok(_)) => *done = Err(error),
+                    (_, Err(_)) => {}
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..AT_ONCE {
+                // Where there can be no more threads, this one does it all.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let sent = done.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        pushed.bundles += sent.len() as u64;
+        pushed
+            .damage
+            .extend(sent.iter().flat_map(|(_, damage)| damage.iter().cloned()));
+        Ok(sent.into_iter().map(|(sent, _)| sent).collect())
+    }
+
+    fn send(&self, portion: &Portion) -> Result<Delivered, SyncError> {
+        let (maker, staged) = self.begin()?;
+        let carried = self
+            .outgoing
+            .write(portion, &maker, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let sent = self.send_bundle(maker, &staged)?;
+        index::write(self.backend, self.memory, sent.bundle, portion.things())?;
+        self.memory.note_begun(self.outgoing.history(), sent);
+        let damage = carried.damage.iter();
+        Ok((
+            sent,
+            damage
+                .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
+                .collect(),
+        ))
+    }
+
+    /// Sends what is new in the logs; `None` if nothing is.
+    fn send_records(&self, there: &LogEnds, pushed: &mut Pushed) -> Result<Option<Sent>, SyncError> {
+        let is_new = |(log, end): (&_, &u64)| there.get(log).is_none_or(|there| there < end);
+        if !self.outgoing.ends().iter().any(is_new) {
+            return Ok(None);
+        }
+        let (maker, staged) = self.begin()?;
+        let carried = self.outgoing.write_records(&maker, there)?;
+        pushed.sessions = carried.sessions;
+        pushed.bundles += 1;
+        Ok(Some(self.send_bundle(maker, &staged)?))
+    }
+
+    fn begin(&self) -> Result<(BundleMaker, Staged), StoreError> {
+        let staged = Staged(self.staging.join(format!("{:016x}.clew", nonce())));
+        let maker = BundleMaker::begin(Arc::new(RealDisk), &staged.0)?;
+        Ok((maker, staged))
+    }
+
+    fn send_bundle(&self, maker: BundleMaker, staged: &Staged) -> Result<Sent, SyncError> {
+        maker.finish(self.outgoing.history(), self.key, self.now)?;
+        let (bundle, length) = named(&staged.0)?;
+        let file = File::open(&staged.0).map_err(|error| here(&error))?;
+        let name = index::bundle_name(bundle)?;
+        let mut watch = |bytes| self.meter.add(bytes);
+        transfer::send(self.backend, &name, &file, &mut Sending::default(), &mut watch)?;
+        Ok(Sent { bundle, length })
+    }
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Whoever held it panicked with it whole: every change under it is one push or one assignment.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

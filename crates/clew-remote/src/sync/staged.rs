@@ -1,0 +1,76 @@
+//! Bundles on this machine's disk, on their way from or to a place.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clew_core::id::{BundleHasher, BundleId};
+
+use super::{Progress, SyncError, Telling};
+use crate::error::RemoteError;
+
+/// A file that goes when this does.
+#[derive(Debug)]
+pub(super) struct Staged(pub PathBuf);
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+/// The name of a bundle by its bytes, and how many these are.
+pub(super) fn named(path: &Path) -> Result<(BundleId, u64), SyncError> {
+    let hash = || -> io::Result<(BundleId, u64)> {
+        let mut file = File::open(path)?;
+        let (mut hasher, mut buffer, mut length) = (BundleHasher::default(), vec![0; 1 << 20], 0);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok((hasher.finish(), length)),
+                count => {
+                    hasher.update(&buffer[..count]);
+                    length += count as u64;
+                }
+            }
+        }
+    };
+    hash().map_err(|error| here(&error))
+}
+
+/// This machine's disk refused.
+pub(super) fn here(error: &io::Error) -> SyncError {
+    SyncError::Remote(RemoteError::Here {
+        said: error.to_string(),
+    })
+}
+
+/// Counts what moves in all threads together.
+pub(super) struct Meter<'w> {
+    moved: AtomicU64,
+    of: u64,
+    telling: Telling<'w>,
+}
+
+impl<'w> Meter<'w> {
+    pub fn new(of: u64, telling: Telling<'w>) -> Self {
+        Self {
+            moved: AtomicU64::new(0),
+            of,
+            telling,
+        }
+    }
+
+    pub fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    pub fn add(&self, bytes: u64) -> ControlFlow<()> {
+        let moved = self.moved.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        (self.telling)(Progress {
+            moved,
+            of: self.of.max(moved),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! The way between a store and a place.
+
+use clew_core::store::disk::{Disk, DiskLock, RealDisk};
+
+use super::staged::here;
+use super::{Memory, SyncError};
+use crate::backend::Backend;
+
+/// So many bytes go into one bundle, before compression: as much as a cut can cost, times how many go at once.
+const PORTION: u64 = 32 << 20;
+
+/// The way between a store and a place.
+#[derive(Debug, Clone)]
+pub struct Way<'w> {
+    /// The place. Who wants calls tried again wraps it in [`crate::Patient`].
+    pub backend: &'w dyn Backend,
+    /// What is remembered of it for this store.
+    pub memory: Memory,
+    /// About how many bytes go into one bundle, before compression.
+    pub portion: u64,
+}
+
+impl<'w> Way<'w> {
+    /// A way with bundles of the usual size.
+    pub fn new(backend: &'w dyn Backend, memory: Memory) -> Self {
+        Self {
+            backend,
+            memory,
+            portion: PORTION,
+        }
+    }
+
+    /// Has the way to itself on this machine, where there are locks: two that fetch one bundle into one file would spoil it.
+    pub(super) fn alone(&self) -> Result<Option<Box<dyn DiskLock>>, SyncError> {
+        let path = self.memory.staging().map_err(|error| here(&error))?.join("lock");
+        if !path.exists() {
+            drop(RealDisk.lock_shared(&path));
+        }
+        match RealDisk.try_lock(&path) {
+            Ok(Some(lock)) => Ok(Some(lock)),
+            Ok(None) => Err(SyncError::Busy {
+                place: self.backend.place(),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(here(&error)),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A machine: a store on its disk, a kernel that records, and what it remembers of a place.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::format::{HistoryDescription, RunKind};
+use clew_core::history::History;
+use clew_core::id::{HistoryId, RootKind};
+use clew_core::kernel::Kernel;
+use clew_core::record::RunInput;
+use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
+use clew_remote::{Backend, Directory};
+use clew_testing::Still;
+use clew_testing::toy::{ToyKernel, run_cell};
+use tempfile::TempDir;
+
+/// So many bytes go into one bundle here.
+pub const PORTION: u64 = 100_000;
+
+/// A place in a folder.
+pub fn place(folder: &TempDir) -> Directory {
+    Directory::create(folder.path()).unwrap()
+}
+
+/// A cell that makes memory of which no two blocks are alike.
+pub fn large(name: &str, bytes: usize, seed: usize) -> String {
+    let poke = |(nth, at): (usize, usize)| format!("poke {name} {} {}", at + (seed + nth) % 60, 200 + nth % 50);
+    let pokes: Vec<String> = (0..bytes).step_by(65_536).enumerate().map(poke).collect();
+    format!("{name} = bytes {bytes} {seed}\n{}", pokes.join("\n"))
+}
+
+/// A machine of one person, who has one key on all of them.
+pub struct Machine {
+    folder: TempDir,
+    pub history: Option<HistoryId>,
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_secret(&[7; 32])
+}
+
+fn quiet(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            history: None,
+        }
+    }
+
+    pub fn store(&self) -> Store {
+        let store = Store::open(Arc::new(RealDisk), self.folder.path().join("store"), Access::ReadWrite).unwrap();
+        store.with_trust(Trust::own(key().public()))
+    }
+
+    /// A machine with a history, and a kernel that goes on in it.
+    pub fn with_history() -> (Self, Working) {
+        let mut machine = Self::new();
+        machine.history = Some(machine.store().create_history(&HistoryDescription::default()).unwrap());
+        let working = machine.works();
+        (machine, working)
+    }
+
+    /// A new kernel in the history.
+    pub fn works(&self) -> Working {
+        let (store, history) = (self.store(), self.history.unwrap());
+        let id = store.new_session();
+        let loaded = store.load(history).unwrap_or_default();
+        let writer = store.writer(history, id, &key()).unwrap();
+        let mut working = Working {
+            session: Session::new(id, store, writer, loaded, Box::new(Still)),
+            kernel: ToyKernel::new(3),
+        };
+        working.session.start(&mut working.kernel).unwrap();
+        working
+    }
+
+    fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
+        Way {
+            portion: PORTION,
+            ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
+        }
+    }
+
+    pub fn push(&self, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+        push(
+            &self.store(),
+            self.history.unwrap(),
+            &self.way(backend),
+            (&key(), 9),
+            &quiet,
+        )
+    }
+
+    pub fn pull(&self, backend: &dyn Backend) -> Result<Option<Pulled>, SyncError> {
+        pull(&self.store(), self.history.unwrap(), &self.way(backend), 9, &quiet)
+    }
+
+    /// Forgets what it knew of every place.
+    pub fn forgets(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("memory")).ok();
+    }
+
+    pub fn loaded(&self) -> LoadedHistory {
+        self.store().load(self.history.unwrap()).unwrap()
+    }
+
+    /// The first lines of all cells, in the order of their numbers; all that is stored is sound.
+    pub fn cells(&self) -> Vec<String> {
+        let (store, loaded) = (self.store(), self.loaded());
+        assert_eq!(loaded.damage, []);
+        assert_eq!(store.verify(true).unwrap().damage, []);
+        let history = History::of(&loaded);
+        let sources = history.runs().filter_map(|(_, run)| run.source);
+        let line = |cell: String| cell.lines().next().unwrap_or_default().to_owned();
+        sources
+            .map(|blob| line(store.blob(blob).unwrap().into_inner()))
+            .collect()
+    }
+
+    /// Resumes in a new kernel; the names it has then, and what is in them.
+    pub fn resumed(&self) -> Vec<String> {
+        let mut working = self.works();
+        let report = working
+            .session
+            .perform(&mut working.kernel, &Request::Resume(None), MoveOptions::default());
+        assert!(report.as_ref().unwrap().is_exact(), "{report:?}");
+        working.names()
+    }
+
+    pub fn memory(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A kernel that records.
+pub struct Working {
+    session: Session,
+    kernel: ToyKernel,
+}
+
+impl Working {
+    pub fn runs(&mut self, source: &str) {
+        run_cell(&mut self.kernel.world, source, 1).unwrap();
+        let input = RunInput {
+            source: Some(source.to_owned()),
+            ..RunInput::silent(RunKind::Cell, 0)
+        };
+        self.session.record(&mut self.kernel, input).unwrap();
+    }
+
+    pub fn names(&mut self) -> Vec<String> {
+        let roots = self.kernel.roots().unwrap();
+        let names = roots.iter().filter(|(root, _)| root.kind == RootKind::Name);
+        names.map(|(root, _)| root.to_string()).collect()
+    }
+}
