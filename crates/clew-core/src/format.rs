@@ -2,6 +2,7 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
+mod begun;
 mod evidence;
 mod frame;
 mod history;
@@ -15,6 +16,7 @@ mod run;
 mod summary;
 mod table;
 
+pub use begun::{Begun, Process};
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
@@ -26,7 +28,7 @@ pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, P
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, Noted, Removal, Uptime};
-pub use run::{Ending, Looked, Run, RunKind, Version};
+pub use run::{Death, Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 pub use table::TableEntry;
 

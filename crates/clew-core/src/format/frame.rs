@@ -78,6 +78,8 @@ impl FrameKind {
     pub const REMOVAL: Self = Self(13);
     /// What nothing refers to any more.
     pub const GARBAGE: Self = Self(14);
+    /// A cell that a kernel began to run.
+    pub const BEGUN: Self = Self(15);
 }
 
 /// How a payload lies.
@@ -331,6 +333,11 @@ impl Default for FrameEncoder {
 }
 
 impl FrameEncoder {
+    /// One that leaves everything as it is, and so costs nothing to begin with.
+    pub(crate) fn plain() -> Self {
+        Self { compressor: None }
+    }
+
     /// One that compresses that hard.
     pub(crate) fn of_level(level: i32) -> Self {
         Self {
