@@ -108,6 +108,7 @@ fn name(nth: usize, description: Option<&FileDescription>, kinds: &[FrameKind]) 
         Some(FileDescription::Log { history, session }) => format!("histories/{history}/{session}.log"),
         Some(FileDescription::Care) if kinds.contains(&FrameKind::REMOVAL) => format!("removed/{nth:032x}.removal"),
         Some(FileDescription::Care) => "garbage".to_owned(),
+        Some(FileDescription::Begun) => format!("live/{nth:032x}.begun"),
         None => format!("histories/{}/{nth:032x}.log", "01".repeat(16)),
     }
 }

@@ -266,9 +266,10 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
 }
 
 fn look_at(arguments: &Arguments, opened: &Opened, surroundings: &Surroundings) -> Output {
-    let in_flight = match arguments.word.tells_what_runs() {
-        true => opened.in_flight(surroundings),
-        false => Vec::new(),
+    let in_flight = if arguments.word.tells_what_runs() {
+        opened.in_flight(surroundings)
+    } else {
+        Vec::new()
     };
     let place = Place {
         in_flight: &in_flight,

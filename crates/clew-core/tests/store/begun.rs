@@ -77,7 +77,7 @@ fn a_note_is_read_as_it_was_written_and_the_next_takes_its_place() {
 
 #[test]
 fn p11_a_note_that_another_key_made_is_passed_over() {
-    let (disk, _, left) = noted(Some("x = 1"));
+    let (disk, _, _) = noted(Some("x = 1"));
     let other = SigningKey::from_secret(&[7; 32]);
     assert_eq!(open(&disk, Access::ReadOnly).unwrap().begun(&other), Vec::new());
 }

@@ -372,9 +372,10 @@ impl Inner {
         // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
         open.session.refresh().ok();
         let (live, open) = (self.live(), self.opened()?);
-        let in_flight = match arguments.word.tells_what_runs() {
-            true => open.in_flight(&self.surroundings),
-            false => Vec::new(),
+        let in_flight = if arguments.word.tells_what_runs() {
+            open.in_flight(&self.surroundings)
+        } else {
+            Vec::new()
         };
         let place = Place {
             in_flight: &in_flight,
