@@ -132,7 +132,7 @@ test-rust: $(SERVERS)/.installed
 	mkdir -p $(REPORTS)
 	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace $(KEEP_REPORT)
 
-$(PYTHONS:%=test-%): test-%: .venv-%/.installed
+$(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 	tools/build.sh test $*
 	.venv-$*/bin/python -m pytest --junitxml=$(REPORTS)/python-$*.xml $(PYTEST_ARGS)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv-VERSION with exactly the pinned packages.
 #   tools/make_venv.sh 3.13
-#   tools/make_venv.sh servers    what the tests of remotes start
+#   tools/make_venv.sh servers    what tests start beside the kernels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$1

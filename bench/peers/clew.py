@@ -55,9 +55,10 @@ class Clew(Peer):
     def went(self, words: str) -> Move:
         """Types a mover as a person does."""
         timing = self.typed(f"%clew {words}")
-        if not DONE.match(timing.text):
-            raise Failed(timing.text[:300])
-        return Move(timing.total / 1000, says=", ".join(INEXACT.findall(timing.text)))
+        text = said(timing)
+        if not DONE.match(text):
+            raise Failed(text[:300])
+        return Move(timing.total / 1000, says=", ".join(INEXACT.findall(text)))
 
     def moved(self, words: str) -> Move:
         """Types a mover as a program does, and takes its two parts from the answer: writing that is longer."""
@@ -97,10 +98,15 @@ def inexact(outcomes: list[dict[str, Any]]) -> str:
     return named + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
+def said(timing: Timing) -> str:
+    """What was printed, without the line that told how far a long move was: its end is wiped."""
+    return timing.text.rpartition("\r")[2]
+
+
 def answer(timing: Timing) -> dict[str, Any]:
     """What `--json` printed."""
     try:
-        found: dict[str, Any] = json.loads(timing.text)
+        found: dict[str, Any] = json.loads(said(timing))
     except json.JSONDecodeError as error:
         raise Failed(f"it answered {timing.text[:200]!r} and {timing.text[-200:]!r}") from error
     return found

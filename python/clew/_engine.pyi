@@ -36,6 +36,18 @@ class Run(TypedDict):
     output: NotRequired[str | None]
     """What it showed, as a JSON array of nbformat outputs."""
 
+class Begun(TypedDict):
+    """What is known of a cell when it begins."""
+
+    source: str | None
+    """What may be kept of its source."""
+    masked: list[str]
+    """What was taken out of it."""
+    cell: str | None
+    execution_count: int | None
+    started: int
+    """Nanoseconds since the Unix epoch."""
+
 class Hidden(TypedDict):
     """What must not be recorded."""
 
@@ -146,6 +158,9 @@ class Engine:
     ) -> None: ...
     def attach(self, notebook: Notebook) -> dict[str, Any]:
         """Opens the history and records what exists as the starting state."""
+
+    def begins(self, cell: Begun) -> None:
+        """Notes that a cell begins, so that what is known of it outlives this process."""
 
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""

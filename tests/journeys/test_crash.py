@@ -85,7 +85,9 @@ def resumed(ada: Person) -> Notebook:
 
 def test_everything_saved_is_back_and_the_only_loss_is_named(ada: Person) -> None:
     facts = before_lunch(ada)
-    assert runs_of(ada.clew("log").well()) == [str(n) for n in range(9, 0, -1)], "the run in flight is no run"
+    log = ada.clew("log").well()
+    assert runs_of(log) == [str(n) for n in range(9, 0, -1)], "the run in flight is no run yet"
+    assert "(lost = 'half done'), begun" in log and "was interrupted by kernel death" in log
     assert "is sound" in ada.clew("verify", "--read-data").well()
     moved = ada.clew("undo")
     assert (
@@ -118,13 +120,18 @@ def test_the_work_goes_on_as_if_nothing_had_happened(ada: Person) -> None:
     notebook.run("model = best.run()\nafter = len(best.errors), Trial.count")
     assert notebook.read("after") == ["(3, 5)"]
     log = told(notebook, "log")
-    assert log.startswith("@  11") and runs_of(log)[:3] == ["11", "9a", "9"], "one history, numbers go on"
+    assert log.startswith("@  12") and runs_of(log)[:4] == ["12", "10", "9a", "9"], (
+        "one history, numbers go on"
+    )
+    assert "interrupted by kernel death" in log.splitlines()[1], (
+        "and the cell that the kernel died in is in its place"
+    )
 
     told(notebook, "undo")
     assert notebook.read("len(best.errors), Trial.count, 'after' in globals()") == ["(2, 4, False)"]
     told(notebook, "switch 5")
     assert notebook.read("Trial.count, len(first.errors), 'trials' in globals()") == ["(1, 1, False)"]
-    told(notebook, "switch 11")
+    told(notebook, "switch 12")
     assert notebook.read("after, best is first, isinstance(best, Trial)") == ["((3, 5), True, True)"]
 
 

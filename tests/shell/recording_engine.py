@@ -53,6 +53,9 @@ class RecordingEngine:
         self.calls.append(("attach", dict(notebook)))
         return {"warnings": []}
 
+    def begins(self, cell: Mapping[str, Any]) -> None:
+        """Notes nothing: nobody kills this kernel."""
+
     def capture(self, run: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(("capture", run["source"]))
         self.times.append(time.time())

@@ -15,7 +15,10 @@ from harness import SOURCES, Kernel, Reply
 
 from clew.shell.start import OFF
 
-OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back.\n"
+OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back"
+FIRST_OFFER = (
+    f"{OFFER}; `%clew config resume.on_start always` has every new kernel do so, `never` say nothing.\n"
+)
 #: What the tests' own environment has installed: a fresh environment sees it by its search path.
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 RECORDS = "'clew' in get_ipython().magics_manager.magics['line']"
@@ -119,8 +122,10 @@ def test_a_new_kernel_of_a_notebook_offers_its_earlier_states_with_the_first_cel
     assert kernel.run("x = 1").raised().stdout == ""
     kernel.kill()
     kernel = start(notebook=notebook)
-    assert [kernel.run("y = 1").raised().stdout, kernel.run("y = 2").raised().stdout] == [OFFER, ""]
-    assert start(notebook=notebook, env={"CLEW_RESUME_OFFER": "no"}).run("z = 1").raised().stdout == ""
+    assert [kernel.run("y = 1").raised().stdout, kernel.run("y = 2").raised().stdout] == [FIRST_OFFER, ""]
+    kernel.clew("resume").raised()
+    assert start(notebook=notebook).run("z = 1").raised().stdout == f"{OFFER}.\n", "who did it once knows how"
+    assert start(notebook=notebook, env={"CLEW_RESUME_ON_START": "never"}).run("z = 1").raised().stdout == ""
 
 
 def test_clew_off_loads_nothing_and_says_nothing(start: Kernels) -> None:

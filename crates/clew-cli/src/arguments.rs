@@ -258,6 +258,11 @@ impl Word {
         }
     }
 
+    /// Whether it tells of cells that run, too.
+    pub fn tells_what_runs(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Log(_) | Self::Show(_))
+    }
+
     /// Whether it is answered without opening a history.
     pub(crate) fn needs_no_history(&self) -> bool {
         matches!(

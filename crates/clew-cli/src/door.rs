@@ -42,12 +42,12 @@ pub fn to_kernel(
     let Some(connection) = kernel.connection.clone() else {
         let problem = format!(
             "Process {} is an IPython without a kernel: nothing can be sent to it",
-            kernel.pid
+            kernel.process.pid
         );
         return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` there")));
     };
     if !kernel.is_here() {
-        let problem = format!("The kernel runs on {}, not here", text::clean(&kernel.host));
+        let problem = format!("The kernel runs on {}, not here", text::clean(&kernel.process.host));
         return Err(Problem::usage(problem).with_hint(format!("type `%clew {typed}` in the notebook")));
     }
     if !Path::new(&kernel.executable).exists() {
@@ -93,7 +93,7 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
         }
     }
     if let Some(pid) = arguments.shared.kernel {
-        kernels.retain(|kernel| kernel.pid == pid);
+        kernels.retain(|kernel| kernel.process.pid == pid);
     }
     match kernels.as_slice() {
         [only] => Ok(only.clone()),
@@ -102,7 +102,7 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             let one = |kernel: &Presence| {
                 format!(
                     "{} (since {})",
-                    kernel.pid,
+                    kernel.process.pid,
                     text::moment(kernel.started, &surroundings.zone)
                 )
             };
@@ -113,7 +113,8 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
                 text::count(several.len(), "kernel"),
                 pids.join(", ")
             );
-            Err(Problem::usage(problem).with_hint(format!("`--kernel {}` says which one is meant", several[0].pid)))
+            Err(Problem::usage(problem)
+                .with_hint(format!("`--kernel {}` says which one is meant", several[0].process.pid)))
         }
     }
 }

@@ -8,7 +8,7 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, Setback, Store, StoreError};
 
-use crate::presence;
+use crate::process;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 
 /// Where it is noted what was last seen of a store.
 pub fn last_seen(store: &Path, surroundings: &Surroundings) -> LastSeen {
-    LastSeen::new(Arc::new(RealDisk), &surroundings.config, store, &presence::host())
+    LastSeen::new(Arc::new(RealDisk), &surroundings.config, store, &process::host())
 }
 
 /// What was found, in words: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.

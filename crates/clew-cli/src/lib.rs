@@ -8,6 +8,7 @@
 #![allow(clippy::format_push_string, clippy::format_collect)] // pages are short; `write!` would only add noise
 
 mod arguments;
+mod begun;
 mod changes;
 mod commands;
 mod complete;
@@ -23,6 +24,7 @@ mod page;
 mod place;
 mod presence;
 mod problem;
+mod process;
 mod progress;
 pub mod readers;
 mod report;
@@ -50,6 +52,7 @@ use clew_core::session::{NameRequest, Named, Session, SessionError};
 use clew_core::store::{LogIndex, Setback, StoreError};
 
 pub use arguments::{Arguments, Shared, Word};
+pub use begun::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use commands::movers::Asked;
 pub use commands::scratch::{Question, Waiting};
 pub use complete::{Candidate, complete, complete_line};
@@ -59,12 +62,12 @@ pub use line::{Intent, Unclosed, intent, split_line};
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
 pub use place::{Live, Opened, Place, Records, history_name};
-pub use presence::{Announced, Presence, announce};
+pub use presence::{Announced, Presence, announce, records_here};
 pub use problem::{Exit, Problem};
-pub use settings::{Origin, SettingProblem, Settings};
+pub use settings::{OnStart, Origin, SettingProblem, Settings};
 pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder};
-pub use text::clean;
+pub use text::{bytes, clean};
 
 use commands::names::{NameList, NamePage};
 use commands::scratch::Found;
@@ -250,17 +253,30 @@ fn look_into(arguments: &Arguments, directory: &Path, surroundings: &Surrounding
         Word::Verify(_) => Opened::compared(directory, wanted, surroundings)?,
         _ => Opened::of(place::open_indexed(directory, surroundings)?, wanted, surroundings.now)?,
     };
-    let mut output = look(arguments, &opened.place(), surroundings);
+    let mut output = look_at(arguments, &opened, surroundings);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
         // What was answered from a wrong index is answered again from the logs.
         opened = Opened::open(directory, wanted, surroundings)?;
-        output = look(arguments, &opened.place(), surroundings);
+        output = look_at(arguments, &opened, surroundings);
     }
     if surroundings.door == Door::Terminal {
         // The process ends right after this: the system takes its memory back at once, we take milliseconds.
         std::mem::forget(opened);
     }
     Ok(output)
+}
+
+fn look_at(arguments: &Arguments, opened: &Opened, surroundings: &Surroundings) -> Output {
+    let in_flight = if arguments.word.tells_what_runs() {
+        opened.in_flight(surroundings)
+    } else {
+        Vec::new()
+    };
+    let place = Place {
+        in_flight: &in_flight,
+        ..opened.place()
+    };
+    look(arguments, &place, surroundings)
 }
 
 /// Answers a looking word over a history that is already open.
@@ -373,8 +389,14 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, surroundings: &
 
 /// Says what a mover did.
 /// Where it took up a history, with what of that is not there any more.
-pub fn report(report: &Report, setbacks: &[Setback], arguments: &Arguments, surroundings: &Surroundings) -> Output {
-    answer_to(arguments, surroundings).show(&ReportPage::of(report, setbacks))
+pub fn report(
+    report: &Report,
+    setbacks: &[Setback],
+    deaths: &[String],
+    arguments: &Arguments,
+    surroundings: &Surroundings,
+) -> Output {
+    answer_to(arguments, surroundings).show(&ReportPage::of(report, setbacks, deaths))
 }
 
 /// Says what a change of names did.

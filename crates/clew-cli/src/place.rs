@@ -13,6 +13,7 @@ use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, Setback, Signing
 
 use clew_value::Blocks;
 
+use crate::begun::{self, InFlight};
 use crate::last_seen;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
@@ -137,6 +138,8 @@ pub struct Place<'a> {
     pub damage: &'a [Damage],
     /// What was seen of it before and is not there any more, where that was compared.
     pub setbacks: &'a [Setback],
+    /// Cells that began and of which nothing is recorded, where that was asked for.
+    pub in_flight: &'a [InFlight],
     /// What the live session knows, inside a kernel.
     pub live: Option<&'a Live>,
 }
@@ -288,6 +291,11 @@ impl Opened {
         })
     }
 
+    /// Cells that began, of which nothing is recorded.
+    pub(crate) fn in_flight(&self, surroundings: &Surroundings) -> Vec<InFlight> {
+        begun::in_flight(&self.store, self.id, &self.history, None, surroundings)
+    }
+
     /// The history as commands see it.
     pub fn place(&self) -> Place<'_> {
         let last = self.history.latest_operation(None, self.now);
@@ -305,6 +313,7 @@ impl Opened {
             at: at.map(|position| position.run),
             damage: &self.loaded.damage,
             setbacks: &self.setbacks,
+            in_flight: &[],
             live: None,
         }
     }

@@ -8,10 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clew_core::format::Timestamp;
+use clew_core::format::{Process, Timestamp};
 use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
+use crate::process::{Life, host, life, this_process};
 use crate::whole_file::{PRIVATE, Staged, small_text};
 
 /// A kernel that records.
@@ -21,12 +22,9 @@ pub struct Presence {
     pub history: String,
     /// Its session.
     pub session: String,
-    /// Its process.
-    pub pid: u32,
-    /// When that process began, as the system counts it: a number given again names another process. 0 where unknown.
-    pub began: u64,
-    /// The machine it runs on.
-    pub host: String,
+    /// Its process, and the machine it runs on.
+    #[serde(flatten)]
+    pub process: Process,
     /// Jupyter's connection file; `None` for an IPython without a kernel.
     pub connection: Option<String>,
     /// Its interpreter.
@@ -44,13 +42,10 @@ impl Presence {
         executable: String,
         started: Timestamp,
     ) -> Self {
-        let pid = std::process::id();
         Self {
             history,
             session,
-            pid,
-            began: began(pid).unwrap_or(0),
-            host: host(),
+            process: this_process(),
             connection,
             executable,
             started,
@@ -64,12 +59,12 @@ impl Presence {
 
     /// Whether it runs on this machine.
     pub fn is_here(&self) -> bool {
-        self.host == host()
+        self.process.host == host()
     }
 
-    /// Whether its process is still there. Of other machines nobody can tell.
+    /// Whether its process is still there, or may be: of other machines nobody can tell.
     fn is_alive(&self) -> bool {
-        !self.is_here() || began(self.pid).is_some_and(|began| self.began == 0 || began == self.began)
+        life(&self.process) != Life::Gone
     }
 }
 
@@ -106,7 +101,7 @@ pub fn announce(store: &Path, presence: &Presence) -> io::Result<Announced> {
     Staged::new(&path, &serde_json::to_vec_pretty(presence)?, PRIVATE)?.commit()?;
     Ok(Announced {
         path,
-        pid: presence.pid,
+        pid: presence.process.pid,
     })
 }
 
@@ -119,6 +114,14 @@ pub fn living(store: &Path, history: &str) -> (Vec<Presence>, bool) {
     let (mut alive, dead): (Vec<Presence>, Vec<Presence>) = of_history.partition(Presence::is_alive);
     alive.sort_by_key(|presence| std::cmp::Reverse(presence.started));
     (alive, !dead.is_empty())
+}
+
+/// Whether a kernel of this machine records in a history now, but for one session.
+pub fn records_here(store: &Path, history: &str, except: &str) -> bool {
+    let (alive, _) = living(store, history);
+    alive
+        .iter()
+        .any(|kernel| kernel.session != except && life(&kernel.process) == Life::Runs)
 }
 
 /// Everything that is announced. What can't be read is passed over.
@@ -134,39 +137,6 @@ fn all(store: &Path) -> Vec<(PathBuf, Presence)> {
             Some((path, presence))
         })
         .collect()
-}
-
-/// When a process began, in ticks since the machine did; `None` if it is not there.
-#[cfg(target_os = "linux")]
-fn began(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, the program's name, may hold anything but ends at the last parenthesis; the 22nd is the time.
-    let after = &stat[stat.rfind(')')? + 1..];
-    let mut fields = after.split_ascii_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    fields.nth(18)?.parse().ok().filter(|_| !is_zombie)
-}
-
-/// Elsewhere only whether it is there is known.
-#[cfg(all(unix, not(target_os = "linux")))]
-fn began(pid: u32) -> Option<u64> {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed())?;
-    rustix::process::test_kill_process(pid).ok().map(|()| 0)
-}
-
-#[cfg(not(unix))]
-fn began(_: u32) -> Option<u64> {
-    Some(0)
-}
-
-#[cfg(unix)]
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-pub(crate) fn host() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -191,15 +161,10 @@ mod tests {
     fn a_process_that_is_gone_or_another_one_of_its_number_is_no_kernel() {
         let store = tempfile::tempdir().unwrap();
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let gone = Presence {
-            pid: child.id(),
-            ..presence("gone")
-        };
+        let (mut gone, mut other) = (presence("gone"), presence("other"));
+        gone.process.pid = child.id();
         child.wait().unwrap();
-        let other = Presence {
-            began: 1,
-            ..presence("other")
-        };
+        other.process.began = 1;
         let left: Vec<Announced> = [&gone, &other]
             .into_iter()
             .map(|presence| announce(store.path(), presence).unwrap())

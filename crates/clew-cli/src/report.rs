@@ -24,17 +24,21 @@ pub struct ReportPage<'a> {
     is_exact: bool,
     /// What was seen before of the history that is taken up, and is not there any more (resume).
     setbacks: Vec<String>,
+    /// What is said of the cells that earlier kernels died in (resume).
+    deaths: &'a [String],
     #[serde(skip)]
     set_back: String,
 }
 
 impl<'a> ReportPage<'a> {
-    /// The page of a report, with what is not there any more of the history that is taken up.
-    pub fn of(report: &'a Report, setbacks: &[Setback]) -> Self {
+    /// The page of a report, with what is not there any more of the history that is taken up, and the cells that its
+    /// kernels died in.
+    pub fn of(report: &'a Report, setbacks: &[Setback], deaths: &'a [String]) -> Self {
         Self {
             report,
             is_exact: report.is_exact(),
             setbacks: setbacks.iter().map(ToString::to_string).collect(),
+            deaths,
             set_back: setbacks_text(setbacks),
         }
     }
@@ -59,6 +63,7 @@ impl Page for ReportPage<'_> {
         let setbacks = self.setbacks_line(surroundings);
         Some(html::fragment(&html! {
             (body(self.report, surroundings))
+            @for death in self.deaths { (html::line(&html! { (Clean(death)) "." })) }
             @if let Some(setbacks) = &setbacks { (html::line(&html! { (Clean(setbacks)) })) }
         }))
     }
@@ -73,6 +78,9 @@ impl Page for ReportPage<'_> {
         );
         for line in exceptions(report) {
             text += &format!("  {}\n", text::clean(&line));
+        }
+        for death in self.deaths {
+            text += &format!("  {death}.\n");
         }
         if let Some(setbacks) = self.setbacks_line(surroundings) {
             text += &format!("  {setbacks}\n");

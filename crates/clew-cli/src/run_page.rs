@@ -1,6 +1,6 @@
 //! One run as commands tell of it: a line of `log`, the head of `show`.
 
-use clew_core::format::{Ending, Run, RunKind, Timestamp};
+use clew_core::format::{Death, Ending, Run, RunKind, Timestamp};
 use clew_core::id::RunId;
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ pub struct RunPage {
     pub ending: &'static str,
     /// The type of the exception, if it failed.
     pub exception: Option<String>,
+    /// That its kernel died while it ran, if it did; `seconds` is then how long it ran at least.
+    pub death: Option<DeathPage>,
     /// What ran; `null` if there is none, or it is missing.
     pub source: Option<String>,
     /// What it changed.
@@ -52,7 +54,35 @@ pub struct RunPage {
     pub(crate) nanoseconds: u64,
 }
 
+/// How a run ended that its kernel died in.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeathPage {
+    /// The session that died.
+    pub session: String,
+    /// When that was found: RFC 3339, UTC.
+    pub found: String,
+}
+
+impl DeathPage {
+    fn of(death: Death) -> Self {
+        Self {
+            session: death.session.to_string(),
+            found: text::rfc3339(death.found),
+        }
+    }
+}
+
 impl RunPage {
+    /// How long it ran; how long at least, if its kernel died in it.
+    pub fn lasted(&self) -> String {
+        let duration = text::duration(self.nanoseconds);
+        match self.death {
+            None => duration,
+            Some(_) if self.nanoseconds < 1_000_000_000 => "?".to_owned(),
+            Some(_) => format!("≥ {duration}"),
+        }
+    }
+
     /// Tells of `run`.
     pub fn of(id: RunId, run: &Run, place: &Place<'_>) -> Self {
         let (ending, exception) = ending(&run.ending);
@@ -67,6 +97,7 @@ impl RunPage {
             seconds: run.duration as f64 / 1e9,
             ending,
             exception,
+            death: run.death.map(DeathPage::of),
             source: run.source.and_then(|source| place.records.text(&source).ok()),
             changes: Changes::of(run, place.history),
             description: description_of(id, place),
@@ -103,10 +134,11 @@ impl RunPage {
         }
     }
 
-    /// `failed: ValueError`, `interrupted`, or nothing.
+    /// `failed: ValueError`, `interrupted`, `interrupted by kernel death`, or nothing.
     pub fn trouble(&self) -> String {
         match &self.exception {
             Some(exception) => format!("failed: {}", text::clean(exception)),
+            None if self.death.is_some() => "interrupted by kernel death".to_owned(),
             None if self.ending == "interrupted" => "interrupted".to_owned(),
             None => String::new(),
         }

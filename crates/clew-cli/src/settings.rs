@@ -59,6 +59,17 @@ impl fmt::Display for Origin {
     }
 }
 
+/// What a new kernel does whose notebook has earlier states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStart {
+    /// It says that they are there.
+    Ask,
+    /// It brings the last one back.
+    Resume,
+    /// It says nothing.
+    Nothing,
+}
+
 /// A value and where it comes from. Patterns of several layers count together, so they may come from several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -339,9 +350,13 @@ impl Settings {
         self.flag("record.prove")
     }
 
-    /// Whether a new kernel says that there are earlier states of its notebook.
-    pub fn offers_resume(&self) -> bool {
-        self.flag("resume.offer")
+    /// What a new kernel does whose notebook has earlier states.
+    pub fn on_start(&self) -> OnStart {
+        match self.found("resume.on_start").value {
+            Value::Word("always") => OnStart::Resume,
+            Value::Word("never") => OnStart::Nothing,
+            _ => OnStart::Ask,
+        }
     }
 
     /// How much the store may hold.

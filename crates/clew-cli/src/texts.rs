@@ -17,6 +17,7 @@ use clew_core::store::{
 
 use clew_testing::{every, lines};
 
+use crate::begun::Told;
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
 use crate::line::Unclosed;
@@ -31,6 +32,20 @@ fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
         format!("{} {}", problem.exit.code(), problem.text())
     });
     texts.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn everything_that_is_said_of_a_cell_that_began() {
+    let cell = || "In [9] (lost = 'half done')".to_owned();
+    let (ago, duration) = (|| "5m ago".to_owned(), || "3.20 s".to_owned());
+    let least = || ", at least 3.20 s after it began".to_owned();
+    let told = every!(Told {
+        Told::Runs { .. } => [Told::Runs { cell: cell(), duration: duration() }],
+        Told::Died { .. } => [Told::Died { cell: cell(), ago: ago(), least: String::new() }],
+        Told::Unheard { .. } => [Told::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
+        Told::Written { .. } => [Told::Written { cell: cell(), least: least(), run: "10".to_owned() }],
+    });
+    insta::assert_snapshot!(lines(told));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
 
+mod begun;
 mod bundle;
 mod evidence;
 mod frame;
@@ -16,6 +17,7 @@ mod run;
 mod summary;
 mod table;
 
+pub use begun::{Begun, Process};
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents};
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;
@@ -28,7 +30,7 @@ pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, P
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
 pub use removal::{Dead, Garbage, Noted, Removal, Uptime};
-pub use run::{Ending, Looked, Run, RunKind, Version};
+pub use run::{Death, Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 pub use table::TableEntry;
 

@@ -2,6 +2,7 @@
 //!
 //! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
 
+mod deaths;
 pub mod flow;
 mod forgetting;
 mod identity;

@@ -129,6 +129,23 @@ pub struct Installed {
     pub notes: Vec<(Root, String)>,
 }
 
+/// How far a move is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// What is stored is read and checked: so many bytes.
+    Reads {
+        /// Bytes of memory and of streams.
+        bytes: u64,
+    },
+    /// Objects are built: so many of so many values are there.
+    Builds {
+        /// How many are.
+        done: usize,
+        /// How many are to be.
+        of: usize,
+    },
+}
+
 /// A live session as the engine sees it. Implemented by the Python kernel and by the toy kernel of the tests.
 pub trait Kernel {
     /// Its objects.
@@ -226,6 +243,11 @@ pub trait Kernel {
     /// # Errors
     /// Why it can't be had that way, for people.
     fn replay_apart(&mut self, apart: &Apart<'_>) -> Result<HandedOver, BuildError>;
+
+    /// Hears how far a move is that may take long. Nothing follows from it but what people are told.
+    fn hear_progress(&mut self, progress: Progress) {
+        let _ = progress;
+    }
 
     /// Calls `wait`, which waits for threads that have nothing to do with the kernel. Others may run in the kernel
     /// meanwhile.

@@ -16,7 +16,7 @@ use crate::format::Version;
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind};
-use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Stored};
+use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
 use crate::plan::{Outcome, Plan, Step, StepKind, Word};
 use crate::record::{Known, Live};
 use crate::store::{Check, Manifests, Store};
@@ -162,6 +162,10 @@ impl Performer<'_> {
         let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
         for step in self.in_order_of_definitions(plan) {
             ended(kernel)?;
+            kernel.hear_progress(Progress::Builds {
+                done: performed.len(),
+                of: plan.steps.len(),
+            });
             // Values come after classes, which may have to wait for each other.
             if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
                 while self.stage_again(kernel, &mut performed)? {}

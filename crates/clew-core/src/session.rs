@@ -9,6 +9,7 @@ mod error;
 mod exporting;
 mod forgetting;
 mod keeping;
+mod mourning;
 mod moving;
 mod naming;
 mod proving;
@@ -18,13 +19,13 @@ mod visit;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::clock::Clock;
-use crate::format::{Action, Naming};
+use crate::format::{Action, Naming, Timestamp};
 use crate::history::{History, Moves, State, Step as MoveStep};
 use crate::id::{HistoryId, Root, RunId, SessionId};
 use crate::kernel::Touched;
 use crate::record::{ByValue, Live};
 use crate::restore::Parked;
-use crate::store::{Budget, Check, End, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
+use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
 pub use error::SessionError;
@@ -49,6 +50,9 @@ pub struct Session {
     by_value: ByValue,
     moves: Moves,
     parked: Vec<Parked>,
+    /// What kernels left that died, to be written down with the start; and the runs that were written.
+    mourned: Vec<(Left, Timestamp)>,
+    deaths: Vec<RunId>,
     next_ticket: u64,
     observations: u64,
     /// What may have been touched since the last look that was taken over.
@@ -107,6 +111,8 @@ impl Session {
             by_value: HashMap::new(),
             moves: Moves::default(),
             parked: Vec::new(),
+            mourned: Vec::new(),
+            deaths: Vec::new(),
             next_ticket: 1,
             observations: 0,
             suspected: Touched::Only(BTreeSet::new()),

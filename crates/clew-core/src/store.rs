@@ -13,9 +13,11 @@
 //!       packs/PACK.pack                 blocks, segments, blobs, manifests; one writer each
 //!       histories/HISTORY/SESSION.log   runs, operations; one writer each (SESSION.2.log: after the disk failed)
 //!                         WRITER.description   what the history is called
+//!       live/SESSION.begun              the cell that a kernel runs, as long as nothing of it is recorded
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
 
+mod begun;
 mod blob;
 mod blocks;
 mod budget;
@@ -59,6 +61,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
+pub use begun::Left;
 pub use budget::Budget;
 pub use bundle::{Bundle, BundleMaker};
 pub use carry::{Carried, Carrying};

@@ -27,8 +27,9 @@ use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
 use crate::testing::panics::pass;
 
 pub(crate) use inner::Inner;
+use opened::Beginning;
 pub(crate) use said::Said;
-use told::{captured, connection, door, kernel_description, notebook_of, run_input};
+use told::{begun_of, captured, connection, door, kernel_description, notebook_of, run_input};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
 #[pyclass(frozen, module = "clew._engine")]
@@ -149,6 +150,7 @@ impl Engine {
         let passed_over = problems.map(|problem| Said::PassedOver { problem }.to_string());
         let mut warnings: Vec<String> = passed_over.collect();
         warnings.extend(recorded.warnings);
+        answer.set_item("deaths", inner.opened()?.deaths())?;
         let doubt = inner.opened()?.doubt.as_ref();
         warnings.extend(doubt.map(|why| Said::NobodyTrusted { why: why.to_string() }.to_string()));
         warnings.extend(inner.opened()?.ends.said.iter().map(ToString::to_string));
@@ -161,9 +163,29 @@ impl Engine {
         answer.set_item("secrets", inner.state.secrets.keys().collect::<Vec<_>>())?;
         let can_resume = inner.opened()?.can_resume();
         answer.set_item("can_resume", can_resume)?;
-        let offers_resume = can_resume && inner.surroundings.settings.offers_resume();
-        answer.set_item("offers_resume", offers_resume)?;
+        let beginning = inner.opened()?.beginning(inner.surroundings.settings.on_start());
+        let (resumes, offer) = match beginning {
+            Beginning::Silent => (false, None),
+            Beginning::Say(said) => (false, Some(said.to_string())),
+            Beginning::Resume => (true, None),
+        };
+        answer.set_item("resumes", resumes)?;
+        answer.set_item("offer", offer)?;
         Ok(answer)
+    }
+
+    /// Notes that a cell begins, so that what is known of it outlives this process. What was noted before is over. Nobody is
+    /// promised that it is written.
+    fn begins(&self, py: Python<'_>, cell: &Bound<'_, PyDict>) -> PyResult<()> {
+        let mut inner = self.enter(py)?;
+        if inner.is_paused {
+            return Ok(());
+        }
+        let Some(open) = &mut inner.open else { return Ok(()) };
+        let (begun, source) = begun_of(cell, &open.begun)?;
+        open.note(begun, source.as_deref());
+        self.flusher.follow(open.note.clone());
+        Ok(())
     }
 
     /// Looks at what a run left and stores what changed.
@@ -174,9 +196,10 @@ impl Engine {
         }
         let input = run_input(run)?;
         inner.take_proofs();
-        let mut recorded = inner
-            .with_session(py, |session, kernel| session.record(kernel, input))?
-            .map_err(runtime)?;
+        let recorded = inner.with_session(py, |session, kernel| session.record(kernel, input));
+        // Recorded or not, it is no cell that its kernel died in.
+        self.unnote(&mut inner);
+        let mut recorded = recorded?.map_err(runtime)?;
         recorded.warnings.append(&mut inner.untold);
         if let Err(error) = self.flush(py, &mut inner) {
             recorded.warnings.push(error.to_string());
@@ -215,6 +238,7 @@ impl Engine {
         if inner.open.is_none() || inner.is_paused {
             return Ok(true);
         }
+        self.unnote(&mut inner);
         let begun = Instant::now();
         let halt = Halt::when(move || {
             Reserve::is_spent() || begun.elapsed() > PATIENCE && (is_awaited || can_read_any(&doors))
@@ -316,6 +340,7 @@ impl Engine {
         let synced = self.sync(py);
         self.flusher.stop();
         let mut inner = self.enter(py)?;
+        self.unnote(&mut inner);
         let note = inner.unnoted();
         let gone = (inner.open.take(), std::mem::take(&mut inner.state));
         drop(inner);
@@ -350,6 +375,14 @@ impl Engine {
         // For what is noted beside the work.
         self.flusher.wake(Duration::from_secs(1));
         py.detach(|| session.sync())
+    }
+
+    /// Nothing runs of which nothing is recorded.
+    fn unnote(&self, inner: &mut Inner) {
+        self.flusher.follow(None);
+        if let Some(open) = &mut inner.open {
+            open.unnote();
+        }
     }
 
     fn enter(&self, py: Python<'_>) -> PyResult<Inside<'_>> {

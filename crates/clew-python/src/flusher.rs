@@ -1,8 +1,10 @@
-//! Makes what is saved survive power loss, soon after it was and beside the user's work.
+//! What is done beside the user's work: soon after something was saved it is made to survive power loss; and the note of a
+//! cell that runs says from time to time that it still does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::{Inner, recovered};
 use crate::raw::Reserve;
@@ -10,10 +12,37 @@ use crate::testing::panics::pass;
 
 #[derive(Default)]
 struct Orders {
-    is_due: bool,
+    /// When a flush is due: a while after a commit, and what is committed meanwhile goes with it.
+    due: Option<Instant>,
     is_over: bool,
-    /// How long after a commit the flush begins: what is committed meanwhile goes with it.
-    delay: Duration,
+    /// The note of the cell that runs.
+    note: Option<Beat>,
+}
+
+/// When the note of a cell is to say next that it still runs. A long one is known to within half of how long it ran, or half
+/// a minute.
+struct Beat {
+    note: PathBuf,
+    at: Instant,
+    pause: Duration,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+impl Beat {
+    fn begin(note: PathBuf) -> Self {
+        Self {
+            note,
+            at: Instant::now() + FIRST_PAUSE,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    fn next(&mut self) {
+        self.pause = LONGEST_PAUSE.min(self.pause * 2);
+        self.at = Instant::now() + self.pause;
+    }
 }
 
 /// A thread that flushes a while after it is woken. It holds the engine only to begin and to end a flush, and never
@@ -36,7 +65,17 @@ impl Flusher {
 
     /// Something was committed, and is to be flushed after so long.
     pub fn wake(&self, delay: Duration) {
-        self.order(|orders| (orders.is_due, orders.delay) = (true, delay));
+        self.order(|orders| orders.due = orders.due.or(Some(Instant::now() + delay)));
+    }
+
+    /// A cell runs, and its note is this one; or none does.
+    pub fn follow(&self, note: Option<PathBuf>) {
+        let note = note.map(Beat::begin);
+        if note.is_some() {
+            return self.order(|orders| orders.note = note);
+        }
+        // Nobody has to wake up for that.
+        self.orders.0.lock().unwrap_or_else(PoisonError::into_inner).note = None;
     }
 
     /// Ends the thread.
@@ -57,19 +96,34 @@ impl Drop for Flusher {
     }
 }
 
-/// Waits until something is due and a while longer; `false` when it is over.
+/// Waits until something is due; `false` when it is over.
 fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
     let (orders, changed) = given;
     let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);
-    while !orders.is_due && !orders.is_over {
-        orders = changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
+    while !orders.is_over {
+        let now = Instant::now();
+        if orders.due.is_some_and(|due| due <= now) {
+            orders.due = None;
+            return true;
+        }
+        if let Some(beat) = orders.note.as_mut().filter(|beat| beat.at <= now) {
+            clew_cli::goes_on(&beat.note);
+            beat.next();
+        }
+        let next = orders
+            .due
+            .into_iter()
+            .chain(orders.note.as_ref().map(|beat| beat.at))
+            .min();
+        orders = match next {
+            Some(next) => {
+                let waited = changed.wait_timeout(orders, next.saturating_duration_since(now));
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => changed.wait(orders).unwrap_or_else(PoisonError::into_inner),
+        };
     }
-    let delay = orders.delay;
-    let (mut orders, _) = changed
-        .wait_timeout_while(orders, delay, |orders| !orders.is_over)
-        .unwrap_or_else(PoisonError::into_inner);
-    orders.is_due = false;
-    !orders.is_over
+    false
 }
 
 /// A panic ends this flush and no other.

@@ -8,6 +8,7 @@ mod bindings;
 pub(crate) mod inside;
 mod install;
 mod names;
+mod progress;
 pub(crate) mod rebound;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,8 @@ use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
+    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Progress, Rebound, Stored, StreamFacts,
+    Withheld,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError};
 use pyo3::prelude::*;
@@ -76,6 +78,8 @@ pub(crate) struct PythonKernel<'a, 'py> {
     is_installed: bool,
     /// From an install on Ctrl+C is held back: what follows only tells what happened.
     hold: Option<Hold>,
+    /// What is shown of a move that takes long.
+    line: progress::Line,
     /// Attributes that an install took from live classes.
     put_back: Vec<Replaced>,
 }
@@ -85,6 +89,7 @@ impl Drop for PythonKernel<'_, '_> {
         if self.hold.take().is_some() {
             self.state.was_interrupted |= Hold::came().is_some();
         }
+        self.line.wipe(self.py, self.state.shell.as_ref());
     }
 }
 
@@ -102,6 +107,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             replaced: Vec::new(),
             put_back: Vec::new(),
             hold: None,
+            line: progress::Line::default(),
             is_installed: false,
         }
     }
@@ -364,6 +370,12 @@ impl Kernel for PythonKernel<'_, '_> {
     fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
         pass("wait");
         self.py.detach(wait);
+        self.line.show_if_due(self.py, self.state.shell.as_ref());
+    }
+
+    fn hear_progress(&mut self, progress: Progress) {
+        self.line.hear(progress);
+        self.line.show_if_due(self.py, self.state.shell.as_ref());
     }
 
     fn interrupted(&mut self) -> bool {

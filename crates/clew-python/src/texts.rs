@@ -64,6 +64,8 @@ fn everything_that_the_engine_of_a_kernel_says() {
             Said::BelongsNow { name: name(), can_resume: true },
             Said::BelongsNow { name: name(), can_resume: false },
         ],
+        Said::Offer { .. } => [Said::Offer { is_known: false }, Said::Offer { is_known: true }],
+        Said::RecordedBeside => [Said::RecordedBeside],
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
         Said::Unproved { .. } => [Said::Unproved {
             name: "model".to_owned(),

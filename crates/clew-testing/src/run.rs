@@ -18,6 +18,7 @@ pub fn bare_run(number: u64, started: Timestamp) -> Run {
         started,
         duration: 1,
         ending: Ending::Done,
+        death: None,
         evidence: Evidence::default(),
         looked: Looked::All,
         changed: Vec::new(),

@@ -203,6 +203,10 @@ class Hooks:
 
         return followed
 
+    def when_started(self, work: Callable[[], None]) -> None:
+        """Has work done once a kernel that starts has answered those who wait for its start."""
+        self._later(REST, "begin as it was wanted", work)
+
     def _look_later(self) -> None:
         """Has the session looked at once it rests."""
         self._later(REST, "look for changes", self._recorder.idle)
@@ -213,7 +217,7 @@ class Hooks:
 
     def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
         """Has work done after a rest, which begins anew with every call."""
-        loop = getattr(self._kernel, "io_loop", None)
+        loop = self._loop()
         if loop is None:
             return
 
@@ -224,6 +228,17 @@ class Hooks:
             self._resting[what] = loop.call_later(seconds, self._recorder.hear, what, work)
 
         loop.add_callback(guarded, what, schedule)
+
+    def _loop(self) -> Any:
+        """The loop that cells run in. A kernel that starts has none of its own yet: it will take the one of its thread."""
+        if self._kernel is None:
+            return None
+        loop = getattr(self._kernel, "io_loop", None)
+        if loop is not None:
+            return loop
+        from tornado.ioloop import IOLoop  # Loaded long before wherever there is a kernel.
+
+        return guarded("find the kernel's loop", IOLoop.current)
 
     def flush(self) -> None:
         """Sees that the reply and the output have left before the interpreter is held for long.

@@ -79,6 +79,8 @@ class Recorder:
         self.interrupted_at: float | None = None
         #: Takes secrets out of a run's source, and says what they were.
         self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
+        #: What may be kept of a run's source before it ran, if anything may, and what was taken out.
+        self.kept_before: Callable[[Running], tuple[str | None, list[str]]] = lambda run: (None, [])
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: File descriptors that can be read when a request waits.
@@ -141,6 +143,7 @@ class Recorder:
             run.shown = [self._outputs.begin()]
             self._watch.begin()
             self._running[threading.get_ident()] = run
+            guarded("note which cell runs", self._note)
 
     def begins(self, code: CodeType, sent_at: Callable[[], float | None]) -> bool:
         """Some code of a cell is about to run. Whether a Ctrl+C that nobody heard was meant for it."""
@@ -279,7 +282,19 @@ class Recorder:
             self._running[threading.get_ident()] = rest
             self._ended.append(run)
             self._watch.begin()
-        return self._capture_ended()
+        is_interrupted = self._capture_ended()
+        if rest is not None:
+            guarded("note which cell runs", self._note)
+        return is_interrupted
+
+    def _note(self) -> None:
+        """Has what runs noted, so that it is known what a kernel ran that was killed."""
+        runs = [run for run in self._running.values() if not is_only_commands(run.source)]
+        if not runs or self._engine is None:
+            return
+        run = joined(runs)
+        source, masked = self.kept_before(run)
+        self._engine.begins(run.begun(source, masked))
 
     # -- the capture -----------------------------------------------------------------------------------------
 

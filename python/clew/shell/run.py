@@ -67,6 +67,16 @@ class Running:
         self.duration = time.perf_counter_ns() - self.ticks
         return rest
 
+    def begun(self, source: str | None, masked: list[str]) -> _engine.Begun:
+        """What the engine is told when it begins. `source` is what may be kept of it already."""
+        return {
+            "source": source,
+            "masked": masked,
+            "cell": self.cell,
+            "execution_count": self.execution_count,
+            "started": self.started,
+        }
+
     def described(self, source: str, masked: list[str], output: str | None = None) -> _engine.Run:
         """What the engine is told. `source` is what may be kept of it, `masked` what was taken out; `output` is the record
         of what it showed."""

@@ -19,15 +19,13 @@ from clew.shell.names import IDENTIFIER
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
-from clew.shell.start import is_on, tell
-from clew.shell.warn import guarded_at_end, warn
+from clew.shell.start import is_heard, is_on, tell, tell_later
+from clew.shell.warn import guarded, guarded_at_end, warn
 from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
     from clew._engine import Through
-
-OFFER = "Clew has earlier states of this notebook: `%clew resume` brings the last one back."
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -44,6 +42,7 @@ class Session:
         self.outputs = Outputs(shell, self._redacting)
         self._recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
         self._recorder.masked = self._masked
+        self._recorder.kept_before = self._kept_before
         #: Cells of which it was said that something is left out of their source.
         self._said_masked: set[tuple[str | None, str]] = set()
         self._hooks = Hooks(shell, self._recorder, self.outputs)
@@ -51,7 +50,11 @@ class Session:
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
         self._recorder.listeners.append(self._note_recorded)
-        self._recorder.before_run = self._adopt_path
+        self._recorder.before_run = self._before_run
+        #: Whether the last state is still to be brought back, before any cell runs.
+        self._is_to_resume = False
+        #: How what that came to is told.
+        self._tell = tell
 
     def open(self) -> None:
         """Records what exists as the starting state, then listens.
@@ -69,9 +72,9 @@ class Session:
         self._configure()
         for text in opened.get("warnings", []):
             tell(self._shell, warn, text)
-        if opened.get("offers_resume"):
-            tell(self._shell, print, OFFER)
+        self._say_first(opened)
         self._hooks.attach()
+        self._resume_first()
 
     def close(self) -> bool:
         """Finishes what is left, stops listening and closes the history; whether that is done."""
@@ -143,6 +146,17 @@ class Session:
             warn(masked_source(taken))
         return source, taken
 
+    def _kept_before(self, run: Running) -> tuple[str | None, list[str]]:
+        """The same before it ran. What its names will hold nobody knows yet, so nothing is kept of a source that names
+        something excluded, or is about to exclude something."""
+        if not has_writing(run.source):
+            return run.source, []
+        words = IDENTIFIER.findall(run.source)
+        hidden = self._engine.hidden(words, [])
+        if hidden["named"] or "exclude" in words:
+            return None, []
+        return masked(run.source, self._texts(hidden["names"]))
+
     def _texts(self, names: Sequence[str]) -> set[str]:
         """What names that are kept out hold, where it is text."""
         namespace = self._shell.user_ns
@@ -151,12 +165,55 @@ class Session:
     def _note_recorded(self, _: object) -> None:
         self._has_recorded = True
 
+    def _say_first(self, opened: dict[str, Any]) -> None:
+        """Says what became of earlier kernels and offers the last state, or notes that it is to be brought back."""
+        self._is_to_resume = bool(opened.get("resumes"))
+        # Where that is done the report says what earlier kernels died in.
+        deaths = [] if self._is_to_resume else [f"Clew: {text}." for text in opened.get("deaths", [])]
+        offer = opened.get("offer")
+        for text in [*deaths, offer] if offer else deaths:
+            tell(self._shell, self._say, text)
+
+    def _resume_first(self) -> None:
+        """Has the last state brought back: at once where somebody listens, else when the kernel that starts first rests, and in
+        any case before the first cell runs."""
+        if self._is_to_resume and is_heard(self._shell):
+            self._resume()
+        elif self._is_to_resume:
+            self._hooks.when_started(self._resume_at_rest)
+
+    def _resume_at_rest(self) -> None:
+        """Does so where no request is being answered, and nobody could say whose output the report is."""
+        self._tell = tell_later
+        try:
+            self._recorder.barrier()
+        finally:
+            self._tell = tell
+
+    def _resume(self) -> None:
+        """Brings the last state back, as the user wants it of every new kernel."""
+        self._is_to_resume = False
+        answer = guarded("bring the last state back", self.command, "resume")
+        if answer is not None:
+            self._tell(self._shell, self._say, answer["text"].rstrip())
+
+    def _say(self, text: str) -> None:
+        """Says something that belongs to no cell's outputs."""
+        with self.outputs.muted():
+            print(text, flush=True)
+
+    def _before_run(self) -> None:
+        self._adopt_path()
+        # What somebody made by a cell is not taken away unasked.
+        if self._is_to_resume and not self._has_recorded:
+            self._resume()
+
     def _adopt_path(self) -> None:
         """A front end may tell the path only after the session began; then it begins again, where it belongs."""
         path = told_path(self._shell.user_ns)
         if path is not None and path != self._path and not self._has_recorded:
             self._path = path
-            self._engine.attach(notebook_of(self._shell))
+            self._say_first(self._engine.attach(notebook_of(self._shell)))
 
 
 def masked_source(taken: Sequence[str]) -> str:

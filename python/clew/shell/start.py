@@ -49,7 +49,12 @@ def tell(shell: Any, say: Callable[[str], object], text: str) -> None:
     """Says something now, or with the first cell where no request is being answered yet."""
     if is_heard(shell):
         say(text)
-        return
+    else:
+        tell_later(shell, say, text)
+
+
+def tell_later(shell: Any, say: Callable[[str], object], text: str) -> None:
+    """Says something with the first cell that is run from now on."""
 
     def later(*_: object) -> None:
         shell.events.unregister("pre_run_cell", later)

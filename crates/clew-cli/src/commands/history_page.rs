@@ -96,7 +96,7 @@ impl<'a> HistoryPage<'a> {
             span.clew-number { @if page.is_here { "@ " } (html::run(&page.run)) }
             span.clew-origin { (Clean(&page.origin())) }
             span.clew-time.clew-faint { (text::moment(page.time, &self.surroundings.zone)) }
-            span.clew-took.clew-faint { (text::duration(page.nanoseconds)) }
+            span.clew-took.clew-faint { (page.lasted()) }
             span.clew-what { @for name in &page.names { (html::name(name)) } (html::headline(page)) }
             span.clew-did {
                 @if !trouble.is_empty() { (html::toned(Mark::Lost, &trouble)) " " }

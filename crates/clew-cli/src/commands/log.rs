@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::graph::{Row, draw, lanes};
+use crate::begun::InFlight;
 use crate::html::{self, Dot, Drawing};
 use crate::page::Page;
 use crate::place::Place;
@@ -86,6 +87,8 @@ pub struct Log {
     led_here: HashSet<RunId>,
     #[serde(skip)]
     is_drawn: bool,
+    /// Cells that began and of which nothing is recorded.
+    in_flight: Vec<InFlight>,
     #[serde(skip)]
     damaged: usize,
 }
@@ -102,6 +105,7 @@ pub fn log(arguments: &Arguments, place: &Place<'_>) -> Log {
         lines,
         led_here: led_here(place),
         is_drawn: arguments.graph,
+        in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
     }
 }
@@ -125,7 +129,7 @@ fn select(arguments: &Arguments, place: &Place<'_>) -> Vec<RunId> {
     let line: Vec<(RunId, &Outline)> = if arguments.all || arguments.html.is_some() {
         history.outlines().rev().collect()
     } else {
-        place.at.map(|at| history.ancestry(at).collect()).unwrap_or_default()
+        line_here(place)
     };
     let is_wanted = |(id, outline): &(RunId, &Outline)| {
         let is_named = || {
@@ -137,6 +141,20 @@ fn select(arguments: &Arguments, place: &Place<'_>) -> Vec<RunId> {
         (!arguments.failed || outline.ending != Ending::Done) && is_named()
     };
     line.into_iter().filter(is_wanted).map(|(id, _)| id).collect()
+}
+
+/// The runs on the way to where the session is, and beside them those that their kernels died in; newest first.
+fn line_here<'a>(place: &Place<'a>) -> Vec<(RunId, &'a Outline)> {
+    let history = place.history;
+    let Some(at) = place.at else { return Vec::new() };
+    let mut line: Vec<(RunId, &Outline)> = history.ancestry(at).collect();
+    let is_on_line: HashSet<RunId> = line.iter().map(|(id, _)| *id).collect();
+    let deaths = history.deaths_beside(|id| is_on_line.contains(id)).into_iter();
+    for (id, outline) in deaths.filter_map(|id| Some((id, history.outline(&id)?))) {
+        let after = line.iter().position(|(_, other)| other.number < outline.number);
+        line.insert(after.unwrap_or(line.len()), (id, outline));
+    }
+    line
 }
 
 /// Whether the run made, changed or removed what is called `name`.
@@ -204,6 +222,7 @@ impl Log {
             let total = text::count(self.total, "run");
             notes.push(format!("{} of {total}; {more} shows all", self.runs.len()));
         }
+        notes.extend(self.in_flight.iter().map(InFlight::sentence));
         if self.damaged > 0 {
             let verify = surroundings.door.command("verify");
             let places = text::count(self.damaged, "place");
@@ -259,7 +278,7 @@ impl Log {
             style.strong(&run.run),
             run.origin(),
             style.faint(&text::ago(run.time, surroundings.now)),
-            style.faint(&text::duration(run.nanoseconds)),
+            style.faint(&run.lasted()),
             format!("{names}{}", run.headline()),
             format!("{trouble}{}", run.changes.short(4)),
         ]
@@ -273,7 +292,7 @@ fn row(drawing: Markup, run: &RunPage, surroundings: &Surroundings) -> Vec<Marku
         html! { @if run.is_here { "@ " } (html::run(&run.run)) },
         html! { (html::Clean(&run.origin())) },
         html::when(run.time, surroundings),
-        html::faint(&text::duration(run.nanoseconds)),
+        html::faint(&run.lasted()),
         html! { @for name in &run.names { (html::name(name)) } (html::headline(run)) },
         html! {
             @if !run.trouble().is_empty() { (html::toned(html::Mark::Lost, &run.trouble())) " " }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
+use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::page::Page;
@@ -33,6 +34,8 @@ pub struct Show {
     session: Option<String>,
     /// Runs that came right after it.
     children: Vec<String>,
+    /// Cells that began after it and of which nothing is recorded.
+    in_flight: Vec<InFlight>,
     /// What it left of what it changed.
     values: Vec<Variable>,
     /// What it showed, where kept.
@@ -61,6 +64,11 @@ pub fn show(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         values,
         outputs: outputs_of(run, place),
         evidence: run.evidence.clone(),
+        in_flight: if page.is_here {
+            place.in_flight.to_vec()
+        } else {
+            Vec::new()
+        },
         run: page,
     })
 }
@@ -87,6 +95,9 @@ impl Page for Show {
         text += &self.changes(surroundings);
         text += &evidence_text(&self.evidence);
         text += &outputs::told(&self.outputs);
+        for cell in &self.in_flight {
+            text += &format!("{}\n", cell.sentence());
+        }
         for warning in &self.run.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
         }
@@ -114,7 +125,7 @@ impl Show {
             run.origin(),
             text::moment(run.time, &surroundings.zone),
             format!("({})", text::ago(run.time, surroundings.now)),
-            format!("ran {}", text::duration(run.nanoseconds)),
+            format!("ran {}", run.lasted()),
         ]
     }
 
@@ -169,14 +180,23 @@ impl Show {
             (self.changes_table())
             (evidence_html(&self.evidence))
             (html::outputs(&self.outputs, &mut html::Room(u64::MAX)))
+            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &run.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
+        }
+    }
+
+    /// What is said where no change is known.
+    fn nothing(&self) -> &'static str {
+        match self.run.death {
+            Some(_) => "Nothing that it did is recorded: its kernel died before anybody looked.",
+            None => "Changed nothing.",
         }
     }
 
     fn changes_table(&self) -> Markup {
         let changes = &self.run.changes;
         if changes.is_empty() {
-            return html::line(&html! { "Changed nothing." });
+            return html::line(&html! { (self.nothing()) });
         }
         let is_new = |value: &Variable| changes.added.contains(&value.root);
         let left = self.values.iter().map(|value| {
@@ -195,7 +215,7 @@ impl Show {
     fn changes(&self, surroundings: &Surroundings) -> String {
         let changes = &self.run.changes;
         if changes.is_empty() {
-            return "\nChanged nothing.\n".to_owned();
+            return format!("\n{}\n", self.nothing());
         }
         let mut table = Table::default().flexible(2);
         for value in &self.values {

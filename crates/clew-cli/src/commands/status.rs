@@ -7,6 +7,7 @@ use clew_core::id::{ManifestId, Root};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
 use crate::place::Place;
@@ -63,6 +64,8 @@ pub struct Status {
     warnings: Vec<String>,
     /// What is missing or damaged in the store.
     damage: Vec<String>,
+    /// Cells that began and of which nothing is recorded.
+    in_flight: Vec<InFlight>,
     #[serde(skip)]
     last_time: Option<Timestamp>,
 }
@@ -101,6 +104,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
             .iter()
             .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
             .collect(),
+        in_flight: place.in_flight.to_vec(),
         last_time,
     }
 }
@@ -150,6 +154,9 @@ impl Page for Status {
         text += &format!("Store {}\n", self.which_store());
         for (what, names) in self.sorts() {
             text += &format!("{what}: {names}\n");
+        }
+        for cell in &self.in_flight {
+            text += &format!("{}\n", cell.sentence());
         }
         for warning in &self.warnings {
             text += &format!("Warning: {}\n", text::clean(warning));
@@ -211,6 +218,7 @@ impl Status {
         html! {
             (html::title(&html! { (Clean(&self.first_line(surroundings))) }))
             (html::table(&[], &facts.iter().map(row).collect::<Vec<_>>()))
+            @for cell in &self.in_flight { p { (Clean(&cell.sentence())) } }
             @for warning in &self.warnings { p { (html::toned(Mark::Changed, &format!("Warning: {warning}"))) } }
             @for damage in &self.damage { p { (html::toned(Mark::Lost, &format!("Damaged: {damage}"))) } }
         }

@@ -144,11 +144,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Whether the system is asked which pages of large arrays were written to, so that the others are not hashed; not for memory that devices write to",
     },
     Setting {
-        key: "resume.offer",
-        variable: "CLEW_RESUME_OFFER",
-        kind: Kind::Flag,
-        default: "true",
-        about: "Whether a new kernel says in one line that its notebook has earlier states",
+        key: "resume.on_start",
+        variable: "CLEW_RESUME_ON_START",
+        kind: Kind::Choice(&["ask", "always", "never"]),
+        default: "ask",
+        about: "What a new kernel of a notebook with earlier states does: ask says in a line that they are there, always brings the last one back before the first cell runs, never does neither",
     },
 ];
 

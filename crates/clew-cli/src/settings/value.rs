@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use clew_core::history::either;
 use serde::{Serialize, Serializer};
 use toml_edit::Item;
 
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     Size,
     /// Names and patterns.
     Patterns,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 /// What is set.
@@ -33,6 +36,7 @@ pub(crate) enum Value {
     /// So many hundredths of the machine's memory.
     Share(u64),
     Patterns(Vec<String>),
+    Word(&'static str),
 }
 
 /// Units of sizes, largest first; powers of 1,000 like everywhere in Clew.
@@ -54,6 +58,7 @@ impl Kind {
             Self::Flag => flag(text),
             Self::Count { .. } => text.parse().ok().and_then(|number| self.count(number)),
             Self::Size => size(text),
+            Self::Choice(words) => word(words, text),
             Self::Patterns => patterns(text.split(',').map(str::trim).filter(|pattern| !pattern.is_empty())),
         }
     }
@@ -63,6 +68,7 @@ impl Kind {
         match self {
             Self::Folder => folder(item.as_str()?),
             Self::Flag => Some(Value::Flag(item.as_bool()?)),
+            Self::Choice(words) => word(words, item.as_str()?),
             Self::Count { .. } => self.count(item.as_integer()?.try_into().ok()?),
             Self::Size => match item.as_integer() {
                 Some(number) => size(&number.to_string()),
@@ -87,6 +93,7 @@ impl Kind {
         match self {
             Self::Folder => "a folder by its whole path, as /data/clew or ~/clew".to_owned(),
             Self::Flag => "true or false".to_owned(),
+            Self::Choice(words) => either(&words.iter().map(ToString::to_string).collect::<Vec<_>>()),
             Self::Count { least, most } => {
                 format!("a number from {} to {}", text::grouped(least), text::grouped(most))
             }
@@ -122,6 +129,11 @@ pub(crate) fn is_off(text: &str) -> bool {
     ["off", "no", "false", "0"]
         .iter()
         .any(|off| text.trim().eq_ignore_ascii_case(off))
+}
+
+fn word(words: &[&'static str], text: &str) -> Option<Value> {
+    let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    word.map(|word| Value::Word(word))
 }
 
 fn size(text: &str) -> Option<Value> {
@@ -191,7 +203,7 @@ impl Value {
             Self::Flag(flag) => (*flag).into(),
             Self::Count(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
             Self::Patterns(patterns) => toml_edit::Array::from_iter(patterns).into(),
-            Self::Folder(_) | Self::Size(_) | Self::Share(_) => self.to_string().into(),
+            Self::Folder(_) | Self::Size(_) | Self::Share(_) | Self::Word(_) => self.to_string().into(),
         }
     }
 }
@@ -207,6 +219,7 @@ impl fmt::Display for Value {
                 None => write!(formatter, "{bytes}"),
             },
             Self::Share(share) => write!(formatter, "{share} %"),
+            Self::Word(word) => formatter.write_str(word),
             Self::Patterns(patterns) => formatter.write_str(&patterns.join(",")),
         }
     }
@@ -219,7 +232,7 @@ impl Serialize for Value {
             Self::Count(number) | Self::Size(number) => serializer.serialize_u64(*number),
             Self::Patterns(patterns) => patterns.serialize(serializer),
             Self::Folder(path) => path.to_string_lossy().serialize(serializer),
-            Self::Share(_) => serializer.collect_str(self),
+            Self::Share(_) | Self::Word(_) => serializer.collect_str(self),
         }
     }
 }

@@ -136,7 +136,13 @@ fn outcome(name: &str, word: Word, why: Option<&str>, uncertain: bool) -> Outcom
 
 fn said(report: &Report) -> Output {
     let words = ["switch".to_owned(), "14".to_owned()];
-    clew_cli::report(report, &[], &clew_cli::parse(&words, &notebook()).unwrap(), &notebook())
+    clew_cli::report(
+        report,
+        &[],
+        &[],
+        &clew_cli::parse(&words, &notebook()).unwrap(),
+        &notebook(),
+    )
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn inexact() -> Vec<Outcome> {
 fn said(words: &str, report: &Report) -> clew_cli::Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-    clew_cli::report(report, &[], &arguments, &notebook())
+    clew_cli::report(report, &[], &[], &arguments, &notebook())
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
     let said = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         let arguments = clew_cli::parse(&words, &notebook()).unwrap();
-        clew_cli::report(&report("resume", exact()), &setbacks, &arguments, &notebook())
+        clew_cli::report(&report("resume", exact()), &setbacks, &[], &arguments, &notebook())
     };
     let output = said(&["resume"]);
     assert_eq!(output.exit, Exit::Done, "what was taken up is exactly as it was there");

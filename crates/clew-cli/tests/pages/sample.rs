@@ -347,6 +347,7 @@ impl Sample {
             started: NOW - (100 - 10 * i64::try_from(self.operations).unwrap()) * 60 * SECOND,
             duration: 80_000_000 * (number + 1),
             ending: told.ending.clone(),
+            death: None,
             evidence,
             looked: Looked::All,
             parent_confirmed: true,
@@ -442,6 +443,7 @@ impl Sample {
             branch: None,
             damage: &self.damage,
             setbacks: &self.setbacks,
+            in_flight: &[],
             live: None,
         }
     }

@@ -82,6 +82,8 @@ impl FrameKind {
     pub const CONTENTS: Self = Self(15);
     /// What a remote has of a history.
     pub const HEAD: Self = Self(16);
+    /// A cell that a kernel began to run.
+    pub const BEGUN: Self = Self(17);
 }
 
 /// How a payload lies.
@@ -335,6 +337,11 @@ impl Default for FrameEncoder {
 }
 
 impl FrameEncoder {
+    /// One that leaves everything as it is, and so costs nothing to begin with.
+    pub(crate) fn plain() -> Self {
+        Self { compressor: None }
+    }
+
     /// One that compresses that hard.
     pub(crate) fn of_level(level: i32) -> Self {
         Self {

@@ -59,6 +59,8 @@ pub enum FileDescription {
     },
     /// Notes of gc: what is dead, what was removed.
     Care,
+    /// What a kernel notes of the cell that it runs.
+    Begun,
     /// A log.
     Log {
         /// The history it belongs to, also in its folder's name.

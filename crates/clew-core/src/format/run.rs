@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Timestamp};
-use crate::id::{BlobId, Fingerprint, ManifestId, Root, RunId};
+use crate::id::{BlobId, Fingerprint, ManifestId, Root, RunId, SessionId};
 
 /// Where a run comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,15 @@ pub enum Looked {
     Only(Vec<Root>),
 }
 
+/// How a run ended of which only that is known: its kernel died while it ran. Nothing that it did was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    /// The session that died. Who found it wrote the run.
+    pub session: SessionId,
+    /// When it was found.
+    pub found: Timestamp,
+}
+
 /// One change of state. Its id is the hash of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -78,10 +87,13 @@ pub struct Run {
     pub execution_count: Option<u64>,
     /// When it started.
     pub started: Timestamp,
-    /// How long it ran, in nanoseconds.
+    /// How long it ran, in nanoseconds; how long at least, where its kernel died.
     pub duration: u64,
     /// How it ended.
     pub ending: Ending,
+    /// That its kernel died while it ran, if it did; it ended as [`Ending::Interrupted`] then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub death: Option<Death>,
     /// What it may have touched.
     pub evidence: Evidence,
     /// Which roots were looked at.

@@ -3,29 +3,52 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::History;
-use crate::format::{Operation, Position, Timestamp};
-use crate::id::{RunId, SessionId};
+use crate::format::{Action, Operation, Position, Timestamp, Version};
+use crate::id::{RootKind, RunId, SessionId};
 use crate::store::sort_operations;
 
 impl History {
     /// The operation that was done last and tells where its session is, `except` left out. `now` is the present: what is
     /// said to be later was done by a clock that was wrong.
     pub fn latest_operation(&self, except: Option<SessionId>, now: Timestamp) -> Option<&Operation> {
+        self.operations_back(except, now).next()
+    }
+
+    /// Where the session that did something last is, `except` left out.
+    pub fn latest_position(&self, except: Option<SessionId>, now: Timestamp) -> Option<Position> {
+        self.latest_operation(except, now)?.view.at.clone()
+    }
+
+    /// Where a new session goes on, `except`, from what others did. A session that only began, with no name in it, did
+    /// nothing: it counts where there is no other.
+    pub fn resumable_position(&self, except: SessionId, now: Timestamp) -> Option<Position> {
+        let mut operations = self.operations_back(Some(except), now);
+        let last = operations.next()?;
+        let did_something = |operation: &&Operation| !self.only_began(operation);
+        let found = std::iter::once(last).chain(operations).find(did_something);
+        found.unwrap_or(last).view.at.clone()
+    }
+
+    /// All operations that tell where their session is and whose runs are all there, the last one first.
+    fn operations_back(&self, except: Option<SessionId>, now: Timestamp) -> impl Iterator<Item = &Operation> {
         let operations = self.operations().iter().map(|(_, operation)| operation);
         let mut others: Vec<&Operation> = operations
             .filter(|operation| Some(operation.session) != except)
             .collect();
         let number = |run: &RunId| self.outline(run)?.given_number();
         sort_operations(&mut others, |operation| operation, number, now);
-        others.into_iter().rev().find(|operation| {
+        let is_whole = |operation: &&Operation| {
             let at = operation.view.at.as_ref();
             at.is_some_and(|at| self.missing_ancestor(at.run).is_none())
-        })
+        };
+        others.into_iter().rev().filter(is_whole)
     }
 
-    /// Where the session that did something last is, `except` left out.
-    pub fn latest_position(&self, except: Option<SessionId>, now: Timestamp) -> Option<Position> {
-        self.latest_operation(except, now)?.view.at.clone()
+    /// Whether an operation is the start of a session in which no name was.
+    fn only_began(&self, operation: &Operation) -> bool {
+        let run = operation.view.at.as_ref().and_then(|at| self.run(&at.run));
+        let holds_name = |version: &Version| version.roots.iter().any(|root| root.kind == RootKind::Name);
+        operation.action == Action::Start && run.is_some_and(|run| !run.changed.iter().any(holds_name))
     }
 
     /// Where other sessions are that went another way at the time when the line of `run` went its own: the runs, the newest

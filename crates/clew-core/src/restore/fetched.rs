@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, Aside, Limits, Memory, Mention};
 use crate::id::{ManifestId, RootKind};
-use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, decode_asides};
+use crate::kernel::{BuildError, HandedOver, Kernel, ObjectOf, Progress, decode_asides};
 use crate::plan::{Again, Plan, Step, StepKind, Word};
 use crate::store::{Check, Loading, Store, StoreError};
 
@@ -108,6 +108,7 @@ impl Performer<'_> {
             .iter()
             .filter(is_load)
             .filter_map(|step| step.version.as_ref());
+        kernel.hear_progress(Progress::Reads { bytes: plan.bytes() });
         let mut begun = Vec::new();
         for version in versions {
             begun.push((version.manifest, self.begin::<K::Memory>(version, self.check)?));

@@ -261,6 +261,7 @@ impl Export<'_> {
             started: from.map_or(0, |run| run.started),
             duration: 0,
             ending: Ending::Done,
+            death: None,
             evidence: Evidence {
                 modules: modules(history, self.run),
                 ..Evidence::default()

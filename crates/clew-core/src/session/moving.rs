@@ -140,7 +140,7 @@ impl Session {
             Request::Switch(revision) => (self.position_of(revision)?, Action::Switch, MoveStep::Forward),
             Request::Resume(Some(revision)) => (self.position_of(revision)?, Action::Resume, MoveStep::Forward),
             Request::Resume(None) => {
-                let last = self.history.latest_position(Some(self.id), self.clock.now());
+                let last = self.history.resumable_position(self.id, self.clock.now());
                 let last = last.ok_or(SessionError::NothingToResume)?;
                 (last, Action::Resume, MoveStep::Forward)
             }

@@ -246,6 +246,7 @@ impl Session {
         };
         let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
         let full = full.then(|| self.after(&observed).state().versions().cloned().collect());
+        let deaths = self.put_deaths()?;
         let run = self.run_record(
             input,
             parent,
@@ -258,7 +259,10 @@ impl Session {
         )?;
         let id = self.writer.put_run(&run)?;
         recorded.label = run.label();
-        self.commit(deed, id, vec![(id, run)], observed)?;
+        let mut runs = deaths.clone();
+        runs.push((id, run));
+        self.commit(deed, id, runs, observed)?;
+        self.bury(&deaths);
         self.is_at_state = true;
         recorded.run = Some(id);
         Ok(recorded)
@@ -343,6 +347,7 @@ impl Session {
             started: input.started,
             duration: input.duration,
             ending: input.ending,
+            death: None,
             evidence: input.evidence,
             looked,
             parent_confirmed: self.confirmed && moved_from.is_none(),

@@ -129,6 +129,16 @@ impl SessionWriter {
         })
     }
 
+    /// Where it writes.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// With what it signs.
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// The session it writes for.
     pub fn session(&self) -> SessionId {
         self.session

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use clew_core::format::{
-    Action, Body, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence, Forgetting,
-    FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists, Manifest,
-    ModuleEvidence, Operation, PackMention, RECORD_VERSION, Removal, Signed, StoredExtent, StoredManifest, Summary,
-    TableEntry, Version, View, encode_record,
+    Action, Begun, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence,
+    Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists,
+    Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run, Signed, StoredExtent,
+    StoredManifest, Summary, TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -109,6 +109,20 @@ fn operation() -> Operation {
     }
 }
 
+fn begun() -> Begun {
+    Begun {
+        version: RECORD_VERSION,
+        history: HistoryId([0; 16]),
+        session: SessionId([0; 16]),
+        process: Process::default(),
+        source: None,
+        masked: Vec::new(),
+        cell: None,
+        execution_count: None,
+        started: 0,
+    }
+}
+
 fn manifest() -> Manifest {
     Manifest {
         version: RECORD_VERSION,
@@ -122,7 +136,20 @@ fn manifest() -> Manifest {
 
 #[test]
 fn p13_the_fields_of_records_are_those_that_are_written() {
-    is_said("Run", &bare_run(1, 0));
+    let death = Death {
+        session: SessionId([0; 16]),
+        found: 0,
+    };
+    is_said(
+        "Run",
+        &Run {
+            death: Some(death),
+            ..bare_run(1, 0)
+        },
+    );
+    is_said("Death", &death);
+    is_said("Begun", &begun());
+    is_said("Process", &Process::default());
     is_said("Operation", &operation());
     is_said("Forgetting", &Forgetting::default());
     is_said("Manifest", &manifest());
@@ -203,6 +230,7 @@ fn p13_the_kinds_of_frames_are_those_of_the_page() {
         ("GARBAGE", FrameKind::GARBAGE),
         ("CONTENTS", FrameKind::CONTENTS),
         ("HEAD", FrameKind::HEAD),
+        ("BEGUN", FrameKind::BEGUN),
     ];
     let said: Vec<(String, String)> = table("kind")
         .into_iter()

@@ -1,5 +1,6 @@
 //! The store on a simulated disk, and on the real one: what was acknowledged comes back, whatever happens to the bytes.
 
+mod begun;
 mod bundles;
 mod clocks;
 mod crash;

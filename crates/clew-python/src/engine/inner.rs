@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use clew_cli::scratch::{Limits, Start};
-use clew_cli::{Arguments, Asked, Live, Output, Question, Surroundings, Word};
+use clew_cli::{Arguments, Asked, Live, Output, Place, Question, Surroundings, Word};
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
@@ -150,6 +150,9 @@ impl Inner {
             StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", why.hint())),
             _ => runtime(error),
         })?;
+        if let Some(before) = &mut self.open {
+            before.unnote();
+        }
         self.open = Some(open);
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;
         if started.is_err() {
@@ -246,7 +249,8 @@ impl Inner {
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
         let open = self.open.as_ref().filter(|_| report.action == "resume");
         let setbacks = open.map(|open| open.ends.setbacks.as_slice()).unwrap_or_default();
-        clew_cli::report(report, setbacks, arguments, &self.surroundings)
+        let deaths = open.map(Open::deaths).unwrap_or_default();
+        clew_cli::report(report, setbacks, &deaths, arguments, &self.surroundings)
     }
 
     /// What is to be noted of where logs end, if anything is.
@@ -367,12 +371,17 @@ impl Inner {
         };
         // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
         open.session.refresh().ok();
-        let live = self.live();
-        Ok(clew_cli::look(
-            arguments,
-            &self.opened()?.place(&live),
-            &self.surroundings,
-        ))
+        let (live, open) = (self.live(), self.opened()?);
+        let in_flight = if arguments.word.tells_what_runs() {
+            open.in_flight(&self.surroundings)
+        } else {
+            Vec::new()
+        };
+        let place = Place {
+            in_flight: &in_flight,
+            ..open.place(&live)
+        };
+        Ok(clew_cli::look(arguments, &place, &self.surroundings))
     }
 
     fn pause(&mut self) -> (String, Value) {

@@ -1,19 +1,30 @@
 //! A history that is open, with the session that records in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Announced, Live, Place, Presence, Surroundings, announce};
+use clew_cli::{Announced, InFlight, Live, OnStart, Place, Presence, Surroundings, announce};
 use clew_core::clock::Clock;
-use clew_core::format::{HistoryDescription, KernelDescription};
+use clew_core::format::{Action, Begun, HistoryDescription, KernelDescription};
 use clew_core::history::{Belonging, Notebook, belonging};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, StoreError, Trust};
 
+use super::Said;
 use super::ends::{Noted, Watched};
 use crate::clock::SystemClock;
+
+/// What a new kernel does about earlier states of its notebook.
+pub(super) enum Beginning {
+    /// Nothing.
+    Silent,
+    /// It says this.
+    Say(Said),
+    /// It brings the last one back before the first cell runs.
+    Resume,
+}
 
 /// A history and the session that writes to it.
 pub(super) struct Open {
@@ -21,6 +32,10 @@ pub(super) struct Open {
     history: HistoryId,
     pub description: HistoryDescription,
     announced: Option<Announced>,
+    /// What is noted when a cell begins, but for the cell.
+    pub begun: Begun,
+    /// The note of the cell that runs.
+    pub note: Option<PathBuf>,
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
@@ -69,13 +84,22 @@ impl Open {
         let ends = noted.compare(&store, &here, history, &name, &loaded);
         let id = store.new_session();
         let writer = store.writer(history, id, &key)?;
-        let session = Session::new(id, store, writer, loaded, Box::new(clock));
+        let mut session = Session::new(id, store, writer, loaded, Box::new(clock));
+        session.mourn(clew_cli::take_died(
+            session.store(),
+            history,
+            session.history(),
+            id,
+            surroundings,
+        ));
         Ok((
             Self {
                 session,
                 history,
                 description,
                 announced: None,
+                begun: clew_cli::begun(history, id),
+                note: None,
                 doubt,
                 ends,
             },
@@ -98,8 +122,68 @@ impl Open {
     pub fn can_resume(&self) -> bool {
         self.session
             .history()
-            .latest_position(Some(self.session.id()), SystemClock::default().now())
+            .resumable_position(self.session.id(), SystemClock::default().now())
             .is_some()
+    }
+
+    /// What this new kernel does, as its notebook has earlier states or not.
+    pub fn beginning(&self, on_start: OnStart) -> Beginning {
+        let store = self.session.store().directory();
+        let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
+        match on_start {
+            _ if !self.can_resume() => Beginning::Silent,
+            OnStart::Nothing => Beginning::Silent,
+            OnStart::Resume if is_alone() => Beginning::Resume,
+            OnStart::Resume => Beginning::Say(Said::RecordedBeside),
+            OnStart::Ask => Beginning::Say(Said::Offer {
+                is_known: self.was_resumed(),
+            }),
+        }
+    }
+
+    /// Whether somebody took this history up before: who did knows how.
+    fn was_resumed(&self) -> bool {
+        let operations = self.session.history().operations();
+        operations
+            .iter()
+            .any(|(_, operation)| operation.action == Action::Resume)
+    }
+
+    /// Notes the cell that begins, in the place of one before it. Nobody is promised this: where it can't be written nothing
+    /// is said.
+    pub fn note(&mut self, cell: Begun, source: Option<&str>) {
+        self.unnote();
+        self.note = self.session.note_begun(cell, source).ok();
+    }
+
+    /// No cell runs of which nothing is recorded.
+    pub fn unnote(&mut self) {
+        if let Some(note) = self.note.take() {
+            self.session.store().unlink_note(&note);
+        }
+    }
+
+    /// What is said of the runs that kernels of this history died in and that were found when this session began.
+    pub fn deaths(&self) -> Vec<String> {
+        let (session, history) = (&self.session, self.session.history());
+        let runs = session.deaths().iter().filter_map(|id| history.run(id));
+        runs.map(|run| {
+            let source = run.source.and_then(|source| session.store().blob(source).ok());
+            clew_cli::death(run, source.as_deref().map(String::as_str))
+        })
+        .collect()
+    }
+
+    /// Cells that other kernels of this history began, and of which nothing is recorded.
+    pub fn in_flight(&self, surroundings: &Surroundings) -> Vec<InFlight> {
+        let session = &self.session;
+        clew_cli::in_flight(
+            session.store(),
+            self.history,
+            session.history(),
+            Some(session.id()),
+            surroundings,
+        )
     }
 
     pub fn place<'a>(&'a self, live: &'a Live) -> Place<'a> {
@@ -114,6 +198,7 @@ impl Open {
             branch: self.session.branch().map(str::to_owned),
             damage: &[],
             setbacks: &self.ends.setbacks,
+            in_flight: &[],
             live: Some(live),
         }
     }

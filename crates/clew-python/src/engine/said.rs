@@ -47,6 +47,17 @@ pub(crate) enum Said {
         /// Whether it has a state to go on from.
         can_resume: bool,
     },
+    /// The notebook has earlier states.
+    #[error("Clew has earlier states of this notebook: `%clew resume` brings the last one back{}", always(*is_known))]
+    Offer {
+        /// Whether somebody took them up before.
+        is_known: bool,
+    },
+    /// The last state would have been brought back, were it not for another kernel.
+    #[error(
+        "Another kernel records this notebook, so its last state was not brought back by itself: `%clew resume` does it."
+    )]
+    RecordedBeside,
     /// A line of a settings file counts for nothing.
     #[error("{problem}; passed over")]
     PassedOver {
@@ -131,6 +142,14 @@ fn meanwhile(run: Option<&str>) -> String {
         || "Nothing changed meanwhile".to_owned(),
         |run| format!("What changed meanwhile is run {run}"),
     )
+}
+
+fn always(is_known: bool) -> &'static str {
+    if is_known {
+        "."
+    } else {
+        "; `%clew config resume.on_start always` has every new kernel do so, `never` say nothing."
+    }
 }
 
 fn offer(can_resume: bool) -> &'static str {

@@ -1,7 +1,7 @@
 //! What the shell tells the engine, and hears of it, as dicts.
 
 use clew_cli::{Door, Surroundings};
-use clew_core::format::{Ending, Evidence, KernelDescription, RunKind};
+use clew_core::format::{Begun, Ending, Evidence, KernelDescription, RunKind};
 use clew_core::history::Notebook;
 use clew_core::id::Root;
 use clew_core::kernel::Touched;
@@ -66,6 +66,22 @@ pub(super) fn door(own: &Surroundings, through: Option<&Bound<'_, PyDict>>) -> P
         surroundings.style.is_coloured = is_coloured.extract()?;
     }
     Ok(surroundings)
+}
+
+/// A cell that begins, as the shell tells it: what is noted, and what may be kept of its source.
+pub(super) fn begun_of(cell: &Bound<'_, PyDict>, begun: &Begun) -> PyResult<(Begun, Option<String>)> {
+    let started = cell.get_item("started")?;
+    let masked = cell.get_item("masked")?;
+    let begun = Begun {
+        cell: text_of(cell, "cell")?,
+        execution_count: cell
+            .get_item("execution_count")?
+            .map_or(Ok(None), |count| count.extract())?,
+        started: started.map_or(Ok(0), |started| started.extract())?,
+        masked: masked.map_or(Ok(Vec::new()), |masked| masked.extract())?,
+        ..begun.clone()
+    };
+    Ok((begun, text_of(cell, "source")?))
 }
 
 /// A run as the shell tells it.

@@ -1,0 +1,212 @@
+//! Cells that began and of which nothing is recorded: those that run now, those whose kernel died, and those of which
+//! nobody can tell from here.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clew_core::format::{Begun, RECORD_VERSION, Run, Timestamp};
+use clew_core::history::History;
+use clew_core::id::{HistoryId, SessionId};
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Left, SigningKey, Store};
+use serde::Serialize;
+
+use crate::process::{Life, life, this_process};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// A cell that began.
+#[derive(Debug, Clone, Serialize)]
+pub struct InFlight {
+    /// The session that runs it, or ran.
+    session: String,
+    /// The shell's `In [n]`.
+    execution_count: Option<u64>,
+    /// The front end's cell id.
+    cell: Option<String>,
+    /// When it began: RFC 3339, UTC.
+    started: String,
+    /// How long it ran at least.
+    seconds: f64,
+    /// `running`, `died` or `unknown`.
+    state: &'static str,
+    /// What ran; `null` where that is not kept.
+    source: Option<String>,
+    #[serde(skip)]
+    told: Told,
+}
+
+/// What there is to say of such a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It runs.
+    Runs { cell: String, duration: String },
+    /// Its kernel is gone.
+    Died { cell: String, ago: String, least: String },
+    /// Its kernel is somewhere else.
+    Unheard { cell: String, host: String, ago: String },
+    /// A run that was written of such a cell.
+    Written { cell: String, least: String, run: String },
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runs { cell, duration } => write!(formatter, "{cell} runs, for {duration} so far"),
+            Self::Died { cell, ago, least } => write!(
+                formatter,
+                "{cell}, begun {ago}, was interrupted by kernel death{least}. Nothing that it did is recorded"
+            ),
+            Self::Unheard { cell, host, ago } => write!(
+                formatter,
+                "{cell} was running on {host} when that was last heard of, {ago}. Whether it still runs can't be told from here; nothing that it did is recorded"
+            ),
+            Self::Written { cell, least, run } => write!(
+                formatter,
+                "{cell} was interrupted by kernel death{least}. Nothing that it did is recorded; it is run {run}"
+            ),
+        }
+    }
+}
+
+/// So many characters of a source are told in a sentence.
+const LONGEST: usize = 60;
+
+/// What this process notes when a cell begins; the cell itself is still to be told.
+pub fn begun(history: HistoryId, session: SessionId) -> Begun {
+    Begun {
+        version: RECORD_VERSION,
+        history,
+        session,
+        process: this_process(),
+        source: None,
+        masked: Vec::new(),
+        cell: None,
+        execution_count: None,
+        started: 0,
+    }
+}
+
+/// Has a note say that its cell still runs.
+pub fn goes_on(note: &Path) {
+    // Nobody relies on it: where it fails the cell is said to have run for less.
+    let file = std::fs::File::options().write(true).open(note);
+    file.and_then(|file| file.set_modified(SystemTime::now())).ok();
+}
+
+/// When a note last said that its cell runs.
+fn seen(left: &Left) -> Timestamp {
+    let modified = std::fs::metadata(&left.path).and_then(|metadata| metadata.modified());
+    let since = modified.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let nanoseconds = since.and_then(|since| Timestamp::try_from(since.as_nanos()).ok());
+    nanoseconds.unwrap_or(0).max(left.begun.started)
+}
+
+/// Notes of a history that no run stands for.
+fn left(store: &Store, id: HistoryId, history: &History, surroundings: &Surroundings) -> Vec<Left> {
+    let Some(key) = SigningKey::load(&RealDisk, &surroundings.config).ok().flatten() else {
+        return Vec::new();
+    };
+    let notes = store.begun(&key).into_iter();
+    notes
+        .filter(|left| left.begun.history == id && !history.has_recorded(&left.begun))
+        .collect()
+}
+
+/// What kernels of a history left that died, for who takes it up as `by`: each with when it was last known to run.
+pub fn take_died(
+    store: &Store,
+    id: HistoryId,
+    history: &History,
+    by: SessionId,
+    surroundings: &Surroundings,
+) -> Vec<(Left, Timestamp)> {
+    let died = left(store, id, history, surroundings).into_iter();
+    let died = died.filter(|left| life(&left.begun.process) == Life::Gone);
+    died.filter_map(|left| {
+        let seen = seen(&left);
+        Some((store.claim(left, by)?, seen))
+    })
+    .collect()
+}
+
+/// Cells of a history that began and of which nothing is recorded, but for those of the session `own`.
+pub fn in_flight(
+    store: &Store,
+    id: HistoryId,
+    history: &History,
+    own: Option<SessionId>,
+    surroundings: &Surroundings,
+) -> Vec<InFlight> {
+    let left = left(store, id, history, surroundings).into_iter();
+    let mut found: Vec<Left> = left.filter(|left| Some(left.begun.session) != own).collect();
+    found.sort_by_key(|left| left.begun.started);
+    found.into_iter().map(|left| InFlight::of(left, surroundings)).collect()
+}
+
+impl InFlight {
+    fn of(left: Left, surroundings: &Surroundings) -> Self {
+        let (seen, begun) = (seen(&left), left.begun);
+        let lasted = u64::try_from(seen.saturating_sub(begun.started)).unwrap_or(0);
+        let cell = called(begun.execution_count, left.source.as_deref());
+        let ago = |time| text::ago(time, surroundings.now);
+        let (state, told) = match life(&begun.process) {
+            Life::Runs => {
+                let so_far = u64::try_from(surroundings.now.saturating_sub(begun.started)).unwrap_or(0);
+                let duration = text::duration(so_far);
+                ("running", Told::Runs { cell, duration })
+            }
+            Life::Gone => {
+                let (ago, least) = (ago(begun.started), at_least(lasted));
+                ("died", Told::Died { cell, ago, least })
+            }
+            Life::Unknown => {
+                let (host, ago) = (text::clean(&begun.process.host), ago(seen));
+                ("unknown", Told::Unheard { cell, host, ago })
+            }
+        };
+        Self {
+            session: begun.session.to_string(),
+            execution_count: begun.execution_count,
+            cell: begun.cell,
+            started: text::rfc3339(begun.started),
+            seconds: lasted as f64 / 1e9,
+            state,
+            source: left.source,
+            told,
+        }
+    }
+
+    /// What there is to say of it, in a sentence or two.
+    pub fn sentence(&self) -> String {
+        format!("{}.", self.told)
+    }
+}
+
+/// What there is to say of a run that a kernel died in.
+pub fn death(run: &Run, source: Option<&str>) -> String {
+    Told::Written {
+        cell: called(run.execution_count, source),
+        least: at_least(run.duration),
+        run: run.label(),
+    }
+    .to_string()
+}
+
+/// How long it ran, as far as that is known: it said so first after a second.
+fn at_least(nanoseconds: u64) -> String {
+    match nanoseconds {
+        0..1_000_000_000 => String::new(),
+        _ => format!(", at least {} after it began", text::duration(nanoseconds)),
+    }
+}
+
+/// A cell as people know it: `In [9] (x = 3)`.
+fn called(execution_count: Option<u64>, source: Option<&str>) -> String {
+    let name = execution_count.map_or_else(|| "A cell".to_owned(), |count| format!("In [{count}]"));
+    match source {
+        Some(source) => format!("{name} ({})", text::shorten(&text::headline(source), LONGEST)),
+        None => format!("{name} (source not kept)"),
+    }
+}

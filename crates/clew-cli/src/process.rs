@@ -1,0 +1,156 @@
+//! Processes that were noted: whether one is still there.
+
+use std::fs;
+
+use clew_core::format::Process;
+
+/// What is known of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It is there.
+    Runs,
+    /// It is not there any more.
+    Gone,
+    /// It was noted elsewhere: on another machine, in another container. From here nobody can tell.
+    Unknown,
+}
+
+/// This process.
+pub(crate) fn this_process() -> Process {
+    let pid = std::process::id();
+    Process {
+        pid,
+        began: began(pid).unwrap_or(0),
+        ..this_machine()
+    }
+}
+
+/// The machine, its present start and the numbering of processes in which this one is; no process of it.
+fn this_machine() -> Process {
+    let text = |path: &str| {
+        fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let space = fs::read_link("/proc/self/ns/pid").ok();
+    Process {
+        host: host(),
+        machine: text("/etc/machine-id"),
+        boot: text("/proc/sys/kernel/random/boot_id"),
+        space: space
+            .map(|space| space.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        ..Process::default()
+    }
+}
+
+/// Whether both are known, and differ.
+fn differ(one: &str, other: &str) -> bool {
+    !one.is_empty() && !other.is_empty() && one != other
+}
+
+/// What is known of a process that was noted.
+pub(crate) fn life(noted: &Process) -> Life {
+    life_on(&this_machine(), noted, began(noted.pid))
+}
+
+/// The same on that machine, where a process of that number `began` at some time, if there is one.
+fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> Life {
+    if here.host != noted.host || differ(&here.machine, &noted.machine) {
+        return Life::Unknown;
+    }
+    if differ(&here.boot, &noted.boot) {
+        // Nothing outlives a start of its machine.
+        return Life::Gone;
+    }
+    if differ(&here.space, &noted.space) {
+        return Life::Unknown;
+    }
+    match began {
+        Some(began) if noted.began == 0 || began == noted.began => Life::Runs,
+        _ => Life::Gone,
+    }
+}
+
+/// When a process began, in ticks since the machine did; `None` if it is not there.
+#[cfg(target_os = "linux")]
+fn began(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field, the program's name, may hold anything but ends at the last parenthesis; the 22nd is the time.
+    let after = &stat[stat.rfind(')')? + 1..];
+    let mut fields = after.split_ascii_whitespace();
+    let is_zombie = fields.next()? == "Z";
+    fields.nth(18)?.parse().ok().filter(|_| !is_zombie)
+}
+
+/// Elsewhere only whether it is there is known.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn began(pid: u32) -> Option<u64> {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed())?;
+    rustix::process::test_kill_process(pid).ok().map(|()| 0)
+}
+
+#[cfg(not(unix))]
+fn began(_: u32) -> Option<u64> {
+    Some(0)
+}
+
+#[cfg(unix)]
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted() -> Process {
+        Process {
+            host: "desk".to_owned(),
+            machine: "m1".to_owned(),
+            boot: "b1".to_owned(),
+            space: "pid:[1]".to_owned(),
+            pid: 7,
+            began: 100,
+        }
+    }
+
+    fn judged(change: impl FnOnce(&mut Process), began: Option<u64>) -> Life {
+        let mut here = noted();
+        change(&mut here);
+        life_on(&here, &noted(), began)
+    }
+
+    #[test]
+    fn a_process_is_gone_only_where_that_can_be_told() {
+        assert_eq!(judged(|_| {}, Some(100)), Life::Runs);
+        assert_eq!(judged(|_| {}, None), Life::Gone);
+        assert_eq!(judged(|_| {}, Some(200)), Life::Gone, "its number was given again");
+        assert_eq!(judged(|here| here.boot = "b2".to_owned(), Some(100)), Life::Gone);
+        assert_eq!(judged(|here| here.host = "other".to_owned(), None), Life::Unknown);
+        assert_eq!(judged(|here| here.machine = "m2".to_owned(), None), Life::Unknown);
+        assert_eq!(judged(|here| here.space = "pid:[2]".to_owned(), None), Life::Unknown);
+    }
+
+    #[test]
+    fn what_an_older_clew_noted_is_judged_by_what_it_says() {
+        let old = Process {
+            machine: String::new(),
+            boot: String::new(),
+            space: String::new(),
+            ..noted()
+        };
+        assert_eq!(life_on(&noted(), &old, Some(100)), Life::Runs);
+        assert_eq!(life_on(&noted(), &old, None), Life::Gone);
+    }
+
+    #[test]
+    fn this_process_runs() {
+        assert_eq!(life(&this_process()), Life::Runs);
+    }
+}

@@ -1,0 +1,48 @@
+//! Begun: a cell that runs, noted before it does, and the process that runs it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::id::{BlobId, HistoryId, SessionId};
+
+/// A process, as told well enough to know later whether it is still there. What is not known is left empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// The name of its machine.
+    pub host: String,
+    /// The id that was given to the machine when it was set up.
+    pub machine: String,
+    /// Which start of the machine it is of.
+    pub boot: String,
+    /// Within which numbering of processes it has its number: a container has one of its own.
+    pub space: String,
+    /// Its number.
+    pub pid: u32,
+    /// When it began, as the system counts it: a number given again names another process. 0 where unknown.
+    pub began: u64,
+}
+
+/// A cell that a kernel began to run. The note lies in the store as long as nothing of the run is recorded; what is left
+/// when the kernel is gone says which cell it died in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The record's version.
+    pub version: u16,
+    /// The history that the session records in.
+    pub history: HistoryId,
+    /// The session.
+    pub session: SessionId,
+    /// Its process.
+    pub process: Process,
+    /// The source, as a salted blob in the same file, where it may be kept.
+    pub source: Option<BlobId>,
+    /// What was taken out of the source, for people.
+    pub masked: Vec<String>,
+    /// The front end's cell id, where known.
+    pub cell: Option<String>,
+    /// The shell's `In [n]`.
+    pub execution_count: Option<u64>,
+    /// When it began.
+    pub started: Timestamp,
+}

@@ -1,0 +1,88 @@
+//! Runs that a kernel died in: who finds what it left writes a run of each, beside where that kernel was.
+//!
+//! Such a run changes nothing, since nobody saw what it did, and nobody goes on from it: `resume` takes up the run before.
+
+use super::{Session, SessionError};
+use crate::format::{Begun, Death, Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+use crate::id::RunId;
+use crate::store::{Left, StoreError};
+
+impl Session {
+    /// Has runs written of these, which their kernels died in, together with the start of this session. `seen` tells of
+    /// each when it was last known to run.
+    pub fn mourn(&mut self, left: Vec<(Left, Timestamp)>) {
+        self.mourned = left;
+    }
+
+    /// The runs that were written of what [`Session::mourn`] was told.
+    pub fn deaths(&self) -> &[RunId] {
+        &self.deaths
+    }
+
+    /// Notes that a cell begins; gives the file that says so.
+    pub fn note_begun(&self, begun: Begun, source: Option<&str>) -> Result<std::path::PathBuf, StoreError> {
+        self.writer.note_begun(begun, source)
+    }
+
+    /// Puts the runs; they go with the next commit.
+    pub(super) fn put_deaths(&mut self) -> Result<Vec<(RunId, Run)>, SessionError> {
+        let ends = self.history.ends();
+        let mut runs = Vec::new();
+        for (left, seen) in self.mourned.clone() {
+            // Without a run of its session nobody knows where it was.
+            if let Some(parent) = ends.get(&left.begun.session) {
+                let run = self.death_of(&left, seen, *parent)?;
+                runs.push((self.writer.put_run(&run)?, run));
+            }
+        }
+        Ok(runs)
+    }
+
+    fn death_of(&mut self, left: &Left, seen: Timestamp, parent: RunId) -> Result<Run, SessionError> {
+        let Begun {
+            session,
+            started,
+            execution_count,
+            ref masked,
+            ref cell,
+            ..
+        } = left.begun;
+        let source = left.source.as_deref().map(|text| self.writer.put_blob(text));
+        Ok(Run {
+            version: RECORD_VERSION,
+            number: self.writer.reserve_number()?,
+            suffix: String::new(),
+            parent: Some(parent),
+            kind: RunKind::Cell,
+            source: source.transpose()?,
+            output: None,
+            cell: cell.clone(),
+            execution_count,
+            started,
+            duration: u64::try_from(seen.saturating_sub(started)).unwrap_or(0),
+            ending: Ending::Interrupted,
+            death: Some(Death {
+                session,
+                found: self.clock.now(),
+            }),
+            evidence: Evidence {
+                masked: masked.clone(),
+                ..Evidence::default()
+            },
+            looked: Looked::Only(Vec::new()),
+            parent_confirmed: false,
+            changed: Vec::new(),
+            removed: Vec::new(),
+            full: None,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The runs are written: what was left of them is taken away.
+    pub(super) fn bury(&mut self, runs: &[(RunId, Run)]) {
+        self.deaths.extend(runs.iter().map(|(id, _)| *id));
+        for (left, _) in std::mem::take(&mut self.mourned) {
+            self.store.unlink_note(&left.path);
+        }
+    }
+}

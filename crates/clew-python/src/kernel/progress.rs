@@ -1,0 +1,57 @@
+//! The line that tells how far a long move is, where a front end listens.
+
+use std::time::{Duration, Instant};
+
+use clew_core::kernel::Progress;
+use pyo3::prelude::*;
+
+/// Moves shorter than this are not talked about.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The line changes this often at most.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What is shown of a move.
+#[derive(Default)]
+pub(super) struct Line {
+    /// When it is to be shown next.
+    due: Option<Instant>,
+    progress: Option<Progress>,
+    is_shown: bool,
+}
+
+impl Line {
+    pub fn hear(&mut self, progress: Progress) {
+        self.progress = Some(progress);
+        self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
+    }
+
+    pub fn show_if_due(&mut self, py: Python<'_>, shell: Option<&Py<PyAny>>) {
+        let Some(progress) = self.progress else { return };
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.due = Some(Instant::now() + PAUSE);
+            self.is_shown = true;
+            show(py, shell, &text(progress));
+        }
+    }
+
+    pub fn wipe(&mut self, py: Python<'_>, shell: Option<&Py<PyAny>>) {
+        if std::mem::take(&mut self.is_shown) {
+            show(py, shell, "");
+        }
+    }
+}
+
+fn text(progress: Progress) -> String {
+    match progress {
+        Progress::Reads { bytes } => format!("Clew reads and checks {}", clew_cli::bytes(bytes)),
+        Progress::Builds { done, of } => format!("Clew builds objects: {done} of {of}"),
+    }
+}
+
+/// Nothing of a move hangs on whether people are told of it.
+fn show(py: Python<'_>, shell: Option<&Py<PyAny>>, text: &str) {
+    let module = py.import("clew.shell.progress");
+    module
+        .and_then(|module| module.call_method1("show", (shell, text)))
+        .ok();
+}
