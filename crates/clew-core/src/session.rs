@@ -5,6 +5,7 @@
 //! run.
 
 mod ask;
+mod carrying;
 mod error;
 mod forgetting;
 mod keeping;
@@ -26,6 +27,7 @@ use crate::restore::Parked;
 use crate::store::{Budget, Check, End, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
+pub use carrying::{PlanError, Stored, measure, plan_move};
 pub use error::SessionError;
 pub use keeping::{KeepRules, spared};
 pub use naming::{NameRequest, Named};
