@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use crate::commands::{
-    annotate, care, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells, show,
-    stale, status, trust, vars, verify,
+    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells,
+    show, stale, status, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -141,7 +141,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Clone(later::Later),
     #[allow(missing_docs)]
-    Move(later::Later),
+    Move(carry::Arguments),
     #[allow(missing_docs)]
     Watch(later::Later),
     #[allow(missing_docs)]

@@ -2,6 +2,7 @@
 
 pub mod annotate;
 pub mod care;
+pub mod carry;
 pub mod diff;
 pub mod doctor;
 pub mod environment;

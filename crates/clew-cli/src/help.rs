@@ -48,13 +48,12 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 12] = [
+pub(crate) const LATER: [(&str, &str); 11] = [
     ("run", "Runs a notebook, and only the cells that need it"),
     ("remote", "Names other places where histories are kept"),
     ("push", "Sends runs to a remote"),
     ("pull", "Takes runs from a remote"),
     ("clone", "Makes a store from a remote"),
-    ("move", "Sends a session to another machine"),
     ("watch", "Pushes as the runs come"),
     ("export", "Writes a history into one file"),
     ("import", "Reads a history from a file"),
@@ -64,7 +63,7 @@ pub(crate) const LATER: [(&str, &str); 12] = [
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 35] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 36] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -101,6 +100,19 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 35] = [
             "extract model -o model.py --check",
             "the cells that made model, proven by running them",
         )],
+    ),
+    (
+        "move",
+        &[
+            (
+                "move --dry-run --rate 10MB",
+                "what would be sent, and what replayed there",
+            ),
+            (
+                "move --dry-run --rate 10MB --budget 1GB",
+                "the same, with no more than 1 GB sent",
+            ),
+        ],
     ),
     ("stale", &[("stale", "cells whose inputs changed since they ran")]),
     (

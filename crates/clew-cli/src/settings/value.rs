@@ -129,6 +129,11 @@ fn size(text: &str) -> Option<Value> {
         let share: u64 = share.trim().parse().ok()?;
         return (1..=100).contains(&share).then_some(Value::Share(share));
     }
+    bytes(text).filter(|bytes| *bytes >= LEAST_SIZE).map(Value::Size)
+}
+
+/// `64 MB`, `1.5gb`, `4096`: a number of bytes.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let unit = UNITS
         .iter()
@@ -140,7 +145,7 @@ fn size(text: &str) -> Option<Value> {
     let number: f64 = digits.trim().parse().ok()?;
     let bytes = number * factor as f64;
     // Compared as it is: no number, and numbers beyond all memory, are refused too.
-    (bytes >= LEAST_SIZE as f64 && bytes < 1e15).then_some(Value::Size(bytes as u64))
+    (0.0..1e15).contains(&bytes).then_some(bytes as u64)
 }
 
 fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<Value> {

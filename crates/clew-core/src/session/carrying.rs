@@ -111,18 +111,24 @@ pub enum PlanError {
     OverBudget(#[from] OverBudget),
 }
 
-/// So many plain bytes of a codec's values are read to measure it, and one value at least.
+/// So many plain bytes of a codec's values are read to measure it.
 const ENOUGH: u64 = 4 << 20;
 
+/// Larger values are not read for that, unless there is no other.
+const LARGE: u64 = 32 << 20;
+
 /// Measures how fast values of the state that `run` left are read, checked and taken apart here, by codec: the biggest of
-/// each, up to some megabytes. What it takes to make objects of them is not in it, since no kernel is asked.
+/// each that are not large, up to some megabytes. What it takes to make objects of them is not in it, since no kernel is asked.
 pub fn measure((history, run): (&History, RunId), stored: &Stored<'_>, clock: &dyn Clock) -> Option<Loading> {
     let state = history.state(run);
     let mut values: Vec<(usize, Arc<Manifest>)> = state
         .versions()
         .filter_map(|version| Some((version.roots.len(), stored.manifests.get(&version.manifest).ok()?)))
         .collect();
+    values.retain(|(_, manifest)| bytes(manifest) > 0);
     values.sort_by_key(|(_, manifest)| std::cmp::Reverse(bytes(manifest)));
+    let small = values.partition_point(|(_, manifest)| bytes(manifest) > LARGE);
+    values.drain(..small.min(values.len().saturating_sub(1)));
     let mut all = Measured::default();
     let mut by_codec: BTreeMap<String, Measured> = BTreeMap::new();
     for (roots, manifest) in &values {

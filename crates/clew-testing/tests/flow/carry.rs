@@ -350,6 +350,12 @@ fn what_is_paid_once_decides_where_it_is_dearer_than_what_it_saves() {
     dear.start = Cost::of_seconds(3600.0);
     let sent = plan_to(&notebook, &Nothing, &dear, None);
     assert_eq!(told(&notebook, &sent), expect(&["big of 2"], &[]));
+    // What can't be had either way changes nothing of that.
+    let mut lacking = Notebook::new(1);
+    lacking.run_for(1, "big = bytes 60000 7");
+    lacking.run("g = handle\nfail");
+    let plan = plan_to(&lacking, &Nothing, &dear, None);
+    assert_eq!((plan.unattainable.len(), plan.replayed.len()), (1, 0), "{plan:?}");
     assert_eq!(
         Instead::Possible {
             cost: sent.cost,

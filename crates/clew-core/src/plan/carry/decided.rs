@@ -142,9 +142,9 @@ impl Carry<'_> {
     /// What is paid once, however much is sent or replayed, is in no cut. A best plan either pays both, then it is the best that there
     /// is without them; or it sends nothing, or replays nothing.
     fn with_charges(&self, choice: &Choice, decision: Decision, budget: Option<u64>) -> Decision {
-        let is_allowed = |other: &Decision| {
-            other.out_of_reach == decision.out_of_reach && budget.is_none_or(|budget| other.bytes <= budget)
-        };
+        let lost = |decision: &Decision| -> Vec<usize> { decision.out_of_reach.iter().map(|out| out.value).collect() };
+        let is_allowed =
+            |other: &Decision| lost(other) == lost(&decision) && budget.is_none_or(|budget| other.bytes <= budget);
         let mut others = Vec::new();
         if !decision.replayed.is_empty() {
             others.push(choice.without_replays().decide());
@@ -152,7 +152,7 @@ impl Carry<'_> {
         if decision.bytes > 0 {
             others.push(choice.without_sending().decide());
         }
-        others.retain(|other| other.out_of_reach.is_empty() && is_allowed(other));
+        others.retain(is_allowed);
         let best = others.into_iter().min_by_key(|other| self.whole(other));
         let best = best.filter(|other| self.whole(other) < self.whole(&decision));
         match best {
