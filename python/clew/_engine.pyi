@@ -216,12 +216,17 @@ class Visit:
         """Builds roots of a run, by kind and key, and holds them against their fingerprints; told as by `load`."""
 
     def prepare(self, run: str) -> tuple[str, int | None]:
-        """Loads what the cell of a run may read, as the run before it left it.
+        """Loads what the cell of a run may read, as the run before it left it, or as a cell made it that ran here before.
 
         The cell's source, and the `n` of its `In [n]`."""
 
-    def hand_over(self, roots: Sequence[tuple[str, str]], file: str, key: Sequence[int]) -> str | None:
-        """Writes what roots, by kind and key, are together into a file; why that can't be, else `None`."""
+    def ran(self, run: str) -> None:
+        """Says that the cell that was prepared ran to its end."""
+
+    def hand_over(
+        self, run: str, roots: Sequence[tuple[str, str]], file: str, key: Sequence[int]
+    ) -> str | None:
+        """Writes what the cell of a run made of roots, by kind and key, together into a file; why that can't be, else `None`."""
 
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
     """Locks this process in for good; says which layers of the sandbox this machine can't give."""

@@ -23,6 +23,7 @@ from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageErr
 from clew.reading import read
 from clew.results import (
     Bisected,
+    Carried,
     Diff,
     Evaluated,
     Examined,
@@ -147,6 +148,11 @@ class Session:
     def stale(self, revision: Revision = "@") -> Stale:
         """Cells whose inputs changed since they ran."""
         return self._ask(Stale, "stale", typed=[str(revision)])
+
+    def plan_move(self, rate: int, *, budget: int | None = None, at: Revision = "@") -> Carried:
+        """What a move to a place that has nothing would send at so many bytes a second, and which runs it would replay there."""
+        limit = [f"--budget={budget}"] if budget is not None else []
+        return self._ask(Carried, "move", "--dry-run", f"--rate={rate}", *limit, f"--at={at}")
 
     # -- asking other states ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from clew.results import (
     Bisected,
+    Carried,
     Change,
     Check,
     Diff,
@@ -131,6 +132,20 @@ def _stale(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _carried(data: dict[str, Any]) -> dict[str, Any]:
+    lost = data["unattainable"]
+    return {name: data[name] for name in ("run", "seconds", "bytes")} | {
+        "is_optimal": data["proof"]["kind"] == "optimal",
+        "sent": tuple(_names(sent["roots"]) for sent in data["sent"]),
+        "replayed": tuple(made["run"] for made in data["replayed"]),
+        "lost": {
+            display_name(root): f"{one['not_sent']}; {one['not_made']}"
+            for one in lost
+            for root in one["roots"]
+        },
+    }
+
+
 def _evaluated(data: dict[str, Any]) -> dict[str, Any]:
     plain = {name: data[name] for name in ("run", "value", "type_name")}
     return plain | {"lost": tuple(data["lost"])}
@@ -230,6 +245,7 @@ _READERS: dict[type[Result], Any] = {
     Named: _named,
     Script: _script,
     Stale: _stale,
+    Carried: _carried,
     Evaluated: _evaluated,
     Bisected: _bisected,
     Histories: _histories,

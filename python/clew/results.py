@@ -256,6 +256,23 @@ class Stale(Result):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Carried(Result):
+    """How a state would get to another place."""
+
+    run: str
+    seconds: float
+    bytes: int
+    is_optimal: bool
+    """Whether no plan takes less; else `data["proof"]` says what no plan takes less than."""
+    sent: tuple[tuple[str, ...], ...]
+    """The names of each value that is sent."""
+    replayed: tuple[str, ...]
+    """Runs, in the order in which they are replayed."""
+    lost: dict[str, str]
+    """Of each name that can't be had there, why."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Evaluated(Result):
     """What an expression is in another state."""
 

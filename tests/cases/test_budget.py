@@ -43,3 +43,29 @@ def test_what_the_store_holds_already_costs_no_budget(kernels: Callable[..., Not
     assert "more is not recorded" in said
     second.run("numbers = None")
     assert second.move("undo").word("numbers") == "loaded"
+
+
+def test_p03_a_line_of_cells_is_replayed_in_a_new_kernel_for_what_was_not_stored(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels(env=BUDGET)
+    first.run("import numpy as np", "scale = 2", "base = np.random.default_rng(1).random(10_000_000)")
+    first.run("def grown(values): return values * scale", "base[0] = 7", "large = grown(base)", "scale = 9")
+    first.run("base = None", "little = [1, 2]")
+    (was,) = first.read("float(large.sum()), float(large[0]), scale")
+    first.kill()
+    second = kernels(env=BUDGET)
+    report = second.move("resume --replay")
+    # `base` as it was changed in place, and `scale` as it was then, are found by the cell that read them.
+    assert report.word("large") == "replayed", report.why("large")
+    assert (report.word("scale"), report.word("little"), report.word("base")) == ("loaded",) * 3
+    assert second.read("float(large.sum()), float(large[0]), scale") == [was]
+
+
+def test_p03_numbers_that_come_out_otherwise_are_said_to_differ(kernels: Callable[..., Notebook]) -> None:
+    first = kernels(env=BUDGET)
+    first.run("import numpy as np", "drawn = np.random.default_rng().random(10_000_000)", "little = [1, 2]")
+    first.kill()
+    report = kernels(env=BUDGET).move("resume --replay")
+    assert report.word("drawn") == "differs"
+    assert "gives another value now" in report.why("drawn")

@@ -290,3 +290,32 @@ def test_a_script_is_written_once_and_only_where_nothing_is(kernel: Kernel) -> N
     kernel.run("y = get_ipython().getoutput('echo 1')\nz = !echo 2")
     assert asked(kernel, "extract z")["needs_ipython"]
     assert ".ipy" in asked(kernel, "extract z -o z.py")["error"]["hint"]
+
+
+def planned(kernel: Kernel, rate: int, target: str = "") -> dict[str, Any]:
+    answer: dict[str, Any] = asked(kernel, f"move {target} --dry-run --rate {rate}")
+    return answer
+
+
+def test_a_plan_replays_what_is_quick_to_make_and_never_what_it_must_not(kernel: Kernel) -> None:
+    (kernel.cwd / "data.csv").write_text("1,2\n" * 5_000)
+    kernel.run("import random\nscale = 3")
+    kernel.run("numbers = [scale * n for n in range(20_000)]")
+    kernel.run("read = open('data.csv').read() * 20")
+    kernel.run("print(len(read), file=open('log.txt', 'a'))\nlogged = [str(n) for n in range(9_000)]")
+    kernel.run("drawn = [random.random() for _ in range(5_000)]")
+    kernel.run("g = (n for n in numbers)")
+    kernel.run("first = next(g)\nscale = 4")
+    made = {root["key"]: run["run"] for run in planned(kernel, 1000)["replayed"] for root in run["roots"]}
+    assert "numbers" in made
+    assert not {"read", "logged", "g"} & set(made), (
+        "a file is not there, one was written, and a later cell used g"
+    )
+    fast = planned(kernel, 10**12)
+    assert fast["replayed"] == [] and fast["proof"]["kind"] == "optimal"
+    [lost] = fast["unattainable"]
+    assert [root["key"] for root in lost["roots"]] == ["g"]
+    assert "its cell read g, which has no value that could be brought to it" in lost["not_made"]
+    # The store itself is a place that has everything, and the files.
+    here = planned(kernel, 1000, asked(kernel, "status")["store"])
+    assert here["bytes"] == 0 and here["replayed"] == []

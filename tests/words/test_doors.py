@@ -41,6 +41,7 @@ TABLE = [
     Row("annotate", "annotate x", "annotate('x')", "Log"),
     Row("extract", "extract x --check", "extract('x', check=True)", "Script"),
     Row("stale", "stale", "stale()", "Stale"),
+    Row("move", "move --dry-run --rate 1000", "plan_move(1000)", "Carried"),
     Row("op log", "op log -n 3", "command('op', 'log', '-n', '3')", "Result"),
     Row("undo", "undo --dry-run", "undo(dry_run=True)", "Report"),
     Row("redo", "redo --dry-run", "redo(dry_run=True)", "Report"),
@@ -73,7 +74,7 @@ TABLE = [
     Row("man", "man", "command('man')", "Result"),
 ]
 LATER = [
-    *("run", "remote", "push", "pull", "clone", "move", "watch", "package", "serve"),
+    *("run", "remote", "push", "pull", "clone", "watch", "package", "serve"),
     "panel",
 ]
 """Words that are to come: every door says so in one line."""

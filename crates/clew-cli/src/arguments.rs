@@ -141,7 +141,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Clone(later::Later),
     #[allow(missing_docs)]
-    Move(later::Later),
+    Move(carry::plan::Arguments),
     #[allow(missing_docs)]
     Watch(later::Later),
     #[allow(missing_docs)]

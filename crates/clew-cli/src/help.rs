@@ -48,13 +48,12 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 10] = [
+pub(crate) const LATER: [(&str, &str); 9] = [
     ("run", "Runs a notebook, and only the cells that need it"),
     ("remote", "Names other places where histories are kept"),
     ("push", "Sends runs to a remote"),
     ("pull", "Takes runs from a remote"),
     ("clone", "Makes a store from a remote"),
-    ("move", "Sends a session to another machine"),
     ("watch", "Pushes as the runs come"),
     ("package", "Packs a notebook with what it needs to run"),
     ("serve", "Answers another machine's questions"),
@@ -62,7 +61,7 @@ pub(crate) const LATER: [(&str, &str); 10] = [
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 37] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 38] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -115,6 +114,19 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 37] = [
         &[
             ("import state.clew --preview", "what is in it, by whom; nothing runs"),
             ("import state.clew", "takes it into the store"),
+        ],
+    ),
+    (
+        "move",
+        &[
+            (
+                "move --dry-run --rate 10MB",
+                "what would be sent, and what replayed there",
+            ),
+            (
+                "move --dry-run --rate 10MB --budget 1GB",
+                "the same, with no more than 1 GB sent",
+            ),
         ],
     ),
     ("stale", &[("stale", "cells whose inputs changed since they ran")]),

@@ -295,6 +295,7 @@ pub fn look(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         Word::Extract(extract) => answer.give(commands::extract::extract(extract, place, surroundings)),
         Word::Stale(stale) => answer.give(commands::stale::stale(stale, place, surroundings)),
         Word::Export(export) => answer.give(commands::carry::export(export, place, surroundings)),
+        Word::Move(carry) => answer.give(commands::carry::plan::plan(carry, place, surroundings)),
         Word::Verify(verify) => answer.show(&commands::verify::verify(verify, place)),
         Word::Branch(_) => answer.show(&NameList::branches(place, surroundings)),
         Word::Tag(_) => answer.show(&NameList::tags(place, surroundings)),

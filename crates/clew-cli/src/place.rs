@@ -3,11 +3,15 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
+use clew_core::clock::Clock;
 use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, Values};
 use clew_core::history::{History, Moves, RevisionError, either};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
+use clew_core::plan::carry::{Loading, Stock};
+use clew_core::session::{Stored, measure};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, Setback, SigningKey, Store, StoreError, Trust};
 
@@ -38,6 +42,12 @@ pub trait Records: Blocks {
     fn is_encrypted(&self) -> bool {
         false
     }
+
+    /// What there is to be sent to another place.
+    fn stock(&self) -> Box<dyn Stock + '_>;
+
+    /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
+    fn loading(&self, history: &History, run: RunId) -> Option<Loading>;
 
     /// A source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
@@ -72,6 +82,14 @@ impl Records for Store {
         self.key().is_some()
     }
 
+    fn stock(&self) -> Box<dyn Stock + '_> {
+        Box::new(Stored::of(self))
+    }
+
+    fn loading(&self, history: &History, run: RunId) -> Option<Loading> {
+        measure((history, run), &Stored::of(self), &Stopwatch(Instant::now()))
+    }
+
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
         Ok(self.blob(*id)?.into_inner())
     }
@@ -96,6 +114,19 @@ impl Values for &dyn Records {
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         Records::stream(*self, &encoding.stream).ok()
+    }
+}
+
+/// Tells how long something takes.
+struct Stopwatch(Instant);
+
+impl Clock for Stopwatch {
+    fn now(&self) -> Timestamp {
+        0
+    }
+
+    fn monotonic(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -16,7 +16,7 @@ use clew_core::store::{Budget, Check};
 pub(crate) use file::{SettingsFile, nearest_key, of_user_only, write_setting};
 pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
-pub(crate) use value::{Value, bytes_of, is_off};
+pub(crate) use value::{Value, bytes, is_off};
 
 /// The name of the file of settings, in Clew's config folder and in a project's `.clew`.
 pub(crate) const FILE: &str = "config.toml";

@@ -7,8 +7,10 @@ use clew_core::format::{FrameError, RecordError};
 use clew_core::graph::{StreamError, StreamFault};
 use clew_core::history::flow::GapKind;
 use clew_core::history::{NameError, NameFault, RevisionError};
-use clew_core::id::{HistoryId, KeyId, PackId, SessionId};
+use clew_core::id::{HistoryId, KeyId, PackId, Root, RunId, SessionId};
 use clew_core::kernel::{KernelError, Strange};
+use clew_core::plan::carry::Why;
+use clew_core::plan::cut::{Forbidden, OverBudget, Unsendable};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::{
@@ -357,6 +359,50 @@ fn every_reason_why_there_is_no_script() {
         GapKind::NotSeeded => [GapKind::NotSeeded],
     });
     insta::assert_snapshot!(lines(kinds.into_iter().map(|kind| reason(kind, "`df`", "14"))));
+}
+
+#[test]
+fn every_reason_why_something_can_not_be_sent_or_made_elsewhere() {
+    let why = || "storing it takes 4200 MB".to_owned();
+    let path = || "/work/log.txt".to_owned();
+    let not_sent = every!(Unsendable {
+        Unsendable::NotStored { .. } => [Unsendable::NotStored { why: why() }],
+        Unsendable::Withheld => [Unsendable::Withheld],
+        Unsendable::Forgotten => [Unsendable::Forgotten],
+        Unsendable::Missing => [Unsendable::Missing],
+        Unsendable::Untrusted => [Unsendable::Untrusted],
+    });
+    let not_replayed = every!(Forbidden {
+        Forbidden::NoCell => [Forbidden::NoCell],
+        Forbidden::NoSource => [Forbidden::NoSource],
+        Forbidden::Unfinished => [Forbidden::Unfinished],
+        Forbidden::Foreign => [Forbidden::Foreign],
+        Forbidden::WroteFile { .. } => [Forbidden::WroteFile { path: path() }],
+        Forbidden::UsedNetwork => [Forbidden::UsedNetwork],
+        Forbidden::StartedPrograms => [Forbidden::StartedPrograms],
+        Forbidden::Patched { .. } => [Forbidden::Patched { what: "pandas.DataFrame.f".to_owned() }],
+        Forbidden::Unseeded { .. } => [Forbidden::Unseeded { generator: "numpy.random".to_owned() }],
+        Forbidden::Differs => [Forbidden::Differs],
+        Forbidden::ReadLive { .. } => [Forbidden::ReadLive { name: "conn".to_owned() }],
+        Forbidden::MissingFile { .. } => [Forbidden::MissingFile { path: path() }],
+        Forbidden::ReadsUnknown => [Forbidden::ReadsUnknown],
+    });
+    let run = RunId([7; 32]);
+    let mut ways = every!(Why {
+        Why::NotSent(_) => [Why::NotSent(Unsendable::Missing)],
+        Why::NoMaker(_) => [Why::NoMaker(vec![Root::name("df"), Root::name("view")])],
+        Why::NotReplayed { .. } => [Why::NotReplayed { run, why: Forbidden::UsedNetwork }],
+    });
+    ways.extend(not_sent.into_iter().map(Why::NotSent));
+    ways.extend(not_replayed.into_iter().map(|why| Why::NotReplayed { run, why }));
+    let over = OverBudget {
+        budget: 10,
+        least: 4096,
+    };
+    let told = ways
+        .iter()
+        .map(|why| crate::commands::carry::plan::reason(why, &|_| "14".to_owned()));
+    insta::assert_snapshot!(lines(told.chain([over.to_string()])));
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub enum Cause<'a> {
         why: &'a str,
     },
     /// It would go beyond the store's budget.
-    #[error("storing it takes {new} MB, and the budget of the store (store.budget) has {room} MB left")]
+    #[error("{OVER_BUDGET} {new} MB, and the budget of the store (store.budget) has {room} MB left")]
     OverBudget {
         /// Megabytes that are not stored yet.
         new: u64,
@@ -249,7 +249,16 @@ pub enum Cause<'a> {
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";
 
+/// How the reason begins of what was not stored for want of room.
+const OVER_BUDGET: &str = "storing it takes";
+
 impl Cause<'_> {
+    /// Whether a text is the reason of a value that was there and was not stored for want of room: its cell makes it in any
+    /// process.
+    pub fn is_over_budget(text: &str) -> bool {
+        text.starts_with(OVER_BUDGET)
+    }
+
     /// Whether a text is the reason of something that is lost with its class.
     pub fn is_class_lost(text: &str) -> bool {
         text.starts_with(CLASS_LOST)

@@ -80,6 +80,9 @@ pub enum KernelError {
 pub struct Apart<'a> {
     /// The run whose cell it is. What the run before it left is loaded there first.
     pub run: RunId,
+    /// Runs whose cells run in one process, in this order; it is one of them. Each finds what it read as it read it: loaded, or
+    /// as one before it made it.
+    pub line: &'a [RunId],
     /// The run's number as people write it.
     pub label: &'a str,
     /// The roots to hand over, sorted.

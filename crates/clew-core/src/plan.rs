@@ -1,5 +1,6 @@
 //! Plans and Outcomes: the steps to a chosen state, shown before they are performed, and what became of each root.
 
+pub mod carry;
 pub mod cut;
 mod diff;
 mod outcome;

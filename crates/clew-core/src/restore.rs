@@ -6,6 +6,8 @@
 mod again;
 mod fetched;
 mod libraries;
+mod made;
+mod replays;
 mod settle;
 mod together;
 
@@ -15,7 +17,7 @@ use crate::cause::Cause;
 use crate::format::Version;
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
-use crate::id::{Fingerprint, Root, RootKind};
+use crate::id::{Fingerprint, Root, RootKind, RunId};
 use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
 use crate::plan::{Outcome, Plan, Step, StepKind, Word};
 use crate::record::{Known, Live};
@@ -24,6 +26,8 @@ use crate::store::{Check, Manifests, Store};
 pub(crate) use again::may_read;
 pub(crate) use fetched::Ahead;
 use fetched::Fetched;
+pub(crate) use made::Made;
+pub(crate) use replays::{Replays, to_make};
 
 /// Why a move did not happen. The session is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +114,12 @@ pub(crate) struct Performer<'a> {
     pub history: &'a History,
     pub live: &'a Live,
     pub parked: &'a [Parked],
-    pub target: crate::id::RunId,
+    pub target: RunId,
     pub check: Check,
+    /// Runs whose cells are replayed in one process, in order.
+    pub line: &'a [RunId],
+    /// What cells made that ran again in this process.
+    pub made: Option<&'a Made>,
 }
 
 /// What performing a plan left.

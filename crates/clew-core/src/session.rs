@@ -5,6 +5,7 @@
 //! run.
 
 mod ask;
+mod carrying;
 mod error;
 mod exporting;
 mod forgetting;
@@ -28,6 +29,7 @@ use crate::restore::Parked;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
 pub use ask::{MoveOptions, Request};
+pub use carrying::{PlanError, Stored, measure, plan_move};
 pub use error::SessionError;
 pub use exporting::{Export, Exported, ExportedValue};
 pub use keeping::{KeepRules, spared};

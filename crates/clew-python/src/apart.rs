@@ -21,9 +21,41 @@ pub(crate) struct Processes {
     /// When the first was started.
     begun: Option<Instant>,
     /// What ran last, and the process in which it did, or why there is none.
-    last: Option<(RunId, Result<Scratch, String>)>,
+    last: Option<(Vec<RunId>, Result<Ran, String>)>,
     /// Why no cell runs unasked, once that is known.
     gaps: Option<String>,
+}
+
+/// A process in which a line of cells has run.
+struct Ran {
+    scratch: Scratch,
+    /// Cells that did not run to their ends.
+    failed: Vec<(RunId, Short)>,
+}
+
+impl Ran {
+    fn hand_over(&mut self, apart: &Apart<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, Stopped> {
+        if let Some((_, short)) = self.failed.iter().find(|(run, _)| *run == apart.run) {
+            return Err(short.told(apart.label).into());
+        }
+        let handed = self.scratch.hand_over(&apart.run.to_string(), apart.roots, goes_on);
+        handed.map_err(hand_over_failed)
+    }
+}
+
+/// How a cell came short of its end.
+enum Short {
+    Raised(Failed),
+    Refused(String),
+}
+
+impl Short {
+    fn told(&self, label: &str) -> Unmade {
+        match self {
+            Self::Raised(raised) => raised_again(label, raised),
+            Self::Refused(why) => Unmade::CantRun(why.clone()),
+        }
+    }
 }
 
 impl Processes {
@@ -54,30 +86,30 @@ impl Processes {
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<HandedOver, Stopped> {
-        if self.last.as_ref().is_none_or(|(run, _)| *run != apart.run) {
+        if self.last.as_ref().is_none_or(|(line, _)| line != apart.line) {
             // The one before it goes first: two of them would take twice the memory.
             self.last = None;
-            let started = match self.run_cell(apart, begun, goes_on) {
-                Ok(scratch) => Ok(scratch),
+            let started = match self.run_line(apart, begun, goes_on) {
+                Ok(ran) => Ok(ran),
                 Err(Stopped::Failed(why)) => Err(why),
                 Err(Stopped::Interrupted) => return Err(Stopped::Interrupted),
             };
-            self.last = Some((apart.run, started));
+            self.last = Some((apart.line.to_vec(), started));
         }
         match &mut self.last {
-            Some((_, Ok(scratch))) => Ok(scratch.hand_over(apart.roots, goes_on).map_err(hand_over_failed)?),
+            Some((_, Ok(ran))) => ran.hand_over(apart, goes_on),
             Some((_, Err(why))) => Err(Stopped::Failed(why.clone())),
             None => Err(Unmade::NoProcess.into()),
         }
     }
 
-    /// A process in which the cell of the run has run.
-    fn run_cell(
+    /// A process in which the cells of the line have run, one after the other.
+    fn run_line(
         &mut self,
         apart: &Apart<'_>,
         begun: Instant,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Scratch, Stopped> {
+    ) -> Result<Ran, Stopped> {
         if let Some(gaps) = self.gaps.as_ref().filter(|_| !apart.is_allowed) {
             return Err(Stopped::Failed(gaps.clone()));
         }
@@ -91,7 +123,7 @@ impl Processes {
             ..self.start.clone()
         };
         let failed = |error| failed(error, limits.seconds);
-        let mut scratch = Scratch::start(&start, goes_on).map_err(failed)?;
+        let scratch = Scratch::start(&start, goes_on).map_err(failed)?;
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
             let why = Unmade::NoSandbox { gaps }.to_string();
@@ -99,10 +131,20 @@ impl Processes {
             self.gaps = Some(why.clone());
             return Err(Stopped::Failed(why));
         }
-        match scratch.again(&start, &apart.run.to_string(), goes_on).map_err(failed)? {
-            Some(raised) => Err(raised_again(apart.label, &raised).into()),
-            None => Ok(scratch),
+        let mut ran = Ran {
+            scratch,
+            failed: Vec::new(),
+        };
+        for run in apart.line {
+            match ran.scratch.again(&start, &run.to_string(), goes_on) {
+                Ok(None) => {}
+                Ok(Some(raised)) => ran.failed.push((*run, Short::Raised(raised))),
+                // What one cell can't do is no reason for the others not to run.
+                Err(ScratchError::Refused(why)) => ran.failed.push((*run, Short::Refused(why))),
+                Err(error) => return Err(failed(error)),
+            }
         }
+        Ok(ran)
     }
 }
 

@@ -119,35 +119,39 @@ impl Visit {
     /// Loads what the cell of a run may read, as the run before it left it. The cell's source, and the `n` of its `In [n]`.
     fn prepare(&self, py: Python<'_>, run: &str) -> PyResult<(String, Option<u64>)> {
         let run = run_of(run)?;
+        let (awaited, main) = self.awaited(py)?;
         let cell = self
-            .with(py, |visited, kernel| visited.prepare(kernel, run))?
+            .with(py, |visited, kernel| {
+                recognise(&awaited, &main, kernel);
+                visited.prepare(kernel, run)
+            })?
             .map_err(runtime)?;
         let awaited = cell.classes.iter().filter_map(|payload| Awaited::of(payload));
         self.inner().awaited = awaited.collect();
         Ok((cell.source, cell.execution_count))
     }
 
-    /// Writes what roots, by kind and key, are together into a file, encrypted with a key; why that can't be, else `None`.
+    /// Says that the cell that was prepared ran to its end.
+    fn ran(&self, py: Python<'_>, run: &str) -> PyResult<()> {
+        let run = run_of(run)?;
+        self.with(py, |visited, _| visited.ran(run))
+    }
+
+    /// Writes what the cell of a run made of roots, by kind and key, together into a file, encrypted with a key; why that can't be, else `None`.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn hand_over(
         &self,
         py: Python<'_>,
+        run: &str,
         roots: Vec<(String, String)>,
         file: PathBuf,
         key: [u8; 32],
     ) -> PyResult<Option<String>> {
-        let roots = roots_of(roots)?;
-        let awaited = std::mem::take(&mut self.inner().awaited);
-        let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
-        let handed = self.with(py, |_, kernel| {
-            for class in awaited {
-                if let Some(found) = class.find(&main)
-                    && kernel.heap.definition_of(&found).is_none()
-                {
-                    kernel.heap.definitions.recognise(&found, &class.id);
-                }
-            }
-            Visited::hand_over(kernel, &roots)
+        let (run, roots) = (run_of(run)?, roots_of(roots)?);
+        let (awaited, main) = self.awaited(py)?;
+        let handed = self.with(py, |visited, kernel| {
+            recognise(&awaited, &main, kernel);
+            visited.hand_over_of(kernel, run, &roots)
         })?;
         Ok(match handed {
             Ok(handed) => write(&handed, &file, &key).err().map(|error| error.to_string()),
@@ -156,7 +160,25 @@ impl Visit {
     }
 }
 
+/// Lets classes that a cell made be known as when it ran first.
+fn recognise(awaited: &[Awaited], main: &Bound<'_, PyAny>, kernel: &mut PythonKernel<'_, '_>) {
+    for class in awaited {
+        if let Some(found) = class.find(main)
+            && kernel.heap.definition_of(&found).is_none()
+        {
+            kernel.heap.definitions.recognise(&found, &class.id);
+        }
+    }
+}
+
 impl Visit {
+    /// Classes that the last cell was to make, once; and where they can be found.
+    fn awaited<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Awaited>, Bound<'py, PyAny>)> {
+        let awaited = std::mem::take(&mut self.inner().awaited);
+        let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
+        Ok((awaited, main))
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // What is held is read, or filled once: a panic elsewhere leaves it usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

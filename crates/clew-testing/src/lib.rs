@@ -7,7 +7,9 @@ pub mod toy;
 pub mod raw;
 
 mod encoding;
+mod evidence;
 pub use encoding::encoding;
+pub use evidence::evidence_of;
 
 mod run;
 pub use run::bare_run;

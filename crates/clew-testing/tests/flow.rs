@@ -1,6 +1,7 @@
 //! Slices are sufficient: on a fresh kernel the runs of a slice, and no others, make equal values with the same aliases.
 
 mod flow {
+    mod carry;
     pub mod notebook;
 }
 
@@ -268,7 +269,7 @@ fn p05_replaying_only_the_slice_gives_equal_values_for_random_programs() {
 fn evidence_of_a_toy_cell_tells_what_it_read_before_it_bound_it() {
     let mut world = World::new(1);
     run_cell(&mut world, "a = list\nb = list", 1).unwrap();
-    let found: Evidence = flow::notebook::evidence(&world, "a = list b\nappend a b\nc = is a\nfail\nd = is a", 2);
+    let found: Evidence = clew_testing::evidence_of(&world, "a = list b\nappend a b\nc = is a\nfail\nd = is a", 2);
     assert_eq!(found.reads, ["b"]);
     assert_eq!(found.binds, ["a", "c"]);
 }

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_core::format::{HistoryDescription, RunKind};
+use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::plan::{Report, Word};
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
-use clew_core::store::{Access, Said, SigningKey, Standing, Store, Trust};
+use clew_core::store::{Access, Budget, Said, SigningKey, Standing, Store, Trust};
 use clew_testing::Still;
 use clew_testing::disk::SimDisk;
 use clew_testing::machine::other_process;
 use clew_testing::toy::{ToyKernel, World, run_cell};
+use clew_testing::{Dice, Flavour, evidence_of, random_cell};
 
 /// Cells that share objects, memory and a class, and read each other.
 const CELLS: [&str; 3] = [
@@ -36,17 +37,33 @@ fn session(disk: &SimDisk, key: &SigningKey, trust: &Trust, history: Option<Hist
     (Session::new(id, store, writer, loaded, Box::new(Still)), history)
 }
 
-/// A disk on which the cells were recorded, and what they left.
+/// A disk on which the cells were recorded by a shell that did not watch them, and what they left.
 fn recorded() -> (SimDisk, HistoryId, World) {
+    let mut cells = CELLS.into_iter();
+    let unwatched = |cell: &str| (cell.to_owned(), Evidence::default());
+    record(Budget::Bytes(u64::MAX), &mut |_| cells.next().map(unwatched))
+}
+
+/// A disk on which cells were recorded as long as there are some for the world, and what they left.
+fn record(budget: Budget, cell: &mut dyn FnMut(&World) -> Option<(String, Evidence)>) -> (SimDisk, HistoryId, World) {
     let disk = SimDisk::new(1);
     let (mut session, history) = session(&disk, &key(1), &Trust::own(key(1).public()), None);
+    session.set_budget(budget);
     let mut kernel = ToyKernel::new(1);
     session.start(&mut kernel).unwrap();
-    for (count, source) in (1..).zip(CELLS) {
-        run_cell(&mut kernel.world, source, count).unwrap();
+    for count in 1.. {
+        let Some((source, evidence)) = cell(&kernel.world) else {
+            break;
+        };
+        let ending = match run_cell(&mut kernel.world, &source, count) {
+            Ok(()) => Ending::Done,
+            Err(_) => Ending::Interrupted,
+        };
         let input = RunInput {
-            source: Some(source.to_owned()),
+            source: Some(source),
             execution_count: Some(count),
+            ending,
+            evidence,
             ..RunInput::silent(RunKind::Cell, 0)
         };
         session.record(&mut kernel, input).unwrap();
@@ -142,6 +159,84 @@ fn p03_one_bad_byte_anywhere_is_made_good_unasked_or_said() {
         replayed > 100 && planned > 10,
         "{replayed} replayed, {planned} foreseen"
     );
+}
+
+fn word_of(resumed: &Resumed, name: &str) -> Word {
+    let mut outcomes = resumed.report.outcomes.iter();
+    let found = outcomes.find(|outcome| outcome.root == Root::name(name));
+    found.unwrap_or_else(|| panic!("{name} has no outcome")).word
+}
+
+/// A new process that resumed where a budget kept out whatever is large: that is made again from what it was made from, however
+/// many cells that takes.
+fn resumed_without_large(cells: &[&str]) -> (Resumed, World) {
+    let mut cells = cells.iter();
+    let (disk, history, expected) = record(Budget::Bytes(0), &mut |world| {
+        let cell = cells.next()?;
+        Some(((*cell).to_owned(), evidence_of(world, cell, 0)))
+    });
+    let own = Trust::own(key(1).public());
+    (resume(&disk, history, &key(1), &own, false), expected)
+}
+
+#[test]
+fn a_line_of_cells_is_replayed_in_order_for_what_is_not_stored() {
+    let (resumed, expected) = resumed_without_large(&[
+        "k = noise 2000000 1",
+        "poke k 3 9",
+        "n = int 7000",
+        "poke k 4 9",
+        "b = view k 0 1500000\nk = int 3",
+    ]);
+    assert_eq!(word_of(&resumed, "b"), Word::Replayed, "{:?}", resumed.report.outcomes);
+    assert_eq!(word_of(&resumed, "n"), Word::Loaded);
+    assert_eq!(judge(&resumed, &expected), 1);
+}
+
+#[test]
+fn a_global_rebound_later_is_what_it_was_when_its_reader_is_replayed() {
+    let (resumed, expected) = resumed_without_large(&[
+        "k = noise 2000000 1",
+        "def f reads k",
+        "y = call f",
+        "k = noise 2000000 2",
+    ]);
+    assert_eq!(word_of(&resumed, "k"), Word::Replayed, "{:?}", resumed.report.outcomes);
+    assert_eq!(word_of(&resumed, "y"), Word::Replayed, "{:?}", resumed.report.outcomes);
+    judge(&resumed, &expected);
+}
+
+#[test]
+fn p03_random_programs_on_bad_disks_come_back_or_are_said_not_to() {
+    let flavour = Flavour {
+        hostile: false,
+        failing: true,
+    };
+    let own = Trust::own(key(1).public());
+    let (mut replayed, mut lost) = (0, 0);
+    for seed in 0..40 {
+        let mut dice = Dice::new(seed);
+        let mut left = 12;
+        let (disk, history, expected) = record(Budget::Bytes(u64::MAX), &mut |world| {
+            left -= 1;
+            let cell = random_cell(&mut dice, world, flavour);
+            let evidence = evidence_of(world, &cell, 0);
+            (left >= 0).then_some((cell, evidence))
+        });
+        let is_pack = |path: &Path| path.extension().is_some_and(|extension| extension == "pack");
+        for (path, bytes) in disk.files().iter().filter(|(path, _)| is_pack(path)) {
+            for _ in 0..8 {
+                disk.rot(path, dice.below(bytes.len() as u64) as usize, 1);
+            }
+        }
+        for replay in [false, true] {
+            let resumed = resume(&disk, history, &key(1), &own, replay);
+            replayed += judge(&resumed, &expected);
+            lost += resumed.report.count(Word::Lost);
+        }
+    }
+    println!("{replayed} made again, {lost} lost");
+    assert!(replayed > 20, "{replayed} made again, {lost} lost");
 }
 
 #[test]

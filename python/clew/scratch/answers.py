@@ -62,16 +62,19 @@ class Answers:
         return {"inexact": told(self._visits(request).prove(request["run"], roots))}
 
     def _again(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Runs the cell of a run over what the run before it left."""
-        visit = self._visits(request)
+        """Runs the cell of a run over what the run before it left; what cells made that ran here before is at hand."""
+        visit = self._visit or self._visits(request)
         source, number = visit.prepare(request["run"])
-        return {"error": run_cell(source, number, self._loaded())}
+        error = run_cell(source, number, self._loaded())
+        if error is None:
+            visit.ran(request["run"])
+        return {"error": error}
 
     def _hand_over(self, request: dict[str, Any]) -> dict[str, Any]:
         """Writes down what a cell made, for whoever started this process."""
         assert self._visit is not None
         roots = [(kind, key) for kind, key in request["roots"]]
-        return {"why": self._visit.hand_over(roots, request["file"], request["key"])}
+        return {"why": self._visit.hand_over(request["run"], roots, request["file"], request["key"])}
 
     def _visits(self, request: dict[str, Any]) -> Visit:
         from clew._engine import Visit

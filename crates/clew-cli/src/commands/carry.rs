@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+pub mod plan;
 mod progress;
 
 pub use export::{Export, export};

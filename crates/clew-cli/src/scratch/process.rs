@@ -170,7 +170,8 @@ impl Scratch {
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised.
+    /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised. What cells made
+    /// that ran here before is at hand.
     pub fn again(
         &mut self,
         start: &Start,
@@ -185,24 +186,30 @@ impl Scratch {
         serde_json::from_value(answer["error"].clone()).map_err(|_| strange())
     }
 
-    /// What roots of the process are together, as the engine's walk writes it down there. It comes in a file of the folder
+    /// What a run's cell made of roots together, as the engine's walk writes it down there. It comes in a file of the folder
     /// that the process may write in, encrypted with a key for it alone; of that file nothing is believed.
-    pub fn hand_over(&mut self, roots: &[Root], goes_on: &mut dyn FnMut() -> bool) -> Result<HandedOver, ScratchError> {
+    pub fn hand_over(
+        &mut self,
+        run: &str,
+        roots: &[Root],
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<HandedOver, ScratchError> {
         let mut key = [0; 32];
         RealDisk.random(&mut key);
-        self.hand_over_with(&key, roots, goes_on)
+        self.hand_over_with(&key, run, roots, goes_on)
     }
 
     fn hand_over_with(
         &mut self,
         key: &[u8; 32],
+        run: &str,
         roots: &[Root],
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<HandedOver, ScratchError> {
         let roots: Vec<_> = roots.iter().map(|root| (root.kind.word(), &root.key)).collect();
         let file = self.own().join(HANDED);
         let answer = self.ask(
-            &json!({ "do": "hand_over", "roots": roots, "file": file, "key": key }),
+            &json!({ "do": "hand_over", "run": run, "roots": roots, "file": file, "key": key }),
             goes_on,
         )?;
         if let Some(why) = answer["why"].as_str() {
@@ -472,7 +479,7 @@ mod tests {
         let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
         let start = start(folder.path(), &format!("{SHUT}; {script}; {done}"));
         let mut scratch = Scratch::start(&start, &mut || true)?;
-        scratch.hand_over_with(&[3; 32], &[Root::name("x")], &mut || true)
+        scratch.hand_over_with(&[3; 32], "3", &[Root::name("x")], &mut || true)
     }
 
     #[test]
@@ -503,7 +510,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let says = r#"printf '\023\000\000\000{"why":"a socket"}\n'; exec sleep 100"#;
         let mut scratch = Scratch::start(&start(folder.path(), &format!("{SHUT}; {says}")), &mut || true).unwrap();
-        let error = scratch.hand_over(&[Root::name("x")], &mut || true).unwrap_err();
+        let error = scratch.hand_over("3", &[Root::name("x")], &mut || true).unwrap_err();
         assert_eq!(error, ScratchError::Refused("a socket".to_owned()));
     }
 

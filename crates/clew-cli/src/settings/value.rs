@@ -141,11 +141,11 @@ fn size(text: &str) -> Option<Value> {
         let share: u64 = share.trim().parse().ok()?;
         return (1..=100).contains(&share).then_some(Value::Share(share));
     }
-    bytes_of(text).filter(|bytes| *bytes >= LEAST_SIZE).map(Value::Size)
+    bytes(text).filter(|bytes| *bytes >= LEAST_SIZE).map(Value::Size)
 }
 
-/// How many bytes `64MB` are; a number alone is bytes.
-pub(crate) fn bytes_of(text: &str) -> Option<u64> {
+/// `64 MB`, `1.5gb`, `4096`: a number of bytes.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let unit = UNITS
         .iter()
@@ -156,7 +156,7 @@ pub(crate) fn bytes_of(text: &str) -> Option<u64> {
     };
     let number: f64 = digits.trim().parse().ok()?;
     let bytes = number * factor as f64;
-    // No number, and numbers beyond all memory, are refused too.
+    // Compared as it is: no number, and numbers beyond all memory, are refused too.
     (0.0..1e15).contains(&bytes).then_some(bytes as u64)
 }
 

@@ -107,3 +107,27 @@ fn stale_says_when_nothing_is() {
 fn stale_as_data() {
     assert_snapshot!(run_again().say("stale --json").printed());
 }
+
+#[test]
+fn a_plan_of_a_move_says_what_is_sent_what_is_replayed_and_what_else_there_would_be() {
+    assert_snapshot!(said("move --dry-run --rate 100 --at 5"));
+}
+
+#[test]
+fn a_plan_of_a_move_as_data() {
+    assert_snapshot!(said("move --dry-run --rate 100 --at 5 --json"));
+}
+
+#[test]
+fn a_budget_that_is_too_small_is_refused_with_what_would_do() {
+    let output = Sample::flights().say("move --dry-run --rate 1MB --budget 10 --at 5");
+    assert_eq!(output.exit, Exit::Refused);
+    assert_snapshot!(output.text);
+}
+
+#[test]
+fn a_move_that_is_not_only_planned_is_to_come() {
+    let output = Sample::flights().say("move --rate 1MB");
+    assert_eq!(output.exit, Exit::Usage);
+    assert_snapshot!(output.text);
+}

@@ -1,8 +1,9 @@
 //! A small history with everything a command can meet: two lines, a failure, an outside change, a move that was not
 //! exact, values that are not stored, and a source that tries to steer the terminal. Clock and ids are fixed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clew_cli::{Door, Output, Place, Records, Settings, Style, Surroundings};
 use clew_core::format::{
@@ -14,6 +15,8 @@ use clew_core::history::History;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
 };
+use clew_core::plan::carry::{Loading, Stock};
+use clew_core::plan::cut::Unsendable;
 use clew_core::store::{Damage, Setback, StoreError};
 use clew_value::Blocks;
 
@@ -50,6 +53,17 @@ impl Records for Shelf {
             .ok_or_else(|| missing("Manifest", &id.short()))
     }
 
+    fn stock(&self) -> Box<dyn Stock + '_> {
+        Box::new(Stocked(self))
+    }
+
+    fn loading(&self, _: &History, _: RunId) -> Option<Loading> {
+        Some(Loading {
+            by_codec: BTreeMap::new(),
+            all: 1e9,
+        })
+    }
+
     fn text(&self, id: &BlobId) -> Result<String, StoreError> {
         self.texts.get(id).cloned().ok_or_else(|| missing("Blob", &id.short()))
     }
@@ -71,6 +85,21 @@ impl Records for Shelf {
 
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError> {
         Ok(extent.length)
+    }
+}
+
+/// What the shelf has to be sent: pieces of 400 bytes.
+struct Stocked<'a>(&'a Shelf);
+
+impl Stock for Stocked<'_> {
+    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable> {
+        let found = self.0.manifests.get(id).cloned();
+        found.map(Arc::new).ok_or(Unsendable::Missing)
+    }
+
+    fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {
+        let is_gone = |id: &[u8; 32]| self.0.gone.iter().any(|gone| gone.0 == *id);
+        ids.iter().map(|id| (!is_gone(id)).then_some(400)).collect()
     }
 }
 

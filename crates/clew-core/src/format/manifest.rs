@@ -73,6 +73,18 @@ pub struct Encoding {
     pub bytes: u64,
 }
 
+impl Encoding {
+    /// The ids of all segments and blocks that hold the value, each once.
+    pub fn pieces(&self) -> Vec<[u8; 32]> {
+        let segments = self.stream.iter().chain(&self.asides).map(|id| id.0);
+        let blocks = self.extents.iter().flat_map(|extent| &extent.blocks);
+        let mut ids: Vec<[u8; 32]> = segments.chain(blocks.map(|id| id.0)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
 /// One piece of a co-variable's memory, as blocks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -12,6 +12,7 @@
 
 mod inputs;
 mod line;
+mod needs;
 mod reach;
 mod slice;
 mod stale;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 pub use self::line::Place;
+pub(crate) use self::needs::is_unwatched;
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};
 
@@ -62,6 +64,8 @@ pub struct Flow<'a> {
     reaches: RefCell<HashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
     /// Runs that may have written each file, in the order of their numbers.
     writers: BTreeMap<String, Vec<RunId>>,
+    /// Whether a run counts as having changed all that its versions hold.
+    is_coarse: bool,
 }
 
 impl<'a> Flow<'a> {
@@ -80,6 +84,17 @@ impl<'a> Flow<'a> {
             manifests: RefCell::default(),
             reaches: RefCell::default(),
             writers,
+            is_coarse: false,
+        }
+    }
+
+    /// The same, but that a run counts as having changed all of each co-variable that it left, what it merely joined too. No value
+    /// is read to tell these apart: enough to know what a run [`needs`](Self::needs), and many times quicker in a long history.
+    #[must_use]
+    pub fn coarse(self) -> Self {
+        Self {
+            is_coarse: true,
+            ..self
         }
     }
 

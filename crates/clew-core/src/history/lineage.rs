@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Names, State};
-use crate::format::{Looked, Operation, Outline, Proof, Run, Timestamp, Version};
+use crate::format::{Looked, Operation, Outline, Proof, Run, RunKind, Timestamp, Version};
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Store, StoredRun, Verdict, sort_operations};
 
@@ -379,6 +379,20 @@ impl History {
             }
             line.next = run.parent;
         }
+    }
+
+    /// The run on the line of `id` whose cell made `version`: what a move brought back was made before. Where no cell did, the run that
+    /// recorded it.
+    pub fn made_by(&self, id: RunId, version: &Version) -> Option<RunId> {
+        let recorder = self.recorded_by(id, version)?;
+        let made = |(_, run): &(RunId, &Run)| {
+            run.kind == RunKind::Cell && run.changed.iter().any(|left| left.manifest == version.manifest)
+        };
+        if self.run(&recorder)?.kind == RunKind::Cell {
+            return Some(recorder);
+        }
+        let maker = self.line(recorder).find(made);
+        Some(maker.map_or(recorder, |(id, _)| id))
     }
 
     /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.

@@ -212,8 +212,8 @@ fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
     }
     match &manifest.body {
         Body::Encoded(encoding) => StepKind::Load { bytes: encoding.bytes },
-        // What had no value when it was recorded has none in another process either.
-        Body::Recipe { why } => run_again(why.clone(), false, again),
+        // What had no value when it was recorded has none in another process either; what had no room has.
+        Body::Recipe { why } => run_again(why.clone(), Cause::is_over_budget(why), again),
         Body::None { why } => run_again(why.clone(), true, again),
         Body::Withheld { why } => StepKind::Lose {
             why: Cause::KeptOut { why }.into(),

@@ -9,6 +9,7 @@ use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
 use crate::format::{Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
+use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
 use crate::plan::{Again, Word};
@@ -24,6 +25,9 @@ impl Performer<'_> {
         why: &str,
         apart: bool,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        if let Some(made) = self.made.and_then(|made| made.of(&version.manifest)) {
+            return build(kernel, version, Fetched::of(made)?, Word::Replayed);
+        }
         if !matches!(again, Again::Unasked | Again::Allowed) {
             return Err(failed(again.reason(why, apart)));
         }
@@ -33,7 +37,7 @@ impl Performer<'_> {
         let is_allowed = again == Again::Allowed;
         let mut why = why.to_owned();
         if apart {
-            match replay_apart(kernel, version, (id, run), is_allowed) {
+            match self.replay_apart(kernel, version, (id, run), is_allowed) {
                 Ok(staged) => return Ok(said_why(staged, &why, run)),
                 Err(error) => why = format!("{why}; {}", unbuilt(error)?),
             }
@@ -50,7 +54,7 @@ impl Performer<'_> {
 
     /// The run whose cell makes a version; else why there is none that could run again.
     fn made_by(&self, version: &Version) -> Result<(RunId, &Run), String> {
-        let id = self.history.recorded_by(self.target, version);
+        let id = self.history.made_by(self.target, version);
         let (id, run) = id
             .and_then(|id| Some((id, self.history.run(&id)?)))
             .ok_or(Cause::RunMissing)?;
@@ -131,42 +135,45 @@ impl Performer<'_> {
         inputs.retain(|(root, _)| root.kind == RootKind::Name);
         Ok(inputs)
     }
-}
 
-/// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
-/// recorded, or where to build it runs no code that it names.
-fn replay_apart<K: Kernel>(
-    kernel: &mut K,
-    version: &Version,
-    (id, run): (RunId, &Run),
-    is_allowed: bool,
-) -> Result<Staged<ObjectOf<K>>, BuildError> {
-    let label = run.label();
-    let made = kernel.replay_apart(&Apart {
-        run: id,
-        label: &label,
-        roots: &version.roots,
-        is_allowed,
-    })?;
-    let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-    // What it says of code is to hold for a stream that others wrote, so it must be one.
-    Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
-    let facts = kernel.describe_stream(&made.stream);
-    if !is_equal && !is_allowed && facts.code {
-        return Err(failed(Cause::AnotherValueWithCode { run: &label }));
+    /// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
+    /// recorded, or where to build it runs no code that it names.
+    fn replay_apart<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        (id, run): (RunId, &Run),
+        is_allowed: bool,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let label = run.label();
+        let alone = [id];
+        let made = kernel.replay_apart(&Apart {
+            run: id,
+            line: if self.line.contains(&id) { self.line } else { &alone },
+            label: &label,
+            roots: &version.roots,
+            is_allowed,
+        })?;
+        let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
+        // What it says of code is to hold for a stream that others wrote, so it must be one.
+        Arena::parse(&made.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
+        let facts = kernel.describe_stream(&made.stream);
+        if !is_equal && !is_allowed && facts.code {
+            return Err(failed(Cause::AnotherValueWithCode { run: &label }));
+        }
+        let mut staged = build(kernel, version, Fetched::of(made)?, Word::Replayed)?;
+        staged.classes = classes(facts);
+        if !is_equal && staged.word == Word::Differs {
+            staged.why = Some(another_value(run));
+        }
+        Ok(staged)
     }
-    let mut staged = build(kernel, version, Fetched::of(made)?, Word::Replayed)?;
-    staged.classes = classes(facts);
-    if !is_equal && staged.word == Word::Differs {
-        staged.why = Some(another_value(run));
-    }
-    Ok(staged)
 }
 
 /// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
 pub(crate) fn may_read(run: &Run, version: &Version) -> bool {
     let evidence = &run.evidence;
-    let is_watched = !(evidence.touched_all || evidence.reads.is_empty() && evidence.writes.is_empty());
+    let is_watched = !(evidence.touched_all || is_unwatched(evidence));
     let is_named = |root: &Root| {
         let name = root.to_string();
         root.kind == RootKind::Definition || evidence.reads.contains(&name) || evidence.writes.contains(&name)

@@ -40,6 +40,11 @@ impl<M> Ahead<M> {
         }
     }
 
+    /// Whether a manifest was fetched in vain.
+    pub fn is_unreadable(&self, manifest: &ManifestId) -> bool {
+        self.found.get(manifest).is_some_and(Result::is_err)
+    }
+
     /// What was fetched of a manifest, once.
     pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<Fetched<M>, String>> {
         self.found.remove(manifest)

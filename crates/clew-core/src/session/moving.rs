@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::recording::Stop;
 use super::{Deed, MoveOptions, MoveStep, Request, Session, SessionError};
 use crate::cause::Cause;
-use crate::format::{Action, Body, Ending, Manifest, Position, RunKind, Version};
+use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::Kernel;
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
-use crate::restore::{Ahead, Performer, RestoreError, ended};
+use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, to_make};
 use crate::store::{Manifests, StoreError};
 
 /// Where a mover goes, and what it is written down as.
@@ -300,7 +300,22 @@ impl Session {
             parked: &self.parked,
             target,
             check: self.check,
+            line: &[],
+            made: None,
         }
+    }
+
+    /// Runs whose cells are replayed for what can't be loaded, all in one process.
+    fn line(&self, plan: &Plan, is_unreadable: impl Fn(&ManifestId) -> bool, target: RunId) -> Vec<RunId> {
+        let is_allowed = plan.steps.iter().any(|step| step.again == Again::Allowed);
+        let replays = Replays {
+            store: &self.store,
+            manifests: &self.manifests,
+            history: &self.history,
+            may_run: &|run| may_run(&self.history, run, is_allowed),
+            missing: &to_make(plan, is_unreadable),
+        };
+        replays.line(target)
     }
 
     /// Reads what would be loaded, so that a dry run does not promise what is damaged.
@@ -325,7 +340,12 @@ impl Session {
         target: RunId,
     ) -> Result<Vec<Outcome>, SessionError> {
         let mut next_ticket = self.next_ticket;
-        let performed = self.performer(target).perform(kernel, plan, ahead, &mut next_ticket);
+        let line = self.line(plan, |manifest| ahead.is_unreadable(manifest), target);
+        let performer = Performer {
+            line: &line,
+            ..self.performer(target)
+        };
+        let performed = performer.perform(kernel, plan, ahead, &mut next_ticket);
         self.next_ticket = next_ticket;
         let performed = performed?;
         for parked in &performed.unparked {
@@ -539,7 +559,7 @@ pub(super) fn untrusted(history: &History, target: RunId, version: &Version, man
 
 /// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
 pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> bool {
-    let Some(maker) = history.recorded_by(target, version) else {
+    let Some(maker) = history.made_by(target, version) else {
         return false;
     };
     let run = history.run(&maker);
@@ -548,15 +568,28 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
     !is_forgotten && !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
 }
 
+/// Whether the cell of a run may run again, unasked or because the user allowed it.
+fn may_run(history: &History, id: &RunId, is_allowed: bool) -> bool {
+    let Some(run) = history.run(id).filter(|run| run.source.is_some()) else {
+        return false;
+    };
+    let is_whole = run.evidence.masked.is_empty() && !history.is_untrusted(id);
+    is_whole && (is_allowed || caution_of(history, id, run).is_none())
+}
+
 /// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended
 /// well, and of which nothing was seen that a sandbox keeps from it anyway.
 pub(super) fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
-    let maker = history.recorded_by(target, version);
-    let Some((maker, run)) = maker.and_then(|maker| Some((maker, history.run(&maker)?))) else {
-        return Some(Cause::CellUnseen);
-    };
+    let maker = history.made_by(target, version);
+    match maker.and_then(|maker| Some((maker, history.run(&maker)?))) {
+        Some((maker, run)) => caution_of(history, &maker, run),
+        None => Some(Cause::CellUnseen),
+    }
+}
+
+fn caution_of(history: &History, id: &RunId, run: &Run) -> Option<Cause<'static>> {
     let cautions = [
-        (!history.is_own(&maker), Cause::CellOfAnother),
+        (!history.is_own(id), Cause::CellOfAnother),
         (run.kind != RunKind::Cell, Cause::CellUnseen),
         (run.ending != Ending::Done, Cause::CellUnfinished),
         (!run.evidence.sockets.is_empty(), Cause::CellUsedNetwork),
@@ -569,8 +602,6 @@ pub(super) fn caution(history: &History, target: RunId, version: &Version) -> Op
 
 /// Whether nothing was left out of the source of the cell that made a version.
 pub(super) fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
-    let run = history
-        .recorded_by(target, version)
-        .and_then(|maker| history.run(&maker));
+    let run = history.made_by(target, version).and_then(|maker| history.run(&maker));
     run.is_some_and(|run| run.evidence.masked.is_empty())
 }

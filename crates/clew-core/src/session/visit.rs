@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::SessionError;
+use super::carrying::{PlanError, Stored, plan_move};
 use super::moving::{definitions_of, has_cell, untrusted};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
 use crate::graph::{Arena, Heap, Limits, look, look_jointly};
+use crate::history::flow::Flow;
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
-use crate::kernel::{HandedOver, Kernel};
+use crate::kernel::{Change, HandedOver, Kernel};
+use crate::plan::carry::{CarryPlan, Rates, Target};
 use crate::plan::{Again, Held, Outcome, Scope, plan};
 use crate::record::Live;
-use crate::restore::{Performer, RestoreError, may_read};
+use crate::restore::{Made, Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
 
 /// A cell that can run again, what it may read being loaded.
@@ -36,6 +39,7 @@ pub struct Visit {
     store: Store,
     manifests: Manifests,
     history: History,
+    made: Made,
 }
 
 impl Visit {
@@ -47,6 +51,7 @@ impl Visit {
             manifests: Manifests::new(store.clone()),
             store,
             history,
+            made: Made::default(),
         }
     }
 
@@ -119,12 +124,17 @@ impl Visit {
             .collect())
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is made by running
-    /// its cell again.
+    /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is what a cell made that
+    /// ran here before; else it is made by running its cell again, as far as the run needs it. What else lived here goes.
     ///
     /// # Errors
     /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
     pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<Cell, SessionError> {
+        if let Some(last) = self.made.last() {
+            self.keep(kernel, last);
+            self.made.set_last(None);
+            clear(kernel)?;
+        }
         let found = self.history.run(&run).ok_or_else(|| missing(run))?;
         let is_whole = found.evidence.masked.is_empty() && !self.history.is_untrusted(&run);
         let blob = found.source.filter(|_| is_whole);
@@ -142,13 +152,63 @@ impl Visit {
                 .filter(is_needed)
                 .flat_map(|version| version.roots.iter().cloned())
                 .collect();
-            self.load_some(kernel, parent, &Scope::Names(needed.clone()), &needed)?;
+            let flow = Flow::new(&self.history, &self.store).coarse();
+            let again = flow.needs(&flow.place(run));
+            self.load_some(kernel, parent, &Scope::Names(needed), &again)?;
         }
         Ok(Cell {
             source,
             execution_count: found.execution_count,
             classes: self.classes_of(found),
         })
+    }
+
+    /// Plans how to carry the state that `run` left to `target`: [`plan_move`].
+    ///
+    /// # Errors
+    /// As for [`plan_move`].
+    pub fn plan_move(
+        &self,
+        run: RunId,
+        target: &dyn Target,
+        rates: &Rates,
+        budget: Option<u64>,
+    ) -> Result<CarryPlan, PlanError> {
+        let stored = Stored::of(&self.store);
+        plan_move((&self.history, run), &stored, target, rates, budget)
+    }
+
+    /// Says that the cell of a run, which was prepared, ran to its end: what it made is live.
+    pub fn ran(&self, run: RunId) {
+        self.made.set_last(Some(run));
+    }
+
+    /// What the cell of a run made of roots that it left: of the one that ran last from what lives, of others from what was kept.
+    ///
+    /// # Errors
+    /// Why that can't be had.
+    pub fn hand_over_of<K: Kernel>(&self, kernel: &mut K, run: RunId, roots: &[Root]) -> Result<HandedOver, String> {
+        if self.made.last() == Some(run) {
+            return Self::hand_over(kernel, roots);
+        }
+        let changed = self.history.run(&run).map(|run| &run.changed);
+        let version = changed.into_iter().flatten().find(|version| version.roots == roots);
+        version
+            .and_then(|version| self.made.of(&version.manifest))
+            .ok_or_else(|| {
+                let root = &roots.first().map(ToString::to_string).unwrap_or_default();
+                Cause::NotMadeApart { root }.into()
+            })
+    }
+
+    /// Keeps what the cell of a run made, as far as it has a value, for those that run after it.
+    fn keep<K: Kernel>(&self, kernel: &mut K, run: RunId) {
+        let changed = self.history.run(&run).map(|run| run.changed.as_slice());
+        for version in changed.unwrap_or_default() {
+            if let Ok(handed) = Self::hand_over(kernel, &version.roots) {
+                self.made.keep(version.manifest, handed);
+            }
+        }
     }
 
     /// What is stored of the classes that a run made, as far as that can be read.
@@ -227,13 +287,27 @@ impl Visit {
             parked: &[],
             target: run,
             check: Check::Once,
+            line: &[],
+            made: Some(&self.made),
         };
         let ahead = performer.fetch_ahead(kernel, &plan)?;
         Ok(performer.perform(kernel, &plan, ahead, &mut 1)?.outcomes)
     }
 }
 
-fn missing(run: RunId) -> SessionError {
+/// Takes all names and outputs away: what a cell left is nothing that the next one is to find unless it read it.
+fn clear<K: Kernel>(kernel: &mut K) -> Result<(), SessionError> {
+    let live = kernel.roots().map_err(SessionError::Kernel)?;
+    let values = live.into_iter().map(|(root, _)| root);
+    let values = values.filter(|root| matches!(root.kind, RootKind::Name | RootKind::Out));
+    let changes = values.map(|root| (root, Change::Unbind)).collect();
+    let done = kernel.install(changes);
+    kernel.clear_staging();
+    kernel.heap().release();
+    done.map(drop).map_err(SessionError::Kernel)
+}
+
+pub(super) fn missing(run: RunId) -> SessionError {
     SessionError::Store(StoreError::Missing {
         kind: "Run",
         id: run.short(),

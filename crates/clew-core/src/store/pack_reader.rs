@@ -154,11 +154,21 @@ impl<'s> PackReader<'s> {
 
     /// The frame that holds what lies at `place`, header and all, whatever became of its payload.
     pub fn frame_as_it_lies(&mut self, path: &Path, place: &Place) -> Result<Vec<u8>, String> {
+        let header = self.header(path, place)?;
+        self.range(path, place.pack, (place.at, header.end(place.at)))
+    }
+
+    /// How long the payload of the frame that holds what lies at `place` is, as stored and plain, by its header.
+    pub fn frame_lengths(&mut self, path: &Path, place: &Place) -> Result<(u64, u64), String> {
+        let header = self.header(path, place)?;
+        Ok((header.stored_length, header.plain_length))
+    }
+
+    fn header(&mut self, path: &Path, place: &Place) -> Result<FrameHeader, String> {
         let file = self.open(path, place.pack)?;
         let mut bytes = [0; HEADER_LENGTH];
         read_exact_at(&*file, &mut bytes, place.at).map_err(|error| error.to_string())?;
-        let header = FrameHeader::parse(&bytes).map_err(|error| error.to_string())?;
-        read_range(&*file, place.at, header.end(place.at))
+        FrameHeader::parse(&bytes).map_err(|error| error.to_string())
     }
 
     /// Bytes of the pack `pack` as they lie, frames or not.

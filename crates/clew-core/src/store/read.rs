@@ -149,7 +149,7 @@ impl Store {
         places.ok_or_else(|| self.missing(&missing.map(|id| id.0).unwrap_or_default(), FrameKind::BLOCKS))
     }
 
-    fn pack_path(&self, place: &Place) -> PathBuf {
+    pub(super) fn pack_path(&self, place: &Place) -> PathBuf {
         self.index().packs[place.pack as usize].path.clone()
     }
 

@@ -1,7 +1,7 @@
 //! The cell language: a line a statement, words between blanks.
 //!
 //! ```text
-//! x = none | int 5 | text s | token | list a b | tuple a b | set a b | dict k=a | new C k=a | cell [a] | bytes 64 1
+//! x = none | int 5 | text s | token | list a b | tuple a b | set a b | dict k=a | new C k=a | cell [a] | bytes 64 1 | noise 64 1
 //!     window a 4 8 | view a 4 8 | frame a | columns a 2 | slice f 0 8 | weak a | handle [a] | reduced a | raising
 //!     unbuildable a | is a | item a 0 | field a k | call f | deep 100
 //! def f reads a b cells c defaults d        class C k=a k=b
@@ -17,6 +17,7 @@ use clew_core::id::{Root, RootKind};
 
 use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
+use crate::program::Dice;
 
 /// How a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +164,12 @@ impl World {
             "bytes" => {
                 let (length, fill) = (number(rest.first())?, number(rest.get(1))?);
                 return Ok(self.heap.make_array(vec![fill; length]));
+            }
+            "noise" => {
+                let (length, seed) = (number::<usize>(rest.first())?, number(rest.get(1))?);
+                let mut dice = Dice::new(seed);
+                let noise = (0..length).map(|_| dice.roll() as u8);
+                return Ok(self.heap.make_array(noise.collect()));
             }
             "window" => Value::Array(self.window(rest)?),
             "view" => self.view(rest)?,

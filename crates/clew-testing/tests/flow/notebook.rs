@@ -1,12 +1,12 @@
 //! A recorded session of toy cells, with the evidence that a shell would give.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_core::clock::Clock;
 use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
+use clew_core::history::History;
 use clew_core::history::flow::Flow;
 use clew_core::id::{Root, RunId};
 use clew_core::kernel::Touched;
@@ -14,7 +14,8 @@ use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_testing::disk::SimDisk;
-use clew_testing::toy::{CellError, ToyKernel, Value, World, run_cell};
+use clew_testing::evidence_of;
+use clew_testing::toy::{CellError, ToyKernel, World, run_cell};
 
 #[derive(Debug, Default)]
 struct Ticks(AtomicU64);
@@ -34,6 +35,8 @@ pub struct Notebook {
     kernel: ToyKernel,
     session: Session,
     store: Store,
+    disk: SimDisk,
+    duration: u64,
     count: u64,
 }
 
@@ -41,7 +44,7 @@ impl Notebook {
     pub fn new(seed: u64) -> Self {
         let disk = SimDisk::new(seed);
         let key = SigningKey::from_secret(&[7; 32]);
-        let store = Store::open(Arc::new(disk), Path::new("/store"), Access::ReadWrite).unwrap();
+        let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite).unwrap();
         let store = store.with_trust(Trust::own(key.public()));
         let history = store.create_history(&HistoryDescription::default()).unwrap();
         let id = store.new_session();
@@ -54,6 +57,8 @@ impl Notebook {
             kernel,
             session,
             store,
+            disk,
+            duration: 0,
             count: 0,
         }
     }
@@ -62,10 +67,17 @@ impl Notebook {
         self.run_with(source, |_| {});
     }
 
+    /// Runs a cell that takes so many seconds.
+    pub fn run_for(&mut self, seconds: u64, source: &str) {
+        self.duration = seconds * 1_000_000_000;
+        self.run(source);
+        self.duration = 0;
+    }
+
     /// Runs a cell; `more` adds to its evidence.
     pub fn run_with(&mut self, source: &str, more: impl FnOnce(&mut Evidence)) {
         self.count += 1;
-        let mut evidence = evidence(&self.kernel.world, source, self.count);
+        let mut evidence = evidence_of(&self.kernel.world, source, self.count);
         more(&mut evidence);
         let ended = run_cell(&mut self.kernel.world, source, self.count);
         let input = RunInput {
@@ -77,6 +89,7 @@ impl Notebook {
                 Err(CellError::Raised(exception)) => Ending::Failed { exception },
             },
             evidence,
+            duration: self.duration,
             touched: Touched::All,
             ..RunInput::silent(RunKind::Cell, 0)
         };
@@ -113,6 +126,15 @@ impl Notebook {
 
     pub fn at(&self) -> RunId {
         self.session.at().unwrap()
+    }
+
+    /// The store that it is recorded in, and the disk that it lies on.
+    pub fn store(&self) -> (&Store, &SimDisk) {
+        (&self.store, &self.disk)
+    }
+
+    pub fn history(&self) -> &History {
+        self.session.history()
     }
 
     pub fn flow(&self) -> Flow<'_> {
@@ -164,81 +186,5 @@ impl Notebook {
             )
         };
         history.runs().map(told).collect::<String>() + &format!("at {}", self.label(self.at()))
-    }
-}
-
-/// What a shell would tell of a cell before it runs in `world`.
-pub fn evidence(world: &World, source: &str, count: u64) -> Evidence {
-    let mut preview = world.clone();
-    let (mut reads, mut bound, mut writes, mut later) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for line in source.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (loads, stored) = used(&words, &preview);
-        reads.extend(loads.difference(&bound).cloned());
-        if let Some(at) = words
-            .iter()
-            .position(|word| *word == "reads")
-            .filter(|_| words[0] == "def")
-        {
-            let until = words.iter().position(|word| *word == "cells").unwrap_or(words.len());
-            later.extend(words[at + 1..until].iter().map(ToString::to_string));
-        }
-        writes.extend(stored.clone());
-        let done = run_cell(&mut preview, line, count);
-        if done.is_err() {
-            break;
-        }
-        if words[0] == "del" {
-            bound.remove(words[1]);
-        } else {
-            bound.extend(stored);
-        }
-    }
-    Evidence {
-        reads: reads.into_iter().collect(),
-        binds: bound.into_iter().collect(),
-        writes: writes.into_iter().collect(),
-        later: later.into_iter().collect(),
-        ..Evidence::default()
-    }
-}
-
-/// Names that a line loads, and the one it binds or takes away.
-fn used(words: &[&str], world: &World) -> (BTreeSet<String>, Option<String>) {
-    let named = |words: &[&str]| -> BTreeSet<String> {
-        let names = words
-            .iter()
-            .map(|word| word.split_once('=').map_or(*word, |(_, name)| name));
-        let names = names.map(|name| name.split('.').next().unwrap_or(name));
-        names
-            .filter(|name| world.name(name).is_some())
-            .map(str::to_owned)
-            .collect()
-    };
-    match words {
-        [
-            name,
-            "=",
-            "none" | "int" | "text" | "bytes" | "deep" | "token" | "raising",
-            ..,
-        ] => (BTreeSet::new(), Some((*name).to_owned())),
-        [name, "=", "call", function, ..] => {
-            let mut loads = named(&[*function]);
-            if let Some(Value::Function(function)) = world.name(function).map(|object| world.heap.value(object)) {
-                loads.extend(function.reads.iter().cloned());
-            }
-            (loads, Some((*name).to_owned()))
-        }
-        [name, "=", _, rest @ ..] => (named(rest), Some((*name).to_owned())),
-        ["def", name, rest @ ..] => {
-            let at = rest.iter().position(|word| *word == "cells").unwrap_or(rest.len());
-            (named(&rest[at..]), Some((*name).to_owned()))
-        }
-        ["class", name, rest @ ..] => (named(rest), Some((*name).to_owned())),
-        ["del", name] => (named(&[*name]), Some((*name).to_owned())),
-        ["draw", name] => (BTreeSet::new(), Some((*name).to_owned())),
-        [_, rest @ ..] => (named(rest), None),
-        [] => (BTreeSet::new(), None),
     }
 }

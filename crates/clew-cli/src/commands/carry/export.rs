@@ -14,7 +14,7 @@ use super::progress::Counting;
 use crate::page::Page;
 use crate::place::{Place, open_store, store_problem};
 use crate::problem::{Exit, Problem};
-use crate::settings::bytes_of;
+use crate::settings;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -135,7 +135,7 @@ fn state(
 }
 
 fn most(size: &str) -> Result<u64, Problem> {
-    bytes_of(size).ok_or_else(|| {
+    settings::bytes(size).ok_or_else(|| {
         Problem::usage(format!("`{}` is no size", text::clean(size))).with_hint("`--max-size 200MB` is one")
     })
 }

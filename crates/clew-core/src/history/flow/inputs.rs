@@ -17,10 +17,16 @@ impl Flow<'_> {
         };
         let mut found = named(run, &before);
         found.extend(self.taken_up(run, place, &before));
-        let libraries = self.libraries(&found, place, &before);
-        let is_needed =
-            |root: &&Root| is_context(root.kind) && self.is_cells(root, &before) && needs(run, root, &libraries);
-        found.extend(before.line.roots(before.depth).filter(is_needed).cloned());
+        let context = before.line.state_roots(before.depth);
+        let context: Vec<&Root> = context
+            .filter(|root| is_context(root.kind) && self.is_cells(root, &before))
+            .collect();
+        // Most histories have none, and to tell libraries is to read every input's manifest.
+        if !context.is_empty() {
+            let libraries = self.libraries(&found, place, &before);
+            let is_needed = |root: &&Root| needs(run, root, &libraries);
+            found.extend(context.into_iter().filter(is_needed).cloned());
+        }
         found
     }
 
@@ -76,14 +82,18 @@ impl Flow<'_> {
 /// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
 fn named(run: &Run, before: &Place) -> BTreeSet<Root> {
     let reads = &run.evidence.reads;
-    let names_outputs = reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str()));
-    let is_read = |root: &&Root| match root.kind {
-        RootKind::Name => run.evidence.reads_all() || reads.contains(&root.key),
-        RootKind::Definition => run.evidence.reads_all(),
-        RootKind::Out => names_outputs || reads.contains(&format!("_{}", root.key)),
-        _ => false,
-    };
-    let mut found: BTreeSet<Root> = before.line.roots(before.depth).filter(is_read).cloned().collect();
+    let mut found = BTreeSet::new();
+    if run.evidence.reads_all() {
+        let is_read = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Definition);
+        found.extend(before.line.roots(before.depth).filter(is_read).cloned());
+    }
+    if reads.iter().any(|name| LAST_OUTPUTS.contains(&name.as_str())) {
+        let is_output = |root: &&Root| root.kind == RootKind::Out;
+        found.extend(before.line.roots(before.depth).filter(is_output).cloned());
+    }
+    let outputs = reads.iter().filter_map(|name| name.strip_prefix('_'));
+    let outputs = outputs.map(|number| Root::new(RootKind::Out, number));
+    found.extend(outputs.filter(|root| before.line.last_change(root, before.depth).is_some()));
     // A name that was taken away was looked for in vain: had it been there, the run had done something else.
     let names = reads.iter().map(Root::name);
     found.extend(names.filter(|root| before.line.last_event(root, before.depth).is_some()));

@@ -1,12 +1,13 @@
 //! Lines of runs, and where on them each root changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use super::Flow;
 use crate::format::{Run, Version};
 use crate::history::State;
-use crate::id::{Root, RunId};
+use crate::id::{Root, RootKind, RunId};
 
 /// A run on a line.
 #[derive(Debug, Clone)]
@@ -81,7 +82,9 @@ impl Line {
                 touched.insert(root);
             }
             line.changed.push(touched);
-            state.apply(run);
+            if !flow.is_coarse {
+                state.apply(run);
+            }
         }
         line
     }
@@ -141,10 +144,22 @@ impl Line {
 
     /// Roots that are there at `depth`.
     pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
+        self.roots_from(None, depth)
+    }
+
+    /// Those of them that are neither values nor classes.
+    pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
+        self.roots_from(Some(Root::new(RootKind::ModuleAttribute, "")), depth)
+    }
+
+    /// Roots that are there at `depth`, from the first or a later one on.
+    fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &Root> {
+        let first = first.map_or(Bound::Unbounded, Bound::Included);
         let mut met: BTreeSet<&Root> = BTreeSet::new();
         let mut line = Some(self);
         while let Some(here) = line {
-            met.extend(here.changes.keys());
+            let roots = here.changes.range((first.clone(), Bound::Unbounded));
+            met.extend(roots.map(|(root, _)| root));
             line = here.base.as_ref().map(|base| &*base.line);
         }
         met.into_iter()
@@ -164,6 +179,9 @@ impl Line {
 /// were neither bound anew nor do they reach anything else than before.
 fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
     let all = || run.changed.iter().flat_map(|version| &version.roots);
+    if flow.is_coarse {
+        return all().cloned().collect();
+    }
     let mut changed: BTreeSet<Root> = BTreeSet::new();
     let mut doubtful: BTreeSet<Root> = BTreeSet::new();
     for version in &run.changed {

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::needs::is_bound_anew;
 use super::{Flow, Place};
 use crate::format::{RunKind, Version};
 use crate::id::{Root, RootKind, RunId};
@@ -322,12 +323,7 @@ impl Slicer<'_> {
         if root.kind == RootKind::Random && !was_there && !is_seeded {
             self.gap(root.clone(), id, GapKind::NotSeeded);
         }
-        let is_bound_anew = match root.kind {
-            RootKind::Name => run.evidence.binds.contains(&root.key),
-            RootKind::Random => is_seeded,
-            RootKind::Environment | RootKind::Option | RootKind::Setting => true,
-            _ => false,
-        };
+        let is_bound_anew = is_bound_anew(run, &root);
         self.begin(maker);
         if was_there && !is_bound_anew {
             self.add_input(root.clone(), maker);

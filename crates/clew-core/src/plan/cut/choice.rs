@@ -4,53 +4,95 @@ use serde::{Deserialize, Serialize};
 
 use super::Cost;
 
-/// Why a value can't be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a value can't be sent. Sentences follow a comma or a colon: they begin small and have no full stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Unsendable {
     /// It has no encoding: it could not be stored, or was not.
+    #[error("it is not stored: {why}")]
     NotStored {
         /// Why, for people.
         why: String,
     },
     /// It is kept out of the record: excluded, or a credential.
+    #[error("it is kept out of the record")]
     Withheld,
+    /// The user forgot it.
+    #[error("it was forgotten")]
+    Forgotten,
     /// What is stored of it is not at hand.
+    #[error("what is stored of it is not here")]
     Missing,
     /// Whoever recorded it is not trusted.
+    #[error("its history is signed by a key you have not trusted")]
     Untrusted,
 }
 
-/// Why a run may not be replayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a run may not be replayed: of the run that left a value, said of what it left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Forbidden {
     /// No cell made the change: it was there at the start, came from outside, or by a move.
+    #[error("no cell made it")]
     NoCell,
     /// Its source is not on record, or only in part.
+    #[error("its source is not kept whole")]
     NoSource,
     /// It did not end well, so that nobody knows how far it would come.
+    #[error("its cell did not run to its end")]
     Unfinished,
     /// It was recorded by somebody else.
+    #[error("its cell was run by somebody else")]
     Foreign,
     /// It may have written a file.
+    #[error("its cell may have written {path}")]
     WroteFile {
         /// The first of them.
         path: String,
     },
     /// It used the network.
+    #[error("its cell used the network")]
     UsedNetwork,
     /// It started programs.
+    #[error("its cell started other programs")]
     StartedPrograms,
-    /// It drew from a generator that no run seeded, or something else came of it when it was replayed.
+    /// It changed attributes of a library, which no value holds.
+    #[error("its cell changed {what}, which is no value")]
+    Patched {
+        /// The first of them.
+        what: String,
+    },
+    /// It drew from a generator that no run seeded, and nobody recorded where that stood.
+    #[error("its cell drew random numbers, and nobody recorded where {generator} stood")]
+    Unseeded {
+        /// The generator.
+        generator: String,
+    },
+    /// Something else came of it in a move before.
+    #[error("something else came of it in a move before")]
     Differs,
+    /// It read what could not be recorded: nothing hands that on from one run to another.
+    #[error("its cell read {name}, which has no value that could be brought to it")]
+    ReadLive {
+        /// What it read.
+        name: String,
+    },
     /// It read a file that the target does not have.
+    #[error("its cell read {path}, which is not there")]
     MissingFile {
         /// The first of them.
         path: String,
     },
-    /// What it read is not known.
+    /// What it read is not known, or others ran beside it.
+    #[error("what its cell read is not known")]
     ReadsUnknown,
+}
+
+impl Unsendable {
+    /// Whether it is not to be had by another way either: what the user forgot, or keeps out.
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, Self::Forgotten | Self::Withheld)
+    }
 }
 
 /// Bytes that may be part of several values. They are sent once, and not at all where the target has them.
@@ -155,6 +197,32 @@ impl Choice {
     /// There is no such value.
     pub fn want(&mut self, value: usize) {
         self.values[value].is_wanted = true;
+    }
+
+    /// The same, but that nothing is replayed.
+    #[must_use]
+    pub fn without_replays(&self) -> Self {
+        let runs = self.runs.iter().map(|run| Replay {
+            cost: Err(Forbidden::NoCell),
+            ..run.clone()
+        });
+        Self {
+            runs: runs.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same, but that nothing is sent.
+    #[must_use]
+    pub fn without_sending(&self) -> Self {
+        let values = self.values.iter().map(|value| Value {
+            sending: Err(Unsendable::Missing),
+            ..value.clone()
+        });
+        Self {
+            values: values.collect(),
+            ..self.clone()
+        }
     }
 
     /// The pieces, by position.

@@ -89,14 +89,21 @@ pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trus
         let loaded = store.load(history).map_err(|error| failed(&error))?;
         let visit = Visit::new(store, &loaded);
         let mut kernel = ToyKernel::new(life * 1_000_000 + count);
-        let cell = visit.prepare(&mut kernel, apart.run).map_err(|error| failed(&error))?;
-        run_cell(
-            &mut kernel.world,
-            &cell.source,
-            cell.execution_count.unwrap_or_default(),
-        )
-        .map_err(|error| BuildError::Failed(format!("{error:?}")))?;
-        Visit::hand_over(&mut kernel, apart.roots).map_err(BuildError::Failed)
+        let mut ended = Ok(());
+        for run in apart.line {
+            let cell = visit.prepare(&mut kernel, *run).map_err(|error| failed(&error))?;
+            let count = cell.execution_count.unwrap_or_default();
+            ended = run_cell(&mut kernel.world, &cell.source, count);
+            if ended.is_ok() {
+                visit.ran(*run);
+            }
+            if *run == apart.run {
+                break;
+            }
+        }
+        ended.map_err(|error| BuildError::Failed(format!("{error:?}")))?;
+        let handed = visit.hand_over_of(&mut kernel, apart.run, apart.roots);
+        handed.map_err(BuildError::Failed)
     })
 }
 

@@ -1,0 +1,42 @@
+//! What has to be there before a run is replayed.
+
+use std::collections::BTreeSet;
+
+use super::{Flow, Place};
+use crate::format::{Evidence, Run};
+use crate::id::{Root, RootKind};
+
+impl Flow<'_> {
+    /// Roots that a replay of the run at `place` has to find as they were, of those that were there: what it may have read, and what
+    /// it left without having bound it anew. What was changed in place is of these, and what only shared objects with something
+    /// that the run took elsewhere.
+    pub fn needs(&self, place: &Place) -> BTreeSet<Root> {
+        let (Some(run), Some(before)) = (self.history.run(&place.run()), place.before()) else {
+            return BTreeSet::new();
+        };
+        let mut found = self.inputs(place);
+        if is_unwatched(&run.evidence) {
+            let is_value = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Definition);
+            found.extend(before.line.roots(before.depth).filter(is_value).cloned());
+        }
+        let left = run.changed.iter().flat_map(|version| &version.roots);
+        let is_taken_up = |root: &&Root| !is_bound_anew(run, root) && self.maker(root, &before).is_some();
+        found.extend(left.filter(is_taken_up).cloned());
+        found
+    }
+}
+
+/// Whether nobody watched what a run read and wrote, or there was nothing to see.
+pub(crate) fn is_unwatched(evidence: &Evidence) -> bool {
+    evidence.reads.is_empty() && evidence.writes.is_empty()
+}
+
+/// Whether what a run left of a root does not depend on what that was before.
+pub(super) fn is_bound_anew(run: &Run, root: &Root) -> bool {
+    match root.kind {
+        RootKind::Name => run.evidence.binds.contains(&root.key),
+        RootKind::Random => run.evidence.seeded.contains(&root.key),
+        RootKind::Environment | RootKind::Option | RootKind::Setting => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,85 @@
+//! Carrying a state to another place: what of a history is sent there, and what is made there by replaying runs.
+//!
+//! In: a history, a run, what is stored here ([`Stock`]), what the place has ([`Target`]), how fast things are ([`Rates`]).
+//! Out: a [`CarryPlan`], data that can be shown and performed.
+//!
+//! ```text
+//!   runs of the line ──► versions and when each root had which (line.rs)
+//!                             │  from what is wanted back: who left it, and what that run needs (layout.rs)
+//!   manifests, pieces ──► what it takes to send each (sending.rs)     evidence ──► what may be replayed (replaying.rs)
+//!                             └──────────────► Choice ──► cut ──► Decision ──► CarryPlan (decided.rs)
+//! ```
+//!
+//! All roots of a co-variable are one value and travel as one. Versions that were replaced are values too: a run that read
+//! one may need it. Forgotten and withheld values are neither sent nor made, by no way.
+
+mod decided;
+mod layout;
+mod line;
+mod rates;
+mod replaying;
+mod sending;
+
+use std::sync::Arc;
+
+use super::cut::Unsendable;
+use crate::format::{FileEvidence, Manifest};
+use crate::history::History;
+use crate::history::flow::Flow;
+use crate::id::{ManifestId, RunId};
+
+pub use decided::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
+pub use layout::{Laid, Layout, Load, Ways};
+pub use rates::{Link, Loading, Rates};
+
+/// What is stored here.
+pub trait Stock {
+    /// What is known of a version; else why it can't be sent.
+    ///
+    /// # Errors
+    /// It was forgotten, or is missing.
+    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable>;
+
+    /// How many bytes each piece takes as it is stored; `None` for what is not here.
+    fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>>;
+}
+
+/// What the place has that a state is carried to.
+pub trait Target {
+    /// Whether it has a piece: a segment or a block, by its id.
+    fn has(&self, id: &[u8; 32]) -> bool;
+
+    /// Whether it has a file that a run read, as far as that can be told.
+    fn has_file(&self, file: &FileEvidence) -> bool;
+}
+
+/// A place that has nothing yet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nothing;
+
+impl Target for Nothing {
+    fn has(&self, _: &[u8; 32]) -> bool {
+        false
+    }
+
+    fn has_file(&self, _: &FileEvidence) -> bool {
+        false
+    }
+}
+
+/// What is to be carried, and all that is known of it.
+#[derive(Clone, Copy)]
+pub struct Carry<'a> {
+    /// The history.
+    pub history: &'a History,
+    /// Its flow.
+    pub flow: &'a Flow<'a>,
+    /// The run whose state is wanted.
+    pub run: RunId,
+    /// What is stored here.
+    pub stock: &'a dyn Stock,
+    /// What is there.
+    pub target: &'a dyn Target,
+    /// How fast things are.
+    pub rates: &'a Rates,
+}

@@ -1,0 +1,274 @@
+//! What was decided, in terms of runs and roots: what is shown, and what whoever performs it needs.
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::{Laid, Layout};
+use super::sending::ThereWays;
+use super::{Carry, replaying};
+use crate::id::{Root, RunId};
+use crate::plan::cut::{Alternative, Choice, Cost, Decision, Forbidden, Obstacle, OverBudget, Proof, Unsendable};
+
+/// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarryPlan {
+    /// The run whose state is carried.
+    pub run: RunId,
+    /// What is sent: first what goes along in any plan, state around the values that was there before any cell; then the others in
+    /// the order in which they were left.
+    pub sent: Vec<Sent>,
+    /// What is replayed, in the order in which that is done.
+    pub replayed: Vec<Made>,
+    /// What can't be had there. All else is planned as if nobody had asked for it.
+    pub unattainable: Vec<Unattainable>,
+    /// Expected time.
+    pub cost: Cost,
+    /// Bytes to send.
+    pub bytes: u64,
+    /// How good the plan is known to be.
+    pub proof: Proof,
+    /// The bytes that were allowed.
+    pub budget: Option<u64>,
+    /// What it would be to send everything.
+    pub send_all: Instead,
+    /// What it would be to send nothing.
+    pub replay_all: Instead,
+}
+
+/// A version that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its roots.
+    pub roots: Vec<Root>,
+    /// The run that left it.
+    pub run: RunId,
+    /// Bytes of it that the place lacks. What several versions share counts with each.
+    pub bytes: u64,
+    /// Whether it is a part of the state; else only a replay reads it.
+    pub is_wanted: bool,
+}
+
+/// A run that is replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The run.
+    pub run: RunId,
+    /// How long it takes.
+    pub cost: Cost,
+    /// What of the state comes of it; nothing where only other replays need it.
+    pub roots: Vec<Root>,
+}
+
+/// A part of the state that can't be had at the place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unattainable {
+    /// Its roots.
+    pub roots: Vec<Root>,
+    /// Why it can't be sent.
+    pub not_sent: Unsendable,
+    /// What stands in the way of making it there.
+    pub not_made: Why,
+}
+
+/// What it would be to do it another way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instead {
+    /// It would do.
+    Possible {
+        /// Expected time.
+        cost: Cost,
+        /// Bytes to send.
+        bytes: u64,
+    },
+    /// Not all can be had that way.
+    Impossible {
+        /// The first that can't be.
+        roots: Vec<Root>,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// What stands in the way of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It can't be sent.
+    NotSent(Unsendable),
+    /// No run made these: they were there when recording began, came from outside or by a move.
+    NoMaker(Vec<Root>),
+    /// A run that would have to be replayed may not be.
+    NotReplayed {
+        /// The run.
+        run: RunId,
+        /// Why.
+        why: Forbidden,
+    },
+}
+
+impl Carry<'_> {
+    /// The cheapest way to carry the state, of those that send no more than `budget` bytes.
+    ///
+    /// # Errors
+    /// What can't be replayed takes more bytes.
+    pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, OverBudget> {
+        let laid = self.lay_out();
+        let along = laid.along_takes.bytes;
+        let decision = match budget {
+            Some(budget) => laid.choice.decide_within(budget.saturating_sub(along)),
+            None => Ok(laid.choice.decide()),
+        };
+        let decision = decision.map_err(|over| OverBudget {
+            budget: budget.unwrap_or(over.budget),
+            least: over.least.saturating_add(along),
+        })?;
+        let decision = self.with_charges(
+            &laid.choice,
+            decision,
+            budget.map(|budget| budget.saturating_sub(along)),
+        );
+        Ok(self.told(&laid, &decision, budget))
+    }
+
+    /// What there is to choose between.
+    pub fn lay_out(&self) -> Laid {
+        let ways = ThereWays {
+            carry: *self,
+            differing: replaying::differing(self.history),
+        };
+        Layout::of(self.history, self.flow, self.run, &ways, &|_| true)
+    }
+
+    /// What is paid once, however much is sent or replayed, is in no cut. A best plan either pays both, then it is the best that there
+    /// is without them; or it sends nothing, or replays nothing.
+    fn with_charges(&self, choice: &Choice, decision: Decision, budget: Option<u64>) -> Decision {
+        let lost = |decision: &Decision| -> Vec<usize> { decision.out_of_reach.iter().map(|out| out.value).collect() };
+        let is_allowed =
+            |other: &Decision| lost(other) == lost(&decision) && budget.is_none_or(|budget| other.bytes <= budget);
+        let mut others = Vec::new();
+        if !decision.replayed.is_empty() {
+            others.push(choice.without_replays().decide());
+        }
+        if decision.bytes > 0 {
+            others.push(choice.without_sending().decide());
+        }
+        others.retain(is_allowed);
+        let best = others.into_iter().min_by_key(|other| self.whole(other));
+        let best = best.filter(|other| self.whole(other) < self.whole(&decision));
+        match best {
+            Some(other) => Decision {
+                sent: other.sent,
+                replayed: other.replayed,
+                cost: other.cost,
+                bytes: other.bytes,
+                ..decision
+            },
+            None => decision,
+        }
+    }
+
+    /// Expected time with what is paid once.
+    fn whole(&self, decision: &Decision) -> Cost {
+        self.charged(decision.cost, decision.bytes > 0, !decision.replayed.is_empty())
+    }
+
+    fn charged(&self, cost: Cost, sends: bool, replays: bool) -> Cost {
+        let round_trip = if sends { self.rates.link.round_trip } else { Cost::ZERO };
+        let start = if replays { self.rates.start } else { Cost::ZERO };
+        cost.plus(round_trip).plus(start)
+    }
+
+    fn told(&self, laid: &Laid, decision: &Decision, budget: Option<u64>) -> CarryPlan {
+        let makes_any = laid.choice.values().iter().any(|value| value.is_wanted);
+        let sent = decision.sent.iter().map(|value| laid.sent(*value));
+        CarryPlan {
+            run: self.run,
+            cost: self.whole(decision).plus(laid.along_takes.cost),
+            bytes: decision.bytes.saturating_add(laid.along_takes.bytes),
+            proof: decision.proof,
+            budget,
+            send_all: self.instead(laid, &decision.send_all, false),
+            replay_all: self.instead(laid, &decision.replay_all, makes_any),
+            unattainable: decision
+                .out_of_reach
+                .iter()
+                .map(|out| Unattainable {
+                    roots: laid.values[out.value].0.roots.clone(),
+                    not_sent: out.not_sent.clone(),
+                    not_made: laid.why(&out.not_replayed),
+                })
+                .collect(),
+            replayed: decision.replayed.iter().map(|run| laid.made(*run, decision)).collect(),
+            sent: laid.sent_along().chain(sent).collect(),
+        }
+    }
+
+    fn instead(&self, laid: &Laid, other: &Alternative, replays: bool) -> Instead {
+        let (value, why) = match other {
+            Alternative::Possible { cost, bytes } => {
+                let along = laid.along_takes;
+                return Instead::Possible {
+                    cost: self.charged(*cost, *bytes > 0, replays).plus(along.cost),
+                    bytes: bytes.saturating_add(along.bytes),
+                };
+            }
+            Alternative::NotSent { value, why } => (value, Why::NotSent(why.clone())),
+            Alternative::NotReplayed { value, why } => (value, laid.why(why)),
+        };
+        Instead::Impossible {
+            roots: laid.values[*value].0.roots.clone(),
+            why,
+        }
+    }
+}
+
+impl Laid {
+    fn why(&self, obstacle: &Obstacle) -> Why {
+        match obstacle {
+            Obstacle::NoMaker { value } => Why::NoMaker(self.values[*value].0.roots.clone()),
+            Obstacle::Run { run, why } => Why::NotReplayed {
+                run: self.runs[*run],
+                why: why.clone(),
+            },
+        }
+    }
+
+    fn sent(&self, value: usize) -> Sent {
+        let (version, run) = &self.values[value];
+        let found = &self.choice.values()[value];
+        let bytes = found.sending.as_ref().map_or(0, |sending| {
+            let pieces = sending.pieces.iter().map(|piece| &self.choice.pieces()[*piece]);
+            let lacking = pieces.filter(|piece| !piece.is_there).map(|piece| piece.bytes);
+            lacking.fold(sending.bytes, u64::saturating_add)
+        });
+        Sent {
+            roots: version.roots.clone(),
+            run: *run,
+            bytes,
+            is_wanted: found.is_wanted,
+        }
+    }
+
+    /// Its bytes are so few that they are told only in the sum.
+    fn sent_along(&self) -> impl Iterator<Item = Sent> {
+        self.along.iter().map(|(version, run)| Sent {
+            roots: version.roots.clone(),
+            run: *run,
+            bytes: 0,
+            is_wanted: true,
+        })
+    }
+
+    fn made(&self, run: usize, decision: &Decision) -> Made {
+        let values = self.choice.values().iter().enumerate();
+        let made = values.filter(|(at, value)| {
+            value.maker == Some(run) && value.is_wanted && decision.sent.binary_search(at).is_err()
+        });
+        let cost = self.choice.runs()[run].cost.as_ref().copied().unwrap_or_default();
+        Made {
+            run: self.runs[run],
+            cost,
+            roots: made.flat_map(|(at, _)| self.values[at].0.roots.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What cells made that ran again one after another, kept as the walk wrote it down: for those after them, and to be handed over.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use crate::id::{ManifestId, RunId};
+use crate::kernel::HandedOver;
+
+/// What was made, by manifest: the values of one run are what its cell makes, equal to what that made before or not.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    values: RefCell<HashMap<ManifestId, HandedOver>>,
+    /// The run whose cell ran last, and what it made is live.
+    last: Cell<Option<RunId>>,
+}
+
+impl Made {
+    /// Keeps what was made of a manifest.
+    pub fn keep(&self, manifest: ManifestId, made: HandedOver) {
+        self.values.borrow_mut().insert(manifest, made);
+    }
+
+    /// What was made of a manifest.
+    pub fn of(&self, manifest: &ManifestId) -> Option<HandedOver> {
+        self.values.borrow().get(manifest).cloned()
+    }
+
+    /// The run whose cell ran last.
+    pub fn last(&self) -> Option<RunId> {
+        self.last.get()
+    }
+
+    /// Says whose cell ran last.
+    pub fn set_last(&self, run: Option<RunId>) {
+        self.last.set(run);
+    }
+}

@@ -1,0 +1,100 @@
+//! Which runs are replayed to make what the store can't give, in an order in which each finds what it read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::format::{Body, Encoding, Manifest, Run, Version};
+use crate::history::History;
+use crate::history::flow::Flow;
+use crate::id::{ManifestId, RunId, SegmentId};
+use crate::plan::carry::{Layout, Load, Ways};
+use crate::plan::cut::{Cost, Forbidden, Unsendable};
+use crate::plan::{Again, Plan, StepKind};
+use crate::store::{FrameLengths, Manifests, Store};
+
+/// What there is to make versions again from: a choice in which what lies here costs nothing.
+pub(crate) struct Replays<'a> {
+    pub store: &'a Store,
+    pub manifests: &'a Manifests,
+    pub history: &'a History,
+    /// Whether the cell of a run may run again.
+    pub may_run: &'a dyn Fn(&RunId) -> bool,
+    /// Versions that can't be loaded, whatever the store says that it has.
+    pub missing: &'a BTreeSet<ManifestId>,
+}
+
+impl Replays<'_> {
+    /// The runs to replay so that the missing versions of the state that `target` left are made; of versions that can't be
+    /// made that way none.
+    pub fn line(&self, target: RunId) -> Vec<RunId> {
+        if self.missing.is_empty() || self.history.missing_ancestor(target).is_some() {
+            return Vec::new();
+        }
+        let flow = Flow::new(self.history, self.store).coarse();
+        let is_wanted = |version: &Version| self.missing.contains(&version.manifest);
+        let laid = Layout::of(self.history, &flow, target, self, &is_wanted);
+        let decision = laid.choice.decide();
+        decision.replayed.iter().map(|run| laid.runs[*run]).collect()
+    }
+}
+
+impl Replays<'_> {
+    /// Whether a value can be loaded here: its objects are read, of its memory it is asked whether it is there. To read that too would
+    /// be to load it twice.
+    fn is_here(&self, encoding: &Encoding) -> bool {
+        let is_read = |ids: &[SegmentId]| self.store.stream(ids).is_ok();
+        let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks);
+        let sizes = self.store.sizes(blocks.map(|id| &id.0), &mut FrameLengths::default());
+        let has_memory = sizes.is_ok_and(|sizes| sizes.iter().all(Option::is_some));
+        has_memory && is_read(&encoding.stream) && is_read(&encoding.asides)
+    }
+}
+
+impl Ways for Replays<'_> {
+    fn manifest(&self, id: &ManifestId) -> Option<Arc<Manifest>> {
+        self.manifests.get(id).ok()
+    }
+
+    fn sending(&self, _: RunId, version: &Version) -> Result<Load, Unsendable> {
+        if self.history.forgotten().contains_key(&version.manifest) {
+            return Err(Unsendable::Forgotten);
+        }
+        let manifest = self.manifests.get(&version.manifest).map_err(|_| Unsendable::Missing)?;
+        let encoding = match &manifest.body {
+            Body::Encoded(encoding) if !self.missing.contains(&version.manifest) => encoding,
+            Body::Withheld { .. } => return Err(Unsendable::Withheld),
+            _ => return Err(Unsendable::Missing),
+        };
+        if self.is_here(encoding) {
+            Ok(Load::default())
+        } else {
+            Err(Unsendable::Missing)
+        }
+    }
+
+    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
+        if (self.may_run)(&id) {
+            Ok(Cost::of_nanoseconds(run.duration.max(1)))
+        } else {
+            Err(Forbidden::NoCell)
+        }
+    }
+}
+
+/// Versions of a plan that are made in another process: those for which that is planned, and those that turned out not to be readable.
+pub(crate) fn to_make(plan: &Plan, is_unreadable: impl Fn(&ManifestId) -> bool) -> BTreeSet<ManifestId> {
+    let may_run = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.again, Again::Unasked | Again::Allowed));
+    let found = may_run.filter_map(|step| {
+        let manifest = step.version.as_ref()?.manifest;
+        let is_made = match &step.kind {
+            StepKind::Replay { apart, .. } => *apart,
+            StepKind::Load { .. } => is_unreadable(&manifest),
+            _ => false,
+        };
+        is_made.then_some(manifest)
+    });
+    found.collect()
+}

@@ -1,0 +1,195 @@
+//! What it would take to carry a state to another place: planned over a store, without a kernel.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::SessionError;
+use crate::clock::Clock;
+use crate::format::{Body, Encoding, Manifest};
+use crate::graph::{Arena, Limits};
+use crate::history::History;
+use crate::history::flow::{Flow, Values};
+use crate::id::{ManifestId, RunId};
+use crate::plan::carry::{Carry, CarryPlan, Loading, Rates, Stock, Target};
+use crate::plan::cut::{OverBudget, Unsendable};
+use crate::store::{FrameLengths, Manifests, Store, StoreError, Verified};
+
+/// What a store has to be sent.
+pub struct Stored<'a> {
+    store: &'a Store,
+    manifests: Manifests,
+    sizes: RefCell<Sizes>,
+}
+
+/// What was read of how long pieces are.
+#[derive(Default)]
+struct Sizes {
+    known: FxHashMap<[u8; 32], Option<u64>>,
+    frames: FrameLengths,
+}
+
+impl<'a> Stored<'a> {
+    /// All that `store` has. What it read is remembered as long as this lives.
+    pub fn of(store: &'a Store) -> Self {
+        Self {
+            store,
+            manifests: Manifests::new(store.clone()),
+            sizes: RefCell::default(),
+        }
+    }
+}
+
+impl Stock for Stored<'_> {
+    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable> {
+        self.manifests.get(id).map_err(|error| match error {
+            StoreError::Forgotten { .. } => Unsendable::Forgotten,
+            _ => Unsendable::Missing,
+        })
+    }
+
+    fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {
+        let Sizes { known, frames } = &mut *self.sizes.borrow_mut();
+        let unknown: Vec<&[u8; 32]> = ids.iter().filter(|id| !known.contains_key(*id)).collect();
+        if !unknown.is_empty() {
+            // What can't be read can't be sent.
+            let found = self.store.sizes(unknown.iter().copied(), frames);
+            let found = found.unwrap_or_else(|_| vec![None; unknown.len()]);
+            known.extend(unknown.into_iter().copied().zip(found));
+        }
+        ids.iter().map(|id| known[id]).collect()
+    }
+}
+
+impl Values for Stored<'_> {
+    fn manifest(&self, id: &ManifestId) -> Option<Manifest> {
+        self.manifests.get(id).ok().map(Arc::unwrap_or_clone)
+    }
+
+    fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
+        self.store.stream(&encoding.stream).ok().map(Verified::into_inner)
+    }
+}
+
+/// Plans how to carry the state that `run` left in `history` to `target`, with no more than `budget` bytes sent. Reads
+/// manifests and the heads of packs; nothing is loaded, nothing runs.
+///
+/// # Errors
+/// A run without which nobody can tell what `run` left is missing; or what can't be replayed takes more bytes.
+pub fn plan_move(
+    (history, run): (&History, RunId),
+    stored: &Stored<'_>,
+    target: &dyn Target,
+    rates: &Rates,
+    budget: Option<u64>,
+) -> Result<CarryPlan, PlanError> {
+    if let Some(gone) = history.missing_ancestor(run) {
+        return Err(super::visit::missing(gone).into());
+    }
+    let flow = Flow::new(history, stored).coarse();
+    let carry = Carry {
+        history,
+        flow: &flow,
+        run,
+        stock: stored,
+        target,
+        rates,
+    };
+    Ok(carry.plan(budget)?)
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The history can't be read that far.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// What can't be replayed takes more bytes than are allowed.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+}
+
+/// So many plain bytes of a codec's values are read to measure it.
+const ENOUGH: u64 = 4 << 20;
+
+/// Larger values are not read for that, unless there is no other.
+const LARGE: u64 = 32 << 20;
+
+/// Measures how fast values of the state that `run` left are read, checked and taken apart here, by codec: the biggest of
+/// each that are not large, up to some megabytes. What it takes to make objects of them is not in it, since no kernel is asked.
+pub fn measure((history, run): (&History, RunId), stored: &Stored<'_>, clock: &dyn Clock) -> Option<Loading> {
+    let state = history.state(run);
+    let mut values: Vec<(usize, Arc<Manifest>)> = state
+        .versions()
+        .filter_map(|version| Some((version.roots.len(), stored.manifests.get(&version.manifest).ok()?)))
+        .collect();
+    values.retain(|(_, manifest)| bytes(manifest) > 0);
+    values.sort_by_key(|(_, manifest)| std::cmp::Reverse(bytes(manifest)));
+    let small = values.partition_point(|(_, manifest)| bytes(manifest) > LARGE);
+    values.drain(..small.min(values.len().saturating_sub(1)));
+    let mut all = Measured::default();
+    let mut by_codec: BTreeMap<String, Measured> = BTreeMap::new();
+    for (roots, manifest) in &values {
+        let Body::Encoded(encoding) = &manifest.body else {
+            continue;
+        };
+        let is_enough = |codec: &String| by_codec.get(codec).is_some_and(|measured| measured.bytes >= ENOUGH);
+        if encoding.codecs.keys().all(is_enough) {
+            continue;
+        }
+        let begun = clock.monotonic();
+        if read(stored.store, encoding, *roots).is_none() {
+            continue;
+        }
+        let took = clock.monotonic().saturating_sub(begun);
+        all.add(encoding.bytes, took);
+        for codec in encoding.codecs.keys() {
+            by_codec.entry(codec.clone()).or_default().add(encoding.bytes, took);
+        }
+    }
+    let rates = by_codec.into_iter();
+    Some(Loading {
+        all: all.rate()?,
+        by_codec: rates
+            .filter_map(|(codec, measured)| Some((codec, measured.rate()?)))
+            .collect(),
+    })
+}
+
+fn bytes(manifest: &Manifest) -> u64 {
+    match &manifest.body {
+        Body::Encoded(encoding) => encoding.bytes,
+        _ => 0,
+    }
+}
+
+/// Reads a value as a load does, up to where objects would be made.
+fn read(store: &Store, encoding: &Encoding, roots: usize) -> Option<()> {
+    let stream = store.stream(&encoding.stream).ok()?.into_inner();
+    Arena::parse(&stream, roots, Limits::default()).ok()?;
+    store.stream(&encoding.asides).ok()?;
+    for extent in &encoding.extents {
+        store.extent(extent).ok()?;
+    }
+    Some(())
+}
+
+#[derive(Default)]
+struct Measured {
+    bytes: u64,
+    nanoseconds: u64,
+}
+
+impl Measured {
+    fn add(&mut self, bytes: u64, nanoseconds: u64) {
+        self.bytes += bytes;
+        self.nanoseconds += nanoseconds;
+    }
+
+    /// Bytes a second.
+    fn rate(&self) -> Option<f64> {
+        (self.bytes > 0 && self.nanoseconds > 0).then(|| self.bytes as f64 * 1e9 / self.nanoseconds as f64)
+    }
+}

@@ -1,0 +1,49 @@
+//! How many bytes pieces take as they are stored: what it takes to send them.
+
+use rustc_hash::FxHashMap;
+
+use super::blocks::{Form, Place};
+use super::pack_reader::PackReader;
+use super::{Store, StoreError};
+
+/// The lengths of frames that were looked at, as stored and plain, by pack and place.
+#[derive(Debug, Default)]
+pub struct FrameLengths(FxHashMap<(u32, u64), Option<(u64, u64)>>);
+
+impl Store {
+    /// How many bytes each piece takes as it is stored; `None` for what is not here. Of pieces that were compressed together each has its
+    /// part by its plain length, since nothing says more. Reads the heads of frames, each once for `known`, and no data.
+    ///
+    /// # Errors
+    /// The packs can't be read.
+    pub fn sizes<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i [u8; 32]>,
+        known: &mut FrameLengths,
+    ) -> Result<Vec<Option<u64>>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut index = self.index();
+        index.read(self.disk(), self.directory())?;
+        if ids.iter().any(|id| !index.has(id)) {
+            index.refresh(self.disk(), self.directory())?;
+        }
+        let place = |id: &&[u8; 32]| index.best(id).or_else(|| index.first(id));
+        let places: Vec<Option<Place>> = ids.iter().map(place).collect();
+        drop(index);
+        let mut reader = self.reader();
+        let sizes = places.iter();
+        Ok(sizes
+            .map(|place| self.size_at(&mut reader, place.as_ref()?, known))
+            .collect())
+    }
+
+    fn size_at(&self, reader: &mut PackReader<'_>, place: &Place, known: &mut FrameLengths) -> Option<u64> {
+        if place.form == Form::Raw {
+            return Some(u64::from(place.length));
+        }
+        let mut look = || reader.frame_lengths(&self.pack_path(place), place).ok();
+        let (stored, plain) = (*known.0.entry((place.pack, place.at)).or_insert_with(&mut look))?;
+        let part = u128::from(place.length) * u128::from(stored) / u128::from(plain.max(1));
+        u64::try_from(part).ok().map(|part| part.max(1))
+    }
+}
