@@ -32,4 +32,7 @@ pub mod probe;
 mod retry;
 pub use retry::{Pace, Patient};
 
+mod ssh;
+pub use ssh::{Calling, Ssh, serve};
+
 pub mod transfer;
