@@ -25,6 +25,7 @@ mod presence;
 mod problem;
 mod progress;
 pub mod readers;
+pub mod remotes;
 mod report;
 mod run_page;
 pub mod scratch;
@@ -236,6 +237,11 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
+        Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
+        Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
+            Ok(()) => Output::said(Exit::Done, String::new()),
+            Err(problem) => answer.fail(&problem),
+        },
         Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
         Word::Forget(_) => forget(arguments, None, surroundings),
         _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),

@@ -29,6 +29,8 @@ mod nonce;
 
 pub mod probe;
 
+pub mod readers;
+
 mod retry;
 pub use retry::{Pace, Patient};
 

@@ -4,6 +4,7 @@
 //! the server said beside them ([`said`]). A tokio runtime belongs to each storage and to nothing else: outside, everything
 //! blocks. Large objects go as multipart uploads, which all three know.
 
+mod credentials;
 mod fault;
 mod said;
 mod service;
@@ -64,7 +65,7 @@ impl ObjectStorage {
     /// Opens `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, or one of the forms with `https://` that the clouds give out. Nothing is asked of the server.
     ///
     /// Credentials, regions and endpoints come from the usual variables of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), from the files and
-    /// services these name, and from `settings`, which go before: pairs as `("aws_endpoint", "http://…")`.
+    /// services these name, from AWS's profiles, from the files and commands of `gcloud` and `az`, and from `settings`, which go before all: pairs as `("aws_endpoint", "http://…")`.
     ///
     /// # Errors
     /// `NoPlace` where that makes no remote.

@@ -18,6 +18,7 @@ use address::Address;
 pub use serve::serve;
 use started::Started;
 use wire::{Begun, Came, MOST, What};
+pub use wire::{conversation, sample};
 
 use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
 use crate::error::RemoteError;

@@ -400,3 +400,74 @@ impl<M: Follows> Inbox<M> {
         Some((request, message, bytes))
     }
 }
+
+/// Reads frames as both sides would, until they end or make no sense.
+pub fn conversation(bytes: &[u8]) {
+    let from = &mut &bytes[..];
+    let (mut asks, mut answers) = (Inbox::<Ask>::new(), Inbox::<Answer>::new());
+    while let Ok(Some(frame)) = Frame::read(from) {
+        if frame.kind == Kind::Hello {
+            decode::<Hello>(&frame.bytes).ok();
+        }
+        let asked = asks.take(&frame);
+        if let Ok(Some((_, ask, _))) = &asked {
+            assert_eq!(
+                decode::<Ask>(&encode(ask)).ok().as_ref(),
+                Some(ask),
+                "it comes back as it was"
+            );
+        }
+        let answered = answers.take(&frame);
+        if let Ok(Some((_, answer, _))) = &answered
+            && let Came::Failed(fault) = &answer.came
+        {
+            assert!(fault.clone().remote_error("there").to_string().len() <= 4 * (MOST_SAID + frame.bytes.len()));
+        }
+        if asked.is_err() && answered.is_err() {
+            return;
+        }
+    }
+}
+
+/// A conversation, to begin a search with.
+pub fn sample() -> Vec<u8> {
+    let name = || "packs/3f2a9c10".to_owned();
+    let (expected, upload) = (
+        Some("0".to_owned()),
+        Begun {
+            name: name(),
+            id: "0".repeat(16),
+            part: 1,
+        },
+    );
+    let asks = [
+        What::Read {
+            name: name(),
+            start: 0,
+            end: 9,
+        },
+        What::Write { name: name() },
+        What::Part { upload, number: 1 },
+        What::Swap { name: name(), expected },
+    ];
+    let answers = [
+        Came::Length(Some(5)),
+        Came::Head(None),
+        Came::Failed(Fault::Damaged(name(), "it is short".to_owned())),
+    ];
+    let mut frames = vec![Frame::of(Kind::Hello, 0, &Hello::new())];
+    for (request, what) in (1..).zip(asks) {
+        frames.push(Frame::of(Kind::Ask, request, &Ask { what, follow: 2 }));
+        let bytes = b"xy".to_vec();
+        let kind = Kind::Piece;
+        frames.push(Frame { kind, request, bytes });
+    }
+    for (request, came) in (9..).zip(answers) {
+        frames.push(Frame::of(Kind::Answer, request, &Answer { came, follow: 0 }));
+    }
+    let mut bytes = Vec::new();
+    for frame in frames {
+        frame.write(&mut bytes).expect("it is written");
+    }
+    bytes
+}
