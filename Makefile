@@ -141,7 +141,7 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.13/.installed: requirements/py313.txt
-.venv-servers/.installed: requirements/servers.txt
+.venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
 	rm -rf $(VENVS) $(SERVERS) .venv-bench-*

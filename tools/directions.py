@@ -19,9 +19,9 @@ CRATES = {
     "clew-testing": {"clew-core", "clew-remote"},
     "clew-value": {"clew-core"},
     "clew-remote": {"clew-core"},
-    "clew-cli": {"clew-core", "clew-value"},
+    "clew-cli": {"clew-core", "clew-remote", "clew-value"},
     "clew-python": {"clew-core", "clew-cli", "clew-value"},
-    "clew-fuzz": {"clew-core", "clew-cli", "clew-value", "clew-testing"},
+    "clew-fuzz": {"clew-core", "clew-cli", "clew-remote", "clew-value", "clew-testing"},
 }
 DEV_ONLY = {"clew-testing"}
 

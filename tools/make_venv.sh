@@ -21,4 +21,12 @@ echo "Making $venv with $("$python" --version)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "${packages[@]}"
+if [ "$version" = servers ]; then
+    command -v npm >/dev/null || {
+        echo "npm is missing (Node.js, https://nodejs.org): it installs the server that speaks Azure" >&2
+        exit 1
+    }
+    cp requirements/servers/package*.json "$venv"
+    npm ci --prefix "$venv" --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+fi
 touch "$venv/.installed"

@@ -59,7 +59,7 @@ const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u
 }
 
 /// All of them.
-pub const READERS: [Reader; 19] = [
+pub const READERS: [Reader; 20] = [
     of(
         "frame",
         "a frame: header, table, payload, decompressed",
@@ -143,6 +143,12 @@ pub const READERS: [Reader; 19] = [
         "IPython's settings, and what kernels announce",
         4 << 10,
         words::foreign,
+    ),
+    of(
+        "carried",
+        "what comes over ssh, either way; a remote as it is typed; the list of remotes",
+        16 << 10,
+        words::carried,
     ),
 ];
 

@@ -66,6 +66,7 @@ replayed! {
     p14_sources_and_outputs_are_borne "source"
     p14_answers_are_borne "answer"
     p14_files_of_others_are_borne "foreign"
+    p14_what_comes_over_ssh_is_borne "carried"
 }
 
 #[test]

@@ -192,6 +192,9 @@ class Engine:
     def prove(self) -> None:
         """Has values that need a library's code built again in another process. Returns at once; the next run tells."""
 
+    def store(self) -> str:
+        """The store's folder."""
+
     def sync(self) -> None:
         """Flushes what is saved to the disk."""
 
@@ -244,6 +247,8 @@ class Intent(TypedDict):
     """Whether a scratch process answers."""
     sets: bool
     """Whether it reads or changes settings."""
+    carries: bool
+    """Whether it goes to other places, which the native command does."""
 
 def intent(words: Sequence[str]) -> Intent:
     """Says what words are about to do."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 
@@ -96,6 +97,17 @@ def end() -> dict[str, Any]:
     """The run is over: fields of the engine's evidence. Empty if none was watched."""
     seen = take()
     return {} if seen is None else seen.described()
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """What Clew itself does meanwhile is no evidence of the cell's."""
+    global _seen
+    seen, _seen = _seen, None
+    try:
+        yield
+    finally:
+        _seen = seen
 
 
 def stop() -> None:

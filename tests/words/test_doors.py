@@ -71,10 +71,11 @@ TABLE = [
     Row("import", "import s.clew --preview", "command('import', 's.clew', '--preview')", "Result"),
     Row("completions", "completions bash", "command('completions', 'bash')", "Result"),
     Row("trust", "trust", "command('trust')", "Result"),
+    Row("remote", "remote", "command('remote')", "Result"),
     Row("man", "man", "command('man')", "Result"),
 ]
 LATER = [
-    *("run", "remote", "push", "pull", "clone", "watch", "package", "serve"),
+    *("run", "push", "pull", "clone", "watch", "package"),
     "panel",
 ]
 """Words that are to come: every door says so in one line."""
@@ -142,7 +143,8 @@ def test_a_word_to_come_says_so_at_every_door(kernel: Kernel, word: str) -> None
 def test_the_table_has_every_word(kernel: Kernel) -> None:
     told = kernel.terminal("--help").out
     words = set(re.findall(r"^ {2,}([a-z][a-z-]+) {2,}\S", told, flags=re.MULTILINE))
-    listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help"}
+    # `serve` speaks with ssh over its own pipes: no door has an answer of it.
+    listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help", "serve"}
     assert words - listed == set() and listed - words <= {"help"}, (words, listed)
 
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use crate::commands::{
-    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, scratch, shells,
-    show, stale, status, trust, vars, verify,
+    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, scratch,
+    serve, shells, show, stale, status, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -133,7 +133,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Run(later::Later),
     #[allow(missing_docs)]
-    Remote(later::Later),
+    Remote(remote::Arguments),
     #[allow(missing_docs)]
     Push(later::Later),
     #[allow(missing_docs)]
@@ -151,7 +151,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Package(later::Later),
     #[allow(missing_docs)]
-    Serve(later::Later),
+    Serve(serve::Arguments),
     #[allow(missing_docs)]
     Trust(trust::Arguments),
     #[allow(missing_docs)]
@@ -276,9 +276,16 @@ impl Word {
                 | Self::Gc(_)
                 | Self::Import(_)
                 | Self::Trust(_)
+                | Self::Remote(_)
+                | Self::Serve(_)
                 | Self::Completions(_)
                 | Self::Man(_)
         ) || self.is_later()
+    }
+
+    /// Whether it goes to other places: in a notebook the native command does it, since nothing that speaks to a network is loaded there.
+    pub(crate) fn is_carried(&self) -> bool {
+        matches!(self, Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_)) && !self.is_later()
     }
 
     /// Whether it is to come.

@@ -48,20 +48,18 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 9] = [
+pub(crate) const LATER: [(&str, &str); 7] = [
     ("run", "Runs a notebook, and only the cells that need it"),
-    ("remote", "Names other places where histories are kept"),
     ("push", "Sends runs to a remote"),
     ("pull", "Takes runs from a remote"),
     ("clone", "Makes a store from a remote"),
     ("watch", "Pushes as the runs come"),
     ("package", "Packs a notebook with what it needs to run"),
-    ("serve", "Answers another machine's questions"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 38] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 40] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -268,6 +266,24 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 38] = [
         ],
     ),
     (
+        "remote",
+        &[
+            (
+                "remote add lab s3://bucket/clew",
+                "calls that place lab, and asks it whether heads can be shared there",
+            ),
+            ("remote add nas ssh://nas/data/clew", "the same of a folder behind ssh"),
+            ("remote", "lists them"),
+        ],
+    ),
+    (
+        "serve",
+        &[(
+            "serve --stdio /data/clew",
+            "what ssh starts here for a remote in that folder",
+        )],
+    ),
+    (
         "completions",
         &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
     ),
@@ -293,6 +309,7 @@ pub(crate) fn command(surroundings: &Surroundings) -> Command {
         .mut_subcommands(|word| told(word, door))
         .mut_subcommand("op", |op| op.disable_help_subcommand(true))
         .mut_subcommand("trust", |trust| trust.disable_help_subcommand(true))
+        .mut_subcommand("remote", |remote| remote.disable_help_subcommand(true))
         .mut_subcommand("log", |log| {
             let most = surroundings.settings.log_limit().to_string();
             log.mut_arg("limit", |limit| {

@@ -27,6 +27,7 @@ mod problem;
 mod process;
 mod progress;
 pub mod readers;
+pub mod remotes;
 mod report;
 mod run_page;
 pub mod scratch;
@@ -240,6 +241,11 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),
+        Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
+        Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
+            Ok(()) => Output::said(Exit::Done, String::new()),
+            Err(problem) => answer.fail(&problem),
+        },
         Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),
         Word::Forget(_) => forget(arguments, None, surroundings),
         _ => look_into(arguments, &directory, surroundings).unwrap_or_else(|problem| answer.fail(&problem)),

@@ -22,6 +22,8 @@ pub enum Intent {
     Forgets,
     /// It reads or changes settings.
     Sets,
+    /// It goes to other places: the native command does it, whatever is loaded here.
+    Carries,
     /// Anything else: nothing that is live changes.
     Looks,
 }
@@ -42,6 +44,7 @@ pub fn intent(words: &[String]) -> Intent {
         _ if word.is_question() => Intent::Asks,
         _ if matches!(word, Word::Forget(_)) => Intent::Forgets,
         _ if matches!(word, Word::Config(_)) => Intent::Sets,
+        _ if word.is_carried() => Intent::Carries,
         _ => Intent::Looks,
     }
 }

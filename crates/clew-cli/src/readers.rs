@@ -7,6 +7,8 @@ use std::path::Path;
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
 use crate::outputs::{self, CellOutput};
 use crate::presence::Presence;
+use crate::problem::Problem;
+use crate::remotes::{self, Remotes};
 use crate::settings::{SettingProblem, SettingsFile};
 
 /// Settings, as a user and as a project may write them: what is not as it should be.
@@ -41,6 +43,22 @@ pub fn ipython_config(text: &str) -> [Result<Option<String>, String>; 2] {
 /// What a kernel announces.
 pub fn presence(bytes: &[u8]) -> Option<Presence> {
     Presence::read(bytes)
+}
+
+/// A place as people type it: where it is.
+///
+/// # Errors
+/// It means none.
+pub fn remote(text: &str) -> Result<String, Problem> {
+    remotes::url_of(text, Path::new("/"))
+}
+
+/// The list of remotes.
+///
+/// # Errors
+/// It is none.
+pub fn remotes(text: &str) -> Result<Remotes, String> {
+    Remotes::of(text)
 }
 
 #[cfg(test)]

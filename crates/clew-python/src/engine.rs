@@ -326,6 +326,13 @@ impl Engine {
         Ok(Some(loaded.unbind()))
     }
 
+    /// The store's folder.
+    fn store(&self, py: Python<'_>) -> PyResult<String> {
+        let inner = self.enter(py)?;
+        let open = inner.open.as_ref().map(|open| open.session.store().directory());
+        Ok(open.unwrap_or(&inner.surroundings.store).display().to_string())
+    }
+
     /// Flushes what is saved to the disk; other threads run meanwhile.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;

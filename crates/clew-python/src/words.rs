@@ -15,7 +15,7 @@ pub fn split_line(line: &str) -> PyResult<Vec<String>> {
 }
 
 /// Says what words are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
-/// process; `sets` settings. What it `seals` before it is what the running cell did so far.
+/// process; `sets` settings; `carries` to other places, which the native command does. What it `seals` before it is what the running cell did so far.
 ///
 /// # Errors
 /// Where memory runs out.
@@ -30,5 +30,6 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     told.set_item("seals", seals)?;
     told.set_item("asks", intent == Intent::Asks)?;
     told.set_item("sets", intent == Intent::Sets)?;
+    told.set_item("carries", intent == Intent::Carries)?;
     Ok(told)
 }

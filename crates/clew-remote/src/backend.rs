@@ -90,13 +90,13 @@ pub trait Backend: Debug + Send + Sync {
     /// Writes one part, counted from 0. In any order, again, and by several threads.
     ///
     /// # Errors
-    /// `NotFound` if the place has forgotten the upload.
+    /// `NotFound` if the place has forgotten the upload. One that keeps no uploads apart (Azure) takes the part, and forgets it in a week.
     fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError>;
 
     /// Puts the parts together under the object's name. `parts` are all of them, in order.
     ///
     /// # Errors
-    /// `NotFound` if the place has forgotten the upload, also since it was finished before.
+    /// `NotFound` if the place has forgotten the upload, also since it was finished before, there also by somebody else.
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError>;
 
     /// Lets go of an upload that nobody will go on with. No error if it is gone.

@@ -24,7 +24,7 @@ use lock::Lock;
 use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
 use crate::error::RemoteError;
 use crate::name::Name;
-use crate::nonce::nonce;
+use crate::nonce::{in_digits, is_nonce, nonce};
 use crate::transfer::{part_of, same_length};
 
 /// Says that a folder is a remote.
@@ -96,15 +96,22 @@ impl Directory {
         self.root.join(name.as_str())
     }
 
-    fn upload_path(&self, upload: &Upload) -> PathBuf {
-        self.root.join(PARTS).join(&upload.id)
+    /// Where an upload is. One whose id is none that was given here leads nowhere else: it is not there.
+    fn upload_path(&self, upload: &Upload) -> Result<PathBuf, RemoteError> {
+        if is_nonce(&upload.id) {
+            return Ok(self.root.join(PARTS).join(&upload.id));
+        }
+        Err(RemoteError::NotFound {
+            place: self.place(),
+            name: upload.name.clone(),
+        })
     }
 
     /// A new file to write, whose name nobody knows.
     fn temporary(&self) -> Result<Temporary, RemoteError> {
         let folder = self.root.join(PARTS);
         self.make_folder(&folder)?;
-        Temporary::create(&folder, &format!("{:016x}", nonce())).map_err(self.refusal())
+        Temporary::create(&folder, &in_digits(nonce())).map_err(self.refusal())
     }
 
     /// Makes a folder in it, but not where it should be mounted and is not.
@@ -275,8 +282,8 @@ impl Backend for Directory {
     }
 
     fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
-        let file = open_parts(&self.upload_path(upload)).map_err(self.refused_at(&upload.name))?;
-        let at = u64::from(number) * upload.part;
+        let file = open_parts(&self.upload_path(upload)?).map_err(self.refused_at(&upload.name))?;
+        let at = u64::from(number).saturating_mul(upload.part);
         if !write_watched(&file, bytes, at, watch).map_err(self.refusal())? {
             return Err(RemoteError::GivenUp);
         }
@@ -286,7 +293,7 @@ impl Backend for Directory {
     }
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
-        let path = self.upload_path(upload);
+        let path = self.upload_path(upload)?;
         let file = open_parts(&path).map_err(self.refused_at(&upload.name))?;
         let length = parts.iter().filter_map(|part| part.0.parse::<u64>().ok()).sum();
         let found = file.metadata().map_err(self.refusal())?.len();
@@ -297,7 +304,10 @@ impl Backend for Directory {
     }
 
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
-        self.found(&upload.name, fs::remove_file(self.upload_path(upload)))?;
+        let Ok(path) = self.upload_path(upload) else {
+            return Ok(());
+        };
+        self.found(&upload.name, fs::remove_file(path))?;
         Ok(())
     }
 

@@ -29,9 +29,13 @@ mod nonce;
 
 pub mod probe;
 
+pub mod readers;
+
 mod retry;
 pub use retry::{Pace, Patient};
 
+mod ssh;
 pub mod sync;
+pub use ssh::{Calling, Ssh, serve};
 
 pub mod transfer;

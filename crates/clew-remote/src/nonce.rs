@@ -6,3 +6,16 @@ pub(crate) fn nonce() -> u64 {
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     u64::from_le_bytes(bytes)
 }
+
+/// One as a name.
+pub(crate) fn in_digits(nonce: u64) -> String {
+    format!("{nonce:016x}")
+}
+
+/// Whether a name can be one.
+pub(crate) fn is_nonce(name: &str) -> bool {
+    name.len() == 16
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}

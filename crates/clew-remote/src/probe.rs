@@ -9,7 +9,7 @@ use std::thread;
 use crate::backend::{Backend, Head, Token};
 use crate::error::RemoteError;
 use crate::name::Name;
-use crate::nonce::nonce;
+use crate::nonce::{in_digits, nonce};
 
 /// How many want the same swap at once.
 const WRITERS: usize = 8;
@@ -47,7 +47,7 @@ pub enum Lie {
 /// # Errors
 /// The place could not be asked.
 pub fn probe(backend: &dyn Backend) -> Result<Result<(), Lie>, RemoteError> {
-    let name = format!("probes/{:016x}", nonce()).parse()?;
+    let name = format!("probes/{}", in_digits(nonce())).parse()?;
     let found = match asked(&Probe { backend, name: &name }) {
         Err(RemoteError::Unable { said, .. }) => Ok(Err(Lie::Unable { said })),
         found => found,

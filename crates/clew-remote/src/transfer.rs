@@ -86,15 +86,20 @@ pub fn send(
         return backend.write(name, &bytes, watch);
     }
     if is_whole(backend, name, length)? {
-        return Ok(Written::AlreadyThere);
+        return Ok(sent_by_another(backend, sending));
     }
     let is_taken_up = sending.upload.is_some();
+    let forgets = |result: &Result<Written, RemoteError>| matches!(result, Err(RemoteError::NotFound { .. }));
     let result = send_parts(backend, name, content, length, sending, watch);
     match (&result, &sending.upload) {
         (Err(RemoteError::Full { .. }), Some(upload)) => {
             // Full is what the caller has to hear of, whatever comes of this.
             backend.abandon(upload).ok();
             *sending = Sending::default();
+        }
+        // Somebody else sent it meanwhile: where all who send an object share its parts, who comes later finds none.
+        (result, Some(_)) if forgets(result) && is_whole(backend, name, length)? => {
+            return Ok(sent_by_another(backend, sending));
         }
         // The place forgets what nobody goes on with for a time.
         (Err(RemoteError::NotFound { .. }), Some(_)) if is_taken_up => {
@@ -104,6 +109,15 @@ pub fn send(
         _ => (),
     }
     result
+}
+
+/// Lets go of what was begun.
+fn sent_by_another(backend: &dyn Backend, sending: &mut Sending) -> Written {
+    if let Some(upload) = std::mem::take(sending).upload {
+        // It is there, whatever comes of this.
+        backend.abandon(&upload).ok();
+    }
+    Written::AlreadyThere
 }
 
 /// Whether an object is there.

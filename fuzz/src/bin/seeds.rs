@@ -201,6 +201,18 @@ impl Seeds<'_> {
             b"token = \"ghp_0123456789abcdefghijklmnopqrstuvwxyz\"\n%%bash\nexport KEY=secret\n",
         )?;
         self.put("source", br#"[{"output_type":"stream","name":"stdout","text":["a\n"]},{"output_type":"display_data","data":{"text/plain":"x"},"metadata":{"clew":{"left_out":[{"what":"text","count":1,"size":2}]}}}]"#)?;
+        self.put("carried", &clew_remote::readers::sample())?;
+        for typed in [
+            "ssh://me@host:22/~/clew?clew=/opt/clew",
+            "s3://bucket/x",
+            "host:folder",
+            "file:///data",
+        ] {
+            self.put("carried", typed.as_bytes())?;
+        }
+        let listed =
+            r#"{"remotes":[{"name":"a","url":"/b","store":"/s","added":1,"asked":null,"heads":"unknown","why":null}]}"#;
+        self.put("carried", listed.as_bytes())?;
         let answer = br#"{"gaps":[],"value":{"text":"1","is_true":true},"error":null}"#;
         self.put(
             "answer",

@@ -94,3 +94,12 @@ pub(super) fn foreign(bytes: &[u8]) {
         }
     }
 }
+
+pub(super) fn carried(bytes: &[u8]) {
+    clew_remote::readers::conversation(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(problem) = readers::remote(&text) {
+        is_clear(&problem.message);
+    }
+    drop(readers::remotes(&text));
+}

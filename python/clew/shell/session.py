@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import intent, left_out
+from clew.carried import carry
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
@@ -98,6 +99,11 @@ class Session:
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
         meant = intent(words)
+        if meant["carries"]:
+            # What was recorded by now is what is sent.
+            self.flush()
+            is_program = through is not None and through["door"] == "program"
+            return carry(words, self._engine.store(), is_program=is_program)
         place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:

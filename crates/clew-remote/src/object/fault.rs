@@ -25,6 +25,8 @@ const NO_PLACE: [&str; 3] = [
     "ContainerNotFound",
     "The specified bucket does not exist",
 ];
+/// Azure's words for parts that it has not, or has no more.
+const FORGOTTEN: [&str; 2] = ["InvalidBlockList", "InvalidBlockId"];
 
 /// What `error` means, with what the server said.
 pub(super) fn remote_error(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError {
@@ -35,6 +37,7 @@ pub(super) fn remote_error(place: &str, name: &Name, error: &Error, heard: &Said
         _ if is_said(&NO_PLACE) => RemoteError::NoPlace { place, said },
         _ if is_said(&REFUSED) => RemoteError::Refused { place, said },
         _ if is_said(&FULL) || heard.status == 507 => RemoteError::Full { place, said },
+        _ if is_said(&FORGOTTEN) => RemoteError::NotFound { place, name },
         (Error::NotFound { .. }, _) => RemoteError::NotFound { place, name },
         (Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. }, _) => {
             RemoteError::Conflict { place, name }

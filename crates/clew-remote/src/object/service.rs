@@ -1,5 +1,6 @@
 //! Which cloud a URL means, and the client for it.
 
+use std::env;
 use std::str::FromStr;
 use std::sync::{Arc, Once};
 
@@ -13,6 +14,7 @@ use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig}
 use reqwest as _;
 use url::Url;
 
+use super::credentials::{FromProgram, asks_azure_command, aws_profile};
 use super::said::Listening;
 use crate::error::RemoteError;
 
@@ -70,14 +72,21 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, R
     let (scheme, folder) = ObjectStoreScheme::parse(&parsed).map_err(|error| no_place(url, &error.to_string()))?;
     let cloud: Arc<dyn Cloud> = match scheme {
         ObjectStoreScheme::AmazonS3 => {
-            let builder = AmazonS3Builder::from_env().with_disable_bulk_delete(true);
-            client!(builder, AmazonS3ConfigKey, url, settings)
+            let builder = amazon(settings).map_err(|said| no_place(url, &said))?;
+            client!(builder.with_disable_bulk_delete(true), AmazonS3ConfigKey, url, settings)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
             client!(GoogleCloudStorageBuilder::from_env(), GoogleConfigKey, url, settings)
         }
         ObjectStoreScheme::MicrosoftAzure => {
-            client!(MicrosoftAzureBuilder::from_env(), AzureConfigKey, url, settings)
+            let asks = settings.is_empty() && asks_azure_command(&|name| env::var_os(name));
+            let builder = MicrosoftAzureBuilder::from_env();
+            let builder = if asks {
+                builder.with_use_azure_cli(true)
+            } else {
+                builder
+            };
+            client!(builder, AzureConfigKey, url, settings)
         }
         _ => return Err(no_place(url, "it begins with none of s3://, gs:// and az://")),
     };
@@ -86,6 +95,26 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<Opened, R
         folder,
         place: url.to_owned(),
     })
+}
+
+/// What the environment says, and beneath it a profile.
+fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
+    let builder = AmazonS3Builder::from_env();
+    let is_told = |key: &str| settings.iter().any(|setting| setting.0 == key);
+    if is_told("aws_access_key_id") {
+        return Ok(builder);
+    }
+    let profile = aws_profile(&|name| env::var_os(name))?;
+    let mut builder = profile.program.map_or(builder.clone(), |words| {
+        builder.with_credentials(Arc::new(FromProgram::new(words)))
+    });
+    for (key, value) in profile.settings {
+        let key: AmazonS3ConfigKey = key.parse().map_err(|_| format!("{key} is no setting"))?;
+        if builder.get_config_value(&key).is_none() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    Ok(builder)
 }
 
 /// URLs are kept and shown, so nothing secret may be in one.

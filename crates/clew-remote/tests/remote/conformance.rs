@@ -58,6 +58,10 @@ const STORIES: &[(&str, Story)] = &[
     ("a_head_changes_by_who_read_it_last", a_head_changes_by_who_read_it_last),
     ("eight_writers_make_one_chain", eight_writers_make_one_chain),
     ("a_large_object_goes_in_parts", a_large_object_goes_in_parts),
+    (
+        "a_large_object_can_be_sent_by_two_at_once",
+        a_large_object_can_be_sent_by_two_at_once,
+    ),
     ("a_sending_that_was_cut_goes_on", a_sending_that_was_cut_goes_on),
     ("a_fetch_that_was_cut_goes_on", a_fetch_that_was_cut_goes_on),
     ("what_was_abandoned_was_never_there", what_was_abandoned_was_never_there),
@@ -103,10 +107,8 @@ fn a_range_is_read(ground: &Ground) {
     assert_eq!(read(9..10).as_deref(), Ok(b"9".as_slice()));
     assert_eq!(read(4..4).as_deref(), Ok(b"".as_slice()));
     for beyond in [8..11, 10..12, 100..101] {
-        assert!(
-            matches!(read(beyond.clone()), Err(RemoteError::Damaged { .. })),
-            "{beyond:?}"
-        );
+        let read = read(beyond.clone());
+        assert!(matches!(read, Err(RemoteError::Damaged { .. })), "{beyond:?}: {read:?}");
     }
 }
 
@@ -231,6 +233,29 @@ fn a_large_object_goes_in_parts(ground: &Ground) {
     assert_eq!(range.as_deref(), Ok(&bytes[from..to]));
 }
 
+fn a_large_object_can_be_sent_by_two_at_once(ground: &Ground) {
+    let (name, bytes) = (ground.name("pack"), large());
+    let together = std::sync::Barrier::new(2);
+    // Nobody finishes before all have begun, and then all do.
+    let finish = |sending: &mut Sending| {
+        let upload = ground.place.begin(&name, bytes.len() as u64).expect("it begins");
+        let part = |(number, part): (usize, &[u8])| ground.place.part(&upload, number as u32, part, &mut unwatched);
+        let parts = bytes.chunks(upload.part as usize).enumerate().map(part);
+        sending.parts = parts.collect::<Result<_, _>>().expect("all arrive");
+        sending.upload = Some(upload.clone());
+        together.wait();
+        send(&*ground.place, &name, &bytes, sending, &mut unwatched)
+    };
+    std::thread::scope(|scope| {
+        let senders = [(); 2].map(|()| scope.spawn(|| finish(&mut Sending::default())));
+        for sender in senders {
+            let sent = sender.join().expect("it ends");
+            assert!(sent.is_ok(), "{sent:?}");
+        }
+    });
+    assert!(ground.read("pack") == Some(bytes));
+}
+
 /// The ground behind a network that breaks off at the `n`-th call of this kind.
 fn cut_at(ground: &Ground, kind: Asked, n: u64) -> Failing {
     let count = std::sync::atomic::AtomicU64::new(0);
@@ -297,7 +322,8 @@ fn what_was_abandoned_was_never_there(ground: &Ground) {
         .expect("a part arrives");
     ground.place.abandon(&upload).expect("it is abandoned");
     let late = ground.place.part(&upload, 1, &part, &mut unwatched);
-    assert!(matches!(late, Err(RemoteError::NotFound { .. })), "{late:?}");
+    // Azure keeps no uploads apart: it takes the part, and lets go of it in a week.
+    assert!(matches!(late, Err(RemoteError::NotFound { .. }) | Ok(_)), "{late:?}");
     ground.place.abandon(&upload).expect("nothing is left to abandon");
     assert_eq!(ground.place.length(&name), Ok(None));
     // Whoever goes on with it finds that out, and begins anew.

@@ -4,12 +4,15 @@ mod conformance;
 mod directory;
 mod patience;
 mod probe;
+#[cfg(unix)]
+mod ssh;
 mod swaps;
 mod texts;
 
 #[cfg(feature = "object")]
 mod clouds {
     mod answers;
+    mod azure;
     mod google;
     mod http;
     mod moto;

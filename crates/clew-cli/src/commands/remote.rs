@@ -1,0 +1,253 @@
+//! `clew remote`: other places where a store's histories are kept.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clew_remote::{Pace, Patient, probe};
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::problem::{Exit, Problem};
+use crate::remotes::{self, Heads, Remote, Remotes};
+use crate::surroundings::Surroundings;
+use crate::table::Table;
+use crate::text;
+
+/// Names other places where the store's histories are kept, and lists them.
+///
+/// A place is a folder (of a network, or a stick), a folder behind ssh, or a folder in S3, Google Cloud or Azure. Credentials come from where each cloud keeps them, whenever they are needed; nothing of them is kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub word: Option<RemoteWord>,
+}
+
+/// What to do with the list.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum RemoteWord {
+    /// Lists the store's remotes, and what they said about heads
+    List,
+    /// Adds a place, and asks it whether several machines can push there
+    Add {
+        /// What you call it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where it is: `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, `ssh://HOST/FOLDER`, or a folder
+        #[arg(value_name = "URL")]
+        url: String,
+        /// Takes a place too that does not keep its word about who wins, for this machine alone
+        #[arg(long)]
+        alone: bool,
+        /// Asks nothing now; the first push does
+        #[arg(long, conflicts_with = "alone")]
+        no_probe: bool,
+    },
+    /// Takes a name away. What lies in the place stays there
+    Remove {
+        /// What you call it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// The list, as it is or after a change.
+#[derive(Debug, Serialize)]
+pub struct RemotePage {
+    /// What was done.
+    action: Action,
+    /// The remote that it was done to.
+    remote: Option<Shown>,
+    remotes: Vec<Shown>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    List,
+    Add,
+    Remove,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Shown {
+    name: String,
+    url: String,
+    heads: Heads,
+    why: Option<String>,
+    /// When it was added, and when it was asked.
+    added: String,
+    asked: Option<String>,
+    #[serde(skip)]
+    ago: Option<String>,
+}
+
+impl Shown {
+    fn of(remote: &Remote, surroundings: &Surroundings) -> Self {
+        Self {
+            name: text::clean(&remote.name),
+            url: text::clean(&remote.url),
+            heads: remote.heads.clone(),
+            why: remote.why.as_deref().map(text::clean),
+            added: text::rfc3339(remote.added),
+            asked: remote.asked.map(text::rfc3339),
+            ago: remote.asked.map(|asked| text::ago(asked, surroundings.now)),
+        }
+    }
+}
+
+/// Lists or changes a store's remotes.
+pub fn remote(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -> Result<RemotePage, Problem> {
+    let config = &surroundings.config;
+    let mut all = Remotes::read(config)?;
+    let (action, remote) = match arguments.word.as_ref().unwrap_or(&RemoteWord::List) {
+        RemoteWord::List => (Action::List, None),
+        RemoteWord::Add {
+            name,
+            url,
+            alone,
+            no_probe,
+        } => {
+            let added = add(name, url, store, &all, surroundings)?;
+            let added = if *no_probe {
+                added
+            } else {
+                asked(added, *alone, surroundings)?
+            };
+            // Asking took a while: somebody else may have added one.
+            all = Remotes::read(config)?;
+            all.put(added.clone());
+            all.write(config)?;
+            (Action::Add, Some(added))
+        }
+        RemoteWord::Remove { name } => {
+            let removed = all.find(name, store, surroundings.door)?.clone();
+            all.take(name, store);
+            all.write(config)?;
+            (Action::Remove, Some(removed))
+        }
+    };
+    let shown = |remote: &Remote| Shown::of(remote, surroundings);
+    Ok(RemotePage {
+        action,
+        remote: remote.as_ref().map(shown),
+        remotes: all.of_store(store).into_iter().map(shown).collect(),
+    })
+}
+
+fn add(name: &str, url: &str, store: &Path, all: &Remotes, surroundings: &Surroundings) -> Result<Remote, Problem> {
+    remotes::check_name(name)?;
+    let near = std::env::current_dir().unwrap_or_default();
+    let url = remotes::url_of(url, &near)?;
+    let door = surroundings.door;
+    if let Some(there) = all.of_store(store).into_iter().find(|remote| remote.name == name) {
+        let problem = format!("`{name}` is {} already", text::clean(&there.url));
+        let hint = format!("{} takes the name away", door.command(&format!("remote remove {name}")));
+        return Err(Problem::usage(problem).with_hint(hint));
+    }
+    check_folder(&url)?;
+    Ok(remotes::unasked(name, url, store, surroundings.now))
+}
+
+/// A folder that holds something else is not made a remote: one name typed wrong would fill it with ours.
+fn check_folder(url: &str) -> Result<(), Problem> {
+    let folder = Path::new(url);
+    let Ok(mut entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    if folder.join(".clew-remote").exists() || entries.next().is_none() {
+        return Ok(());
+    }
+    let path = text::clean(url);
+    Err(Problem::usage(format!("{path} holds other things"))
+        .with_hint(format!("name a folder of its own: it is made, as {path}/clew would be")))
+}
+
+/// Somebody waits for the answer, and can type it again.
+const PACE: Pace = Pace {
+    tries: 3,
+    first: Duration::from_millis(400),
+    most: Duration::from_secs(5),
+};
+
+/// Asks a place whether heads can be shared there.
+fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings) -> Result<Remote, Problem> {
+    let place = remotes::open(&remote.url, true, remotes::may_ask(surroundings));
+    let place = place.map_err(|error| remotes::problem(&error))?;
+    tell(&format!(
+        "Asking {} whether heads can be shared there",
+        text::clean(&remote.url)
+    ));
+    let found = probe::probe(&Patient::new(place, PACE));
+    tell("");
+    let why = match found.map_err(|error| remotes::problem(&error))? {
+        Ok(()) => None,
+        Err(lie) if is_alone => Some(remotes::said(&lie)),
+        Err(lie) => {
+            let problem = format!(
+                "{} does not keep its word about who wins, so a push from another machine could be lost there: {}",
+                text::clean(&remote.url),
+                remotes::said(&lie)
+            );
+            return Err(Problem::of(Exit::Refused, problem)
+                .with_hint("`--alone` adds it for pushes from this machine alone; other places can be shared"));
+        }
+    };
+    Ok(Remote {
+        asked: Some(surroundings.now),
+        heads: if why.is_none() { Heads::Shared } else { Heads::Alone },
+        why,
+        ..remote
+    })
+}
+
+/// A line on standard error, where somebody looks at it; wiped by an empty one. Ctrl+C ends the command at once: nothing was
+/// written here yet, and there only what nobody looks for.
+fn tell(what: &str) {
+    let mut out = io::stderr();
+    // A notebook shows what it reads there.
+    let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
+    if out.is_terminal() || is_read {
+        write!(out, "\r\x1b[2K{what}").ok();
+        out.flush().ok();
+    }
+}
+
+fn heads(remote: &Shown) -> String {
+    let since = remote
+        .ago
+        .as_deref()
+        .map(|ago| format!(", asked {ago}"))
+        .unwrap_or_default();
+    match remote.heads {
+        Heads::Shared => format!("several machines can push{since}"),
+        Heads::Alone => format!("one machine alone can push{since}"),
+        Heads::Unknown => "not asked yet".to_owned(),
+    }
+}
+
+impl Page for RemotePage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        match (self.action, &self.remote) {
+            (Action::Add, Some(remote)) => {
+                let why = remote.why.as_ref().map(|why| format!("{why}.\n")).unwrap_or_default();
+                format!("Added {}, {}: {}.\n{why}", remote.name, remote.url, heads(remote))
+            }
+            (Action::Remove, Some(remote)) => {
+                format!("Removed {}. What lies in {} stays there.\n", remote.name, remote.url)
+            }
+            _ if self.remotes.is_empty() => format!(
+                "The store has no remotes. {} adds one.\n",
+                surroundings.door.command("remote add NAME URL")
+            ),
+            _ => {
+                let mut table = Table::default();
+                for remote in &self.remotes {
+                    table.push(vec![remote.name.clone(), remote.url.clone(), heads(remote)]);
+                }
+                table.flexible(1).render(surroundings)
+            }
+        }
+    }
+}

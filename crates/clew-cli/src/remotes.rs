@@ -1,0 +1,321 @@
+//! Other places where a store's histories are kept: what they are called, where they are, and the way to them.
+//!
+//! The list lies in the user's own folder of settings and names the store that each belongs to. Not in the store: one that a
+//! stranger made must not say where your runs are sent. No credential is ever in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::format::Timestamp;
+#[cfg(feature = "network")]
+use clew_remote::ObjectStorage;
+use clew_remote::{Backend, Calling, Directory, RemoteError, Ssh};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+use crate::whole_file::{PRIVATE, Staged, small_text};
+
+/// The list, in the folder of settings.
+const FILE: &str = "remotes.json";
+/// The longest name.
+const MOST_NAME: usize = 64;
+
+/// What is known of heads in a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Heads {
+    /// Several machines may push there: it was tried out.
+    Shared,
+    /// It does not keep its word about who wins: only one machine may push there.
+    Alone,
+    /// It was not asked.
+    Unknown,
+}
+
+/// A place with a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// The store that it belongs to.
+    pub store: PathBuf,
+    /// When it was added.
+    pub added: Timestamp,
+    /// When it was asked about heads.
+    pub asked: Option<Timestamp>,
+    /// What it said.
+    pub heads: Heads,
+    /// Why heads can't be shared there.
+    pub why: Option<String>,
+}
+
+/// All remotes of this user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remotes {
+    remotes: Vec<Remote>,
+}
+
+/// One store whatever way leads to it.
+fn whole(store: &Path) -> PathBuf {
+    let absolute = || std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
+    std::fs::canonicalize(store).unwrap_or_else(|_| absolute())
+}
+
+impl Remotes {
+    /// Reads the list from a folder of settings.
+    pub fn read(config: &Path) -> Result<Self, Problem> {
+        let path = config.join(FILE);
+        let text = match small_text(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(unreadable(&path, &error.to_string())),
+        };
+        Self::of(&text).map_err(|error| unreadable(&path, &error))
+    }
+
+    /// The list as its text says.
+    ///
+    /// # Errors
+    /// It says nothing that can be understood.
+    pub fn of(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Those of a store, by name.
+    pub fn of_store(&self, store: &Path) -> Vec<&Remote> {
+        let store = whole(store);
+        let mut found: Vec<&Remote> = self.remotes.iter().filter(|remote| remote.store == store).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found
+    }
+
+    /// The one of that name.
+    ///
+    /// # Errors
+    /// There is none: says which there are.
+    pub fn find(&self, name: &str, store: &Path, door: Door) -> Result<&Remote, Problem> {
+        let all = self.of_store(store);
+        if let Some(found) = all.iter().find(|remote| remote.name == name) {
+            return Ok(found);
+        }
+        let names: Vec<String> = all.iter().map(|remote| remote.name.clone()).collect();
+        let problem = Problem::usage(format!("There is no remote `{}`", text::clean(name)));
+        Err(problem.with_hint(if names.is_empty() {
+            format!("{} adds one", door.command("remote add NAME URL"))
+        } else {
+            format!("there are {}", text::listing(&names, 8))
+        }))
+    }
+
+    /// Adds one, in the place of the one that has its name.
+    pub fn put(&mut self, remote: Remote) {
+        self.take(&remote.name, &remote.store);
+        self.remotes.push(remote);
+    }
+
+    /// Takes one away.
+    pub fn take(&mut self, name: &str, store: &Path) {
+        let store = whole(store);
+        self.remotes
+            .retain(|remote| remote.name != name || remote.store != store);
+    }
+
+    /// Writes the list.
+    pub fn write(&self, config: &Path) -> Result<(), Problem> {
+        let path = config.join(FILE);
+        let text = serde_json::to_string_pretty(self).expect("plain data has an encoding");
+        let written = Staged::new(&path, text.as_bytes(), PRIVATE).and_then(Staged::commit);
+        written.map_err(|error| {
+            let problem = format!("{} can't be written: {error}", text::clean(&path.display().to_string()));
+            Problem::of(Exit::Refused, problem).with_hint("make room, or see to it that you may write there")
+        })
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> Problem {
+    let path = text::clean(&path.display().to_string());
+    Problem::of(Exit::Refused, format!("{path} can't be read: {}", text::clean(why)))
+        .with_hint("mend it, or take it away and add your remotes again")
+}
+
+/// A store's remote before anybody asked it.
+pub fn unasked(name: &str, url: String, store: &Path, now: Timestamp) -> Remote {
+    Remote {
+        name: name.to_owned(),
+        url,
+        store: whole(store),
+        added: now,
+        asked: None,
+        heads: Heads::Unknown,
+        why: None,
+    }
+}
+
+/// What a name has to be.
+///
+/// # Errors
+/// It is something else.
+pub fn check_name(name: &str) -> Result<(), Problem> {
+    let is_fine = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let is_name = !name.is_empty() && name.len() <= MOST_NAME && !name.starts_with(['-', '.']);
+    if is_name && name.chars().all(is_fine) {
+        return Ok(());
+    }
+    let problem = format!("`{}` can't be the name of a remote", text::clean(name));
+    Err(Problem::usage(problem)
+        .with_hint("letters, digits, `-`, `_` and `.` make good names, as in `remote add lab URL`"))
+}
+
+/// What people may write.
+const FORMS: &str =
+    "`s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `az://CONTAINER/FOLDER`, `ssh://HOST/FOLDER`, or a folder's path";
+
+/// A place as it is kept: folders from the root, so that it is one place from wherever it is asked.
+///
+/// # Errors
+/// It means no place, or says what is not to be kept.
+pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
+    if typed.trim().is_empty() {
+        return Err(Problem::usage("An empty text is no place").with_hint(format!("write {FORMS}")));
+    }
+    let (_, secrets) = crate::secrets::kept(typed, &crate::secrets::secret_variables());
+    if !secrets.is_empty() {
+        let problem = format!(
+            "URLs are kept and shown, and this one holds {}",
+            text::listing(&secrets, 2)
+        );
+        return Err(Problem::usage(problem).with_hint(CREDENTIALS));
+    }
+    if Ssh::is_meant(typed) {
+        return Ssh::open(typed, Calling::default())
+            .map(|ssh| ssh.place())
+            .map_err(|error| problem(&error));
+    }
+    match typed.split_once("://") {
+        Some(("file", path)) => Ok(folder(&near.join(path))),
+        Some(("s3" | "gs" | "az" | "azure" | "adl" | "abfs" | "abfss" | "s3a" | "https", rest)) => {
+            let (machine, _) = rest.split_once('/').unwrap_or((rest, ""));
+            let is_user = machine.contains('@') && !typed.starts_with("abfs");
+            if is_user || typed.contains(['?', '#']) {
+                let problem = "URLs are kept and shown, so no key, password or token may be in one";
+                return Err(Problem::usage(problem).with_hint(CREDENTIALS));
+            }
+            if machine.is_empty() {
+                let problem = format!("`{}` names no bucket", text::clean(typed));
+                return Err(Problem::usage(problem).with_hint(format!("write {FORMS}")));
+            }
+            Ok(typed.trim_end_matches('/').to_owned())
+        }
+        Some((scheme, _)) => {
+            let problem = format!(
+                "Nothing can be kept in a place of the kind `{}://`",
+                text::clean(scheme)
+            );
+            Err(Problem::usage(problem).with_hint(format!("write {FORMS}")))
+        }
+        None => Ok(folder(&near.join(typed))),
+    }
+}
+
+/// A folder by one path, also where it is yet to be made.
+fn folder(path: &Path) -> String {
+    let made = path
+        .ancestors()
+        .find_map(|above| Some((above, std::fs::canonicalize(above).ok()?)));
+    let whole = made.and_then(|(above, whole)| Some(whole.join(path.strip_prefix(above).ok()?)));
+    let whole: PathBuf = whole.map_or_else(|| path.to_owned(), |whole| whole.components().collect());
+    whole.display().to_string()
+}
+
+/// Where credentials belong.
+const CREDENTIALS: &str =
+    "leave it out: credentials are read from each cloud's usual places whenever they are needed, and kept nowhere";
+
+/// The way to a place. Where it `creates`, a folder is made a remote.
+///
+/// # Errors
+/// There is none, or not in this process.
+pub fn open(url: &str, creates: bool, may_ask: bool) -> Result<Arc<dyn Backend>, RemoteError> {
+    if Ssh::is_meant(url) {
+        let calling = Calling {
+            may_ask,
+            ..Calling::default()
+        };
+        return Ok(if creates {
+            Arc::new(Ssh::create(url, calling)?)
+        } else {
+            Arc::new(Ssh::open(url, calling)?)
+        });
+    }
+    if url.contains("://") {
+        return stored(url);
+    }
+    let folder = Path::new(url);
+    Ok(Arc::new(if creates {
+        Directory::create(folder)?
+    } else {
+        Directory::open(folder)?
+    }))
+}
+
+#[cfg(feature = "network")]
+fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
+    Ok(Arc::new(ObjectStorage::open(url, &[])?))
+}
+
+#[cfg(not(feature = "network"))]
+fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
+    Err(RemoteError::Unable {
+        place: url.to_owned(),
+        what: "be reached from a kernel",
+        said: "the command `clew` does that".to_owned(),
+    })
+}
+
+/// What went wrong with a place, and what to do about it.
+pub fn problem(error: &RemoteError) -> Problem {
+    let said = said(error);
+    match error {
+        RemoteError::Refused { place, .. } => Problem::of(Exit::Refused, said).with_hint(who_may(place)),
+        RemoteError::Full { .. } => Problem::of(Exit::Refused, said).with_hint("make room there, and type it again"),
+        RemoteError::Unreachable { .. } => {
+            Problem::of(Exit::Refused, said).with_hint("type it again when it can be reached; what was sent stays sent")
+        }
+        RemoteError::NoPlace { .. } => Problem::usage(said).with_hint(format!("write {FORMS}")),
+        _ => Problem::of(Exit::Refused, said),
+    }
+}
+
+/// What a place said, without what looks like a credential: servers repeat what they were told.
+pub fn said(error: &impl ToString) -> String {
+    let known = crate::secrets::secret_variables();
+    text::clean(&crate::secrets::redacted(&error.to_string(), &known))
+}
+
+/// How a place is told who asks.
+fn who_may(place: &str) -> &'static str {
+    match place.split_once("://").map_or("", |(scheme, _)| scheme) {
+        "s3" | "s3a" => {
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; after a single sign-on, \
+             `eval \"$(aws configure export-credentials --format env)\"` hands them over"
+        }
+        "gs" => {
+            "`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS with the path of a key file"
+        }
+        "az" | "azure" | "adl" | "abfs" | "abfss" => {
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or `az login` and AZURE_USE_AZURE_CLI=true"
+        }
+        "ssh" => "try `ssh HOST` by itself: when that works without a question, this does",
+        _ => "see to it that you may write there",
+    }
+}
+
+/// Whether somebody is there whom ssh may ask for a password.
+pub fn may_ask(surroundings: &Surroundings) -> bool {
+    use std::io::IsTerminal;
+    surroundings.door == Door::Terminal && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}

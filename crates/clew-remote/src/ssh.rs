@@ -1,0 +1,237 @@
+//! A folder on another machine as a place, through the system's own `ssh` and `clew serve --stdio` on the far side.
+//!
+//! So the user's keys, agents, jump hosts and known machines count as they do everywhere, and nothing of them is read here. One
+//! conversation carries what all threads ask; one that broke off is begun again by whoever asks next, which is what
+//! [`crate::Patient`] does. What is done there is a [`crate::Directory`]'s.
+
+mod address;
+mod link;
+mod serve;
+mod started;
+mod wire;
+
+use std::ffi::OsString;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use address::Address;
+pub use serve::serve;
+use started::Started;
+use wire::{Begun, Came, MOST, What};
+pub use wire::{conversation, sample};
+
+use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written, unwatched};
+use crate::error::RemoteError;
+use crate::name::Name;
+use crate::transfer::PART;
+
+/// How ssh is called.
+#[derive(Debug, Clone)]
+pub struct Calling {
+    /// The program.
+    pub program: OsString,
+    /// What it is told beside what every call tells it.
+    pub options: Vec<OsString>,
+    /// Whether somebody is there whom it may ask for a password.
+    pub may_ask: bool,
+}
+
+impl Default for Calling {
+    fn default() -> Self {
+        Self {
+            program: "ssh".into(),
+            options: Vec::new(),
+            may_ask: false,
+        }
+    }
+}
+
+/// A folder on another machine.
+#[derive(Debug)]
+pub struct Ssh {
+    address: Address,
+    calling: Calling,
+    started: Mutex<Option<Arc<Started>>>,
+}
+
+impl Ssh {
+    /// Whether a text means a folder on another machine: `ssh://HOST/FOLDER` or `HOST:FOLDER`.
+    pub fn is_meant(text: &str) -> bool {
+        Address::is_meant(text)
+    }
+
+    /// Opens `ssh://[USER@]HOST[:PORT]/FOLDER`, or `[USER@]HOST:FOLDER`. Nothing is asked yet.
+    ///
+    /// `?clew=PROGRAM` behind the folder says what is to be started there.
+    ///
+    /// # Errors
+    /// `NoPlace` where that means nothing.
+    pub fn open(text: &str, calling: Calling) -> Result<Self, RemoteError> {
+        Ok(Self {
+            address: Address::parse(text)?,
+            calling,
+            started: Mutex::new(None),
+        })
+    }
+
+    /// The same, and makes the folder a remote, if it is none. This asks.
+    pub fn create(text: &str, calling: Calling) -> Result<Self, RemoteError> {
+        let ssh = Self::open(text, calling)?;
+        let started = ssh.start(true, &mut unwatched)?;
+        *ssh.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+        Ok(ssh)
+    }
+
+    fn start(&self, creates: bool, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
+        Started::start(&self.address, &self.calling, creates, watch).map(Arc::new)
+    }
+
+    /// The conversation that goes on, else a new one.
+    fn started(&self, watch: Watch<'_>) -> Result<Arc<Started>, RemoteError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(started) = started.as_ref().filter(|started| !started.is_over()) {
+            return Ok(Arc::clone(started));
+        }
+        *started = None;
+        Ok(Arc::clone(started.insert(self.start(false, watch)?)))
+    }
+
+    fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+        if bytes.len() as u64 > MOST {
+            return Err(RemoteError::Unable {
+                place: self.place(),
+                what: "do this",
+                said: format!("{} bytes are too many for one part", bytes.len()),
+            });
+        }
+        match self.started(watch)?.ask(what, bytes, watch)? {
+            (Came::Failed(fault), _) => Err(fault.remote_error(&self.place())),
+            done => Ok(done),
+        }
+    }
+
+    fn ask_shortly(&self, what: What) -> Result<(Came, Vec<u8>), RemoteError> {
+        self.ask(what, b"", &mut unwatched)
+    }
+
+    /// It answered something else than what it was asked.
+    fn odd(&self) -> RemoteError {
+        RemoteError::Unable {
+            place: self.place(),
+            what: "do this",
+            said: "it answers what was not asked: is it another version of Clew?".to_owned(),
+        }
+    }
+}
+
+impl Backend for Ssh {
+    fn place(&self) -> String {
+        self.address.url()
+    }
+
+    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+        let mut all = Vec::new();
+        let mut start = range.start;
+        loop {
+            let end = range.end.min(start + PART);
+            let what = What::Read {
+                name: name.to_string(),
+                start,
+                end,
+            };
+            let (_, bytes) = self.ask(what, b"", watch)?;
+            if bytes.len() as u64 != end - start {
+                return Err(self.odd());
+            }
+            all.extend_from_slice(&bytes);
+            start = end;
+            if start >= range.end {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
+        let name = name.to_string();
+        match self.ask_shortly(What::Length { name })? {
+            (Came::Length(length), _) => Ok(length),
+            _ => Err(self.odd()),
+        }
+    }
+
+    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+        let name = name.to_string();
+        match self.ask(What::Write { name }, bytes, watch)? {
+            (Came::Written(true), _) => Ok(Written::New),
+            (Came::Written(false), _) => Ok(Written::AlreadyThere),
+            _ => Err(self.odd()),
+        }
+    }
+
+    fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
+        let name = name.to_string();
+        match self.ask_shortly(What::Begin { name, length })? {
+            (Came::Begun(begun), _) if (1..=MOST).contains(&begun.part) => begun.upload(),
+            _ => Err(self.odd()),
+        }
+    }
+
+    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+        let upload = Begun::from(upload);
+        match self.ask(What::Part { upload, number }, bytes, watch)? {
+            (Came::Part(part), _) => Ok(Part(part)),
+            _ => Err(self.odd()),
+        }
+    }
+
+    fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
+        let upload = Begun::from(upload);
+        let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
+        self.ask(What::Finish { upload }, &wire::encode(&parts), &mut unwatched)?;
+        Ok(())
+    }
+
+    fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
+        let upload = Begun::from(upload);
+        self.ask_shortly(What::Abandon { upload })?;
+        Ok(())
+    }
+
+    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+        let folder = folder.to_string();
+        let (_, bytes) = self.ask_shortly(What::List { folder })?;
+        let listed: Vec<(String, u64)> = wire::decode(&bytes).map_err(|_| self.odd())?;
+        let one = |(name, length): (String, u64)| {
+            Ok(Listed {
+                name: name.parse()?,
+                length,
+            })
+        };
+        listed.into_iter().map(one).collect()
+    }
+
+    fn remove(&self, name: &Name) -> Result<(), RemoteError> {
+        let name = name.to_string();
+        self.ask_shortly(What::Remove { name })?;
+        Ok(())
+    }
+
+    fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
+        let name = name.to_string();
+        match self.ask_shortly(What::Head { name })? {
+            (Came::Head(token), bytes) => Ok(token.map(Token).map(|token| Head { bytes, token })),
+            _ => Err(self.odd()),
+        }
+    }
+
+    fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
+        let what = What::Swap {
+            name: name.to_string(),
+            expected: expected.map(|token| token.0.clone()),
+        };
+        match self.ask(what, bytes, &mut unwatched)? {
+            (Came::Swapped(token), _) => Ok(Token(token)),
+            _ => Err(self.odd()),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! A conversation over two pipes: many threads ask at once, and each gets its own answer.
+//!
+//! One thread writes what is in the outbox, one reads; whoever asks waits beside them and looks about ten times a second whether it is given up.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::wire::{Answer, Ask, Came, Frame, Hello, Inbox, Kind, MAGIC, PIECE, What, decode, odd, shown};
+use crate::backend::Watch;
+
+/// How often a call looks whether it is given up.
+const LOOK: Duration = Duration::from_millis(100);
+/// Frames that may wait to be written.
+const MOST_WAITING: usize = 4;
+
+/// Why a call came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Whoever watched gave it up.
+    GivenUp,
+    /// The conversation is over.
+    Ended(String),
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    moved: u64,
+    answer: Option<(Came, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+struct State {
+    outbox: VecDeque<Frame>,
+    waiting: HashMap<u64, Waiting>,
+    next: u64,
+    hello: Option<Hello>,
+    /// Why it is over.
+    end: Option<String>,
+    /// When a byte last went either way.
+    last_sign: Instant,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// One conversation. It is over when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Link {
+    shared: Arc<Shared>,
+    silence: Duration,
+}
+
+/// No request has this number.
+const GREETING: u64 = 0;
+
+impl State {
+    /// Counts the bytes of a piece as moved.
+    fn count(&mut self, frame: &Frame) {
+        if frame.kind == Kind::Piece
+            && let Some(waiting) = self.waiting.get_mut(&frame.request)
+        {
+            waiting.moved += frame.bytes.len() as u64;
+        }
+    }
+
+    fn take_moved(&mut self, request: u64) -> u64 {
+        let waiting = self.waiting.get_mut(&request);
+        waiting.map_or(0, |waiting| std::mem::take(&mut waiting.moved))
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, why: &str) {
+        self.state().end.get_or_insert_with(|| why.to_owned());
+        self.changed.notify_all();
+    }
+
+    fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let waited = self.changed.wait_timeout(state, LOOK);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Link {
+    /// Begins a conversation, which is over after so long a silence while somebody waits for an answer.
+    pub fn begin(
+        from: impl Read + Send + 'static,
+        to: impl Write + Send + 'static,
+        hello: &Hello,
+        silence: Duration,
+    ) -> Self {
+        let state = State {
+            outbox: VecDeque::from([Frame::of(Kind::Hello, 0, hello)]),
+            waiting: HashMap::new(),
+            next: 0,
+            hello: None,
+            end: None,
+            last_sign: Instant::now(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let (reader, writer) = (Arc::clone(&shared), Arc::clone(&shared));
+        thread::spawn(move || {
+            let why = read_all(&reader, &mut BufReader::new(from));
+            reader.end(
+                &why.err()
+                    .map_or_else(|| "it ended".to_owned(), |error| error.to_string()),
+            );
+        });
+        thread::spawn(move || {
+            if let Err(error) = write_all(&writer, &mut BufWriter::new(to)) {
+                writer.end(&error.to_string());
+            }
+        });
+        Self { shared, silence }
+    }
+
+    /// Whether nothing can be asked any more.
+    pub fn is_over(&self) -> bool {
+        self.shared.state().end.is_some()
+    }
+
+    /// What the other side said first.
+    pub fn hello(&self, watch: Watch<'_>) -> Result<Hello, Lost> {
+        self.until(GREETING, watch, |state| state.hello.clone())
+    }
+
+    /// Asks for something, and gives back what came of it. Bytes count as moved when they left the outbox or arrived.
+    pub fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), Lost> {
+        let request = self.open();
+        let came = self.say(request, what, bytes, watch).and_then(|()| {
+            self.until(request, watch, |state| {
+                let waiting = state.waiting.get_mut(&request)?;
+                waiting.answer.take()
+            })
+        });
+        let moved = self.close(request, came.is_err());
+        // Before what came of it: where everything is quick, nothing could be given up.
+        if came.is_ok() && watch(moved).is_break() {
+            return Err(Lost::GivenUp);
+        }
+        came
+    }
+
+    fn open(&self) -> u64 {
+        let mut state = self.shared.state();
+        state.next += 1;
+        state.last_sign = Instant::now();
+        let request = state.next;
+        state.waiting.insert(request, Waiting::default());
+        request
+    }
+
+    /// Ends a request; the bytes of it that nobody was told of yet.
+    fn close(&self, request: u64, is_given_up: bool) -> u64 {
+        let mut state = self.shared.state();
+        let moved = state.take_moved(request);
+        state.waiting.remove(&request);
+        if is_given_up && state.end.is_none() {
+            state.outbox.push_back(Frame {
+                kind: Kind::GivenUp,
+                request,
+                bytes: Vec::new(),
+            });
+            self.shared.changed.notify_all();
+        }
+        moved
+    }
+
+    /// Puts an ask and what follows it into the outbox, as fast as that is emptied.
+    fn say(&self, request: u64, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(), Lost> {
+        let follow = bytes.len() as u64;
+        let ask = Frame::of(Kind::Ask, request, &Ask { what, follow });
+        let pieces = bytes.chunks(PIECE).map(|piece| Frame {
+            kind: Kind::Piece,
+            request,
+            bytes: piece.to_vec(),
+        });
+        for frame in std::iter::once(ask).chain(pieces) {
+            let mut frame = Some(frame);
+            self.until(request, watch, |state| {
+                let has_room = state.outbox.len() < MOST_WAITING;
+                let frame = has_room.then(|| frame.take()).flatten()?;
+                state.count(&frame);
+                state.outbox.push_back(frame);
+                Some(())
+            })?;
+            self.shared.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Waits until something can be had of the state.
+    fn until<T>(
+        &self,
+        request: u64,
+        watch: Watch<'_>,
+        mut have: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<T, Lost> {
+        let mut last_told = Instant::now();
+        let mut state = self.shared.state();
+        loop {
+            if let Some(had) = have(&mut state) {
+                return Ok(had);
+            }
+            if let Some(why) = &state.end {
+                return Err(Lost::Ended(why.clone()));
+            }
+            if state.last_sign.elapsed() > self.silence {
+                let why = format!("it said nothing for {} s", self.silence.as_secs());
+                drop(state);
+                self.shared.end(&why);
+                return Err(Lost::Ended(why));
+            }
+            if last_told.elapsed() >= LOOK {
+                let moved = state.take_moved(request);
+                drop(state);
+                if watch(moved).is_break() {
+                    return Err(Lost::GivenUp);
+                }
+                last_told = Instant::now();
+                state = self.shared.state();
+            }
+            state = self.shared.wait(state);
+        }
+    }
+
+    /// Ends it for all who wait.
+    pub fn end(&self, why: &str) {
+        self.shared.end(why);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.end("it is not needed any more");
+    }
+}
+
+fn write_all(shared: &Shared, to: &mut dyn Write) -> io::Result<()> {
+    to.write_all(MAGIC)?;
+    loop {
+        let mut state = shared.state();
+        let frame = loop {
+            if let Some(frame) = state.outbox.pop_front() {
+                break frame;
+            }
+            if state.end.is_some() {
+                return Ok(());
+            }
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        let is_last = state.outbox.is_empty();
+        drop(state);
+        frame.write(to)?;
+        if is_last {
+            to.flush()?;
+        }
+        shared.state().last_sign = Instant::now();
+        shared.changed.notify_all();
+    }
+}
+
+fn read_all(shared: &Shared, from: &mut BufReader<impl Read>) -> io::Result<()> {
+    read_magic(from)?;
+    let mut inbox: Inbox<Answer> = Inbox::new();
+    while let Some(frame) = Frame::read(from)? {
+        let mut state = shared.state();
+        state.last_sign = Instant::now();
+        if frame.kind == Kind::Hello && state.hello.is_none() {
+            state.hello = Some(decode(&frame.bytes)?);
+            drop(state);
+            shared.changed.notify_all();
+            continue;
+        }
+        state.count(&frame);
+        if let Some((request, answer, bytes)) = inbox.take(&frame)? {
+            // Nobody may wait for it any more.
+            if let Some(waiting) = state.waiting.get_mut(&request) {
+                waiting.answer = Some((answer.came, bytes));
+            }
+        }
+        drop(state);
+        shared.changed.notify_all();
+    }
+    Ok(())
+}
+
+/// Reads no further than it is right: whoever says something else may wait for an answer.
+///
+/// # Errors
+/// What comes is something else, which is a part of the error.
+pub(crate) fn read_magic(from: &mut BufReader<impl Read>) -> io::Result<()> {
+    let mut first = [0];
+    for (at, expected) in MAGIC.iter().enumerate() {
+        let is_over = from.read(&mut first)? == 0;
+        if is_over && at == 0 {
+            return Err(odd("it ended before it said anything"));
+        }
+        if is_over || first != [*expected] {
+            let said = [&MAGIC[..at], &first, from.buffer()].concat();
+            let said = shown(&String::from_utf8_lossy(&said));
+            return Err(odd(&format!("instead of Clew something says {said:?}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::unwatched;
+
+    #[test]
+    fn a_far_side_that_says_nothing_is_given_up() {
+        let (from, _silent) = io::pipe().expect("a pipe");
+        let link = Link::begin(from, io::sink(), &Hello::new(), Duration::from_millis(1));
+        let Err(Lost::Ended(why)) = link.hello(&mut unwatched) else {
+            panic!("it says nothing")
+        };
+        assert!(why.contains("said nothing"), "{why}");
+        assert!(link.is_over());
+    }
+
+    #[test]
+    fn who_says_something_else_is_not_waited_for() {
+        let (from, mut noise) = io::pipe().expect("a pipe");
+        noise.write_all(b"clew? Hello").expect("it is said");
+        let link = Link::begin(from, io::sink(), &Hello::new(), Duration::from_hours(1));
+        let Err(Lost::Ended(why)) = link.hello(&mut unwatched) else {
+            panic!("it is no greeting")
+        };
+        assert!(why.contains("clew? Hello"), "{why}");
+    }
+
+    #[test]
+    fn what_is_asked_of_a_silent_far_side_can_be_given_up() {
+        let (from, _silent) = io::pipe().expect("a pipe");
+        let (_nobody, to) = io::pipe().expect("a pipe");
+        let link = Link::begin(from, to, &Hello::new(), Duration::from_hours(1));
+        let mut looks = 0;
+        let mut watch = |_| {
+            looks += 1;
+            match looks {
+                3 => std::ops::ControlFlow::Break(()),
+                _ => std::ops::ControlFlow::Continue(()),
+            }
+        };
+        // More than the pipe holds: it stands still while it is sent.
+        let what = What::Write { name: "a".to_owned() };
+        let came = link.ask(what, &vec![0; 1 << 20], &mut watch);
+        assert_eq!(came, Err(Lost::GivenUp));
+    }
+}

@@ -1,0 +1,372 @@
+//! The far side of an ssh: does in one folder what it is asked, and nothing else.
+
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+use super::link::read_magic;
+use super::wire::{
+    Answer, Ask, Begun, Came, Fault, Frame, Hello, Inbox, Kind, MAGIC, MOST, PIECE, PROTOCOL, What, decode, encode, odd,
+};
+use crate::backend::{Backend, Part, Token, Upload, Written, unwatched};
+use crate::directory::Directory;
+use crate::error::RemoteError;
+
+/// Requests that are worked on at once.
+const WORKERS: usize = 16;
+
+type Asked = (u64, Ask, Vec<u8>);
+
+/// Answers what comes from `from` until it ends, and touches the folder `root` only.
+///
+/// # Errors
+/// What comes makes no sense, or the answers can't be written.
+pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<()> {
+    let mut from = BufReader::new(from);
+    let to = Out(Mutex::new(to));
+    to.write(MAGIC)?;
+    read_magic(&mut from)?;
+    let hello = match Frame::read(&mut from)? {
+        Some(frame) if frame.kind == Kind::Hello => decode::<Hello>(&frame.bytes)?,
+        _ => return Err(odd("no greeting")),
+    };
+    let place = opened(root, &hello);
+    let fault = place.as_ref().err().cloned().map(Fault::from);
+    to.frame(&Frame::of(Kind::Hello, 0, &Hello { fault, ..Hello::new() }))?;
+    match place {
+        Ok(place) => answer_all(&place, &mut from, &to),
+        // Said already.
+        Err(_) => Ok(()),
+    }
+}
+
+fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
+    if !hello.is_understood() {
+        return Err(RemoteError::NoPlace {
+            place: String::new(),
+            said: format!("the Clew there speaks version {PROTOCOL} of the protocol, and not the one that is needed"),
+        });
+    }
+    if hello.creates {
+        Directory::create(root)
+    } else {
+        Directory::open(root)
+    }
+}
+
+fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<W>) -> io::Result<()> {
+    // Without room: who asks for more than is worked on has to wait, and nothing piles up here.
+    let (asked, work) = mpsc::sync_channel::<Asked>(0);
+    let work = Mutex::new(work);
+    let one = || {
+        loop {
+            let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((request, ask, bytes)) = next else { return };
+            let answered = done(place, ask.what, &bytes);
+            let (came, follows) = answered.unwrap_or_else(|error| (Came::Failed(error.into()), Vec::new()));
+            // Where nobody listens any more, nothing comes any more either.
+            to.answer(request, came, &follows).ok();
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(one);
+        }
+        let ended = read_asks(from, &asked);
+        // The workers end when nothing can be asked any more.
+        drop(asked);
+        ended
+    })
+}
+
+fn read_asks(from: &mut dyn Read, asked: &mpsc::SyncSender<Asked>) -> io::Result<()> {
+    let mut inbox: Inbox<Ask> = Inbox::new();
+    while let Some(frame) = Frame::read(from)? {
+        if let Some(ask) = inbox.take(&frame)?
+            && asked.send(ask).is_err()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn senseless(what: &str) -> RemoteError {
+    RemoteError::Unable {
+        place: String::new(),
+        what: "do this",
+        said: what.to_owned(),
+    }
+}
+
+/// Does what was asked; what comes of it, and the bytes that follow.
+fn done(place: &Directory, what: What, bytes: &[u8]) -> Result<(Came, Vec<u8>), RemoteError> {
+    let alone = |came| Ok((came, Vec::new()));
+    match what {
+        What::Read { name, start, end } => {
+            if start > end || end - start > MOST {
+                return Err(senseless("so many bytes are not read at once"));
+            }
+            Ok((Came::Done, place.read(&name.parse()?, start..end, &mut unwatched)?))
+        }
+        What::Length { name } => alone(Came::Length(place.length(&name.parse()?)?)),
+        What::Write { name } => {
+            let written = place.write(&name.parse()?, bytes, &mut unwatched)?;
+            alone(Came::Written(written == Written::New))
+        }
+        What::Begin { name, length } => {
+            let upload = place.begin(&name.parse()?, length)?;
+            alone(Came::Begun(Begun::from(&upload)))
+        }
+        What::Part { upload, number } => {
+            let part = place.part(&upload.upload()?, number, bytes, &mut unwatched)?;
+            alone(Came::Part(part.0))
+        }
+        What::Finish { upload } => {
+            let parts: Vec<String> = decode(bytes).map_err(|error| senseless(&error.to_string()))?;
+            let parts: Vec<Part> = parts.into_iter().map(Part).collect();
+            place.finish(&upload.upload()?, &parts)?;
+            alone(Came::Done)
+        }
+        What::Abandon { upload } => {
+            place.abandon(&upload.upload()?)?;
+            alone(Came::Done)
+        }
+        What::List { folder } => {
+            let listed = place.list(&folder.parse()?)?;
+            let listed: Vec<(String, u64)> = listed
+                .into_iter()
+                .map(|one| (one.name.to_string(), one.length))
+                .collect();
+            Ok((Came::Done, encode(&listed)))
+        }
+        What::Remove { name } => {
+            place.remove(&name.parse()?)?;
+            alone(Came::Done)
+        }
+        What::Head { name } => Ok(match place.head(&name.parse()?)? {
+            Some(head) => (Came::Head(Some(head.token.0)), head.bytes),
+            None => (Came::Head(None), Vec::new()),
+        }),
+        What::Swap { name, expected } => {
+            let token = place.swap(&name.parse()?, expected.map(Token).as_ref(), bytes)?;
+            alone(Came::Swapped(token.0))
+        }
+    }
+}
+
+impl From<&Upload> for Begun {
+    fn from(upload: &Upload) -> Self {
+        Self {
+            name: upload.name.to_string(),
+            id: upload.id.clone(),
+            part: upload.part,
+        }
+    }
+}
+
+impl Begun {
+    pub fn upload(self) -> Result<Upload, RemoteError> {
+        Ok(Upload {
+            name: self.name.parse()?,
+            id: self.id,
+            part: self.part,
+        })
+    }
+}
+
+/// Where all workers write, a frame at a time.
+struct Out<W>(Mutex<W>);
+
+impl<W: Write> Out<W> {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut to = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        to.write_all(bytes)?;
+        to.flush()
+    }
+
+    fn frame(&self, frame: &Frame) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(frame.bytes.len() + 16);
+        frame.write(&mut bytes)?;
+        self.write(&bytes)
+    }
+
+    fn answer(&self, request: u64, came: Came, follows: &[u8]) -> io::Result<()> {
+        let follow = follows.len() as u64;
+        self.frame(&Frame::of(Kind::Answer, request, &Answer { came, follow }))?;
+        for piece in follows.chunks(PIECE) {
+            self.frame(&Frame {
+                kind: Kind::Piece,
+                request,
+                bytes: piece.to_vec(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is answered to these frames, after the greeting.
+    fn answered(root: &Path, frames: &[Frame]) -> (io::Result<()>, Vec<Answer>) {
+        let mut asked = MAGIC.to_vec();
+        for frame in frames {
+            frame.write(&mut asked).expect("it is written");
+        }
+        let mut said = Vec::new();
+        let ended = serve(root, asked.as_slice(), &mut said);
+        let mut said = &said[MAGIC.len()..];
+        let mut answers = Vec::new();
+        while let Some(frame) = Frame::read(&mut said).expect("whole frames") {
+            if frame.kind == Kind::Answer {
+                answers.push(decode(&frame.bytes).expect("an answer"));
+            }
+        }
+        (ended, answers)
+    }
+
+    fn greeting() -> Frame {
+        let creates = true;
+        Frame::of(
+            Kind::Hello,
+            0,
+            &Hello {
+                creates,
+                ..Hello::new()
+            },
+        )
+    }
+
+    fn ask(request: u64, what: What, follow: u64) -> Frame {
+        Frame::of(Kind::Ask, request, &Ask { what, follow })
+    }
+
+    fn piece(request: u64, bytes: &[u8]) -> Frame {
+        Frame {
+            kind: Kind::Piece,
+            request,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out_of_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outside = folder.path().join("outside");
+        std::fs::write(&outside, b"not yours").expect("it is written");
+        let text = |text: &str| text.to_owned();
+        for odd in ["../outside", "/etc/passwd", ".clew-remote", "a/../../outside", ""] {
+            let upload = || Begun {
+                name: text("packs/a"),
+                id: text(odd),
+                part: 1,
+            };
+            let asked = [
+                greeting(),
+                ask(
+                    1,
+                    What::Read {
+                        name: text(odd),
+                        start: 0,
+                        end: 1,
+                    },
+                    0,
+                ),
+                ask(2, What::Write { name: text(odd) }, 1),
+                piece(2, b"x"),
+                ask(
+                    3,
+                    What::Part {
+                        upload: upload(),
+                        number: 0,
+                    },
+                    1,
+                ),
+                piece(3, b"x"),
+                ask(4, What::Finish { upload: upload() }, 1),
+                piece(4, &[0x90]),
+                ask(5, What::Remove { name: text(odd) }, 0),
+                ask(6, What::List { folder: text(odd) }, 0),
+                ask(
+                    7,
+                    What::Swap {
+                        name: text(odd),
+                        expected: None,
+                    },
+                    0,
+                ),
+            ];
+            let (ended, answers) = answered(&folder.path().join("remote"), &asked);
+            ended.expect("it goes on");
+            let is_refused = |answer: &Answer| matches!(answer.came, Came::Failed(_));
+            assert_eq!(answers.len(), 7);
+            assert!(answers.iter().all(is_refused), "{odd:?}: {answers:?}");
+            assert_eq!(
+                answered(
+                    &folder.path().join("remote"),
+                    &[greeting(), ask(1, What::Abandon { upload: upload() }, 0)]
+                )
+                .1
+                .len(),
+                1
+            );
+        }
+        assert_eq!(std::fs::read(&outside).expect("it is there"), b"not yours");
+    }
+
+    #[test]
+    fn p14_what_makes_no_sense_ends_the_conversation() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = || What::Write { name: "a".to_owned() };
+        for odd in [
+            vec![ask(1, write(), u64::MAX)],
+            vec![ask(1, write(), 1), ask(1, write(), 1)],
+            vec![piece(1, b"x")],
+            vec![ask(1, write(), 1), piece(1, b"xx")],
+            vec![piece(0, &[]), greeting()],
+            vec![greeting()],
+            (0..4).map(|number| ask(number, write(), MOST)).collect(),
+        ] {
+            let asked = [vec![greeting()], odd].concat();
+            let (ended, answers) = answered(&folder.path().join("remote"), &asked);
+            assert_eq!(ended.expect_err("it is over").kind(), io::ErrorKind::InvalidData);
+            assert_eq!(answers, []);
+        }
+        let read = What::Read {
+            name: "a".to_owned(),
+            start: 5,
+            end: 1,
+        };
+        let (ended, answers) = answered(&folder.path().join("remote"), &[greeting(), ask(1, read, 0)]);
+        ended.expect("it goes on");
+        assert!(matches!(
+            &answers[..],
+            [Answer {
+                came: Came::Failed(Fault::Unable(_)),
+                ..
+            }]
+        ));
+    }
+
+    #[test]
+    fn another_version_is_told_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hello = Hello {
+            oldest: PROTOCOL + 1,
+            newest: PROTOCOL + 2,
+            ..Hello::new()
+        };
+        let mut asked = MAGIC.to_vec();
+        Frame::of(Kind::Hello, 0, &hello)
+            .write(&mut asked)
+            .expect("it is written");
+        let mut said = Vec::new();
+        serve(folder.path(), asked.as_slice(), &mut said).expect("it is said");
+        let frame = Frame::read(&mut &said[MAGIC.len()..]).expect("a frame").expect("one");
+        let hello: Hello = decode(&frame.bytes).expect("a greeting");
+        assert!(matches!(hello.fault, Some(Fault::NoPlace(_))), "{hello:?}");
+    }
+}

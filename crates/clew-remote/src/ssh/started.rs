@@ -1,0 +1,254 @@
+//! An `ssh` that was started: what it is called with, what it says when it ends, and what that means to a caller.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Calling;
+use super::address::Address;
+use super::link::{Link, Lost};
+use super::wire::{Came, Hello, PROTOCOL, What, shown};
+use crate::backend::Watch;
+use crate::error::RemoteError;
+
+/// A far side that says nothing for so long is gone, also if the network is there.
+const SILENCE: Duration = Duration::from_mins(2);
+/// How long an ssh whose pipes are closed may take to say why.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// So much of what it says at last is kept (bytes) ...
+const MOST_SAID: usize = 4 << 10;
+/// ... and shown (letters).
+const MOST_SHOWN: usize = 300;
+
+/// What every call tells ssh: no terminal, nothing forwarded (what the user's settings forward is for their own logins), and a network that
+/// is gone is noticed in three quarters of a minute.
+const OPTIONS: [&str; 11] = [
+    "-T",
+    "-x",
+    "-a",
+    "-o",
+    "ClearAllForwardings=yes",
+    "-o",
+    "ConnectTimeout=15",
+    "-o",
+    "ServerAliveInterval=15",
+    "-o",
+    "ServerAliveCountMax=3",
+];
+
+/// One conversation with its process.
+#[derive(Debug)]
+pub(super) struct Started {
+    link: Link,
+    place: String,
+    process: Mutex<Child>,
+    said: Arc<Mutex<Said>>,
+}
+
+/// What it said beside the conversation.
+#[derive(Debug, Default)]
+struct Said {
+    text: String,
+    is_all: bool,
+}
+
+impl Said {
+    /// Its last lines, on one: the reason is the last of them.
+    fn shown(&self) -> String {
+        let lines = self.text.lines().map(str::trim);
+        let lines: Vec<&str> = lines
+            .filter(|line| !line.is_empty() && !line.starts_with('@'))
+            .collect();
+        let line = lines.join(" ");
+        let skipped = line.chars().count().saturating_sub(MOST_SHOWN);
+        shown(&line.chars().skip(skipped).collect::<String>())
+    }
+}
+
+impl Started {
+    /// Starts one, and greets whoever is there.
+    pub fn start(address: &Address, calling: &Calling, creates: bool, watch: Watch<'_>) -> Result<Self, RemoteError> {
+        let mut command = Command::new(&calling.program);
+        command
+            .args(arguments(address, calling))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(|error| RemoteError::Here {
+            said: format!("{} can't be started: {error}", calling.program.display()),
+        })?;
+        let said = Arc::new(Mutex::new(Said::default()));
+        listen(process.stderr.take().expect("it is piped"), Arc::clone(&said));
+        let (from, to) = (process.stdout.take(), process.stdin.take());
+        let hello = Hello {
+            creates,
+            ..Hello::new()
+        };
+        let started = Self {
+            link: Link::begin(from.expect("it is piped"), to.expect("it is piped"), &hello, SILENCE),
+            place: address.url(),
+            process: Mutex::new(process),
+            said,
+        };
+        let hello = started.link.hello(watch).map_err(|lost| started.failed(lost, true))?;
+        started.check(hello)?;
+        Ok(started)
+    }
+
+    fn check(&self, hello: Hello) -> Result<(), RemoteError> {
+        if !hello.is_understood() {
+            return Err(RemoteError::NoPlace {
+                place: self.place.clone(),
+                said: format!(
+                    "the Clew there ({}) speaks versions {} to {} of the protocol, this one {PROTOCOL}: install the newer one on both machines",
+                    shown(&hello.version),
+                    hello.oldest,
+                    hello.newest
+                ),
+            });
+        }
+        hello.fault.map_or(Ok(()), |fault| Err(fault.remote_error(&self.place)))
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.link.is_over()
+    }
+
+    pub fn ask(&self, what: What, bytes: &[u8], watch: Watch<'_>) -> Result<(Came, Vec<u8>), RemoteError> {
+        self.link
+            .ask(what, bytes, watch)
+            .map_err(|lost| self.failed(lost, false))
+    }
+
+    /// What the end of a conversation means.
+    fn failed(&self, lost: Lost, is_first: bool) -> RemoteError {
+        let Lost::Ended(why) = lost else {
+            return RemoteError::GivenUp;
+        };
+        let status = self.ended();
+        let said = self.said();
+        let words = Some(said.shown()).filter(|words| !words.is_empty());
+        let end = End {
+            code: status.and_then(|status| status.code()),
+            is_refused: REFUSED.iter().any(|words| said.text.contains(words)),
+            said: words.unwrap_or(why),
+            is_first,
+        };
+        end.meaning(&self.place)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the process ended, when it has said everything, which it may take a moment for.
+    fn ended(&self) -> Option<ExitStatus> {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = Instant::now() + LAST_WORDS;
+        loop {
+            let status = process.try_wait().ok().flatten();
+            if (status.is_some() && self.said().is_all) || Instant::now() > end {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.link.end("it is not needed any more");
+        let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
+        process.kill().ok();
+        process.wait().ok();
+    }
+}
+
+fn arguments(address: &Address, calling: &Calling) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = calling.options.clone();
+    arguments.extend(OPTIONS.iter().map(OsString::from));
+    if !calling.may_ask {
+        arguments.extend(["-o", "BatchMode=yes"].map(OsString::from));
+    }
+    if let Some(port) = address.port {
+        arguments.extend(["-p".into(), port.to_string().into()]);
+    }
+    if let Some(user) = &address.user {
+        arguments.extend(["-l".into(), user.into()]);
+    }
+    let clew = address.clew.as_deref().unwrap_or("clew");
+    let command = format!("exec {} serve --stdio {}", quoted(clew), quoted(&address.path));
+    arguments.extend(["--".into(), address.host.clone().into(), command.into()]);
+    arguments
+}
+
+/// As one word for any shell of Unix.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Keeps the end of what is said.
+fn listen(mut from: ChildStderr, said: Arc<Mutex<Said>>) {
+    thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            while said.text.len() > MOST_SAID {
+                said.text.remove(0);
+            }
+        }
+        said.lock().unwrap_or_else(PoisonError::into_inner).is_all = true;
+    });
+}
+
+/// What ssh says where nothing helps but the user. Its words are the same in every language.
+const REFUSED: [&str; 6] = [
+    "Permission denied",
+    "Host key verification failed",
+    "REMOTE HOST IDENTIFICATION HAS CHANGED",
+    "Too many authentication failures",
+    "No matching host key",
+    "Bad owner or permissions",
+];
+/// What ssh exits with when it failed itself.
+const ITS_OWN: i32 = 255;
+/// What a shell exits with that finds no program, or may not start it.
+const NOT_FOUND: [i32; 2] = [126, 127];
+
+/// How a conversation ended.
+struct End {
+    code: Option<i32>,
+    is_refused: bool,
+    said: String,
+    /// Whether nobody had answered before.
+    is_first: bool,
+}
+
+impl End {
+    fn meaning(self, place: &str) -> RemoteError {
+        let (place, said) = (place.to_owned(), self.said);
+        match self.code {
+            Some(ITS_OWN) if self.is_refused => RemoteError::Refused { place, said },
+            Some(code) if NOT_FOUND.contains(&code) => RemoteError::NoPlace {
+                said: format!(
+                    "there is no `clew` there that can be started ({said}): install Clew there, or say where it is with \
+                     `?clew=/FOLDER/bin/clew` at the end of the URL"
+                ),
+                place,
+            },
+            Some(code) if self.is_first && code != ITS_OWN => RemoteError::NoPlace {
+                said: format!("`clew serve` does not go on there ({said}): is it the same version of Clew?"),
+                place,
+            },
+            _ => RemoteError::Unreachable {
+                place,
+                said,
+                wait: None,
+            },
+        }
+    }
+}

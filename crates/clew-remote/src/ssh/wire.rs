@@ -1,0 +1,473 @@
+//! What goes over the two pipes of an ssh: frames, and the messages that they make.
+//!
+//! ```text
+//! both    MAGIC, then frames: length of the rest u32 · kind u8 · request u64 · bytes     (all little-endian)
+//! here    Hello
+//! there   Hello, with what stands in the way
+//! here    Ask 1 · Piece 1 · Ask 2 · Piece 1 …      any number at once, in any order between each other
+//! there   Answer 2 · Piece 2 · Answer 1 …          each names the request that it answers
+//! ```
+//! An `Ask` or `Answer` says how many bytes follow it in pieces. So nothing large stands in the way of something small, and whoever reads knows
+//! before how much may come. Hello, asks and answers are MessagePack by name: fields can be added.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::RemoteError;
+use crate::name::Name;
+
+/// Tells the other side from a login that writes something by itself.
+pub const MAGIC: &[u8; 16] = b"clew remote ssh\n";
+/// The one version of the protocol that there is.
+pub const PROTOCOL: u32 = 1;
+/// The most bytes of one frame.
+pub const PIECE: usize = 64 << 10;
+/// The most bytes that follow one ask or answer: the largest part of an object of some terabytes, a list of millions of objects.
+pub const MOST: u64 = 256 << 20;
+/// Requests that may be arriving at once.
+const MOST_OPEN: usize = 256;
+/// The bytes of them that may be there at once.
+const MOST_HELD: u64 = 2 * MOST;
+const HEADER: usize = 13;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Hello = 0,
+    Ask = 1,
+    Answer = 2,
+    Piece = 3,
+    /// Nobody waits for the rest any more.
+    GivenUp = 4,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub kind: Kind,
+    pub request: u64,
+    pub bytes: Vec<u8>,
+}
+
+impl Frame {
+    pub fn of(kind: Kind, request: u64, message: &impl Serialize) -> Self {
+        Self {
+            kind,
+            request,
+            bytes: encode(message),
+        }
+    }
+
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(&(self.bytes.len() as u32).to_le_bytes());
+        header[4] = self.kind as u8;
+        header[5..].copy_from_slice(&self.request.to_le_bytes());
+        to.write_all(&header)?;
+        to.write_all(&self.bytes)
+    }
+
+    /// The next one; `None` where there is none any more.
+    pub fn read(from: &mut dyn Read) -> io::Result<Option<Self>> {
+        let mut header = [0; HEADER];
+        if from.read(&mut header[..1])? == 0 {
+            return Ok(None);
+        }
+        from.read_exact(&mut header[1..])?;
+        let length = u32::from_le_bytes(header[..4].try_into().expect("four bytes")) as usize;
+        let kind = match header[4] {
+            0 => Kind::Hello,
+            1 => Kind::Ask,
+            2 => Kind::Answer,
+            3 => Kind::Piece,
+            4 => Kind::GivenUp,
+            _ => return Err(odd("a kind of frame that nobody knows")),
+        };
+        if length > PIECE {
+            return Err(odd("a frame that is too long"));
+        }
+        let mut bytes = vec![0; length];
+        from.read_exact(&mut bytes)?;
+        let request = u64::from_le_bytes(header[5..].try_into().expect("eight bytes"));
+        Ok(Some(Self { kind, request, bytes }))
+    }
+}
+
+/// What the other side said makes no sense.
+pub(crate) fn odd(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// MessagePack by name.
+pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {
+    rmp_serde::to_vec_named(message).expect("plain data has an encoding")
+}
+
+pub(crate) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> io::Result<M> {
+    rmp_serde::from_slice(bytes).map_err(|_| odd("a message that can't be read"))
+}
+
+/// What either side says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// The oldest version that it speaks.
+    pub oldest: u32,
+    /// The newest one.
+    pub newest: u32,
+    /// Which Clew it is, for people.
+    pub version: String,
+    /// Here: whether the folder is to be made a remote.
+    #[serde(default)]
+    pub creates: bool,
+    /// There: what stands in the way.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+}
+
+impl Hello {
+    pub fn new() -> Self {
+        Self {
+            oldest: PROTOCOL,
+            newest: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            creates: false,
+            fault: None,
+        }
+    }
+
+    /// Whether both sides speak a version.
+    pub fn is_understood(&self) -> bool {
+        (self.oldest..=self.newest).contains(&PROTOCOL)
+    }
+}
+
+/// What is wanted, with how many bytes follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    pub what: What,
+    pub follow: u64,
+}
+
+/// One for each method of [`crate::Backend`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum What {
+    Read {
+        name: String,
+        start: u64,
+        end: u64,
+    },
+    Length {
+        name: String,
+    },
+    /// What follows is the object.
+    Write {
+        name: String,
+    },
+    Begin {
+        name: String,
+        length: u64,
+    },
+    /// What follows is the part.
+    Part {
+        upload: Begun,
+        number: u32,
+    },
+    /// What follows are the parts, a list of texts.
+    Finish {
+        upload: Begun,
+    },
+    Abandon {
+        upload: Begun,
+    },
+    List {
+        folder: String,
+    },
+    Remove {
+        name: String,
+    },
+    Head {
+        name: String,
+    },
+    /// What follows is what the head is to say.
+    Swap {
+        name: String,
+        expected: Option<String>,
+    },
+}
+
+/// A [`crate::Upload`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub name: String,
+    pub id: String,
+    pub part: u64,
+}
+
+/// What came of it, with how many bytes follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub came: Came,
+    pub follow: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Came {
+    /// What follows, if anything, is what was asked for: bytes, or a list of names and lengths.
+    Done,
+    Length(Option<u64>),
+    /// Whether it was not there before.
+    Written(bool),
+    Begun(Begun),
+    Part(String),
+    /// The version of the head that follows; none that is not there.
+    Head(Option<String>),
+    Swapped(String),
+    Failed(Fault),
+}
+
+/// A [`RemoteError`] without the place, which this side calls otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    NotFound(String),
+    Conflict(String),
+    Refused(String),
+    Full(String),
+    Unreachable(String),
+    Damaged(String, String),
+    Unable(String),
+    NoPlace(String),
+    Here(String),
+    GivenUp,
+    /// A name that is none, or a message that can't be meant.
+    Senseless(String),
+}
+
+impl From<RemoteError> for Fault {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::NotFound { name, .. } => Self::NotFound(name.to_string()),
+            RemoteError::Conflict { name, .. } => Self::Conflict(name.to_string()),
+            RemoteError::Refused { said, .. } => Self::Refused(said),
+            RemoteError::Full { said, .. } => Self::Full(said),
+            RemoteError::Unreachable { said, .. } => Self::Unreachable(said),
+            RemoteError::Damaged { name, why, .. } => Self::Damaged(name.to_string(), why),
+            RemoteError::Unable { what, said, .. } => Self::Unable(format!("{what}: {said}")),
+            RemoteError::NoPlace { said, .. } => Self::NoPlace(said),
+            RemoteError::Here { said } => Self::Here(said),
+            RemoteError::GivenUp => Self::GivenUp,
+            RemoteError::Name(fault) => Self::Senseless(fault.to_string()),
+        }
+    }
+}
+
+/// The longest text of the other side that people are shown.
+const MOST_SAID: usize = 300;
+
+/// A text of the other side, fit to be shown.
+pub(crate) fn shown(said: &str) -> String {
+    let is_shown = |letter: &char| !letter.is_control();
+    said.trim().chars().filter(is_shown).take(MOST_SAID).collect()
+}
+
+impl Fault {
+    /// What it means here.
+    pub fn remote_error(self, place: &str) -> RemoteError {
+        let place = place.to_owned();
+        let about = |name: &str, then: &dyn Fn(Name) -> RemoteError| match name.parse() {
+            Ok(name) => then(name),
+            Err(fault) => RemoteError::Name(fault),
+        };
+        match self {
+            Self::NotFound(name) => about(&name, &|name| RemoteError::NotFound {
+                place: place.clone(),
+                name,
+            }),
+            Self::Conflict(name) => about(&name, &|name| RemoteError::Conflict {
+                place: place.clone(),
+                name,
+            }),
+            Self::Damaged(name, why) => about(&name, &|name| RemoteError::Damaged {
+                place: place.clone(),
+                name,
+                why: shown(&why),
+            }),
+            Self::Refused(said) => RemoteError::Refused {
+                place,
+                said: shown(&said),
+            },
+            Self::Full(said) => RemoteError::Full {
+                place,
+                said: shown(&said),
+            },
+            Self::Unreachable(said) => RemoteError::Unreachable {
+                place,
+                said: shown(&said),
+                wait: None::<Duration>,
+            },
+            Self::Unable(said) | Self::Senseless(said) => RemoteError::Unable {
+                place,
+                what: "do this",
+                said: shown(&said),
+            },
+            Self::NoPlace(said) | Self::Here(said) => RemoteError::NoPlace {
+                place,
+                said: shown(&said),
+            },
+            Self::GivenUp => RemoteError::GivenUp,
+        }
+    }
+}
+
+/// Messages that are arriving, in pieces and between each other.
+#[derive(Debug)]
+pub(crate) struct Inbox<M> {
+    open: HashMap<u64, (M, u64, Vec<u8>)>,
+    held: u64,
+}
+
+/// A message that says how many bytes follow it.
+pub(crate) trait Follows: DeserializeOwned {
+    fn follow(&self) -> u64;
+}
+
+impl Follows for Ask {
+    fn follow(&self) -> u64 {
+        self.follow
+    }
+}
+
+impl Follows for Answer {
+    fn follow(&self) -> u64 {
+        self.follow
+    }
+}
+
+impl<M: Follows> Inbox<M> {
+    pub fn new() -> Self {
+        Self {
+            open: HashMap::new(),
+            held: 0,
+        }
+    }
+
+    /// Takes a frame; a message that is whole by it comes out.
+    pub fn take(&mut self, frame: &Frame) -> io::Result<Option<(u64, M, Vec<u8>)>> {
+        let request = frame.request;
+        match frame.kind {
+            Kind::Hello => return Err(odd("a second greeting")),
+            Kind::GivenUp => {
+                self.close(request);
+                return Ok(None);
+            }
+            Kind::Ask | Kind::Answer => self.begin(request, &frame.bytes)?,
+            Kind::Piece => self.add(request, &frame.bytes)?,
+        }
+        let is_whole = |(message, _, bytes): &(M, u64, Vec<u8>)| message.follow() == bytes.len() as u64;
+        let is_whole = self.open.get(&request).is_some_and(is_whole);
+        Ok(is_whole.then(|| self.close(request)).flatten())
+    }
+
+    fn begin(&mut self, request: u64, bytes: &[u8]) -> io::Result<()> {
+        let message: M = decode(bytes)?;
+        let follow = message.follow();
+        if follow > MOST || self.open.len() >= MOST_OPEN || self.held.saturating_add(follow) > MOST_HELD {
+            return Err(odd("more than may be asked for at once"));
+        }
+        self.held += follow;
+        match self.open.insert(request, (message, follow, Vec::new())) {
+            None => Ok(()),
+            Some(_) => Err(odd("a request twice")),
+        }
+    }
+
+    fn add(&mut self, request: u64, piece: &[u8]) -> io::Result<()> {
+        let (_, follow, bytes) = self
+            .open
+            .get_mut(&request)
+            .ok_or_else(|| odd("a piece of what was not begun"))?;
+        if (bytes.len() + piece.len()) as u64 > *follow {
+            return Err(odd("more bytes than were said"));
+        }
+        bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn close(&mut self, request: u64) -> Option<(u64, M, Vec<u8>)> {
+        let (message, follow, bytes) = self.open.remove(&request)?;
+        self.held -= follow;
+        Some((request, message, bytes))
+    }
+}
+
+/// Reads frames as both sides would, until they end or make no sense.
+pub fn conversation(bytes: &[u8]) {
+    let from = &mut &bytes[..];
+    let (mut asks, mut answers) = (Inbox::<Ask>::new(), Inbox::<Answer>::new());
+    while let Ok(Some(frame)) = Frame::read(from) {
+        if frame.kind == Kind::Hello {
+            decode::<Hello>(&frame.bytes).ok();
+        }
+        let asked = asks.take(&frame);
+        if let Ok(Some((_, ask, _))) = &asked {
+            assert_eq!(
+                decode::<Ask>(&encode(ask)).ok().as_ref(),
+                Some(ask),
+                "it comes back as it was"
+            );
+        }
+        let answered = answers.take(&frame);
+        if let Ok(Some((_, answer, _))) = &answered
+            && let Came::Failed(fault) = &answer.came
+        {
+            assert!(fault.clone().remote_error("there").to_string().len() <= 4 * (MOST_SAID + frame.bytes.len()));
+        }
+        if asked.is_err() && answered.is_err() {
+            return;
+        }
+    }
+}
+
+/// A conversation, to begin a search with.
+pub fn sample() -> Vec<u8> {
+    let name = || "packs/3f2a9c10".to_owned();
+    let (expected, upload) = (
+        Some("0".to_owned()),
+        Begun {
+            name: name(),
+            id: "0".repeat(16),
+            part: 1,
+        },
+    );
+    let asks = [
+        What::Read {
+            name: name(),
+            start: 0,
+            end: 9,
+        },
+        What::Write { name: name() },
+        What::Part { upload, number: 1 },
+        What::Swap { name: name(), expected },
+    ];
+    let answers = [
+        Came::Length(Some(5)),
+        Came::Head(None),
+        Came::Failed(Fault::Damaged(name(), "it is short".to_owned())),
+    ];
+    let mut frames = vec![Frame::of(Kind::Hello, 0, &Hello::new())];
+    for (request, what) in (1..).zip(asks) {
+        frames.push(Frame::of(Kind::Ask, request, &Ask { what, follow: 2 }));
+        let bytes = b"xy".to_vec();
+        let kind = Kind::Piece;
+        frames.push(Frame { kind, request, bytes });
+    }
+    for (request, came) in (9..).zip(answers) {
+        frames.push(Frame::of(Kind::Answer, request, &Answer { came, follow: 0 }));
+    }
+    let mut bytes = Vec::new();
+    for frame in frames {
+        frame.write(&mut bytes).expect("it is written");
+    }
+    bytes
+}

@@ -1,0 +1,156 @@
+"""Words that go to other places (`remote`, and what sends and fetches), done by the native command that came with this package.
+
+Nothing that speaks to a network is loaded into kernels: a child process does it, which takes its own memory, threads and
+certificates along when it ends. What is shown of its progress is shown here; Ctrl+C ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clew.errors import AS_JSON, REFUSED, as_json
+from clew.evidence import unwatched
+
+if TYPE_CHECKING:
+    from clew._engine import Answer
+
+#: Tells the command to show its progress though it writes into no terminal.
+PROGRESS = "CLEW_PROGRESS"
+#: What it begins each state of its progress with: to the first column, and wipe the line.
+WIPE = "\r\x1b[2K"
+#: How long a command that was told to end may take for it (seconds).
+PATIENCE = 5.0
+#: What takes no longer is not talked about (seconds).
+MOMENT = 1.0
+#: How often it is looked whether something is to be shown (seconds).
+BEAT = 0.2
+NAMES = ("clew", "clew.exe")
+
+
+class Missing(Exception):
+    """The command that came with this package is not there."""
+
+
+def program() -> Path:
+    """The command of the same wheel. Another one on PATH may be of another version, and is never taken."""
+    try:
+        files = distribution("clew").files or []
+    except PackageNotFoundError:
+        files = []
+    found = [Path(str(file.locate())) for file in files if file.name in NAMES]
+    found = [path for path in found if os.access(path, os.X_OK) and path.is_file()]
+    if not found:
+        raise Missing("The command `clew` that belongs to this package is not installed")
+    return found[0].resolve()
+
+
+def carry(words: Sequence[str], store: str, *, is_program: bool) -> Answer:
+    """Has the command do it. Of a program the answer is data too."""
+    words = [*words, AS_JSON] if is_program and AS_JSON not in words else list(words)
+    asks_json = AS_JSON in words
+    try:
+        command = [str(program()), *_at(store, words), *words]
+    except Missing as error:
+        hint = "`pip install --force-reinstall clew` puts it back"
+        message = as_json(words, REFUSED, str(error), hint)
+        text = message if asks_json else f"Error: {error}. Nothing was changed.\nNext: {hint}\n"
+        return answer(REFUSED, text, asks_json)
+    environment = os.environ | {PROGRESS: "0" if is_program else "1"}
+    with unwatched():
+        code, out, error_text = _run(command, environment)
+    return answer(code, out if out else error_text, asks_json)
+
+
+def _at(store: str, words: Sequence[str]) -> list[str]:
+    """The session's own store, unless another one was named."""
+    is_named = any(word == "--store" or word.startswith("--store=") for word in words)
+    return [] if is_named else ["--store", store]
+
+
+def answer(code: int, text: str, asks_json: bool) -> Answer:
+    """What a command said, as the engine would have said it."""
+    found = None
+    if asks_json:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            pass  # It ended before it could say anything: the text is all there is.
+    return {"exit": code, "text": text, "html": None, "json": found}
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        out, error = _heard(process, _shown)
+        return process.returncode, out, error
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        _shown("")
+
+
+def _heard(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> tuple[str, str]:
+    """All that it says. Where it takes longer than a moment, what it is at is shown as it comes."""
+    assert process.stdout is not None and process.stderr is not None
+    out, error = bytearray(), bytearray()
+    began = time.monotonic()
+    with selectors.DefaultSelector() as pipes:
+        pipes.register(process.stdout, selectors.EVENT_READ, out)
+        pipes.register(process.stderr, selectors.EVENT_READ, error)
+        while pipes.get_map():
+            for key, _ in pipes.select(BEAT):
+                piece = os.read(key.fd, 1 << 16)
+                if not piece:
+                    pipes.unregister(key.fileobj)
+                key.data.extend(piece)
+            before, _, last = _text(error).rpartition(WIPE)
+            if (before or last) and time.monotonic() - began > MOMENT:
+                show(last)
+    process.wait()
+    return _text(out), _text(error).rpartition(WIPE)[2]
+
+
+def _text(said: bytearray) -> str:
+    return said.decode("utf-8", "replace")
+
+
+_width = 0
+"""Columns of the progress that is shown."""
+
+
+def _shown(what: str) -> None:
+    """Shows a state of progress in the place of the one before, in a notebook as in a terminal."""
+    global _width
+    if "\n" in what or not (what or _width):
+        return  # The progress is over, and what comes is said by whoever asked.
+    sys.stdout.write("\r" + what.ljust(_width) + ("" if what else "\r"))
+    sys.stdout.flush()
+    _width = len(what)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends it as Ctrl+C would; a moment later by force."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        process.send_signal(signal.SIGINT)
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except BaseException:
+        process.kill()
+        process.wait()

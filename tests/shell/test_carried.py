@@ -1,0 +1,101 @@
+"""Words that go to other places: the native command of the same wheel does them, for a notebook and for a program."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from harness import Kernel, wait_for
+
+from clew import _engine
+
+
+def script(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def put_first(kernel: Kernel, folder: Path) -> None:
+    """Has programs in a folder found first, by whatever the kernel starts."""
+    kernel.run(f"import os; os.environ['PATH'] = {str(folder)!r} + os.pathsep + os.environ['PATH']")
+
+
+def test_a_notebook_adds_a_remote_that_the_terminal_knows(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run("x = 1")
+    place = tmp_path / "shared"
+    said = kernel.clew(f"remote add nas {place}")
+    assert said.ok and said.stdout == f"Added nas, {place}: several machines can push, asked just now.\n", (
+        said
+    )
+    assert (place / ".clew-remote").exists()
+    listed = json.loads(kernel.clew("remote --json").stdout)
+    assert [remote["url"] for remote in listed["remotes"]] == [str(place)]
+    assert kernel.terminal("remote", "list", "--json").json["remotes"] == listed["remotes"]
+
+
+def test_a_refusal_is_one_line_and_no_traceback(kernel: Kernel) -> None:
+    said = kernel.clew("remote add lab ftp://host/x")
+    assert said.ok and said.stdout == "", said
+    assert said.stderr.startswith("Error: Nothing can be kept in a place of the kind `ftp://`"), said
+    told = json.loads(kernel.clew("remote remove lab --json").stdout)
+    assert (told["exit"], told["error"]["message"]) == (2, "There is no remote `lab`"), told
+
+
+def test_a_program_gets_data_and_errors(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run("import clew; s = clew.session()")
+    place = tmp_path / "shared"
+    heads = f"s.command('remote', 'add', 'nas', {str(place)!r}).data['remote']['heads']"
+    assert kernel.value(heads) == "shared"
+    said = kernel.run("s.command('remote', 'remove', 'lab')")
+    assert said.ename == "UsageError" and "There is no remote `lab`" in said.evalue, said
+
+
+def test_another_command_on_the_path_is_not_taken(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path / "bin", "clew", "echo something else")
+    put_first(kernel, tmp_path / "bin")
+    assert "no remotes" in kernel.clew("remote").stdout
+
+
+def test_ctrl_c_ends_what_takes_too_long(kernel: Kernel, tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    script(tmp_path / "bin", "ssh", f"echo $$ > {noted}; exec sleep 1000")
+    put_first(kernel, tmp_path / "bin")
+    request = kernel.send("%clew remote add far ssh://far/data")
+    wait_for(lambda: noted.exists() and noted.read_text().endswith("\n"), "ssh was not started")
+    kernel.interrupt()
+    said = kernel.collect([request])[0]
+    assert said.ename == "KeyboardInterrupt", said
+    pid = int(noted.read_text())
+    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), "it goes on")
+    assert kernel.clew("remote").ok and "no remotes" in kernel.clew("remote").stdout
+
+
+def test_a_folder_behind_ssh_is_served_by_the_command(kernel: Kernel, tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    script(
+        tmp_path / "bin",
+        "ssh",
+        f'cd {far}; PATH={Path(kernel.command).parent}:$PATH; for last; do :; done; exec sh -c "$last"',
+    )
+    put_first(kernel, tmp_path / "bin")
+    said = kernel.clew("remote add far me@far:data")
+    assert said.stdout == "Added far, ssh://me@far/~/data: several machines can push, asked just now.\n", said
+    assert (far / "data" / ".clew-remote").exists()
+
+
+def test_what_is_carried_is_no_evidence_of_the_cell(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run(f"%clew remote add nas {tmp_path / 'shared'}\ny = 2")
+    shown = json.loads(kernel.clew("show --json").stdout)
+    assert "clew" not in json.dumps(shown.get("evidence", {}).get("processes", [])), shown
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the module's file is looked at as it lies on Unix")
+def test_nothing_that_speaks_to_networks_is_in_the_module() -> None:
+    built = Path(_engine.__file__).read_bytes()
+    for crate in (b"object_store", b"reqwest", b"rustls", b"/tokio-"):
+        assert crate not in built, crate
