@@ -76,6 +76,24 @@ def looked(kernel: Kernel) -> dict[str, str]:
     return {" ".join(words): bare(kernel.terminal(*words).out, kernel.home) for words in session.LOOKS}
 
 
+def as_then(said: str, before: str) -> str:
+    """An answer without the fields that its JSON did not have before: fields are added, never renamed or taken away."""
+    try:
+        now, then = json.loads(said), json.loads(before)
+    except ValueError:
+        return said
+    return before if without_added(now, then) == then else said
+
+
+def without_added(now: Any, then: Any) -> Any:
+    """Data without the fields that `then` does not have in the same place."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: without_added(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [without_added(one, other) for one, other in zip(now, then, strict=True)]
+    return now
+
+
 def bare(text: str, home: Path) -> str:
     text = text.replace(str(home), "~")
     # How long ago something was changes while it is looked at.

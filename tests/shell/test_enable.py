@@ -120,6 +120,7 @@ def test_a_new_kernel_of_a_notebook_offers_its_earlier_states_with_the_first_cel
     notebook.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     kernel = start(notebook=notebook)
     assert kernel.run("x = 1").raised().stdout == ""
+    kernel.settle()
     kernel.kill()
     kernel = start(notebook=notebook)
     assert [kernel.run("y = 1").raised().stdout, kernel.run("y = 2").raised().stdout] == [FIRST_OFFER, ""]
