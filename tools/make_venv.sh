@@ -27,6 +27,7 @@ if [ "$version" = servers ]; then
         exit 1
     }
     cp requirements/servers/package*.json "$venv"
-    npm ci --prefix "$venv" --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+    # Not `--prefix`: with it npm looks for the machine's own settings (certificates, a registry) below that folder.
+    (cd "$venv" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error)
 fi
 touch "$venv/.installed"
