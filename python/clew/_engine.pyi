@@ -195,6 +195,9 @@ class Engine:
     def store(self) -> str:
         """The store's folder."""
 
+    def history(self) -> str | None:
+        """The id of the history that is recorded, if one is."""
+
     def sync(self) -> None:
         """Flushes what is saved to the disk."""
 

@@ -54,12 +54,12 @@ def program() -> Path:
     return found[0].resolve()
 
 
-def carry(words: Sequence[str], store: str, *, is_program: bool) -> Answer:
-    """Has the command do it. Of a program the answer is data too."""
+def carry(words: Sequence[str], store: str, history: str | None, *, is_program: bool) -> Answer:
+    """Has the command do it, for the session's own store and history. Of a program the answer is data too."""
     words = [*words, AS_JSON] if is_program and AS_JSON not in words else list(words)
     asks_json = AS_JSON in words
     try:
-        command = [str(program()), *_at(store, words), *words]
+        command = [str(program()), *_at(store, history, words), *words]
     except Missing as error:
         hint = "`pip install --force-reinstall clew` puts it back"
         message = as_json(words, REFUSED, str(error), hint)
@@ -71,10 +71,19 @@ def carry(words: Sequence[str], store: str, *, is_program: bool) -> Answer:
     return answer(code, out if out else error_text, asks_json)
 
 
-def _at(store: str, words: Sequence[str]) -> list[str]:
-    """The session's own store, unless another one was named."""
-    is_named = any(word == "--store" or word.startswith("--store=") for word in words)
-    return [] if is_named else ["--store", store]
+#: Words that are about one history.
+OF_HISTORY = ("push", "pull")
+#: What says which, or that all are meant.
+CHOICE = ("--history", "--all", "--help", "-h")
+
+
+def _at(store: str, history: str | None, words: Sequence[str]) -> list[str]:
+    """The session's own store and history, unless others were named."""
+    typed = {word.partition("=")[0] for word in words}
+    at = [] if "--store" in typed else ["--store", store]
+    if history is not None and typed & set(OF_HISTORY) and not typed & {"--store", *CHOICE}:
+        at += ["--history", history]
+    return at
 
 
 def answer(code: int, text: str, asks_json: bool) -> Answer:

@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser};
 
 use crate::commands::{
     annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, scratch,
-    serve, shells, show, stale, status, trust, vars, verify,
+    serve, shells, show, stale, status, sync, trust, vars, verify,
 };
 
 /// Undo, branches and resume for notebook sessions.
@@ -135,11 +135,11 @@ pub enum Word {
     #[allow(missing_docs)]
     Remote(remote::Arguments),
     #[allow(missing_docs)]
-    Push(later::Later),
+    Push(sync::Push),
     #[allow(missing_docs)]
-    Pull(later::Later),
+    Pull(sync::Pull),
     #[allow(missing_docs)]
-    Clone(later::Later),
+    Clone(sync::Clone),
     #[allow(missing_docs)]
     Move(carry::plan::Arguments),
     #[allow(missing_docs)]
@@ -277,6 +277,9 @@ impl Word {
                 | Self::Import(_)
                 | Self::Trust(_)
                 | Self::Remote(_)
+                | Self::Push(_)
+                | Self::Pull(_)
+                | Self::Clone(_)
                 | Self::Serve(_)
                 | Self::Completions(_)
                 | Self::Man(_)

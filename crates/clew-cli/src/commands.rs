@@ -23,6 +23,7 @@ pub mod shells;
 pub mod show;
 pub mod stale;
 pub mod status;
+pub mod sync;
 pub mod trust;
 pub mod vars;
 pub mod verify;

@@ -48,18 +48,15 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 7] = [
+pub(crate) const LATER: [(&str, &str); 4] = [
     ("run", "Runs a notebook, and only the cells that need it"),
-    ("push", "Sends runs to a remote"),
-    ("pull", "Takes runs from a remote"),
-    ("clone", "Makes a store from a remote"),
     ("watch", "Pushes as the runs come"),
     ("package", "Packs a notebook with what it needs to run"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 40] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 43] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -95,6 +92,15 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 40] = [
         &[(
             "extract model -o model.py --check",
             "the cells that made model, proven by running them",
+        )],
+    ),
+    ("push", &[("push lab", "sends what the remote `lab` has not")]),
+    ("pull", &[("pull lab", "takes in what others pushed there")]),
+    (
+        "clone",
+        &[(
+            "clone ssh://host/data/flights",
+            "a project with the histories of that place",
         )],
     ),
     (

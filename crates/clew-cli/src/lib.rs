@@ -229,6 +229,7 @@ pub fn elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Option<O
 pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Output {
     let answer = answer_to(arguments, surroundings);
     let directory = named_store(arguments, surroundings);
+    let wanted = arguments.shared.wanted.as_deref();
     match &arguments.word {
         Word::Enable(enable) => answer.give(commands::environment::enable::enable(enable, surroundings)),
         Word::Disable(disable) => answer.give(commands::environment::enable::disable(disable, surroundings)),
@@ -241,6 +242,9 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),
+        Word::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, surroundings)),
+        Word::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, surroundings)),
+        Word::Clone(clone) => answer.give(commands::sync::clone(clone, surroundings)),
         Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
         Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
             Ok(()) => Output::said(Exit::Done, String::new()),

@@ -333,6 +333,12 @@ impl Engine {
         Ok(open.unwrap_or(&inner.surroundings.store).display().to_string())
     }
 
+    /// The id of the history that is recorded, if one is.
+    fn history(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let inner = self.enter(py)?;
+        Ok(inner.open.as_ref().map(|open| open.session.history_id().to_string()))
+    }
+
     /// Flushes what is saved to the disk; other threads run meanwhile.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;

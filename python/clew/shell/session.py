@@ -103,7 +103,7 @@ class Session:
             # What was recorded by now is what is sent.
             self.flush()
             is_program = through is not None and through["door"] == "program"
-            return carry(words, self._engine.store(), is_program=is_program)
+            return carry(words, self._engine.store(), self._engine.history(), is_program=is_program)
         place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:

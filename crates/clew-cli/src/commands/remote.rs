@@ -172,7 +172,7 @@ const PACE: Pace = Pace {
 };
 
 /// Asks a place whether heads can be shared there.
-fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings) -> Result<Remote, Problem> {
+pub(crate) fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings) -> Result<Remote, Problem> {
     let place = remotes::open(&remote.url, true, remotes::may_ask(surroundings));
     let place = place.map_err(|error| remotes::problem(&error))?;
     tell(&format!(
@@ -204,7 +204,7 @@ fn asked(remote: Remote, is_alone: bool, surroundings: &Surroundings) -> Result<
 
 /// A line on standard error, where somebody looks at it; wiped by an empty one. Ctrl+C ends the command at once: nothing was
 /// written here yet, and there only what nobody looks for.
-fn tell(what: &str) {
+pub(crate) fn tell(what: &str) {
     let mut out = io::stderr();
     // A notebook shows what it reads there.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");

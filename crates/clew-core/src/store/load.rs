@@ -167,6 +167,12 @@ impl LoadedHistory {
         self.tails.iter().map(|(part, tail)| (*part, tail.end))
     }
 
+    /// Where the last operation of each part of each log lies.
+    pub(super) fn last_operations(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
+        let parts = self.tails.iter();
+        parts.filter_map(|(part, tail)| Some((*part, *tail.offsets.last()?)))
+    }
+
     /// Forgets what was read of a session.
     fn forget(&mut self, session: SessionId) {
         self.tails.retain(|(other, _), _| *other != session);

@@ -48,6 +48,12 @@ impl Outgoing {
         self.loaded.ends().collect()
     }
 
+    /// Whether something was done in it that lies behind these ends. A flush alone, which logs note, is nothing new.
+    pub fn has_news(&self, there: &LogEnds) -> bool {
+        let mut last = self.loaded.last_operations();
+        last.any(|(log, at)| there.get(&log).is_none_or(|end| *end <= at))
+    }
+
     /// What is needed and not there, in portions of about `most` bytes, before compression; what lies together goes together.
     pub fn portions(&self, has: &dyn Fn(&[u8; 32]) -> bool, most: u64) -> Vec<Portion> {
         let (mut portions, mut portion, mut met) = (Vec::new(), Portion::default(), FxHashSet::default());

@@ -197,8 +197,7 @@ impl Push<'_> {
 
     /// Sends what is new in the logs; `None` if nothing is.
     fn send_records(&self, there: &LogEnds, pushed: &mut Pushed) -> Result<Option<Sent>, SyncError> {
-        let is_new = |(log, end): (&_, &u64)| there.get(log).is_none_or(|there| there < end);
-        if !self.outgoing.ends().iter().any(is_new) {
+        if !self.outgoing.has_news(there) {
             return Ok(None);
         }
         let (maker, staged) = self.begin()?;

@@ -1,0 +1,77 @@
+//! `clew clone`: a new store from a remote.
+
+use std::path::{Path, PathBuf};
+
+use super::pull::{PullPage, heads_of, take};
+use super::way::{Telling, opened, way, writable};
+use crate::commands::environment::Init;
+use crate::commands::environment::init::init;
+use crate::problem::{Exit, Problem};
+use crate::remotes::{self, Remotes};
+use crate::settings::FOLDER;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// What a clone calls where it came from.
+const ORIGIN: &str = "origin";
+
+/// Makes a project with a store from a remote: notebooks in its folder find the histories that came.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Clone {
+    /// Where it is: as in `remote add`
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// The project's folder, which is made; without it one called like the place
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+}
+
+/// Clones.
+pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Problem> {
+    let near = surroundings.near.clone().unwrap_or_default();
+    let url = remotes::url_of(&clone.url, &near)?;
+    let project = near.join(clone.directory.clone().unwrap_or_else(|| called(&url)));
+    let store = project.join(FOLDER);
+    let shown = text::clean(&store.display().to_string());
+    if store.exists() {
+        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
+        return Err(problem.with_hint("name another folder; `pull` adds to a store that is there"));
+    }
+    let backend = opened(&url, surroundings)?;
+    let there = heads_of(&backend)?;
+    if there.is_empty() {
+        let problem = format!("{} has no history", text::clean(&url));
+        return Err(Problem::usage(problem).with_hint("`clew push` sends some there"));
+    }
+    std::fs::create_dir_all(&project).map_err(|error| {
+        let problem = format!("{} can't be made: {error}", text::clean(&project.display().to_string()));
+        Problem::of(Exit::Refused, problem).with_hint("name a folder where you may write")
+    })?;
+    let made = Init {
+        directory: project,
+        encrypt: false,
+    };
+    init(&made, surroundings)?;
+    let (opened, _) = writable(&store, surroundings)?;
+    let remote = remotes::unasked(ORIGIN, url.clone(), &store, surroundings.now);
+    let mut all = Remotes::read(&surroundings.config)?;
+    all.put(remote.clone());
+    all.write(&surroundings.config)?;
+    let way = way(&backend, &url, &store, surroundings);
+    let telling = Telling::new(format!("Cloning {}", text::clean(&url)));
+    let histories = take(&opened, &there, &way, &telling, surroundings)?;
+    Ok(PullPage {
+        remote: ORIGIN.to_owned(),
+        url: text::clean(&url),
+        store: store.display().to_string(),
+        histories,
+        others: 0,
+        is_clone: true,
+    })
+}
+
+/// The last part of a place, as a folder's name.
+fn called(url: &str) -> PathBuf {
+    let name = url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or("clew");
+    Path::new(name).to_owned()
+}

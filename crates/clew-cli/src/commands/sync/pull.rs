@@ -1,0 +1,195 @@
+//! `clew pull`: takes in what a remote has and the store has not.
+
+use std::path::Path;
+
+use clew_core::id::HistoryId;
+use clew_core::store::{Carried, Store, StoreError};
+use clew_remote::Backend;
+use clew_remote::sync::{self, Way};
+use serde::Serialize;
+
+use super::way::{Telling, meant, opened, problem, way, writable};
+use crate::page::Page;
+use crate::place::{Opened, history_name};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Takes the runs that a remote has of a history, and the store has not, into the store.
+///
+/// Nothing of it runs, and what is here stays. A history that is only there comes too where none is named.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Pull {
+    /// What you call the remote; without it the only one
+    #[arg(value_name = "NAME")]
+    pub remote: Option<String>,
+    /// All histories that are there, not only those that are here
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What came of one history.
+#[derive(Debug, Serialize)]
+pub(super) struct Came {
+    pub history: String,
+    pub id: HistoryId,
+    /// Runs that were not here.
+    pub new_runs: u64,
+    /// Bytes of values that were not here, before compression.
+    pub new: u64,
+    /// Bytes that came over the network.
+    pub bytes: u64,
+    /// Sessions that went on otherwise here; what is here stays.
+    pub contradictions: usize,
+    pub damage: Vec<String>,
+}
+
+/// What came.
+#[derive(Debug, Serialize)]
+pub struct PullPage {
+    pub(super) remote: String,
+    pub(super) url: String,
+    /// The store it came to.
+    pub(super) store: String,
+    pub(super) histories: Vec<Came>,
+    /// Histories that are there and were not asked for.
+    pub(super) others: usize,
+    #[serde(skip)]
+    pub(super) is_clone: bool,
+}
+
+/// Pulls.
+pub fn pull(
+    pull: &Pull,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<PullPage, Problem> {
+    let remote = meant(pull.remote.as_deref(), directory, surroundings)?;
+    let backend = opened(&remote.url, surroundings)?;
+    let there = sync::heads(&backend).map_err(|error| problem(&error))?;
+    let (store, _) = writable(directory, surroundings)?;
+    let here = |id: &HistoryId| store.load(*id).is_ok();
+    let chosen: Vec<HistoryId> = match wanted {
+        Some(wanted) => vec![named(wanted, &there, directory, surroundings)?],
+        None if pull.all => there.clone(),
+        None => there.iter().copied().filter(here).collect(),
+    };
+    let way = way(&backend, &remote.url, directory, surroundings);
+    let telling = Telling::new(format!("Pulling from {}", remote.name));
+    let histories = take(&store, &chosen, &way, &telling, surroundings)?;
+    Ok(PullPage {
+        remote: remote.name,
+        url: text::clean(&remote.url),
+        store: directory.display().to_string(),
+        others: there.iter().filter(|id| !chosen.contains(id)).count(),
+        histories,
+        is_clone: false,
+    })
+}
+
+/// The history that is meant: by the beginning of its id there, or as it is called here.
+fn named(
+    wanted: &str,
+    there: &[HistoryId],
+    directory: &Path,
+    surroundings: &Surroundings,
+) -> Result<HistoryId, Problem> {
+    let mut found = there
+        .iter()
+        .filter(|id| wanted.len() >= 4 && id.to_string().starts_with(wanted));
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(*only),
+        _ => Ok(Opened::open(directory, Some(wanted), surroundings)?.id),
+    }
+}
+
+/// Takes histories in.
+pub(super) fn take(
+    store: &Store,
+    histories: &[HistoryId],
+    way: &Way<'_>,
+    telling: &Telling,
+    surroundings: &Surroundings,
+) -> Result<Vec<Came>, Problem> {
+    let mut all = Vec::new();
+    for id in histories {
+        let pulled = sync::pull(store, *id, way, surroundings.now, &|progress| telling.tell(progress));
+        let pulled = pulled.map_err(|error| problem(&error))?.unwrap_or_default();
+        let name = match store.load(*id) {
+            Ok(loaded) => history_name(*id, &loaded.description()),
+            Err(StoreError::NoHistory(_)) => id.short(),
+            Err(error) => return Err(crate::place::store_problem(&error)),
+        };
+        let Carried {
+            runs,
+            bytes,
+            contradictions,
+            damage,
+            ..
+        } = pulled.carried;
+        all.push(Came {
+            history: name,
+            id: *id,
+            new_runs: runs,
+            new: bytes,
+            bytes: pulled.bytes,
+            contradictions: contradictions.len(),
+            damage: damage.into_iter().map(|damage| damage.what).collect(),
+        });
+    }
+    Ok(all)
+}
+
+/// Whether there is anything at a place.
+pub(super) fn heads_of(backend: &dyn Backend) -> Result<Vec<HistoryId>, Problem> {
+    sync::heads(backend).map_err(|error| problem(&error))
+}
+
+impl Page for PullPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut told = String::new();
+        if self.is_clone {
+            let histories = text::count(self.histories.len(), "history");
+            let url = &self.url;
+            told += &format!("Cloned {url} into {}: {histories}.\n", text::clean(&self.store));
+        }
+        for came in &self.histories {
+            let history = text::clean(&came.history);
+            told += &if came.new_runs + came.new == 0 {
+                format!("All of {history} was here.\n")
+            } else {
+                let (runs, bytes) = (text::count(came.new_runs as usize, "run"), text::bytes(came.bytes));
+                format!("Pulled {history} from {}: {runs}, {bytes} fetched.\n", self.remote)
+            };
+            if came.contradictions > 0 {
+                let sessions = text::count(came.contradictions, "session");
+                told += &format!("  {sessions} went on otherwise here; what is here stays\n");
+            }
+            for damage in &came.damage {
+                told += &format!("  {}\n", text::clean(damage));
+            }
+        }
+        if self.histories.is_empty() {
+            told += &format!("{} has nothing of the histories that are here.\n", self.remote);
+        }
+        if self.others > 0 {
+            let all = surroundings.door.command(&format!("pull {} --all", self.remote));
+            let others = text::count(self.others, "history");
+            told += &format!("It has {others} more: {all} takes all.\n");
+        } else if self.histories.iter().any(|came| came.new_runs > 0) {
+            told +=
+                "In a notebook `%clew history NAME` goes on in one, and `%clew resume` brings its variables back.\n";
+        }
+        told
+    }
+
+    fn exit(&self) -> Exit {
+        let is_whole = |came: &Came| came.damage.is_empty() && came.contradictions == 0;
+        if self.histories.iter().all(is_whole) {
+            Exit::Done
+        } else {
+            Exit::Inexact
+        }
+    }
+}

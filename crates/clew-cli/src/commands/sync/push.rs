@@ -1,0 +1,142 @@
+//! `clew push`: sends what a remote has not.
+
+use std::path::Path;
+
+use clew_core::id::HistoryId;
+use clew_remote::sync;
+use serde::Serialize;
+
+use super::way::{Telling, known, meant, opened, problem, way, writable};
+use crate::page::Page;
+use crate::place::{Opened, history_name, open_store, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Sends the runs of a history, with all they left, to a remote: only what is not there.
+///
+/// What was sent before a cut is not sent again. Two machines that push keep both lines.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Push {
+    /// What you call the remote; without it the only one
+    #[arg(value_name = "NAME")]
+    pub remote: Option<String>,
+    /// All histories of the store
+    #[arg(long)]
+    pub all: bool,
+    /// Lets what an encrypted store holds be sent unencrypted
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// What was sent of one history.
+#[derive(Debug, Serialize)]
+struct Sent {
+    history: String,
+    id: HistoryId,
+    /// Bytes of values that are new there, before compression.
+    new: u64,
+    /// Bytes that went over the network.
+    bytes: u64,
+    /// Whether all of it was there.
+    was_there: bool,
+    /// What could not be read here.
+    damage: Vec<String>,
+}
+
+/// What was sent.
+#[derive(Debug, Serialize)]
+pub struct PushPage {
+    remote: String,
+    url: String,
+    histories: Vec<Sent>,
+}
+
+/// Pushes.
+pub fn push(
+    push: &Push,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<PushPage, Problem> {
+    let remote = meant(push.remote.as_deref(), directory, surroundings)?;
+    let histories = histories(push.all, directory, wanted, surroundings)?;
+    let (store, key) = writable(directory, surroundings)?;
+    if store.key().is_some() && !push.plain {
+        let again = surroundings.door.command(&format!("push {} --plain", remote.name));
+        let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
+        return Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")));
+    }
+    let remote = known(remote, surroundings)?;
+    let backend = opened(&remote.url, surroundings)?;
+    let way = way(&backend, &remote.url, directory, surroundings);
+    let telling = Telling::new(format!("Pushing to {}", remote.name));
+    let mut sent = Vec::new();
+    for (id, name) in histories {
+        let pushed = sync::push(&store, id, &way, (&key, surroundings.now), &|progress| {
+            telling.tell(progress)
+        });
+        let pushed = pushed.map_err(|error| problem(&error))?;
+        sent.push(Sent {
+            history: name,
+            id,
+            new: pushed.new,
+            bytes: pushed.bytes,
+            was_there: pushed.is_nothing(),
+            damage: pushed.damage,
+        });
+    }
+    Ok(PushPage {
+        remote: remote.name,
+        url: text::clean(&remote.url),
+        histories: sent,
+    })
+}
+
+fn histories(
+    is_all: bool,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<Vec<(HistoryId, String)>, Problem> {
+    if !is_all {
+        let opened = Opened::open(directory, wanted, surroundings)?;
+        return Ok(vec![(opened.id, opened.place().name())]);
+    }
+    let store = open_store(directory, surroundings)?;
+    let all = store.histories().map_err(|error| store_problem(&error))?;
+    Ok(all
+        .iter()
+        .map(|(id, description)| (*id, history_name(*id, description)))
+        .collect())
+}
+
+impl Page for PushPage {
+    fn text(&self, _: &Surroundings) -> String {
+        let mut told = String::new();
+        for sent in &self.histories {
+            let history = text::clean(&sent.history);
+            told += &if sent.was_there {
+                format!("{} has all of {history}.\n", self.remote)
+            } else {
+                let (new, bytes) = (text::bytes(sent.new), text::bytes(sent.bytes));
+                format!("Pushed {history} to {}: {new} new there, {bytes} sent.\n", self.remote)
+            };
+            for damage in &sent.damage {
+                told += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+            }
+        }
+        if self.histories.is_empty() {
+            told += "The store has no history yet.\n";
+        }
+        told
+    }
+
+    fn exit(&self) -> Exit {
+        if self.histories.iter().all(|sent| sent.damage.is_empty()) {
+            Exit::Done
+        } else {
+            Exit::Inexact
+        }
+    }
+}

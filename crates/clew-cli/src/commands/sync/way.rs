@@ -1,0 +1,157 @@
+//! The way to a remote: which is meant, its backend, what is remembered of it, and what is shown on the way.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_remote::sync::{Memory, Progress, SyncError, Way};
+use clew_remote::{Backend, Pace, Patient};
+
+use crate::commands::remote::{asked, tell};
+use crate::place::store_problem;
+use crate::problem::{Exit, Problem};
+use crate::remotes::{self, Heads, Remote, Remotes};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Work shorter than this is not talked about.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is told how far it is.
+const BEAT: Duration = Duration::from_millis(200);
+
+/// A network that comes and goes is waited for; Ctrl+C ends that.
+const PACE: Pace = Pace {
+    tries: 6,
+    first: Duration::from_millis(500),
+    most: Duration::from_secs(20),
+};
+
+/// The remote that is meant: the one that is named, else the only one.
+pub(super) fn meant(name: Option<&str>, store: &Path, surroundings: &Surroundings) -> Result<Remote, Problem> {
+    let all = Remotes::read(&surroundings.config)?;
+    if let Some(name) = name {
+        return all.find(name, store, surroundings.door).cloned();
+    }
+    match all.of_store(store).as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => {
+            let add = surroundings.door.command("remote add NAME URL");
+            Err(Problem::usage("The store has no remotes").with_hint(format!("{add} adds one")))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|remote| remote.name.clone()).collect();
+            let problem = format!("The store has {} remotes", several.len());
+            Err(Problem::usage(problem).with_hint(format!("say which one: {}", text::listing(&names, 8))))
+        }
+    }
+}
+
+/// The same remote, asked now whether heads can be shared there if it was not before.
+pub(super) fn known(remote: Remote, surroundings: &Surroundings) -> Result<Remote, Problem> {
+    if remote.heads != Heads::Unknown {
+        return Ok(remote);
+    }
+    let remote = asked(remote, false, surroundings)?;
+    let mut all = Remotes::read(&surroundings.config)?;
+    all.put(remote.clone());
+    all.write(&surroundings.config)?;
+    Ok(remote)
+}
+
+/// Opens the place of a remote.
+pub(super) fn opened(url: &str, surroundings: &Surroundings) -> Result<Patient, Problem> {
+    let place = remotes::open(url, false, remotes::may_ask(surroundings));
+    Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE))
+}
+
+/// The way between a store and a place.
+pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, surroundings: &Surroundings) -> Way<'b> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(store.as_os_str().as_encoded_bytes());
+    hasher.update(b"\0");
+    hasher.update(url.as_bytes());
+    let name = hasher.finalize().to_hex();
+    let folder = surroundings.cache.join("remotes").join(&name[..32]);
+    Way::new(backend, Memory::new(&folder))
+}
+
+/// A store to write to, and the user's key, which is made where there is none.
+pub(super) fn writable(directory: &Path, surroundings: &Surroundings) -> Result<(Store, SigningKey), Problem> {
+    let disk = Arc::new(RealDisk);
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &surroundings.keys());
+    let store = store.map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
+    let (trust, _) = Trust::load_or_own(&*disk, &surroundings.config, key.public());
+    Ok((store.with_trust(trust), key))
+}
+
+/// What went wrong on the way.
+pub(super) fn problem(error: &SyncError) -> Problem {
+    let (problem, is_kept) = match error {
+        SyncError::Remote(error) => (remotes::problem(error), true),
+        SyncError::Store(error) => (store_problem(error), false),
+        SyncError::Busy { .. } => {
+            let problem = Problem::of(Exit::Refused, error.to_string());
+            (problem.with_hint("wait until it is done"), false)
+        }
+        SyncError::Crowded { .. } => {
+            let problem = Problem::of(Exit::Refused, error.to_string());
+            (problem.with_hint("type it again"), true)
+        }
+        SyncError::Unreadable { .. } => (Problem::of(Exit::Damaged, error.to_string()), false),
+    };
+    let mut problem = problem;
+    if is_kept {
+        "Nothing here was changed, and what was sent or fetched so far is not sent or fetched again"
+            .clone_into(&mut problem.untouched);
+    }
+    problem
+}
+
+/// A line that tells how far it is, and how fast.
+pub(super) struct Telling {
+    what: String,
+    begun: Instant,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Telling {
+    /// `what` is done: `Pushing to lab`.
+    pub fn new(what: String) -> Self {
+        Self {
+            what,
+            begun: Instant::now(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Tells.
+    pub fn tell(&self, progress: Progress) -> ControlFlow<()> {
+        let Ok(mut told) = self.told.lock() else {
+            return ControlFlow::Continue(());
+        };
+        let passed = self.begun.elapsed();
+        if passed > PATIENCE && told.is_none_or(|told| told.elapsed() > BEAT) {
+            *told = Some(Instant::now());
+            let rate = progress.moved as f64 / passed.as_secs_f64();
+            tell(&format!(
+                "{} … {} of {}, {}/s",
+                self.what,
+                text::bytes(progress.moved),
+                text::bytes(progress.of),
+                text::bytes(rate as u64)
+            ));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        tell("");
+    }
+}
