@@ -303,6 +303,8 @@ def test_a_dry_run_looks_at_what_no_cell_changed(notebook: Notebook, tmp_path: P
         threading.Thread(target=later, daemon=True).start()
         """
     notebook.run("x = [1]\ny = [2]", thread, "z = 1")
+    # An idle look that comes after the change records it before the move does.
+    notebook.kernel.settle()
     may_go.touch()
     while not changed.exists():
         time.sleep(0.01)
