@@ -241,7 +241,8 @@ def test_the_child_of_a_fork_prints_as_before(recorded: Recorded) -> None:
     )
     recorded.kernel.settle()
     assert reply.ok and "parent" in reply.stdout
-    assert "parent" in recorded_outputs(recorded)[0]["text"]
+    # Beside what Python itself says of forks in processes with threads.
+    assert any("parent" in output["text"] for output in recorded_outputs(recorded))
 
 
 def test_no_object_of_the_user_s_is_held(recorded: Recorded) -> None:
