@@ -12,6 +12,7 @@
 //! Nothing here is believed because of where it lies: bundles are named by their hashes, and what is in them is judged by who recorded it
 //! ([`clew_core::store::Store::receive_all`]).
 
+mod at_once;
 mod head;
 mod index;
 mod memory;

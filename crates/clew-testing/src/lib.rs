@@ -30,6 +30,8 @@ pub mod life;
 mod long;
 pub use long::LongHistory;
 
+pub mod recording;
+
 mod still;
 pub use still::Still;
 

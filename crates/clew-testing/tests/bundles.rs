@@ -6,36 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clew_core::format::HistoryDescription;
-use clew_core::format::RunKind;
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root, RootKind};
 use clew_core::kernel::Kernel;
 use clew_core::plan::{Report, Word};
-use clew_core::record::RunInput;
-use clew_core::session::{Export, Exported, MoveOptions, Request, Session, SessionError};
+use clew_core::session::{Export, Exported, MoveOptions, Request, SessionError};
 use clew_core::store::disk::Disk;
-use clew_core::store::{Access, Bundle, BundleMaker, SigningKey, Store, Trust};
-use clew_testing::Still;
+use clew_core::store::{Bundle, BundleMaker, SigningKey};
 use clew_testing::disk::SimDisk;
-use clew_testing::toy::{ToyKernel, run_cell};
+use clew_testing::recording::{key_of as key, record_cell, session_of as session, store_of as open};
+use clew_testing::toy::ToyKernel;
 
 const FILE: &str = "/state.clew";
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_secret(&[seed; 32])
-}
-
-fn open(disk: &SimDisk, key: &SigningKey) -> Store {
-    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite).unwrap();
-    store.with_trust(Trust::own(key.public()))
-}
-
-fn session(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
-    let store = open(disk, key);
-    let (id, loaded) = (store.new_session(), store.load(history).unwrap());
-    let writer = store.writer(history, id, key).unwrap();
-    Session::new(id, store, writer, loaded, Box::new(Still))
-}
 
 /// A history of two cells, recorded with the first key.
 fn recorded(disk: &SimDisk) -> HistoryId {
@@ -45,26 +27,17 @@ fn recorded(disk: &SimDisk) -> HistoryId {
     let mut session = session(disk, &key(1), history);
     let mut kernel = ToyKernel::new(1);
     session.start(&mut kernel).unwrap();
-    record(
+    record_cell(
         &mut session,
         &mut kernel,
         "x = int 1\na = bytes 300000 1\nl = list x\nalso = is l",
     );
-    record(
+    record_cell(
         &mut session,
         &mut kernel,
         "b = bytes 5000 2\nc = bytes 300 3\nr = reduced c\ndel c",
     );
     history
-}
-
-fn record(session: &mut Session, kernel: &mut ToyKernel, source: &str) {
-    run_cell(&mut kernel.world, source, 1).unwrap();
-    let input = RunInput {
-        source: Some(source.to_owned()),
-        ..RunInput::silent(RunKind::Cell, 0)
-    };
-    session.record(kernel, input).unwrap();
 }
 
 /// What of the history's last state goes into a bundle.

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use clew_core::format::{HistoryDescription, RunKind};
+use clew_core::format::HistoryDescription;
 use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
 use clew_core::plan::{Report, Word};
-use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
 use clew_testing::Still;
 use clew_testing::disk::SimDisk;
+use clew_testing::recording::record_cell as record;
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
 
 fn begin(kernel: &mut ToyKernel) -> Session {
@@ -26,15 +26,6 @@ fn begin(kernel: &mut ToyKernel) -> Session {
     let mut session = Session::new(id, store, writer, loaded, Box::new(Still));
     session.start(kernel).unwrap();
     session
-}
-
-fn record(session: &mut Session, kernel: &mut ToyKernel, source: &str) {
-    run_cell(&mut kernel.world, source, 1).unwrap();
-    let input = RunInput {
-        source: Some(source.to_owned()),
-        ..RunInput::silent(RunKind::Cell, 0)
-    };
-    session.record(kernel, input).unwrap();
 }
 
 fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {

@@ -1,34 +1,13 @@
 //! What strangers record: their word counts for nothing, not even that of a manifest that names no code.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use clew_core::format::{Action, Body, HistoryDescription, Position, RunKind, Version, View};
+use clew_core::format::{Action, Body, HistoryDescription, Position, Version, View};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, Root};
 use clew_core::plan::{Report, Word};
-use clew_core::record::RunInput;
-use clew_core::session::{MoveOptions, Request, Session};
-use clew_core::store::{Access, SigningKey, Store, Trust};
-use clew_testing::Still;
+use clew_core::session::{MoveOptions, Request};
 use clew_testing::disk::SimDisk;
-use clew_testing::toy::{ToyKernel, run_cell};
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_secret(&[seed; 32])
-}
-
-fn open(disk: &SimDisk, key: &SigningKey) -> Store {
-    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite).unwrap();
-    store.with_trust(Trust::own(key.public()))
-}
-
-fn session(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
-    let store = open(disk, key);
-    let (id, loaded) = (store.new_session(), store.load(history).unwrap());
-    let writer = store.writer(history, id, key).unwrap();
-    Session::new(id, store, writer, loaded, Box::new(Still))
-}
+use clew_testing::recording::{key_of as key, record_cell, session_of as session, store_of as open};
+use clew_testing::toy::ToyKernel;
 
 /// Recorded by a stranger, honestly: `r` is made by a reducer, `plain` is data.
 fn recorded() -> (SimDisk, HistoryId) {
@@ -39,12 +18,7 @@ fn recorded() -> (SimDisk, HistoryId) {
     let mut kernel = ToyKernel::new(1);
     session.start(&mut kernel).unwrap();
     let source = "z = bytes 300 1\nr = reduced z\nplain = list";
-    run_cell(&mut kernel.world, source, 1).unwrap();
-    let input = RunInput {
-        source: Some(source.to_owned()),
-        ..RunInput::silent(RunKind::Cell, 0)
-    };
-    session.record(&mut kernel, input).unwrap();
+    record_cell(&mut session, &mut kernel, source);
     (disk, history)
 }
 

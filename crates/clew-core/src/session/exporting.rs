@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashSet;
 
 use super::SessionError;
-use super::moving::{definitions_of, untrusted};
+use super::moving::{check_names, definitions_of, untrusted};
 use crate::cause::Cause;
 use crate::format::{
     Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,
@@ -134,17 +134,7 @@ impl Export<'_> {
         let Some(asked) = self.roots else {
             return Ok(state.roots().filter(|root| !is_of_machine(root)).cloned().collect());
         };
-        let missing: Vec<String> = asked
-            .iter()
-            .filter(|root| state.version(root).is_none())
-            .map(ToString::to_string)
-            .collect();
-        if !missing.is_empty() {
-            return Err(SessionError::NoSuchName {
-                run: history.label(&self.run),
-                names: missing,
-            });
-        }
+        check_names(history, self.run, state, asked)?;
         let mut wanted = asked.clone();
         wanted.extend(definitions_of(manifests, state, asked, &|_| false));
         Ok(wanted)

@@ -203,17 +203,7 @@ impl Session {
             return Ok(Scope::All);
         };
         let state = self.history.state(target);
-        let missing: Vec<String> = names
-            .iter()
-            .filter(|root| state.version(root).is_none())
-            .map(ToString::to_string)
-            .collect();
-        if !missing.is_empty() {
-            return Err(SessionError::NoSuchName {
-                run: self.history.label(&target),
-                names: missing,
-            });
-        }
+        check_names(&self.history, target, &state, names)?;
         let mut roots: BTreeSet<Root> = names.iter().cloned().collect();
         if *with_shared {
             for root in names {
@@ -527,6 +517,23 @@ impl Held for HeldBySession<'_> {
             caution(history, self.target, version).map_or(Again::Unasked, Again::Refused)
         }
     }
+}
+
+/// # Errors
+/// The state that a run left does not have one of these names.
+pub(super) fn check_names<'r>(
+    history: &History,
+    run: RunId,
+    state: &State,
+    names: impl IntoIterator<Item = &'r Root>,
+) -> Result<(), SessionError> {
+    let missing = names.into_iter().filter(|root| state.version(root).is_none());
+    let names: Vec<String> = missing.map(ToString::to_string).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let run = history.label(&run);
+    Err(SessionError::NoSuchName { run, names })
 }
 
 /// Notebook classes that values of `roots` need and that are not there, and those that these need.

@@ -8,11 +8,12 @@
 //! takes to bring together what two machines did in one history.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use rustc_hash::FxHashSet;
 
+use super::blocks::Place;
 use super::copying::{Copied, Copy};
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::gc::{self, Survey, Thing, contents};
@@ -197,15 +198,14 @@ impl Store {
         }
     }
 
-    /// Whether something is here, whole: said to be by who wrote it, or read.
-    fn has_whole(&self, thing: &Thing) -> bool {
+    /// Where something is here, whole: said to be by who wrote it, or read. And whether that was synced.
+    fn whole_place(&self, thing: &Thing) -> Option<(Place, bool)> {
         let index = self.index();
-        let Some(place) = index.best(&thing.id) else {
-            return false;
-        };
-        let is_whole = index.is_whole(&place);
+        let place = index.best(&thing.id)?;
+        let (is_whole, is_synced) = (index.is_whole(&place), index.is_synced(&place));
         drop(index);
-        is_whole || self.read_place(&place, &thing.id, thing.kind).is_ok()
+        let is_here = is_whole || self.read_place(&place, &thing.id, thing.kind).is_ok();
+        is_here.then_some((place, is_synced))
     }
 }
 
@@ -221,7 +221,8 @@ pub(super) fn copy_things(
     watch: Carrying<'_>,
 ) -> Result<Option<Copied>, StoreError> {
     let mut copy = Copy::new(from, to);
-    let (mut met, mut relied) = (FxHashSet::default(), BTreeSet::new());
+    // Packs of the other store that what is carried refers to, and that nobody synced.
+    let (mut met, mut unsynced) = (FxHashSet::default(), BTreeSet::new());
     let mut damaged: Vec<([u8; 32], Damage)> = Vec::new();
     for pack in &survey.packs {
         for thing in &pack.things {
@@ -230,9 +231,11 @@ pub(super) fn copy_things(
                 continue;
             }
             let length = u64::from(thing.place.length);
-            if to.has_whole(thing) {
+            if let Some((place, is_synced)) = to.whole_place(thing) {
                 met.insert(thing.id);
-                relied.insert(thing.id);
+                if !is_synced {
+                    unsynced.insert(place.pack);
+                }
                 carried.known += length;
                 tell(watch, length)?;
                 continue;
@@ -255,7 +258,7 @@ pub(super) fn copy_things(
         damage.join(&mut carried.damage);
     }
     copy.vouch()?;
-    to.sync_relied(&relied)?;
+    to.sync_packs(&unsynced)?;
     copy.finish()
 }
 
@@ -274,18 +277,10 @@ fn not_copied(thing: &Thing, why: String) -> Flaw {
 }
 
 impl Store {
-    /// Syncs the packs in which these things lie, where nobody did: what is carried refers to them.
-    fn sync_relied(&self, relied: &BTreeSet<[u8; 32]>) -> Result<(), StoreError> {
+    fn sync_packs(&self, numbers: &BTreeSet<u32>) -> Result<(), StoreError> {
         let index = self.index();
-        let places = relied.iter().filter_map(|id| index.best(id));
-        let unsynced: BTreeSet<u32> = places
-            .filter(|place| !index.is_synced(place))
-            .map(|place| place.pack)
-            .collect();
-        let paths: Vec<_> = unsynced
-            .iter()
-            .map(|number| index.packs[*number as usize].path.clone())
-            .collect();
+        let paths = numbers.iter().map(|number| index.packs[*number as usize].path.clone());
+        let paths: Vec<_> = paths.collect();
         drop(index);
         for path in paths {
             let file = self.disk().open(&path).map_err(StoreError::io("read", &path))?;
@@ -349,9 +344,9 @@ impl Records<'_> {
         for ((session, part), end) in loaded.ends() {
             let start = there.get(&(session, part)).copied().unwrap_or(0);
             if start < end {
-                let bytes = read_log(self.from, self.history, (session, part), end)?;
+                let bytes = read_log(self.from, self.history, (session, part), start..end)?;
                 let path = log::path(directory, self.history, session, part);
-                whole::write_new(disk, &path, &bytes[start as usize..])?;
+                whole::write_new(disk, &path, &bytes)?;
                 carried.sessions += 1;
             }
         }
@@ -366,11 +361,11 @@ impl Records<'_> {
         carried: &mut Carried,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let (mut coming, mut sessions) = (Vec::new(), BTreeSet::new());
+        let known: LogEnds = here.ends().collect();
         for ((session, part), end) in loaded.ends() {
-            let theirs = read_log(self.from, self.history, (session, part), end)?;
-            let known = here.ends().find(|(found, _)| *found == (session, part));
-            let ours = match known {
-                Some((_, end)) => read_log(self.to, self.history, (session, part), end)?,
+            let theirs = read_log(self.from, self.history, (session, part), 0..end)?;
+            let ours = match known.get(&(session, part)) {
+                Some(end) => read_log(self.to, self.history, (session, part), 0..*end)?,
                 None => Vec::new(),
             };
             if ours.starts_with(&theirs) {
@@ -445,21 +440,21 @@ fn read_log(
     store: &Store,
     history: HistoryId,
     (session, part): (SessionId, u32),
-    end: u64,
+    range: Range<u64>,
 ) -> Result<Vec<u8>, StoreError> {
     let path = log::path(store.directory(), history, session, part);
     let file = store.disk().open(&path).map_err(StoreError::io("read", &path))?;
-    read_to(&*file, &path, end)
+    read(&*file, &path, range)
 }
 
 fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
     let file = disk.open(path).map_err(StoreError::io("read", path))?;
     let length = file.length().map_err(StoreError::io("read", path))?;
-    read_to(&*file, path, length)
+    read(&*file, path, 0..length)
 }
 
-fn read_to(file: &dyn DiskFile, path: &Path, end: u64) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![0; end as usize];
-    read_exact_at(file, &mut bytes, 0).map_err(StoreError::io("read", path))?;
+fn read(file: &dyn DiskFile, path: &Path, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    read_exact_at(file, &mut bytes, range.start).map_err(StoreError::io("read", path))?;
     Ok(bytes)
 }

@@ -3,24 +3,20 @@
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use clew_core::format::Timestamp;
 use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, BundleFault, Carried, Store, StoreError};
 
+use super::at_once::at_once;
 use super::head::{Head, Sent};
-use super::push::locked;
 use super::staged::{Meter, Staged, here, named};
 use super::{Memory, SyncError, Telling, Way, index};
-use crate::backend::Backend;
+use crate::backend::{Backend, unwatched};
 use crate::error::RemoteError;
 use crate::transfer;
-
-/// So many bundles are fetched at once.
-const AT_ONCE: usize = 4;
 
 /// What a pull did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,7 +88,7 @@ fn take_in(
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let bundles: Result<Vec<Bundle>, StoreError> = paths.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();
-    let carried = store.receive_all(&bundles?, now, &mut |_| std::ops::ControlFlow::Continue(()))?;
+    let carried = store.receive_all(&bundles?, now, &mut unwatched)?;
     if carried.damage.is_empty() {
         memory.note_had(head.history, &wanted);
     }
@@ -112,27 +108,8 @@ struct Pull<'p> {
 impl Pull<'_> {
     /// Fetches bundles, several at once; in their order.
     fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
-        let open = Mutex::new(wanted.iter());
-        let failed: Mutex<Option<SyncError>> = Mutex::new(None);
-        let work = || {
-            while locked(&failed).is_none() {
-                let Some(sent) = locked(&open).next() else { break };
-                if let Err(error) = self.fetch(*sent) {
-                    locked(&failed).get_or_insert(error);
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..AT_ONCE {
-                // Where there can be no more threads, this one does it all.
-                let _ = thread::Builder::new().spawn_scoped(scope, work);
-            }
-            work();
-        });
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect()),
-        }
+        at_once(wanted, |sent| self.fetch(*sent))?;
+        Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect())
     }
 
     fn path(&self, sent: Sent) -> PathBuf {

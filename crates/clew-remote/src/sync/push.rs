@@ -2,23 +2,21 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use clew_core::format::Timestamp;
 use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, Store, StoreError};
 
+use super::at_once::at_once;
 use super::head::{Head, Sent};
 use super::staged::{Meter, Staged, here, named};
 use super::{Memory, SyncError, Telling, Way, index};
-use crate::backend::{Backend, Token};
+use crate::backend::{Backend, Token, unwatched};
 use crate::error::RemoteError;
 use crate::transfer::{self, Sending};
 
-/// So many bundles are made and sent at once.
-const AT_ONCE: usize = 4;
 /// How often somebody else may come first.
 const ATTEMPTS: usize = 50;
 
@@ -149,28 +147,7 @@ impl Push<'_> {
 
     /// Sends the portions, several at once; gives up at the first that fails.
     fn send_all(&self, portions: Vec<Portion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
-        let open = Mutex::new(portions.into_iter());
-        let done: Mutex<Result<Vec<Delivered>, SyncError>> = Mutex::new(Ok(Vec::new()));
-        let work = || {
-            while locked(&done).is_ok() {
-                let Some(portion) = locked(&open).next() else { break };
-                let sent = self.send(&portion);
-                let mut done = locked(&done);
-                match (sent, &mut *done) {
-                    (Ok(sent), Ok(all)) => all.push(sent),
-                    (Err(error), Ok(_)) => *done = Err(error),
-                    (_, Err(_)) => {}
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..AT_ONCE {
-                // Where there can be no more threads, this one does it all.
-                let _ = thread::Builder::new().spawn_scoped(scope, work);
-            }
-            work();
-        });
-        let sent = done.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        let sent = at_once(portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed
             .damage
@@ -180,9 +157,7 @@ impl Push<'_> {
 
     fn send(&self, portion: &Portion) -> Result<Delivered, SyncError> {
         let (maker, staged) = self.begin()?;
-        let carried = self
-            .outgoing
-            .write(portion, &maker, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
         index::write(self.backend, self.memory, sent.bundle, portion.things())?;
         self.memory.note_begun(self.outgoing.history(), sent);
@@ -222,9 +197,4 @@ impl Push<'_> {
         transfer::send(self.backend, &name, &file, &mut Sending::default(), &mut watch)?;
         Ok(Sent { bundle, length })
     }
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Whoever held it panicked with it whole: every change under it is one push or one assignment.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

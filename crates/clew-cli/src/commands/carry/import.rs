@@ -79,18 +79,16 @@ pub struct ImportPage {
 pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let bundle = Bundle::open(&disk, &import.file).map_err(|error| store_problem(&error))?;
-    let (key, trust) = if import.preview {
-        let key = SigningKey::load(&*disk, &surroundings.config).ok().flatten();
-        let trust = key.as_ref().map(|key| trust(&*disk, key, surroundings));
-        (key, trust)
+    let key = if import.preview {
+        SigningKey::load(&*disk, &surroundings.config).ok().flatten()
     } else {
-        let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
-        let trust = trust(&*disk, &key, surroundings);
-        (Some(key), Some(trust))
+        let key = SigningKey::load_or_create(&*disk, &surroundings.config);
+        Some(key.map_err(|error| store_problem(&error))?)
     };
-    let mut page = ImportPage::of(import, &bundle, trust.clone(), surroundings)?;
+    let trust = key.map(|key| Trust::load_or_own(&*disk, &surroundings.config, key.public()).0);
+    let mut page = ImportPage::of(import, &bundle, trust, surroundings)?;
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
-    if !import.preview && key.is_some() {
+    if !import.preview {
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
         let store = store.map_err(|error| store_problem(&error))?;
         let mut counting = Counting::new("Importing", surroundings);
@@ -98,10 +96,6 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
         page.take(&carried.map_err(|error| store_problem(&error))?);
     }
     Ok(page)
-}
-
-fn trust(disk: &dyn Disk, key: &SigningKey, surroundings: &Surroundings) -> Trust {
-    Trust::load_or_own(disk, &surroundings.config, key.public()).0
 }
 
 fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, surroundings: &Surroundings) -> bool {

@@ -67,7 +67,7 @@ pub fn pull(
 ) -> Result<PullPage, Problem> {
     let remote = meant(pull.remote.as_deref(), directory, surroundings)?;
     let backend = opened(&remote.url, surroundings)?;
-    let there = sync::heads(&backend).map_err(|error| problem(&error))?;
+    let there = heads_of(&backend)?;
     let (store, _) = writable(directory, surroundings)?;
     let here = |id: &HistoryId| store.load(*id).is_ok();
     let chosen: Vec<HistoryId> = match wanted {

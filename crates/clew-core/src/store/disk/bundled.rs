@@ -82,6 +82,18 @@ impl Growing {
         self.at..self.at + locked(&self.extent).length
     }
 
+    /// Its extent, to be changed.
+    ///
+    /// # Errors
+    /// Something lies behind it.
+    fn open(&self) -> io::Result<MutexGuard<'_, Extent>> {
+        let extent = locked(&self.extent);
+        if extent.is_closed {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        Ok(extent)
+    }
+
     fn close(&self) {
         locked(&self.extent).is_closed = true;
     }
@@ -275,10 +287,7 @@ impl DiskFile for BundledFile {
         match &self.kept {
             Kept::Lies(_) => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Kept::Grows(growing) => {
-                let mut extent = locked(&growing.extent);
-                if extent.is_closed {
-                    return Err(io::ErrorKind::ReadOnlyFilesystem.into());
-                }
+                let mut extent = growing.open()?;
                 let written = self.beneath.write_at(bytes, growing.at + offset)?;
                 extent.length = extent.length.max(offset + written as u64);
                 Ok(written)
@@ -311,11 +320,7 @@ impl DiskFile for BundledFile {
         match &self.kept {
             Kept::Lies(_) => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Kept::Grows(growing) => {
-                let mut extent = locked(&growing.extent);
-                if extent.is_closed {
-                    return Err(io::ErrorKind::ReadOnlyFilesystem.into());
-                }
-                extent.length = length;
+                growing.open()?.length = length;
                 self.beneath.truncate(growing.at + length)
             }
             Kept::Waits(bytes) => {

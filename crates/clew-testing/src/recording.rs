@@ -1,0 +1,52 @@
+//! Sessions of a toy kernel on a simulated disk, recorded cell by cell.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::format::RunKind;
+use clew_core::id::HistoryId;
+use clew_core::record::RunInput;
+use clew_core::session::Session;
+use clew_core::store::{Access, SigningKey, Store, Trust};
+
+use crate::disk::SimDisk;
+use crate::still::Still;
+use crate::toy::{ToyKernel, run_cell};
+
+/// A key of somebody's.
+pub fn key_of(seed: u8) -> SigningKey {
+    SigningKey::from_secret(&[seed; 32])
+}
+
+/// The store on a disk, as whoever has the key sees it.
+///
+/// # Panics
+/// It can't be opened.
+pub fn store_of(disk: &SimDisk, key: &SigningKey) -> Store {
+    let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite);
+    store.expect("it opens").with_trust(Trust::own(key.public()))
+}
+
+/// A new session of theirs in a history.
+///
+/// # Panics
+/// The history is not there.
+pub fn session_of(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
+    let store = store_of(disk, key);
+    let (id, loaded) = (store.new_session(), store.load(history).expect("it is there"));
+    let writer = store.writer(history, id, key).expect("it can be written");
+    Session::new(id, store, writer, loaded, Box::new(Still))
+}
+
+/// Runs a cell and records it.
+///
+/// # Panics
+/// It fails, or can't be recorded.
+pub fn record_cell(session: &mut Session, kernel: &mut ToyKernel, source: &str) {
+    run_cell(&mut kernel.world, source, 1).expect("it runs");
+    let input = RunInput {
+        source: Some(source.to_owned()),
+        ..RunInput::silent(RunKind::Cell, 0)
+    };
+    session.record(kernel, input).expect("it is recorded");
+}
