@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
-from clew.shell.outputs import Outputs
+from clew.shell.outputs import Outputs, done_by
 from clew.shell.recorder import Recorder
 from clew.shell.warn import guarded, guarded_at_end
 
@@ -256,16 +256,7 @@ class Hooks:
         if output is None:
             return None
         self._outputs.await_programs()
-        done = threading.Event()
-
-        def send() -> None:
-            try:
-                self._outputs.send_printed()
-            finally:
-                done.set()
-
-        output.schedule(partial(guarded, "show the cell's results first", send))
-        return done
+        return done_by(output, partial(guarded, "show the cell's results first", self._outputs.send_printed))
 
     def _flush_replies(self) -> threading.Event | None:
         import zmq  # Loaded long before wherever there is a kernel, and not needed elsewhere.

@@ -213,17 +213,9 @@ class Outputs:
             for stream in self._streams:
                 stream.flush()
             return
-        done = threading.Event()
-
-        def send() -> None:
-            try:
-                self.send_printed()
-            finally:
-                done.set()
-
         # A stream's own flush would go to that thread and back, for each of them.
-        publisher.schedule(partial(guarded, "wait for what was printed", send))
-        done.wait(LONGEST_DRAIN)
+        work = partial(guarded, "wait for what was printed", self.send_printed)
+        done_by(publisher, work).wait(LONGEST_DRAIN)
 
     def await_programs(self) -> None:
         """Waits until what programs wrote to the standard streams has been read from their pipes."""
@@ -268,6 +260,17 @@ class Outputs:
                 shown.note(kind, content)
             except Exception as error:
                 self._trouble = self._trouble or error
+
+
+def done_by(publisher: Any, work: Callable[[], object]) -> threading.Event:
+    """Has the kernel's thread that publishes do work; set behind it, and so behind a warning that it failed.
+
+    Nothing of ours stands around the work there: a Ctrl+C or a panic between would be nobody's to catch.
+    """
+    done = threading.Event()
+    publisher.schedule(work)
+    publisher.schedule(done.set)
+    return done
 
 
 def _has_unread(stream: Any) -> bool:

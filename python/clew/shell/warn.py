@@ -16,7 +16,9 @@ def warn(text: str) -> None:
     Not `warnings.warn`: that would touch the user's filters and registries.
     """
     try:
-        print("Clew:", " ".join(text.split()), file=sys.stderr, flush=True)
+        # In one piece: what another thread prints meanwhile stands before it or behind.
+        sys.stderr.write(f"Clew: {' '.join(text.split())}\n")
+        sys.stderr.flush()
     except Exception:
         pass  # A closed or replaced stderr must not turn a warning into a failure.
 
