@@ -162,6 +162,9 @@ class Engine:
     def begins(self, cell: Begun) -> None:
         """Notes that a cell begins, so that what is known of it outlives this process."""
 
+    def ends(self, duration: int, ending: Any) -> None:
+        """Notes that it has ended, after so many nanoseconds: what it left is still to be captured."""
+
     def capture(self, run: Run) -> Captured:
         """Looks at what a run left and stores what changed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ FACTS = (
     "Trial.count, best is trials[0], isinstance(best, Trial), done",
     "len(words), words['17'], rng.bit_generator.state['state']['state']",
 )
+DIES_BEHIND = """
+import os
+# IPython calls it behind Clew, and before the reply leaves.
+get_ipython().events.register('post_run_cell', lambda result: result.error_in_exec and os.kill(os.getpid(), 9))
+"""
 HALF = "half = 'done'\nprint('begun', flush=True)\nimport time\ntime.sleep(600)"
 
 
@@ -103,6 +109,26 @@ def test_a_kernel_killed_in_a_cell_is_shown_with_what_is_known(ada: Person) -> N
     assert "interrupted by kernel death" in shown and "Nothing that it did is recorded" in shown
     assert "interrupted by kernel death" in told(taken, "log")
     assert "is sound" in ada.clew("verify", "--read-data").well()
+
+
+def test_a_kernel_killed_behind_a_cell_is_not_said_to_have_died_in_it(ada: Person) -> None:
+    notebook = ada.opens("n.ipynb")
+    facts = worked(notebook.kernel)
+    notebook.run(DIES_BEHIND)
+    notebook.kernel.send("half = 1 / 0")
+    os.waitid(os.P_PID, notebook.kernel.pid, os.WEXITED | os.WNOWAIT)
+    notebook.kernel.kill()
+    for words in ("status", "log", "show"):
+        said = ada.clew(words).out
+        assert "In [8] (half = 1 / 0), begun" in said and "had ended when its kernel died" in said, words
+
+    new = Notebook(ada.opens("n.ipynb").kernel)
+    assert "interrupted" not in new.run("%clew resume").text
+    assert new.read(*FACTS) == facts
+    dead = [run for run in new.ask("log --all")["runs"] if run["death"]]
+    assert [(run["ending"], run["exception"], run["death"]["had_ended"]) for run in dead] == [
+        ("failed", "ZeroDivisionError", True)
+    ]
 
 
 def test_p12_of_a_cell_that_names_what_is_excluded_no_source_is_noted(ada: Person) -> None:

@@ -29,7 +29,7 @@ pub struct InFlight {
     started: String,
     /// How long it ran at least.
     seconds: f64,
-    /// `running`, `died` or `unknown`.
+    /// `running`, `ended` (and is being recorded), `died` or `unknown`.
     state: &'static str,
     /// What ran; `null` where that is not kept.
     source: Option<String>,
@@ -44,10 +44,16 @@ pub(crate) enum Told {
     Runs { cell: String, duration: String },
     /// Its kernel is gone.
     Died { cell: String, ago: String, least: String },
+    /// Its kernel is gone, and it had ended before.
+    DiedBehind { cell: String, ago: String },
+    /// It has ended, and its kernel is there.
+    Ended { cell: String },
     /// Its kernel is somewhere else.
     Unheard { cell: String, host: String, ago: String },
     /// A run that was written of such a cell.
     Written { cell: String, least: String, run: String },
+    /// A run that was written of a cell that had ended.
+    WrittenBehind { cell: String, run: String },
 }
 
 impl fmt::Display for Told {
@@ -58,6 +64,11 @@ impl fmt::Display for Told {
                 formatter,
                 "{cell}, begun {ago}, was interrupted by kernel death{least}. Nothing that it did is recorded"
             ),
+            Self::DiedBehind { cell, ago } => write!(
+                formatter,
+                "{cell}, begun {ago}, had ended when its kernel died, but nothing that it did was recorded yet"
+            ),
+            Self::Ended { cell } => write!(formatter, "{cell} has ended; what it did is being recorded"),
             Self::Unheard { cell, host, ago } => write!(
                 formatter,
                 "{cell} was running on {host} when that was last heard of, {ago}. Whether it still runs can't be told from here; nothing that it did is recorded"
@@ -65,6 +76,10 @@ impl fmt::Display for Told {
             Self::Written { cell, least, run } => write!(
                 formatter,
                 "{cell} was interrupted by kernel death{least}. Nothing that it did is recorded; it is run {run}"
+            ),
+            Self::WrittenBehind { cell, run } => write!(
+                formatter,
+                "{cell} had ended when its kernel died, but nothing that it did was recorded yet; it is run {run}"
             ),
         }
     }
@@ -85,6 +100,7 @@ pub fn begun(history: HistoryId, session: SessionId) -> Begun {
         cell: None,
         execution_count: None,
         started: 0,
+        ended: None,
     }
 }
 
@@ -148,10 +164,17 @@ pub fn in_flight(
 impl InFlight {
     fn of(left: Left, surroundings: &Surroundings) -> Self {
         let (seen, begun) = (seen(&left), left.begun);
-        let lasted = u64::try_from(seen.saturating_sub(begun.started)).unwrap_or(0);
+        let so_long = u64::try_from(seen.saturating_sub(begun.started)).unwrap_or(0);
+        let lasted = begun.ended.as_ref().map_or(so_long, |ended| ended.duration);
         let cell = called(begun.execution_count, left.source.as_deref());
         let ago = |time| text::ago(time, surroundings.now);
+        let is_over = begun.ended.is_some();
         let (state, told) = match life(&begun.process) {
+            Life::Runs if is_over => ("ended", Told::Ended { cell }),
+            Life::Gone if is_over => {
+                let ago = ago(begun.started);
+                ("died", Told::DiedBehind { cell, ago })
+            }
             Life::Runs => {
                 let so_far = u64::try_from(surroundings.now.saturating_sub(begun.started)).unwrap_or(0);
                 let duration = text::duration(so_far);
@@ -186,12 +209,18 @@ impl InFlight {
 
 /// What there is to say of a run that a kernel died in.
 pub fn death(run: &Run, source: Option<&str>) -> String {
-    Told::Written {
-        cell: called(run.execution_count, source),
-        least: at_least(run.duration),
-        run: run.label(),
-    }
-    .to_string()
+    let (cell, label) = (called(run.execution_count, source), run.label());
+    let told = if run.death.is_some_and(|death| death.had_ended) {
+        Told::WrittenBehind { cell, run: label }
+    } else {
+        let least = at_least(run.duration);
+        Told::Written {
+            cell,
+            least,
+            run: label,
+        }
+    };
+    told.to_string()
 }
 
 /// How long it ran, as far as that is known: it said so first after a second.

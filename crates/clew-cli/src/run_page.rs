@@ -61,6 +61,8 @@ pub struct DeathPage {
     pub session: String,
     /// When that was found: RFC 3339, UTC.
     pub found: String,
+    /// Whether the cell had come to its end.
+    pub had_ended: bool,
 }
 
 impl DeathPage {
@@ -68,6 +70,7 @@ impl DeathPage {
         Self {
             session: death.session.to_string(),
             found: text::rfc3339(death.found),
+            had_ended: death.had_ended,
         }
     }
 }
@@ -76,7 +79,7 @@ impl RunPage {
     /// How long it ran; how long at least, if its kernel died in it.
     pub fn lasted(&self) -> String {
         let duration = text::duration(self.nanoseconds);
-        match self.death {
+        match self.death.as_ref().filter(|death| !death.had_ended) {
             None => duration,
             Some(_) if self.nanoseconds < 1_000_000_000 => "?".to_owned(),
             Some(_) => format!("≥ {duration}"),
@@ -134,11 +137,13 @@ impl RunPage {
         }
     }
 
-    /// `failed: ValueError`, `interrupted`, `interrupted by kernel death`, or nothing.
+    /// `failed: ValueError`, `interrupted`, `interrupted by kernel death`, `its kernel died behind it`, or nothing.
     pub fn trouble(&self) -> String {
+        let death = self.death.as_ref();
         match &self.exception {
             Some(exception) => format!("failed: {}", text::clean(exception)),
-            None if self.death.is_some() => "interrupted by kernel death".to_owned(),
+            None if death.is_some_and(|death| death.had_ended) => "its kernel died behind it".to_owned(),
+            None if death.is_some() => "interrupted by kernel death".to_owned(),
             None if self.ending == "interrupted" => "interrupted".to_owned(),
             None => String::new(),
         }

@@ -44,8 +44,11 @@ fn everything_that_is_said_of_a_cell_that_began() {
     let told = every!(Told {
         Told::Runs { .. } => [Told::Runs { cell: cell(), duration: duration() }],
         Told::Died { .. } => [Told::Died { cell: cell(), ago: ago(), least: String::new() }],
+        Told::DiedBehind { .. } => [Told::DiedBehind { cell: cell(), ago: ago() }],
+        Told::Ended { .. } => [Told::Ended { cell: cell() }],
         Told::Unheard { .. } => [Told::Unheard { cell: cell(), host: "node-7".to_owned(), ago: ago() }],
         Told::Written { .. } => [Told::Written { cell: cell(), least: least(), run: "10".to_owned() }],
+        Told::WrittenBehind { .. } => [Told::WrittenBehind { cell: cell(), run: "10".to_owned() }],
     });
     insta::assert_snapshot!(lines(told));
 }

@@ -17,7 +17,7 @@ mod run;
 mod summary;
 mod table;
 
-pub use begun::{Begun, Process};
+pub use begun::{Begun, Ended, Process};
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents};
 pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
 pub use frame::*;

@@ -62,7 +62,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-pub use begun::Left;
+pub use begun::{Left, Note};
 pub use budget::Budget;
 pub use bundle::{Bundle, BundleMaker};
 pub use carry::{Carried, Carrying};

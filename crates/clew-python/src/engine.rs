@@ -14,6 +14,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
+use clew_core::format::Ended;
 use clew_core::graph::Halt;
 use clew_core::session::Recorded;
 use clew_core::store::StoreError;
@@ -29,7 +30,7 @@ use crate::testing::panics::pass;
 pub(crate) use inner::Inner;
 use opened::Beginning;
 pub(crate) use said::Said;
-use told::{begun_of, captured, connection, door, kernel_description, notebook_of, run_input};
+use told::{begun_of, captured, connection, door, ending_of, kernel_description, notebook_of, run_input};
 
 /// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
 #[pyclass(frozen, module = "clew._engine")]
@@ -184,7 +185,17 @@ impl Engine {
         let Some(open) = &mut inner.open else { return Ok(()) };
         let (begun, source) = begun_of(cell, &open.begun)?;
         open.note(begun, source.as_deref());
-        self.flusher.follow(open.note.clone());
+        self.flusher
+            .follow(open.note.as_ref().map(|note| note.path().to_owned()));
+        Ok(())
+    }
+
+    /// Notes that the cell that was noted has ended: what it left is still to be looked at. Nobody is promised this either.
+    fn ends(&self, py: Python<'_>, duration: u64, ending: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ending = ending_of(ending)?;
+        if let Some(open) = &mut self.enter(py)?.open {
+            open.note_end(Ended { duration, ending });
+        }
         Ok(())
     }
 

@@ -158,6 +158,7 @@ class Recorder:
                 self._load_cell_ended(result)
             elif result is None or not any(result.info is inner for inner in run.nested):
                 self._close(result)
+                guarded("note that the cell ended", self._note_end)
             if not self.requests:
                 self.settle()
 
@@ -295,6 +296,13 @@ class Recorder:
         run = joined(runs)
         source, masked = self.kept_before(run)
         self._engine.begins(run.begun(source, masked))
+
+    def _note_end(self) -> None:
+        """Has it noted that what ran has ended: a kernel that is killed before the capture was not killed in it."""
+        runs = [run for run in self._ended if not is_only_commands(run.source)]
+        if runs and not self._running and self._engine is not None:
+            run = joined(runs)
+            self._engine.ends(run.duration, run.ending)
 
     # -- the capture -----------------------------------------------------------------------------------------
 

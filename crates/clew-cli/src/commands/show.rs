@@ -187,7 +187,7 @@ impl Show {
 
     /// What is said where no change is known.
     fn nothing(&self) -> &'static str {
-        match self.run.death {
+        match &self.run.death {
             Some(_) => "Nothing that it did is recorded: its kernel died before anybody looked.",
             None => "Changed nothing.",
         }

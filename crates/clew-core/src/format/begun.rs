@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Ending, Timestamp};
 use crate::id::{BlobId, HistoryId, SessionId};
 
 /// A process, as told well enough to know later whether it is still there. What is not known is left empty.
@@ -45,4 +45,16 @@ pub struct Begun {
     pub execution_count: Option<u64>,
     /// When it began.
     pub started: Timestamp,
+    /// How it ended, where it did: what it left was still to be recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// That a cell came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How long it ran, in nanoseconds.
+    pub duration: u64,
+    /// How it ended.
+    pub ending: Ending,
 }

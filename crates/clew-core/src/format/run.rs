@@ -55,13 +55,16 @@ pub enum Looked {
     Only(Vec<Root>),
 }
 
-/// How a run ended of which only that is known: its kernel died while it ran. Nothing that it did was looked at.
+/// How a run ended of which only that is known: its kernel died while it ran, or just then. Nothing that it did was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
     /// The session that died. Who found it wrote the run.
     pub session: SessionId,
     /// When it was found.
     pub found: Timestamp,
+    /// Whether the cell had come to its end: its kernel died before anybody looked at what it left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub had_ended: bool,
 }
 
 /// One change of state. Its id is the hash of its bytes.
@@ -91,7 +94,7 @@ pub struct Run {
     pub duration: u64,
     /// How it ended.
     pub ending: Ending,
-    /// That its kernel died while it ran, if it did; it ended as [`Ending::Interrupted`] then.
+    /// That its kernel died before anything of it was recorded, if it did; unless it had ended, its ending is [`Ending::Interrupted`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub death: Option<Death>,
     /// What it may have touched.

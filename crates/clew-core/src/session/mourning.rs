@@ -3,9 +3,9 @@
 //! Such a run changes nothing, since nobody saw what it did, and nobody goes on from it: `resume` takes up the run before.
 
 use super::{Session, SessionError};
-use crate::format::{Begun, Death, Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
+use crate::format::{Begun, Death, Ended, Ending, Evidence, Looked, RECORD_VERSION, Run, RunKind, Timestamp};
 use crate::id::RunId;
-use crate::store::{Left, StoreError};
+use crate::store::{Left, Note, StoreError};
 
 impl Session {
     /// Has runs written of these, which their kernels died in, together with the start of this session. `seen` tells of
@@ -19,9 +19,14 @@ impl Session {
         &self.deaths
     }
 
-    /// Notes that a cell begins; gives the file that says so.
-    pub fn note_begun(&self, begun: Begun, source: Option<&str>) -> Result<std::path::PathBuf, StoreError> {
+    /// Notes that a cell begins.
+    pub fn note_begun(&self, begun: Begun, source: Option<&str>) -> Result<Note, StoreError> {
         self.writer.note_begun(begun, source)
+    }
+
+    /// Notes that the cell ended.
+    pub fn note_ended(&self, note: &mut Note, ended: Ended) -> Result<(), StoreError> {
+        self.writer.note_ended(note, ended)
     }
 
     /// Puts the runs; they go with the next commit.
@@ -45,8 +50,16 @@ impl Session {
             execution_count,
             ref masked,
             ref cell,
+            ref ended,
             ..
         } = left.begun;
+        let (duration, ending) = match ended {
+            Some(ended) => (ended.duration, ended.ending.clone()),
+            None => (
+                u64::try_from(seen.saturating_sub(started)).unwrap_or(0),
+                Ending::Interrupted,
+            ),
+        };
         let source = left.source.as_deref().map(|text| self.writer.put_blob(text));
         Ok(Run {
             version: RECORD_VERSION,
@@ -59,11 +72,12 @@ impl Session {
             cell: cell.clone(),
             execution_count,
             started,
-            duration: u64::try_from(seen.saturating_sub(started)).unwrap_or(0),
-            ending: Ending::Interrupted,
+            duration,
+            ending,
             death: Some(Death {
                 session,
                 found: self.clock.now(),
+                had_ended: ended.is_some(),
             }),
             evidence: Evidence {
                 masked: masked.clone(),

@@ -7,11 +7,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, write_all_at};
+use super::disk::{Disk, DiskFile, write_all_at};
 use super::error::StoreError;
 use super::scan::{Payloads, scan};
 use super::{SessionWriter, SigningKey, Store, blob};
-use crate::format::{Begun, FileDescription, FrameEncoder, FrameKind, decode_record, encode_record};
+use crate::format::{Begun, Ended, FileDescription, FrameEncoder, FrameKind, decode_record, encode_record};
 use crate::id::{BlobId, SessionId};
 
 const FOLDER: &str = "live";
@@ -30,13 +30,30 @@ pub struct Left {
     pub source: Option<String>,
 }
 
+/// A note of a cell that runs here.
+#[derive(Debug)]
+pub struct Note {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// How far the file goes.
+    length: u64,
+    begun: Begun,
+}
+
+impl Note {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 fn folder(store: &Path) -> PathBuf {
     store.join(FOLDER)
 }
 
 impl SessionWriter {
     /// Notes that a cell begins. The file that says so is there until [`Store::unlink_note`]; one that was there is replaced.
-    pub fn note_begun(&self, mut begun: Begun, source: Option<&str>) -> Result<PathBuf, StoreError> {
+    pub fn note_begun(&self, mut begun: Begun, source: Option<&str>) -> Result<Note, StoreError> {
         let store = self.store();
         let path = folder(store.directory()).join(format!("{}{EXTENSION}", self.session()));
         let mut encoder = FrameEncoder::plain();
@@ -54,15 +71,34 @@ impl SessionWriter {
             begun.source = Some(id);
             encoder.frame(FrameKind::BLOB, id.0, b"", &salted, &mut bytes);
         }
-        let record = encode_record(&begun);
-        encoder.frame(FrameKind::BEGUN, mark(self.key(), &record), b"", &record, &mut bytes);
-        write(store.disk(), &path, &bytes)?;
-        Ok(path)
+        self.frame_of(&begun, &mut encoder, &mut bytes);
+        let file = write(store.disk(), &path, &bytes)?;
+        Ok(Note {
+            path,
+            file,
+            length: bytes.len() as u64,
+            begun,
+        })
+    }
+
+    /// Notes that the cell ended: what it left is still to be recorded.
+    pub fn note_ended(&self, note: &mut Note, ended: Ended) -> Result<(), StoreError> {
+        note.begun.ended = Some(ended);
+        let mut bytes = Vec::with_capacity(1024);
+        self.frame_of(&note.begun, &mut FrameEncoder::plain(), &mut bytes);
+        write_all_at(&*note.file, &bytes, note.length).map_err(StoreError::io("write to", &note.path))?;
+        note.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn frame_of(&self, begun: &Begun, encoder: &mut FrameEncoder, bytes: &mut Vec<u8>) {
+        let record = encode_record(begun);
+        encoder.frame(FrameKind::BEGUN, mark(self.key(), &record), b"", &record, bytes);
     }
 }
 
 /// Writes a new file, over one that is there. Nothing waits for the disk.
-fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, StoreError> {
     let file = disk.create_new(path).or_else(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => disk.unlink(path).and_then(|()| disk.create_new(path)),
         std::io::ErrorKind::NotFound => {
@@ -72,7 +108,8 @@ fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         _ => Err(error),
     });
     let file = file.map_err(StoreError::io("make", path))?;
-    write_all_at(&*file, bytes, 0).map_err(StoreError::io("write to", path))
+    write_all_at(&*file, bytes, 0).map_err(StoreError::io("write to", path))?;
+    Ok(file)
 }
 
 /// What tells a note of one's own: nobody else can make it, and it confirms no guess of what it is over.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_core::format::{Begun, Process, RECORD_VERSION};
+use clew_core::format::{Begun, Ended, Ending, Process, RECORD_VERSION};
 use clew_core::id::{HistoryId, SessionId};
 use clew_core::store::disk::{Disk, read_exact_at, write_all_at};
 use clew_core::store::{Access, Left, SigningKey, Store};
@@ -25,6 +25,7 @@ fn cell(history: HistoryId, session: SessionId) -> Begun {
         cell: Some("c1".to_owned()),
         execution_count: Some(9),
         started: 1_000,
+        ended: None,
     }
 }
 
@@ -73,6 +74,31 @@ fn a_note_is_read_as_it_was_written_and_the_next_takes_its_place() {
     assert_eq!((counts.len(), counts.contains(&Some(11))), (2, true));
     found.iter().for_each(|left| store.unlink_note(&left.path));
     assert_eq!(store.begun(&key()), Vec::new());
+}
+
+#[test]
+fn a_note_says_that_its_cell_ended_and_one_whose_end_was_cut_off_says_that_it_runs() {
+    let (disk, store, history) = begin(3);
+    let writer = writer(&store, history);
+    let mut note = writer
+        .note_begun(cell(history, writer.session()), Some("x = 1"))
+        .unwrap();
+    let runs = bytes(&disk, note.path()).len();
+    let ended = Ended {
+        duration: 5,
+        ending: Ending::Failed {
+            exception: "ValueError".to_owned(),
+        },
+    };
+    writer.note_ended(&mut note, ended.clone()).unwrap();
+    let whole = bytes(&disk, note.path());
+    for length in runs..=whole.len() {
+        replace(&disk, note.path(), &whole[..length]);
+        let left = store.begun(&key()).remove(0);
+        assert_eq!(left.source.as_deref(), Some("x = 1"));
+        let is_whole = length == whole.len();
+        assert_eq!(left.begun.ended, is_whole.then(|| ended.clone()), "{length} bytes");
+    }
 }
 
 #[test]

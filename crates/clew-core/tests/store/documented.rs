@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use clew_core::format::{
-    Action, Begun, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Evidence, FRAME_MAGIC, FRAME_VERSION, FileEvidence,
-    Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription, Listed, Lists,
-    Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run, Signed, StoredExtent,
-    StoredManifest, Summary, TableEntry, Version, View, encode_record,
+    Action, Begun, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
+    FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription,
+    Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run, Signed,
+    StoredExtent, StoredManifest, Summary, TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -120,6 +120,14 @@ fn begun() -> Begun {
         cell: None,
         execution_count: None,
         started: 0,
+        ended: Some(ended()),
+    }
+}
+
+fn ended() -> Ended {
+    Ended {
+        duration: 0,
+        ending: Ending::Done,
     }
 }
 
@@ -139,6 +147,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
     let death = Death {
         session: SessionId([0; 16]),
         found: 0,
+        had_ended: true,
     };
     is_said(
         "Run",
@@ -149,6 +158,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
     );
     is_said("Death", &death);
     is_said("Begun", &begun());
+    is_said("Ended", &ended());
     is_said("Process", &Process::default());
     is_said("Operation", &operation());
     is_said("Forgetting", &Forgetting::default());

@@ -1,16 +1,16 @@
 //! A history that is open, with the session that records in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use clew_cli::{Announced, InFlight, Live, OnStart, Place, Presence, Surroundings, announce};
 use clew_core::clock::Clock;
-use clew_core::format::{Action, Begun, HistoryDescription, KernelDescription};
+use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription};
 use clew_core::history::{Belonging, Notebook, belonging};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust};
 
 use super::Said;
 use super::ends::{Noted, Watched};
@@ -35,7 +35,7 @@ pub(super) struct Open {
     /// What is noted when a cell begins, but for the cell.
     pub begun: Begun,
     /// The note of the cell that runs.
-    pub note: Option<PathBuf>,
+    pub note: Option<Note>,
     /// Why the list of trusted keys counts for nothing.
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
@@ -159,7 +159,14 @@ impl Open {
     /// No cell runs of which nothing is recorded.
     pub fn unnote(&mut self) {
         if let Some(note) = self.note.take() {
-            self.session.store().unlink_note(&note);
+            self.session.store().unlink_note(note.path());
+        }
+    }
+
+    /// Notes that what was noted has ended.
+    pub fn note_end(&mut self, ended: Ended) {
+        if let Some(note) = &mut self.note {
+            self.session.note_ended(note, ended).ok();
         }
     }
 

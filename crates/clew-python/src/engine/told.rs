@@ -104,7 +104,7 @@ pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
             .map_or(Ok(None), |count| count.extract())?,
         started: get("started")?.extract()?,
         duration: get("duration")?.extract()?,
-        ending: ending(&get("ending")?)?,
+        ending: ending_of(&get("ending")?)?,
         evidence: evidence(run)?,
         touched,
         is_optional: run
@@ -113,7 +113,8 @@ pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
     })
 }
 
-fn ending(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
+/// How a cell ended, as the shell tells it.
+pub(super) fn ending_of(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
     if let Ok(failed) = value.cast::<PyDict>() {
         let exception = text_of(failed, "failed")?.unwrap_or_default();
         return Ok(Ending::Failed { exception });
