@@ -248,6 +248,13 @@ class Kernel:
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         self.manager.shutdown_kernel(now=True)
 
+    def await_end(self) -> int:
+        """Waits until the process has ended by itself; the signal that ended it."""
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        self.kill()
+        return ended.si_status
+
     def restart(self, *, load: bool | None = None, graceful: bool = False) -> None:
         """Starts a new process in the same home; the old one is killed, or asked to shut down if `graceful`."""
         if graceful:

@@ -71,6 +71,14 @@ def carry(words: Sequence[str], store: str, history: str | None, *, is_program: 
     return answer(code, out if out else error_text, asks_json)
 
 
+def begin(words: Sequence[str], store: str, history: str | None) -> subprocess.Popen[bytes]:
+    """Begins it, and waits for nothing: what it says nobody hears."""
+    quiet = subprocess.DEVNULL
+    command = [str(program()), *_at(store, history, words), *words]
+    with unwatched():
+        return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
 #: Words that are about one history.
 OF_HISTORY = ("push", "pull")
 #: What says which, or that all are meant.

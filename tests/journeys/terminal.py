@@ -47,6 +47,11 @@ class Terminal:
         assert "panicked" not in ran.stderr, ran.stderr
         return Said(ran.returncode, ran.stdout, ran.stderr)
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Types what goes on until it is ended."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen([CLEW, *words], stdout=pipe, stderr=pipe, text=True, env=self._environment)
+
     def ask(self, *words: str) -> Any:
         """The answer in JSON; its `exit` is the exit code."""
         said = self(*words, "--json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,8 +116,7 @@ def test_a_kernel_killed_behind_a_cell_is_not_said_to_have_died_in_it(ada: Perso
     facts = worked(notebook.kernel)
     notebook.run(DIES_BEHIND)
     notebook.kernel.send("half = 1 / 0")
-    os.waitid(os.P_PID, notebook.kernel.pid, os.WEXITED | os.WNOWAIT)
-    notebook.kernel.kill()
+    assert notebook.kernel.await_end() == signal.SIGKILL
     for words in ("status", "log", "show"):
         said = ada.clew(words).out
         assert "In [8] (half = 1 / 0), begun" in said and "had ended when its kernel died" in said, words

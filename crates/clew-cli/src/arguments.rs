@@ -143,7 +143,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Move(carry::plan::Arguments),
     #[allow(missing_docs)]
-    Watch(later::Later),
+    Watch(sync::Watch),
     #[allow(missing_docs)]
     Export(carry::Export),
     #[allow(missing_docs)]
@@ -280,6 +280,7 @@ impl Word {
                 | Self::Push(_)
                 | Self::Pull(_)
                 | Self::Clone(_)
+                | Self::Watch(_)
                 | Self::Serve(_)
                 | Self::Completions(_)
                 | Self::Man(_)

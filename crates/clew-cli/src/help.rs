@@ -48,15 +48,14 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 4] = [
+pub(crate) const LATER: [(&str, &str); 3] = [
     ("run", "Runs a notebook, and only the cells that need it"),
-    ("watch", "Pushes as the runs come"),
     ("package", "Packs a notebook with what it needs to run"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 43] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -102,6 +101,13 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 43] = [
             "clone ssh://host/data/flights",
             "a project with the histories of that place",
         )],
+    ),
+    (
+        "watch",
+        &[
+            ("watch lab --all", "what the kernels of a job record goes to lab"),
+            ("watch --every 1", "each run goes at once"),
+        ],
     ),
     (
         "export",

@@ -245,6 +245,7 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, surroundings)),
         Word::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, surroundings)),
         Word::Clone(clone) => answer.give(commands::sync::clone(clone, surroundings)),
+        Word::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, surroundings)),
         Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
         Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
             Ok(()) => Output::said(Exit::Done, String::new()),

@@ -217,7 +217,7 @@ class Hooks:
 
     def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
         """Has work done after a rest, which begins anew with every call."""
-        loop = self._loop()
+        loop = self.loop()
         if loop is None:
             return
 
@@ -229,7 +229,7 @@ class Hooks:
 
         loop.add_callback(guarded, what, schedule)
 
-    def _loop(self) -> Any:
+    def loop(self) -> Any:
         """The loop that cells run in. A kernel that starts has none of its own yet: it will take the one of its thread."""
         if self._kernel is None:
             return None

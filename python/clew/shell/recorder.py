@@ -197,6 +197,12 @@ class Recorder:
             if self._engine is not None and self._rests():
                 guarded("have values built again", self._engine.prove)
 
+    def has_saved(self) -> bool:
+        """Takes what is left to record; whether nothing runs any more."""
+        self.settle()
+        self.idle()
+        return self._rests()
+
     def _rests(self) -> bool:
         """Whether nothing runs, and nothing that ran is still to be captured."""
         return not (self.requests or self._running or self._ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,8 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import intent, left_out
-from clew.carried import carry
+from clew.carried import begin, carry
 from clew.secrets import has_writing, masked, redacted, texts_of
+from clew.shell.ending import Ending
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
@@ -47,6 +49,7 @@ class Session:
         #: Cells of which it was said that something is left out of their source.
         self._said_masked: set[tuple[str | None, str]] = set()
         self._hooks = Hooks(shell, self._recorder, self.outputs)
+        self._ending = Ending(self._hooks.loop, self._recorder.has_saved, self._begin_push, self._push)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
@@ -82,6 +85,7 @@ class Session:
         if os.getpid() != self._process:
             return True
         atexit.unregister(self.close)
+        guarded_at_end("stop listening to signals", self._ending.listen, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("take `%clew` away", self._magic.detach)
         namespace = self._shell.user_ns
@@ -124,9 +128,26 @@ class Session:
         """Waits until everything recorded would survive a power cut."""
         self._recorder.sync()
 
+    def _begin_push(self) -> subprocess.Popen[bytes]:
+        """Sends what was recorded by now to the store's remote."""
+        return begin(["push"], self._engine.store(), self._engine.history())
+
+    def _push(self) -> str:
+        """Sends the rest, and says what came of it."""
+        self.flush()
+        answer = carry(["push"], self._engine.store(), self._engine.history(), is_program=True)
+        found = answer["json"] or {}
+        why = found.get("error", {}).get("message") if answer["exit"] > 1 else None
+        return (
+            f"Clew: not everything was pushed: {why}."
+            if why
+            else "Clew: everything that was recorded is pushed."
+        )
+
     def _configure(self) -> None:
         """Has the settings act that are this side's."""
         self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
+        self._ending.listen(self._engine.setting("push.when_ended") == "always")
 
     # -- around captures -------------------------------------------------------------------------------------
 

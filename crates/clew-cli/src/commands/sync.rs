@@ -3,8 +3,10 @@
 mod clone;
 mod pull;
 mod push;
+mod watch;
 mod way;
 
 pub use clone::{Clone, clone};
 pub use pull::{Pull, pull};
 pub use push::{Push, push};
+pub use watch::{Watch, watch};

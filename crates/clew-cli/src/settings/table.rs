@@ -150,6 +150,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "ask",
         about: "What a new kernel of a notebook with earlier states does: ask says in a line that they are there, always brings the last one back before the first cell runs, never does neither",
     },
+    Setting {
+        key: "push.when_ended",
+        variable: "CLEW_PUSH_WHEN_ENDED",
+        kind: Kind::Choice(&["never", "always"]),
+        default: "never",
+        about: "Whether a kernel that is told to end (SIGTERM) first saves what it can and pushes it to the store's remote; else the signal ends it at once",
+    },
 ];
 
 /// The setting of that key.

@@ -18,7 +18,7 @@ use super::scan::{Gap, Payloads, scan};
 use super::seal::PublicKey;
 use super::stored_run::StoredRun;
 use super::trust::Verdict;
-use super::{Damage, Flaw, Store, gc, log, pack};
+use super::{Damage, Flaw, LogEnds, Store, gc, log, pack};
 use crate::format::{FrameKind, HistoryDescription, Operation, Timestamp, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId, PackId, RunId, SessionId};
 use content::contents;
@@ -321,6 +321,21 @@ impl Store {
             .map(|session| session.operations.len())
             .sum::<usize>();
         Ok(before != after)
+    }
+
+    /// How far the logs of a history go, what is being written at their ends included: to tell without reading them whether
+    /// anything came. Empty where the history is not there.
+    pub fn log_ends(&self, history: HistoryId) -> LogEnds {
+        let names = self
+            .disk()
+            .list(&log::folder(self.directory(), history))
+            .unwrap_or_default();
+        let parts = names.iter().filter_map(|name| log::part_of(name));
+        let length = |(session, part)| {
+            let file = self.disk().open(&log::path(self.directory(), history, session, part));
+            file.and_then(|file| file.length()).unwrap_or(0)
+        };
+        parts.map(|log| (log, length(log))).collect()
     }
 
     /// All descriptions of a history, the newest last, and which of them are damaged.

@@ -93,6 +93,18 @@ pub fn push(
     })
 }
 
+impl PushPage {
+    /// Bytes that went over the network.
+    pub(super) fn bytes(&self) -> u64 {
+        self.histories.iter().map(|sent| sent.bytes).sum()
+    }
+
+    /// What could not be read here.
+    pub(super) fn damage(&self) -> impl Iterator<Item = &String> {
+        self.histories.iter().flat_map(|sent| &sent.damage)
+    }
+}
+
 fn histories(
     is_all: bool,
     directory: &Path,

@@ -1,0 +1,293 @@
+//! `clew watch`: pushes as the runs come, until it is told to end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clew_core::id::HistoryId;
+use clew_core::store::LogEnds;
+use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::push::{Push, PushPage, push};
+use super::way::meant;
+use crate::commands::remote::tell;
+use crate::page::Page;
+use crate::place::{Opened, open_indexed, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::{Door, Surroundings};
+use crate::text;
+
+/// How often it is looked whether there are new runs.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long it is waited after a push that failed; twice as long after the next one, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Pushes as the runs come, until Ctrl+C or the end of the job; then once more, and ends.
+///
+/// A push that fails is told and tried again: nothing that was recorded is lost by it. `SIGTERM` and `SIGHUP` end it like Ctrl+C: what is recorded by then is pushed first. A second one ends it at once.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Watch {
+    /// What you call the remote; without it the only one
+    #[arg(value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Pushes when so many runs are new
+    #[arg(long, value_name = "RUNS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// … and when the first of them is so many minutes old
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
+    pub minutes: f64,
+    /// All histories of the store, those that are still to come too
+    #[arg(long)]
+    pub all: bool,
+    /// Lets what an encrypted store holds be sent unencrypted
+    #[arg(long)]
+    pub plain: bool,
+}
+
+fn minutes(text: &str) -> Result<f64, &'static str> {
+    let minutes = text.parse().ok().filter(|minutes| (0.0..=1e6).contains(minutes));
+    minutes.ok_or("it is a number of minutes: `5`, `0.5`")
+}
+
+/// What was pushed while it watched.
+#[derive(Debug, Serialize)]
+pub struct WatchPage {
+    remote: String,
+    url: String,
+    /// How often something was sent.
+    pushes: u64,
+    /// How many runs came.
+    runs: u64,
+    /// Bytes that went over the network.
+    bytes: u64,
+    /// How often a push failed.
+    failures: u64,
+    /// Why the last push failed, if it did: not all that is recorded is there.
+    failure: Option<String>,
+    /// What could not be read here, and was not sent.
+    damage: Vec<String>,
+}
+
+/// Told to end: by Ctrl+C, a scheduler, a terminal that is closed.
+struct Ending(Arc<AtomicBool>);
+
+impl Ending {
+    fn listen() -> Result<Self, Problem> {
+        let is_told = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // Whoever tells it twice does not want to wait for a network.
+            let twice = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, is_told.clone());
+            let once = twice.and_then(|_| signal_hook::flag::register(signal, is_told.clone()));
+            once.map_err(|error| Problem::of(Exit::Refused, format!("Signals can't be heard: {error}")))?;
+        }
+        Ok(Self(is_told))
+    }
+
+    fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How far the logs of histories go.
+type Reach = BTreeMap<HistoryId, LogEnds>;
+
+struct Watching<'w> {
+    watch: &'w Watch,
+    directory: &'w Path,
+    /// The history that is meant; `None`: all.
+    only: Option<HistoryId>,
+    surroundings: Surroundings,
+    page: WatchPage,
+    /// What had been recorded when it was looked last.
+    seen: Reach,
+    /// How many runs there were at the last push that came through.
+    pushed_runs: usize,
+    runs: usize,
+    /// Since when there is something new, if there is.
+    since: Option<Instant>,
+}
+
+/// Pushes until it is told to end.
+pub fn watch(
+    watch: &Watch,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<WatchPage, Problem> {
+    if !matches!(surroundings.door, Door::Terminal) {
+        let problem = Problem::usage("It goes on until it is ended, and a notebook would wait for it");
+        return Err(problem.with_hint("`clew watch` in a terminal, or in the job that starts the kernel"));
+    }
+    let only = if watch.all {
+        None
+    } else {
+        Some(Opened::open(directory, wanted, surroundings)?.id)
+    };
+    let remote = meant(watch.remote.as_deref(), directory, surroundings)?;
+    let ending = Ending::listen()?;
+    let mut watching = Watching {
+        watch,
+        directory,
+        only,
+        surroundings: surroundings.clone(),
+        page: WatchPage {
+            remote: remote.name,
+            url: text::clean(&remote.url),
+            pushes: 0,
+            runs: 0,
+            bytes: 0,
+            failures: 0,
+            failure: None,
+            damage: Vec::new(),
+        },
+        seen: Reach::new(),
+        pushed_runs: 0,
+        runs: 0,
+        since: None,
+    };
+    watching.look()?;
+    let begun_with = watching.runs;
+    // What would fail each time fails now, and is told as an error: no such remote, an encrypted store.
+    watching.push()?;
+    let mut pause = FIRST_PAUSE;
+    let mut not_before = Instant::now();
+    while !ending.is_told() {
+        thread::sleep(BEAT);
+        watching.look()?;
+        if watching.is_due() && Instant::now() >= not_before && !ending.is_told() {
+            match watching.push() {
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(problem) => {
+                    watching.failed(&problem, pause);
+                    (not_before, pause) = (Instant::now() + pause, (pause * 2).min(LONGEST_PAUSE));
+                }
+            }
+        }
+    }
+    // A kernel that ends with the same signal records its last runs meanwhile; they come if they are faster than the push.
+    if let Err(problem) = watching.push() {
+        watching.failed(&problem, Duration::ZERO);
+    }
+    watching.page.runs = watching.runs.saturating_sub(begun_with) as u64;
+    Ok(watching.page)
+}
+
+impl Watching<'_> {
+    /// Looks what is recorded by now.
+    fn look(&mut self) -> Result<(), Problem> {
+        if !self.directory.exists() {
+            return Ok(()); // The kernels of this job are still to start.
+        }
+        let store = open_indexed(self.directory, &self.surroundings)?;
+        let ids = if let Some(id) = self.only {
+            vec![id]
+        } else {
+            let all = store.histories().map_err(|error| store_problem(&error))?;
+            all.into_iter().map(|(id, _)| id).collect()
+        };
+        let reach: Reach = ids.into_iter().map(|id| (id, store.log_ends(id))).collect();
+        if reach == self.seen {
+            return Ok(());
+        }
+        let mut runs = 0;
+        for id in reach.keys() {
+            let opened = Opened::of(store.clone(), Some(&id.to_string()), self.surroundings.now)?;
+            runs += opened.place().history.len();
+        }
+        (self.seen, self.runs) = (reach, runs);
+        if self.runs > self.pushed_runs {
+            self.since.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        let new = self.runs.saturating_sub(self.pushed_runs);
+        let minutes = Duration::from_secs_f64(self.watch.minutes * 60.0);
+        new >= self.watch.every as usize || self.since.is_some_and(|since| since.elapsed() >= minutes)
+    }
+
+    fn push(&mut self) -> Result<(), Problem> {
+        if self.seen.is_empty() {
+            return Ok(());
+        }
+        self.surroundings.look_at_clocks();
+        let (runs, only) = (self.runs, self.only.map(|id| id.to_string()));
+        let order = Push {
+            remote: Some(self.page.remote.clone()),
+            all: self.watch.all,
+            plain: self.watch.plain,
+        };
+        let pushed = push(&order, self.directory, only.as_deref(), &self.surroundings)?;
+        (self.pushed_runs, self.since, self.page.failure) = (runs, None, None);
+        self.take(&pushed);
+        Ok(())
+    }
+
+    fn take(&mut self, pushed: &PushPage) {
+        let bytes = pushed.bytes();
+        if bytes > 0 {
+            self.page.pushes += 1;
+            self.page.bytes += bytes;
+            say(&format!("Pushed to {}: {} sent", self.page.remote, text::bytes(bytes)));
+        }
+        self.page.damage = pushed.damage().map(ToOwned::to_owned).collect();
+    }
+
+    fn failed(&mut self, problem: &Problem, pause: Duration) {
+        self.page.failures += 1;
+        self.page.failure = Some(problem.message.clone());
+        if !pause.is_zero() {
+            let again = text::duration(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX));
+            say(&format!("{}; tried again in {again}", problem.message));
+        }
+    }
+}
+
+/// A line that stays, where somebody looks; the answer at the end has all of it.
+fn say(what: &str) {
+    tell(&format!("{what}.\n"));
+}
+
+fn pushes(number: u64) -> String {
+    match number {
+        1 => "1 push".to_owned(),
+        number => format!("{} pushes", text::grouped(number)),
+    }
+}
+
+impl Page for WatchPage {
+    fn text(&self, _: &Surroundings) -> String {
+        let (runs, often) = (text::count(self.runs as usize, "run"), pushes(self.pushes));
+        let sent = text::bytes(self.bytes);
+        let mut told = format!("Watched {runs} come; {sent} sent to {} in {often}.\n", self.remote);
+        told += &match &self.failure {
+            Some(why) => {
+                let why = text::clean(why);
+                format!("Not all of it is there: {why}. Nothing that was recorded is lost; the next push sends it.\n")
+            }
+            None if self.failures > 0 => {
+                let failed = pushes(self.failures);
+                format!("All of it is there now, after {failed} that failed.\n")
+            }
+            None => "All of it is there.\n".to_owned(),
+        };
+        for damage in &self.damage {
+            told += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+        }
+        told
+    }
+
+    fn exit(&self) -> Exit {
+        if self.failure.is_none() && self.damage.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Inexact
+        }
+    }
+}
