@@ -11,7 +11,7 @@ use clew_core::history::flow::{Flow, Values};
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SessionId};
 use clew_core::plan::carry::{Carry, CarryPlan, Instead, Link, Loading, Nothing, Rates, Sent, Stock, Target, Why};
 use clew_core::plan::cut::{Cost, Forbidden, Proof, Unsendable};
-use clew_core::session::{Stored, plan_move};
+use clew_core::session::{PlanError, Stored, plan_move};
 use clew_testing::bare_run;
 
 use super::notebook::Notebook;
@@ -389,4 +389,17 @@ fn a_budget_has_more_replayed_and_says_that_it_is_one() {
         "{within:?}"
     );
     assert!(matches!(within.proof, Proof::Budget(_)));
+    // What goes along in any plan counts too.
+    let stored = Stored::of(notebook.store().0);
+    let none = plan_move(
+        (notebook.history(), notebook.at()),
+        &stored,
+        &Nothing,
+        &rates(1e9),
+        Some(1),
+    );
+    assert!(
+        matches!(none, Err(PlanError::OverBudget(over)) if over.least > 1),
+        "{none:?}"
+    );
 }

@@ -117,7 +117,15 @@ impl Carry<'_> {
         let laid = self.lay_out();
         let along = laid.along_takes.bytes;
         let decision = match budget {
-            Some(budget) => laid.choice.decide_within(budget.saturating_sub(along)),
+            Some(budget) => {
+                let within = laid.choice.decide_within(budget.saturating_sub(along));
+                // What goes along may be too much by itself.
+                if budget < along {
+                    within.and(Err(OverBudget { budget, least: 0 }))
+                } else {
+                    within
+                }
+            }
             None => Ok(laid.choice.decide()),
         };
         let decision = decision.map_err(|over| OverBudget {
