@@ -9,12 +9,12 @@ use clew_core::plan::carry::{CarryPlan, Link};
 use clew_core::plan::cut::Cost;
 use clew_core::store::{Outgoing, SigningKey, Store, StoreError};
 use clew_remote::Ssh;
-use clew_remote::sync::{self, Progress, Speed};
+use clew_remote::sync::{self, Progress, Speed, Way};
 
 use super::push::check_plain;
 use super::way::{Telling, known, opened, problem, way, writable};
 use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
-use crate::commands::remote::asked;
+use crate::commands::remote::{asked, tell};
 use crate::place::{Opened, Place, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
@@ -114,7 +114,7 @@ pub(super) fn to_remote(
     let there = sync::there(place.id, &way).map_err(|error| problem(&error))?;
     let speed = match options.rate {
         Some(_) => None,
-        None => Some(sync::speed(&way, surroundings.now).map_err(|error| unmeasured(&error))?),
+        None => Some(measured(&way, &remote, surroundings)?),
     };
     let going = Going {
         target: Some(remote.name.clone()),
@@ -154,6 +154,14 @@ fn asked_once(remote: Remote, surroundings: &Surroundings) -> Result<Remote, Pro
         return asked(remote, false, surroundings);
     }
     known(remote, surroundings)
+}
+
+/// How fast the way is. That takes seconds where it is slow, so it is said.
+fn measured(way: &Way<'_>, remote: &Remote, surroundings: &Surroundings) -> Result<Speed, Problem> {
+    tell(&format!("Measuring the way to {}", text::clean(&remote.name)));
+    let speed = sync::speed(way, surroundings.now);
+    tell("");
+    speed.map_err(|error| unmeasured(&error))
 }
 
 fn unmeasured(error: &sync::SyncError) -> Problem {
