@@ -54,9 +54,50 @@ def program() -> Path:
     return found[0].resolve()
 
 
-def carry(words: Sequence[str], store: str, history: str | None, *, is_program: bool) -> Answer:
-    """Has the command do it, for the session's own store and history. Of a program the answer is data too."""
+#: Which state is carried.
+AT = "--at"
+
+
+def revision_in(words: Sequence[str]) -> str:
+    """The revision that was typed, else where the session is."""
+    found = "@"
+    for number, word in enumerate(words):
+        if word == AT and number + 1 < len(words):
+            found = words[number + 1]
+        elif word.startswith(f"{AT}="):
+            found = word.removeprefix(f"{AT}=")
+    return found
+
+
+def _at_run(words: Sequence[str], run: str) -> list[str]:
+    """The words for this run: `@` is somewhere else for a command, where several kernels record in one history."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == AT:
+            next(rest, None)
+        elif not word.startswith(f"{AT}="):
+            kept.append(word)
+    return [*kept, f"{AT}={run}"]
+
+
+def as_said(refused: Answer, words: Sequence[str], *, is_program: bool) -> Answer:
+    """What the engine refused before the command was asked, as that would have said it."""
+    problem = (refused["json"] or {}).get("error") or {}
+    asks_json = is_program or AS_JSON in words
+    hint = problem.get("hint")
+    text = f"Error: {problem.get('message')}. {problem.get('untouched')}.\n"
+    text += f"Next: {hint}\n" if hint else ""
+    return answer(refused["exit"], refused["text"] if asks_json else text, asks_json)
+
+
+def carry(
+    words: Sequence[str], store: str, history: str | None, *, run: str | None = None, is_program: bool
+) -> Answer:
+    """Has the command do it, for the session's own store and history, and of a state for `run`. Of a program the answer is data too."""
     words = [*words, AS_JSON] if is_program and AS_JSON not in words else list(words)
+    if run is not None:
+        words = _at_run(words, run)
     asks_json = AS_JSON in words
     try:
         command = [str(program()), *_at(store, history, words), *words]
@@ -80,7 +121,7 @@ def begin(words: Sequence[str], store: str, history: str | None) -> subprocess.P
 
 
 #: Words that are about one history.
-OF_HISTORY = ("push", "pull")
+OF_HISTORY = ("push", "pull", "move")
 #: What says which, or that all are meant.
 CHOICE = ("--history", "--all", "--help", "-h")
 

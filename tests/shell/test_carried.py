@@ -54,6 +54,29 @@ def test_a_program_gets_data_and_errors(kernel: Kernel, tmp_path: Path) -> None:
     assert said.ename == "UsageError" and "There is no remote `lab`" in said.evalue, said
 
 
+def test_a_move_takes_what_the_cell_did_before_it(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run("y = 1")
+    place = tmp_path / "shared"
+    kernel.clew(f"remote add nas {place}").raised()
+    said = kernel.run("y = 2\n%clew move nas --rate 1MB")
+    assert said.ok and said.stdout.startswith("Moved run 3 to nas: "), said
+    moved = json.loads(kernel.clew("move nas --json --at @- --rate 1MB").stdout)
+    assert (moved["run"], moved["target"], moved["done"]["damage"]) == ("2", "nas", []), moved
+
+
+def test_a_move_that_is_refused_says_so_at_each_door(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run("import clew; s = clew.session()")
+    for line in ("move nas", "move nas --at 99", "push --plan"):
+        said = kernel.clew(line)
+        assert said.ok and said.stdout == "" and said.stderr.startswith("Error: "), said
+        told = json.loads(kernel.clew(f"{line} --json").stdout)
+        assert told["exit"] == 2 and told["error"]["hint"], told
+    said = kernel.run("s.command('move', 'nas', '--at', '99')")
+    assert said.ename == "UsageError" and "99" in said.evalue, said
+    kernel.clew(f"remote add nas {tmp_path / 'shared'}").raised()
+    assert kernel.value("s.command('push', '--plan', '--rate', '1MB').data['done']['damage']") == []
+
+
 def test_another_command_on_the_path_is_not_taken(kernel: Kernel, tmp_path: Path) -> None:
     script(tmp_path / "bin", "clew", "echo something else")
     put_first(kernel, tmp_path / "bin")

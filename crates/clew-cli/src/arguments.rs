@@ -284,12 +284,26 @@ impl Word {
                 | Self::Serve(_)
                 | Self::Completions(_)
                 | Self::Man(_)
-        ) || self.is_later()
+        ) || self.is_carried()
+            || self.is_later()
     }
 
     /// Whether it goes to other places: in a notebook the native command does it, since nothing that speaks to a network is loaded there.
     pub(crate) fn is_carried(&self) -> bool {
-        matches!(self, Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_)) && !self.is_later()
+        match self {
+            Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_) => true,
+            Self::Move(carry) => carry.is_carried(),
+            _ => false,
+        }
+    }
+
+    /// Whether it carries a state to another place. Like a mover it first records what came before it.
+    pub(crate) fn carries_state(&self) -> bool {
+        match self {
+            Self::Push(push) => push.plan,
+            Self::Move(carry) => carry.is_carried(),
+            _ => false,
+        }
     }
 
     /// Whether it is to come.

@@ -93,7 +93,16 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
             "the cells that made model, proven by running them",
         )],
     ),
-    ("push", &[("push lab", "sends what the remote `lab` has not")]),
+    (
+        "push",
+        &[
+            ("push lab", "sends what the remote `lab` has not"),
+            (
+                "push lab --plan",
+                "the same without what is cheaper to make again there",
+            ),
+        ],
+    ),
     ("pull", &[("pull lab", "takes in what others pushed there")]),
     (
         "clone",
@@ -129,6 +138,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
     (
         "move",
         &[
+            ("move lab", "sends what is cheaper to send than to make again there"),
             (
                 "move --dry-run --rate 10MB",
                 "what would be sent, and what replayed there",

@@ -243,6 +243,9 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),
         Word::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, surroundings)),
+        Word::Move(carry) if carry.is_carried() => {
+            answer.give(commands::sync::carry(carry, &directory, wanted, surroundings))
+        }
         Word::Pull(pull) => answer.give(commands::sync::pull(pull, &directory, wanted, surroundings)),
         Word::Clone(clone) => answer.give(commands::sync::clone(clone, surroundings)),
         Word::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, surroundings)),

@@ -23,7 +23,10 @@ pub enum Intent {
     /// It reads or changes settings.
     Sets,
     /// It goes to other places: the native command does it, whatever is loaded here.
-    Carries,
+    Carries {
+        /// Whether a state goes, as a plan says: what came before it is recorded first, as before a mover.
+        state: bool,
+    },
     /// Anything else: nothing that is live changes.
     Looks,
 }
@@ -44,7 +47,9 @@ pub fn intent(words: &[String]) -> Intent {
         _ if word.is_question() => Intent::Asks,
         _ if matches!(word, Word::Forget(_)) => Intent::Forgets,
         _ if matches!(word, Word::Config(_)) => Intent::Sets,
-        _ if word.is_carried() => Intent::Carries,
+        _ if word.is_carried() => Intent::Carries {
+            state: word.carries_state(),
+        },
         _ => Intent::Looks,
     }
 }

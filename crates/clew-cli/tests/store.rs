@@ -8,10 +8,13 @@ use std::sync::Arc;
 use assert_cmd::Command;
 use clew_core::clock::Clock;
 use clew_core::format::{Ending, HistoryDescription, RunKind, Timestamp};
+use clew_core::history::History;
+use clew_core::id::Root;
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_testing::evidence_of;
 use clew_testing::raw::holds;
 use clew_testing::toy::{ToyKernel, run_cell};
 use serde_json::Value;
@@ -61,6 +64,30 @@ impl Recorded {
     }
 
     fn record_cells(&self, name: &str, cells: &[&str]) -> (Session, ToyKernel) {
+        let (mut session, mut kernel) = self.begin(name);
+        for (cell, count) in cells.iter().zip(1..) {
+            run(&mut session, &mut kernel, count, cell);
+        }
+        session.sync().unwrap();
+        (session, kernel)
+    }
+
+    /// Cells that took so many seconds each, and of which it is known what they read.
+    fn record_watched(&self, name: &str, cells: &[(u64, &str)]) {
+        let (mut session, mut kernel) = self.begin(name);
+        for ((seconds, cell), count) in cells.iter().zip(1..) {
+            let evidence = evidence_of(&kernel.world, cell, count);
+            let input = RunInput {
+                evidence,
+                duration: seconds * 1_000_000_000,
+                ..ran(&mut kernel, count, cell)
+            };
+            session.record(&mut kernel, input).unwrap();
+        }
+        session.sync().unwrap();
+    }
+
+    fn begin(&self, name: &str) -> (Session, ToyKernel) {
         let disk = Arc::new(RealDisk);
         let key = SigningKey::load_or_create(&*disk, &self.home.path().join("config/clew")).unwrap();
         let store = Store::open(disk, self.store(), Access::ReadWrite)
@@ -76,10 +103,6 @@ impl Recorded {
         let mut session = Session::new(id, store, writer, LoadedHistory::default(), Box::new(Still));
         let mut kernel = ToyKernel::new(1);
         session.start(&mut kernel).unwrap();
-        for (cell, count) in cells.iter().zip(1..) {
-            run(&mut session, &mut kernel, count, cell);
-        }
-        session.sync().unwrap();
         (session, kernel)
     }
 
@@ -125,19 +148,24 @@ impl Recorded {
 }
 
 fn run(session: &mut Session, kernel: &mut ToyKernel, count: u64, source: &str) {
+    let input = ran(kernel, count, source);
+    session.record(kernel, input).unwrap();
+}
+
+/// What is to be recorded of a cell that is run now.
+fn ran(kernel: &mut ToyKernel, count: u64, source: &str) -> RunInput {
     let ending = match run_cell(&mut kernel.world, source, count) {
         Ok(()) => Ending::Done,
         Err(_) => Ending::Failed {
             exception: "Failure".to_owned(),
         },
     };
-    let input = RunInput {
+    RunInput {
         source: Some(source.to_owned()),
         execution_count: Some(count),
         ending,
         ..RunInput::silent(RunKind::Cell, BEGAN)
-    };
-    session.record(kernel, input).unwrap();
+    }
 }
 
 fn digests(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -626,4 +654,165 @@ fn p08_keep_rules_show_what_goes_by_run_then_drop_it_in_two_steps_and_say_so() {
     assert!(recorded.said(&["gc"]).starts_with("Nothing to remove"));
     let refused = recorded.said(&["gc", "--size", "1 kB"]);
     assert!(refused.contains("gc.size is a size of at least"), "{refused}");
+}
+
+/// A home with a history of a big value that is quickly made, and a small one that took an hour.
+fn worked() -> Recorded {
+    let recorded = Recorded {
+        home: tempfile::tempdir().unwrap(),
+    };
+    let cells = [
+        (1, "big = noise 300000 1"),
+        (3_600, "small = text what took an hour to find"),
+    ];
+    recorded.record_watched("work", &cells);
+    recorded
+}
+
+impl Recorded {
+    fn path(&self, name: &str) -> String {
+        self.home.path().join(name).display().to_string()
+    }
+}
+
+/// Whether a store has all that a value of the last run lies in.
+fn has(store: &Path, name: &str) -> bool {
+    let disk = Arc::new(RealDisk);
+    let store = Store::open(disk, store, Access::ReadOnly).unwrap();
+    let (id, _) = store.histories().unwrap().into_iter().next().unwrap();
+    let history = History::of(&store.load(id).unwrap());
+    let last = history.outlines().last().unwrap().0;
+    let manifest = history.state(last).version(&Root::name(name)).unwrap().manifest;
+    store.parts_of(manifest).is_ok()
+}
+
+fn roots(page: &Value) -> Vec<&str> {
+    let all = page.as_array().unwrap().iter();
+    let roots = all.flat_map(|one| one["roots"].as_array().unwrap());
+    let names = roots.filter(|root| root["kind"] == "name");
+    names.map(|root| root["key"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_planned_push_sends_what_is_dear_to_make_and_leaves_out_what_is_dear_to_send() {
+    let recorded = worked();
+    let lab = recorded.path("lab");
+    recorded.said(&["remote", "add", "lab", &lab]);
+    let planned = recorded.json(&["push", "--plan", "--rate", "10KB", "--dry-run"]);
+    assert_eq!((&planned["done"], &planned["exit"]), (&Value::Null, &Value::from(0)));
+    assert!(!Path::new(&lab).join("bundles").exists(), "a dry run sends nothing");
+    let page = recorded.json(&["push", "--plan", "--rate", "10KB"]);
+    assert_eq!(
+        (roots(&page["sent"]), roots(&page["replayed"])),
+        (vec!["small"], vec!["big"])
+    );
+    assert!(page["done"]["new"].as_u64().unwrap() < 100_000, "{page}");
+    assert_eq!(
+        (&page["target"], &page["command"]),
+        (&Value::from("lab"), &Value::from("push"))
+    );
+    let (there, again) = (recorded.path("there"), recorded.path("there/.clew"));
+    assert!(recorded.said(&["clone", &lab, &there]).contains("1 history"));
+    let there = Path::new(&again);
+    assert_eq!((has(there, "big"), has(there, "small")), (false, true));
+    // A plain push brings the rest.
+    assert!(recorded.said(&["push", "lab"]).contains("Pushed work to lab"));
+    recorded.said(&["pull", "--store", &again]);
+    assert!(has(there, "big"));
+    assert!(recorded.said(&["push", "lab"]).contains("lab has all of work"));
+    let nothing = recorded.said(&["move", "lab", "--rate", "10KB"]);
+    assert!(
+        nothing.starts_with("Moved run 3 to lab: 0 B sent, 0 runs to be replayed there"),
+        "{nothing}"
+    );
+}
+
+#[test]
+fn a_state_moves_to_a_store_of_this_machine() {
+    let recorded = worked();
+    let store = recorded.path("other");
+    Store::open(Arc::new(RealDisk), &store, Access::ReadWrite).unwrap();
+    let said = recorded.said(&["move", &store, "--rate", "10KB"]);
+    assert!(said.starts_with(&format!("Moved run 3 to {store}: ")), "{said}");
+    assert!(
+        said.contains("1 run to be replayed there") && said.contains("`%clew resume 3`"),
+        "{said}"
+    );
+    let there = Path::new(&store);
+    assert_eq!((has(there, "big"), has(there, "small")), (false, true));
+    assert!(recorded.said(&["log", "--store", &store]).contains("what took an hour"));
+    // Over a way that is measured all of it goes.
+    let said = recorded.said(&["move", &store]);
+    assert!(said.contains("Measured just now: "), "{said}");
+    assert!(has(there, "big"));
+    assert!(
+        recorded
+            .said(&["verify", "--read-data", "--store", &store])
+            .contains("is sound")
+    );
+}
+
+#[test]
+fn the_way_to_a_remote_is_measured_and_remembered() {
+    let recorded = worked();
+    let lab = recorded.path("lab");
+    recorded.said(&["remote", "add", "lab", &lab]);
+    let first = recorded.json(&["move", "lab", "--dry-run"]);
+    assert!(
+        first["rate"].as_u64().unwrap() > 0 && first["rate_back"].as_u64().unwrap() > 0,
+        "{first}"
+    );
+    let again = recorded.json(&["move", &lab]);
+    assert_eq!(again["measured"], first["measured"]);
+    assert!(first["measured"].is_string());
+    let probes = Path::new(&lab).join("probes");
+    assert!(!probes.exists() || std::fs::read_dir(probes).unwrap().next().is_none());
+}
+
+#[test]
+fn what_can_not_move_is_refused_and_nothing_is_sent() {
+    let recorded = worked();
+    let lab = recorded.path("lab");
+    recorded.said(&["remote", "add", "lab", &lab]);
+    let store = recorded.store().display().to_string();
+    let refused = [
+        (2, "goes to a remote", vec!["move"]),
+        (
+            2,
+            "There is no remote `labb`, and no folder of a store",
+            vec!["move", "labb"],
+        ),
+        (2, "That is the store itself", vec!["move", store.as_str()]),
+        (2, "are about a plan", vec!["push", "lab", "--rate", "10KB"]),
+        (2, "don't go together", vec!["push", "lab", "--plan", "--all"]),
+        (2, "There is no run `99`", vec!["move", "lab", "--at", "99"]),
+        (3, "too small", vec!["move", "lab", "--budget", "1", "--rate", "10KB"]),
+    ];
+    for (exit, says, words) in refused {
+        let said = recorded.said(&words);
+        assert!(
+            said.contains(says) && said.ends_with(&format!("[exit {exit}]\n")),
+            "{words:?}: {said}"
+        );
+    }
+    assert!(!Path::new(&lab).join("bundles").exists());
+    assert!(!Path::new(&recorded.path("labb")).exists());
+}
+
+#[test]
+fn p06_a_name_that_would_be_lost_is_said_and_the_rest_goes() {
+    let recorded = Recorded {
+        home: tempfile::tempdir().unwrap(),
+    };
+    recorded.record_watched("work", &[(1, "g = handle"), (1, "advance g\nx = int 4000")]);
+    let lab = recorded.path("lab");
+    recorded.said(&["remote", "add", "lab", &lab]);
+    let output = recorded.clew(&["move", "lab", "--rate", "1MB"]);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("g would be lost: "), "{output:?}");
+    assert!(text(&output.stdout).contains("g would be lost: "), "{output:?}");
+    let there = recorded.path("there");
+    recorded.said(&["clone", &lab, &there]);
+    assert!(has(&Path::new(&there).join(".clew"), "x"));
 }

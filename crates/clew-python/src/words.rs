@@ -26,10 +26,13 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     let told = PyDict::new(py);
     told.set_item("moves", matches!(intent, Intent::Moves { .. }))?;
     told.set_item("waits", intent == Intent::Moves { waits: true })?;
-    let seals = matches!(intent, Intent::Moves { .. } | Intent::Forgets);
+    let seals = matches!(
+        intent,
+        Intent::Moves { .. } | Intent::Forgets | Intent::Carries { state: true }
+    );
     told.set_item("seals", seals)?;
     told.set_item("asks", intent == Intent::Asks)?;
     told.set_item("sets", intent == Intent::Sets)?;
-    told.set_item("carries", intent == Intent::Carries)?;
+    told.set_item("carries", matches!(intent, Intent::Carries { .. }))?;
     Ok(told)
 }

@@ -18,6 +18,7 @@ mod index;
 mod memory;
 mod pull;
 mod push;
+mod speed;
 mod staged;
 mod way;
 
@@ -28,7 +29,8 @@ use clew_core::store::StoreError;
 pub use head::{Head, LogEnd, Sent, heads};
 pub use memory::Memory;
 pub use pull::{Pulled, pull};
-pub use push::{Pushed, push};
+pub use push::{Pushed, There, push, there};
+pub use speed::{Speed, folder_speed, speed};
 pub use way::Way;
 
 use crate::error::RemoteError;

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import intent, left_out
-from clew.carried import begin, carry
+from clew.carried import as_said, begin, carry, revision_in
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell.ending import Ending
 from clew.shell.hooks import Hooks
@@ -103,18 +103,27 @@ class Session:
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
         meant = intent(words)
+        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         if meant["carries"]:
+            is_program = through is not None and through["door"] == "program"
+            at = self._run_meant(words, meant, place) if meant["seals"] else None
+            if at is not None and at["exit"]:
+                return as_said(at, words, is_program=is_program)
             # What was recorded by now is what is sent.
             self.flush()
-            is_program = through is not None and through["door"] == "program"
-            return carry(words, self._engine.store(), self._engine.history(), is_program=is_program)
-        place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
+            run = at["json"]["id"] if at is not None else None
+            where = (self._engine.store(), self._engine.history())
+            return carry(words, *where, run=run, is_program=is_program)
         answer = self._recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:
             self._watch.moved()
         if meant["sets"]:
             self._configure()
         return answer
+
+    def _run_meant(self, words: Sequence[str], meant: _engine.Intent, place: Place) -> _engine.Answer:
+        """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
+        return self._recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
     def complete(self, line: str) -> tuple[str, list[str]]:
         """What may come next after `%clew `: the piece of the line that it stands for, and the words."""

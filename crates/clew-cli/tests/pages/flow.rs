@@ -126,8 +126,8 @@ fn a_budget_that_is_too_small_is_refused_with_what_would_do() {
 }
 
 #[test]
-fn a_move_that_is_not_only_planned_is_to_come() {
-    let output = Sample::flights().say("move --rate 1MB");
+fn a_plan_for_no_place_needs_a_rate() {
+    let output = Sample::flights().say("move --dry-run");
     assert_eq!(output.exit, Exit::Usage);
     assert_snapshot!(output.text);
 }

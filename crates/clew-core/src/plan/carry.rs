@@ -29,7 +29,7 @@ use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId};
 
 pub use decided::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
-pub use layout::{Laid, Layout, Load, Ways};
+pub use layout::{Along, Laid, Layout, Load, Ways};
 pub use rates::{Link, Loading, Rates};
 
 /// What is stored here.

@@ -17,7 +17,7 @@ use super::blocks::Place;
 use super::copying::{Copied, Copy};
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::gc::{self, Survey, Thing, contents};
-use super::outgoing::LogEnds;
+use super::outgoing::{LogEnds, Outgoing};
 use super::read::read_and_hash;
 use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
@@ -54,7 +54,7 @@ impl Store {
     /// The history is not there, or a disk refused.
     pub fn carry_history(&self, history: HistoryId, to: &Self, watch: Carrying<'_>) -> Result<Carried, StoreError> {
         let loaded = self.load(history)?;
-        let needed = self.needed_by(&loaded);
+        let needed = self.needed_by(&loaded, &|_| true);
         let mut carried = Carried::default();
         let from = (self, &Survey::to_read(self));
         let copied = copy_things(from, to, Some(&needed), &mut carried, watch)?;
@@ -80,7 +80,7 @@ impl Store {
     ) -> Result<Carried, StoreError> {
         let mut needed = FxHashSet::default();
         for value in values {
-            self.add_value(value, &mut needed);
+            self.add_value(value, true, &mut needed);
         }
         let mut carried = Carried::default();
         let from = (self, &Survey::to_read(self));
@@ -105,10 +105,38 @@ impl Store {
     pub fn receive_all(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
         self.check_writable()?;
         bundles.iter().try_for_each(Bundle::check)?;
+        self.within_gate(&mut || self.receive_inside(bundles, now, watch))
+    }
+
+    /// Takes in what goes out of another store that this process can read, without a bundle between them. What it says is judged as
+    /// ever, when it is used: logs go with the seals over them.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn receive_from(
+        &self,
+        outgoing: &Outgoing,
+        now: Timestamp,
+        watch: Carrying<'_>,
+    ) -> Result<Carried, StoreError> {
+        self.check_writable()?;
+        self.within_gate(&mut || {
+            let mut carried = Carried::default();
+            let copied = outgoing.copy_to(self, &mut carried, watch)?;
+            self.index().refresh(self.disk(), self.directory())?;
+            let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+            let (loaded, records) = outgoing.records_for(self);
+            records.carry(loaded, &packs, now, &mut carried)?;
+            Ok(carried)
+        })
+    }
+
+    /// Does what takes things in, with no gc beside it.
+    fn within_gate(&self, work: &mut dyn FnMut() -> Result<Carried, StoreError>) -> Result<Carried, StoreError> {
         for _ in 0..ATTEMPTS {
             let inside = gate::enter(self.disk(), self.directory())?;
             self.index().refresh(self.disk(), self.directory())?;
-            let carried = self.receive_inside(bundles, now, watch)?;
+            let carried = work()?;
             // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
             if gate::generation(self.disk(), self.directory()) == inside.generation {
                 return Ok(carried);
@@ -140,8 +168,9 @@ impl Store {
         Ok(carried)
     }
 
-    /// All that the operations of a history reach and that was not forgotten.
-    pub(super) fn needed_by(&self, loaded: &LoadedHistory) -> FxHashSet<[u8; 32]> {
+    /// All that the operations of a history reach and that was not forgotten. Of values that do not go only what describes them:
+    /// whoever makes one again has to know what it was made of, and what to hold it against.
+    pub(super) fn needed_by(&self, loaded: &LoadedHistory, goes: &dyn Fn(&ManifestId) -> bool) -> FxHashSet<[u8; 32]> {
         let mut needed = FxHashSet::default();
         let forgotten = loaded.forgotten();
         let operations = loaded.sessions.values().flat_map(|session| &session.operations);
@@ -159,7 +188,7 @@ impl Store {
                 values.extend(versions.map(|version| version.manifest));
             }
             for value in values.iter().filter(|value| !forgotten.contains_key(*value)) {
-                self.add_value(*value, &mut needed);
+                self.add_value(*value, goes(value), &mut needed);
             }
         }
         needed
@@ -189,12 +218,16 @@ impl Store {
         })
     }
 
-    /// Adds what a value lies in. One that can't be read is left for the damage to be told by who reads it.
-    fn add_value(&self, value: ManifestId, needed: &mut FxHashSet<[u8; 32]>) {
+    /// Adds what describes a value, and what it lies in if it goes. One that can't be read is left for the damage to be told by who
+    /// reads it.
+    fn add_value(&self, value: ManifestId, goes: bool, needed: &mut FxHashSet<[u8; 32]>) {
         if needed.insert(value.0)
             && let Ok(contents) = contents(self, value)
         {
-            needed.extend(contents.all());
+            needed.extend(contents.lists);
+            if goes {
+                needed.extend(contents.parts);
+            }
         }
     }
 
@@ -298,7 +331,7 @@ pub(super) struct Records<'s> {
 }
 
 impl Records<'_> {
-    fn carry(
+    pub fn carry(
         &self,
         loaded: &LoadedHistory,
         packs: &[PackId],

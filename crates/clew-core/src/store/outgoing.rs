@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::carry::{Carried, Carrying, Records, copy_things};
+use super::copying::Copied;
 use super::gc::Survey;
 use super::{BundleMaker, LoadedHistory, Store, StoreError, log};
-use crate::id::{HistoryId, SessionId};
+use crate::id::{HistoryId, ManifestId, SessionId};
 
 /// How far each part of each log goes, in bytes.
 pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
@@ -27,9 +28,18 @@ impl Outgoing {
     /// # Errors
     /// The history is not there.
     pub fn of(store: &Store, history: HistoryId) -> Result<Self, StoreError> {
+        Self::with(store, history, &|_| true)
+    }
+
+    /// The same, of which what these values do not lie in is left out. What happened goes whole, and what describes each value:
+    /// whoever gets it knows what to make again, and what has to come of that.
+    ///
+    /// # Errors
+    /// The history is not there.
+    pub fn with(store: &Store, history: HistoryId, goes: &dyn Fn(&ManifestId) -> bool) -> Result<Self, StoreError> {
         let loaded = store.load(history)?;
         Ok(Self {
-            needed: store.needed_by(&loaded),
+            needed: store.needed_by(&loaded, goes),
             // After the logs: what they reach is in packs by then.
             survey: Survey::to_read(store),
             store: store.clone(),
@@ -90,18 +100,39 @@ impl Outgoing {
         Ok(carried)
     }
 
+    /// How many bytes it has, before compression, whoever has them already.
+    pub fn bytes(&self) -> u64 {
+        self.portions(&|_| false, u64::MAX).iter().map(Portion::bytes).sum()
+    }
+
+    /// Copies all of it that is not there to another store.
+    pub(super) fn copy_to(
+        &self,
+        to: &Store,
+        carried: &mut Carried,
+        watch: Carrying<'_>,
+    ) -> Result<Option<Copied>, StoreError> {
+        copy_things((&self.store, &self.survey), to, Some(&self.needed), carried, watch)
+    }
+
+    /// What happened, as it is carried to another store.
+    pub(super) fn records_for<'s>(&'s self, to: &'s Store) -> (&'s LoadedHistory, Records<'s>) {
+        let records = Records {
+            from: &self.store,
+            to,
+            history: self.history,
+        };
+        (&self.loaded, records)
+    }
+
     /// Writes what happened into a bundle: of each log what comes behind `there`, and what the history was called.
     ///
     /// # Errors
     /// A disk refused.
     pub fn write_records(&self, to: &BundleMaker, there: &LogEnds) -> Result<Carried, StoreError> {
         let mut carried = Carried::default();
-        let records = Records {
-            from: &self.store,
-            to: to.store(),
-            history: self.history,
-        };
-        records.carry_behind(&self.loaded, there, &mut carried)?;
+        let (loaded, records) = self.records_for(to.store());
+        records.carry_behind(loaded, there, &mut carried)?;
         for ((session, part), start) in there.iter().filter(|(_, start)| **start > 0) {
             let path = log::path(to.store().directory(), self.history, *session, *part);
             to.begin_behind(&path, *start);

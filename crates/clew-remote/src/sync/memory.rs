@@ -10,6 +10,7 @@ use clew_core::id::{BundleId, HistoryId};
 use clew_core::store::disk::private_folder;
 
 use super::head::Sent;
+use super::speed::Speed;
 
 /// A folder of this machine, for one store and one place.
 #[derive(Debug, Clone)]
@@ -86,6 +87,18 @@ impl Memory {
 
     pub(super) fn note_had(&self, history: HistoryId, bundles: &[Sent]) {
         self.note(history, "had", bundles);
+    }
+
+    /// How fast the way was when it was measured last.
+    pub(super) fn speed(&self) -> Option<Speed> {
+        Speed::of_line(&fs::read_to_string(self.folder.join("speed")).ok()?)
+    }
+
+    pub(super) fn keep_speed(&self, speed: &Speed) {
+        // Without it the next one measures again.
+        if private_folder(&self.folder).is_ok() {
+            fs::write(self.folder.join("speed"), speed.line()).ok();
+        }
     }
 
     fn list(&self, history: HistoryId, what: &str) -> PathBuf {

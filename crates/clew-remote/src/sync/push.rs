@@ -4,10 +4,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clew_core::format::Timestamp;
+use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::id::HistoryId;
+use clew_core::plan::carry::Target;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, Store, StoreError};
+use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, StoreError};
+use rustc_hash::FxHashSet;
 
 use super::at_once::at_once;
 use super::head::{Head, Sent};
@@ -42,13 +44,42 @@ impl Pushed {
     }
 }
 
-/// Sends what the place has not of a history.
+/// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has a file
+/// nobody knows, so they have none.
+#[derive(Debug)]
+pub struct There(FxHashSet<[u8; 32]>);
+
+impl Target for There {
+    fn has(&self, id: &[u8; 32]) -> bool {
+        self.0.contains(id)
+    }
+
+    fn has_file(&self, _: &FileEvidence) -> bool {
+        false
+    }
+}
+
+/// What a place has of a history.
 ///
 /// # Errors
-/// The history is not there, the place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
+/// The place refused.
+pub fn there(history: HistoryId, way: &Way<'_>) -> Result<There, SyncError> {
+    let (head, _) = read(way.backend, history)?;
+    let begun = still_there(way.backend, &way.memory, history)?;
+    Ok(There(known(&head, &begun, way)?))
+}
+
+fn known(head: &Head, begun: &[Sent], way: &Way<'_>) -> Result<FxHashSet<[u8; 32]>, SyncError> {
+    let all: Vec<Sent> = head.bundles.iter().chain(begun).copied().collect();
+    index::ids(way.backend, &way.memory, &all)
+}
+
+/// Sends what the place has not of what is to go out.
+///
+/// # Errors
+/// The place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
 pub fn push(
-    store: &Store,
-    history: HistoryId,
+    outgoing: &Outgoing,
     way: &Way<'_>,
     (key, now): (&SigningKey, Timestamp),
     telling: Telling<'_>,
@@ -56,14 +87,13 @@ pub fn push(
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
     memory.sweep();
-    let outgoing = Outgoing::of(store, history)?;
+    let history = outgoing.history();
     let (mut head, mut token) = read(backend, history)?;
     let begun = still_there(backend, memory, history)?;
-    let known: Vec<Sent> = head.bundles.iter().chain(&begun).copied().collect();
-    let ids = index::ids(backend, memory, &known)?;
+    let ids = known(&head, &begun, way)?;
     let portions = outgoing.portions(&|id| ids.contains(id), way.portion);
     let push = Push {
-        outgoing: &outgoing,
+        outgoing,
         backend,
         memory,
         key,

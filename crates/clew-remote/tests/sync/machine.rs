@@ -11,7 +11,7 @@ use clew_core::kernel::Kernel;
 use clew_core::record::RunInput;
 use clew_core::session::{MoveOptions, Request, Session};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_core::store::{Access, LoadedHistory, Outgoing, SigningKey, Store, Trust};
 use clew_remote::sync::{Memory, Progress, Pulled, Pushed, SyncError, Way, pull, push};
 use clew_remote::{Backend, Directory};
 use clew_testing::Still;
@@ -82,7 +82,7 @@ impl Machine {
         working
     }
 
-    fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
+    pub fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
         Way {
             portion: PORTION,
             ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
@@ -90,13 +90,12 @@ impl Machine {
     }
 
     pub fn push(&self, backend: &dyn Backend) -> Result<Pushed, SyncError> {
-        push(
-            &self.store(),
-            self.history.unwrap(),
-            &self.way(backend),
-            (&key(), 9),
-            &quiet,
-        )
+        self.pushes(&Outgoing::of(&self.store(), self.history.unwrap())?, backend)
+    }
+
+    /// Pushes what goes out.
+    pub fn pushes(&self, outgoing: &Outgoing, backend: &dyn Backend) -> Result<Pushed, SyncError> {
+        push(outgoing, &self.way(backend), (&key(), 9), &quiet)
     }
 
     pub fn pull(&self, backend: &dyn Backend) -> Result<Option<Pulled>, SyncError> {

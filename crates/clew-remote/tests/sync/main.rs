@@ -3,4 +3,5 @@
 mod cuts;
 mod machine;
 mod many;
+mod planned;
 mod round;

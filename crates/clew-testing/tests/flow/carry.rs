@@ -8,10 +8,10 @@ use clew_core::format::{
 };
 use clew_core::history::History;
 use clew_core::history::flow::{Flow, Values};
-use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SessionId};
-use clew_core::plan::carry::{Carry, CarryPlan, Instead, Link, Loading, Nothing, Rates, Stock, Target, Why};
+use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SessionId};
+use clew_core::plan::carry::{Carry, CarryPlan, Instead, Link, Loading, Nothing, Rates, Sent, Stock, Target, Why};
 use clew_core::plan::cut::{Cost, Forbidden, Proof, Unsendable};
-use clew_core::session::{Stored, plan_move};
+use clew_core::session::{PlanError, Stored, plan_move};
 use clew_testing::bare_run;
 
 use super::notebook::Notebook;
@@ -134,6 +134,18 @@ fn a_value_that_was_changed_in_place_is_made_from_what_it_was() {
     let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
     assert_eq!(told(&notebook, &plan), expect(&[], &["2", "3", "4", "5"]));
     assert!(plan.bytes < 100, "{plan:?}");
+}
+
+#[test]
+fn a_class_goes_along_so_that_its_cell_makes_it_again_as_what_it_was() {
+    let mut notebook = Notebook::new(1);
+    notebook.run_for(1, "class C\nbig = bytes 60000 7");
+    notebook.run_for(1, "i = new C");
+    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    let has_class = |sent: &&Sent| sent.roots.iter().any(|root| root.kind == RootKind::Definition);
+    let class = plan.sent.iter().find(has_class).unwrap();
+    assert!(class.is_wanted && class.bytes > 0, "{class:?}");
+    assert!(plan.bytes < 1_000 && !plan.replayed.is_empty(), "{plan:?}");
 }
 
 #[test]
@@ -377,4 +389,17 @@ fn a_budget_has_more_replayed_and_says_that_it_is_one() {
         "{within:?}"
     );
     assert!(matches!(within.proof, Proof::Budget(_)));
+    // What goes along in any plan counts too.
+    let stored = Stored::of(notebook.store().0);
+    let none = plan_move(
+        (notebook.history(), notebook.at()),
+        &stored,
+        &Nothing,
+        &rates(1e9),
+        Some(1),
+    );
+    assert!(
+        matches!(none, Err(PlanError::OverBudget(over)) if over.least > 1),
+        "{none:?}"
+    );
 }

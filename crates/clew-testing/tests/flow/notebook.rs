@@ -17,6 +17,9 @@ use clew_testing::disk::SimDisk;
 use clew_testing::evidence_of;
 use clew_testing::toy::{CellError, ToyKernel, World, run_cell};
 
+/// Whose it is.
+pub const KEY: u8 = 7;
+
 #[derive(Debug, Default)]
 struct Ticks(AtomicU64);
 
@@ -43,7 +46,7 @@ pub struct Notebook {
 impl Notebook {
     pub fn new(seed: u64) -> Self {
         let disk = SimDisk::new(seed);
-        let key = SigningKey::from_secret(&[7; 32]);
+        let key = SigningKey::from_secret(&[KEY; 32]);
         let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite).unwrap();
         let store = store.with_trust(Trust::own(key.public()));
         let history = store.create_history(&HistoryDescription::default()).unwrap();
@@ -76,10 +79,19 @@ impl Notebook {
 
     /// Runs a cell; `more` adds to its evidence.
     pub fn run_with(&mut self, source: &str, more: impl FnOnce(&mut Evidence)) {
+        self.run_as(source, source, more);
+    }
+
+    /// Runs a cell of which something else comes the next time, and nothing tells: not even its evidence.
+    pub fn run_otherwise(&mut self, done: &str, source: &str) {
+        self.run_as(done, source, |_| {});
+    }
+
+    fn run_as(&mut self, done: &str, source: &str, more: impl FnOnce(&mut Evidence)) {
         self.count += 1;
         let mut evidence = evidence_of(&self.kernel.world, source, self.count);
         more(&mut evidence);
-        let ended = run_cell(&mut self.kernel.world, source, self.count);
+        let ended = run_cell(&mut self.kernel.world, done, self.count);
         let input = RunInput {
             source: Some(source.to_owned()),
             execution_count: Some(self.count),

@@ -1,17 +1,19 @@
-//! `clew move --dry-run`: what a move to another place would send, and which runs it would replay there.
+//! The plan of a move to another place: what is sent, which runs are replayed there. `move` and `push --plan` perform it.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
-use clew_core::format::FileEvidence;
+use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::history::flow::Flow;
 use clew_core::id::{Root, RunId};
-use clew_core::plan::carry::{Carry, CarryPlan, Instead, Link, Made, Nothing, Rates, Sent, Target, Unattainable, Why};
+use clew_core::plan::carry::{
+    Carry, CarryPlan, Instead, Link, Loading, Made, Nothing, Rates, Sent, Target, Unattainable, Why,
+};
 use clew_core::plan::cut::{Cost, Proof};
 use clew_core::store::{FrameLengths, Store};
 use serde::Serialize;
 
 use crate::page::Page;
-use crate::place::{Place, open_store};
+use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
 use crate::run_page::RunPage;
@@ -25,26 +27,56 @@ const START: f64 = 0.7;
 /// How many roots of one version are named.
 const NAMED: usize = 4;
 
-/// Plans how a session gets to another machine: what is cheaper to send is sent, the rest is made again there.
+/// Brings a session to another machine: what is cheaper to send is sent, the rest is made again there.
 ///
-/// Only `--dry-run` works so far: it prints the plan. Nothing is sent, nothing runs.
+/// All runs go, and of values those that the plan sends. Whoever resumes there replays what was left out and holds it against what it was here; a `push` sends the rest.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The folder of a store that is there already, for what it has; without it a place that has nothing, no files either
+    /// A remote's name, a place as in `remote add`, or the folder of a store; without it a place that has nothing is planned for
     #[arg(value_name = "TARGET")]
-    pub target: Option<PathBuf>,
-    /// Only shows what would be done
+    pub target: Option<String>,
+    /// Lets what an encrypted store holds be sent unencrypted
     #[arg(long)]
-    pub dry_run: bool,
-    /// How many bytes a second get there (`10MB`)
-    #[arg(long, value_name = "BYTES", value_parser = of_text, required = true)]
-    pub rate: u64,
+    pub plain: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+impl Arguments {
+    /// Whether it goes to another place, be it to ask what that has.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.target.is_some() || !self.options.dry_run
+    }
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Options {
+    /// The run whose state is wanted there; without it the one where you are
+    #[arg(long, value_name = "REV")]
+    pub at: Option<String>,
     /// Sends no more than this (`1GB`); what is left is replayed, as a heuristic finds best
     #[arg(long, value_name = "BYTES", value_parser = of_text)]
     pub budget: Option<u64>,
-    /// The run whose state is wanted
-    #[arg(long, value_name = "REV", default_value = "@")]
-    pub at: String,
+    /// How many bytes a second get there (`10MB`); without it that is measured
+    #[arg(long, value_name = "BYTES", value_parser = of_text)]
+    pub rate: Option<u64>,
+    /// Only shows what would be sent and what replayed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Options {
+    /// Whether none was given.
+    pub(crate) fn is_none(&self) -> bool {
+        self.at.is_none() && self.budget.is_none() && self.rate.is_none() && !self.dry_run
+    }
+
+    /// The run that is meant.
+    pub(crate) fn run(&self, place: &Place<'_>, surroundings: &Surroundings) -> Result<RunId, Problem> {
+        place.resolve(self.at.as_deref().unwrap_or("@"), surroundings)
+    }
 }
 
 fn of_text(text: &str) -> Result<u64, &'static str> {
@@ -52,7 +84,7 @@ fn of_text(text: &str) -> Result<u64, &'static str> {
 }
 
 /// A store that is there already, on a machine that has the files of this one.
-struct There(Store);
+pub(crate) struct There(pub Store);
 
 impl Target for There {
     fn has(&self, id: &[u8; 32]) -> bool {
@@ -73,8 +105,12 @@ pub struct CarryPage {
     run: String,
     /// The store that is there, if one was named.
     target: Option<String>,
-    /// Bytes a second.
+    /// Bytes a second that get there.
     rate: u64,
+    /// Bytes a second that come back from there; none where what goes there is there.
+    rate_back: Option<u64>,
+    /// When that was measured; none where it was told.
+    measured: Option<String>,
     /// The bytes that were allowed.
     budget: Option<u64>,
     /// Expected time.
@@ -89,6 +125,25 @@ pub struct CarryPage {
     /// What it would be to send everything, and to replay everything.
     send_all: InsteadPage,
     replay_all: InsteadPage,
+    /// What was sent; nothing where it was only planned.
+    done: Option<DonePage>,
+    #[serde(skip)]
+    way: String,
+}
+
+/// What was sent.
+#[derive(Debug, Serialize)]
+pub(crate) struct DonePage {
+    pub history: String,
+    /// Bytes of values and of what describes them that are new there, before compression.
+    pub new: u64,
+    /// Bytes that went over the network; none where the place is a store that this machine writes to.
+    pub bytes: Option<u64>,
+    /// What could not be read here.
+    pub damage: Vec<String>,
+    /// What to type there.
+    #[serde(skip)]
+    pub there: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,26 +194,60 @@ struct InsteadPage {
     why: Option<String>,
 }
 
-/// Plans a move.
+/// The place that a plan is made for.
+pub(crate) struct Going<'g> {
+    /// What it is called, if it is known.
+    pub target: Option<String>,
+    /// What it has.
+    pub there: &'g dyn Target,
+    /// The way there.
+    pub link: Link,
+    /// When that was measured; none where it was told.
+    pub measured: Option<Timestamp>,
+}
+
+/// Plans a move to a place that has nothing.
 pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<CarryPage, Problem> {
-    if !arguments.dry_run {
+    let options = &arguments.options;
+    let Some(rate) = options.rate else {
         let command = surroundings.door.command("move --dry-run --rate 10MB");
-        let problem = Problem::usage("Nothing can be sent to another machine yet: that is to come");
-        return Err(problem.with_hint(format!("{command} shows what it would be")));
-    }
-    let run = place.resolve(&arguments.at, surroundings)?;
+        let problem = Problem::usage("Without a place nobody can measure how fast the way there is");
+        return Err(problem.with_hint(format!("name one, or say how fast it is: {command}")));
+    };
+    let going = Going {
+        target: None,
+        there: &Nothing,
+        link: told_link(rate),
+        measured: None,
+    };
+    let found = planned(options, place, &going, surroundings)?;
+    Ok(CarryPage::of(&found, &going, place, surroundings))
+}
+
+/// The way as it was told: what goes out arrives.
+pub(crate) fn told_link(rate: u64) -> Link {
+    Link::direct(rate.max(1) as f64)
+}
+
+/// Plans a move to a place.
+pub(crate) fn planned(
+    options: &Options,
+    place: &Place<'_>,
+    going: &Going<'_>,
+    surroundings: &Surroundings,
+) -> Result<CarryPlan, Problem> {
+    let run = options.run(place, surroundings)?;
     if let Some(gone) = place.history.missing_ancestor(run) {
         let problem = Problem::of(Exit::Damaged, format!("Run {} is missing", gone.short()));
         return Err(problem.with_hint(format!("{} tells what is lost", surroundings.door.command("verify"))));
     }
-    let there = match &arguments.target {
-        Some(folder) => Some(There(open_store(folder, surroundings)?)),
-        None => None,
-    };
-    let loading = place.records.loading(place.history, run);
-    let loading = loading.ok_or_else(|| Problem::usage("There is no value to send"))?;
+    // Where no value has bytes, none takes time to load.
+    let loading = place.records.loading(place.history, run).unwrap_or(Loading {
+        by_codec: BTreeMap::new(),
+        all: f64::INFINITY,
+    });
     let rates = Rates {
-        link: Link::direct(arguments.rate.max(1) as f64),
+        link: going.link,
         loading,
         start: Cost::of_seconds(START),
     };
@@ -168,21 +257,24 @@ pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
         flow: &flow,
         run,
         stock: &*place.records.stock(),
-        target: there.as_ref().map_or(&Nothing, |there| there as &dyn Target),
+        target: going.there,
         rates: &rates,
     };
-    let found = carry
-        .plan(arguments.budget)
-        .map_err(|over| Problem::of(Exit::Refused, over.to_string()))?;
-    Ok(CarryPage::of(&found, arguments, place))
+    let plan = carry.plan(options.budget);
+    plan.map_err(|over| Problem::of(Exit::Refused, over.to_string()))
 }
 
 impl CarryPage {
-    fn of(plan: &CarryPlan, arguments: &Arguments, place: &Place<'_>) -> Self {
+    /// What was planned.
+    pub(crate) fn of(plan: &CarryPlan, going: &Going<'_>, place: &Place<'_>, surroundings: &Surroundings) -> Self {
         Self {
             run: place.history.label(&plan.run),
-            target: arguments.target.as_ref().map(|target| target.display().to_string()),
-            rate: arguments.rate,
+            target: going.target.as_deref().map(text::clean),
+            rate: going.link.up as u64,
+            rate_back: going.link.down.is_finite().then_some(going.link.down as u64),
+            measured: going.measured.map(text::rfc3339),
+            way: way(going, surroundings),
+            done: None,
             budget: plan.budget,
             seconds: plan.cost.seconds(),
             bytes: plan.bytes,
@@ -201,6 +293,21 @@ impl CarryPage {
             replay_all: instead_page(&plan.replay_all, place),
         }
     }
+}
+
+/// `The way there takes 11 MB/s, and 9 MB/s back; measured just now.`
+fn way(going: &Going<'_>, surroundings: &Surroundings) -> String {
+    let Some(measured) = going.measured else {
+        return String::new();
+    };
+    let rate = |rate: f64| format!("{}/s", text::bytes(rate as u64));
+    let back = if going.link.down.is_finite() {
+        format!(", {} back", rate(going.link.down))
+    } else {
+        String::new()
+    };
+    let when = text::ago(measured, surroundings.now);
+    format!("Measured {when}: {} there{back}.\n", rate(going.link.up))
 }
 
 fn sent_page(sent: &Sent, place: &Place<'_>) -> SentPage {
@@ -271,30 +378,75 @@ fn names(roots: &[Root]) -> String {
 impl Page for CarryPage {
     fn text(&self, surroundings: &Surroundings) -> String {
         let first = surroundings.style.strong(&self.first_sentence());
-        let mut text = format!("{first} Nothing was sent, nothing ran.\n");
+        let rest = if self.done.is_some() {
+            ""
+        } else {
+            " Nothing was sent, nothing ran."
+        };
+        let mut text = format!("{first}{rest}\n{}", self.way);
         text += &self.table().render(surroundings);
-        for lost in &self.unattainable {
-            let UnattainablePage { not_sent, not_made, .. } = lost;
-            text += &format!("  {} would be lost: {not_sent}; {not_made}\n", names(&lost.roots));
-        }
+        text += &self.losses();
         text += &format!("{}\n", self.how_good());
         for (what, instead) in [("Sending", &self.send_all), ("Replaying", &self.replay_all)] {
             text += &format!("{what} everything {}.\n", instead.text());
         }
+        if let Some(done) = &self.done {
+            for damage in &done.damage {
+                text += &format!("  not sent, since it can't be read: {}\n", text::clean(damage));
+            }
+            text += &done.there;
+        }
         text
+    }
+
+    fn exit(&self) -> Exit {
+        let is_whole = |done: &DonePage| self.unattainable.is_empty() && done.damage.is_empty();
+        match &self.done {
+            Some(done) if !is_whole(done) => Exit::Inexact,
+            _ => Exit::Done,
+        }
     }
 }
 
 impl CarryPage {
+    /// Names that are not to be had there, each with what stands in the way.
+    pub(crate) fn losses(&self) -> String {
+        let mut text = String::new();
+        for lost in &self.unattainable {
+            let UnattainablePage { not_sent, not_made, .. } = lost;
+            text += &format!("  {} would be lost: {not_sent}; {not_made}\n", names(&lost.roots));
+        }
+        text
+    }
+
+    /// Whether it has something replayed.
+    pub(crate) fn replays(&self) -> bool {
+        !self.replayed.is_empty()
+    }
+
+    /// What it is called that was planned.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Says that it was done.
+    pub(crate) fn finish(mut self, done: DonePage) -> Self {
+        self.done = Some(done);
+        self
+    }
+
     /// `Moving run 14 would take 12 s: 1.2 MB sent, 2 runs replayed.`
     fn first_sentence(&self) -> String {
-        format!(
-            "Moving run {} would take {}: {} sent, {} replayed.",
-            self.run,
-            seconds(self.seconds),
-            text::bytes(self.bytes),
-            text::count(self.replayed.len(), "run"),
-        )
+        let (run, bytes) = (&self.run, text::bytes(self.bytes));
+        let (took, replayed) = (seconds(self.seconds), text::count(self.replayed.len(), "run"));
+        match (&self.done, &self.target) {
+            (Some(_), Some(target)) => {
+                format!(
+                    "Moved run {run} to {target}: {bytes} sent, {replayed} to be replayed there; {took} in all, as planned."
+                )
+            }
+            _ => format!("Moving run {run} would take {took}: {bytes} sent, {replayed} replayed."),
+        }
     }
 
     fn table(&self) -> Table {

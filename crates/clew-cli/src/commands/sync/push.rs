@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use clew_core::id::HistoryId;
+use clew_core::store::{Outgoing, Store};
 use clew_remote::sync;
 use serde::Serialize;
 
+use super::moving;
 use super::way::{Telling, known, meant, opened, problem, way, writable};
+use crate::commands::carry::plan::{CarryPage, Options};
 use crate::page::Page;
 use crate::place::{Opened, history_name, open_store, store_problem};
 use crate::problem::{Exit, Problem};
+use crate::remotes::Remote;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -27,6 +31,22 @@ pub struct Push {
     /// Lets what an encrypted store holds be sent unencrypted
     #[arg(long)]
     pub plain: bool,
+    /// Sends of the values only those that are cheaper to send than to make again there, as `move`
+    #[arg(long, conflicts_with = "all")]
+    pub plan: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: Options,
+}
+
+/// What a push says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Said {
+    /// Of one that sends everything.
+    All(PushPage),
+    /// Of one that sends what a plan chose.
+    Planned(Box<CarryPage>),
 }
 
 /// What was sent of one history.
@@ -53,27 +73,38 @@ pub struct PushPage {
 }
 
 /// Pushes.
-pub fn push(
-    push: &Push,
-    directory: &Path,
-    wanted: Option<&str>,
+pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, surroundings: &Surroundings) -> Result<Said, Problem> {
+    if !push.plan && !push.options.is_none() {
+        let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` are about a plan");
+        let again = surroundings.door.command("push --plan");
+        return Err(problem.with_hint(format!("{again} makes one, and sends what it chose")));
+    }
+    let remote = meant(push.remote.as_deref(), directory, surroundings)?;
+    if push.plan {
+        let page = moving::to_remote(&push.options, push.plain, remote, (directory, wanted), surroundings)?;
+        return Ok(Said::Planned(Box::new(page)));
+    }
+    push_whole((push.all, push.plain), remote, (directory, wanted), surroundings).map(Said::All)
+}
+
+/// Sends everything of a history, or of all.
+pub(super) fn push_whole(
+    (is_all, is_plain): (bool, bool),
+    remote: Remote,
+    (directory, wanted): (&Path, Option<&str>),
     surroundings: &Surroundings,
 ) -> Result<PushPage, Problem> {
-    let remote = meant(push.remote.as_deref(), directory, surroundings)?;
-    let histories = histories(push.all, directory, wanted, surroundings)?;
+    let histories = histories(is_all, directory, wanted, surroundings)?;
     let (store, key) = writable(directory, surroundings)?;
-    if store.key().is_some() && !push.plain {
-        let again = surroundings.door.command(&format!("push {} --plain", remote.name));
-        let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
-        return Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")));
-    }
+    check_plain(&store, is_plain, &format!("push {}", remote.name), surroundings)?;
     let remote = known(remote, surroundings)?;
     let backend = opened(&remote.url, surroundings)?;
     let way = way(&backend, &remote.url, directory, surroundings);
     let telling = Telling::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
-        let pushed = sync::push(&store, id, &way, (&key, surroundings.now), &|progress| {
+        let outgoing = Outgoing::of(&store, id).map_err(|error| store_problem(&error))?;
+        let pushed = sync::push(&outgoing, &way, (&key, surroundings.now), &|progress| {
             telling.tell(progress)
         });
         let pushed = pushed.map_err(|error| problem(&error))?;
@@ -91,6 +122,21 @@ pub fn push(
         url: text::clean(&remote.url),
         histories: sent,
     })
+}
+
+/// Refuses to send what lies encrypted here, unless that was said.
+pub(super) fn check_plain(
+    store: &Store,
+    is_plain: bool,
+    command: &str,
+    surroundings: &Surroundings,
+) -> Result<(), Problem> {
+    if store.key().is_none() || is_plain {
+        return Ok(());
+    }
+    let again = surroundings.door.command(&format!("{command} --plain"));
+    let problem = Problem::of(Exit::Refused, "The store is encrypted, and what is pushed is not");
+    Err(problem.with_hint(format!("{again} lets whoever can read the place read what is sent")))
 }
 
 impl PushPage {
@@ -121,6 +167,22 @@ fn histories(
         .iter()
         .map(|(id, description)| (*id, history_name(*id, description)))
         .collect())
+}
+
+impl Page for Said {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        match self {
+            Self::All(page) => page.text(surroundings),
+            Self::Planned(page) => page.text(surroundings),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::All(page) => page.exit(),
+            Self::Planned(page) => page.exit(),
+        }
+    }
 }
 
 impl Page for PushPage {

@@ -12,12 +12,13 @@ use clew_core::store::LogEnds;
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::push::{Push, PushPage, push};
+use super::push::{PushPage, push_whole};
 use super::way::meant;
 use crate::commands::remote::tell;
 use crate::page::Page;
 use crate::place::{Opened, open_indexed, store_problem};
 use crate::problem::{Exit, Problem};
+use crate::remotes::Remote;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -101,6 +102,7 @@ struct Watching<'w> {
     directory: &'w Path,
     /// The history that is meant; `None`: all.
     only: Option<HistoryId>,
+    remote: Remote,
     surroundings: Surroundings,
     page: WatchPage,
     /// What had been recorded when it was looked last.
@@ -136,7 +138,7 @@ pub fn watch(
         only,
         surroundings: surroundings.clone(),
         page: WatchPage {
-            remote: remote.name,
+            remote: remote.name.clone(),
             url: text::clean(&remote.url),
             pushes: 0,
             runs: 0,
@@ -145,6 +147,7 @@ pub fn watch(
             failure: None,
             damage: Vec::new(),
         },
+        remote,
         seen: Reach::new(),
         pushed_runs: 0,
         runs: 0,
@@ -218,12 +221,9 @@ impl Watching<'_> {
         }
         self.surroundings.look_at_clocks();
         let (runs, only) = (self.runs, self.only.map(|id| id.to_string()));
-        let order = Push {
-            remote: Some(self.page.remote.clone()),
-            all: self.watch.all,
-            plain: self.watch.plain,
-        };
-        let pushed = push(&order, self.directory, only.as_deref(), &self.surroundings)?;
+        let how = (self.watch.all, self.watch.plain);
+        let from = (self.directory, only.as_deref());
+        let pushed = push_whole(how, self.remote.clone(), from, &self.surroundings)?;
         (self.pushed_runs, self.since, self.page.failure) = (runs, None, None);
         self.take(&pushed);
         Ok(())

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::{Laid, Layout};
 use super::sending::ThereWays;
 use super::{Carry, replaying};
-use crate::id::{Root, RunId};
+use crate::id::{ManifestId, Root, RunId};
 use crate::plan::cut::{Alternative, Choice, Cost, Decision, Forbidden, Obstacle, OverBudget, Proof, Unsendable};
 
 /// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
@@ -13,8 +13,8 @@ use crate::plan::cut::{Alternative, Choice, Cost, Decision, Forbidden, Obstacle,
 pub struct CarryPlan {
     /// The run whose state is carried.
     pub run: RunId,
-    /// What is sent: first what goes along in any plan, state around the values that was there before any cell; then the others in
-    /// the order in which they were left.
+    /// What is sent: first what goes along in any plan, state around the values that was there before any cell, and classes; then the
+    /// others in the order in which they were left.
     pub sent: Vec<Sent>,
     /// What is replayed, in the order in which that is done.
     pub replayed: Vec<Made>,
@@ -41,6 +41,8 @@ pub struct Sent {
     pub roots: Vec<Root>,
     /// The run that left it.
     pub run: RunId,
+    /// What is stored of it.
+    pub manifest: ManifestId,
     /// Bytes of it that the place lacks. What several versions share counts with each.
     pub bytes: u64,
     /// Whether it is a part of the state; else only a replay reads it.
@@ -115,7 +117,15 @@ impl Carry<'_> {
         let laid = self.lay_out();
         let along = laid.along_takes.bytes;
         let decision = match budget {
-            Some(budget) => laid.choice.decide_within(budget.saturating_sub(along)),
+            Some(budget) => {
+                let within = laid.choice.decide_within(budget.saturating_sub(along));
+                // What goes along may be too much by itself.
+                if budget < along {
+                    within.and(Err(OverBudget { budget, least: 0 }))
+                } else {
+                    within
+                }
+            }
             None => Ok(laid.choice.decide()),
         };
         let decision = decision.map_err(|over| OverBudget {
@@ -244,18 +254,19 @@ impl Laid {
         Sent {
             roots: version.roots.clone(),
             run: *run,
+            manifest: version.manifest,
             bytes,
             is_wanted: found.is_wanted,
         }
     }
 
-    /// Its bytes are so few that they are told only in the sum.
     fn sent_along(&self) -> impl Iterator<Item = Sent> {
-        self.along.iter().map(|(version, run)| Sent {
-            roots: version.roots.clone(),
-            run: *run,
-            bytes: 0,
-            is_wanted: true,
+        self.along.iter().map(|along| Sent {
+            roots: along.version.roots.clone(),
+            run: along.run,
+            manifest: along.version.manifest,
+            bytes: along.bytes,
+            is_wanted: along.is_wanted,
         })
     }
 

@@ -48,11 +48,25 @@ pub struct Laid {
     pub values: Vec<(Version, RunId)>,
     /// The runs, by their positions.
     pub runs: Vec<RunId>,
-    /// What goes along in any plan: state around the values that was there before any cell (generators, the directory, options).
-    /// It is small, and no cell makes it.
-    pub along: Vec<(Version, RunId)>,
+    /// What goes along in any plan: state around the values that was there before any cell (generators, the directory, options), which
+    /// is small and no cell makes; and classes, whose cell can only make them again, and instances of them, where it is known
+    /// what they were.
+    pub along: Vec<Along>,
     /// What that takes.
     pub along_takes: Piece,
+}
+
+/// A version that goes along in any plan.
+#[derive(Debug, Clone)]
+pub struct Along {
+    /// The version.
+    pub version: Version,
+    /// The run that left it.
+    pub run: RunId,
+    /// Bytes of it that are not there.
+    pub bytes: u64,
+    /// Whether it is a part of the state.
+    pub is_wanted: bool,
 }
 
 /// A history laid out as a choice.
@@ -206,8 +220,9 @@ impl<'a, W: Ways> Layout<'a, W> {
         let mut runs: FxHashMap<usize, usize> = FxHashMap::default();
         for (value, load) in needed.into_iter().zip(loads) {
             let left = &self.line.left[value];
-            if let (Ok(load), true) = (&load, is_around(left)) {
-                laid.take_along(left.version, self.line.run(left.depth), load);
+            if let (Ok(load), true) = (&load, is_around(left) || has_class(left)) {
+                let is_wanted = wanted.contains(&value);
+                laid.take_along((left.version, self.line.run(left.depth)), load, is_wanted);
                 continue;
             }
             let maker = left.is_made.then(|| {
@@ -246,8 +261,7 @@ impl<'a, W: Ways> Layout<'a, W> {
 }
 
 impl Laid {
-    fn take_along(&mut self, version: &Version, run: RunId, load: &Load) {
-        self.along.push((version.clone(), run));
+    fn take_along(&mut self, (version, run): (&Version, RunId), load: &Load, is_wanted: bool) {
         let lacking = load
             .pieces
             .iter()
@@ -259,7 +273,14 @@ impl Laid {
             .map(|piece| piece.cost)
             .chain([takes.cost, load.cost])
             .sum();
-        takes.bytes = lacking.map(|piece| piece.bytes).fold(takes.bytes, u64::saturating_add);
+        let bytes = lacking.map(|piece| piece.bytes).fold(0, u64::saturating_add);
+        takes.bytes = takes.bytes.saturating_add(bytes);
+        self.along.push(Along {
+            version: version.clone(),
+            run,
+            bytes,
+            is_wanted,
+        });
     }
 }
 
@@ -267,6 +288,12 @@ impl Laid {
 fn is_around(left: &Left<'_>) -> bool {
     let is_value = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
     !left.is_made && !left.version.roots.iter().any(is_value)
+}
+
+/// Whether there is a class in it.
+fn has_class(left: &Left<'_>) -> bool {
+    let mut roots = left.version.roots.iter();
+    roots.any(|root| root.kind == RootKind::Definition)
 }
 
 /// Pieces that several values have, as against those that are one value's own.

@@ -1,0 +1,281 @@
+//! `clew move` and `clew push --plan`: a state goes to another place, what is cheaper to send sent, the rest left to be replayed there.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clew_core::id::ManifestId;
+use clew_core::plan::carry::{CarryPlan, Link};
+use clew_core::plan::cut::Cost;
+use clew_core::store::{Outgoing, SigningKey, Store, StoreError};
+use clew_remote::Ssh;
+use clew_remote::sync::{self, Progress, Speed, Way};
+
+use super::push::check_plain;
+use super::way::{Telling, known, opened, problem, way, writable};
+use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
+use crate::commands::remote::{asked, tell};
+use crate::place::{Opened, Place, open_store, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::remotes::{self, Remote, Remotes};
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// Where a state goes.
+enum To {
+    Remote(Remote),
+    Store(PathBuf),
+}
+
+/// Moves a state to where the arguments say.
+pub fn carry(
+    arguments: &Arguments,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<CarryPage, Problem> {
+    let Some(target) = &arguments.target else {
+        let plan = surroundings.door.command("move --dry-run --rate 10MB");
+        let problem = Problem::usage("A move goes to a remote, or to the folder of a store");
+        return Err(problem.with_hint(format!("name one; {plan} plans for a place that has nothing")));
+    };
+    let (options, plain, from) = (&arguments.options, arguments.plain, (directory, wanted));
+    match meant(target, directory, surroundings)? {
+        To::Remote(remote) => to_remote(options, plain, remote, from, surroundings),
+        To::Store(folder) => to_store(options, plain, &folder, from, surroundings),
+    }
+}
+
+/// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
+fn meant(target: &str, store: &Path, surroundings: &Surroundings) -> Result<To, Problem> {
+    let all = Remotes::read(&surroundings.config)?;
+    let unnamed = match all.find(target, store, surroundings.door) {
+        Ok(remote) => return Ok(To::Remote(remote.clone())),
+        Err(problem) => problem,
+    };
+    let near = std::env::current_dir().unwrap_or_default();
+    let folder = near.join(target);
+    let is_place = target.contains("://") || Ssh::is_meant(target);
+    if !is_place {
+        match open_store(&folder, surroundings) {
+            Ok(_) if is_same(&folder, store) => {
+                return Err(Problem::usage("That is the store itself").with_hint("name another place"));
+            }
+            Ok(_) => return Ok(To::Store(folder)),
+            // A store that can't be read is no remote either.
+            Err(problem) if problem.exit != Exit::Usage => return Err(problem),
+            Err(_) if folder.join(MARK).exists() => {}
+            Err(_) => {
+                let message = format!("{}, and no folder of a store", unnamed.message);
+                return Err(Problem { message, ..unnamed });
+            }
+        }
+    }
+    let url = remotes::url_of(target, &near)?;
+    let listed = all.of_store(store).into_iter().find(|remote| remote.url == url);
+    let remote = listed.cloned();
+    Ok(To::Remote(remote.unwrap_or_else(|| {
+        remotes::unasked(&url, url.clone(), store, surroundings.now)
+    })))
+}
+
+/// What says that a folder is a remote.
+const MARK: &str = ".clew-remote";
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
+/// The store and the history that a state is of.
+type From<'f> = (&'f Path, Option<&'f str>);
+
+/// Moves a state to a remote.
+pub(super) fn to_remote(
+    options: &Options,
+    is_plain: bool,
+    remote: Remote,
+    (directory, wanted): From<'_>,
+    surroundings: &Surroundings,
+) -> Result<CarryPage, Problem> {
+    let (store, key) = writable(directory, surroundings)?;
+    check_plain(&store, is_plain, &format!("move {}", remote.name), surroundings)?;
+    let found = Opened::of(store.clone(), wanted, surroundings.now)?;
+    let place = found.place();
+    // Before the place is asked anything: a run that is not there is nobody else's business.
+    options.run(&place, surroundings)?;
+    let remote = if options.dry_run {
+        remote
+    } else {
+        asked_once(remote, surroundings)?
+    };
+    let backend = opened(&remote.url, surroundings)?;
+    let way = way(&backend, &remote.url, directory, surroundings);
+    let there = sync::there(place.id, &way).map_err(|error| problem(&error))?;
+    let speed = match options.rate {
+        Some(_) => None,
+        None => Some(measured(&way, &remote, surroundings)?),
+    };
+    let going = Going {
+        target: Some(remote.name.clone()),
+        there: &there,
+        link: speed.map_or_else(|| told_link(options.rate.unwrap_or(1)), link),
+        measured: speed.map(|speed| speed.measured),
+    };
+    let plan = planned(options, &place, &going, surroundings)?;
+    let page = CarryPage::of(&plan, &going, &place, surroundings);
+    if options.dry_run {
+        return Ok(page);
+    }
+    say_losses(&page);
+    let outgoing = outgoing(&store, &place, &plan).map_err(|error| store_problem(&error))?;
+    let telling = Telling::new(format!("Moving to {}", remote.name));
+    let pushed = sync::push(&outgoing, &way, (&key, surroundings.now), &|progress| {
+        telling.tell(progress)
+    });
+    let pushed = pushed.map_err(|error| problem(&error))?;
+    let take = format!("`clew clone {}` or `pull` takes it in there", text::clean(&remote.url));
+    let rest = surroundings
+        .door
+        .command(&format!("push {}", text::clean(&remote.name)));
+    let done = DonePage {
+        history: place.name(),
+        new: pushed.new,
+        bytes: Some(pushed.bytes),
+        damage: pushed.damage,
+        there: next(&page, &take, &format!("{rest} sends the rest"), &key),
+    };
+    Ok(page.finish(done))
+}
+
+/// A remote that was asked whether heads can be shared there. What has no name is asked each time.
+fn asked_once(remote: Remote, surroundings: &Surroundings) -> Result<Remote, Problem> {
+    if remote.name == remote.url {
+        return asked(remote, false, surroundings);
+    }
+    known(remote, surroundings)
+}
+
+/// How fast the way is. That takes seconds where it is slow, so it is said.
+fn measured(way: &Way<'_>, remote: &Remote, surroundings: &Surroundings) -> Result<Speed, Problem> {
+    tell(&format!("Measuring the way to {}", text::clean(&remote.name)));
+    let speed = sync::speed(way, surroundings.now);
+    tell("");
+    speed.map_err(|error| unmeasured(&error))
+}
+
+fn unmeasured(error: &sync::SyncError) -> Problem {
+    let problem = problem(error);
+    let message = format!("How fast the way is can't be measured: {}", problem.message);
+    let hint = Some(
+        problem
+            .hint
+            .unwrap_or_else(|| "`--rate 10MB` says how fast it is".to_owned()),
+    );
+    Problem {
+        message,
+        hint,
+        ..problem
+    }
+}
+
+/// Pushes send what they write, and what is there is read once more by whoever resumes.
+fn link(speed: Speed) -> Link {
+    Link {
+        up: speed.up,
+        down: speed.down,
+        round_trip: Cost::of_seconds(speed.round_trip),
+    }
+}
+
+/// Moves a state to the store in a folder of this machine.
+fn to_store(
+    options: &Options,
+    is_plain: bool,
+    folder: &Path,
+    (directory, wanted): From<'_>,
+    surroundings: &Surroundings,
+) -> Result<CarryPage, Problem> {
+    let shown = text::clean(&folder.display().to_string());
+    let (store, key) = writable(directory, surroundings)?;
+    let found = Opened::of(store.clone(), wanted, surroundings.now)?;
+    let place = found.place();
+    let there = There(open_store(folder, surroundings)?);
+    if there.0.key().is_none() {
+        check_plain(&store, is_plain, &format!("move {shown}"), surroundings)?;
+    }
+    let measured = match options.rate {
+        Some(_) => None,
+        None => Some(sync::folder_speed(folder).map_err(|error| {
+            let problem = format!("How fast {shown} is can't be measured: {error}");
+            Problem::of(Exit::Refused, problem).with_hint("see to it that you may write there")
+        })?),
+    };
+    let going = Going {
+        target: Some(shown.clone()),
+        there: &there,
+        link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), Link::direct),
+        measured: measured.map(|_| surroundings.now),
+    };
+    let plan = planned(options, &place, &going, surroundings)?;
+    let page = CarryPage::of(&plan, &going, &place, surroundings);
+    if options.dry_run {
+        return Ok(page);
+    }
+    say_losses(&page);
+    let (to, _) = writable(folder, surroundings)?;
+    let outgoing = outgoing(&store, &place, &plan).map_err(|error| store_problem(&error))?;
+    let telling = Telling::new(format!("Moving to {shown}"));
+    let of = outgoing.bytes();
+    let mut moved = 0;
+    let carried = to.receive_from(&outgoing, surroundings.now, &mut |bytes| {
+        moved += bytes;
+        telling.tell(Progress {
+            moved,
+            of: of.max(moved),
+        })
+    });
+    let carried = carried.map_err(|error| store_problem(&error))?;
+    let damage = carried.damage.iter().map(|damage| damage.what.clone());
+    let all = surroundings.door.command("export FILE --all");
+    let done = DonePage {
+        history: place.name(),
+        new: carried.bytes,
+        bytes: None,
+        damage: damage.collect(),
+        there: next(
+            &page,
+            "It is there now",
+            &format!("{all} and `import` bring the rest"),
+            &key,
+        ),
+    };
+    Ok(page.finish(done))
+}
+
+/// What goes out of what is here: all that happened, and what the plan sends.
+fn outgoing(store: &Store, place: &Place<'_>, plan: &CarryPlan) -> Result<Outgoing, StoreError> {
+    let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
+    Outgoing::with(store, place.id, &|value| kept.contains(value))
+}
+
+/// Says what is not to be had there before anything is sent. A program reads it in the answer.
+fn say_losses(page: &CarryPage) {
+    let losses = page.losses();
+    if !losses.is_empty() {
+        // Nobody may read it: then the answer says it.
+        std::io::stderr().write_all(losses.as_bytes()).ok();
+    }
+}
+
+/// What to do there, and what is left.
+fn next(page: &CarryPage, take: &str, rest: &str, key: &SigningKey) -> String {
+    let resume = format!("`%clew resume {}` in a notebook there brings it back", page.run());
+    if !page.replays() {
+        return format!("{take}; {resume}.\n");
+    }
+    let key = &key.public().to_string()[..16];
+    format!(
+        "{take}; {resume}, and replays what was left out: unasked if its user has your key {key}, else with `--replay`. {rest}.\n"
+    )
+}

@@ -1,0 +1,62 @@
+"""A session goes to another machine of the same person: what is dear to make is sent, what is dear to send is made again there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from journeys.person import Person, told
+
+CELLS = [
+    "import time\nimport numpy as np",
+    "class Found:\n    pass\nbig = np.random.default_rng(7).random(200_000)\nview = big[10:20]",
+    "time.sleep(1.5)\nsmall = {'answer': 42}\nfound = Found()\nfound.of = small",
+    "table = {'k': big, 'v': view}\nn, m = 5, 5",
+    # The other machine has no such file, and nobody asked for another line in this one.
+    "words = open('in.txt').read().split() * 9_000",
+    "line = open('log.txt', 'a').write('once\\n' * 20_000)\nlines = ['once'] * line",
+]
+SAME = """
+assert view.base is big and table['k'] is big and table['v'] is view
+assert abs(big.sum() - np.random.default_rng(7).random(200_000).sum()) == 0
+assert small == {'answer': 42} and found.of is small and type(found) is Found and n is m
+assert len(words) == 18_000 and len(lines) == 100_000
+"""
+
+
+def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
+    people: Callable[..., Person], tmp_path: Path
+) -> None:
+    here, there = people("here"), people("there")
+    here.folder, there.folder = tmp_path / "one", tmp_path / "two"
+    place = tmp_path / "lab"
+    here.folder.mkdir()
+    (here.folder / "in.txt").write_text("two words")
+    notebook = here.opens("work.ipynb")
+    notebook.run(*CELLS)
+    told(notebook, f"remote add lab {place}")
+    said = told(notebook, "push --plan --rate 100KB")
+    assert said.startswith("Moved run 7 to lab: ") and "to be replayed there" in said, said
+    page = here.ask("push", "--plan", "--rate", "100KB", "--dry-run", "--history", "work.ipynb")
+    names = {root["key"] for made in page["replayed"] for root in made["roots"]}
+    assert {"big", "table", "view"} <= names and not names & {"small", "found", "words", "lines"}, page
+    sent = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    assert sent < 800_000, "the numbers alone take twice that"
+    # The other machine is the same person's: it has their key.
+    (there.home / ".config").mkdir()
+    shutil.copytree(here.home / ".config/clew", there.home / ".config/clew")
+    there.clew("clone", str(place), str(there.folder)).well()
+    there.store = there.folder / ".clew"
+    history = there.ask("list", "--store", str(there.store))["histories"][0]["id"]
+    new = there.opens("work.ipynb")
+    new.kernel.clew(f"history {history}").raised()
+    report = told(new, "resume")
+    assert "replayed" in report and "differs" not in report and "lost" not in report, report
+    new.run(SAME)
+    assert not (there.folder / "log.txt").exists()
+    assert (here.folder / "log.txt").read_text().count("once") == 20_000
+    # A plain push brings the rest; then nothing has to run.
+    assert "Pushed" in told(notebook, "push lab")
+    assert "Pulled" in told(new, "pull")
+    assert "is sound" in there.clew("verify", "--read-data", "--store", str(there.store)).well()
