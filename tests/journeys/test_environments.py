@@ -157,6 +157,11 @@ def test_files_that_cells_read_are_listed_and_go_along_if_asked(
     # What was written to since stays behind: nobody knows what the cell read.
     Path(read).write_text("400")
     assert bob.ask("import", str(ada.folder / "all.clew"), "--preview")["files"][0]["here"] == "other"
+    (ada.folder / "data/odd:name.txt").write_text("1")
+    (ada.folder / "data/.secret").write_text("2")
+    notebook.run("odd = Path('data/odd:name.txt').read_text() + Path('data/.secret').read_text()")
     said = told(notebook, "export later.clew --with-files")
+    assert "odd:name.txt: left behind: its name can't be written" in said
+    assert ".secret: left behind: its name, or a folder's, begins with a dot" in said
     assert f"{read}: left behind: it changed since run" in said
     assert not bob.ask("import", str(ada.folder / "later.clew"), "--preview")["files"]

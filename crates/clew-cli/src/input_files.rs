@@ -35,6 +35,8 @@ pub(crate) enum Now {
     Gone,
     /// Its name begins with a dot, or a folder's that it lies in: it may hold credentials, and is taken nowhere.
     Hidden,
+    /// Its name can't be written on every system.
+    Unnameable,
 }
 
 /// The files that runs read and that no run wrote, by their paths. `near` is the notebook's folder.

@@ -67,9 +67,12 @@ pub(super) fn put(
     };
     let mut told = Vec::new();
     for file in files {
-        let input = match file.now {
-            Now::Same if export.all || export.with_files => hashed(&file, export.all, watch)?,
-            _ => None,
+        let (input, now) = match file.now {
+            Now::Same if export.all || export.with_files => match hashed(&file, export.all, watch)? {
+                Ok(input) => (Some(input), Now::Same),
+                Err(now) => (None, now),
+            },
+            now => (None, now),
         };
         let mut page = InputPage {
             path: file.seen.path.clone(),
@@ -77,7 +80,7 @@ pub(super) fn put(
             run: file.run.clone(),
             size: file.seen.size.unwrap_or(0),
             digest: input.as_ref().map(|input| input.hash.to_string()),
-            now: file.now,
+            now,
             is_taken: false,
             is_wanted: export.with_files,
         };
@@ -93,7 +96,6 @@ pub(super) fn put(
                 }
             }
             Some(input) => maker.list_input(input),
-            None if file.now == Now::Same && (export.all || export.with_files) => page.now = Now::Changed,
             None => {}
         }
         told.push(page);
@@ -101,13 +103,13 @@ pub(super) fn put(
     Ok(told)
 }
 
-/// What a file is, read now; `None` if it can't be read, is not what the run saw, or has a name that no recipient can use.
-fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Option<Input>, Problem> {
+/// What a file is, read now; or why it is nothing to be listed.
+fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Result<Input, Now>, Problem> {
     let Ok(mut bytes) = File::open(&file.seen.path) else {
-        return Ok(None);
+        return Ok(Err(Now::Changed));
     };
     let Ok(found) = Input::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
-        return Ok(None);
+        return Ok(Err(Now::Changed));
     };
     let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
     let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
@@ -121,7 +123,11 @@ fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Opt
         size,
         hash,
     };
-    Ok(Some(input).filter(|input| is_same && input.is_safe()))
+    Ok(match (is_same, input.is_safe()) {
+        (false, _) => Err(Now::Changed),
+        (true, false) => Err(Now::Unnameable),
+        (true, true) => Ok(input),
+    })
 }
 
 /// What an export says of them.
@@ -149,6 +155,7 @@ pub(super) fn said(files: &[InputPage]) -> String {
             Now::Same | Now::Changed => format!("it changed since run {} read it, or can't be read", file.run),
             Now::Gone => "it is not there any more".to_owned(),
             Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
+            Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
         };
         told += &text::clean(&format!("  {}: left behind: {why}", file.path));
         told += "\n";
