@@ -6,6 +6,7 @@ import ast
 import dis
 import functools
 import math
+import platform
 import sys
 import threading
 import types
@@ -324,7 +325,13 @@ def test_evidence_tells_variables_and_modules_that_came(monkeypatch: pytest.Monk
     finally:
         del sys.modules["clew_test_module"]
     assert found["environment"] == ["CLEW_TEST_VARIABLE"]
-    assert found["modules"] == [{"name": "clew_test_module", "version": "1.2", "digest": None}]
+    assert found["modules"] == [{"name": "clew_test_module", "version": "1.2"}]
+    assert found["interpreter"]["version"] == platform.python_version()
+    pytest_found = [module for module in found["found"] if module["name"] == "pytest"]
+    assert pytest_found == [{"name": "pytest", "version": pytest.__version__, "distribution": "pytest"}]
+    around.begin()
+    again = around.end().described()
+    assert not again["found"] and "interpreter" not in again, "told twice"
     assert found["peak_memory"] > 1_000_000
 
 

@@ -126,6 +126,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
                 "the variables you have now, in one file for somebody else",
             ),
             ("export all.clew --all", "every run, with its cell and its values"),
+            ("export state.clew --with-files", "and the files that its cells read"),
         ],
     ),
     (
@@ -133,6 +134,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
         &[
             ("import state.clew --preview", "what is in it, by whom; nothing runs"),
             ("import state.clew", "takes it into the store"),
+            (
+                "import state.clew --files data",
+                "and writes the files in it below `data`",
+            ),
         ],
     ),
     (
@@ -254,7 +259,13 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
     ("list", &[("list", "all histories of the store")]),
     (
         "doctor",
-        &[("doctor", "what is wrong here, and the command that mends it")],
+        &[
+            ("doctor", "what is wrong here, and the command that mends it"),
+            (
+                "doctor --for state.clew",
+                "what a bundle was recorded with and is not here",
+            ),
+        ],
     ),
     (
         "verify",

@@ -16,9 +16,11 @@ mod door;
 mod grammar;
 mod help;
 mod html;
+mod input_files;
 mod last_seen;
 mod line;
 mod mistake;
+mod needs;
 mod outputs;
 mod page;
 mod place;
@@ -239,6 +241,9 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Man(man) => answer.give(commands::shells::man(man, surroundings)),
         word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
+        Word::Doctor(doctor) if doctor.bundle.is_some() => {
+            answer.give(commands::doctor::compared(doctor, &directory, surroundings))
+        }
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),

@@ -56,6 +56,13 @@ pub enum Cause<'a> {
         room: u64,
     },
 
+    /// A package is not installed where it is to come back.
+    #[error("it needs {package}, not installed here")]
+    NotInstalled {
+        /// The package, with the version that was recorded where one was.
+        package: &'a str,
+    },
+
     /// The live value is excluded or a credential, so that nothing could bring it back.
     #[error("left alone, as it is now: {why}")]
     LeftAlone {

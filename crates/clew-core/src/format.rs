@@ -18,8 +18,8 @@ mod summary;
 mod table;
 
 pub use begun::{Begun, Ended, Process};
-pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents};
-pub use evidence::{Evidence, FileEvidence, ModuleEvidence};
+pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
+pub use evidence::{Evidence, FileEvidence, Interpreter, ModuleEvidence};
 pub use frame::*;
 pub use history::{Encryption, FileDescription, HistoryDescription, KernelDescription, PackMention};
 pub use listed::{

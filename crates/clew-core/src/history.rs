@@ -3,6 +3,7 @@
 //! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
 
 mod deaths;
+mod environments;
 pub mod flow;
 mod forgetting;
 mod identity;
@@ -13,6 +14,7 @@ mod names;
 mod resolve;
 mod state;
 
+pub use environments::Environments;
 pub use forgetting::{Forgettable, Parts};
 pub use identity::{Belonging, Notebook, belonging};
 pub use lineage::History;

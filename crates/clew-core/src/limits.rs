@@ -65,6 +65,12 @@ pub const FIELDS: usize = 20_000;
 
 /// Bytes of the name of a branch or tag.
 pub const NAME: usize = 100;
+/// Bytes of the name that a bundle gives a file that runs read ...
+pub const INPUT_NAME: usize = 1024;
+/// ... and of each part of it: no usual disk has longer ones.
+pub const INPUT_PART: usize = 255;
+/// Bytes of the name of a package or module that values need, and of its version.
+pub const PACKAGE: usize = 100;
 /// Bytes of a file of settings.
 pub const SETTINGS: u64 = 1 << 20;
 /// Bytes of a text file of a library's or a kernel's that is looked into: IPython's settings, `kernel.json`, what a kernel

@@ -64,7 +64,7 @@ use rustc_hash::FxHashMap;
 
 pub use begun::{Left, Note};
 pub use budget::Budget;
-pub use bundle::{Bundle, BundleMaker};
+pub use bundle::{Bundle, BundleMaker, InputBytes};
 pub use carry::{Carried, Carrying};
 pub use damage::{Damage, Fault, Flaw};
 pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault, TrustFault};

@@ -182,7 +182,7 @@ fn input(cell: &str, count: u64, ending: Ending, started: Timestamp, dice: &mut 
         evidence.modules.extend((0..20).map(|number| ModuleEvidence {
             name: format!("package_{number}"),
             version: Some("1.2.3".to_owned()),
-            digest: None,
+            ..ModuleEvidence::default()
         }));
     }
     RunInput {

@@ -2,6 +2,7 @@
 
 mod flow {
     mod carry;
+    mod environments;
     mod moved;
     pub mod notebook;
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    Body, Bundled, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Operation, RECORD_VERSION, Signed,
-    StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
+    Body, Bundled, Contents, FRAME_MAGIC, FrameHeader, FrameKind, HEADER_LENGTH, Input, Operation, RECORD_VERSION,
+    Signed, StoredManifest, decode_record, encode_ids, encode_memory, encode_record,
 };
 use clew_core::id::{BlobId, BundledHasher, HistoryId};
 use clew_core::kernel::HandedOver;
@@ -254,6 +254,12 @@ fn contents() -> Contents {
         files: [("packs/a.pack", 4096, 5000), ("format", 12_288, 0)]
             .map(bundled)
             .to_vec(),
+        inputs: vec![Input {
+            name: "data/flights.csv".to_owned(),
+            path: "/home/ada/data/flights.csv".to_owned(),
+            size: 3,
+            hash: BundledHasher::default().finish(),
+        }],
     }
 }
 

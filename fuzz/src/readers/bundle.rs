@@ -60,6 +60,12 @@ fn look_into(bytes: &[u8]) {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::with_files(&BTreeMap::from([(FILE.into(), bytes.to_vec())])));
     let looked = Bundle::open(&disk, Path::new(FILE)).and_then(|bundle| {
         bundle.store().histories()?;
+        for input in bundle.inputs() {
+            assert!(input.is_safe(), "{input:?}");
+            if let Some(mut bytes) = bundle.input(input) {
+                std::io::copy(&mut bytes, &mut std::io::sink()).ok();
+            }
+        }
         bundle.check()
     });
     if let Err(error) = looked {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Iterable
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 
 from clew import evidence
 from clew.secrets import raw_environment
+from clew.shell.distributions import Distribution, Distributions
 
 try:
     import resource
@@ -23,7 +25,10 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._modules = len(sys.modules)
+        #: So many modules were told of by a run already.
+        self._told = 0
         self._environment = dict(raw_environment())
+        self._distributions = Distributions()
 
     def begin(self) -> None:
         """A run starts."""
@@ -33,17 +38,18 @@ class Surroundings:
 
     def end(self) -> Around:
         """The run is over."""
-        imported, changed = self._imported(), self._changed_variables()
-        return Around(imported, changed, evidence.take())
+        # New modules come last; a run that also took some away hides as many, and evidence proves nothing
+        # anyway.
+        found = _top_level(self._told, self._modules) if self._told < self._modules else []
+        imported = _top_level(self._modules, None)
+        is_first, self._told = self._told == 0, len(sys.modules)
+        around = Around(imported, self._changed_variables(), evidence.take(), self._distributions)
+        around.found, around.is_first = found, is_first
+        return around
 
     def close(self) -> None:
         """Watches nothing any more."""
         evidence.stop()
-
-    def _imported(self) -> list[str]:
-        # New modules come last; a run that also took some away hides as many, and evidence proves nothing
-        # anyway.
-        return [name for name in islice(list(sys.modules), self._modules, None) if "." not in name]
 
     def _changed_variables(self) -> list[str]:
         now, before = raw_environment(), self._environment
@@ -53,29 +59,64 @@ class Surroundings:
         return sorted(os.fsdecode(name) for name in names if now.get(name) != before.get(name))
 
 
+def _top_level(start: int, end: int | None) -> list[str]:
+    return [name for name in islice(list(sys.modules), start, end) if "." not in name]
+
+
 class Around:
     """What was found around one run, told once the reply has left."""
 
-    def __init__(self, imported: list[str], changed: list[str], seen: evidence.Seen | None) -> None:
+    def __init__(
+        self,
+        imported: list[str],
+        changed: list[str],
+        seen: evidence.Seen | None,
+        distributions: Distributions,
+    ) -> None:
         self.imported = imported
+        #: Modules that came since the run before, and that it did not import.
+        self.found: list[str] = []
+        #: Whether no run of the session told anything before.
+        self.is_first = False
         self.changed = changed
         self._seen = seen
+        self._distributions = distributions
 
     def described(self, values: Iterable[object] = ()) -> dict[str, Any]:
         """Fields of the engine's evidence; `values` are objects of the run that may be paths."""
-        found = self._seen.described(evidence.named_files(values)) if self._seen is not None else {}
-        return found | {
-            "modules": [described(name) for name in self.imported],
-            "environment": self.changed,
-            "peak_memory": peak_memory(),
-        }
+        seen = self._seen.described(evidence.named_files(values)) if self._seen is not None else {}
+        known = self._distributions.of(self.imported + self.found)
+        return (
+            seen
+            | {
+                "modules": [described(name, known[name]) for name in self.imported],
+                "environment": self.changed,
+                "peak_memory": peak_memory(),
+            }
+            # What lies in no distribution nobody can install.
+            | {"found": [described(name, known[name]) for name in self.found if known[name] is not None]}
+            | ({"interpreter": interpreter()} if self.is_first else {})
+        )
 
 
-def described(name: str) -> dict[str, Any]:
+def described(name: str, distribution: Distribution | None = None) -> dict[str, Any]:
     """One module as evidence. Only plain modules are asked, since others may run code when asked."""
+    if distribution is not None:
+        return {"name": name, "version": distribution.version, "distribution": distribution.name}
     module = sys.modules.get(name)
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
-    return {"name": name, "version": version if type(version) is str else None, "digest": None}
+    return {"name": name, "version": version if type(version) is str else None}
+
+
+def interpreter() -> dict[str, str]:
+    """What runs here, and on what."""
+    return {
+        "version": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "byte_order": sys.byteorder,
+    }
 
 
 def peak_memory() -> int:

@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod inputs;
 pub mod plan;
 mod progress;
 

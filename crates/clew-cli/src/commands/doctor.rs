@@ -1,13 +1,15 @@
 //! `clew doctor`: what is wrong with the environment, the hooks, the store and the keys, and the command that mends it.
 
+mod compared;
 mod ends;
 mod environment;
 mod hooks;
 mod store;
 mod trust;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+pub use compared::compared;
 use serde::Serialize;
 
 use crate::page::Page;
@@ -24,6 +26,12 @@ pub struct Arguments {
     /// Takes it for right that histories end where they do now, and not where you last saw them end
     #[arg(long)]
     pub accept_end: bool,
+    /// Instead: what a bundle, or a history of the store, was recorded in, held against what is here
+    #[arg(long = "for", value_name = "BUNDLE", conflicts_with_all = ["rebuild", "accept_end"])]
+    pub bundle: Option<String>,
+    /// With `--for`: writes the packages, with the versions that were recorded, to a file for `pip install -r`
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub requirements: Option<PathBuf>,
 }
 
 /// What is looked at, in this order.

@@ -587,7 +587,7 @@ fn read_flights() -> Evidence {
         modules: vec![ModuleEvidence {
             name: "pandas".to_owned(),
             version: Some("2.2.3".to_owned()),
-            digest: None,
+            ..ModuleEvidence::default()
         }],
         files_read: vec![FileEvidence {
             path: "/home/ada/work/flights".to_owned(),

@@ -21,6 +21,22 @@ pub struct Contents {
     pub history: HistoryId,
     /// The files of the store, in the order in which they lie.
     pub files: Vec<Bundled>,
+    /// Files that runs read, whether or not they are in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+}
+
+/// A file that runs of the history read, as it was when the bundle was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Where it is to be written below a folder of the recipient's choice, with slashes.
+    pub name: String,
+    /// Its absolute path where it was read; empty where the bundle tells no paths.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The hash of its bytes. Where it was taken along, it is the file `inputs/HASH` of the bundle.
+    pub hash: BundledId,
 }
 
 /// A file of a store, in a bundle.

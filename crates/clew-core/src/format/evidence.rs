@@ -35,6 +35,13 @@ pub struct Evidence {
     pub seeded: Vec<String>,
     /// Packages and local modules it had imported, with versions or digests.
     pub modules: Vec<ModuleEvidence>,
+    /// The same of packages that were there when it began and that no run before it told of: the kernel imported them, or what
+    /// loaded values did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<ModuleEvidence>,
+    /// In what it ran: told by the first run of a session, since a process does not change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<Interpreter>,
     /// Attributes of library modules or classes it may have set (`pandas.DataFrame.f`).
     pub patched: Vec<String>,
     /// What was taken out of its source before that was written, in words (`an API key`).
@@ -70,8 +77,27 @@ pub struct FileEvidence {
 pub struct ModuleEvidence {
     /// Its qualified name.
     pub name: String,
-    /// Its version, where it has one.
+    /// Its version, where it has one: that of its distribution, where that is known.
     pub version: Option<String>,
+    /// What is to be installed to have it (`scikit-learn` for `sklearn`), where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
     /// Digest of its source, for the user's own modules.
     pub digest: Option<String>,
+}
+
+/// The interpreter of a session, and the machine under it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Interpreter {
+    /// Python's version (`3.13.1`).
+    pub version: String,
+    /// Which Python it is (`cpython`).
+    pub implementation: String,
+    /// The system (`linux`, `darwin`, `win32`).
+    pub platform: String,
+    /// The processor's architecture (`x86_64`).
+    pub machine: String,
+    /// Which byte of a number comes first (`little`, `big`).
+    pub byte_order: String,
 }

@@ -1,6 +1,6 @@
 //! Manifest: one version of one co-variable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,17 @@ pub struct Manifest {
     pub body: Body,
     /// What looking may show, one for each root.
     pub summaries: Vec<Summary>,
+}
+
+impl Manifest {
+    /// Top-level modules that must be importable for it to be built.
+    pub fn packages(&self) -> BTreeSet<&str> {
+        let Body::Encoded(encoding) = &self.body else {
+            return BTreeSet::new();
+        };
+        let packages = encoding.modules.iter().filter_map(|module| module.split('.').next());
+        packages.filter(|name| !name.is_empty()).collect()
+    }
 }
 
 /// How a version can come back.

@@ -3,7 +3,7 @@
 //! The bundle gets a session of its own, signed by who exports: one run, with the number that the state has here, whose state is what
 //! is sent. What others recorded and the user does not trust is not among it, since the new signature would vouch for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 
@@ -14,7 +14,7 @@ use crate::format::{
     Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,
     Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
 };
-use crate::history::{History, State};
+use crate::history::{Environments, History, State};
 use crate::id::{Fingerprint, HistoryId, ManifestId, Root, RootKind, RunId};
 use crate::store::{BundleMaker, Carried, Carrying, Manifests, SessionWriter, SigningKey, Store, StoreError};
 
@@ -209,7 +209,8 @@ impl Export<'_> {
             });
         }
         versions.sort_by(|one, other| one.roots.cmp(&other.roots));
-        let run = writer.put_run(&self.run(history, versions))?;
+        let evidence = self.evidence(history, from, sent);
+        let run = writer.put_run(&self.run(history, versions, evidence))?;
         let said = format!("the state after run {} of {}", history.label(&self.run), self.name);
         let text = Some(writer.put_blob(&said)?);
         let view = View {
@@ -236,7 +237,29 @@ impl Export<'_> {
         }
     }
 
-    fn run(&self, history: &History, versions: Vec<Version>) -> Run {
+    /// In what the values were made: the packages that had been imported by then, the last that is known of each.
+    fn evidence(&self, history: &History, from: &Store, sent: &[Candidate]) -> Evidence {
+        let environments = Environments::of(history);
+        let mut modules = imported(history, self.run);
+        for candidate in sent {
+            let Ok(manifest) = from.manifest(candidate.version.manifest) else {
+                continue;
+            };
+            let run = history.recorded_by(self.run, &candidate.version).unwrap_or(self.run);
+            for name in manifest.packages() {
+                if let Some(module) = environments.module(&run, name) {
+                    modules.entry(name.to_owned()).or_insert_with(|| module.clone());
+                }
+            }
+        }
+        Evidence {
+            modules: modules.into_values().collect(),
+            interpreter: environments.interpreter(&self.run).cloned(),
+            ..Evidence::default()
+        }
+    }
+
+    fn run(&self, history: &History, versions: Vec<Version>, evidence: Evidence) -> Run {
         let from = history.run(&self.run);
         Run {
             version: RECORD_VERSION,
@@ -252,10 +275,7 @@ impl Export<'_> {
             duration: 0,
             ending: Ending::Done,
             death: None,
-            evidence: Evidence {
-                modules: modules(history, self.run),
-                ..Evidence::default()
-            },
+            evidence,
             looked: Looked::All,
             parent_confirmed: false,
             changed: versions.clone(),
@@ -291,16 +311,13 @@ fn put_left(writer: &mut SessionWriter, from: &Store, left: &Left) -> Result<Man
     })
 }
 
-/// The packages and modules that were imported by then: the last that is known of each.
-fn modules(history: &History, run: RunId) -> Vec<ModuleEvidence> {
-    let (mut modules, mut met) = (Vec::new(), BTreeSet::new());
+/// The packages and modules that the cells of a line imported: the last that is known of each.
+fn imported(history: &History, run: RunId) -> BTreeMap<String, ModuleEvidence> {
+    let mut modules = BTreeMap::new();
     for (_, run) in history.line(run) {
         for module in &run.evidence.modules {
-            if met.insert(module.name.clone()) {
-                modules.push(module.clone());
-            }
+            modules.entry(module.name.clone()).or_insert_with(|| module.clone());
         }
     }
-    modules.sort_by(|one, other| one.name.cmp(&other.name));
     modules
 }

@@ -8,16 +8,20 @@
 //! The first frame is written last, into a file that gets its name after that: a bundle is whole, or was cut off later and
 //! says so. What lies in it is a store like any other, and is read by whatever reads one.
 
+mod inputs;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use inputs::InputBytes;
 
 use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, write_all_at};
 use super::error::{BundleFault, StoreError};
 use super::seal::{PublicKey, SigningKey};
 use super::{Access, Store, whole};
 use crate::format::{
-    BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, PAGE,
+    BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, Input, PAGE,
     RECORD_VERSION, Signed, Timestamp, decode_record, encode_record,
 };
 use crate::id::{BundledHasher, BundledId, HistoryId};
@@ -35,6 +39,7 @@ pub struct BundleMaker {
     file: Arc<dyn DiskFile>,
     bundled: BundledDisk,
     store: Store,
+    inputs: Vec<Input>,
     is_done: bool,
 }
 
@@ -60,6 +65,7 @@ impl BundleMaker {
             file,
             bundled,
             store,
+            inputs: Vec::new(),
             is_done: false,
         })
     }
@@ -82,6 +88,7 @@ impl BundleMaker {
             time,
             history,
             files: self.hashed(lying)?,
+            inputs: std::mem::take(&mut self.inputs),
         };
         let signed = encode_record(&key.sign_bundle(encode_record(&contents)));
         let told = whole::framed(&[(FrameKind::CONTENTS, signed)]);
@@ -176,6 +183,9 @@ impl Bundle {
         let head = head(&*file, path)?;
         let (contents, key) = told(&*file, &head).map_err(refused)?;
         let files = placed(&contents, head.contents).ok_or_else(|| refused(damaged("places in it are impossible")))?;
+        if !contents.inputs.iter().all(Input::is_safe) {
+            return Err(refused(damaged("a file that was read has an impossible name in it")));
+        }
         let named = files
             .into_iter()
             .map(|(inner, range, start)| (path.join(inner), range, start));
@@ -357,6 +367,7 @@ mod tests {
             time: 0,
             history: HistoryId([0; 16]),
             files: files.iter().map(bundled).collect(),
+            inputs: Vec::new(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Bundles: a history goes into one file and comes out of it, or nothing does.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{
-    BUNDLE_HEAD, FileDescription, FrameEncoder, FrameHeader, FrameKind, Signed, Timestamp, decode_record, encode_record,
+    BUNDLE_HEAD, Contents, FileDescription, FrameEncoder, FrameHeader, FrameKind, Input, Signed, Timestamp,
+    decode_record, encode_record,
 };
 use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, write_all_at};
@@ -413,4 +415,81 @@ fn a_bundle_begins_with_its_head_and_its_files_on_pages() {
     let begins = |at: &usize| bytes[*at..].starts_with(&clew_core::format::FRAME_MAGIC);
     let pages = (4096..bytes.len()).step_by(4096).filter(begins).count();
     assert!(pages >= 5, "pack, format, log, description, removal, contents: {pages}");
+}
+
+/// The input that bytes are, and a bundle that holds them; what it said to each.
+fn with_inputs(inputs: &[(&str, &[u8], &[u8])]) -> (SimDisk, Vec<bool>) {
+    let (disk, store, history) = begin(1);
+    told(&mut writer(&store, history), 0..3);
+    let mut maker = BundleMaker::begin(Arc::new(disk.clone()), Path::new(FILE)).unwrap();
+    store.carry_history(history, maker.store(), &mut quiet).unwrap();
+    let mut put = |(name, seen, now): &(&str, &[u8], &[u8])| {
+        let hashed = Input::hash_of(&mut &**seen, &mut quiet, &mut |_| Ok(())).unwrap();
+        let (hash, size) = hashed.unwrap();
+        let input = Input {
+            name: (*name).to_owned(),
+            path: String::new(),
+            size,
+            hash,
+        };
+        maker.take_input(input, &mut &**now, &mut quiet).unwrap()
+    };
+    let taken = inputs.iter().map(&mut put).collect();
+    maker.finish(history, &key(), NOW).unwrap();
+    (disk, taken)
+}
+
+fn opened(disk: &SimDisk) -> Result<Bundle, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Bundle::open(&disk, Path::new(FILE))
+}
+
+#[test]
+fn files_that_runs_read_go_along_and_what_changed_meanwhile_does_not() {
+    let large = vec![7; 3 << 20];
+    let (disk, taken) = with_inputs(&[
+        ("data/a.csv", b"1,2", b"1,2"),
+        ("empty", b"", b""),
+        ("b.csv", b"3,4", b"3,5"),
+        ("large", &large, &large),
+        ("again.csv", b"1,2", b"1,2"),
+    ]);
+    assert_eq!(taken, [true, true, false, true, true]);
+    let bundle = opened(&disk).unwrap();
+    bundle.check().unwrap();
+    let read = |input: &Input| {
+        let mut bytes = Vec::new();
+        bundle.input(input).unwrap().read_to_end(&mut bytes).unwrap();
+        (input.name.clone(), bytes)
+    };
+    let found: Vec<(String, Vec<u8>)> = bundle.inputs().iter().map(read).collect();
+    assert_eq!(
+        found,
+        [
+            ("data/a.csv".to_owned(), b"1,2".to_vec()),
+            ("empty".to_owned(), Vec::new()),
+            ("large".to_owned(), large),
+            ("again.csv".to_owned(), b"1,2".to_vec()),
+        ]
+    );
+    // It is a bundle like any other.
+    let (other, _, _) = begin(2);
+    lay(&other, &disk.files()[Path::new(FILE)]);
+    assert_eq!(receive(&other).unwrap().runs, 3);
+}
+
+#[test]
+fn p14_a_bundle_whose_files_would_lead_elsewhere_is_refused() {
+    let (disk, _) = with_inputs(&[("a.csv", b"1,2", b"1,2")]);
+    let bytes = disk.files().remove(Path::new(FILE)).unwrap();
+    for name in ["../a.csv", "/etc/a.csv", ".ssh/config", "a/../../b"] {
+        let hostile = resealed(&bytes, |signed| {
+            let mut contents: Contents = decode_record(&signed.bytes).unwrap();
+            name.clone_into(&mut contents.inputs[0].name);
+            *signed = key().sign_bundle(encode_record(&contents));
+        });
+        lay(&disk, &hostile);
+        let refusal = opened(&disk).unwrap_err();
+        assert!(refusal.to_string().contains("impossible name"), "{name}: {refusal}");
+    }
 }

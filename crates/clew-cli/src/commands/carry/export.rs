@@ -10,6 +10,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{BundleMaker, Carrying, SigningKey, Store};
 use serde::Serialize;
 
+use super::inputs::{self, InputPage};
 use super::progress::Counting;
 use crate::page::Page;
 use crate::place::{Place, open_store, store_problem};
@@ -22,6 +23,7 @@ use crate::text;
 ///
 /// Without `--all` it holds the values of one state and the names of the packages they were made with: no cell, no output, no path of this machine. What was forgotten, excluded or taken for a credential is in no bundle.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a word that the user types
 pub struct Export {
     /// The file to write; `.clew` is a good ending
     #[arg(value_name = "FILE")]
@@ -38,6 +40,9 @@ pub struct Export {
     /// Leaves large values behind until the others fit
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
+    /// Takes the files along that its cells read, as far as they are still what was read
+    #[arg(long)]
+    pub with_files: bool,
     /// Replaces a file that is there
     #[arg(long)]
     pub force: bool,
@@ -69,6 +74,8 @@ pub struct ExportPage {
     /// Runs in it, of a whole history.
     runs: u64,
     values: Vec<Sent>,
+    /// Files that the runs read.
+    files: Vec<InputPage>,
     /// What could not be read.
     damage: Vec<String>,
     /// The key it is signed with.
@@ -87,7 +94,7 @@ pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -
     let store = open_store(place.store, surroundings)?;
     let disk = Arc::new(RealDisk);
     let key = SigningKey::load_or_create(&*disk, &surroundings.config).map_err(|error| store_problem(&error))?;
-    let maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
+    let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
     let mut counting = Counting::new("Exporting", surroundings);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
@@ -99,11 +106,13 @@ pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -
     } else {
         state(export, (place, run), &store, (&maker, &key), surroundings, &mut watch)?
     };
+    let files = inputs::put(export, (place, run), &mut maker, &mut watch)?;
     let bytes = maker
         .finish(place.id, &key, surroundings.now)
         .map_err(|error| store_problem(&error))?;
     Ok(ExportPage {
         bytes,
+        files,
         key: key.public().to_string(),
         ..ExportPage::of(export, place, run, exported)
     })
@@ -180,6 +189,7 @@ impl ExportPage {
             damage: damage
                 .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
                 .collect(),
+            files: Vec::new(),
             key: String::new(),
         }
     }
@@ -216,13 +226,15 @@ impl Page for ExportPage {
         for damage in &self.damage {
             told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
         }
+        told += &inputs::said(&self.files);
         let import = surroundings.door.command("import FILE");
         let key = &self.key[..16];
         told + &format!("{import} takes it in elsewhere. It is signed with your key, {key}.\n")
     }
 
     fn exit(&self) -> Exit {
-        let is_whole = self.damage.is_empty() && self.names(false).next().is_none();
+        let has_files = self.files.iter().all(|file| !file.is_left());
+        let is_whole = has_files && self.damage.is_empty() && self.names(false).next().is_none();
         if is_whole { Exit::Done } else { Exit::Inexact }
     }
 }

@@ -11,8 +11,10 @@ use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Access, Bundle, Carried, PublicKey, SigningKey, Standing, Store, Trust};
 use serde::Serialize;
 
+use super::inputs::{self, ListedPage};
 use super::progress::Counting;
 use crate::commands::vars::{Variable, variable};
+use crate::needs::{Need, Needs};
 use crate::page::Page;
 use crate::place::{Opened, store_problem};
 use crate::problem::{Exit, Problem};
@@ -31,6 +33,9 @@ pub struct Import {
     /// Only shows what is in it
     #[arg(long)]
     pub preview: bool,
+    /// Writes the files that its cells read, as far as they are in it, below this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "preview")]
+    pub files: Option<PathBuf>,
 }
 
 /// A name in a bundle.
@@ -63,6 +68,16 @@ pub struct ImportPage {
     at: Option<String>,
     runs: usize,
     names: Vec<Name>,
+    /// The interpreter that was asked whether what they need is installed; none where there was none to ask.
+    python: Option<PathBuf>,
+    /// Packages that they need, with the versions that were recorded.
+    needs: Vec<String>,
+    /// Those of them that are not installed.
+    missing: Vec<String>,
+    /// Files that its cells read.
+    files: Vec<ListedPage>,
+    #[serde(skip)]
+    is_writing: bool,
     /// Runs that were not here.
     new_runs: u64,
     /// Bytes that were not here, before compression.
@@ -86,14 +101,19 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
         Some(key.map_err(|error| store_problem(&error))?)
     };
     let trust = key.map(|key| Trust::load_or_own(&*disk, &surroundings.config, key.public()).0);
+    let mut counting = Counting::new("Importing", surroundings);
     let mut page = ImportPage::of(import, &bundle, trust, surroundings)?;
+    page.files = inputs::listed(&bundle, &mut |bytes| counting.count(bytes));
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
     if !import.preview {
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
         let store = store.map_err(|error| store_problem(&error))?;
-        let mut counting = Counting::new("Importing", surroundings);
         let carried = store.receive(&bundle, surroundings.now, &mut |bytes| counting.count(bytes));
         page.take(&carried.map_err(|error| store_problem(&error))?);
+        if let Some(folder) = &import.files {
+            // The store has it all by now, and every byte was held against the seal.
+            inputs::write_out(&bundle, folder, &mut page.files, &mut |bytes| counting.count(bytes))?;
+        }
     }
     Ok(page)
 }
@@ -121,13 +141,18 @@ impl ImportPage {
         let visit = Visit::new(opened.store.clone(), &opened.loaded);
         let place = opened.place();
         let mut names = Vec::new();
+        let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+        let needs = needs.unwrap_or_default();
+        let here = needs.ask(surroundings);
+        let missing: Vec<&Need> = here.iter().flat_map(|here| needs.missing(here)).collect();
         if let Some(at) = place.at {
             let state = place.history.state(at);
             for root in state.roots().filter(|root| root.kind == RootKind::Name) {
                 let Some(version) = state.version(root) else { continue };
+                let missing = || not_installed(missing.iter().copied().filter(|need| need.roots.contains(root)));
                 names.extend(variable(root, at, &state, &place).map(|variable| Name {
                     variable,
-                    obstacle: visit.obstacle(at, version),
+                    obstacle: visit.obstacle(at, version).or_else(missing),
                 }));
             }
         }
@@ -144,6 +169,11 @@ impl ImportPage {
             at: place.at.map(|at| place.history.label(&at)),
             runs: place.history.len(),
             names,
+            needs: packaged(needs.required.iter()),
+            missing: missing.into_iter().map(Need::text).collect(),
+            python: here.map(|here| here.executable),
+            files: Vec::new(),
+            is_writing: import.files.is_some(),
             new_runs: 0,
             new_bytes: 0,
             contradictions: 0,
@@ -222,8 +252,36 @@ impl ImportPage {
             let id = self.id.short();
             format!("In a notebook `%clew history {id}` goes on in it, and `%clew resume` brings its variables back.\n")
         };
-        trust + &next
+        trust + &self.environment(surroundings) + &next
     }
+
+    /// What to install, or that nobody looked.
+    fn environment(&self, surroundings: &Surroundings) -> String {
+        let file = text::clean(&self.file.display().to_string());
+        let needs = text::listing(&self.needs, 6);
+        let doctor = surroundings.door.command(&format!("doctor --for {file}"));
+        match &self.python {
+            _ if self.needs.is_empty() => String::new(),
+            None => {
+                format!("Its values need {needs}; this command lies in no Python environment that could be asked.\n")
+            }
+            Some(_) if self.missing.is_empty() => String::new(),
+            Some(_) => format!("{doctor} lists what differs here, and what to install.\n"),
+        }
+    }
+}
+
+/// What of a value's needs is not there, as a reason.
+fn not_installed<'n>(missing: impl Iterator<Item = &'n Need>) -> Option<String> {
+    let missing: Vec<String> = missing.map(Need::text).collect();
+    let package = &text::listing(&missing, 3);
+    (!missing.is_empty()).then(|| Cause::NotInstalled { package }.into())
+}
+
+/// Those of them that are packages.
+fn packaged<'n>(needs: impl Iterator<Item = &'n Need>) -> Vec<String> {
+    let packages = needs.filter(|need| need.package.is_some());
+    packages.map(Need::text).collect()
 }
 
 /// What a key is to the user.
@@ -267,12 +325,17 @@ impl Page for ImportPage {
             let logs = text::count(self.contradictions, "session");
             told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
         }
+        told += &inputs::told(&self.files, self.is_writing);
         told + &self.next(surroundings)
     }
 
     fn exit(&self) -> Exit {
         let is_whole = self.damage.is_empty() && self.contradictions == 0;
         let has_all = self.names.iter().all(|name| name.obstacle.is_none());
-        if is_whole && has_all { Exit::Done } else { Exit::Inexact }
+        if is_whole && has_all && !inputs::is_any_left(&self.files) {
+            Exit::Done
+        } else {
+            Exit::Inexact
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::cell::Cell;
 use super::python::{imports, names};
+use crate::input_files::{is_folder, is_own};
 use crate::place::Place;
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -212,15 +213,4 @@ fn packages(cells: &[Cell], at: RunId, place: &Place<'_>) -> Vec<Package> {
             })
         })
         .collect()
-}
-
-/// Whether a file is none of an installed library's or of the system's.
-fn is_own(path: &str) -> bool {
-    let of_library = ["/site-packages", "/dist-packages", "/lib/python"];
-    let of_system = ["/usr/", "/etc/"];
-    !of_library.iter().any(|part| path.contains(part)) && !of_system.iter().any(|part| path.starts_with(part))
-}
-
-fn is_folder(path: &str) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
 }

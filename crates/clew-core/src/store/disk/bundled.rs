@@ -1,6 +1,6 @@
 //! A disk whose files lie one behind the other in one file: what a bundle holds, or is to hold.
 //!
-//! While it is made, a pack goes straight to where it will lie; everything else is small and waits in memory. Only the last
+//! While it is made, a pack, or a file that a run read, goes straight to where it will lie; everything else is small and waits in memory. Only the last
 //! pack can grow. There are no locks, since nobody else sees it, and nothing is synced before it is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -369,7 +369,8 @@ impl Disk for BundledDisk {
         if files.named.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let kept = if path.extension().is_some_and(|extension| extension == "pack") {
+        let is_input = path.parent().is_some_and(|folder| folder.ends_with("inputs"));
+        let kept = if is_input || path.extension().is_some_and(|extension| extension == "pack") {
             let growing = Growing::at(files.end());
             if let Some(previous) = files.growing.replace(growing.clone()) {
                 previous.close();

@@ -1,0 +1,317 @@
+//! The files that runs read: put into a bundle, shown, and written out of it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clew_core::format::Input;
+use clew_core::id::RunId;
+use clew_core::store::{Bundle, BundleMaker, Carrying};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::Export;
+use crate::input_files::{self, InputFile, Now, is_as_seen};
+use crate::place::{Place, store_problem};
+use crate::problem::Problem;
+use crate::text;
+
+/// So many are named.
+const MOST: usize = 5;
+
+/// What an export did with a file that runs read.
+#[derive(Debug, Serialize)]
+pub(super) struct InputPage {
+    /// Its absolute path.
+    path: String,
+    /// What it is called in the bundle.
+    name: String,
+    /// The run that read it last.
+    run: String,
+    /// Bytes, as that run saw it.
+    size: u64,
+    /// The hash of its bytes, where it was read.
+    digest: Option<String>,
+    /// What became of it since the run.
+    now: Now,
+    /// Whether its bytes are in the bundle.
+    is_taken: bool,
+    /// Whether that was asked for.
+    is_wanted: bool,
+}
+
+impl InputPage {
+    /// Whether it stayed behind though it was asked for.
+    pub fn is_left(&self) -> bool {
+        self.is_wanted && !self.is_taken
+    }
+}
+
+/// Lists in a bundle what its runs read, and takes it along if asked to. A state tells no paths, and without its files nothing of
+/// them.
+pub(super) fn put(
+    export: &Export,
+    (place, run): (&Place<'_>, RunId),
+    maker: &mut BundleMaker,
+    watch: Carrying<'_>,
+) -> Result<Vec<InputPage>, Problem> {
+    let near = place
+        .description
+        .path
+        .as_deref()
+        .and_then(|path| Path::new(path).parent());
+    let files = if export.all {
+        input_files::of(place.history.runs().map(|(_, run)| run), place.history, near)
+    } else {
+        input_files::of(input_files::line(place.history, run), place.history, near)
+    };
+    let mut told = Vec::new();
+    for file in files {
+        let (input, now) = match file.now {
+            Now::Same if export.all || export.with_files => match hashed(&file, export.all, watch)? {
+                Ok(input) => (Some(input), Now::Same),
+                Err(now) => (None, now),
+            },
+            now => (None, now),
+        };
+        let mut page = InputPage {
+            path: file.seen.path.clone(),
+            name: file.name.clone(),
+            run: file.run.clone(),
+            size: file.seen.size.unwrap_or(0),
+            digest: input.as_ref().map(|input| input.hash.to_string()),
+            now,
+            is_taken: false,
+            is_wanted: export.with_files,
+        };
+        match input {
+            Some(input) if export.with_files => {
+                let taken = File::open(&file.seen.path).map(|mut bytes| maker.take_input(input, &mut bytes, watch));
+                page.is_taken = match taken {
+                    Ok(taken) => taken.map_err(|error| store_problem(&error))?,
+                    Err(_) => false,
+                };
+                if !page.is_taken {
+                    page.now = Now::Changed;
+                }
+            }
+            Some(input) => maker.list_input(input),
+            None => {}
+        }
+        told.push(page);
+    }
+    Ok(told)
+}
+
+/// What a file is, read now; or why it is nothing to be listed.
+fn hashed(file: &InputFile, tells_path: bool, watch: Carrying<'_>) -> Result<Result<Input, Now>, Problem> {
+    let Ok(mut bytes) = File::open(&file.seen.path) else {
+        return Ok(Err(Now::Changed));
+    };
+    let Ok(found) = Input::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
+        return Ok(Err(Now::Changed));
+    };
+    let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
+    let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
+    let input = Input {
+        name: file.name.clone(),
+        path: if tells_path {
+            file.seen.path.clone()
+        } else {
+            String::new()
+        },
+        size,
+        hash,
+    };
+    Ok(match (is_same, input.is_safe()) {
+        (false, _) => Err(Now::Changed),
+        (true, false) => Err(Now::Unnameable),
+        (true, true) => Ok(input),
+    })
+}
+
+/// What an export says of them.
+pub(super) fn said(files: &[InputPage]) -> String {
+    let number = |is_it: &dyn Fn(&&InputPage) -> bool| {
+        let found: Vec<&InputPage> = files.iter().filter(is_it).collect();
+        let bytes = found.iter().map(|file| file.size).sum();
+        (found.len(), text::bytes(bytes))
+    };
+    let mut told = String::new();
+    let (taken, bytes) = number(&|file| file.is_taken);
+    if taken > 0 {
+        told += &format!("With {} that its cells read ({bytes}).\n", text::count(taken, "file"));
+    }
+    let (staying, bytes) = number(&|file| !file.is_wanted && file.now == Now::Same);
+    if staying > 0 {
+        let count = text::count(staying, "file");
+        let stays = if staying == 1 { "stays" } else { "stay" };
+        told += &format!(
+            "{count} that its cells read ({bytes}) {stays} behind: `--with-files` takes along what is still as it was read.\n"
+        );
+    }
+    for file in files.iter().filter(|file| file.is_left()) {
+        let why = match file.now {
+            Now::Same | Now::Changed => format!("it changed since run {} read it, or can't be read", file.run),
+            Now::Gone => "it is not there any more".to_owned(),
+            Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
+            Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
+        };
+        told += &text::clean(&format!("  {}: left behind: {why}", file.path));
+        told += "\n";
+    }
+    told
+}
+
+/// A file that runs of a bundle read, as an import sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct ListedPage {
+    /// What it is called in the bundle.
+    name: String,
+    /// Its path where it was read; none where the bundle tells no paths.
+    path: Option<String>,
+    size: u64,
+    /// The hash of its bytes.
+    digest: String,
+    /// What lies at that path here: `same`, `other`, or `none`; not told where the bundle tells no path.
+    here: Option<&'static str>,
+    /// Whether its bytes are in the bundle.
+    is_taken: bool,
+    /// Where it was written.
+    written: Option<PathBuf>,
+    /// Why it was not.
+    why: Option<String>,
+}
+
+/// What a bundle lists, held against what is here.
+pub(super) fn listed(bundle: &Bundle, watch: Carrying<'_>) -> Vec<ListedPage> {
+    let listed = bundle.inputs().iter().map(|input| ListedPage {
+        name: input.name.clone(),
+        path: Some(input.path.clone()).filter(|path| !path.is_empty()),
+        here: (!input.path.is_empty()).then(|| here(input, watch)),
+        size: input.size,
+        digest: input.hash.to_string(),
+        is_taken: bundle.input(input).is_some(),
+        written: None,
+        why: None,
+    });
+    listed.collect()
+}
+
+/// What lies where a file was read. A path is a stranger's word: only a file of that length is read, and nothing of it is told.
+fn here(input: &Input, watch: Carrying<'_>) -> &'static str {
+    let Ok(found) = fs::metadata(&input.path) else {
+        return "none";
+    };
+    if !found.is_file() || found.len() != input.size {
+        return "other";
+    }
+    let hashed = File::open(&input.path).and_then(|mut bytes| Input::hash_of(&mut bytes, watch, &mut |_| Ok(())));
+    match hashed {
+        Ok(Some(found)) if found == (input.hash, input.size) => "same",
+        _ => "other",
+    }
+}
+
+/// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.
+pub(super) fn write_out(
+    bundle: &Bundle,
+    folder: &Path,
+    listed: &mut [ListedPage],
+    watch: Carrying<'_>,
+) -> Result<(), Problem> {
+    for (input, page) in bundle.inputs().iter().zip(listed) {
+        let Some(mut bytes) = bundle.input(input) else { continue };
+        match written(input, &mut bytes, folder, watch) {
+            Ok(Some(path)) => page.written = Some(path),
+            Ok(None) => return Err(store_problem(&clew_core::store::StoreError::GivenUp)),
+            Err(error) => page.why = Some(error.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// Where a file was written, or lies already; `None` once the user has asked to stop.
+fn written(input: &Input, bytes: &mut dyn io::Read, folder: &Path, watch: Carrying<'_>) -> io::Result<Option<PathBuf>> {
+    let path = folder.join(&input.name);
+    if fs::symlink_metadata(&path).is_ok() {
+        let mut there = File::open(&path)?;
+        if !there.metadata()?.is_file() {
+            return Err(io::Error::other("something that is no file is there"));
+        }
+        let found = Input::hash_of(&mut there, watch, &mut |_| Ok(()))?;
+        return match found {
+            None => Ok(None),
+            Some(found) if found == (input.hash, input.size) => Ok(Some(path)),
+            Some(_) => Err(io::Error::other("another file is there, and stays")),
+        };
+    }
+    let place = made(folder, Path::new(&input.name).parent().unwrap_or(Path::new("")))?;
+    let mut file = NamedTempFile::new_in(place)?;
+    let found = Input::hash_of(bytes, watch, &mut |bytes| file.write_all(bytes))?;
+    let Some(found) = found else { return Ok(None) };
+    if found != (input.hash, input.size) {
+        return Err(io::Error::other("what lies in the bundle is not what its maker signed"));
+    }
+    file.as_file().sync_all()?;
+    file.persist_noclobber(&path).map_err(|error| error.error)?;
+    Ok(Some(path))
+}
+
+/// Makes the folders of a name below `folder`. None of them may be a link: that would lead elsewhere.
+fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let mut place = folder.to_owned();
+    for part in below {
+        place.push(part);
+        match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(io::Error::other("a folder on its way is a link, or no folder")),
+            Err(_) => fs::create_dir(&place)?,
+        }
+    }
+    Ok(place)
+}
+
+/// What an import says of them.
+pub(super) fn told(files: &[ListedPage], is_asked: bool) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let bytes: u64 = files.iter().map(|file| file.size).sum();
+    let count = text::count(files.len(), "file");
+    let mut told = format!("Its cells read {count} ({}):\n", text::bytes(bytes));
+    for file in files.iter().take(if is_asked { usize::MAX } else { MOST }) {
+        let name = file.path.as_ref().unwrap_or(&file.name);
+        let digest = &file.digest[..16];
+        let state = match (&file.written, &file.why, file.is_taken) {
+            (Some(path), ..) => format!("is at {}", path.display()),
+            (None, Some(why), _) => format!("not written: {why}"),
+            (None, None, true) => "in the bundle".to_owned(),
+            (None, None, false) => "not in the bundle".to_owned(),
+        };
+        let here = match file.here {
+            Some("same") => ", and lies here as it was read",
+            Some("other") => "; another one lies here",
+            Some(_) => "; not here",
+            None => "",
+        };
+        told += &text::clean(&format!(
+            "  {name}: {}, {digest}: {state}{here}",
+            text::bytes(file.size)
+        ));
+        told += "\n";
+    }
+    if !is_asked && files.len() > MOST {
+        told += &format!("  and {} more\n", files.len() - MOST);
+    }
+    if !is_asked && files.iter().any(|file| file.is_taken) {
+        told += "`--files DIR` writes those that are in the bundle below a folder, over nothing that is there.\n";
+    }
+    told
+}
+
+/// Whether one that was to be written was not.
+pub(super) fn is_any_left(files: &[ListedPage]) -> bool {
+    files.iter().any(|file| file.why.is_some())
+}

@@ -1,0 +1,278 @@
+//! `clew doctor --for`: in what a bundle or a history was recorded, held against what is here.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::format::Interpreter;
+use clew_core::id::{HistoryId, Root, RootKind};
+use clew_core::store::Bundle;
+use clew_core::store::disk::{Disk, RealDisk};
+use serde::Serialize;
+
+use super::Arguments;
+use crate::needs::{Here, Need, Needs, is_alike};
+use crate::page::Page;
+use crate::place::{Opened, store_problem};
+use crate::problem::{Exit, Problem};
+use crate::surroundings::Surroundings;
+use crate::text;
+use crate::whole_file::{self, Staged};
+
+/// What is held against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// Python, its version and which one it is.
+    Python,
+    /// The order of bytes in numbers, the system, the processor.
+    Machine,
+    /// A package.
+    Package,
+    /// A module that no package is known of.
+    Module,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+struct Compared {
+    kind: Kind,
+    /// What people call it.
+    what: String,
+    /// Whether it makes no difference, as far as anybody looked.
+    is_fine: bool,
+    /// What was recorded.
+    recorded: Option<String>,
+    /// What is here; none where it is not, or nobody could be asked.
+    here: Option<String>,
+    /// The names that it touches.
+    names: Vec<Root>,
+}
+
+/// What differs.
+#[derive(Debug, Serialize)]
+pub struct ComparedPage {
+    /// What was looked at, as it was typed.
+    bundle: String,
+    history: String,
+    id: HistoryId,
+    /// The run at whose state it was left.
+    at: Option<String>,
+    /// The interpreter that was asked; none where there was none to ask.
+    python: Option<PathBuf>,
+    compared: Vec<Compared>,
+    /// The file of requirements that was written, and how many packages are in it.
+    requirements: Option<PathBuf>,
+    packages: usize,
+}
+
+/// Holds what a bundle or a history was recorded in against what is here.
+pub fn compared(arguments: &Arguments, directory: &Path, surroundings: &Surroundings) -> Result<ComparedPage, Problem> {
+    let wanted = arguments.bundle.as_deref().unwrap_or_default();
+    let opened = opened(wanted, directory, surroundings)?;
+    let place = opened.place();
+    let needs = place.at.map(|at| Needs::of(&opened.store, place.history, at));
+    let needs = needs.unwrap_or_default();
+    let here = needs.ask(surroundings);
+    let requirements = requirements(&needs);
+    if let Some(file) = &arguments.requirements {
+        write(file, &requirements, &needs)?;
+    }
+    let recorded_version = Some(place.description.kernel.version.as_str()).filter(|version| !version.is_empty());
+    let mut compared = interpreters(&needs, recorded_version, here.as_ref());
+    compared.extend(needs.required.iter().filter_map(|need| package(need, here.as_ref())));
+    Ok(ComparedPage {
+        bundle: wanted.to_owned(),
+        history: place.name(),
+        id: place.id,
+        at: place.at.map(|at| place.history.label(&at)),
+        python: here.map(|here| here.executable),
+        compared,
+        requirements: arguments.requirements.clone(),
+        packages: requirements.len(),
+    })
+}
+
+/// A file is a bundle; else it is what a history is called.
+fn opened(wanted: &str, directory: &Path, surroundings: &Surroundings) -> Result<Opened, Problem> {
+    let path = Path::new(wanted);
+    if !path.is_file() {
+        return Opened::open(directory, Some(wanted), surroundings);
+    }
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let bundle = Bundle::open(&disk, path).map_err(|error| store_problem(&error))?;
+    let history = bundle.history().to_string();
+    Opened::of(bundle.store().clone(), Some(&history), surroundings.now)
+}
+
+fn interpreters(needs: &Needs, version: Option<&str>, here: Option<&Here>) -> Vec<Compared> {
+    let recorded = needs.interpreter.as_ref();
+    let here = here.map(|here| &here.interpreter);
+    let python = |told: &Interpreter| match told.implementation.as_str() {
+        "cpython" | "" => told.version.clone(),
+        other => format!("{} ({other})", told.version),
+    };
+    let (was, is) = (recorded.map(python).or(version.map(str::to_owned)), here.map(python));
+    let is_same = match (&was, &is) {
+        (Some(was), Some(is)) => {
+            is_alike(was, is)
+                && recorded.is_none_or(|it| it.implementation == here.map_or("", |here| &here.implementation))
+        }
+        _ => true,
+    };
+    let mut found = vec![Compared {
+        kind: Kind::Python,
+        what: "Python".to_owned(),
+        is_fine: is_same,
+        recorded: was,
+        here: is,
+        names: if is_same { Vec::new() } else { names(&needs.code) },
+    }];
+    if let Some(recorded) = recorded {
+        let machine = |told: &Interpreter| {
+            let order = if told.byte_order == "big" { ", big endian" } else { "" };
+            format!("{} on {}{order}", told.platform, told.machine)
+        };
+        found.push(Compared {
+            kind: Kind::Machine,
+            what: "machine".to_owned(),
+            // Values are stored in the order of their bytes; system and processor change what a replay may give.
+            is_fine: here.is_none_or(|here| here.byte_order == recorded.byte_order),
+            recorded: Some(machine(recorded)),
+            here: here.map(machine),
+            names: Vec::new(),
+        });
+    }
+    found
+}
+
+/// A package or module, and whether what is here does as well. What was recorded of no package and can be imported is none.
+fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
+    let is_packaged = need.package.is_some() || need.version.is_some();
+    let version = here.and_then(|here| here.version(need));
+    let is_lacking = here.is_some_and(|here| here.lacks_module(need));
+    if !is_packaged && !is_lacking {
+        return None;
+    }
+    let differs = match (&need.version, version) {
+        (Some(was), Some(is)) => !is_alike(was, is),
+        _ => false,
+    };
+    let is_there = here.is_some() && !is_lacking;
+    Some(Compared {
+        kind: if is_packaged { Kind::Package } else { Kind::Module },
+        what: need.name().to_owned(),
+        is_fine: !differs && !is_lacking,
+        recorded: need.version.clone(),
+        here: version
+            .map(str::to_owned)
+            .or(is_there.then(|| "of a version that it does not tell".to_owned())),
+        names: names(&need.roots),
+    })
+}
+
+/// Those of the roots that people type.
+fn names(roots: &BTreeSet<Root>) -> Vec<Root> {
+    let names = roots.iter().filter(|root| root.kind == RootKind::Name);
+    names.cloned().collect()
+}
+
+/// What pip is to install: what values need and what cells imported, each in the version that was recorded last.
+fn requirements(needs: &Needs) -> Vec<String> {
+    let known = needs.required.iter().chain(&needs.imported);
+    let mut met = BTreeSet::new();
+    let mut lines: Vec<String> = known
+        .filter(|need| met.insert(need.package.clone()))
+        .filter_map(Need::requirement)
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Problem> {
+    if file.exists() {
+        let shown = text::clean(&file.display().to_string());
+        let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
+        return Err(problem.with_hint("name a file that is not there"));
+    }
+    let python = needs
+        .interpreter
+        .as_ref()
+        .map(|told| format!("# Python {}\n", text::clean(&told.version).replace(['\n', '\r'], " ")));
+    let lines: String = requirements.iter().map(|line| format!("{line}\n")).collect();
+    let whole = format!(
+        "# What a history was recorded with, as whoever recorded it says: read it before you install it.\n{}{lines}",
+        python.unwrap_or_default()
+    );
+    let staged = Staged::new(file, whole.as_bytes(), whole_file::SHARED);
+    let done = staged.and_then(Staged::commit);
+    done.map_err(|error| whole_file::cannot_write(file, &error))
+}
+
+impl Compared {
+    /// A line of its own, and one for what it touches. `is_asked`: whether anybody looked.
+    fn text(&self, is_asked: bool, surroundings: &Surroundings) -> String {
+        let mark = match (is_asked, self.is_fine) {
+            (false, _) => "--".to_owned(),
+            (true, true) => surroundings.style.added("ok"),
+            (true, false) => surroundings.style.gone("!!"),
+        };
+        let recorded = self.recorded.as_deref().unwrap_or("of no known version");
+        let here = match (self.here.as_deref(), self.is_fine) {
+            (Some(here), _) => format!(", here {here}"),
+            (None, false) => ", not installed here".to_owned(),
+            (None, true) => String::new(),
+        };
+        let what = text::clean(&format!("{}: recorded {recorded}{here}", self.what));
+        let mut told = format!("  {mark} {what}\n");
+        if !self.is_fine && !self.names.is_empty() {
+            let names: Vec<String> = self.names.iter().map(|root| text::clean(&root.to_string())).collect();
+            told += &format!("     touches {}\n", text::listing(&names, 8));
+        }
+        told
+    }
+}
+
+impl Page for ComparedPage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let bundle = text::clean(&self.bundle);
+        let history = text::clean(&self.history);
+        let differing = self.compared.iter().filter(|compared| !compared.is_fine).count();
+        let verdict = match (&self.python, differing) {
+            (None, _) => {
+                "this command lies in no Python environment that could be asked, so nothing was compared".to_owned()
+            }
+            (Some(_), 0) => "all that its values need is here".to_owned(),
+            (Some(_), number) => text::count(number, "difference"),
+        };
+        let place = if history == bundle {
+            String::new()
+        } else {
+            format!(" in {bundle}")
+        };
+        let mut told = format!("{history}{place}: {verdict}.\n");
+        for compared in &self.compared {
+            told += &compared.text(self.python.is_some(), surroundings);
+        }
+        let packages = text::count(self.packages, "package");
+        match &self.requirements {
+            Some(file) => {
+                let file = whole_file::quoted(&text::clean(&file.display().to_string()));
+                told +=
+                    &format!("{packages} in {file}. `pip install -r {file}` installs them, once you have read it.\n");
+            }
+            None if self.packages > 0 => {
+                let words = format!("doctor --for {} --requirements FILE", whole_file::quoted(&bundle));
+                let command = surroundings.door.command(&words);
+                told += &format!("{command} writes {packages} down for pip, in the versions that were recorded.\n");
+            }
+            None => {}
+        }
+        told
+    }
+
+    fn exit(&self) -> Exit {
+        let is_well = self.python.is_some() && self.compared.iter().all(|compared| compared.is_fine);
+        if is_well { Exit::Done } else { Exit::Inexact }
+    }
+}

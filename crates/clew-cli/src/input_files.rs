@@ -1,0 +1,145 @@
+//! Files that runs read: which those are, whether they are still what the runs saw, and what they are called where nobody
+//! knows the paths of this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use clew_core::format::{FileEvidence, Run};
+use clew_core::history::History;
+use clew_core::id::RunId;
+use serde::Serialize;
+
+/// A file that runs read.
+#[derive(Debug, Clone)]
+pub(crate) struct InputFile {
+    /// What the last of them saw.
+    pub seen: FileEvidence,
+    /// That run.
+    pub run: String,
+    /// What it is to be called below a folder.
+    pub name: String,
+    /// What became of it since.
+    pub now: Now,
+}
+
+/// What became of a file since a run read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Now {
+    /// It is what the run saw, as far as its length and its time tell.
+    Same,
+    /// It was written to since.
+    Changed,
+    /// It is not there.
+    Gone,
+    /// Its name begins with a dot, or a folder's that it lies in: it may hold credentials, and is taken nowhere.
+    Hidden,
+    /// Its name can't be written on every system.
+    Unnameable,
+}
+
+/// The files that runs read and that no run wrote, by their paths. `near` is the notebook's folder.
+pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, near: Option<&Path>) -> Vec<InputFile> {
+    let mut seen: BTreeMap<&str, (&FileEvidence, String)> = BTreeMap::new();
+    for run in runs {
+        for file in run
+            .evidence
+            .files_read
+            .iter()
+            .filter(|file| file.size.is_some() && is_own(&file.path))
+        {
+            seen.insert(&file.path, (file, run.label()));
+        }
+    }
+    if seen.is_empty() {
+        return Vec::new();
+    }
+    let written = history.runs().flat_map(|(_, run)| &run.evidence.files_written);
+    let written: BTreeSet<&str> = written.map(|file| file.path.as_str()).collect();
+    let mut names = BTreeSet::new();
+    let files = seen
+        .into_values()
+        .filter(|(file, _)| !written.contains(file.path.as_str()));
+    let files = files.filter(|(file, _)| !is_folder(&file.path));
+    files
+        .map(|(file, run)| InputFile {
+            seen: file.clone(),
+            run,
+            name: free_name(Path::new(&file.path), near, &mut names),
+            now: now(file),
+        })
+        .collect()
+}
+
+/// The runs that led to a state, in their order.
+pub(crate) fn line(history: &History, at: RunId) -> impl Iterator<Item = &Run> {
+    let mut runs: Vec<&Run> = history.line(at).map(|(_, run)| run).collect();
+    runs.reverse();
+    runs.into_iter()
+}
+
+/// Whether a file is none of an installed library's or of the system's.
+pub(crate) fn is_own(path: &str) -> bool {
+    let of_library = ["/site-packages", "/dist-packages", "/lib/python"];
+    let of_system = ["/usr/", "/etc/"];
+    !of_library.iter().any(|part| path.contains(part)) && !of_system.iter().any(|part| path.starts_with(part))
+}
+
+pub(crate) fn is_folder(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+fn now(file: &FileEvidence) -> Now {
+    if file.path.split('/').any(|part| part.starts_with('.')) {
+        return Now::Hidden;
+    }
+    match std::fs::metadata(&file.path) {
+        Ok(found) if found.is_file() && is_as_seen(&found, file) => Now::Same,
+        Ok(_) => Now::Changed,
+        Err(_) => Now::Gone,
+    }
+}
+
+/// Whether length and time of a file are what a run saw.
+pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool {
+    let since = found
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok());
+    file.size == Some(found.len()) && (file.modified.is_none() || file.modified == modified)
+}
+
+/// Its path below the notebook's folder, else its own name; another one where that is taken.
+fn free_name(path: &Path, near: Option<&Path>, taken: &mut BTreeSet<String>) -> String {
+    let below = near.and_then(|near| path.strip_prefix(near).ok());
+    let own = below.or(path.file_name().map(Path::new)).unwrap_or(path);
+    let parts: Vec<_> = own.iter().map(|part| part.to_string_lossy()).collect();
+    let name = parts.join("/");
+    let (stem, ending) = match name.rsplit_once('.') {
+        Some((stem, ending)) if !ending.contains('/') => (stem.to_owned(), format!(".{ending}")),
+        _ => (name.clone(), String::new()),
+    };
+    let others = (2..).map(|number: u64| format!("{stem}-{number}{ending}"));
+    let free = std::iter::once(name).chain(others).find(|name| !taken.contains(name));
+    let free = free.unwrap_or_default();
+    taken.insert(free.clone());
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_by_their_place_below_the_notebook_and_no_two_alike() {
+        let mut taken = BTreeSet::new();
+        let mut name = |path: &str| free_name(Path::new(path), Some(Path::new("/home/ada/work")), &mut taken);
+        assert_eq!(name("/home/ada/work/data/a.csv"), "data/a.csv");
+        assert_eq!(name("/srv/a.csv"), "a.csv");
+        assert_eq!(name("/mnt/a.csv"), "a-2.csv");
+        assert_eq!(name("/mnt/x/README"), "README");
+        assert_eq!(name("/mnt/y/README"), "README-2");
+    }
+}

@@ -1,0 +1,105 @@
+"""Which distribution an imported module belongs to, and in which version: what somebody else has to install.
+
+Asked after every cell that imported something, so nothing is listed as a whole: a distribution of the module's own name is
+one look into a folder that was listed already, and only for others their lists of files are searched, once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from types import ModuleType
+from typing import Any, NamedTuple
+
+ENDING = ".dist-info"
+
+#: Lists of files that are longer are not searched (bytes).
+LONGEST_LIST = 16 * 1024 * 1024
+
+
+class Distribution(NamedTuple):
+    """What is installed, under the name it is installed by."""
+
+    name: str
+    version: str
+
+
+class Distributions:
+    """What lies in the folders that modules come from, listed when one first does."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, tuple[int, dict[str, tuple[Distribution, str]]]] = {}
+        self._found: dict[str, Distribution | None] = {}
+
+    def of(self, names: list[str]) -> dict[str, Distribution | None]:
+        """Those of top-level modules. None of the standard library is looked for."""
+        others: dict[str, list[str]] = {}
+        for name in names:
+            if name in self._found or name in sys.stdlib_module_names:
+                continue
+            folder = _folder(sys.modules.get(name))
+            there = {} if folder is None else self._in(folder)
+            own = there.get(normalised(name))
+            self._found[name] = None if own is None else own[0]
+            if own is None and folder is not None and there:
+                others.setdefault(folder, []).append(name)
+        for folder, missing in others.items():
+            self._search(folder, missing)
+        return {name: self._found.get(name) for name in names}
+
+    def _search(self, folder: str, names: list[str]) -> None:
+        for distribution, place in self._in(folder).values():
+            listed = _listed(os.path.join(folder, place, "RECORD"))  # noqa: PTH118 (asked of every one that is there)
+            for name in names:
+                if self._found[name] is None and _has(listed, name):
+                    self._found[name] = distribution
+
+    def _in(self, folder: str) -> dict[str, tuple[Distribution, str]]:
+        """What is installed in a folder, by its normalised name: each with the folder of its metadata."""
+        try:
+            changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
+            known = self._listed.get(folder)
+            if known is not None and known[0] == changed:
+                return known[1]
+            entries = os.listdir(folder)  # noqa: PTH208
+        except OSError:
+            return {}
+        found = {}
+        for entry in entries:
+            name, _, version = entry.removesuffix(ENDING).rpartition("-")
+            if entry.endswith(ENDING) and name and version:
+                found[normalised(name)] = Distribution(name.replace("_", "-"), version), entry
+        self._listed[folder] = changed, found
+        return found
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as they are compared (PEP 503)."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def _folder(module: Any) -> str | None:
+    """The folder of the search path that a module came from. Only plain modules are asked: others may run code."""
+    spec = module.__dict__.get("__spec__") if type(module) is ModuleType else None
+    origin = getattr(spec, "origin", None)
+    if type(origin) is not str or not os.path.isabs(origin):  # noqa: PTH117 (of the text alone)
+        return None
+    folder = os.path.dirname(origin)  # noqa: PTH120
+    is_package = getattr(spec, "submodule_search_locations", None) is not None
+    return os.path.dirname(folder) if is_package else folder  # noqa: PTH120
+
+
+def _listed(record: str) -> bytes:
+    """A distribution's list of files, each on a line of its own."""
+    try:
+        with open(record, "rb") as file:  # noqa: PTH123
+            return b"\n" + file.read(LONGEST_LIST)
+    except OSError:
+        return b""
+
+
+def _has(listed: bytes, name: str) -> bool:
+    start = b"\n" + name.encode()
+    endings = (b"/__init__.", b".py,", b".cpython-", b".abi3.", b".pyd,")
+    return start in listed and any(start + ending in listed for ending in endings)
