@@ -140,12 +140,13 @@ impl<'py, 'a> Builder<'py, 'a> {
         usage: Option<Use<'_>>,
     ) -> Made<'py> {
         let py = self.py;
-        let mut reader = counts.behind(node.payload);
+        let mut reader = Counts::behind(node.payload);
         let cut = || malformed("code is cut short");
         let mut text = || reader.name().ok_or_else(cut);
         let (name, qualname) = (self.name(text()?)?, self.name(text()?)?);
         // Bytecode and its table of exceptions.
-        (text()?, text()?);
+        text()?;
+        text()?;
         let names = self.name_list(&mut reader)?;
         let variables = self.name_list(&mut reader)?;
         let free = self.name_list(&mut reader)?;

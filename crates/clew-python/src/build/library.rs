@@ -59,7 +59,7 @@ impl Counts {
     }
 
     /// What follows them in a payload.
-    pub fn behind<'a>(&self, payload: &'a [u8]) -> Reader<'a> {
+    pub fn behind(payload: &[u8]) -> Reader<'_> {
         let mut reader = Reader::new(payload);
         Self::read(&mut reader);
         reader
