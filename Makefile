@@ -144,4 +144,4 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) $(SERVERS) .venv-bench-*
+	rm -rf $(VENVS) $(SERVERS) .venv-bench-* .venv-older

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,9 +57,6 @@ VALUES: list[tuple[str, str, object]] = [
     ("before", "float(grid[0, 0])", 0.0),
     ("before", "point.far()", 25),
 ]
-
-#: Names that need compiled code.
-NEEDS_CODE = re.compile(r"\b(double|point|Point)\b")
 
 #: What is typed to look; none of it depends on when or where that is.
 LOOKS = [

@@ -22,16 +22,13 @@ def home(tmp_path: Path) -> Path:
 def test_p13_every_value_of_a_golden_store_comes_back(
     golden: Path, home: Path, kernels: Callable[..., Kernel]
 ) -> None:
-    expected = stores.unpack(golden, home)
-    is_same_python = expected["python"] == stores.VERSION
+    stores.unpack(golden, home)
     kernel = session.begin(kernels, home)
+    # Functions are kept compiled: another Python than that of the store compiles their cells.
     resumed = kernel.clew("resume best").raised()
-    # Functions are kept compiled: under another Python they are lost, and that is said.
-    assert ("its code was compiled by Python" in resumed.text) != is_same_python
+    assert "11 names: 11 loaded" in resumed.text
     at = "@"
     for state, expression, value in session.VALUES:
-        if session.NEEDS_CODE.search(expression) and not is_same_python:
-            continue
         if state != at:
             kernel.clew(f"switch {state}").raised()
             at = state

@@ -4,6 +4,7 @@ mod handover;
 mod veil;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Memory, Mention};
@@ -45,6 +46,25 @@ pub struct Stored<'a, M> {
     pub extents: Vec<M>,
     /// Where the n-th buffer lies.
     pub mentions: &'a [Mention],
+    /// The cells that may have defined what code there is among them.
+    pub cells: &'a dyn Cells,
+}
+
+/// Sources of cells, for code that this process can't run as it was stored.
+pub trait Cells: Debug {
+    /// Sources of the user's cells and of those they trust, each once, nearest to the state first; an empty one where any was not kept
+    /// whole. Reads them from the store: who has no need of them does not ask.
+    fn sources(&self) -> Vec<String>;
+}
+
+/// Where no history is at hand.
+#[derive(Debug)]
+pub struct NoCells;
+
+impl Cells for NoCells {
+    fn sources(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why an object could not be built. What was live is untouched.

@@ -4,6 +4,7 @@
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
 mod again;
+mod cells;
 mod fetched;
 mod libraries;
 mod made;
@@ -18,7 +19,7 @@ use crate::format::Version;
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind, RunId};
-use crate::kernel::{BuildError, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
+use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
 use crate::plan::{Outcome, Plan, Step, StepKind, Word};
 use crate::record::{Known, Live};
 use crate::store::{Check, Manifests, Store};
@@ -531,6 +532,7 @@ fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
     fetched: Fetched<K::Memory>,
+    cells: &dyn Cells,
     word: Word,
 ) -> Result<Staged<ObjectOf<K>>, BuildError> {
     let arena = Arena::parse(&fetched.stream, version.roots.len(), Limits::default()).map_err(unreadable)?;
@@ -543,6 +545,7 @@ fn build<K: Kernel>(
         asides: &fetched.asides,
         extents: fetched.extents,
         mentions: &fetched.mentions,
+        cells,
     };
     kernel.noticed();
     let objects = kernel.build(stored)?;

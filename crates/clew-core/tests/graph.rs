@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clew_core::graph::{Arena, CoVariable, Heap, Limits, Looked, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::{BuildError, Change, Kernel, Stored};
+use clew_core::kernel::{BuildError, Change, Kernel, NoCells, Stored};
 use clew_testing::toy::{Ref, ToyKernel, run_cell};
 use clew_testing::{Dice, Flavour, bound_alike, random_cell, same};
 
@@ -56,6 +56,7 @@ fn rebuild(covariable: &CoVariable, from: &ToyKernel, into: &mut ToyKernel) -> R
         asides: &covariable.asides,
         extents: covariable.extents.iter().map(bytes).collect(),
         mentions: &covariable.mentions,
+        cells: &NoCells,
     })
 }
 

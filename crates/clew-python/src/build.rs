@@ -12,6 +12,7 @@
 mod bytecode;
 mod containers;
 mod definitions;
+mod foreign;
 mod library;
 mod part;
 mod scalars;
@@ -19,7 +20,7 @@ mod scalars;
 use std::sync::Arc;
 
 use clew_core::graph::{Arena, ArenaNode, Aside, Memory, Mention};
-use clew_core::kernel::{BuildError, Stored};
+use clew_core::kernel::{BuildError, Cells, Stored};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -64,6 +65,9 @@ pub(crate) struct Builder<'py, 'a> {
     own: FxHashMap<&'a str, u32>,
     /// Definitions whose class is new.
     fresh: FxHashSet<u32>,
+    /// Where the source of code may be.
+    cells: &'a dyn Cells,
+    uses: foreign::Uses<'a>,
 }
 
 /// An object of a load, kept alive.
@@ -85,7 +89,15 @@ type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: Stored<'_, Region>) -> Result<Vec<Built>, BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
     let _uncollected = Uncollected::begin(py);
-    let mut builder = Builder::new(py, heap, stored.arena, stored.asides, stored.mentions, &extents);
+    let mut builder = Builder::new(
+        py,
+        heap,
+        stored.arena,
+        stored.asides,
+        stored.mentions,
+        &extents,
+        stored.cells,
+    );
     let values = builder.run(stored.arena.roots())?;
     let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;
     let built = values
@@ -122,6 +134,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         asides: &'a [Aside],
         mentions: &'a [Mention],
         extents: &'a [Arc<Region>],
+        cells: &'a dyn Cells,
     ) -> Self {
         Self {
             py,
@@ -143,6 +156,8 @@ impl<'py, 'a> Builder<'py, 'a> {
             members: FxHashMap::default(),
             own: definitions::own(arena),
             fresh: FxHashSet::default(),
+            cells,
+            uses: foreign::Uses::default(),
         }
     }
 

@@ -78,12 +78,38 @@ pub(crate) enum Cause {
         name: String,
     },
     /// Bytecode means something else to another Python.
-    #[error("its code was compiled by Python {major}.{minor}")]
+    #[error(
+        "Python {major}.{minor} compiled its code, which {here} can't run, and {why}; define it again, or resume with Python {major}.{minor}"
+    )]
     OtherPython {
         /// Of the version.
         major: u64,
         /// Of the version.
         minor: u64,
+        /// The version here.
+        here: String,
+        /// Why it is not compiled anew.
+        why: Sourceless,
+    },
+    /// A library that it is made of is not there.
+    #[error(
+        "it needs {module}, which can't be imported here: `pip install {package}`, or bring the file if it is yours; then move again"
+    )]
+    NoLibrary {
+        /// What can't be imported.
+        module: String,
+        /// What one installs to have it.
+        package: String,
+    },
+    /// The library is there, in a version that has no such thing.
+    #[error("it needs `{name}`, which {library} {version} has not")]
+    NotInLibrary {
+        /// The module, or the name in it.
+        name: String,
+        /// The library.
+        library: String,
+        /// Its version here.
+        version: String,
     },
     /// A later Clew stored it.
     #[error("a later Clew stored it (codec {name} {version}, here {known}): `pip install --upgrade clew`")]
@@ -136,6 +162,35 @@ pub(crate) enum Cause {
         /// What could not be put back.
         but: Vec<String>,
     },
+}
+
+/// Why code is not compiled anew from its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Sourceless {
+    /// No cell has it.
+    #[error("its source is not recorded (made by `exec`, by a file that was run, or in a cell that is not kept whole)")]
+    None,
+    /// What the cell gives here takes other arguments, names or constants.
+    #[error("from the source of its cell this Python makes something else")]
+    Other,
+    /// What is stored of its place does not tell which it is.
+    #[error("its cell has several such functions in one line")]
+    Several,
+    /// It belongs to a library, which has none like it here.
+    #[error("the library that made it makes something else here")]
+    Library,
+}
+
+impl Sourceless {
+    /// By the word that `clew.sources` says.
+    pub fn named(word: &str) -> Self {
+        match word {
+            "other" => Self::Other,
+            "several" => Self::Several,
+            "library" => Self::Library,
+            _ => Self::None,
+        }
+    }
 }
 
 impl From<Cause> for BuildError {

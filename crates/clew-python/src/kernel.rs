@@ -21,12 +21,13 @@ use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Progress, Rebound, Stored, StreamFacts,
     Withheld,
 };
-use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::apart::{Processes, Unmade};
 use crate::build::build;
+use crate::cause::Cause;
 use crate::facts;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
@@ -164,9 +165,38 @@ impl<'py> PythonKernel<'_, 'py> {
 pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
     if error.is_instance_of::<PyMemoryError>(py) {
         BuildError::NoMemory
+    } else if let Some(cause) = missing(py, error) {
+        cause.into()
     } else {
         cell_error(py, error)
     }
+}
+
+/// What an import did not find, in words that say what to do.
+fn missing(py: Python<'_>, error: &PyErr) -> Option<Cause> {
+    if !error.is_instance_of::<PyModuleNotFoundError>(py) {
+        return None;
+    }
+    let module: String = error.value(py).getattr("name").ok()?.extract().ok()?;
+    lacks(py, &module)
+}
+
+/// What to say of a name of a library that is not to be had here; nothing of what is no library's.
+pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<Cause> {
+    let libraries = py.import("clew.libraries").ok()?;
+    let said = libraries.call_method1("lacks", (name,)).ok()?;
+    let (library, package, version): (String, String, Option<String>) = said.extract().ok()?;
+    Some(match version {
+        Some(version) => Cause::NotInLibrary {
+            name: name.to_owned(),
+            library,
+            version,
+        },
+        None => Cause::NoLibrary {
+            module: library,
+            package,
+        },
+    })
 }
 
 /// The same, as the reason why a cell that ran again made nothing.
@@ -221,6 +251,7 @@ impl Kernel for PythonKernel<'_, '_> {
     fn build(&mut self, stored: Stored<'_, Region>) -> Result<Vec<Object>, BuildError> {
         pass("build");
         let roots = stored.roots;
+        self.heap.foreign.end_comparison();
         let built = build(self.py, self.heap, stored)?;
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
         for (root, built) in roots.iter().zip(built) {

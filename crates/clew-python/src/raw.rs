@@ -24,6 +24,7 @@ mod describe;
 mod doors;
 mod enums;
 mod facts;
+pub(crate) mod foreign;
 pub(crate) mod function;
 mod heap;
 pub(crate) mod held;

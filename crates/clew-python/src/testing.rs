@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use clew_core::graph::{Arena, CoVariable, Heap, Limits, Memory, first_difference, look, look_jointly};
 use clew_core::id::{Root, RootKind};
-use clew_core::kernel::Stored;
+use clew_core::kernel::{NoCells, Stored};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -164,6 +164,7 @@ impl TestHeap {
                 asides: &found.asides,
                 extents: regions(&encoded.extents)?,
                 mentions: &found.mentions,
+                cells: &NoCells,
             };
             let built = build(py, heap, stored);
             heap.end_staging(false);
@@ -275,6 +276,7 @@ fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyRes
         asides: &found.asides,
         extents: regions(&stored.extents)?,
         mentions: &found.mentions,
+        cells: &NoCells,
     };
     build(py, heap, stored).map_err(|error| failed(&error))
 }

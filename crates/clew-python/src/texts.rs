@@ -3,7 +3,7 @@
 use clew_testing::{every, lines};
 
 use crate::apart::Unmade;
-use crate::cause::Cause;
+use crate::cause::{Cause, Sourceless};
 use crate::engine::Said;
 use crate::sandbox::Gap;
 
@@ -14,6 +14,12 @@ fn every_cause_of_an_outcome_in_python() {
         root: "df".to_owned(),
         why: "ValueError: no".to_owned(),
         but,
+    };
+    let other_python = |why| Cause::OtherPython {
+        major: 3,
+        minor: 11,
+        here: "3.13".to_owned(),
+        why,
     };
     let causes = every!(Cause {
         Cause::Generator => [Cause::Generator],
@@ -32,7 +38,13 @@ fn every_cause_of_an_outcome_in_python() {
         Cause::NoSlot { .. } => [Cause::NoSlot { name: name() }],
         Cause::OtherBase { .. } => [Cause::OtherBase { class: "<class 'Place'>".to_owned() }],
         Cause::NoAttribute { .. } => [Cause::NoAttribute { class: "<class 'geo.Place'>".to_owned(), name: name() }],
-        Cause::OtherPython { .. } => [Cause::OtherPython { major: 3, minor: 11 }],
+        Cause::OtherPython { .. } => [other_python(Sourceless::None)],
+        Cause::NoLibrary { .. } => [Cause::NoLibrary { module: "sklearn".to_owned(), package: "scikit-learn".to_owned() }],
+        Cause::NotInLibrary { .. } => [Cause::NotInLibrary {
+            name: "numpy.core.other".to_owned(),
+            library: "numpy".to_owned(),
+            version: "2.4.6".to_owned(),
+        }],
         Cause::LaterClew { .. } => [Cause::LaterClew { name: "numpy.array".to_owned(), version: 3, known: 2 }],
         Cause::ModuleChanged { .. } => [Cause::ModuleChanged { file: "geo.py".to_owned() }],
         Cause::HeldBy { .. } => [Cause::HeldBy { who: "thread-3".to_owned() }],
@@ -45,7 +57,14 @@ fn every_cause_of_an_outcome_in_python() {
             not_installed(vec!["x (KeyError: 1)".to_owned(), "y (KeyError: 2)".to_owned()]),
         ],
     });
-    insta::assert_snapshot!(lines(causes));
+    let sourceless = every!(Sourceless {
+        Sourceless::None => [Sourceless::None],
+        Sourceless::Other => [Sourceless::Other],
+        Sourceless::Several => [Sourceless::Several],
+        Sourceless::Library => [Sourceless::Library],
+    });
+    let sourceless = sourceless.into_iter().skip(1).map(other_python);
+    insta::assert_snapshot!(lines(causes.into_iter().chain(sourceless)));
 }
 
 #[test]

@@ -240,6 +240,10 @@ def dtype_of(parts: Any) -> Any:
         case ("text", storage, "NA"):
             return pd.StringDtype(storage)
         case ("text", storage, "nan"):
+            if not MODERN:
+                raise ValueError(
+                    f"pandas {pd.__version__} has no texts with NaN (`str`): `pip install 'pandas>=3'`"
+                )
             return pd.StringDtype(storage, na_value=np.nan)
         case ("arrow", kind):
             return pd.ArrowDtype(kind)

@@ -26,7 +26,7 @@ impl Performer<'_> {
         apart: bool,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if let Some(made) = self.made.and_then(|made| made.of(&version.manifest)) {
-            return build(kernel, version, Fetched::of(made)?, Word::Replayed);
+            return build(kernel, version, Fetched::of(made)?, &self.cells(), Word::Replayed);
         }
         if !matches!(again, Again::Unasked | Again::Allowed) {
             return Err(failed(again.reason(why, apart)));
@@ -161,7 +161,7 @@ impl Performer<'_> {
         if !is_equal && !is_allowed && facts.code {
             return Err(failed(Cause::AnotherValueWithCode { run: &label }));
         }
-        let mut staged = build(kernel, version, Fetched::of(made)?, Word::Replayed)?;
+        let mut staged = build(kernel, version, Fetched::of(made)?, &self.cells(), Word::Replayed)?;
         staged.classes = classes(facts);
         if !is_equal && staged.word == Word::Differs {
             staged.why = Some(another_value(run));

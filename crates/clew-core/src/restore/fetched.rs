@@ -237,7 +237,7 @@ impl Performer<'_> {
                 return Err(failed(Cause::Untrusted));
             }
         }
-        build(kernel, version, fetched, Word::Loaded)
+        build(kernel, version, fetched, &self.cells(), Word::Loaded)
     }
 
     /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and

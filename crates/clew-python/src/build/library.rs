@@ -5,7 +5,7 @@ use std::path::Path;
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyMemoryView, PyModule, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyFunction, PyMemoryView, PyModule, PyTuple, PyType};
 
 use super::bytecode::is_whole;
 use super::{Builder, Made, malformed};
@@ -31,6 +31,39 @@ fn mark(reader: &mut Reader<'_>) -> Option<Mark> {
 
 fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
     std::str::from_utf8(bytes).map_err(|_| malformed("a name is no text"))
+}
+
+/// The numbers of a code object: the version that compiled it, its arguments (all, positional only, keyword only), variables, stack, flags.
+pub(super) struct Counts([u64; 7]);
+
+impl Counts {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut numbers = [0; 7];
+        for number in &mut numbers {
+            *number = reader.number()?;
+        }
+        Some(Self(numbers))
+    }
+
+    /// Major and minor version of the Python that compiled it.
+    pub fn compiled_by(&self) -> (u64, u64) {
+        (self.0[0] >> 8, self.0[0] & 0xff)
+    }
+
+    pub fn arguments(&self) -> (u64, u64, u64) {
+        (self.0[1], self.0[2], self.0[3])
+    }
+
+    pub fn flags(&self) -> u64 {
+        self.0[6]
+    }
+
+    /// What follows them in a payload.
+    pub fn behind(payload: &[u8]) -> Reader<'_> {
+        let mut reader = Reader::new(payload);
+        Self::read(&mut reader);
+        reader
+    }
 }
 
 /// Globals, code, and what the mask says before annotations and attributes.
@@ -76,7 +109,14 @@ impl<'py> Builder<'py, '_> {
         if module == "__main__" {
             return Err(malformed("a name of the notebook is given as a library's"));
         }
-        let imported = self.module(module)?;
+        let imported = match self.module(module) {
+            Ok(imported) => imported,
+            Err(error) => {
+                let found = self.elsewhere(module, path).ok_or(error)?;
+                self.note_name(&found, payload);
+                return Ok(found);
+            }
+        };
         let found = path
             .split('.')
             .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part));
@@ -84,7 +124,33 @@ impl<'py> Builder<'py, '_> {
             let wanted = mark(&mut reader).ok_or_else(cut)?;
             return self.made_by(&imported, path, found, wanted);
         }
-        found.or_else(|error| self.unnamed_type(module, path).ok_or_else(|| self.failed(&error)))
+        self.of_library(module, path, payload, found)
+    }
+
+    /// What a library has under a name; else what stands for it, or where it has it now.
+    fn of_library(
+        &mut self,
+        module: &str,
+        path: &str,
+        payload: &[u8],
+        found: PyResult<Bound<'py, PyAny>>,
+    ) -> Made<'py> {
+        // A method of a library's class, where this version may have something else under its name.
+        let may_differ = found.as_ref().map_or(true, |found| {
+            path.contains('.') && found.is_exact_instance_of::<PyFunction>()
+        });
+        if may_differ && let Some(other) = self.stand_in(module, path, payload) {
+            return Ok(other);
+        }
+        let found = found.or_else(|error| {
+            let found = self.unnamed_type(module, path).or_else(|| self.elsewhere(module, path));
+            found.ok_or_else(|| {
+                let lacks = crate::kernel::lacks(self.py, &format!("{module}.{path}"));
+                lacks.map_or_else(|| self.failed(&error), Into::into)
+            })
+        })?;
+        self.note_name(&found, payload);
+        Ok(found)
     }
 
     /// A class or function of the user's own module, of the very source that made it. If there is none, the one that
@@ -281,6 +347,13 @@ impl<'py> Builder<'py, '_> {
                 let contents = reader.count(rest.len()).ok_or_else(cut)?;
                 let (contents, part) = rest.split_at(contents);
                 self.tried(cached::fill(&object, function, contents))?;
+                // What a wrapper takes over of its function differs from version to version.
+                self.tried(
+                    object
+                        .getattr("__dict__")
+                        .and_then(|own| own.call_method0("clear"))
+                        .map(drop),
+                )?;
                 self.fill_part(&object, &mut reader, part)
             }
             _ => Err(malformed("a wrapper has too few parts")),
@@ -339,16 +412,12 @@ impl<'py> Builder<'py, '_> {
         Ok(())
     }
 
-    pub(super) fn make_code(&self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_code(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
         let mut reader = Reader::new(node.payload);
-        let mut numbers = [0_u64; 7];
-        for number in &mut numbers {
-            *number = reader.number().ok_or_else(cut)?;
-        }
-        if numbers[0] != BYTECODE {
-            let (major, minor) = (numbers[0] >> 8, numbers[0] & 0xff);
-            return Err(Cause::OtherPython { major, minor }.into());
+        let numbers = Counts::read(&mut reader).ok_or_else(cut)?;
+        if numbers.0[0] != BYTECODE {
+            return self.make_foreign(number, node, &numbers);
         }
         let name = self.name(reader.name().ok_or_else(cut)?)?;
         let qualname = self.name(reader.name().ok_or_else(cut)?)?;
@@ -367,7 +436,7 @@ impl<'py> Builder<'py, '_> {
         let line = place.number().unwrap_or(1);
         let table = PyBytes::new(py, place.name().unwrap_or_default());
         let constants = self.child(node, 0)?;
-        let counts = numbers[1..]
+        let counts = numbers.0[1..]
             .iter()
             .map(|number| number.into_pyobject(py).map(Bound::into_any));
         let mut all: Vec<Bound<'py, PyAny>> = counts.collect::<Result<_, _>>().map_err(|_| cut())?;
@@ -391,7 +460,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(types.getattr("CodeType").and_then(|kind| kind.call1(arguments)))
     }
 
-    fn name_list(&self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyTuple>, BuildError> {
+    pub(super) fn name_list(&self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyTuple>, BuildError> {
         let mut names = Vec::new();
         for _ in 0..reader.number().ok_or_else(cut)? {
             names.push(self.name(reader.name().ok_or_else(cut)?)?);

@@ -54,13 +54,14 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
 }
 
 impl<'py> Builder<'py, '_> {
-    pub(super) fn make_instance(&self, node: &ArenaNode<'_>) -> Made<'py> {
+    pub(super) fn make_instance(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
         let class = self
             .child(node, 0)?
             .cast_into::<PyType>()
             .map_err(|_| malformed("an instance has no class"))?;
         let instance = read(node)?;
+        let class = self.wide(class, node, instance.rest.clone());
         let held = |count: usize| {
             (1..=count)
                 .map(|at| self.child(node, at))

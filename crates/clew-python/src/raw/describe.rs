@@ -73,6 +73,8 @@ impl PythonHeap {
         // SAFETY: see `describe_object`.
         unsafe {
             match facts.shape {
+                Shape::Code | Shape::Function | Shape::Class | Shape::Builtin
+                    if self.foreign.describe(pointer, node) => {}
                 Shape::None => node.kind(kinds::NONE),
                 Shape::Ellipsis => node.kind(kinds::ELLIPSIS),
                 Shape::NotImplemented => node.kind(kinds::NOT_IMPLEMENTED),
@@ -306,6 +308,7 @@ impl PythonHeap {
                 let id = self.refer_to_definition(pointer);
                 node.payload().extend_from_slice(id.as_bytes());
             } else {
+                self.foreign.see(pointer);
                 node.kind(kinds::GLOBAL);
                 let (module, name) = type_names(class, &self.known);
                 node.payload().name(&module);
@@ -351,6 +354,7 @@ impl PythonHeap {
                     return;
                 }
                 if let Some((module, name)) = self.names_in_library(pointer) {
+                    self.foreign.see(pointer);
                     node.kind(kinds::GLOBAL);
                     super::scalar::write_name(module, node.payload());
                     super::scalar::write_name(name, node.payload());

@@ -52,7 +52,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, node: &mut 
     unsafe {
         let fields = fields(function);
         #[cfg(Py_3_12)]
-        let parameters = fields.func_typeparams;
+        let parameters = some_parameters(fields.func_typeparams);
         #[cfg(not(Py_3_12))]
         let parameters = std::ptr::null_mut();
         let optional = [
@@ -78,6 +78,20 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, node: &mut 
         write_annotations(fields.func_annotations, node);
         write_dict(fields.func_dict, node);
     }
+}
+
+/// The type parameters of a function, or null where there are none: an empty tuple (what `functools.wraps` leaves) shows no difference, and
+/// Python 3.11 has no place for it.
+///
+/// # Safety
+/// `parameters` is null or live.
+#[cfg(Py_3_12)]
+unsafe fn some_parameters(parameters: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
+    let is_empty = unsafe {
+        !parameters.is_null() && ffi::PyTuple_CheckExact(parameters) != 0 && ffi::PyTuple_GET_SIZE(parameters) == 0
+    };
+    if is_empty { std::ptr::null_mut() } else { parameters }
 }
 
 /// # Safety

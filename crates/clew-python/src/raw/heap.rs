@@ -17,6 +17,7 @@ use super::attributes::{Attributes, attributes};
 use super::codecs::Codecs;
 use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
+use super::foreign::Foreigners;
 use super::function::{function_names, globals};
 use super::leaf;
 use super::loads::Mark;
@@ -61,6 +62,9 @@ pub struct PythonHeap {
     announced: FxHashSet<*mut ffi::PyObject>,
     pub(super) copyreg: FxHashSet<Type>,
     pub(super) codecs: Codecs,
+    pub(crate) foreign: Foreigners,
+    /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
+    pub(crate) sources: Option<Py<PyAny>>,
     noticed: RefCell<BTreeSet<String>>,
     halt: Option<Halt>,
     /// What the raw pointers above point to.
@@ -98,6 +102,8 @@ impl PythonHeap {
             announced: FxHashSet::default(),
             copyreg: FxHashSet::default(),
             codecs: Codecs::default(),
+            foreign: Foreigners::default(),
+            sources: None,
             noticed: RefCell::default(),
             halt: None,
             known,
@@ -129,6 +135,8 @@ impl PythonHeap {
     /// Ends a load: what it staged is installed from now on, or forgotten.
     pub fn end_staging(&mut self, is_installed: bool) {
         self.definitions.end_staging(is_installed);
+        self.sources = None;
+        self.foreign.end_comparison();
     }
 
     /// The notebook's namespace.

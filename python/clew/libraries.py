@@ -1,0 +1,71 @@
+"""What to say where a library is not there, or has not what a stored value is made of."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+import sys
+from functools import reduce
+from importlib.metadata import PackageNotFoundError, version
+
+#: What is installed under another name than it is imported by.
+PACKAGES = {
+    "Bio": "biopython", "PIL": "pillow", "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil",
+    "fitz": "pymupdf", "osgeo": "gdal", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml",
+}  # fmt: skip
+
+
+def lacks(name: str) -> tuple[str, str, str | None] | None:
+    """The library that a dotted name belongs to, what one installs to have it, and its version where it is there; `None`
+    for what no library has."""
+    library = name.partition(".")[0]
+    package = PACKAGES.get(library, library)
+    if library in ("__main__", "builtins"):
+        return None
+    if library in sys.stdlib_module_names:
+        return "Python", "", platform.python_version()
+    try:
+        is_there = library in sys.modules or importlib.util.find_spec(library) is not None
+    except (ImportError, ValueError):
+        is_there = False
+    return library, package, _version(library, package) if is_there else None
+
+
+#: Modules that went somewhere else, there and back.
+MOVED = (("numpy.core", "numpy._core"), ("numpy._core", "numpy.core"))
+
+
+def elsewhere(module: str, path: str) -> object:
+    """What a library has under a name, in another module than in the version that named it; `None` if nothing is called so."""
+    library = module.partition(".")[0]
+    moved = [new + module[len(old) :] for old, new in MOVED if f"{module}.".startswith(f"{old}.")]
+    for place in [*moved, module, f"{library}.exceptions", library]:
+        found = _at(place, path)
+        if getattr(found, "__name__", None) == path.rpartition(".")[2]:
+            return found
+    return None
+
+
+def _at(module: str, path: str) -> object:
+    """What lies at the end of a path, of which the first parts are modules."""
+    parents = module.split(".")
+    for count in range(len(parents), 0, -1):
+        try:
+            scope: object = importlib.import_module(".".join(parents[:count]))
+        except ImportError:
+            continue
+        return reduce(
+            lambda found, part: getattr(found, part, None), [*parents[count:], *path.split(".")], scope
+        )
+    return None
+
+
+def _version(library: str, package: str) -> str:
+    found = getattr(sys.modules.get(library), "__version__", None)
+    if isinstance(found, str):
+        return found
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "here"

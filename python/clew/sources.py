@@ -1,0 +1,306 @@
+"""Code that another version of Python compiled, compiled here from the cell that defines it.
+
+Bytecode of one minor version means nothing to another. What the record has besides is the source of every cell, and of each code
+object the name of its file (a kernel names it by the hash of the cell), its qualified name and where it stood. What is found that
+way is held against what is stored: arguments, free variables, names, constants. Where any of it is another, nothing is taken.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from clew.generated import source
+
+#: Flags that the source of a function gives its code; a decorator may add the last one.
+FLAGS = 0x04 | 0x08 | 0x20 | 0x80 | 0x200
+OF_DECORATOR = 0x100
+#: What `from __future__` turned on, in whatever cell that was said.
+FUTURE = 0x1FE0000
+#: Comprehensions are functions of their own up to Python 3.11 and a part of what they stand in from 3.12 on.
+INLINED = re.compile(r"<(?:list|set|dict)comp>\.(?:<locals>\.)?")
+#: How kernels name cells: by a hash of what was typed, and of what Python got to see.
+BY_HASH = re.compile(r"[/\\](?:ipykernel|xpython)_\d+[/\\](\d+)\.py$")
+BY_DIGEST = re.compile(r"^<ipython-input-\d+-([0-9a-f]{12})>$")
+#: Cells, or parts of them, whose names tell nothing.
+UNNAMED = ("<timed exec>", "<clew replay>", "<ipython-input-")
+#: Names that compilers write by themselves, each in its own way.
+COMPILERS = frozenset(
+    ["__class__", "__classcell__", "__classdict__", "__classdictcell__", "__firstlineno__", "__static_attributes__", ".0",
+     "__module__", "__qualname__", "__annotations__", "__type_params__", ".type_params", ".generic_base", ".defaults"]
+)  # fmt: skip
+
+
+class Wanted(NamedTuple):
+    """What is stored of a code object, but for its bytecode."""
+
+    name: str
+    qualname: str
+    arguments: tuple[int, int, int]
+    flags: int
+    names: tuple[str, ...]
+    variables: tuple[str, ...]
+    free: tuple[str, ...]
+    cells: tuple[str, ...]
+    constants: tuple[Any, ...]
+    file: str
+    line: int
+    table: bytes
+    #: The library's module whose function it is; empty for one of the notebook.
+    module: str
+    #: Whether it is a part of other code, and only described with that: a comprehension may have no code of its own here.
+    is_part: bool
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        return self.variables[: _count(self.arguments, self.flags)]
+
+
+class Sources:
+    """The cells of a history, for all that one move builds."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """`texts` has an empty one where a cell was not kept whole."""
+        texts = list(texts)
+        self._is_whole = "" not in texts
+        self._texts = [part for text in texts for part in _parts(text)]
+        self._compiled = functools.cache(_compiled)
+
+    def find(self, wanted: Wanted) -> types.CodeType | str:
+        """The code that is meant, or why there is none: `none`, `several`, `other`, `library`."""
+        found = self._found(wanted)
+        return _stand_in(wanted) if wanted.is_part and isinstance(found, str) else found
+
+    def _found(self, wanted: Wanted) -> types.CodeType | str:
+        if text := source(wanted):
+            return self._generated(text, wanted)
+        if wanted.module:
+            return self._of_library(wanted)
+        is_exact = _is_exact(wanted.file)
+        if not is_exact and not self._is_whole:
+            return "none"
+        texts = list(self._cells(wanted))
+        found = [code for text in texts for code in self._within(text, wanted)]
+        if not found:
+            return "other" if texts and is_exact else "none"
+        fits = _fits if is_exact else _fits_exactly
+        fitting = _unlike(code for code in found if fits(code, wanted))
+        if len(fitting) > 1:
+            fitting = [code for code in fitting if _stands_there(code, wanted)] or fitting
+        if len(fitting) != 1:
+            return "several" if fitting else "other"
+        return _as_decorated(fitting[0], wanted)
+
+    def _cells(self, wanted: Wanted) -> Iterator[str]:
+        """Cells that may define it; where the name of the file says which, that one."""
+        is_it = _is_named(wanted.file)
+        word = "lambda" if wanted.name == "<lambda>" else wanted.name.strip("<>")
+        is_anonymous = wanted.name.startswith("<")
+        return (text for text in self._texts if (is_anonymous or word in text) and is_it(text))
+
+    def _within(self, text: str, wanted: Wanted) -> list[types.CodeType]:
+        """Code in a cell that has its name and stands where it stood."""
+        path = INLINED.sub("", wanted.qualname)
+        known = self._compiled(text, wanted.flags & FUTURE, wanted.file)
+        return [
+            code
+            for code in known
+            if (code.co_name, code.co_firstlineno) == (wanted.name, wanted.line)
+            and INLINED.sub("", code.co_qualname) == path
+        ]
+
+    def _generated(self, text: str, wanted: Wanted) -> types.CodeType | str:
+        """A method that the standard library wrote: by its name and parts, since versions put it on other lines."""
+        for code in self._compiled(text, wanted.flags & FUTURE, wanted.file):
+            if code.co_qualname == wanted.qualname and _fits(code, wanted):
+                return code
+        return "library"
+
+    def _of_library(self, wanted: Wanted) -> types.CodeType | str:
+        """A library's function stands for what this version of the library has under its name."""
+        try:
+            spec = importlib.util.find_spec(wanted.module)
+            module = spec.loader.get_code(wanted.module) if spec and spec.loader else None  # type: ignore[attr-defined]
+        except Exception:
+            module = None
+        if module is None:
+            return "library"
+        found = [
+            code
+            for code in _all_of(module)
+            if code.co_qualname == wanted.qualname and _takes_the_same(code, wanted)
+        ]
+        return found[0] if len(found) == 1 else "library"
+
+
+def _stand_in(wanted: Wanted) -> types.CodeType:
+    """Code that is described and never run."""
+    return compile("", "<clew>", "exec").replace(
+        co_name=wanted.name, co_names=wanted.names, co_consts=wanted.constants
+    )
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What of a cell Python sees as a cell: all of it, and the body of a magic that runs its body."""
+    yield text
+    head, _, body = text.partition("\n")
+    if head.startswith("%%") and body:
+        yield from _parts(body)
+
+
+def _plain(text: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    plain: str = TransformerManager().transform_cell(text)
+    return plain
+
+
+def _compiled(text: str, future: int, file: str) -> list[types.CodeType]:
+    """All code in a cell; none where this Python does not understand it."""
+    try:
+        flags = future | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        return list(_all_of(compile(_plain(text), file, "exec", flags, dont_inherit=True)))
+    except Exception:
+        return []
+
+
+def _all_of(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Code within code, at any depth."""
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield constant
+            yield from _all_of(constant)
+
+
+def _is_exact(file: str) -> bool:
+    return bool(BY_HASH.search(file) or BY_DIGEST.match(file))
+
+
+def _is_named(file: str) -> Callable[[str], bool]:
+    """Whether a text is the cell that a file's name speaks of, as far as that tells."""
+    if found := BY_DIGEST.match(file):
+        digest = found[1]
+        return lambda text: (
+            hashlib.sha1(_plain(text).encode("utf-8", "surrogateescape")).hexdigest()[:12] == digest
+        )
+    if found := BY_HASH.search(file):
+        number = int(found[1])
+        return lambda text: _hash(text) in (number, None)
+    return lambda text: file.startswith(UNNAMED)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash(text: str) -> int | None:
+    """What a kernel calls a cell; nothing where that can't be told."""
+    try:
+        from ipykernel.compiler import get_tmp_hash_seed, murmur2_x86
+    except ImportError:
+        return None
+    hashed: int = murmur2_x86(text, get_tmp_hash_seed())
+    return hashed
+
+
+def _count(arguments: tuple[int, int, int], flags: int) -> int:
+    return arguments[0] + arguments[2] + bool(flags & 0x04) + bool(flags & 0x08)
+
+
+def _takes_the_same(code: types.CodeType, wanted: Wanted) -> bool:
+    """Whether it is called, and closed over what is around it, in the same way."""
+    arguments = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    flags = code.co_flags & FLAGS
+    return (
+        arguments == wanted.arguments
+        and flags == wanted.flags & FLAGS
+        and code.co_varnames[: _count(arguments, flags)] == wanted.parameters
+        and code.co_freevars == wanted.free
+    )
+
+
+def _fits(code: types.CodeType, wanted: Wanted) -> bool:
+    """Whether it is of the same source, as far as two compilers agree: one may leave out what the other keeps, neither names
+    something else instead."""
+    return (
+        _takes_the_same(code, wanted)
+        and _agree(_names(code.co_names, code.co_consts), _names(wanted.names, wanted.constants))
+        and _agree(_leaves(code.co_consts), _leaves(wanted.constants))
+    )
+
+
+def _fits_exactly(code: types.CodeType, wanted: Wanted) -> bool:
+    """The same where nothing tells which cell it was: it may be one that says almost the same."""
+    return (
+        _takes_the_same(code, wanted)
+        and _names(code.co_names, code.co_consts) == _names(wanted.names, wanted.constants)
+        and _leaves(code.co_consts) == _leaves(wanted.constants)
+        and _span(code) == _span(_placed(code, wanted))
+    )
+
+
+def _names(names: tuple[str, ...], constants: tuple[Any, ...]) -> set[str]:
+    inner = (_names(each.co_names, each.co_consts) for each in constants if isinstance(each, types.CodeType))
+    return set(names).difference(COMPILERS).union(*inner)
+
+
+def _agree(one: set[str], other: set[str]) -> bool:
+    return one <= other or other <= one
+
+
+def _leaves(constants: Iterable[Any]) -> set[str]:
+    """Constants at any depth, as texts: `1`, `'1'` and `1.0` are three. Texts without how they are indented."""
+    found: set[str] = set()
+    for each in constants:
+        if isinstance(each, tuple | frozenset):
+            found |= _leaves(each)
+        elif isinstance(each, types.CodeType):
+            found |= _leaves(each.co_consts)
+        elif isinstance(each, str):
+            found.add(repr(" ".join(each.split())))
+        elif each is not None and not isinstance(each, bool):
+            found.add(repr(each))
+    return found
+
+
+def _unlike(codes: Iterable[types.CodeType]) -> list[types.CodeType]:
+    """Those that differ: one function in two cells that say the same is one."""
+    found: list[types.CodeType] = []
+    for code in codes:
+        if code not in found:
+            found.append(code)
+    return found
+
+
+def _stands_there(code: types.CodeType, wanted: Wanted) -> bool:
+    """Whether it covers the place that the stored one covered: there may be several in a line."""
+    here, there = _span(code), _span(_placed(code, wanted))
+    return here is not None and there is not None and here[0] <= there[1] and there[0] <= here[1]
+
+
+def _placed(code: types.CodeType, wanted: Wanted) -> types.CodeType:
+    """Code that says of its place what the stored one says; it is only asked for that."""
+    units = sum(1 + (byte & 7) for byte in wanted.table if byte & 0x80)
+    return code.replace(
+        co_linetable=wanted.table, co_firstlineno=wanted.line, co_code=bytes(2 * units), co_exceptiontable=b""
+    )
+
+
+def _span(code: types.CodeType) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Where it begins and ends, as its instructions say."""
+    places = [
+        ((line, column), (last_line, last))
+        for line, last_line, column, last in code.co_positions()
+        if line is not None and last_line is not None and column is not None and last is not None
+        and (line, column) != (last_line, last)
+    ]  # fmt: skip
+    return (min(place[0] for place in places), max(place[1] for place in places)) if places else None
+
+
+def _as_decorated(code: types.CodeType, wanted: Wanted) -> types.CodeType:
+    """`types.coroutine` marks the code of what it decorates."""
+    return code.replace(co_flags=code.co_flags | wanted.flags & OF_DECORATOR)

@@ -1,0 +1,103 @@
+"""A history that Python 3.11 recorded, resumed by 3.13 and back: functions and classes come from their source, the rest as it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import REPOSITORY, Kernel
+
+from pythons import definitions
+
+OLD, NEW = str(REPOSITORY / ".venv-3.11/bin/python"), sys.executable
+NOTEBOOK = "/work/flights.ipynb"
+
+#: Made in the old Python, so that no cell has its source.
+WITHOUT_SOURCE = "hidden"
+#: What the newer Python adds, of its own kinds too, and what of it the old one can't have.
+ADDED = [
+    "def newer(x, *, more=1):\n    return [x + more + i for i in range(2)]\nsteps = [lambda x: x * i for i in range(3)]",
+    "@dataclasses.dataclass(order=True)\nclass Later(Point):\n    z: int = 7\nafter = Later(1)",
+    "Triple = collections.namedtuple('Triple', 'a b c')\ntriple = Triple(1, 2, 3)\n"
+    "class Level(enum.IntEnum):\n    LOW = 1\nlow = Level.LOW",
+    "def first[T](items: list[T]) -> T:\n    return items[0]",
+]
+TOO_NEW = "first"
+ADDED_ANSWERS = {
+    "newer": ("newer(1), newer(1, more=2), [f(2) for f in steps]", ([2, 3], [3, 4], [4, 4, 4])),
+    "triple": ("triple.b, triple._replace(a=9).a, low is Level.LOW, Level(1) + 1", (2, 9, True, 2)),
+    "after": ("repr(after), after < Later(2), isinstance(after, Point), Later.__replace__(after, z=1).z", ("Later(x=1, y=0.5, tags=[], z=7)", True, True, 1)),
+}  # fmt: skip
+
+
+def answers(kernel: Kernel, asked: dict[str, tuple[str, object]], but: str) -> dict[str, Any]:
+    """What differs from what is expected, by name."""
+    told = {name: (kernel.value(words), expected) for name, (words, expected) in asked.items() if name != but}
+    return {name: got for name, (got, expected) in told.items() if got != expected and got != repr(expected)}
+
+
+def said(kernel: Kernel, words: str) -> dict[str, Any]:
+    """What `%clew WORDS` answers, as data."""
+    answer: dict[str, Any] = json.loads(kernel.clew(words).raised().stdout)
+    return answer
+
+
+def outcomes(kernel: Kernel, words: str) -> dict[str, tuple[str, str]]:
+    """What became of each root, and why."""
+    told = said(kernel, words)["outcomes"]
+    return {each["root"]["key"]: (each["word"], each["why"] or "") for each in told}
+
+
+def unlike(told: dict[str, tuple[str, str]]) -> set[str]:
+    """The roots that are not there as they were."""
+    return {root for root, (word, _) in told.items() if word not in ("kept", "loaded")}
+
+
+@pytest.fixture
+def start(kernels: Callable[..., Kernel]) -> Iterator[Callable[[str], Kernel]]:
+    yield lambda python: kernels(python=python, notebook=NOTEBOOK)
+
+
+def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Kernel]) -> None:
+    kernel = start(OLD)
+    for cell in definitions.CELLS:
+        kernel.run(cell).raised()
+    kernel.clew("tag old").raised()
+    kernel.close()
+
+    # There: all but one are loaded, which means that they are what was recorded, and they do what they did.
+    kernel = start(NEW)
+    told = outcomes(kernel, "resume --json")
+    assert unlike(told) == {WITHOUT_SOURCE}
+    word, why = told[WITHOUT_SOURCE]
+    assert word == "lost" and "Python 3.11 compiled its code" in why and "define it again" in why
+    kernel.clew("tag new").raised()
+    assert answers(kernel, definitions.ANSWERS, but=WITHOUT_SOURCE) == {}
+    # What is changed there is undone there, in place.
+    kernel.run("Animal.count = 9; price.note.append('more'); rex.name = 'max'").raised()
+    told = outcomes(kernel, "undo --json")
+    assert {root: told[root] for root in unlike(told)} == {}
+    assert kernel.value("Animal.count, price.note, rex.name, type(rex) is Dog") == (7, ["kept"], "rex", True)
+    for cell in ADDED:
+        kernel.run(cell).raised()
+    assert answers(kernel, ADDED_ANSWERS, but="") == {}
+    kernel.clew("tag added").raised()
+    # What was loaded is no change.
+    state = said(kernel, "diff old new --json")["state"]
+    assert len(state) == 1 and WITHOUT_SOURCE in str(state[0])
+    # A process of its own finds the cells, too.
+    assert "153" in kernel.clew("eval old 'price(10)'").raised().text
+    kernel.close()
+
+    # And back: the old ones with their own bytecode, the new ones from source; of these one that the old Python can't read.
+    kernel = start(OLD)
+    told = outcomes(kernel, "resume --json")
+    assert unlike(told) == {TOO_NEW}, told
+    assert told[TOO_NEW][0] == "lost" and "Python 3.13 compiled its code" in told[TOO_NEW][1]
+    assert answers(kernel, ADDED_ANSWERS, but="") == {}
+    told = outcomes(kernel, "switch old --json")
+    assert {word for word, _ in told.values()} <= {"kept", "loaded", "removed"}
+    assert answers(kernel, definitions.ANSWERS, but="") == {}
