@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import limit
-from bench.budgets import curve, edit, light, log, loops, memory, restart, resume, states
+from bench.budgets import curve, edit, light, log, loops, memory, moving, restart, resume, states
 from bench.budgets.table import Row, render
 
 Say = Callable[[str], None]
@@ -24,6 +24,7 @@ BUDGETS: dict[str, Budget] = {
     "states": states.measure,
     "restart": restart.measure,
     "resume": resume.measure,
+    "moving": moving.measure,
     "memory": memory.measure,
     "curve": curve.measure,
     "log": log.measure,
@@ -32,7 +33,7 @@ BUDGETS: dict[str, Budget] = {
 
 def abouts() -> dict[str, str]:
     """What each is about: the first line of its file."""
-    modules = (light, loops, edit, states, restart, resume, memory, curve, log)
+    modules = (light, loops, edit, states, restart, resume, moving, memory, curve, log)
     firsts = [(module.__doc__ or "").splitlines()[0] for module in modules]
     return dict(zip(BUDGETS, firsts, strict=True))
 
