@@ -1,4 +1,4 @@
-# One recipe is one thing a person does. `make test` is what CI runs, on both Pythons, nothing skipped.
+# One recipe is one thing a person does. `make test` is what CI runs: every test on one Python at least, those of values on both.
 
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
@@ -7,6 +7,10 @@ SERVERS := .venv-servers
 # The suites start real kernels, two at a time: more would only make them wait for each other.
 # A file's cases share kernels, so a file stays in one process.
 PYTEST_ARGS ?= -n 2 --dist loadfile
+# People's stories, and what races or kills processes: no other Python does these otherwise, so the first one does them for both.
+# `make test-long` does them on each.
+ONCE := tests/journeys tests/kill tests/writers
+FIRST := $(firstword $(PYTHONS))
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.
 REPORTS := $(or $(CARGO_TARGET_DIR),target)/reports
@@ -52,6 +56,7 @@ system-packages:
 test-long: wheels $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
+	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit
 
 # `make crash` in two or three minutes, `CLEW_LONG=1 make crash` in hours: every n of everything. It makes file systems of
@@ -134,7 +139,7 @@ test-rust: $(SERVERS)/.installed
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 	tools/build.sh test $*
-	.venv-$*/bin/python -m pytest --junitxml=$(REPORTS)/python-$*.xml $(PYTEST_ARGS)
+	.venv-$*/bin/python -m pytest --junitxml=$(REPORTS)/python-$*.xml $(PYTEST_ARGS) $(if $(filter-out $(FIRST),$*),$(ONCE:%=--ignore=%))
 
 .venv-%/.installed: requirements/check.txt
 	tools/make_venv.sh $*

@@ -190,10 +190,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Notes that the cell that was noted has ended: what it left is still to be looked at. Nobody is promised this either.
+    /// Notes that the cell that was noted has ended: what it left is still to be looked at. Nobody is promised this either, and
+    /// what stands in the way the capture says, which comes next.
     fn ends(&self, py: Python<'_>, duration: u64, ending: &Bound<'_, PyAny>) -> PyResult<()> {
         let ending = ending_of(ending)?;
-        if let Some(open) = &mut self.enter(py)?.open {
+        if let Some(open) = self.enter(py).ok().as_mut().and_then(|inner| inner.open.as_mut()) {
             open.note_end(Ended { duration, ending });
         }
         Ok(())
