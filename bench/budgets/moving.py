@@ -69,13 +69,18 @@ def table(
     seconds = {way: statistics.median(one.seconds for one in went[way]) for way in WAYS}
     says = {one.says for ones in went.values() for one in ones} - {""}
     best = min(seconds.values())
-    say(f"{title}: " + ", ".join(f"{way} {seconds[way]:.2f} s, predicted {told[way]:.2f}" for way in WAYS))
+    say(f"{title}: " + ", ".join(f"{way} {seconds[way]:.2f} s ({said(told[way])})" for way in WAYS))
     return [
-        *(alone(f"{title}: {way}", seconds[way], None, "s", f"predicted {told[way]:.2f} s") for way in WAYS),
+        *(alone(f"{title}: {way}", seconds[way], None, "s", said(told[way])) for way in WAYS),
         alone(
             f"{title}: chosen beside the best", seconds["chosen"] / best, 1.1, "x", "; ".join(sorted(says))
         ),
     ]
+
+
+def said(predicted: float) -> str:
+    """What the plan said of a way."""
+    return "not possible alone" if math.isnan(predicted) else f"predicted {predicted:.2f} s"
 
 
 def move(here: Clew, folder: Path, rate: float | None, forced: str | None) -> Went:
