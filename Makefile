@@ -16,6 +16,8 @@ RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || 
 REPORTS := $(or $(CARGO_TARGET_DIR),target)/reports
 RUST_REPORT := $(if $(findstring nextest,$(RUST_TEST)),$(or $(CARGO_TARGET_DIR),target)/nextest/default/junit.xml,$(REPORTS)/rust.txt)
 KEEP_REPORT := $(if $(findstring nextest,$(RUST_TEST)),,2>&1 | tee $(REPORTS)/rust.txt)
+# One failure must not hide another.
+GO_ON := --no-fail-fast
 PROMISES := python3 tools/promises.py $(RUST_REPORT) $(PYTHONS:%=$(REPORTS)/python-%.xml)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -135,7 +137,7 @@ wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and install
 
 test-rust: $(SERVERS)/.installed
 	mkdir -p $(REPORTS)
-	$(FOR_PYTHON) cargo $(RUST_TEST) --locked --workspace $(KEEP_REPORT)
+	$(FOR_PYTHON) cargo $(RUST_TEST) $(GO_ON) --locked --workspace $(KEEP_REPORT)
 
 $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 	tools/build.sh test $*
