@@ -385,6 +385,8 @@ def two_lines(kernels: Callable[..., Notebook]) -> tuple[Notebook, Notebook]:
     two = kernels()
     two.move("resume")
     one.run("x.append('one')")
+    # What a kernel records it records behind its reply: without this the other may be first.
+    one.kernel.settle()
     two.run("x.append('two')")
     return one, two
 

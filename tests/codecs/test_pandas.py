@@ -255,6 +255,14 @@ def test_frame_over_an_array_goes_on_sharing(order):
     assert array2[0, 0] == 8
 
 
+def test_what_is_made_of_a_loaded_frame_lies_over_the_same_array():
+    f = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=list("abc"), copy=False).take([2, 0, 1])
+    assert np.asarray(f).base.shape == (3, 3) and not f._mgr.blocks[0].values.flags.c_contiguous
+    f2 = copy(f)
+    # What a model keeps that is fitted anew must be what it was, its memory's owner too.
+    assert fingerprint([f, np.asarray(f)]) == fingerprint([f2, np.asarray(f2)])
+
+
 def test_series_over_an_array_goes_on_sharing():
     array = np.arange(4)
     array2, s = copy([array, pd.Series(array, copy=False)])

@@ -418,8 +418,18 @@ def _rows_parts(values: Any, shared: bool) -> Iterator[tuple[Any, ...]]:
     return (("numpy", arrays.memory_parts(row, 0, shared)) for row in values)
 
 
+def _across(parts: tuple[Any, ...]) -> Any:
+    """A block whose columns lie across. pandas takes such rows as the transpose of an array, so it is one here, too: what a cell that is
+    replayed makes of the block's memory (a model keeps `frame.to_numpy()`) then lies over the same array as when it first ran."""
+    match parts:
+        case ("memory", dtype, shape, "F", writeable, memory):
+            array = arrays.make_array(np.ndarray, ("memory", dtype, shape[::-1], "C", writeable, memory))
+            return array.T
+    return arrays.make_array(np.ndarray, parts)
+
+
 def _blocks_of(columns: tuple[Any, ...], wholes: tuple[Any, ...]) -> Iterator[Any]:
-    made = [arrays.make_array(np.ndarray, whole) for whole in wholes]
+    made = [_across(whole) for whole in wholes]
     places: dict[int, dict[int, int]] = {}
     singles: dict[str, list[tuple[int, Any]]] = {}
     for place, parts in enumerate(columns):
