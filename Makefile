@@ -7,9 +7,9 @@ SERVERS := .venv-servers
 # The suites start real kernels, two at a time: more would only make them wait for each other.
 # A file's cases share kernels, so a file stays in one process.
 PYTEST_ARGS ?= -n 2 --dist loadfile
-# People's stories, and what races or kills processes: no other Python does these otherwise, so the first one does them for both.
-# `make test-long` does them on each.
-ONCE := tests/journeys tests/kill tests/writers
+# People's stories, what races or kills processes, faults that are planted, words and pages: no other Python does these otherwise,
+# so the first one does them for both. `make test-long` does them on each.
+ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package
 FIRST := $(firstword $(PYTHONS))
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.
@@ -69,8 +69,8 @@ crash: .venv-3.11/.installed ## Kills, full disks, power cuts, failing calls, da
 
 # With the wheel that is installed. `make crash CRASH_ARGS="power disks"` runs some parts; with `--where-possible`, as in `make test`, a machine
 # that lets nobody mount or trace is told and no failure.
-crash-kit: .venv-3.11/.installed
-	cargo build --locked --quiet -p clew-testing --bin clew-crash
+# All that tests need, since a part of the workspace would be compiled anew, with other features.
+crash-kit: .venv-3.11/.installed build-tests
 	PYTHONPATH=tests .venv-3.11/bin/python -m crash $(CRASH_ARGS)
 
 writers: .venv-3.11/.installed ## Ten processes, then ten kernels on one store, ten minutes each (CLEW_SECONDS), gc racing them: what was lost and corrupt.

@@ -382,3 +382,13 @@ def test_hot_loops_run_at_full_speed(cells: Cells) -> None:
         watch.namespace["loop"](1000)
         assert len(fired) == (3 if hasattr(watch, "_tool") else 0)
         assert sys.gettrace() is None and sys.getprofile() is None
+
+
+def test_imports_are_timed_and_nothing_else(cells: Cells) -> None:
+    took = cells("import wave, colorsys").evidence()["importing"]
+    assert took > 0
+    assert cells("from wave import open as again").evidence()["importing"] > 0
+    for other in ("x = [n for n in range(100)]", "x = __import__('wave')", "import wave; wave.open"):
+        expected = "import wave" in other
+        assert (cells(other).evidence()["importing"] > 0) == expected, other
+    assert cells("import wave; sum([1])").evidence()["importing"] == 0, "what else runs can't be told apart"

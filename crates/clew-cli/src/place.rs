@@ -13,7 +13,9 @@ use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, Segmen
 use clew_core::plan::carry::{Loading, Stock};
 use clew_core::session::{Stored, measure};
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Damage, LoadedHistory, LogIndex, Setback, SigningKey, Store, StoreError, Trust};
+use clew_core::store::{
+    Access, Damage, LoadedHistory, LogEnds, LogIndex, Setback, SigningKey, Store, StoreError, Trust,
+};
 
 use clew_value::Blocks;
 
@@ -45,6 +47,9 @@ pub trait Records: Blocks {
 
     /// What there is to be sent to another place.
     fn stock(&self) -> Box<dyn Stock + '_>;
+
+    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these.
+    fn records_size(&self, history: HistoryId, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
 
     /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
     fn loading(&self, history: &History, run: RunId) -> Option<Loading>;
@@ -84,6 +89,11 @@ impl Records for Store {
 
     fn stock(&self) -> Box<dyn Stock + '_> {
         Box::new(Stored::of(self))
+    }
+
+    fn records_size(&self, history: HistoryId, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
+        // What can't be read does not go.
+        Self::records_size(self, history, has, there).unwrap_or(0)
     }
 
     fn loading(&self, history: &History, run: RunId) -> Option<Loading> {

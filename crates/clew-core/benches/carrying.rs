@@ -57,6 +57,7 @@ fn plans(criterion: &mut Criterion) {
                 all: 1e9,
             },
             start: Cost::of_seconds(0.7),
+            records: 0,
         };
         let (history, last) = begin();
         let stored = Stored::of(&store);

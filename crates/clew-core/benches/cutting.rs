@@ -5,7 +5,7 @@
 //! orders of magnitude. *Alike* has sending and replaying cost about the same; in the others one is a hundred times dearer,
 //! so that nearly everything is replayed, or sent.
 
-use clew_core::plan::cut::{Choice, Cost, Forbidden, Piece, Replay, Sending, Unsendable, Value};
+use clew_core::plan::cut::{Charges, Choice, Cost, Forbidden, Piece, Replay, Sending, Unsendable, Value};
 use clew_testing::Dice;
 use criterion::{Criterion, criterion_group, criterion_main};
 use petgraph::algo::dinics;
@@ -186,7 +186,7 @@ fn cuts(criterion: &mut Criterion) {
         );
         group.bench_function(kind.name, |bencher| bencher.iter(|| choice.decide()));
         group.bench_function(format!("{}, half of the bytes", kind.name), |bencher| {
-            bencher.iter(|| choice.decide_within(decision.bytes / 2));
+            bencher.iter(|| choice.decide_within(decision.bytes / 2, Charges::default()));
         });
     }
     let network = network(&choice(alike));

@@ -39,3 +39,9 @@ pub type Timestamp = i64;
 
 /// The version of every record here. A reader refuses a newer one and says so.
 pub const RECORD_VERSION: u16 = 1;
+
+/// Whether a number that is left out where it is zero is left out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde hands it over
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}

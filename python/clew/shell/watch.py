@@ -19,6 +19,7 @@ from typing import Any
 
 from clew._engine import Fired, codes_within
 from clew.shell.environment import Around, Surroundings
+from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.uses import behind_magics, seeded, uses
 from clew.shell.warn import guarded
@@ -91,6 +92,7 @@ class Seen:
             "seeded": sorted(seeded(everything + ran, live)),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
+            "importing": self._importing,
         }
 
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
@@ -123,26 +125,29 @@ class Watch:
         self._known: dict[int, weakref.ref[CodeType]] = {}
         self._others_ran = False
         self._surroundings = Surroundings()
+        self._importing = Importing()
 
     def begin(self) -> None:
         """A run starts."""
         self._codes = []
         self._others_ran = others_run(self.namespace)
         self._surroundings.begin()
+        self._importing.begin()
 
     def note(self, code: CodeType) -> None:
         """One statement of a cell is about to run."""
+        self._importing.note(code)
         self._codes.append(code)
         for inner in nested(code):
             self.know(inner)
 
     def end(self) -> Seen:
         """The run is over. One beside which other threads or tasks ran may have touched everything."""
+        importing = self._importing.end()
         around = self._surroundings.end()
         is_alone = not self._others_ran and not others_run(self.namespace) and bool(self._codes)
-        return Seen(
-            self if is_alone else None, self.namespace, self._codes, self._functions_that_ran(), around
-        )
+        watch = self if is_alone else None
+        return Seen(watch, self.namespace, self._codes, self._functions_that_ran(), around, importing)
 
     def moved(self) -> None:
         """A move brought functions back that no cell defined."""

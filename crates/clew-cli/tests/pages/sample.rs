@@ -17,7 +17,7 @@ use clew_core::id::{
 };
 use clew_core::plan::carry::{Loading, Stock};
 use clew_core::plan::cut::Unsendable;
-use clew_core::store::{Damage, Setback, StoreError};
+use clew_core::store::{Damage, LogEnds, Setback, StoreError};
 use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
@@ -55,6 +55,10 @@ impl Records for Shelf {
 
     fn stock(&self) -> Box<dyn Stock + '_> {
         Box::new(Stocked(self))
+    }
+
+    fn records_size(&self, _: HistoryId, _: &dyn Fn(&[u8; 32]) -> bool, _: &LogEnds) -> u64 {
+        5_000
     }
 
     fn loading(&self, _: &History, _: RunId) -> Option<Loading> {

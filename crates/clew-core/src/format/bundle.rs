@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Timestamp, is_zero};
 use crate::id::{BundledId, HistoryId};
 
 /// The first so many bytes of a bundle are its FILE frame and zeros.
@@ -53,9 +53,4 @@ pub struct Bundled {
     pub start: u64,
     /// The hash of its bytes, as far as they are in the bundle.
     pub hash: BundledId,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde hands it over
-fn is_zero(start: &u64) -> bool {
-    *start == 0
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::is_zero;
+
 /// Evidence of one run (design 4.6). Everything is empty when nothing was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -48,6 +50,9 @@ pub struct Evidence {
     pub masked: Vec<String>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
+    /// How long the statements of its cell took that only import, in nanoseconds: a process that loads what it left imports that again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub importing: u64,
 }
 
 impl Evidence {

@@ -48,16 +48,26 @@ impl Choice {
         decider.decision(&problem, &found.way, found.proof())
     }
 
+    /// The same where something is paid once, however much is sent or replayed. That is in no cut; but a best plan either pays both, then
+    /// it is the best that there is without them, or it sends nothing, or replays nothing. The decision's cost is without the charges.
+    pub fn decide_charged(&self, charges: Charges) -> Decision {
+        let decider = Decider::new(self);
+        let (problem, found) = decider.free();
+        let (problem, way) = decider.cheaper((problem, found.way.clone()), charges, u64::MAX);
+        decider.decision(&problem, &way, found.proof())
+    }
+
     /// A cheap way that sends no more than `budget` bytes. It is the cheapest one where that keeps to the budget; else it comes from a
     /// heuristic, and the decision says what no plan costs less than, whatever it sends.
     ///
     /// # Errors
     /// What can't be replayed takes more bytes.
-    pub fn decide_within(&self, budget: u64) -> Result<Decision, OverBudget> {
+    pub fn decide_within(&self, budget: u64, charges: Charges) -> Result<Decision, OverBudget> {
         let decider = Decider::new(self);
         let (problem, free) = decider.free();
         if free.way.price.bytes <= budget {
-            return Ok(decider.decision(&problem, &free.way, free.proof()));
+            let (problem, way) = decider.cheaper((problem, free.way.clone()), charges, budget);
+            return Ok(decider.decision(&problem, &way, free.proof()));
         }
         // What is sure at the price of time is not where bytes have a price, too.
         let problem = Problem::of(self, &decider.reach, &Sure::nothing(self));
@@ -67,7 +77,33 @@ impl Choice {
         } else {
             Proof::Budget(Cost::of_sum(free.bound))
         };
+        let (problem, way) = decider.cheaper((problem, way), charges, budget);
         Ok(decider.decision(&problem, &way, proof))
+    }
+}
+
+/// What is paid once: by a plan that sends anything, and by one that replays anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Charges {
+    /// The wait for the first answer.
+    pub sending: Cost,
+    /// The start of the process in which runs are replayed.
+    pub replaying: Cost,
+}
+
+impl Charges {
+    /// What a plan pays.
+    #[must_use]
+    pub fn of(&self, sends: bool, replays: bool) -> Cost {
+        let charge = |is_paid: bool, charge: Cost| if is_paid { charge } else { Cost::ZERO };
+        charge(sends, self.sending).plus(charge(replays, self.replaying))
+    }
+
+    /// What a way takes with them, in microseconds.
+    fn whole(&self, way: &Way) -> u64 {
+        let replays = way.is_replayed.contains(&true);
+        let charge = self.of(way.price.bytes > 0, replays);
+        way.price.cost.saturating_add(charge.microseconds())
     }
 }
 
@@ -100,12 +136,19 @@ impl<'a> Decider<'a> {
         if found.proof() == Proof::Optimal {
             return (problem, found);
         }
+        let (problem, way) = self.cheaper((problem, found.way.clone()), Charges::default(), u64::MAX);
+        (problem, Found { way, ..found })
+    }
+
+    /// A way, or else sending everything, or sending only what can't be made, where that costs less and sends no more than `most` bytes.
+    fn cheaper(&self, (problem, way): (Problem, Way), charges: Charges, most: u64) -> (Problem, Way) {
         let whole = Problem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
         let plain = [false, true].map(|is_replayed| whole.way(&vec![is_replayed; whole.runs.len()]));
-        let plain = plain.into_iter().flatten().min_by_key(|way| way.price.cost);
-        match plain.filter(|way| way.price.cost < found.way.price.cost) {
-            Some(way) => (whole, Found { way, ..found }),
-            None => (problem, found),
+        let allowed = plain.into_iter().flatten().filter(|way| way.price.bytes <= most);
+        let best = allowed.min_by_key(|way| charges.whole(way));
+        match best.filter(|other| charges.whole(other) < charges.whole(&way)) {
+            Some(way) => (whole, way),
+            None => (problem, way),
         }
     }
 

@@ -4,7 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::blocks::{Form, Place};
 use super::pack_reader::PackReader;
-use super::{Store, StoreError};
+use super::{LogEnds, Store, StoreError};
+use crate::id::HistoryId;
 
 /// The lengths of frames that were looked at, as stored and plain, by pack and place.
 #[derive(Debug, Default)]
@@ -35,6 +36,25 @@ impl Store {
         Ok(sizes
             .map(|place| self.size_at(&mut reader, place.as_ref()?, known))
             .collect())
+    }
+
+    /// How many bytes of a history go wherever any of it goes and are not there: what happened, sources, outputs, what describes each value.
+    /// `there`: how far each log goes there.
+    ///
+    /// # Errors
+    /// The history or the packs can't be read.
+    pub fn records_size(
+        &self,
+        history: HistoryId,
+        has: &dyn Fn(&[u8; 32]) -> bool,
+        there: &LogEnds,
+    ) -> Result<u64, StoreError> {
+        let logs = self.log_ends(history).into_iter();
+        let new = logs.map(|(log, end)| end.saturating_sub(there.get(&log).copied().unwrap_or(0)));
+        let mut needed = self.needed_by(&self.load(history)?, &|_| false);
+        needed.retain(|id| !has(id));
+        let sizes = self.sizes(&needed, &mut FrameLengths::default())?;
+        Ok(new.chain(sizes.into_iter().flatten()).fold(0, u64::saturating_add))
     }
 
     fn size_at(&self, reader: &mut PackReader<'_>, place: &Place, known: &mut FrameLengths) -> Option<u64> {

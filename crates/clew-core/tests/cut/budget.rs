@@ -1,6 +1,6 @@
 //! A budget of bytes.
 
-use clew_core::plan::cut::{Cost, Proof};
+use clew_core::plan::cut::{Charges, Cost, Proof};
 use clew_testing::Dice;
 
 use crate::reference::Reference;
@@ -16,7 +16,7 @@ fn a_budget_is_kept_and_costs_nothing_where_it_does_not_bind() {
         let around = if dice.one_in(4) { 40 } else { optimum.bytes };
         let budget = dice.below(around);
         let reference = Reference::of(&choice);
-        let decision = match choice.decide_within(budget) {
+        let decision = match choice.decide_within(budget, Charges::default()) {
             Ok(decision) => decision,
             Err(error) => {
                 assert_eq!(error.least, reference.fewest_bytes(), "graph {round}");
@@ -59,7 +59,7 @@ fn a_plan_that_a_budget_bound_says_so_and_how_much_better_none_could_be() {
         let Some(budget) = optimum.bytes.checked_sub(1) else {
             continue;
         };
-        if let Ok(decision) = choice.decide_within(budget)
+        if let Ok(decision) = choice.decide_within(budget, Charges::default())
             && decision.cost > optimum.cost
         {
             assert_eq!(decision.proof, Proof::Budget(optimum.cost));

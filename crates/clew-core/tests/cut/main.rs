@@ -1,6 +1,7 @@
 //! Sending or replaying: plans against a reference that tries everything.
 
 mod budget;
+mod charges;
 mod named;
 mod reference;
 

@@ -73,6 +73,14 @@ impl Reference {
             .expect("doing nothing is a plan")
     }
 
+    /// The least of what plans take with what is paid once: of a plan's cost, whether it sends any bytes, and whether it replays anything.
+    pub fn best_with(&self, whole: &dyn Fn(u64, bool, bool) -> u64) -> u64 {
+        self.full()
+            .map(|plan| whole(plan.cost, plan.bytes > 0, plan.replayed > 0))
+            .min()
+            .expect("doing nothing is a plan")
+    }
+
     /// The least cost with so many bytes.
     pub fn best_within(&self, budget: u64) -> Option<u64> {
         self.full()

@@ -47,11 +47,21 @@ impl Pushed {
 /// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has a file
 /// nobody knows, so they have none.
 #[derive(Debug)]
-pub struct There(FxHashSet<[u8; 32]>);
+pub struct There {
+    ids: FxHashSet<[u8; 32]>,
+    ends: LogEnds,
+}
+
+impl There {
+    /// How far each log goes there.
+    pub fn ends(&self) -> &LogEnds {
+        &self.ends
+    }
+}
 
 impl Target for There {
     fn has(&self, id: &[u8; 32]) -> bool {
-        self.0.contains(id)
+        self.ids.contains(id)
     }
 
     fn has_file(&self, _: &FileEvidence) -> bool {
@@ -66,7 +76,10 @@ impl Target for There {
 pub fn there(history: HistoryId, way: &Way<'_>) -> Result<There, SyncError> {
     let (head, _) = read(way.backend, history)?;
     let begun = still_there(way.backend, &way.memory, history)?;
-    Ok(There(known(&head, &begun, way)?))
+    Ok(There {
+        ids: known(&head, &begun, way)?,
+        ends: head.ends(),
+    })
 }
 
 fn known(head: &Head, begun: &[Sent], way: &Way<'_>) -> Result<FxHashSet<[u8; 32]>, SyncError> {

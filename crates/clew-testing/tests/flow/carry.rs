@@ -25,6 +25,7 @@ fn rates(bytes_a_second: f64) -> Rates {
             all: 1e12,
         },
         start: Cost::ZERO,
+        records: 0,
     }
 }
 

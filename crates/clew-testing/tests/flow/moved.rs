@@ -29,6 +29,7 @@ fn rates(bytes_a_second: f64, start: f64) -> Rates {
             all: 1e12,
         },
         start: Cost::of_seconds(start),
+        records: 0,
     }
 }
 

@@ -9,7 +9,7 @@ use clew_core::plan::carry::{
     Carry, CarryPlan, Instead, Link, Loading, Made, Nothing, Rates, Sent, Target, Unattainable, Why,
 };
 use clew_core::plan::cut::{Cost, Proof};
-use clew_core::store::{FrameLengths, Store};
+use clew_core::store::{FrameLengths, LogEnds, Store};
 use serde::Serialize;
 
 use crate::page::Page;
@@ -200,6 +200,8 @@ pub(crate) struct Going<'g> {
     pub target: Option<String>,
     /// What it has.
     pub there: &'g dyn Target,
+    /// How far each log goes there.
+    pub ends: LogEnds,
     /// The way there.
     pub link: Link,
     /// When that was measured; none where it was told.
@@ -217,6 +219,7 @@ pub fn plan(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
     let going = Going {
         target: None,
         there: &Nothing,
+        ends: LogEnds::new(),
         link: told_link(rate),
         measured: None,
     };
@@ -250,6 +253,9 @@ pub(crate) fn planned(
         link: going.link,
         loading,
         start: Cost::of_seconds(START),
+        records: place
+            .records
+            .records_size(place.id, &|id| going.there.has(id), &going.ends),
     };
     let flow = Flow::new(place.history, &place.records).coarse();
     let carry = Carry {

@@ -119,6 +119,7 @@ pub(super) fn to_remote(
     let going = Going {
         target: Some(remote.name.clone()),
         there: &there,
+        ends: there.ends().clone(),
         link: speed.map_or_else(|| told_link(options.rate.unwrap_or(1)), link),
         measured: speed.map(|speed| speed.measured),
     };
@@ -214,6 +215,7 @@ fn to_store(
     let going = Going {
         target: Some(shown.clone()),
         there: &there,
+        ends: there.0.log_ends(place.id),
         link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), Link::direct),
         measured: measured.map(|_| surroundings.now),
     };

@@ -6,7 +6,9 @@ use super::layout::{Laid, Layout};
 use super::sending::ThereWays;
 use super::{Carry, replaying};
 use crate::id::{ManifestId, Root, RunId};
-use crate::plan::cut::{Alternative, Choice, Cost, Decision, Forbidden, Obstacle, OverBudget, Proof, Unsendable};
+use crate::plan::cut::{
+    Alternative, Charges, Cost, Decision, Forbidden, Obstacle, OverBudget, Piece, Proof, Unsendable,
+};
 
 /// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,10 +117,12 @@ impl Carry<'_> {
     /// What can't be replayed takes more bytes.
     pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, OverBudget> {
         let laid = self.lay_out();
-        let along = laid.along_takes.bytes;
+        let along = self.along(&laid).bytes;
         let decision = match budget {
             Some(budget) => {
-                let within = laid.choice.decide_within(budget.saturating_sub(along));
+                let within = laid
+                    .choice
+                    .decide_within(budget.saturating_sub(along), self.charges(&laid));
                 // What goes along may be too much by itself.
                 if budget < along {
                     within.and(Err(OverBudget { budget, least: 0 }))
@@ -126,17 +130,12 @@ impl Carry<'_> {
                     within
                 }
             }
-            None => Ok(laid.choice.decide()),
+            None => Ok(laid.choice.decide_charged(self.charges(&laid))),
         };
         let decision = decision.map_err(|over| OverBudget {
             budget: budget.unwrap_or(over.budget),
             least: over.least.saturating_add(along),
         })?;
-        let decision = self.with_charges(
-            &laid.choice,
-            decision,
-            budget.map(|budget| budget.saturating_sub(along)),
-        );
         Ok(self.told(&laid, &decision, budget))
     }
 
@@ -149,43 +148,28 @@ impl Carry<'_> {
         Layout::of(self.history, self.flow, self.run, &ways, &|_| true)
     }
 
-    /// What is paid once, however much is sent or replayed, is in no cut. A best plan either pays both, then it is the best that there
-    /// is without them; or it sends nothing, or replays nothing.
-    fn with_charges(&self, choice: &Choice, decision: Decision, budget: Option<u64>) -> Decision {
-        let lost = |decision: &Decision| -> Vec<usize> { decision.out_of_reach.iter().map(|out| out.value).collect() };
-        let is_allowed =
-            |other: &Decision| lost(other) == lost(&decision) && budget.is_none_or(|budget| other.bytes <= budget);
-        let mut others = Vec::new();
-        if !decision.replayed.is_empty() {
-            others.push(choice.without_replays().decide());
-        }
-        if decision.bytes > 0 {
-            others.push(choice.without_sending().decide());
-        }
-        others.retain(is_allowed);
-        let best = others.into_iter().min_by_key(|other| self.whole(other));
-        let best = best.filter(|other| self.whole(other) < self.whole(&decision));
-        match best {
-            Some(other) => Decision {
-                sent: other.sent,
-                replayed: other.replayed,
-                cost: other.cost,
-                bytes: other.bytes,
-                ..decision
-            },
-            None => decision,
+    /// The process in which runs are replayed imports what the session imports.
+    fn charges(&self, laid: &Laid) -> Charges {
+        Charges {
+            sending: self.rates.link.round_trip,
+            replaying: self.rates.start.plus(laid.importing),
         }
     }
 
-    /// Expected time with what is paid once.
-    fn whole(&self, decision: &Decision) -> Cost {
-        self.charged(decision.cost, decision.bytes > 0, !decision.replayed.is_empty())
+    /// What any plan takes.
+    fn along(&self, laid: &Laid) -> Piece {
+        let records = self.rates.records;
+        let takes = [self.rates.link.time(records), laid.importing, laid.along_takes.cost];
+        Piece {
+            cost: takes.into_iter().sum(),
+            bytes: laid.along_takes.bytes.saturating_add(records),
+            is_there: false,
+        }
     }
 
-    fn charged(&self, cost: Cost, sends: bool, replays: bool) -> Cost {
-        let round_trip = if sends { self.rates.link.round_trip } else { Cost::ZERO };
-        let start = if replays { self.rates.start } else { Cost::ZERO };
-        cost.plus(round_trip).plus(start)
+    fn charged(&self, laid: &Laid, cost: Cost, sends: bool, replays: bool) -> Cost {
+        let charges = self.charges(laid).of(sends, replays);
+        cost.plus(charges).plus(self.along(laid).cost)
     }
 
     fn told(&self, laid: &Laid, decision: &Decision, budget: Option<u64>) -> CarryPlan {
@@ -193,8 +177,8 @@ impl Carry<'_> {
         let sent = decision.sent.iter().map(|value| laid.sent(*value));
         CarryPlan {
             run: self.run,
-            cost: self.whole(decision).plus(laid.along_takes.cost),
-            bytes: decision.bytes.saturating_add(laid.along_takes.bytes),
+            cost: self.charged(laid, decision.cost, decision.bytes > 0, !decision.replayed.is_empty()),
+            bytes: decision.bytes.saturating_add(self.along(laid).bytes),
             proof: decision.proof,
             budget,
             send_all: self.instead(laid, &decision.send_all, false),
@@ -216,10 +200,9 @@ impl Carry<'_> {
     fn instead(&self, laid: &Laid, other: &Alternative, replays: bool) -> Instead {
         let (value, why) = match other {
             Alternative::Possible { cost, bytes } => {
-                let along = laid.along_takes;
                 return Instead::Possible {
-                    cost: self.charged(*cost, *bytes > 0, replays).plus(along.cost),
-                    bytes: bytes.saturating_add(along.bytes),
+                    cost: self.charged(laid, *cost, *bytes > 0, replays),
+                    bytes: bytes.saturating_add(self.along(laid).bytes),
                 };
             }
             Alternative::NotSent { value, why } => (value, Why::NotSent(why.clone())),

@@ -54,6 +54,8 @@ pub struct Laid {
     pub along: Vec<Along>,
     /// What that takes.
     pub along_takes: Piece,
+    /// What it takes a process to import what the cells imported, before anything of theirs can be loaded or run there.
+    pub importing: Cost,
 }
 
 /// A version that goes along in any plan.
@@ -205,6 +207,7 @@ impl<'a, W: Ways> Layout<'a, W> {
             values: Vec::new(),
             runs: Vec::new(),
             along: Vec::new(),
+            importing: Cost::of_nanoseconds(self.line.importing),
             along_takes: Piece {
                 cost: Cost::ZERO,
                 bytes: 0,

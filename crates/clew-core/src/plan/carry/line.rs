@@ -27,6 +27,8 @@ pub(super) struct Line<'a> {
     times: FxHashMap<&'a Root, Vec<(usize, Option<usize>)>>,
     /// What each root has now.
     now: FxHashMap<&'a Root, usize>,
+    /// How long its cells' imports took, in nanoseconds.
+    pub importing: u64,
     /// The last version of each manifest.
     by_manifest: FxHashMap<ManifestId, usize>,
 }
@@ -39,6 +41,7 @@ impl<'a> Line<'a> {
             left: Vec::new(),
             times: FxHashMap::default(),
             now: FxHashMap::default(),
+            importing: 0,
             by_manifest: FxHashMap::default(),
         };
         for (depth, place) in places.iter().enumerate() {
@@ -72,6 +75,7 @@ impl<'a> Line<'a> {
 
     /// As [`crate::history::State::apply`] does.
     fn take(&mut self, depth: usize, run: &'a Run) {
+        self.importing = self.importing.saturating_add(run.evidence.importing);
         for root in &run.removed {
             self.drop_covariable(depth, root);
         }

@@ -55,8 +55,8 @@ impl Loading {
 /// All that a plan's seconds come from.
 ///
 /// Assumed, and said: the place is as fast as this machine, so a run takes there what it took here and a value loads there as it does here; one thing
-/// is done after the other; what is stored is sent as it lies, so nothing is encoded for it; manifests, sources and logs go
-/// along in any plan and are not reckoned; a value that was made there is handed on without being stored.
+/// is done after the other; what is stored is sent as it lies, so nothing is encoded for it; a value that was made there is handed on without
+/// being stored. What the user starts there, a kernel and commands, is not reckoned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
     /// The way there.
@@ -65,4 +65,6 @@ pub struct Rates {
     pub loading: Loading,
     /// What it takes to start the process in which runs are replayed, once for all of them.
     pub start: Cost,
+    /// Bytes that go along in any plan, and that the place lacks: what happened, sources, outputs, what describes each value.
+    pub records: u64,
 }

@@ -199,32 +199,6 @@ impl Choice {
         self.values[value].is_wanted = true;
     }
 
-    /// The same, but that nothing is replayed.
-    #[must_use]
-    pub fn without_replays(&self) -> Self {
-        let runs = self.runs.iter().map(|run| Replay {
-            cost: Err(Forbidden::NoCell),
-            ..run.clone()
-        });
-        Self {
-            runs: runs.collect(),
-            ..self.clone()
-        }
-    }
-
-    /// The same, but that nothing is sent.
-    #[must_use]
-    pub fn without_sending(&self) -> Self {
-        let values = self.values.iter().map(|value| Value {
-            sending: Err(Unsendable::Missing),
-            ..value.clone()
-        });
-        Self {
-            values: values.collect(),
-            ..self.clone()
-        }
-    }
-
     /// The pieces, by position.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces

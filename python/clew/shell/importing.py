@@ -1,0 +1,42 @@
+"""How long the statements of a cell took that only import: a plan counts it, since whoever loads what the cell left imports that again."""
+
+from __future__ import annotations
+
+from dis import opmap
+from time import perf_counter_ns
+from types import CodeType
+
+_IMPORT = opmap["IMPORT_NAME"]
+#: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.
+_CALLS = frozenset(number for name, number in opmap.items() if name.startswith(("CALL", "PRECALL")))
+
+
+class Importing:
+    """Takes the time from one statement of a cell to the next, or to its end."""
+
+    def __init__(self) -> None:
+        self._nanoseconds = 0
+        self._since: int | None = None
+
+    def begin(self) -> None:
+        """A cell starts."""
+        self._nanoseconds, self._since = 0, None
+
+    def note(self, code: CodeType) -> None:
+        """A statement is about to run."""
+        self.end()
+        if only_imports(code):
+            self._since = perf_counter_ns()
+
+    def end(self) -> int:
+        """The statement before is over: the nanoseconds that imports took so far."""
+        if self._since is not None:
+            self._nanoseconds += perf_counter_ns() - self._since
+            self._since = None
+        return self._nanoseconds
+
+
+def only_imports(code: CodeType) -> bool:
+    """Whether a statement imports, and calls nothing."""
+    operations = frozenset(code.co_code[::2])
+    return _IMPORT in operations and not operations & _CALLS
