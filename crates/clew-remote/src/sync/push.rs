@@ -107,9 +107,15 @@ pub fn push(
     };
     let mut sent = begun;
     sent.extend(push.send_all(portions, &mut pushed)?);
+    // What is new in the logs, by what the place had of them: who comes second sends it anew only where that has changed.
+    let mut told: Option<(LogEnds, Option<Sent>)> = None;
     for _ in 0..ATTEMPTS {
         let there = head.ends();
-        let records = push.send_records(&there, &mut pushed)?;
+        let records = match &told {
+            Some((of, records)) if *of == there => *records,
+            _ => push.send_records(&there, &mut pushed)?,
+        };
+        told = Some((there, records));
         if records.is_none() && sent.iter().all(|sent| head.bundles.contains(sent)) {
             memory.forget_begun(history);
             return Ok(push.done(pushed));

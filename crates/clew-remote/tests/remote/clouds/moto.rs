@@ -92,6 +92,12 @@ impl Drop for Moto {
 
 /// What listens at a port, taken for S3.
 pub fn storage_at(port: u16, url: &str) -> ObjectStorage {
+    storage_with(port, url, &[])
+}
+
+/// The same with more settings.
+pub fn storage_with(port: u16, url: &str, more: &[(&str, &str)]) -> ObjectStorage {
+    let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
     let settings = [
         ("aws_endpoint", format!("http://127.0.0.1:{port}")),
         ("aws_allow_http", "true".to_owned()),
@@ -99,6 +105,7 @@ pub fn storage_at(port: u16, url: &str) -> ObjectStorage {
         ("aws_access_key_id", "testing".to_owned()),
         ("aws_secret_access_key", "testing".to_owned()),
     ];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value));
+    let settings = settings.into_iter().chain(more);
+    let settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value)).collect();
     ObjectStorage::open(url, &settings).expect("it is a remote")
 }

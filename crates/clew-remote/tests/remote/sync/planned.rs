@@ -11,7 +11,7 @@ use clew_remote::sync::{Speed, SyncError, speed, there};
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Asked, Failing, Fault};
 
-use crate::machine::{Machine, large, place};
+use super::machine::{Machine, large, place};
 
 /// The value that the last run left under a name.
 fn value(machine: &Machine, name: &str) -> ManifestId {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::machine::{Machine, place};
+use super::machine::{Machine, place};
 
 #[test]
 fn p09_eight_machines_that_push_at_once_all_come_through() {
