@@ -19,7 +19,7 @@ use super::disk::{Disk, DiskFile, read_exact_at};
 use super::gc::{self, Survey, Thing, contents};
 use super::outgoing::{LogEnds, Outgoing};
 use super::read::read_and_hash;
-use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
+use super::{Bundle, Damage, Flaw, LeftValues, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, HistoryId, ManifestId, PackId, SessionId};
 
@@ -63,8 +63,10 @@ impl Store {
             from: self,
             to,
             history,
+            left: None,
         };
         records.carry(&loaded, &packs, 0, &mut carried)?;
+        to.tell_left_out(history, &self.left_out(history))?;
         Ok(carried)
     }
 
@@ -125,8 +127,9 @@ impl Store {
             let copied = outgoing.copy_to(self, &mut carried, watch)?;
             self.index().refresh(self.disk(), self.directory())?;
             let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
-            let (loaded, records) = outgoing.records_for(self);
+            let (loaded, records) = outgoing.records_for(self, now);
             records.carry(loaded, &packs, now, &mut carried)?;
+            self.settle_all_left_out()?;
             Ok(carried)
         })
     }
@@ -161,11 +164,21 @@ impl Store {
                     from,
                     to: self,
                     history,
+                    left: Some(from.left_out(history)),
                 };
                 records.carry(&loaded, &packs, now, &mut carried)?;
             }
         }
+        self.settle_all_left_out()?;
         Ok(carried)
+    }
+
+    /// What came without a word of what happened may be what was left out.
+    fn settle_all_left_out(&self) -> Result<(), StoreError> {
+        for (history, _) in self.histories()? {
+            self.settle_left_out(history, LeftValues::default())?;
+        }
+        Ok(())
     }
 
     /// All that the operations of a history reach and that was not forgotten. Of values that do not go only what describes them:
@@ -328,6 +341,8 @@ pub(super) struct Records<'s> {
     pub from: &'s Store,
     pub to: &'s Store,
     pub history: HistoryId,
+    /// What was left out of what comes; `None` where nothing is settled yet: in a bundle, which has only some of what belongs together.
+    pub left: Option<LeftValues>,
 }
 
 impl Records<'_> {
@@ -349,6 +364,10 @@ impl Records<'_> {
         let coming = self.coming(loaded, &here, carried)?;
         self.excuse_packs(loaded, &here, packs, now)?;
         self.carry_descriptions()?;
+        // Before the logs: what they name and is not here would be lost.
+        if let Some(left) = &self.left {
+            self.to.settle_left_out(self.history, left.clone())?;
+        }
         for (name, bytes) in coming {
             whole::replace(disk, &folder, &name, &bytes)?;
         }

@@ -212,7 +212,7 @@ impl Push<'_> {
             return Ok(None);
         }
         let (maker, staged) = self.begin()?;
-        let carried = self.outgoing.write_records(&maker, there)?;
+        let carried = self.outgoing.write_records(&maker, there, self.now)?;
         pushed.sessions = carried.sessions;
         pushed.bundles += 1;
         Ok(Some(self.send_bundle(maker, &staged)?))

@@ -107,6 +107,13 @@ impl Machine {
         std::fs::remove_dir_all(self.folder.path().join("memory")).ok();
     }
 
+    /// Loses what lies in its packs.
+    pub fn loses_packs(&self) {
+        for entry in std::fs::read_dir(self.folder.path().join("store/packs")).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+
     pub fn loaded(&self) -> LoadedHistory {
         self.store().load(self.history.unwrap()).unwrap()
     }
