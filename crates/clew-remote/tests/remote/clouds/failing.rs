@@ -279,3 +279,29 @@ fn a_conflict_without_a_condition_is_waited_out_and_a_success_that_is_none_is_no
         assert!(network.connections() >= 8, "{what}");
     }
 }
+
+#[test]
+fn what_a_cut_left_in_parts_is_let_go_of_by_the_next_push() {
+    let moto = Moto::start();
+    let (mut one, mut working) = Machine::with_history();
+    one.portion = 2 * PART;
+    working.runs(&format!("n = noise {} 1", PART + 700_000));
+    let network = Network::told(moto.port, |_, asked| {
+        if asked.contains("partNumber=2") || asked.starts_with("DELETE ") {
+            answer("403 Forbidden", "", &xml("AccessDenied"))
+        } else {
+            Deed::Pass
+        }
+    });
+    for _ in 0..2 {
+        one.push(&behind(&network, "parts")).unwrap_err();
+        assert!(moto.uploads() >= 1, "it was not sent in parts");
+    }
+    let straight = moto.storage("parts");
+    working.runs("x = text more");
+    one.push(&straight).unwrap();
+    assert_eq!(moto.uploads(), 0);
+    let other = other(&one);
+    other.pull(&straight).unwrap().unwrap();
+    assert_eq!(other.resumed(), ["n", "x"]);
+}

@@ -68,13 +68,23 @@ impl Moto {
     }
 
     fn make_bucket(&self) {
+        self.asked("PUT", "");
+    }
+
+    /// How many objects are on their way in parts.
+    pub fn uploads(&self) -> usize {
+        self.asked("GET", "?uploads").matches("<UploadId>").count()
+    }
+
+    fn asked(&self, method: &str, query: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let request =
-            format!("PUT /{BUCKET} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let headers = "Host: localhost\r\nContent-Length: 0\r\nConnection: close\r\n";
+        let request = format!("{method} /{BUCKET}{query} HTTP/1.1\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).expect("it is asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
     }
 
     /// A folder in its bucket.

@@ -37,6 +37,8 @@ pub fn large(name: &str, bytes: usize, seed: usize) -> String {
 pub struct Machine {
     folder: TempDir,
     pub history: Option<HistoryId>,
+    /// So many bytes go into one bundle.
+    pub portion: u64,
 }
 
 fn key() -> SigningKey {
@@ -52,6 +54,7 @@ impl Machine {
         Self {
             folder: tempfile::tempdir().unwrap(),
             history: None,
+            portion: PORTION,
         }
     }
 
@@ -84,7 +87,7 @@ impl Machine {
 
     pub fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
         Way {
-            portion: PORTION,
+            portion: self.portion,
             ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
         }
     }
