@@ -107,6 +107,9 @@ fn name(nth: usize, description: Option<&FileDescription>, kinds: &[FrameKind]) 
         }
         Some(FileDescription::Log { history, session }) => format!("histories/{history}/{session}.log"),
         Some(FileDescription::Care) if kinds.contains(&FrameKind::REMOVAL) => format!("removed/{nth:032x}.removal"),
+        Some(FileDescription::Care) if kinds.contains(&FrameKind::LEFT_OUT) => {
+            format!("histories/{}/left-out", "01".repeat(16))
+        }
         Some(FileDescription::Care) => "garbage".to_owned(),
         // No store has one in it.
         Some(FileDescription::Bundle { .. }) => format!("{nth}.clew"),

@@ -118,6 +118,38 @@ def test_p09_what_is_recorded_beside_a_watch_is_pushed_as_it_comes_and_at_the_en
     assert ada.clew("push").well() == "lab has all of n.ipynb.\n"
 
 
+def test_a_watch_outlives_a_store_that_cannot_be_read_for_a_moment(
+    ada: Person, tmp_path: Path, begun: list[subprocess.Popen[str]]
+) -> None:
+    notebook = ada.opens("n.ipynb")
+    notebook.run("words = ['one']")
+    told(notebook, f"remote add lab {tmp_path / 'lab'}")
+    watch = subprocess.Popen(
+        [CLEW, "watch", "--every", "1"],
+        env=ada.folders | {"CLEW_PROGRESS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begun.append(watch)
+    wait_for(lambda: head_of(tmp_path / "lab") is not None, "it did not push what was there")
+    said = ada.store / "format"
+    said.rename(said.with_suffix(".away"))
+    said.mkdir()
+    notebook.run("words.append('two')")
+    assert watch.stderr is not None
+    while "tried again in" not in (line := watch.stderr.readline()):
+        assert line, "it ended"
+    said.rmdir()
+    said.with_suffix(".away").rename(said)
+    watch.send_signal(signal.SIGTERM)
+    out, _ = watch.communicate(timeout=60)
+    assert watch.returncode == 0 and out.endswith("All of it is there now, after 1 attempt that failed.\n"), (
+        out
+    )
+    assert last_of(ada)["source"] == "words.append('two')"
+
+
 def head_of(place: Path) -> bytes | None:
     """What a push that came to its end leaves at a place, and the next one replaces."""
     found = list(place.glob("heads/*"))

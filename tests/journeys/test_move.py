@@ -48,7 +48,12 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     shutil.copytree(here.home / ".config/clew", there.home / ".config/clew")
     there.clew("clone", str(place), str(there.folder)).well()
     there.store = there.folder / ".clew"
-    history = there.ask("list", "--store", str(there.store))["histories"][0]["id"]
+    at = ["--store", str(there.store)]
+    checked = there.clew("verify", "--read-data", *at).well()
+    assert "is sound" in checked and "Left out by a planned push: " in checked, checked
+    values = next(check for check in there.ask("doctor", *at)["checks"] if check["what"] == "values")
+    assert "that a planned push left out" in values["found"], values
+    history = there.ask("list", *at)["histories"][0]["id"]
     new = there.opens("work.ipynb")
     new.kernel.clew(f"history {history}").raised()
     report = told(new, "resume")
@@ -59,4 +64,5 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     # A plain push brings the rest; then nothing has to run.
     assert "Pushed" in told(notebook, "push lab")
     assert "Pulled" in told(new, "pull")
-    assert "is sound" in there.clew("verify", "--read-data", "--store", str(there.store)).well()
+    checked = there.clew("verify", "--read-data", *at).well()
+    assert "is sound" in checked and "Left out" not in checked, checked

@@ -281,10 +281,17 @@ pub fn problem(error: &RemoteError) -> Problem {
     let said = said(error);
     match error {
         RemoteError::Refused { place, .. } => Problem::of(Exit::Refused, said).with_hint(who_may(place)),
+        RemoteError::Clock { .. } => Problem::of(Exit::Refused, said)
+            .with_hint("set this machine's clock (`timedatectl` says what it is set by), and type it again"),
         RemoteError::Full { .. } => Problem::of(Exit::Refused, said).with_hint("make room there, and type it again"),
         RemoteError::Unreachable { .. } => {
             Problem::of(Exit::Refused, said).with_hint("type it again when it can be reached; what was sent stays sent")
         }
+        RemoteError::Here { .. } => {
+            Problem::of(Exit::Refused, said).with_hint("mend what this machine says, and type it again")
+        }
+        RemoteError::Damaged { .. } => Problem::of(Exit::Damaged, said)
+            .with_hint("type it again; where it stays so, push to a new folder from a machine that has the history"),
         RemoteError::NoPlace { .. } => Problem::usage(said).with_hint(format!("write {FORMS}")),
         _ => Problem::of(Exit::Refused, said),
     }

@@ -119,6 +119,7 @@ fn every_error_of_a_store() {
         StoreError::Panicked => [StoreError::Panicked],
         StoreError::NoLocks { .. } => [StoreError::NoLocks { path: "/store/gate".into() }],
         StoreError::Dropped { .. } => [StoreError::Dropped { time: 1_795_183_200_000_000_000 }],
+        StoreError::LeftOut { .. } => [StoreError::LeftOut { time: 1_795_183_200_000_000_000 }],
         StoreError::GivenUp => [StoreError::GivenUp],
         StoreError::Bundle { .. } => [StoreError::Bundle {
             path: "state.clew".into(),

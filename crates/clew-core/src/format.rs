@@ -29,7 +29,7 @@ pub use manifest::{Body, Encoding, Manifest, StoredExtent};
 pub use operation::{Action, Dropping, Forgetting, Naming, Operation, Position, Proof, Signed, View};
 pub use outline::Outline;
 pub use record::{RecordError, decode_record, encode_record};
-pub use removal::{Dead, Garbage, Noted, Removal, Uptime};
+pub use removal::{Dead, Garbage, LeftOut, Noted, Removal, Uptime};
 pub use run::{Death, Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 pub use table::TableEntry;

@@ -13,6 +13,7 @@
 //!       packs/PACK.pack                 blocks, segments, blobs, manifests; one writer each
 //!       histories/HISTORY/SESSION.log   runs, operations; one writer each (SESSION.2.log: after the disk failed)
 //!                         WRITER.description   what the history is called
+//!                         left-out             values that who sent it left out
 //!       live/SESSION.begun              the cell that a kernel runs, as long as nothing of it is recorded
 //!                         numbers       the last run number given; its lock is the history's lock
 //! ```
@@ -34,6 +35,7 @@ mod format_file;
 mod gate;
 mod gc;
 mod last_seen;
+mod left_out;
 mod load;
 mod log;
 mod log_index;
@@ -71,6 +73,7 @@ pub use error::{BundleFault, KeyFault, LastSeenFault, StoreError, StoreKeyFault,
 pub use extents::{Check, Job, LEAST_MAPPED, Loading};
 pub use gc::{Cheap, Collected, Collection, Dropped, Keeping, Spared, Tally};
 pub use last_seen::{End, Ends, LastSeen, Setback};
+pub use left_out::LeftValues;
 pub use load::{LoadedHistory, LoadedOperation, LoadedSession, sort_operations};
 pub use log_index::LogIndex;
 pub use manifests::Manifests;
@@ -110,8 +113,26 @@ pub struct Store {
     log_index: Option<Arc<LogIndex>>,
     /// Manifests that are not handed out, and since when.
     forgotten: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
-    /// Manifests of which parts may be missing, and since when.
-    dropped: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
+    /// Manifests of which parts may be missing, and why.
+    excused: Arc<Mutex<FxHashMap<ManifestId, Excuse>>>,
+}
+
+/// Why parts of a value may be missing, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excuse {
+    /// A keep rule of gc dropped it.
+    Dropped(Timestamp),
+    /// Who sent its history left it out.
+    LeftOut(Timestamp),
+}
+
+impl Excuse {
+    fn error(self) -> StoreError {
+        match self {
+            Self::Dropped(time) => StoreError::Dropped { time },
+            Self::LeftOut(time) => StoreError::LeftOut { time },
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -182,7 +203,7 @@ impl Store {
             trust: Arc::default(),
             log_index: None,
             forgotten: Arc::default(),
-            dropped: Arc::default(),
+            excused: Arc::default(),
         })
     }
 
@@ -244,22 +265,38 @@ impl Store {
     /// Tells this handle and its clones of values that a keep rule of gc dropped, as their history's operations say: what
     /// is missing of them is no damage.
     pub fn excuse(&self, manifests: impl IntoIterator<Item = (ManifestId, Timestamp)>) {
-        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        dropped.extend(manifests);
+        let dropped = manifests
+            .into_iter()
+            .map(|(value, time)| (value, Excuse::Dropped(time)));
+        self.excuses().extend(dropped);
     }
 
-    fn is_dropped(&self, manifest: ManifestId) -> bool {
-        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        dropped.contains_key(&manifest)
+    /// The same of values that were left out by who sent a history, as its note says.
+    fn excuse_left_out(&self, history: HistoryId, names: &[String]) {
+        if !names.iter().any(|name| name == left_out::NAME) {
+            return;
+        }
+        let left = self.left_out(history);
+        let mut excuses = self.excuses();
+        for (value, time) in left {
+            excuses.entry(value).or_insert(Excuse::LeftOut(time));
+        }
+    }
+
+    fn excuse_of(&self, manifest: ManifestId) -> Option<Excuse> {
+        self.excuses().get(&manifest).copied()
+    }
+
+    fn excuses(&self) -> MutexGuard<'_, FxHashMap<ManifestId, Excuse>> {
+        self.excused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why a value can't be read, where `error` is what reading it came to: what is missing of one that was dropped was
-    /// dropped.
+    /// dropped, and of one that was left out never came.
     #[must_use]
     pub fn excused(&self, manifest: ManifestId, error: StoreError) -> StoreError {
-        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        match (dropped.get(&manifest), error) {
-            (Some(time), StoreError::Missing { .. }) => StoreError::Dropped { time: *time },
+        match (self.excuse_of(manifest), error) {
+            (Some(excuse), StoreError::Missing { .. }) => excuse.error(),
             (_, error) => error,
         }
     }

@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use disk::{Temporary, make_folder, open_parts, private, publish, read_at, sync_folder, write_watched};
 use lock::Lock;
@@ -75,11 +75,19 @@ impl Directory {
         })
     }
 
-    /// Takes away what was begun at least so long ago and not touched since.
+    /// Takes away what was begun at least so long ago and not touched since, by the clock of who keeps the folder: that of this
+    /// machine may be another's, and wrong.
     pub fn sweep(&self, age: Duration) -> io::Result<()> {
-        let now = SystemTime::now();
-        for entry in fs::read_dir(self.root.join(PARTS))? {
-            let entry = entry?;
+        let folder = self.root.join(PARTS);
+        let entries: Vec<fs::DirEntry> = fs::read_dir(&folder)?.collect::<io::Result<_>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let now = Temporary::create(&folder, &in_digits(nonce()))?
+            .file
+            .metadata()?
+            .modified()?;
+        for entry in entries {
             let touched = entry.metadata()?.modified()?;
             if now.duration_since(touched).is_ok_and(|since| since >= age) {
                 fs::remove_file(entry.path())?;

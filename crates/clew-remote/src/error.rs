@@ -33,6 +33,14 @@ pub enum RemoteError {
         /// What it said.
         said: String,
     },
+    /// It believes nobody whose clock says otherwise than its own, as that of this machine does. Only the user can mend that.
+    #[error("{place} and this machine disagree about what time it is: {said}")]
+    Clock {
+        /// Where.
+        place: String,
+        /// What it said.
+        said: String,
+    },
     /// There is no room left.
     #[error("{place} is full: {said}")]
     Full {

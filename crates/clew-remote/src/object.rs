@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fault::Asked;
 use futures_util::TryStreamExt;
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -101,7 +102,7 @@ impl ObjectStorage {
     /// Waits for what a server is asked. `moved` is counted up by it, and told to `watch` about ten times a second.
     fn ask<T>(
         &self,
-        name: &Name,
+        (name, asked): (&Name, Asked),
         moved: &Cell<u64>,
         watch: Watch<'_>,
         work: impl Future<Output = object_store::Result<T>>,
@@ -115,7 +116,8 @@ impl ObjectStorage {
                     return Err(RemoteError::GivenUp);
                 }
                 if let Ok(result) = waited {
-                    return result.map_err(|error| fault::remote_error(&self.place, name, &error, &said::last()));
+                    return result
+                        .map_err(|error| fault::remote_error(&self.place, name, asked, &error, &said::last()));
                 }
             }
         };
@@ -128,19 +130,19 @@ impl ObjectStorage {
         name: &Name,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, RemoteError> {
-        self.ask(name, &Cell::new(0), &mut unwatched, work)
+        self.ask((name, Asked::Anyway), &Cell::new(0), &mut unwatched, work)
     }
 
     /// Sends some bytes. How many are on the way nobody tells; they count as moved when they arrived.
     fn send<T>(
         &self,
-        name: &Name,
+        about: (&Name, Asked),
         length: usize,
         watch: Watch<'_>,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, RemoteError> {
         let moved = Cell::new(0);
-        self.ask(name, &moved, watch, async {
+        self.ask(about, &moved, watch, async {
             let done = work.await?;
             moved.set(length as u64);
             Ok(done)
@@ -151,7 +153,7 @@ impl ObjectStorage {
         let path = self.path(name);
         let payload = PutPayload::from(bytes.to_vec());
         self.send(
-            name,
+            (name, Asked::OnCondition),
             bytes.len(),
             watch,
             self.cloud.put_opts(&path, payload, mode.into()),
@@ -188,7 +190,7 @@ impl Backend for ObjectStorage {
         }
         let (path, moved) = (self.path(name), Cell::new(0));
         let Range { start, end } = range;
-        let read = self.ask(name, &moved, watch, async {
+        let read = self.ask((name, Asked::Anyway), &moved, watch, async {
             let options = GetOptions::new().with_range(Some(range));
             let mut stream = self.cloud.get_opts(&path, options).await?.into_stream();
             let mut bytes = Vec::new();
@@ -246,7 +248,7 @@ impl Backend for ObjectStorage {
         let path = self.path(&upload.name);
         let payload = PutPayload::from(bytes.to_vec());
         let work = self.cloud.put_part(&path, &upload.id, number as usize, payload);
-        let arrived = self.send(&upload.name, bytes.len(), watch, work)?;
+        let arrived = self.send((&upload.name, Asked::Anyway), bytes.len(), watch, work)?;
         Ok(Part(arrived.content_id))
     }
 

@@ -99,6 +99,7 @@ impl Seeds<'_> {
             FrameKind::DESCRIPTION => numbered(8, payload)?,
             FrameKind::PACK => numbered(9, payload)?,
             FrameKind::REMOVAL => numbered(10, payload)?,
+            FrameKind::LEFT_OUT => numbered(12, payload)?,
             FrameKind::GARBAGE => numbered(11, payload)?,
             _ => {}
         }

@@ -145,6 +145,7 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Ok(Body::Withheld { why }) => ("withheld", Some(why.clone())),
         Err(error @ StoreError::Forgotten { .. }) => ("forgotten", Some(error.to_string())),
         Err(error @ StoreError::Dropped { .. }) => ("dropped", Some(error.to_string())),
+        Err(error @ StoreError::LeftOut { .. }) => ("left out", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
 }

@@ -46,6 +46,8 @@ pub struct Verify {
     forgotten: usize,
     /// Of these, how many keep rules dropped: what they lay in may be missing.
     dropped: usize,
+    /// Of these, how many a planned push left out: what they lie in never came.
+    left_out: usize,
     bytes_read: u64,
     is_data_read: bool,
     findings: Vec<Finding>,
@@ -123,6 +125,7 @@ impl Verify {
         let checked = self.check_value(version.manifest, records);
         match checked.map_err(|error| records.excused(&version.manifest, error)) {
             Err(StoreError::Dropped { .. }) => self.dropped += 1,
+            Err(StoreError::LeftOut { .. }) => self.left_out += 1,
             Err(StoreError::Forgotten { .. }) => self.forgotten += 1,
             other => return other,
         }
@@ -153,6 +156,16 @@ impl Verify {
 }
 
 impl Verify {
+    fn left_out_text(&self, surroundings: &Surroundings) -> String {
+        if self.left_out == 0 {
+            return String::new();
+        }
+        let (values, resume) = (text::count(self.left_out, "value"), surroundings.door.command("resume"));
+        format!(
+            "Left out by a planned push: {values}, to be made again by {resume}, or sent by `clew push` from where they were made.\n"
+        )
+    }
+
     fn setbacks_text(&self, surroundings: &Surroundings) -> String {
         if self.setbacks.is_empty() {
             return String::new();
@@ -171,6 +184,7 @@ impl Page for Verify {
         if self.dropped > 0 {
             forgotten += &format!(", {} of them dropped by gc", self.dropped);
         }
+        let left_out = self.left_out_text(surroundings);
         let checked = format!(
             "{}, {}, {}{forgotten} ({} read)",
             text::count(self.operations, "operation"),
@@ -181,7 +195,9 @@ impl Page for Verify {
         let setbacks = self.setbacks_text(surroundings);
         if self.findings.is_empty() && !self.setbacks.is_empty() {
             let name = text::clean(&self.history);
-            return format!("{name} is whole, but not all is there that you saw of it: {checked}.\n{setbacks}");
+            return format!(
+                "{name} is whole, but not all is there that you saw of it: {checked}.\n{left_out}{setbacks}"
+            );
         }
         if self.findings.is_empty() {
             let more = if self.is_data_read {
@@ -192,7 +208,7 @@ impl Page for Verify {
                     surroundings.door.command("verify --read-data")
                 )
             };
-            return format!("{} is sound: {checked}.{more}\n", text::clean(&self.history));
+            return format!("{} is sound: {checked}.{more}\n{left_out}", text::clean(&self.history));
         }
         let mut text = format!(
             "{} is damaged in {}: checked {checked}.\n",
@@ -206,6 +222,7 @@ impl Page for Verify {
             };
             text += &text::clean(&format!("  {}: {}{affected}\n", finding.place, finding.what));
         }
+        text += &left_out;
         text += &setbacks;
         text += "Everything else can still be switched to. Nothing was changed.\n";
         text

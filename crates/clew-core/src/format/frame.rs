@@ -84,6 +84,8 @@ impl FrameKind {
     pub const HEAD: Self = Self(16);
     /// A cell that a kernel began to run.
     pub const BEGUN: Self = Self(17);
+    /// Values that were left out by who sent a history.
+    pub const LEFT_OUT: Self = Self(18);
 }
 
 /// How a payload lies.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::id::{BlockId, PackId};
+use crate::id::{BlockId, ManifestId, PackId};
 
 /// Packs that were taken away, written and synced before the first of them is. Logs go on naming them, and nobody misses
 /// what is here.
@@ -17,6 +17,17 @@ pub struct Removal {
     pub removed: Vec<PackId>,
     /// Where what was alive in them lies now.
     pub written: Vec<PackId>,
+}
+
+/// Values that somebody left out who sent the history: what they lie in is missing, and was never here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The record's version.
+    pub version: u16,
+    /// When it was sent.
+    pub time: Timestamp,
+    /// The values, sorted.
+    pub values: Vec<ManifestId>,
 }
 
 /// What nothing refers to any more.

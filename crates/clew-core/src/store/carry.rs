@@ -19,7 +19,7 @@ use super::disk::{Disk, DiskFile, read_exact_at};
 use super::gc::{self, Survey, Thing, contents};
 use super::outgoing::{LogEnds, Outgoing};
 use super::read::read_and_hash;
-use super::{Bundle, Damage, Flaw, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
+use super::{Bundle, Damage, Flaw, LeftValues, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
 use crate::format::{Naming, RECORD_VERSION, Removal, Timestamp};
 use crate::id::{BlockId, HistoryId, ManifestId, PackId, SessionId};
 
@@ -63,8 +63,10 @@ impl Store {
             from: self,
             to,
             history,
+            left: None,
         };
         records.carry(&loaded, &packs, 0, &mut carried)?;
+        to.tell_left_out(history, &self.left_out(history))?;
         Ok(carried)
     }
 
@@ -125,8 +127,9 @@ impl Store {
             let copied = outgoing.copy_to(self, &mut carried, watch)?;
             self.index().refresh(self.disk(), self.directory())?;
             let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
-            let (loaded, records) = outgoing.records_for(self);
+            let (loaded, records) = outgoing.records_for(self, now);
             records.carry(loaded, &packs, now, &mut carried)?;
+            self.settle_all_left_out()?;
             Ok(carried)
         })
     }
@@ -146,13 +149,13 @@ impl Store {
     }
 
     fn receive_inside(&self, bundles: &[Bundle], now: Timestamp, watch: Carrying<'_>) -> Result<Carried, StoreError> {
-        let (mut carried, mut packs) = (Carried::default(), Vec::new());
-        for bundle in bundles {
-            let from = bundle.store();
-            let copied = copy_things((from, &Survey::to_read(from)), self, None, &mut carried, watch)?;
-            packs.extend(copied.map(|copied| copied.id));
-            self.index().refresh(self.disk(), self.directory())?;
-        }
+        let mut carried = Carried::default();
+        let surveys: Vec<Survey> = bundles.iter().map(|bundle| Survey::to_read(bundle.store())).collect();
+        let all: Vec<_> = bundles.iter().map(Bundle::store).zip(&surveys).collect();
+        // One pack of all: who pushes often would leave hundreds of packs to whoever comes late.
+        let copied = copy_all(&all, self, None, &mut carried, watch)?;
+        let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
+        self.index().refresh(self.disk(), self.directory())?;
         for bundle in bundles {
             let from = &bundle.over(self)?;
             for (history, _) in from.histories()? {
@@ -161,11 +164,21 @@ impl Store {
                     from,
                     to: self,
                     history,
+                    left: Some(from.left_out(history)),
                 };
                 records.carry(&loaded, &packs, now, &mut carried)?;
             }
         }
+        self.settle_all_left_out()?;
         Ok(carried)
+    }
+
+    /// What came without a word of what happened may be what was left out.
+    fn settle_all_left_out(&self) -> Result<(), StoreError> {
+        for (history, _) in self.histories()? {
+            self.settle_left_out(history, LeftValues::default())?;
+        }
+        Ok(())
     }
 
     /// All that the operations of a history reach and that was not forgotten. Of values that do not go only what describes them:
@@ -247,52 +260,100 @@ const ATTEMPTS: usize = 3;
 
 /// Copies what is wanted (`None`: everything) and not there. What is damaged stays behind, and is told.
 pub(super) fn copy_things(
-    (from, survey): (&Store, &Survey),
+    from: (&Store, &Survey),
     to: &Store,
     wanted: Option<&FxHashSet<[u8; 32]>>,
     carried: &mut Carried,
     watch: Carrying<'_>,
 ) -> Result<Option<Copied>, StoreError> {
-    let mut copy = Copy::new(from, to);
-    // Packs of the other store that what is carried refers to, and that nobody synced.
-    let (mut met, mut unsynced) = (FxHashSet::default(), BTreeSet::new());
-    let mut damaged: Vec<([u8; 32], Damage)> = Vec::new();
-    for pack in &survey.packs {
-        for thing in &pack.things {
-            let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&thing.id));
-            if !is_wanted || met.contains(&thing.id) {
-                continue;
-            }
-            let length = u64::from(thing.place.length);
-            if let Some((place, is_synced)) = to.whole_place(thing) {
-                met.insert(thing.id);
-                if !is_synced {
-                    unsynced.insert(place.pack);
+    copy_all(&[from], to, wanted, carried, watch)
+}
+
+/// The same from several stores, into one pack.
+fn copy_all(
+    all: &[(&Store, &Survey)],
+    to: &Store,
+    wanted: Option<&FxHashSet<[u8; 32]>>,
+    carried: &mut Carried,
+    watch: Carrying<'_>,
+) -> Result<Option<Copied>, StoreError> {
+    let Some((first, _)) = all.first() else { return Ok(None) };
+    let mut copying = Copying {
+        to,
+        copy: Copy::new(first, to),
+        met: FxHashSet::default(),
+        unsynced: BTreeSet::new(),
+        damaged: Vec::new(),
+    };
+    for (from, survey) in all {
+        copying.copy.go_on_from(from)?;
+        copying.take(survey, wanted, carried, watch)?;
+    }
+    copying.finish(carried)
+}
+
+/// What is being copied into one pack.
+struct Copying<'s> {
+    to: &'s Store,
+    copy: Copy<'s>,
+    met: FxHashSet<[u8; 32]>,
+    /// Packs of the other store that what is carried refers to, and that nobody synced.
+    unsynced: BTreeSet<u32>,
+    damaged: Vec<([u8; 32], Damage)>,
+}
+
+impl Copying<'_> {
+    fn take(
+        &mut self,
+        survey: &Survey,
+        wanted: Option<&FxHashSet<[u8; 32]>>,
+        carried: &mut Carried,
+        watch: Carrying<'_>,
+    ) -> Result<(), StoreError> {
+        for pack in &survey.packs {
+            for thing in &pack.things {
+                let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&thing.id));
+                if !is_wanted || self.met.contains(&thing.id) {
+                    continue;
                 }
-                carried.known += length;
+                let length = u64::from(thing.place.length);
+                if let Some((place, is_synced)) = self.to.whole_place(thing) {
+                    self.met.insert(thing.id);
+                    if !is_synced {
+                        self.unsynced.insert(place.pack);
+                    }
+                    carried.known += length;
+                    tell(watch, length)?;
+                    continue;
+                }
+                match read_and_hash(&mut self.copy.reader, &pack.path, &thing.place, &thing.id, thing.kind) {
+                    Ok(bytes) => {
+                        self.met.insert(thing.id);
+                        carried.things += 1;
+                        carried.bytes += length;
+                        self.copy.put(*thing, bytes)?;
+                    }
+                    // It may be whole in another pack.
+                    Err(why) => self
+                        .damaged
+                        .push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
+                }
                 tell(watch, length)?;
-                continue;
             }
-            match read_and_hash(&mut copy.reader, &pack.path, &thing.place, &thing.id, thing.kind) {
-                Ok(bytes) => {
-                    met.insert(thing.id);
-                    carried.things += 1;
-                    carried.bytes += length;
-                    copy.put(*thing, bytes)?;
-                }
-                // It may be whole in another pack.
-                Err(why) => damaged.push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
-            }
-            tell(watch, length)?;
         }
+        Ok(())
     }
-    damaged.retain(|(id, _)| !met.contains(id));
-    for (_, damage) in damaged {
-        damage.join(&mut carried.damage);
+
+    fn finish(mut self, carried: &mut Carried) -> Result<Option<Copied>, StoreError> {
+        let met = &self.met;
+        self.damaged.retain(|(id, _)| !met.contains(id));
+        for (_, damage) in self.damaged {
+            damage.join(&mut carried.damage);
+        }
+        self.copy.vouch()?;
+        self.to.sync_packs(&self.unsynced)?;
+        self.copy.finish()
     }
-    copy.vouch()?;
-    to.sync_packs(&unsynced)?;
-    copy.finish()
 }
 
 fn tell(watch: Carrying<'_>, length: u64) -> Result<(), StoreError> {
@@ -328,6 +389,8 @@ pub(super) struct Records<'s> {
     pub from: &'s Store,
     pub to: &'s Store,
     pub history: HistoryId,
+    /// What was left out of what comes; `None` where nothing is settled yet: in a bundle, which has only some of what belongs together.
+    pub left: Option<LeftValues>,
 }
 
 impl Records<'_> {
@@ -349,6 +412,10 @@ impl Records<'_> {
         let coming = self.coming(loaded, &here, carried)?;
         self.excuse_packs(loaded, &here, packs, now)?;
         self.carry_descriptions()?;
+        // Before the logs: what they name and is not here would be lost.
+        if let Some(left) = &self.left {
+            self.to.settle_left_out(self.history, left.clone())?;
+        }
         for (name, bytes) in coming {
             whole::replace(disk, &folder, &name, &bytes)?;
         }

@@ -41,6 +41,13 @@ impl<'s> Copy<'s> {
         }
     }
 
+    /// Goes on with what lies in another store.
+    pub fn go_on_from(&mut self, from: &'s Store) -> Result<(), StoreError> {
+        self.put_blocks()?;
+        self.reader = PackReader::new(from.disk());
+        Ok(())
+    }
+
     fn pack(&mut self) -> Result<&mut PackWriter, StoreError> {
         let pack = if let Some(pack) = self.pack.take() {
             pack

@@ -139,6 +139,12 @@ pub enum StoreError {
         /// When.
         time: Timestamp,
     },
+    /// Who sent its history sent a plan, by which it is cheaper to make again.
+    #[error("left out of what was sent on {}, to be made again here", day(*time))]
+    LeftOut {
+        /// When.
+        time: Timestamp,
+    },
     /// A bundle can't be used.
     #[error("{} can't be opened as a bundle: {why}", path.display())]
     Bundle {

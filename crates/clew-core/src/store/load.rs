@@ -283,6 +283,7 @@ impl Store {
             .disk()
             .list(&log::folder(self.directory(), history))
             .map_err(|_| StoreError::NoHistory(history))?;
+        self.excuse_left_out(history, &names);
         let before = loaded
             .sessions
             .values()

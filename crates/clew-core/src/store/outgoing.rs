@@ -1,5 +1,6 @@
 //! What of a history is to be sent, in portions: so that a sending that was cut goes on, and several go at once.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
@@ -7,7 +8,8 @@ use rustc_hash::FxHashSet;
 use super::carry::{Carried, Carrying, Records, copy_things};
 use super::copying::Copied;
 use super::gc::Survey;
-use super::{BundleMaker, LoadedHistory, Store, StoreError, log};
+use super::{BundleMaker, LeftValues, LoadedHistory, Store, StoreError, log};
+use crate::format::Timestamp;
 use crate::id::{HistoryId, ManifestId, SessionId};
 
 /// How far each part of each log goes, in bytes.
@@ -20,6 +22,8 @@ pub struct Outgoing {
     loaded: LoadedHistory,
     survey: Survey,
     needed: FxHashSet<[u8; 32]>,
+    /// Values of which something does not go.
+    left: FxHashSet<ManifestId>,
 }
 
 impl Outgoing {
@@ -38,8 +42,17 @@ impl Outgoing {
     /// The history is not there.
     pub fn with(store: &Store, history: HistoryId, goes: &dyn Fn(&ManifestId) -> bool) -> Result<Self, StoreError> {
         let loaded = store.load(history)?;
+        let left = RefCell::new(FxHashSet::default());
+        let needed = store.needed_by(&loaded, &|value| {
+            let goes = goes(value);
+            if !goes {
+                left.borrow_mut().insert(*value);
+            }
+            goes
+        });
         Ok(Self {
-            needed: store.needed_by(&loaded, goes),
+            needed,
+            left: left.into_inner(),
             // After the logs: what they reach is in packs by then.
             survey: Survey::to_read(store),
             store: store.clone(),
@@ -116,23 +129,32 @@ impl Outgoing {
     }
 
     /// What happened, as it is carried to another store.
-    pub(super) fn records_for<'s>(&'s self, to: &'s Store) -> (&'s LoadedHistory, Records<'s>) {
+    pub(super) fn records_for<'s>(&'s self, to: &'s Store, now: Timestamp) -> (&'s LoadedHistory, Records<'s>) {
         let records = Records {
             from: &self.store,
             to,
             history: self.history,
+            left: Some(self.left_out(now)),
         };
         (&self.loaded, records)
     }
 
-    /// Writes what happened into a bundle: of each log what comes behind `there`, and what the history was called.
+    /// What is left out of what goes: of what is here, and what never came here.
+    fn left_out(&self, now: Timestamp) -> LeftValues {
+        let mut left: LeftValues = self.left.iter().map(|value| (*value, now)).collect();
+        left.extend(self.store.left_out(self.history));
+        left
+    }
+
+    /// Writes what happened into a bundle: of each log what comes behind `there`, what the history was called, and what was left out of it.
     ///
     /// # Errors
     /// A disk refused.
-    pub fn write_records(&self, to: &BundleMaker, there: &LogEnds) -> Result<Carried, StoreError> {
+    pub fn write_records(&self, to: &BundleMaker, there: &LogEnds, now: Timestamp) -> Result<Carried, StoreError> {
         let mut carried = Carried::default();
-        let (loaded, records) = self.records_for(to.store());
+        let (loaded, records) = self.records_for(to.store(), now);
         records.carry_behind(loaded, there, &mut carried)?;
+        to.store().tell_left_out(self.history, &self.left_out(now))?;
         for ((session, part), start) in there.iter().filter(|(_, start)| **start > 0) {
             let path = log::path(to.store().directory(), self.history, *session, *part);
             to.begin_behind(&path, *start);

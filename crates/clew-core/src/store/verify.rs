@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::pack_reader::PackReader;
 use super::scan::{Payloads, scan};
 use super::seal::PublicKey;
-use super::{Damage, Flaw, LoadedHistory, Store, log};
+use super::{Damage, Excuse, Flaw, LoadedHistory, Store, log};
 use crate::format::{Body, Encoding, FrameKind, Signed, decode_record};
 use crate::id::{BlobId, BlockId, HistoryId, ManifestId, OperationId, SegmentId};
 
@@ -26,6 +26,8 @@ pub struct Verification {
     pub things: u64,
     /// Packs.
     pub packs: u64,
+    /// Different values of which something is missing, since who sent them left it out.
+    pub left_out: u64,
     /// What is missing or damaged, in the order in which it was met.
     pub damage: Vec<Damage>,
 }
@@ -172,7 +174,10 @@ impl Store {
         let Body::Encoded(encoding) = &manifest.body else {
             return;
         };
-        if self.is_dropped(id) && !self.has_all(encoding) {
+        if let Some(excuse) = self.excuse_of(id)
+            && !self.has_all(encoding)
+        {
+            verification.left_out += u64::from(matches!(excuse, Excuse::LeftOut(_)));
             return;
         }
         for segment in encoding.stream.iter().chain(&encoding.asides) {

@@ -451,14 +451,18 @@ impl SessionWriter {
     }
 
     /// Takes note of what others forgot in this history: a value that comes again is another version, and is kept. Gives
-    /// the values that were forgotten or dropped.
+    /// the values that were forgotten, dropped, or never came.
     fn note_forgotten(&self) -> FxHashSet<ManifestId> {
         // What can't be read now is told by whoever reads it.
         let Ok(loaded) = self.store.load(self.history) else {
             return FxHashSet::default();
         };
         let forgotten = loaded.forgotten();
-        let gone = forgotten.keys().copied().chain(loaded.dropped().into_keys()).collect();
+        let went = loaded
+            .dropped()
+            .into_keys()
+            .chain(self.store.left_out(self.history).into_keys());
+        let gone = forgotten.keys().copied().chain(went).collect();
         self.store.forget(forgotten);
         gone
     }

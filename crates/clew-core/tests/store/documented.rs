@@ -6,8 +6,8 @@ use std::path::Path;
 use clew_core::format::{
     Action, Begun, Body, Death, ENCRYPTED_HEADER_LENGTH, Encoding, Ended, Ending, Evidence, FRAME_MAGIC, FRAME_VERSION,
     FileEvidence, Forgetting, FrameEncoder, FrameKind, Garbage, HEADER_LENGTH, HistoryDescription, KernelDescription,
-    Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run, Signed,
-    StoredExtent, StoredManifest, Summary, TableEntry, Version, View, encode_record,
+    LeftOut, Listed, Lists, Manifest, ModuleEvidence, Operation, PackMention, Process, RECORD_VERSION, Removal, Run,
+    Signed, StoredExtent, StoredManifest, Summary, TableEntry, Version, View, encode_record,
 };
 use clew_core::graph::Mention;
 use clew_core::id::{
@@ -177,6 +177,7 @@ fn p13_the_fields_of_records_are_those_that_are_written() {
     is_said("HistoryDescription", &KernelDescription::default());
     is_said("PackMention", &PackMention { pack: PackId([0; 16]) });
     is_said("Removal", &Removal::default());
+    is_said("LeftOut", &LeftOut::default());
     is_said("Garbage", &Garbage::default());
     is_said("Listed", &Listed::default());
     is_said("Root", &Root::name("x"));
@@ -241,6 +242,7 @@ fn p13_the_kinds_of_frames_are_those_of_the_page() {
         ("CONTENTS", FrameKind::CONTENTS),
         ("HEAD", FrameKind::HEAD),
         ("BEGUN", FrameKind::BEGUN),
+        ("LEFT_OUT", FrameKind::LEFT_OUT),
     ];
     let said: Vec<(String, String)> = table("kind")
         .into_iter()

@@ -13,12 +13,19 @@ use crate::name::Name;
 const MOST: usize = 300;
 
 /// Codes that clouds send with a status that says something else.
-const REFUSED: [&str; 4] = [
+const REFUSED: [&str; 6] = [
+    // Google's, of a login that ran out and of a key that is none any more.
+    "invalid_grant",
+    "invalid_client",
     "ExpiredToken",
     "InvalidToken",
     "TokenRefreshRequired",
     "AuthenticationFailed",
 ];
+/// S3's words for a clock that it does not believe. The others refuse, and their answers say when that was.
+const CLOCK: [&str; 1] = ["RequestTimeTooSkewed"];
+/// All of them bear a clock that is wrong by less, in seconds.
+const BORNE: i64 = 5 * 60;
 const FULL: [&str; 3] = ["QuotaExceeded", "InsufficientStorage", "XMinioStorageFull"];
 const NO_PLACE: [&str; 3] = [
     "NoSuchBucket",
@@ -28,8 +35,45 @@ const NO_PLACE: [&str; 3] = [
 /// Azure's words for parts that it has not, or has no more.
 const FORGOTTEN: [&str; 2] = ["InvalidBlockList", "InvalidBlockId"];
 
+/// What was asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To write something if a condition holds.
+    OnCondition,
+    /// Anything else.
+    Anyway,
+}
+
 /// What `error` means, with what the server said.
-pub(super) fn remote_error(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError {
+pub(super) fn remote_error(place: &str, name: &Name, asked: Asked, error: &Error, heard: &Said) -> RemoteError {
+    match meaning(place, name, error, heard) {
+        // Somebody else is at the same object, and will not be for long.
+        RemoteError::Conflict { place, .. } if asked == Asked::Anyway && heard.status == 409 => {
+            RemoteError::Unreachable {
+                place,
+                said: text(heard, error),
+                wait: heard.wait,
+            }
+        }
+        RemoteError::Refused { place, said } => clock_or_refused(place, said, heard),
+        meant => meant,
+    }
+}
+
+fn clock_or_refused(place: String, said: String, heard: &Said) -> RemoteError {
+    let is_said = CLOCK.iter().any(|code| heard.body.contains(code));
+    match heard.ahead.filter(|ahead| ahead.abs() > BORNE) {
+        Some(ahead) => {
+            let (minutes, way) = (ahead.abs() / 60, if ahead > 0 { "ahead of" } else { "behind" });
+            let said = format!("{said}; its clock is {minutes} minutes {way} this machine's");
+            RemoteError::Clock { place, said }
+        }
+        None if is_said => RemoteError::Clock { place, said },
+        None => RemoteError::Refused { place, said },
+    }
+}
+
+fn meaning(place: &str, name: &Name, error: &Error, heard: &Said) -> RemoteError {
     let (place, name) = (place.to_owned(), name.clone());
     let said = text(heard, error);
     let is_said = |codes: &[&str]| codes.iter().any(|code| heard.body.contains(code));

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
@@ -17,6 +19,8 @@ pub(super) struct Said {
     pub status: u16,
     /// The seconds that it asks to be left alone.
     pub wait: Option<Duration>,
+    /// By how many seconds its clock is ahead of this machine's.
+    pub ahead: Option<i64>,
     pub body: String,
 }
 
@@ -48,14 +52,30 @@ impl HttpConnector for Listening {
 #[derive(Debug)]
 struct Ear(Arc<HttpClient>);
 
+/// A date as HTTP writes it, in seconds.
+fn seconds(date: &str) -> Option<i64> {
+    let parsed = DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
+    Some(parsed.as_second())
+}
+
+/// How long it asks to be left alone: so many seconds, or up to a time by its own clock.
+fn wait(asked: &str, date: Option<i64>) -> Option<Duration> {
+    let until = || Some(seconds(asked)? - date?);
+    let length = asked.trim().parse().ok().or_else(until)?;
+    u64::try_from(length).ok().map(Duration::from_secs)
+}
+
 /// No server has so much to say about a failure.
 const MOST_BODY: usize = 64 << 10;
 
 #[async_trait::async_trait]
 impl HttpService for Ear {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        // Of what was put together S3 says first that all is well, and then, in its words, that it is not.
+        let is_doubtful = request.method().as_str() == "POST";
         let response = self.0.execute(request).await?;
-        if response.status().is_success() {
+        let is_success = response.status().is_success();
+        if is_success && !is_doubtful {
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
@@ -63,18 +83,22 @@ impl HttpService for Ear {
         let mut stream = body.bytes_stream();
         while let Some(piece) = stream.try_next().await? {
             bytes.extend_from_slice(&piece);
-            if bytes.len() > MOST_BODY {
+            if bytes.len() > MOST_BODY && !is_success {
                 break;
             }
         }
-        let header = parts.headers.get("retry-after").and_then(|value| value.to_str().ok());
-        let seconds = header.and_then(|value| value.trim().parse().ok());
-        let said = Said {
-            status: parts.status.as_u16(),
-            wait: seconds.map(Duration::from_secs),
-            body: String::from_utf8_lossy(&bytes).into_owned(),
-        };
-        LAST.try_with(|last| last.replace(said)).ok();
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        if !is_success || body.contains("<Error>") {
+            let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+            let date = header("date").and_then(seconds);
+            let said = Said {
+                status: if is_success { 500 } else { parts.status.as_u16() },
+                wait: header("retry-after").and_then(|asked| wait(asked, date)),
+                ahead: date.map(|date| date - Timestamp::now().as_second()),
+                body,
+            };
+            LAST.try_with(|last| last.replace(said)).ok();
+        }
         Ok(HttpResponse::from_parts(parts, bytes.into()))
     }
 }

@@ -249,7 +249,7 @@ impl From<RemoteError> for Fault {
         match error {
             RemoteError::NotFound { name, .. } => Self::NotFound(name.to_string()),
             RemoteError::Conflict { name, .. } => Self::Conflict(name.to_string()),
-            RemoteError::Refused { said, .. } => Self::Refused(said),
+            RemoteError::Refused { said, .. } | RemoteError::Clock { said, .. } => Self::Refused(said),
             RemoteError::Full { said, .. } => Self::Full(said),
             RemoteError::Unreachable { said, .. } => Self::Unreachable(said),
             RemoteError::Damaged { name, why, .. } => Self::Damaged(name.to_string(), why),

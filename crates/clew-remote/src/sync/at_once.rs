@@ -6,13 +6,17 @@ use std::thread;
 use super::SyncError;
 
 /// So many things are worked on at once: made and sent, or fetched.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
+/// So many small ones, which take no longer than the wait for an answer.
+pub(super) const SMALL_AT_ONCE: usize = 16;
 
-/// Does `work` on each of `all`, several at once; what came of them, in no order. Gives up at the first that fails.
+/// Does `work` on each of `all`, so many at once; what came of them, in no order. Gives up at the first that fails.
 pub(super) fn at_once<T: Send, U: Send>(
-    all: impl IntoIterator<Item = T, IntoIter: Send>,
+    number: usize,
+    all: Vec<T>,
     work: impl Fn(T) -> Result<U, SyncError> + Sync,
 ) -> Result<Vec<U>, SyncError> {
+    let number = number.min(all.len());
     let open = Mutex::new(all.into_iter());
     let done: Mutex<Result<Vec<U>, SyncError>> = Mutex::new(Ok(Vec::new()));
     let take_part = || {
@@ -28,7 +32,7 @@ pub(super) fn at_once<T: Send, U: Send>(
         }
     };
     thread::scope(|scope| {
-        for _ in 1..AT_ONCE {
+        for _ in 1..number {
             // Where there can be no more threads, this one does it all.
             let _ = thread::Builder::new().spawn_scoped(scope, take_part);
         }

@@ -11,6 +11,19 @@ use clew_core::store::disk::private_folder;
 
 use super::head::Sent;
 use super::speed::Speed;
+use crate::backend::Upload;
+
+/// What was begun in parts.
+const UPLOADS: &str = "uploads";
+
+/// What no place gives as an id can't be noted on a line.
+fn upload_line(upload: &Upload) -> String {
+    let Upload { name, id, part } = upload;
+    if id.contains(char::is_control) {
+        return String::new();
+    }
+    format!("{part} {name} {id}\n")
+}
 
 /// A folder of this machine, for one store and one place.
 #[derive(Debug, Clone)]
@@ -80,6 +93,34 @@ impl Memory {
         fs::remove_file(self.list(history, "begun")).ok();
     }
 
+    /// Large bundles that were begun in parts, and maybe never finished.
+    pub(super) fn uploads(&self) -> Vec<Upload> {
+        let text = fs::read_to_string(self.folder.join(UPLOADS)).unwrap_or_default();
+        let upload = |line: &str| {
+            let (part, rest) = line.split_once(' ')?;
+            let (name, id) = rest.split_once(' ')?;
+            Some(Upload {
+                name: name.parse().ok()?,
+                id: id.to_owned(),
+                part: part.parse().ok()?,
+            })
+        };
+        text.lines().filter_map(upload).collect()
+    }
+
+    pub(super) fn note_upload(&self, upload: &Upload) {
+        self.append(&self.folder.join(UPLOADS), &upload_line(upload));
+    }
+
+    /// Remembers these alone.
+    pub(super) fn keep_uploads(&self, uploads: &[Upload]) {
+        let path = self.folder.join(UPLOADS);
+        fs::remove_file(&path).ok();
+        for upload in uploads {
+            self.append(&path, &upload_line(upload));
+        }
+    }
+
     /// Bundles of which everything was in the store once.
     pub(super) fn had(&self, history: HistoryId) -> BTreeSet<Sent> {
         self.lines(history, "had")
@@ -123,11 +164,15 @@ impl Memory {
             writeln!(lines, "{} {}", sent.bundle, sent.length).ok();
             lines
         });
-        let open = |path: PathBuf| -> std::io::Result<File> {
+        self.append(&self.list(history, what), &lines);
+    }
+
+    fn append(&self, path: &Path, lines: &str) {
+        let open = || -> std::io::Result<File> {
             private_folder(&self.folder)?;
             OpenOptions::new().create(true).append(true).open(path)
         };
-        if let Ok(mut file) = open(self.list(history, what)) {
+        if let Ok(mut file) = open() {
             file.write_all(lines.as_bytes()).ok();
         }
     }

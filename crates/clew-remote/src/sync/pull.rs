@@ -10,7 +10,7 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Bundle, BundleFault, Carried, Store, StoreError};
 
-use super::at_once::at_once;
+use super::at_once::{AT_ONCE, SMALL_AT_ONCE, at_once};
 use super::head::{Head, Sent};
 use super::staged::{Meter, Staged, here, named};
 use super::{Memory, SyncError, Telling, Way, index};
@@ -99,6 +99,9 @@ fn take_in(
     })
 }
 
+/// Bundles up to so many bytes take no longer than the wait for an answer: what a push after each run leaves.
+const SMALL: u64 = 256 << 10;
+
 struct Pull<'p> {
     backend: &'p dyn Backend,
     staging: PathBuf,
@@ -108,7 +111,9 @@ struct Pull<'p> {
 impl Pull<'_> {
     /// Fetches bundles, several at once; in their order.
     fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
-        at_once(wanted, |sent| self.fetch(*sent))?;
+        let (small, large): (Vec<Sent>, Vec<Sent>) = wanted.iter().partition(|sent| sent.length <= SMALL);
+        at_once(SMALL_AT_ONCE, small, |sent| self.fetch(sent))?;
+        at_once(AT_ONCE, large, |sent| self.fetch(sent))?;
         Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect())
     }
 

@@ -11,11 +11,11 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, StoreError};
 use rustc_hash::FxHashSet;
 
-use super::at_once::at_once;
+use super::at_once::{AT_ONCE, at_once};
 use super::head::{Head, Sent};
 use super::staged::{Meter, Staged, here, named};
 use super::{Memory, SyncError, Telling, Way, index};
-use crate::backend::{Backend, Token, unwatched};
+use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
 use crate::transfer::{self, Sending};
 
@@ -104,6 +104,7 @@ pub fn push(
     let (mut head, mut token) = read(backend, history)?;
     let begun = still_there(backend, memory, history)?;
     let ids = known(&head, &begun, way)?;
+    abandon_left(backend, memory);
     let portions = outgoing.portions(&|id| ids.contains(id), way.portion);
     let push = Push {
         outgoing,
@@ -120,9 +121,15 @@ pub fn push(
     };
     let mut sent = begun;
     sent.extend(push.send_all(portions, &mut pushed)?);
+    // What is new in the logs, by what the place had of them: who comes second sends it anew only where that has changed.
+    let mut told: Option<(LogEnds, Option<Sent>)> = None;
     for _ in 0..ATTEMPTS {
         let there = head.ends();
-        let records = push.send_records(&there, &mut pushed)?;
+        let records = match &told {
+            Some((of, records)) if *of == there => *records,
+            _ => push.send_records(&there, &mut pushed)?,
+        };
+        told = Some((there, records));
         if records.is_none() && sent.iter().all(|sent| head.bundles.contains(sent)) {
             memory.forget_begun(history);
             return Ok(push.done(pushed));
@@ -133,6 +140,7 @@ pub fn push(
         match head.swap(backend, token.as_ref()) {
             Ok(_) => {
                 memory.forget_begun(history);
+                memory.keep_uploads(&[]);
                 memory.note_had(history, &bundles);
                 return Ok(push.done(pushed));
             }
@@ -159,6 +167,15 @@ fn still_there(backend: &dyn Backend, memory: &Memory, history: HistoryId) -> Re
         }
     }
     Ok(there)
+}
+
+/// Lets go of what a push began in parts that was cut: nobody goes on with it, and who keeps the place is paid for it.
+fn abandon_left(backend: &dyn Backend, memory: &Memory) {
+    let left = memory.uploads();
+    if !left.is_empty() {
+        let stays = |upload: &Upload| backend.abandon(upload).is_err();
+        memory.keep_uploads(&left.into_iter().filter(stays).collect::<Vec<_>>());
+    }
 }
 
 fn nonce() -> u64 {
@@ -190,7 +207,7 @@ impl Push<'_> {
 
     /// Sends the portions, several at once; gives up at the first that fails.
     fn send_all(&self, portions: Vec<Portion>, pushed: &mut Pushed) -> Result<Vec<Sent>, SyncError> {
-        let sent = at_once(portions, |portion| self.send(&portion))?;
+        let sent = at_once(AT_ONCE, portions, |portion| self.send(&portion))?;
         pushed.bundles += sent.len() as u64;
         pushed
             .damage
@@ -219,10 +236,12 @@ impl Push<'_> {
             return Ok(None);
         }
         let (maker, staged) = self.begin()?;
-        let carried = self.outgoing.write_records(&maker, there)?;
+        let carried = self.outgoing.write_records(&maker, there, self.now)?;
         pushed.sessions = carried.sessions;
         pushed.bundles += 1;
-        Ok(Some(self.send_bundle(maker, &staged)?))
+        let sent = self.send_bundle(maker, &staged)?;
+        index::keep_none(self.memory, sent.bundle);
+        Ok(Some(sent))
     }
 
     fn begin(&self) -> Result<(BundleMaker, Staged), StoreError> {
@@ -237,7 +256,14 @@ impl Push<'_> {
         let file = File::open(&staged.0).map_err(|error| here(&error))?;
         let name = index::bundle_name(bundle)?;
         let mut watch = |bytes| self.meter.add(bytes);
-        transfer::send(self.backend, &name, &file, &mut Sending::default(), &mut watch)?;
+        let mut sending = Sending::default();
+        if length > transfer::PART {
+            let upload = self.backend.begin(&name, length)?;
+            // Before its first part: whatever cuts this, the next push lets go of it.
+            self.memory.note_upload(&upload);
+            sending.upload = Some(upload);
+        }
+        transfer::send(self.backend, &name, &file, &mut sending, &mut watch)?;
         Ok(Sent { bundle, length })
     }
 }

@@ -9,10 +9,20 @@ mod ssh;
 mod swaps;
 mod texts;
 
+/// Histories that go to a place and come from it, whatever fails on the way.
+mod sync {
+    mod cuts;
+    pub mod machine;
+    mod many;
+    mod planned;
+    mod round;
+}
+
 #[cfg(feature = "object")]
 mod clouds {
     mod answers;
     mod azure;
+    mod failing;
     mod google;
     mod http;
     mod moto;

@@ -19,7 +19,11 @@ fn errors_of_remotes() {
     let errors = every!(RemoteError {
         RemoteError::NotFound { .. } => [RemoteError::NotFound { place: place(), name: name() }],
         RemoteError::Conflict { .. } => [RemoteError::Conflict { place: place(), name: name() }],
-        RemoteError::Refused { .. } => [RemoteError::Refused { place: place(), said: "403 RequestTimeTooSkewed".into() }],
+        RemoteError::Refused { .. } => [RemoteError::Refused { place: place(), said: "400 ExpiredToken".into() }],
+        RemoteError::Clock { .. } => [RemoteError::Clock {
+            place: place(),
+            said: "403 RequestTimeTooSkewed; its clock is 61 minutes behind this machine's".into(),
+        }],
         RemoteError::Full { .. } => [RemoteError::Full { place: place(), said: "507 QuotaExceeded".into() }],
         RemoteError::Unreachable { .. } => [RemoteError::Unreachable {
             place: place(),

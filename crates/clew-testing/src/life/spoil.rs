@@ -63,6 +63,7 @@ fn name(kind: FrameKind) -> &'static str {
         FrameKind::MARK => "mark",
         FrameKind::REMOVAL => "removal",
         FrameKind::GARBAGE => "garbage",
+        FrameKind::LEFT_OUT => "left out",
         _ => "unknown",
     }
 }

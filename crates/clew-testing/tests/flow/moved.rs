@@ -82,6 +82,8 @@ impl There {
         let goes_on = &mut |_| ControlFlow::Continue(());
         let carried = self.store().receive_from(outgoing, 9, goes_on).unwrap();
         assert_eq!((carried.damage.len(), carried.contradictions.len()), (0, 0));
+        // What the plan left out is told from what is lost.
+        assert_eq!(self.store().verify(true).unwrap().damage, []);
     }
 
     fn kernel(&mut self) -> ToyKernel {

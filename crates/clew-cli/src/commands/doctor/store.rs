@@ -328,7 +328,14 @@ fn values(store: &Store, surroundings: &Surroundings) -> Check {
     let next = surroundings.door.command("verify --read-data");
     match store.verify(false) {
         Ok(verified) if verified.damage.is_empty() => {
-            let found = format!("all that the runs name is there; {next} also reads it");
+            let left = match verified.left_out {
+                0 => String::new(),
+                number => format!(
+                    ", but for {} that a planned push left out",
+                    text::count(number as usize, "value")
+                ),
+            };
+            let found = format!("all that the runs name is there{left}; {next} also reads it");
             Check::fine(Stored, WHAT, found)
         }
         Ok(verified) => {

@@ -1,7 +1,8 @@
 //! `clew watch`: pushes as the runs come, until it is told to end.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -24,13 +25,13 @@ use crate::text;
 
 /// How often it is looked whether there are new runs.
 const BEAT: Duration = Duration::from_millis(500);
-/// How long it is waited after a push that failed; twice as long after the next one, up to [`LONGEST_PAUSE`].
+/// How long it is waited after a push or a look that failed; twice as long after the next one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Pushes as the runs come, until Ctrl+C or the end of the job; then once more, and ends.
 ///
-/// A push that fails is told and tried again: nothing that was recorded is lost by it. `SIGTERM` and `SIGHUP` end it like Ctrl+C: what is recorded by then is pushed first. A second one ends it at once.
+/// A push that fails is told and tried again, and so is a store that can't be read for a moment: nothing that was recorded is lost by it. `SIGTERM` and `SIGHUP` end it like Ctrl+C: what is recorded by then is pushed first. A second one ends it at once.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Watch {
     /// What you call the remote; without it the only one
@@ -66,9 +67,9 @@ pub struct WatchPage {
     runs: u64,
     /// Bytes that went over the network.
     bytes: u64,
-    /// How often a push failed.
+    /// How often a push failed, or the store could not be read.
     failures: u64,
-    /// Why the last push failed, if it did: not all that is recorded is there.
+    /// Why the last attempt failed, if it did: not all that is recorded is there.
     failure: Option<String>,
     /// What could not be read here, and was not sent.
     damage: Vec<String>,
@@ -97,6 +98,29 @@ impl Ending {
 /// How far the logs of histories go.
 type Reach = BTreeMap<HistoryId, LogEnds>;
 
+/// The files of logs with their lengths, as their folders tell: whether anything came is seen by these, without opening the store.
+type Glance = BTreeMap<PathBuf, u64>;
+
+fn glance(directory: &Path, only: Option<HistoryId>) -> Glance {
+    let mut folder = directory.join("histories");
+    if let Some(id) = only {
+        folder.push(id.to_string());
+    }
+    let mut seen = Glance::new();
+    let mut open = vec![folder];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(found) = entry.metadata() else { continue };
+            if found.is_dir() {
+                open.push(entry.path());
+            } else if entry.path().extension().is_some_and(|extension| extension == "log") {
+                seen.insert(entry.path(), found.len());
+            }
+        }
+    }
+    seen
+}
+
 struct Watching<'w> {
     watch: &'w Watch,
     directory: &'w Path,
@@ -105,6 +129,8 @@ struct Watching<'w> {
     remote: Remote,
     surroundings: Surroundings,
     page: WatchPage,
+    /// What the folders told when it was looked last.
+    glanced: Option<Glance>,
     /// What had been recorded when it was looked last.
     seen: Reach,
     /// How many runs there were at the last push that came through.
@@ -148,6 +174,7 @@ pub fn watch(
             damage: Vec::new(),
         },
         remote,
+        glanced: None,
         seen: Reach::new(),
         pushed_runs: 0,
         runs: 0,
@@ -161,18 +188,21 @@ pub fn watch(
     let mut not_before = Instant::now();
     while !ending.is_told() {
         thread::sleep(BEAT);
-        watching.look()?;
-        if watching.is_due() && Instant::now() >= not_before && !ending.is_told() {
-            match watching.push() {
-                Ok(()) => pause = FIRST_PAUSE,
-                Err(problem) => {
-                    watching.failed(&problem, pause);
-                    (not_before, pause) = (Instant::now() + pause, (pause * 2).min(LONGEST_PAUSE));
-                }
+        if Instant::now() < not_before {
+            continue;
+        }
+        match watching.look().and_then(|()| watching.push_if_due(&ending)) {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(problem) => {
+                watching.failed(&problem, pause);
+                (not_before, pause) = (Instant::now() + pause, (pause * 2).min(LONGEST_PAUSE));
             }
         }
     }
     // A kernel that ends with the same signal records its last runs meanwhile; they come if they are faster than the push.
+    if let Err(problem) = watching.look() {
+        watching.failed(&problem, Duration::ZERO);
+    }
     if let Err(problem) = watching.push() {
         watching.failed(&problem, Duration::ZERO);
     }
@@ -186,6 +216,17 @@ impl Watching<'_> {
         if !self.directory.exists() {
             return Ok(()); // The kernels of this job are still to start.
         }
+        let glanced = glance(self.directory, self.only);
+        if self.glanced.as_ref() == Some(&glanced) {
+            return Ok(());
+        }
+        self.take_in()?;
+        self.glanced = Some(glanced);
+        Ok(())
+    }
+
+    /// Reads what is new.
+    fn take_in(&mut self) -> Result<(), Problem> {
         let store = open_indexed(self.directory, &self.surroundings)?;
         let ids = if let Some(id) = self.only {
             vec![id]
@@ -213,6 +254,13 @@ impl Watching<'_> {
         let new = self.runs.saturating_sub(self.pushed_runs);
         let minutes = Duration::from_secs_f64(self.watch.minutes * 60.0);
         new >= self.watch.every as usize || self.since.is_some_and(|since| since.elapsed() >= minutes)
+    }
+
+    fn push_if_due(&mut self, ending: &Ending) -> Result<(), Problem> {
+        if self.is_due() && !ending.is_told() {
+            self.push()?;
+        }
+        Ok(())
     }
 
     fn push(&mut self) -> Result<(), Problem> {
@@ -272,7 +320,7 @@ impl Page for WatchPage {
                 format!("Not all of it is there: {why}. Nothing that was recorded is lost; the next push sends it.\n")
             }
             None if self.failures > 0 => {
-                let failed = pushes(self.failures);
+                let failed = text::count(self.failures as usize, "attempt");
                 format!("All of it is there now, after {failed} that failed.\n")
             }
             None => "All of it is there.\n".to_owned(),
@@ -289,5 +337,38 @@ impl Page for WatchPage {
         } else {
             Exit::Inexact
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_tells_whether_a_log_grew_or_came_and_nothing_else() {
+        let store = tempfile::tempdir().expect("a folder");
+        let [one, other] = ["01", "02"].map(|id| id.repeat(16));
+        let put = |path: &str, bytes: &[u8]| {
+            let path = store.path().join("histories").join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
+            fs::write(path, bytes).expect("it is written");
+        };
+        let only = Some(one.parse::<HistoryId>().expect("an id"));
+        let both = || (glance(store.path(), only), glance(store.path(), None));
+        assert!(
+            both().0.is_empty() && both().1.is_empty(),
+            "the folder is still to be made"
+        );
+        put(&format!("{one}/a.log"), b"1");
+        let first = both();
+        assert_eq!((first.0.len(), first.1.len()), (1, 1));
+        put(&format!("{one}/numbers"), b"17");
+        put(&format!("{other}/b.log.tmp"), b"x");
+        assert_eq!(both(), first);
+        put(&format!("{other}/b.log"), b"x");
+        assert_eq!(both().0, first.0, "another history");
+        assert_ne!(both().1, first.1);
+        put(&format!("{one}/a.log"), b"12");
+        assert_ne!(both().0, first.0);
     }
 }

@@ -155,3 +155,65 @@ impl Drop for Telling {
         tell("");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_remote::{Name, RemoteError};
+    use clew_testing::every;
+
+    use super::*;
+
+    #[test]
+    fn everything_that_stands_in_the_way_of_a_push() {
+        let (bucket, folder) = (|| "s3://lab/clew".to_owned(), || "/mnt/lab".to_owned());
+        let name = || "bundles/3f2a9c10".parse::<Name>().expect("a name");
+        let said = str::to_owned;
+        let refused = |place| RemoteError::Refused {
+            place,
+            said: said("no"),
+        };
+        let remote = every!(RemoteError {
+            RemoteError::NotFound { .. } => [RemoteError::NotFound { place: bucket(), name: name() }],
+            RemoteError::Conflict { .. } => [RemoteError::Conflict { place: bucket(), name: name() }],
+            RemoteError::Refused { .. } => [
+                RemoteError::Refused { place: bucket(), said: said("400 ExpiredToken: The provided token has expired.") },
+                refused("gs://lab/clew".to_owned()),
+                refused("az://lab/clew".to_owned()),
+                refused("ssh://lab/clew".to_owned()),
+                refused(folder()),
+            ],
+            RemoteError::Clock { .. } => [RemoteError::Clock {
+                place: bucket(),
+                said: said("403 RequestTimeTooSkewed; its clock is 61 minutes behind this machine's"),
+            }],
+            RemoteError::Full { .. } => [RemoteError::Full { place: folder(), said: said("No space left on device (os error 28)") }],
+            RemoteError::Unreachable { .. } => [RemoteError::Unreachable {
+                place: bucket(),
+                said: said("503 SlowDown: Please reduce your request rate"),
+                wait: None,
+            }],
+            RemoteError::Damaged { .. } => [RemoteError::Damaged {
+                place: bucket(),
+                name: name(),
+                why: said("it is not what it is named by"),
+            }],
+            RemoteError::Unable { .. } => [RemoteError::Unable { place: bucket(), what: "do this", said: said("501 NotImplemented") }],
+            RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: bucket(), said: said("404 NoSuchBucket") }],
+            RemoteError::Here { .. } => [RemoteError::Here { said: said("No space left on device (os error 28)") }],
+            RemoteError::GivenUp => [RemoteError::GivenUp],
+            RemoteError::Name(_) => [RemoteError::Name("../x".parse::<Name>().expect_err("no name"))],
+        });
+        let own = [
+            SyncError::Unreadable {
+                place: bucket(),
+                history: said("3f2a9c10"),
+                why: said("it is no such record"),
+            },
+            SyncError::Busy { place: bucket() },
+            SyncError::Crowded { place: bucket() },
+        ];
+        let all = remote.into_iter().map(SyncError::Remote).chain(own);
+        let texts: Vec<String> = all.map(|error| problem(&error).text()).collect();
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+}

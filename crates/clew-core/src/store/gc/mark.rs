@@ -193,7 +193,8 @@ impl Marker {
         for manifest in moved.iter().filter(|manifest| !forgotten.contains(*manifest)) {
             self.keep_manifest(store, *manifest, true);
         }
-        let dropped = loaded.dropped();
+        let mut dropped = loaded.dropped();
+        dropped.extend(store.left_out(history));
         for (synced, operation) in new {
             let is_synced = operation.number < synced;
             for manifest in self.reached(store, history, operation, loaded, is_synced) {

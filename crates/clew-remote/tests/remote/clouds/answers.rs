@@ -42,6 +42,7 @@ fn told(error: RemoteError) -> (&'static str, String) {
         RemoteError::NotFound { .. } => ("not found", String::new()),
         RemoteError::Conflict { .. } => ("conflict", String::new()),
         RemoteError::Refused { said, .. } => ("refused", said),
+        RemoteError::Clock { said, .. } => ("clock", said),
         RemoteError::Full { said, .. } => ("full", said),
         RemoteError::Unreachable { said, .. } => ("unreachable", said),
         RemoteError::Damaged { why, .. } => ("damaged", why),
@@ -64,7 +65,7 @@ fn an_answer_means_what_can_be_done_about_it() {
         (
             "403 Forbidden",
             "RequestTimeTooSkewed",
-            "refused",
+            "clock",
             "403 RequestTimeTooSkewed: In words",
         ),
         (
@@ -164,6 +165,54 @@ fn a_server_says_how_long_to_wait() {
         panic!("{said:?}")
     };
     assert_eq!(wait, Some(Duration::from_secs(7)));
+}
+
+/// The time by a clock that is so many minutes ahead of this machine's, as servers write it.
+fn date(minutes: i64) -> String {
+    let time = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes);
+    time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string()
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_from_a_login_that_is() {
+    for (status, code) in [
+        ("403 Forbidden", "AuthenticationFailed"),
+        ("401 Unauthorized", "Unauthorized"),
+        ("400 Bad Request", "ExpiredToken"),
+        ("400 Bad Request", "invalid_grant"),
+    ] {
+        let told_at = |minutes| told(asked(status, &date(minutes), &xml(code), read).0.expect_err(code));
+        assert_eq!(told_at(1).0, "refused", "{code}: a minute is borne by all");
+        for (minutes, way) in [(62, "ahead of"), (-62, "behind")] {
+            let (kind, said) = told_at(minutes);
+            assert_eq!(kind, "clock", "{code}");
+            assert!(said.contains(&format!(" minutes {way} this machine's")), "{said}");
+        }
+    }
+    let (kind, _) = told(
+        asked("404 Not Found", &date(62), &xml("NoSuchKey"), read)
+            .0
+            .expect_err("404"),
+    );
+    assert_eq!(kind, "not found", "what a server does not refuse is not about the time");
+}
+
+#[test]
+fn a_server_says_until_when_to_wait_by_its_own_clock() {
+    let headers = date(62) + &date(63).replace("Date:", "Retry-After:");
+    let (said, _) = asked("503 Service Unavailable", &headers, "", read);
+    let Err(RemoteError::Unreachable { wait: Some(wait), .. }) = said else {
+        panic!("{said:?}")
+    };
+    assert!((59..=61).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[test]
+fn a_conflict_is_one_only_where_there_was_a_condition() {
+    let (said, _) = asked("409 Conflict", "", &xml("OperationAborted"), read);
+    assert_eq!(told(said.expect_err("a failure")).0, "unreachable");
+    let (said, _) = asked("409 Conflict", "", &xml("OperationAborted"), swap);
+    assert_eq!(told(said.expect_err("a failure")).0, "conflict");
 }
 
 #[test]

@@ -146,3 +146,21 @@ fn azure_comes_through_a_bad_network() {
         .expect("it is there");
     assert_eq!(left.bytes, [7]);
 }
+
+#[test]
+fn azure_refuses_what_ran_out_and_is_full_at_its_quota() {
+    let said = |status: &'static str, code: &str| {
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>In words</Message></Error>");
+        let network = Network::start(0, move |_| answer(status, "", &body));
+        let place = storage_at(network.port, "az://clew/a/folder", KEY);
+        let written = place.write(&name("a"), b"x", &mut unwatched);
+        assert_eq!(network.connections(), 1, "who tries again is one alone");
+        written.expect_err("a failure")
+    };
+    let ran_out = said("403 Forbidden", "AuthenticationFailed");
+    assert!(matches!(ran_out, RemoteError::Refused { .. }), "{ran_out:?}");
+    let full = said("507 Insufficient Storage", "AccountQuotaExceeded");
+    assert!(matches!(full, RemoteError::Full { .. }), "{full:?}");
+    let busy = said("503 Server Busy", "ServerBusy");
+    assert!(matches!(busy, RemoteError::Unreachable { .. }), "{busy:?}");
+}

@@ -7,9 +7,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use clew_remote::{Backend, ObjectStorage};
+use clew_remote::{Backend, ObjectStorage, RemoteError, unwatched};
 
 use super::http::{Request, read_request};
+use super::network::{self, Network};
 use crate::conformance;
 
 /// What is in the bucket, with the generation of each, and what is on its way there.
@@ -188,15 +189,43 @@ fn serve_one(mut client: &TcpStream, bucket: &Mutex<Bucket>) -> io::Result<()> {
     }
 }
 
-#[test]
-fn google_keeps_the_contract() {
+/// What listens at a port, taken for Google Cloud.
+fn storage_at(port: u16, more: &[(&str, &str)]) -> ObjectStorage {
     let key = format!(
-        r#"{{"gcs_base_url": "http://127.0.0.1:{}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#,
-        serve()
+        r#"{{"gcs_base_url": "http://127.0.0.1:{port}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
     );
     let settings = [("google_service_account_key", key.as_str()), ("allow_http", "true")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let place: Arc<dyn Backend> =
-        Arc::new(ObjectStorage::open("gs://clew/a/folder", &settings).expect("it is a remote"));
+    let settings = settings.iter().chain(more);
+    let settings: Vec<_> = settings
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    ObjectStorage::open("gs://clew/a/folder", &settings).expect("it is a remote")
+}
+
+#[test]
+fn google_keeps_the_contract() {
+    let place: Arc<dyn Backend> = Arc::new(storage_at(serve(), &[]));
     conformance::check(&place);
+}
+
+#[test]
+fn google_refuses_what_ran_out_and_is_full_at_its_quota() {
+    let said = |status: &'static str, body: &'static str| {
+        let network = Network::start(0, move |_| network::answer(status, "", body));
+        let place = storage_at(network.port, &[]);
+        let head = place.head(&"main".parse().expect("a name"));
+        let written = place.write(&"a".parse().expect("a name"), b"x", &mut unwatched);
+        assert_eq!(network.connections(), 2, "who tries again is one alone");
+        assert_eq!(
+            format!("{:?}", head.as_ref().err()),
+            format!("{:?}", written.as_ref().err())
+        );
+        head.expect_err("a failure")
+    };
+    let ran_out = said("401 Unauthorized", "<Error><Code>AuthenticationRequired</Code></Error>");
+    assert!(matches!(ran_out, RemoteError::Refused { .. }), "{ran_out:?}");
+    let revoked = said("400 Bad Request", r#"{"error": "invalid_grant"}"#);
+    assert!(matches!(revoked, RemoteError::Refused { .. }), "{revoked:?}");
+    let full = said("403 Forbidden", "<Error><Code>QuotaExceeded</Code></Error>");
+    assert!(matches!(full, RemoteError::Full { .. }), "{full:?}");
 }

@@ -31,7 +31,20 @@ fn value<'p>(pairs: &'p [(String, String)], key: &str) -> Option<&'p str> {
 }
 
 /// Reads a request with its body: a client that is answered while it sends may not read.
-pub fn read_request(mut client: &TcpStream) -> io::Result<Request> {
+pub fn read_request(client: &TcpStream) -> io::Result<Request> {
+    let (bytes, end) = read(client)?;
+    let mut request = parse(&String::from_utf8_lossy(&bytes[..end]));
+    request.body = bytes[end + 4..].to_vec();
+    Ok(request)
+}
+
+/// Reads a request as it was sent.
+pub fn read_bytes(client: &TcpStream) -> io::Result<Vec<u8>> {
+    Ok(read(client)?.0)
+}
+
+/// Reads a request, and where its head ends.
+fn read(mut client: &TcpStream) -> io::Result<(Vec<u8>, usize)> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     let end = loop {
@@ -43,18 +56,16 @@ pub fn read_request(mut client: &TcpStream) -> io::Result<Request> {
             count => bytes.extend_from_slice(&buffer[..count]),
         }
     };
-    let mut request = parse(&String::from_utf8_lossy(&bytes[..end]));
-    request.body = bytes.split_off(end + 4);
-    let length: usize = request
+    let length = parse(&String::from_utf8_lossy(&bytes[..end]))
         .header("content-length")
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
-    let missing = length.saturating_sub(request.body.len());
-    let arrived = client.take(missing as u64).read_to_end(&mut request.body)?;
+    let missing = (end + 4 + length).saturating_sub(bytes.len());
+    let arrived = client.take(missing as u64).read_to_end(&mut bytes)?;
     if arrived < missing {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(request)
+    Ok((bytes, end))
 }
 
 fn parse(head: &str) -> Request {

@@ -68,13 +68,23 @@ impl Moto {
     }
 
     fn make_bucket(&self) {
+        self.asked("PUT", "");
+    }
+
+    /// How many objects are on their way in parts.
+    pub fn uploads(&self) -> usize {
+        self.asked("GET", "?uploads").matches("<UploadId>").count()
+    }
+
+    fn asked(&self, method: &str, query: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let request =
-            format!("PUT /{BUCKET} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let headers = "Host: localhost\r\nContent-Length: 0\r\nConnection: close\r\n";
+        let request = format!("{method} /{BUCKET}{query} HTTP/1.1\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).expect("it is asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
     }
 
     /// A folder in its bucket.
@@ -92,6 +102,12 @@ impl Drop for Moto {
 
 /// What listens at a port, taken for S3.
 pub fn storage_at(port: u16, url: &str) -> ObjectStorage {
+    storage_with(port, url, &[])
+}
+
+/// The same with more settings.
+pub fn storage_with(port: u16, url: &str, more: &[(&str, &str)]) -> ObjectStorage {
+    let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
     let settings = [
         ("aws_endpoint", format!("http://127.0.0.1:{port}")),
         ("aws_allow_http", "true".to_owned()),
@@ -99,6 +115,7 @@ pub fn storage_at(port: u16, url: &str) -> ObjectStorage {
         ("aws_access_key_id", "testing".to_owned()),
         ("aws_secret_access_key", "testing".to_owned()),
     ];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value));
+    let settings = settings.into_iter().chain(more);
+    let settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value)).collect();
     ObjectStorage::open(url, &settings).expect("it is a remote")
 }

@@ -36,7 +36,7 @@ fn large() -> Vec<u8> {
 }
 
 /// Behind a network with this plan; what fails is tried again without waiting.
-fn behind(moto: &Moto, plan: impl Fn(u64) -> Deed + Send + 'static) -> (Patient, Network) {
+fn behind(moto: &Moto, plan: impl Fn(u64) -> Deed + Send + Sync + 'static) -> (Patient, Network) {
     let network = Network::start(moto.port, plan);
     let storage = storage_at(network.port, "s3://clew/behind");
     (

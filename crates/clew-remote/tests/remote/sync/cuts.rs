@@ -6,7 +6,7 @@ use clew_remote::sync::SyncError;
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Failing, Fault, unreachable};
 
-use crate::machine::{Machine, large, place};
+use super::machine::{Machine, large, place};
 
 fn gone() -> RemoteError {
     unreachable("connection reset")

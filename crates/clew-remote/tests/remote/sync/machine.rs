@@ -37,6 +37,8 @@ pub fn large(name: &str, bytes: usize, seed: usize) -> String {
 pub struct Machine {
     folder: TempDir,
     pub history: Option<HistoryId>,
+    /// So many bytes go into one bundle.
+    pub portion: u64,
 }
 
 fn key() -> SigningKey {
@@ -52,6 +54,7 @@ impl Machine {
         Self {
             folder: tempfile::tempdir().unwrap(),
             history: None,
+            portion: PORTION,
         }
     }
 
@@ -84,7 +87,7 @@ impl Machine {
 
     pub fn way<'w>(&self, backend: &'w dyn Backend) -> Way<'w> {
         Way {
-            portion: PORTION,
+            portion: self.portion,
             ..Way::new(backend, Memory::new(&self.folder.path().join("memory")))
         }
     }
@@ -105,6 +108,13 @@ impl Machine {
     /// Forgets what it knew of every place.
     pub fn forgets(&self) {
         std::fs::remove_dir_all(self.folder.path().join("memory")).ok();
+    }
+
+    /// Loses what lies in its packs.
+    pub fn loses_packs(&self) {
+        for entry in std::fs::read_dir(self.folder.path().join("store/packs")).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
     }
 
     pub fn loaded(&self) -> LoadedHistory {

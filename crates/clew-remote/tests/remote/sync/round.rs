@@ -2,7 +2,7 @@
 
 use clew_remote::sync::heads;
 
-use crate::machine::{Machine, large, place};
+use super::machine::{Machine, large, place};
 
 #[test]
 fn a_history_goes_to_a_place_and_comes_to_another_machine() {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use clew_core::history::History;
 use clew_core::id::{ManifestId, Root};
 use clew_core::plan::carry::Target;
-use clew_core::store::Outgoing;
+use clew_core::store::{Outgoing, StoreError};
 use clew_remote::sync::{Speed, SyncError, speed, there};
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Asked, Failing, Fault};
 
-use crate::machine::{Machine, large, place};
+use super::machine::{Machine, large, place};
 
 /// The value that the last run left under a name.
 fn value(machine: &Machine, name: &str) -> ManifestId {
@@ -104,6 +104,66 @@ fn p01_a_planned_push_that_is_cut_anywhere_goes_on_with_the_same_plan_or_another
         at += 1;
     }
     assert!(at >= 6, "there were so few calls: {at}");
+}
+
+/// How many values a machine lacks that were left out, and what else it lacks.
+fn lacks(machine: &Machine) -> (u64, Vec<String>) {
+    let verified = machine.store().verify(true).unwrap();
+    let damage = verified.damage.into_iter().map(|damage| damage.what);
+    (verified.left_out, damage.collect())
+}
+
+#[test]
+fn p03_what_was_left_out_is_told_from_what_is_lost_until_the_rest_is_pushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = place(&folder);
+    let (one, mut working) = Machine::with_history();
+    working.runs(&large("a", 400_000, 1));
+    working.runs(&large("b", 90_000, 2));
+    let (a, b) = (value(&one, "a"), value(&one, "b"));
+    one.pushes(&without(&one, &["a"]), &place).unwrap();
+    assert_eq!(lacks(&one), (0, vec![]), "who sends lacks nothing");
+    let other = clone_of(&one, &place);
+    assert_eq!(lacks(&other), (1, vec![]));
+    let told = other.store();
+    told.load(one.history.unwrap()).unwrap();
+    let why = told.parts_of(a).unwrap_err();
+    assert!(matches!(why, StoreError::LeftOut { time: 9 }), "{why}");
+    // It travels on: to a third machine by way of the second, and in a bundle of all.
+    let beyond = tempfile::tempdir().unwrap();
+    let beyond = super::machine::place(&beyond);
+    other.push(&beyond).unwrap();
+    assert_eq!(lacks(&clone_of(&one, &beyond)), (1, vec![]));
+    // What else is missing is lost, note or not.
+    let spoilt = clone_of(&one, &place);
+    for (id, _) in one.store().parts_of(b).unwrap() {
+        assert!(
+            spoilt
+                .store()
+                .parts_of(b)
+                .unwrap()
+                .iter()
+                .any(|(other, _)| *other == id)
+        );
+    }
+    spoilt.loses_packs();
+    let (left, damage) = lacks(&spoilt);
+    assert!(left <= 1 && !damage.is_empty(), "{left} {damage:?}");
+    // A run more, and the rest: then nothing is excused any more.
+    working.runs("c = text more");
+    one.pushes(&without(&one, &["a"]), &place).unwrap();
+    other.pull(&place).unwrap().unwrap();
+    assert_eq!(lacks(&other), (1, vec![]));
+    one.push(&place).unwrap();
+    other.pull(&place).unwrap().unwrap();
+    assert_eq!(lacks(&other), (0, vec![]));
+    assert!(other.store().left_out(one.history.unwrap()).is_empty());
+    let late = clone_of(&one, &place);
+    assert_eq!(lacks(&late), (0, vec![]));
+    assert!(late.store().left_out(one.history.unwrap()).is_empty());
+    late.loses_packs();
+    let (left, damage) = lacks(&late);
+    assert!(left == 0 && !damage.is_empty(), "{left} {damage:?}");
 }
 
 const SECOND: i64 = 1_000_000_000;

@@ -1,0 +1,70 @@
+//! Many machines at once.
+
+use std::sync::Arc;
+use std::thread;
+
+use clew_remote::sync::Pushed;
+use clew_testing::remote::{Failing, Fault};
+
+use super::machine::{Machine, place};
+
+#[test]
+fn a_push_after_many_asks_for_no_more_than_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = Failing::new(Arc::new(place(&folder)), |_, _| Fault::None);
+    let calls = |push: &dyn Fn() -> Pushed| {
+        let before = there.calls();
+        assert!(!push().is_nothing());
+        there.calls() - before
+    };
+    let (one, mut working) = Machine::with_history();
+    let mut asked = Vec::new();
+    for run in 0..40 {
+        working.runs(&format!("x = text value_{run}"));
+        asked.push(calls(&|| one.push(&there).unwrap()));
+    }
+    assert!(asked[39] <= asked[1], "{asked:?}");
+    // Who comes new asks once what lies in each bundle.
+    let mut other = Machine::new();
+    other.history = one.history;
+    other.pull(&there).unwrap().unwrap();
+    assert_eq!(other.cells(), one.cells());
+    let mut at_other = other.works();
+    at_other.runs("y = text first");
+    let first = calls(&|| other.push(&there).unwrap());
+    at_other.runs("y = text second");
+    let second = calls(&|| other.push(&there).unwrap());
+    assert!(first > 80 && second <= asked[1], "{first} {second} {asked:?}");
+}
+
+#[test]
+fn p09_eight_machines_that_push_at_once_all_come_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = place(&folder);
+    let (first, mut working) = Machine::with_history();
+    working.runs("x = text begun");
+    first.push(&there).unwrap();
+    let (first, there) = (&first, &there);
+    thread::scope(|scope| {
+        for number in 0..8 {
+            scope.spawn(move || {
+                let mut machine = Machine::new();
+                machine.history = first.history;
+                machine.pull(there).unwrap().unwrap();
+                let mut working = machine.works();
+                for round in 0..5 {
+                    working.runs(&format!("n = text {number}_{round}"));
+                    machine.push(there).unwrap();
+                }
+            });
+        }
+    });
+    first.pull(there).unwrap().unwrap();
+    let cells = first.cells();
+    assert_eq!(cells.len(), 1 + 8 * 5);
+    let mut last = Machine::new();
+    last.history = first.history;
+    last.pull(there).unwrap().unwrap();
+    assert_eq!(last.cells().len(), cells.len());
+    assert!(last.memory().exists());
+}
