@@ -13,13 +13,14 @@ pub(crate) mod rebound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
+use std::sync::Arc;
 
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Progress, Rebound, Stored, StreamFacts,
-    Withheld,
+    Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, Progress, Rebound, Stored,
+    StreamFacts, Unseen, Withheld,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError};
 use pyo3::prelude::*;
@@ -59,6 +60,8 @@ pub(crate) struct KernelState {
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
     /// Where cells may run again while a mover moves, and nowhere else.
     pub processes: Option<Processes>,
+    /// The files that cells read, as those find them that run there.
+    pub inputs: Option<Arc<dyn Inputs>>,
     /// Whether Ctrl+C came when a move could not be stopped any more.
     pub was_interrupted: bool,
 }
@@ -266,6 +269,11 @@ impl Kernel for PythonKernel<'_, '_> {
                 .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
+    }
+
+    fn inputs(&self) -> Arc<dyn Inputs> {
+        let inputs = self.state.inputs.as_ref();
+        inputs.map_or_else(|| Arc::new(Unseen) as Arc<dyn Inputs>, Arc::clone)
     }
 
     fn noticed(&mut self) -> Option<String> {

@@ -48,7 +48,7 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]
-    use crate::sandbox::enter_sandbox;
+    use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
@@ -58,7 +58,7 @@ mod _engine {
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]
-    use crate::words::{intent, split_line};
+    use crate::words::{digest_of, intent, split_line};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
-use clew_cli::{Arguments, Asked, Live, Output, Place, Question, Surroundings, Word};
+use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, Word};
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
@@ -217,10 +218,16 @@ impl Inner {
                 return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
             }
             None => return self.look(&arguments),
-            Some(Asked::Move(request, options)) => {
-                self.state.processes = self.processes(py);
+            Some(Asked::Move(request, options, maps)) => {
+                let history = self.open.as_ref().map(|open| open.session.history());
+                let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.surroundings);
+                if let Some(refused) = history.and_then(wrong) {
+                    return Ok(refused);
+                }
+                self.state.processes = self.processes(py, &maps);
+                self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
                 let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
-                self.state.processes = None;
+                (self.state.processes, self.state.inputs) = (None, None);
                 return Ok(match moved? {
                     Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
@@ -266,8 +273,10 @@ impl Inner {
     }
 
     /// Where cells may run again if a move needs it. Nothing is started before it does.
-    fn processes(&self, py: Python<'_>) -> Option<Processes> {
-        self.start(py, false).map(Processes::new)
+    fn processes(&self, py: Python<'_>, maps: &PathMaps) -> Option<Processes> {
+        let start = self.start(py, false)?;
+        let maps = maps.clone();
+        Some(Processes::new(Start { maps, ..start }))
     }
 
     /// Has values built again in another process that nobody has built yet, if the user wants that.
@@ -314,6 +323,7 @@ impl Inner {
             config: self.surroundings.config.clone(),
             history: open.id(),
             is_patient,
+            maps: PathMaps::default(),
         })
     }
 
