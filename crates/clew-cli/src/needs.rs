@@ -176,6 +176,18 @@ impl Here {
     }
 }
 
+/// What runs of a history told of the packages that modules came from: module, package and version, the last that is known of each.
+pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
+    // A stranger's word is no advice.
+    let trusted = history.runs().filter(|(id, _)| !history.is_untrusted(id));
+    let evidence = trusted.map(|(_, run)| &run.evidence);
+    let told = evidence.flat_map(|evidence| evidence.found.iter().chain(&evidence.modules));
+    let needs = told.map(|module| Need::of(&module.name, Some(module)));
+    needs
+        .filter_map(|need| Some((need.module.clone(), (need.package?, need.version?))))
+        .collect()
+}
+
 /// Whether it is a value of the user's: what a shell keeps for itself needs nothing that a shell does not.
 fn is_value(version: &Version) -> bool {
     let is_value = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);

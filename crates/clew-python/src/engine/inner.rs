@@ -12,7 +12,7 @@ use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
-use clew_core::session::{Recorded, Session, SessionError};
+use clew_core::session::{Recorded, Request, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -224,6 +224,9 @@ impl Inner {
                 if let Some(refused) = history.and_then(wrong) {
                     return Ok(refused);
                 }
+                if matches!(request, Request::Resume(_)) {
+                    self.recall_packages(py)?;
+                }
                 self.state.processes = self.processes(py, &maps);
                 self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
                 let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
@@ -250,6 +253,16 @@ impl Inner {
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// Has what is said of a library that is not there name the version that the history knows.
+    fn recall_packages(&self, py: Python<'_>) -> PyResult<()> {
+        let history = self.open.as_ref().map(|open| open.session.history());
+        let packages = history.map(clew_cli::packages_of).unwrap_or_default();
+        let known = py.import("clew.libraries")?.getattr("recorded")?;
+        known.call_method0("clear")?;
+        known.call_method1("update", (packages,))?;
+        Ok(())
     }
 
     /// Says what a mover did; where it took up a history, also what is not there any more of that.
