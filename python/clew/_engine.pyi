@@ -240,6 +240,9 @@ class Visit:
 def map_paths(maps: list[tuple[str, str]], folder: str) -> str | None:
     """Has this process find at a path what lies at another one; why that can't be. `folder` is an empty one of its own."""
 
+def notice(why: str) -> None:
+    """Says why what a codec makes differs from what was stored."""
+
 def digest_of(path: str) -> str | None:
     """The hash of a file's bytes; `None` where it can't be read."""
 

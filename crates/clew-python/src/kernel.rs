@@ -30,6 +30,7 @@ use crate::apart::{Processes, Unmade};
 use crate::build::build;
 use crate::cause::Cause;
 use crate::facts;
+use crate::notices::take_noticed;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
 use crate::strangers;
@@ -278,7 +279,7 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn noticed(&mut self) -> Option<String> {
         pass("noticed");
-        let noticed: Vec<String> = self.heap.take_noticed().into_iter().collect();
+        let noticed: Vec<String> = self.heap.take_noticed().into_iter().chain(take_noticed()).collect();
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 

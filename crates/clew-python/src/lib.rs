@@ -13,6 +13,7 @@ mod facts;
 mod fired;
 mod flusher;
 mod kernel;
+mod notices;
 mod panics;
 mod prover;
 pub mod raw;
@@ -37,6 +38,8 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::fired::Fired;
+    #[pymodule_export]
+    use crate::notices::notice;
     #[pymodule_export]
     use crate::panics::panicked_at;
     #[pymodule_export]
