@@ -82,6 +82,8 @@ def test_p03_cells_that_read_files_are_replayed_where_these_lie_elsewhere(
     # Another file lies there.
     kept = (moved / "data/rows.csv").read_text()
     (moved / "data/rows.csv").write_text(kept.replace("2999,3", "2999,4"))
+    ask = f"clew.session().resume(5, maps={{{str(here.folder)!r}: {str(moved)!r}}}, dry_run=True)"
+    new.run(f"import clew\nfound = {ask}\nassert found['words'].word == 'replayed', found\ndel found, clew")
     found = outcomes(new, f"resume 5 {mapped} --dry-run")
     assert found["words"]["word"] == "replayed" and found["table"]["word"] == "lost", found
     found = outcomes(new, f"resume 5 {mapped}")
