@@ -76,6 +76,12 @@ def test_p06_a_model_that_was_on_a_gpu_is_resumed_without_one(kernels: Callable[
     ).raised()
     expected = kernel.value("model(row).tolist()")
     kernel.close()
+    told = kernel.terminal("doctor", "--for", "model.ipynb", "--json").json["compared"]
+    found = [one for one in told if one["kind"] == "device"]
+    assert [(one["what"], one["recorded"], one["is_fine"]) for one in found] == [
+        ("CUDA device", "cuda:0", False)
+    ]
+    assert {root["key"] for root in found[0]["names"]} == {"model", "row"}
     kernel = kernels(notebook="/work/model.ipynb", **options)
     said = kernel.clew("resume").raised().text
     assert "on the CPU: no CUDA device here" in said, said
