@@ -237,6 +237,15 @@ class Visit:
     ) -> str | None:
         """Writes what the cell of a run made of roots, by kind and key, together into a file; why that can't be, else `None`."""
 
+def map_paths(maps: list[tuple[str, str]], folder: str) -> str | None:
+    """Has this process find at a path what lies at another one; why that can't be. `folder` is an empty one of its own."""
+
+def notice(why: str) -> None:
+    """Says why what a codec makes differs from what was stored."""
+
+def digest_of(path: str) -> str | None:
+    """The hash of a file's bytes; `None` where it can't be read."""
+
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
     """Locks this process in for good; says which layers of the sandbox this machine can't give."""
 

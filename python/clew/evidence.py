@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import site
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 
@@ -28,6 +32,21 @@ CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
 
 PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
 """Exactly these may be paths of files; what only looks like one may run code when asked."""
+
+OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
+"""What an environment has of folders. Its own may be a project's, with data beside them."""
+
+OF_SYSTEM = ("/usr/", "/etc/")
+"""How paths begin of what belongs to the system: time zones, fonts, settings."""
+
+IMPORTING = "<frozen importlib._bootstrap_external>"
+"""Whose look into a folder is none of the cell's."""
+
+HASHED = range(1 << 10, (16 << 20) + 1)
+"""Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
+
+HASHED_TOGETHER = 64 << 20
+"""So many bytes a run."""
 
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
@@ -56,6 +75,7 @@ class Seen:
         before, _random = self.random, random_fingerprints()
         read = {path: _described(path) for path in [*self.read, *named]}
         written = {path: _described(path) for path in self.written}
+        _hash([file for path, file in read.items() if path not in written])
         for path in named:
             if (read[path]["modified"] or 0) >= self.started:
                 written[path] = read[path]
@@ -175,6 +195,12 @@ def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
     _note(seen.written if writes else seen.read, path)
 
 
+def _listed(seen: Seen, args: tuple[Any, ...]) -> None:
+    # This one, the hook, and whoever lists.
+    if sys._getframe(2).f_code.co_filename != IMPORTING:
+        _note_all(seen.read, args, (0,))
+
+
 def _reads(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
     return lambda seen, args: _note_all(seen.read, args, places)
 
@@ -214,7 +240,7 @@ def _forked(seen: Seen, args: tuple[Any, ...]) -> None:
 
 _WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
     "open": _opened,
-    "os.listdir": _reads(0),
+    "os.listdir": _listed,
     "os.scandir": _reads(0),
     "glob.glob": _reads(0),
     "os.remove": _writes(0),
@@ -267,4 +293,28 @@ def _described(path: str) -> dict[str, Any]:
         found = os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
     except (OSError, ValueError):
         return {"path": path, "size": None, "modified": None, "digest": None}
-    return {"path": path, "size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
+    described = {"path": path, "size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
+    return described | ({"of_environment": True} if path.startswith(environment()) else {})
+
+
+def _hash(files: list[dict[str, Any]]) -> None:
+    """Adds hashes, by which a file is known again on another machine. What lies behind a name with a dot may be a credential."""
+    left = HASHED_TOGETHER
+    for file in files:
+        # What is asked for in a range without being a number is looked for in all of it.
+        size, path = file["size"] or 0, file["path"]
+        is_input = "of_environment" not in file and f"{os.sep}." not in path
+        if size in HASHED and size <= left and is_input:
+            file["digest"] = _engine.digest_of(path)
+            left -= size
+
+
+@cache
+def environment() -> tuple[str, ...]:
+    """How paths begin of files of Python's, and of what is installed for it."""
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    folders = {os.path.join(prefix, part) for prefix in prefixes for part in OF_PREFIX}  # noqa: PTH118
+    folders |= {path for name, path in sysconfig.get_paths().items() if name.endswith(("lib", "stdlib"))}
+    folders.add(site.getusersitepackages())
+    files = (os.path.join(prefix, "pyvenv.cfg") for prefix in prefixes)  # noqa: PTH118
+    return (*(os.path.abspath(folder) + os.sep for folder in sorted(folders)), *files, *OF_SYSTEM)  # noqa: PTH100

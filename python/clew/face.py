@@ -16,7 +16,7 @@ running frame holds (docs/guide.md, *For programs and agents*).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
@@ -99,12 +99,18 @@ class Session:
         revision: Revision | None = None,
         *,
         fresh: bool = False,
+        maps: Mapping[str, str] | None = None,
         replay: bool = False,
         dry_run: bool = False,
     ) -> Report:
-        """Takes up the history in a new kernel, where it was left or at a run; `fresh` starts empty."""
+        """Takes up the history in a new kernel, where it was left or at a run; `fresh` starts empty.
+
+        `maps` says of files and folders of another machine where they lie on this one.
+        """
         words = [str(revision)] if revision is not None else []
-        return self._move("resume", *words, *(["--fresh"] if fresh else []), replay=replay, dry_run=dry_run)
+        words += ["--fresh"] if fresh else []
+        words += [f"--map={old}={new}" for old, new in (maps or {}).items()]
+        return self._move("resume", *words, replay=replay, dry_run=dry_run)
 
     # -- looking ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@ PACKAGES = {
 }  # fmt: skip
 
 
+recorded: dict[str, tuple[str, str]] = {}
+"""What the history that was taken up tells of modules: the package that each came from, and its version."""
+
+
 def lacks(name: str) -> tuple[str, str, str | None] | None:
     """The library that a dotted name belongs to, what one installs to have it, and its version where it is there; `None`
     for what no library has."""
@@ -29,7 +33,12 @@ def lacks(name: str) -> tuple[str, str, str | None] | None:
         is_there = library in sys.modules or importlib.util.find_spec(library) is not None
     except (ImportError, ValueError):
         is_there = False
-    return library, package, _version(library, package) if is_there else None
+    if is_there:
+        return library, package, _version(library, package)
+    if library in recorded:
+        package, then = recorded[library]
+        return f"{package} {then}", f"{package}=={then}", None
+    return library, package, None
 
 
 #: Modules that went somewhere else, there and back.

@@ -15,4 +15,4 @@ except ImportError:
     package = sys.modules["clew"] = types.ModuleType("clew")
     package.__path__ = [str(HERE.parents[1] / "python" / "clew")]
     engine = sys.modules["clew._engine"] = types.ModuleType("clew._engine")
-    engine.Buffer = None  # type: ignore[attr-defined]
+    engine.Buffer = engine.notice = None  # type: ignore[attr-defined]

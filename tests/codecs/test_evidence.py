@@ -7,6 +7,9 @@ import random
 import socket
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from clew import evidence
 
@@ -51,6 +54,45 @@ def test_modules_and_devices_are_no_files():
         pass
     seen = evidence.end()
     assert not seen["files_written"] and "os.py" not in names(seen["files_read"])
+
+
+def test_what_importing_reads_is_told_from_what_a_cell_reads(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("here = 3")
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    inside, beside = tmp_path / "env/share/zone.tab", tmp_path / "env/data.csv"
+    inside.parent.mkdir(parents=True)
+    inside.write_text("a")
+    beside.write_text("b")
+    evidence.environment.cache_clear()
+    evidence.begin()
+    import mine  # type: ignore[import-not-found]
+
+    os.listdir(tmp_path / "data")
+    (inside.read_text(), beside.read_text())
+    seen = {file["path"]: file.get("of_environment", False) for file in evidence.end()["files_read"]}
+    evidence.environment.cache_clear()
+    assert mine.here == 3
+    assert str(tmp_path) not in seen and str(tmp_path / "data") in seen, "importing lists folders, too"
+    assert seen[str(inside)] and not seen[str(beside)]
+
+
+def test_files_are_hashed_that_are_neither_small_nor_large_nor_hidden_nor_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "HASHED", range(1 << 10, 4 << 10))
+    monkeypatch.setattr(evidence, "HASHED_TOGETHER", 5 << 10)
+    sizes = {"small": 1023, "fits": 1024, ".hidden": 1024, "whole": 4095, "large": 4096, "beyond": 1024}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    evidence.begin()
+    for name in sizes:
+        (tmp_path / name).read_bytes()
+    with pytest.raises(FileNotFoundError):
+        (tmp_path / "gone").read_bytes()
+    seen = {Path(file["path"]).name: file["digest"] for file in evidence.end()["files_read"]}
+    assert {name for name, digest in seen.items() if digest} == {"fits", "whole"}
+    assert seen["fits"] != seen["whole"] and len(seen["fits"]) == 64 and seen["gone"] is None
 
 
 def test_what_goes_wrong_in_the_hook_stays_there():

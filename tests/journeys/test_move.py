@@ -13,6 +13,8 @@ CELLS = [
     "class Found:\n    pass\nbig = np.random.default_rng(7).random(200_000)\nview = big[10:20]",
     "time.sleep(1.5)\nsmall = {'answer': 42}\nfound = Found()\nfound.of = small",
     "table = {'k': big, 'v': view}\nn, m = 5, 5",
+    # What importing reads belongs to the environment, and is there.
+    "import pandas as pd\nframe = pd.DataFrame({'n': big[:100_000], 'm': big[100_000:]})",
     # The other machine has no such file, and nobody asked for another line in this one.
     "words = open('in.txt').read().split() * 9_000",
     "line = open('log.txt', 'a').write('once\\n' * 20_000)\nlines = ['once'] * line",
@@ -21,6 +23,7 @@ SAME = """
 assert view.base is big and table['k'] is big and table['v'] is view
 assert abs(big.sum() - np.random.default_rng(7).random(200_000).sum()) == 0
 assert small == {'answer': 42} and found.of is small and type(found) is Found and n is m
+assert list(frame.columns) == ['n', 'm'] and frame['m'][0] == big[100_000]
 assert len(words) == 18_000 and len(lines) == 100_000
 """
 
@@ -37,10 +40,12 @@ def test_p03_a_session_moves_and_what_was_left_out_is_replayed_there(
     notebook.run(*CELLS)
     told(notebook, f"remote add lab {place}")
     said = told(notebook, "push --plan --rate 100KB")
-    assert said.startswith("Moved run 7 to lab: ") and "to be replayed there" in said, said
+    assert said.startswith("Moved run 8 to lab: ") and "to be replayed there" in said, said
     page = here.ask("push", "--plan", "--rate", "100KB", "--dry-run", "--history", "work.ipynb")
     names = {root["key"] for made in page["replayed"] for root in made["roots"]}
-    assert {"big", "table", "view"} <= names and not names & {"small", "found", "words", "lines"}, page
+    assert {"big", "table", "view", "frame"} <= names and not names & {"small", "found", "words", "lines"}, (
+        page
+    )
     sent = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     assert sent < 800_000, "the numbers alone take twice that"
     # The other machine is the same person's: it has their key.

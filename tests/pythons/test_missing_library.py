@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,11 @@ def test_p06_a_name_of_a_library_that_is_not_there_says_so_and_all_others_arrive
     told = json.loads(kernel.clew("resume --json").raised().stdout)["outcomes"]
     lost = {each["root"]["key"]: each["why"] for each in told if each["word"] == "lost"}
     # A filter of warnings may name a class of it, too.
+    scipy = version("scipy")
     assert set(lost) - {"warnings.filters"} == {"sparse", "both", "normal", "scipy"}
     for why in lost.values():
-        assert "it needs scipy" in why and "`pip install scipy`" in why
+        # With the version that was recorded.
+        assert f"it needs scipy {scipy}, which" in why and f"`pip install scipy=={scipy}`" in why
     assert {each["word"] for each in told} <= {"loaded", "kept", "lost"}
     assert kernel.value("total(), box.n, type(box) is Box, grid.tolist()") == (
         15,

@@ -17,10 +17,16 @@ GIBIBYTE = 1 << 30
 
 
 class Scratch:
-    """A scratch process that is locked in. `gaps` is what the sandbox lacks."""
+    """A scratch process that is locked in. `gaps` is what the sandbox lacks, `unmapped` why it finds no files at other paths."""
 
     def __init__(
-        self, folder: Path, *, memory: int = 4 * GIBIBYTE, seconds: int = 60, home: Path | None = None
+        self,
+        folder: Path,
+        *,
+        memory: int = 4 * GIBIBYTE,
+        seconds: int = 60,
+        home: Path | None = None,
+        maps: list[tuple[str, str]] | None = None,
     ) -> None:
         self.own, self.outside = folder / "own", folder / "outside"
         for part in (self.own, self.outside):
@@ -39,9 +45,15 @@ class Scratch:
             env=environment,
         )
         entered = self.ask(
-            do="enter", folder=str(self.own), outside=str(self.outside), memory=memory, seconds=seconds
+            do="enter",
+            folder=str(self.own),
+            outside=str(self.outside),
+            memory=memory,
+            seconds=seconds,
+            maps=maps or [],
         )
         self.gaps: list[str] = entered["gaps"]
+        self.unmapped: str | None = entered["unmapped"]
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request and its answer; EOFError if the process ended instead."""

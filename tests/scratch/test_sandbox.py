@@ -28,10 +28,12 @@ write_memory write_memory_by_call take_a_descriptor slow_it_down limit_it
 clone_with_flags_out_of_sight""".split()
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    """One for all attacks: each leaves it as able to answer as before."""
-    process = Scratch(tmp_path_factory.mktemp("scratch"))
+@pytest.fixture(scope="module", params=["as it is", "mapped"])
+def scratch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """One for all attacks: each leaves it as able to answer as before. The second has a root of its own, with one more folder."""
+    maps = [("/no-such-folder/data", str(tmp_path_factory.mktemp("mapped")))]
+    process = Scratch(tmp_path_factory.mktemp("scratch"), maps=maps if request.param == "mapped" else [])
+    assert process.unmapped is None
     yield process
     process.close()
 

@@ -8,6 +8,7 @@ use crate::commands::{
     annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, scratch,
     serve, shells, show, stale, status, sync, trust, vars, verify,
 };
+use crate::path_maps::PathMaps;
 
 /// Undo, branches and resume for notebook sessions.
 ///
@@ -236,7 +237,7 @@ impl Word {
             Self::Describe(describe) => Some(movers::Asked::Name(describe.asked())),
             Self::Op(op) => op
                 .asked()
-                .map(|(request, options)| movers::Asked::Move(request, options)),
+                .map(|(request, options)| movers::Asked::Move(request, options, PathMaps::default())),
             Self::Pause(_) => Some(movers::Asked::Pause),
             Self::ResumeRecording(_) => Some(movers::Asked::ResumeRecording),
             _ => None,

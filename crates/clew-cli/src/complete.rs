@@ -33,6 +33,7 @@ enum Source {
     Tags,
     Histories,
     Operations,
+    Inputs,
     Keys,
     Values,
     Nothing,
@@ -41,13 +42,14 @@ enum Source {
 /// A marker stands for what a source offers until that is looked up. No word that people type begins like it.
 const MARK: &str = "\u{1}";
 
-const SOURCES: [(Source, &str); 9] = [
+const SOURCES: [(Source, &str); 10] = [
     (Source::Revisions, "\u{1}revisions"),
     (Source::Names, "\u{1}names"),
     (Source::Branches, "\u{1}branches"),
     (Source::Tags, "\u{1}tags"),
     (Source::Histories, "\u{1}histories"),
     (Source::Operations, "\u{1}operations"),
+    (Source::Inputs, "\u{1}inputs"),
     (Source::Keys, "\u{1}keys"),
     (Source::Values, "\u{1}values"),
     (Source::Nothing, "\u{1}nothing"),
@@ -151,6 +153,7 @@ fn marked_argument(word: &str, argument: Arg) -> Arg {
         (_, "NAME" | "NAME|PATTERN" | "EXPR") => Source::Names,
         (_, "REV") => Source::Revisions,
         (_, "OP") => Source::Operations,
+        ("resume", "OLD=NEW") => Source::Inputs,
         ("config", "KEY") => Source::Keys,
         ("config", "VALUE") => Source::Values,
         _ => Source::Nothing,

@@ -138,6 +138,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
                 "import state.clew --files data",
                 "and writes the files in it below `data`",
             ),
+            (
+                "import all.clew --preview --map /home/ada/data=/mnt/data",
+                "whether its files lie there",
+            ),
         ],
     ),
     (
@@ -186,6 +190,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
         &[
             ("resume", "takes up the last state in a new kernel"),
             ("resume 14", "takes up the history at run 14"),
+            (
+                "resume --map /home/ada/data=/mnt/data",
+                "and finds there what its cells read",
+            ),
         ],
     ),
     (

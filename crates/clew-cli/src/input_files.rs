@@ -47,7 +47,7 @@ pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, nea
             .evidence
             .files_read
             .iter()
-            .filter(|file| file.size.is_some() && is_own(&file.path))
+            .filter(|file| file.size.is_some() && !file.is_of_environment())
         {
             seen.insert(&file.path, (file, run.label()));
         }
@@ -77,13 +77,6 @@ pub(crate) fn line(history: &History, at: RunId) -> impl Iterator<Item = &Run> {
     let mut runs: Vec<&Run> = history.line(at).map(|(_, run)| run).collect();
     runs.reverse();
     runs.into_iter()
-}
-
-/// Whether a file is none of an installed library's or of the system's.
-pub(crate) fn is_own(path: &str) -> bool {
-    let of_library = ["/site-packages", "/dist-packages", "/lib/python"];
-    let of_system = ["/usr/", "/etc/"];
-    !of_library.iter().any(|part| path.contains(part)) && !of_system.iter().any(|part| path.starts_with(part))
 }
 
 pub(crate) fn is_folder(path: &str) -> bool {

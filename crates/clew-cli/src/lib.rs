@@ -23,6 +23,7 @@ mod mistake;
 mod needs;
 mod outputs;
 mod page;
+mod path_maps;
 mod place;
 mod presence;
 mod problem;
@@ -47,7 +48,7 @@ use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clew_core::history::NameError;
+use clew_core::history::{History, NameError};
 use clew_core::kernel::KernelError;
 use clew_core::plan::Report;
 use clew_core::restore::RestoreError;
@@ -62,8 +63,10 @@ pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
+pub use needs::packages_of;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};
+pub use path_maps::{InputsHere, PathMap, PathMaps, digest_of};
 pub use place::{Live, Opened, Place, Records, history_name};
 pub use presence::{Announced, Presence, announce, records_here};
 pub use problem::{Exit, Problem};
@@ -422,6 +425,17 @@ pub fn report(
 /// Says what a change of names did.
 pub fn named(request: &NameRequest, named: &Named, arguments: &Arguments, surroundings: &Surroundings) -> Output {
     answer_to(arguments, surroundings).show(&NamePage::of(request, named, &arguments.word))
+}
+
+/// Says that a path of another machine that was typed leads from or to nothing, if one does.
+pub fn mapped_wrong(
+    maps: &PathMaps,
+    history: &History,
+    arguments: &Arguments,
+    surroundings: &Surroundings,
+) -> Option<Output> {
+    let problem = maps.check_for(history).err()?;
+    Some(answer_to(arguments, surroundings).fail(&problem))
 }
 
 /// Says why a mover did nothing.

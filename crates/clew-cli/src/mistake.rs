@@ -1,5 +1,7 @@
 //! What was typed and is no command: what is wrong with it, and what to type instead.
 
+use std::error::Error;
+
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clew_core::history::either;
@@ -177,7 +179,10 @@ impl Typed<'_> {
         });
         let allowed = self.many(ContextKind::ValidValue);
         if allowed.is_empty() {
-            return problem.with_hint(self.help());
+            // What reads a value of ours says what it is to be.
+            let source = self.error.source().map(ToString::to_string);
+            let told = source.filter(|why| why.starts_with("it is "));
+            return problem.with_hint(told.unwrap_or_else(|| self.help()));
         }
         let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
         problem.with_hint(format!("one of {}", either(&allowed)))
@@ -342,6 +347,9 @@ mod tests {
             "log --foo",
             "log -n",
             "resume 3 --fresh",
+            "resume --map /home/ada",
+            "resume --map data=/mnt/data",
+            "move --dry-run --rate fast",
             "completions tcsh",
         ];
         insta::assert_snapshot!(answers(&lines, Door::Notebook));

@@ -3,6 +3,8 @@
 //! What a bundle says of it is a stranger's word: names that no package can have are passed over, and the interpreter that is
 //! asked imports nothing.
 
+pub(crate) mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,6 +78,8 @@ pub(crate) struct Needs {
     pub interpreter: Option<Interpreter>,
     /// Roots whose values are built by code that the record names.
     pub code: BTreeSet<Root>,
+    /// Devices that tensors lay on, each with the roots that hold them.
+    pub devices: BTreeMap<String, BTreeSet<Root>>,
 }
 
 impl Needs {
@@ -102,8 +106,15 @@ impl Needs {
                     .roots
                     .extend(version.roots.iter().cloned());
             }
-            if matches!(&manifest.body, Body::Encoded(encoding) if encoding.code) {
+            let Body::Encoded(encoding) = &manifest.body else {
+                continue;
+            };
+            if encoding.code {
                 found.code.extend(version.roots.iter().cloned());
+            }
+            for device in devices::devices(store, encoding) {
+                let touched = found.devices.entry(device).or_default();
+                touched.extend(version.roots.iter().cloned());
             }
         }
         found.required = needs.into_values().collect();
@@ -174,6 +185,18 @@ impl Here {
     pub fn lacks_module(&self, need: &Need) -> bool {
         self.lacking.contains(&need.module)
     }
+}
+
+/// What runs of a history told of the packages that modules came from: module, package and version, the last that is known of each.
+pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
+    // A stranger's word is no advice.
+    let trusted = history.runs().filter(|(id, _)| !history.is_untrusted(id));
+    let evidence = trusted.map(|(_, run)| &run.evidence);
+    let told = evidence.flat_map(|evidence| evidence.found.iter().chain(&evidence.modules));
+    let needs = told.map(|module| Need::of(&module.name, Some(module)));
+    needs
+        .filter_map(|need| Some((need.module.clone(), (need.package?, need.version?))))
+        .collect()
 }
 
 /// Whether it is a value of the user's: what a shell keeps for itself needs nothing that a shell does not.

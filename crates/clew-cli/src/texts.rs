@@ -23,6 +23,7 @@ use crate::begun::Told;
 use crate::commands::environment::enable::Warning;
 use crate::commands::extract::reason;
 use crate::line::Unclosed;
+use crate::path_maps::Mistaken;
 use crate::scratch::{Odd, ScratchError};
 use crate::surroundings::{Door, Surroundings};
 
@@ -419,6 +420,19 @@ fn every_reason_why_a_line_has_no_words() {
 }
 
 #[test]
+fn everything_that_can_be_wrong_with_a_path_of_another_machine() {
+    let path = || "/home/ada/data".to_owned();
+    let errors = every!(Mistaken {
+        Mistaken::NotTwo => [Mistaken::NotTwo],
+        Mistaken::NotWhole => [Mistaken::NotWhole],
+        Mistaken::Twice(_) => [Mistaken::Twice(path())],
+        Mistaken::Unread(_) => [Mistaken::Unread(path())],
+        Mistaken::Absent(_) => [Mistaken::Absent(path())],
+    });
+    insta::assert_snapshot!(lines(errors));
+}
+
+#[test]
 fn every_cause_of_an_outcome() {
     let run = "14";
     let why = "Block 3f2a9c10 is missing";
@@ -480,6 +494,14 @@ fn every_cause_of_an_outcome() {
         Cause::CellUsedNetwork => [Cause::CellUsedNetwork],
         Cause::CellStartedPrograms => [Cause::CellStartedPrograms],
         Cause::CellUnseen => [Cause::CellUnseen],
+        Cause::InputGone { .. } => [Cause::InputGone { path: "/home/ada/x.csv" }],
+        Cause::InputNotThere { .. } => [Cause::InputNotThere { path: "/home/ada/x.csv", place: "/mnt/x.csv" }],
+        Cause::InputOther { .. } => [Cause::InputOther {
+            path: "/home/ada/x.csv",
+            seen: "12 KB, 3f2a9c10",
+            place: "/mnt/x.csv",
+            found: "12 KB, 77b0e1d4",
+        }],
         Cause::ReplayMay => [Cause::ReplayMay],
     });
     insta::assert_snapshot!(lines(causes));

@@ -248,6 +248,32 @@ pub enum Cause<'a> {
     /// It was found after something else than a cell.
     #[error("no cell was seen to make it, so none runs again unasked")]
     CellUnseen,
+    /// A file that it read is not there.
+    #[error("its cell read {path}, which is not here; `--map OLD=NEW` says where it lies")]
+    InputGone {
+        /// Its path where it was read.
+        path: &'a str,
+    },
+    /// The same of one that was said to lie elsewhere.
+    #[error("its cell read {path}, and there is no {place} here")]
+    InputNotThere {
+        /// Its path where it was read.
+        path: &'a str,
+        /// Where it was said to lie.
+        place: &'a str,
+    },
+    /// Another file lies there.
+    #[error("its cell read {path} ({seen}), and {place} here is another file ({found})")]
+    InputOther {
+        /// Its path where it was read.
+        path: &'a str,
+        /// Size and hash, as the run saw them.
+        seen: &'a str,
+        /// Where it is looked for.
+        place: &'a str,
+        /// Size and hash of what is there.
+        found: &'a str,
+    },
     /// What the user can type.
     #[error("`--replay` runs its cell again")]
     ReplayMay,

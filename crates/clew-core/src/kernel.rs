@@ -1,10 +1,12 @@
 //! The seam to a live session: its roots, building and installing objects, running cells again.
 
 mod handover;
+mod inputs;
 mod veil;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Memory, Mention};
@@ -12,6 +14,7 @@ use crate::id::{Root, RunId};
 
 pub use handover::{HandedOver, Strange};
 pub(crate) use handover::{decode_asides, encode_asides};
+pub use inputs::{Inputs, Unseen};
 pub use veil::Veil;
 
 /// Which roots a run may have touched, as the hooks tell. A hint for what can't be compared, never the truth about what can.
@@ -215,6 +218,11 @@ pub trait Kernel {
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
+
+    /// The files that cells read, as they are where cells run again unasked.
+    fn inputs(&self) -> Arc<dyn Inputs> {
+        Arc::new(Unseen)
+    }
 
     /// How many libraries are loaded. One that is loaded to build a value may change settings.
     fn libraries(&mut self) -> usize {

@@ -345,11 +345,11 @@ impl Performer<'_> {
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
             (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
             (StepKind::Load { .. }, Some(version)) => match ahead.take(&version.manifest) {
-                Some(fetched) => self.load(kernel, version, step.again, fetched),
-                None => self.fetch_and_load(kernel, version, step.again),
+                Some(fetched) => self.load(kernel, version, &step.again, fetched),
+                None => self.fetch_and_load(kernel, version, &step.again),
             },
             (StepKind::Replay { why, apart }, Some(version)) => {
-                self.make_again(kernel, version, step.again, why, *apart)
+                self.make_again(kernel, version, &step.again, why, *apart)
             }
             (StepKind::Load { .. } | StepKind::Replay { .. }, None) => Ok(Staged::empty(Word::Lost, None)),
         };

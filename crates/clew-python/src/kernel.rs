@@ -13,13 +13,14 @@ pub(crate) mod rebound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
+use std::sync::Arc;
 
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Progress, Rebound, Stored, StreamFacts,
-    Withheld,
+    Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, Progress, Rebound, Stored,
+    StreamFacts, Unseen, Withheld,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError};
 use pyo3::prelude::*;
@@ -29,6 +30,7 @@ use crate::apart::{Processes, Unmade};
 use crate::build::build;
 use crate::cause::Cause;
 use crate::facts;
+use crate::notices::take_noticed;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
 use crate::strangers;
@@ -59,6 +61,8 @@ pub(crate) struct KernelState {
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
     /// Where cells may run again while a mover moves, and nowhere else.
     pub processes: Option<Processes>,
+    /// The files that cells read, as those find them that run there.
+    pub inputs: Option<Arc<dyn Inputs>>,
     /// Whether Ctrl+C came when a move could not be stopped any more.
     pub was_interrupted: bool,
 }
@@ -268,9 +272,14 @@ impl Kernel for PythonKernel<'_, '_> {
         Ok(objects)
     }
 
+    fn inputs(&self) -> Arc<dyn Inputs> {
+        let inputs = self.state.inputs.as_ref();
+        inputs.map_or_else(|| Arc::new(Unseen) as Arc<dyn Inputs>, Arc::clone)
+    }
+
     fn noticed(&mut self) -> Option<String> {
         pass("noticed");
-        let noticed: Vec<String> = self.heap.take_noticed().into_iter().collect();
+        let noticed: Vec<String> = self.heap.take_noticed().into_iter().chain(take_noticed()).collect();
         (!noticed.is_empty()).then(|| noticed.join(", "))
     }
 

@@ -13,6 +13,7 @@ mod facts;
 mod fired;
 mod flusher;
 mod kernel;
+mod notices;
 mod panics;
 mod prover;
 pub mod raw;
@@ -38,6 +39,8 @@ mod _engine {
     #[pymodule_export]
     use crate::fired::Fired;
     #[pymodule_export]
+    use crate::notices::notice;
+    #[pymodule_export]
     use crate::panics::panicked_at;
     #[pymodule_export]
     use crate::raw::Memory;
@@ -48,7 +51,7 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::reach::codes_within;
     #[pymodule_export]
-    use crate::sandbox::enter_sandbox;
+    use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
@@ -58,7 +61,7 @@ mod _engine {
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]
-    use crate::words::{intent, split_line};
+    use crate::words::{digest_of, intent, split_line};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -39,6 +39,8 @@ mod mapped;
 mod mapping;
 mod memory;
 mod names;
+#[cfg(target_os = "linux")]
+pub(crate) mod namespace;
 mod object;
 #[cfg(target_os = "linux")]
 mod pages;

@@ -11,12 +11,16 @@ mod gap;
 mod limits;
 #[cfg(target_os = "linux")]
 mod system_calls;
+mod unmapped;
+#[cfg(target_os = "linux")]
+mod view;
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
 pub(crate) use gap::Gap;
+pub(crate) use unmapped::Unmapped;
 
 /// How much a scratch process may use.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,29 @@ struct Limits {
 pub fn enter_sandbox(folder: PathBuf, memory: u64, seconds: u64) -> Vec<String> {
     let gaps = enter(&folder, Limits { memory, seconds });
     gaps.iter().map(ToString::to_string).collect()
+}
+
+/// Has this process find at a path what lies at another one; says why that can't be. `folder` is an empty one of its own.
+///
+/// It is done before the sandbox is entered, which lets nobody mount, and by a process of one thread.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn map_paths(maps: Vec<(PathBuf, PathBuf)>, folder: PathBuf) -> Option<String> {
+    if maps.is_empty() {
+        return None;
+    }
+    let shown = show(&maps, &folder);
+    shown.err().map(|why| why.to_string())
+}
+
+#[cfg(target_os = "linux")]
+fn show(maps: &[(PathBuf, PathBuf)], folder: &std::path::Path) -> Result<(), Unmapped> {
+    view::show(maps, folder)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn show(_: &[(PathBuf, PathBuf)], _: &std::path::Path) -> Result<(), Unmapped> {
+    Err(Unmapped::Platform)
 }
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use clew_testing::{every, lines};
 use crate::apart::Unmade;
 use crate::cause::{Cause, Sourceless};
 use crate::engine::Said;
-use crate::sandbox::Gap;
+use crate::sandbox::{Gap, Unmapped};
 
 #[test]
 fn every_cause_of_an_outcome_in_python() {
@@ -126,6 +126,19 @@ fn everything_that_a_sandbox_can_lack() {
         Gap::Platform => [Gap::Platform],
     });
     insta::assert_snapshot!(lines(gaps));
+}
+
+#[test]
+fn every_reason_why_a_scratch_process_finds_no_files_at_other_paths() {
+    let (path, why) = (|| "/home/ada/data".to_owned(), || "Operation not permitted".to_owned());
+    let reasons = every!(Unmapped {
+        Unmapped::Refused(_) => [Unmapped::Refused(why())],
+        Unmapped::OtherKind(_) => [Unmapped::OtherKind(path())],
+        Unmapped::Crowded(_) => [Unmapped::Crowded(path())],
+        Unmapped::Failed { .. } => [Unmapped::Failed { path: path(), why: why() }],
+        Unmapped::Platform => [Unmapped::Platform],
+    });
+    insta::assert_snapshot!(lines(reasons));
 }
 
 #[test]

@@ -36,3 +36,10 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     told.set_item("carries", matches!(intent, Intent::Carries { .. }))?;
     Ok(told)
 }
+
+/// The hash of a file's bytes; `None` where it can't be read. Other threads run meanwhile.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn digest_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
+    py.detach(|| clew_cli::digest_of(&path))
+}

@@ -171,7 +171,7 @@ fn input(cell: &str, count: u64, ending: Ending, started: Timestamp, dice: &mut 
             path: format!("/home/u/project/data/part-{count}.parquet"),
             size: Some(1 << 20),
             modified: Some(started),
-            digest: None,
+            ..FileEvidence::default()
         });
     }
     if dice.one_in(5) {

@@ -3,6 +3,9 @@
 What pickle writes of a storage holds its address, so no two are equal. A tensor that autograd computed comes back without
 the graph it was computed by, as a tensor that requires no gradient: whoever calls its `backward` gets an error, and no
 gradient that stops halfway. It differs, and that is said.
+
+A tensor of another device is stored with that device's name, and comes back on it where this machine has one, else on the
+processor. Each is copied alone: views of one memory on such a device come back as memory of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from clew._engine import Buffer
+from clew._engine import Buffer, notice
 
 from . import Codec, NoValue, Parts
 
@@ -23,6 +26,9 @@ MAKERS = frozenset(
         "_rebuild_meta_tensor_no_storage",
     )
 )
+
+#: Kinds of devices that are asked for: by these names only, for the same reason.
+DEVICES = frozenset(("cuda", "xpu", "mps", "mtia"))
 
 
 def _torch() -> Any:
@@ -95,10 +101,37 @@ def _value_of(parts: tuple[Any, ...]) -> Any:
             return tensor.conj() if is_conj else tensor
         case ("copied", device, dtype, shape, memory):
             tensor = torch.empty(0, dtype=dtype, device="cpu")
-            return tensor.set_(_storage_over(memory)).reshape(shape).to(device)
+            return tensor.set_(_storage_over(memory)).reshape(shape).to(_here(device))
         case ("made", make, arguments) if make in MAKERS:
             return getattr(torch._utils, make)(*arguments)
     raise ValueError("A tensor is malformed")
+
+
+def _here(device: str) -> str:
+    """A device, or the processor where this machine has no such one."""
+    if has_device(device):
+        return device
+    notice(f"on the CPU: {_lacks(device)}")
+    return "cpu"
+
+
+def _lacks(device: str) -> str:
+    kind = device.partition(":")[0]
+    return f"no {device if has_device(kind) else kind.upper() + ' device'} here"
+
+
+def has_device(device: str) -> bool:
+    """Whether this machine has a device that tensors were on (`cuda:0`)."""
+    torch = _torch()
+    kind, _, index = device.partition(":")
+    if kind not in DEVICES:
+        return kind == "cpu"
+    ways: Any = getattr(torch, kind, None)
+    # Of some kinds the one tells whether there are any, of others the other.
+    asked: list[Any] = [
+        one for one in (ways, getattr(torch.backends, kind, None)) if hasattr(one, "is_available")
+    ]
+    return bool(asked) and bool(asked[0].is_available()) and int(index or 0) < int(ways.device_count())
 
 
 def _decode_tensor(args: tuple[Any, ...]) -> Any:
@@ -125,6 +158,9 @@ def _encode_generator(generator: Any) -> tuple[Any, ...]:
 def _decode_generator(parts: tuple[Any, ...]) -> Any:
     torch = _torch()
     device, state = parts
+    if not has_device(device):
+        # Its state is another one than that of the processor's.
+        raise ValueError(f"it draws random numbers on {device}: {_lacks(device)}")
     generator = torch.Generator(device)
     generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
     return generator

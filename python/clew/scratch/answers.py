@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from clew._engine import map_paths
 from clew.scratch import sandbox
 from clew.scratch.shell import Shell
 from clew.scratch.values import evaluate, execute, names_in, run_cell
@@ -44,11 +45,14 @@ class Answers:
             return {"refused": f"{type(error).__name__}: {error}"}
 
     def _enter(self, request: dict[str, Any]) -> dict[str, Any]:
+        # Before the sandbox, which lets nobody mount.
+        maps = [(old, new) for old, new in request["maps"]]
+        unmapped = map_paths(maps, request["folder"])
         self._gaps = sandbox.enter(
             request["folder"], request["outside"], request["memory"], request["seconds"]
         )
         self._shell = Shell()
-        return {"gaps": self._gaps}
+        return {"gaps": self._gaps, "unmapped": unmapped}
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         visit = self._visits(request)

@@ -3,6 +3,8 @@
 use clew_core::id::Root;
 use clew_core::session::{MoveOptions, NameRequest, Request};
 
+use crate::path_maps::{PathMap, PathMaps};
+
 /// How every mover can be asked for.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Options {
@@ -76,6 +78,9 @@ pub struct Resume {
     /// Starts empty: goes back to what was there when this kernel began to record
     #[arg(long, conflicts_with = "revision")]
     pub fresh: bool,
+    /// What cells read at OLD on another machine lies at NEW on this one, a file or a folder; cells that run again in a scratch process find it at OLD
+    #[arg(long = "map", value_name = "OLD=NEW", conflicts_with = "fresh")]
+    pub maps: Vec<PathMap>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub options: Options,
@@ -110,8 +115,8 @@ pub struct HistoryOf {
 /// What a live session is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// To move.
-    Move(Request, MoveOptions),
+    /// To move, with files of another machine where they lie on this one.
+    Move(Request, MoveOptions, PathMaps),
     /// To leave names out from now on; without any, to list them.
     Exclude(Vec<String>),
     /// To belong to the named history; without a name, to say which one it is.
@@ -133,21 +138,27 @@ impl Options {
     }
 }
 
+impl Asked {
+    fn moving(request: Request, options: Options) -> Self {
+        Self::Move(request, options.core(), PathMaps::default())
+    }
+}
+
 impl From<&Undo> for Asked {
     fn from(undo: &Undo) -> Self {
-        Self::Move(Request::Undo(undo.steps), undo.options.core())
+        Self::moving(Request::Undo(undo.steps), undo.options)
     }
 }
 
 impl From<&Redo> for Asked {
     fn from(redo: &Redo) -> Self {
-        Self::Move(Request::Redo(redo.steps), redo.options.core())
+        Self::moving(Request::Redo(redo.steps), redo.options)
     }
 }
 
 impl From<&Switch> for Asked {
     fn from(switch: &Switch) -> Self {
-        Self::Move(Request::Switch(switch.revision.clone()), switch.options.core())
+        Self::moving(Request::Switch(switch.revision.clone()), switch.options)
     }
 }
 
@@ -158,7 +169,7 @@ impl From<&Restore> for Asked {
             names: restore.names.iter().map(Root::name).collect(),
             with_shared: restore.with_shared,
         };
-        Self::Move(request, restore.options.core())
+        Self::moving(request, restore.options)
     }
 }
 
@@ -169,6 +180,6 @@ impl From<&Resume> for Asked {
         } else {
             Request::Resume(resume.revision.clone())
         };
-        Self::Move(request, resume.options.core())
+        Self::Move(request, resume.options.core(), resume.maps.as_slice().into())
     }
 }

@@ -11,6 +11,7 @@ use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
 use super::extract::{self, Checked, Extracted};
+use crate::path_maps::PathMaps;
 use crate::place::Place;
 use crate::problem::{Exit, Problem};
 use crate::report::title;
@@ -119,6 +120,7 @@ impl Question {
             expression: expression.join(" ").trim().to_owned(),
             start: Start {
                 is_patient: false,
+                maps: PathMaps::default(),
                 executable,
                 limits: Limits {
                     memory: surroundings.settings.scratch_memory(),

@@ -137,8 +137,7 @@ fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {
 
 /// Whether a file has the size and the time it had. Folders, and what belongs to installed libraries, are not looked at.
 fn is_as_it_was(file: &FileEvidence) -> bool {
-    let of_library = ["/site-packages/", "/dist-packages/", "/lib/python"];
-    if of_library.iter().any(|part| file.path.contains(part)) {
+    if file.is_of_environment() {
         return true;
     }
     let Ok(now) = fs::metadata(&file.path) else {

@@ -1,6 +1,6 @@
 //! What the store offers: revisions with what they did, names with what they hold, histories, settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clew_core::id::{RootKind, RunId};
 
@@ -113,6 +113,7 @@ fn of_place(asked: &Asked<'_>, place: &Place<'_>, surroundings: &Surroundings) -
         Source::Branches => labels(place.history.names().branches(), place),
         Source::Tags => labels(place.history.names().tags(), place),
         Source::Operations => operations(place),
+        Source::Inputs => inputs(place),
         _ => names(asked, earlier, place, surroundings),
     }
 }
@@ -137,6 +138,25 @@ fn revisions(typed: &str, place: &Place<'_>) -> Vec<Candidate> {
     let wanted = runs.filter(|(_, label)| label.starts_with(typed)).take(MOST);
     found.extend(wanted.map(|(id, label)| candidate(label, said_of(id, place))));
     found
+}
+
+/// Folders of files that cells read, and these, to say where they lie here.
+fn inputs(place: &Place<'_>) -> Vec<Candidate> {
+    let read = place.history.runs().flat_map(|(_, run)| &run.evidence.files_read);
+    let paths = read
+        .filter(|file| file.size.is_some() && !file.is_of_environment())
+        .map(|file| file.path.as_str());
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    for path in paths.collect::<BTreeSet<_>>() {
+        *found.entry(path).or_default() += 1;
+        if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {
+            *found.entry(folder).or_default() += 1;
+        }
+    }
+    let offers = found.into_iter().take(MOST);
+    offers
+        .map(|(path, count)| candidate(format!("{path}="), text::count(count, "file")))
+        .collect()
 }
 
 /// What a run did, in its own first words.

@@ -15,6 +15,8 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use crate::path_maps::PathMaps;
+
 use super::wire::{self, Failed, Inexact, Lines, Value};
 use super::{Odd, ScratchError};
 
@@ -42,6 +44,8 @@ pub struct Start {
     pub history: String,
     /// Whether nobody waits for it: it runs when nothing else wants to.
     pub is_patient: bool,
+    /// What it finds at other paths than this process does.
+    pub maps: PathMaps,
 }
 
 /// A scratch process that runs. It is ended, and its folder removed, when this is dropped.
@@ -97,11 +101,15 @@ impl Scratch {
         let entered = json!({
             "do": "enter", "folder": scratch.own(), "outside": scratch.outside(),
             "memory": start.limits.memory, "seconds": start.limits.seconds,
+            "maps": start.maps.pairs().collect::<Vec<_>>(),
         });
         let answer = scratch.ask(&entered, goes_on).map_err(|error| match error {
             ScratchError::Died(why) => ScratchError::NotStarted(why),
             other => other,
         })?;
+        if let Some(why) = answer["unmapped"].as_str() {
+            return Err(ScratchError::Refused(crate::text::clean(why)));
+        }
         scratch.gaps = serde_json::from_value(answer["gaps"].clone()).map_err(|_| Odd::NotLockedIn)?;
         Ok(scratch)
     }
@@ -424,6 +432,7 @@ mod tests {
         fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
         Start {
             is_patient: false,
+            maps: PathMaps::default(),
             executable,
             limits: Limits {
                 memory: 1 << 30,

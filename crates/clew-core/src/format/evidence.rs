@@ -74,6 +74,26 @@ pub struct FileEvidence {
     pub modified: Option<i64>,
     /// BLAKE3 of its bytes, where asked for.
     pub digest: Option<String>,
+    /// Whether it lies in a folder of Python's, or of what is installed for it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub of_environment: bool,
+}
+
+impl FileEvidence {
+    /// Whether it is a part of the environment, as libraries, fonts and time zones are, and no input of the user's. Where nobody said
+    /// so its path may tell.
+    pub fn is_of_environment(&self) -> bool {
+        let of_library = ["/site-packages", "/dist-packages", "/lib/python"];
+        let of_system = ["/usr/", "/etc/"];
+        self.of_environment
+            || of_library.iter().any(|part| self.path.contains(part))
+            || of_system.iter().any(|part| self.path.starts_with(part))
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(is_it: &bool) -> bool {
+    !is_it
 }
 
 /// A module that had been imported.

@@ -49,7 +49,7 @@ pub trait Target {
     /// Whether it has a piece: a segment or a block, by its id.
     fn has(&self, id: &[u8; 32]) -> bool;
 
-    /// Whether it has a file that a run read, as far as that can be told.
+    /// Whether it has an input file that a run read, as far as that can be told. Nobody asks of what belongs to the environment.
     fn has_file(&self, file: &FileEvidence) -> bool;
 }
 

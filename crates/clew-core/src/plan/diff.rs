@@ -45,12 +45,12 @@ pub enum StepKind {
 }
 
 /// Where the cell that made a version may run again, should it have to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Again {
     /// Nowhere: there is none, or it is a stranger's.
     Never,
-    /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked.
-    Refused(Cause<'static>),
+    /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked, for this reason.
+    Refused(String),
     /// In a process that is locked in and can change nothing: for that nobody need be asked.
     Unasked,
     /// There, and where that can't be in the live session: the user allowed it.
@@ -60,9 +60,9 @@ pub enum Again {
 impl Again {
     /// Why something is lost, and what the user can type so that its cell may run. `apart` says whether what the cell
     /// makes can be handed over by another process, so that it could have run unasked.
-    pub fn reason(self, why: &str, apart: bool) -> String {
+    pub fn reason(&self, why: &str, apart: bool) -> String {
         match self {
-            Self::Refused(cause) if apart => Cause::ReplayMay.behind(&cause.behind(why)),
+            Self::Refused(cause) if apart => Cause::ReplayMay.behind(&format!("{why}; {cause}")),
             Self::Refused(_) | Self::Unasked => Cause::ReplayMay.behind(why),
             Self::Never | Self::Allowed => why.to_owned(),
         }
@@ -161,7 +161,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             (StepKind::Leave { why }, Again::Never)
         } else {
             let again = held.again(version);
-            (way_to(version, held, again), again)
+            (way_to(version, held, &again), again)
         };
         steps.push(Step {
             roots,
@@ -194,7 +194,7 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
     Plan { steps }
 }
 
-fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
+fn way_to(version: &Version, held: &impl Held, again: &Again) -> StepKind {
     if let Some(ticket) = held.ticket(&version.roots, &version.fingerprint) {
         return StepKind::Unpark { ticket };
     }
@@ -222,13 +222,21 @@ fn way_to(version: &Version, held: &impl Held, again: Again) -> StepKind {
 }
 
 impl Step {
+    /// Its cell does not run unasked, for the reason `cause`.
+    pub fn hold_back(&mut self, cause: String) {
+        self.again = Again::Refused(cause);
+        if let StepKind::Replay { why, apart } = &self.kind {
+            self.kind = run_again(why.clone(), *apart, &self.again);
+        }
+    }
+
     /// What becomes of a step whose value turns out not to be readable, for the reason `why`.
     pub fn unreadable(&mut self, why: String) {
-        self.kind = run_again(why, true, self.again);
+        self.kind = run_again(why, true, &self.again);
     }
 }
 
-fn run_again(why: String, apart: bool, again: Again) -> StepKind {
+fn run_again(why: String, apart: bool, again: &Again) -> StepKind {
     match again {
         Again::Allowed => StepKind::Replay { why, apart },
         Again::Unasked if apart => StepKind::Replay { why, apart },

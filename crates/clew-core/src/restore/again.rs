@@ -21,7 +21,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: Again,
+        again: &Again,
         why: &str,
         apart: bool,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
@@ -34,7 +34,7 @@ impl Performer<'_> {
         let (id, run) = self
             .made_by(version)
             .map_err(|reason| failed(format!("{why}; {reason}")))?;
-        let is_allowed = again == Again::Allowed;
+        let is_allowed = *again == Again::Allowed;
         let mut why = why.to_owned();
         if apart {
             match self.replay_apart(kernel, version, (id, run), is_allowed) {
@@ -126,7 +126,7 @@ impl Performer<'_> {
         versions.sort_by_key(|version| !is_class(version));
         let mut inputs = Vec::new();
         for version in versions {
-            match self.fetch_and_load(kernel, version, Again::Never) {
+            match self.fetch_and_load(kernel, version, &Again::Never) {
                 Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
                 Ok(_) => {}
                 Err(error) => drop(unbuilt(error)?),

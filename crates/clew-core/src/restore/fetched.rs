@@ -156,7 +156,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: Again,
+        again: &Again,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let fetched = self.fetch(kernel, version, self.check)?;
         self.load(kernel, version, again, fetched)
@@ -193,7 +193,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        again: Again,
+        again: &Again,
         fetched: Result<Fetched<K::Memory>, String>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         match fetched {

@@ -25,7 +25,7 @@ impl Performer<'_> {
             let Some(version) = version.filter(|version| !self.history.is_strangers(self.target, version)) else {
                 continue;
             };
-            match self.fetch_and_load(kernel, version, Again::Never) {
+            match self.fetch_and_load(kernel, version, &Again::Never) {
                 Ok(loaded) if loaded.word == Word::Loaded => {
                     *staged = Staged {
                         word: Word::Kept,

@@ -10,7 +10,7 @@ use crate::format::{Action, Body, Ending, Manifest, Position, Run, RunKind, Vers
 use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
-use crate::kernel::Kernel;
+use crate::kernel::{Inputs, Kernel};
 use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
 use crate::record::{Extent, Live, Rerun, RunInput};
 use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, to_make};
@@ -70,6 +70,7 @@ impl Session {
         let mut plan = self.plan(&live, target, &scope, options);
         if options.dry_run {
             self.try_reading(kernel, &mut plan, target)?;
+            self.hold_back(&mut plan, |_| false, target, &*kernel.inputs());
         }
         let ahead = if options.dry_run {
             Ahead::empty()
@@ -102,6 +103,12 @@ impl Session {
         if options.dry_run {
             return Ok(report);
         }
+        self.hold_back(
+            &mut plan,
+            |manifest| ahead.is_unreadable(manifest),
+            target,
+            &*kernel.inputs(),
+        );
         report.outcomes = self.execute(kernel, &plan, ahead, target)?;
         let base = if matches!(scope, Scope::All) { target } else { from };
         let deed = self.deed_of(aim);
@@ -296,16 +303,47 @@ impl Session {
     }
 
     /// Runs whose cells are replayed for what can't be loaded, all in one process.
-    fn line(&self, plan: &Plan, is_unreadable: impl Fn(&ManifestId) -> bool, target: RunId) -> Vec<RunId> {
+    fn line(
+        &self,
+        plan: &Plan,
+        is_unreadable: impl Fn(&ManifestId) -> bool,
+        target: RunId,
+        inputs: &dyn Inputs,
+    ) -> Vec<RunId> {
         let is_allowed = plan.steps.iter().any(|step| step.again == Again::Allowed);
         let replays = Replays {
             store: &self.store,
             manifests: &self.manifests,
             history: &self.history,
-            may_run: &|run| may_run(&self.history, run, is_allowed),
+            may_run: &|run| may_run(&self.history, run, is_allowed, inputs),
             missing: &to_make(plan, is_unreadable),
         };
         replays.line(target)
+    }
+
+    /// Lets no cell run unasked that would not find the files that it read. Asked only of cells that would run: a file is read for it.
+    fn hold_back(
+        &self,
+        plan: &mut Plan,
+        is_unreadable: impl Fn(&ManifestId) -> bool,
+        target: RunId,
+        inputs: &dyn Inputs,
+    ) {
+        let missing = to_make(plan, is_unreadable);
+        for step in plan.steps.iter_mut().filter(|step| step.again == Again::Unasked) {
+            let Some(version) = step
+                .version
+                .as_ref()
+                .filter(|version| missing.contains(&version.manifest))
+            else {
+                continue;
+            };
+            let maker = self.history.made_by(target, version);
+            let run = maker.and_then(|maker| self.history.run(&maker));
+            if let Some(why) = run.and_then(|run| lacking(run, inputs)) {
+                step.hold_back(why);
+            }
+        }
     }
 
     /// Reads what would be loaded, so that a dry run does not promise what is damaged.
@@ -330,7 +368,8 @@ impl Session {
         target: RunId,
     ) -> Result<Vec<Outcome>, SessionError> {
         let mut next_ticket = self.next_ticket;
-        let line = self.line(plan, |manifest| ahead.is_unreadable(manifest), target);
+        let inputs = kernel.inputs();
+        let line = self.line(plan, |manifest| ahead.is_unreadable(manifest), target, &*inputs);
         let performer = Performer {
             line: &line,
             ..self.performer(target)
@@ -469,7 +508,7 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
 
 /// Where the cell of a step would run again.
 fn where_again(step: &Step, apart: bool) -> Cause<'static> {
-    match (apart, step.again) {
+    match (apart, &step.again) {
         (true, Again::Allowed) => Cause::WouldRunApartOrHere,
         (true, _) => Cause::WouldRunApart,
         (false, _) => Cause::WouldRunHere,
@@ -514,7 +553,7 @@ impl Held for HeldBySession<'_> {
         } else if !has_whole_cell(history, self.target, version) {
             Again::Never
         } else {
-            caution(history, self.target, version).map_or(Again::Unasked, Again::Refused)
+            caution(history, self.target, version).map_or(Again::Unasked, |cause| Again::Refused(cause.into()))
         }
     }
 }
@@ -576,12 +615,17 @@ pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> b
 }
 
 /// Whether the cell of a run may run again, unasked or because the user allowed it.
-fn may_run(history: &History, id: &RunId, is_allowed: bool) -> bool {
+fn may_run(history: &History, id: &RunId, is_allowed: bool, inputs: &dyn Inputs) -> bool {
     let Some(run) = history.run(id).filter(|run| run.source.is_some()) else {
         return false;
     };
     let is_whole = run.evidence.masked.is_empty() && !history.is_untrusted(id);
-    is_whole && (is_allowed || caution_of(history, id, run).is_none())
+    is_whole && (is_allowed || (caution_of(history, id, run).is_none() && lacking(run, inputs).is_none()))
+}
+
+/// Why a cell would not find what it read.
+fn lacking(run: &Run, inputs: &dyn Inputs) -> Option<String> {
+    run.evidence.files_read.iter().find_map(|file| inputs.obstacle(file))
 }
 
 /// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use clew_cli::scratch::{Limits, Start};
-use clew_cli::{Arguments, Asked, Live, Output, Place, Question, Surroundings, Word};
+use clew_cli::{Arguments, Asked, InputsHere, Live, Output, PathMaps, Place, Question, Surroundings, Word};
 use clew_core::format::KernelDescription;
 use clew_core::graph::Halt;
 use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
-use clew_core::session::{Recorded, Session, SessionError};
+use clew_core::session::{Recorded, Request, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -217,10 +218,19 @@ impl Inner {
                 return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
             }
             None => return self.look(&arguments),
-            Some(Asked::Move(request, options)) => {
-                self.state.processes = self.processes(py);
+            Some(Asked::Move(request, options, maps)) => {
+                let history = self.open.as_ref().map(|open| open.session.history());
+                let wrong = |history| clew_cli::mapped_wrong(&maps, history, &arguments, &self.surroundings);
+                if let Some(refused) = history.and_then(wrong) {
+                    return Ok(refused);
+                }
+                if matches!(request, Request::Resume(_)) {
+                    self.recall_packages(py)?;
+                }
+                self.state.processes = self.processes(py, &maps);
+                self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
                 let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
-                self.state.processes = None;
+                (self.state.processes, self.state.inputs) = (None, None);
                 return Ok(match moved? {
                     Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
@@ -245,6 +255,16 @@ impl Inner {
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
     }
 
+    /// Has what is said of a library that is not there name the version that the history knows.
+    fn recall_packages(&self, py: Python<'_>) -> PyResult<()> {
+        let history = self.open.as_ref().map(|open| open.session.history());
+        let packages = history.map(clew_cli::packages_of).unwrap_or_default();
+        let known = py.import("clew.libraries")?.getattr("recorded")?;
+        known.call_method0("clear")?;
+        known.call_method1("update", (packages,))?;
+        Ok(())
+    }
+
     /// Says what a mover did; where it took up a history, also what is not there any more of that.
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
         let open = self.open.as_ref().filter(|_| report.action == "resume");
@@ -266,8 +286,10 @@ impl Inner {
     }
 
     /// Where cells may run again if a move needs it. Nothing is started before it does.
-    fn processes(&self, py: Python<'_>) -> Option<Processes> {
-        self.start(py, false).map(Processes::new)
+    fn processes(&self, py: Python<'_>, maps: &PathMaps) -> Option<Processes> {
+        let start = self.start(py, false)?;
+        let maps = maps.clone();
+        Some(Processes::new(Start { maps, ..start }))
     }
 
     /// Has values built again in another process that nobody has built yet, if the user wants that.
@@ -314,6 +336,7 @@ impl Inner {
             config: self.surroundings.config.clone(),
             history: open.id(),
             is_patient,
+            maps: PathMaps::default(),
         })
     }
 

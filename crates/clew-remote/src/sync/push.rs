@@ -44,8 +44,8 @@ impl Pushed {
     }
 }
 
-/// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has a file
-/// nobody knows, so they have none.
+/// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has an
+/// input file nobody knows, so they have none.
 #[derive(Debug)]
 pub struct There {
     ids: FxHashSet<[u8; 32]>,

@@ -202,6 +202,25 @@ fn an_input_file_that_the_place_lacks_keeps_its_reader_from_being_replayed() {
 }
 
 #[test]
+fn what_the_environment_has_of_files_is_no_input() {
+    let of_library = |path: &str| {
+        let mut files = file(path);
+        files[0].of_environment = path.starts_with("/opt");
+        files
+    };
+    for path in [
+        "/home/ada/.venv/lib/python3.11/site-packages/dateutil/zoneinfo.tar.gz",
+        "/usr/share/zoneinfo/Europe/Berlin",
+        "/opt/conda/share/fonts/a.ttf",
+    ] {
+        let mut notebook = Notebook::new(1);
+        notebook.run_with("a = bytes 60000 7", |evidence| evidence.files_read = of_library(path));
+        let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+        assert_eq!(told(&notebook, &plan), expect(&[], &["2"]), "{path}");
+    }
+}
+
+#[test]
 fn a_live_thing_that_a_later_cell_used_is_said_to_be_out_of_reach() {
     let mut notebook = Notebook::new(1);
     notebook.run("g = handle");

@@ -16,6 +16,7 @@ use super::progress::Counting;
 use crate::commands::vars::{Variable, variable};
 use crate::needs::{Need, Needs};
 use crate::page::Page;
+use crate::path_maps::{PathMap, PathMaps};
 use crate::place::{Opened, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
@@ -36,6 +37,9 @@ pub struct Import {
     /// Writes the files that its cells read, as far as they are in it, below this folder
     #[arg(long, value_name = "DIR", conflicts_with = "preview")]
     pub files: Option<PathBuf>,
+    /// What cells read at OLD lies at NEW on this machine, a file or a folder: says whether it is what they read
+    #[arg(long = "map", value_name = "OLD=NEW")]
+    pub maps: Vec<PathMap>,
 }
 
 /// A name in a bundle.
@@ -78,6 +82,9 @@ pub struct ImportPage {
     files: Vec<ListedPage>,
     #[serde(skip)]
     is_writing: bool,
+    /// What was typed of paths.
+    #[serde(skip)]
+    maps: Vec<PathMap>,
     /// Runs that were not here.
     new_runs: u64,
     /// Bytes that were not here, before compression.
@@ -103,7 +110,9 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
     let trust = key.map(|key| Trust::load_or_own(&*disk, &surroundings.config, key.public()).0);
     let mut counting = Counting::new("Importing", surroundings);
     let mut page = ImportPage::of(import, &bundle, trust, surroundings)?;
-    page.files = inputs::listed(&bundle, &mut |bytes| counting.count(bytes));
+    let maps = PathMaps::from(import.maps.as_slice());
+    maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
+    page.files = inputs::listed(&bundle, &maps, &mut |bytes| counting.count(bytes));
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
     if !import.preview {
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
@@ -174,6 +183,7 @@ impl ImportPage {
             python: here.map(|here| here.executable),
             files: Vec::new(),
             is_writing: import.files.is_some(),
+            maps: import.maps.clone(),
             new_runs: 0,
             new_bytes: 0,
             contradictions: 0,
@@ -249,8 +259,11 @@ impl ImportPage {
                 command(&format!("import {file}"))
             )
         } else {
-            let id = self.id.short();
-            format!("In a notebook `%clew history {id}` goes on in it, and `%clew resume` brings its variables back.\n")
+            let (id, mut resume) = (self.id.short(), "%clew resume".to_owned());
+            for map in &self.maps {
+                resume += &text::clean(&format!(" --map {map}"));
+            }
+            format!("In a notebook `%clew history {id}` goes on in it, and `{resume}` brings its variables back.\n")
         };
         trust + &self.environment(surroundings) + &next
     }

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::Export;
 use crate::input_files::{self, InputFile, Now, is_as_seen};
+use crate::path_maps::PathMaps;
 use crate::place::{Place, store_problem};
 use crate::problem::Problem;
 use crate::text;
@@ -175,6 +176,8 @@ pub(super) struct ListedPage {
     digest: String,
     /// What lies at that path here: `same`, `other`, or `none`; not told where the bundle tells no path.
     here: Option<&'static str>,
+    /// Where it was looked for instead, as was asked.
+    mapped: Option<PathBuf>,
     /// Whether its bytes are in the bundle.
     is_taken: bool,
     /// Where it was written.
@@ -184,11 +187,16 @@ pub(super) struct ListedPage {
 }
 
 /// What a bundle lists, held against what is here.
-pub(super) fn listed(bundle: &Bundle, watch: Carrying<'_>) -> Vec<ListedPage> {
-    let listed = bundle.inputs().iter().map(|input| ListedPage {
+pub(super) fn listed(bundle: &Bundle, maps: &PathMaps, watch: Carrying<'_>) -> Vec<ListedPage> {
+    let inputs = bundle
+        .inputs()
+        .iter()
+        .map(|input| (input, maps.place(Path::new(&input.path))));
+    let listed = inputs.map(|(input, mapped)| ListedPage {
         name: input.name.clone(),
         path: Some(input.path.clone()).filter(|path| !path.is_empty()),
-        here: (!input.path.is_empty()).then(|| here(input, watch)),
+        here: (!input.path.is_empty()).then(|| here(input, mapped.as_deref(), watch)),
+        mapped,
         size: input.size,
         digest: input.hash.to_string(),
         is_taken: bundle.input(input).is_some(),
@@ -199,14 +207,15 @@ pub(super) fn listed(bundle: &Bundle, watch: Carrying<'_>) -> Vec<ListedPage> {
 }
 
 /// What lies where a file was read. A path is a stranger's word: only a file of that length is read, and nothing of it is told.
-fn here(input: &Input, watch: Carrying<'_>) -> &'static str {
-    let Ok(found) = fs::metadata(&input.path) else {
+fn here(input: &Input, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static str {
+    let path = mapped.unwrap_or(Path::new(&input.path));
+    let Ok(found) = fs::metadata(path) else {
         return "none";
     };
     if !found.is_file() || found.len() != input.size {
         return "other";
     }
-    let hashed = File::open(&input.path).and_then(|mut bytes| Input::hash_of(&mut bytes, watch, &mut |_| Ok(())));
+    let hashed = File::open(path).and_then(|mut bytes| Input::hash_of(&mut bytes, watch, &mut |_| Ok(())));
     match hashed {
         Ok(Some(found)) if found == (input.hash, input.size) => "same",
         _ => "other",
@@ -290,11 +299,15 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool) -> String {
             (None, None, true) => "in the bundle".to_owned(),
             (None, None, false) => "not in the bundle".to_owned(),
         };
+        let place = file
+            .mapped
+            .as_ref()
+            .map_or("here".to_owned(), |place| format!("at {}", place.display()));
         let here = match file.here {
-            Some("same") => ", and lies here as it was read",
-            Some("other") => "; another one lies here",
-            Some(_) => "; not here",
-            None => "",
+            Some("same") => format!(", and lies {place} as it was read"),
+            Some("other") => format!("; another one lies {place}"),
+            Some(_) => format!("; not {place}"),
+            None => String::new(),
         };
         told += &text::clean(&format!(
             "  {name}: {}, {digest}: {state}{here}",

@@ -11,7 +11,7 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Arguments;
-use crate::needs::{Here, Need, Needs, is_alike};
+use crate::needs::{Here, Need, Needs, devices, is_alike};
 use crate::page::Page;
 use crate::place::{Opened, store_problem};
 use crate::problem::{Exit, Problem};
@@ -31,6 +31,8 @@ enum Kind {
     Package,
     /// A module that no package is known of.
     Module,
+    /// What tensors lay on.
+    Device,
 }
 
 /// One of them.
@@ -81,6 +83,7 @@ pub fn compared(arguments: &Arguments, directory: &Path, surroundings: &Surround
     let recorded_version = Some(place.description.kernel.version.as_str()).filter(|version| !version.is_empty());
     let mut compared = interpreters(&needs, recorded_version, here.as_ref());
     compared.extend(needs.required.iter().filter_map(|need| package(need, here.as_ref())));
+    compared.extend(needs.devices.iter().map(|(name, roots)| device(name, roots)));
     Ok(ComparedPage {
         bundle: wanted.to_owned(),
         history: place.name(),
@@ -169,6 +172,19 @@ fn package(need: &Need, here: Option<&Here>) -> Option<Compared> {
             .or(is_there.then(|| "of a version that it does not tell".to_owned())),
         names: names(&need.roots),
     })
+}
+
+/// A device that tensors lay on. Where there is none of its kind they come back on the processor.
+fn device(name: &str, roots: &BTreeSet<Root>) -> Compared {
+    let is_here = devices::is_here(name);
+    Compared {
+        kind: Kind::Device,
+        what: devices::called(name),
+        is_fine: is_here,
+        recorded: Some(name.to_owned()),
+        here: Some(if is_here { "there is one" } else { "none" }.to_owned()),
+        names: names(roots),
+    }
 }
 
 /// Those of the roots that people type.

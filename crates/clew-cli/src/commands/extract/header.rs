@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cell::Cell;
 use super::python::{imports, names};
-use crate::input_files::{is_folder, is_own};
+use crate::input_files::is_folder;
 use crate::place::Place;
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -86,11 +86,11 @@ impl Header {
         let written: BTreeSet<String> = runs
             .iter()
             .flat_map(|run| &run.evidence.files_written)
-            .filter(|file| is_own(&file.path))
+            .filter(|file| !file.is_of_environment())
             .map(|file| file.path.clone())
             .collect();
         let read = runs.iter().flat_map(|run| &run.evidence.files_read);
-        let read = read.filter(|file| is_own(&file.path) && file.size.is_some() && !is_folder(&file.path));
+        let read = read.filter(|file| !file.is_of_environment() && file.size.is_some() && !is_folder(&file.path));
         let read: BTreeSet<String> = read.map(|file| file.path.clone()).collect();
         self.reads = read.difference(&written).cloned().collect();
         self.writes = written.into_iter().collect();
@@ -184,7 +184,7 @@ fn directory(runs: &[&Run], slice: &Slice, place: &Place<'_>) -> Option<String> 
         let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
         files
             .into_iter()
-            .any(|file| is_own(&file.path) && !is_folder(&file.path))
+            .any(|file| !file.is_of_environment() && !is_folder(&file.path))
     };
     runs.iter().find(|run| touches(run) && own(run))?;
     let before = place.history.run(&slice.steps.first()?.run)?.parent?;

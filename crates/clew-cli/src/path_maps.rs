@@ -1,0 +1,326 @@
+//! Paths of another machine, and where on this one lies what lay there: `--map OLD=NEW`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::fs::{self, File};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+use clew_core::cause::Cause;
+use clew_core::format::{FileEvidence, Input};
+use clew_core::history::History;
+use clew_core::kernel::Inputs;
+
+use crate::problem::Problem;
+use crate::text;
+
+/// So many paths that were read are named.
+const NAMED: usize = 4;
+/// So much of a hash is shown.
+const DIGITS: usize = 8;
+
+/// A file or a folder of another machine, and where it lies here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathMap {
+    /// The path there.
+    pub old: PathBuf,
+    /// The path here.
+    pub new: PathBuf,
+}
+
+/// Why what was typed is none, or leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mistaken {
+    /// It is not two paths.
+    NotTwo,
+    /// A relative path of another machine.
+    NotWhole,
+    /// Twice the same.
+    Twice(String),
+    /// No run read it, nor anything below it.
+    Unread(String),
+    /// Nothing lies where it was said to lie.
+    Absent(String),
+}
+
+impl fmt::Display for Mistaken {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTwo => to.write_str("it is two paths, OLD=NEW: `--map /home/ada/data=/mnt/data`"),
+            Self::NotWhole => to.write_str(
+                "it is OLD=NEW, with OLD the whole path on the other machine: `--map /home/ada/data=/mnt/data`",
+            ),
+            Self::Twice(path) => write!(to, "{path} is mapped twice"),
+            Self::Unread(path) => write!(to, "No cell read {path}, nor anything in it"),
+            Self::Absent(path) => write!(to, "There is no {path} here"),
+        }
+    }
+}
+
+impl std::error::Error for Mistaken {}
+
+impl From<Mistaken> for Problem {
+    fn from(mistaken: Mistaken) -> Self {
+        Self::usage(text::clean(&mistaken.to_string()))
+    }
+}
+
+impl fmt::Display for PathMap {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}={}", self.old.display(), self.new.display())
+    }
+}
+
+impl FromStr for PathMap {
+    type Err = Mistaken;
+
+    fn from_str(text: &str) -> Result<Self, Mistaken> {
+        let (old, new) = text.split_once('=').ok_or(Mistaken::NotTwo)?;
+        if old.is_empty() || new.is_empty() {
+            return Err(Mistaken::NotTwo);
+        }
+        let old = PathBuf::from(old);
+        if !old.is_absolute() {
+            return Err(Mistaken::NotWhole);
+        }
+        let new = std::path::absolute(new).map_err(|_| Mistaken::NotTwo)?;
+        Ok(Self { old, new })
+    }
+}
+
+/// All that were typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PathMaps(Vec<PathMap>);
+
+impl From<&[PathMap]> for PathMaps {
+    fn from(maps: &[PathMap]) -> Self {
+        Self(maps.to_vec())
+    }
+}
+
+impl PathMaps {
+    /// Each with its path there and its path here.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        self.0.iter().map(|map| (map.old.as_path(), map.new.as_path()))
+    }
+
+    /// Where a path lies here, by the longest that it begins with.
+    pub fn place(&self, path: &Path) -> Option<PathBuf> {
+        let begins = self.0.iter().filter(|map| path.starts_with(&map.old));
+        let map = begins.max_by_key(|map| map.old.components().count())?;
+        let below = path.strip_prefix(&map.old).ok()?;
+        // A file itself has nothing below it, and no slash behind it.
+        Some(if below.as_os_str().is_empty() {
+            map.new.clone()
+        } else {
+            map.new.join(below)
+        })
+    }
+
+    /// Whether each leads from something that was read to something that is there.
+    pub(crate) fn check<'p>(&self, read: impl IntoIterator<Item = &'p str>) -> Result<(), Problem> {
+        let read: BTreeSet<&str> = read.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        for map in &self.0 {
+            let (old, new) = (map.old.display().to_string(), map.new.display().to_string());
+            if !seen.insert(&map.old) {
+                return Err(Mistaken::Twice(old).into());
+            }
+            if !read.iter().any(|path| Path::new(path).starts_with(&map.old)) {
+                let paths: Vec<String> = read.iter().map(|path| (*path).to_owned()).collect();
+                let told = if paths.is_empty() {
+                    "cells of it read no file".to_owned()
+                } else {
+                    format!("cells read {}", text::listing(&paths, NAMED))
+                };
+                return Err(Problem::from(Mistaken::Unread(old)).with_hint(text::clean(&told)));
+            }
+            if fs::metadata(&map.new).is_err() {
+                let problem = Problem::from(Mistaken::Absent(new));
+                return Err(problem.with_hint("say where it lies, or bring the files first"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for all files that runs of a history read.
+    ///
+    /// # Errors
+    /// One of them leads from or to nothing.
+    pub fn check_for(&self, history: &History) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let read = history.runs().flat_map(|(_, run)| &run.evidence.files_read);
+        let read = read.filter(|file| !file.is_of_environment());
+        self.check(read.map(|file| file.path.as_str()))
+    }
+}
+
+/// The files that cells read, as a scratch process on this machine would find them.
+pub struct InputsHere {
+    maps: PathMaps,
+    /// What was found out before: a file is read once.
+    known: Mutex<HashMap<FileSeen, Option<String>>>,
+}
+
+type FileSeen = (String, Option<u64>, Option<String>);
+
+impl fmt::Debug for InputsHere {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "input files, {:?}", self.maps)
+    }
+}
+
+impl InputsHere {
+    /// Those that lie where they lay, but for what `maps` says.
+    pub fn new(maps: PathMaps) -> Self {
+        Self {
+            maps,
+            known: Mutex::default(),
+        }
+    }
+
+    fn look(&self, file: &FileEvidence) -> Option<String> {
+        let path = Path::new(&file.path);
+        let mapped = self.maps.place(path);
+        let place = mapped.as_deref().unwrap_or(path);
+        let (old, new) = (text::clean(&file.path), text::clean(&place.display().to_string()));
+        let Ok(found) = fs::metadata(place) else {
+            return Some(match &mapped {
+                Some(_) => Cause::InputNotThere {
+                    path: &old,
+                    place: &new,
+                }
+                .into(),
+                None => Cause::InputGone { path: &old }.into(),
+            });
+        };
+        if found.is_dir() {
+            return None;
+        }
+        let is_as_long = file.size == Some(found.len());
+        let digest = file.digest.as_ref().filter(|_| is_as_long).map(|_| digest_of(place));
+        if is_as_long && digest.as_ref().is_none_or(|digest| *digest == file.digest) {
+            return None;
+        }
+        let seen = described(file.size, file.digest.as_deref());
+        let found = described(Some(found.len()), digest.flatten().as_deref());
+        Some(
+            Cause::InputOther {
+                path: &old,
+                seen: &seen,
+                place: &new,
+                found: &found,
+            }
+            .into(),
+        )
+    }
+}
+
+impl Inputs for InputsHere {
+    fn obstacle(&self, file: &FileEvidence) -> Option<String> {
+        // What a hidden file holds is settings and caches: what was recorded of it is little, and tells nothing.
+        let is_hidden = file.path.split('/').any(|part| part.starts_with('.'));
+        if file.size.is_none() || is_hidden || file.is_of_environment() {
+            return None;
+        }
+        let seen = (file.path.clone(), file.size, file.digest.clone());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(seen).or_insert_with(|| self.look(file)).clone()
+    }
+}
+
+/// The hash of a file's bytes; none where it can't be read.
+pub fn digest_of(path: &Path) -> Option<String> {
+    let mut bytes = File::open(path).ok()?;
+    let found = Input::hash_of(&mut bytes, &mut |_| ControlFlow::Continue(()), &mut |_| Ok(()));
+    found.ok().flatten().map(|(hash, _)| hash.to_string())
+}
+
+/// `300 B, 3f2a9c10`.
+fn described(size: Option<u64>, digest: Option<&str>) -> String {
+    let size = text::bytes(size.unwrap_or_default());
+    match digest {
+        Some(digest) => format!("{size}, {}", digest.get(..DIGITS).unwrap_or(digest)),
+        None => size,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maps(texts: &[&str]) -> PathMaps {
+        PathMaps(texts.iter().map(|text| text.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn the_longest_map_of_whole_parts_counts() {
+        let maps = maps(&["/home/ada=/mnt", "/home/ada/data=/big", "/home/ada/x.csv=/tmp/y.csv"]);
+        let place = |path: &str| maps.place(Path::new(path)).map(|place| place.display().to_string());
+        assert_eq!(place("/home/ada/notes/a.txt").as_deref(), Some("/mnt/notes/a.txt"));
+        assert_eq!(place("/home/ada/data/a.txt").as_deref(), Some("/big/a.txt"));
+        assert_eq!(place("/home/ada/data2/a.txt").as_deref(), Some("/mnt/data2/a.txt"));
+        assert_eq!(place("/home/ada/x.csv").as_deref(), Some("/tmp/y.csv"));
+        assert_eq!(place("/home/adam/x.csv"), None);
+    }
+
+    #[test]
+    fn a_map_that_is_none_or_leads_nowhere_is_said_to_be_wrong() {
+        for text in ["/home/ada", "=/mnt", "/home/ada=", "data=/mnt"] {
+            text.parse::<PathMap>().unwrap_err();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().display();
+        let check = |texts: &[String]| {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            maps(&texts).check(["/a/data/x.csv"])
+        };
+        assert_eq!(check(&[format!("/a/data={there}")]), Ok(()));
+        assert!(
+            check(&[format!("/a/dat={there}")])
+                .unwrap_err()
+                .text()
+                .contains("cells read /a/data/x.csv")
+        );
+        assert!(
+            check(&[format!("/a/data={there}/none")])
+                .unwrap_err()
+                .message
+                .contains("There is no")
+        );
+        let twice = [format!("/a={there}"), format!("/a={there}")];
+        assert!(check(&twice).unwrap_err().message.contains("twice"));
+    }
+
+    #[test]
+    fn what_lies_there_is_held_against_length_and_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("x.csv");
+        let inputs = || InputsHere::new(maps(&[&format!("/a/data={}", folder.path().display())]));
+        let mut file = FileEvidence {
+            path: "/a/data/x.csv".to_owned(),
+            size: Some(4),
+            ..FileEvidence::default()
+        };
+        assert!(inputs().obstacle(&file).unwrap().ends_with("x.csv here"));
+        fs::write(&data, "abcd").unwrap();
+        file.digest = digest_of(&data);
+        assert_eq!(inputs().obstacle(&file), None);
+        fs::write(&data, "abce").unwrap();
+        let told = inputs().obstacle(&file).unwrap();
+        assert!(
+            told.contains("/a/data/x.csv (4 B, ") && told.contains(&data.display().to_string()),
+            "{told}"
+        );
+        fs::write(&data, "abcde").unwrap();
+        assert!(inputs().obstacle(&file).unwrap().ends_with("another file (5 B)"));
+        file.path = "/nowhere/x.csv".to_owned();
+        assert!(inputs().obstacle(&file).unwrap().contains("--map OLD=NEW"));
+        file.path = "/nowhere/.cache/x".to_owned();
+        assert_eq!(inputs().obstacle(&file), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! A view of files for this process alone: at a path of another machine lies what lies elsewhere on this one.
+//!
+//! It is the system's own, by a mount namespace, so code of any language finds the file there. Where nothing lies at the old
+//! path yet, the nearest folder above it is covered with one in memory that has the same entries, and place for one more:
+//! nothing is written to any disk.
+//!
+//! ```text
+//!   --map /home/ada/data=/mnt/data, and /home has no ada
+//!       /home  ◄── a folder in memory ┬ everything that lies in /home, as it is
+//!                                     └ ada/data ◄── /mnt/data
+//! ```
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, mount_move, unmount,
+};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+use super::Unmapped;
+use crate::raw::namespace;
+
+/// A folder with more entries than that is not covered.
+const MOST: usize = 4096;
+
+/// Shows what lies at the second path of each pair at the first. `staging` is an empty folder of this process.
+pub(super) fn show(maps: &[(PathBuf, PathBuf)], staging: &Path) -> Result<(), Unmapped> {
+    let here = std::env::current_dir();
+    own_namespace().map_err(|error| Unmapped::Refused(error.to_string()))?;
+    // All of them before the first is shown, which may cover others.
+    let opened = maps.iter().map(|(old, new)| Ok((old, open(new)?)));
+    let mut opened = opened.collect::<Result<Vec<_>, Unmapped>>()?;
+    // What lies in what is shown is shown after it.
+    opened.sort_by_key(|(old, _)| old.components().count());
+    for (old, new) in opened {
+        let new = PathBuf::from(format!("/proc/self/fd/{}", new.as_raw_fd()));
+        make_room(old, &new, staging)?;
+        mount_bind_recursive(&new, old).map_err(|error| failed(old, &error.into()))?;
+    }
+    // The folder that this process is in may be covered by now, and is to be what its path says.
+    if let Ok(here) = here {
+        std::env::set_current_dir(&here).map_err(|error| failed(&here, &error))?;
+    }
+    give_up_rights().map_err(|error| Unmapped::Refused(error.to_string()))
+}
+
+/// Mounts of its own, by a namespace of users in which this one is who it was.
+fn own_namespace() -> io::Result<()> {
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    namespace::own_mounts()?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{0} {0} 1", user.as_raw()))?;
+    fs::write("/proc/self/gid_map", format!("{0} {0} 1", group.as_raw()))?;
+    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", alone)?;
+    Ok(())
+}
+
+/// Who makes a namespace may do everything in it. No more than before is needed from here on.
+fn give_up_rights() -> io::Result<()> {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, none)?)
+}
+
+fn open(path: &Path) -> Result<OwnedFd, Unmapped> {
+    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    opened.map_err(|error| failed(path, &error.into()))
+}
+
+/// Makes sure that something lies at `old` that `new` can be mounted on.
+fn make_room(old: &Path, new: &Path, staging: &Path) -> Result<(), Unmapped> {
+    let is_folder = fs::metadata(new).map_err(|error| failed(old, &error))?.is_dir();
+    match fs::metadata(old) {
+        Ok(found) if found.is_dir() == is_folder => return Ok(()),
+        Ok(_) => return Err(Unmapped::OtherKind(old.display().to_string())),
+        Err(_) => {}
+    }
+    let standing = old.ancestors().skip(1).find(|above| above.is_dir());
+    // Links on the way would hide that one lies below the other.
+    let plain = |path: &Path| fs::canonicalize(path).map_err(|error| failed(path, &error));
+    cover(&plain(standing.unwrap_or(Path::new("/")))?, &plain(staging)?)?;
+    let made = fs::create_dir_all(old.parent().unwrap_or(old)).and_then(|()| empty(old, is_folder));
+    made.map_err(|error| failed(old, &error))
+}
+
+fn empty(path: &Path, is_folder: bool) -> io::Result<()> {
+    if is_folder {
+        fs::create_dir(path)
+    } else {
+        File::create_new(path).map(drop)
+    }
+}
+
+/// Covers a folder with one in memory that has the same entries.
+fn cover(folder: &Path, staging: &Path) -> Result<(), Unmapped> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(|error| failed(folder, &error))?;
+    if entries.len() > MOST {
+        return Err(Unmapped::Crowded(folder.display().to_string()));
+    }
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("clew", staging, "tmpfs", flags, Some(c"mode=0755")).map_err(|error| failed(folder, &error.into()))?;
+    for entry in entries {
+        let at = staging.join(entry.file_name());
+        show_again(&entry, &at).map_err(|error| failed(&entry.path(), &error))?;
+        // What is being put together is shown in itself, where that folder lies below this one. The sandbox lets this process write in
+        // that folder: it must not be what all others are seen in.
+        if let Ok(below) = staging.strip_prefix(entry.path()) {
+            let copy = at.join(below);
+            unmount(&copy, UnmountFlags::DETACH).map_err(|error| failed(&copy, &error.into()))?;
+        }
+    }
+    let covered = if folder == Path::new("/") {
+        rustix::process::chroot(staging).and_then(|()| rustix::process::chdir("/"))
+    } else {
+        mount_move(staging, folder)
+    };
+    covered.map_err(|error| failed(folder, &error.into()))
+}
+
+fn show_again(entry: &fs::DirEntry, at: &Path) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    if kind.is_symlink() {
+        return symlink(fs::read_link(entry.path())?, at);
+    }
+    empty(at, kind.is_dir())?;
+    Ok(mount_bind_recursive(entry.path(), at)?)
+}
+
+fn failed(path: &Path, error: &io::Error) -> Unmapped {
+    Unmapped::Failed {
+        path: path.display().to_string(),
+        why: error.to_string(),
+    }
+}
