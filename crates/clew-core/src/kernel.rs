@@ -73,6 +73,9 @@ pub enum BuildError {
     /// The stored form can't be turned into an object here (a missing module, a constructor that raised).
     #[error("{0}")]
     Failed(String),
+    /// Its code reads a name that is not bound. That may be one that is brought back with it ([`Kernel::lend`]).
+    #[error("{0}")]
+    Unbound(String),
     /// There is not so much memory. No other value is brought back either: the move does not happen.
     #[error("there is not enough memory")]
     NoMemory,
@@ -215,6 +218,18 @@ pub trait Kernel {
     /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
+
+    /// Binds those of these names that are not bound, while others are built whose code reads them.
+    ///
+    /// # Errors
+    /// Not all are bound. Those that are stay so until [`Self::take_back`].
+    fn lend(&mut self, names: &[(Root, ObjectOf<Self>)]) -> Result<(), KernelError> {
+        let _ = names;
+        Ok(())
+    }
+
+    /// Takes back what was lent: nothing is bound that was not.
+    fn take_back(&mut self) {}
 
     /// How many libraries are loaded. One that is loaded to build a value may change settings.
     fn libraries(&mut self) -> usize {

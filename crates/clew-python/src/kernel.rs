@@ -21,7 +21,7 @@ use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Progress, Rebound, Stored, StreamFacts,
     Withheld,
 };
-use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -74,6 +74,8 @@ pub(crate) struct PythonKernel<'a, 'py> {
     definitions: BTreeMap<String, Py<PyAny>>,
     /// Directory, environment and search path as they were, while staged values need others to be built.
     context: Vec<(Root, Option<Py<PyAny>>)>,
+    /// Names that are bound only while staged values are built whose code reads them.
+    lent: Vec<String>,
     /// What an install replaced; let go of last, since that runs code.
     replaced: Vec<(Root, Py<PyAny>)>,
     is_installed: bool,
@@ -87,6 +89,7 @@ pub(crate) struct PythonKernel<'a, 'py> {
 
 impl Drop for PythonKernel<'_, '_> {
     fn drop(&mut self) {
+        self.take_names_back();
         if self.hold.take().is_some() {
             self.state.was_interrupted |= Hold::came().is_some();
         }
@@ -105,6 +108,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             definitions: BTreeMap::new(),
             staged: Vec::new(),
             context: Vec::new(),
+            lent: Vec::new(),
             replaced: Vec::new(),
             put_back: Vec::new(),
             hold: None,
@@ -167,6 +171,8 @@ pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
         BuildError::NoMemory
     } else if let Some(cause) = missing(py, error) {
         cause.into()
+    } else if error.is_instance_of::<PyNameError>(py) {
+        BuildError::Unbound(error.to_string())
     } else {
         cell_error(py, error)
     }
@@ -266,6 +272,14 @@ impl Kernel for PythonKernel<'_, '_> {
                 .map_err(|error| build_error(self.py, &error))?;
         }
         Ok(objects)
+    }
+
+    fn lend(&mut self, names: &[(Root, Object)]) -> Result<(), KernelError> {
+        self.lend_names(names).map_err(|error| kernel_error(self.py, &error))
+    }
+
+    fn take_back(&mut self) {
+        self.take_names_back();
     }
 
     fn noticed(&mut self) -> Option<String> {
