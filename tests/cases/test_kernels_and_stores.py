@@ -123,6 +123,29 @@ def test_p05_code_that_reads_names_as_a_value_is_built_finds_them(kernels: Calla
     assert second.read(*facts) == ["(3, 'x')", "(4, 'second')", "True"]
 
 
+def test_p05_attributes_come_back_in_their_order_where_a_class_takes_its_state_itself(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run("""
+        class Own:
+            def __init__(self):
+                self.second, self.first, self.third = 2, 1, [3]
+            def __setstate__(self, state):
+                self.__dict__.update(state)
+        own = Own()
+        shared = own.third
+        """)
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert report.word("own") == report.word("shared") == "loaded", report.data
+    assert second.read("vars(own)", "own.third is shared") == [
+        "{'second': 2, 'first': 1, 'third': [3]}",
+        "True",
+    ]
+
+
 def test_p04_a_name_that_code_reads_and_no_state_has_is_said_and_none_is_left_behind(
     kernels: Callable[..., Notebook],
 ) -> None:
