@@ -165,6 +165,17 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 }
 
+/// The library whose state a root is, which has to be there for the state to be put back.
+fn library_of(root: &Root) -> Option<&str> {
+    match root.kind {
+        RootKind::Random if root.key != "random" => root.key.split('.').next(),
+        RootKind::Option => root.key.split(": ").next(),
+        RootKind::Setting if root.key.starts_with("numpy") => Some("numpy"),
+        RootKind::Figures => Some("matplotlib"),
+        _ => None,
+    }
+}
+
 /// A Python exception in words, as the reason why something was not built.
 pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
     if error.is_instance_of::<PyMemoryError>(py) {
@@ -259,6 +270,10 @@ impl Kernel for PythonKernel<'_, '_> {
         let roots = stored.roots;
         self.heap.foreign.end_comparison();
         let built = build(self.py, self.heap, stored)?;
+        // Else it is the install that fails, and with it all that could be had.
+        for library in roots.iter().filter_map(library_of) {
+            self.py.import(library).map_err(|error| build_error(self.py, &error))?;
+        }
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
         for (root, built) in roots.iter().zip(built) {
             if root.kind == RootKind::Definition {
