@@ -95,7 +95,7 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
         raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
     make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
-    if type(state) is dict and hasattr(type(value), "__setstate__") and _is_librarys(type(value)):
+    if type(state) is dict and hasattr(type(value), "__setstate__") and _is_of_library(type(value)):
         state = _by_name(state)
     return (
         make,
@@ -107,7 +107,7 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     )
 
 
-def _is_librarys(kind: type) -> bool:
+def _is_of_library(kind: type) -> bool:
     """Whether a class comes from the interpreter or an installed distribution."""
     library = kind.__module__.partition(".")[0]
     file = getattr(sys.modules.get(library), "__file__", None) or ""
