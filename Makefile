@@ -55,7 +55,7 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels between $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
+test-long: wheels between $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch and Spark themselves (2.6 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
