@@ -2,6 +2,8 @@
 
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
+# Only a long test goes through it, on the way from the first to the last.
+BETWEEN := 3.12
 # What tests of remotes start; apart from the kernels, which must not see its packages.
 SERVERS := .venv-servers
 # The suites start real kernels, two at a time: more would only make them wait for each other.
@@ -30,7 +32,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -55,7 +57,7 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch itself (2.1 GB to fetch).
+test-long: wheels between $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch and Spark themselves (2.6 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
@@ -135,6 +137,9 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
+between: .venv-$(BETWEEN)/.installed
+	tools/build.sh install $(BETWEEN)
+
 test-rust: $(SERVERS)/.installed
 	mkdir -p $(REPORTS)
 	$(FOR_PYTHON) cargo $(RUST_TEST) $(GO_ON) --locked --workspace $(KEEP_REPORT)
@@ -148,7 +153,8 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.13/.installed: requirements/py313.txt
+.venv-3.12/.installed: requirements/py312.txt requirements/py313.txt
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) $(SERVERS) .venv-bench-* .venv-older
+	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) .venv-bench-* .venv-older

@@ -15,9 +15,8 @@ VERSION = "3.11"
 
 #: The environment in which Clew is installed; plain kernels run in it, too.
 OWN = ROOT / f".venv-{VERSION}"
-TORCH = ROOT / ".venv-bench-torch"
 #: Libraries are told from a person's own modules by this name in their path.
-TORCH_PACKAGES = TORCH / "site-packages"
+PACKAGES = "site-packages"
 
 Say = Callable[[str], None]
 
@@ -32,13 +31,24 @@ def python(name: str | None, say: Say = print) -> Path:
 
 
 def torch(say: Say = print) -> Path:
-    """A folder with PyTorch and nothing that the environments have, for every peer's search path.
+    """PyTorch for every peer's search path.
 
     PyPI's wheels for Linux on x86-64 are built for CUDA: without its libraries they can't be imported, so those come
     along, and the tensors stay on the processor.
     """
-    make(TORCH, "torch", lambda: install_torch(say))
-    return TORCH_PACKAGES
+    return beside("torch", "PyTorch: 2.1 GB, 4.3 GB unpacked", say)
+
+
+def spark(say: Say = print) -> Path:
+    """Spark for a kernel's search path. It needs Java, too."""
+    return beside("spark", "Spark: 467 MB", say)
+
+
+def beside(name: str, what: str, say: Say) -> Path:
+    """A folder with a library and nothing that the environments have."""
+    folder = ROOT / f".venv-bench-{name}"
+    make(folder, name, lambda: install_beside(folder / PACKAGES, name, what, say))
+    return folder / PACKAGES
 
 
 def make(folder: Path, name: str, how: Callable[[], None]) -> None:
@@ -76,10 +86,10 @@ def install(venv: Path, name: str, say: Say) -> None:
     pip(venv / "bin" / "python", ["-r", str(REQUIREMENTS / f"bench-{name}.txt")])
 
 
-def install_torch(say: Say) -> None:
-    """Puts PyTorch into its folder with the interpreter of Clew's environment."""
-    say("Fetching PyTorch: 2.1 GB, 4.3 GB unpacked")
-    wanted = ["--no-deps", "--target", str(TORCH_PACKAGES), "-r", str(REQUIREMENTS / "bench-torch.txt")]
+def install_beside(packages: Path, name: str, what: str, say: Say) -> None:
+    """Puts a library into its folder with the interpreter of Clew's environment."""
+    say(f"Fetching {what}")
+    wanted = ["--no-deps", "--target", str(packages), "-r", str(REQUIREMENTS / f"bench-{name}.txt")]
     pip(python(None), wanted)
 
 

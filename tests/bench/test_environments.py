@@ -12,7 +12,7 @@ def pins(path):
     return {name.lower().replace("_", "-"): version for name, version in (line.split("==") for line in lines)}
 
 
-@pytest.mark.parametrize("name", ["libraries", "kishu", "dumps", "torch"])
+@pytest.mark.parametrize("name", ["libraries", "kishu", "dumps", "torch", "spark"])
 def test_a_package_that_clew_is_tested_with_has_the_same_version_beside_a_peer(name):
     ours = pins(environments.REQUIREMENTS / "py311.txt")
     theirs = pins(environments.REQUIREMENTS / f"bench-{name}.txt")

@@ -88,6 +88,77 @@ def test_kill_and_resume_bring_everything_back(kernels: Callable[..., Notebook])
     assert second.names().isdisjoint({"C", "c", "f"})
 
 
+READERS = """
+from pathlib import Path
+limits = {'most': 3}
+def most():
+    return limits['most']
+class Reader:
+    def __init__(self, room, name):
+        self.room, self.name = room, name
+    def __getstate__(self):
+        return {'name': 'there/x'}
+    def __setstate__(self, state):
+        self.room, self.name = most(), Path(state['name']).name
+class Second(Reader):
+    def __setstate__(self, state):
+        self.room, self.name = reader.room + 1, 'second'
+reader, second = Reader(3, 'x'), Second(4, 'second')
+aside = [second]
+"""
+
+
+def test_p05_code_that_reads_names_as_a_value_is_built_finds_them(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run(READERS, "other = 1")
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert {report.word(name) for name in ("reader", "second", "aside", "Path")} == {"loaded"}, report.data
+    facts = ["reader.room, reader.name", "second.room, second.name", "aside[0] is second"]
+    assert second.read(*facts) == ["(3, 'x')", "(4, 'second')", "True"]
+    # What was bound for them alone is bound no more where it belongs to no such state.
+    second.run("del reader, second, aside, limits, most, Path")
+    second.move("undo")
+    assert second.read(*facts) == ["(3, 'x')", "(4, 'second')", "True"]
+
+
+def test_p05_attributes_come_back_in_their_order_where_a_class_takes_its_state_itself(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run("""
+        class Own:
+            def __init__(self):
+                self.second, self.first, self.third = 2, 1, [3]
+            def __setstate__(self, state):
+                self.__dict__.update(state)
+        own = Own()
+        shared = own.third
+        """)
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert report.word("own") == report.word("shared") == "loaded", report.data
+    assert second.read("vars(own)", "own.third is shared") == [
+        "{'second': 2, 'first': 1, 'third': [3]}",
+        "True",
+    ]
+
+
+def test_p04_a_name_that_code_reads_and_no_state_has_is_said_and_none_is_left_behind(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run(READERS, "del Path", "other = 1")
+    first.kill()
+    second = kernels()
+    report = second.move("resume")
+    assert report.word("reader") == report.word("second") == "lost"
+    assert "NameError: name 'Path' is not defined" in report.why("reader")
+    assert second.names() & {"Path", "reader", "second", "aside"} == set() and second.read("other") == ["1"]
+
+
 def test_settings_that_a_library_changes_as_it_is_loaded_are_as_they_were(
     kernels: Callable[..., Notebook],
 ) -> None:

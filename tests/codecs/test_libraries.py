@@ -97,6 +97,19 @@ def test_fitted_model_comes_back(model):
     assert (back.predict(X) == predicted).all()
 
 
+def test_a_data_set_comes_back_with_its_keys_and_attributes():
+    from sklearn.datasets import load_iris
+
+    irises = load_iris()
+    irises["self"] = irises
+    back, data = copy([irises, irises.data])
+    assert type(back) is type(irises) and list(back) == list(irises) and vars(back) == vars(irises)
+    assert back.data is data and back["self"] is back and fingerprint(back) == fingerprint(irises)
+    before = fingerprint(irises)
+    irises.frame = "another"
+    assert fingerprint(irises) != before
+
+
 def test_sparse_matrices_share_their_data():
     import scipy.sparse as sparse
 

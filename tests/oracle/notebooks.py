@@ -1,4 +1,5 @@
-"""Whole notebooks: those of `examples/`, and five more of other kinds."""
+"""Whole notebooks: those of `examples/`, and five more of other kinds. Those of `examples/moving` are carried by
+`tests/journeys` instead; two need what is not installed."""
 
 from __future__ import annotations
 
@@ -132,7 +133,7 @@ CLEWS = re.compile(r"^%(load_ext )?clew\b", re.MULTILINE)
 def notebooks() -> dict[str, list[str]]:
     """The code cells of every notebook, by its name; cells that load Clew or talk to it left out."""
     found = {}
-    for path in sorted(EXAMPLES.rglob("*.ipynb")):
+    for path in sorted({*EXAMPLES.rglob("*.ipynb")} - {*EXAMPLES.glob("moving/*")}):
         cells = nbformat.read(path, as_version=4).cells
         found[path.stem] = [c.source for c in cells if c.cell_type == "code" and not CLEWS.search(c.source)]
     return found | {name: [cell.strip("\n") for cell in text.split("# %%\n")] for name, text in MORE.items()}

@@ -166,6 +166,9 @@ class Walk:
         kind = type(value)
         bound = self.namespace.get(kind.__name__)
         told = f"instance of {self.describe(kind)} isinstance={isinstance(bound, type) and isinstance(value, bound)}"
+        if hasattr(kind, "__setstate__") and hasattr(value, "__dict__"):
+            # One that takes its state apart itself forgets in which order its attributes came.
+            return told + self.of_items(dict(sorted(vars(value).items())))
         return told + self.attributes(value)
 
     def memory(self) -> str:

@@ -67,3 +67,22 @@ def test_p06_a_name_of_a_library_that_is_not_there_says_so_and_all_others_arrive
         [1.0, 0.0, 0.0],
         2.0,
     ), runs.text
+
+
+def test_p06_state_of_a_library_that_is_not_there_keeps_nothing_else_from_arriving(
+    kernels: Callable[..., Kernel], folder: Path
+) -> None:
+    (folder / "sitecustomize.py").write_text(BLOCKER.replace('== "scipy"', 'in ("numpy", "pandas")'))
+    kernel = kernels(notebook="/work/a.ipynb")
+    kernel.run(
+        "import numpy as np, pandas as pd\npd.set_option('display.max_rows', 7)\nnp.random.seed(1)"
+    ).raised()
+    kernel.run("np.seterr(all='ignore')\nwords = ['one', 'two']").raised()
+    kernel.close()
+    kernel = kernels(notebook="/work/a.ipynb", paths=[folder])
+    told = json.loads(kernel.clew("resume --json").raised().stdout)["outcomes"]
+    words = {each["root"]["key"]: (each["word"], each["why"]) for each in told}
+    for key in ("np", "pd", "numpy.random", "pandas: display.max_rows", "numpy errors"):
+        word, why = words[key]
+        assert word in ("lost", "differs") and why, (key, words)
+    assert words["words"][0] == "loaded" and kernel.value("words") == ["one", "two"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from harness import REPOSITORY, Kernel
 
 from pythons import definitions
+from pythons.asking import NOTEBOOK, answers, outcomes, said, unlike
 
 OLD, NEW = str(REPOSITORY / ".venv-3.11/bin/python"), sys.executable
-NOTEBOOK = "/work/flights.ipynb"
 
 #: Made in the old Python, so that no cell has its source.
 WITHOUT_SOURCE = "hidden"
@@ -31,29 +29,6 @@ ADDED_ANSWERS = {
     "triple": ("triple.b, triple._replace(a=9).a, low is Level.LOW, Level(1) + 1", (2, 9, True, 2)),
     "after": ("repr(after), after < Later(2), isinstance(after, Point), Later.__replace__(after, z=1).z", ("Later(x=1, y=0.5, tags=[], z=7)", True, True, 1)),
 }  # fmt: skip
-
-
-def answers(kernel: Kernel, asked: dict[str, tuple[str, object]], but: str) -> dict[str, Any]:
-    """What differs from what is expected, by name."""
-    told = {name: (kernel.value(words), expected) for name, (words, expected) in asked.items() if name != but}
-    return {name: got for name, (got, expected) in told.items() if got != expected and got != repr(expected)}
-
-
-def said(kernel: Kernel, words: str) -> dict[str, Any]:
-    """What `%clew WORDS` answers, as data."""
-    answer: dict[str, Any] = json.loads(kernel.clew(words).raised().stdout)
-    return answer
-
-
-def outcomes(kernel: Kernel, words: str) -> dict[str, tuple[str, str]]:
-    """What became of each root, and why."""
-    told = said(kernel, words)["outcomes"]
-    return {each["root"]["key"]: (each["word"], each["why"] or "") for each in told}
-
-
-def unlike(told: dict[str, tuple[str, str]]) -> set[str]:
-    """The roots that are not there as they were."""
-    return {root for root, (word, _) in told.items() if word not in ("kept", "loaded")}
 
 
 @pytest.fixture

@@ -301,6 +301,27 @@ def test_seeding_is_told_by_generator(cells: Cells) -> None:
     assert cells("both()").evidence()["seeded"] == ["numpy.random", "random"]
 
 
+def test_what_nobody_can_draw_again_is_told(cells: Cells) -> None:
+    cells("import os, random, secrets, uuid\nimport numpy as np\nfrom numpy.random import default_rng")
+    for source, is_told in [
+        ("x = np.random.default_rng().random(3)", True),
+        ("x = default_rng()", True),
+        ("random.seed()", True),
+        ("x = uuid.uuid4().hex", True),
+        ("x = secrets.token_hex(8)", True),
+        ("x = list(map(random.SystemRandom().choice, ['ab']))", True),
+        ("x = os.urandom(4)", True),
+        ("from uuid import uuid4", False),
+        ("x = np.random.default_rng(1).random()", False),
+        ("x = default_rng(seed=len('ab'))", False),
+        ("random.seed(1); x = random.random()", False),
+    ]:
+        assert ("os.urandom" in cells(source).evidence().get("random", {})) is is_told, source
+    cells("def drawn(n):\n    return [np.random.RandomState() for _ in range(n)]")
+    assert "os.urandom" in cells("x = drawn(2)").evidence()["random"]
+    assert "os.urandom" not in cells("y = x").evidence().get("random", {})
+
+
 def test_statements_are_taken_apart_as_the_library_does() -> None:
     file = Path(ast.__file__)
     for code in nested(compile(file.read_text(), str(file), "exec")):

@@ -76,6 +76,9 @@ pub enum BuildError {
     /// The stored form can't be turned into an object here (a missing module, a constructor that raised).
     #[error("{0}")]
     Failed(String),
+    /// Its code reads a name that is not bound. That may be one that is brought back with it ([`Kernel::lend`]).
+    #[error("{0}")]
+    Unbound(String),
     /// There is not so much memory. No other value is brought back either: the move does not happen.
     #[error("there is not enough memory")]
     NoMemory,
@@ -223,6 +226,18 @@ pub trait Kernel {
     fn inputs(&self) -> Arc<dyn Inputs> {
         Arc::new(Unseen)
     }
+
+    /// Binds those of these names that are not bound, while others are built whose code reads them.
+    ///
+    /// # Errors
+    /// Not all are bound. Those that are stay so until [`Self::take_back`].
+    fn lend(&mut self, names: &[(Root, ObjectOf<Self>)]) -> Result<(), KernelError> {
+        let _ = names;
+        Ok(())
+    }
+
+    /// Takes back what was lent: nothing is bound that was not.
+    fn take_back(&mut self) {}
 
     /// How many libraries are loaded. One that is loaded to build a value may change settings.
     fn libraries(&mut self) -> usize {

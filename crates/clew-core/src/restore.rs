@@ -74,7 +74,7 @@ impl From<End> for RestoreError {
 /// Nothing else is to be built either.
 fn unbuilt(error: BuildError) -> Result<String, End> {
     match error {
-        BuildError::Failed(why) => Ok(why),
+        BuildError::Failed(why) | BuildError::Unbound(why) => Ok(why),
         BuildError::NoMemory => Err(End::NoMemory),
         BuildError::Interrupted => Err(End::Interrupted),
     }
@@ -139,6 +139,8 @@ struct Staged<O> {
     why: Option<String>,
     /// Classes that they are known to refer to, besides those that a manifest names.
     classes: Vec<Root>,
+    /// Whether it is lost only as long as names are not bound that its code reads.
+    is_waiting: bool,
 }
 
 impl Performer<'_> {
@@ -183,6 +185,7 @@ impl Performer<'_> {
             performed.push((step, staged));
         }
         while self.stage_again(kernel, &mut performed)? {}
+        self.stage_readers(kernel, &mut performed)?;
         if kernel.libraries() != libraries {
             self.put_settings_back(kernel, &mut performed)?;
         }
@@ -228,6 +231,48 @@ impl Performer<'_> {
                 *staged = self.stage(kernel, step, &mut Ahead::empty())?;
                 is_better |= staged.word != Word::Lost;
             }
+        }
+        Ok(is_better)
+    }
+
+    /// Stages what reads names as it is built, with all that is there bound meanwhile. What waits even then is made again
+    /// if that may be.
+    fn stage_readers<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+    ) -> Result<(), RestoreError> {
+        while performed.iter().any(|(_, staged)| staged.is_waiting) {
+            let objects = performed.iter().flat_map(|(_, staged)| &staged.objects);
+            let names: Vec<_> = objects
+                .filter(|(root, _)| root.kind == RootKind::Name)
+                .cloned()
+                .collect();
+            kernel.lend(&names)?;
+            let is_better = self.stage_waiting(kernel, performed);
+            kernel.take_back();
+            if !is_better? {
+                break;
+            }
+        }
+        for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
+            if let (Some(version), Some(why)) = (&step.version, &staged.why) {
+                *staged = Self::staged(step, self.make_again(kernel, version, &step.again, why, false))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages what waits for names; whether something came of it.
+    fn stage_waiting<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        performed: &mut [(&Step, Staged<ObjectOf<K>>)],
+    ) -> Result<bool, RestoreError> {
+        let mut is_better = false;
+        for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
+            *staged = self.stage(kernel, step, &mut Ahead::empty())?;
+            is_better |= !staged.is_waiting;
         }
         Ok(is_better)
     }
@@ -353,6 +398,11 @@ impl Performer<'_> {
             }
             (StepKind::Load { .. } | StepKind::Replay { .. }, None) => Ok(Staged::empty(Word::Lost, None)),
         };
+        Self::staged(step, result)
+    }
+
+    /// What came of a step, for its roots alone.
+    fn staged<O>(step: &Step, result: Result<Staged<O>, BuildError>) -> Result<Staged<O>, RestoreError> {
         match result {
             Ok(mut staged) => {
                 if staged.objects.len() > step.roots.len() {
@@ -365,7 +415,11 @@ impl Performer<'_> {
                 }
                 Ok(staged)
             }
-            Err(error) => Ok(Staged::empty(Word::Lost, Some(unbuilt(error)?))),
+            Err(error) => {
+                let is_waiting = matches!(error, BuildError::Unbound(_));
+                let lost = Staged::empty(Word::Lost, Some(unbuilt(error)?));
+                Ok(Staged { is_waiting, ..lost })
+            }
         }
     }
 
@@ -385,6 +439,7 @@ impl Performer<'_> {
                 word: Word::Kept,
                 why: None,
                 classes: Vec::new(),
+                is_waiting: false,
             }
         } else {
             Staged {
@@ -392,6 +447,7 @@ impl Performer<'_> {
                 word: Word::Differs,
                 why: Some(Cause::ChangedAside.into()),
                 classes: Vec::new(),
+                is_waiting: false,
             }
         }
     }
@@ -470,6 +526,7 @@ impl<O> Staged<O> {
             word,
             why,
             classes: Vec::new(),
+            is_waiting: false,
         }
     }
 }
@@ -561,6 +618,7 @@ fn build<K: Kernel>(
         word: if why.is_none() { word } else { Word::Differs },
         why,
         classes: Vec::new(),
+        is_waiting: false,
     })
 }
 

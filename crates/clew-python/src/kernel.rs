@@ -22,7 +22,7 @@ use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, Progress, Rebound, Stored,
     StreamFacts, Unseen, Withheld,
 };
-use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -78,6 +78,8 @@ pub(crate) struct PythonKernel<'a, 'py> {
     definitions: BTreeMap<String, Py<PyAny>>,
     /// Directory, environment and search path as they were, while staged values need others to be built.
     context: Vec<(Root, Option<Py<PyAny>>)>,
+    /// Names that are bound only while staged values are built whose code reads them.
+    lent: Vec<String>,
     /// What an install replaced; let go of last, since that runs code.
     replaced: Vec<(Root, Py<PyAny>)>,
     is_installed: bool,
@@ -91,6 +93,7 @@ pub(crate) struct PythonKernel<'a, 'py> {
 
 impl Drop for PythonKernel<'_, '_> {
     fn drop(&mut self) {
+        self.take_names_back();
         if self.hold.take().is_some() {
             self.state.was_interrupted |= Hold::came().is_some();
         }
@@ -109,6 +112,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             definitions: BTreeMap::new(),
             staged: Vec::new(),
             context: Vec::new(),
+            lent: Vec::new(),
             replaced: Vec::new(),
             put_back: Vec::new(),
             hold: None,
@@ -165,12 +169,25 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 }
 
+/// The library whose state a root is, which has to be there for the state to be put back.
+fn library_of(root: &Root) -> Option<&str> {
+    match root.kind {
+        RootKind::Random if root.key != "random" => root.key.split('.').next(),
+        RootKind::Option => root.key.split(": ").next(),
+        RootKind::Setting if root.key.starts_with("numpy") => Some("numpy"),
+        RootKind::Figures => Some("matplotlib"),
+        _ => None,
+    }
+}
+
 /// A Python exception in words, as the reason why something was not built.
 pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
     if error.is_instance_of::<PyMemoryError>(py) {
         BuildError::NoMemory
     } else if let Some(cause) = missing(py, error) {
         cause.into()
+    } else if error.is_instance_of::<PyNameError>(py) {
+        BuildError::Unbound(error.to_string())
     } else {
         cell_error(py, error)
     }
@@ -257,6 +274,10 @@ impl Kernel for PythonKernel<'_, '_> {
         let roots = stored.roots;
         self.heap.foreign.end_comparison();
         let built = build(self.py, self.heap, stored)?;
+        // Else it is the install that fails, and with it all that could be had.
+        for library in roots.iter().filter_map(library_of) {
+            self.py.import(library).map_err(|error| build_error(self.py, &error))?;
+        }
         let objects: Vec<Object> = built.iter().map(|built| built.object).collect();
         for (root, built) in roots.iter().zip(built) {
             if root.kind == RootKind::Definition {
@@ -275,6 +296,14 @@ impl Kernel for PythonKernel<'_, '_> {
     fn inputs(&self) -> Arc<dyn Inputs> {
         let inputs = self.state.inputs.as_ref();
         inputs.map_or_else(|| Arc::new(Unseen) as Arc<dyn Inputs>, Arc::clone)
+    }
+
+    fn lend(&mut self, names: &[(Root, Object)]) -> Result<(), KernelError> {
+        self.lend_names(names).map_err(|error| kernel_error(self.py, &error))
+    }
+
+    fn take_back(&mut self) {
+        self.take_names_back();
     }
 
     fn noticed(&mut self) -> Option<String> {

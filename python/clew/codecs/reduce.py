@@ -95,7 +95,7 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
         raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
     make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
-    if type(state) is dict and hasattr(type(value), "__setstate__"):
+    if type(state) is dict and hasattr(type(value), "__setstate__") and _is_of_library(type(value)):
         state = _by_name(state)
     return (
         make,
@@ -107,8 +107,18 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     )
 
 
+def _is_of_library(kind: type) -> bool:
+    """Whether a class comes from the interpreter or an installed distribution."""
+    library = kind.__module__.partition(".")[0]
+    file = getattr(sys.modules.get(library), "__file__", None) or ""
+    return library in sys.stdlib_module_names or "site-packages" in file or "dist-packages" in file
+
+
 def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:
-    """A state in the order of its names: one that takes its state apart itself forgets in which order it came."""
+    """A state in the order of its names: one that takes its state apart itself forgets in which order it came.
+
+    Of the user's own classes the attributes are compared beside it, in their order.
+    """
     if not all(type(name) is str for name in state):
         return state
     return {name: state[name] for name in sorted(state)}

@@ -1,4 +1,5 @@
-"""scikit-learn: search trees, whose pickled state counts the questions that they were asked.
+"""scikit-learn: search trees, whose pickled state counts the questions that they were asked, and what its data sets come in,
+which forgets its attributes as it is unpickled.
 
 Fitted models are instances that the walk reads, and decision trees tell their hidden state by their reducer.
 """
@@ -9,6 +10,7 @@ import sys
 from typing import Any
 
 from . import Codec, Parts
+from .stdlib import flat, own_dict, pairs_of, restore_dict
 
 COUNTERS = slice(7, 11)
 """Where in the state the numbers of trims, leaves, splits and calls lie."""
@@ -30,6 +32,22 @@ def _decode_tree(args: tuple[Any, ...]) -> Any:
     return kind.__new__(kind)
 
 
+def _encode_bunch(bunch: Any) -> Parts:
+    return Parts((), (flat(dict.items(bunch)), own_dict(bunch)))
+
+
+def _decode_bunch(args: tuple[Any, ...]) -> Any:
+    from sklearn.utils import Bunch
+
+    return Bunch.__new__(Bunch)
+
+
+def _fill_bunch(bunch: Any, state: Any) -> None:
+    items, own = state
+    dict.update(bunch, pairs_of(items))
+    restore_dict(bunch, own)
+
+
 FILES = ("_kd_tree", "_ball_tree")
 NAMED: dict[str, Codec] = {
     "tree": Codec(
@@ -38,13 +56,16 @@ NAMED: dict[str, Codec] = {
         _decode_tree,
         lambda tree, state: tree.__setstate__(tuple(state)),
         native=False,
-    )
+    ),
+    "bunch": Codec("sklearn.bunch", _encode_bunch, _decode_bunch, _fill_bunch),
 }
 CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
     """The codec for a type of scikit-learn's; most need none."""
+    if kind.__module__ == "sklearn.utils._bunch" and kind.__name__ == "Bunch":
+        return NAMED["bunch"]
     if kind.__module__ not in [f"sklearn.neighbors.{file}" for file in FILES]:
         return None
     module = sys.modules[kind.__module__]

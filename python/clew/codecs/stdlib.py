@@ -37,7 +37,7 @@ def own_dict(value: Any) -> dict[str, Any] | None:
     return object.__getattribute__(value, "__dict__") or None
 
 
-def _restore_dict(value: Any, own: dict[str, Any] | None) -> None:
+def restore_dict(value: Any, own: dict[str, Any] | None) -> None:
     if own:
         object.__getattribute__(value, "__dict__").update(own)
 
@@ -134,7 +134,7 @@ def _encode_ordered(value: Any) -> Parts:
 def _fill_ordered(value: Any, state: Any) -> None:
     for key, item in pairs_of(state[0]):
         collections.OrderedDict.__setitem__(value, key, item)
-    _restore_dict(value, state[1])
+    restore_dict(value, state[1])
 
 
 def _encode_default(value: Any) -> Parts:
@@ -155,11 +155,11 @@ def _encode_counter(value: Any) -> Parts:
 def _fill_counter(value: Any, state: Any) -> None:
     for key, item in pairs_of(state[0]):
         dict.__setitem__(value, key, item)
-    _restore_dict(value, state[1])
+    restore_dict(value, state[1])
 
 
 def _fill_namespace(value: Any, state: Any) -> None:
-    _restore_dict(value, state)
+    restore_dict(value, state)
 
 
 def _encode_cached_property(value: Any) -> Parts:
@@ -221,7 +221,7 @@ def _fill_stream(value: Any, state: Any) -> None:
     content, own = state
     if content is None:
         value.close()
-        _restore_dict(value, own)
+        restore_dict(value, own)
     else:
         value.__setstate__((*content, own))
 
@@ -265,7 +265,7 @@ def _fill_random(value: Any, state: Any) -> None:
     if state is not None:
         version, words, gauss, own = state
         random.Random.setstate(value, (version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
-        _restore_dict(value, own)
+        restore_dict(value, own)
 
 
 _NOTHING = object()

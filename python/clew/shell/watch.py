@@ -21,7 +21,7 @@ from clew._engine import Fired, codes_within
 from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
-from clew.shell.uses import behind_magics, seeded, uses
+from clew.shell.uses import behind_magics, draws_anew, seeded, uses
 from clew.shell.warn import guarded
 
 
@@ -84,6 +84,8 @@ class Seen:
         if self._watch is not None:
             ran += self._watch.codes_reached(used.loads)
         used.call(ran)
+        if draws_anew(everything + ran):
+            around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
@@ -109,6 +111,8 @@ class Seen:
         return [inner for code in self._codes for inner in nested(code)] + self._ran
 
 
+#: The generator whose state nobody knows.
+SYSTEM = "os.urandom"
 #: A run of which nothing was seen.
 EVERYTHING = Seen()
 

@@ -107,6 +107,7 @@ impl Performer<'_> {
             word,
             why,
             classes,
+            is_waiting: false,
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{Change, Installed, KernelError};
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use rustc_hash::FxHashMap;
@@ -63,6 +63,30 @@ impl PythonKernel<'_, '_> {
             self.context.push((root.clone(), old));
         }
         Ok(())
+    }
+
+    /// Binds names that are not bound, for code that reads them while a value is built.
+    pub(super) fn lend_names(&mut self, names: &[(Root, Object)]) -> PyResult<()> {
+        let namespace = self.heap.namespace(self.py);
+        for (root, object) in names {
+            if !namespace.contains(&root.key)? {
+                namespace.set_item(&root.key, object.bound(self.py))?;
+                self.lent.push(root.key.clone());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_names_back(&mut self) {
+        let namespace = self.heap.namespace(self.py);
+        for name in std::mem::take(&mut self.lent) {
+            // Code that a value runs may have taken it away itself.
+            if let Err(error) = namespace.del_item(&name)
+                && !error.is_instance_of::<PyKeyError>(self.py)
+            {
+                error.write_unraisable(self.py, None);
+            }
+        }
     }
 
     /// Puts back what was applied, newest first. What can't be put back is said.
@@ -183,6 +207,7 @@ impl PythonKernel<'_, '_> {
 
     /// Lets go of the staging area, and of what an install replaced.
     pub(super) fn end_staging(&mut self) {
+        self.take_names_back();
         for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
             let change = old
                 .as_ref()

@@ -1,0 +1,33 @@
+"""What is asked of a kernel that another Python's session comes to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness import Kernel
+
+NOTEBOOK = "/work/flights.ipynb"
+
+
+def answers(kernel: Kernel, asked: dict[str, tuple[str, object]], but: str) -> dict[str, Any]:
+    """What differs from what is expected, by name."""
+    told = {name: (kernel.value(words), expected) for name, (words, expected) in asked.items() if name != but}
+    return {name: got for name, (got, expected) in told.items() if got != expected and got != repr(expected)}
+
+
+def said(kernel: Kernel, words: str) -> dict[str, Any]:
+    """What `%clew WORDS` answers, as data."""
+    answer: dict[str, Any] = json.loads(kernel.clew(words).raised().stdout)
+    return answer
+
+
+def outcomes(kernel: Kernel, words: str) -> dict[str, tuple[str, str]]:
+    """What became of each root, and why."""
+    told = said(kernel, words)["outcomes"]
+    return {each["root"]["key"]: (each["word"], each["why"] or "") for each in told}
+
+
+def unlike(told: dict[str, tuple[str, str]]) -> set[str]:
+    """The roots that are not there as they were."""
+    return {root for root, (word, _) in told.items() if word not in ("kept", "loaded")}
