@@ -35,6 +35,7 @@ class Seen:
         codes: Iterable[CodeType] = (),
         ran: Iterable[CodeType] = (),
         around: Around | None = None,
+        importing: int = 0,
     ) -> None:
         self._watch = watch
         self._namespace = namespace or {}
@@ -42,6 +43,7 @@ class Seen:
         self._codes = list(codes)
         self._ran = list(ran)
         self._around = around
+        self._importing = importing
         self._touched: list[str] | None = None
         self._is_known = False
 
