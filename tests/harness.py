@@ -7,6 +7,7 @@ Nothing here knows how Clew works inside; `tests/cases` and `tests/shell` stand 
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import signal
@@ -34,6 +35,24 @@ LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 #: Seconds after which something will never come. No test is decided by it: a busy machine is slow, a hang is for ever.
 NEVER = 240.0
+
+
+@functools.cache
+def no_maps() -> str | None:
+    """Why this machine gives a process no files at other paths (`resume --map`); `None` where it does. Many containers do not."""
+    with tempfile.TemporaryDirectory() as folder:
+        ask = f"from clew._engine import map_paths; print(map_paths([('/no-such-folder/one', {folder!r})], {folder!r}) or '')"
+        path = os.pathsep.join([*map(str, SOURCES), os.environ.get("PYTHONPATH", "")])
+        asked = subprocess.run(
+            [sys.executable, "-c", ask],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+    said = asked.stdout.strip()
+    return said if said.startswith("this machine gives a process no files") else None
+
 
 #: Milliseconds after which who waits for messages looks whether the kernel still lives.
 MOMENT = 50
