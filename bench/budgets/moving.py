@@ -90,7 +90,8 @@ def move(here: Clew, folder: Path, rate: float | None, forced: str | None) -> We
     path = os.pathsep.join([commands, os.environ["PATH"]])
     with SlowLink(rate, folder / "bin", path):
         environment = {"PATH": os.pathsep.join([str(folder / "bin"), path])}
-        place = f"ssh://far{folder / 'place'}"
+        # How fast the way to a place is is remembered for an hour: of another link it is to be asked anew.
+        place = f"ssh://far{folder / f'place-{rate or 0:.0f}'}"
         words = ["move", "far", *(["--rate", forced] if forced else [])]
         # Once a place: it is asked how it keeps its word, and how fast the way there is.
         here.kernel.type_in_terminal("remote", "remove", "far").ended()
