@@ -43,6 +43,8 @@ pub struct Carried {
     pub runs: u64,
     /// What could not be read, and did not come.
     pub damage: Vec<Damage>,
+    /// The ids of that.
+    pub unread: Vec<[u8; 32]>,
     /// Logs that say otherwise than those that are there; these stayed.
     pub contradictions: Vec<SessionId>,
 }
@@ -347,7 +349,8 @@ impl Copying<'_> {
     fn finish(mut self, carried: &mut Carried) -> Result<Option<Copied>, StoreError> {
         let met = &self.met;
         self.damaged.retain(|(id, _)| !met.contains(id));
-        for (_, damage) in self.damaged {
+        for (id, damage) in self.damaged {
+            carried.unread.push(id);
             damage.join(&mut carried.damage);
         }
         self.copy.vouch()?;

@@ -219,7 +219,9 @@ impl Push<'_> {
         let (maker, staged) = self.begin()?;
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
-        index::write(self.backend, self.memory, sent.bundle, portion.things())?;
+        // What can't be read here may be whole on another machine, or later: the place must not be said to have it.
+        let things = portion.things().filter(|id| !carried.unread.contains(id));
+        index::write(self.backend, self.memory, sent.bundle, things)?;
         self.memory.note_begun(self.outgoing.history(), sent);
         let damage = carried.damage.iter();
         Ok((

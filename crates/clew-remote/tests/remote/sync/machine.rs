@@ -1,7 +1,7 @@
 //! A machine: a store on its disk, a kernel that records, and what it remembers of a place.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::{HistoryDescription, RunKind};
@@ -115,6 +115,22 @@ impl Machine {
         for entry in std::fs::read_dir(self.folder.path().join("store/packs")).unwrap() {
             std::fs::remove_file(entry.unwrap().path()).unwrap();
         }
+    }
+
+    /// Changes a byte in the middle of each pack; what the packs were.
+    pub fn spoils_packs(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.folder.path().join("store/packs")).unwrap();
+        let packs = entries.map(|entry| entry.unwrap().path());
+        let packs = packs.filter(|path| path.extension().is_some_and(|extension| extension == "pack"));
+        let spoil = |path: PathBuf| {
+            let whole = std::fs::read(&path).unwrap();
+            let mut bytes = whole.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            (path, whole)
+        };
+        packs.map(spoil).collect()
     }
 
     pub fn loaded(&self) -> LoadedHistory {

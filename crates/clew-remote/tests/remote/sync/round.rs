@@ -52,6 +52,27 @@ fn only_what_is_new_goes_over_the_network() {
 }
 
 #[test]
+fn p03_what_could_not_be_read_here_is_not_taken_for_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = place(&folder);
+    let (one, mut working) = Machine::with_history();
+    working.runs(&large("a", 400_000, 1));
+    let whole = one.spoils_packs();
+    let pushed = one.push(&there).unwrap();
+    assert!(!pushed.damage.is_empty(), "{pushed:?}");
+    // Whoever has it whole sends it: here the same machine, whose disk reads well again.
+    for (path, bytes) in whole {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let pushed = one.push(&there).unwrap();
+    assert!(pushed.damage.is_empty() && pushed.new > 0, "{pushed:?}");
+    let mut other = Machine::new();
+    other.history = one.history;
+    other.pull(&there).unwrap().unwrap();
+    assert_eq!(other.resumed(), ["a"]);
+}
+
+#[test]
 fn p09_what_two_machines_push_is_kept_both() {
     let folder = tempfile::tempdir().unwrap();
     let there = place(&folder);
