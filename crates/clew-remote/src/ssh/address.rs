@@ -1,5 +1,6 @@
 //! Where a place behind ssh is: `ssh://[USER@]HOST[:PORT]/PATH` or `[USER@]HOST:PATH`, as git and scp write it.
 
+use super::wire::shown;
 use crate::error::RemoteError;
 
 /// A folder on another machine.
@@ -37,8 +38,8 @@ impl Address {
         };
         let address = address.and_then(Self::checked);
         address.map_err(|said| RemoteError::NoPlace {
-            // What was typed may hold a password.
-            place: without_secrets(text).to_owned(),
+            // What was typed may hold a password, and be as long as it likes.
+            place: shown(without_secrets(text)),
             said: said.to_owned(),
         })
     }
