@@ -6,7 +6,7 @@ use clew_remote::sync::SyncError;
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Failing, Fault, unreachable};
 
-use super::machine::{Machine, large, place};
+use super::machine::{Machine, clone_of, large, place};
 
 fn gone() -> RemoteError {
     unreachable("connection reset")
@@ -34,9 +34,7 @@ fn p01_a_push_that_fails_at_any_call_loses_nothing_and_the_next_goes_on() {
                 move |call, _| if call == n { kind.clone() } else { Fault::None },
             );
             let pushed = one.push(&failing);
-            let mut other = Machine::new();
-            other.history = one.history;
-            other.pull(&*there).unwrap().unwrap();
+            let other = clone_of(&one, &*there);
             let cells = other.cells();
             assert!(cells == ["a = bytes 300000 1"] || cells.len() == 2, "{cells:?}");
             if pushed.is_ok() {
@@ -70,9 +68,7 @@ fn what_was_sent_before_a_cut_is_not_sent_again() {
     ));
     let rest = one.push(&*there).unwrap();
     assert!(rest.new < 2_000_000, "{rest:?}");
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(&*there).unwrap().unwrap();
+    let other = clone_of(&one, &*there);
     assert_eq!(other.resumed(), ["a"]);
 }
 

@@ -33,6 +33,14 @@ pub fn large(name: &str, bytes: usize, seed: usize) -> String {
     format!("{name} = bytes {bytes} {seed}\n{}", pokes.join("\n"))
 }
 
+/// Another machine that has taken in what `one` pushed there.
+pub fn clone_of(one: &Machine, there: &dyn Backend) -> Machine {
+    let mut other = Machine::new();
+    other.history = one.history;
+    other.pull(there).unwrap().unwrap();
+    other
+}
+
 /// A machine of one person, who has one key on all of them.
 pub struct Machine {
     folder: TempDir,

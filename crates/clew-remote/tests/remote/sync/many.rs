@@ -6,7 +6,7 @@ use std::thread;
 use clew_remote::sync::Pushed;
 use clew_testing::remote::{Failing, Fault};
 
-use super::machine::{Machine, place};
+use super::machine::{Machine, clone_of, place};
 
 #[test]
 fn a_push_after_many_asks_for_no_more_than_the_one_before() {
@@ -25,9 +25,7 @@ fn a_push_after_many_asks_for_no_more_than_the_one_before() {
     }
     assert!(asked[39] <= asked[1], "{asked:?}");
     // Who comes new asks once what lies in each bundle.
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(&there).unwrap().unwrap();
+    let other = clone_of(&one, &there);
     assert_eq!(other.cells(), one.cells());
     let mut at_other = other.works();
     at_other.runs("y = text first");

@@ -11,7 +11,7 @@ use clew_remote::sync::{Speed, SyncError, speed, there};
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Asked, Failing, Fault};
 
-use super::machine::{Machine, large, place};
+use super::machine::{Machine, Working, clone_of, large, place};
 
 /// The value that the last run left under a name.
 fn value(machine: &Machine, name: &str) -> ManifestId {
@@ -30,26 +30,25 @@ fn without(machine: &Machine, names: &[&str]) -> Outgoing {
     .unwrap()
 }
 
+/// A machine with two values, `a` the larger one.
+fn two_values() -> (Machine, Working, [ManifestId; 2]) {
+    let (one, mut working) = Machine::with_history();
+    working.runs(&large("a", 400_000, 1));
+    working.runs(&large("b", 90_000, 2));
+    let values = ["a", "b"].map(|name| value(&one, name));
+    (one, working, values)
+}
+
 /// Whether a machine has a value whole.
 fn has(machine: &Machine, value: ManifestId) -> bool {
     machine.store().parts_of(value).is_ok()
-}
-
-fn clone_of(one: &Machine, there: &dyn Backend) -> Machine {
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(there).unwrap().unwrap();
-    other
 }
 
 #[test]
 fn what_is_left_out_stays_here_and_a_later_push_brings_it() {
     let folder = tempfile::tempdir().unwrap();
     let place = place(&folder);
-    let (one, mut working) = Machine::with_history();
-    working.runs(&large("a", 400_000, 1));
-    working.runs(&large("b", 90_000, 2));
-    let (a, b) = (value(&one, "a"), value(&one, "b"));
+    let (one, _working, [a, b]) = two_values();
     let pushed = one.pushes(&without(&one, &["a"]), &place).unwrap();
     assert!(pushed.new < 120_000 && pushed.damage.is_empty(), "{pushed:?}");
     let other = clone_of(&one, &place);
@@ -117,10 +116,7 @@ fn lacks(machine: &Machine) -> (u64, Vec<String>) {
 fn p03_what_was_left_out_is_told_from_what_is_lost_until_the_rest_is_pushed() {
     let folder = tempfile::tempdir().unwrap();
     let place = place(&folder);
-    let (one, mut working) = Machine::with_history();
-    working.runs(&large("a", 400_000, 1));
-    working.runs(&large("b", 90_000, 2));
-    let (a, b) = (value(&one, "a"), value(&one, "b"));
+    let (one, mut working, [a, b]) = two_values();
     one.pushes(&without(&one, &["a"]), &place).unwrap();
     assert_eq!(lacks(&one), (0, vec![]), "who sends lacks nothing");
     let other = clone_of(&one, &place);

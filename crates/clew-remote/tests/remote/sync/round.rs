@@ -2,7 +2,7 @@
 
 use clew_remote::sync::heads;
 
-use super::machine::{Machine, large, place};
+use super::machine::{Machine, clone_of, large, place};
 
 #[test]
 fn a_history_goes_to_a_place_and_comes_to_another_machine() {
@@ -34,9 +34,7 @@ fn only_what_is_new_goes_over_the_network() {
     working.runs("poke a 1000000 7");
     let second = one.push(&there).unwrap();
     assert!(second.new < 200_000 && first.new > 1_900_000, "{first:?}\n{second:?}");
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(&there).unwrap().unwrap();
+    let other = clone_of(&one, &there);
     working.runs("poke a 1000001 8");
     one.push(&there).unwrap();
     let pulled = other.pull(&there).unwrap().unwrap();
@@ -66,9 +64,7 @@ fn p03_what_could_not_be_read_here_is_not_taken_for_there() {
     }
     let pushed = one.push(&there).unwrap();
     assert!(pushed.damage.is_empty() && pushed.new > 0, "{pushed:?}");
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(&there).unwrap().unwrap();
+    let other = clone_of(&one, &there);
     assert_eq!(other.resumed(), ["a"]);
 }
 
@@ -79,9 +75,7 @@ fn p09_what_two_machines_push_is_kept_both() {
     let (one, mut at_one) = Machine::with_history();
     at_one.runs("x = text begun");
     one.push(&there).unwrap();
-    let mut other = Machine::new();
-    other.history = one.history;
-    other.pull(&there).unwrap().unwrap();
+    let other = clone_of(&one, &there);
     let mut at_other = other.works();
     at_one.runs("x = text one");
     at_other.runs(&large("y", 150_000, 2));
