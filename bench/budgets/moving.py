@@ -23,6 +23,8 @@ from bench.workloads import notebooks
 RATES: dict[str, float | None] = {"10 MB/s": 10e6, "100 MB/s": 100e6, "unlimited": None}
 #: Rates that have a plan send all that can be sent, and replay all that can be replayed.
 WAYS = {"chosen": None, "sending": "1TB", "replaying": "1"}
+#: What takes no time to send or to make: what it costs is what commands, connections and a kernel's `%clew` cost.
+NEXT_TO_NOTHING = ["one = 1", "two = one + 1"]
 #: How often each is measured in full; the median counts.
 TIMES = 5
 
@@ -40,16 +42,17 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
     """Every notebook, link and way; a part of the scale measures each less often."""
     times = max(1, round(TIMES * min(scale, 1.0)))
     rows: list[Row] = []
-    for path in sorted(notebooks.EXAMPLES.glob("*.ipynb")):
-        here = Clew(folder / path.stem)
+    examples = {path.stem: notebooks.cells(path) for path in sorted(notebooks.EXAMPLES.glob("*.ipynb"))}
+    for notebook, cells in {"next to nothing": NEXT_TO_NOTHING, **examples}.items():
+        here = Clew(folder / notebook.replace(" ", "_"))
         try:
-            for cell in notebooks.cells(path):
+            for cell in cells:
                 must(here, cell)
             here.begin(0)
             here.finish()
             here.kernel.close()
             for name, rate in RATES.items():
-                rows += table(here, folder, f"{path.stem}, {name}", rate, times, say)
+                rows += table(here, folder, f"{notebook}, {name}", rate, times, say)
         finally:
             here.close(at_once=True)
     return rows

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Tells the command to show its progress though it writes into no terminal.
 PROGRESS = "CLEW_PROGRESS"
+#: Tells the command that it was typed in a notebook: what it says to type next is typed there too.
+CARRIED = "CLEW_CARRIED"
 #: What it begins each state of its progress with: to the first column, and wipe the line.
 WIPE = "\r\x1b[2K"
 #: How long a command that was told to end may take for it (seconds).
@@ -106,7 +108,7 @@ def carry(
         message = as_json(words, REFUSED, str(error), hint)
         text = message if asks_json else f"Error: {error}. Nothing was changed.\nNext: {hint}\n"
         return answer(REFUSED, text, asks_json)
-    environment = os.environ | {PROGRESS: "0" if is_program else "1"}
+    environment = os.environ | {PROGRESS: "0" if is_program else "1", CARRIED: "1"}
     with unwatched():
         code, out, error_text = _run(command, environment)
     return answer(code, out if out else error_text, asks_json)

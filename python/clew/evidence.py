@@ -13,7 +13,7 @@ import site
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
@@ -73,6 +73,7 @@ class Seen:
         if self.trouble is not None:
             raise self.trouble
         before, _random = self.random, random_fingerprints()
+        undrawn = undrawn_of(_random.keys() - before.keys())
         read = {path: _described(path) for path in [*self.read, *named]}
         written = {path: _described(path) for path in self.written}
         _hash([file for path, file in read.items() if path not in written])
@@ -87,8 +88,9 @@ class Seen:
             "random": {
                 name: [before.get(name, ""), state]
                 for name, state in _random.items()
-                if before.get(name) != state
+                if before.get(name) != state and name not in undrawn
             },
+            "undrawn": sorted(undrawn),
         }
 
 
@@ -158,6 +160,13 @@ def random_fingerprints() -> dict[str, str]:
     from clew.roots import random_states
 
     return {name: _digest(state) for name, state in random_states()}
+
+
+def undrawn_of(came: Set[str]) -> Set[str]:
+    """Those of the generators that came with an import of which nothing was drawn."""
+    from clew.roots.generators import undrawn
+
+    return came & undrawn() if came else came
 
 
 def _digest(state: tuple[Any, ...]) -> str:

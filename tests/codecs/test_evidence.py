@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import socket
@@ -114,3 +115,21 @@ def test_files_that_strings_name_count_and_their_time_tells_whether_they_were_wr
     found = seen.described(evidence.named_files([str(old), new, 3, "no.such.file", "a\0b.c", "text"]))
     assert names(found["files_read"]) == {"old.parquet"}
     assert names(found["files_written"]) == {"new.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "drawn"),
+    [
+        ("import numpy", False),
+        ("import pandas", False),
+        ("import numpy; numpy.random.random()", True),
+        # As many as the generator makes at once: it stands at the same place again.
+        ("import numpy; numpy.random.random(312)", True),
+        ("import numpy; numpy.random.seed(3)", True),
+    ],
+)
+def test_a_generator_that_comes_with_an_import_was_not_drawn_from(cell, drawn):
+    asked = f"from clew import evidence; evidence.begin(); exec({cell!r}); print(evidence.end())"
+    ran = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    seen = ast.literal_eval(ran.stdout)
+    assert ("numpy.random" in seen["random"], seen["undrawn"]) == (drawn, [] if drawn else ["numpy.random"])

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness import COMMAND
@@ -35,14 +36,25 @@ class Said:
 
 
 class Terminal:
-    """Types `clew WORDS` with the folders of one home, and nothing else in reach: no PATH, so no Python by name."""
+    """Types `clew WORDS` with the folders of one home, and nothing else in reach but `more`: no PATH, so no Python by name."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {name: environment[name] for name in FOLDERS if name in environment}
+    def __init__(
+        self, environment: Mapping[str, str], more: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._environment = {name: environment[name] for name in FOLDERS if name in environment} | dict(more)
+
+    def typed(self, command: list[str]) -> list[str]:
+        """What is started for a command."""
+        return command
 
     def __call__(self, *words: str) -> Said:
         ran = subprocess.run(
-            [CLEW, *words], capture_output=True, text=True, env=self._environment, check=False, timeout=120
+            self.typed([CLEW, *words]),
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            check=False,
+            timeout=120,
         )
         assert "panicked" not in ran.stderr, ran.stderr
         return Said(ran.returncode, ran.stdout, ran.stderr)
@@ -50,7 +62,9 @@ class Terminal:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Types what goes on until it is ended."""
         pipe = subprocess.PIPE
-        return subprocess.Popen([CLEW, *words], stdout=pipe, stderr=pipe, text=True, env=self._environment)
+        return subprocess.Popen(
+            self.typed([CLEW, *words]), stdout=pipe, stderr=pipe, text=True, env=self._environment
+        )
 
     def ask(self, *words: str) -> Any:
         """The answer in JSON; its `exit` is the exit code."""

@@ -64,7 +64,6 @@ def test_p03_p06_what_brings_others_down_arrives_or_says_why_not(
 ) -> None:
     notebook = here.opens("work.ipynb")
     notebook.run(*CELLS)
-    drawn = notebook.read("fresh.sum()", "sum(drawn)", "random.random()")
     there, new, report = arrives(way, here, people, notebook)
     missing = {name for name, word in report.words.items() if word not in ("loaded", "kept", "replayed")}
     assert missing == {"squares"} and report.word("squares") == "lost", report.words
@@ -72,7 +71,8 @@ def test_p03_p06_what_brings_others_down_arrives_or_says_why_not(
     new.run(SAME)
     assert "squares" not in new.names()
     # The numbers are those that were drawn, and the next one is the one that comes next.
-    assert new.read("fresh.sum()", "sum(drawn)", "random.random()") == drawn
+    numbers = "fresh.sum()", "sum(drawn)", "random.random()"
+    assert new.read(*numbers) == notebook.read(*numbers)
     assert (report.word("prices") == "replayed") == (way == "plan"), report.words
     assert not (there.folder / "log.txt").exists() and (here.folder / "log.txt").read_text() == "once\n"
 
@@ -110,3 +110,25 @@ def test_p06_a_name_that_can_not_be_decoded_is_lost_alone(
     report = new.move(f"switch {report.at.rstrip('abc')}")
     assert report.word("fragile") == report.word("holds") == "loaded", report.words
     new.run("assert holds['fragile'] is fragile and fragile.inside == [1, 2]")
+
+
+def test_p03_what_the_cell_made_that_imports_numpy_is_replayed_and_the_next_numbers_are_the_same(
+    here: Person, people: Callable[..., Person]
+) -> None:
+    """numpy seeds its generator when it is imported, which is no draw; what that seed gives is sent."""
+    notebook = here.opens("work.ipynb")
+    notebook.run(
+        "import numpy as np\nroots = np.sqrt(np.arange(60_000.0))", "drawn = np.random.random(3_000)"
+    )
+    _, new, report = arrives("plan", here, people, notebook)
+    assert (report.word("roots"), report.word("drawn")) == ("replayed", "replayed"), report.words
+    numbers = "float(roots[-1]), float(drawn.sum()), float(np.random.random())"
+    assert new.read(numbers) == notebook.read(numbers)
+
+
+def test_what_the_cell_drew_that_imports_numpy_is_sent(here: Person, people: Callable[..., Person]) -> None:
+    notebook = here.opens("work.ipynb")
+    notebook.run("import numpy as np\ndrawn = np.random.random(312 * 20)")
+    _, new, report = arrives("plan", here, people, notebook)
+    assert report.word("drawn") == "loaded", report.words
+    assert new.read("float(drawn.sum())") == notebook.read("float(drawn.sum())")

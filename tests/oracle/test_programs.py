@@ -36,6 +36,7 @@ class Walker:
     kernel: Kernel
     reference: Reference
     seed: int
+    steps: int = STEPS
     states: list[State] = field(default_factory=list)
     path: list[State] = field(default_factory=list)
     position: int = -1
@@ -52,7 +53,7 @@ class Walker:
         programmer = Programmer(self.seed)
         self.kernel.run(CLEAR)
         self.run(FIRST, {"mark": "list"})
-        for _ in range(STEPS):
+        for _ in range(self.steps):
             move = choose.choices(["run", "undo", "redo", "switch"], [12, 3, 2, 2])[0]
             if move == "undo" and self.position > 0:
                 self.step("undo", -1)

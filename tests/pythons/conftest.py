@@ -6,7 +6,7 @@ import sys
 
 #: The other environment of library versions is of one Python, too.
 collect_ignore = (
-    ["test_other_python.py", "test_three_pythons.py"]
+    ["test_other_python.py", "test_states_alone.py", "test_three_pythons.py"]
     if sys.version_info < (3, 13)
     else ["test_library_versions.py"]
 )

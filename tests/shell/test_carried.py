@@ -45,6 +45,28 @@ def test_a_refusal_is_one_line_and_no_traceback(kernel: Kernel) -> None:
     assert (told["exit"], told["error"]["message"]) == (2, "There is no remote `lab`"), told
 
 
+def test_what_to_type_next_is_said_in_the_words_of_where_one_is(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run("x = 1")
+    place = tmp_path / "empty"
+    kernel.clew(f"remote add nas {place}").raised()
+    kernel.clew("remote remove nas").raised()
+    said = {
+        "remote": "`%clew remote add NAME URL` adds one",
+        "remote remove lab": "`%clew remote add NAME URL` adds one",
+        "push": "`%clew remote add NAME URL` adds one",
+        f"clone {place} {tmp_path / 'into'}": "`%clew push` sends some there",
+        "push --budget 1MB": "`%clew push --plan`",
+    }
+    for words, expected in said.items():
+        typed = kernel.clew(words)
+        assert expected in typed.stdout + typed.stderr, (words, typed)
+        assert "`clew " not in typed.stdout + typed.stderr, (words, typed)
+        answer = kernel.terminal(*words.split())
+        assert expected.replace("%", "") in answer.out + answer.err, (words, answer)
+    kernel.run("import clew; s = clew.session()")
+    assert kernel.run("s.command('push')").evalue.count("%clew remote add") == 1
+
+
 def test_a_program_gets_data_and_errors(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("import clew; s = clew.session()")
     place = tmp_path / "shared"

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let surroundings = Surroundings::of_process(Door::Terminal);
+    let surroundings = Surroundings::of_process(Door::of_command());
     match run(&words, &surroundings) {
         Answered::Here(output) => print(&output),
         Answered::By(hand_over) => become_another(&hand_over, &words, &surroundings),

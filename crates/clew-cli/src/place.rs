@@ -49,7 +49,7 @@ pub trait Records: Blocks {
     fn stock(&self) -> Box<dyn Stock + '_>;
 
     /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these.
-    fn records_size(&self, history: HistoryId, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
+    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
 
     /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
     fn loading(&self, history: &History, run: RunId) -> Option<Loading>;
@@ -91,9 +91,15 @@ impl Records for Store {
         Box::new(Stored::of(self))
     }
 
-    fn records_size(&self, history: HistoryId, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
+    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
+        let size = match history {
+            Logs::Read(loaded) => Self::records_size(self, loaded, has, there),
+            Logs::Unread(id) => self
+                .load(id)
+                .and_then(|loaded| Self::records_size(self, &loaded, has, there)),
+        };
         // What can't be read does not go.
-        Self::records_size(self, history, has, there).unwrap_or(0)
+        size.unwrap_or(0)
     }
 
     fn loading(&self, history: &History, run: RunId) -> Option<Loading> {
@@ -157,6 +163,15 @@ pub struct Live {
     pub excluded: Vec<String>,
 }
 
+/// The logs of a history.
+#[derive(Debug, Clone, Copy)]
+pub enum Logs<'a> {
+    /// What they say: they were read for this command.
+    Read(&'a LoadedHistory),
+    /// They are to be read: a live session has read what others wrote, and has its own in another form.
+    Unread(HistoryId),
+}
+
 /// A history as a command sees it.
 pub struct Place<'a> {
     /// The folder of the store.
@@ -165,6 +180,8 @@ pub struct Place<'a> {
     pub records: &'a dyn Records,
     /// The history's id.
     pub id: HistoryId,
+    /// Its logs.
+    pub logs: Logs<'a>,
     /// What it is called and where its notebook is.
     pub description: &'a HistoryDescription,
     /// Its runs.
@@ -279,6 +296,8 @@ pub fn store_problem(error: &StoreError) -> Problem {
         (StoreError::NoStore { .. }, _) => {
             problem.with_hint("`%load_ext clew` in a notebook begins to record; `--store DIR` looks elsewhere")
         }
+        // The engine speaks of what comes by itself; this was typed.
+        _ if error.is_full() => problem.with_hint("make room there, and type it again"),
         (_, Some(hint)) => problem.with_hint(hint),
         _ => problem,
     }
@@ -345,6 +364,7 @@ impl Opened {
             store: self.store.directory(),
             records: &self.store,
             id: self.id,
+            logs: Logs::Read(&self.loaded),
             description: &self.description,
             history: &self.history,
             session: last.map(|operation| operation.session),

@@ -287,6 +287,9 @@ pub fn problem(error: &RemoteError) -> Problem {
         RemoteError::Unreachable { .. } => {
             Problem::of(Exit::Refused, said).with_hint("type it again when it can be reached; what was sent stays sent")
         }
+        RemoteError::NoRoom { .. } => Problem::of(Exit::Refused, said).with_hint(
+            "make room where the user's caches lie (`$XDG_CACHE_HOME`, else `~/.cache`): what comes and goes lies there on its way",
+        ),
         RemoteError::Here { .. } => {
             Problem::of(Exit::Refused, said).with_hint("mend what this machine says, and type it again")
         }

@@ -296,7 +296,7 @@ fn what_at_means(report: &Report) -> String {
             .outcomes
             .iter()
             .filter(|outcome| outcome.word == word && is_telling(&outcome.root));
-        roots.map(|outcome| text::clean(&outcome.root.to_string())).collect()
+        roots.map(|outcome| text::clean(&title(&outcome.root))).collect()
     };
     let (lost, differs) = (of(Word::Lost), of(Word::Differs));
     let mut means = report.to.clone();

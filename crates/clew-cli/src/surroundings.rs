@@ -19,16 +19,26 @@ pub enum Door {
     Terminal,
     /// `%clew WORD` in a notebook.
     Notebook,
+    /// `%clew WORD` in a notebook, done by the command that the kernel started for it: a notebook's words, a terminal's text.
+    Carried,
     /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
     Program,
 }
 
 impl Door {
+    /// The door of the command: a kernel that starts it for a notebook says so.
+    pub fn of_command() -> Self {
+        match env::var_os("CLEW_CARRIED") {
+            Some(said) if said == "1" => Self::Carried,
+            _ => Self::Terminal,
+        }
+    }
+
     /// What people type before the word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "clew",
-            Self::Notebook | Self::Program => "%clew",
+            Self::Notebook | Self::Carried | Self::Program => "%clew",
         }
     }
 

@@ -12,8 +12,9 @@ use crate::format::Summary;
 use crate::graph::{Arena, Aside, Heap, Memory, Mention};
 use crate::id::{Root, RunId};
 
+pub use handover::decode_asides;
+pub(crate) use handover::encode_asides;
 pub use handover::{HandedOver, Strange};
-pub(crate) use handover::{decode_asides, encode_asides};
 pub use inputs::{Inputs, Unseen};
 pub use veil::Veil;
 

@@ -25,6 +25,7 @@ use crate::record::{Known, Live};
 use crate::store::{Check, Manifests, Store};
 
 pub(crate) use again::may_read;
+pub use cells::{CellText, cell_texts};
 pub(crate) use fetched::Ahead;
 use fetched::Fetched;
 pub(crate) use made::Made;

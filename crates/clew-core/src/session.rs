@@ -31,7 +31,7 @@ use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWr
 pub use ask::{MoveOptions, Request};
 pub use carrying::{PlanError, Stored, measure, plan_move};
 pub use error::SessionError;
-pub use exporting::{Export, Exported, ExportedValue};
+pub use exporting::{Export, Exported, ExportedValue, Origins};
 pub use keeping::{KeepRules, spared};
 pub use naming::{NameRequest, Named};
 pub use proving::Unproved;

@@ -168,7 +168,9 @@ pub(crate) enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Sourceless {
     /// No cell has it.
-    #[error("its source is not recorded (made by `exec`, by a file that was run, or in a cell that is not kept whole)")]
+    #[error(
+        "its source is not here (made by `exec`, by a file that was run, in a cell that is not kept whole, or sent without its cell)"
+    )]
     None,
     /// What the cell gives here takes other arguments, names or constants.
     #[error("from the source of its cell this Python makes something else")]

@@ -1,5 +1,6 @@
 //! What can go wrong with a remote, told apart by what a caller can do about it.
 
+use std::io;
 use std::time::Duration;
 
 use crate::name::{Name, NameFault};
@@ -93,6 +94,12 @@ pub enum RemoteError {
         /// What this machine said.
         said: String,
     },
+    /// What comes, or is on its way, does not fit on this machine's disk.
+    #[error("This machine's disk is full: {said}")]
+    NoRoom {
+        /// What this machine said.
+        said: String,
+    },
     /// Whoever watched the transfer gave it up.
     #[error("The transfer was given up")]
     GivenUp,
@@ -102,6 +109,15 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// This machine refused.
+    pub(crate) fn here(error: &io::Error) -> Self {
+        let said = error.to_string();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoRoom { said },
+            _ => Self::Here { said },
+        }
+    }
+
     /// Whether the same may work if it is tried again, without anybody doing something about it.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. })

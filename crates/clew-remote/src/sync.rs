@@ -3,11 +3,12 @@
 //! ```text
 //! heads/HISTORY          what the place has of a history: its bundles, how far they tell each log
 //! bundles/BUNDLE         a bundle: some of what the history needs, or what is new in its logs
-//!         BUNDLE.index   the ids of what lies in it
+//!         BUNDLE.index   the ids of what lies in it, if it is not small
 //! ```
-//! A push sends what no bundle of the head holds, in bundles of some tens of megabytes, several at once, then what is new in the logs, then
-//! swaps the head. What was sent before a cut is not sent again. Heads of two machines are brought together by taking what both have,
+//! A push sends what no bundle of the head holds, in bundles of some tens of megabytes, several at once, then what is new in the logs, with
+//! what is small, then swaps the head. What was sent before a cut is not sent again. Heads of two machines are brought together by taking what both have,
 //! since a session has one writer and its log only grows. A pull fetches the bundles that it has not had yet and takes them all in together.
+//! Small bundles of many pushes become one by the push that finds them many.
 //!
 //! Nothing here is believed because of where it lies: bundles are named by their hashes, and what is in them is judged by who recorded it
 //! ([`clew_core::store::Store::receive_all`]).
@@ -16,6 +17,7 @@ mod at_once;
 mod head;
 mod index;
 mod memory;
+mod merging;
 mod pull;
 mod push;
 mod speed;
@@ -26,7 +28,7 @@ use std::ops::ControlFlow;
 
 use clew_core::store::StoreError;
 
-pub use head::{Head, LogEnd, Sent, heads};
+pub use head::{Head, LogEnd, Replaced, Sent, heads};
 pub use memory::Memory;
 pub use pull::{Pulled, pull};
 pub use push::{Pushed, There, push, there};

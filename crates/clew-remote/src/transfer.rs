@@ -54,12 +54,6 @@ impl Content for File {
     }
 }
 
-fn here(error: &io::Error) -> RemoteError {
-    RemoteError::Here {
-        said: error.to_string(),
-    }
-}
-
 /// How far an object was sent: what the next call goes on from, in this process or another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sending {
@@ -80,9 +74,9 @@ pub fn send(
     sending: &mut Sending,
     watch: Watch<'_>,
 ) -> Result<Written, RemoteError> {
-    let length = content.length().map_err(|error| here(&error))?;
+    let length = content.length().map_err(|error| RemoteError::here(&error))?;
     if length <= PART {
-        let bytes = content.read(0..length).map_err(|error| here(&error))?;
+        let bytes = content.read(0..length).map_err(|error| RemoteError::here(&error))?;
         return backend.write(name, &bytes, watch);
     }
     if is_whole(backend, name, length)? {
@@ -160,7 +154,7 @@ fn send_parts(
         let start = number * upload.part;
         let bytes = content
             .read(start..length.min(start + upload.part))
-            .map_err(|error| here(&error))?;
+            .map_err(|error| RemoteError::here(&error))?;
         sending.parts.push(backend.part(&upload, number as u32, &bytes, watch)?);
     }
     backend.finish(&upload, &sending.parts)?;
@@ -190,7 +184,7 @@ pub fn fetch(
     while *arrived < length {
         let range = *arrived..length.min(*arrived + PART);
         let bytes = backend.read(name, range, watch)?;
-        sink.write_all(&bytes).map_err(|error| here(&error))?;
+        sink.write_all(&bytes).map_err(|error| RemoteError::here(&error))?;
         *arrived += bytes.len() as u64;
     }
     Ok(())

@@ -60,6 +60,8 @@ fn export(
         run: *run,
         roots: roots.as_ref(),
         most,
+        cells: &[],
+        origins: &|_, _, _| BTreeSet::new(),
     };
     disk.unlink(Path::new(FILE)).ok();
     let maker = BundleMaker::begin(Arc::new(disk.clone()), Path::new(FILE)).unwrap();
@@ -187,6 +189,8 @@ fn p11_what_a_stranger_signed_keeps_its_maker_on_the_way() {
         run,
         roots: None,
         most: None,
+        cells: &[],
+        origins: &|_, _, _| BTreeSet::new(),
     };
     let maker = BundleMaker::begin(Arc::new(mine.clone()), Path::new(FILE)).unwrap();
     let exported = export

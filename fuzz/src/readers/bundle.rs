@@ -81,12 +81,16 @@ fn there_and_back(store: &Store, history: HistoryId) -> Result<(), StoreError> {
     let went = store.carry_history(history, maker.store(), &mut |_| ControlFlow::Continue(()))?;
     maker.finish(history, &key(), 7)?;
     let bundle = Bundle::open(&disk, Path::new(FILE))?;
+    let before = store.load(history)?;
+    // One's own runs are looked into when they are needed, those of others before they show.
+    let readable = before.runs.values().filter(|run| run.run().is_some()).count() as u64;
     let to =
         Store::open(Arc::clone(&disk), Path::new(STORE), Access::ReadWrite)?.with_trust(Trust::own(key().public()));
     let came = to.receive(&bundle, 9, &mut |_| ControlFlow::Continue(()))?;
-    assert_eq!((came.things, came.runs), (went.things, went.runs));
+    assert_eq!((came.things, came.runs), (went.things, readable));
+    assert!(readable <= went.runs, "{readable} of {} runs", went.runs);
     assert!(came.damage.is_empty(), "{:?}", came.damage);
-    let (before, after) = (store.load(history)?, to.load(history)?);
+    let after = to.load(history)?;
     assert!(before.runs.keys().all(|run| after.runs.contains_key(run)));
     Ok(())
 }

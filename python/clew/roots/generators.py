@@ -24,6 +24,25 @@ def random_states() -> Iterator[tuple[str, Any]]:
         yield "torch", torch.default_generator.get_state().numpy().tobytes()
 
 
+def undrawn() -> set[str]:
+    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them.
+
+    The first word of a Mersenne twister that was seeded from entropy has one bit set (`init_by_array` and numpy's seed
+    sequences see to it, so that not all are zero), and loses it with the first number that is drawn, but for once in 2**32.
+    PyTorch's generator starts as any new one does.
+    """
+    found = set[str]()
+    for name, state in random_states():
+        if (name == "numpy.random" and state[0] == "MT19937" and state[1][:4] == _SEEDED_ALONE) or (
+            name == "torch" and state == sys.modules["torch"].Generator().get_state().numpy().tobytes()
+        ):
+            found.add(name)
+    return found
+
+
+_SEEDED_ALONE = struct.pack("=I", 1 << 31)
+
+
 def _numpy_random() -> Any:
     """numpy's module of the global generator, once numpy is there.
 

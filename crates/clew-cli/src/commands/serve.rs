@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// Serves until nobody asks any more.
 pub fn serve(arguments: &Arguments, surroundings: &Surroundings) -> Result<(), Problem> {
-    if surroundings.door != Door::Terminal {
+    if !matches!(surroundings.door, Door::Terminal | Door::Carried) {
         let problem = "`serve` answers over its own input and output, and a notebook has others";
         return Err(Problem::usage(problem).with_hint("ssh starts it: `clew remote add NAME ssh://HOST/FOLDER`"));
     }

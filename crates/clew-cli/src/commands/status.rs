@@ -229,7 +229,7 @@ impl Status {
             return "Nothing is recorded yet.".to_owned();
         };
         let who = match surroundings.door {
-            Door::Notebook | Door::Program => "You are at",
+            Door::Notebook | Door::Carried | Door::Program => "You are at",
             Door::Terminal => "The last session is at",
         };
         let when = self

@@ -100,7 +100,7 @@ impl Verify {
         self.runs += 1;
         let label = || format!("run {}", run.label());
         let mut failed = Vec::new();
-        for blob in run.source.iter().chain(&run.output) {
+        for blob in run.texts() {
             if let Err(error) = place.records.text(blob) {
                 self.find(label(), format!("its text: {error}"), Vec::new());
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Door, Output, Place, Records, Settings, Style, Surroundings};
+use clew_cli::{Door, Logs, Output, Place, Records, Settings, Style, Surroundings};
 use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Looked, Manifest, ModuleEvidence,
     Naming, Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -15,7 +15,7 @@ use clew_core::history::History;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RunId, SegmentId, SessionId,
 };
-use clew_core::plan::carry::{Loading, Stock};
+use clew_core::plan::carry::{Known, Loading, Stock};
 use clew_core::plan::cut::Unsendable;
 use clew_core::store::{Damage, LogEnds, Setback, StoreError};
 use clew_value::Blocks;
@@ -57,7 +57,7 @@ impl Records for Shelf {
         Box::new(Stocked(self))
     }
 
-    fn records_size(&self, _: HistoryId, _: &dyn Fn(&[u8; 32]) -> bool, _: &LogEnds) -> u64 {
+    fn records_size(&self, _: Logs<'_>, _: &dyn Fn(&[u8; 32]) -> bool, _: &LogEnds) -> u64 {
         5_000
     }
 
@@ -96,9 +96,9 @@ impl Records for Shelf {
 struct Stocked<'a>(&'a Shelf);
 
 impl Stock for Stocked<'_> {
-    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable> {
-        let found = self.0.manifests.get(id).cloned();
-        found.map(Arc::new).ok_or(Unsendable::Missing)
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+        let found = |id| self.0.manifests.get(id).cloned().map(Arc::new);
+        ids.iter().map(|id| found(id).ok_or(Unsendable::Missing)).collect()
     }
 
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {
@@ -383,6 +383,7 @@ impl Sample {
             death: None,
             evidence,
             looked: Looked::All,
+            defining: Vec::new(),
             parent_confirmed: true,
             changed: told.changed.clone(),
             removed: told.removed.clone(),
@@ -469,6 +470,7 @@ impl Sample {
             store: Path::new("/home/ada/.local/share/clew"),
             records: &self.shelf,
             id: HistoryId([1; 16]),
+            logs: Logs::Unread(HistoryId([1; 16])),
             description: &self.description,
             history: &self.history,
             session: Some(SESSION),

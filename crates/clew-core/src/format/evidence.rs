@@ -35,6 +35,10 @@ pub struct Evidence {
     pub random: BTreeMap<String, (String, String)>,
     /// Random generators it seeded: what it drew from them does not depend on what was drawn before.
     pub seeded: Vec<String>,
+    /// Random generators that came with what it imported and stand as they were seeded then: it drew nothing from them. Whoever runs it
+    /// again gets another seed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undrawn: Vec<String>,
     /// Packages and local modules it had imported, with versions or digests.
     pub modules: Vec<ModuleEvidence>,
     /// The same of packages that were there when it began and that no run before it told of: the kernel imported them, or what

@@ -84,6 +84,10 @@ pub struct Run {
     pub source: Option<BlobId>,
     /// What it printed, as a salted blob, where kept.
     pub output: Option<BlobId>,
+    /// Cells that define functions and classes of the state, as salted blobs: of a state that was sent without its runs. They are
+    /// what another version of Python compiles these from; they did not run here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defining: Vec<BlobId>,
     /// The front end's cell id, where known.
     pub cell: Option<String>,
     /// The shell's `In [n]`.
@@ -115,6 +119,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// All texts that it names.
+    pub fn texts(&self) -> impl Iterator<Item = &BlobId> {
+        self.source.iter().chain(&self.output).chain(&self.defining)
+    }
+
     /// The number as people write it: `14`, `14a`.
     pub fn label(&self) -> String {
         format!("{}{}", self.number, self.suffix)

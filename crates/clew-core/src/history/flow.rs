@@ -17,9 +17,12 @@ mod reach;
 mod slice;
 mod stale;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
@@ -59,11 +62,11 @@ pub struct Flow<'a> {
     history: &'a History,
     values: &'a dyn Values,
     /// Where each run is of which the line is known.
-    lines: RefCell<HashMap<RunId, Place>>,
-    manifests: RefCell<HashMap<ManifestId, Option<Rc<Manifest>>>>,
-    reaches: RefCell<HashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
-    /// Runs that may have written each file, in the order of their numbers.
-    writers: BTreeMap<String, Vec<RunId>>,
+    lines: RefCell<FxHashMap<RunId, Place<'a>>>,
+    manifests: RefCell<FxHashMap<ManifestId, Option<Rc<Manifest>>>>,
+    reaches: RefCell<FxHashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
+    /// Runs that may have written each file, in the order of their numbers; once somebody asked for them.
+    writers: OnceCell<BTreeMap<&'a str, Vec<RunId>>>,
     /// Whether a run counts as having changed all that its versions hold.
     is_coarse: bool,
 }
@@ -71,19 +74,13 @@ pub struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// The flow through `history`.
     pub fn new(history: &'a History, values: &'a dyn Values) -> Self {
-        let mut writers: BTreeMap<String, Vec<RunId>> = BTreeMap::new();
-        for (id, run) in history.runs() {
-            for file in &run.evidence.files_written {
-                writers.entry(file.path.clone()).or_default().push(*id);
-            }
-        }
         Self {
             history,
             values,
             lines: RefCell::default(),
             manifests: RefCell::default(),
             reaches: RefCell::default(),
-            writers,
+            writers: OnceCell::new(),
             is_coarse: false,
         }
     }
@@ -99,18 +96,20 @@ impl<'a> Flow<'a> {
     }
 
     /// The place of a run, on a line that leads through it.
-    pub fn place(&self, run: RunId) -> Place {
-        let known = self.lines.borrow().get(&run).cloned();
-        known.unwrap_or_else(|| {
+    pub fn place(&self, run: RunId) -> Place<'a> {
+        let known = || self.lines.borrow().get(&run).cloned();
+        known().unwrap_or_else(|| {
             let line = self.line_through(run);
-            let depth = line.depth_of(&run).unwrap_or_else(|| line.last());
-            Place { line, depth }
+            known().unwrap_or_else(|| Place {
+                depth: line.last(),
+                line,
+            })
         })
     }
 
     /// A line that leads through `run` to an end of the history, so that few lines hold all runs. It goes on from where
     /// it leaves one that is known.
-    fn line_through(&self, run: RunId) -> Rc<Line> {
+    fn line_through(&self, run: RunId) -> Rc<Line<'a>> {
         let mut tip = run;
         while let Some(next) = self
             .history
@@ -121,44 +120,44 @@ impl<'a> Flow<'a> {
             tip = *next;
         }
         let lines = self.lines.borrow();
-        let mut runs: Vec<(RunId, &Run)> = Vec::new();
+        let mut ids = Vec::new();
         let mut base = None;
-        for (id, run) in self.history.line(tip) {
+        for (id, _) in self.history.ancestry(tip) {
             base = lines.get(&id).cloned();
             if base.is_some() {
                 break;
             }
-            runs.push((id, run));
+            ids.push(id);
         }
         drop(lines);
+        let mut runs: Vec<(RunId, &'a Run)> = self.history.runs_of(&ids);
         runs.reverse();
         let state = base
             .as_ref()
             .map(|base| State::clone(&self.history.state(base.run())))
             .unwrap_or_default();
-        let line = Rc::new(Line::of(self, base, state, &runs));
-        let mut lines = self.lines.borrow_mut();
-        for (id, _) in runs {
-            let depth = line.depth_of(&id).unwrap_or_default();
-            let line = Rc::clone(&line);
-            lines.insert(id, Place { line, depth });
-        }
+        let line = Rc::new(Line::of(self, base, state, runs));
+        self.lines.borrow_mut().extend(line.own_places());
         line
     }
 
     /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.
-    pub fn maker(&self, root: &Root, place: &Place) -> Option<Place> {
+    pub fn maker(&self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
         place.line.last_change(root, place.depth).map(|depth| place.at(depth))
     }
 
     /// The version of `root` that its maker recorded. Others may share objects with it since.
-    pub fn version(&self, root: &Root, place: &Place) -> Option<&'a Version> {
-        let maker = self.history.run(&self.maker(root, place)?.run())?;
-        maker.changed.iter().find(|version| version.roots.contains(root))
+    pub fn version(&self, root: &Root, place: &Place<'a>) -> Option<&'a Version> {
+        let maker = self.maker(root, place)?;
+        maker
+            .recorded()
+            .changed
+            .iter()
+            .find(|version| version.roots.contains(root))
     }
 
     /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.
-    fn definitions(&self, root: &Root, place: &Place) -> Vec<Root> {
+    fn definitions(&self, root: &Root, place: &Place<'a>) -> Vec<Root> {
         let manifest = self.version(root, place).and_then(|version| self.manifest(version));
         match manifest.as_deref().map(|manifest| &manifest.body) {
             Some(Body::Encoded(encoding)) => {
@@ -197,16 +196,27 @@ impl<'a> Flow<'a> {
         let Some(number) = self.history.run(&run).map(|run| run.number) else {
             return BTreeSet::new();
         };
+        let written = self.writers.get_or_init(|| writers(self.history));
         let folders = path.char_indices().filter(|(at, letter)| *letter == '/' && *at > 0);
-        let folders = folders.filter_map(|(at, _)| self.writers.get(&path[..at]));
+        let folders = folders.filter_map(|(at, _)| written.get(&path[..at]));
         let inside = format!("{path}/");
-        let within = self
-            .writers
-            .range(inside.clone()..)
+        let within = written
+            .range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded))
             .take_while(|(written, _)| written.starts_with(&inside))
             .map(|(_, runs)| runs);
         let is_before = |id: &&RunId| self.history.run(id).is_some_and(|run| run.number < number);
-        let writers = self.writers.get(path).into_iter().chain(folders).chain(within);
+        let writers = written.get(path).into_iter().chain(folders).chain(within);
         writers.flatten().filter(is_before).copied().collect()
     }
+}
+
+/// Runs that may have written each file, in the order of their numbers.
+fn writers(history: &History) -> BTreeMap<&str, Vec<RunId>> {
+    let mut writers: BTreeMap<&str, Vec<RunId>> = BTreeMap::new();
+    for (id, run) in history.runs() {
+        for file in &run.evidence.files_written {
+            writers.entry(&file.path).or_default().push(*id);
+        }
+    }
+    writers
 }

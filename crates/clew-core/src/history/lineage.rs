@@ -30,9 +30,9 @@ pub struct History {
     dropped: FxHashMap<ManifestId, Timestamp>,
     /// Values that were built again in another process: why not, where that failed.
     proofs: FxHashMap<ManifestId, Option<String>>,
-    untrusted: HashSet<SessionId>,
+    untrusted: FxHashSet<SessionId>,
     /// Sessions that are not signed by the user's own key, trusted or not.
-    others: HashSet<SessionId>,
+    others: FxHashSet<SessionId>,
     /// Runs whose states everything had when all was looked at later.
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
@@ -202,6 +202,17 @@ impl History {
     /// A run by its id.
     pub fn run(&self, id: &RunId) -> Option<&Run> {
         self.runs.get(id)?.run()
+    }
+
+    /// These runs, up to the first that can't be decoded: on several processors where that is much.
+    pub fn runs_of(&self, ids: &[RunId]) -> Vec<(RunId, &Run)> {
+        let stored = ids.iter().map_while(|id| Some((*id, self.stored(id)?)));
+        let stored: Vec<(RunId, &StoredRun)> = stored.collect();
+        StoredRun::decode_all(stored.iter().map(|(_, run)| *run));
+        stored
+            .into_iter()
+            .map_while(|(id, run)| Some((id, run.run()?)))
+            .collect()
     }
 
     /// A run as it is stored, which tells its outline without decoding the rest.

@@ -195,7 +195,7 @@ pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
 }
 
 /// Asides from their bytes; `None` if these are malformed.
-pub(crate) fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
+pub fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
     let mut asides = Vec::new();
     let (mut at, mut before) = (0, 0);
     while at < bytes.len() {

@@ -20,25 +20,19 @@ mod rates;
 mod replaying;
 mod sending;
 
-use std::sync::Arc;
-
-use super::cut::Unsendable;
-use crate::format::{FileEvidence, Manifest};
+use crate::format::FileEvidence;
 use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId};
 
 pub use decided::{CarryPlan, Instead, Made, Sent, Unattainable, Why};
-pub use layout::{Along, Laid, Layout, Load, Ways};
+pub use layout::{Along, Known, Laid, Layout, Load, Sendable, Ways};
 pub use rates::{Link, Loading, Rates};
 
 /// What is stored here.
 pub trait Stock {
-    /// What is known of a version; else why it can't be sent.
-    ///
-    /// # Errors
-    /// It was forgotten, or is missing.
-    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable>;
+    /// What is known of versions, in their order; of each that was forgotten or is missing that it can't be sent.
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known>;
 
     /// How many bytes each piece takes as it is stored; `None` for what is not here.
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>>;

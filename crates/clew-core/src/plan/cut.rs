@@ -31,6 +31,8 @@ mod relaxation;
 mod search;
 mod sure;
 
+use std::cell::OnceCell;
+
 pub use choice::{Choice, Forbidden, Piece, Replay, Sending, Unsendable, Value};
 pub use cost::Cost;
 pub use decision::{Alternative, Decision, Obstacle, OutOfReach, OverBudget, Proof};
@@ -53,8 +55,8 @@ impl Choice {
     pub fn decide_charged(&self, charges: Charges) -> Decision {
         let decider = Decider::new(self);
         let (problem, found) = decider.free();
-        let (problem, way) = decider.cheaper((problem, found.way.clone()), charges, u64::MAX);
-        decider.decision(&problem, &way, found.proof())
+        let (problem, way) = decider.cheaper((&problem, &found.way), charges, u64::MAX);
+        decider.decision(problem, way, found.proof())
     }
 
     /// A cheap way that sends no more than `budget` bytes. It is the cheapest one where that keeps to the budget; else it comes from a
@@ -66,19 +68,19 @@ impl Choice {
         let decider = Decider::new(self);
         let (problem, free) = decider.free();
         if free.way.price.bytes <= budget {
-            let (problem, way) = decider.cheaper((problem, free.way.clone()), charges, budget);
-            return Ok(decider.decision(&problem, &way, free.proof()));
+            let (problem, way) = decider.cheaper((&problem, &free.way), charges, budget);
+            return Ok(decider.decision(problem, way, free.proof()));
         }
         // What is sure at the price of time is not where bytes have a price, too.
-        let problem = Problem::of(self, &decider.reach, &Sure::nothing(self));
-        let way = budget::within(&problem, budget).map_err(|least| OverBudget { budget, least })?;
+        let problem = &decider.plain().problem;
+        let way = budget::within(problem, budget).map_err(|least| OverBudget { budget, least })?;
         let proof = if way.price.cost == free.bound {
             Proof::Optimal
         } else {
             Proof::Budget(Cost::of_sum(free.bound))
         };
-        let (problem, way) = decider.cheaper((problem, way), charges, budget);
-        Ok(decider.decision(&problem, &way, proof))
+        let (problem, way) = decider.cheaper((problem, &way), charges, budget);
+        Ok(decider.decision(problem, way, proof))
     }
 }
 
@@ -120,12 +122,31 @@ impl Found {
 struct Decider<'a> {
     choice: &'a Choice,
     reach: Reach<'a>,
+    /// Once it was asked for.
+    plain: OnceCell<Plain>,
+}
+
+/// What needs no search: sending everything, and sending only what can't be made, as far as either can be done.
+struct Plain {
+    /// All of the choice that matters at any prices.
+    problem: Problem,
+    ways: Vec<Way>,
 }
 
 impl<'a> Decider<'a> {
     fn new(choice: &'a Choice) -> Self {
         let reach = Reach::of(choice, true);
-        Self { choice, reach }
+        let plain = OnceCell::new();
+        Self { choice, reach, plain }
+    }
+
+    fn plain(&self) -> &Plain {
+        self.plain.get_or_init(|| {
+            let problem = Problem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
+            let ways = [false, true].map(|is_replayed| problem.way(&vec![is_replayed; problem.runs.len()]));
+            let ways = ways.into_iter().flatten().collect();
+            Plain { problem, ways }
+        })
     }
 
     /// The best plan, whatever it sends. Where the search for it is given up, one at least that is no worse than sending
@@ -136,18 +157,23 @@ impl<'a> Decider<'a> {
         if found.proof() == Proof::Optimal {
             return (problem, found);
         }
-        let (problem, way) = self.cheaper((problem, found.way.clone()), Charges::default(), u64::MAX);
+        let (problem, way) = self.cheaper((&problem, &found.way), Charges::default(), u64::MAX);
+        let (problem, way) = (problem.clone(), way.clone());
         (problem, Found { way, ..found })
     }
 
     /// A way, or else sending everything, or sending only what can't be made, where that costs less and sends no more than `most` bytes.
-    fn cheaper(&self, (problem, way): (Problem, Way), charges: Charges, most: u64) -> (Problem, Way) {
-        let whole = Problem::of(self.choice, &self.reach, &Sure::nothing(self.choice));
-        let plain = [false, true].map(|is_replayed| whole.way(&vec![is_replayed; whole.runs.len()]));
-        let allowed = plain.into_iter().flatten().filter(|way| way.price.bytes <= most);
+    fn cheaper<'p>(
+        &'p self,
+        (problem, way): (&'p Problem, &'p Way),
+        charges: Charges,
+        most: u64,
+    ) -> (&'p Problem, &'p Way) {
+        let plain = self.plain();
+        let allowed = plain.ways.iter().filter(|way| way.price.bytes <= most);
         let best = allowed.min_by_key(|way| charges.whole(way));
-        match best.filter(|other| charges.whole(other) < charges.whole(&way)) {
-            Some(way) => (whole, way),
+        match best.filter(|other| charges.whole(other) < charges.whole(way)) {
+            Some(way) => (&plain.problem, way),
             None => (problem, way),
         }
     }

@@ -9,6 +9,21 @@ use crate::id::RunId;
 use crate::kernel::Cells;
 use crate::store::{Store, Verified};
 
+/// What a cell says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellText {
+    /// The run that names it.
+    pub run: RunId,
+    /// Its source; empty where a credential was left out, or it can't be read.
+    pub text: String,
+}
+
+/// The cells of the user's and of those they trust, as seen from a state: each text once, nearest first. What a stranger's cell says
+/// defines nothing of the user's.
+pub fn cell_texts(store: &Store, history: &History, target: RunId) -> Vec<CellText> {
+    CellsOf { store, history, target }.texts()
+}
+
 /// The cells of a history, as seen from the state that a move goes to.
 pub(super) struct CellsOf<'a> {
     store: &'a Store,
@@ -33,26 +48,37 @@ impl Performer<'_> {
 }
 
 impl CellsOf<'_> {
-    /// The source of a run's cell; empty where a credential was left out, or it can't be read. What a stranger's cell says defines
-    /// nothing of the user's.
-    fn source(&self, id: &RunId) -> Option<String> {
-        let run = self.history.run(id).filter(|_| !self.history.is_untrusted(id))?;
-        let whole = run.source.filter(|_| run.evidence.masked.is_empty());
-        let text = whole.and_then(|source| self.store.blob(source).ok());
-        run.source?;
-        Some(text.map(Verified::into_inner).unwrap_or_default())
-    }
-}
-
-impl Cells for CellsOf<'_> {
-    fn sources(&self) -> Vec<String> {
+    fn texts(&self) -> Vec<CellText> {
         let line = self.history.ancestry(self.target).map(|(id, _)| id);
         // A function may have been defined on another line: outside of any cell, by a move in part.
         let others = self.history.outlines().rev().map(|(id, _)| id);
         let mut seen = HashSet::new();
         let runs = line.chain(others).filter(|id| seen.insert(*id));
         let mut texts = HashSet::new();
-        let sources = runs.filter_map(|id| self.source(&id));
-        sources.filter(|text| texts.insert(text.clone())).collect()
+        let found = runs.flat_map(|id| self.named(id));
+        found.filter(|cell| texts.insert(cell.text.clone())).collect()
+    }
+
+    /// The sources that a run names: of its cell, and of cells that came with its state.
+    fn named(&self, id: RunId) -> Vec<CellText> {
+        let Some(run) = self.history.run(&id).filter(|_| !self.history.is_untrusted(&id)) else {
+            return Vec::new();
+        };
+        let is_whole = run.evidence.masked.is_empty();
+        let own = run.source.iter().map(|source| Some(source).filter(|_| is_whole));
+        let texts = own.chain(run.defining.iter().map(Some));
+        let read = texts.map(|text| text.and_then(|text| self.store.blob(*text).ok()));
+        let text = |text: Option<Verified<String>>| text.map(Verified::into_inner).unwrap_or_default();
+        read.map(|found| CellText {
+            run: id,
+            text: text(found),
+        })
+        .collect()
+    }
+}
+
+impl Cells for CellsOf<'_> {
+    fn sources(&self) -> Vec<String> {
+        self.texts().into_iter().map(|cell| cell.text).collect()
     }
 }

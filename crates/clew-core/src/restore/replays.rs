@@ -1,13 +1,12 @@
 //! Which runs are replayed to make what the store can't give, in an order in which each finds what it read.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crate::format::{Body, Encoding, Manifest, Run, Version};
+use crate::format::{Body, Encoding, Run, Version};
 use crate::history::History;
 use crate::history::flow::Flow;
 use crate::id::{ManifestId, RunId, SegmentId};
-use crate::plan::carry::{Layout, Load, Ways};
+use crate::plan::carry::{Known, Layout, Load, Sendable, Ways};
 use crate::plan::cut::{Cost, Forbidden, Unsendable};
 use crate::plan::{Again, Plan, StepKind};
 use crate::store::{FrameLengths, Manifests, Store};
@@ -32,7 +31,7 @@ impl Replays<'_> {
         }
         let flow = Flow::new(self.history, self.store).coarse();
         let is_wanted = |version: &Version| self.missing.contains(&version.manifest);
-        let laid = Layout::of(self.history, &flow, target, self, &is_wanted);
+        let laid = Layout::of(&flow, target, self, &is_wanted);
         let decision = laid.choice.decide();
         decision.replayed.iter().map(|run| laid.runs[*run]).collect()
     }
@@ -51,25 +50,25 @@ impl Replays<'_> {
 }
 
 impl Ways for Replays<'_> {
-    fn manifest(&self, id: &ManifestId) -> Option<Arc<Manifest>> {
-        self.manifests.get(id).ok()
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+        let known = |id: &ManifestId| {
+            if self.history.forgotten().contains_key(id) {
+                return Err(Unsendable::Forgotten);
+            }
+            self.manifests.get(id).map_err(|_| Unsendable::Missing)
+        };
+        ids.iter().map(known).collect()
     }
 
-    fn sending(&self, _: RunId, version: &Version) -> Result<Load, Unsendable> {
-        if self.history.forgotten().contains_key(&version.manifest) {
-            return Err(Unsendable::Forgotten);
-        }
-        let manifest = self.manifests.get(&version.manifest).map_err(|_| Unsendable::Missing)?;
-        let encoding = match &manifest.body {
-            Body::Encoded(encoding) if !self.missing.contains(&version.manifest) => encoding,
-            Body::Withheld { .. } => return Err(Unsendable::Withheld),
-            _ => return Err(Unsendable::Missing),
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>> {
+        let load = |sendable: &Sendable<'_>| match &sendable.manifest.body {
+            Body::Withheld { .. } => Err(Unsendable::Withheld),
+            Body::Encoded(encoding) if !self.missing.contains(&sendable.version.manifest) && self.is_here(encoding) => {
+                Ok(Load::default())
+            }
+            _ => Err(Unsendable::Missing),
         };
-        if self.is_here(encoding) {
-            Ok(Load::default())
-        } else {
-            Err(Unsendable::Missing)
-        }
+        versions.iter().map(load).collect()
     }
 
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {

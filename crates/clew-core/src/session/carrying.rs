@@ -13,7 +13,7 @@ use crate::graph::{Arena, Limits};
 use crate::history::History;
 use crate::history::flow::{Flow, Values};
 use crate::id::{ManifestId, RunId};
-use crate::plan::carry::{Carry, CarryPlan, Loading, Rates, Stock, Target};
+use crate::plan::carry::{Carry, CarryPlan, Known, Loading, Rates, Stock, Target};
 use crate::plan::cut::{OverBudget, Unsendable};
 use crate::store::{FrameLengths, Manifests, Store, StoreError, Verified};
 
@@ -43,11 +43,15 @@ impl<'a> Stored<'a> {
 }
 
 impl Stock for Stored<'_> {
-    fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, Unsendable> {
-        self.manifests.get(id).map_err(|error| match error {
-            StoreError::Forgotten { .. } => Unsendable::Forgotten,
-            _ => Unsendable::Missing,
-        })
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+        let known = self.manifests.get_all(ids).into_iter();
+        let known = known.map(|manifest| {
+            manifest.map_err(|error| match error {
+                StoreError::Forgotten { .. } => Unsendable::Forgotten,
+                _ => Unsendable::Missing,
+            })
+        });
+        known.collect()
     }
 
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {

@@ -4,6 +4,7 @@
 //! is sent. What others recorded and the user does not trust is not among it, since the new signature would vouch for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rustc_hash::FxHashSet;
 
@@ -14,12 +15,14 @@ use crate::format::{
     Action, Body, Ending, Evidence, HistoryDescription, KernelDescription, Looked, Manifest, ModuleEvidence, Naming,
     Position, RECORD_VERSION, Run, RunKind, Timestamp, Version, View,
 };
+use crate::graph::Aside;
 use crate::history::{Environments, History, State};
-use crate::id::{Fingerprint, HistoryId, ManifestId, Root, RootKind, RunId};
+use crate::id::{BlobId, Fingerprint, HistoryId, ManifestId, Root, RootKind, RunId};
+use crate::kernel::decode_asides;
+use crate::restore::CellText;
 use crate::store::{BundleMaker, Carried, Carrying, Manifests, SessionWriter, SigningKey, Store, StoreError};
 
 /// Which state, and how much of it.
-#[derive(Debug, Clone)]
 pub struct Export<'e> {
     /// The history.
     pub history: HistoryId,
@@ -33,7 +36,22 @@ pub struct Export<'e> {
     pub roots: Option<&'e BTreeSet<Root>>,
     /// How many bytes of values may go, before compression.
     pub most: Option<u64>,
+    /// Cells that may go with what was compiled from them.
+    pub cells: &'e [CellText],
+    /// What of a value was compiled from which of them: what code is, is the kernel's.
+    pub origins: &'e Origins<'e>,
 }
+
+impl fmt::Debug for Export<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Export")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells of a value's stream with so many roots, and of what is stored beside it, the places of the cells that its code was compiled from.
+pub type Origins<'e> = dyn Fn(&[u8], usize, &[Aside]) -> BTreeSet<usize> + 'e;
 
 /// What became of one co-variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +69,8 @@ pub struct ExportedValue {
 pub struct Exported {
     /// Every value of the state, or of the names that were asked for.
     pub values: Vec<ExportedValue>,
+    /// Runs whose cells define functions and classes among them, and went too: the nearest last.
+    pub cells: Vec<RunId>,
     /// What was copied.
     pub carried: Carried,
 }
@@ -93,7 +113,8 @@ impl Export<'_> {
         let (sent, too_large) = self.within(candidates);
         left.extend(too_large);
         let carried = from.carry_values(sent.iter().map(|sent| sent.version.manifest), maker.store(), watch)?;
-        self.record(from, history, maker, (key, now), &sent, &left)?;
+        let cells = self.defining(from, &sent);
+        self.record(from, history, maker, (key, now), (&sent, &left, &cells))?;
         let mut counted = FxHashSet::default();
         let mut values: Vec<ExportedValue> = Vec::new();
         for candidate in sent {
@@ -110,7 +131,24 @@ impl Export<'_> {
             why: Some(left.why),
         }));
         values.sort_by(|one, other| one.roots.cmp(&other.roots));
-        Ok(Exported { values, carried })
+        let mut cells: Vec<RunId> = cells.into_iter().rev().map(|cell| cell.run).collect();
+        cells.dedup();
+        Ok(Exported { values, cells, carried })
+    }
+
+    /// The cells that code among what is sent was compiled from, as they were kept: not those that a credential was taken out of.
+    fn defining(&self, from: &Store, sent: &[Candidate]) -> Vec<&CellText> {
+        if self.cells.is_empty() {
+            return Vec::new();
+        }
+        let mut needed = BTreeSet::new();
+        for sent in sent {
+            if let Some((stream, asides)) = code_of(from, sent.version.manifest) {
+                needed.extend((self.origins)(&stream, sent.version.roots.len(), &asides));
+            }
+        }
+        let cells = needed.into_iter().filter_map(|place| self.cells.get(place));
+        cells.filter(|cell| !cell.text.is_empty()).collect()
     }
 
     /// What can be sent of what was asked for, and what can't.
@@ -194,8 +232,7 @@ impl Export<'_> {
         history: &History,
         maker: &BundleMaker,
         (key, now): (&SigningKey, Timestamp),
-        sent: &[Candidate],
-        left: &[Left],
+        (sent, left, cells): (&[Candidate], &[Left], &[&CellText]),
     ) -> Result<(), SessionError> {
         let to = maker.store();
         to.describe_new(self.history, &self.describe(now))?;
@@ -210,7 +247,12 @@ impl Export<'_> {
         }
         versions.sort_by(|one, other| one.roots.cmp(&other.roots));
         let evidence = self.evidence(history, from, sent);
-        let run = writer.put_run(&self.run(history, versions, evidence))?;
+        let defining: Result<Vec<BlobId>, StoreError> = cells.iter().map(|cell| writer.put_blob(&cell.text)).collect();
+        let run = Run {
+            defining: defining?,
+            ..self.run(history, versions, evidence)
+        };
+        let run = writer.put_run(&run)?;
         let said = format!("the state after run {} of {}", history.label(&self.run), self.name);
         let text = Some(writer.put_blob(&said)?);
         let view = View {
@@ -277,6 +319,7 @@ impl Export<'_> {
             death: None,
             evidence,
             looked: Looked::All,
+            defining: Vec::new(),
             parent_confirmed: false,
             changed: versions.clone(),
             removed: Vec::new(),
@@ -293,6 +336,17 @@ fn is_of_machine(root: &Root) -> bool {
 
 fn is_any(version: &Version, roots: &BTreeSet<Root>) -> bool {
     version.roots.iter().any(|root| roots.contains(root))
+}
+
+/// The stream of a value and what is stored beside it, where anything is: code always has something.
+fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
+    let manifest = from.manifest(value).ok()?.into_inner();
+    let Body::Encoded(encoding) = &manifest.body else {
+        return None;
+    };
+    let asides = from.stream(&encoding.asides).ok()?.into_inner();
+    let asides = decode_asides(&asides).filter(|asides| !asides.is_empty())?;
+    Some((from.stream(&encoding.stream).ok()?.into_inner(), asides))
 }
 
 /// Writes down of a value that stays here what looking may show, and why it stayed.

@@ -84,6 +84,7 @@ impl Session {
                 ..Evidence::default()
             },
             looked: Looked::Only(Vec::new()),
+            defining: Vec::new(),
             parent_confirmed: false,
             changed: Vec::new(),
             removed: Vec::new(),

@@ -350,6 +350,7 @@ impl Session {
             death: None,
             evidence: input.evidence,
             looked,
+            defining: Vec::new(),
             parent_confirmed: self.confirmed && moved_from.is_none(),
             changed,
             removed,

@@ -16,10 +16,12 @@ use std::sync::Arc;
 
 pub use inputs::InputBytes;
 
+use super::carry::read_range;
 use super::disk::{BundledDisk, Disk, DiskFile, Lying, read_exact_at, write_all_at};
 use super::error::{BundleFault, StoreError};
+use super::gc::Survey;
 use super::seal::{PublicKey, SigningKey};
-use super::{Access, Store, whole};
+use super::{Access, Store, log, whole};
 use crate::format::{
     BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, Input, PAGE,
     RECORD_VERSION, Signed, Timestamp, decode_record, encode_record,
@@ -230,6 +232,39 @@ impl Bundle {
             });
         }
         Store::open(Arc::new(bundled), &self.path, Access::ReadOnly)
+    }
+
+    /// What happened, as far as it is told here: where each file of it lies in a store, how many bytes of it come before, and the
+    /// bytes that are here.
+    pub(super) fn told(&self) -> Result<Vec<(PathBuf, u64, Vec<u8>)>, StoreError> {
+        let mut told = Vec::new();
+        for (path, range, start) in &self.files {
+            let inner = path.strip_prefix(&self.path).unwrap_or(path);
+            if inner.starts_with(log::histories_folder(Path::new(""))) {
+                let bytes = read_range(&*self.file, &self.path, range.clone())?;
+                told.push((inner.to_owned(), *start, bytes));
+            }
+        }
+        Ok(told)
+    }
+
+    /// The paths of its files in a store, and of files that runs read.
+    pub(super) fn inner_paths(&self) -> impl Iterator<Item = &Path> {
+        self.files
+            .iter()
+            .map(|(path, ..)| path.strip_prefix(&self.path).unwrap_or(path))
+    }
+
+    /// The ids of what lies in its packs, as these say: whether it is whole shows when it is read.
+    pub fn ids(&self) -> Vec<[u8; 32]> {
+        let survey = Survey::to_read(&self.store);
+        let things = survey.packs.iter().flat_map(|pack| &pack.things);
+        things.map(|thing| thing.id).collect()
+    }
+
+    /// A disk in memory, for what is told by bundles together.
+    pub(super) fn beside(&self) -> BundledDisk {
+        BundledDisk::new(Arc::clone(&self.file), Arc::clone(&self.disk))
     }
 
     /// The file.

@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blocks::Place;
 use super::copying::{Copied, Copy};
 use super::disk::{Disk, DiskFile, read_exact_at};
-use super::gc::{self, Survey, Thing, contents};
+use super::gathered::Gathered;
+use super::gc::{self, Survey, Thing, contents, contents_of};
 use super::outgoing::{LogEnds, Outgoing};
 use super::read::read_and_hash;
 use super::{Bundle, Damage, Flaw, LeftValues, LoadedHistory, Store, StoreError, gate, log, numbers, whole};
@@ -47,6 +48,21 @@ pub struct Carried {
     pub unread: Vec<[u8; 32]>,
     /// Logs that say otherwise than those that are there; these stayed.
     pub contradictions: Vec<SessionId>,
+}
+
+impl Carried {
+    /// Adds what was carried after it.
+    pub fn add(&mut self, after: Self) {
+        self.things += after.things;
+        self.bytes += after.bytes;
+        self.known += after.known;
+        self.sessions += after.sessions;
+        self.operations += after.operations;
+        self.runs += after.runs;
+        self.damage.extend(after.damage);
+        self.unread.extend(after.unread);
+        self.contradictions.extend(after.contradictions);
+    }
 }
 
 impl Store {
@@ -82,10 +98,9 @@ impl Store {
         to: &Self,
         watch: Carrying<'_>,
     ) -> Result<Carried, StoreError> {
-        let mut needed = FxHashSet::default();
-        for value in values {
-            self.add_value(value, true, &mut needed);
-        }
+        let values: Vec<ManifestId> = values.into_iter().collect();
+        let mut needed = values.iter().map(|value| value.0).collect();
+        self.add_values(&values, &|_| true, &mut needed);
         let mut carried = Carried::default();
         let from = (self, &Survey::to_read(self));
         copy_things(from, to, Some(&needed), &mut carried, watch)?;
@@ -158,21 +173,37 @@ impl Store {
         let copied = copy_all(&all, self, None, &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
         self.index().refresh(self.disk(), self.directory())?;
-        for bundle in bundles {
-            let from = &bundle.over(self)?;
-            for (history, _) in from.histories()? {
-                let loaded = from.load(history)?;
-                let records = Records {
-                    from,
-                    to: self,
-                    history,
-                    left: Some(from.left_out(history)),
-                };
-                records.carry(&loaded, &packs, now, &mut carried)?;
+        if let Some(gathered) = Gathered::of(bundles, self)? {
+            for (history, loaded) in &gathered.histories {
+                self.receive_records(&gathered.store, (*history, loaded), &packs, now, &mut carried)?;
+            }
+        } else {
+            for bundle in bundles {
+                let from = &bundle.over(self)?;
+                for (history, _) in from.histories()? {
+                    self.receive_records(from, (history, &from.load(history)?), &packs, now, &mut carried)?;
+                }
             }
         }
         self.settle_all_left_out()?;
         Ok(carried)
+    }
+
+    fn receive_records(
+        &self,
+        from: &Self,
+        (history, loaded): (HistoryId, &LoadedHistory),
+        packs: &[PackId],
+        now: Timestamp,
+        carried: &mut Carried,
+    ) -> Result<(), StoreError> {
+        let records = Records {
+            from,
+            to: self,
+            history,
+            left: Some(from.left_out(history)),
+        };
+        records.carry(loaded, packs, now, carried)
     }
 
     /// What came without a word of what happened may be what was left out.
@@ -188,6 +219,8 @@ impl Store {
     pub(super) fn needed_by(&self, loaded: &LoadedHistory, goes: &dyn Fn(&ManifestId) -> bool) -> FxHashSet<[u8; 32]> {
         let mut needed = FxHashSet::default();
         let forgotten = loaded.forgotten();
+        // In the order in which they came, which is nearly that in which they lie.
+        let mut values = Vec::new();
         let operations = loaded.sessions.values().flat_map(|session| &session.operations);
         for operation in operations.map(|loaded| &loaded.operation) {
             for naming in &operation.naming {
@@ -195,17 +228,16 @@ impl Store {
                     needed.insert(text.0);
                 }
             }
-            let runs = operation.runs.iter().filter_map(|id| loaded.runs.get(id)?.run());
-            let mut values: BTreeSet<ManifestId> = operation.manifests.iter().copied().collect();
-            for run in runs {
-                needed.extend(run.source.iter().chain(&run.output).map(|text| text.0));
+            let mut reached = operation.manifests.clone();
+            for run in operation.runs.iter().filter_map(|id| loaded.runs.get(id)?.run()) {
+                needed.extend(run.texts().map(|text| text.0));
                 let versions = run.changed.iter().chain(run.full.iter().flatten());
-                values.extend(versions.map(|version| version.manifest));
+                reached.extend(versions.map(|version| version.manifest));
             }
-            for value in values.iter().filter(|value| !forgotten.contains_key(*value)) {
-                self.add_value(*value, goes(value), &mut needed);
-            }
+            reached.retain(|value| !forgotten.contains_key(value) && needed.insert(value.0));
+            values.extend(reached);
         }
+        self.add_values(&values, goes, &mut needed);
         needed
     }
 
@@ -233,15 +265,21 @@ impl Store {
         })
     }
 
-    /// Adds what describes a value, and what it lies in if it goes. One that can't be read is left for the damage to be told by who
-    /// reads it.
-    fn add_value(&self, value: ManifestId, goes: bool, needed: &mut FxHashSet<[u8; 32]>) {
-        if needed.insert(value.0)
-            && let Ok(contents) = contents(self, value)
-        {
-            needed.extend(contents.lists);
-            if goes {
-                needed.extend(contents.parts);
+    /// Adds what says where values lie, and, of those that go, what they lie in. One that can't be read is left for the damage to be
+    /// told by who reads it.
+    fn add_values(&self, values: &[ManifestId], goes: &dyn Fn(&ManifestId) -> bool, needed: &mut FxHashSet<[u8; 32]>) {
+        for values in values.chunks(TOGETHER) {
+            let mut stored: FxHashMap<_, _> = self.stored_manifests(values).into_iter().collect();
+            for value in values {
+                let goes = goes(value);
+                let contents = match stored.remove(value) {
+                    Some(stored) => contents_of(self, stored),
+                    None => contents(self, *value),
+                };
+                if let Ok(contents) = contents {
+                    needed.extend(contents.lists);
+                    needed.extend(contents.parts.into_iter().filter(|_| goes));
+                }
             }
         }
     }
@@ -256,6 +294,9 @@ impl Store {
         is_here.then_some((place, is_synced))
     }
 }
+
+/// So many manifests are read together: some megabytes.
+const TOGETHER: usize = 4096;
 
 /// How often what a gc disturbed is tried.
 const ATTEMPTS: usize = 3;
@@ -272,7 +313,7 @@ pub(super) fn copy_things(
 }
 
 /// The same from several stores, into one pack.
-fn copy_all(
+pub(super) fn copy_all(
     all: &[(&Store, &Survey)],
     to: &Store,
     wanted: Option<&FxHashSet<[u8; 32]>>,
@@ -547,16 +588,20 @@ fn read_log(
 ) -> Result<Vec<u8>, StoreError> {
     let path = log::path(store.directory(), history, session, part);
     let file = store.disk().open(&path).map_err(StoreError::io("read", &path))?;
-    read(&*file, &path, range)
+    read_range(&*file, &path, range)
 }
 
 fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let file = disk.open(path).map_err(StoreError::io("read", path))?;
-    let length = file.length().map_err(StoreError::io("read", path))?;
-    read(&*file, path, 0..length)
+    read_all(&*disk.open(path).map_err(StoreError::io("read", path))?, path)
 }
 
-fn read(file: &dyn DiskFile, path: &Path, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+/// All bytes of a file.
+pub(super) fn read_all(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let length = file.length().map_err(StoreError::io("read", path))?;
+    read_range(file, path, 0..length)
+}
+
+pub(super) fn read_range(file: &dyn DiskFile, path: &Path, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     read_exact_at(file, &mut bytes, range.start).map_err(StoreError::io("read", path))?;
     Ok(bytes)

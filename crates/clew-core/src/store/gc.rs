@@ -36,7 +36,7 @@ use mark::Marker;
 
 use sweep::Sweep;
 
-pub(super) use contents::contents;
+pub(super) use contents::{contents, contents_of};
 pub(super) use notes::{condemned, tell_removal, without_removed};
 pub use spare::{Cheap, Dropped, Keeping, Spared};
 pub(super) use survey::{Survey, Thing};

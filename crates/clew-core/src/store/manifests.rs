@@ -1,8 +1,9 @@
 //! Manifests at hand: read from the store when first asked for, then remembered.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{Store, StoreError};
 use crate::format::{Body, Manifest, Version};
@@ -12,7 +13,7 @@ use crate::id::{ManifestId, Root, RootKind};
 #[derive(Debug)]
 pub struct Manifests {
     store: Store,
-    read: RefCell<HashMap<ManifestId, Arc<Manifest>>>,
+    read: RefCell<FxHashMap<ManifestId, Arc<Manifest>>>,
 }
 
 impl Manifests {
@@ -43,6 +44,16 @@ impl Manifests {
         let manifest = Arc::new(self.store.manifest(*id)?.into_inner());
         self.read.borrow_mut().insert(*id, Arc::clone(&manifest));
         Ok(manifest)
+    }
+
+    /// Manifests by their ids, in their order: what was not asked for before is read together.
+    pub fn get_all(&self, ids: &[ManifestId]) -> Vec<Result<Arc<Manifest>, StoreError>> {
+        let mut unread = ids.to_vec();
+        unread.retain(|id| !self.read.borrow().contains_key(id));
+        let read = self.store.manifests(&unread).into_iter();
+        let read = read.map(|(id, manifest)| (id, Arc::new(manifest.into_inner())));
+        self.read.borrow_mut().extend(read);
+        ids.iter().map(|id| self.get(id)).collect()
     }
 
     /// The definitions that instances in a version refer to; none where that can't be told.

@@ -41,7 +41,15 @@ impl Outgoing {
     /// # Errors
     /// The history is not there.
     pub fn with(store: &Store, history: HistoryId, goes: &dyn Fn(&ManifestId) -> bool) -> Result<Self, StoreError> {
-        let loaded = store.load(history)?;
+        Ok(Self::of_loaded(store, (history, store.load(history)?), goes))
+    }
+
+    /// The same of a history that was read: what came since is not in it.
+    pub fn of_loaded(
+        store: &Store,
+        (history, loaded): (HistoryId, LoadedHistory),
+        goes: &dyn Fn(&ManifestId) -> bool,
+    ) -> Self {
         let left = RefCell::new(FxHashSet::default());
         let needed = store.needed_by(&loaded, &|value| {
             let goes = goes(value);
@@ -50,7 +58,7 @@ impl Outgoing {
             }
             goes
         });
-        Ok(Self {
+        Self {
             needed,
             left: left.into_inner(),
             // After the logs: what they reach is in packs by then.
@@ -58,7 +66,7 @@ impl Outgoing {
             store: store.clone(),
             history,
             loaded,
-        })
+        }
     }
 
     /// The history.

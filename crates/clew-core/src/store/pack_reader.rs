@@ -158,12 +158,6 @@ impl<'s> PackReader<'s> {
         self.range(path, place.pack, (place.at, header.end(place.at)))
     }
 
-    /// How long the payload of the frame that holds what lies at `place` is, as stored and plain, by its header.
-    pub fn frame_lengths(&mut self, path: &Path, place: &Place) -> Result<(u64, u64), String> {
-        let header = self.header(path, place)?;
-        Ok((header.stored_length, header.plain_length))
-    }
-
     fn header(&mut self, path: &Path, place: &Place) -> Result<FrameHeader, String> {
         let file = self.open(path, place.pack)?;
         let mut bytes = [0; HEADER_LENGTH];

@@ -66,6 +66,15 @@ impl Store {
             return Err(StoreError::Forgotten { time });
         }
         let stored = self.stored_manifest(id)?;
+        self.whole_manifest(id, stored)
+    }
+
+    /// A manifest with what of it lies apart.
+    pub(super) fn whole_manifest(
+        &self,
+        id: ManifestId,
+        stored: StoredManifest,
+    ) -> Result<Verified<Manifest>, StoreError> {
         let mut manifest = stored.manifest;
         if let Body::Encoded(encoding) = &mut manifest.body {
             let brought = self.bring_together(encoding, &stored.lists);
@@ -267,7 +276,7 @@ pub(super) fn read_and_hash(
 }
 
 /// What bytes of that kind are named by.
-fn hash(kind: FrameKind, plain: &[u8]) -> [u8; 32] {
+pub(super) fn hash(kind: FrameKind, plain: &[u8]) -> [u8; 32] {
     match kind {
         FrameKind::SEGMENT => SegmentId::of(plain).0,
         FrameKind::BLOB => BlobId::of(plain).0,

@@ -114,6 +114,25 @@ pub(super) fn scan(
     Ok(scan)
 }
 
+/// Shows the sound ones of the frames of `file` that start at these places, which are in order. What lies between is read with them
+/// where that is little: one that goes over many small things reads their part of the file once.
+pub(super) fn visit_at(
+    file: &dyn DiskFile,
+    places: &[u64],
+    payloads: Payloads,
+    mut visit: impl FnMut(ScannedFrame),
+) -> io::Result<()> {
+    let mut window = Window::new(file, file.length()?);
+    for (index, at) in places.iter().enumerate() {
+        let next = places.get(index + 1).map(|next| next - at);
+        window.ahead = next.filter(|next| *next < WINDOW as u64).map_or(0, |_| WINDOW);
+        if let Found::Frame(frame) = read_frame(&mut window, *at, payloads)? {
+            visit(frame);
+        }
+    }
+    Ok(())
+}
+
 enum Found {
     Frame(ScannedFrame),
     /// The file ends before the frame does.
@@ -202,6 +221,8 @@ struct Window<'f> {
     length: u64,
     /// So many plain bytes may still be decoded.
     plain_left: u64,
+    /// So much is read at least, where there is so much.
+    ahead: usize,
     start: u64,
     bytes: Vec<u8>,
 }
@@ -212,6 +233,7 @@ impl<'f> Window<'f> {
             file,
             length,
             plain_left: limits::FILE_PLAIN.saturating_add(length.saturating_mul(limits::FILE_RATIO)),
+            ahead: WINDOW,
             start: 0,
             bytes: Vec::new(),
         }
@@ -234,7 +256,7 @@ impl<'f> Window<'f> {
         }
         let is_inside = at >= self.start && at + count as u64 <= self.start + self.bytes.len() as u64;
         if !is_inside {
-            let ahead = (self.length - at).min(count.max(WINDOW) as u64);
+            let ahead = (self.length - at).min(count.max(self.ahead) as u64);
             self.bytes.resize(ahead as usize, 0);
             self.start = at;
             if let Err(error) = read_exact_at(self.file, &mut self.bytes, at) {

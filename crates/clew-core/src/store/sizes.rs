@@ -3,13 +3,12 @@
 use rustc_hash::FxHashMap;
 
 use super::blocks::{Form, Place};
-use super::pack_reader::PackReader;
-use super::{LogEnds, Store, StoreError};
-use crate::id::HistoryId;
+use super::scan::Payloads;
+use super::{LoadedHistory, LogEnds, Store, StoreError};
 
 /// The lengths of frames that were looked at, as stored and plain, by pack and place.
 #[derive(Debug, Default)]
-pub struct FrameLengths(FxHashMap<(u32, u64), Option<(u64, u64)>>);
+pub struct FrameLengths(FxHashMap<(u32, u64), (u64, u64)>);
 
 impl Store {
     /// How many bytes each piece takes as it is stored; `None` for what is not here. Of pieces that were compressed together each has its
@@ -31,38 +30,48 @@ impl Store {
         let place = |id: &&[u8; 32]| index.best(id).or_else(|| index.first(id));
         let places: Vec<Option<Place>> = ids.iter().map(place).collect();
         drop(index);
-        let mut reader = self.reader();
-        let sizes = places.iter();
-        Ok(sizes
-            .map(|place| self.size_at(&mut reader, place.as_ref()?, known))
-            .collect())
+        let is_unknown = |place: &&Place| place.form != Form::Raw && !known.0.contains_key(&(place.pack, place.at));
+        let mut unknown: Vec<(u32, u64)> = places
+            .iter()
+            .flatten()
+            .filter(is_unknown)
+            .map(|place| (place.pack, place.at))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        self.visit_frames(&unknown, Payloads::Skip, |pack, frame| {
+            let lengths = (frame.header.stored_length, frame.header.plain_length);
+            known.0.insert((pack, frame.offset), lengths);
+        });
+        Ok(places.iter().map(|place| known.size_at(place.as_ref()?)).collect())
     }
 
     /// How many bytes of a history go wherever any of it goes and are not there: what happened, sources, outputs, what describes each value.
-    /// `there`: how far each log goes there.
+    /// `loaded`: what its logs say; `there`: how far each log goes there.
     ///
     /// # Errors
-    /// The history or the packs can't be read.
+    /// The packs can't be read.
     pub fn records_size(
         &self,
-        history: HistoryId,
+        loaded: &LoadedHistory,
         has: &dyn Fn(&[u8; 32]) -> bool,
         there: &LogEnds,
     ) -> Result<u64, StoreError> {
-        let logs = self.log_ends(history).into_iter();
+        let logs = loaded.ends();
         let new = logs.map(|(log, end)| end.saturating_sub(there.get(&log).copied().unwrap_or(0)));
-        let mut needed = self.needed_by(&self.load(history)?, &|_| false);
+        let mut needed = self.needed_by(loaded, &|_| false);
         needed.retain(|id| !has(id));
         let sizes = self.sizes(&needed, &mut FrameLengths::default())?;
         Ok(new.chain(sizes.into_iter().flatten()).fold(0, u64::saturating_add))
     }
+}
 
-    fn size_at(&self, reader: &mut PackReader<'_>, place: &Place, known: &mut FrameLengths) -> Option<u64> {
+impl FrameLengths {
+    fn size_at(&self, place: &Place) -> Option<u64> {
         if place.form == Form::Raw {
             return Some(u64::from(place.length));
         }
-        let mut look = || reader.frame_lengths(&self.pack_path(place), place).ok();
-        let (stored, plain) = (*known.0.entry((place.pack, place.at)).or_insert_with(&mut look))?;
+        let (stored, plain) = *self.0.get(&(place.pack, place.at))?;
         let part = u128::from(place.length) * u128::from(stored) / u128::from(plain.max(1));
         u64::try_from(part).ok().map(|part| part.max(1))
     }

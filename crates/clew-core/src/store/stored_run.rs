@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::disk::{Disk, DiskFile, read_exact_at};
 use super::log_index::LogIndex;
 use super::trust::Verdict;
+use crate::cores::with_each;
 use crate::format::{FrameDecoder, FrameHeader, FrameKind, HEADER_LENGTH, Outline, RecordError, Run, decode_record};
 use crate::id::RunId;
 
@@ -58,6 +59,12 @@ impl StoredRun {
     /// user's own engine sealed such bytes; what others sealed was decoded when it was read.
     pub fn run(&self) -> Option<&Run> {
         self.run.get_or_init(|| self.decode().ok().map(Box::new)).as_deref()
+    }
+
+    /// Decodes those that nobody asked for before, on several processors where they are many.
+    pub fn decode_all<'r>(runs: impl IntoIterator<Item = &'r Self>) {
+        let open = runs.into_iter().filter(|run| run.run.get().is_none());
+        with_each(open.collect(), || (), |(), run| run.run().is_some());
     }
 
     /// Whether the bytes hold `text`, as they do where the run names it anywhere. Tells most runs that don't without

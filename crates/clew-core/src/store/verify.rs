@@ -129,8 +129,7 @@ impl Store {
                 verification.report(&folder, Flaw::RunUnreadable { id, why });
                 continue;
             };
-            let texts = run.source.iter().chain(&run.output);
-            for text in texts {
+            for text in run.texts() {
                 self.verify_text(*text, read_data, met, verification);
             }
             let versions = run.changed.iter().chain(run.full.iter().flatten());

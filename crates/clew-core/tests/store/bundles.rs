@@ -23,7 +23,7 @@ use crate::story::{LARGE, Told, begin, check_never_wrong, key, open, writer};
 const FILE: &str = "/home/u/flights.clew";
 const NOW: Timestamp = 5_000;
 
-fn quiet(_: u64) -> ControlFlow<()> {
+pub fn quiet(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -33,7 +33,7 @@ fn make(disk: &SimDisk, store: &Store, history: HistoryId) -> Result<u64, StoreE
     maker.finish(history, &key(), NOW)
 }
 
-fn told(writer: &mut SessionWriter, numbers: impl IntoIterator<Item = u64>) {
+pub fn told(writer: &mut SessionWriter, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
         Told::new(number).record(writer).unwrap();
     }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::Run;
+use clew_core::format::{Body, Manifest, Run};
 use clew_core::history::History;
-use clew_core::id::{HistoryId, RunId};
-use clew_core::store::{Access, LoadedHistory, Store, StoreError};
+use clew_core::id::{HistoryId, ManifestId, RunId};
+use clew_core::store::{Access, FrameLengths, LoadedHistory, Store, StoreError, Verified};
 use clew_testing::disk::SimDisk;
 use clew_testing::{Dice, LongHistory};
 
@@ -241,4 +241,69 @@ fn run_numbers_are_made_anew_from_the_logs() {
         assert!(!store.rebuild_numbering(id, &loaded).unwrap());
         assert_eq!(disk.files()[&numbers], sound);
     }
+}
+
+fn manifests(loaded: &LoadedHistory) -> Vec<ManifestId> {
+    let runs = decoded(loaded).into_values();
+    let versions = runs.flat_map(|run| run.changed.into_iter().chain(run.full.into_iter().flatten()));
+    let ids: BTreeSet<ManifestId> = versions.map(|version| version.manifest).collect();
+    ids.into_iter().collect()
+}
+
+#[test]
+fn p03_manifests_read_together_are_what_each_is_by_itself() {
+    let (disk, history) = recorded(LONG);
+    let store = open(&disk, Access::ReadOnly).unwrap();
+    let ids = manifests(&store.load(history).unwrap());
+    let alone = |id: &ManifestId| (*id, store.manifest(*id).unwrap().into_inner());
+    let alone: BTreeMap<ManifestId, Manifest> = ids.iter().map(alone).collect();
+    let together = |store: &Store| -> BTreeMap<ManifestId, Manifest> {
+        let read = store.manifests(&ids).into_iter();
+        read.map(|(id, manifest)| (id, manifest.into_inner())).collect()
+    };
+    assert!(alone.len() > 200);
+    assert_eq!(together(&store), alone);
+    let (mut dice, files, mut lacking) = (Dice::new(12), disk.files(), 0);
+    for round in 0..150 {
+        let disk = SimDisk::with_files(&spoilt(&files, &mut dice));
+        let Ok(store) = open(&disk, Access::ReadOnly) else {
+            continue;
+        };
+        let found = together(&store);
+        lacking += usize::from(found.len() < alone.len());
+        assert!(
+            found.iter().all(|(id, manifest)| alone[id] == *manifest),
+            "round {round}"
+        );
+        // Whoever asks for one that was not among them is told what is wrong with it, or finds it elsewhere.
+        let others = alone.iter().filter(|(id, _)| !found.contains_key(id));
+        for (id, manifest) in others {
+            let read = store.manifest(*id).map(Verified::into_inner);
+            assert!(
+                read.is_err() || read.is_ok_and(|read| read == *manifest),
+                "round {round}"
+            );
+        }
+    }
+    assert!(lacking > 10, "{lacking}");
+}
+
+#[test]
+fn pieces_weighed_together_take_what_each_takes_by_itself() {
+    let (disk, history) = recorded(LONG);
+    let store = open(&disk, Access::ReadOnly).unwrap();
+    let ids = manifests(&store.load(history).unwrap());
+    let read = store.manifests(&ids).into_iter();
+    let bodies = read.map(|(_, manifest)| manifest.into_inner().body);
+    let pieces = bodies.flat_map(|body| match body {
+        Body::Encoded(encoding) => encoding.pieces(),
+        _ => Vec::new(),
+    });
+    let mut pieces: Vec<[u8; 32]> = pieces.collect();
+    pieces.insert(7, [7; 32]);
+    let together = store.sizes(&pieces, &mut FrameLengths::default()).unwrap();
+    let alone = |piece| store.sizes([piece], &mut FrameLengths::default()).unwrap()[0];
+    assert_eq!(together, pieces.iter().map(alone).collect::<Vec<_>>());
+    assert_eq!(together[7], None);
+    assert!(together.iter().flatten().count() == pieces.len() - 1 && pieces.len() > 200);
 }

@@ -8,6 +8,7 @@ mod damage;
 mod documented;
 mod extents;
 mod faults;
+mod gathered;
 mod gc;
 mod gc_damage;
 mod gc_keep;

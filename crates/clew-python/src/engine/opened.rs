@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_cli::{Announced, InFlight, Live, OnStart, Place, Presence, Surroundings, announce};
+use clew_cli::{Announced, InFlight, Live, Logs, OnStart, Place, Presence, Surroundings, announce};
 use clew_core::clock::Clock;
 use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescription};
 use clew_core::history::{Belonging, Notebook, belonging};
@@ -198,6 +198,7 @@ impl Open {
             store: self.session.store().directory(),
             records: self.session.store(),
             id: self.history,
+            logs: Logs::Unread(self.history),
             description: &self.description,
             history: self.session.history(),
             session: Some(self.session.id()),

@@ -255,7 +255,7 @@ impl From<RemoteError> for Fault {
             RemoteError::Damaged { name, why, .. } => Self::Damaged(name.to_string(), why),
             RemoteError::Unable { what, said, .. } => Self::Unable(format!("{what}: {said}")),
             RemoteError::NoPlace { said, .. } => Self::NoPlace(said),
-            RemoteError::Here { said } => Self::Here(said),
+            RemoteError::Here { said } | RemoteError::NoRoom { said } => Self::Here(said),
             RemoteError::GivenUp => Self::GivenUp,
             RemoteError::Name(fault) => Self::Senseless(fault.to_string()),
         }

@@ -28,6 +28,20 @@ pub struct Head {
     pub bundles: Vec<Sent>,
     /// How far its logs are told.
     pub logs: Vec<LogEnd>,
+    /// Bundles in whose place another one came, which are taken away after a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
+}
+
+/// A bundle in whose place another one came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Its name.
+    pub bundle: BundleId,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When the other came.
+    pub time: Timestamp,
 }
 
 /// A bundle in a place.
@@ -37,6 +51,17 @@ pub struct Sent {
     pub bundle: BundleId,
     /// Its length in bytes.
     pub length: u64,
+}
+
+/// Bundles up to so many bytes take no longer than the wait for an answer: what a push after each run leaves. They have no index,
+/// since whoever wants to know what lies in one fetches it as quickly.
+pub(super) const SMALL: u64 = 256 << 10;
+
+impl Sent {
+    /// Whether it takes no longer than the wait for an answer.
+    pub(super) fn is_small(&self) -> bool {
+        self.length <= SMALL
+    }
 }
 
 /// How far a part of a session's log is told.
@@ -63,6 +88,7 @@ impl Head {
             history,
             bundles: Vec::new(),
             logs: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -71,9 +97,31 @@ impl Head {
         self.logs.iter().map(|log| ((log.session, log.part), log.end)).collect()
     }
 
-    /// Adds bundles that are not in it, and logs as far as they go by them.
+    /// Whether another bundle came in the place of this one.
+    pub fn has_replaced(&self, sent: &Sent) -> bool {
+        self.replaced.iter().any(|replaced| replaced.bundle == sent.bundle)
+    }
+
+    /// Puts a bundle in the place of several that lie one after another; `false` where they do not, any more.
+    pub fn replace(&mut self, several: &[Sent], by: Sent, now: Timestamp) -> bool {
+        let first = several.first();
+        let at = self.bundles.iter().position(|sent| Some(sent) == first);
+        let Some(at) = at.filter(|at| self.bundles[*at..].starts_with(several)) else {
+            return false;
+        };
+        self.bundles.splice(at..at + several.len(), [by]);
+        self.replaced.extend(several.iter().map(|sent| Replaced {
+            bundle: sent.bundle,
+            length: sent.length,
+            time: now,
+        }));
+        true
+    }
+
+    /// Adds bundles that are not in it, nor another in their place, and logs as far as they go by them.
     pub fn add(&mut self, bundles: &[Sent], ends: &LogEnds) {
-        let known: BTreeSet<Sent> = self.bundles.iter().copied().collect();
+        let mut known: BTreeSet<Sent> = self.bundles.iter().copied().collect();
+        known.extend(bundles.iter().filter(|sent| self.has_replaced(sent)));
         self.bundles.extend(bundles.iter().filter(|sent| !known.contains(sent)));
         let mut all: BTreeMap<_, u64> = self.ends();
         for (log, end) in ends {

@@ -1,13 +1,20 @@
 //! What lies in the bundles of a place, by their indexes.
 
+use std::fs;
+use std::sync::Arc;
+
 use clew_core::format::{FrameEncoder, FrameKind};
 use clew_core::id::BundleId;
+use clew_core::store::Bundle;
+use clew_core::store::disk::{Disk, RealDisk};
 use rustc_hash::FxHashSet;
 
 use super::at_once::{SMALL_AT_ONCE, at_once};
 use super::head::{Sent, plain};
+use super::staged::{Staged, here, named};
 use super::{Memory, SyncError};
 use crate::backend::{Backend, unwatched};
+use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer;
 
@@ -16,7 +23,7 @@ pub(super) fn bundle_name(bundle: BundleId) -> Result<Name, SyncError> {
     Ok(format!("bundles/{bundle}").parse()?)
 }
 
-fn index_name(bundle: BundleId) -> Result<Name, SyncError> {
+pub(super) fn index_name(bundle: BundleId) -> Result<Name, SyncError> {
     Ok(format!("bundles/{bundle}.index").parse()?)
 }
 
@@ -29,22 +36,24 @@ fn encoded<'i>(ids: impl Iterator<Item = &'i [u8; 32]>) -> Vec<u8> {
     bytes
 }
 
-/// Writes the index of a bundle that was sent.
+/// Remembers what lies in a bundle that was sent, and writes it beside one that is not small.
 pub(super) fn write<'i>(
     backend: &dyn Backend,
     memory: &Memory,
-    bundle: BundleId,
+    sent: Sent,
     ids: impl Iterator<Item = &'i [u8; 32]>,
 ) -> Result<(), SyncError> {
     let bytes = encoded(ids);
-    backend.write(&index_name(bundle)?, &bytes, &mut unwatched)?;
-    memory.keep_index(bundle, &bytes);
+    if !sent.is_small() {
+        backend.write(&index_name(sent.bundle)?, &bytes, &mut unwatched)?;
+    }
+    memory.keep_index(sent.bundle, &bytes);
     Ok(())
 }
 
-/// Remembers that a bundle has no index: there is nothing in it but ends of logs.
-pub(super) fn keep_none(memory: &Memory, bundle: BundleId) {
-    memory.keep_index(bundle, &encoded(std::iter::empty()));
+/// Remembers what lies in a bundle that is here.
+pub(super) fn keep(memory: &Memory, bundle: BundleId, ids: &[[u8; 32]]) {
+    memory.keep_index(bundle, &encoded(ids.iter()));
 }
 
 /// The ids of what lies in these bundles. One without an index counts as empty: what is in it is sent again.
@@ -53,27 +62,49 @@ pub(super) fn ids(backend: &dyn Backend, memory: &Memory, bundles: &[Sent]) -> R
     for sent in bundles {
         match memory.index(sent.bundle) {
             Some(bytes) => all.extend(parsed(&bytes).unwrap_or_default()),
-            None => unknown.push(sent.bundle),
+            None => unknown.push(*sent),
         }
     }
-    for ids in at_once(SMALL_AT_ONCE, unknown, |bundle| asked(backend, memory, bundle))? {
+    for ids in at_once(SMALL_AT_ONCE, unknown, |sent| asked(backend, memory, sent))? {
         all.extend(ids);
     }
     Ok(all)
 }
 
-/// What the index of a bundle says there; it is asked for once.
-fn asked(backend: &dyn Backend, memory: &Memory, bundle: BundleId) -> Result<Vec<[u8; 32]>, SyncError> {
-    let Some(bytes) = transfer::read_whole(backend, &index_name(bundle)?)? else {
+/// What lies in a bundle there; it is asked for once.
+fn asked(backend: &dyn Backend, memory: &Memory, sent: Sent) -> Result<Vec<[u8; 32]>, SyncError> {
+    if sent.is_small() {
+        return looked_into(backend, memory, sent);
+    }
+    let Some(bytes) = transfer::read_whole(backend, &index_name(sent.bundle)?)? else {
         // It was sent before its bundle came into a head, or never is.
-        keep_none(memory, bundle);
+        keep(memory, sent.bundle, &[]);
         return Ok(Vec::new());
     };
     let ids = parsed(&bytes);
     if ids.is_some() {
-        memory.keep_index(bundle, &bytes);
+        memory.keep_index(sent.bundle, &bytes);
     }
     Ok(ids.unwrap_or_default())
+}
+
+/// What lies in a small bundle, which has no index. One that is not there any more, or can't be read, counts as empty.
+fn looked_into(backend: &dyn Backend, memory: &Memory, sent: Sent) -> Result<Vec<[u8; 32]>, SyncError> {
+    let bytes = match backend.read(&bundle_name(sent.bundle)?, 0..sent.length, &mut unwatched) {
+        Err(RemoteError::NotFound { .. } | RemoteError::Damaged { .. }) => return Ok(Vec::new()),
+        read => read?,
+    };
+    let path = memory.staging().map_err(|error| here(&error))?;
+    let staged = Staged(path.join(format!("{}.looked-into", sent.bundle)));
+    fs::write(&staged.0, bytes).map_err(|error| here(&error))?;
+    let is_it = named(&staged.0)? == (sent.bundle, sent.length);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let Some(bundle) = is_it.then(|| Bundle::open(&disk, &staged.0).ok()).flatten() else {
+        return Ok(Vec::new());
+    };
+    let ids = bundle.ids();
+    keep(memory, sent.bundle, &ids);
+    Ok(ids)
 }
 
 fn parsed(bytes: &[u8]) -> Option<Vec<[u8; 32]>> {

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clew_core::id::{BundleId, HistoryId};
+use clew_core::store::PublicKey;
 use clew_core::store::disk::private_folder;
 
 use super::head::Sent;
@@ -128,6 +129,19 @@ impl Memory {
 
     pub(super) fn note_had(&self, history: HistoryId, bundles: &[Sent]) {
         self.note(history, "had", bundles);
+    }
+
+    /// Bundles that are known to be of one's own making, with this key.
+    pub(super) fn own(&self, history: HistoryId, key: PublicKey) -> BTreeSet<Sent> {
+        self.lines(history, &format!("{}.own", key.short()))
+    }
+
+    pub(super) fn note_own(&self, history: HistoryId, key: PublicKey, bundles: &[Sent]) {
+        self.note(history, &format!("{}.own", key.short()), bundles);
+    }
+
+    pub(super) fn forget_own(&self, history: HistoryId, key: PublicKey) {
+        fs::remove_file(self.list(history, &format!("{}.own", key.short()))).ok();
     }
 
     /// How fast the way was when it was measured last.

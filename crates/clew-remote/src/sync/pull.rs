@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::format::Timestamp;
@@ -33,7 +33,7 @@ pub struct Pulled {
 ///
 /// # Errors
 /// The place or this machine's disk refused, what is there is not what somebody signed, or the user gave up. Nothing of it shows in the
-/// store then; what was fetched is not fetched again by the next pull.
+/// store then, or what was sent first does; what was fetched is not fetched again by the next pull.
 pub fn pull(
     store: &Store,
     history: HistoryId,
@@ -43,23 +43,64 @@ pub fn pull(
 ) -> Result<Option<Pulled>, SyncError> {
     let (backend, memory) = (way.backend, &way.memory);
     let _alone = way.alone()?;
-    let Some((head, _)) = Head::read(backend, history)? else {
+    let Some((mut head, _)) = Head::read(backend, history)? else {
         return Ok(None);
     };
-    let had = memory.had(history);
+    for _ in 0..ATTEMPTS {
+        let pulled = take_in_behind(store, &head, (backend, memory), now, telling);
+        let Err(SyncError::Remote(RemoteError::NotFound { .. })) = &pulled else {
+            return pulled.map(Some);
+        };
+        // Another bundle came in the place of it, while this went on.
+        match Head::read(backend, history)? {
+            Some((newer, _)) if newer != head => {
+                forget_fetched(memory, &head, &newer);
+                head = newer;
+            }
+            _ => return pulled.map(Some),
+        }
+    }
+    Err(SyncError::Crowded { place: backend.place() })
+}
+
+/// How often bundles may be put together while they are fetched.
+const ATTEMPTS: usize = 10;
+
+/// Takes away what was fetched of bundles that are in no head any more.
+fn forget_fetched(memory: &Memory, head: &Head, newer: &Head) {
+    let gone = head.bundles.iter().filter(|sent| !newer.bundles.contains(sent));
+    if let Ok(staging) = memory.staging() {
+        for sent in gone {
+            fs::remove_file(path_in(&staging, *sent)).ok();
+        }
+    }
+}
+
+fn path_in(staging: &Path, sent: Sent) -> PathBuf {
+    staging.join(format!("{}.clew", sent.bundle))
+}
+
+fn take_in_behind(
+    store: &Store,
+    head: &Head,
+    (backend, memory): (&dyn Backend, &Memory),
+    now: Timestamp,
+    telling: Telling<'_>,
+) -> Result<Pulled, SyncError> {
+    let had = memory.had(head.history);
     // What was had counts only as long as the history is here.
-    let had = if store.load(history).is_ok() {
+    let had = if store.load(head.history).is_ok() {
         had
     } else {
         BTreeSet::new()
     };
-    match take_in(store, &head, &had, (backend, memory), now, telling) {
+    match take_in(store, head, &had, (backend, memory), now, telling) {
         // It is not here any more: somebody took the store's logs away.
         Err(SyncError::Store(StoreError::Bundle {
             why: BundleFault::Behind,
             ..
-        })) if !had.is_empty() => take_in(store, &head, &BTreeSet::new(), (backend, memory), now, telling).map(Some),
-        taken => taken.map(Some),
+        })) if !had.is_empty() => take_in(store, head, &BTreeSet::new(), (backend, memory), now, telling),
+        taken => taken,
     }
 }
 
@@ -80,17 +121,25 @@ fn take_in(
     if wanted.is_empty() {
         return Ok(Pulled::default());
     }
-    let pull = Pull {
-        backend,
-        staging: memory.staging().map_err(|error| here(&error))?,
-        meter: Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling),
-    };
+    let staging = memory.staging().map_err(|error| here(&error))?;
+    let meter = Meter::new(wanted.iter().map(|sent| sent.length).sum(), telling);
+    let pull = Pull::into(staging, backend, meter);
     let paths = pull.fetch_all(&wanted)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let bundles: Result<Vec<Bundle>, StoreError> = paths.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();
-    let carried = store.receive_all(&bundles?, now, &mut unwatched)?;
-    if carried.damage.is_empty() {
-        memory.note_had(head.history, &wanted);
+    let mut carried = Carried::default();
+    for (wanted, paths) in wanted.chunks(TOGETHER).zip(paths.chunks(TOGETHER)) {
+        let bundles: Result<Vec<Bundle>, StoreError> =
+            paths.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();
+        let bundles = bundles?;
+        let came = store.receive_all(&bundles, now, &mut unwatched)?;
+        if came.damage.is_empty() {
+            memory.note_had(head.history, wanted);
+            // A push from here need not ask for it.
+            for (sent, bundle) in wanted.iter().zip(&bundles) {
+                index::keep(memory, sent.bundle, &bundle.ids());
+            }
+        }
+        carried.add(came);
     }
     Ok(Pulled {
         bundles: wanted.len() as u64,
@@ -99,26 +148,35 @@ fn take_in(
     })
 }
 
-/// Bundles up to so many bytes take no longer than the wait for an answer: what a push after each run leaves.
-const SMALL: u64 = 256 << 10;
+/// So many bundles are open at once: a process may not have any number of files open.
+const TOGETHER: usize = 128;
 
-struct Pull<'p> {
+/// What fetches.
+pub(super) struct Pull<'p> {
     backend: &'p dyn Backend,
     staging: PathBuf,
     meter: Meter<'p>,
 }
 
-impl Pull<'_> {
+impl<'p> Pull<'p> {
+    pub fn into(staging: PathBuf, backend: &'p dyn Backend, meter: Meter<'p>) -> Self {
+        Self {
+            backend,
+            staging,
+            meter,
+        }
+    }
+
     /// Fetches bundles, several at once; in their order.
-    fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
-        let (small, large): (Vec<Sent>, Vec<Sent>) = wanted.iter().partition(|sent| sent.length <= SMALL);
+    pub fn fetch_all(&self, wanted: &[Sent]) -> Result<Vec<Staged>, SyncError> {
+        let (small, large): (Vec<Sent>, Vec<Sent>) = wanted.iter().partition(|sent| sent.is_small());
         at_once(SMALL_AT_ONCE, small, |sent| self.fetch(sent))?;
         at_once(AT_ONCE, large, |sent| self.fetch(sent))?;
         Ok(wanted.iter().map(|sent| Staged(self.path(*sent))).collect())
     }
 
     fn path(&self, sent: Sent) -> PathBuf {
-        self.staging.join(format!("{}.clew", sent.bundle))
+        path_in(&self.staging, sent)
     }
 
     /// Fetches one, from where an earlier attempt broke off.

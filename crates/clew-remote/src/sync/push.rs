@@ -1,6 +1,7 @@
 //! Pushing a history to a place.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,13 +9,14 @@ use clew_core::format::{FileEvidence, Timestamp};
 use clew_core::id::HistoryId;
 use clew_core::plan::carry::Target;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{BundleMaker, LogEnds, Outgoing, Portion, SigningKey, StoreError};
+use clew_core::store::{BundleMaker, Carried, LogEnds, Outgoing, Portion, SigningKey, StoreError};
 use rustc_hash::FxHashSet;
 
 use super::at_once::{AT_ONCE, at_once};
-use super::head::{Head, Sent};
+use super::head::{Head, SMALL, Sent};
+use super::pull::Pull;
 use super::staged::{Meter, Staged, here, named};
-use super::{Memory, SyncError, Telling, Way, index};
+use super::{Memory, SyncError, Telling, Way, index, merging};
 use crate::backend::{Backend, Token, Upload, unwatched};
 use crate::error::RemoteError;
 use crate::transfer::{self, Sending};
@@ -33,6 +35,8 @@ pub struct Pushed {
     pub new: u64,
     /// Sessions of which something is new there.
     pub sessions: u64,
+    /// Small bundles of earlier pushes that were made one.
+    pub merged: u64,
     /// What could not be read here, and was not sent.
     pub damage: Vec<String>,
 }
@@ -102,10 +106,11 @@ pub fn push(
     memory.sweep();
     let history = outgoing.history();
     let (mut head, mut token) = read(backend, history)?;
-    let begun = still_there(backend, memory, history)?;
+    let mut begun = still_there(backend, memory, history)?;
+    begun.retain(|sent| !head.has_replaced(sent));
     let ids = known(&head, &begun, way)?;
     abandon_left(backend, memory);
-    let portions = outgoing.portions(&|id| ids.contains(id), way.portion);
+    let mut portions = outgoing.portions(&|id| ids.contains(id), way.portion);
     let push = Push {
         outgoing,
         backend,
@@ -119,15 +124,18 @@ pub fn push(
         new: portions.iter().map(Portion::bytes).sum(),
         ..Pushed::default()
     };
+    // What is small goes with the logs: it is a push after each run that has nothing else.
+    let has_news = outgoing.has_news(&head.ends());
+    let small = portions.pop_if(|portion| has_news && portion.bytes() <= SMALL);
     let mut sent = begun;
     sent.extend(push.send_all(portions, &mut pushed)?);
-    // What is new in the logs, by what the place had of them: who comes second sends it anew only where that has changed.
+    // What is new in the logs, behind what the place had of them: it goes on behind more as well.
     let mut told: Option<(LogEnds, Option<Sent>)> = None;
     for _ in 0..ATTEMPTS {
         let there = head.ends();
         let records = match &told {
-            Some((of, records)) if *of == there => *records,
-            _ => push.send_records(&there, &mut pushed)?,
+            Some((of, records)) if goes_on_behind(of, &there) => *records,
+            _ => push.send_records(&there, small.as_ref(), &mut pushed)?,
         };
         told = Some((there, records));
         if records.is_none() && sent.iter().all(|sent| head.bundles.contains(sent)) {
@@ -135,23 +143,37 @@ pub fn push(
             return Ok(push.done(pushed));
         }
         let bundles: Vec<Sent> = sent.iter().chain(&records).copied().collect();
+        merging::take_away_replaced(backend, &mut head, now);
         head.add(&bundles, &outgoing.ends());
         (head.nonce, head.time) = (nonce(), now);
         match head.swap(backend, token.as_ref()) {
-            Ok(_) => {
+            Ok(token) => {
                 memory.forget_begun(history);
                 memory.keep_uploads(&[]);
                 memory.note_had(history, &bundles);
+                // What was pushed is there: whatever keeps this from its end, the next push does it.
+                pushed.merged = push.merge(head, token).unwrap_or(0);
                 return Ok(push.done(pushed));
             }
-            Err(SyncError::Remote(RemoteError::Conflict { .. })) => (head, token) = read(backend, history)?,
+            Err(SyncError::Remote(RemoteError::Conflict { .. })) => {
+                (head, token) = read(backend, history)?;
+                // Somebody who has the same key may have put another in the place of what a push left whose answer was lost.
+                let lengths = still_there(backend, memory, history)?;
+                sent.retain(|sent| lengths.contains(sent) && !head.has_replaced(sent));
+            }
             Err(error) => return Err(error),
         }
     }
     Err(SyncError::Crowded { place: backend.place() })
 }
 
-fn read(backend: &dyn Backend, history: HistoryId) -> Result<(Head, Option<Token>), SyncError> {
+/// Whether what was to come behind `of` can come behind `there`.
+fn goes_on_behind(of: &LogEnds, there: &LogEnds) -> bool {
+    of.iter()
+        .all(|(log, end)| there.get(log).is_some_and(|there| there >= end))
+}
+
+pub(super) fn read(backend: &dyn Backend, history: HistoryId) -> Result<(Head, Option<Token>), SyncError> {
     Ok(match Head::read(backend, history)? {
         Some((head, token)) => (head, Some(token)),
         None => (Head::new(history), None),
@@ -178,7 +200,7 @@ fn abandon_left(backend: &dyn Backend, memory: &Memory) {
     }
 }
 
-fn nonce() -> u64 {
+pub(super) fn nonce() -> u64 {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     u64::from_le_bytes(bytes)
@@ -187,17 +209,43 @@ fn nonce() -> u64 {
 /// A bundle that was sent, and what of its portion could not be read.
 type Delivered = (Sent, Vec<String>);
 
-struct Push<'p> {
+/// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
+/// to have it.
+fn had<'p>(portion: &'p Portion, carried: &'p Carried) -> impl Iterator<Item = &'p [u8; 32]> {
+    portion.things().filter(|id| !carried.unread.contains(id))
+}
+
+fn said(carried: &Carried) -> Vec<String> {
+    let damage = carried.damage.iter();
+    damage
+        .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
+        .collect()
+}
+
+pub(super) struct Push<'p> {
     outgoing: &'p Outgoing,
-    backend: &'p dyn Backend,
-    memory: &'p Memory,
-    key: &'p SigningKey,
-    now: Timestamp,
+    pub backend: &'p dyn Backend,
+    pub memory: &'p Memory,
+    pub key: &'p SigningKey,
+    pub now: Timestamp,
     staging: PathBuf,
     meter: Meter<'p>,
 }
 
-impl Push<'_> {
+impl<'p> Push<'p> {
+    pub fn history(&self) -> HistoryId {
+        self.outgoing.history()
+    }
+
+    /// What fetches into the folder where bundles are made.
+    pub fn fetching(&'p self) -> Pull<'p> {
+        Pull::into(
+            self.staging.clone(),
+            self.backend,
+            Meter::new(0, &|_| ControlFlow::Continue(())),
+        )
+    }
+
     fn done(&self, pushed: Pushed) -> Pushed {
         Pushed {
             bytes: self.meter.moved(),
@@ -219,42 +267,45 @@ impl Push<'_> {
         let (maker, staged) = self.begin()?;
         let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
         let sent = self.send_bundle(maker, &staged)?;
-        // What can't be read here may be whole on another machine, or later: the place must not be said to have it.
-        let things = portion.things().filter(|id| !carried.unread.contains(id));
-        index::write(self.backend, self.memory, sent.bundle, things)?;
+        index::write(self.backend, self.memory, sent, had(portion, &carried))?;
         self.memory.note_begun(self.outgoing.history(), sent);
-        let damage = carried.damage.iter();
-        Ok((
-            sent,
-            damage
-                .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
-                .collect(),
-        ))
+        Ok((sent, said(&carried)))
     }
 
-    /// Sends what is new in the logs; `None` if nothing is.
-    fn send_records(&self, there: &LogEnds, pushed: &mut Pushed) -> Result<Option<Sent>, SyncError> {
+    /// Sends what is new in the logs, and what is small and goes with it; `None` if nothing is new.
+    fn send_records(
+        &self,
+        there: &LogEnds,
+        small: Option<&Portion>,
+        pushed: &mut Pushed,
+    ) -> Result<Option<Sent>, SyncError> {
         if !self.outgoing.has_news(there) {
             return Ok(None);
         }
         let (maker, staged) = self.begin()?;
-        let carried = self.outgoing.write_records(&maker, there, self.now)?;
-        pushed.sessions = carried.sessions;
+        let none = Portion::default();
+        let portion = small.unwrap_or(&none);
+        let carried = self.outgoing.write(portion, &maker, &mut unwatched)?;
+        pushed.sessions = self.outgoing.write_records(&maker, there, self.now)?.sessions;
         pushed.bundles += 1;
+        pushed.damage.extend(said(&carried));
         let sent = self.send_bundle(maker, &staged)?;
-        index::keep_none(self.memory, sent.bundle);
+        index::write(self.backend, self.memory, sent, had(portion, &carried))?;
         Ok(Some(sent))
     }
 
-    fn begin(&self) -> Result<(BundleMaker, Staged), StoreError> {
+    pub fn begin(&self) -> Result<(BundleMaker, Staged), StoreError> {
         let staged = Staged(self.staging.join(format!("{:016x}.clew", nonce())));
         let maker = BundleMaker::begin(Arc::new(RealDisk), &staged.0)?;
         Ok((maker, staged))
     }
 
-    fn send_bundle(&self, maker: BundleMaker, staged: &Staged) -> Result<Sent, SyncError> {
+    pub fn send_bundle(&self, maker: BundleMaker, staged: &Staged) -> Result<Sent, SyncError> {
         maker.finish(self.outgoing.history(), self.key, self.now)?;
         let (bundle, length) = named(&staged.0)?;
+        let sent = Sent { bundle, length };
+        // Before it is in a head: the answer to that may be lost.
+        self.memory.note_own(self.history(), self.key.public(), &[sent]);
         let file = File::open(&staged.0).map_err(|error| here(&error))?;
         let name = index::bundle_name(bundle)?;
         let mut watch = |bytes| self.meter.add(bytes);
@@ -266,6 +317,6 @@ impl Push<'_> {
             sending.upload = Some(upload);
         }
         transfer::send(self.backend, &name, &file, &mut sending, &mut watch)?;
-        Ok(Sent { bundle, length })
+        Ok(sent)
     }
 }

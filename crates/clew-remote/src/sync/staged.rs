@@ -41,9 +41,7 @@ pub(super) fn named(path: &Path) -> Result<(BundleId, u64), SyncError> {
 
 /// This machine's disk refused.
 pub(super) fn here(error: &io::Error) -> SyncError {
-    SyncError::Remote(RemoteError::Here {
-        said: error.to_string(),
-    })
+    SyncError::Remote(RemoteError::here(error))
 }
 
 /// Counts what moves in all threads together.

@@ -12,8 +12,10 @@ mod texts;
 /// Histories that go to a place and come from it, whatever fails on the way.
 mod sync {
     mod cuts;
+    mod growing;
     pub mod machine;
     mod many;
+    mod merged;
     mod planned;
     mod round;
 }
@@ -22,6 +24,7 @@ mod sync {
 mod clouds {
     mod answers;
     mod azure;
+    mod cloud;
     mod failing;
     mod google;
     mod http;

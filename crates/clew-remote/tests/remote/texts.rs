@@ -41,7 +41,8 @@ fn errors_of_remotes() {
             said: "its locks keep nobody out".into(),
         }],
         RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: place(), said: "404 NoSuchBucket".into() }],
-        RemoteError::Here { .. } => [RemoteError::Here { said: "No space left on device (os error 28)".into() }],
+        RemoteError::Here { .. } => [RemoteError::Here { said: "Permission denied (os error 13)".into() }],
+        RemoteError::NoRoom { .. } => [RemoteError::NoRoom { said: "No space left on device (os error 28)".into() }],
         RemoteError::GivenUp => [RemoteError::GivenUp],
         RemoteError::Name(_) => ["../x".parse::<Name>().expect_err("no name").into()],
     });

@@ -1,7 +1,6 @@
 //! What it would take to carry a state to another place: what is sent, what is replayed there, and what can't be had.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use clew_core::format::{
     Action, Encoding, Evidence, FileEvidence, Manifest, Operation, RECORD_VERSION, RunKind, Version, View,
@@ -9,7 +8,9 @@ use clew_core::format::{
 use clew_core::history::History;
 use clew_core::history::flow::{Flow, Values};
 use clew_core::id::{BlobId, Fingerprint, HistoryId, ManifestId, OperationId, Root, RootKind, RunId, SessionId};
-use clew_core::plan::carry::{Carry, CarryPlan, Instead, Link, Loading, Nothing, Rates, Sent, Stock, Target, Why};
+use clew_core::plan::carry::{
+    Carry, CarryPlan, Instead, Known, Link, Loading, Nothing, Rates, Sent, Stock, Target, Why,
+};
 use clew_core::plan::cut::{Cost, Forbidden, Proof, Unsendable};
 use clew_core::session::{PlanError, Stored, plan_move};
 use clew_testing::bare_run;
@@ -292,8 +293,8 @@ fn what_a_move_brought_back_is_made_by_the_run_that_made_it_first() {
 struct Bare;
 
 impl Stock for Bare {
-    fn manifest(&self, _: &ManifestId) -> Result<Arc<Manifest>, Unsendable> {
-        Err(Unsendable::Missing)
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+        vec![Err(Unsendable::Missing); ids.len()]
     }
 
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>> {
@@ -394,6 +395,20 @@ fn what_is_paid_once_decides_where_it_is_dearer_than_what_it_saves() {
             bytes: sent.bytes
         },
         sent.send_all
+    );
+}
+
+#[test]
+fn what_a_cell_imported_is_imported_once_by_the_kernel_and_once_by_the_process_that_replays() {
+    let mut notebook = Notebook::new(1);
+    notebook.run_importing(9, 8, "big = bytes 60000 7");
+    notebook.run_importing(5, 3, "other = bytes 60000 8");
+    let plan = plan_to(&notebook, &Nothing, &rates(SLOW), None);
+    assert_eq!(told(&notebook, &plan), expect(&[], &["2", "3"]));
+    let seconds = plan.cost.seconds();
+    assert!(
+        (25.0..26.0).contains(&seconds),
+        "{seconds} s, where 2 * 11 and 1 + 2 are due"
     );
 }
 

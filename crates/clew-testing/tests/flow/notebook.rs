@@ -77,6 +77,13 @@ impl Notebook {
         self.duration = 0;
     }
 
+    /// Runs a cell that takes so many seconds, some of them to import.
+    pub fn run_importing(&mut self, seconds: u64, importing: u64, source: &str) {
+        self.duration = seconds * 1_000_000_000;
+        self.run_with(source, |evidence| evidence.importing = importing * 1_000_000_000);
+        self.duration = 0;
+    }
+
     /// Runs a cell; `more` adds to its evidence.
     pub fn run_with(&mut self, source: &str, more: impl FnOnce(&mut Evidence)) {
         self.run_as(source, source, more);

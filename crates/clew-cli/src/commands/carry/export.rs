@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clew_core::id::{Root, RootKind, RunId};
+use clew_core::restore;
 use clew_core::session::{self, Exported};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{BundleMaker, Carrying, SigningKey, Store};
@@ -21,7 +22,7 @@ use crate::text;
 
 /// Writes a state into one file that others can import: a bundle, signed with your key.
 ///
-/// Without `--all` it holds the values of one state and the names of the packages they were made with: no cell, no output, no path of this machine. What was forgotten, excluded or taken for a credential is in no bundle.
+/// Without `--all` it holds the values of one state and the names of the packages they were made with: no output, no path of this machine, and no cell but those that define its functions and classes. What was forgotten, excluded or taken for a credential is in no bundle.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a word that the user types
 pub struct Export {
@@ -40,6 +41,9 @@ pub struct Export {
     /// Leaves large values behind until the others fit
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
+    /// Leaves out the cells that define functions and classes: only the Python that compiled these can use them then
+    #[arg(long, conflicts_with = "all")]
+    pub without_cells: bool,
     /// Takes the files along that its cells read, as far as they are still what was read
     #[arg(long)]
     pub with_files: bool,
@@ -74,6 +78,8 @@ pub struct ExportPage {
     /// Runs in it, of a whole history.
     runs: u64,
     values: Vec<Sent>,
+    /// Runs of which the cell is in it, of a state: those that define its functions and classes.
+    cells: Vec<String>,
     /// Files that the runs read.
     files: Vec<InputPage>,
     /// What could not be read.
@@ -131,6 +137,12 @@ fn state(
     let roots = Some(roots?).filter(|roots| !roots.is_empty());
     let records = RECORDS + RECORD * place.history.state(run).len() as u64;
     let most = export.max_size.as_deref().map(most).transpose()?;
+    let cells = if export.without_cells {
+        Vec::new()
+    } else {
+        restore::cell_texts(store, place.history, run)
+    };
+    let origins = clew_value::Cells::new(cells.iter().map(|cell| cell.text.as_str()));
     let order = session::Export {
         history: place.id,
         name: &place.name(),
@@ -138,6 +150,8 @@ fn state(
         run,
         roots: roots.as_ref(),
         most: most.map(|most| most.saturating_sub(records)),
+        cells: &cells,
+        origins: &|stream, roots, asides| origins.origins(stream, roots, asides),
     };
     let written = order.write(store, place.history, maker, (key, surroundings.now), watch);
     written.map_err(|error| crate::session_problem(&error, surroundings))
@@ -179,6 +193,7 @@ impl ExportPage {
             why: value.why,
         });
         let damage = exported.carried.damage.iter();
+        let cells = exported.cells.iter().map(|run| place.history.label(run)).collect();
         Self {
             file: export.file.clone(),
             bytes: 0,
@@ -186,12 +201,24 @@ impl ExportPage {
             run: (!export.all).then(|| place.history.label(&run)),
             runs: exported.carried.runs,
             values: values.collect(),
+            cells,
             damage: damage
                 .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
                 .collect(),
             files: Vec::new(),
             key: String::new(),
         }
+    }
+
+    fn said_of_cells(&self) -> String {
+        if self.cells.is_empty() {
+            return String::new();
+        }
+        let runs = if self.cells.len() == 1 { "run" } else { "runs" };
+        format!(
+            "  with it the cells of {runs} {}, which define functions and classes: another version of Python needs them (`--without-cells` leaves them out)\n",
+            self.cells.join(", ")
+        )
     }
 
     /// Names that are in the bundle, or are not.
@@ -226,6 +253,7 @@ impl Page for ExportPage {
         for damage in &self.damage {
             told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
         }
+        told += &self.said_of_cells();
         told += &inputs::said(&self.files);
         let import = surroundings.door.command("import FILE");
         let key = &self.key[..16];

@@ -255,7 +255,7 @@ pub(crate) fn planned(
         start: Cost::of_seconds(START),
         records: place
             .records
-            .records_size(place.id, &|id| going.there.has(id), &going.ends),
+            .records_size(place.logs, &|id| going.there.has(id), &going.ends),
     };
     let flow = Flow::new(place.history, &place.records).coarse();
     let carry = Carry {

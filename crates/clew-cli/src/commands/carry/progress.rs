@@ -22,7 +22,7 @@ impl Counting {
     /// `what` is done, as people say it: `Exporting`.
     pub fn new(what: &'static str, surroundings: &Surroundings) -> Self {
         Self {
-            terminal: (surroundings.door == Door::Terminal).then(Terminal::default),
+            terminal: matches!(surroundings.door, Door::Terminal | Door::Carried).then(Terminal::default),
             what,
             done: 0,
             told: 0,

@@ -135,12 +135,12 @@ fn versions(prefix: &Path, surroundings: &Surroundings) -> Vec<Check> {
     if let Some(package) = version("clew").filter(|package| package != ours) {
         let what = match surroundings.door {
             Door::Terminal => "this command",
-            Door::Notebook | Door::Program => "what is loaded",
+            Door::Notebook | Door::Carried | Door::Program => "what is loaded",
         };
         let found = format!("the package is Clew {package}, {what} is {ours}");
         let mend = match surroundings.door {
             Door::Terminal => "`python -m pip install --force-reinstall clew`",
-            Door::Notebook | Door::Program => "restart the kernel",
+            Door::Notebook | Door::Carried | Door::Program => "restart the kernel",
         };
         checks.push(Check::bad(Environment, "versions", found, mend));
     }

@@ -41,7 +41,8 @@ pub fn clone(clone: &Clone, surroundings: &Surroundings) -> Result<PullPage, Pro
     let there = heads_of(&backend)?;
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
-        return Err(Problem::usage(problem).with_hint("`clew push` sends some there"));
+        let push = surroundings.door.command("push");
+        return Err(Problem::usage(problem).with_hint(format!("{push} sends some there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {
         let problem = format!("{} can't be made: {error}", text::clean(&project.display().to_string()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clew_core::id::ManifestId;
 use clew_core::plan::carry::{CarryPlan, Link};
 use clew_core::plan::cut::Cost;
-use clew_core::store::{Outgoing, SigningKey, Store, StoreError};
+use clew_core::store::{Outgoing, SigningKey};
 use clew_remote::Ssh;
 use clew_remote::sync::{self, Progress, Speed, Way};
 
@@ -15,7 +15,7 @@ use super::push::check_plain;
 use super::way::{Telling, known, opened, problem, way, writable};
 use crate::commands::carry::plan::{Arguments, CarryPage, DonePage, Going, Options, There, planned, told_link};
 use crate::commands::remote::{asked, tell};
-use crate::place::{Opened, Place, open_store, store_problem};
+use crate::place::{Opened, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
 use crate::surroundings::Surroundings;
@@ -129,7 +129,7 @@ pub(super) fn to_remote(
         return Ok(page);
     }
     say_losses(&page);
-    let outgoing = outgoing(&store, &place, &plan).map_err(|error| store_problem(&error))?;
+    let outgoing = outgoing(&found, &plan);
     let telling = Telling::new(format!("Moving to {}", remote.name));
     let pushed = sync::push(&outgoing, &way, (&key, surroundings.now), &|progress| {
         telling.tell(progress)
@@ -226,7 +226,7 @@ fn to_store(
     }
     say_losses(&page);
     let (to, _) = writable(folder, surroundings)?;
-    let outgoing = outgoing(&store, &place, &plan).map_err(|error| store_problem(&error))?;
+    let outgoing = outgoing(&found, &plan);
     let telling = Telling::new(format!("Moving to {shown}"));
     let of = outgoing.bytes();
     let mut moved = 0;
@@ -255,10 +255,11 @@ fn to_store(
     Ok(page.finish(done))
 }
 
-/// What goes out of what is here: all that happened, and what the plan sends.
-fn outgoing(store: &Store, place: &Place<'_>, plan: &CarryPlan) -> Result<Outgoing, StoreError> {
+/// What goes out of what was planned: all that happened, and what the plan sends.
+fn outgoing(found: &Opened, plan: &CarryPlan) -> Outgoing {
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
-    Outgoing::with(store, place.id, &|value| kept.contains(value))
+    let history = (found.id, found.loaded.clone());
+    Outgoing::of_loaded(&found.store, history, &|value| kept.contains(value))
 }
 
 /// Says what is not to be had there before anything is sent. A program reads it in the answer.

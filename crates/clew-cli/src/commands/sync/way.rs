@@ -199,7 +199,8 @@ mod tests {
             }],
             RemoteError::Unable { .. } => [RemoteError::Unable { place: bucket(), what: "do this", said: said("501 NotImplemented") }],
             RemoteError::NoPlace { .. } => [RemoteError::NoPlace { place: bucket(), said: said("404 NoSuchBucket") }],
-            RemoteError::Here { .. } => [RemoteError::Here { said: said("No space left on device (os error 28)") }],
+            RemoteError::Here { .. } => [RemoteError::Here { said: said("Permission denied (os error 13)") }],
+            RemoteError::NoRoom { .. } => [RemoteError::NoRoom { said: said("No space left on device (os error 28)") }],
             RemoteError::GivenUp => [RemoteError::GivenUp],
             RemoteError::Name(_) => [RemoteError::Name("../x".parse::<Name>().expect_err("no name"))],
         });

@@ -9,12 +9,13 @@ use crate::id::{Root, RootKind};
 /// Names under which a cell may find any output.
 const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
     /// Roots that the run at `place` may have read, of those that were there before it.
-    pub fn inputs(&self, place: &Place) -> BTreeSet<Root> {
-        let (Some(run), Some(before)) = (self.history.run(&place.run()), place.before()) else {
+    pub fn inputs(&self, place: &Place<'a>) -> BTreeSet<Root> {
+        let Some(before) = place.before() else {
             return BTreeSet::new();
         };
+        let run = place.recorded();
         let mut found = named(run, &before);
         found.extend(self.taken_up(run, place, &before));
         let context = before.line.state_roots(before.depth);
@@ -32,13 +33,13 @@ impl Flow<'_> {
 
     /// State without a name that the run went on from: what it drew from a generator, drew on figures, the directory
     /// that it left.
-    fn taken_up(&self, run: &Run, place: &Place, before: &Place) -> Vec<Root> {
+    fn taken_up(&self, run: &Run, place: &Place<'a>, before: &Place<'a>) -> Vec<Root> {
         let is_taken_up = |root: &&Root| match root.kind {
             RootKind::Random => !run.evidence.seeded.contains(&root.key),
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
             _ => false,
         };
-        let changed = place.line.changed_at(place.depth).iter().filter(is_taken_up);
+        let changed = place.line.changed_at(place.depth).iter().copied().filter(is_taken_up);
         changed
             .filter(|root| self.maker(root, before).is_some())
             .cloned()
@@ -46,12 +47,12 @@ impl Flow<'_> {
     }
 
     /// Whether a cell, and not what was there at the start, set it.
-    fn is_cells(&self, root: &Root, before: &Place) -> bool {
+    fn is_cells(&self, root: &Root, before: &Place<'a>) -> bool {
         self.maker(root, before).is_some_and(|maker| maker.depth > 0)
     }
 
     /// First words of the modules that what the run read or made belongs to.
-    fn libraries(&self, read: &BTreeSet<Root>, place: &Place, before: &Place) -> BTreeSet<String> {
+    fn libraries(&self, read: &BTreeSet<Root>, place: &Place<'a>, before: &Place<'a>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for root in read {
             self.add_libraries(root, before, &mut found);
@@ -67,7 +68,7 @@ impl Flow<'_> {
         found
     }
 
-    fn add_libraries(&self, root: &Root, place: &Place, found: &mut BTreeSet<String>) {
+    fn add_libraries(&self, root: &Root, place: &Place<'a>, found: &mut BTreeSet<String>) {
         let version = self.version(root, place);
         if let Some(manifest) = version.and_then(|version| self.manifest(version)) {
             found.extend(
@@ -80,7 +81,7 @@ impl Flow<'_> {
 }
 
 /// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
-fn named(run: &Run, before: &Place) -> BTreeSet<Root> {
+fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
     let reads = &run.evidence.reads;
     let mut found = BTreeSet::new();
     if run.evidence.reads_all() {

@@ -1,8 +1,11 @@
 //! Lines of runs, and where on them each root changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use super::Flow;
 use crate::format::{Run, Version};
@@ -11,13 +14,14 @@ use crate::id::{Root, RootKind, RunId};
 
 /// A run on a line.
 #[derive(Debug, Clone)]
-pub struct Place {
-    pub(super) line: Rc<Line>,
+pub struct Place<'a> {
+    pub(super) line: Rc<Line<'a>>,
     pub(super) depth: usize,
 }
 
-impl Place {
-    pub(super) fn at(&self, depth: usize) -> Self {
+impl<'a> Place<'a> {
+    /// Another place on the line, no deeper than its end.
+    pub(crate) fn at(&self, depth: usize) -> Self {
         Self {
             line: Rc::clone(&self.line),
             depth,
@@ -26,7 +30,17 @@ impl Place {
 
     /// The run.
     pub fn run(&self) -> RunId {
-        self.line.run(self.depth)
+        self.line.run(self.depth).0
+    }
+
+    /// What is on record of the run.
+    pub fn recorded(&self) -> &'a Run {
+        self.line.run(self.depth).1
+    }
+
+    /// How many runs led to it.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     /// The run before it on its line.
@@ -48,45 +62,61 @@ impl Place {
 /// A line of runs, the first one first. Lines that part share what they have in common: a history has as many as it has
 /// ends, and most of them leave another late.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Line<'a> {
     /// The line that this one left, and the last place on it that is on this one too.
-    base: Option<Place>,
+    base: Option<Place<'a>>,
     /// Its runs after that.
-    runs: Vec<RunId>,
-    depths: BTreeMap<RunId, usize>,
+    runs: Vec<(RunId, &'a Run)>,
+    /// How deep each of them lies, once somebody asked.
+    depths: OnceCell<FxHashMap<RunId, usize>>,
     /// Where each root got another value (true) or went away (false), in order.
-    changes: BTreeMap<Root, Vec<(usize, bool)>>,
+    changes: FxHashMap<&'a Root, Vec<(usize, bool)>>,
+    /// These roots.
+    roots: BTreeSet<&'a Root>,
     /// Roots that each of its runs changed or took away.
-    changed: Vec<BTreeSet<Root>>,
+    changed: Vec<Vec<&'a Root>>,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     /// The line that leads to `tip`, from `base` on: `runs` are those after it, and `state` is what it left.
-    pub fn of(flow: &Flow<'_>, base: Option<Place>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
+    pub fn of(flow: &Flow<'_>, base: Option<Place<'a>>, mut state: State, runs: Vec<(RunId, &'a Run)>) -> Self {
         let start = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut line = Self {
             base,
-            runs: runs.iter().map(|(id, _)| *id).collect(),
-            depths: BTreeMap::new(),
-            changes: BTreeMap::new(),
+            depths: OnceCell::new(),
+            changes: FxHashMap::default(),
+            roots: BTreeSet::new(),
             changed: Vec::with_capacity(runs.len()),
+            runs: Vec::new(),
         };
-        for (depth, (id, run)) in (start..).zip(runs) {
-            line.depths.insert(*id, depth);
-            let mut touched: BTreeSet<Root> = run.removed.iter().cloned().collect();
-            for root in &run.removed {
-                line.changes.entry(root.clone()).or_default().push((depth, false));
-            }
-            for root in changed_roots(flow, run, &state) {
-                line.changes.entry(root.clone()).or_default().push((depth, true));
-                touched.insert(root);
-            }
+        for (depth, (_, run)) in (start..).zip(&runs) {
+            let changed = changed_roots(flow, run, &state);
+            run.removed.iter().for_each(|root| line.note(root, (depth, false)));
+            changed.iter().for_each(|root| line.note(root, (depth, true)));
+            let mut touched: Vec<&Root> = run.removed.iter().chain(changed).collect();
+            touched.sort_unstable();
+            touched.dedup();
             line.changed.push(touched);
             if !flow.is_coarse {
                 state.apply(run);
             }
         }
+        line.roots = line.changes.keys().copied().collect();
+        line.runs = runs;
         line
+    }
+
+    /// The places of its own runs: those behind where it left another.
+    pub fn own_places(self: &Rc<Self>) -> impl Iterator<Item = (RunId, Place<'a>)> {
+        let place = |(depth, (id, _)): (usize, &(RunId, _))| {
+            let line = Rc::clone(self);
+            (*id, Place { line, depth })
+        };
+        (self.start()..).zip(&self.runs).map(place)
+    }
+
+    fn note(&mut self, root: &'a Root, change: (usize, bool)) {
+        self.changes.entry(root).or_default().push(change);
     }
 
     /// How many of its runs lie on the line that it left.
@@ -103,7 +133,7 @@ impl Line {
     ///
     /// # Panics
     /// No run is so deep: places are made of depths that are there.
-    pub fn run(&self, depth: usize) -> RunId {
+    pub fn run(&self, depth: usize) -> (RunId, &'a Run) {
         match &self.base {
             Some(base) if depth <= base.depth => base.line.run(depth),
             _ => self.runs[depth - self.start()],
@@ -112,7 +142,8 @@ impl Line {
 
     /// How deep a run lies on it.
     pub fn depth_of(&self, run: &RunId) -> Option<usize> {
-        let own = self.depths.get(run).copied();
+        let depths = || self.runs.iter().map(|(id, _)| *id).zip(self.start()..).collect();
+        let own = self.depths.get_or_init(depths).get(run).copied();
         own.or_else(|| {
             let base = self.base.as_ref()?;
             base.line.depth_of(run).filter(|depth| *depth <= base.depth)
@@ -143,23 +174,22 @@ impl Line {
     }
 
     /// Roots that are there at `depth`.
-    pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
+    pub fn roots(&self, depth: usize) -> impl Iterator<Item = &'a Root> {
         self.roots_from(None, depth)
     }
 
     /// Those of them that are neither values nor classes.
-    pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
+    pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &'a Root> {
         self.roots_from(Some(Root::new(RootKind::ModuleAttribute, "")), depth)
     }
 
     /// Roots that are there at `depth`, from the first or a later one on.
-    fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &Root> {
+    fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &'a Root> {
         let first = first.map_or(Bound::Unbounded, Bound::Included);
-        let mut met: BTreeSet<&Root> = BTreeSet::new();
+        let mut met: BTreeSet<&'a Root> = BTreeSet::new();
         let mut line = Some(self);
         while let Some(here) = line {
-            let roots = here.changes.range((first.clone(), Bound::Unbounded));
-            met.extend(roots.map(|(root, _)| root));
+            met.extend(here.roots.range::<Root, _>((first.as_ref(), Bound::Unbounded)));
             line = here.base.as_ref().map(|base| &*base.line);
         }
         met.into_iter()
@@ -167,7 +197,7 @@ impl Line {
     }
 
     /// Roots that the run at `depth` changed or took away.
-    pub fn changed_at(&self, depth: usize) -> &BTreeSet<Root> {
+    pub fn changed_at(&self, depth: usize) -> &[&'a Root] {
         match &self.base {
             Some(base) if depth <= base.depth => base.line.changed_at(depth),
             _ => &self.changed[depth - self.start()],
@@ -177,34 +207,35 @@ impl Line {
 
 /// Roots whose own values the run changed. Of co-variables that it merely joined or parted the others are left out: they
 /// were neither bound anew nor do they reach anything else than before.
-fn changed_roots(flow: &Flow<'_>, run: &Run, before: &State) -> BTreeSet<Root> {
-    let all = || run.changed.iter().flat_map(|version| &version.roots);
+fn changed_roots<'a>(flow: &Flow<'_>, run: &'a Run, before: &State) -> Vec<&'a Root> {
     if flow.is_coarse {
-        return all().cloned().collect();
+        return run.changed.iter().flat_map(|version| &version.roots).collect();
     }
-    let mut changed: BTreeSet<Root> = BTreeSet::new();
-    let mut doubtful: BTreeSet<Root> = BTreeSet::new();
+    let mut changed: BTreeSet<&Root> = BTreeSet::new();
+    let mut doubtful: BTreeSet<&Root> = BTreeSet::new();
     for version in &run.changed {
         for root in &version.roots {
             if may_be_as_it_was(flow, run, root, before.version(root), version) {
-                doubtful.insert(root.clone());
+                doubtful.insert(root);
             } else {
-                changed.insert(root.clone());
+                changed.insert(root);
             }
         }
     }
     // What still shares as before, or shares otherwise only with what did change, is as it was.
-    let all: BTreeSet<Root> = all().cloned().collect();
-    let keeps_neighbours = |root: &Root, changed: &BTreeSet<Root>| {
+    let all: BTreeSet<&Root> = changed.union(&doubtful).copied().collect();
+    let keeps_neighbours = |root: &Root, changed: &BTreeSet<&Root>| {
         let after = run.changed.iter().find(|version| version.roots.contains(root));
         let then = neighbours(flow, root, before.version(root), changed);
         let now = neighbours(flow, root, after, changed);
         then.is_some() && then.map(|then| present(then, &all)) == now
     };
     loop {
-        let lost = doubtful.iter().find(|root| !keeps_neighbours(root, &changed)).cloned();
-        let Some(root) = lost else { return changed };
-        doubtful.remove(&root);
+        let lost = doubtful.iter().find(|root| !keeps_neighbours(root, &changed)).copied();
+        let Some(root) = lost else {
+            return changed.into_iter().collect();
+        };
+        doubtful.remove(root);
         changed.insert(root);
     }
 }
@@ -221,23 +252,23 @@ fn may_be_as_it_was(flow: &Flow<'_>, run: &Run, root: &Root, old: Option<&Versio
 }
 
 /// Other roots that share something with `root`, but for those that changed.
-fn neighbours(
+fn neighbours<'v>(
     flow: &Flow<'_>,
     root: &Root,
-    version: Option<&Version>,
-    changed: &BTreeSet<Root>,
-) -> Option<BTreeSet<Root>> {
+    version: Option<&'v Version>,
+    changed: &BTreeSet<&Root>,
+) -> Option<BTreeSet<&'v Root>> {
     let version = version?;
     let reach = flow.reach(version)?;
     let own = &reach[version.roots.iter().position(|other| other == root)?];
     let others = version.roots.iter().zip(reach.iter());
     let near = others.filter(|(other, its)| *other != root && !changed.contains(*other) && its.meets(own));
-    Some(near.map(|(other, _)| other.clone()).collect())
+    Some(near.map(|(other, _)| other).collect())
 }
 
 /// Neighbours that are gone altogether took nothing with them that anybody could see.
-fn present(neighbours: BTreeSet<Root>, all: &BTreeSet<Root>) -> BTreeSet<Root> {
-    neighbours.into_iter().filter(|root| all.contains(root)).collect()
+fn present<'v>(neighbours: BTreeSet<&'v Root>, all: &BTreeSet<&Root>) -> BTreeSet<&'v Root> {
+    neighbours.into_iter().filter(|root| all.contains(*root)).collect()
 }
 
 fn same_reach(flow: &Flow<'_>, root: &Root, old: &Version, new: &Version) -> bool {

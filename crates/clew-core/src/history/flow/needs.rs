@@ -6,14 +6,15 @@ use super::{Flow, Place};
 use crate::format::{Evidence, Run};
 use crate::id::{Root, RootKind};
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
     /// Roots that a replay of the run at `place` has to find as they were, of those that were there: what it may have read, and what
     /// it left without having bound it anew. What was changed in place is of these, and what only shared objects with something
     /// that the run took elsewhere.
-    pub fn needs(&self, place: &Place) -> BTreeSet<Root> {
-        let (Some(run), Some(before)) = (self.history.run(&place.run()), place.before()) else {
+    pub fn needs(&self, place: &Place<'a>) -> BTreeSet<Root> {
+        let Some(before) = place.before() else {
             return BTreeSet::new();
         };
+        let run = place.recorded();
         let mut found = self.inputs(place);
         if is_unwatched(&run.evidence) {
             let is_value = |root: &&Root| matches!(root.kind, RootKind::Name | RootKind::Definition);

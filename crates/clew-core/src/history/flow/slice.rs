@@ -67,7 +67,7 @@ pub struct Slice {
     pub makers: BTreeMap<Root, RunId>,
 }
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
     /// The runs that made `roots` what they were after the run `at`. Roots that were not there are left out.
     pub fn slice(&self, at: RunId, roots: &[Root]) -> Slice {
         let mut slicer = Slicer {
@@ -101,7 +101,7 @@ impl Flow<'_> {
     }
 
     /// What the functions asked for read when they are called later: without it they are of no use.
-    fn need_globals(&self, slicer: &mut Slicer<'_>, makers: &BTreeMap<Root, RunId>, place: &Place) {
+    fn need_globals(&self, slicer: &mut Slicer<'_, 'a>, makers: &BTreeMap<Root, RunId>, place: &Place<'a>) {
         let mut open: Vec<(Root, RunId)> = makers.iter().map(|(root, run)| (root.clone(), *run)).collect();
         let mut met: BTreeSet<Root> = makers.keys().cloned().collect();
         while let Some((root, maker)) = open.pop() {
@@ -124,7 +124,7 @@ impl Flow<'_> {
         slicer.follow();
     }
 
-    fn is_function(&self, root: &Root, place: &Place) -> bool {
+    fn is_function(&self, root: &Root, place: &Place<'a>) -> bool {
         let version = self.version(root, place);
         let manifest = version.and_then(|version| self.manifest(version));
         manifest.is_some_and(|manifest| {
@@ -180,7 +180,7 @@ impl Flow<'_> {
                 return Some(gap(root, step.run));
             }
             for root in place.line.changed_at(place.depth) {
-                script.last.insert(root.clone(), (at, step.run));
+                script.last.insert(Root::clone(root), (at, step.run));
             }
             for root in self.shared_elsewhere(&place, &here) {
                 script.last.insert(root, (at, step.run));
@@ -197,14 +197,15 @@ impl Flow<'_> {
     }
 
     /// Roots that on the line to `here` share objects with what a run of another line changed in place.
-    fn shared_elsewhere(&self, place: &Place, here: &Place) -> BTreeSet<Root> {
+    fn shared_elsewhere(&self, place: &Place<'a>, here: &Place<'a>) -> BTreeSet<Root> {
         let id = place.run();
         let Some(run) = self.history.run(&id).filter(|_| !here.follows(&id)) else {
             return BTreeSet::new();
         };
         let is_in_place = |root: &&Root| !run.evidence.binds.contains(&root.key);
-        let changed: Vec<&Root> = place.line.changed_at(place.depth).iter().filter(is_in_place).collect();
-        let runs = here.line().filter_map(|place| self.history.run(&place.run()));
+        let changed = place.line.changed_at(place.depth).iter().copied();
+        let changed: Vec<&Root> = changed.filter(is_in_place).collect();
+        let runs = here.line().map(|place| place.recorded());
         let shares = |version: &&Version| version.roots.iter().any(|root| changed.contains(&root));
         let versions = runs.flat_map(|run| &run.changed).filter(shares);
         versions.flat_map(|version| version.roots.clone()).collect()
@@ -222,7 +223,7 @@ struct Script {
 
 impl Script {
     /// Whether a root is as `maker` made it, for a run at that place; `None` where no other may have bound it.
-    fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&Place>) -> bool {
+    fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&Place<'_>>) -> bool {
         let last = self.last.get(root).copied();
         let mut bound = self.bound.get(root).into_iter().flatten();
         let is_foreign = |(at, run): &(usize, RunId)| {
@@ -232,22 +233,22 @@ impl Script {
     }
 }
 
-struct Slicer<'a> {
-    flow: &'a Flow<'a>,
+struct Slicer<'f, 'a> {
+    flow: &'f Flow<'a>,
     steps: HashMap<RunId, Step>,
     gaps: Vec<Gap>,
     /// What was followed: roots and the runs that made them.
     met: HashSet<(Root, RunId)>,
     /// Roots asked for, and where.
-    asked: HashMap<(Root, RunId), Place>,
+    asked: HashMap<(Root, RunId), Place<'a>>,
     /// Roots that moves brought over from elsewhere: the move, and where they were made.
-    brought: Vec<(Root, Place, Place)>,
-    open: Vec<(Root, Place)>,
+    brought: Vec<(Root, Place<'a>, Place<'a>)>,
+    open: Vec<(Root, Place<'a>)>,
 }
 
-impl Slicer<'_> {
+impl<'a> Slicer<'_, 'a> {
     /// Asks for `root` as it is at `place`; the run that made it so, wherever it stands.
-    fn need(&mut self, root: &Root, place: &Place) -> Option<RunId> {
+    fn need(&mut self, root: &Root, place: &Place<'a>) -> Option<RunId> {
         let maker = self.origin(root, place)?;
         let run = maker.run();
         if self.asked.insert((root.clone(), place.run()), place.clone()).is_some() {
@@ -261,7 +262,7 @@ impl Slicer<'_> {
     }
 
     /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
-    fn origin(&mut self, root: &Root, place: &Place) -> Option<Place> {
+    fn origin(&mut self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
         let Some(maker) = self.flow.maker(root, place) else {
             // It was taken away: the run that did is needed for that.
             return place.line.last_event(root, place.depth).map(|depth| place.at(depth));
@@ -282,8 +283,8 @@ impl Slicer<'_> {
     /// them with where it was made: a gap, if that is needed beside it.
     fn part(&mut self) {
         for (root, moved, origin) in std::mem::take(&mut self.brought) {
-            let beside = |(other, _): &(Root, RunId), place: &Place| {
-                let is_after = place.depth >= moved.depth && place.line.run(moved.depth) == moved.run();
+            let beside = |(other, _): &(Root, RunId), place: &Place<'a>| {
+                let is_after = place.depth >= moved.depth && place.line.run(moved.depth).0 == moved.run();
                 is_after && self.flow.parted(&root, other, &origin, &moved)
             };
             if self.asked.iter().any(|(asked, place)| beside(asked, place)) {
@@ -301,7 +302,7 @@ impl Slicer<'_> {
     }
 
     /// Takes in the run that made `root`, with what it needs.
-    fn include(&mut self, root: Root, maker: &Place) {
+    fn include(&mut self, root: Root, maker: &Place<'a>) {
         let id = maker.run();
         let Some(run) = self.flow.history.run(&id) else { return };
         let gap = match (run.kind, &run.source) {
@@ -333,7 +334,7 @@ impl Slicer<'_> {
         }
     }
 
-    fn add_input(&mut self, input: Root, maker: &Place) {
+    fn add_input(&mut self, input: Root, maker: &Place<'a>) {
         let id = maker.run();
         if self.steps.get(&id).is_some_and(|step| step.inputs.contains_key(&input)) {
             return;
@@ -350,7 +351,7 @@ impl Slicer<'_> {
     }
 
     /// Runs that wrote what this one read from disk, or goes on writing.
-    fn add_files(&mut self, reader: &Place) {
+    fn add_files(&mut self, reader: &Place<'a>) {
         let id = reader.run();
         let Some(run) = self.flow.history.run(&id) else { return };
         let files = run.evidence.files_read.iter().chain(&run.evidence.files_written);
@@ -379,7 +380,7 @@ impl Slicer<'_> {
     }
 
     /// Begins the step of a run, unless it is there: with all that the run may have read.
-    fn begin(&mut self, place: &Place) {
+    fn begin(&mut self, place: &Place<'a>) {
         let run = place.run();
         let Entry::Vacant(step) = self.steps.entry(run) else {
             return;
@@ -411,9 +412,9 @@ impl Slicer<'_> {
     }
 }
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
     /// Whether two roots shared objects between `origin` and the move, and share none after it.
-    fn parted(&self, root: &Root, other: &Root, origin: &Place, moved: &Place) -> bool {
+    fn parted(&self, root: &Root, other: &Root, origin: &Place<'a>, moved: &Place<'a>) -> bool {
         let share = |version: &Version| version.roots.contains(root) && version.roots.contains(other);
         let (from, until) = (self.order_of(&origin.run()), self.order_of(&moved.run()));
         let has = |id: &RunId| self.history.run(id).is_some_and(|run| run.changed.iter().any(share));
@@ -422,7 +423,7 @@ impl Flow<'_> {
     }
 
     /// The last run before `moved` that recorded the value which the move brought back.
-    fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<Place> {
+    fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<Place<'a>> {
         let until = self.order_of(moved);
         let is_before = |id: &RunId| self.order_of(id) < until;
         let runs = || {

@@ -43,7 +43,7 @@ pub struct Stale {
     pub reasons: Vec<Reason>,
 }
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
     /// The last run of each cell on the line of `at` whose inputs are others there than when it ran, in order.
     ///
     /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
@@ -51,9 +51,9 @@ impl Flow<'_> {
         let now = self.place(at);
         let mut found: BTreeSet<RunId> = BTreeSet::new();
         let mut stale = Vec::new();
-        for place in self.last_of_cells(&now) {
+        for place in last_of_cells(&now) {
             let mut reasons = self.changed_inputs(&place, &now);
-            reasons.extend(self.changed_files(&place, is_as_it_was));
+            reasons.extend(changed_files(&place, is_as_it_was));
             reasons.extend(self.through(&place, &found));
             if !reasons.is_empty() {
                 found.insert(place.run());
@@ -68,36 +68,20 @@ impl Flow<'_> {
 
     /// The last run of each cell on the line of `at`, in order.
     pub fn cells(&self, at: RunId) -> Vec<RunId> {
-        let cells = self.last_of_cells(&self.place(at));
+        let cells = last_of_cells(&self.place(at));
         cells.iter().map(Place::run).collect()
-    }
-
-    /// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
-    fn last_of_cells(&self, now: &Place) -> Vec<Place> {
-        let mut last: BTreeMap<String, usize> = BTreeMap::new();
-        for place in now.line() {
-            if let Some(run) = self.history.run(&place.run()).filter(|run| run.kind == RunKind::Cell) {
-                let cell = run.cell.clone().unwrap_or_else(|| format!(" {}", place.depth));
-                last.insert(cell, place.depth);
-            }
-        }
-        let depths: BTreeSet<usize> = last.into_values().collect();
-        depths.into_iter().map(|depth| now.at(depth)).collect()
     }
 
     /// Inputs that count: names and classes. A generator goes on with every draw, and what no name refers to is no
     /// cell's to keep.
-    fn read(&self, place: &Place) -> Vec<Root> {
-        let is_told = self
-            .history
-            .run(&place.run())
-            .is_some_and(|run| !run.evidence.reads_all());
+    fn read(&self, place: &Place<'a>) -> Vec<Root> {
+        let is_told = !place.recorded().evidence.reads_all();
         let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
         let counts = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute);
         inputs.into_iter().filter(counts).collect()
     }
 
-    fn changed_inputs(&self, place: &Place, now: &Place) -> Vec<Reason> {
+    fn changed_inputs(&self, place: &Place<'a>, now: &Place<'a>) -> Vec<Reason> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -123,7 +107,7 @@ impl Flow<'_> {
     }
 
     /// Whether the root has the same value at both places, though it may have had others between.
-    fn is_same(&self, root: &Root, one: &Place, other: &Place) -> bool {
+    fn is_same(&self, root: &Root, one: &Place<'a>, other: &Place<'a>) -> bool {
         match (self.version(root, one), self.version(root, other)) {
             (Some(one), Some(other)) => {
                 let is_whole = one.fingerprint == other.fingerprint && one.roots == other.roots;
@@ -136,15 +120,7 @@ impl Flow<'_> {
         }
     }
 
-    fn changed_files(&self, place: &Place, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
-        let Some(run) = self.history.run(&place.run()) else {
-            return Vec::new();
-        };
-        let changed = run.evidence.files_read.iter().filter(|file| !is_as_it_was(file));
-        changed.cloned().map(Reason::File).collect()
-    }
-
-    fn through(&self, place: &Place, stale: &BTreeSet<RunId>) -> Vec<Reason> {
+    fn through(&self, place: &Place<'a>, stale: &BTreeSet<RunId>) -> Vec<Reason> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -156,4 +132,28 @@ impl Flow<'_> {
         }
         reasons
     }
+}
+
+/// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
+fn last_of_cells<'a>(now: &Place<'a>) -> Vec<Place<'a>> {
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for place in now.line() {
+        let run = place.recorded();
+        if run.kind == RunKind::Cell {
+            let cell = run.cell.clone().unwrap_or_else(|| format!(" {}", place.depth));
+            last.insert(cell, place.depth);
+        }
+    }
+    let depths: BTreeSet<usize> = last.into_values().collect();
+    depths.into_iter().map(|depth| now.at(depth)).collect()
+}
+
+fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
+    let changed = place
+        .recorded()
+        .evidence
+        .files_read
+        .iter()
+        .filter(|file| !is_as_it_was(file));
+    changed.cloned().map(Reason::File).collect()
 }

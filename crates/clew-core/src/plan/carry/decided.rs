@@ -110,14 +110,14 @@ pub enum Why {
     },
 }
 
-impl Carry<'_> {
+impl<'a> Carry<'a> {
     /// The cheapest way to carry the state, of those that send no more than `budget` bytes.
     ///
     /// # Errors
     /// What can't be replayed takes more bytes.
     pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, OverBudget> {
         let laid = self.lay_out();
-        let along = self.along(&laid).bytes;
+        let along = laid.along_takes.bytes;
         let decision = match budget {
             Some(budget) => {
                 let within = laid
@@ -140,16 +140,18 @@ impl Carry<'_> {
     }
 
     /// What there is to choose between.
-    pub fn lay_out(&self) -> Laid {
+    pub fn lay_out(&self) -> Laid<'a> {
         let ways = ThereWays {
             carry: *self,
             differing: replaying::differing(self.history),
         };
-        Layout::of(self.history, self.flow, self.run, &ways, &|_| true)
+        let mut laid = Layout::of(self.flow, self.run, &ways, &|_| true);
+        laid.along_takes = self.along(&laid);
+        laid
     }
 
     /// The process in which runs are replayed imports what the session imports.
-    fn charges(&self, laid: &Laid) -> Charges {
+    fn charges(&self, laid: &Laid<'_>) -> Charges {
         Charges {
             sending: self.rates.link.round_trip,
             replaying: self.rates.start.plus(laid.importing),
@@ -157,7 +159,7 @@ impl Carry<'_> {
     }
 
     /// What any plan takes.
-    fn along(&self, laid: &Laid) -> Piece {
+    fn along(&self, laid: &Laid<'_>) -> Piece {
         let records = self.rates.records;
         let takes = [self.rates.link.time(records), laid.importing, laid.along_takes.cost];
         Piece {
@@ -167,18 +169,18 @@ impl Carry<'_> {
         }
     }
 
-    fn charged(&self, laid: &Laid, cost: Cost, sends: bool, replays: bool) -> Cost {
+    fn charged(&self, laid: &Laid<'_>, cost: Cost, sends: bool, replays: bool) -> Cost {
         let charges = self.charges(laid).of(sends, replays);
-        cost.plus(charges).plus(self.along(laid).cost)
+        cost.plus(charges).plus(laid.along_takes.cost)
     }
 
-    fn told(&self, laid: &Laid, decision: &Decision, budget: Option<u64>) -> CarryPlan {
+    fn told(&self, laid: &Laid<'_>, decision: &Decision, budget: Option<u64>) -> CarryPlan {
         let makes_any = laid.choice.values().iter().any(|value| value.is_wanted);
         let sent = decision.sent.iter().map(|value| laid.sent(*value));
         CarryPlan {
             run: self.run,
             cost: self.charged(laid, decision.cost, decision.bytes > 0, !decision.replayed.is_empty()),
-            bytes: decision.bytes.saturating_add(self.along(laid).bytes),
+            bytes: decision.bytes.saturating_add(laid.along_takes.bytes),
             proof: decision.proof,
             budget,
             send_all: self.instead(laid, &decision.send_all, false),
@@ -197,12 +199,12 @@ impl Carry<'_> {
         }
     }
 
-    fn instead(&self, laid: &Laid, other: &Alternative, replays: bool) -> Instead {
+    fn instead(&self, laid: &Laid<'_>, other: &Alternative, replays: bool) -> Instead {
         let (value, why) = match other {
             Alternative::Possible { cost, bytes } => {
                 return Instead::Possible {
                     cost: self.charged(laid, *cost, *bytes > 0, replays),
-                    bytes: bytes.saturating_add(self.along(laid).bytes),
+                    bytes: bytes.saturating_add(laid.along_takes.bytes),
                 };
             }
             Alternative::NotSent { value, why } => (value, Why::NotSent(why.clone())),
@@ -215,7 +217,7 @@ impl Carry<'_> {
     }
 }
 
-impl Laid {
+impl Laid<'_> {
     fn why(&self, obstacle: &Obstacle) -> Why {
         match obstacle {
             Obstacle::NoMaker { value } => Why::NoMaker(self.values[*value].0.roots.clone()),

@@ -1,33 +1,45 @@
 //! What there is to choose between: from what is wanted back over all that making it would need.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::line::{Left, Line};
 use crate::cause::Cause;
 use crate::format::{Body, Manifest, Run, Version};
-use crate::history::History;
-use crate::history::flow::{Flow, Place};
+use crate::history::flow::Flow;
 use crate::id::{ManifestId, Root, RootKind, RunId};
 use crate::plan::cut::{Choice, Cost, Forbidden, Piece, Replay, Sending, Unsendable, Value};
 
 /// What it takes to have a value, and to replay a run.
 pub trait Ways {
-    /// What is known of a version, if anything is.
-    fn manifest(&self, id: &ManifestId) -> Option<std::sync::Arc<Manifest>>;
+    /// What is known of versions, in their order; of each else why it can't be sent.
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known>;
 
-    /// What it takes to send a version that `run` left: time of its own, and pieces with their ids.
-    ///
-    /// # Errors
-    /// Why that is impossible.
-    fn sending(&self, run: RunId, version: &Version) -> Result<Load, Unsendable>;
+    /// What it takes to send versions, in their order.
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>>;
 
     /// What it takes to replay a run.
     ///
     /// # Errors
     /// Why that may not be done.
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden>;
+}
+
+/// What is stored of a version; else why it can't be sent.
+pub type Known = Result<Arc<Manifest>, Unsendable>;
+
+/// A version of which something is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Sendable<'a> {
+    /// The version.
+    pub version: &'a Version,
+    /// The run that left it.
+    pub run: RunId,
+    /// What is stored of it.
+    pub manifest: &'a Manifest,
 }
 
 /// What it takes to send a version.
@@ -41,18 +53,18 @@ pub struct Load {
 
 /// What there is to choose between, and what stands at which position.
 #[derive(Debug)]
-pub struct Laid {
+pub struct Laid<'a> {
     /// The choice.
     pub choice: Choice,
     /// The versions, by the positions of its values, and the runs that left them.
-    pub values: Vec<(Version, RunId)>,
+    pub values: Vec<(&'a Version, RunId)>,
     /// The runs, by their positions.
     pub runs: Vec<RunId>,
     /// What goes along in any plan: state around the values that was there before any cell (generators, the directory, options), which
     /// is small and no cell makes; and classes, whose cell can only make them again, and instances of them, where it is known
     /// what they were.
-    pub along: Vec<Along>,
-    /// What that takes.
+    pub along: Vec<Along<'a>>,
+    /// What that takes, and, in a plan, all else that goes along in any.
     pub along_takes: Piece,
     /// What it takes a process to import what the cells imported, before anything of theirs can be loaded or run there.
     pub importing: Cost,
@@ -60,9 +72,9 @@ pub struct Laid {
 
 /// A version that goes along in any plan.
 #[derive(Debug, Clone)]
-pub struct Along {
+pub struct Along<'a> {
     /// The version.
-    pub version: Version,
+    pub version: &'a Version,
     /// The run that left it.
     pub run: RunId,
     /// Bytes of it that are not there.
@@ -72,13 +84,14 @@ pub struct Along {
 }
 
 /// A history laid out as a choice.
-pub struct Layout<'a, W> {
-    history: &'a History,
-    flow: &'a Flow<'a>,
-    ways: &'a W,
+pub struct Layout<'f, 'a, W> {
+    flow: &'f Flow<'a>,
+    ways: &'f W,
     line: Line<'a>,
+    /// What is stored of each version, by position, as far as it was asked for.
+    known: Vec<OnceCell<Known>>,
     /// What a run needs, by its depth, as far as it was asked for.
-    replays: FxHashMap<usize, Need>,
+    replays: Vec<Option<Need>>,
     is_needed: Vec<bool>,
 }
 
@@ -86,31 +99,63 @@ pub struct Layout<'a, W> {
 struct Need {
     cost: Result<Cost, Forbidden>,
     reads: Vec<usize>,
+    /// Whether the classes of what it reads are among that, and all of it has a value.
+    is_whole: bool,
 }
 
-impl<'a, W: Ways> Layout<'a, W> {
+impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
     /// Lays out what it takes to have the state that `run` left: all of it, or the versions of which `is_wanted` holds.
-    pub fn of(
-        history: &'a History,
-        flow: &'a Flow<'a>,
-        run: RunId,
-        ways: &'a W,
-        is_wanted: &dyn Fn(&Version) -> bool,
-    ) -> Laid {
-        let places: Vec<Place> = flow.place(run).line().collect();
-        let line = Line::of(history, places);
+    pub fn of(flow: &'f Flow<'a>, run: RunId, ways: &'f W, is_wanted: &dyn Fn(&Version) -> bool) -> Laid<'a> {
+        let line = Line::to(flow.place(run));
         let mut layout = Self {
             is_needed: vec![false; line.left.len()],
-            history,
+            known: vec![OnceCell::new(); line.left.len()],
+            replays: (0..line.length()).map(|_| None).collect(),
             flow,
             ways,
             line,
-            replays: FxHashMap::default(),
         };
         let mut wanted = layout.line.last();
         wanted.retain(|value| is_wanted(layout.line.left[*value].version));
+        let met = layout.meet(wanted.clone());
+        layout.read(&met);
         layout.follow(wanted.clone());
         layout.lay(&wanted)
+    }
+
+    /// Goes back from values to what making them needs as far as runs tell, and returns all that was met: nearly always what is needed
+    /// in the end, so that what is stored of it can be read at once, in the order in which it lies.
+    fn meet(&mut self, mut open: Vec<usize>) -> Vec<usize> {
+        let mut is_met = vec![false; self.line.left.len()];
+        while let Some(value) = open.pop() {
+            let left = &self.line.left[value];
+            if !std::mem::replace(&mut is_met[value], true) && left.is_made && self.replays[left.depth].is_none() {
+                let need = self.need(left.depth);
+                open.extend(&need.reads);
+                let depth = left.depth;
+                self.replays[depth] = Some(need);
+            }
+        }
+        (0..is_met.len()).filter(|value| is_met[*value]).collect()
+    }
+
+    /// Reads what is stored of versions.
+    fn read(&self, values: &[usize]) {
+        let ids: Vec<ManifestId> = values
+            .iter()
+            .map(|value| self.line.left[*value].version.manifest)
+            .collect();
+        for (value, known) in values.iter().zip(self.ways.manifests(&ids)) {
+            self.known[*value].get_or_init(|| known);
+        }
+    }
+
+    /// What is stored of a version.
+    fn known(&self, value: usize) -> &Known {
+        if self.known[value].get().is_none() {
+            self.read(&[value]);
+        }
+        self.known[value].get().unwrap_or(&Err(Unsendable::Missing))
     }
 
     /// Goes back from values to what making them needs.
@@ -119,80 +164,86 @@ impl<'a, W: Ways> Layout<'a, W> {
             if std::mem::replace(&mut self.is_needed[value], true) {
                 continue;
             }
-            let depth = self.line.left[value].depth;
-            if self.line.left[value].is_made && !self.replays.contains_key(&depth) {
-                let need = self.need(depth);
+            let (depth, is_made) = (self.line.left[value].depth, self.line.left[value].is_made);
+            if is_made && !self.replays[depth].as_ref().is_some_and(|need| need.is_whole) {
+                let need = self.replays[depth].take().unwrap_or_else(|| self.need(depth));
+                let need = self.whole(depth, need);
                 open.extend(&need.reads);
-                self.replays.insert(depth, need);
+                self.replays[depth] = Some(need);
             }
         }
     }
 
-    /// What a replay of the run at a depth needs.
+    /// What a replay of the run at a depth needs, as the runs tell.
     fn need(&self, depth: usize) -> Need {
-        let place = &self.line.places[depth];
-        let id = place.run();
-        let forbidden = |why| Need {
-            cost: Err(why),
-            reads: Vec::new(),
-        };
-        let Some(run) = self.history.run(&id) else {
-            return forbidden(Forbidden::NoCell);
-        };
-        let cost = match self.ways.replaying(id, run) {
+        let place = self.line.place(depth);
+        let run = place.recorded();
+        let cost = match self.ways.replaying(place.run(), run) {
             Ok(cost) => cost,
-            Err(why) => return forbidden(why),
+            Err(why) => return Need::forbidden(why),
         };
         if let Some(generator) = self.unseeded(depth, run) {
-            return forbidden(Forbidden::Unseeded { generator });
+            return Need::forbidden(Forbidden::Unseeded { generator });
         }
-        let reads = self.reads(depth, place);
+        let needed = self.flow.needs(&place);
+        Need {
+            cost: Ok(cost),
+            reads: needed.iter().filter_map(|root| self.line.before(depth, root)).collect(),
+            is_whole: false,
+        }
+    }
+
+    /// The same with the classes of what the run reads; forbidden where that has no value.
+    fn whole(&self, depth: usize, need: Need) -> Need {
+        let reads = self.with_classes(depth, need.reads);
         let live = reads.iter().find(|value| self.has_no_value(**value));
         if let Some(value) = live {
             let root = self.line.left[*value].version.roots.first();
-            return forbidden(Forbidden::ReadLive {
+            return Need::forbidden(Forbidden::ReadLive {
                 name: root.map(ToString::to_string).unwrap_or_default(),
             });
         }
-        Need { cost: Ok(cost), reads }
+        Need {
+            reads,
+            is_whole: true,
+            ..need
+        }
     }
 
-    /// Values that a replay of the run at a depth has to find, with the classes that they are of.
-    fn reads(&self, depth: usize, place: &Place) -> Vec<usize> {
-        let needed = self.flow.needs(place);
-        let mut open: Vec<usize> = needed.iter().filter_map(|root| self.line.before(depth, root)).collect();
+    /// Values that the run at a depth reads, in order, with the classes that they are of.
+    fn with_classes(&self, depth: usize, mut open: Vec<usize>) -> Vec<usize> {
         let mut reads = BTreeSet::new();
         while let Some(value) = open.pop() {
             if reads.insert(value) {
-                let classes = self.definitions(value);
-                open.extend(classes.iter().filter_map(|class| self.line.before(depth, class)));
+                let classes = self.definitions(value).map(|id| Root::new(RootKind::Definition, id));
+                open.extend(classes.filter_map(|class| self.line.before(depth, &class)));
             }
         }
         reads.into_iter().collect()
     }
 
-    fn definitions(&self, value: usize) -> Vec<Root> {
-        let manifest = self.ways.manifest(&self.line.left[value].version.manifest);
-        match manifest.as_deref().map(|manifest| &manifest.body) {
-            Some(Body::Encoded(encoding)) => {
-                let ids = encoding.definitions.iter();
-                ids.map(|id| Root::new(RootKind::Definition, id.clone())).collect()
-            }
-            _ => Vec::new(),
-        }
+    fn definitions(&self, value: usize) -> impl Iterator<Item = &String> {
+        let encoding = match self.known(value).as_deref().map(|manifest| &manifest.body) {
+            Ok(Body::Encoded(encoding)) => Some(encoding),
+            _ => None,
+        };
+        encoding.into_iter().flat_map(|encoding| &encoding.definitions)
     }
 
     /// Whether a value could not even be recorded, so that nothing hands it on from one run to another.
     fn has_no_value(&self, value: usize) -> bool {
-        let manifest = self.ways.manifest(&self.line.left[value].version.manifest);
-        manifest.is_some_and(|manifest| matches!(&manifest.body, Body::Recipe { why } if !Cause::is_over_budget(why)))
+        let manifest = self.known(value).as_deref();
+        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Recipe { why } if !Cause::is_over_budget(why)))
     }
 
     /// A generator that the run drew from, and of which nobody knows where it stood.
     fn unseeded(&self, depth: usize, run: &Run) -> Option<String> {
         let is_known = |generator: &String| {
             let root = Root::new(RootKind::Random, generator.clone());
-            run.evidence.seeded.contains(generator) || self.line.before(depth, &root).is_some()
+            let evidence = &run.evidence;
+            evidence.seeded.contains(generator)
+                || evidence.undrawn.contains(generator)
+                || self.line.before(depth, &root).is_some()
         };
         let left = run.changed.iter().flat_map(|version| &version.roots);
         let left = left.filter(|root| root.kind == RootKind::Random).map(|root| &root.key);
@@ -201,7 +252,7 @@ impl<'a, W: Ways> Layout<'a, W> {
     }
 
     /// Puts what was met into a choice, in the order in which it happened.
-    fn lay(&self, wanted: &[usize]) -> Laid {
+    fn lay(&self, wanted: &[usize]) -> Laid<'a> {
         let mut laid = Laid {
             choice: Choice::default(),
             values: Vec::new(),
@@ -217,54 +268,81 @@ impl<'a, W: Ways> Layout<'a, W> {
         let needed: Vec<usize> = (0..self.is_needed.len())
             .filter(|value| self.is_needed[*value])
             .collect();
-        let loads: Vec<Result<Load, Unsendable>> = needed.iter().map(|value| self.load(*value)).collect();
+        let loads = self.loads(&needed);
         let mut pieces = Pieces::of(&loads);
-        let mut positions: FxHashMap<usize, usize> = FxHashMap::default();
-        let mut runs: FxHashMap<usize, usize> = FxHashMap::default();
+        let mut positions: Vec<Option<usize>> = vec![None; self.line.left.len()];
+        let mut runs: Vec<Option<usize>> = vec![None; self.line.length()];
         for (value, load) in needed.into_iter().zip(loads) {
             let left = &self.line.left[value];
             if let (Ok(load), true) = (&load, is_around(left) || has_class(left)) {
                 let is_wanted = wanted.contains(&value);
-                laid.take_along((left.version, self.line.run(left.depth)), load, is_wanted);
+                laid.take_along((left.version, self.line.run_of(left)), load, is_wanted);
                 continue;
             }
             let maker = left.is_made.then(|| {
-                *runs.entry(left.depth).or_insert_with(|| {
-                    let need = &self.replays[&left.depth];
-                    let reads = need
-                        .reads
-                        .iter()
-                        .filter_map(|read| positions.get(read))
-                        .copied()
-                        .collect();
-                    laid.runs.push(self.line.run(left.depth));
-                    let cost = need.cost.clone();
-                    laid.choice.add_run(Replay { cost, reads })
+                *runs[left.depth].get_or_insert_with(|| {
+                    laid.runs.push(self.line.run_of(left));
+                    laid.choice.add_run(self.replay(left.depth, &positions))
                 })
             });
             let is_gone = load.as_ref().is_err_and(Unsendable::is_for_good);
             let sending = load.map(|load| pieces.sending(load, &mut laid.choice));
-            let position = laid.choice.add_value(Value {
+            positions[value] = Some(laid.choice.add_value(Value {
                 maker: maker.filter(|_| !is_gone),
                 sending,
                 is_wanted: false,
-            });
-            positions.insert(value, position);
-            laid.values.push((left.version.clone(), self.line.run(left.depth)));
+            }));
+            laid.values.push((left.version, self.line.run_of(left)));
         }
-        let wanted = wanted.iter().filter_map(|value| positions.get(value));
-        wanted.for_each(|value| laid.choice.want(*value));
+        let wanted = wanted.iter().filter_map(|value| positions[*value]);
+        wanted.for_each(|value| laid.choice.want(value));
         laid
     }
 
-    fn load(&self, value: usize) -> Result<Load, Unsendable> {
-        let left = &self.line.left[value];
-        self.ways.sending(self.line.run(left.depth), left.version)
+    /// What it takes to replay the run at a depth; `positions` are those of values in the choice.
+    fn replay(&self, depth: usize, positions: &[Option<usize>]) -> Replay {
+        match &self.replays[depth] {
+            Some(need) => Replay {
+                cost: need.cost.clone(),
+                reads: need.reads.iter().filter_map(|read| positions[*read]).collect(),
+            },
+            None => unreachable!("what a run needs is asked before what it left is laid out"),
+        }
+    }
+
+    /// What it takes to send values.
+    fn loads(&self, values: &[usize]) -> Vec<Result<Load, Unsendable>> {
+        let sendable = |value: &usize| {
+            let left = &self.line.left[*value];
+            let manifest = self.known(*value).as_deref().ok()?;
+            Some(Sendable {
+                version: left.version,
+                run: self.line.run_of(left),
+                manifest,
+            })
+        };
+        let sendable: Vec<Sendable<'_>> = values.iter().filter_map(sendable).collect();
+        let mut sending = self.ways.sending(&sendable).into_iter();
+        let load = |value: &usize| match self.known(*value) {
+            Ok(_) => sending.next().unwrap_or(Err(Unsendable::Missing)),
+            Err(why) => Err(why.clone()),
+        };
+        values.iter().map(load).collect()
     }
 }
 
-impl Laid {
-    fn take_along(&mut self, (version, run): (&Version, RunId), load: &Load, is_wanted: bool) {
+impl Need {
+    fn forbidden(why: Forbidden) -> Self {
+        Self {
+            cost: Err(why),
+            reads: Vec::new(),
+            is_whole: true,
+        }
+    }
+}
+
+impl<'a> Laid<'a> {
+    fn take_along(&mut self, (version, run): (&'a Version, RunId), load: &Load, is_wanted: bool) {
         let lacking = load
             .pieces
             .iter()
@@ -279,7 +357,7 @@ impl Laid {
         let bytes = lacking.map(|piece| piece.bytes).fold(0, u64::saturating_add);
         takes.bytes = takes.bytes.saturating_add(bytes);
         self.along.push(Along {
-            version: version.clone(),
+            version,
             run,
             bytes,
             is_wanted,
@@ -300,21 +378,23 @@ fn has_class(left: &Left<'_>) -> bool {
 }
 
 /// Pieces that several values have, as against those that are one value's own.
-struct Pieces {
-    users: FxHashMap<[u8; 32], usize>,
-    positions: FxHashMap<[u8; 32], usize>,
+struct Pieces(FxHashMap<[u8; 32], Users>);
+
+/// Who has a piece.
+#[derive(Default)]
+struct Users {
+    count: usize,
+    /// Where in the choice the piece is, once one of several users was laid out.
+    position: Option<usize>,
 }
 
 impl Pieces {
     fn of(loads: &[Result<Load, Unsendable>]) -> Self {
-        let mut users: FxHashMap<[u8; 32], usize> = FxHashMap::default();
+        let mut users: FxHashMap<[u8; 32], Users> = FxHashMap::default();
         for (id, _) in loads.iter().flatten().flat_map(|load| &load.pieces) {
-            *users.entry(*id).or_default() += 1;
+            users.entry(*id).or_default().count += 1;
         }
-        Self {
-            users,
-            positions: FxHashMap::default(),
-        }
+        Self(users)
     }
 
     fn sending(&mut self, load: Load, choice: &mut Choice) -> Sending {
@@ -323,8 +403,9 @@ impl Pieces {
             ..Sending::default()
         };
         for (id, piece) in load.pieces {
-            if self.users[&id] > 1 {
-                let position = self.positions.entry(id).or_insert_with(|| choice.add_piece(piece));
+            let users = self.0.entry(id).or_default();
+            if users.count > 1 {
+                let position = users.position.get_or_insert_with(|| choice.add_piece(piece));
                 sending.pieces.push(*position);
             } else if !piece.is_there {
                 sending.cost = sending.cost.plus(piece.cost);

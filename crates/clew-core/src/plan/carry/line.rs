@@ -1,11 +1,12 @@
 //! The line of runs that led to a state: every version on it, and when each root had which.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::format::{Run, RunKind, Version};
-use crate::history::History;
 use crate::history::flow::Place;
-use crate::id::{ManifestId, Root, RunId};
+use crate::id::{ManifestId, Root, RootKind, RunId};
 
 /// A version as a run left it.
 pub(super) struct Left<'a> {
@@ -13,20 +14,24 @@ pub(super) struct Left<'a> {
     pub version: &'a Version,
     /// How deep on the line the run is that left it.
     pub depth: usize,
-    /// Whether a cell did: a move or a change from outside makes nothing.
+    /// Whether a cell did: a move or a change from outside makes nothing, and what a library seeded itself with nobody makes again.
     pub is_made: bool,
+    /// Where in [`Line::roots`] the numbers of its roots are.
+    roots: Range<usize>,
 }
 
 /// The line.
 pub(super) struct Line<'a> {
-    /// Its places, the first run first.
-    pub places: Vec<Place>,
+    /// The place of its last run.
+    end: Place<'a>,
     /// All versions, in the order in which they came.
     pub left: Vec<Left<'a>>,
+    /// The number of each root: what is hashed is hashed once a version.
+    numbers: FxHashMap<&'a Root, usize>,
+    /// The numbers of the roots of all versions, one version after another.
+    roots: Vec<usize>,
     /// What each root had from a depth on, by position; `None` where it was gone.
-    times: FxHashMap<&'a Root, Vec<(usize, Option<usize>)>>,
-    /// What each root has now.
-    now: FxHashMap<&'a Root, usize>,
+    times: Vec<Vec<(usize, Option<usize>)>>,
     /// How long its cells' imports took, in nanoseconds.
     pub importing: u64,
     /// The last version of each manifest.
@@ -34,33 +39,42 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The line that led to the last of the places.
-    pub fn of(history: &'a History, places: Vec<Place>) -> Self {
+    /// The line that led to a place.
+    pub fn to(end: Place<'a>) -> Self {
+        let runs: Vec<&Run> = end.line().map(|place| place.recorded()).collect();
         let mut line = Self {
-            places: Vec::new(),
+            end,
             left: Vec::new(),
-            times: FxHashMap::default(),
-            now: FxHashMap::default(),
+            numbers: FxHashMap::default(),
+            roots: Vec::new(),
+            times: Vec::new(),
             importing: 0,
             by_manifest: FxHashMap::default(),
         };
-        for (depth, place) in places.iter().enumerate() {
-            if let Some(run) = history.run(&place.run()) {
-                line.take(depth, run);
-            }
+        for (depth, run) in runs.into_iter().enumerate() {
+            line.take(depth, run);
         }
-        line.places = places;
         line
     }
 
-    /// The run at a depth.
-    pub fn run(&self, depth: usize) -> RunId {
-        self.places[depth].run()
+    /// The place at a depth.
+    pub fn place(&self, depth: usize) -> Place<'a> {
+        self.end.at(depth)
+    }
+
+    /// The run that left a version.
+    pub fn run_of(&self, left: &Left<'a>) -> RunId {
+        self.place(left.depth).run()
+    }
+
+    /// How many runs it has.
+    pub fn length(&self) -> usize {
+        self.end.depth() + 1
     }
 
     /// What is there in the end, by position, each once.
     pub fn last(&self) -> Vec<usize> {
-        let mut values: Vec<usize> = self.now.values().copied().collect();
+        let mut values: Vec<usize> = (0..self.times.len()).filter_map(|root| self.now(root)).collect();
         values.sort_unstable();
         values.dedup();
         values
@@ -68,24 +82,27 @@ impl<'a> Line<'a> {
 
     /// What `root` had before the run at a depth.
     pub fn before(&self, depth: usize, root: &Root) -> Option<usize> {
-        let times = self.times.get(root)?;
+        let times = &self.times[*self.numbers.get(root)?];
         let until = times.partition_point(|(at, _)| *at < depth);
         times[..until].last()?.1
+    }
+
+    /// What a root has now.
+    fn now(&self, root: usize) -> Option<usize> {
+        self.times[root].last()?.1
     }
 
     /// As [`crate::history::State::apply`] does.
     fn take(&mut self, depth: usize, run: &'a Run) {
         self.importing = self.importing.saturating_add(run.evidence.importing);
         for root in &run.removed {
+            let root = self.number(root);
             self.drop_covariable(depth, root);
         }
-        for root in run.changed.iter().flat_map(|version| &version.roots) {
-            self.drop_covariable(depth, root);
-        }
-        for version in &run.changed {
-            let position = self.position(depth, version, run.kind == RunKind::Cell);
-            self.bind(depth, version, position);
-        }
+        let is_cell = run.kind == RunKind::Cell;
+        let position = |version| self.position(depth, version, is_cell && !is_undrawn(run, version));
+        let positions: Vec<usize> = run.changed.iter().map(position).collect();
+        self.replace(depth, &positions);
         if let Some(full) = &run.full {
             self.take_whole(depth, full);
         }
@@ -94,20 +111,19 @@ impl<'a> Line<'a> {
     /// A run that has all of its state says nothing of the one before.
     fn take_whole(&mut self, depth: usize, full: &'a [Version]) {
         let has = |line: &Self, version: &Version| {
-            let position = version.roots.first().and_then(|root| line.now.get(root));
-            position.is_some_and(|position| line.left[*position].version.manifest == version.manifest)
+            let number = version.roots.first().and_then(|root| line.numbers.get(root));
+            let position = number.and_then(|number| line.now(*number));
+            position.is_some_and(|position| line.left[position].version.manifest == version.manifest)
         };
         let roots: usize = full.iter().map(|version| version.roots.len()).sum();
-        if roots == self.now.len() && full.iter().all(|version| has(self, version)) {
+        let now = (0..self.times.len()).filter(|root| self.now(*root).is_some());
+        if roots == now.count() && full.iter().all(|version| has(self, version)) {
             return;
         }
-        for root in self.now.keys().copied().collect::<Vec<_>>() {
-            self.drop_covariable(depth, root);
-        }
-        for version in full {
-            let position = self.position(depth, version, false);
-            self.bind(depth, version, position);
-        }
+        (0..self.times.len()).for_each(|root| self.drop_covariable(depth, root));
+        let position = |version| self.position(depth, version, false);
+        let positions: Vec<usize> = full.iter().map(position).collect();
+        self.replace(depth, &positions);
     }
 
     /// The position of a version that is left now. What no cell made and was there before is what it was, whoever made it.
@@ -115,30 +131,57 @@ impl<'a> Line<'a> {
         if let Some(known) = self.by_manifest.get(&version.manifest).filter(|_| !is_made) {
             return *known;
         }
+        let first = self.roots.len();
+        for root in &version.roots {
+            let number = self.number(root);
+            self.roots.push(number);
+        }
         self.left.push(Left {
             version,
             depth,
             is_made,
+            roots: first..self.roots.len(),
         });
         self.by_manifest.insert(version.manifest, self.left.len() - 1);
         self.left.len() - 1
     }
 
-    fn bind(&mut self, depth: usize, version: &'a Version, position: usize) {
-        for root in &version.roots {
-            self.now.insert(root, position);
-            self.times.entry(root).or_default().push((depth, Some(position)));
+    fn number(&mut self, root: &'a Root) -> usize {
+        let number = *self.numbers.entry(root).or_insert(self.times.len());
+        if number == self.times.len() {
+            self.times.push(Vec::new());
+        }
+        number
+    }
+
+    /// Binds the roots of versions, and drops the co-variables that these were in.
+    fn replace(&mut self, depth: usize, positions: &[usize]) {
+        for position in positions {
+            for at in self.left[*position].roots.clone() {
+                self.drop_covariable(depth, self.roots[at]);
+            }
+        }
+        for position in positions {
+            self.note(*position, (depth, Some(*position)));
         }
     }
 
-    fn drop_covariable(&mut self, depth: usize, root: &Root) {
-        let Some(position) = self.now.get(root).copied() else {
-            return;
-        };
-        let version = self.left[position].version;
-        for root in &version.roots {
-            self.now.remove(root);
-            self.times.entry(root).or_default().push((depth, None));
+    fn drop_covariable(&mut self, depth: usize, root: usize) {
+        if let Some(position) = self.now(root) {
+            self.note(position, (depth, None));
         }
     }
+
+    /// Notes what the roots of a version have from a depth on.
+    fn note(&mut self, position: usize, from: (usize, Option<usize>)) {
+        for root in &self.roots[self.left[position].roots.clone()] {
+            self.times[*root].push(from);
+        }
+    }
+}
+
+/// Whether a version is nothing but generators that the run brought and drew nothing from.
+fn is_undrawn(run: &Run, version: &Version) -> bool {
+    let is_undrawn = |root: &Root| root.kind == RootKind::Random && run.evidence.undrawn.contains(&root.key);
+    version.roots.iter().all(is_undrawn)
 }

@@ -1,12 +1,10 @@
 //! What it takes to send a value: its pieces as they are stored, and loading it there.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashSet;
 
-use super::layout::{Load, Ways};
+use super::layout::{Known, Load, Sendable, Ways};
 use super::{Carry, replaying};
-use crate::format::{Body, Encoding, Manifest, Run, Version};
+use crate::format::{Body, Encoding, Run};
 use crate::id::{ManifestId, RunId};
 use crate::plan::cut::{Cost, Forbidden, Piece, Unsendable};
 
@@ -18,12 +16,37 @@ pub(super) struct ThereWays<'a> {
 }
 
 impl Ways for ThereWays<'_> {
-    fn manifest(&self, id: &ManifestId) -> Option<Arc<Manifest>> {
-        self.carry.stock.manifest(id).ok()
+    fn manifests(&self, ids: &[ManifestId]) -> Vec<Known> {
+        self.carry.stock.manifests(ids)
     }
 
-    fn sending(&self, run: RunId, version: &Version) -> Result<Load, Unsendable> {
-        let manifest = self.carry.stock.manifest(&version.manifest)?;
+    fn sending(&self, versions: &[Sendable<'_>]) -> Vec<Result<Load, Unsendable>> {
+        let encodings: Vec<_> = versions.iter().map(|version| self.encoding(*version)).collect();
+        let pieces: Vec<Vec<[u8; 32]>> = encodings.iter().flatten().map(|encoding| encoding.pieces()).collect();
+        // All at once, so that they are looked up in the order in which they lie.
+        let sizes = self.carry.stock.sizes(&pieces.concat());
+        let (mut pieces, mut sizes) = (pieces.into_iter(), sizes.as_slice());
+        let load = |encoding: Result<&Encoding, Unsendable>| {
+            let (encoding, ids) = (encoding?, pieces.next().unwrap_or_default());
+            let (own, others) = sizes.split_at(ids.len());
+            sizes = others;
+            self.load(encoding, &ids, own).ok_or(Unsendable::Missing)
+        };
+        encodings.into_iter().map(load).collect()
+    }
+
+    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
+        let is_differing = self.differing.contains(&id);
+        replaying::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
+        // What the process in which it runs imports is reckoned once, for all runs.
+        let own = run.duration.saturating_sub(run.evidence.importing);
+        Ok(Cost::of_nanoseconds(own))
+    }
+}
+
+impl ThereWays<'_> {
+    /// What a version lies in.
+    fn encoding<'m>(&self, Sendable { version, run, manifest }: Sendable<'m>) -> Result<&'m Encoding, Unsendable> {
         let encoding = match &manifest.body {
             Body::Encoded(encoding) => encoding,
             Body::Recipe { why } | Body::None { why } => return Err(Unsendable::NotStored { why: why.clone() }),
@@ -33,25 +56,14 @@ impl Ways for ThereWays<'_> {
         if is_refused && self.carry.history.is_untrusted(&run) {
             return Err(Unsendable::Untrusted);
         }
-        self.load(encoding).ok_or(Unsendable::Missing)
+        Ok(encoding)
     }
 
-    fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, Forbidden> {
-        let is_differing = self.differing.contains(&id);
-        replaying::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
-        Ok(Cost::of_nanoseconds(run.duration))
-    }
-}
-
-impl ThereWays<'_> {
     /// `None` where a piece is not here.
-    fn load(&self, encoding: &Encoding) -> Option<Load> {
-        let ids = encoding.pieces();
-        let Carry {
-            stock, target, rates, ..
-        } = self.carry;
-        let pieces = ids.iter().zip(stock.sizes(&ids)).map(|(id, bytes)| {
-            let bytes = bytes?;
+    fn load(&self, encoding: &Encoding, ids: &[[u8; 32]], sizes: &[Option<u64>]) -> Option<Load> {
+        let Carry { target, rates, .. } = self.carry;
+        let pieces = ids.iter().zip(sizes).map(|(id, bytes)| {
+            let bytes = (*bytes)?;
             let piece = Piece {
                 cost: rates.link.time(bytes),
                 bytes,

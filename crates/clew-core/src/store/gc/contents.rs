@@ -25,7 +25,12 @@ impl Contents {
 
 /// Reads what a manifest names.
 pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<Contents, StoreError> {
-    let StoredManifest { manifest, lists, .. } = store.stored_manifest(id)?;
+    contents_of(store, store.stored_manifest(id)?)
+}
+
+/// The same of a manifest that was read.
+pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<Contents, StoreError> {
+    let StoredManifest { manifest, lists, .. } = stored;
     let mut contents = Contents {
         roots: manifest.roots,
         parts: Vec::new(),

@@ -264,8 +264,7 @@ impl Marker {
         }
         for id in &operation.runs {
             if let Some(run) = loaded.runs.get(id).and_then(|stored| stored.run()) {
-                self.alive
-                    .extend(run.source.iter().chain(&run.output).map(|text| text.0));
+                self.alive.extend(run.texts().map(|text| text.0));
                 manifests.extend(versions(run));
             } else if is_synced || loaded.runs.contains_key(id) {
                 let folder = log::folder(store.directory(), history);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clew_remote::transfer::{PART, Sending, read_whole, send};
 use clew_remote::{Backend, Name, ObjectStorage, Pace, Patient, RemoteError, Written, unwatched};
 
+use super::cloud::{Cloud, LONG_AGO, Refusal, is_full, is_of_clocks, is_refused, xml};
 use super::network::{Deed, Network, answer};
 use crate::conformance;
 
@@ -37,14 +38,14 @@ require('azurite/dist/src/blob/main.js');
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-struct Azurite {
+pub struct Azurite {
     process: Child,
     port: u16,
 }
 
 impl Azurite {
     /// Starts one and waits until it answers.
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv-servers");
         assert!(
             folder.join("node_modules/azurite").exists(),
@@ -79,15 +80,77 @@ impl Drop for Azurite {
     }
 }
 
+impl Cloud for Azurite {
+    fn name(&self) -> &'static str {
+        "Azure"
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn storage_at(&self, port: u16, folder: &str, more: &[(&str, &str)]) -> ObjectStorage {
+        storage_with(port, &format!("az://clew/{folder}"), KEY, more)
+    }
+
+    fn troubles(&self) -> Vec<(&'static str, Deed)> {
+        let (internal, busy) = ("500 Internal Server Error", "503 Server Busy");
+        vec![
+            ("internal", answer(internal, "", &xml("InternalError"))),
+            ("timed-out", answer(internal, "", &xml("OperationTimedOut"))),
+            ("busy", answer(busy, "", &xml("ServerBusy"))),
+            ("busy-a-while", answer(busy, "Retry-After: 3\r\n", &xml("ServerBusy"))),
+            ("too-many", answer("429 Too Many Requests", "", &xml("TooManyRequests"))),
+            ("gone", answer("502 Bad Gateway", "", "")),
+        ]
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let forbidden = "403 Forbidden";
+        let full = "507 Insufficient Storage";
+        vec![
+            ("full", answer(full, "", &xml("AccountQuotaExceeded")), is_full),
+            ("quota", answer(forbidden, "", &xml("QuotaExceeded")), is_full),
+            (
+                "expired",
+                answer(forbidden, "", &xml("AuthenticationFailed")),
+                is_refused,
+            ),
+            (
+                "withdrawn",
+                answer(forbidden, "", &xml("AuthorizationPermissionMismatch")),
+                is_refused,
+            ),
+            (
+                "unknown",
+                answer("401 Unauthorized", "", &xml("InvalidAuthenticationInfo")),
+                is_refused,
+            ),
+            (
+                "clock",
+                answer(forbidden, LONG_AGO, &xml("AuthenticationFailed")),
+                is_of_clocks,
+            ),
+        ]
+    }
+}
+
 /// What listens at a port, taken for Azure.
 fn storage_at(port: u16, url: &str, key: &str) -> ObjectStorage {
+    storage_with(port, url, key, &[])
+}
+
+/// The same with more settings.
+fn storage_with(port: u16, url: &str, key: &str, more: &[(&str, &str)]) -> ObjectStorage {
+    let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
     let settings = [
         ("azure_storage_account_name", ACCOUNT.to_owned()),
         ("azure_storage_account_key", key.to_owned()),
         ("azure_endpoint", format!("http://127.0.0.1:{port}/{ACCOUNT}")),
         ("azure_allow_http", "true".to_owned()),
     ];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value));
+    let settings = settings.into_iter().chain(more);
+    let settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value)).collect();
     ObjectStorage::open(url, &settings).expect("it is a remote")
 }
 

@@ -1,28 +1,17 @@
-//! Histories that are pushed to a remote that fails, and pulled from it, over real HTTP: S3 by moto's server, with a bad network before it.
+//! Histories that are pushed to a remote that fails, and pulled from it, over real HTTP with a bad network before it: S3 by moto's server, Azure by
+//! azurite, Google Cloud by a small server of ours.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_remote::sync::SyncError;
 use clew_remote::transfer::PART;
-use clew_remote::{Backend, Name, Pace, Patient, RemoteError};
+use clew_remote::{Backend, Name, Pace, RemoteError};
 
-use super::moto::{Moto, storage_with};
+use super::cloud::{Cloud, on_each, xml};
+use super::moto::Moto;
 use super::network::{Deed, Network, answer};
 use crate::sync::machine::{Machine, large};
-
-/// A server that says nothing for so long is gone; beyond what a busy machine takes to answer, below what a test waits for.
-const SILENCE: (&str, &str) = ("read_timeout", "1 s");
-
-/// A place behind a network, which is tried again without waiting.
-fn behind(network: &Network, folder: &str) -> Patient {
-    let storage = storage_with(network.port, &format!("s3://clew/{folder}"), &[SILENCE]);
-    Patient::new(Arc::new(storage), Pace::default()).waiting_by(|_| ())
-}
-
-fn xml(code: &str) -> String {
-    format!("<Error><Code>{code}</Code><Message>In words</Message></Error>")
-}
 
 fn other(one: &Machine) -> Machine {
     let mut other = Machine::new();
@@ -31,19 +20,22 @@ fn other(one: &Machine) -> Machine {
 }
 
 /// Pushes and pulls behind a network that does this to every fourth connection, and holds what came against what was sent.
-fn comes_through(moto: &Moto, what: &str, deed: Deed) {
-    let straight = moto.storage(what);
-    let (one, mut working) = Machine::with_history();
+fn comes_through(cloud: &dyn Cloud, folder: &str, deed: Deed) {
+    let what = format!("{}, {folder}", cloud.name());
+    let straight = cloud.straight(folder);
+    let (mut one, mut working) = Machine::with_history();
+    // In many bundles, so that there are connections to fail.
+    one.portion = 40_000;
     let hit = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&hit);
-    let network = Network::start(moto.port, move |number| match number % 4 {
+    let network = Network::start(cloud.port(), move |number| match number % 4 {
         1 => {
             count.fetch_add(1, Ordering::SeqCst);
             deed.clone()
         }
         _ => Deed::Pass,
     });
-    let place = behind(&network, what);
+    let place = cloud.behind(&network, folder);
     for round in 1..3 {
         working.runs(&large(&format!("v{round}"), 150_000, round));
         let pushed = one.push(&place).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -65,172 +57,141 @@ fn comes_through(moto: &Moto, what: &str, deed: Deed) {
 
 #[test]
 fn p03_a_push_and_a_pull_come_through_a_server_that_fails_now_and_then() {
-    let moto = Moto::start();
-    for (what, status, headers, code) in [
-        ("internal", "500 Internal Server Error", "", "InternalError"),
-        ("busy", "503 Service Unavailable", "", "SlowDown"),
-        (
-            "busy-a-while",
-            "503 Service Unavailable",
-            "Retry-After: 3\r\n",
-            "SlowDown",
-        ),
-        (
-            "busy-until",
-            "503 Service Unavailable",
-            "Retry-After: Sun, 22 Nov 2026 05:36:53 GMT\r\nDate: Sun, 22 Nov 2026 05:36:50 GMT\r\n",
-            "SlowDown",
-        ),
-        ("conflict", "409 Conflict", "", "OperationAborted"),
-        ("too-many", "429 Too Many Requests", "", "TooManyRequests"),
-        ("timed-out", "408 Request Timeout", "", "RequestTimeout"),
-    ] {
-        comes_through(&moto, what, answer(status, headers, &xml(code)));
-    }
+    on_each(|cloud| {
+        for (what, deed) in cloud.troubles() {
+            comes_through(cloud, what, deed);
+        }
+    });
 }
 
 #[test]
 fn p03_a_push_and_a_pull_come_through_a_network_that_fails_now_and_then() {
-    let moto = Moto::start();
-    for (what, deed) in [
-        ("cut-request", Deed::CutRequest(2_000)),
-        ("cut-answer", Deed::CutAnswer(150)),
-        ("lost-answer", Deed::LoseAnswer),
-        ("trickle", Deed::Trickle),
-    ] {
-        comes_through(&moto, what, deed);
-    }
+    on_each(|cloud| {
+        for (what, deed) in [
+            ("cut-request", Deed::CutRequest(2_000)),
+            ("cut-answer", Deed::CutAnswer(150)),
+            ("lost-answer", Deed::LoseAnswer),
+            ("trickle", Deed::Trickle),
+        ] {
+            comes_through(cloud, what, deed);
+        }
+    });
 }
 
 #[test]
 fn a_server_that_is_silent_or_stops_in_the_middle_is_not_waited_for_for_ever() {
-    let moto = Moto::start();
-    let straight = moto.storage("silent");
-    let (one, mut working) = Machine::with_history();
-    working.runs(&large("a", 250_000, 1));
-    let network = Network::start(moto.port, |number| match number {
-        1 | 4 => Deed::Silence,
-        6 => Deed::Stall(40),
-        _ => Deed::Pass,
+    on_each(|cloud| {
+        let straight = cloud.straight("silent");
+        let (one, mut working) = Machine::with_history();
+        working.runs(&large("a", 250_000, 1));
+        let network = Network::start(cloud.port(), |number| match number {
+            1 | 4 => Deed::Silence,
+            6 => Deed::Stall(40),
+            _ => Deed::Pass,
+        });
+        one.push(&cloud.behind(&network, "silent")).unwrap();
+        assert!(one.push(&straight).unwrap().is_nothing(), "{}", cloud.name());
+        let other = other(&one);
+        let network = Network::start(cloud.port(), |number| match number {
+            0 => Deed::Silence,
+            // In the middle of a bundle.
+            2 | 3 => Deed::Stall(2_000),
+            _ => Deed::Pass,
+        });
+        other.pull(&cloud.behind(&network, "silent")).unwrap().unwrap();
+        assert_eq!(other.cells(), one.cells(), "{}", cloud.name());
+        assert_eq!(other.resumed(), ["a"], "{}", cloud.name());
     });
-    one.push(&behind(&network, "silent")).unwrap();
-    assert!(one.push(&straight).unwrap().is_nothing());
-    let other = other(&one);
-    let network = Network::start(moto.port, |number| match number {
-        0 => Deed::Silence,
-        // In the middle of a bundle.
-        2 | 3 => Deed::Stall(2_000),
-        _ => Deed::Pass,
-    });
-    other.pull(&behind(&network, "silent")).unwrap().unwrap();
-    assert_eq!(other.cells(), one.cells());
-    assert_eq!(other.resumed(), ["a"]);
 }
 
 #[test]
 fn a_server_that_never_comes_back_ends_a_push_after_so_many_tries() {
-    for (what, deed) in [
-        ("500", answer("500 Internal Server Error", "", &xml("InternalError"))),
-        ("cut", Deed::CutRequest(1)),
-    ] {
-        let (one, mut working) = Machine::with_history();
-        working.runs("x = text 1");
-        let network = Network::start(0, move |_| deed.clone());
-        let pushed = one.push(&behind(&network, "away"));
-        assert!(
-            matches!(pushed, Err(SyncError::Remote(RemoteError::Unreachable { .. }))),
-            "{what}: {pushed:?}"
-        );
-        assert_eq!(network.connections(), u64::from(Pace::default().tries), "{what}");
-    }
-}
-
-/// What it is called, what a server says, and whether that was understood.
-type Refusal = (&'static str, Deed, fn(&RemoteError) -> bool);
-
-/// What a server says from some call on, and nobody can wait out.
-fn refusals() -> Vec<Refusal> {
-    let full = |error: &RemoteError| matches!(error, RemoteError::Full { .. });
-    let refused = |error: &RemoteError| matches!(error, RemoteError::Refused { .. });
-    let clock = |error: &RemoteError| matches!(error, RemoteError::Clock { .. });
-    vec![
-        (
-            "full",
-            answer("507 Insufficient Storage", "", &xml("XMinioStorageFull")),
-            full,
-        ),
-        ("quota", answer("403 Forbidden", "", &xml("QuotaExceeded")), full),
-        ("expired", answer("400 Bad Request", "", &xml("ExpiredToken")), refused),
-        ("withdrawn", answer("403 Forbidden", "", &xml("AccessDenied")), refused),
-        (
-            "clock",
-            answer("403 Forbidden", "", &xml("RequestTimeTooSkewed")),
-            clock,
-        ),
-    ]
+    on_each(|cloud| {
+        let internal = answer("500 Internal Server Error", "", &xml("InternalError"));
+        for (what, deed) in [("500", internal), ("cut", Deed::CutRequest(1))] {
+            let (one, mut working) = Machine::with_history();
+            working.runs("x = text 1");
+            let network = Network::start(0, move |_| deed.clone());
+            let pushed = one.push(&cloud.behind(&network, "away"));
+            let what = format!("{}, {what}: {pushed:?}", cloud.name());
+            assert!(
+                matches!(pushed, Err(SyncError::Remote(RemoteError::Unreachable { .. }))),
+                "{what}"
+            );
+            assert_eq!(network.connections(), u64::from(Pace::default().tries), "{what}");
+        }
+    });
 }
 
 #[test]
 fn p01_a_push_that_is_refused_in_the_middle_moves_no_head_and_the_next_goes_on() {
-    let moto = Moto::start();
-    for (what, deed, is_meant) in refusals() {
-        let straight = moto.storage(what);
-        let (one, mut working) = Machine::with_history();
-        working.runs("x = text before");
-        one.push(&straight).unwrap();
-        working.runs(&large("a", 1_200_000, 1));
-        let (written, after) = (Arc::new(AtomicU64::new(0)), 6);
-        let network = Network::told(moto.port, move |_, asked| {
-            let is_write = asked.starts_with("PUT ");
-            if is_write && written.fetch_add(1, Ordering::SeqCst) >= after {
-                deed.clone()
-            } else {
-                Deed::Pass
-            }
-        });
-        let pushed = one.push(&behind(&network, what));
-        let Err(SyncError::Remote(error)) = &pushed else {
-            panic!("{what}: {pushed:?}")
-        };
-        assert!(is_meant(error), "{what}: {error}");
-        let other = other(&one);
-        other.pull(&straight).unwrap().unwrap();
-        assert_eq!(other.cells(), ["x = text before"], "{what}");
-        let rest = one.push(&straight).unwrap();
-        assert!(rest.new < 1_200_000, "{what}: what was sent is sent again: {rest:?}");
-        other.pull(&straight).unwrap().unwrap();
-        assert_eq!(other.cells(), one.cells(), "{what}");
-        assert_eq!(other.resumed(), ["a", "x"], "{what}");
-    }
+    on_each(|cloud| {
+        for (folder, deed, is_meant) in cloud.refusals() {
+            refused_in_a_push(cloud, folder, deed, is_meant);
+        }
+    });
+}
+
+fn refused_in_a_push(cloud: &dyn Cloud, folder: &str, deed: Deed, is_meant: fn(&RemoteError) -> bool) {
+    let what = format!("{}, {folder}", cloud.name());
+    let straight = cloud.straight(folder);
+    let (one, mut working) = Machine::with_history();
+    working.runs("x = text before");
+    one.push(&straight).unwrap();
+    working.runs(&large("a", 1_200_000, 1));
+    let (written, after) = (Arc::new(AtomicU64::new(0)), 6);
+    let network = Network::told(cloud.port(), move |_, asked| {
+        let is_write = asked.starts_with("PUT ");
+        if is_write && written.fetch_add(1, Ordering::SeqCst) >= after {
+            deed.clone()
+        } else {
+            Deed::Pass
+        }
+    });
+    let pushed = one.push(&cloud.behind(&network, folder));
+    let Err(SyncError::Remote(error)) = &pushed else {
+        panic!("{what}: {pushed:?}")
+    };
+    assert!(is_meant(error), "{what}: {error}");
+    let other = other(&one);
+    other.pull(&straight).unwrap().unwrap();
+    assert_eq!(other.cells(), ["x = text before"], "{what}");
+    let rest = one.push(&straight).unwrap();
+    assert!(rest.new < 1_200_000, "{what}: what was sent is sent again: {rest:?}");
+    other.pull(&straight).unwrap().unwrap();
+    assert_eq!(other.cells(), one.cells(), "{what}");
+    assert_eq!(other.resumed(), ["a", "x"], "{what}");
 }
 
 #[test]
 fn p03_a_pull_that_is_refused_in_the_middle_shows_nothing_and_the_next_goes_on() {
-    let moto = Moto::start();
-    let straight = moto.storage("pulled");
-    let (one, mut working) = Machine::with_history();
-    working.runs(&large("a", 600_000, 1));
-    one.push(&straight).unwrap();
-    for (what, deed, is_meant) in refusals() {
-        let other = other(&one);
-        let network = Network::start(
-            moto.port,
-            move |number| {
-                if number < 4 { Deed::Pass } else { deed.clone() }
-            },
-        );
-        let pulled = other.pull(&behind(&network, "pulled"));
-        let Err(SyncError::Remote(error)) = &pulled else {
-            panic!("{what}: {pulled:?}")
-        };
-        assert!(is_meant(error), "{what}: {error}");
-        assert!(
-            other.store().load(other.history.unwrap()).is_err(),
-            "{what}: something shows"
-        );
-        other.pull(&straight).unwrap().unwrap();
-        assert_eq!(other.cells(), one.cells(), "{what}");
-    }
+    on_each(|cloud| {
+        let straight = cloud.straight("pulled");
+        let (one, mut working) = Machine::with_history();
+        working.runs(&large("a", 600_000, 1));
+        one.push(&straight).unwrap();
+        for (what, deed, is_meant) in cloud.refusals() {
+            let what = format!("{}, {what}", cloud.name());
+            let other = other(&one);
+            let network = Network::start(
+                cloud.port(),
+                move |number| {
+                    if number < 4 { Deed::Pass } else { deed.clone() }
+                },
+            );
+            let pulled = other.pull(&cloud.behind(&network, "pulled"));
+            let Err(SyncError::Remote(error)) = &pulled else {
+                panic!("{what}: {pulled:?}")
+            };
+            assert!(is_meant(error), "{what}: {error}");
+            assert!(
+                other.store().load(other.history.unwrap()).is_err(),
+                "{what}: something shows"
+            );
+            other.pull(&straight).unwrap().unwrap();
+            assert_eq!(other.cells(), one.cells(), "{what}");
+        }
+    });
 }
 
 /// What it is called, what is done, and to which call.
@@ -249,7 +210,7 @@ fn a_conflict_without_a_condition_is_waited_out_and_a_success_that_is_none_is_no
                 Deed::Pass
             }
         });
-        (behind(&network, folder), network)
+        (moto.behind(&network, folder), network)
     };
     let conflict = || answer("409 Conflict", "", &xml("OperationAborted"));
     let late = answer("200 OK", "", &xml("InternalError"));
@@ -294,7 +255,7 @@ fn what_a_cut_left_in_parts_is_let_go_of_by_the_next_push() {
         }
     });
     for _ in 0..2 {
-        one.push(&behind(&network, "parts")).unwrap_err();
+        one.push(&moto.behind(&network, "parts")).unwrap_err();
         assert!(moto.uploads() >= 1, "it was not sent in parts");
     }
     let straight = moto.storage("parts");

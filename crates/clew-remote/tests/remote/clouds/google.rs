@@ -9,8 +9,9 @@ use std::thread;
 
 use clew_remote::{Backend, ObjectStorage, RemoteError, unwatched};
 
+use super::cloud::{Cloud, LONG_AGO, Refusal, is_full, is_of_clocks, is_refused, xml};
 use super::http::{Request, read_request};
-use super::network::{self, Network};
+use super::network::{self, Deed, Network};
 use crate::conformance;
 
 /// What is in the bucket, with the generation of each, and what is on its way there.
@@ -189,8 +190,68 @@ fn serve_one(mut client: &TcpStream, bucket: &Mutex<Bucket>) -> io::Result<()> {
     }
 }
 
+/// One that serves until the test's process ends.
+pub struct Google {
+    port: u16,
+}
+
+impl Google {
+    pub fn start() -> Self {
+        Self { port: serve() }
+    }
+}
+
+impl Cloud for Google {
+    fn name(&self) -> &'static str {
+        "Google"
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn storage_at(&self, port: u16, folder: &str, more: &[(&str, &str)]) -> ObjectStorage {
+        storage_at(port, &format!("gs://clew/{folder}"), more)
+    }
+
+    fn troubles(&self) -> Vec<(&'static str, Deed)> {
+        let busy = "503 Service Unavailable";
+        let all = [
+            ("internal", "500 Internal Server Error", "", "InternalError"),
+            ("busy", busy, "", "ServiceUnavailable"),
+            ("busy-a-while", busy, "Retry-After: 3\r\n", "ServiceUnavailable"),
+            ("too-many", "429 Too Many Requests", "", "SlowDown"),
+            ("timed-out", "408 Request Timeout", "", "RequestTimeout"),
+            ("late", "504 Gateway Timeout", "", "GatewayTimeout"),
+        ];
+        all.map(|(what, status, headers, code)| (what, network::answer(status, headers, &xml(code))))
+            .into()
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let said = |status: &str, headers: &str, code: &str| network::answer(status, headers, &xml(code));
+        let (forbidden, unknown) = ("403 Forbidden", "401 Unauthorized");
+        let revoked = network::answer("400 Bad Request", "", r#"{"error": "invalid_grant"}"#);
+        vec![
+            (
+                "full",
+                said("507 Insufficient Storage", "", "InsufficientStorage"),
+                is_full,
+            ),
+            ("quota", said(forbidden, "", "QuotaExceeded"), is_full),
+            ("expired", said(unknown, "", "AuthenticationRequired"), is_refused),
+            ("revoked", revoked, is_refused),
+            ("withdrawn", said(forbidden, "", "AccessDenied"), is_refused),
+            ("clock", said(unknown, LONG_AGO, "AuthenticationRequired"), is_of_clocks),
+        ]
+    }
+}
+
+/// A folder in the bucket.
+const URL: &str = "gs://clew/a/folder";
+
 /// What listens at a port, taken for Google Cloud.
-fn storage_at(port: u16, more: &[(&str, &str)]) -> ObjectStorage {
+fn storage_at(port: u16, url: &str, more: &[(&str, &str)]) -> ObjectStorage {
     let key = format!(
         r#"{{"gcs_base_url": "http://127.0.0.1:{port}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
     );
@@ -199,12 +260,12 @@ fn storage_at(port: u16, more: &[(&str, &str)]) -> ObjectStorage {
     let settings: Vec<_> = settings
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
-    ObjectStorage::open("gs://clew/a/folder", &settings).expect("it is a remote")
+    ObjectStorage::open(url, &settings).expect("it is a remote")
 }
 
 #[test]
 fn google_keeps_the_contract() {
-    let place: Arc<dyn Backend> = Arc::new(storage_at(serve(), &[]));
+    let place: Arc<dyn Backend> = Arc::new(storage_at(serve(), URL, &[]));
     conformance::check(&place);
 }
 
@@ -212,7 +273,7 @@ fn google_keeps_the_contract() {
 fn google_refuses_what_ran_out_and_is_full_at_its_quota() {
     let said = |status: &'static str, body: &'static str| {
         let network = Network::start(0, move |_| network::answer(status, "", body));
-        let place = storage_at(network.port, &[]);
+        let place = storage_at(network.port, URL, &[]);
         let head = place.head(&"main".parse().expect("a name"));
         let written = place.write(&"a".parse().expect("a name"), b"x", &mut unwatched);
         assert_eq!(network.connections(), 2, "who tries again is one alone");

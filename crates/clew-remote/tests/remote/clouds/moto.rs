@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use clew_remote::ObjectStorage;
 
+use super::cloud::{Cloud, Refusal, is_full, is_of_clocks, is_refused, xml};
+use super::network::{Deed, answer};
+
 /// Ends when nobody holds its input any more, so that a test that is killed leaves no server behind. Two things of moto 5.2.5 are put right: its
 /// threads fall over each other (a head that is read while it is written is a 500), so it does one thing after another; and where S3 says
 /// 404 to a part of an upload that was aborted, it fails.
@@ -97,6 +100,53 @@ impl Drop for Moto {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
+    }
+}
+
+impl Cloud for Moto {
+    fn name(&self) -> &'static str {
+        "S3"
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn storage_at(&self, port: u16, folder: &str, more: &[(&str, &str)]) -> ObjectStorage {
+        storage_with(port, &format!("s3://{BUCKET}/{folder}"), more)
+    }
+
+    fn troubles(&self) -> Vec<(&'static str, Deed)> {
+        let busy = "503 Service Unavailable";
+        let until = "Retry-After: Sun, 22 Nov 2026 05:36:53 GMT\r\nDate: Sun, 22 Nov 2026 05:36:50 GMT\r\n";
+        vec![
+            (
+                "internal",
+                answer("500 Internal Server Error", "", &xml("InternalError")),
+            ),
+            ("busy", answer(busy, "", &xml("SlowDown"))),
+            ("busy-a-while", answer(busy, "Retry-After: 3\r\n", &xml("SlowDown"))),
+            ("busy-until", answer(busy, until, &xml("SlowDown"))),
+            ("conflict", answer("409 Conflict", "", &xml("OperationAborted"))),
+            ("too-many", answer("429 Too Many Requests", "", &xml("TooManyRequests"))),
+            ("timed-out", answer("408 Request Timeout", "", &xml("RequestTimeout"))),
+        ]
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let (refused, forbidden) = ("400 Bad Request", "403 Forbidden");
+        let full = "507 Insufficient Storage";
+        vec![
+            ("full", answer(full, "", &xml("XMinioStorageFull")), is_full),
+            ("quota", answer(forbidden, "", &xml("QuotaExceeded")), is_full),
+            ("expired", answer(refused, "", &xml("ExpiredToken")), is_refused),
+            ("withdrawn", answer(forbidden, "", &xml("AccessDenied")), is_refused),
+            (
+                "clock",
+                answer(forbidden, "", &xml("RequestTimeTooSkewed")),
+                is_of_clocks,
+            ),
+        ]
     }
 }
 

@@ -6,10 +6,17 @@ use clew_remote::sync::SyncError;
 use clew_remote::{Backend, RemoteError};
 use clew_testing::remote::{Failing, Fault, unreachable};
 
-use super::machine::{Machine, clone_of, large, place};
+use super::machine::{Machine, Working, clone_of, large, place};
 
 fn gone() -> RemoteError {
     unreachable("connection reset")
+}
+
+/// A machine whose bundles are large enough to have indexes.
+fn of_bundles_with_indexes() -> (Machine, Working) {
+    let (mut one, working) = Machine::with_history();
+    one.portion = 400_000;
+    (one, working)
 }
 
 /// What fails at the n-th call.
@@ -24,10 +31,10 @@ fn p01_a_push_that_fails_at_any_call_loses_nothing_and_the_next_goes_on() {
         loop {
             let folder = tempfile::tempdir().unwrap();
             let there: Arc<dyn Backend> = Arc::new(place(&folder));
-            let (one, mut working) = Machine::with_history();
+            let (one, mut working) = of_bundles_with_indexes();
             working.runs(&large("a", 300_000, 1));
             one.push(&*there).unwrap();
-            working.runs(&large("b", 250_000, 2));
+            working.runs(&large("b", 1_300_000, 2));
             let (kind, n) = (fault.clone(), at);
             let failing = Failing::new(
                 there.clone(),
@@ -57,10 +64,10 @@ fn p01_a_push_that_fails_at_any_call_loses_nothing_and_the_next_goes_on() {
 fn what_was_sent_before_a_cut_is_not_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let there: Arc<dyn Backend> = Arc::new(place(&folder));
-    let (one, mut working) = Machine::with_history();
+    let (one, mut working) = of_bundles_with_indexes();
     working.runs(&large("a", 3_000_000, 1));
     let failing = Failing::new(there.clone(), |call, _| {
-        if call >= 30 { Fault::Before(gone()) } else { Fault::None }
+        if call >= 12 { Fault::Before(gone()) } else { Fault::None }
     });
     assert!(matches!(
         one.push(&failing),

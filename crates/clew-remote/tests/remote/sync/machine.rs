@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_core::format::{HistoryDescription, RunKind};
+use clew_core::format::{HistoryDescription, RunKind, Timestamp};
 use clew_core::history::History;
 use clew_core::id::{HistoryId, RootKind};
 use clew_core::kernel::Kernel;
@@ -41,16 +41,29 @@ pub fn clone_of(one: &Machine, there: &dyn Backend) -> Machine {
     other
 }
 
+/// Copies a folder.
+pub fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copied(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
 /// A machine of one person, who has one key on all of them.
 pub struct Machine {
     folder: TempDir,
     pub history: Option<HistoryId>,
     /// So many bytes go into one bundle.
     pub portion: u64,
-}
-
-fn key() -> SigningKey {
-    SigningKey::from_secret(&[7; 32])
+    /// Whose it is.
+    pub person: u8,
+    pub now: Timestamp,
 }
 
 fn quiet(_: Progress) -> ControlFlow<()> {
@@ -63,12 +76,28 @@ impl Machine {
             folder: tempfile::tempdir().unwrap(),
             history: None,
             portion: PORTION,
+            person: 7,
+            now: 9,
         }
+    }
+
+    /// Another one with the same on its disk.
+    pub fn copied(&self) -> Self {
+        let other = Self {
+            folder: tempfile::tempdir().unwrap(),
+            ..*self
+        };
+        copied(self.folder.path(), other.folder.path());
+        other
+    }
+
+    fn key(&self) -> SigningKey {
+        SigningKey::from_secret(&[self.person; 32])
     }
 
     pub fn store(&self) -> Store {
         let store = Store::open(Arc::new(RealDisk), self.folder.path().join("store"), Access::ReadWrite).unwrap();
-        store.with_trust(Trust::own(key().public()))
+        store.with_trust(Trust::own(self.key().public()))
     }
 
     /// A machine with a history, and a kernel that goes on in it.
@@ -84,7 +113,7 @@ impl Machine {
         let (store, history) = (self.store(), self.history.unwrap());
         let id = store.new_session();
         let loaded = store.load(history).unwrap_or_default();
-        let writer = store.writer(history, id, &key()).unwrap();
+        let writer = store.writer(history, id, &self.key()).unwrap();
         let mut working = Working {
             session: Session::new(id, store, writer, loaded, Box::new(Still)),
             kernel: ToyKernel::new(3),
@@ -106,11 +135,17 @@ impl Machine {
 
     /// Pushes what goes out.
     pub fn pushes(&self, outgoing: &Outgoing, backend: &dyn Backend) -> Result<Pushed, SyncError> {
-        push(outgoing, &self.way(backend), (&key(), 9), &quiet)
+        push(outgoing, &self.way(backend), (&self.key(), self.now), &quiet)
     }
 
     pub fn pull(&self, backend: &dyn Backend) -> Result<Option<Pulled>, SyncError> {
-        pull(&self.store(), self.history.unwrap(), &self.way(backend), 9, &quiet)
+        pull(
+            &self.store(),
+            self.history.unwrap(),
+            &self.way(backend),
+            self.now,
+            &quiet,
+        )
     }
 
     /// Forgets what it knew of every place.

@@ -24,15 +24,19 @@ fn a_push_after_many_asks_for_no_more_than_the_one_before() {
         asked.push(calls(&|| one.push(&there).unwrap()));
     }
     assert!(asked[39] <= asked[1], "{asked:?}");
-    // Who comes new asks once what lies in each bundle.
+    // The head, what is new, the head.
+    assert_eq!(asked[39], 3, "{asked:?}");
+    // Who has all of it knows what lies there, and who forgot that asks once for each bundle: 32 became one.
     let other = clone_of(&one, &there);
     assert_eq!(other.cells(), one.cells());
     let mut at_other = other.works();
-    at_other.runs("y = text first");
-    let first = calls(&|| other.push(&there).unwrap());
-    at_other.runs("y = text second");
-    let second = calls(&|| other.push(&there).unwrap());
-    assert!(first > 80 && second <= asked[1], "{first} {second} {asked:?}");
+    let mut pushes = |cell: &str| {
+        at_other.runs(cell);
+        calls(&|| other.push(&there).unwrap())
+    };
+    assert_eq!(pushes("y = text first"), 3);
+    other.forgets();
+    assert_eq!((pushes("y = text second"), pushes("y = text third")), (3 + 10, 3));
 }
 
 #[test]

@@ -77,9 +77,10 @@ fn p01_a_planned_push_that_is_cut_anywhere_goes_on_with_the_same_plan_or_another
     loop {
         let folder = tempfile::tempdir().unwrap();
         let place: Arc<dyn Backend> = Arc::new(place(&folder));
-        let (one, mut working) = Machine::with_history();
+        let (mut one, mut working) = Machine::with_history();
+        one.portion = 400_000;
         working.runs(&large("a", 250_000, 1));
-        working.runs(&large("b", 150_000, 2));
+        working.runs(&large("b", 900_000, 2));
         let n = at;
         let gone = move |call| if call == n { Fault::CutAfter(2_000) } else { Fault::None };
         let failing = Failing::new(place.clone(), move |call, _| gone(call));

@@ -12,7 +12,7 @@ fn a_history_goes_to_a_place_and_comes_to_another_machine() {
     working.runs(&(large("a", 400_000, 1) + "\nl = list"));
     working.runs(&(large("b", 90_000, 2) + "\nappend l l"));
     let pushed = one.push(&there).unwrap();
-    assert!(pushed.bundles >= 5, "in portions: {pushed:?}");
+    assert!(pushed.bundles >= 4, "in portions: {pushed:?}");
     assert_eq!((pushed.sessions, pushed.damage.len()), (1, 0));
     assert_eq!(heads(&there).unwrap(), [one.history.unwrap()]);
     let mut other = Machine::new();
@@ -38,7 +38,7 @@ fn only_what_is_new_goes_over_the_network() {
     working.runs("poke a 1000001 8");
     one.push(&there).unwrap();
     let pulled = other.pull(&there).unwrap().unwrap();
-    assert!(pulled.bytes < 300_000 && pulled.bundles == 2, "{pulled:?}");
+    assert!(pulled.bytes < 300_000 && pulled.bundles == 1, "{pulled:?}");
     assert_eq!(other.pull(&there).unwrap().unwrap().bundles, 0);
     assert_eq!(other.cells(), one.cells());
     // Whoever forgot what it had fetches all of it, and has nothing twice.

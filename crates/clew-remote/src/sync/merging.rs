@@ -1,0 +1,221 @@
+//! Small bundles that one's own pushes left, made one.
+//!
+//! Whoever pushes puts one bundle in the place of many of its own that lie one after another in the head. The head is swapped first. The others stay for
+//! a time, in a list of the head, since somebody may be reading; a push that finds them there later takes them away, and then strikes them from
+//! the list. So whoever finds one in no head and in no list finds it gone, too, and adds it to no head again.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clew_core::format::Timestamp;
+use clew_core::store::disk::{Disk, RealDisk};
+use clew_core::store::{Bundle, StoreError};
+
+use super::at_once::{SMALL_AT_ONCE, at_once};
+use super::head::{Head, Replaced, Sent};
+use super::push::{Push, nonce, read};
+use super::{SyncError, index};
+use crate::backend::{Backend, Token, unwatched};
+use crate::error::RemoteError;
+
+/// Fewer than these are left as they are.
+const MANY: usize = 32;
+/// One bundle is so many times as long as any that it comes in the place of, so that no byte is sent again more than a few times.
+const GROWTH: u64 = 8;
+/// The most bytes that are made one.
+const MOST: u64 = 32 << 20;
+/// What another bundle came in the place of stays for so long, in nanoseconds: an hour.
+const GRACE: Timestamp = 3600 * 1_000_000_000;
+/// How often somebody else may come first.
+const ATTEMPTS: usize = 10;
+
+/// Takes away what was replaced long enough ago, and strikes it from the head.
+pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut Head, now: Timestamp) {
+    let in_use: BTreeSet<_> = head.bundles.iter().map(|sent| sent.bundle).collect();
+    let is_due = |it: &&Replaced| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
+    let due: Vec<Replaced> = head.replaced.iter().filter(is_due).copied().collect();
+    // Where nobody may remove, one that fails tells of all.
+    let is_refused = AtomicBool::new(false);
+    let gone = at_once(SMALL_AT_ONCE, due, |replaced| {
+        let is_gone = !is_refused.load(Ordering::Relaxed) && take_away(backend, replaced).is_ok();
+        is_refused.fetch_or(!is_gone, Ordering::Relaxed);
+        Ok((replaced, is_gone))
+    });
+    let gone: Vec<Replaced> = gone
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(replaced, is_gone)| is_gone.then_some(replaced))
+        .collect();
+    head.replaced.retain(|replaced| !gone.contains(replaced));
+}
+
+fn take_away(backend: &dyn Backend, Replaced { bundle, length, .. }: Replaced) -> Result<(), SyncError> {
+    if !(Sent { bundle, length }).is_small() {
+        backend.remove(&index::index_name(bundle)?)?;
+    }
+    Ok(backend.remove(&index::bundle_name(bundle)?)?)
+}
+
+/// Which of the bundles are to be one: many of one's own that lie one after another, none of which has much of what they have together.
+fn due(bundles: &[Sent], own: &BTreeSet<Sent>) -> Option<Range<usize>> {
+    let mut end = bundles.len();
+    while end > 0 {
+        let run = bundles[..end]
+            .iter()
+            .rev()
+            .take_while(|sent| own.contains(sent))
+            .count();
+        let found = (end - run..end).find(|start| is_worth_it(&bundles[*start..end]));
+        if let Some(start) = found {
+            return Some(start..end);
+        }
+        end -= run.max(1);
+    }
+    None
+}
+
+fn is_worth_it(several: &[Sent]) -> bool {
+    let (sum, longest) = several.iter().fold((0, 0), |(sum, longest): (u64, u64), sent| {
+        (sum + sent.length, longest.max(sent.length))
+    });
+    several.len() >= MANY && sum <= MOST && sum >= longest.saturating_mul(GROWTH)
+}
+
+impl Push<'_> {
+    /// Makes one of many small ones, if there are many; how many.
+    pub(super) fn merge(&self, head: Head, token: Token) -> Result<u64, SyncError> {
+        let (history, key) = (self.history(), self.key.public());
+        let Some(range) = due(&head.bundles, &self.memory.own(history, key)) else {
+            return Ok(0);
+        };
+        let several = head.bundles[range].to_vec();
+        let Some(one) = self.made_one(&several)? else {
+            // What is noted is not so, or they can't be one: else each push would try it.
+            self.memory.forget_own(history, key);
+            return Ok(0);
+        };
+        let had = self.memory.had(history);
+        if several.iter().all(|sent| had.contains(sent)) {
+            self.memory.note_had(history, &[one]);
+        }
+        let is_in_place = self.put_in_place(&several, one, (head, token))?;
+        Ok(if is_in_place { several.len() as u64 } else { 0 })
+    }
+
+    /// Swaps a head that has one bundle in the place of several. `false` where these do not lie there any more, or others push all the time.
+    fn put_in_place(&self, several: &[Sent], one: Sent, read_last: (Head, Token)) -> Result<bool, SyncError> {
+        let (mut head, mut token) = read_last;
+        for _ in 0..ATTEMPTS {
+            if !head.replace(several, one, self.now) {
+                // A swap whose answer was lost, and somebody else's on top of it.
+                return Ok(head.bundles.contains(&one));
+            }
+            (head.nonce, head.time) = (nonce(), self.now);
+            match head.swap(self.backend, Some(&token)) {
+                Ok(_) => return Ok(true),
+                Err(SyncError::Remote(RemoteError::Conflict { .. })) => (),
+                Err(error) => return Err(error),
+            }
+            let (newer, Some(newer_token)) = read(self.backend, self.history())? else {
+                return Ok(false);
+            };
+            (head, token) = (newer, newer_token);
+        }
+        Ok(false)
+    }
+
+    /// Sends one bundle with all that is in several; `None` where they can't be one.
+    fn made_one(&self, several: &[Sent]) -> Result<Option<Sent>, SyncError> {
+        let fetched = self.fetching().fetch_all(several)?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let bundles: Result<Vec<Bundle>, StoreError> =
+            fetched.iter().map(|staged| Bundle::open(&disk, &staged.0)).collect();
+        let bundles = bundles?;
+        let is_own = |bundle: &Bundle| bundle.key() == self.key.public() && bundle.history() == self.history();
+        if !bundles.iter().all(is_own) {
+            return Ok(None);
+        }
+        let (maker, staged) = self.begin()?;
+        if !maker.merge(&bundles, &mut unwatched)? {
+            return Ok(None);
+        }
+        let ids: BTreeSet<[u8; 32]> = bundles.iter().flat_map(Bundle::ids).collect();
+        let one = self.send_bundle(maker, &staged)?;
+        index::write(self.backend, self.memory, one, ids.iter())?;
+        Ok(Some(one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_core::id::BundleId;
+
+    use super::*;
+
+    fn bundles(lengths: &[u64]) -> Vec<Sent> {
+        let sent = |(number, length): (usize, &u64)| Sent {
+            bundle: BundleId([number as u8; 32]),
+            length: *length,
+        };
+        lengths.iter().enumerate().map(sent).collect()
+    }
+
+    fn due_of(lengths: &[u64], foreign: &[usize]) -> Option<Range<usize>> {
+        let all = bundles(lengths);
+        let own = all.iter().enumerate().filter(|(number, _)| !foreign.contains(number));
+        due(&all, &own.map(|(_, sent)| *sent).collect())
+    }
+
+    #[test]
+    fn many_of_ones_own_that_lie_together_become_one() {
+        assert_eq!(due_of(&[20; MANY - 1], &[]), None);
+        assert_eq!(due_of(&[20; MANY], &[]), Some(0..MANY));
+        assert_eq!(due_of(&[20; 80], &[5]), Some(6..80));
+        assert_eq!(due_of(&[20; 80], &[60]), Some(0..60));
+        assert_eq!(due_of(&[20; 80], &[25, 51]), None);
+        assert_eq!(due_of(&[2 << 20; MANY], &[]), None, "too much");
+    }
+
+    #[test]
+    fn what_is_long_stays_until_there_is_much_behind_it() {
+        let behind = |many: usize| {
+            let mut lengths = vec![20; many];
+            lengths[0] = 160;
+            due_of(&lengths, &[])
+        };
+        assert_eq!(behind(MANY), None);
+        assert_eq!(behind(MANY + 1), Some(1..MANY + 1));
+        // As long as all behind it, and more.
+        assert_eq!(behind(60), Some(0..60));
+    }
+
+    #[test]
+    fn no_byte_goes_more_often_than_its_bundle_can_grow() {
+        let (mut all, mut sent, own) = (Vec::new(), 0, |all: &[Sent]| all.iter().copied().collect());
+        for number in 0..5_000_u32 {
+            let mut id = [0; 32];
+            id[..4].copy_from_slice(&number.to_le_bytes());
+            all.push(Sent {
+                bundle: BundleId(id),
+                length: 20,
+            });
+            if let Some(range) = due(&all, &own(&all)) {
+                let length = all[range.clone()].iter().map(|sent| sent.length).sum();
+                let mut id = [1; 32];
+                id[..4].copy_from_slice(&number.to_le_bytes());
+                all.splice(
+                    range,
+                    [Sent {
+                        bundle: BundleId(id),
+                        length,
+                    }],
+                );
+                sent += length;
+            }
+        }
+        assert!(all.len() < 4 * MANY, "{} are left of 5,000", all.len());
+        assert!(sent < 5 * 5_000 * 20, "{sent} bytes were sent again of {}", 5_000 * 20);
+    }
+}
