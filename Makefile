@@ -6,9 +6,10 @@ VENVS := $(PYTHONS:%=.venv-%)
 BETWEEN := 3.12
 # What tests of remotes start; apart from the kernels, which must not see its packages.
 SERVERS := .venv-servers
-# The suites start real kernels, two at a time: more would only make them wait for each other.
-# A file's cases share kernels, so a file stays in one process.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# The suites start real kernels, two at a time on two cores, and one core is left free where there are more: with more kernels than
+# cores they would only wait for each other. A file's cases share kernels, so a file stays in one process.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 3 ? $(CORES) - 1 : 2 ))) --dist loadfile
 # People's stories, what races or kills processes, faults that are planted, words and pages: no other Python does these otherwise,
 # so the first one does them for both. `make test-long` does them on each.
 ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package
