@@ -306,6 +306,13 @@ def _described(path: str) -> dict[str, Any]:
     return described | ({"of_environment": True} if path.startswith(environment()) else {})
 
 
+def described_files(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Files as evidence, with hashes where they are neither small nor large."""
+    files = [_described(path) for path in paths]
+    _hash(files)
+    return files
+
+
 def _hash(files: list[dict[str, Any]]) -> None:
     """Adds hashes, by which a file is known again on another machine. What lies behind a name with a dot may be a credential."""
     left = HASHED_TOGETHER

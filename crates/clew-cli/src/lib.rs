@@ -31,6 +31,7 @@ mod process;
 mod progress;
 pub mod readers;
 pub mod remotes;
+pub mod repeat;
 mod report;
 mod run_page;
 pub mod scratch;

@@ -15,6 +15,7 @@ mod moving;
 mod naming;
 mod proving;
 mod recording;
+mod repeating;
 mod visit;
 
 use std::collections::{BTreeSet, HashMap};
@@ -36,6 +37,7 @@ pub use keeping::{KeepRules, spared};
 pub use naming::{NameRequest, Named};
 pub use proving::Unproved;
 pub use recording::Recorded;
+pub use repeating::Repeated;
 pub use visit::{Cell, Visit};
 
 /// One kernel's life in a history.

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
 use clew_core::format::Ended;
 use clew_core::graph::Halt;
-use clew_core::session::Recorded;
+use clew_core::history::RevisionError;
+use clew_core::session::{Recorded, Repeated};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -270,6 +271,27 @@ impl Engine {
     /// What was found beside runs that the user has to know, once.
     fn untold(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(std::mem::take(&mut self.enter(py)?.untold))
+    }
+
+    /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
+    /// is a run's id, the cell's id and its `In [n]`. The id of the last run, to switch to; `None` if there were none.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn repeat(&self, py: Python<'_>, runs: Vec<(String, Option<String>, Option<u64>)>) -> PyResult<Option<String>> {
+        let mut inner = self.enter(py)?;
+        let last = inner.with_session(py, |session, kernel| {
+            let now = session.history();
+            let found = runs.into_iter().map(|(run, cell, execution_count)| {
+                let run = now.resolve(&run, None, 0)?;
+                Ok::<_, RevisionError>(Repeated {
+                    run,
+                    cell,
+                    execution_count,
+                })
+            });
+            let found = found.collect::<Result<Vec<_>, _>>().map_err(runtime)?;
+            session.repeat(kernel, &found).map_err(runtime)
+        })??;
+        Ok(last.map(|run| run.to_string()))
     }
 
     /// Has values that need a library's code to be built again be built in another process, to know while they live whether

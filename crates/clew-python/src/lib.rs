@@ -17,6 +17,7 @@ mod notices;
 mod panics;
 mod prover;
 pub mod raw;
+mod repeat;
 mod sandbox;
 mod secrets;
 mod strangers;
@@ -50,6 +51,8 @@ mod _engine {
     use crate::raw::held::Held;
     #[pymodule_export]
     use crate::raw::reach::codes_within;
+    #[pymodule_export]
+    use crate::repeat::Repeat;
     #[pymodule_export]
     use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]

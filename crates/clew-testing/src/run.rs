@@ -9,6 +9,7 @@ pub fn bare_run(number: u64, started: Timestamp) -> Run {
         number,
         suffix: String::new(),
         parent: None,
+        repeats: None,
         defining: Vec::new(),
         parent_confirmed: false,
         kind: RunKind::Cell,

@@ -5,6 +5,7 @@ mod flow {
     mod environments;
     mod moved;
     pub mod notebook;
+    mod repeat;
 }
 
 use std::collections::BTreeSet;

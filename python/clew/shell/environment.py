@@ -105,7 +105,18 @@ def described(name: str, distribution: Distribution | None = None) -> dict[str, 
         return {"name": name, "version": distribution.version, "distribution": distribution.name}
     module = sys.modules.get(name)
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
-    return {"name": name, "version": version if type(version) is str else None}
+    own = {"files": files} if (files := evidence.described_files(_own_files(name))) else {}
+    return {"name": name, "version": version if type(version) is str else None} | own
+
+
+def _own_files(name: str) -> list[str]:
+    """Where a module of the user's and what it holds came from; nothing for one of Python's or of what is installed."""
+    if name in sys.stdlib_module_names or name == "__main__":
+        return []
+    held = [module for key, module in list(sys.modules.items()) if key == name or key.startswith(f"{name}.")]
+    files = [module.__dict__.get("__file__") for module in held if type(module) is ModuleType]
+    found = {os.path.abspath(file) for file in files if type(file) is str and file.endswith(".py")}  # noqa: PTH100
+    return sorted(file for file in found if not file.startswith(evidence.environment()))
 
 
 def interpreter() -> dict[str, str]:

@@ -21,7 +21,7 @@ from clew._engine import Fired, codes_within
 from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
-from clew.shell.uses import behind_magics, draws_anew, seeded, uses
+from clew.shell.uses import behind_magics, draws_anew, seeded, unrepeatable, uses
 from clew.shell.warn import guarded
 
 
@@ -93,6 +93,7 @@ class Seen:
             "writes": sorted(set[str]().union(*(written for _, written in found))),
             "binds": sorted(used.binds),
             "later": sorted(filter(self._is_name, used.later)),
+            "unrepeatable": sorted(unrepeatable(everything + ran)),
             "seeded": sorted(seeded(everything + ran, live)),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),

@@ -383,6 +383,7 @@ impl Sample {
             death: None,
             evidence,
             looked: Looked::All,
+            repeats: None,
             defining: Vec::new(),
             parent_confirmed: true,
             changed: told.changed.clone(),

@@ -52,6 +52,9 @@ pub struct Evidence {
     pub patched: Vec<String>,
     /// What was taken out of its source before that was written, in words (`an API key`).
     pub masked: Vec<String>,
+    /// What it asked for that is another each time, in words (`the time`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unrepeatable: Vec<String>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
     /// How long the statements of its cell took that only import, in nanoseconds: a process that loads what it left imports that again.
@@ -113,6 +116,9 @@ pub struct ModuleEvidence {
     pub distribution: Option<String>,
     /// Digest of its source, for the user's own modules.
     pub digest: Option<String>,
+    /// The files that it and what it holds were imported from, for the user's own modules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileEvidence>,
 }
 
 /// The interpreter of a session, and the machine under it.

@@ -80,6 +80,9 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// Where it comes from.
     pub kind: RunKind,
+    /// The run that it repeats: its cell did not run, what that run left was taken for what it would leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<RunId>,
     /// The source that ran, as a salted blob.
     pub source: Option<BlobId>,
     /// What it printed, as a salted blob, where kept.

@@ -55,4 +55,12 @@ impl Environments {
         let before = told.iter().rev().find(|(told, _)| told <= place);
         before.or(told.first()).map(|(_, module)| module)
     }
+
+    /// The user's own modules that were there when a run ended.
+    pub fn own_modules(&self, run: &RunId) -> impl Iterator<Item = &ModuleEvidence> {
+        let names = self.runs.get(run).and_then(|(session, _)| self.sessions.get(session));
+        let names = names.into_iter().flat_map(|told| told.modules.keys());
+        let found = names.filter_map(|name| self.module(run, name));
+        found.filter(|module| !module.files.is_empty())
+    }
 }

@@ -14,6 +14,7 @@ mod inputs;
 mod line;
 mod needs;
 mod reach;
+mod repeat;
 mod slice;
 mod stale;
 
@@ -26,6 +27,7 @@ use rustc_hash::FxHashMap;
 
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
+pub use self::repeat::{Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};
 

@@ -43,6 +43,8 @@ impl Moves {
             };
             let step = match operation.action {
                 Action::Run if operation.runs.iter().all(&is_outside) => Step::Along,
+                // Runs that repeat others are written down before anybody goes there.
+                Action::Run if moves.at() == Some(position.run) => Step::Along,
                 Action::Run
                 | Action::Switch
                 | Action::Restore

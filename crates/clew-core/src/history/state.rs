@@ -37,8 +37,13 @@ impl State {
     pub fn apply(&mut self, run: &Run) {
         if let Some(full) = &run.full {
             *self = Self::of(full.iter().cloned().map(Arc::new));
-            return;
+        } else {
+            self.repeat(run);
         }
+    }
+
+    /// Makes it what it is where what `run` did is done once more: where [`crate::history::flow::Flow::obstacles`] found nothing against that.
+    pub fn repeat(&mut self, run: &Run) {
         for root in &run.removed {
             self.drop_covariable(root);
         }

@@ -249,6 +249,7 @@ impl Export<'_> {
         let evidence = self.evidence(history, from, sent);
         let defining: Result<Vec<BlobId>, StoreError> = cells.iter().map(|cell| writer.put_blob(&cell.text)).collect();
         let run = Run {
+            repeats: None,
             defining: defining?,
             ..self.run(history, versions, evidence)
         };
@@ -319,6 +320,7 @@ impl Export<'_> {
             death: None,
             evidence,
             looked: Looked::All,
+            repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,
             changed: versions.clone(),

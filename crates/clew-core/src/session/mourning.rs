@@ -84,6 +84,7 @@ impl Session {
                 ..Evidence::default()
             },
             looked: Looked::Only(Vec::new()),
+            repeats: None,
             defining: Vec::new(),
             parent_confirmed: false,
             changed: Vec::new(),

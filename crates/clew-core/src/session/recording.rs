@@ -47,7 +47,7 @@ const CHEAP_LOOK: u64 = 1_000_000;
 const PART_OF_RUN: u64 = 100;
 
 /// The most steps from a run back to a whole state.
-const FULL_EVERY: usize = 64;
+pub(super) const FULL_EVERY: usize = 64;
 
 impl Session {
     /// Records what was there when the session began.
@@ -350,6 +350,7 @@ impl Session {
             death: None,
             evidence: input.evidence,
             looked,
+            repeats: None,
             defining: Vec::new(),
             parent_confirmed: self.confirmed && moved_from.is_none(),
             changed,

@@ -124,6 +124,7 @@ impl Told {
         };
         let run = Run {
             parent,
+            repeats: None,
             defining: Vec::new(),
             parent_confirmed: parent.is_some(),
             source: Some(writer.put_blob(&self.source)?),

@@ -52,7 +52,7 @@ impl<'a> Flow<'a> {
     }
 
     /// First words of the modules that what the run read or made belongs to.
-    fn libraries(&self, read: &BTreeSet<Root>, place: &Place<'a>, before: &Place<'a>) -> BTreeSet<String> {
+    pub(super) fn libraries(&self, read: &BTreeSet<Root>, place: &Place<'a>, before: &Place<'a>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for root in read {
             self.add_libraries(root, before, &mut found);

@@ -27,9 +27,9 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Whether nobody watched what a run read and wrote, or there was nothing to see.
+/// Whether nobody watched what a run read and wrote, or nobody can tell whether there was anything to see.
 pub(crate) fn is_unwatched(evidence: &Evidence) -> bool {
-    evidence.reads.is_empty() && evidence.writes.is_empty()
+    evidence.reads.is_empty() && evidence.writes.is_empty() && !evidence.reads_known
 }
 
 /// Whether what a run left of a root does not depend on what that was before.

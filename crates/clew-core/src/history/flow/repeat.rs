@@ -1,0 +1,360 @@
+//! Which recorded run stands for running its cell again: one that found what the cell would find now.
+//!
+//! In: a recorded run, the state that its cell would find, and what lies outside the session now. Out: all that stands against taking
+//! what that run left for what the cell would leave; nothing, if it may be taken. These are *verifying traces* (Mokhov, Mitchell, Peyton
+//! Jones: Build Systems à la Carte, ICFP 2018, section 4.2): no key names all that a cell may read before it runs, so each recorded run
+//! tells what it read, and that is held against what is there. A cell that reads under a condition has one for each way.
+//!
+//! ```text
+//!   found ──► cell 1: recorded runs of its code, newest first ──► none stands against ──► found = found + what that run left
+//!                                                            └──► each has something ──► the cell runs, and leaves what it leaves
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Flow, Place};
+use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
+use crate::history::environments::Environments;
+use crate::history::{History, State};
+use crate::id::{Root, RootKind, RunId};
+
+/// What lies outside the session, as it is now.
+pub trait Outside {
+    /// Whether a file is what it was.
+    fn has_file(&self, file: &FileEvidence) -> bool;
+
+    /// The version of a package that is there now, where it is not what it was; empty if there is none.
+    fn other_module(&self, module: &ModuleEvidence) -> Option<String>;
+
+    /// The version of Python that a cell would run in, where that is known.
+    fn python(&self) -> Option<&str>;
+
+    /// Whether code finds something under a name that nobody in the session bound.
+    fn is_builtin(&self, name: &str) -> bool;
+}
+
+/// What stands against taking what a recorded run left for what its cell would leave now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It failed, was interrupted, or its kernel died.
+    Unfinished,
+    /// Somebody else recorded it, whom nobody trusted yet.
+    Untrusted,
+    /// Its source was not kept whole.
+    Masked,
+    /// Right after it something changed that no cell did: threads and callbacks go on after their cell.
+    WentOn {
+        /// The change.
+        run: RunId,
+    },
+    /// Something that it may have read is not what it was.
+    Input {
+        /// The input.
+        root: Root,
+        /// What it was; `None` if it was not there.
+        then: Option<Version>,
+        /// What it is.
+        now: Option<Version>,
+    },
+    /// Nobody can tell what an input was when it ran.
+    Uncertain {
+        /// The input.
+        root: Root,
+    },
+    /// A file that it may have read is not what it was.
+    FileRead(FileEvidence),
+    /// A file that it wrote is not as it left it.
+    FileWritten(FileEvidence),
+    /// A file with code of the user's own is not what it was.
+    Code(FileEvidence),
+    /// A package is another.
+    Module {
+        /// What it was.
+        then: ModuleEvidence,
+        /// What it is.
+        now: String,
+    },
+    /// It ran in another Python.
+    Python {
+        /// In which.
+        then: String,
+        /// In which the cell would run.
+        now: String,
+    },
+    /// It used the network.
+    Network,
+    /// It started programs.
+    Programs,
+    /// It drew random numbers that depend on nothing.
+    Random,
+    /// It asked for what is another each time: the time, somebody at the keyboard.
+    Asked(String),
+    /// Something that it left can't be brought back.
+    Unstored {
+        /// What it left.
+        roots: Vec<Root>,
+    },
+}
+
+/// The generator whose state nobody knows.
+const SYSTEM: &str = "os.urandom";
+
+impl<'a> Flow<'a> {
+    /// What stands against taking what the run at `place` left for what its cell would leave where it finds `found`. Empty if nothing
+    /// does: then [`State::repeat`] tells what it would leave.
+    pub fn obstacles(
+        &self,
+        place: &Place<'a>,
+        found: &State,
+        environments: &Environments,
+        outside: &dyn Outside,
+    ) -> Vec<Obstacle> {
+        let run = place.recorded();
+        let id = place.run();
+        let mut obstacles = of_record(self.history, &id, run);
+        if !obstacles.is_empty() {
+            return obstacles;
+        }
+        obstacles.extend(of_evidence(&run.evidence, outside));
+        if let (Some(then), Some(now)) = (environments.interpreter(&id), outside.python())
+            && minor(&then.version) != minor(now)
+        {
+            obstacles.push(Obstacle::Python {
+                then: then.version.clone(),
+                now: now.to_owned(),
+            });
+        }
+        let needed = self.needs(place);
+        obstacles.extend(self.of_modules(place, &needed, environments, outside));
+        obstacles.extend(self.of_inputs(place, &needed, found));
+        obstacles.extend(self.of_lookups(place, found, outside));
+        obstacles.extend(self.of_results(run));
+        obstacles
+    }
+
+    /// Packages and modules that it may have used. What a run imports it names; what it used of that later ones tell by what they read
+    /// and made.
+    fn of_modules(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        environments: &Environments,
+        outside: &dyn Outside,
+    ) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let own = place.recorded().evidence.modules.iter();
+        let mut names = self.libraries(needed, place, &before);
+        names.extend(own.clone().map(|module| module.name.clone()));
+        let known = names.iter().filter_map(|name| environments.module(&place.run(), name));
+        let mut all: BTreeMap<&str, &ModuleEvidence> = known.map(|module| (module.name.as_str(), module)).collect();
+        all.extend(own.map(|module| (module.name.as_str(), module)));
+        if all.values().any(|module| !module.files.is_empty()) {
+            // The user's own modules call each other, and nothing tells which.
+            let id = place.run();
+            let others = environments
+                .own_modules(&id)
+                .map(|module| (module.name.as_str(), module));
+            others.for_each(|(name, module)| {
+                all.entry(name).or_insert(module);
+            });
+        }
+        let is_other = |file: &&FileEvidence| !outside.has_file(file);
+        let files = all.values().flat_map(|module| &module.files).filter(is_other);
+        let mut obstacles: Vec<Obstacle> = files.cloned().map(Obstacle::Code).collect();
+        let other = |then: &&ModuleEvidence| outside.other_module(then).map(|now| ((*then).clone(), now));
+        obstacles.extend(
+            all.into_values()
+                .filter_map(|then| other(&then))
+                .map(|(then, now)| Obstacle::Module { then, now }),
+        );
+        obstacles
+    }
+
+    /// What it may have read, and what it left without having bound it anew.
+    fn of_inputs(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let run = place.recorded();
+        let then = self.history.state(before.run());
+        let left: BTreeSet<&Root> = run
+            .changed
+            .iter()
+            .flat_map(|version| &version.roots)
+            .chain(&run.removed)
+            .collect();
+        let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
+        let mut obstacles = Vec::new();
+        for root in all {
+            let (was, is) = (then.version(root), found.version(root));
+            let is_same = match (was, is) {
+                (None, None) => true,
+                // What it binds anew may have been anything, but not a part of something that goes on.
+                (_, is) if !needed.contains(root) => is.is_none_or(|is| is.roots.len() == 1 || are_same(was, Some(is))),
+                (Some(was), Some(is)) if left.contains(root) => are_same(Some(was), Some(is)),
+                (Some(was), Some(is)) => self.reads_same(needed, root, was, is),
+                _ => false,
+            };
+            if !is_same {
+                obstacles.push(Obstacle::Input {
+                    root: root.clone(),
+                    then: was.cloned(),
+                    now: is.cloned(),
+                });
+            } else if needed.contains(root) && self.history.uncertain_since(before.run(), root).is_some() {
+                obstacles.push(Obstacle::Uncertain { root: root.clone() });
+            }
+            obstacles.extend(self.of_classes(was, &then, found, &obstacles));
+        }
+        obstacles
+    }
+
+    /// Names that it looked for in vain, or found where Python has its own, and that are there now.
+    fn of_lookups(&self, place: &Place<'a>, found: &State, outside: &dyn Outside) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let evidence = &place.recorded().evidence;
+        let then = self.history.state(before.run());
+        let reads: BTreeSet<&str> = evidence.reads.iter().map(String::as_str).collect();
+        let is_looked_for = |root: &&Root| {
+            root.kind == RootKind::Name
+                && (evidence.reads_all() || reads.contains(root.key.as_str()) || outside.is_builtin(&root.key))
+        };
+        let came = found
+            .roots()
+            .filter(|root| is_looked_for(root) && then.version(root).is_none());
+        // What it binds anew itself it looks for in vain only before that.
+        let came = came.filter(|root| !evidence.binds.contains(&root.key) || reads.contains(root.key.as_str()));
+        came.map(|root| Obstacle::Input {
+            root: root.clone(),
+            then: None,
+            now: found.version(root).cloned(),
+        })
+        .collect()
+    }
+
+    /// Classes of the notebook that an input refers to: they are part of how it behaves.
+    fn of_classes(&self, version: Option<&Version>, then: &State, found: &State, known: &[Obstacle]) -> Vec<Obstacle> {
+        let manifest = version.and_then(|version| self.manifest(version));
+        let Some(Body::Encoded(encoding)) = manifest.as_deref().map(|manifest| &manifest.body) else {
+            return Vec::new();
+        };
+        let classes = encoding
+            .definitions
+            .iter()
+            .map(|id| Root::new(RootKind::Definition, id.clone()));
+        let differs = |root: &Root| !are_same(then.version(root), found.version(root));
+        let is_known = |root: &Root| {
+            known
+                .iter()
+                .any(|obstacle| matches!(obstacle, Obstacle::Input { root: other, .. } if other == root))
+        };
+        classes
+            .filter(|root| differs(root) && !is_known(root))
+            .map(|root| Obstacle::Input {
+                then: then.version(&root).cloned(),
+                now: found.version(&root).cloned(),
+                root,
+            })
+            .collect()
+    }
+
+    /// Whether an input that was only read is what it was. What else shares objects with it makes no difference to who reads nothing else
+    /// of that.
+    fn reads_same(&self, needed: &BTreeSet<Root>, root: &Root, was: &Version, is: &Version) -> bool {
+        let is_alone = |version: &Version| version.roots.iter().filter(|root| needed.contains(root)).count() == 1;
+        are_same(Some(was), Some(is))
+            || (is_alone(was)
+                && is_alone(is)
+                && self
+                    .hash_of(root, was)
+                    .is_some_and(|hash| self.hash_of(root, is) == Some(hash)))
+    }
+
+    /// What it left that can't be brought back.
+    fn of_results(&self, run: &Run) -> Vec<Obstacle> {
+        let is_stored = |version: &&Version| {
+            let manifest = self.manifest(version);
+            manifest.is_some_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
+        };
+        let lacking = run.changed.iter().filter(|version| !is_stored(version));
+        lacking
+            .map(|version| Obstacle::Unstored {
+                roots: version.roots.clone(),
+            })
+            .collect()
+    }
+}
+
+/// What of the record itself speaks against it.
+fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
+    if run.kind != RunKind::Cell || run.ending != Ending::Done || run.death.is_some() {
+        obstacles.push(Obstacle::Unfinished);
+    }
+    if history.is_untrusted(id) {
+        obstacles.push(Obstacle::Untrusted);
+    }
+    if !run.evidence.masked.is_empty() || run.source.is_none() {
+        obstacles.push(Obstacle::Masked);
+    }
+    let is_outside = |next: &&RunId| history.run(next).is_some_and(|next| next.kind == RunKind::Outside);
+    obstacles.extend(
+        history
+            .children(id)
+            .iter()
+            .find(is_outside)
+            .map(|run| Obstacle::WentOn { run: *run }),
+    );
+    obstacles
+}
+
+/// What it did that nobody can repeat, and files that are not what they were.
+fn of_evidence(evidence: &Evidence, outside: &dyn Outside) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
+    if !evidence.sockets.is_empty() {
+        obstacles.push(Obstacle::Network);
+    }
+    if !evidence.processes.is_empty() {
+        obstacles.push(Obstacle::Programs);
+    }
+    if evidence.random.contains_key(SYSTEM) {
+        obstacles.push(Obstacle::Random);
+    }
+    obstacles.extend(evidence.unrepeatable.iter().cloned().map(Obstacle::Asked));
+    let is_other = |file: &&FileEvidence| !file.is_of_environment() && !outside.has_file(file);
+    obstacles.extend(
+        evidence
+            .files_read
+            .iter()
+            .filter(is_other)
+            .cloned()
+            .map(Obstacle::FileRead),
+    );
+    obstacles.extend(
+        evidence
+            .files_written
+            .iter()
+            .filter(is_other)
+            .cloned()
+            .map(Obstacle::FileWritten),
+    );
+    obstacles
+}
+
+/// Whether two versions are the same: the same roots together, with the same value.
+fn are_same(one: Option<&Version>, other: Option<&Version>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.fingerprint == other.fingerprint && one.roots == other.roots,
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+/// The minor version of a version of Python: `3.11` of `3.11.7`.
+fn minor(version: &str) -> &str {
+    let end = version.match_indices('.').nth(1).map_or(version.len(), |(at, _)| at);
+    &version[..end]
+}

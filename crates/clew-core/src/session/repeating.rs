@@ -1,0 +1,97 @@
+//! Runs whose cells need not run again: what a recorded run left is taken for what its cell would leave.
+
+use super::recording::{FULL_EVERY, Stop};
+use super::{Session, SessionError};
+use crate::format::{Action, Looked, Position, Run, Version, View};
+use crate::history::State;
+use crate::id::RunId;
+use crate::kernel::Kernel;
+use crate::store::StoreError;
+
+/// A run to be repeated, and the cell that it is repeated for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeated {
+    /// The recorded run.
+    pub run: RunId,
+    /// The cell's id, where known.
+    pub cell: Option<String>,
+    /// The `In [n]` that the cell would have had.
+    pub execution_count: Option<u64>,
+}
+
+impl Session {
+    /// Writes down that cells left here what recorded runs of them left, one after the other, each behind what the one before left; the
+    /// last of these runs. Nothing of it is live before somebody switches to that.
+    ///
+    /// Whether a run may be taken is for the caller to say ([`crate::history::flow::Flow::obstacles`]).
+    ///
+    /// # Errors
+    /// A run that the history has not, or a store that can't be written. Then nothing was written that anybody sees.
+    pub fn repeat<K: Kernel>(&mut self, kernel: &mut K, repeated: &[Repeated]) -> Result<Option<RunId>, SessionError> {
+        self.refresh()?;
+        self.record_outside(kernel, Stop::Possible)?;
+        let at = self.moves.at().ok_or(SessionError::NotStarted)?;
+        let mut state = State::clone(&self.history.state(at));
+        let mut written: Vec<(RunId, Run)> = Vec::new();
+        for (place, repeated) in repeated.iter().enumerate() {
+            let parent = written.last().map_or(at, |(id, _)| *id);
+            let run = self.copy_of(repeated, parent, &mut state);
+            let run = run.map(|run| self.with_state(run, place, at, &state));
+            let put = run.and_then(|run| Ok((self.writer.put_run(&run)?, run)));
+            written.push(put.inspect_err(|_| self.writer.abandon())?);
+        }
+        let last = written.last().map(|(id, _)| *id);
+        if last.is_some() {
+            self.show(written)?;
+        }
+        Ok(last)
+    }
+
+    /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
+    fn copy_of(&mut self, repeated: &Repeated, parent: RunId, state: &mut State) -> Result<Run, SessionError> {
+        let recorded = self.history.run(&repeated.run).ok_or_else(|| StoreError::Missing {
+            kind: "Run",
+            id: repeated.run.short(),
+            packs: Vec::new(),
+        })?;
+        state.repeat(recorded);
+        let copy = Run {
+            suffix: String::new(),
+            parent: Some(parent),
+            repeats: Some(recorded.repeats.unwrap_or(repeated.run)),
+            cell: repeated.cell.clone().or_else(|| recorded.cell.clone()),
+            execution_count: repeated.execution_count.or(recorded.execution_count),
+            started: self.clock.now(),
+            looked: Looked::All,
+            parent_confirmed: false,
+            full: None,
+            warnings: Vec::new(),
+            ..recorded.clone()
+        };
+        Ok(Run {
+            number: self.writer.reserve_number()?,
+            ..copy
+        })
+    }
+
+    /// The run, with the whole state where too many before it have none.
+    fn with_state(&self, run: Run, place: usize, at: RunId, state: &State) -> Run {
+        let steps = self.history.steps_since_full(at) + place + 1;
+        let full = (steps.is_multiple_of(FULL_EVERY)).then(|| state.versions().cloned().collect::<Vec<Version>>());
+        Run { full, ..run }
+    }
+
+    /// Writes the operation that makes runs visible. The session stays where it is.
+    fn show(&mut self, runs: Vec<(RunId, Run)>) -> Result<(), SessionError> {
+        let branch = self.moves.branch().map(str::to_owned);
+        let at = self.moves.at().map(|run| Position { run, branch });
+        let view = View { at, confirmed: None };
+        let committed = self.writer.commit(Action::Run, Vec::new(), view, self.clock.now());
+        let (id, operation) = committed.inspect_err(|_| self.writer.abandon())?;
+        for (id, run) in runs {
+            self.history.add_run(id, run, self.id);
+        }
+        self.history.add_operation(id, operation);
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! `Repeat`: which cells of a notebook need to run again, as whoever runs it asks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clew_cli::repeat::{self, Cell, Decided};
+use clew_cli::{Door, Surroundings};
+use clew_core::format::{FileEvidence, ModuleEvidence};
+use clew_core::history::flow::Outside;
+use clew_core::id::{Root, RootKind};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A walk over a notebook, from its first cell to its last.
+#[pyclass(frozen, module = "clew._engine")]
+pub struct Repeat {
+    walk: Mutex<repeat::Repeat>,
+}
+
+#[pymethods]
+impl Repeat {
+    /// The walk over the notebook of this path and id; `None` where nothing is recorded of it.
+    #[staticmethod]
+    #[pyo3(signature = (path, id = None, store = None))]
+    fn of(path: &str, id: Option<&str>, store: Option<std::path::PathBuf>) -> PyResult<Option<Self>> {
+        let mut surroundings = Surroundings::of_process(Door::Program);
+        surroundings.read_settings();
+        if let Some(store) = store {
+            surroundings.store = store;
+        }
+        let walk = repeat::Repeat::of(path, id, &surroundings);
+        let walk = walk.map_err(|problem| PyRuntimeError::new_err(problem.message))?;
+        Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
+    }
+
+    /// What is to be done about the next cell. `outside` tells how things are outside the session; `same_code` says whether two texts are
+    /// the same code, where they are not the same text.
+    fn decide<'py>(
+        &self,
+        py: Python<'py>,
+        cell: (Option<String>, String, u64),
+        outside: &Bound<'py, PyAny>,
+        same_code: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (id, source, execution_count) = cell;
+        let cell = Cell {
+            id,
+            source,
+            execution_count,
+        };
+        let python: Option<String> = outside.getattr("python")?.extract()?;
+        let there = There {
+            asked: outside,
+            python,
+            failed: Mutex::new(None),
+        };
+        let is_same_code = |one: &str, other: &str| there.answer(same_code.call1((one, other)), false);
+        let decided = self.walk().decide(&cell, &there, &is_same_code);
+        if let Some(error) = there.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let told = PyDict::new(py);
+        match decided {
+            Decided::Taken { run, output, duration } => {
+                told.set_item("run", run)?;
+                told.set_item("output", output)?;
+                told.set_item("duration", duration)?;
+            }
+            Decided::Executed(why) => told.set_item("why", why)?,
+        }
+        Ok(told)
+    }
+
+    /// What was taken since it was asked last, to be brought to a kernel: ids of runs, with the ids of their cells and their `In [n]`.
+    fn pending(&self) -> Vec<(String, Option<String>, Option<u64>)> {
+        let pending = self.walk().pending();
+        let told = pending.into_iter();
+        told.map(|repeated| (repeated.run.to_string(), repeated.cell, repeated.execution_count))
+            .collect()
+    }
+
+    /// A kernel is at this run now: the next cell finds what that left. False if there is no such run.
+    fn stand_at(&self, run: &str) -> PyResult<bool> {
+        let found = self.walk().stand_at(run);
+        found.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// Begins anew at the first cell, and takes no run that left one of these names: they could not be brought back.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn begin_anew(&self, lost: Vec<String>) {
+        let lost: Vec<Root> = lost.into_iter().map(|name| Root::new(RootKind::Name, name)).collect();
+        self.walk().begin_anew(&lost);
+    }
+}
+
+impl Repeat {
+    fn walk(&self) -> MutexGuard<'_, repeat::Repeat> {
+        self.walk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What lies outside, as an object of Python's tells it. The first thing that goes wrong is kept.
+struct There<'a, 'py> {
+    asked: &'a Bound<'py, PyAny>,
+    python: Option<String>,
+    failed: Mutex<Option<PyErr>>,
+}
+
+impl<'py> There<'_, 'py> {
+    fn answer<T: for<'a> FromPyObject<'a, 'py, Error = PyErr>>(
+        &self,
+        answered: PyResult<Bound<'py, PyAny>>,
+        otherwise: T,
+    ) -> T {
+        match answered.and_then(|answer| answer.extract::<T>()) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert(error);
+                otherwise
+            }
+        }
+    }
+}
+
+impl Outside for There<'_, '_> {
+    fn has_file(&self, file: &FileEvidence) -> bool {
+        let told = (&file.path, file.size, file.modified, &file.digest);
+        self.answer(self.asked.call_method1("has_file", told), false)
+    }
+
+    fn other_module(&self, module: &ModuleEvidence) -> Option<String> {
+        module.version.as_ref()?;
+        let told = (&module.name, &module.version, &module.distribution);
+        self.answer(self.asked.call_method1("other_module", told), None)
+    }
+
+    fn python(&self) -> Option<&str> {
+        self.python.as_deref()
+    }
+
+    fn is_builtin(&self, name: &str) -> bool {
+        self.answer(self.asked.call_method1("is_builtin", (name,)), true)
+    }
+}

@@ -1,0 +1,265 @@
+//! A notebook that is run again after an edit: cells that nothing reaches do not run, and all comes out as if every cell had run.
+
+use clew_core::format::{Ending, FileEvidence, HistoryDescription, ModuleEvidence, RunKind};
+use clew_core::history::flow::{Flow, Obstacle, Outside};
+use clew_core::history::{Environments, State};
+use clew_core::id::{HistoryId, Root, RunId};
+use clew_core::record::RunInput;
+use clew_core::session::{MoveOptions, Repeated, Request, Session};
+use clew_core::store::Store;
+use clew_testing::disk::SimDisk;
+use clew_testing::recording::{key_of, session_of, store_of};
+use clew_testing::toy::{CellError, ToyKernel, World, run_cell};
+use clew_testing::{Dice, Flavour, evidence_of, random_cell};
+
+use super::notebook::KEY;
+
+/// Cells that do what they say.
+const QUIET: Flavour = Flavour {
+    hostile: false,
+    failing: false,
+};
+
+/// Nothing outside is another than it was.
+struct Same;
+
+impl Outside for Same {
+    fn has_file(&self, _: &FileEvidence) -> bool {
+        true
+    }
+
+    fn other_module(&self, _: &ModuleEvidence) -> Option<String> {
+        None
+    }
+
+    fn python(&self) -> Option<&str> {
+        None
+    }
+
+    fn is_builtin(&self, _: &str) -> bool {
+        false
+    }
+}
+
+/// A notebook's history, and how often it was run.
+struct Desk {
+    disk: SimDisk,
+    history: HistoryId,
+}
+
+/// What came of running a notebook.
+#[derive(Debug)]
+struct Ran {
+    world: World,
+    /// Cells that ran, by their places.
+    executed: Vec<usize>,
+    taken: usize,
+    is_done: bool,
+}
+
+impl Desk {
+    fn new(seed: u64) -> Self {
+        let disk = SimDisk::new(seed);
+        let store = store_of(&disk, &key_of(KEY));
+        let history = store.create_history(&HistoryDescription::default()).unwrap();
+        Self { disk, history }
+    }
+
+    fn store(&self) -> Store {
+        store_of(&self.disk, &key_of(KEY))
+    }
+
+    /// Runs a notebook in a new kernel, but for the cells that need not run.
+    fn run(&self, cells: &[String]) -> Ran {
+        let store = self.store();
+        let mut session = session_of(&self.disk, &key_of(KEY), self.history);
+        let mut kernel = ToyKernel::new(1);
+        session.start(&mut kernel).unwrap();
+        let mut found = session.live_state();
+        let (mut pending, mut executed, mut taken) = (Vec::new(), Vec::new(), 0);
+        let mut is_done = true;
+        for (place, cell) in cells.iter().enumerate() {
+            if let Some(run) = stands_for(&session, &store, cell, place, &found) {
+                found.repeat(session.history().run(&run).unwrap());
+                let (cell, execution_count) = (None, Some(place as u64 + 1));
+                pending.push(Repeated {
+                    run,
+                    cell,
+                    execution_count,
+                });
+                taken += 1;
+                continue;
+            }
+            bring(&mut session, &mut kernel, &mut pending, &found);
+            executed.push(place);
+            is_done = record(&mut session, &mut kernel, cell, place);
+            found = State::clone(&session.history().state(session.at().unwrap()));
+            if !is_done {
+                break;
+            }
+        }
+        bring(&mut session, &mut kernel, &mut pending, &found);
+        let world = kernel.world;
+        Ran {
+            world,
+            executed,
+            taken,
+            is_done,
+        }
+    }
+}
+
+/// The newest run of the same code, in the same place of the notebook, that may be taken.
+fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found: &State) -> Option<RunId> {
+    let history = session.history();
+    let flow = Flow::new(history, store);
+    let environments = Environments::of(history);
+    let is_of_cell = |run: &clew_core::format::Run| {
+        let source = run.source.and_then(|source| store.blob(source).ok());
+        run.execution_count == Some(place as u64 + 1) && source.is_some_and(|source| *source == *cell)
+    };
+    let recorded = history.runs().rev().filter(|(_, run)| is_of_cell(run));
+    recorded
+        .map(|(id, _)| *id)
+        .find(|id| flow.obstacles(&flow.place(*id), found, &environments, &Same).is_empty())
+}
+
+/// Has the kernel hold what cells left that did not run.
+fn bring(session: &mut Session, kernel: &mut ToyKernel, pending: &mut Vec<Repeated>, found: &State) {
+    let Some(last) = session.repeat(kernel, pending).unwrap() else {
+        return;
+    };
+    assert_eq!(*session.history().state(last), *found);
+    let report = session.perform(kernel, &Request::Switch(last.to_string()), MoveOptions::default());
+    let report = report.unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    pending.clear();
+}
+
+/// Runs a cell; whether it came to its end.
+fn record(session: &mut Session, kernel: &mut ToyKernel, cell: &str, place: usize) -> bool {
+    let count = place as u64 + 1;
+    let evidence = evidence_of(&kernel.world, cell, count);
+    let ended = run_cell(&mut kernel.world, cell, count);
+    let is_done = ended.is_ok();
+    let input = RunInput {
+        source: Some(cell.to_owned()),
+        execution_count: Some(count),
+        ending: match ended {
+            Ok(()) => Ending::Done,
+            Err(CellError::Interrupted) => Ending::Interrupted,
+            Err(CellError::Raised(exception)) => Ending::Failed { exception },
+        },
+        evidence,
+        ..RunInput::silent(RunKind::Cell, 0)
+    };
+    session.record(kernel, input).unwrap();
+    is_done
+}
+
+/// All cells in a fresh kernel, up to the first that fails.
+fn full(cells: &[String]) -> World {
+    let mut world = ToyKernel::new(1).world;
+    for (place, cell) in cells.iter().enumerate() {
+        if run_cell(&mut world, cell, place as u64 + 1).is_err() {
+            break;
+        }
+    }
+    world
+}
+
+/// A notebook of random cells, each of which does something in what those before it left.
+fn notebook(dice: &mut Dice, cells: usize) -> Vec<String> {
+    let mut world = ToyKernel::new(1).world;
+    let mut written = Vec::new();
+    for place in 0..cells {
+        written.push(cell_for(dice, &mut world, place));
+    }
+    written
+}
+
+fn cell_for(dice: &mut Dice, world: &mut World, place: usize) -> String {
+    loop {
+        let cell = random_cell(dice, world, QUIET);
+        let mut after = world.clone();
+        if run_cell(&mut after, &cell, place as u64 + 1).is_ok() {
+            *world = after;
+            return cell;
+        }
+    }
+}
+
+/// Changes a cell, puts one in, takes one out, or puts one somewhere else.
+fn edit(dice: &mut Dice, cells: &mut Vec<String>) {
+    let place = dice.below(cells.len() as u64) as usize;
+    let mut world = full(&cells[..place]);
+    match dice.below(4) {
+        0 | 1 => cells[place] = cell_for(dice, &mut world, place),
+        2 => cells.insert(place, cell_for(dice, &mut world, place)),
+        _ => {
+            let cell = cells.remove(place);
+            if dice.one_in(2) {
+                let other = dice.below(cells.len() as u64 + 1) as usize;
+                cells.insert(other, cell);
+            }
+        }
+    }
+}
+
+#[test]
+fn p03_an_edited_notebook_comes_out_as_if_every_cell_had_run() {
+    let (mut executed, mut taken) = (0, 0);
+    for seed in 0..150 {
+        let mut dice = Dice::new(seed);
+        let desk = Desk::new(seed);
+        let mut cells = notebook(&mut dice, 8);
+        let first = desk.run(&cells);
+        assert_eq!((first.executed.len(), first.is_done), (cells.len(), true), "{seed}");
+        let same = desk.run(&cells);
+        assert_eq!((same.executed.as_slice(), same.taken), (&[][..], cells.len()), "{seed}");
+        for step in 0..4 {
+            edit(&mut dice, &mut cells);
+            let ran = desk.run(&cells);
+            let told = || format!("{seed}, {step}: {ran:?}\n{}", cells.join("---\n"));
+            clew_testing::same(&ran.world, &full(&cells), None).unwrap_or_else(|why| panic!("{why}\n{}", told()));
+            executed += ran.executed.len();
+            taken += ran.taken;
+            if !ran.is_done {
+                break;
+            }
+        }
+    }
+    println!("{executed} cells ran, {taken} did not");
+    assert!(taken > executed, "{executed} cells ran, {taken} did not");
+}
+
+#[test]
+fn what_stands_against_a_run_says_which_input_it_is() {
+    let desk = Desk::new(1);
+    let cells: Vec<String> = ["a = int 4000", "b = list a", "c = int 6000"]
+        .map(str::to_owned)
+        .to_vec();
+    desk.run(&cells);
+    let mut edited = cells.clone();
+    edited[0] = "a = int 5000".to_owned();
+    let ran = desk.run(&edited);
+    // What reads `a` runs, what does not need not.
+    assert_eq!(ran.executed, [0, 1]);
+    let store = desk.store();
+    let session = session_of(&desk.disk, &key_of(KEY), desk.history);
+    let flow = Flow::new(session.history(), &store);
+    let of_b = session.history().runs().find(|(_, run)| run.execution_count == Some(2));
+    let place = flow.place(*of_b.unwrap().0);
+    let environments = Environments::of(session.history());
+    let obstacles = flow.obstacles(&place, &State::default(), &environments, &Same);
+    let inputs: Vec<Root> = obstacles
+        .into_iter()
+        .filter_map(|obstacle| match obstacle {
+            Obstacle::Input { root, now: None, .. } => Some(root),
+            _ => None,
+        })
+        .collect();
+    assert!(inputs.contains(&Root::name("a")), "{inputs:?}");
+    // Back to what it was: what was recorded first stands for all.
+    assert_eq!(desk.run(&cells).executed, [0; 0]);
+}
