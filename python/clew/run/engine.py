@@ -1,0 +1,130 @@
+"""papermill's engine `clew`: `clew run`, and `papermill --engine clew IN OUT`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from nbclient.exceptions import CellExecutionError
+from papermill.engines import Engine, papermill_engines
+from papermill.log import logger
+
+from clew.run.deciding import UNKNOWN, Always, Decision
+from clew.run.kernel import Kernel, StartFailed
+from clew.run.marking import mark, put_outputs
+from clew.run.session import variables
+from clew.run.walk import Walk
+
+#: What papermill knows it by.
+NAME = "clew"
+
+
+class ClewEngine(Engine):  # type: ignore[misc] # papermill has no types
+    """Walks a notebook from top to bottom and executes what has to be, in a kernel that starts when it is needed."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        log_output: bool = False,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        input_path: str | None = None,
+        walk: Walk | None = None,
+        **_: Any,
+    ) -> None:
+        """What papermill calls between `notebook_start` and `notebook_complete`."""
+        walk = walk or Walk(Always(UNKNOWN))
+        walk.begin(nb_man.nb, os.getcwd())
+        options = {
+            "kernel_name": kernel_name,
+            "log": logger,
+            "log_output": log_output,
+            "stdout_file": stdout_file,
+            "stderr_file": stderr_file,
+            "startup_timeout": start_timeout,
+            "timeout": execution_timeout,
+        }
+        with Kernel(nb_man, options, variables(input_path, nb_man.output_path)) as kernel:
+            try:
+                go(nb_man, walk, kernel)
+            finally:
+                walk.end(kernel.ask if kernel.is_recording else None)
+        if walk.is_interrupted and not has_error(nb_man.nb):
+            raise KeyboardInterrupt
+
+
+def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
+    """Cell by cell; the first that fails is the last."""
+    for index, cell in enumerate(nb_man.nb.cells):
+        decision = walk.decide(index) if cell.cell_type == "code" else None
+        is_executed = decision is not None and decision.outcome == "executed"
+        if is_executed:
+            # What fails here is no cell's failure.
+            kernel.start()
+            walk.bring(kernel.ask if kernel.is_recording else None)
+        try:
+            nb_man.cell_start(cell, index)
+            if is_executed:
+                execute(cell, index, walk, kernel)
+            elif cell.cell_type == "code":
+                leave(cell, index, decision, walk)
+        except CellExecutionError as error:
+            nb_man.cell_exception(cell, cell_index=index, exception=error)
+            walk.is_interrupted = kernel.is_interrupted
+            return
+        except BaseException:
+            # A dead kernel, or no more time. papermill would call such a cell completed.
+            nb_man.cell_exception(cell, cell_index=index)
+            raise
+        finally:
+            nb_man.cell_complete(cell, cell_index=index)
+            if is_executed:
+                # Not before: recording is none of the cell's time.
+                record(cell, index, walk, kernel)
+
+
+def leave(cell: Any, index: int, decision: Decision | None, walk: Walk) -> None:
+    """Gives a cell what is stored of it."""
+    put_outputs(cell, decision)
+    mark(cell, walk.told[index])
+    if decision is not None:
+        walk.restored()
+
+
+def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
+    """Executes a cell and notes how that ended."""
+    told = walk.told[index]
+    told.outcome = "failed"
+    try:
+        kernel.execute(cell, index)
+        told.outcome = "executed"
+    except CellExecutionError:
+        told.outcome = "interrupted" if kernel.is_interrupted else "failed"
+        raise
+    finally:
+        mark(cell, told)
+
+
+def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
+    """Waits until what a cell did is recorded, and tells the decider."""
+    if not kernel.is_recording or not kernel.is_alive:
+        return
+    told = walk.told[index]
+    told.run = kernel.recorded()
+    mark(cell, told)
+    walk.executed(index)
+
+
+def has_error(notebook: Any) -> bool:
+    """Whether papermill finds out by itself that a cell failed."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    return any(output.output_type == "error" for output in outputs)
+
+
+papermill_engines.register(NAME, ClewEngine)
+
+__all__ = ["NAME", "ClewEngine", "StartFailed"]
