@@ -144,7 +144,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Man(shells::Man),
     #[allow(missing_docs)]
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     #[allow(missing_docs)]
     Remote(remote::Arguments),
     #[allow(missing_docs)]

@@ -543,7 +543,7 @@ mod tests {
         let mut command = command(&somewhere());
         command.build();
         let mut text = String::new();
-        for word in ["log", "restore", "enable", "config", "push"] {
+        for word in ["log", "restore", "run", "enable", "config", "push"] {
             text += &format!("{}\n----\n", command.find_subcommand_mut(word).unwrap().render_help());
         }
         insta::assert_snapshot!(text);

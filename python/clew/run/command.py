@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from clew.run import mistakes
@@ -22,7 +23,7 @@ def run(pieces: Sequence[str]) -> int:
     try:
         options.settle_paths()
         if options.store is not None:
-            os.environ["CLEW_HOME"] = os.path.abspath(options.store)
+            os.environ["CLEW_HOME"] = str(Path(options.store).absolute())
         return dispatch(options)
     except Mistake as mistake:
         return tell(mistake, as_json=options.json)
@@ -86,4 +87,4 @@ def needs_no_kernel(options: Options, walk: Walk, notebook: Any) -> bool:
 
 def folder(options: Options) -> str:
     """The folder that the notebook runs in."""
-    return os.path.abspath(options.cwd or os.curdir)
+    return str(Path(options.cwd or Path.cwd()).absolute())

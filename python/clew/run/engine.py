@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellExecutionError
 from papermill.engines import Engine, papermill_engines
 from papermill.log import logger
 
-from clew.run.deciding import UNKNOWN, Always, Decision
+from clew.run.deciding import Decision, decider_for
 from clew.run.kernel import Kernel, StartFailed
 from clew.run.marking import mark, put_outputs
+from clew.run.options import Options
 from clew.run.session import variables
 from clew.run.walk import Walk
 
@@ -37,8 +38,8 @@ class ClewEngine(Engine):  # type: ignore[misc] # papermill has no types
         **_: Any,
     ) -> None:
         """What papermill calls between `notebook_start` and `notebook_complete`."""
-        walk = walk or Walk(Always(UNKNOWN))
-        walk.begin(nb_man.nb, os.getcwd())
+        walk = walk or Walk(decider_for(Options(input=input_path, output=nb_man.output_path)))
+        walk.begin(nb_man.nb, str(Path.cwd()))
         options = {
             "kernel_name": kernel_name,
             "log": logger,
@@ -53,7 +54,7 @@ class ClewEngine(Engine):  # type: ignore[misc] # papermill has no types
                 go(nb_man, walk, kernel)
             finally:
                 walk.end(kernel.ask if kernel.is_recording else None)
-        if walk.is_interrupted and not has_error(nb_man.nb):
+        if walk.is_interrupted and not walk.has_failed:
             raise KeyboardInterrupt
 
 
@@ -70,6 +71,10 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
             nb_man.cell_start(cell, index)
             if is_executed:
                 execute(cell, index, walk, kernel)
+                if kernel.is_interrupted:
+                    # The cell went on all the same; the user wanted an end.
+                    walk.is_interrupted = True
+                    return
             elif cell.cell_type == "code":
                 leave(cell, index, decision, walk)
         except CellExecutionError as error:
@@ -111,18 +116,12 @@ def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
 
 def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
     """Waits until what a cell did is recorded, and tells the decider."""
-    if not kernel.is_recording or not kernel.is_alive:
+    if not kernel.is_recording:
         return
     told = walk.told[index]
     told.run = kernel.recorded()
     mark(cell, told)
     walk.executed(index)
-
-
-def has_error(notebook: Any) -> bool:
-    """Whether papermill finds out by itself that a cell failed."""
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
-    return any(output.output_type == "error" for output in outputs)
 
 
 papermill_engines.register(NAME, ClewEngine)

@@ -79,7 +79,8 @@ def columns(told: Told) -> tuple[str, str, str, str]:
 
 def headline(source: str) -> str:
     """The first line of a cell that says something."""
-    line = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    line = next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 

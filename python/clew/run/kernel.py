@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from queue import Empty
 from typing import Any
 
-from jupyter_client.kernelspec import NoSuchKernel
-from nbclient.exceptions import DeadKernelError
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
@@ -22,6 +22,8 @@ from clew.shell.start import is_on
 
 #: How often it is looked whether a silent kernel still lives (seconds).
 BEAT = 1.0
+#: How long a cell that took too long may take to end when it is interrupted (seconds).
+PATIENCE = 5.0
 #: The kernel's side, reached without leaving a name among the user's.
 BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 
@@ -39,8 +41,9 @@ class Kernel:
         self._environment = environment
         self._stack = ExitStack()
         self._is_started = False
-        #: Whether Clew records in it.
-        self.is_recording = False
+        self._is_recording = False
+        #: Whether it has time for questions: not while a cell runs that nobody waits for.
+        self._answers = True
         #: Whether Ctrl+C was pressed while a cell ran.
         self.is_interrupted = False
 
@@ -51,9 +54,9 @@ class Kernel:
         self._stack.__exit__(*raised)
 
     @property
-    def is_alive(self) -> bool:
-        """Whether its process runs."""
-        return self._is_started and bool(run_sync(self._alive)())
+    def is_recording(self) -> bool:
+        """Whether Clew records in it, and can be asked."""
+        return self._is_recording and self._answers and bool(run_sync(self._alive)())
 
     async def _alive(self) -> bool:
         return bool(await ensure_async(self._client.km.is_alive()))
@@ -67,6 +70,8 @@ class Kernel:
         client = self._client
         client.reset_execution_trackers()
         try:
+            # Not by starting it: jupyter_client prints a traceback of what is missing.
+            KernelSpecManager().get_kernel_spec(client.kernel_name)
             self._stack.enter_context(client.setup_kernel(env=self._environment))
         except (NoSuchKernel, RuntimeError, OSError) as error:
             raise StartFailed(f"The kernel {client.kernel_name} did not start: {error}") from error
@@ -86,11 +91,11 @@ class Kernel:
             notice(f"the kernel {name} is no IPython: its cells are executed and not recorded")
             return
         found = self._evaluated(f"{BATCH}.begin(get_ipython())")
-        self.is_recording = found.value is True
+        self._is_recording = found.value is True
         said = found.printed.strip()
         if said:
             print(said, file=sys.stderr)
-        if not self.is_recording and not said:
+        if not self._is_recording and not said:
             hint = f"`pip install clew` in the environment of the kernel {name} has them recorded"
             notice(f"cells are executed and not recorded: {found.error}; {hint}")
 
@@ -155,17 +160,39 @@ class Kernel:
         try:
             with self._interruptible():
                 self._client.execute_cell(cell, index)
+        except CellExecutionError:
+            raise
+        except CellTimeoutError:
+            session.metadata = before
+            self._answers = run_sync(self._break_off)()
+            raise
+        except BaseException:
+            self._answers = False
+            raise
         finally:
             session.metadata = before
+
+    async def _break_off(self) -> bool:
+        """Interrupts a cell that takes too long; whether the kernel has time again soon."""
+        # nbclient leaves a task behind that would take the messages of others.
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await ensure_async(self._client.km.interrupt_kernel())
+        try:
+            await asyncio.wait_for(self._asked("", {}), PATIENCE)
+        except (TimeoutError, DeadKernelError):
+            return False
+        return True
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
         """Has the first Ctrl+C end the cell, as the stop button does, so that what it did is recorded; the second one ends
         everything."""
-        if threading.current_thread() is not threading.main_thread():
+        before = signal.getsignal(signal.SIGINT)
+        is_heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
+        if not is_heard:
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
 
         def pressed(*_: object) -> None:
             self.is_interrupted = True

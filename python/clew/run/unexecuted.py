@@ -4,7 +4,6 @@ longer than all of this. What is written has papermill's keys (`tests/run/test_c
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -106,8 +105,8 @@ def write(notebook: Any, options: Options) -> None:
         sys.stdout.write(text)
         return
     assert options.output is not None
-    folder = os.path.dirname(options.output)
-    if folder and not os.path.exists(folder):
+    folder = Path(options.output).parent
+    if not folder.exists():
         raise Mistake(f"The folder {folder} does not exist", f"`mkdir -p {folder}`", FAILED)
     try:
         Path(options.output).write_text(text, encoding="utf-8")

@@ -77,6 +77,11 @@ class Walk:
         """A cell was not executed, so the kernel lacks what it made."""
         self._is_behind = True
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a cell ended it."""
+        return any(told.outcome in ("failed", "interrupted") for told in self.told.values())
+
     def executed(self, index: int) -> None:
         """A cell was executed, and what it did is recorded."""
         self._decider.executed(index, self.told[index].outcome == "executed")
