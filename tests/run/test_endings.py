@@ -25,7 +25,8 @@ def test_a_dead_kernel_ends_it_with_138(desk: Desk) -> None:
     theirs = desk.papermill("dead.ipynb", "dead-theirs.ipynb")
     assert ours.exit == theirs.exit == 138
     assert "The kernel died in code cell 2. dead-out.ipynb holds what ran until then." in ours.err
-    assert "Traceback" not in ours.err and source.read_bytes() == before
+    # No terminal sees a bar here.
+    assert "Traceback" not in ours.err and "Executing:" not in ours.err and source.read_bytes() == before
     assert statuses(desk.read("dead-out.ipynb")) == ["completed", "failed", "pending"]
     assert outcomes(desk.read("dead-out.ipynb")) == ["executed", "failed", None]
 
@@ -62,7 +63,8 @@ def test_what_ran_is_written_while_the_next_cell_runs(desk: Desk) -> None:
     out = desk.folder / "seen-out.ipynb"
     look = f"import json\nseen = json.load(open({str(out)!r}))\n[c['outputs'] for c in seen['cells']]"
     desk.notebook("seen.ipynb", "print('first')", look)
-    assert desk.run("seen.ipynb", "seen-out.ipynb").exit == 0
+    found = desk.run("seen.ipynb", "seen-out.ipynb", "--progress-bar")
+    assert found.exit == 0 and "Executing: 100%" in found.err
     shown = code_cells(desk.read("seen-out.ipynb"))[1]["outputs"][0]["data"]["text/plain"]
     assert "first" in "".join(shown)
 

@@ -33,14 +33,15 @@ ECHO = textwrap.dedent("""
 @pytest.fixture(scope="module")
 def recorded(desk: Desk) -> Any:
     """A notebook that ran twice; the answer of `clew log` about the history of both."""
+    (desk.folder / "within").mkdir()
     desk.notebook(
         "noted.ipynb",
         "import os\nx = os.environ.get('CLEW')",
         "%clew status",
-        "x, os.environ['JPY_SESSION_NAME']",
+        "x, os.path.relpath(os.environ['JPY_SESSION_NAME'])",
     )
     for _ in range(2):
-        assert desk.run("noted.ipynb", "noted-out.ipynb").exit == 0
+        assert desk.run("noted.ipynb", "noted-out.ipynb", "--cwd", "within").exit == 0
     return desk.clew("log", "--all", "-n", "0", "--json", "--history", "noted.ipynb").json
 
 
@@ -62,7 +63,7 @@ def test_cells_see_nothing_of_clew(desk: Desk, recorded: Any) -> None:
     # The second run offers no state of the first, and what held Clew back at the start is gone.
     assert first["outputs"] == []
     (shown,) = last["outputs"]
-    assert "".join(shown["data"]["text/plain"]) == repr((None, str(desk.folder / "noted.ipynb")))
+    assert "".join(shown["data"]["text/plain"]) == repr((None, "../noted.ipynb"))
     assert last["execution_count"] == 3
 
 
@@ -88,6 +89,22 @@ def test_a_kernel_of_another_language_executes_and_a_notice_says_that_nothing_is
     assert "Clew: the kernel echo is no IPython: its cells are executed and not recorded." in found.err
     (cell,) = code_cells(desk.read("echo-out.ipynb"))
     assert cell["outputs"][0]["text"] == ["hello"]
+
+
+def test_a_kernel_without_clew_executes_and_a_notice_says_what_to_install(desk: Desk) -> None:
+    folder = desk.home / "jupyter/data/kernels/bare"
+    folder.mkdir(parents=True)
+    start = "import sys; sys.modules['clew'] = None; from ipykernel.kernelapp import launch_new_instance as go; go()"
+    argv = [sys.executable, "-c", start, "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Bare", "language": "python"})
+    )
+    desk.notebook("bare.ipynb", "1 + 1", spec={"name": "bare", "display_name": "Bare", "language": "python"})
+    found = desk.run("bare.ipynb", "-", "--explain")
+    assert found.exit == 0 and "executed and not recorded" in found.err and "`pip install clew`" in found.err
+    # Standard output is the notebook's.
+    (cell,) = code_cells(json.loads(found.out))
+    assert cell["outputs"][0]["data"]["text/plain"] == ["2"] and "1  executed  1 + 1" in found.err
 
 
 def test_papermills_own_command_takes_clew_as_its_engine(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from desk import Desk, code_cells
 
 from clew.run.mistakes import Mistake
 from clew.run.options import Options
+from clew.run.papermilled import prepare
 from clew.run.source import as_notebook
 
 OLD = {
@@ -63,6 +64,14 @@ def test_without_jupytext_a_script_is_refused_with_what_to_type(monkeypatch: pyt
     with pytest.raises(Mistake, match="jupytext, which is not installed") as raised:
         as_notebook("# %%\n1", "script.py")
     assert raised.value.hint is not None and "-m pip install jupytext" in raised.value.hint
+
+
+def test_without_papermill_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    monkeypatch.setitem(sys.modules, "papermill.exceptions", None)
+    with pytest.raises(Mistake, match="needs the package papermill") as raised:
+        prepare(Options(input="a.ipynb", output="b.ipynb"))
+    assert raised.value.hint is not None and '"clew[run]"' in raised.value.hint
 
 
 def test_a_document_in_pieces_is_read_as_one() -> None:

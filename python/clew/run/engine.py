@@ -7,6 +7,7 @@ from typing import Any
 
 from nbclient.exceptions import CellExecutionError
 from papermill.engines import Engine, papermill_engines
+from papermill.iorw import papermill_io
 from papermill.log import logger
 
 from clew.run.deciding import Decision, decider_for
@@ -49,13 +50,21 @@ class ClewEngine(Engine):  # type: ignore[misc] # papermill has no types
             "startup_timeout": start_timeout,
             "timeout": execution_timeout,
         }
-        with Kernel(nb_man, options, variables(input_path, nb_man.output_path)) as kernel:
+        with Kernel(nb_man, options, variables(input_path, nb_man.output_path, base())) as kernel:
             try:
                 go(nb_man, walk, kernel)
             finally:
                 walk.end(kernel.ask if kernel.is_recording else None)
         if walk.is_interrupted and not walk.has_failed:
             raise KeyboardInterrupt
+
+
+def base() -> str:
+    """The folder that papermill reads and writes local files from; the process may be in the notebook's own by now."""
+    local = papermill_io.get_handler("local")
+    folder = local.cwd(None)
+    local.cwd(folder)
+    return folder or str(Path.cwd())
 
 
 def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
@@ -67,16 +76,16 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
             # What fails here is no cell's failure.
             kernel.start()
             walk.bring(kernel.ask if kernel.is_recording else None)
+        if not is_executed:
+            leave(nb_man, index, decision, walk)
+            continue
         try:
             nb_man.cell_start(cell, index)
-            if is_executed:
-                execute(cell, index, walk, kernel)
-                if kernel.is_interrupted:
-                    # The cell went on all the same; the user wanted an end.
-                    walk.is_interrupted = True
-                    return
-            elif cell.cell_type == "code":
-                leave(cell, index, decision, walk)
+            execute(cell, index, walk, kernel)
+            if kernel.is_interrupted:
+                # The cell went on all the same; the user wanted an end.
+                walk.is_interrupted = True
+                return
         except CellExecutionError as error:
             nb_man.cell_exception(cell, cell_index=index, exception=error)
             walk.is_interrupted = kernel.is_interrupted
@@ -87,15 +96,26 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
             raise
         finally:
             nb_man.cell_complete(cell, cell_index=index)
-            if is_executed:
-                # Not before: recording is none of the cell's time.
-                record(cell, index, walk, kernel)
+            # Not before: recording is none of the cell's time.
+            record(cell, index, walk, kernel)
 
 
-def leave(cell: Any, index: int, decision: Decision | None, walk: Walk) -> None:
-    """Gives a cell what is stored of it."""
-    put_outputs(cell, decision)
-    mark(cell, walk.told[index])
+def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> None:
+    """Gives a cell that is not executed what is stored of it.
+
+    It takes no time that could be lost, so OUT is written before the next cell that is executed, and at the end: a large
+    notebook would be written once for each of its cells.
+    """
+    cell = nb_man.nb.cells[index]
+    output_path, nb_man.output_path = nb_man.output_path, None
+    try:
+        nb_man.cell_start(cell, index)
+        if cell.cell_type == "code":
+            put_outputs(cell, decision)
+            mark(cell, walk.told[index])
+        nb_man.cell_complete(cell, cell_index=index)
+    finally:
+        nb_man.output_path = output_path
     if decision is not None:
         walk.restored()
 

@@ -25,6 +25,12 @@ class Mistake(Exception):
         self.exit_code = exit_code
 
 
+def missing(error: ImportError) -> Mistake:
+    """A package that runs notebooks is not installed."""
+    hint = f'`{sys.executable} -m pip install "clew[run]"`'
+    return Mistake(f"This needs the package {error.name}, which is not installed", hint)
+
+
 def tell(mistake: Mistake, *, as_json: bool) -> int:
     """Prints a mistake as the native command would; its exit code."""
     untouched = "Nothing was run"

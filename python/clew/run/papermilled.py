@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.run import mistakes
-from clew.run.mistakes import FAILED, Mistake
+from clew.run.mistakes import FAILED, Mistake, missing
 from clew.run.options import STREAM, Options
 from clew.run.parameters import parameters_of
 from clew.run.source import as_notebook
@@ -191,8 +192,7 @@ def ready(options: Options) -> Iterator[None]:
         from papermill.exceptions import PapermillException, PapermillExecutionError
         from papermill.iorw import local_file_io_cwd
     except ImportError as error:
-        hint = f'`{sys.executable} -m pip install "clew[run]"`'
-        raise Mistake(f"This needs the package {error.name}, which is not installed", hint) from None
+        raise missing(error) from None
     logging.basicConfig(level=options.log_level, format="%(message)s")
     # papermill knows notebooks by two endings only, and `-` has none.
     warnings.filterwarnings("ignore", module="papermill.iorw")
@@ -206,7 +206,16 @@ def ready(options: Options) -> Iterator[None]:
         raise Mistake(str(error), None, FAILED) from None
     except (OSError, ValueError) as error:
         # What papermill, nbformat and the libraries behind addresses raise for what can't be read or written.
-        raise Mistake(f"{type(error).__name__}: {error}", None, FAILED) from error
+        if options.log_level == "DEBUG":
+            traceback.print_exc()
+        raise Mistake(described(error), None, FAILED) from error
+
+
+def described(error: OSError | ValueError) -> str:
+    """What could not be done, in a line."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def read_through_clew(path: str) -> None:

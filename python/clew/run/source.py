@@ -93,12 +93,9 @@ def from_script(text: str, suffix: str) -> dict[str, Any]:
 
 def specify_kernel(notebook: dict[str, Any], suffix: str) -> None:
     """Says which kernel runs a Python script whose header does not."""
-    if suffix in (".py", ".ipy") and "kernelspec" not in notebook["metadata"]:
-        notebook["metadata"]["kernelspec"] = {
-            "name": "python3",
-            "display_name": "Python 3",
-            "language": "python",
-        }
+    if suffix in (".py", ".ipy"):
+        spec = notebook["metadata"].setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
+        spec.setdefault("language", "python")
 
 
 def without_markers(cells: Sequence[Any]) -> list[Any]:

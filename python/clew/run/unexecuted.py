@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.run.marking import mark, put_outputs
-from clew.run.mistakes import FAILED, Mistake
+from clew.run.mistakes import FAILED, Mistake, missing
 from clew.run.options import STREAM, Options
 from clew.run.source import as_notebook, without_markers
 from clew.run.walk import Walk
@@ -25,8 +25,10 @@ def light_notebook(options: Options) -> Any | None:
         return None
     if options.output != STREAM and not is_plain(options.output):
         return None
-    import nbformat
-
+    try:
+        import nbformat
+    except ImportError as error:
+        raise missing(error) from None
     text = read(options.input)
     notebook = nbformat.v4.upgrade(nbformat.reads(as_notebook(text, options.input), as_version=4))
     notebook.cells = without_markers(notebook.cells)
