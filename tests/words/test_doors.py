@@ -76,10 +76,7 @@ TABLE = [
     Row("pull", "pull lab", "command('pull', 'lab')", "Result"),
     Row("man", "man", "command('man')", "Result"),
 ]
-LATER = [
-    *("run", "package"),
-    "panel",
-]
+LATER = ["package", "panel"]
 """Words that are to come: every door says so in one line."""
 
 
@@ -143,11 +140,16 @@ def test_a_word_to_come_says_so_at_every_door(kernel: Kernel, word: str) -> None
     assert reply.ename == "UsageError" and "is to come" in reply.evalue
 
 
+def test_a_notebook_is_run_from_a_terminal_only(kernel: Kernel) -> None:
+    said = kernel.clew("run other.ipynb").stderr
+    assert "`run` starts a kernel of its own" in said and "in a terminal" in said, said
+
+
 def test_the_table_has_every_word(kernel: Kernel) -> None:
     told = kernel.terminal("--help").out
     words = set(re.findall(r"^ {2,}([a-z][a-z-]+) {2,}\S", told, flags=re.MULTILINE))
     # `serve` speaks with ssh over its own pipes: no door has an answer of it. `clone` makes a folder, once.
-    listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help", "serve", "clone", "watch"}
+    listed = {row.word.split()[0] for row in TABLE} | set(LATER) | {"help", "serve", "clone", "watch", "run"}
     assert words - listed == set() and listed - words <= {"help"}, (words, listed)
 
 

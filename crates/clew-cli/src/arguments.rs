@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use crate::commands::{
-    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, scratch,
-    serve, shells, show, stale, status, sync, trust, vars, verify,
+    annotate, care, carry, diff, doctor, environment, extract, later, list, log, movers, names, op, remote, run,
+    scratch, serve, shells, show, stale, status, sync, trust, vars, verify,
 };
 use crate::path_maps::PathMaps;
 
@@ -46,11 +46,23 @@ pub struct Shared {
     #[arg(long = "history", global = true, value_name = "NAME|ID|PATH")]
     pub wanted: Option<String>,
     /// The process of the kernel that is meant, where several record in one history
-    #[arg(long, global = true, value_name = "PID")]
-    pub kernel: Option<u32>,
+    #[arg(long, global = true, value_name = "PID", value_parser = process_id)]
+    pub kernel: Option<String>,
     /// Tells what can be typed
     #[arg(short, long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
+}
+
+/// A process id as it was typed. It stays text: to `run` the option of this name is a kernel's.
+fn process_id(typed: &str) -> Result<String, std::num::ParseIntError> {
+    typed.parse::<u32>().map(|_| typed.to_owned())
+}
+
+impl Shared {
+    /// The process of the kernel that is meant.
+    pub fn process(&self) -> Option<u32> {
+        self.kernel.as_deref().and_then(|typed| typed.parse().ok())
+    }
 }
 
 impl Arguments {
@@ -132,7 +144,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Man(shells::Man),
     #[allow(missing_docs)]
-    Run(later::Later),
+    Run(Box<run::Arguments>),
     #[allow(missing_docs)]
     Remote(remote::Arguments),
     #[allow(missing_docs)]
@@ -278,6 +290,7 @@ impl Word {
                 | Self::Import(_)
                 | Self::Trust(_)
                 | Self::Remote(_)
+                | Self::Run(_)
                 | Self::Push(_)
                 | Self::Pull(_)
                 | Self::Clone(_)

@@ -17,6 +17,7 @@ pub mod movers;
 pub mod names;
 pub mod op;
 pub mod remote;
+pub mod run;
 pub mod scratch;
 pub mod serve;
 pub mod shells;

@@ -92,12 +92,12 @@ fn the_kernel(arguments: &Arguments, store: &Path, surroundings: &Surroundings) 
             }
         }
     }
-    if let Some(pid) = arguments.shared.kernel {
+    if let Some(pid) = arguments.shared.process() {
         kernels.retain(|kernel| kernel.process.pid == pid);
     }
     match kernels.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(no_kernel(&name, was_killed, arguments.shared.kernel)),
+        [] => Err(no_kernel(&name, was_killed, arguments.shared.process())),
         several => {
             let one = |kernel: &Presence| {
                 format!(

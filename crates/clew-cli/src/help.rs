@@ -48,14 +48,13 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 3] = [
-    ("run", "Runs a notebook, and only the cells that need it"),
+pub(crate) const LATER: [(&str, &str); 2] = [
     ("package", "Packs a notebook with what it needs to run"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 45] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -223,6 +222,17 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
         &[
             ("history", "which history this notebook belongs to"),
             ("history flights", "goes on in the one called flights"),
+        ],
+    ),
+    (
+        "run",
+        &[
+            ("run flights.ipynb out.ipynb", "the notebook with its outputs"),
+            (
+                "run flights.ipynb out.ipynb -p month 3",
+                "the same with another parameter",
+            ),
+            ("run flights.ipynb --plan", "which cells would be executed, and why"),
         ],
     ),
     (
@@ -533,7 +543,7 @@ mod tests {
         let mut command = command(&somewhere());
         command.build();
         let mut text = String::new();
-        for word in ["log", "restore", "enable", "config", "push"] {
+        for word in ["log", "restore", "run", "enable", "config", "push"] {
             text += &format!("{}\n----\n", command.find_subcommand_mut(word).unwrap().render_help());
         }
         insta::assert_snapshot!(text);

@@ -17,6 +17,7 @@ mod grammar;
 mod help;
 mod html;
 mod input_files;
+mod interpreter;
 mod last_seen;
 mod line;
 mod mistake;
@@ -103,6 +104,13 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
         Err(output) => return Answered::Here(output),
     };
     let answer = answer_to(&arguments, surroundings);
+    if let Word::Run(run) = &arguments.word {
+        return match commands::run::hand_over(run, &arguments.shared) {
+            Ok(hand_over) if surroundings.door == Door::Terminal => Answered::By(hand_over),
+            Ok(_) => Answered::Here(answer.fail(&commands::run::not_here())),
+            Err(problem) => Answered::Here(answer.fail(&problem)),
+        };
+    }
     let directory = named_store(&arguments, surroundings);
     if arguments.word.is_question() {
         return Answered::Here(match question_elsewhere(&arguments, surroundings) {
@@ -243,6 +251,7 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Config(config) => answer.give(commands::environment::config::config(config, surroundings)),
         Word::Completions(shell) => answer.show(&commands::shells::completions(shell)),
         Word::Man(man) => answer.give(commands::shells::man(man, surroundings)),
+        Word::Run(_) => answer.fail(&commands::run::not_here()),
         word if word.is_later() => answer.fail(&commands::later::to_come(word.text(), surroundings)),
         Word::List(list) => answer.give(commands::list::list(list, &directory, surroundings)),
         Word::Doctor(doctor) if doctor.bundle.is_some() => {

@@ -53,6 +53,8 @@ class Session:
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
+        #: The run that was recorded last, until somebody takes it.
+        self.last_run: str | None = None
         self._recorder.listeners.append(self._note_recorded)
         self._recorder.before_run = self._before_run
         #: Whether the last state is still to be brought back, before any cell runs.
@@ -198,8 +200,9 @@ class Session:
         namespace = self._shell.user_ns
         return texts_of(map(namespace.get, names))
 
-    def _note_recorded(self, _: object) -> None:
+    def _note_recorded(self, captured: _engine.Captured) -> None:
         self._has_recorded = True
+        self.last_run = captured["run"]
 
     def _say_first(self, opened: dict[str, Any]) -> None:
         """Says what became of earlier kernels and offers the last state, or notes that it is to be brought back."""

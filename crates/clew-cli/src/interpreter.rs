@@ -1,0 +1,71 @@
+//! A Python that has Clew, for a command that needs one and no kernel tells which.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::problem::{Exit, Problem};
+
+/// Names the interpreter, where the one that is found is not meant.
+const VARIABLE: &str = "CLEW_PYTHON";
+/// Name the folder of the environment that is active.
+const ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
+const NAMES: [&str; 2] = ["python3", "python"];
+
+/// The one that `CLEW_PYTHON` names, else the one that this command was installed with, else the first that has Clew of the
+/// active environment and of PATH.
+pub fn found() -> Result<String, Problem> {
+    if let Some(named) = env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+        return Ok(named.to_string_lossy().into_owned());
+    }
+    let command = env::current_exe().ok();
+    let beside = command
+        .as_deref()
+        .and_then(Path::parent)
+        .map(within)
+        .into_iter()
+        .flatten();
+    let mut others = ENVIRONMENTS
+        .iter()
+        .filter_map(env::var_os)
+        .flat_map(|folder| within(&Path::new(&folder).join("bin")))
+        .chain(on_path());
+    let found = beside
+        .into_iter()
+        .next()
+        .or_else(|| others.find(|python| has_clew(python)));
+    found
+        .map(|python| python.to_string_lossy().into_owned())
+        .ok_or_else(none)
+}
+
+/// The interpreters of a folder of programs.
+fn within(folder: &Path) -> Vec<PathBuf> {
+    let there = NAMES.iter().map(|name| folder.join(name));
+    there.filter(|python| python.is_file()).collect()
+}
+
+fn on_path() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).flat_map(|folder| within(&folder)).collect()
+}
+
+fn has_clew(python: &Path) -> bool {
+    let asked = Command::new(python)
+        .args(["-P", "-c", "import clew.run"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn none() -> Problem {
+    Problem::of(
+        Exit::Usage,
+        "No Python with Clew was found: not beside this command, not in the active environment, not on PATH",
+    )
+    .with_hint(format!(
+        "`pip install \"clew[run]\"` in the notebook's environment, or let {VARIABLE} name its interpreter"
+    ))
+}

@@ -1,0 +1,90 @@
+"""The command from its options to its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clew.run import mistakes
+from clew.run.deciding import decider_for
+from clew.run.explaining import Report
+from clew.run.mistakes import Mistake, tell
+from clew.run.options import Options
+from clew.run.unexecuted import light_notebook, write_unexecuted
+from clew.run.walk import Walk, code_cells
+
+
+def run(pieces: Sequence[str]) -> int:
+    """Runs a notebook as the options in the native command's document say."""
+    options = Options.of(pieces)
+    try:
+        options.settle_paths()
+        if options.store is not None:
+            os.environ["CLEW_HOME"] = str(Path(options.store).absolute())
+        return dispatch(options)
+    except Mistake as mistake:
+        return tell(mistake, as_json=options.json)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return mistakes.INTERRUPTED
+
+
+def dispatch(options: Options) -> int:
+    """Does what is asked for."""
+    if options.help_notebook or options.prepare_only:
+        from clew.run import papermilled
+
+        return papermilled.help_notebook(options) if options.help_notebook else papermilled.prepare(options)
+    walk = Walk(decider_for(options))
+    report = Report(options, walk)
+    try:
+        if options.is_looking:
+            return look(options, walk, report)
+        return execute(options, walk, report)
+    finally:
+        walk.end(None)
+
+
+def look(options: Options, walk: Walk, report: Report) -> int:
+    """Says what would be executed. Nothing is, and nothing is written."""
+    notebook = light_notebook(options)
+    if notebook is None:
+        from clew.run import papermilled
+
+        notebook = papermilled.parameterized(options)
+    walk.begin(notebook, folder(options))
+    for index, _ in code_cells(notebook):
+        walk.decide(index)
+    would_run = any(told.outcome == "executed" for told in walk.told.values())
+    code = mistakes.WOULD_RUN if options.check and would_run else 0
+    report.planned(code)
+    return code
+
+
+def execute(options: Options, walk: Walk, report: Report) -> int:
+    """Runs the notebook: without a kernel, and without papermill, as long as nothing has to be executed."""
+    notebook = light_notebook(options)
+    if notebook is not None and needs_no_kernel(options, walk, notebook):
+        write_unexecuted(notebook, walk, options)
+        code = 0
+    else:
+        from clew.run import papermilled
+
+        code = papermilled.execute(options, walk)
+    report.ended(code)
+    return code
+
+
+def needs_no_kernel(options: Options, walk: Walk, notebook: Any) -> bool:
+    """Whether no cell has to be executed. Cells behind the first that has are not looked at yet."""
+    walk.begin(notebook, folder(options))
+    decisions = (walk.decide(index) for index, _ in code_cells(notebook))
+    return all(decision is None or decision.outcome == "restored" for decision in decisions)
+
+
+def folder(options: Options) -> str:
+    """The folder that the notebook runs in."""
+    return str(Path(options.cwd or Path.cwd()).absolute())

@@ -1,0 +1,102 @@
+"""The seam to what decides which cells are executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from clew.run.mistakes import Mistake
+from clew.run.options import Options
+
+#: Executes code silently (`store_history=False`) in the kernel and returns what it printed.
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell that would be executed: its place among all cells from 0, and what the notebook says of it."""
+
+    index: int
+    id: str
+    source: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a cell. One that is restored is not executed: `outputs` and `execution_count` go into the notebook."""
+
+    outcome: Literal["executed", "restored"]
+    why: tuple[str, ...]
+    #: The stored outputs, as nbformat has them.
+    outputs: list[dict[str, Any]] | None = None
+    execution_count: int | None = None
+    #: The recorded run it relies on.
+    run: str | None = None
+
+
+class Decider(Protocol):
+    """Decides, cell by cell from top to bottom.
+
+    The calls come in this order: `begin`; then for every cell `decide`, and where that says so `bring` and `executed`; `end`.
+    With `--plan` and `--check` only `begin`, `decide` for all cells and `end(None)`.
+    """
+
+    def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
+        """Tells what there is to run. Cells without code and those tagged `skip-execution` are not among them."""
+
+    def decide(self, index: int) -> Decision:
+        """Says what becomes of the cell at that index. It is asked once for each, in order."""
+
+    def bring(self, ask: Ask) -> None:
+        """Brings into the kernel what the cell decided last may read: before the first cell that is executed, and before
+        each one behind a restored one."""
+
+    def executed(self, index: int, ok: bool) -> None:
+        """A cell was executed, and what it did is recorded."""
+
+    def end(self, ask: Ask | None) -> None:
+        """Nothing more is run. `None` where no kernel was needed, or it is gone."""
+
+
+class Always:
+    """Executes everything, for one and the same reason."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
+        """Needs to know nothing."""
+
+    def decide(self, index: int) -> Decision:
+        """Has it executed."""
+        return Decision("executed", (self._why,))
+
+    def bring(self, ask: Ask) -> None:
+        """Nothing is missing where everything is executed."""
+
+    def executed(self, index: int, ok: bool) -> None:
+        """Decides nothing by it."""
+
+    def end(self, ask: Ask | None) -> None:
+        """Holds nothing."""
+
+
+FORCED = "--force"
+UNKNOWN = "Clew has no record of it"
+
+
+def decider_for(options: Options) -> Decider:
+    """Who decides, as the options want it.
+
+    # Errors
+    A `Mistake` for options that only a decider with a record could follow.
+    """
+    if options.force:
+        return Always(FORCED)
+    wanted = {"--from": options.from_cell, "--stale": options.stale, "--verify": options.verify}
+    for option, value in wanted.items():
+        if value:
+            raise Mistake(f"`{option}` goes by the record of earlier runs, which `run` does not use yet")
+    return Always(UNKNOWN)

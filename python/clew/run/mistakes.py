@@ -1,0 +1,45 @@
+"""How `clew run` ends: papermill's exit codes, and failures in Clew's three parts."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+#: A cell failed, or the notebook could not be read, started or written.
+FAILED = 1
+#: What was typed can't be done.
+USAGE = 2
+#: `--check`: something would be executed.
+WOULD_RUN = 3
+INTERRUPTED = 130
+#: The kernel died; papermill's code for it.
+DEAD_KERNEL = 138
+
+
+class Mistake(Exception):
+    """Something that keeps the notebook from being run, and what to type next."""
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: int = USAGE) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+def missing(error: ImportError) -> Mistake:
+    """A package that runs notebooks is not installed."""
+    hint = f'`{sys.executable} -m pip install "clew[run]"`'
+    return Mistake(f"This needs the package {error.name}, which is not installed", hint)
+
+
+def tell(mistake: Mistake, *, as_json: bool) -> int:
+    """Prints a mistake as the native command would; its exit code."""
+    untouched = "Nothing was run"
+    if as_json:
+        error = {"message": str(mistake), "untouched": untouched, "hint": mistake.hint}
+        answer = {"schema": 1, "command": "run", "exit": mistake.exit_code, "error": error}
+        print(json.dumps(answer, indent=2))
+        return mistake.exit_code
+    print(f"Error: {mistake}. {untouched}.", file=sys.stderr)
+    if mistake.hint:
+        print(f"Next: {mistake.hint}", file=sys.stderr)
+    return mistake.exit_code

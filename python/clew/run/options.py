@@ -1,0 +1,108 @@
+"""What was typed: options of `clew run`, and which files they mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from stat import S_ISFIFO
+from typing import Any
+
+from clew.run.mistakes import Mistake
+
+#: Standard input or output, as papermill calls them.
+STREAM = "-"
+
+
+@dataclass
+class Options:
+    """The options, named as in papermill's command; pairs of parameters lie flat, a name and then its value."""
+
+    input: str | None = None
+    output: str | None = None
+    parameters: list[str] = field(default_factory=list)
+    parameters_raw: list[str] = field(default_factory=list)
+    parameters_file: list[str] = field(default_factory=list)
+    parameters_yaml: list[str] = field(default_factory=list)
+    parameters_base64: list[str] = field(default_factory=list)
+    inject_input_path: bool = False
+    inject_output_path: bool = False
+    inject_paths: bool = False
+    help_notebook: bool = False
+    prepare_only: bool = False
+    kernel: str | None = None
+    language: str | None = None
+    cwd: str | None = None
+    start_timeout: int = 60
+    execution_timeout: int | None = None
+    progress_bar: bool = False
+    no_progress_bar: bool = False
+    log_output: bool = False
+    log_level: str = "INFO"
+    stdout_file: str | None = None
+    stderr_file: str | None = None
+    report_mode: bool = False
+    autosave_cell_every: int = 30
+    no_request_save_on_cell_execute: bool = False
+    explain: bool = False
+    plan: bool = False
+    check: bool = False
+    force: bool = False
+    from_cell: str | None = None
+    stale: bool = False
+    verify: bool = False
+    json: bool = False
+    store: str | None = None
+
+    @classmethod
+    def of(cls, pieces: Sequence[str]) -> Options:
+        """The options in the native command's document, which may come in several pieces."""
+        told: dict[str, Any] = json.loads("".join(pieces))
+        told["from_cell"] = told.pop("from", None)
+        known = {option.name for option in fields(cls)}
+        return cls(**{name: value for name, value in told.items() if name in known})
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether nothing is run and nothing written."""
+        return self.plan or self.check
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the notebook is given anything."""
+        given = self.parameters, self.parameters_raw, self.parameters_file, self.parameters_yaml
+        injected = self.inject_input_path or self.inject_output_path or self.inject_paths
+        return any(given) or bool(self.parameters_base64) or injected
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a bar is drawn: where a terminal sees it, and no output is logged in between."""
+        if self.progress_bar or self.no_progress_bar:
+            return self.progress_bar
+        return self.output != STREAM and not self.log_output and sys.stderr.isatty()
+
+    def settle_paths(self) -> None:
+        """Says what a path that was left out means, by papermill's rules for pipes.
+
+        # Errors
+        A `Mistake` where a terminal would get a notebook, or one stream two things.
+        """
+        is_piped = S_ISFIFO(os.fstat(0).st_mode)
+        if self.input is None and not is_piped:
+            raise Mistake("No notebook is named", "`clew run IN.ipynb OUT.ipynb`")
+        reads_only = self.is_looking or self.help_notebook
+        if self.input is not None and self.output is None and is_piped and not reads_only:
+            self.input, self.output = STREAM, self.input
+        if self.output is None and not reads_only and not is_piped and sys.stdout.isatty():
+            hint = f"`clew run {self.input} OUT.ipynb`, or `-` as OUT for standard output"
+            raise Mistake("It is not said where the notebook goes with its outputs", hint)
+        self.input = self.input or STREAM
+        self.output = self.output or STREAM
+        if self.json and self.output == STREAM and not reads_only:
+            hint = f"`clew run {self.input} OUT.ipynb --json`"
+            raise Mistake("Standard output can't hold the notebook and `--json`'s answer", hint)
+        if self.output == STREAM:
+            self.no_request_save_on_cell_execute = True
+            self.log_level = "ERROR" if self.log_level == "INFO" else self.log_level

@@ -1,0 +1,105 @@
+"""One way through a notebook from top to bottom: what was decided of each cell, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from clew.run.deciding import Ask, Cell, Decider, Decision
+
+#: nbclient passes over cells with this tag.
+SKIPPED_TAG = "skip-execution"
+
+
+@dataclass
+class Told:
+    """What is said of a code cell. `outcome` is a decision's, or `skipped`, `failed`, `interrupted`, `not reached`."""
+
+    number: int
+    index: int
+    id: str
+    source: str
+    outcome: str
+    why: tuple[str, ...]
+    run: str | None = None
+
+
+class Walk:
+    """Asks the decider for each cell once, and remembers. Whoever looks ahead and whoever executes share it."""
+
+    def __init__(self, decider: Decider) -> None:
+        self._decider = decider
+        self._decisions: dict[int, Decision] = {}
+        self._has_begun = False
+        self._is_behind = True
+        self._has_ended = False
+        self.told: dict[int, Told] = {}
+        #: Whether Ctrl+C ended it.
+        self.is_interrupted = False
+
+    def begin(self, notebook: Any, cwd: str) -> None:
+        """Tells the decider of the notebook. Later calls are of the same one, and do nothing."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        cells = []
+        for number, (index, cell) in enumerate(code_cells(notebook), 1):
+            why = passed_over(cell)
+            outcome = "skipped" if why else "not reached"
+            self.told[index] = Told(
+                number, index, cell.get("id", ""), cell.source, outcome, (why,) if why else ()
+            )
+            if not why:
+                tags = tuple(cell.metadata.get("tags", ()))
+                cells.append(Cell(index, cell.get("id", ""), cell.source, tags))
+        parameters = notebook.metadata.get("papermill", {}).get("parameters") or {}
+        self._decider.begin(cells, dict(parameters), cwd)
+
+    def decide(self, index: int) -> Decision | None:
+        """What becomes of a code cell; `None` where it is passed over."""
+        told = self.told[index]
+        if told.outcome == "skipped":
+            return None
+        if index not in self._decisions:
+            decision = self._decider.decide(index)
+            self._decisions[index] = decision
+            told.outcome, told.why, told.run = decision.outcome, decision.why, decision.run
+        return self._decisions[index]
+
+    def bring(self, ask: Ask | None) -> None:
+        """Has the kernel brought to where the next cell needs it, if anything was passed over since."""
+        if self._is_behind and ask is not None:
+            self._decider.bring(ask)
+        self._is_behind = False
+
+    def restored(self) -> None:
+        """A cell was not executed, so the kernel lacks what it made."""
+        self._is_behind = True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a cell ended it."""
+        return any(told.outcome in ("failed", "interrupted") for told in self.told.values())
+
+    def executed(self, index: int) -> None:
+        """A cell was executed, and what it did is recorded."""
+        self._decider.executed(index, self.told[index].outcome == "executed")
+
+    def end(self, ask: Ask | None) -> None:
+        """Lets the decider finish, once."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._decider.end(ask)
+
+
+def code_cells(notebook: Any) -> Iterator[tuple[int, Any]]:
+    """The code cells with their places among all cells."""
+    return ((index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+
+
+def passed_over(cell: Any) -> str | None:
+    """Why nbclient would not execute a code cell, if it would not."""
+    if not cell.source.strip():
+        return "no code"
+    return f"tagged {SKIPPED_TAG}" if SKIPPED_TAG in cell.metadata.get("tags", ()) else None

@@ -1,0 +1,123 @@
+"""A folder to run notebooks in, with `clew run` and papermill beside each other in one private home."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from harness import COMMAND, NEVER, SOURCES, UNPROVED, Typed
+
+PYTHON = sys.executable
+#: The command that belongs to what is tested.
+CLEW = str(COMMAND if COMMAND is not None else Path(PYTHON).parent / "clew")
+PAPERMILL = [PYTHON, "-P", "-m", "papermill"]
+SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+class Desk:
+    """A folder of notebooks, in a home of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "work"
+        self.home = folder / "home"
+        self.folder.mkdir(parents=True)
+        self.home.mkdir()
+
+    def environment(self) -> dict[str, str]:
+        """The variables of everything that is started here."""
+        left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+        private = {
+            "HOME": self.home,
+            "XDG_CONFIG_HOME": self.home / ".config",
+            "XDG_DATA_HOME": self.home / ".local/share",
+            "XDG_CACHE_HOME": self.home / ".cache",
+            "JUPYTER_CONFIG_DIR": self.home / "jupyter/config",
+            "JUPYTER_DATA_DIR": self.home / "jupyter/data",
+            "JUPYTER_RUNTIME_DIR": self.home / "jupyter/runtime",
+            "IPYTHONDIR": self.home / "ipython",
+            "CLEW_HOME": self.home / "clew",
+            "CLEW_PYTHON": PYTHON,
+            "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
+        }
+        return kept | {name: str(value) for name, value in private.items()} | UNPROVED
+
+    def notebook(
+        self,
+        name: str,
+        *sources: str,
+        tags: Mapping[int, Sequence[str]] | None = None,
+        spec: Mapping[str, str] = SPEC,
+    ) -> Path:
+        """Writes a notebook of code cells (`.ipynb` may be left out); `tags` go by the number of the cell, from 0. A cell `# text` is one of text."""
+        cells = []
+        for index, source in enumerate(sources):
+            is_text = source.startswith("# text")
+            new = nbformat.v4.new_markdown_cell if is_text else nbformat.v4.new_code_cell
+            cell = new(source, metadata={"tags": list((tags or {}).get(index, ()))})
+            cell["id"] = f"cell-{index}"
+            cells.append(cell)
+        metadata = {"kernelspec": dict(spec), "language_info": {"name": "python"}}
+        path = (self.folder / name).with_suffix(".ipynb")
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+        return path
+
+    def clew(self, *words: str, **options: Any) -> Typed:
+        """Types `clew WORDS`."""
+        return self._type([CLEW, *words], **options)
+
+    def run(self, *words: str, **options: Any) -> Typed:
+        """Types `clew run WORDS`."""
+        return self.clew("run", *words, **options)
+
+    def papermill(self, *words: str, **options: Any) -> Typed:
+        """Types `papermill WORDS`, without the bar that `clew run` draws in terminals only."""
+        return self._type([*PAPERMILL, "--no-progress-bar", *words], **options)
+
+    def python(self, code: str, *arguments: str) -> Typed:
+        """Runs a script."""
+        return self._type([PYTHON, "-P", "-c", code, *arguments])
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Types `clew run WORDS` without waiting for its end."""
+        return subprocess.Popen([CLEW, "run", *words], **self._surroundings())
+
+    def _type(
+        self, command: Sequence[str], *, given: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Typed:
+        surroundings = self._surroundings()
+        surroundings["env"] |= env or {}
+        if given is None:
+            # Not a pipe: where one is, notebooks are read from it.
+            surroundings["stdin"] = subprocess.DEVNULL
+        done = subprocess.run(command, input=given, timeout=NEVER, **surroundings)
+        return Typed(done.returncode, done.stdout, done.stderr)
+
+    def _surroundings(self) -> dict[str, Any]:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return {"cwd": self.folder, "env": self.environment(), **streams}
+
+    def read(self, name: str) -> Any:
+        """A notebook as JSON has it."""
+        return json.loads((self.folder / name).read_text())
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    """The code cells of a notebook."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def outcomes(notebook: Any) -> list[str]:
+    """What became of each code cell, as Clew noted it."""
+    return [cell["metadata"].get("clew", {}).get("outcome") for cell in code_cells(notebook)]
+
+
+def statuses(notebook: Any) -> list[str]:
+    """What papermill's metadata says of each code cell."""
+    return [cell["metadata"]["papermill"]["status"] for cell in code_cells(notebook)]

@@ -1,0 +1,75 @@
+"""How a run ends that does not end by itself: each with its exit code, and OUT with what was there."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from desk import Desk, code_cells, outcomes, statuses
+from harness import NEVER
+
+BEGUN = "import time\nprint('begun', flush=True)\nfor _ in range(3000): time.sleep(0.1)"
+
+
+def runs(desk: Desk) -> list[tuple[str, str | None]]:
+    """The runs of the history that was recorded in last, oldest first: how each ended, and its cell."""
+    answer = desk.clew("log", "--all", "-n", "0", "--json").json
+    found = [(run["ending"], run["cell"]) for run in answer["runs"] if run["cell"] is not None]
+    return found[::-1]
+
+
+def test_a_dead_kernel_ends_it_with_138(desk: Desk) -> None:
+    source = desk.notebook("dead.ipynb", "a = 1", "import os; os.kill(os.getpid(), 9)", "b = 2")
+    before = source.read_bytes()
+    ours = desk.run("dead.ipynb", "dead-out.ipynb")
+    theirs = desk.papermill("dead.ipynb", "dead-theirs.ipynb")
+    assert ours.exit == theirs.exit == 138
+    assert "The kernel died in code cell 2. dead-out.ipynb holds what ran until then." in ours.err
+    # No terminal sees a bar here.
+    assert "Traceback" not in ours.err and "Executing:" not in ours.err and source.read_bytes() == before
+    assert statuses(desk.read("dead-out.ipynb")) == ["completed", "failed", "pending"]
+    assert outcomes(desk.read("dead-out.ipynb")) == ["executed", "failed", None]
+
+
+def test_ctrl_c_ends_the_cell_first_so_that_it_is_recorded_and_exits_with_130(desk: Desk) -> None:
+    desk.notebook("long.ipynb", "a = 1", BEGUN, "b = 2")
+    process = desk.begin("long.ipynb", "long-out.ipynb", "--log-output")
+    assert process.stderr is not None
+    said = ""
+    while "begun" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=NEVER)
+    assert process.returncode == 130, said + rest
+    assert "KeyboardInterrupt" in rest and "papermill/" not in rest
+    written = desk.read("long-out.ipynb")
+    assert outcomes(written)[-3:] == ["executed", "interrupted", None]
+    assert statuses(written) == ["completed", "failed", "pending"]
+    assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+
+
+def test_a_cell_that_takes_too_long_ends_it_with_1_and_is_recorded_as_interrupted(desk: Desk) -> None:
+    desk.notebook("slow.ipynb", "a = 1", BEGUN, "b = 2")
+    found = desk.run("slow.ipynb", "slow-out.ipynb", "--execution-timeout", "2", "--json")
+    assert found.exit == 1 and "A cell timed out" in found.err
+    assert [cell["outcome"] for cell in found.json["cells"]] == ["executed", "failed", "not reached"]
+    assert statuses(desk.read("slow-out.ipynb")) == ["completed", "failed", "pending"]
+    assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+
+
+def test_what_ran_is_written_while_the_next_cell_runs(desk: Desk) -> None:
+    out = desk.folder / "seen-out.ipynb"
+    look = f"import json\nseen = json.load(open({str(out)!r}))\n[c['outputs'] for c in seen['cells']]"
+    desk.notebook("seen.ipynb", "print('first')", look)
+    found = desk.run("seen.ipynb", "seen-out.ipynb", "--progress-bar")
+    assert found.exit == 0 and "Executing: 100%" in found.err
+    shown = code_cells(desk.read("seen-out.ipynb"))[1]["outputs"][0]["data"]["text/plain"]
+    assert "first" in "".join(shown)
+
+
+def test_json_tells_of_mistakes_too(desk: Desk) -> None:
+    found = desk.run("nowhere.ipynb", "o.ipynb", "--json")
+    error = json.loads(found.out)["error"]
+    assert found.exit == 1 and error["message"] == "There is no nowhere.ipynb" and error["hint"]

@@ -1,0 +1,47 @@
+"""What is said before anything runs, and what can't be done without a record."""
+
+from __future__ import annotations
+
+import pytest
+from desk import Desk
+
+
+def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: Desk) -> None:
+    desk.notebook("planned.ipynb", "alpha = 1", "# about it\nprint(alpha)", tags={0: ["parameters"]})
+    found = desk.run("planned.ipynb", "--plan", "-p", "alpha", "2")
+    assert found.exit == 0 and found.out.splitlines() == [
+        "1  executed  alpha = 1     Clew has no record of it",
+        "2  executed  alpha = 2     Clew has no record of it",
+        "3  executed  print(alpha)  Clew has no record of it",
+    ]
+    forced = desk.run("planned.ipynb", "--plan", "--force", "--json").json
+    assert forced["is_planned"] and forced["output"] is None and forced["counts"] == {"executed": 2}
+    assert forced["cells"][1] == {
+        "number": 2,
+        "cell": "cell-1",
+        "code": "print(alpha)",
+        "outcome": "executed",
+        "why": ["--force"],
+        "run": None,
+    }
+    assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
+
+
+def test_a_check_exits_with_3_where_something_would_run(desk: Desk) -> None:
+    desk.notebook("one.ipynb", "1")
+    found = desk.run("one.ipynb", "--check")
+    assert (found.exit, found.out) == (3, "1 cell would be executed; `--plan` lists them\n")
+
+
+@pytest.mark.parametrize("words", [["--from", "2"], ["--stale"], ["--verify"]], ids=lambda words: words[0])
+def test_what_goes_by_the_record_is_refused_without_one(desk: Desk, words: list[str]) -> None:
+    desk.notebook("one.ipynb", "1")
+    found = desk.run("one.ipynb", "two.ipynb", *words)
+    assert found.exit == 2 and "goes by the record of earlier runs" in found.err
+    assert not (desk.folder / "two.ipynb").exists()
+
+
+def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
+    desk.notebook("one.ipynb", "1")
+    found = desk.run("one.ipynb", "-", "--json")
+    assert found.exit == 2 and "Standard output can't hold the notebook" in found.json["error"]["message"]
