@@ -146,6 +146,29 @@ class Held:
     def __enter__(self) -> Held: ...
     def __exit__(self, *_: object) -> None: ...
 
+class Repeat:
+    """A walk over a notebook, from its first cell to its last: which of them need to run again."""
+
+    @staticmethod
+    def of(path: str, id: str | None = None, store: str | None = None) -> Repeat | None:
+        """The walk over the notebook of this path and id; `None` where nothing is recorded of it."""
+
+    def decide(
+        self,
+        cell: tuple[str | None, str, int],
+        outside: Any,
+        same_code: Callable[[str, str], bool],
+        is_pure: bool = False,
+    ) -> dict[str, Any]:
+        """What is to be done about the next cell (its id, its code, its `In [n]`): `run`, `output` and `duration` of the run that is
+        taken for it, or `why` it has to run. `is_pure` says that it always does the same, whatever it did."""
+
+    def pending(self) -> list[tuple[str, str | None, int | None]]:
+        """What was taken since it was asked last, to be brought to a kernel."""
+
+    def stand_at(self, run: str) -> bool:
+        """A kernel is at this run now: the next cell finds what that left. False if there is no such run."""
+
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""
 
@@ -191,6 +214,11 @@ class Engine:
 
     def untold(self) -> list[str]:
         """What looks found beside runs that the user has to know, once."""
+
+    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+        """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
+
+        Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""
 
     def prove(self) -> None:
         """Has values that need a library's code built again in another process. Returns at once; the next run tells."""

@@ -10,9 +10,9 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
     desk.notebook("planned.ipynb", "alpha = 1", "# about it\nprint(alpha)", tags={0: ["parameters"]})
     found = desk.run("planned.ipynb", "--plan", "-p", "alpha", "2")
     assert found.exit == 0 and found.out.splitlines() == [
-        "1  executed  alpha = 1     Clew has no record of it",
-        "2  executed  alpha = 2     Clew has no record of it",
-        "3  executed  print(alpha)  Clew has no record of it",
+        "1  executed  alpha = 1     nothing is recorded of this notebook",
+        "2  executed  alpha = 2     nothing is recorded of this notebook",
+        "3  executed  print(alpha)  nothing is recorded of this notebook",
     ]
     forced = desk.run("planned.ipynb", "--plan", "--force", "--json").json
     assert forced["is_planned"] and forced["output"] is None and forced["counts"] == {"executed": 2}
@@ -33,11 +33,21 @@ def test_a_check_exits_with_3_where_something_would_run(desk: Desk) -> None:
     assert (found.exit, found.out) == (3, "1 cell would be executed; `--plan` lists them\n")
 
 
-@pytest.mark.parametrize("words", [["--from", "2"], ["--stale"], ["--verify"]], ids=lambda words: words[0])
-def test_what_goes_by_the_record_is_refused_without_one(desk: Desk, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "2"], "There is no cell 2"),
+        (["--stale"], "does not know `--stale`"),
+        (["--verify"], "does not know"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_can_not_be_done_is_refused_before_anything_runs(
+    desk: Desk, words: list[str], said: str
+) -> None:
     desk.notebook("one.ipynb", "1")
     found = desk.run("one.ipynb", "two.ipynb", *words)
-    assert found.exit == 2 and "goes by the record of earlier runs" in found.err
+    assert found.exit == 2 and said in found.err
     assert not (desk.folder / "two.ipynb").exists()
 
 

@@ -38,7 +38,7 @@ DRIVER = textwrap.dedent("""
             calls.append(["end", None if ask is None else ask("print('still there')")])
 
     told = json.loads(sys.argv[1])
-    command.decider_for = lambda options: Listed()
+    command.decider_for = lambda options, base: Listed()
     code = command.run([json.dumps(told["document"])])
     heavy = sorted({"papermill", "nbclient", "jupyter_client", "yaml"} & set(sys.modules))
     open("calls.json", "w").write(json.dumps({"calls": calls, "heavy": heavy}))

@@ -31,6 +31,8 @@ pub struct Cell {
     pub source: String,
     /// The `In [n]` that it has where all cells run.
     pub execution_count: u64,
+    /// Whether its author says that it always does the same: the time, the network, programs and random numbers do not count.
+    pub is_pure: bool,
 }
 
 /// What is to be done about a cell.
@@ -59,9 +61,11 @@ pub struct Repeat {
     found: State,
     /// What was taken since somebody last brought it to a kernel.
     pending: Vec<Repeated>,
-    /// Runs that must not be taken: what they left could not be brought back.
-    refused: Vec<RunId>,
     texts: HashMap<RunId, Option<String>>,
+    /// Cells that have to run and did not yet, by what they made when they last ran.
+    awaited: HashMap<Root, u64>,
+    /// The first of them of which nothing is recorded: it may make anything.
+    unknown: Option<u64>,
 }
 
 impl Repeat {
@@ -70,6 +74,9 @@ impl Repeat {
     /// # Errors
     /// The store can't be opened or read.
     pub fn of(path: &str, id: Option<&str>, surroundings: &Surroundings) -> Result<Option<Self>, Problem> {
+        if !surroundings.store.exists() {
+            return Ok(None);
+        }
         let store = open_store(&surroundings.store, surroundings)?;
         let problem = |error: &StoreError| store_problem(error);
         let histories = store.histories().map_err(|error| problem(&error))?;
@@ -92,8 +99,9 @@ impl Repeat {
             history,
             found: State::default(),
             pending: Vec::new(),
-            refused: Vec::new(),
             texts: HashMap::new(),
+            awaited: HashMap::new(),
+            unknown: None,
         }))
     }
 
@@ -104,7 +112,8 @@ impl Repeat {
         let environments = Environments::of(&self.history);
         let mut best: Option<(RunId, Vec<Obstacle>)> = None;
         for id in candidates {
-            let obstacles = flow.obstacles(&flow.place(id), &self.found, &environments, outside);
+            let mut obstacles = flow.obstacles(&flow.place(id), &self.found, &environments, outside);
+            obstacles.retain(|obstacle| !(cell.is_pure && is_vouched_for(obstacle)));
             if obstacles.is_empty() {
                 if let Some(taken) = self.take(id, cell) {
                     return taken;
@@ -115,10 +124,34 @@ impl Repeat {
                 best = Some((id, obstacles));
             }
         }
-        Decided::Executed(match best {
-            Some((_, obstacles)) => self.told(&obstacles),
+        let why = match &best {
+            Some((_, obstacles)) => self.told(obstacles),
             None => vec![self.unknown(cell)],
-        })
+        };
+        let last = best.map(|(id, _)| id).or_else(|| self.last_of(cell));
+        self.await_cell(last, cell.execution_count);
+        Decided::Executed(why)
+    }
+
+    /// The cell has to run: what it makes is not known before.
+    fn await_cell(&mut self, last: Option<RunId>, cell: u64) {
+        let Some(run) = last.and_then(|id| self.history.run(&id)) else {
+            self.unknown.get_or_insert(cell);
+            return;
+        };
+        let made = run
+            .changed
+            .iter()
+            .flat_map(|version| &version.roots)
+            .chain(&run.removed);
+        self.awaited.extend(made.map(|root| (root.clone(), cell)));
+    }
+
+    /// The newest run of the cell, whatever its code was.
+    fn last_of(&self, cell: &Cell) -> Option<RunId> {
+        let is_of_cell = |run: &Run| run.cell.is_some() && run.cell == cell.id && run.kind == RunKind::Cell;
+        let mut runs = self.history.runs().rev();
+        runs.find(|(_, run)| is_of_cell(run)).map(|(id, _)| *id)
     }
 
     /// Takes a run for a cell; `None` where what it showed was not kept.
@@ -149,7 +182,7 @@ impl Repeat {
     /// Runs of the cell's code, the newest first.
     fn candidates(&mut self, cell: &Cell, is_same_code: &dyn Fn(&str, &str) -> bool) -> Vec<RunId> {
         let runs = self.history.runs().rev();
-        let cells = runs.filter(|(id, run)| run.kind == RunKind::Cell && !self.refused.contains(id));
+        let cells = runs.filter(|(_, run)| run.kind == RunKind::Cell);
         let cells: Vec<(RunId, bool)> = cells
             .map(|(id, run)| (*id, run.cell.is_some() && run.cell == cell.id))
             .collect();
@@ -191,27 +224,15 @@ impl Repeat {
         let found = self.history.resolve(run, None, 0).ok();
         if let Some(run) = found {
             self.found = State::clone(&self.history.state(run));
+            self.awaited.clear();
+            self.unknown = None;
         }
         Ok(found.is_some())
     }
 
-    /// Begins anew at the first cell. Runs that left these roots are not taken any more: they could not be brought back.
-    pub fn begin_anew(&mut self, lost: &[Root]) {
-        let is_lost = |run: &Run| {
-            run.changed
-                .iter()
-                .any(|version| version.roots.iter().any(|root| lost.contains(root)))
-        };
-        let refused = self.history.runs().filter(|(_, run)| is_lost(run));
-        self.refused.extend(refused.map(|(id, _)| *id));
-        self.found = State::default();
-        self.pending.clear();
-    }
-
     fn unknown(&self, cell: &Cell) -> String {
-        let is_of_cell = |run: &Run| run.cell.is_some() && run.cell == cell.id && run.kind == RunKind::Cell;
-        match self.history.runs().rev().find(|(_, run)| is_of_cell(run)) {
-            Some((id, _)) => format!("its code changed since run {}", self.history.label(id)),
+        match self.last_of(cell) {
+            Some(id) => format!("its code changed since run {}", self.history.label(&id)),
             None => "nothing is recorded of it".to_owned(),
         }
     }
@@ -270,7 +291,9 @@ impl Repeat {
             }
             _ => quoted(root),
         };
+        let maker = self.awaited.get(root).or(self.unknown.as_ref());
         match (then, now) {
+            (_, None) if let Some(cell) = maker => return format!("{called} comes from cell {cell}, which runs"),
             (_, None) if root.kind == RootKind::Random => {
                 return format!("it draws random numbers ({called}) that no cell seeded");
             }
@@ -295,6 +318,15 @@ impl Repeat {
         let index = manifest.roots.iter().position(|other| other == root)?;
         let summary = manifest.summaries.get(index)?;
         Some((summary.type_name.clone(), summary.text.clone()))
+    }
+}
+
+/// Whether an author who says that a cell always does the same means this, too.
+fn is_vouched_for(obstacle: &Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Network | Obstacle::Programs | Obstacle::Random | Obstacle::Asked(_) => true,
+        Obstacle::Input { root, .. } => root.kind == RootKind::Random,
+        _ => false,
     }
 }
 

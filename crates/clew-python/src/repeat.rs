@@ -6,7 +6,6 @@ use clew_cli::repeat::{self, Cell, Decided};
 use clew_cli::{Door, Surroundings};
 use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::flow::Outside;
-use clew_core::id::{Root, RootKind};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -33,20 +32,23 @@ impl Repeat {
         Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
     }
 
-    /// What is to be done about the next cell. `outside` tells how things are outside the session; `same_code` says whether two texts are
-    /// the same code, where they are not the same text.
+    /// What is to be done about the next cell: its id, its code, its `In [n]`. `outside` tells how things are outside the session; `same_code` says whether two texts are
+    /// the same code, where they are not the same text; `is_pure` that it always does the same, whatever it did.
+    #[pyo3(signature = (cell, outside, same_code, is_pure = false))]
     fn decide<'py>(
         &self,
         py: Python<'py>,
         cell: (Option<String>, String, u64),
         outside: &Bound<'py, PyAny>,
         same_code: &Bound<'py, PyAny>,
+        is_pure: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (id, source, execution_count) = cell;
         let cell = Cell {
             id,
             source,
             execution_count,
+            is_pure,
         };
         let python: Option<String> = outside.getattr("python")?.extract()?;
         let there = There {
@@ -83,13 +85,6 @@ impl Repeat {
     fn stand_at(&self, run: &str) -> PyResult<bool> {
         let found = self.walk().stand_at(run);
         found.map_err(|error| PyRuntimeError::new_err(error.to_string()))
-    }
-
-    /// Begins anew at the first cell, and takes no run that left one of these names: they could not be brought back.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn begin_anew(&self, lost: Vec<String>) {
-        let lost: Vec<Root> = lost.into_iter().map(|name| Root::new(RootKind::Name, name)).collect();
-        self.walk().begin_anew(&lost);
     }
 }
 

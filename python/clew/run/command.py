@@ -38,7 +38,7 @@ def dispatch(options: Options) -> int:
         from clew.run import papermilled
 
         return papermilled.help_notebook(options) if options.help_notebook else papermilled.prepare(options)
-    walk = Walk(decider_for(options))
+    walk = Walk(decider_for(options, str(Path.cwd())))
     report = Report(options, walk)
     try:
         if options.is_looking:

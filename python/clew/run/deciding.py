@@ -84,19 +84,22 @@ class Always:
 
 
 FORCED = "--force"
-UNKNOWN = "Clew has no record of it"
 
 
-def decider_for(options: Options) -> Decider:
-    """Who decides, as the options want it.
+def decider_for(options: Options, base: str) -> Decider:
+    """Who decides, as the options want it. Paths are relative to `base`.
 
     # Errors
-    A `Mistake` for options that only a decider with a record could follow.
+    A `Mistake` for options that nobody follows yet.
     """
     if options.force:
         return Always(FORCED)
-    wanted = {"--from": options.from_cell, "--stale": options.stale, "--verify": options.verify}
+    wanted = {"--stale": options.stale, "--verify": options.verify}
     for option, value in wanted.items():
         if value:
-            raise Mistake(f"`{option}` goes by the record of earlier runs, which `run` does not use yet")
-    return Always(UNKNOWN)
+            raise Mistake(f"`run` does not know `{option}` yet")
+    from clew.run.repeat import Recorded
+    from clew.run.session import notebook_path
+
+    notebook = notebook_path(options.input, base) or notebook_path(options.output, base)
+    return Recorded(notebook, options.from_cell)

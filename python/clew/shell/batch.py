@@ -30,3 +30,39 @@ def recorded() -> str:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
     return json.dumps(run)
+
+
+def bring(shell: Any, repeated: str, execution_count: int | None) -> str:
+    """Has the session hold what cells left that did not run, and the next cell have that `In [n]`. What could not be brought back, and
+    why, as JSON.
+
+    `repeated` are runs with the ids of their cells and their `In [n]`, as JSON. Without an `execution_count` nothing more runs: it is only
+    written down.
+    """
+    from clew.shell import session
+
+    current = session.current()
+    last = current.repeat([(run, cell, count) for run, cell, count in json.loads(repeated)])
+    lost: list[list[str]] = []
+    if last is not None and execution_count is not None:
+        lost = _switch(current, last)
+    if execution_count is not None:
+        shell.execution_count = execution_count
+    return json.dumps({"lost": lost})
+
+
+def _switch(current: Any, run: str) -> list[list[str]]:
+    answer = current.command("switch", run, "--json", through={"door": "program"})
+    told = answer["json"] or {}
+    if "outcomes" not in told:
+        return [["What cells left", (told.get("error") or {}).get("message", answer["text"])]]
+    wrong = [each for each in told["outcomes"] if each["word"] in ("lost", "differs")]
+    return [[each["root"]["key"], each["why"] or each["word"]] for each in wrong]
+
+
+def standing() -> str:
+    """The run that the session is at, as JSON."""
+    from clew.shell import session
+
+    answer = session.current().command("show", "@", "--json", through={"door": "program"})
+    return json.dumps(answer["json"]["id"])

@@ -255,6 +255,11 @@ class Recorder:
             self._tell_untold()
             return answer
 
+    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+        """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
+        with self._lock:
+            return self._engine.repeat(runs) if runs and self._engine is not None else None
+
     def sync(self) -> None:
         """Has everything recorded flushed to the disk."""
         with self._lock:

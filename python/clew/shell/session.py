@@ -127,6 +127,10 @@ class Session:
         """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
         return self._recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
+    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+        """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
+        return self._recorder.repeat(runs)
+
     def complete(self, line: str) -> tuple[str, list[str]]:
         """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
         return self._engine.complete(line)

@@ -193,7 +193,9 @@ _CLOCKS_ALWAYS = frozenset(
 )
 #: What asks whoever sits there.
 _QUESTIONS = frozenset(("input", "getpass"))
-_MAY_ASK = _CLOCKS | _CLOCKS_ALWAYS | _QUESTIONS
+#: Environment variables, of which nobody sees which are read.
+_VARIABLES = frozenset(("environ", "environb", "getenv", "getenvb"))
+_MAY_ASK = _CLOCKS | _CLOCKS_ALWAYS | _QUESTIONS | _VARIABLES
 
 
 def unrepeatable(codes: Iterable[CodeType]) -> set[str]:
@@ -212,6 +214,8 @@ def _asked(code: CodeType) -> set[str]:
             last = one.argval
             if last in _CLOCKS_ALWAYS and one.opname not in _LOADS:
                 found.add("the time")
+            elif last in _VARIABLES:
+                found.add("environment variables")
             elif last in _QUESTIONS and one.opname in _LOADS:
                 found.add("somebody at the keyboard")
         elif one.opname == "CALL":

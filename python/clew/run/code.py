@@ -1,0 +1,48 @@
+"""Whether two texts of a cell are the same code: comments, blank lines and layout make no difference."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from functools import lru_cache
+
+#: Tokens that mean nothing to IPython where it looks for the semicolon at the end.
+_SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two texts mean the same to IPython. Where nobody can tell, they do only if they are the same text."""
+    return one == other or ((found := _meaning(one)) is not None and found == _meaning(other))
+
+
+@lru_cache(maxsize=1024)
+def _meaning(text: str) -> tuple[str, bool] | None:
+    """The syntax tree, and whether a semicolon keeps the last value from being shown; `None` where it is no Python."""
+    try:
+        tree = ast.parse(_plain(text))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    return ast.dump(tree), _is_quiet(text)
+
+
+def _plain(text: str) -> str:
+    """The cell as Python sees it; importing IPython's own reader takes longer than most cells are worth."""
+    lines = (line.lstrip() for line in text.splitlines())
+    if not any(line.startswith(("%", "!", "?")) or "?" in line or "!" in line for line in lines):
+        return text
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    plain: str = TransformerManager().transform_cell(text)
+    return plain
+
+
+def _is_quiet(text: str) -> bool:
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type not in _SILENT:
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return text.rstrip().endswith(";")
+    return last == ";"
