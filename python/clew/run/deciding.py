@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from clew.run.mistakes import Mistake
 from clew.run.options import Options
+from clew.shell.start import is_on
 
 #: Executes code silently (`store_history=False`) in the kernel and returns what it printed.
 Ask = Callable[[str], str]
@@ -85,6 +86,7 @@ class Always:
 
 FORCED = "--force"
 UNKNOWN = "Clew has no record of it"
+SWITCHED_OFF = "CLEW=off"
 
 
 def decider_for(options: Options) -> Decider:
@@ -93,8 +95,8 @@ def decider_for(options: Options) -> Decider:
     # Errors
     A `Mistake` for options that only a decider with a record could follow.
     """
-    if options.force:
-        return Always(FORCED)
+    if options.force or not is_on():
+        return Always(FORCED if options.force else SWITCHED_OFF)
     wanted = {"--from": options.from_cell, "--stale": options.stale, "--verify": options.verify}
     for option, value in wanted.items():
         if value:

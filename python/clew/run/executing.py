@@ -51,6 +51,7 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
             try:
                 go(nb_man, walk, kernel)
             finally:
+                walk.is_interrupted = kernel.is_interrupted
                 walk.end(kernel.ask if kernel.is_recording else None)
         if walk.is_interrupted and not walk.has_failed:
             raise KeyboardInterrupt
@@ -68,33 +69,35 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
     """Cell by cell; the first that fails is the last."""
     for index, cell in enumerate(nb_man.nb.cells):
         decision = walk.decide(index) if cell.cell_type == "code" else None
-        is_executed = decision is not None and decision.outcome == "executed"
-        if is_executed:
-            # What fails here is no cell's failure.
-            kernel.start()
-            walk.bring(kernel.ask if kernel.is_recording else None)
-        if not is_executed:
+        if decision is None or decision.outcome == "restored":
             leave(nb_man, index, decision, walk)
             continue
-        try:
-            nb_man.cell_start(cell, index)
-            execute(cell, index, walk, kernel)
-            if kernel.is_interrupted:
-                # The cell went on all the same; the user wanted an end.
-                walk.is_interrupted = True
-                return
-        except CellExecutionError as error:
-            nb_man.cell_exception(cell, cell_index=index, exception=error)
-            walk.is_interrupted = kernel.is_interrupted
+        # What fails here is no cell's failure.
+        kernel.start()
+        walk.bring(kernel.ask if kernel.is_recording else None)
+        if not attempt(nb_man, index, walk, kernel):
             return
-        except BaseException:
-            # A dead kernel, or no more time. papermill would call such a cell completed.
-            nb_man.cell_exception(cell, cell_index=index)
-            raise
-        finally:
-            nb_man.cell_complete(cell, cell_index=index)
-            # Not before: recording is none of the cell's time.
-            record(cell, index, walk, kernel)
+
+
+def attempt(nb_man: Any, index: int, walk: Walk, kernel: Kernel) -> bool:
+    """Executes a cell with papermill's notes about it; whether another may follow."""
+    cell = nb_man.nb.cells[index]
+    try:
+        nb_man.cell_start(cell, index)
+        execute(cell, index, walk, kernel)
+    except CellExecutionError as error:
+        nb_man.cell_exception(cell, cell_index=index, exception=error)
+        return False
+    except BaseException:
+        # A dead kernel, or no more time. papermill would call such a cell completed.
+        nb_man.cell_exception(cell, cell_index=index)
+        raise
+    finally:
+        nb_man.cell_complete(cell, cell_index=index)
+        # Not before: recording is none of the cell's time.
+        record(cell, index, walk, kernel)
+    # A cell that took no notice of Ctrl+C is done all the same; the user wanted an end.
+    return not kernel.is_interrupted
 
 
 def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> None:
@@ -120,14 +123,13 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> Non
 def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
     """Executes a cell and notes how that ended."""
     told = walk.told[index]
-    told.outcome = "failed"
+    is_done = False
     try:
         kernel.execute(cell, index)
-        told.outcome = "executed"
-    except CellExecutionError:
-        told.outcome = "interrupted" if kernel.is_interrupted else "failed"
-        raise
+        is_done = True
     finally:
+        broken = "interrupted" if kernel.is_interrupted else "failed"
+        told.outcome = "executed" if is_done else broken
         mark(cell, told)
 
 
