@@ -124,6 +124,7 @@ def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
     """Executes a cell and notes how that ended."""
     told = walk.told[index]
     is_done = False
+    walk.ran += 1
     try:
         kernel.execute(cell, index)
         is_done = True

@@ -36,6 +36,8 @@ class Walk:
         self._is_behind = True
         self._has_ended = False
         self.told: dict[int, Told] = {}
+        #: How many cells were executed, to their end or not.
+        self.ran = 0
         #: Whether Ctrl+C ended it.
         self.is_interrupted = False
 
