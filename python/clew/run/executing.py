@@ -72,7 +72,8 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
         if decision is None or decision.outcome == "restored":
             leave(nb_man, index, decision, walk)
             continue
-        # What fails here is no cell's failure.
+        # What fails here is no cell's failure, and then it was only meant to be executed.
+        walk.told[index].outcome = "not reached"
         kernel.start()
         walk.bring(kernel.ask if kernel.is_recording else None)
         if not attempt(nb_man, index, walk, kernel):
