@@ -80,9 +80,9 @@ class Desk:
         """Types `papermill WORDS`, without the bar that `clew run` draws in terminals only."""
         return self._type([*PAPERMILL, "--no-progress-bar", *words], **options)
 
-    def python(self, code: str, *arguments: str) -> Typed:
+    def python(self, code: str, *arguments: str, **options: Any) -> Typed:
         """Runs a script."""
-        return self._type([PYTHON, "-P", "-c", code, *arguments])
+        return self._type([PYTHON, "-P", "-c", code, *arguments], **options)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Types `clew run WORDS` without waiting for its end."""

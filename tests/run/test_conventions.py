@@ -120,6 +120,13 @@ def test_a_failing_cell_ends_it_with_1_and_with_papermills_markers(desk: Desk) -
     assert again.exit == 0 and len(desk.read("again.ipynb")["cells"]) == 3
 
 
+def test_a_notebook_that_leaves_by_itself_is_done(desk: Desk) -> None:
+    desk.notebook("leaving", "a = 1", "import sys; sys.exit(0)", "b = 2")
+    both = Both(desk, "leaving")
+    both.assert_same()
+    assert both.clew.exit == 0 and statuses(both.ours)[0] == "completed"
+
+
 PREPARED = [
     ["--prepare-only"],
     ["--prepare-only", "--report-mode", "-p", "alpha", "2", "--inject-input-path"],

@@ -69,6 +69,15 @@ def test_what_ran_is_written_while_the_next_cell_runs(desk: Desk) -> None:
     assert "first" in "".join(shown)
 
 
+def test_an_output_that_can_not_be_written_any_more_says_what_ran(desk: Desk) -> None:
+    out = desk.folder / "taken-out.ipynb"
+    take = f"import os\nos.remove({str(out)!r})\nos.mkdir({str(out)!r})"
+    desk.notebook("taken.ipynb", "a = 1", take)
+    found = desk.run("taken.ipynb", "taken-out.ipynb")
+    assert found.exit == 1 and "Traceback" not in found.err
+    assert "Error: taken-out.ipynb: Is a directory. 2 cells had run by then." in found.err
+
+
 def test_json_tells_of_mistakes_too(desk: Desk) -> None:
     found = desk.run("nowhere.ipynb", "o.ipynb", "--json")
     error = json.loads(found.out)["error"]

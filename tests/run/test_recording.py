@@ -75,7 +75,10 @@ def test_with_clew_off_cells_are_executed_and_nothing_is_recorded(desk: Desk) ->
     found = desk.run("off.ipynb", "off-out.ipynb", env={"CLEW": "off"})
     assert found.exit == 0 and "Clew" not in found.err
     (cell,) = code_cells(desk.read("off-out.ipynb"))
-    assert cell["outputs"][0]["data"]["text/plain"] == ["False"] and "run" not in cell["metadata"]["clew"]
+    assert cell["outputs"][0]["data"]["text/plain"] == ["False"] and cell["metadata"]["clew"] == {
+        "outcome": "executed",
+        "why": ["CLEW=off"],
+    }
 
 
 def test_a_kernel_of_another_language_executes_and_a_notice_says_that_nothing_is_recorded(desk: Desk) -> None:

@@ -47,9 +47,11 @@ DRIVER = textwrap.dedent("""
 CELLS = ["a = 1", "# text", "b = a", "", "c = 3"]
 
 
-def decided(desk: Desk, restored: list[int], **document: Any) -> tuple[Typed, list[Any], list[str]]:
+def decided(
+    desk: Desk, restored: list[int], *, env: dict[str, str] | None = None, **document: Any
+) -> tuple[Typed, list[Any], list[str]]:
     """Runs with that decider: how it went, the calls, and which of the heavy packages were imported."""
-    found = desk.python(DRIVER, json.dumps({"restored": restored, "document": document}))
+    found = desk.python(DRIVER, json.dumps({"restored": restored, "document": document}), env=env)
     told = desk.read("calls.json")
     return found, told["calls"], told["heavy"]
 
@@ -124,6 +126,13 @@ def test_the_kernel_is_brought_up_before_the_first_cell_and_again_behind_restore
     # What is asked silently counts as no cell.
     assert [cell["execution_count"] for cell in cells] == [40, 1, 2, 43, 3, 4, None]
     assert cells[4]["outputs"][0]["data"]["text/plain"] == ["2"]
+
+
+def test_a_kernel_that_can_not_be_given_what_is_stored_executes_nothing(desk: Desk) -> None:
+    desk.notebook("cut.ipynb", "a = 1", "b = a")
+    found, calls, _ = decided(desk, [0], env={"CLEW": "off"}, input="cut.ipynb", output="cut-out.ipynb")
+    assert found.exit == 1 and "What cell 1 made is stored, and this kernel can't take it" in found.err, found
+    assert calls[-1] == ["end", None] and statuses(desk.read("cut-out.ipynb"))[0] == "completed"
 
 
 def test_a_plan_decides_of_every_cell_and_runs_and_writes_nothing(desk: Desk) -> None:

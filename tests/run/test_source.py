@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from desk import Desk, code_cells
@@ -57,6 +60,33 @@ def test_a_percent_script_is_run_as_a_notebook(desk: Desk) -> None:
     assert (desk.folder / "script.py").read_text() == script
     recorded = desk.clew("log", "--all", "-n", "0", "--json", "--history", "script.ipynb").json["runs"]
     assert [run["cell"] for run in recorded[:3]] == [cell["id"] for cell in cells][::-1]
+
+
+def test_an_address_that_papermill_knows_is_read(desk: Desk) -> None:
+    desk.notebook("afar.ipynb", "alpha = 1", tags={0: ["parameters"]})
+    handler = partial(Quiet, directory=str(desk.folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/afar.ipynb"
+        direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        found = desk.run(address, "near.ipynb", "--prepare-only", "-p", "alpha", "2", env=direct)
+        server.shutdown()
+    assert found.exit == 0, found
+    near = desk.read("near.ipynb")
+    assert near["metadata"]["papermill"]["input_path"] == address and len(near["cells"]) == 2
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("first", ["engine", "executing", "kernel"])
+def test_papermill_finds_the_engine_whatever_is_imported_first(desk: Desk, first: str) -> None:
+    find = "from papermill.engines import papermill_engines; print(papermill_engines.get_engine('clew').__name__)"
+    assert desk.python(f"import clew.run.{first}; {find}").out == "ClewEngine\n"
 
 
 def test_without_jupytext_a_script_is_refused_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ use crate::problem::{Exit, Problem};
 
 /// Names the interpreter, where the one that is found is not meant.
 const VARIABLE: &str = "CLEW_PYTHON";
+/// What to do where there is none.
+pub const HINT: &str =
+    "`pip install \"clew[run]\"` in the notebook's environment, or let CLEW_PYTHON name its interpreter";
 /// Name the folder of the environment that is active.
 const ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 const NAMES: [&str; 2] = ["python3", "python"];
@@ -25,15 +28,11 @@ pub fn found() -> Result<String, Problem> {
         .map(within)
         .into_iter()
         .flatten();
-    let mut others = ENVIRONMENTS
+    let active = ENVIRONMENTS
         .iter()
         .filter_map(env::var_os)
-        .flat_map(|folder| within(&Path::new(&folder).join("bin")))
-        .chain(on_path());
-    let found = beside
-        .into_iter()
-        .next()
-        .or_else(|| others.find(|python| has_clew(python)));
+        .flat_map(|folder| within(&Path::new(&folder).join("bin")));
+    let found = beside.chain(active).chain(on_path()).find(|python| has_clew(python));
     found
         .map(|python| python.to_string_lossy().into_owned())
         .ok_or_else(none)
@@ -50,7 +49,25 @@ fn on_path() -> Vec<PathBuf> {
     env::split_paths(&path).flat_map(|folder| within(&folder)).collect()
 }
 
+/// Whether Clew is among an interpreter's packages. To ask it takes as long as it starts, so its folders are looked at first.
 fn has_clew(python: &Path) -> bool {
+    is_installed(python) || says_so(python)
+}
+
+fn is_installed(python: &Path) -> bool {
+    let library = python.parent().and_then(Path::parent).map(|prefix| prefix.join("lib"));
+    let versions = library
+        .and_then(|library| library.read_dir().ok())
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut packages = versions
+        .filter(|version| version.file_name().to_string_lossy().starts_with("python3"))
+        .map(|version| version.path().join("site-packages/clew/run/__main__.py"));
+    packages.any(|runner| runner.is_file())
+}
+
+fn says_so(python: &Path) -> bool {
     let asked = Command::new(python)
         .args(["-P", "-c", "import clew.run"])
         .stdin(Stdio::null())
@@ -65,7 +82,5 @@ fn none() -> Problem {
         Exit::Usage,
         "No Python with Clew was found: not beside this command, not in the active environment, not on PATH",
     )
-    .with_hint(format!(
-        "`pip install \"clew[run]\"` in the notebook's environment, or let {VARIABLE} name its interpreter"
-    ))
+    .with_hint(HINT)
 }

@@ -209,10 +209,15 @@ pub fn not_started(
     let problem = Problem::of(
         Exit::Refused,
         format!("{} can't be started: {error}", clean(&hand_over.program)),
-    )
-    .with_hint("type it in the notebook as `%clew …`");
+    );
     match parse(words, surroundings) {
-        Ok(arguments) => answer_to(&arguments, surroundings).fail(&problem),
+        Ok(arguments) => {
+            let hint = match arguments.word {
+                Word::Run(_) => interpreter::HINT,
+                _ => "type it in the notebook as `%clew …`",
+            };
+            answer_to(&arguments, surroundings).fail(&problem.with_hint(hint))
+        }
         Err(output) => output,
     }
 }

@@ -116,6 +116,41 @@ fn the_first_interpreter_on_the_path_that_has_clew_is_taken() {
 }
 
 #[test]
+fn one_that_clew_is_installed_for_is_taken_without_asking_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (bin, package) = (
+        home.path().join("bin"),
+        home.path().join("lib/python3.11/site-packages/clew/run"),
+    );
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&package).unwrap();
+    fs::write(package.join("__main__.py"), "").unwrap();
+    interpreter(&bin, "[ $3 = clew.run ] && echo here");
+    let output = clew(home.path())
+        .env("VIRTUAL_ENV", home.path())
+        .args(["run", "a.ipynb"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"here\n");
+}
+
+#[test]
+fn an_interpreter_that_is_named_and_is_not_there_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let output = clew(home.path())
+        .env("CLEW_PYTHON", "/nowhere/python")
+        .args(["run", "a.ipynb"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("/nowhere/python can't be started") && said.contains("CLEW_PYTHON"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_can_not_be_run_is_said_with_a_next_step() {
     let home = tempfile::tempdir().unwrap();
     let said = |words: &[&str]| {

@@ -44,6 +44,10 @@ def dispatch(options: Options) -> int:
         if options.is_looking:
             return look(options, walk, report)
         return execute(options, walk, report)
+    except Mistake as mistake:
+        if walk.ran:
+            mistake.untouched = f"{walk.ran} {'cell' if walk.ran == 1 else 'cells'} had run by then"
+        raise
     finally:
         walk.end(None)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from clew.run.mistakes import Mistake
 from clew.run.options import Options
+from clew.shell.start import is_on
 
 #: Executes code silently (`store_history=False`) in the kernel and returns what it printed.
 Ask = Callable[[str], str]
@@ -84,6 +85,7 @@ class Always:
 
 
 FORCED = "--force"
+SWITCHED_OFF = "CLEW=off"
 
 
 def decider_for(options: Options, base: str) -> Decider:
@@ -92,8 +94,8 @@ def decider_for(options: Options, base: str) -> Decider:
     # Errors
     A `Mistake` for options that nobody follows yet.
     """
-    if options.force:
-        return Always(FORCED)
+    if options.force or not is_on():
+        return Always(FORCED if options.force else SWITCHED_OFF)
     wanted = {"--stale": options.stale, "--verify": options.verify}
     for option, value in wanted.items():
         if value:

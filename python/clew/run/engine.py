@@ -1,149 +1,36 @@
-"""papermill's engine `clew`: `clew run`, and `papermill --engine clew IN OUT`."""
+"""papermill's engine `clew`, for `papermill --engine clew IN OUT`.
+
+papermill loads every engine that is installed while it is itself being imported, whoever wants which. So nothing of it is
+imported here, and hardly anything else.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import CellExecutionError
-from papermill.engines import Engine, papermill_engines
-from papermill.iorw import papermill_io
-from papermill.log import logger
 
-from clew.run.deciding import Decision, decider_for
-from clew.run.kernel import Kernel, StartFailed
-from clew.run.marking import mark, put_outputs
-from clew.run.options import Options
-from clew.run.session import variables
-from clew.run.walk import Walk
-
-#: What papermill knows it by.
-NAME = "clew"
-
-
-class ClewEngine(Engine):  # type: ignore[misc] # papermill has no types
-    """Walks a notebook from top to bottom and executes what has to be, in a kernel that starts when it is needed."""
+class ClewEngine:
+    """What papermill asks of an engine."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: Any,
-        kernel_name: str,
-        log_output: bool = False,
-        stdout_file: Any = None,
-        stderr_file: Any = None,
-        start_timeout: int = 60,
-        execution_timeout: int | None = None,
-        input_path: str | None = None,
-        walk: Walk | None = None,
-        **_: Any,
-    ) -> None:
-        """What papermill calls between `notebook_start` and `notebook_complete`."""
-        walk = walk or Walk(decider_for(Options(input=input_path, output=nb_man.output_path), base()))
-        walk.begin(nb_man.nb, str(Path.cwd()))
-        options = {
-            "kernel_name": kernel_name,
-            "log": logger,
-            "log_output": log_output,
-            "stdout_file": stdout_file,
-            "stderr_file": stderr_file,
-            "startup_timeout": start_timeout,
-            "timeout": execution_timeout,
-        }
-        with Kernel(nb_man, options, variables(input_path, nb_man.output_path, base())) as kernel:
-            try:
-                go(nb_man, walk, kernel)
-            finally:
-                walk.end(kernel.ask if kernel.is_recording else None)
-        if walk.is_interrupted and not walk.has_failed:
-            raise KeyboardInterrupt
+    def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
+        """Walks a notebook from top to bottom and executes what has to be."""
+        from clew.run.executing import Executing
 
+        return Executing.execute_notebook(nb, kernel_name, **options)
 
-def base() -> str:
-    """The folder that papermill reads and writes local files from; the process may be in the notebook's own by now."""
-    local = papermill_io.get_handler("local")
-    folder = local.cwd(None)
-    local.cwd(folder)
-    return folder or str(Path.cwd())
+    @classmethod
+    def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
+        """The kernel that a notebook names."""
+        from papermill.engines import Engine
 
+        found: str = Engine.nb_kernel_name(nb, name)
+        return found
 
-def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
-    """Cell by cell; the first that fails is the last."""
-    for index, cell in enumerate(nb_man.nb.cells):
-        decision = walk.decide(index) if cell.cell_type == "code" else None
-        is_executed = decision is not None and decision.outcome == "executed"
-        if is_executed:
-            # What fails here is no cell's failure.
-            kernel.start()
-            walk.bring(kernel.ask if kernel.is_recording else None)
-        if not is_executed:
-            leave(nb_man, index, decision, walk)
-            continue
-        try:
-            nb_man.cell_start(cell, index)
-            execute(cell, index, walk, kernel)
-            if kernel.is_interrupted:
-                # The cell went on all the same; the user wanted an end.
-                walk.is_interrupted = True
-                return
-        except CellExecutionError as error:
-            nb_man.cell_exception(cell, cell_index=index, exception=error)
-            walk.is_interrupted = kernel.is_interrupted
-            return
-        except BaseException:
-            # A dead kernel, or no more time. papermill would call such a cell completed.
-            nb_man.cell_exception(cell, cell_index=index)
-            raise
-        finally:
-            nb_man.cell_complete(cell, cell_index=index)
-            # Not before: recording is none of the cell's time.
-            record(cell, index, walk, kernel)
+    @classmethod
+    def nb_language(cls, nb: Any, language: str | None = None) -> str:
+        """The language that a notebook names."""
+        from papermill.engines import Engine
 
-
-def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> None:
-    """Gives a cell that is not executed what is stored of it.
-
-    It takes no time that could be lost, so OUT is written before the next cell that is executed, and at the end: a large
-    notebook would be written once for each of its cells.
-    """
-    cell = nb_man.nb.cells[index]
-    output_path, nb_man.output_path = nb_man.output_path, None
-    try:
-        nb_man.cell_start(cell, index)
-        if cell.cell_type == "code":
-            put_outputs(cell, decision)
-            mark(cell, walk.told[index])
-        nb_man.cell_complete(cell, cell_index=index)
-    finally:
-        nb_man.output_path = output_path
-    if decision is not None:
-        walk.restored()
-
-
-def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
-    """Executes a cell and notes how that ended."""
-    told = walk.told[index]
-    told.outcome = "failed"
-    try:
-        kernel.execute(cell, index)
-        told.outcome = "executed"
-    except CellExecutionError:
-        told.outcome = "interrupted" if kernel.is_interrupted else "failed"
-        raise
-    finally:
-        mark(cell, told)
-
-
-def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
-    """Waits until what a cell did is recorded, and tells the decider."""
-    if not kernel.is_recording:
-        return
-    told = walk.told[index]
-    told.run = kernel.recorded()
-    mark(cell, told)
-    walk.executed(index)
-
-
-papermill_engines.register(NAME, ClewEngine)
-
-__all__ = ["NAME", "ClewEngine", "StartFailed"]
+        found: str = Engine.nb_language(nb, language)
+        return found

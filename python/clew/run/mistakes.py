@@ -23,6 +23,8 @@ class Mistake(Exception):
         super().__init__(message)
         self.hint = hint
         self.exit_code = exit_code
+        #: What is as it was, or what is not.
+        self.untouched = "Nothing was run"
 
 
 def missing(error: ImportError) -> Mistake:
@@ -33,13 +35,12 @@ def missing(error: ImportError) -> Mistake:
 
 def tell(mistake: Mistake, *, as_json: bool) -> int:
     """Prints a mistake as the native command would; its exit code."""
-    untouched = "Nothing was run"
     if as_json:
-        error = {"message": str(mistake), "untouched": untouched, "hint": mistake.hint}
+        error = {"message": str(mistake), "untouched": mistake.untouched, "hint": mistake.hint}
         answer = {"schema": 1, "command": "run", "exit": mistake.exit_code, "error": error}
         print(json.dumps(answer, indent=2))
         return mistake.exit_code
-    print(f"Error: {mistake}. {untouched}.", file=sys.stderr)
+    print(f"Error: {mistake}. {mistake.untouched}.", file=sys.stderr)
     if mistake.hint:
         print(f"Next: {mistake.hint}", file=sys.stderr)
     return mistake.exit_code

@@ -33,7 +33,7 @@ def execute(options: Options, walk: Walk) -> int:
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
 
-        from clew.run.engine import StartFailed
+        from clew.run.kernel import StartFailed
 
         try:
             perform(options, walk, files)
@@ -56,16 +56,16 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
     from papermill.iorw import write_ipynb
     from papermill.utils import chdir
 
-    from clew.run.engine import ClewEngine
+    from clew.run.executing import Executing
 
     notebook = prepared(options)
     paths = notebook.metadata.papermill
     try:
-        kernel_name = ClewEngine.nb_kernel_name(notebook, options.kernel)
+        kernel_name = Executing.nb_kernel_name(notebook, options.kernel)
     except ValueError:
         raise Mistake("The notebook names no kernel", "`-k python3` does", FAILED) from None
     with chdir(options.cwd):
-        notebook = ClewEngine.execute_notebook(
+        notebook = Executing.execute_notebook(
             notebook,
             kernel_name,
             output_path=None if options.no_request_save_on_cell_execute else paths["output_path"],

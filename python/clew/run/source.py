@@ -40,7 +40,7 @@ def parsed(text: str, path: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise Mistake(f"{path} is no notebook", "`jupytext` makes one of most things", FAILED) from None
+        raise Mistake(f"{path} is no notebook: what stands in it is no JSON", None, FAILED) from None
 
 
 def is_current(document: Any) -> bool:

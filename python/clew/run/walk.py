@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.run.deciding import Ask, Cell, Decider, Decision
+from clew.run.mistakes import FAILED, Mistake
 
 #: nbclient passes over cells with this tag.
 SKIPPED_TAG = "skip-execution"
@@ -35,6 +36,8 @@ class Walk:
         self._is_behind = True
         self._has_ended = False
         self.told: dict[int, Told] = {}
+        #: How many cells were executed, to their end or not.
+        self.ran = 0
         #: Whether Ctrl+C ended it.
         self.is_interrupted = False
 
@@ -68,7 +71,18 @@ class Walk:
         return self._decisions[index]
 
     def bring(self, ask: Ask | None) -> None:
-        """Has the kernel brought to where the next cell needs it, if anything was passed over since."""
+        """Has the kernel brought to where the next cell needs it, if anything was passed over since.
+
+        # Errors
+        A `Mistake` where cells were not executed, and the kernel can't be given what they made.
+        """
+        restored = [str(told.number) for told in self.told.values() if told.outcome == "restored"]
+        if ask is None and restored:
+            cells = f"cells {', '.join(restored)}" if len(restored) > 1 else f"cell {restored[0]}"
+            problem = (
+                f"What {cells} made is stored, and this kernel can't take it since Clew does not record in it"
+            )
+            raise Mistake(problem, "`--force` executes every cell", FAILED)
         if self._is_behind and ask is not None:
             self._decider.bring(ask)
         self._is_behind = False
