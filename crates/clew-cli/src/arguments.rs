@@ -150,7 +150,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Import(carry::Import),
     #[allow(missing_docs)]
-    Package(later::Later),
+    Package(carry::Package),
     #[allow(missing_docs)]
     Serve(serve::Arguments),
     #[allow(missing_docs)]
@@ -276,6 +276,7 @@ impl Word {
                 | Self::Doctor(_)
                 | Self::Gc(_)
                 | Self::Import(_)
+                | Self::Package(_)
                 | Self::Trust(_)
                 | Self::Remote(_)
                 | Self::Push(_)

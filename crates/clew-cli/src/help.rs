@@ -48,14 +48,13 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 3] = [
+pub(crate) const LATER: [(&str, &str); 2] = [
     ("run", "Runs a notebook, and only the cells that need it"),
-    ("package", "Packs a notebook with what it needs to run"),
     ("panel", "Shows the history beside the notebook"),
 ];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 45] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -130,8 +129,20 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 44] = [
         ],
     ),
     (
+        "package",
+        &[
+            ("package nb.ipynb", "nb.crate.zip: the notebook, its runs, its files"),
+            ("package nb.ipynb --dry-run", "what would go out"),
+            (
+                "package nb.ipynb --embed -o out.ipynb",
+                "a notebook that carries its own history",
+            ),
+        ],
+    ),
+    (
         "import",
         &[
+            ("import nb.crate.zip --preview", "what is in a package"),
             ("import state.clew --preview", "what is in it, by whom; nothing runs"),
             ("import state.clew", "takes it into the store"),
             (

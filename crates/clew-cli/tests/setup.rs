@@ -464,7 +464,7 @@ fn doctor_finds_a_fresh_machine_well() {
 fn words_to_come_say_so_in_a_line_and_do_nothing() {
     let desk = Desk::new();
     let before = desk.files();
-    for words in ["package nb.ipynb", "panel", "run nb.ipynb -p a 1"] {
+    for words in ["panel", "run nb.ipynb -p a 1"] {
         let said = desk.clew(words);
         let word = words.split(' ').next().unwrap();
         let line = format!("Error: `clew {word}` is to come. Nothing was changed.\n");
