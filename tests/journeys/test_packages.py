@@ -55,7 +55,7 @@ def ada(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def package(ada: Person) -> Path:
     said = ada.clew("package", str(ada.folder / "analysis.ipynb"), "--license", "CC-BY-4.0")
     assert said.exit == 1, said
-    assert "of cell 6 an OpenAI key" in said.out or "of cell 6" in said.out, said.out
+    assert "  cell 6: an API key was left out of the copy" in said.out, said.out
     assert "With 1 file that its cells read (3 B)" in said.out, said.out
     return ada.folder / "analysis.crate.zip"
 

@@ -30,6 +30,8 @@ pub(crate) struct Mark {
 pub(crate) struct NotebookFile {
     fields: Fields,
     cells: Vec<Cell>,
+    /// What was taken out of its own metadata, in words.
+    pub left_out: Vec<String>,
 }
 
 /// A cell of it.
@@ -64,7 +66,10 @@ impl NotebookFile {
         }
         let cells = fields.remove("cells").ok_or("it is a notebook without cells")?;
         let cells: Vec<Fields> = serde_json::from_str(cells.get()).map_err(|_| "its cells are none".to_owned())?;
+        let mut left_out = Vec::new();
+        take_secrets("metadata", &mut fields, known, &mut left_out);
         Ok(Self {
+            left_out,
             cells: cells.into_iter().map(|fields| Cell::of(fields, known)).collect(),
             fields,
         })
@@ -141,12 +146,7 @@ impl Cell {
             left_out.extend(taken);
         }
         for part in ["outputs", "metadata", "attachments"] {
-            if let Some(kept) = fields
-                .get(part)
-                .and_then(|part| without_secrets(part.get(), known, &mut left_out))
-            {
-                fields.insert(part.to_owned(), kept);
-            }
+            take_secrets(part, &mut fields, known, &mut left_out);
         }
         Self {
             id: of(&fields, "id"),
@@ -176,12 +176,16 @@ fn joined(value: &Value) -> String {
     }
 }
 
-/// The same JSON without the credentials in its texts; `None` where it has none.
-fn without_secrets(json: &str, known: &[String], taken: &mut Vec<String>) -> Option<Box<RawValue>> {
-    let mut value: Value = serde_json::from_str(json).ok()?;
+/// Takes credentials out of the texts in a field. What has none stays as it was written.
+fn take_secrets(part: &str, fields: &mut Fields, known: &[String], taken: &mut Vec<String>) {
+    let Some(mut value) = of::<Value>(fields, part) else {
+        return;
+    };
     let before = taken.len();
     clean(&mut value, known, taken);
-    (taken.len() > before).then(|| raw(&value))
+    if taken.len() > before {
+        fields.insert(part.to_owned(), raw(&value));
+    }
 }
 
 /// Takes credentials out of texts. Lines of one text are looked at together; pictures are no texts.
@@ -286,14 +290,18 @@ mod tests {
         let text = NOTEBOOK
             .replace("x = 1", &format!("token = '{key}'"))
             .replace("\"text\"]", &format!("\"my {key}\"]"))
-            .replace("{\"z\": 1.10", &format!("{{\"said\": [\"is {key}\"], \"z\": 1.10"));
-        assert_eq!(text.matches(&key).count(), 3);
+            .replace("{\"z\": 1.10", &format!("{{\"said\": [\"is {key}\"], \"z\": 1.10"))
+            .replace(
+                "\"old\": 1}",
+                &format!("\"old\": 1}}, \"papermill\": {{\"token\": \"{key}\"}}"),
+            );
+        assert_eq!(text.matches(&key).count(), 4);
         let notebook = NotebookFile::read(text.as_bytes(), &[]).unwrap();
         let kinds: Vec<usize> = notebook.cells().iter().map(|cell| cell.left_out.len()).collect();
-        assert_eq!(kinds, [1, 2]);
+        assert_eq!((kinds, notebook.left_out.len()), (vec![1, 2], 1));
         let packed = packed(&text);
         assert!(
-            !packed.contains(&key) && packed.matches("[not kept: a GitHub token]").count() == 3,
+            !packed.contains(&key) && packed.matches("[not kept: a GitHub token]").count() == 4,
             "{packed}"
         );
     }

@@ -1,7 +1,7 @@
 //! What a bundle came in: a file of its own, a package, an unpacked package, or a notebook.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ use super::{BUNDLE, Embedded, INPUTS, METADATA};
 use crate::place::store_problem;
 use crate::problem::{Exit, Problem};
 use crate::text;
-use crate::whole_file::quoted;
 
 /// How a zip begins: with a file, or with the end of its list where it is empty.
 const ZIPS: [[u8; 4]; 2] = [*b"PK\x03\x04", *b"PK\x05\x06"];
@@ -115,7 +114,7 @@ impl Carrier {
         let name = format!("{INPUTS}/{}", input.name);
         let bytes: Box<dyn Read> = match &self.packed {
             Packed::Zip(archive) => archive.bytes(&name)?,
-            Packed::Folder(folder) => Box::new(File::open(folder.join(name)).ok()?),
+            Packed::Folder(folder) => Box::new(opened(&folder.join(name)).ok()?),
             Packed::Bare | Packed::Notebook(_) => return None,
         };
         Some(Box::new(bytes.take(input.size.saturating_add(1))))
@@ -146,7 +145,7 @@ impl Carrier {
                 let Some(name) = notebook_of(names.iter().map(String::as_str)) else {
                     return Ok(None);
                 };
-                let file = File::open(folder.join(name)).map_err(|error| refused(error.to_string()))?;
+                let file = opened(&folder.join(name)).map_err(|error| refused(error.to_string()))?;
                 Ok(Some((name.to_owned(), whole(&file).map_err(refused)?)))
             }
         }
@@ -156,6 +155,14 @@ impl Carrier {
     pub fn has_notebook_beside(&self) -> bool {
         matches!(self.packed, Packed::Zip(_))
     }
+}
+
+/// A file of a folder. A pipe has no end, and is none.
+fn opened(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other(format!("{} is no file", path.display())));
+    }
+    File::open(path)
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -185,7 +192,7 @@ fn notebook_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
 
 /// A notebook, as far as one is read.
 fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
-    let cannot = |error: std::io::Error| format!("it can't be read: {error}");
+    let cannot = |error: io::Error| format!("it can't be read: {error}");
     let length = file.length().map_err(cannot)?;
     if length > limits::NOTEBOOK {
         return Err(format!("it is too long for a notebook ({})", text::bytes(length)));
@@ -198,8 +205,5 @@ fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
 fn refused(path: &Path, why: &str) -> Problem {
     let shown = text::clean(&path.display().to_string());
     let problem = Problem::of(Exit::Refused, format!("{shown} can't be taken in: {why}"));
-    problem.with_hint(format!(
-        "`clew package NB.ipynb` makes a package; `unzip -l {}` lists what is in a zip",
-        quoted(&shown)
-    ))
+    problem.with_hint("`clew package NB.ipynb` makes a package, `clew export FILE` a bundle")
 }

@@ -245,7 +245,7 @@ impl ImportPage {
         match (&notebook.written, &notebook.why) {
             (Some(path), _) => format!("Its notebook is at {}.\n", text::clean(&path.display().to_string())),
             (None, Some(why)) => format!("Its notebook {name} was not written: {}\n", text::clean(why)),
-            (None, None) => format!("Its notebook is {name}; no seal is over that.\n"),
+            (None, None) => format!("Its notebook is {name}, which is not signed.\n"),
         }
     }
 

@@ -352,12 +352,6 @@ impl Packing<'_> {
     fn page(&self, place: &Place<'_>, exported: ExportPage, largest: u64) -> PackagePage {
         let left = exported.names(false);
         let left = left.map(|(root, sent)| (root.to_string(), sent.why.clone().unwrap_or_default()));
-        let masked = self
-            .notebook
-            .cells()
-            .iter()
-            .zip(1..)
-            .filter(|(cell, _)| !cell.left_out.is_empty());
         PackagePage {
             file: self.output.to_owned(),
             bytes: 0,
@@ -365,12 +359,7 @@ impl Packing<'_> {
             is_embedded: self.package.embed,
             history: place.name(),
             left: left.collect(),
-            masked: masked
-                .map(|(cell, place)| Masked {
-                    cell: place,
-                    left_out: cell.left_out.clone(),
-                })
-                .collect(),
+            masked: self.masked(),
             said_of_cells: exported.said_of_cells(),
             run: exported.run,
             runs: exported.runs,
@@ -385,6 +374,22 @@ impl Packing<'_> {
             key: exported.key,
             notebook: text::clean(&self.package.notebook.display().to_string()),
         }
+    }
+
+    /// What was taken out of the copy of the notebook.
+    fn masked(&self) -> Vec<Masked> {
+        let whole = std::iter::once((None, &self.notebook.left_out));
+        let cells = self.notebook.cells().iter().zip(1..);
+        let all = whole.chain(cells.map(|(cell, place)| (Some(place), &cell.left_out)));
+        let masked = all.filter(|(_, left_out)| !left_out.is_empty());
+        masked
+            .map(|(cell, left_out)| {
+                let mut left_out = left_out.clone();
+                left_out.sort();
+                left_out.dedup();
+                Masked { cell, left_out }
+            })
+            .collect()
     }
 
     /// A file that cells read, and whether it is to be packed.

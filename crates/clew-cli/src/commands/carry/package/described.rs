@@ -165,6 +165,9 @@ fn files(
         },
     });
     let mut told: Vec<ToldFile> = read.collect();
+    if !tells_paths {
+        return told;
+    }
     let near = place
         .description
         .path

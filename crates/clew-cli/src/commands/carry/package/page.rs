@@ -13,8 +13,8 @@ use crate::text;
 /// A cell of which something was left out.
 #[derive(Debug, Serialize)]
 pub(super) struct Masked {
-    /// Its place in the notebook, from 1 on.
-    pub(super) cell: usize,
+    /// Its place in the notebook, from 1 on; none for the notebook's own metadata.
+    pub(super) cell: Option<usize>,
     /// What, in words.
     pub(super) left_out: Vec<String>,
 }
@@ -71,16 +71,19 @@ impl Page for PackagePage {
         told += &self.said_of_cells;
         for masked in &self.masked {
             let what = secrets::left_out(&masked.left_out);
-            told += &format!("  of cell {} {what}: it stays in your notebook\n", masked.cell);
+            let place = masked
+                .cell
+                .map_or("its metadata".to_owned(), |cell| format!("cell {cell}"));
+            told += &format!("  {place}: {what} of the copy; your notebook stays as it is\n");
         }
         told += &self.said_of_files();
         let command = |words: &str| surroundings.door.command(words);
         let whole = if self.run.is_some() {
             ""
         } else {
-            ", the paths that it used on this machine"
+            " and the paths that they used on this machine"
         };
-        told += &format!("Whoever has the file can read all of it: cells and outputs of the notebook{whole}.\n");
+        told += &format!("Whoever has the file can read all of it, cells and outputs{whole}.\n");
         let key = &self.key[..16];
         told + &if self.is_dry_run {
             format!(
@@ -115,8 +118,12 @@ impl PackagePage {
                 text::count(self.runs as usize, "run")
             ),
         };
-        let verb = if self.is_dry_run { "Would pack" } else { "Packed" };
-        format!("{verb} {notebook} into {file} ({}): {held}.\n", text::bytes(self.bytes))
+        let size = text::bytes(self.bytes);
+        if self.is_dry_run {
+            format!("Would pack {notebook} into {file} (at most {size}): {held}.\n")
+        } else {
+            format!("Packed {notebook} into {file} ({size}): {held}.\n")
+        }
     }
 
     fn said_of_files(&self) -> String {
