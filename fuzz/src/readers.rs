@@ -59,7 +59,7 @@ const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u
 }
 
 /// All of them.
-pub const READERS: [Reader; 20] = [
+pub const READERS: [Reader; 21] = [
     of(
         "frame",
         "a frame: header, table, payload, decompressed",
@@ -106,6 +106,12 @@ pub const READERS: [Reader; 20] = [
         "what a bundle says lies in it; a store that goes into one, and out again",
         32 << 10,
         bundle::bundle,
+    ),
+    of(
+        "package",
+        "a package in a zip or in a notebook; a notebook that is packed",
+        64 << 10,
+        words::package,
     ),
     of(
         "value",

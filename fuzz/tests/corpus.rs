@@ -59,6 +59,7 @@ replayed! {
     p14_keys_are_borne "keys"
     p14_what_was_last_seen_is_borne "last_seen"
     p14_bundles_are_borne "bundle"
+    p14_packages_are_borne "package"
     p14_values_are_borne "value"
     p14_revisions_are_borne "revision"
     p14_lines_are_borne "line"

@@ -162,7 +162,7 @@ pub enum Word {
     #[allow(missing_docs)]
     Import(carry::Import),
     #[allow(missing_docs)]
-    Package(later::Later),
+    Package(carry::Package),
     #[allow(missing_docs)]
     Serve(serve::Arguments),
     #[allow(missing_docs)]
@@ -288,6 +288,7 @@ impl Word {
                 | Self::Doctor(_)
                 | Self::Gc(_)
                 | Self::Import(_)
+                | Self::Package(_)
                 | Self::Trust(_)
                 | Self::Remote(_)
                 | Self::Run(_)

@@ -48,13 +48,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Words to come, with what they will do.
-pub(crate) const LATER: [(&str, &str); 2] = [
-    ("package", "Packs a notebook with what it needs to run"),
-    ("panel", "Shows the history beside the notebook"),
-];
+pub(crate) const LATER: [(&str, &str); 1] = [("panel", "Shows the history beside the notebook")];
 
 /// An example or two for each word: what is typed, and what it does.
-const EXAMPLES: [(&str, &[(&str, &str)]); 45] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 46] = [
     (
         "status",
         &[("status", "where this session is, and whether all is saved")],
@@ -129,8 +126,20 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 45] = [
         ],
     ),
     (
+        "package",
+        &[
+            ("package nb.ipynb", "nb.crate.zip: the notebook, its runs, its files"),
+            ("package nb.ipynb --dry-run", "what would go out"),
+            (
+                "package nb.ipynb --embed -o out.ipynb",
+                "a notebook that carries its own history",
+            ),
+        ],
+    ),
+    (
         "import",
         &[
+            ("import nb.crate.zip --preview", "what is in a package"),
             ("import state.clew --preview", "what is in it, by whom; nothing runs"),
             ("import state.clew", "takes it into the store"),
             (

@@ -23,6 +23,7 @@ mod line;
 mod mistake;
 mod needs;
 mod outputs;
+mod package;
 mod page;
 mod path_maps;
 mod place;
@@ -265,6 +266,7 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Doctor(doctor) => answer.show(&commands::doctor::doctor(doctor, &directory, surroundings)),
         Word::Trust(trust) => answer.give(commands::trust::trust(trust, &directory, surroundings)),
         Word::Import(import) => answer.give(commands::carry::import(import, &directory, surroundings)),
+        Word::Package(package) => answer.give(commands::carry::package(package, &directory, wanted, surroundings)),
         Word::Push(push) => answer.give(commands::sync::push(push, &directory, wanted, surroundings)),
         Word::Move(carry) if carry.is_carried() => {
             answer.give(commands::sync::carry(carry, &directory, wanted, surroundings))

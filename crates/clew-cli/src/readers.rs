@@ -1,11 +1,17 @@
 //! What the command reads that others may have written, as bytes alone, without the files and processes that they come
 //! from: for the tests that any bytes are borne (`fuzz/`).
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::limits;
+use clew_core::store::disk::{Disk, InMemory, RealDisk};
 
 use crate::commands::environment::ipython_config::{with_clew, without_clew};
 use crate::outputs::{self, CellOutput};
+use crate::package::{Carrier, Embedded, NotebookFile};
+use crate::place::store_problem;
 use crate::presence::Presence;
 use crate::problem::Problem;
 use crate::remotes::{self, Remotes};
@@ -61,10 +67,42 @@ pub fn remotes(text: &str) -> Result<Remotes, String> {
     Remotes::of(text)
 }
 
+/// A package, or a notebook with one in it: all that looking at it reads.
+///
+/// # Errors
+/// It is none, or no sound one.
+pub fn package(bytes: &[u8]) -> Result<(), Problem> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let file = Arc::new(InMemory(Arc::from(bytes)));
+    let carrier = Carrier::of(&disk, Path::new("nb.crate.zip"), file)?;
+    carrier.notebook()?;
+    for input in carrier.bundle.inputs() {
+        // A length is a stranger's word too.
+        let bytes = carrier.input(input).map(|bytes| bytes.take(limits::SMALL_FILE));
+        bytes.map(|mut bytes| io::copy(&mut bytes, &mut io::sink()).ok());
+    }
+    carrier.bundle.check().map_err(|error| store_problem(&error))
+}
+
+/// A notebook that is to be packed: as it is packed.
+///
+/// # Errors
+/// It is none.
+pub fn notebook(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let notebook = NotebookFile::read(bytes, &[])?;
+    let marks: Vec<_> = notebook.cells().iter().map(|_| None).collect();
+    let embedded = Embedded {
+        schema: 1,
+        history: String::new(),
+        run: String::new(),
+        version: String::new(),
+        bundle: None,
+    };
+    Ok(notebook.packed(&embedded, &marks))
+}
+
 #[cfg(test)]
 mod tests {
-    use clew_core::limits;
-
     use super::*;
     use crate::whole_file::small_text;
 

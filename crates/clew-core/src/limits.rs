@@ -61,6 +61,15 @@ pub const TYPE_DEPTH: usize = 16;
 /// Fields of an Arrow schema.
 pub const FIELDS: usize = 20_000;
 
+// -- packages ------------------------------------------------------------------------------------------------------------
+
+/// Files in a package ...
+pub const PACKAGED: usize = 10_000;
+/// ... and bytes that are read to list them: what lies at the end of a zip must not fill the memory.
+pub const PACKAGE_LIST: u64 = 16 << 20;
+/// Bytes of a notebook that is read whole: to be packed, or since a package may lie in it.
+pub const NOTEBOOK: u64 = 256 << 20;
+
 // -- words --------------------------------------------------------------------------------------------------------------
 
 /// Bytes of the name of a branch or tag.

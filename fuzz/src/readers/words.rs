@@ -49,6 +49,17 @@ fn is_no_longer_than(error: &impl std::fmt::Display, typed: &str) {
     assert!(error.to_string().len() <= 2 * typed.len() + 600);
 }
 
+/// A package, as it comes; a notebook, as it is packed: what comes of that is one again, and the same the second time.
+pub(super) fn package(bytes: &[u8]) {
+    if let Err(problem) = readers::package(bytes) {
+        is_clear(&problem.message);
+    }
+    if let Ok(packed) = readers::notebook(bytes) {
+        let again = readers::notebook(&packed).expect("what is packed is a notebook");
+        assert!(again == packed, "what is packed changes when it is packed again");
+    }
+}
+
 pub(super) fn line(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match clew_cli::split_line(&text) {

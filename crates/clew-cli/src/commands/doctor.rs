@@ -10,6 +10,7 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 pub use compared::compared;
+pub(crate) use compared::{requirements, requirements_text};
 use serde::Serialize;
 
 use crate::page::Page;

@@ -177,7 +177,15 @@ impl Bundle {
     /// # Errors
     /// It is none, was cut off, is of a later Clew, or not what its maker signed.
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
-        let file: Arc<dyn DiskFile> = Arc::from(disk.open(path).map_err(StoreError::io("read", path))?);
+        let file = Arc::from(disk.open(path).map_err(StoreError::io("read", path))?);
+        Self::open_in(disk, path, file)
+    }
+
+    /// The same, where the bundle lies in something else: `file` has its bytes, `path` is what people call it.
+    ///
+    /// # Errors
+    /// As of [`Bundle::open`].
+    pub fn open_in(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Result<Self, StoreError> {
         let refused = |why| StoreError::Bundle {
             path: path.to_owned(),
             why,

@@ -8,12 +8,14 @@ use std::path::Path;
 
 mod bundled;
 mod encrypted;
+mod part;
 mod real;
 
 pub use bundled::BundledDisk;
 pub(super) use bundled::Lying;
 pub use encrypted::EncryptedDisk;
 pub(super) use encrypted::key_of;
+pub use part::{FilePart, InMemory};
 pub use real::{RealDisk, private_folder};
 
 /// An open file. Positions are bytes from the start.

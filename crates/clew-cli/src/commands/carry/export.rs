@@ -53,39 +53,42 @@ pub struct Export {
     /// Lets what an encrypted store holds be written unencrypted
     #[arg(long)]
     pub plain: bool,
+    /// Lists those files with their hashes in any case: they lie beside the bundle
+    #[arg(skip)]
+    pub lists_files: bool,
 }
 
 /// A value of an export.
 #[derive(Debug, Serialize)]
-struct Sent {
+pub(super) struct Sent {
     /// Its roots.
-    roots: Vec<Root>,
+    pub roots: Vec<Root>,
     /// Bytes that it adds, before compression.
     bytes: u64,
     /// Why it is not in the bundle.
-    why: Option<String>,
+    pub why: Option<String>,
 }
 
 /// What was written.
 #[derive(Debug, Serialize)]
 pub struct ExportPage {
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The file's size.
-    bytes: u64,
-    history: String,
+    pub(super) bytes: u64,
+    pub(super) history: String,
     /// The run whose state it is; none for a whole history.
-    run: Option<String>,
+    pub(super) run: Option<String>,
     /// Runs in it, of a whole history.
-    runs: u64,
-    values: Vec<Sent>,
+    pub(super) runs: u64,
+    pub(super) values: Vec<Sent>,
     /// Runs of which the cell is in it, of a state: those that define its functions and classes.
-    cells: Vec<String>,
+    pub(super) cells: Vec<String>,
     /// Files that the runs read.
-    files: Vec<InputPage>,
+    pub(super) files: Vec<InputPage>,
     /// What could not be read.
-    damage: Vec<String>,
+    pub(super) damage: Vec<String>,
     /// The key it is signed with.
-    key: String,
+    pub(super) key: String,
 }
 
 /// Records take some room beside the values: so many bytes, and so many for each name.
@@ -95,7 +98,8 @@ const RECORD: u64 = 2 << 10;
 /// Writes a bundle.
 pub fn export(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<ExportPage, Problem> {
     check_file(&export.file, export.force)?;
-    check_plain(export, place, surroundings)?;
+    let again = format!("export {} --plain", text::clean(&export.file.display().to_string()));
+    check_plain(export.plain, place, &again, surroundings)?;
     let run = place.resolve(&export.at, surroundings)?;
     let store = open_store(place.store, surroundings)?;
     let disk = Arc::new(RealDisk);
@@ -157,13 +161,13 @@ fn state(
     written.map_err(|error| crate::session_problem(&error, surroundings))
 }
 
-fn most(size: &str) -> Result<u64, Problem> {
+pub(super) fn most(size: &str) -> Result<u64, Problem> {
     settings::bytes(size).ok_or_else(|| {
         Problem::usage(format!("`{}` is no size", text::clean(size))).with_hint("`--max-size 200MB` is one")
     })
 }
 
-fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
+pub(super) fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
     let shown = text::clean(&file.display().to_string());
     if file.is_dir() {
         return Err(Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it"));
@@ -175,13 +179,18 @@ fn check_file(file: &Path, is_forced: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_plain(export: &Export, place: &Place<'_>, surroundings: &Surroundings) -> Result<(), Problem> {
-    if !place.records.is_encrypted() || export.plain {
+/// Refuses what would be written unencrypted of an encrypted store; `again` is what lets it be.
+pub(super) fn check_plain(
+    is_plain: bool,
+    place: &Place<'_>,
+    again: &str,
+    surroundings: &Surroundings,
+) -> Result<(), Problem> {
+    if !place.records.is_encrypted() || is_plain {
         return Ok(());
     }
     let problem = Problem::of(Exit::Refused, "The store is encrypted, and a bundle is not");
-    let file = text::clean(&export.file.display().to_string());
-    let again = surroundings.door.command(&format!("export {file} --plain"));
+    let again = surroundings.door.command(again);
     Err(problem.with_hint(format!("{again} lets whoever has the file read what is in it")))
 }
 
@@ -210,7 +219,7 @@ impl ExportPage {
         }
     }
 
-    fn said_of_cells(&self) -> String {
+    pub(super) fn said_of_cells(&self) -> String {
         if self.cells.is_empty() {
             return String::new();
         }
@@ -222,7 +231,7 @@ impl ExportPage {
     }
 
     /// Names that are in the bundle, or are not.
-    fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &Sent)> {
+    pub(super) fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &Sent)> {
         let values = self.values.iter().filter(move |sent| sent.why.is_none() == is_sent);
         let roots = values.flat_map(|sent| sent.roots.iter().map(move |root| (root, sent)));
         roots.filter(|(root, _)| matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute))

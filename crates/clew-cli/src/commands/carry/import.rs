@@ -15,6 +15,7 @@ use super::inputs::{self, ListedPage};
 use super::progress::Counting;
 use crate::commands::vars::{Variable, variable};
 use crate::needs::{Need, Needs};
+use crate::package::Carrier;
 use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::place::{Opened, store_problem};
@@ -23,18 +24,18 @@ use crate::surroundings::Surroundings;
 use crate::table::Table;
 use crate::text;
 
-/// Takes a bundle that somebody exported into the store, or shows what is in it.
+/// Takes a bundle or a package that somebody made into the store, or shows what is in it.
 ///
 /// Runs nothing: every byte is held against what the bundle's maker signed, and a bundle that is not what they signed is refused whole. What is here stays; runs of the same history that are not here yet come beside them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Import {
-    /// The bundle
+    /// The bundle, the package, the folder that it was unpacked to, or the notebook that it lies in
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Only shows what is in it
     #[arg(long)]
     pub preview: bool,
-    /// Writes the files that its cells read, as far as they are in it, below this folder
+    /// Writes the files that its cells read, as far as they are in it, below this folder, and the notebook of a package
     #[arg(long, value_name = "DIR", conflicts_with = "preview")]
     pub files: Option<PathBuf>,
     /// What cells read at OLD lies at NEW on this machine, a file or a folder: says whether it is what they read
@@ -49,6 +50,16 @@ struct Name {
     variable: Variable,
     /// Why it can't be loaded here, where that is known.
     obstacle: Option<String>,
+}
+
+/// The notebook of a package.
+#[derive(Debug, Serialize)]
+struct PackedNotebook {
+    name: String,
+    /// Where it was written, or lies already.
+    written: Option<PathBuf>,
+    /// Why it was not.
+    why: Option<String>,
 }
 
 /// What is in a bundle, and what came of it.
@@ -80,6 +91,8 @@ pub struct ImportPage {
     missing: Vec<String>,
     /// Files that its cells read.
     files: Vec<ListedPage>,
+    /// The notebook of a package.
+    notebook: Option<PackedNotebook>,
     #[serde(skip)]
     is_writing: bool,
     /// What was typed of paths.
@@ -100,7 +113,8 @@ pub struct ImportPage {
 /// Looks into a bundle, or takes it in.
 pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let bundle = Bundle::open(&disk, &import.file).map_err(|error| store_problem(&error))?;
+    let carrier = Carrier::open(&disk, &import.file)?;
+    let bundle = &carrier.bundle;
     let key = if import.preview {
         SigningKey::load(&*disk, &surroundings.config).ok().flatten()
     } else {
@@ -109,22 +123,36 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
     };
     let trust = key.map(|key| Trust::load_or_own(&*disk, &surroundings.config, key.public()).0);
     let mut counting = Counting::new("Importing", surroundings);
-    let mut page = ImportPage::of(import, &bundle, trust, surroundings)?;
+    let mut page = ImportPage::of(import, bundle, trust, surroundings)?;
     let maps = PathMaps::from(import.maps.as_slice());
     maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
-    page.files = inputs::listed(&bundle, &maps, &mut |bytes| counting.count(bytes));
+    page.files = inputs::listed(&carrier, &maps, &mut |bytes| counting.count(bytes));
+    page.notebook = notebook_of(&carrier)?;
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
     if !import.preview {
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
         let store = store.map_err(|error| store_problem(&error))?;
-        let carried = store.receive(&bundle, surroundings.now, &mut |bytes| counting.count(bytes));
+        let carried = store.receive(bundle, surroundings.now, &mut |bytes| counting.count(bytes));
         page.take(&carried.map_err(|error| store_problem(&error))?);
         if let Some(folder) = &import.files {
             // The store has it all by now, and every byte was held against the seal.
-            inputs::write_out(&bundle, folder, &mut page.files, &mut |bytes| counting.count(bytes))?;
+            inputs::write_out(&carrier, folder, &mut page.files, &mut |bytes| counting.count(bytes))?;
+            page.write_notebook(&carrier, folder)?;
         }
     }
     Ok(page)
+}
+
+/// What a package says that its notebook is called, where that leads nowhere else.
+fn notebook_of(carrier: &Carrier) -> Result<Option<PackedNotebook>, Problem> {
+    let is_plain =
+        |name: &String| Path::new(name).file_name().is_some_and(|own| own == name.as_str()) && !name.starts_with('.');
+    let name = carrier.notebook()?.map(|(name, _)| name).filter(is_plain);
+    Ok(name.map(|name| PackedNotebook {
+        name,
+        written: None,
+        why: None,
+    }))
 }
 
 fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, surroundings: &Surroundings) -> bool {
@@ -182,6 +210,7 @@ impl ImportPage {
             missing: missing.into_iter().map(Need::text).collect(),
             python: here.map(|here| here.executable),
             files: Vec::new(),
+            notebook: None,
             is_writing: import.files.is_some(),
             maps: import.maps.clone(),
             new_runs: 0,
@@ -190,6 +219,34 @@ impl ImportPage {
             damage: place.damage.iter().map(|damage| damage.what.clone()).collect(),
             time: bundle.time(),
         })
+    }
+
+    fn write_notebook(&mut self, carrier: &Carrier, folder: &Path) -> Result<(), Problem> {
+        let beside = carrier
+            .has_notebook_beside()
+            .then(|| carrier.notebook())
+            .transpose()?
+            .flatten();
+        if let (Some((_, bytes)), Some(page)) = (beside, &mut self.notebook) {
+            match inputs::write_notebook(&page.name, &bytes, folder) {
+                Ok(path) => page.written = Some(path),
+                Err(error) => page.why = Some(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said of the notebook.
+    fn said_of_notebook(&self) -> String {
+        let Some(notebook) = &self.notebook else {
+            return String::new();
+        };
+        let name = text::clean(&notebook.name);
+        match (&notebook.written, &notebook.why) {
+            (Some(path), _) => format!("Its notebook is at {}.\n", text::clean(&path.display().to_string())),
+            (None, Some(why)) => format!("Its notebook {name} was not written: {}\n", text::clean(why)),
+            (None, None) => format!("Its notebook is {name}, which is not signed.\n"),
+        }
     }
 
     fn take(&mut self, carried: &Carried) {
@@ -339,13 +396,15 @@ impl Page for ImportPage {
             told += &format!("  {logs} in it went on otherwise than here; what is here stays\n");
         }
         told += &inputs::told(&self.files, self.is_writing);
+        told += &self.said_of_notebook();
         told + &self.next(surroundings)
     }
 
     fn exit(&self) -> Exit {
         let is_whole = self.damage.is_empty() && self.contradictions == 0;
         let has_all = self.names.iter().all(|name| name.obstacle.is_none());
-        if is_whole && has_all && !inputs::is_any_left(&self.files) {
+        let has_notebook = self.notebook.as_ref().is_none_or(|notebook| notebook.why.is_none());
+        if is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files) {
             Exit::Done
         } else {
             Exit::Inexact

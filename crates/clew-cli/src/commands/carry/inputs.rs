@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clew_core::format::Input;
 use clew_core::id::RunId;
-use clew_core::store::{Bundle, BundleMaker, Carrying};
+use clew_core::store::{BundleMaker, Carrying};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Export;
 use crate::input_files::{self, InputFile, Now, is_as_seen};
+use crate::package::Carrier;
 use crate::path_maps::PathMaps;
 use crate::place::{Place, store_problem};
 use crate::problem::Problem;
@@ -24,21 +25,21 @@ const MOST: usize = 5;
 #[derive(Debug, Serialize)]
 pub(super) struct InputPage {
     /// Its absolute path.
-    path: String,
+    pub path: String,
     /// What it is called in the bundle.
-    name: String,
+    pub name: String,
     /// The run that read it last.
-    run: String,
+    pub run: String,
     /// Bytes, as that run saw it.
-    size: u64,
+    pub size: u64,
     /// The hash of its bytes, where it was read.
-    digest: Option<String>,
+    pub digest: Option<String>,
     /// What became of it since the run.
-    now: Now,
+    pub now: Now,
     /// Whether its bytes are in the bundle.
-    is_taken: bool,
+    pub is_taken: bool,
     /// Whether that was asked for.
-    is_wanted: bool,
+    pub is_wanted: bool,
 }
 
 impl InputPage {
@@ -69,10 +70,12 @@ pub(super) fn put(
     let mut told = Vec::new();
     for file in files {
         let (input, now) = match file.now {
-            Now::Same if export.all || export.with_files => match hashed(&file, export.all, watch)? {
-                Ok(input) => (Some(input), Now::Same),
-                Err(now) => (None, now),
-            },
+            Now::Same if export.all || export.with_files || export.lists_files => {
+                match hashed(&file, export.all, watch)? {
+                    Ok(input) => (Some(input), Now::Same),
+                    Err(now) => (None, now),
+                }
+            }
             now => (None, now),
         };
         let mut page = InputPage {
@@ -152,16 +155,21 @@ pub(super) fn said(files: &[InputPage]) -> String {
         );
     }
     for file in files.iter().filter(|file| file.is_left()) {
-        let why = match file.now {
-            Now::Same | Now::Changed => format!("it changed since run {} read it, or can't be read", file.run),
-            Now::Gone => "it is not there any more".to_owned(),
-            Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
-            Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
-        };
+        let why = why_left(file.now, &file.run);
         told += &text::clean(&format!("  {}: left behind: {why}", file.path));
         told += "\n";
     }
     told
+}
+
+/// Why a file stays behind that was asked for.
+pub(super) fn why_left(now: Now, run: &str) -> String {
+    match now {
+        Now::Same | Now::Changed => format!("it changed since run {run} read it, or can't be read"),
+        Now::Gone => "it is not there any more".to_owned(),
+        Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
+        Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
+    }
 }
 
 /// A file that runs of a bundle read, as an import sees it.
@@ -187,8 +195,9 @@ pub(super) struct ListedPage {
 }
 
 /// What a bundle lists, held against what is here.
-pub(super) fn listed(bundle: &Bundle, maps: &PathMaps, watch: Carrying<'_>) -> Vec<ListedPage> {
-    let inputs = bundle
+pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) -> Vec<ListedPage> {
+    let inputs = carrier
+        .bundle
         .inputs()
         .iter()
         .map(|input| (input, maps.place(Path::new(&input.path))));
@@ -199,7 +208,7 @@ pub(super) fn listed(bundle: &Bundle, maps: &PathMaps, watch: Carrying<'_>) -> V
         mapped,
         size: input.size,
         digest: input.hash.to_string(),
-        is_taken: bundle.input(input).is_some(),
+        is_taken: carrier.input(input).is_some(),
         written: None,
         why: None,
     });
@@ -224,13 +233,15 @@ fn here(input: &Input, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static s
 
 /// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.
 pub(super) fn write_out(
-    bundle: &Bundle,
+    carrier: &Carrier,
     folder: &Path,
     listed: &mut [ListedPage],
     watch: Carrying<'_>,
 ) -> Result<(), Problem> {
-    for (input, page) in bundle.inputs().iter().zip(listed) {
-        let Some(mut bytes) = bundle.input(input) else { continue };
+    for (input, page) in carrier.bundle.inputs().iter().zip(listed) {
+        let Some(mut bytes) = carrier.input(input) else {
+            continue;
+        };
         match written(input, &mut bytes, folder, watch) {
             Ok(Some(path)) => page.written = Some(path),
             Ok(None) => return Err(store_problem(&clew_core::store::StoreError::GivenUp)),
@@ -265,6 +276,18 @@ fn written(input: &Input, bytes: &mut dyn io::Read, folder: &Path, watch: Carryi
     file.as_file().sync_all()?;
     file.persist_noclobber(&path).map_err(|error| error.error)?;
     Ok(Some(path))
+}
+
+/// Writes the notebook of a package beside what its cells read. One that is there stays, whatever it holds.
+pub(super) fn write_notebook(name: &str, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
+    let path = made(folder, Path::new(""))?.join(name);
+    if fs::symlink_metadata(&path).is_ok() {
+        return Err(io::Error::other("another file is there, and stays"));
+    }
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist_noclobber(&path).map_err(|error| error.error)?;
+    Ok(path)
 }
 
 /// Makes the folders of a name below `folder`. None of them may be a link: that would lead elsewhere.

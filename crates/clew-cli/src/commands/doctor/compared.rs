@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use clew_core::format::Interpreter;
 use clew_core::id::{HistoryId, Root, RootKind};
-use clew_core::store::Bundle;
 use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Arguments;
 use crate::needs::{Here, Need, Needs, devices, is_alike};
+use crate::package::Carrier;
 use crate::page::Page;
-use crate::place::{Opened, store_problem};
+use crate::place::Opened;
 use crate::problem::{Exit, Problem};
 use crate::surroundings::Surroundings;
 use crate::text;
@@ -96,14 +96,21 @@ pub fn compared(arguments: &Arguments, directory: &Path, surroundings: &Surround
     })
 }
 
-/// A file is a bundle; else it is what a history is called.
+/// A file is a bundle or a package; else it is what a history is called, as a notebook is in which no package lies.
 fn opened(wanted: &str, directory: &Path, surroundings: &Surroundings) -> Result<Opened, Problem> {
     let path = Path::new(wanted);
-    if !path.is_file() {
-        return Opened::open(directory, Some(wanted), surroundings);
-    }
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let bundle = Bundle::open(&disk, path).map_err(|error| store_problem(&error))?;
+    let by_name = || Opened::open(directory, Some(wanted), surroundings);
+    if !path.is_file() && !Carrier::is_unpacked(path) {
+        return by_name();
+    }
+    let bundle = match Carrier::open(&disk, path) {
+        Ok(carrier) => carrier.bundle,
+        Err(problem) if path.extension().is_some_and(|ending| ending == "ipynb") => {
+            return by_name().map_err(|_| problem);
+        }
+        Err(problem) => return Err(problem),
+    };
     let history = bundle.history().to_string();
     Opened::of(bundle.store().clone(), Some(&history), surroundings.now)
 }
@@ -194,7 +201,7 @@ fn names(roots: &BTreeSet<Root>) -> Vec<Root> {
 }
 
 /// What pip is to install: what values need and what cells imported, each in the version that was recorded last.
-fn requirements(needs: &Needs) -> Vec<String> {
+pub(crate) fn requirements(needs: &Needs) -> Vec<String> {
     let known = needs.required.iter().chain(&needs.imported);
     let mut met = BTreeSet::new();
     let mut lines: Vec<String> = known
@@ -205,21 +212,26 @@ fn requirements(needs: &Needs) -> Vec<String> {
     lines
 }
 
+/// The text of a file for `pip install -r`.
+pub(crate) fn requirements_text(requirements: &[String], needs: &Needs) -> String {
+    let python = needs
+        .interpreter
+        .as_ref()
+        .map(|told| format!("# Python {}\n", text::clean(&told.version).replace(['\n', '\r'], " ")));
+    let lines: String = requirements.iter().map(|line| format!("{line}\n")).collect();
+    format!(
+        "# What a history was recorded with, as whoever recorded it says: read it before you install it.\n{}{lines}",
+        python.unwrap_or_default()
+    )
+}
+
 fn write(file: &Path, requirements: &[String], needs: &Needs) -> Result<(), Problem> {
     if file.exists() {
         let shown = text::clean(&file.display().to_string());
         let problem = Problem::of(Exit::Refused, format!("{shown} is there already"));
         return Err(problem.with_hint("name a file that is not there"));
     }
-    let python = needs
-        .interpreter
-        .as_ref()
-        .map(|told| format!("# Python {}\n", text::clean(&told.version).replace(['\n', '\r'], " ")));
-    let lines: String = requirements.iter().map(|line| format!("{line}\n")).collect();
-    let whole = format!(
-        "# What a history was recorded with, as whoever recorded it says: read it before you install it.\n{}{lines}",
-        python.unwrap_or_default()
-    );
+    let whole = requirements_text(requirements, needs);
     let staged = Staged::new(file, whole.as_bytes(), whole_file::SHARED);
     let done = staged.and_then(Staged::commit);
     done.map_err(|error| whole_file::cannot_write(file, &error))

@@ -1,0 +1,423 @@
+//! `clew package`: a notebook, its history and its files in one file, for people with Clew and without.
+
+mod described;
+mod page;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::page::{Masked, PackagePage, PackedFile};
+use super::export::{self, Export, ExportPage, check_file, most};
+use crate::commands::doctor;
+use crate::input_files::Now;
+use crate::needs::Needs;
+use crate::package::readme::Readme;
+use crate::package::{BUNDLE, Embedded, INPUTS, METADATA, Mark, Member, NotebookFile, PackageWriter, SCHEMA};
+use crate::place::{Opened, Place, open_store};
+use crate::problem::{Exit, Problem};
+use crate::secrets;
+use crate::surroundings::Surroundings;
+use crate::text;
+use crate::whole_file::{PRIVATE, Staged, cannot_write};
+use clew_core::format::Input;
+use clew_core::id::{BundledHasher, RunId};
+
+/// Packs a notebook with its history and the files that its cells read into one file: a zip that is an RO-Crate, and opens without Clew too.
+///
+/// In it are the notebook as it lies on disk, all its runs with their cells, outputs and values, signed with your key, what its cells read, and the packages that they imported. What was forgotten or excluded is in none; what looks like a credential is taken out of the copy of the notebook.
+#[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a word that the user types
+pub struct Package {
+    /// The notebook, as it lies on disk: save it first
+    #[arg(value_name = "NB.ipynb")]
+    pub notebook: PathBuf,
+    /// The file to write, instead of `NB.crate.zip` beside the notebook
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The values of one state alone, instead of all runs: `@` is where you are
+    #[arg(long, value_name = "REV")]
+    pub at: Option<String>,
+    /// Puts the history into the metadata of a copy of the notebook: one notebook, no zip, no files that cells read
+    #[arg(long)]
+    pub embed: bool,
+    /// The most that the history may take: with `--at` large values stay behind until it fits; 10MB with `--embed`, else without end
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<String>,
+    /// Leaves out files that cells read and that are larger
+    #[arg(long, value_name = "SIZE", default_value = "100MB", conflicts_with = "embed")]
+    pub max_file: String,
+    /// Under which licence it is, as an SPDX id, an address, or in words
+    #[arg(long, value_name = "LICENCE")]
+    pub license: Option<String>,
+    /// Only says what would go out
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replaces a file that is there; with `--embed -o NB.ipynb` the notebook itself, so close it first
+    #[arg(long)]
+    pub force: bool,
+    /// Lets what an encrypted store holds be written unencrypted
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// The most that goes into a notebook, unless it is told otherwise: editors hold all of it in memory.
+const EMBEDDED: u64 = 10_000_000;
+
+/// Packs a notebook.
+pub fn package(
+    package: &Package,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<PackagePage, Problem> {
+    let (name, bytes) = read(&package.notebook)?;
+    let known = secrets::secret_variables();
+    let notebook = NotebookFile::read(&bytes, &known).map_err(|why| not_packed(&package.notebook, &why))?;
+    check_license(package.license.as_deref(), &known)?;
+    let output = package.output();
+    check_output(package, &output)?;
+    let opened = opened(package, directory, wanted, surroundings)?;
+    let packing = Packing {
+        package,
+        name: &name,
+        output: &output,
+        notebook: &notebook,
+        opened: &opened,
+        surroundings,
+    };
+    packing.pack()
+}
+
+impl Package {
+    /// The file to write.
+    fn output(&self) -> PathBuf {
+        let ending = if self.embed { "packed.ipynb" } else { "crate.zip" };
+        self.output
+            .clone()
+            .unwrap_or_else(|| self.notebook.with_extension(ending))
+    }
+
+    /// The most that a file may have that cells read, in bytes.
+    fn largest(&self) -> Result<u64, Problem> {
+        most(&self.max_file)
+    }
+
+    /// The most that the bundle may take, in bytes.
+    fn most(&self) -> Result<Option<u64>, Problem> {
+        let given = self.max_size.as_deref().map(most).transpose()?;
+        Ok(given.or(self.embed.then_some(EMBEDDED)))
+    }
+}
+
+/// A notebook is replaced by one that carries its package, where that was typed, and by nothing else.
+fn check_output(package: &Package, output: &Path) -> Result<(), Problem> {
+    if package.dry_run {
+        return Ok(());
+    }
+    check_file(output, package.force)?;
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    if !package.embed && real(output).is_some_and(|file| Some(file) == real(&package.notebook)) {
+        return Err(
+            Problem::usage("A zip would take the place of the notebook").with_hint("name another file with `-o`")
+        );
+    }
+    Ok(())
+}
+
+/// The notebook's name and bytes.
+fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if path.extension().is_none_or(|ending| ending != "ipynb") {
+        return Err(not_packed(path, "its name does not end with `.ipynb`"));
+    }
+    let size = fs::metadata(path)
+        .map_err(|error| not_packed(path, &error.to_string()))?
+        .len();
+    if size > clew_core::limits::NOTEBOOK {
+        return Err(not_packed(
+            path,
+            &format!("it has {}, which is no notebook's size", text::bytes(size)),
+        ));
+    }
+    let as_input = Input {
+        name: name.clone(),
+        path: String::new(),
+        size,
+        hash: BundledHasher::default().finish(),
+    };
+    if !as_input.is_safe() {
+        return Err(not_packed(path, "its name can't be written on every system: rename it"));
+    }
+    let bytes = fs::read(path).map_err(|error| not_packed(path, &error.to_string()))?;
+    Ok((name, bytes))
+}
+
+fn not_packed(path: &Path, why: &str) -> Problem {
+    Problem::usage(format!(
+        "{} can't be packed: {why}",
+        text::clean(&path.display().to_string())
+    ))
+}
+
+/// A licence is written down and shown.
+fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem> {
+    let (_, left_out) = secrets::kept(license.unwrap_or_default(), known);
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let looks = text::listing(&left_out, 2);
+    Err(Problem::usage(format!(
+        "A licence is shown to everybody, and this one looks like {looks}"
+    )))
+}
+
+/// The history of the notebook.
+fn opened(
+    package: &Package,
+    directory: &Path,
+    wanted: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<Opened, Problem> {
+    let store = open_store(directory, surroundings)?;
+    let path = fs::canonicalize(&package.notebook).unwrap_or_else(|_| package.notebook.clone());
+    let called = wanted.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
+    Opened::of(store, Some(&called), surroundings.now).map_err(|problem| match wanted {
+        Some(_) => problem,
+        None => Problem::usage(format!("No history belongs to {}", text::clean(&called)))
+            .with_hint("`--history NAME` names the one that does; `clew list` shows all"),
+    })
+}
+
+/// A package on its way.
+struct Packing<'a> {
+    package: &'a Package,
+    /// The notebook's name.
+    name: &'a str,
+    output: &'a Path,
+    notebook: &'a NotebookFile,
+    opened: &'a Opened,
+    surroundings: &'a Surroundings,
+}
+
+impl Packing<'_> {
+    fn pack(&self) -> Result<PackagePage, Problem> {
+        let place = self.opened.place();
+        let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.surroundings)?;
+        let folder = self.folder();
+        let scratch = tempfile::Builder::new().prefix(".clew-").tempdir_in(folder);
+        let scratch = scratch.map_err(|error| cannot_write(self.output, &error))?;
+        let bundle = scratch.path().join("history.clew");
+        let exported = self.export(&bundle, &place)?;
+        self.check_size(exported.bytes)?;
+        let embedded = Embedded {
+            schema: SCHEMA,
+            history: place.id.to_string(),
+            run: place.history.label(&run),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle: None,
+        };
+        let marks = described::marks(self.notebook, &place, run);
+        let mut page = self.page(&place, exported, self.package.largest()?);
+        let written = if self.package.embed {
+            self.embed(&bundle, embedded, &marks)
+        } else {
+            let texts = (
+                self.notebook.packed(&embedded, &marks),
+                Needs::of(&self.opened.store, place.history, run),
+            );
+            self.zip(&bundle, texts, (&place, run), &mut page)
+        };
+        page.bytes = written.map_err(|error| cannot_write(self.output, &error))?;
+        Ok(page)
+    }
+
+    /// The folder that the package is to lie in.
+    fn folder(&self) -> &Path {
+        let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
+    fn export(&self, bundle: &Path, place: &Place<'_>) -> Result<ExportPage, Problem> {
+        let max_size = self.package.most()?.filter(|_| self.package.at.is_some());
+        let export = Export {
+            file: bundle.to_owned(),
+            at: self.package.at.clone().unwrap_or_else(|| "@".to_owned()),
+            all: self.package.at.is_none(),
+            names: Vec::new(),
+            max_size: max_size.map(|most| most.to_string()),
+            without_cells: false,
+            with_files: false,
+            force: false,
+            plain: true,
+            lists_files: true,
+        };
+        let again = format!(
+            "package {} --plain",
+            text::clean(&self.package.notebook.display().to_string())
+        );
+        export::check_plain(self.package.plain, place, &again, self.surroundings)?;
+        export::export(&export, place, self.surroundings)
+    }
+
+    fn check_size(&self, bytes: u64) -> Result<(), Problem> {
+        let Some(most) = self.package.most()?.filter(|most| bytes > *most) else {
+            return Ok(());
+        };
+        let problem = Problem::of(
+            Exit::Refused,
+            format!(
+                "The history takes {}, and {} are allowed",
+                text::bytes(bytes),
+                text::bytes(most)
+            ),
+        );
+        Err(problem.with_hint("`--at @` packs one state alone, `--max-size SIZE` allows more"))
+    }
+
+    /// Writes a copy of the notebook with the bundle in it; its length.
+    fn embed(&self, bundle: &Path, embedded: Embedded, marks: &[Option<Mark>]) -> io::Result<u64> {
+        let packed = self.notebook.packed(&embedded.with_bundle(&fs::read(bundle)?), marks);
+        if !self.package.dry_run {
+            Staged::new(self.output, &packed, PRIVATE)?.commit()?;
+        }
+        Ok(packed.len() as u64)
+    }
+
+    /// Writes the zip; its length, or that of all that would go into it.
+    fn zip(
+        &self,
+        bundle: &Path,
+        (notebook, needs): (Vec<u8>, Needs),
+        (place, run): (&Place<'_>, RunId),
+        page: &mut PackagePage,
+    ) -> io::Result<u64> {
+        let lines = doctor::requirements(&needs);
+        page.packages = lines.len();
+        let requirements = (!lines.is_empty()).then(|| doctor::requirements_text(&lines, &needs));
+        let inputs = inputs(&mut page.files)?;
+        let readme = self.readme(page, inputs.len()).text();
+        let members = described::Members {
+            notebook: Member::of(self.name, &notebook),
+            bundle: Member::read(BUNDLE, &mut File::open(bundle)?)?,
+            requirements: requirements
+                .as_deref()
+                .map(|text| Member::of("requirements.txt", text.as_bytes())),
+            readme: Member::of("README.md", readme.as_bytes()),
+            inputs: inputs
+                .iter()
+                .map(|(path, member)| (path.clone(), member.clone()))
+                .collect(),
+        };
+        let metadata = described::metadata(
+            &members,
+            self.package,
+            page,
+            (place, run),
+            (self.notebook, &needs, self.surroundings),
+        );
+        if self.package.dry_run {
+            let sizes = inputs.iter().map(|(_, member)| member.size);
+            return Ok(sizes.sum::<u64>()
+                + members.bundle.size
+                + (notebook.len() + readme.len() + metadata.len()) as u64);
+        }
+        let mut zip = PackageWriter::begin(self.folder())?;
+        zip.text(METADATA, metadata.as_bytes())?;
+        zip.text(self.name, &notebook)?;
+        zip.text("README.md", readme.as_bytes())?;
+        if let Some(requirements) = &requirements {
+            zip.text("requirements.txt", requirements.as_bytes())?;
+        }
+        zip.bundle(&members.bundle, File::open(bundle)?)?;
+        for (path, member) in &inputs {
+            zip.file(member, File::open(path)?)?;
+        }
+        zip.finish(self.output)
+    }
+
+    fn readme<'p>(&'p self, page: &'p PackagePage, files: usize) -> Readme<'p> {
+        Readme {
+            notebook: self.name,
+            package: self.output.file_name().and_then(|name| name.to_str()).unwrap_or("FILE"),
+            runs: page.runs as usize,
+            files,
+            has_requirements: page.packages > 0,
+            license: self.package.license.as_deref(),
+            key: &page.key[..16],
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn page(&self, place: &Place<'_>, exported: ExportPage, largest: u64) -> PackagePage {
+        let left = exported.names(false);
+        let left = left.map(|(root, sent)| (root.to_string(), sent.why.clone().unwrap_or_default()));
+        PackagePage {
+            file: self.output.to_owned(),
+            bytes: 0,
+            is_dry_run: self.package.dry_run,
+            is_embedded: self.package.embed,
+            history: place.name(),
+            left: left.collect(),
+            masked: self.masked(),
+            said_of_cells: exported.said_of_cells(),
+            run: exported.run,
+            runs: exported.runs,
+            packages: 0,
+            files: exported
+                .files
+                .into_iter()
+                .map(|file| self.file(file, largest))
+                .collect(),
+            damage: exported.damage,
+            license: self.package.license.clone(),
+            key: exported.key,
+            notebook: text::clean(&self.package.notebook.display().to_string()),
+        }
+    }
+
+    /// What was taken out of the copy of the notebook.
+    fn masked(&self) -> Vec<Masked> {
+        let whole = std::iter::once((None, &self.notebook.left_out));
+        let cells = self.notebook.cells().iter().zip(1..);
+        let all = whole.chain(cells.map(|(cell, place)| (Some(place), &cell.left_out)));
+        let masked = all.filter(|(_, left_out)| !left_out.is_empty());
+        masked
+            .map(|(cell, left_out)| {
+                let mut left_out = left_out.clone();
+                left_out.sort();
+                left_out.dedup();
+                Masked { cell, left_out }
+            })
+            .collect()
+    }
+
+    /// A file that cells read, and whether it is to be packed.
+    fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
+        let why = match file.now {
+            _ if self.package.embed => Some("a notebook carries none".to_owned()),
+            Now::Same if file.size > largest => Some(format!("larger than {}", text::bytes(largest))),
+            Now::Same if file.digest.is_some() => None,
+            now => Some(super::inputs::why_left(now, &file.run)),
+        };
+        PackedFile {
+            path: file.path,
+            name: file.name,
+            size: file.size,
+            is_packed: false,
+            why,
+        }
+    }
+}
+
+/// Files that cells read and that go into the package: where each lies, and as what.
+fn inputs(files: &mut [PackedFile]) -> io::Result<Vec<(String, Member)>> {
+    let mut taken = Vec::new();
+    for file in files.iter_mut().filter(|file| file.why.is_none()) {
+        let name = format!("{INPUTS}/{}", file.name);
+        let member = File::open(&file.path).and_then(|mut bytes| Member::read(&name, &mut bytes))?;
+        file.is_packed = true;
+        taken.push((file.path.clone(), member));
+    }
+    Ok(taken)
+}

@@ -1,0 +1,194 @@
+//! What a package tells of runs: the marks of the notebook's cells, and the metadata of the crate.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clew_core::format::{Ending, FileEvidence, Run, RunKind};
+use clew_core::id::RunId;
+
+use super::{Package, PackagePage};
+use crate::needs::Needs;
+use crate::package::crate_metadata::{Told, ToldCell, ToldFile, ToldRun, crate_metadata};
+use crate::package::{Mark, Member, NotebookFile};
+use crate::place::Place;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// The files of a package.
+pub(super) struct Members {
+    pub notebook: Member,
+    pub bundle: Member,
+    pub requirements: Option<Member>,
+    pub readme: Member,
+    /// Files that cells read, by the paths where they lie.
+    pub inputs: BTreeMap<String, Member>,
+}
+
+/// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
+pub(super) fn marks(notebook: &NotebookFile, place: &Place<'_>, at: RunId) -> Vec<Option<Mark>> {
+    let runs = cell_runs(place, at);
+    let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| source(run, place)).collect();
+    let cells = notebook.cells().iter().map(|cell| {
+        let is_it = |(_, run): &&(RunId, &Run)| cell.id.is_some() && run.cell == cell.id;
+        let by_id = runs.iter().rposition(|run| is_it(&run));
+        let by_source = || sources.iter().rposition(|ran| ran.as_deref() == Some(&*cell.source));
+        let found = by_id
+            .or_else(|| by_source().filter(|_| !cell.source.trim().is_empty()))
+            .filter(|_| cell.is_code)?;
+        let (id, run) = &runs[found];
+        Some(Mark {
+            run: place.history.label(id),
+            id: id.to_string(),
+            outcome: match run.ending {
+                _ if sources[found].as_deref() != Some(&*cell.source) => "edited",
+                Ending::Done => "completed",
+                Ending::Failed { .. } => "failed",
+                Ending::Interrupted => "interrupted",
+            },
+        })
+    });
+    cells.collect()
+}
+
+/// The runs of cells that led to a state, in their order.
+fn cell_runs<'p>(place: &Place<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
+    let line = place.history.line(at).filter(|(_, run)| run.kind == RunKind::Cell);
+    let mut runs: Vec<(RunId, &Run)> = line.collect();
+    runs.reverse();
+    runs
+}
+
+fn source(run: &Run, place: &Place<'_>) -> Option<String> {
+    place.records.text(&run.source?).ok()
+}
+
+/// The text of `ro-crate-metadata.json`.
+pub(super) fn metadata(
+    members: &Members,
+    package: &Package,
+    page: &PackagePage,
+    (place, at): (&Place<'_>, RunId),
+    (notebook, needs, surroundings): (&NotebookFile, &Needs, &Surroundings),
+) -> String {
+    let tells_runs = package.at.is_none();
+    let runs = cell_runs(place, at);
+    let mut cells = Cells::default();
+    let told: Vec<ToldRun> = runs
+        .iter()
+        .map(|(id, run)| told_run(place.history.label(id), run, &mut cells, notebook))
+        .collect();
+    let recorded = Some(place.description.kernel.version.as_str()).filter(|version| !version.is_empty());
+    let python = needs
+        .interpreter
+        .as_ref()
+        .map(|told| told.version.as_str())
+        .or(recorded);
+    crate_metadata(&Told {
+        title: &page.history,
+        made: surroundings.now,
+        license: package.license.as_deref(),
+        notebook: &members.notebook,
+        bundle: &members.bundle,
+        requirements: members.requirements.as_ref(),
+        readme: &members.readme,
+        python,
+        files: files(members, page, place, &runs, tells_runs),
+        cells: cells.told,
+        runs: told,
+        tells_runs,
+    })
+}
+
+/// The cells of runs, each once.
+#[derive(Default)]
+struct Cells {
+    places: BTreeMap<String, usize>,
+    told: Vec<ToldCell>,
+}
+
+impl Cells {
+    /// The place of a run's cell. Runs that tell no cell are each of their own.
+    fn place(&mut self, label: &str, run: &Run, notebook: &NotebookFile) -> usize {
+        let key = run.cell.clone().unwrap_or_else(|| format!("of-run-{label}"));
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        let number = notebook
+            .cells()
+            .iter()
+            .position(|cell| cell.id.is_some() && cell.id == run.cell);
+        let title = match number {
+            Some(number) => format!("cell {}", number + 1),
+            None if run.cell.is_some() => format!("a cell that is not in the notebook any more (run {label})"),
+            None => format!("the cell of run {label}"),
+        };
+        self.places.insert(key.clone(), self.told.len());
+        self.told.push(ToldCell { key, title });
+        self.told.len() - 1
+    }
+}
+
+fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile) -> ToldRun {
+    let paths = |files: &[FileEvidence]| -> Vec<String> {
+        let own = files.iter().filter(|file| !file.is_of_environment());
+        own.map(|file| file.path.clone()).collect()
+    };
+    ToldRun {
+        cell: cells.place(&label, run, notebook),
+        label,
+        started: run.started,
+        duration: run.duration,
+        ending: run.ending.clone(),
+        read: paths(&run.evidence.files_read),
+        written: paths(&run.evidence.files_written),
+    }
+}
+
+/// The files that runs read or wrote. Paths are told only where the bundle tells them too.
+fn files(
+    members: &Members,
+    page: &PackagePage,
+    place: &Place<'_>,
+    runs: &[(RunId, &Run)],
+    tells_paths: bool,
+) -> Vec<ToldFile> {
+    let read = page.files.iter().map(|file| ToldFile {
+        path: file.path.clone(),
+        name: file.name.clone(),
+        size: Some(file.size),
+        member: members.inputs.get(&file.path).cloned(),
+        note: match (&file.why, tells_paths) {
+            (None, true) => format!("Read at {}", file.path),
+            (None, false) => String::new(),
+            (Some(why), true) => format!("Not in the package: {why}. Read at {}", file.path),
+            (Some(why), false) => format!("Not in the package: {why}"),
+        },
+    });
+    let mut told: Vec<ToldFile> = read.collect();
+    if !tells_paths {
+        return told;
+    }
+    let near = place
+        .description
+        .path
+        .as_deref()
+        .and_then(|path| Path::new(path).parent());
+    for file in runs.iter().flat_map(|(_, run)| &run.evidence.files_written) {
+        let is_hidden = file.path.split('/').any(|part| part.starts_with('.'));
+        if is_hidden || file.is_of_environment() || told.iter().any(|known| known.path == file.path) {
+            continue;
+        }
+        let path = Path::new(&file.path);
+        let own = near
+            .and_then(|near| path.strip_prefix(near).ok())
+            .or(path.file_name().map(Path::new));
+        told.push(ToldFile {
+            path: file.path.clone(),
+            name: text::clean(&own.unwrap_or(path).to_string_lossy()),
+            size: file.size,
+            member: None,
+            note: "Written by a cell; not in the package".to_owned(),
+        });
+    }
+    told
+}

@@ -1,0 +1,146 @@
+//! What `clew package` says: what went out, what stayed behind and why.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::page::Page;
+use crate::problem::Exit;
+use crate::secrets;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// A cell of which something was left out.
+#[derive(Debug, Serialize)]
+pub(super) struct Masked {
+    /// Its place in the notebook, from 1 on; none for the notebook's own metadata.
+    pub(super) cell: Option<usize>,
+    /// What, in words.
+    pub(super) left_out: Vec<String>,
+}
+
+/// A file that cells read.
+#[derive(Debug, Serialize)]
+pub(super) struct PackedFile {
+    /// Its absolute path.
+    pub(super) path: String,
+    /// What it is called in the package, below `inputs`.
+    pub(super) name: String,
+    pub(super) size: u64,
+    pub(super) is_packed: bool,
+    /// Why it is not.
+    pub(super) why: Option<String>,
+}
+
+/// What was packed.
+#[derive(Debug, Serialize)]
+pub struct PackagePage {
+    pub(super) file: PathBuf,
+    /// The file's size; what goes into it where nothing was written.
+    pub(super) bytes: u64,
+    pub(super) is_dry_run: bool,
+    pub(super) is_embedded: bool,
+    pub(super) history: String,
+    /// The run whose state it is; none for all runs.
+    pub(super) run: Option<String>,
+    pub(super) runs: u64,
+    /// Packages in `requirements.txt`.
+    pub(super) packages: usize,
+    pub(super) files: Vec<PackedFile>,
+    pub(super) masked: Vec<Masked>,
+    /// Values that are left behind, each with why.
+    pub(super) left: Vec<(String, String)>,
+    pub(super) damage: Vec<String>,
+    pub(super) license: Option<String>,
+    pub(super) key: String,
+    #[serde(skip)]
+    pub(super) said_of_cells: String,
+    #[serde(skip)]
+    pub(super) notebook: String,
+}
+
+impl Page for PackagePage {
+    fn text(&self, surroundings: &Surroundings) -> String {
+        let mut told = self.headline();
+        for (root, why) in &self.left {
+            told += &format!("  {}\n", text::clean(&format!("{root}: left behind: {why}")));
+        }
+        for damage in &self.damage {
+            told += &format!("  left out, since it can't be read: {}\n", text::clean(damage));
+        }
+        told += &self.said_of_cells;
+        for masked in &self.masked {
+            let what = secrets::left_out(&masked.left_out);
+            let place = masked
+                .cell
+                .map_or("its metadata".to_owned(), |cell| format!("cell {cell}"));
+            told += &format!("  {place}: {what} of the copy; your notebook stays as it is\n");
+        }
+        told += &self.said_of_files();
+        let command = |words: &str| surroundings.door.command(words);
+        let whole = if self.run.is_some() {
+            ""
+        } else {
+            " and the paths that they used on this machine"
+        };
+        told += &format!("Whoever has the file can read all of it, cells and outputs{whole}.\n");
+        let key = &self.key[..16];
+        told + &if self.is_dry_run {
+            format!(
+                "Nothing was written. {} writes it, signed with your key, {key}.\n",
+                command(&format!("package {}", self.notebook))
+            )
+        } else {
+            format!(
+                "{} takes it in elsewhere. It is signed with your key, {key}.\n",
+                command("import FILE")
+            )
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        let has_files = self.is_embedded || self.files.iter().all(|file| file.is_packed);
+        if has_files && self.left.is_empty() && self.damage.is_empty() && self.masked.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Inexact
+        }
+    }
+}
+
+impl PackagePage {
+    fn headline(&self) -> String {
+        let (file, notebook) = (text::clean(&self.file.display().to_string()), &self.notebook);
+        let held = match &self.run {
+            Some(run) => format!("the state after run {run}"),
+            None => format!(
+                "{}, with cells, outputs and values",
+                text::count(self.runs as usize, "run")
+            ),
+        };
+        let size = text::bytes(self.bytes);
+        if self.is_dry_run {
+            format!("Would pack {notebook} into {file} (at most {size}): {held}.\n")
+        } else {
+            format!("Packed {notebook} into {file} ({size}): {held}.\n")
+        }
+    }
+
+    fn said_of_files(&self) -> String {
+        let (packed, left): (Vec<&PackedFile>, Vec<&PackedFile>) = self.files.iter().partition(|file| file.is_packed);
+        let mut told = String::new();
+        if !packed.is_empty() {
+            let bytes = packed.iter().map(|file| file.size).sum();
+            told += &format!(
+                "With {} that its cells read ({}).\n",
+                text::count(packed.len(), "file"),
+                text::bytes(bytes)
+            );
+        }
+        for file in left {
+            let why = file.why.as_deref().unwrap_or_default();
+            told += &format!("  {}\n", text::clean(&format!("{}: left behind: {why}", file.path)));
+        }
+        told
+    }
+}

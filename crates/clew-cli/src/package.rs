@@ -1,0 +1,27 @@
+//! Packages: a notebook with what it needs elsewhere, in a zip that is an RO-Crate, or in the notebook itself.
+//!
+//! In a package lies a bundle (`clew/history.clew`), and that is what a store takes in: signed, read where it lies, judged as any
+//! bundle is. The other files are for people and for other tools; of these Clew reads the notebook, and input files whose hashes
+//! the bundle's maker signed.
+
+mod archive;
+pub(crate) mod crate_metadata;
+mod embedded;
+mod notebook;
+mod opened;
+pub(crate) mod readme;
+mod writer;
+
+pub(crate) use embedded::Embedded;
+pub(crate) use notebook::{Mark, NotebookFile};
+pub(crate) use opened::Carrier;
+pub(crate) use writer::{Member, PackageWriter};
+
+/// Where the bundle lies in a package.
+pub(crate) const BUNDLE: &str = "clew/history.clew";
+/// Where the metadata of a package lie: what makes it an RO-Crate.
+pub(crate) const METADATA: &str = "ro-crate-metadata.json";
+/// The folder of the files that the cells read.
+pub(crate) const INPUTS: &str = "inputs";
+/// The version of what Clew writes into the metadata of a notebook.
+pub(crate) const SCHEMA: u32 = 1;

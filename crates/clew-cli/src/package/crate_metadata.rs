@@ -1,0 +1,397 @@
+//! What makes a package an RO-Crate: `ro-crate-metadata.json`, in the words of RO-Crate 1.1 and of the Workflow Run Crate profiles
+//! (Process, Workflow and Provenance Run Crate 0.5, Workflow RO-Crate 1.0).
+//!
+//! The notebook is the workflow, a cell a step and a tool, a run of a cell an action. Files that are not in the package are told by
+//! what is known of them. Nobody's name is in it: a history knows none.
+
+mod runs;
+mod terms;
+
+use clew_core::format::{Ending, Timestamp};
+use serde_json::{Value, json};
+
+use self::terms::{encoded, encoding, id, ids, license_id, moment, run_id};
+use super::{METADATA, Member};
+
+/// The context that gives the words their meaning.
+const CONTEXT: &str = "https://w3id.org/ro/crate/1.1/context";
+/// The specification that the file keeps to.
+const SPECIFICATION: &str = "https://w3id.org/ro/crate/1.1";
+const WORKFLOW_CRATE: &str = "https://w3id.org/workflowhub/workflow-ro-crate/1.0";
+const JUPYTER: &str = "https://w3id.org/workflowhub/workflow-ro-crate#jupyter";
+/// Bioschemas' profile of workflows.
+const WORKFLOW: &str = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE";
+const PYTHON: &str = "https://www.python.org/";
+
+/// What a package tells of itself.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    /// What the history is called.
+    pub title: &'a str,
+    /// When the package was made.
+    pub made: Timestamp,
+    /// Under which licence, as its maker said.
+    pub license: Option<&'a str>,
+    /// The notebook.
+    pub notebook: &'a Member,
+    /// The bundle, the lock of the environment, what people read.
+    pub bundle: &'a Member,
+    pub requirements: Option<&'a Member>,
+    pub readme: &'a Member,
+    /// The version of Python that ran it.
+    pub python: Option<&'a str>,
+    /// Files that cells read or wrote.
+    pub files: Vec<ToldFile>,
+    /// The cells that ran.
+    pub cells: Vec<ToldCell>,
+    /// Their runs.
+    pub runs: Vec<ToldRun>,
+    /// Whether each run is told, and not only that there were some.
+    pub tells_runs: bool,
+}
+
+/// A file that cells read or wrote.
+#[derive(Debug)]
+pub(crate) struct ToldFile {
+    /// The path that it had, by which runs name it.
+    pub path: String,
+    /// What it is called.
+    pub name: String,
+    /// Bytes, as a run saw it.
+    pub size: Option<u64>,
+    /// The file in the package, if it is in it.
+    pub member: Option<Member>,
+    /// What else is known of it, and why it is not in the package.
+    pub note: String,
+}
+
+/// A cell.
+#[derive(Debug)]
+pub(crate) struct ToldCell {
+    /// What it is called in ids.
+    pub key: String,
+    /// The same for people.
+    pub title: String,
+}
+
+/// A run of a cell.
+#[derive(Debug)]
+pub(crate) struct ToldRun {
+    /// Its number.
+    pub label: String,
+    /// Its cell, by its place.
+    pub cell: usize,
+    pub started: Timestamp,
+    /// In nanoseconds.
+    pub duration: u64,
+    pub ending: Ending,
+    /// The files that it read and wrote, by their paths.
+    pub read: Vec<String>,
+    pub written: Vec<String>,
+}
+
+impl ToldRun {
+    fn ended(&self) -> Timestamp {
+        self.started.saturating_add_unsigned(self.duration)
+    }
+}
+
+/// The text of `ro-crate-metadata.json`.
+pub(crate) fn crate_metadata(told: &Told<'_>) -> String {
+    let mut graph = vec![descriptor(), told.root()];
+    graph.extend(
+        told.profiles()
+            .iter()
+            .map(|(id, name, version)| json!({"@id": id, "@type": "CreativeWork", "name": name, "version": version})),
+    );
+    graph.extend(told.license_entity());
+    graph.push(told.workflow());
+    graph.push(json!({"@id": JUPYTER, "@type": "ComputerLanguage", "name": "Jupyter Notebook", "url": id("https://jupyter.org/")}));
+    graph.push(told.engine());
+    graph.extend(told.members());
+    graph.extend(told.files.iter().enumerate().map(|(place, file)| file.entity(place)));
+    if told.tells_runs {
+        graph.extend(told.steps());
+        graph.extend(told.actions());
+    }
+    graph.push(told.whole_run());
+    let metadata = json!({
+        "@context": [CONTEXT, {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}],
+        "@graph": graph,
+    });
+    format!("{metadata:#}\n")
+}
+
+/// The entity that says what the file itself is.
+fn descriptor() -> Value {
+    json!({
+        "@id": METADATA,
+        "@type": "CreativeWork",
+        "about": id("./"),
+        "conformsTo": [id(SPECIFICATION), id(WORKFLOW_CRATE)],
+    })
+}
+
+impl Told<'_> {
+    /// The profiles that it keeps to: what is told of each run only where runs are told.
+    fn profiles(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let mut profiles = vec![
+            ("https://w3id.org/ro/wfrun/process/0.5", "Process Run Crate", "0.5"),
+            ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
+            (WORKFLOW_CRATE, "Workflow RO-Crate", "1.0"),
+        ];
+        if self.has_steps() {
+            profiles.insert(
+                2,
+                (
+                    "https://w3id.org/ro/wfrun/provenance/0.5",
+                    "Provenance Run Crate",
+                    "0.5",
+                ),
+            );
+        }
+        profiles
+    }
+
+    fn has_steps(&self) -> bool {
+        self.tells_runs && !self.runs.is_empty()
+    }
+
+    fn root(&self) -> Value {
+        let members = [
+            Some(self.notebook),
+            Some(self.bundle),
+            self.requirements,
+            Some(self.readme),
+        ];
+        let inputs = self.files.iter().filter_map(|file| file.member.as_ref());
+        let parts = members
+            .into_iter()
+            .flatten()
+            .chain(inputs)
+            .map(|member| encoded(&member.name));
+        let mut actions = vec!["#run".to_owned()];
+        if self.has_steps() {
+            actions.extend(self.runs.iter().map(|run| run_id(&run.label)));
+        }
+        let license = match self.license {
+            Some(license) => license_id(license).map_or_else(|| json!(license), |license| id(&license)),
+            None => json!("No licence was stated: ask whoever made it"),
+        };
+        json!({
+            "@id": "./",
+            "@type": "Dataset",
+            "name": self.title,
+            "description": format!("The notebook {}, with its history as Clew recorded it", self.notebook.name),
+            "datePublished": moment(self.made),
+            "license": license,
+            "conformsTo": ids(self.profiles().iter().map(|(id, ..)| (*id).to_owned())),
+            "mainEntity": id(&encoded(&self.notebook.name)),
+            "hasPart": ids(parts),
+            "mentions": ids(actions),
+        })
+    }
+
+    fn license_entity(&self) -> Option<Value> {
+        let license = self.license?;
+        let of = license_id(license)?;
+        Some(
+            json!({"@id": of, "@type": "CreativeWork", "name": license, "description": "The licence, as whoever made the package stated it"}),
+        )
+    }
+
+    fn workflow(&self) -> Value {
+        let mut workflow = json!({
+            "@id": encoded(&self.notebook.name),
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "name": self.notebook.name,
+            "conformsTo": id(WORKFLOW),
+            "contentSize": self.notebook.size.to_string(),
+            "sha256": self.notebook.sha256,
+            "encodingFormat": "application/x-ipynb+json",
+            "programmingLanguage": id(JUPYTER),
+        });
+        if let Some(requirements) = self.requirements {
+            workflow["softwareRequirements"] = id(&encoded(&requirements.name));
+        }
+        if self.has_steps() {
+            workflow["@type"] = json!(["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]);
+            workflow["step"] = ids(self.cells.iter().map(ToldCell::step));
+            workflow["hasPart"] = ids(self.cells.iter().map(ToldCell::tool));
+        }
+        workflow
+    }
+
+    fn engine(&self) -> Value {
+        let mut engine = json!({"@id": PYTHON, "@type": "SoftwareApplication", "name": "Python", "url": id(PYTHON)});
+        if let Some(version) = self.python {
+            engine["softwareVersion"] = json!(version);
+        }
+        engine
+    }
+
+    fn members(&self) -> Vec<Value> {
+        let described = [
+            (
+                Some(self.bundle),
+                "The history: runs and values. `clew import` takes it in",
+                "application/octet-stream",
+            ),
+            (
+                self.requirements,
+                "Packages that were imported, in their versions",
+                "text/plain",
+            ),
+            (Some(self.readme), "What this is, and how to open it", "text/markdown"),
+        ];
+        let described = described
+            .into_iter()
+            .filter_map(|(member, what, kind)| Some((member?, what, kind)));
+        let mut entities: Vec<Value> = described
+            .map(|(member, what, kind)| {
+                let mut entity = file_entity(member, kind);
+                entity["description"] = json!(what);
+                entity
+            })
+            .collect();
+        if let Some(readme) = entities.last_mut() {
+            readme["about"] = id("./");
+        }
+        entities
+    }
+}
+
+impl ToldCell {
+    fn step(&self) -> String {
+        format!("#step-{}", encoded(&self.key))
+    }
+
+    fn tool(&self) -> String {
+        format!("#cell-{}", encoded(&self.key))
+    }
+}
+
+impl ToldFile {
+    fn id(&self, place: usize) -> String {
+        match &self.member {
+            Some(member) => encoded(&member.name),
+            None => format!("#file-{}", place + 1),
+        }
+    }
+
+    fn entity(&self, place: usize) -> Value {
+        let mut entity = match &self.member {
+            Some(member) => file_entity(member, encoding(&self.name)),
+            // It is not here, and nobody knows an address of it: no data entity.
+            None => json!({"@id": self.id(place), "@type": "CreativeWork"}),
+        };
+        entity["name"] = json!(self.name);
+        if let (None, Some(size)) = (&self.member, self.size) {
+            entity["contentSize"] = json!(size.to_string());
+        }
+        if !self.note.is_empty() {
+            entity["description"] = json!(self.note);
+        }
+        entity
+    }
+}
+
+fn file_entity(member: &Member, encoding: &str) -> Value {
+    json!({
+        "@id": encoded(&member.name),
+        "@type": "File",
+        "name": member.name,
+        "contentSize": member.size.to_string(),
+        "sha256": member.sha256,
+        "encodingFormat": encoding,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+    /// 2026-11-20 14:00:00 UTC.
+    const NOW: Timestamp = 1_795_183_200 * SECOND;
+
+    fn run(label: &str, cell: usize, ending: Ending) -> ToldRun {
+        ToldRun {
+            label: label.to_owned(),
+            cell,
+            started: NOW - 60 * SECOND,
+            duration: 2_500_000_000,
+            ending,
+            read: vec!["/home/ada/data/a b.csv".to_owned(), "/srv/large.bin".to_owned()],
+            written: vec!["/home/ada/out.png".to_owned()],
+        }
+    }
+
+    fn cell(key: &str) -> ToldCell {
+        ToldCell {
+            key: key.to_owned(),
+            title: format!("cell {key}"),
+        }
+    }
+
+    fn file(path: &str, name: &str, member: Option<&Member>) -> ToldFile {
+        ToldFile {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            size: Some(12),
+            member: member.cloned(),
+            note: String::new(),
+        }
+    }
+
+    fn text(license: Option<&str>, tells_runs: bool) -> String {
+        let member = |name: &str| Member::of(name, name.as_bytes());
+        let (notebook, bundle, readme) = (member("nb é.ipynb"), member("clew/history.clew"), member("README.md"));
+        let (requirements, input) = (member("requirements.txt"), member("inputs/data/a b.csv"));
+        crate_metadata(&Told {
+            title: "trees",
+            made: NOW,
+            license,
+            notebook: &notebook,
+            bundle: &bundle,
+            requirements: Some(&requirements),
+            readme: &readme,
+            python: Some("3.13.1"),
+            files: vec![
+                file("/home/ada/data/a b.csv", "data/a b.csv", Some(&input)),
+                file("/srv/large.bin", "large.bin", None),
+                file("/home/ada/out.png", "out.png", None),
+            ],
+            cells: vec![cell("a1"), cell("b 2")],
+            runs: vec![
+                run("2", 0, Ending::Done),
+                run(
+                    "3",
+                    1,
+                    Ending::Failed {
+                        exception: "KeyError".to_owned(),
+                    },
+                ),
+            ],
+            tells_runs,
+        })
+    }
+
+    #[test]
+    fn a_crate_tells_its_runs_with_what_they_read_and_wrote() {
+        insta::assert_snapshot!(text(Some("MIT-0"), true));
+    }
+
+    #[test]
+    fn a_crate_of_a_state_alone_tells_no_runs() {
+        let metadata: Value = serde_json::from_str(&text(None, false)).unwrap();
+        let graph = metadata["@graph"].as_array().unwrap();
+        let of_kind = |kind: &str| graph.iter().filter(|entity| entity["@type"] == kind).count();
+        assert_eq!(
+            (of_kind("CreateAction"), of_kind("HowToStep"), of_kind("OrganizeAction")),
+            (1, 0, 0)
+        );
+        assert!(!metadata.to_string().contains("provenance"), "{metadata:#}");
+        assert_eq!(graph[1]["license"], "No licence was stated: ask whoever made it");
+    }
+}

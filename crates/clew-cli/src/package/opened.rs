@@ -1,0 +1,209 @@
+//! What a bundle came in: a file of its own, a package, an unpacked package, or a notebook.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::format::Input;
+use clew_core::limits;
+use clew_core::store::Bundle;
+use clew_core::store::disk::{Disk, DiskFile};
+
+use super::archive::Archive;
+use super::{BUNDLE, Embedded, INPUTS, METADATA};
+use crate::place::store_problem;
+use crate::problem::{Exit, Problem};
+use crate::text;
+
+/// How a zip begins: with a file, or with the end of its list where it is empty.
+const ZIPS: [[u8; 4]; 2] = [*b"PK\x03\x04", *b"PK\x05\x06"];
+/// So many bytes tell what a file is.
+const BEGINNING: usize = 64;
+
+/// What a bundle came in, read as far as it has to be. Nothing of it was written anywhere, and nothing ran.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    /// The bundle: all that a store takes in.
+    pub bundle: Bundle,
+    packed: Packed,
+}
+
+/// What lies around a bundle.
+#[derive(Debug)]
+enum Packed {
+    /// Nothing: it is a file of its own.
+    Bare,
+    /// A zip.
+    Zip(Archive),
+    /// A folder that a zip was unpacked to.
+    Folder(PathBuf),
+    /// A notebook, in whose metadata it lies.
+    Notebook(Vec<u8>),
+}
+
+impl Carrier {
+    /// Opens what has that name: a bundle, a package, a folder that one was unpacked to, or a notebook with one in it.
+    ///
+    /// # Errors
+    /// It is none of these, or no sound one.
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, Problem> {
+        if Self::is_unpacked(path) {
+            let bundle = Bundle::open(disk, &path.join(BUNDLE)).map_err(|error| store_problem(&error))?;
+            let packed = Packed::Folder(path.to_owned());
+            return Ok(Self { bundle, packed });
+        }
+        match disk.open(path) {
+            Ok(file) => Self::of(disk, path, Arc::from(file)),
+            // Says why, as of any bundle.
+            Err(_) => Bundle::open(disk, path)
+                .map_err(|error| store_problem(&error))
+                .map(Self::bare),
+        }
+    }
+
+    /// The same of a file that is open; `path` is what people call it.
+    ///
+    /// # Errors
+    /// It is no bundle, and none lies in it.
+    pub fn of(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Result<Self, Problem> {
+        let (inner, packed) = Self::around(&file).map_err(|why| refused(path, &why))?;
+        let bundle = Bundle::open_in(disk, path, inner.unwrap_or(file));
+        let bundle = bundle.map_err(|error| store_problem(&error))?;
+        Ok(Self { bundle, packed })
+    }
+
+    fn bare(bundle: Bundle) -> Self {
+        Self {
+            bundle,
+            packed: Packed::Bare,
+        }
+    }
+
+    /// Whether it is a folder that a package was unpacked to.
+    pub fn is_unpacked(path: &Path) -> bool {
+        path.join(METADATA).is_file()
+    }
+
+    /// What a file is, and where in it the bundle lies.
+    fn around(file: &Arc<dyn DiskFile>) -> Result<(Option<Arc<dyn DiskFile>>, Packed), String> {
+        let mut beginning = [0; BEGINNING];
+        let count = file.read_at(&mut beginning, 0).unwrap_or(0);
+        let beginning = &beginning[..count];
+        if ZIPS.iter().any(|zip| beginning.starts_with(zip)) {
+            let archive = Archive::open(Arc::clone(file))?;
+            let bundle = inner(&archive)?;
+            return Ok((Some(bundle), Packed::Zip(archive)));
+        }
+        if beginning.trim_ascii_start().starts_with(b"{") {
+            let notebook = whole(&**file)?;
+            let embedded = Embedded::read(&notebook).and_then(|embedded| embedded.bytes());
+            let bundle = embedded.ok_or("it is a notebook, and no package lies in it")?;
+            return Ok((Some(Arc::new(bundle)), Packed::Notebook(notebook)));
+        }
+        Ok((None, Packed::Bare))
+    }
+
+    /// The bytes of a file that cells read, from the bundle or from beside it: whose they are is for the reader to check, against the
+    /// hash that the bundle's maker signed.
+    pub fn input(&self, input: &Input) -> Option<Box<dyn Read>> {
+        if let Some(bytes) = self.bundle.input(input) {
+            return Some(Box::new(bytes));
+        }
+        // Its name was checked when the bundle was opened: it leads nowhere else.
+        let name = format!("{INPUTS}/{}", input.name);
+        let bytes: Box<dyn Read> = match &self.packed {
+            Packed::Zip(archive) => archive.bytes(&name)?,
+            Packed::Folder(folder) => Box::new(opened(&folder.join(name)).ok()?),
+            Packed::Bare | Packed::Notebook(_) => return None,
+        };
+        Some(Box::new(bytes.take(input.size.saturating_add(1))))
+    }
+
+    /// The notebook that was packed, with its name: a stranger's bytes, which no seal covers. With the bundle it is all that is needed to
+    /// run a package. `None` where there is none, or nobody can tell which it is.
+    ///
+    /// # Errors
+    /// It is there, and damaged or too long.
+    pub fn notebook(&self) -> Result<Option<(String, Vec<u8>)>, Problem> {
+        let refused = |why: String| refused(self.bundle.path(), &why);
+        match &self.packed {
+            Packed::Bare => Ok(None),
+            Packed::Notebook(notebook) => {
+                let name = self.bundle.path().file_name().unwrap_or_default();
+                Ok(Some((name.to_string_lossy().into_owned(), notebook.clone())))
+            }
+            Packed::Zip(archive) => {
+                let Some(name) = notebook_of(archive.names()) else {
+                    return Ok(None);
+                };
+                let notebook = archive.small(name, limits::NOTEBOOK).map_err(refused)?;
+                Ok(Some((name.to_owned(), notebook)))
+            }
+            Packed::Folder(folder) => {
+                let names = names_in(folder);
+                let Some(name) = notebook_of(names.iter().map(String::as_str)) else {
+                    return Ok(None);
+                };
+                let file = opened(&folder.join(name)).map_err(|error| refused(error.to_string()))?;
+                Ok(Some((name.to_owned(), whole(&file).map_err(refused)?)))
+            }
+        }
+    }
+
+    /// Whether the notebook lies beside the bundle, and not the other way round.
+    pub fn has_notebook_beside(&self) -> bool {
+        matches!(self.packed, Packed::Zip(_))
+    }
+}
+
+/// A file of a folder. A pipe has no end, and is none.
+fn opened(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other(format!("{} is no file", path.display())));
+    }
+    File::open(path)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The bundle of a package, as it lies.
+fn inner(archive: &Archive) -> Result<Arc<dyn DiskFile>, String> {
+    match archive.part(BUNDLE) {
+        Some(part) => Ok(Arc::new(part)),
+        None if archive.has(BUNDLE) => Err(format!(
+            "it was zipped anew, and `{BUNDLE}` in it can't be read where it lies: unpack it, and import the folder"
+        )),
+        None => Err(format!("it is a zip, but no package of Clew's: it has no `{BUNDLE}`")),
+    }
+}
+
+/// The notebook among the names of a package: the one that lies in no folder.
+fn notebook_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let is_notebook = |name: &str| Path::new(name).extension().is_some_and(|ending| ending == "ipynb");
+    let mut found = names.filter(|name| !name.contains('/') && is_notebook(name));
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// A notebook, as far as one is read.
+fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
+    let cannot = |error: io::Error| format!("it can't be read: {error}");
+    let length = file.length().map_err(cannot)?;
+    if length > limits::NOTEBOOK {
+        return Err(format!("it is too long for a notebook ({})", text::bytes(length)));
+    }
+    let mut bytes = vec![0; length as usize];
+    clew_core::store::disk::read_exact_at(file, &mut bytes, 0).map_err(cannot)?;
+    Ok(bytes)
+}
+
+fn refused(path: &Path, why: &str) -> Problem {
+    let shown = text::clean(&path.display().to_string());
+    let problem = Problem::of(Exit::Refused, format!("{shown} can't be taken in: {why}"));
+    problem.with_hint("`clew package NB.ipynb` makes a package, `clew export FILE` a bundle")
+}

@@ -1,0 +1,189 @@
+//! Writing a package: a zip whose bytes follow from what is put into it, whenever and wherever that is done.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use clew_core::format::PAGE;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// A file as a package tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its name in the package, with slashes.
+    pub name: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes, in hexadecimal digits: what other tools know.
+    pub sha256: String,
+}
+
+impl Member {
+    /// A text that is to lie in a package.
+    pub fn of(name: &str, bytes: &[u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            size: bytes.len() as u64,
+            sha256: hexadecimal(&Sha256::digest(bytes)),
+        }
+    }
+
+    /// A file that is to lie in one, read to its end.
+    pub fn read(name: &str, bytes: &mut dyn Read) -> io::Result<Self> {
+        let (mut hasher, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 20], 0);
+        loop {
+            match bytes.read(&mut buffer)? {
+                0 => break,
+                count => {
+                    hasher.update(&buffer[..count]);
+                    size += count as u64;
+                }
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            size,
+            sha256: hexadecimal(&hasher.finalize()),
+        })
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A package that is being written. Dropped, it leaves nothing.
+pub(crate) struct PackageWriter {
+    zip: ZipWriter<NamedTempFile>,
+}
+
+impl PackageWriter {
+    /// Begins one in the folder that it is to lie in.
+    pub fn begin(folder: &Path) -> io::Result<Self> {
+        let file = tempfile::Builder::new().prefix(".clew-").tempfile_in(folder)?;
+        Ok(Self {
+            zip: ZipWriter::new(file),
+        })
+    }
+
+    /// Adds a text.
+    pub fn text(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.zip
+            .start_file(name, options(bytes.len() as u64, CompressionMethod::Deflated))?;
+        self.zip.write_all(bytes)
+    }
+
+    /// Adds a file, compressed.
+    ///
+    /// # Errors
+    /// It is not what `member` says any more, or can't be read or written.
+    pub fn file(&mut self, member: &Member, file: File) -> io::Result<()> {
+        self.copy(member, file, options(member.size, CompressionMethod::Deflated))
+    }
+
+    /// Adds a bundle as it is, from a page on: it is read where it lies.
+    ///
+    /// # Errors
+    /// As of [`PackageWriter::file`].
+    pub fn bundle(&mut self, member: &Member, file: File) -> io::Result<()> {
+        let stored = options(member.size, CompressionMethod::Stored);
+        self.copy(member, file, stored.with_alignment(PAGE as u16))
+    }
+
+    fn copy(&mut self, member: &Member, file: File, options: SimpleFileOptions) -> io::Result<()> {
+        self.zip.start_file(&*member.name, options)?;
+        let mut telling = Telling {
+            file: file.take(member.size + 1),
+            to: &mut self.zip,
+        };
+        let copied = Member::read(&member.name, &mut telling)?;
+        if copied != *member {
+            return Err(io::Error::other(format!("{} changed while it was packed", member.name)));
+        }
+        Ok(())
+    }
+
+    /// Gives it its name; its length in bytes.
+    pub fn finish(self, path: &Path) -> io::Result<u64> {
+        let file = self.zip.finish()?;
+        file.as_file().sync_all()?;
+        let length = file.as_file().metadata()?.len();
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(length)
+    }
+}
+
+/// Reads a file and writes it into a zip on the way.
+struct Telling<'a> {
+    file: io::Take<File>,
+    to: &'a mut ZipWriter<NamedTempFile>,
+}
+
+impl Read for Telling<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.to.write_all(&buffer[..count])?;
+        Ok(count)
+    }
+}
+
+/// No time and no owner: neither says anything of what was packed.
+fn options(size: u64, method: CompressionMethod) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(method)
+        .unix_permissions(0o644)
+        .large_file(size >= u64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clew_core::store::disk::{Disk, DiskFile, RealDisk};
+
+    use super::*;
+    use crate::package::archive::Archive;
+
+    fn written(folder: &Path, name: &str) -> Vec<u8> {
+        let bundle = folder.join("bundle");
+        std::fs::write(&bundle, "bundled".repeat(1000)).unwrap();
+        let member = Member::read("clew/history.clew", &mut File::open(&bundle).unwrap()).unwrap();
+        let mut package = PackageWriter::begin(folder).unwrap();
+        package.text("README.md", b"read me").unwrap();
+        package.bundle(&member, File::open(&bundle).unwrap()).unwrap();
+        let length = package.finish(&folder.join(name)).unwrap();
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        assert_eq!(bytes.len() as u64, length);
+        bytes
+    }
+
+    #[test]
+    fn the_same_files_make_the_same_bytes_and_the_bundle_begins_on_a_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = written(folder.path(), "one.zip");
+        assert_eq!(bytes, written(folder.path(), "two.zip"));
+        let start = bytes.windows(7).position(|seven| seven == b"bundled").unwrap();
+        assert!((start as u64).is_multiple_of(PAGE), "{start}");
+        let file: Arc<dyn DiskFile> = Arc::from(RealDisk.open(&folder.path().join("one.zip")).unwrap());
+        let archive = Archive::open(file).unwrap();
+        assert_eq!(archive.part("clew/history.clew").unwrap().length().unwrap(), 7000);
+        assert_eq!(archive.small("README.md", 10).unwrap(), b"read me");
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_packed_is_no_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("input");
+        std::fs::write(&path, "before").unwrap();
+        let member = Member::read("inputs/input", &mut File::open(&path).unwrap()).unwrap();
+        std::fs::write(&path, "behind").unwrap();
+        let mut package = PackageWriter::begin(folder.path()).unwrap();
+        let error = package.file(&member, File::open(&path).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "inputs/input changed while it was packed");
+        drop(package);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
