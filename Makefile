@@ -10,9 +10,9 @@ SERVERS := .venv-servers
 # cores they would only wait for each other. A file's cases share kernels, so a file stays in one process.
 CORES := $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 3 ? $(CORES) - 1 : 2 ))) --dist loadfile
-# People's stories, what races or kills processes, faults that are planted, words and pages: no other Python does these otherwise,
+# People's stories, what races or kills processes, faults that are planted, words and pages, notebooks in batches: no other Python does these otherwise,
 # so the first one does them for both. `make test-long` does them on each.
-ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package
+ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run
 FIRST := $(firstword $(PYTHONS))
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.
