@@ -103,7 +103,9 @@ def _found_version(top: str) -> str | None:
         spec = getattr(module, "__spec__", None) or importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    if spec is None or not any(folder in (spec.origin or "") for folder in ("site-packages", "dist-packages")):
+    if spec is None or not any(
+        folder in (spec.origin or "") for folder in ("site-packages", "dist-packages")
+    ):
         return None
     own = getattr(module, "__version__", None)
     if isinstance(own, str):

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clew_cli::{Door, Surroundings};
+use clew_cli::{Door, Surroundings, store_key};
 use clew_core::graph::Heap;
 use clew_core::id::TaskKey;
 use clew_core::store::disk::RealDisk;
@@ -86,10 +86,12 @@ fn key_of(key: &[u8]) -> PyResult<TaskKey> {
     key.map_err(|_| PyValueError::new_err("A key of a task has 32 bytes"))
 }
 
-fn opened(store: &Path, config: &Path, access: Access) -> PyResult<(Store, Option<SigningKey>)> {
+/// `encrypts`: whether a store that is made here is encrypted.
+fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResult<(Store, Option<SigningKey>)> {
     let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
     let key = SigningKey::load(&RealDisk, config).map_err(failed)?;
-    let store = Store::open_with(Arc::new(RealDisk), store, access, &Keyring::new(config)).map_err(failed)?;
+    let keys = Keyring::new(config).with_key(store_key()).for_new(encrypts);
+    let store = Store::open_with(Arc::new(RealDisk), store, access, &keys).map_err(failed)?;
     let trust = key
         .as_ref()
         .map(|key| Trust::load_or_own(&RealDisk, config, key.public()).0);
@@ -104,7 +106,8 @@ fn opened(store: &Path, config: &Path, access: Access) -> PyResult<(Store, Optio
 pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
     SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
-    let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite)?;
+    let encrypts = Surroundings::of_process(Door::Program).settings.encrypts();
+    let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, encrypts)?;
     if keep_days > 0 {
         let kept = i64::from(keep_days) * 24 * 3600 * 1_000_000_000;
         store.drop_tasks(now() - kept).map_err(failed)?;
@@ -164,7 +167,9 @@ pub fn keep_task(
         return Ok("quick");
     }
     py.detach(|| {
-        let (store, signing) = opened(Path::new(store), Path::new(config), Access::ReadWrite)?;
+        // A worker that does not see the store must not make another one there.
+        opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
+        let (store, signing) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
         let signing = signing.ok_or_else(|| PyOSError::new_err("There is no key to sign with"))?;
         let name = rustix::system::uname();
         let result = TaskResult {
@@ -193,7 +198,7 @@ pub fn task_result<'py>(
 ) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let key = key_of(key)?;
     let found = py.detach(|| {
-        let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadOnly).ok()?;
+        let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadOnly, false).ok()?;
         store.task(key).ok().filter(|(entry, _)| entry.codec == "pickle 5")
     });
     Ok(found.map(|(_, bytes)| PyBytes::new(py, &bytes)))

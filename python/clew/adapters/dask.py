@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from .. import tasks
+from ..shell.warn import describe, warn
 from ..tasks import Counts, Kept, Place
 from .arrival import when_imported
 
@@ -89,11 +89,20 @@ def _hook_clients() -> None:
         return
     name, hooked = "_graph_to_futures", _graph_to_futures
     found = getattr(Client, name, None)
-    if found is None or list(inspect.signature(found).parameters)[:4] != ["self", "expr", "keys", "span_metadata"]:
-        warnings.warn("This version of distributed is not known to Clew: of it only compute() is cached", stacklevel=2)
+    if found is None or list(inspect.signature(found).parameters)[:4] != [
+        "self",
+        "expr",
+        "keys",
+        "span_metadata",
+    ]:
+        warn(
+            "this version of distributed is not known here: tasks of compute() are cached, those of persist, submit and map run."
+        )
         name, hooked = "get", _get
     before = getattr(Client, name)
-    setattr(Client, name, wraps(before)(lambda self, *given, **options: hooked(before, self, *given, **options)))
+    setattr(
+        Client, name, wraps(before)(lambda self, *given, **options: hooked(before, self, *given, **options))
+    )
     _hooked["clients"] = lambda: setattr(Client, name, before)
 
 
@@ -125,8 +134,13 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
         return None
     try:
         return _Graph(dsk, given, _place, is_sent).cut(keys)
-    except Exception as error:
-        warnings.warn(f"Clew could not look for known tasks ({error!r}). All run, as without it", stacklevel=4)
+    except BaseException as error:
+        # A panic of the engine is no Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        warn(
+            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
+        )
         return None
 
 

@@ -40,7 +40,9 @@ def inputs_first(nodes: Mapping[Any, Any], wanted: Iterable[Any] | None = None) 
         while waiting:
             key = waiting[-1]
             node = nodes.get(key)
-            missing = () if node is None or key in done else [one for one in node.dependencies if one not in done]
+            missing = (
+                () if node is None or key in done else [one for one in node.dependencies if one not in done]
+            )
             if missing:
                 waiting.extend(missing)
                 continue

@@ -24,7 +24,36 @@ UNREPEATABLE = frozenset(
     + [f"numpy.random.{name}()" for name in _NUMPY_MADE.split()]
     + ["time.time", "time.time_ns", "time.localtime()", "time.gmtime()", "time.ctime()"]
     + ["datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today"]
-    + ["os.urandom", "os.getpid", "os.getenv", "os.environ", "os.getcwd", "os.listdir", "os.scandir", "os.walk"]
-    + ["secrets", "uuid.uuid1", "uuid.uuid4", "builtins.input", "socket", "ssl", "subprocess", "os.system", "os.popen"]
-    + ["urllib.request", "http.client", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "urllib3", "boto3"]
+    + [
+        "os.urandom",
+        "os.getpid",
+        "os.getenv",
+        "os.environ",
+        "os.getcwd",
+        "os.listdir",
+        "os.scandir",
+        "os.walk",
+    ]
+    + [
+        "secrets",
+        "uuid.uuid1",
+        "uuid.uuid4",
+        "builtins.input",
+        "socket",
+        "ssl",
+        "subprocess",
+        "os.system",
+        "os.popen",
+    ]
+    + [
+        "urllib.request",
+        "http.client",
+        "ftplib",
+        "smtplib",
+        "requests",
+        "httpx",
+        "aiohttp",
+        "urllib3",
+        "boto3",
+    ]
 )
