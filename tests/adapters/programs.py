@@ -56,7 +56,7 @@ class Programs:
             os.environ | own | {"PYTHONHASHSEED": str(self.seed), "PYTHONPATH": os.pathsep.join(paths)}
         )
         return subprocess.Popen(
-            [sys.executable, "-B", str(program)],
+            [sys.executable, str(program)],
             env=environment | variables,
             cwd=self.folder,
             stdout=subprocess.PIPE,

@@ -22,19 +22,29 @@ computed(dask.delayed(second)(dask.delayed(first)(1000)), scheduler="sync")
 """
 
 
-@pytest.mark.parametrize("kind", ["entries", "results"])
-@pytest.mark.parametrize("damage", ["cut short", "one bit", "emptied", "gone"])
-def test_a_damaged_result_is_computed_again(tmp_path: Path, kind: str, damage: str) -> None:
-    programs = Programs(tmp_path)
-    programs.counts(CHAIN)
-    assert len(programs.files(kind)) == 2
-    for path in programs.files(kind):
-        whole = path.read_bytes()
-        flipped = bytes([whole[0] ^ 1]) + whole[1:-1] + bytes([whole[-1] ^ 1])
-        path.write_bytes({"cut short": whole[:-1], "one bit": flipped}.get(damage, b""))
-        if damage == "gone":
-            path.unlink()
-    assert programs.counts(CHAIN + CHAIN) == [[2, 0, 2], [2, 2, 0]]
+DAMAGE = """
+from pathlib import Path
+def first(n):
+    return list(range(n))
+def second(xs):
+    return sum(xs)
+def flipped(whole):
+    return bytes([whole[0] ^ 1]) + whole[1:-1] + bytes([whole[-1] ^ 1])
+for kind in ("entries", "results"):
+    for damage in (lambda whole: whole[:-1], flipped, lambda whole: b"", None):
+        computed(dask.delayed(second)(dask.delayed(first)(1000)), scheduler="sync")
+        for path in list((Path(os.environ["STORE"]) / "tasks" / kind).rglob("*")):
+            if path.is_file() and damage:
+                path.write_bytes(damage(path.read_bytes()))
+            elif path.is_file():
+                path.unlink()
+computed(dask.delayed(second)(dask.delayed(first)(1000)), scheduler="sync")
+computed(dask.delayed(second)(dask.delayed(first)(1000)), scheduler="sync")
+"""
+
+
+def test_what_is_cut_short_changed_emptied_or_gone_is_computed_again(tmp_path: Path) -> None:
+    assert Programs(tmp_path).counts(DAMAGE) == [[2, 0, 2]] * 9 + [[2, 2, 0]]
 
 
 def test_p12_a_result_that_a_stranger_signed_is_never_unpickled(tmp_path: Path) -> None:

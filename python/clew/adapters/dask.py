@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .. import tasks
 from ..shell.warn import describe, warn
-from ..tasks import Counts, Kept, Place
+from ..tasks import Place
 from .arrival import when_imported
 
 _place: Place | None = None
 _hooked: dict[str, Callable[[], None]] = {}
 #: Keys of what clients were given, for tasks that take futures: by client, from Dask's key.
 _given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
-#: Larger results are read by workers, not sent through the client: bytes.
-_SENT = 1 << 20
 
 
 def enable(store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
@@ -87,7 +84,8 @@ def _hook_clients() -> None:
     Client: Any = sys.modules["distributed.client"].Client
     if "clients" in _hooked:
         return
-    name, hooked = "_graph_to_futures", _graph_to_futures
+    name = "_graph_to_futures"
+    hooked: Callable[..., Any] = _graph_to_futures
     found = getattr(Client, name, None)
     if found is None or list(inspect.signature(found).parameters)[:4] != [
         "self",
@@ -133,7 +131,9 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
     if _place is None:
         return None
     try:
-        return _Graph(dsk, given, _place, is_sent).cut(keys)
+        from .dask_cut import Graph
+
+        return Graph(dsk, given, _place, is_sent).cut(keys)
     except BaseException as error:
         # A panic of the engine is no Exception.
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -142,86 +142,3 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
             f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
         )
         return None
-
-
-class _Graph:
-    """A graph as a scheduler gets it."""
-
-    def __init__(self, dsk: Any, given: Mapping[Any, bytes | None], place: Place, is_sent: bool) -> None:
-        from dask._task_spec import convert_legacy_graph
-
-        from .dask_graph import Description
-
-        annotations = getattr(dsk, "__dask_annotations__", dict)()
-        self.never = {key for key, word in annotations.get("clew", {}).items() if word == "never"}
-        plain = dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk
-        self.nodes: dict[Any, Any] = convert_legacy_graph(dict(plain))
-        self.place, self.is_sent = place, is_sent
-        described = Description(self.nodes, given, self.never)
-        found = dict(enumerate(tasks.keys(described.items)))
-        self.keys = {key: found.get(at, "it is kept out") for key, at in described.places.items()}
-
-    def cut(self, wanted: list[Any]) -> tuple[dict[Any, Any], dict[Any, bytes | None]]:
-        from .dask_graph import inputs_first, is_task
-
-        needed = list(inputs_first(self.nodes, wanted))
-        counted = Counts(total=sum(is_task(self.nodes[key]) for key in needed))
-        lasts, made, waiting = self.lasts(wanted), dict[Any, Any](), list(wanted)
-        while waiting:
-            key = waiting.pop()
-            node = self.nodes.get(key)
-            if key in made or node is None:
-                continue
-            made[key] = self.stored(key, node) if self.is_kept(key, node) else None
-            if made[key] is not None:
-                counted.loaded += 1
-                continue
-            made[key] = self.keeping(key, node, key in lasts) if self.is_kept(key, node) else node
-            waiting.extend(node.dependencies)
-            if is_task(node):
-                counted.run += 1
-                if isinstance(why := self.keys[key], str):
-                    counted.keyless[why] = counted.keyless.get(why, 0) + 1
-        tasks.count(counted)
-        return made, {key: made if isinstance(made := self.keys.get(key), bytes) else None for key in wanted}
-
-    def lasts(self, wanted: Iterable[Any]) -> set[Any]:
-        """What somebody asks for, or a task that runs each time: it is kept however quick it was, so that nothing else runs again."""
-        found, waiting = set[Any](), list(wanted)
-        while waiting:
-            key = waiting.pop()
-            if key in found or key not in self.nodes:
-                continue
-            found.add(key)
-            if not self.is_kept(key, self.nodes[key]):
-                waiting.extend(self.nodes[key].dependencies)
-        return found
-
-    def is_kept(self, key: Any, node: Any) -> bool:
-        """Whether a node's result can be kept: what shuffles leave lives in their workers."""
-        from .dask_graph import is_task
-
-        if not isinstance(self.keys.get(key), bytes) or not is_task(node) or node.is_coro:
-            return False
-        return not str(getattr(node.func, "__module__", "")).startswith("distributed.")
-
-    def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
-        made = node.copy()
-        made.func = Kept(node.func, self.place, self.keys[key], is_last)
-        return made
-
-    def stored(self, key: Any, node: Any) -> Any:
-        """A node that gives the known result instead; `None` if there is none."""
-        from dask._task_spec import DataNode, Task
-
-        from .dask_graph import Loaded, inputs_first
-
-        found = tasks.known(self.place, self.keys[key])
-        if found is None:
-            return None
-        if not self.is_sent or found.length <= _SENT:
-            return DataNode(key, found.value)
-        below = {one: self.nodes[one] for one in inputs_first(self.nodes, [key])}
-        if any(one not in below for each in below.values() for one in each.dependencies):
-            return None
-        return Task(key, Loaded(self.place, self.keys[key], below, key))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dask import get
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef, _execute_subgraph
-
-from ..tasks import Place, known
 
 #: Tells apart what could be mistaken for each other: values, inputs, calls inside a call, results that have a key already.
 _VALUE, _INPUT, _CALL, _KNOWN = range(4)
@@ -121,17 +117,3 @@ class Description:
     def reference(self, key: Any, inputs: list[int], places: dict[Any, int]) -> Any:
         inputs.append(self.input(key, places))
         return (_INPUT, len(inputs) - 1)
-
-
-@dataclass(slots=True)
-class Loaded:
-    """Reads a known result where it is needed. If it is gone by then, or does not lie there, it is computed."""
-
-    place: Place
-    key: bytes
-    graph: dict[Any, Any]
-    name: Any
-
-    def __call__(self) -> Any:
-        found = known(self.place, self.key)
-        return get(self.graph, self.name) if found is None else found.value

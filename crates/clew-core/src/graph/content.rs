@@ -19,6 +19,9 @@ pub struct Content {
     pub opaque: Vec<Opaque>,
 }
 
+/// The domain tag is hashed once.
+static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 content v1"));
+
 /// Walks one object. The stream is that of [`super::look_jointly`]; a fingerprint is faster to make, but two values of one can be made on purpose.
 ///
 /// The caller calls [`Heap::release`] at last.
@@ -28,7 +31,6 @@ pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> Content {
     walk.root(object, 0);
     walk.sections();
     let mut written = walk.take();
-    static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 content v1"));
     let mut hasher = TAGGED.clone();
     hasher.update(&[Fingerprint::VERSION]);
     hasher.update(&(written.stream.len() as u64).to_be_bytes());

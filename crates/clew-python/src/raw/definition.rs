@@ -89,7 +89,7 @@ impl Definitions {
         // SAFETY: callers pass a live heap type.
         unsafe { write_text((*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname, &mut name) };
         let nth = |count: u32| clew_core::id::Fingerprint::of(&[&name[..], &count.to_be_bytes()].concat()).to_string();
-        (0..)
+        (0..u32::MAX)
             .map(nth)
             .find(|id| !self.by_id.contains_key(id))
             .unwrap_or_else(new_id)

@@ -46,6 +46,8 @@ enum Operation {
     Store,
     Load,
     LoadTwo,
+    StoreTwo,
+    StoreAndLoad,
     Call,
     Extended,
     /// What stands between an attribute and its call.
@@ -73,7 +75,8 @@ const NAMED: &[(&str, Operation)] = &[
     ("LOAD_FAST_BORROW", Operation::Load),
     ("LOAD_FAST_LOAD_FAST", Operation::LoadTwo),
     ("LOAD_FAST_BORROW_LOAD_FAST_BORROW", Operation::LoadTwo),
-    ("STORE_FAST_LOAD_FAST", Operation::LoadTwo),
+    ("STORE_FAST_LOAD_FAST", Operation::StoreAndLoad),
+    ("STORE_FAST_STORE_FAST", Operation::StoreTwo),
     ("CALL", Operation::Call),
     ("EXTENDED_ARG", Operation::Extended),
     ("CACHE", Operation::Between),
@@ -195,7 +198,16 @@ impl Reading<'_> {
             }
             Some(Operation::Store) => self.store(argument),
             Some(Operation::Load) => self.load(argument),
+            // Two variables in one argument, four bits each, in the order in which they are used.
             Some(Operation::LoadTwo) => self.load(argument & 15),
+            Some(Operation::StoreTwo) => {
+                self.store(argument >> 4);
+                self.store(argument & 15);
+            }
+            Some(Operation::StoreAndLoad) => {
+                self.store(argument >> 4);
+                self.load(argument & 15);
+            }
             _ => {}
         }
     }

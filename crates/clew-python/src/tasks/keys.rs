@@ -52,6 +52,9 @@ pub(super) struct Keys<'h, 'py> {
     kept: Vec<Bound<'py, PyAny>>,
 }
 
+/// The domain tag is hashed once.
+static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 task part v1"));
+
 /// A label that no other parts make.
 fn label(parts: &[&[u8]]) -> Vec<u8> {
     let mut label = Vec::new();
@@ -97,14 +100,12 @@ impl<'h, 'py> Keys<'h, 'py> {
         inputs: &[TaskKey],
     ) -> Result<TaskKey, Why> {
         let object = Object::of(callable);
-        let callable = match self.callables.get(&object) {
-            Some(known) => known.clone()?,
-            None => {
-                let found = self.hash_of(object);
-                self.callables.insert(object, found.clone());
-                found?
-            }
-        };
+        let known = self.callables.get(&object).cloned();
+        let callable = known.unwrap_or_else(|| {
+            let found = self.hash_of(object);
+            self.callables.insert(object, found.clone());
+            found
+        })?;
         let given = self.hash_of(Object::of(given))?;
         let version = self.py.version_info();
         let mut plain = Vec::with_capacity(80 + 32 * inputs.len());
@@ -117,8 +118,6 @@ impl<'h, 'py> Keys<'h, 'py> {
 
     /// What an object is, with all that it refers to.
     fn hash_of(&mut self, object: Object) -> Result<[u8; 32], Why> {
-        static TAGGED: LazyLock<blake3::Hasher> =
-            LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 task part v1"));
         let first = Rc::new(self.look(object)?);
         if first.mentions.is_empty() {
             return Ok(first.hash);
