@@ -4,6 +4,7 @@
 
 mod code;
 mod files;
+pub(crate) mod keyless;
 mod keys;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use self::keyless::Keyless;
 use self::keys::Keys;
 use crate::raw::{Attached, PythonHeap};
 
@@ -55,7 +57,7 @@ pub fn task_keys<'py>(
     let found = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
     let shown = found.into_iter().map(|key| match key {
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
-        Err(why) => PyString::new(py, &why).into_any(),
+        Err(why) => PyString::new(py, &why.to_string()).into_any(),
     });
     PyList::new(py, shown.collect::<Vec<_>>())
 }
@@ -65,9 +67,9 @@ fn keys_of<'py>(
     tasks: &[Task<'py>],
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<Vec<Result<TaskKey, keys::Why>>> {
+) -> PyResult<Vec<Result<TaskKey, Keyless>>> {
     let mut keys = Keys::new(heap, version_of, unrepeatable)?;
-    let mut found: Vec<Result<TaskKey, keys::Why>> = Vec::with_capacity(tasks.len());
+    let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     for (callable, given, inputs) in tasks {
         let known: Option<Vec<TaskKey>> = inputs
             .iter()
@@ -75,7 +77,7 @@ fn keys_of<'py>(
             .collect();
         found.push(match known {
             Some(inputs) => keys.task(callable, given, &inputs),
-            None => Err("what goes into it has no key".into()),
+            None => Err(Keyless::Input),
         });
     }
     Ok(found)

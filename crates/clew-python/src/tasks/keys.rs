@@ -17,14 +17,12 @@ use rustc_hash::FxHashMap;
 
 use super::code::{From, Named, Operations, Way};
 use super::files;
+use super::keyless::Keyless;
 use crate::raw::met::Kind;
 use crate::raw::{Object, PythonHeap};
 
 /// The version of what a key is made of. A change that gives an unchanged task another key raises it.
 const VERSION: u8 = 1;
-
-/// Why something has no key, for people.
-pub(super) type Why = Rc<str>;
 
 /// What is referred to elsewhere: by label, and the object to follow where there is one.
 type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
@@ -45,10 +43,10 @@ pub(super) struct Keys<'h, 'py> {
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
     versions: FxHashMap<String, Option<String>>,
-    units: FxHashMap<Object, Result<Rc<Unit>, Why>>,
-    mentions: FxHashMap<Object, Result<Rc<Mentions>, Why>>,
+    units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
+    mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
     named: FxHashMap<Object, Rc<Named>>,
-    callables: FxHashMap<Object, Result<[u8; 32], Why>>,
+    callables: FxHashMap<Object, Result<[u8; 32], Keyless>>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
@@ -63,10 +61,6 @@ fn label(parts: &[&[u8]]) -> Vec<u8> {
         label.extend_from_slice(part);
     }
     label
-}
-
-fn failed(error: impl std::fmt::Display) -> Why {
-    error.to_string().into()
 }
 
 impl<'h, 'py> Keys<'h, 'py> {
@@ -98,7 +92,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         callable: &Bound<'py, PyAny>,
         given: &Bound<'py, PyAny>,
         inputs: &[TaskKey],
-    ) -> Result<TaskKey, Why> {
+    ) -> Result<TaskKey, Keyless> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
         let callable = known.unwrap_or_else(|| {
@@ -117,7 +111,7 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<[u8; 32], Why> {
+    fn hash_of(&mut self, object: Object) -> Result<[u8; 32], Keyless> {
         let first = Rc::new(self.look(object)?);
         if first.mentions.is_empty() {
             return Ok(first.hash);
@@ -143,7 +137,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(*hasher.finalize().as_bytes())
     }
 
-    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Why> {
+    fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
         if let Some(known) = self.units.get(&object) {
             return known.clone();
         }
@@ -152,11 +146,11 @@ impl<'h, 'py> Keys<'h, 'py> {
         found
     }
 
-    fn look(&mut self, object: Object) -> Result<Unit, Why> {
+    fn look(&mut self, object: Object) -> Result<Unit, Keyless> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
         if let Some(opaque) = found.opaque.first() {
-            return Err(opaque.why.as_str().into());
+            return Err(Keyless::NoValue(opaque.why.clone()));
         }
         let mut mentions = Mentions::new();
         for (root, class) in discovered {
@@ -165,13 +159,13 @@ impl<'h, 'py> Keys<'h, 'py> {
         for object in met {
             for (label, mentioned) in self.mentions_of(object)?.iter() {
                 match mentions.insert(label.clone(), *mentioned) {
-                    Some(other) if other != *mentioned => return Err("it reads two modules of one name".into()),
+                    Some(other) if other != *mentioned => return Err(Keyless::TwoModules),
                     _ => {}
                 }
             }
         }
         for path in files::paths(&found.stream) {
-            if let Some(digest) = files::digest(&path).map_err(failed)? {
+            if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
                 mentions.insert(label(&[b"file", path.as_bytes(), &digest]), None);
             }
         }
@@ -181,7 +175,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         })
     }
 
-    fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Why> {
+    fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
         if let Some(known) = self.mentions.get(&object) {
             return known.clone();
         }
@@ -194,7 +188,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         made
     }
 
-    fn mention(&mut self, object: Object, bound: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Why> {
+    fn mention(&mut self, object: Object, bound: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
         if object.is_whole() {
             return match bound.cast::<PyFunction>() {
                 Ok(function) => self.globals(function.as_any(), mentions),
@@ -210,7 +204,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             Kind::Function => self.globals(bound, mentions),
             Kind::Own(module, name) => self.own(bound, &module, &name, mentions),
             Kind::OwnModule(name) => {
-                let module = bound.cast::<PyModule>().map_err(failed)?;
+                let module = bound.cast::<PyModule>().map_err(Keyless::failed)?;
                 let all = module.dict().keys().iter().filter_map(|key| key.extract().ok());
                 self.attributes(module, &name, &all.collect::<Vec<String>>(), mentions)
             }
@@ -218,28 +212,34 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// A library by its version.
-    fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), Why> {
+    fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), Keyless> {
         let top = module.split('.').next().unwrap_or_default();
         let version = self.version(top)?;
-        let version = version.ok_or_else(|| Why::from(format!("nobody can tell which `{top}` that is")))?;
+        let version = version.ok_or_else(|| Keyless::NoVersion(top.to_owned()))?;
         mentions.insert(label(&[b"library", top.as_bytes(), version.as_bytes()]), None);
         Ok(())
     }
 
-    fn version(&mut self, top: &str) -> Result<Option<String>, Why> {
+    fn version(&mut self, top: &str) -> Result<Option<String>, Keyless> {
         if let Some(known) = self.versions.get(top) {
             return Ok(known.clone());
         }
         let found = self.version_of.call1((top,)).and_then(|found| found.extract());
-        let found: Option<String> = found.map_err(failed)?;
+        let found: Option<String> = found.map_err(Keyless::failed)?;
         self.versions.insert(top.to_owned(), found.clone());
         Ok(found)
     }
 
     /// A function or class of the user's own modules, by what it is made of.
-    fn own(&mut self, bound: &Bound<'py, PyAny>, module: &str, name: &str, mentions: &mut Mentions) -> Result<(), Why> {
+    fn own(
+        &mut self,
+        bound: &Bound<'py, PyAny>,
+        module: &str,
+        name: &str,
+        mentions: &mut Mentions,
+    ) -> Result<(), Keyless> {
         if !bound.is_instance_of::<PyFunction>() && !bound.is_instance_of::<PyType>() {
-            return Err(format!("`{module}.{name}` shows nothing of what it does").into());
+            return Err(Keyless::Hidden(format!("{module}.{name}")));
         }
         self.kept.push(bound.clone());
         let place = label(&[b"own", module.as_bytes(), name.as_bytes()]);
@@ -248,15 +248,15 @@ impl<'h, 'py> Keys<'h, 'py> {
     }
 
     /// What a function's code reads beside its arguments.
-    fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Why> {
-        let globals = function.getattr("__globals__").map_err(failed)?;
-        let globals = globals.cast_into::<PyDict>().map_err(failed)?;
+    fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
+        let globals = function.getattr("__globals__").map_err(Keyless::failed)?;
+        let globals = globals.cast_into::<PyDict>().map_err(Keyless::failed)?;
         let text = |key: &str| globals.get_item(key).ok().flatten()?.extract::<String>().ok();
         let module = text("__name__").unwrap_or_default();
         if self.heap.is_of_library(&module) {
             return self.library(&module, mentions);
         }
-        let named = self.named(&function.getattr("__code__").map_err(failed)?)?;
+        let named = self.named(&function.getattr("__code__").map_err(Keyless::failed)?)?;
         for way in &named.ways {
             self.way(way, &globals)?;
         }
@@ -270,12 +270,13 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(())
     }
 
-    fn named(&mut self, code: &Bound<'py, PyAny>) -> Result<Rc<Named>, Why> {
+    fn named(&mut self, code: &Bound<'py, PyAny>) -> Result<Rc<Named>, Keyless> {
         let object = Object::of(code);
         if let Some(known) = self.named.get(&object) {
             return Ok(Rc::clone(known));
         }
-        let named = Named::of(code.cast::<PyCode>().map_err(failed)?, &self.operations).map_err(failed)?;
+        let named =
+            Named::of(code.cast::<PyCode>().map_err(Keyless::failed)?, &self.operations).map_err(Keyless::failed)?;
         let named = Rc::new(named);
         self.kept.push(code.clone());
         self.named.insert(object, Rc::clone(&named));
@@ -289,8 +290,8 @@ impl<'h, 'py> Keys<'h, 'py> {
         globals: &Bound<'py, PyDict>,
         named: &Named,
         mentions: &mut Mentions,
-    ) -> Result<(), Why> {
-        let Some(value) = globals.get_item(name).map_err(failed)? else {
+    ) -> Result<(), Keyless> {
+        let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
             mentions.insert(label(&[b"none", module.as_bytes(), name.as_bytes()]), None);
             return Ok(());
         };
@@ -298,7 +299,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             let path: String = found
                 .getattr("__name__")
                 .and_then(|name| name.extract())
-                .map_err(failed)?;
+                .map_err(Keyless::failed)?;
             let place = label(&[b"module", module.as_bytes(), name.as_bytes(), path.as_bytes()]);
             mentions.insert(place, None);
             return self.module(found, &path, named, mentions);
@@ -317,7 +318,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         path: &str,
         named: &Named,
         mentions: &mut Mentions,
-    ) -> Result<(), Why> {
+    ) -> Result<(), Keyless> {
         if self.heap.is_of_library(path) {
             return self.library(path, mentions);
         }
@@ -332,7 +333,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         path: &str,
         names: &[String],
         mentions: &mut Mentions,
-    ) -> Result<(), Why> {
+    ) -> Result<(), Keyless> {
         let mut waiting = vec![(module.clone(), path.to_owned())];
         let mut seen = HashSet::from([path.to_owned()]);
         while let Some((module, path)) = waiting.pop() {
@@ -349,7 +350,7 @@ impl<'h, 'py> Keys<'h, 'py> {
                 let inside: String = inner
                     .getattr("__name__")
                     .and_then(|name| name.extract())
-                    .map_err(failed)?;
+                    .map_err(Keyless::failed)?;
                 if self.heap.is_of_library(&inside) {
                     self.library(&inside, mentions)?;
                 } else if seen.insert(inside.clone()) {
@@ -360,7 +361,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(())
     }
 
-    fn import(&mut self, path: &str, package: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Why> {
+    fn import(&mut self, path: &str, package: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Keyless> {
         let top = path.split('.').next().unwrap_or_default();
         if !top.is_empty() && self.version(top)?.is_some() {
             return self.library(top, mentions);
@@ -369,7 +370,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             .py
             .import("sys")
             .and_then(|sys| sys.getattr("modules"))
-            .map_err(failed)?;
+            .map_err(Keyless::failed)?;
         let beside = format!("{package}.{path}");
         for path in [path, beside.trim_end_matches('.')] {
             if let Ok(module) = modules
@@ -381,15 +382,15 @@ impl<'h, 'py> Keys<'h, 'py> {
                 return self.attributes(&module, path, &names, mentions);
             }
         }
-        Err(format!("it imports `{path}`, of which nothing is known before it runs").into())
+        Err(Keyless::ImportsLater(path.to_owned()))
     }
 
     /// Whether a way that code goes ends at what gives the same each time.
-    fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), Why> {
+    fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), Keyless> {
         let from = match &way.from {
             From::Import(path) => path.clone(),
             From::Global(name) => {
-                let Some(value) = globals.get_item(name).map_err(failed)? else {
+                let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
                     return self.check(&format!("builtins.{name}"), &way.attributes, way.is_called_bare);
                 };
                 let text = |name: &str| value.getattr(name).and_then(|name| name.extract::<String>()).ok();
@@ -410,7 +411,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         self.check(&from, &way.attributes, way.is_called_bare)
     }
 
-    fn check(&self, from: &str, attributes: &[String], is_called_bare: bool) -> Result<(), Why> {
+    fn check(&self, from: &str, attributes: &[String], is_called_bare: bool) -> Result<(), Keyless> {
         let mut path = String::new();
         for part in from.split('.').chain(attributes.iter().map(String::as_str)) {
             if !path.is_empty() {
@@ -418,24 +419,23 @@ impl<'h, 'py> Keys<'h, 'py> {
             }
             path.push_str(part);
             if self.unrepeatable.contains(&path) {
-                return Err(format!("it uses `{path}`, which gives something else each time").into());
+                return Err(Keyless::Unrepeatable(path));
             }
         }
         if is_called_bare && self.unrepeatable.contains(&format!("{path}()")) {
-            return Err(format!("it calls `{path}()` without a seed").into());
+            return Err(Keyless::Unseeded(path));
         }
         Ok(())
     }
 }
 
 /// Whether what a process has one of gives the same in each.
-fn repeatable(token: &str) -> Result<(), Why> {
-    let why = match token {
-        "random" | "numpy random" | "numpy bit generator" => "it draws from the process's random numbers",
-        "environ" => "it reads the environment",
-        "stdin" | "original stdin" => "it reads what is typed",
-        token if token.starts_with("shell") => "it uses the notebook's shell",
-        _ => return Ok(()),
-    };
-    Err(why.into())
+fn repeatable(token: &str) -> Result<(), Keyless> {
+    match token {
+        "random" | "numpy random" | "numpy bit generator" => Err(Keyless::Draws),
+        "environ" => Err(Keyless::Environment),
+        "stdin" | "original stdin" => Err(Keyless::Typed),
+        token if token.starts_with("shell") => Err(Keyless::Shell),
+        _ => Ok(()),
+    }
 }
