@@ -1,6 +1,6 @@
 """The compiled engine, as the Python shell sees it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -301,3 +301,32 @@ def split_line(line: str) -> list[str]:
 
 def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
     """What names hash to together; `None` where one is not there or has no value that could be compared."""
+
+def task_keys(
+    tasks: list[tuple[Any, Any, list[int]]],
+    main: object,
+    version_of: Callable[[str], str | None],
+    unrepeatable: Set[str],
+) -> list[bytes | str]:
+    """The keys of the tasks of a graph, inputs first; a text says why one has none."""
+
+def open_tasks(store: str, config: str, keep_days: int) -> None:
+    """Makes the store and the user's key where they are not there yet, and drops results that are older."""
+
+def keep_task(
+    store: str,
+    config: str,
+    key: bytes,
+    seconds: float,
+    is_last: bool,
+    limits: tuple[float | None, int],
+    dump: Callable[[], bytes],
+) -> Literal["kept", "quick", "large"]:
+    """Keeps what a task came to, if that is worth it."""
+
+def task_result(store: str, config: str, key: bytes) -> bytes | None:
+    """What a task came to, held against length, hash and signature."""
+
+def task_settings() -> tuple[str, str, bool, int, int]:
+    """The folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and for how
+    many days results are kept."""

@@ -75,7 +75,7 @@ pub use presence::{Announced, Presence, announce, records_here};
 pub use problem::{Exit, Problem};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
 pub use style::Style;
-pub use surroundings::{Door, Python, Surroundings, config_folder};
+pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
 pub use text::{bytes, clean};
 
 use commands::names::{NameList, NamePage};

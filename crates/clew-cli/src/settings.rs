@@ -291,6 +291,25 @@ impl Settings {
         self.flag("display.html")
     }
 
+    /// Whether tasks of distributed computations are cached unasked.
+    pub fn caches_tasks(&self) -> bool {
+        self.flag("tasks.cache")
+    }
+
+    /// The largest result of a task that is kept, in bytes.
+    pub fn task_most(&self) -> u64 {
+        match self.found("tasks.max_result").value {
+            Value::Size(bytes) => bytes,
+            // A share of nothing known: no limit.
+            _ => u64::MAX,
+        }
+    }
+
+    /// How many days results of tasks are kept; 0 is for ever.
+    pub fn task_days(&self) -> u64 {
+        self.number("tasks.keep_days")
+    }
+
     /// The most memory of a scratch process, in bytes.
     pub fn scratch_memory(&self) -> u64 {
         self.number("scratch.memory")

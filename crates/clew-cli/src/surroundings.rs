@@ -94,6 +94,13 @@ pub struct Surroundings {
     pub python: Option<Python>,
 }
 
+/// The key file of encrypted stores that the environment names, if it names one.
+pub fn store_key() -> Option<PathBuf> {
+    env::var_os(STORE_KEY)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
 impl Surroundings {
     /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
     pub fn of_process(door: Door) -> Self {
@@ -111,9 +118,7 @@ impl Surroundings {
             door,
             store: PathBuf::new(),
             config: config_folder(),
-            store_key: env::var_os(STORE_KEY)
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            store_key: store_key(),
             cache: platform_folder("XDG_CACHE_HOME", ".cache", "clew"),
             now: now(),
             uptime: uptime(),

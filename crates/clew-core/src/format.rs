@@ -16,6 +16,7 @@ mod removal;
 mod run;
 mod summary;
 mod table;
+mod task;
 
 pub use begun::{Begun, Ended, Process};
 pub use bundle::{BUNDLE_FORMAT, BUNDLE_HEAD, Bundled, Contents, Input};
@@ -33,6 +34,7 @@ pub use removal::{Dead, Garbage, LeftOut, Noted, Removal, Uptime};
 pub use run::{Death, Ending, Looked, Run, RunKind, Version};
 pub use summary::Summary;
 pub use table::TableEntry;
+pub use task::TaskEntry;
 
 /// Nanoseconds since the Unix epoch, UTC.
 pub type Timestamp = i64;

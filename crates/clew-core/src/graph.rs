@@ -8,6 +8,7 @@ pub mod stream;
 
 mod arena;
 mod compare;
+mod content;
 mod extent;
 mod halt;
 mod hashing;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
 pub use compare::first_difference;
+pub use content::{Content, content};
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use halt::Halt;
 pub use hashing::hash_blocks;

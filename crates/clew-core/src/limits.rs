@@ -21,6 +21,8 @@ pub const TRUSTED: u64 = 1 << 20;
 pub const LAST_SEEN: u64 = 1 << 20;
 /// ... and sessions of which it is noted: the one noted longest ago makes room.
 pub const SESSIONS_SEEN: usize = 1_000;
+/// Bytes of an entry of the task cache.
+pub const TASK_ENTRY: u64 = 64 << 10;
 /// Plain bytes of a piece of the index over logs.
 pub const INDEX_PIECE: u64 = 1 << 30;
 

@@ -21,6 +21,7 @@ mod repeat;
 mod sandbox;
 mod secrets;
 mod strangers;
+mod tasks;
 mod testing;
 #[cfg(test)]
 mod texts;
@@ -57,6 +58,8 @@ mod _engine {
     use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
+    #[pymodule_export]
+    use crate::tasks::{keep_task, open_tasks, task_keys, task_result, task_settings};
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]

@@ -38,6 +38,7 @@ mod mapped;
 #[cfg(target_os = "linux")]
 mod mapping;
 mod memory;
+pub(crate) mod met;
 mod names;
 #[cfg(target_os = "linux")]
 pub(crate) mod namespace;

@@ -6,6 +6,7 @@ use crate::apart::Unmade;
 use crate::cause::{Cause, Sourceless};
 use crate::engine::Said;
 use crate::sandbox::{Gap, Unmapped};
+use crate::tasks::keyless::Keyless;
 
 #[test]
 fn every_cause_of_an_outcome_in_python() {
@@ -159,4 +160,25 @@ fn every_reason_why_a_cell_made_nothing_in_a_scratch_process() {
         }],
     });
     insta::assert_snapshot!(lines(reasons));
+}
+
+#[test]
+fn every_reason_why_a_task_has_no_key() {
+    let name = || "numpy.random.rand".to_owned();
+    let reasons = every!(Keyless {
+        Keyless::Input => [Keyless::Input],
+        Keyless::NoValue(_) => [Keyless::NoValue("a suspended generator".to_owned())],
+        Keyless::Unrepeatable(_) => [Keyless::Unrepeatable(name())],
+        Keyless::Unseeded(_) => [Keyless::Unseeded("numpy.random.default_rng".to_owned())],
+        Keyless::Draws => [Keyless::Draws],
+        Keyless::Environment => [Keyless::Environment],
+        Keyless::Typed => [Keyless::Typed],
+        Keyless::Shell => [Keyless::Shell],
+        Keyless::TwoModules => [Keyless::TwoModules],
+        Keyless::NoVersion(_) => [Keyless::NoVersion("mine".to_owned())],
+        Keyless::Hidden(_) => [Keyless::Hidden("mine.fast".to_owned())],
+        Keyless::ImportsLater(_) => [Keyless::ImportsLater("mine".to_owned())],
+        Keyless::Failed(_) => [Keyless::failed(std::io::Error::from_raw_os_error(13))],
+    });
+    insta::assert_snapshot!(lines(&reasons));
 }

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use clew_core::format::{
     ENCRYPTED_HEADER_LENGTH, EncryptedHeader, Evidence, FRAME_MAGIC, FileDescription, FrameHeader, Garbage,
     HEADER_LENGTH, HistoryDescription, LeftOut, Manifest, Operation, Outline, PackMention, RecordError, Removal, Run,
-    Signed, StoredManifest, Summary, TableEntry, decode_ids, decode_memory, decode_record, encode_ids, encode_memory,
-    encode_record,
+    Signed, StoredManifest, Summary, TableEntry, TaskEntry, decode_ids, decode_memory, decode_record, encode_ids,
+    encode_memory, encode_record,
 };
 use clew_core::graph::{Arena, Limits, stream};
 use clew_core::kernel::HandedOver;
@@ -100,7 +100,7 @@ fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Kinds of records, in the order of the byte that picks one.
 type ReadRecord = fn(&[u8]);
-const RECORDS: [ReadRecord; 13] = [
+const RECORDS: [ReadRecord; 14] = [
     run,
     again::<Operation>,
     again::<Signed>,
@@ -114,6 +114,7 @@ const RECORDS: [ReadRecord; 13] = [
     again::<Removal>,
     again::<Garbage>,
     again::<LeftOut>,
+    again::<TaskEntry>,
 ];
 
 /// The first byte picks the kind.

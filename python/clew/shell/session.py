@@ -47,6 +47,7 @@ class Session:
         self._recorder.masked = self._masked
         self._recorder.kept_before = self._kept_before
         #: Cells of which it was said that something is left out of their source.
+        self._caches_tasks = False
         self._said_masked: set[tuple[str | None, str]] = set()
         self._hooks = Hooks(shell, self._recorder, self.outputs)
         self._ending = Ending(self._hooks.loop, self._recorder.has_saved, self._begin_push, self._push)
@@ -88,6 +89,7 @@ class Session:
             return True
         atexit.unregister(self.close)
         guarded_at_end("stop listening to signals", self._ending.listen, False)
+        guarded_at_end("leave Dask as it was", self._cache_tasks, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("take `%clew` away", self._magic.detach)
         namespace = self._shell.user_ns
@@ -163,6 +165,16 @@ class Session:
         """Has the settings act that are this side's."""
         self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
         self._ending.listen(self._engine.setting("push.when_ended") == "always")
+        guarded("cache tasks", self._cache_tasks, self._engine.setting("tasks.cache") is True)
+
+    def _cache_tasks(self, is_wanted: bool) -> None:
+        """Has tasks of Dask cached, or not any more. Nothing of Dask is imported before the user does."""
+        if is_wanted == self._caches_tasks:
+            return
+        from ..adapters import dask
+
+        dask.enable(self._engine.store()) if is_wanted else dask.disable()
+        self._caches_tasks = is_wanted
 
     # -- around captures -------------------------------------------------------------------------------------
 

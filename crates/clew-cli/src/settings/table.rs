@@ -137,6 +137,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Whether blocks of memory are held against their hashes (BLAKE3) when a session first loads them; without it only values are compared, by their fingerprints",
     },
     Setting {
+        key: "tasks.cache",
+        variable: "CLEW_TASKS_CACHE",
+        kind: Kind::Flag,
+        default: "false",
+        about: "Whether tasks of Dask whose code and inputs are known take their results from the store instead of running; what a task does beside returning a result is not done again then",
+    },
+    Setting {
+        key: "tasks.max_result",
+        variable: "CLEW_TASKS_MAX_RESULT",
+        kind: Kind::Size,
+        default: "256 MB",
+        about: "The largest result of a task that is kept; a share is no limit",
+    },
+    Setting {
+        key: "tasks.keep_days",
+        variable: "CLEW_TASKS_KEEP_DAYS",
+        kind: Kind::Count { least: 0, most: 36_500 },
+        default: "90",
+        about: "How many days results of tasks are kept; with 0 they stay",
+    },
+    Setting {
         key: "watch.pages",
         variable: "CLEW_WATCH_PAGES",
         kind: Kind::Flag,

@@ -193,6 +193,16 @@ content_id!(
     "clew 2026 operation v1",
     "Names an operation record by its bytes, its signature apart."
 );
+content_id!(
+    TaskKey,
+    "clew 2026 task v1",
+    "Names a task by what it does and what it is given: two of one key come to the same."
+);
+content_id!(
+    TaskResultId,
+    "clew 2026 task result v1",
+    "Names what a task came to by its bytes."
+);
 byte_id!(PackId, 16, "Names a pack. Random, made once.");
 byte_id!(HistoryId, 16, "Names a history. Random, made once.");
 byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");

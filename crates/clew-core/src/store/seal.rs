@@ -17,6 +17,8 @@ use crate::format::Signed;
 const OPERATION: &[u8] = b"clew 2026 operation seal v1\0";
 /// The same for what lies in a bundle.
 const BUNDLE: &[u8] = b"clew 2026 bundle seal v1\0";
+/// The same for what a task came to.
+const TASK: &[u8] = b"clew 2026 task seal v1\0";
 const KEY_FILE: &str = "signing.key";
 const LOCK_FILE: &str = "lock";
 
@@ -38,6 +40,11 @@ impl PublicKey {
     /// Whether the seal of a bundle's contents is one of its key over their bytes.
     pub(super) fn has_signed_bundle(signed: &Signed) -> bool {
         Self::has_signed_as(BUNDLE, signed)
+    }
+
+    /// Whether the seal of what a task came to is one of its key over its bytes.
+    pub(super) fn has_signed_task(signed: &Signed) -> bool {
+        Self::has_signed_as(TASK, signed)
     }
 
     fn has_signed_as(domain: &[u8], signed: &Signed) -> bool {
@@ -147,6 +154,11 @@ impl SigningKey {
     /// Signs the bytes of a bundle's contents.
     pub fn sign_bundle(&self, bytes: Vec<u8>) -> Signed {
         self.sign_as(BUNDLE, bytes)
+    }
+
+    /// Signs the bytes of what a task came to.
+    pub(super) fn sign_task(&self, bytes: Vec<u8>) -> Signed {
+        self.sign_as(TASK, bytes)
     }
 
     fn sign_as(&self, domain: &[u8], bytes: Vec<u8>) -> Signed {

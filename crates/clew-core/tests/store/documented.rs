@@ -12,6 +12,7 @@ use clew_core::format::{
 use clew_core::graph::Mention;
 use clew_core::id::{
     BlobId, BlockId, Fingerprint, HistoryId, ManifestId, OperationId, PackId, Root, RunId, SegmentId, SessionId,
+    TaskKey, TaskResultId,
 };
 use clew_core::limits;
 use clew_core::store::{ENCRYPTED_FORMAT, STORE_FORMAT};
@@ -331,10 +332,12 @@ fn p13_ids_are_made_as_the_page_says() {
         "ManifestId" => ManifestId::of(b"x").0,
         "RunId" => RunId::of(b"x").0,
         "OperationId" => OperationId::of(b"x").0,
+        "TaskKey" => TaskKey::of(b"x").0,
+        "TaskResultId" => TaskResultId::of(b"x").0,
         other => panic!("{other} is no id"),
     };
     let rows = table("id");
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 8);
     for row in rows {
         assert_eq!(
             made(&row[0]),
@@ -358,7 +361,7 @@ fn p14_the_limits_are_those_of_the_page() {
         ($($name:ident)*) => { [$((stringify!($name), u64::try_from(limits::$name).unwrap())),*] };
     }
     let known = all! {
-        META STORED COMPRESSED FILE_PLAIN FILE_RATIO TRUSTED LAST_SEEN SESSIONS_SEEN INDEX_PIECE LIST LIST_LEVELS
+        META STORED COMPRESSED FILE_PLAIN FILE_RATIO TRUSTED TASK_ENTRY LAST_SEEN SESSIONS_SEEN INDEX_PIECE LIST LIST_LEVELS
         LISTED KINDS NODES HANDOVER_HEAD VALUE_DEPTH NEEDED DIMENSIONS COLUMNS LITERAL_DEPTH INDEX_DEPTH TYPE_DEPTH FIELDS
         PACKAGED PACKAGE_LIST NOTEBOOK NAME INPUT_NAME INPUT_PART PACKAGE SETTINGS
         SMALL_FILE ANSWER COMPLAINTS OUTPUTS NOTES REPEATED

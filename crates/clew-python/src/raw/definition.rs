@@ -50,6 +50,8 @@ struct Known {
 pub(crate) struct Definitions {
     by_class: FxHashMap<Type, Known>,
     by_id: FxHashMap<String, Type>,
+    /// Whether ids are made of names, so that another process makes the same ones.
+    by_name: bool,
     met: u64,
     /// Functions that are attributes of notebook classes, with the class's id and their name. For one look.
     methods: FxHashMap<*mut ffi::PyObject, (String, Vec<u8>)>,
@@ -70,10 +72,27 @@ impl Definitions {
         {
             return known.id.clone();
         }
-        let id = new_id();
+        let id = if self.by_name { self.named_id(class) } else { new_id() };
         self.adopt(&Object::new(class.cast()).bound(py), &id);
         self.index(class);
         id
+    }
+
+    /// From now on ids are made of names.
+    pub fn name_by_name(&mut self) {
+        self.by_name = true;
+    }
+
+    /// An id made of the class's name, and of how many of that name were met before.
+    fn named_id(&self, class: Type) -> String {
+        let mut name = Vec::new();
+        // SAFETY: callers pass a live heap type.
+        unsafe { write_text((*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname, &mut name) };
+        let nth = |count: u32| clew_core::id::Fingerprint::of(&[&name[..], &count.to_be_bytes()].concat()).to_string();
+        (0..u32::MAX)
+            .map(nth)
+            .find(|id| !self.by_id.contains_key(id))
+            .unwrap_or_else(new_id)
     }
 
     pub fn adopt(&mut self, class: &Bound<'_, PyAny>, id: &str) {

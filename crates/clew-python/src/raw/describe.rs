@@ -111,7 +111,10 @@ impl PythonHeap {
                     node.child(Object::new(word(pointer, 0)));
                     node.child(Object::new(word(pointer, 1)));
                 }
-                Shape::Builtin => describe_builtin(pointer, node),
+                Shape::Builtin => {
+                    self.met.note(Object::new(pointer));
+                    describe_builtin(pointer, node);
+                }
                 Shape::Descriptor => describe_descriptor(pointer, node),
                 Shape::EnumMember => self.describe_member(object, facts, node),
                 _ => self.describe_wrappers(pointer, facts, node),
@@ -176,8 +179,9 @@ impl PythonHeap {
     }
 
     /// Tokens and what a library's module holds by name; false if the object is neither.
-    fn describe_by_name(&self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) -> bool {
+    fn describe_by_name(&mut self, pointer: *mut ffi::PyObject, facts: &Facts, node: &mut Node<'_, Object>) -> bool {
         if let Some(token) = self.tokens.get(&pointer) {
+            self.met.note(Object::new(pointer));
             node.kind(kinds::TOKEN);
             node.payload().extend_from_slice(token.as_bytes());
             return true;
@@ -191,6 +195,7 @@ impl PythonHeap {
         let Some((module, name)) = found else {
             return false;
         };
+        self.met.note(Object::new(pointer));
         node.kind(kinds::GLOBAL);
         node.payload().name(&module);
         node.payload().name(&name);
@@ -309,6 +314,7 @@ impl PythonHeap {
                 node.payload().extend_from_slice(id.as_bytes());
             } else {
                 self.foreign.see(pointer);
+                self.met.note(Object::new(pointer));
                 node.kind(kinds::GLOBAL);
                 let (module, name) = type_names(class, &self.known);
                 node.payload().name(&module);
@@ -333,6 +339,7 @@ impl PythonHeap {
                 node.defer();
                 return;
             }
+            self.met.note(Object::new(pointer));
             node.kind(kinds::MODULE);
             write_text(name, node.payload());
         }
@@ -353,6 +360,7 @@ impl PythonHeap {
                     }
                     return;
                 }
+                self.met.note(Object::new(pointer));
                 if let Some((module, name)) = self.names_in_library(pointer) {
                     self.foreign.see(pointer);
                     node.kind(kinds::GLOBAL);
@@ -362,6 +370,7 @@ impl PythonHeap {
                     return;
                 }
             }
+            self.met.note(object);
             function::describe_function(pointer, node);
         }
     }
@@ -399,6 +408,7 @@ impl PythonHeap {
 
     fn describe_opaque(&mut self, pointer: *mut ffi::PyObject, why: &str, node: &mut Node<'_, Object>) {
         if let Some(token) = self.tokens.get(&pointer) {
+            self.met.note(Object::new(pointer));
             node.kind(kinds::TOKEN);
             node.payload().extend_from_slice(token.as_bytes());
             return;

@@ -23,6 +23,7 @@ use super::leaf;
 use super::loads::Mark;
 use super::mapped::Mapped;
 use super::memory::{Memory, Shown};
+use super::met::Met;
 use super::names::Names;
 use super::object::{Guise, Object};
 use super::probe;
@@ -52,6 +53,7 @@ pub struct PythonHeap {
     pub(super) namespace: *mut ffi::PyObject,
     pub(super) shown: Shown,
     mapped: Mapped,
+    pub(super) met: Met,
     /// Whether pages of ordinary memory are watched.
     pub(crate) watches: bool,
     /// Whether this look has begun.
@@ -94,6 +96,7 @@ impl PythonHeap {
             namespace: namespace.as_ptr(),
             shown: Shown::default(),
             mapped: Mapped::default(),
+            met: Met::default(),
             watches: false,
             begun: false,
             kept: Vec::new(),

@@ -41,6 +41,11 @@ impl Object {
         Self(self.0 | WHOLE)
     }
 
+    /// Whether it is looked at in that guise.
+    pub(crate) fn is_whole(self) -> bool {
+        self.guise() == Guise::Whole
+    }
+
     pub(super) fn guise(self) -> Guise {
         if self.0 & WHOLE == 0 {
             Guise::Usual

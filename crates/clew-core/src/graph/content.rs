@@ -1,0 +1,59 @@
+//! What an object is by content alone, under a hash that nobody can find a second value for: keys that machines share.
+
+use std::sync::LazyLock;
+
+use super::extent::merge;
+use super::heap::Heap;
+use super::walk::{Opaque, Walk};
+use crate::cause::Cause;
+use crate::id::Fingerprint;
+
+/// What a walk of one object came to.
+#[derive(Debug)]
+pub struct Content {
+    /// BLAKE3 of the stream and of the memory that it mentions. Says nothing while `opaque` is not empty.
+    pub hash: [u8; 32],
+    /// The canonical stream.
+    pub stream: Vec<u8>,
+    /// What has no value that could be compared.
+    pub opaque: Vec<Opaque>,
+}
+
+/// The domain tag is hashed once.
+static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 content v1"));
+
+/// Walks one object. The stream is that of [`super::look_jointly`]; a fingerprint is faster to make, but two values of one can be made on purpose.
+///
+/// The caller calls [`Heap::release`] at last.
+pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> Content {
+    heap.keep(object);
+    let mut walk = Walk::new(heap);
+    walk.root(object, 0);
+    walk.sections();
+    let mut written = walk.take();
+    let mut hasher = TAGGED.clone();
+    hasher.update(&[Fingerprint::VERSION]);
+    hasher.update(&(written.stream.len() as u64).to_be_bytes());
+    hasher.update(&written.stream);
+    let (extents, mentions) = merge(&written.views);
+    for mention in &mentions {
+        hasher.update(&mention.extent.to_be_bytes());
+        hasher.update(&mention.offset.to_be_bytes());
+        hasher.update(&mention.length.to_be_bytes());
+    }
+    for extent in extents.iter().filter(|extent| extent.length > 0) {
+        hasher.update(&extent.length.to_be_bytes());
+        match heap.bytes(extent.address, extent.length) {
+            Some(bytes) if !heap.is_lost(extent) => _ = hasher.update(bytes),
+            _ => written.opaque.push(Opaque {
+                number: 0,
+                why: Cause::NoMemory.into(),
+            }),
+        }
+    }
+    Content {
+        hash: *hasher.finalize().as_bytes(),
+        stream: written.stream,
+        opaque: written.opaque,
+    }
+}

@@ -1,0 +1,284 @@
+//! Results of tasks by their keys: a cache beside the histories, in `STORE/tasks`. Nothing recorded ever needs it.
+//!
+//! ```text
+//! tasks/entries/XX/KEY      a signed TaskEntry; XX are the first two digits
+//! tasks/results/XX/RESULT   the result's bytes: equal results lie once
+//! ```
+//! Whoever ran a task writes, workers of other processes too, each file whole under a name of its own before it gets its
+//! name. Nothing waits for the disk: what a power cut tears fails its hash, and is computed again.
+
+use std::path::{Path, PathBuf};
+
+use super::disk::{read_exact_at, write_all_at};
+use super::error::StoreError;
+use super::seal::{PublicKey, SigningKey};
+use super::{Access, Store};
+use crate::format::{RECORD_VERSION, Signed, TaskEntry, Timestamp, decode_record, encode_record};
+use crate::id::{TaskKey, TaskResultId};
+use crate::limits;
+
+const FOLDER: &str = "tasks";
+const NANOSECONDS_A_SECOND: i64 = 1_000_000_000;
+
+/// What a task came to.
+#[derive(Debug)]
+pub struct TaskResult<'a> {
+    /// How the bytes are to be read.
+    pub codec: &'a str,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// How long the task ran, in nanoseconds.
+    pub nanoseconds: u64,
+    /// The machine that ran it.
+    pub host: &'a str,
+    /// When it ended.
+    pub time: Timestamp,
+}
+
+/// Why a result can't be used. The task is run then.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskFault {
+    /// There is none.
+    #[error("No result of this task is there")]
+    Absent,
+    /// Its signature is none, or of a key that nobody here trusts.
+    #[error("Its result was signed by nobody who is trusted here")]
+    Foreign,
+    /// Its bytes are not what they were.
+    #[error("Its result is damaged: {0}")]
+    Damaged(&'static str),
+    /// It could not be read.
+    #[error(transparent)]
+    Unread(#[from] StoreError),
+}
+
+fn folder_of(store: &Path, kind: &str, name: &str) -> PathBuf {
+    store.join(FOLDER).join(kind).join(&name[..2])
+}
+
+impl Store {
+    /// Keeps what a task came to, over what is there.
+    ///
+    /// # Errors
+    /// The store was opened to read only, or the disk refuses. What was there before is untouched.
+    pub fn keep_task(&self, key: TaskKey, result: &TaskResult<'_>, signing: &SigningKey) -> Result<(), StoreError> {
+        if self.inner.access == Access::ReadOnly {
+            return Err(StoreError::ReadOnly {
+                path: self.directory().to_owned(),
+            });
+        }
+        let entry = TaskEntry {
+            version: RECORD_VERSION,
+            key,
+            result: TaskResultId::of(result.bytes),
+            length: result.bytes.len() as u64,
+            codec: result.codec.to_owned(),
+            nanoseconds: result.nanoseconds,
+            host: result.host.to_owned(),
+            time: result.time,
+        };
+        // First what the entry names. A result that is there may be damaged, so it is written anew.
+        self.put("results", &entry.result.to_string(), result.bytes)?;
+        let signed = signing.sign_task(encode_record(&entry));
+        self.put("entries", &key.to_string(), &encode_record(&signed))
+    }
+
+    /// What a task came to, if that is there, sound, and signed by somebody whom the user trusts.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub fn task(&self, key: TaskKey) -> Result<(TaskEntry, Vec<u8>), TaskFault> {
+        let entry = self.task_entry(key)?;
+        let name = entry.result.to_string();
+        let bytes = self
+            .take(&folder_of(self.directory(), "results", &name).join(&name), entry.length)?
+            .filter(|bytes| bytes.len() as u64 == entry.length)
+            .ok_or(TaskFault::Damaged("it has another length"))?;
+        if TaskResultId::of(&bytes) != entry.result {
+            return Err(TaskFault::Damaged("it has another hash"));
+        }
+        Ok((entry, bytes))
+    }
+
+    fn task_entry(&self, key: TaskKey) -> Result<TaskEntry, TaskFault> {
+        let name = key.to_string();
+        let bytes = self
+            .take(
+                &folder_of(self.directory(), "entries", &name).join(&name),
+                limits::TASK_ENTRY,
+            )?
+            .ok_or(TaskFault::Damaged("its entry is too long"))?;
+        let signed: Signed = decode_record(&bytes).map_err(|_| TaskFault::Damaged("its entry does not parse"))?;
+        if !PublicKey::has_signed_task(&signed) || !self.trust().verdict(PublicKey(signed.key)).may_run() {
+            return Err(TaskFault::Foreign);
+        }
+        let entry: TaskEntry =
+            decode_record(&signed.bytes).map_err(|_| TaskFault::Damaged("its entry does not parse"))?;
+        if entry.key != key {
+            return Err(TaskFault::Damaged("its entry is another task's"));
+        }
+        Ok(entry)
+    }
+
+    /// A file whole; `None` if it is longer than `most`.
+    fn take(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, TaskFault> {
+        let file = match self.disk().open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(TaskFault::Absent),
+            Err(error) => return Err(StoreError::io("read", path)(error).into()),
+        };
+        let length = file.length().map_err(StoreError::io("read", path))?;
+        if length > most {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))
+            .map_err(|_| StoreError::NoMemory { length })?;
+        bytes.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        read_exact_at(&*file, &mut bytes, 0).map_err(StoreError::io("read", path))?;
+        Ok(Some(bytes))
+    }
+
+    /// Puts a file in its place, whole or not at all.
+    fn put(&self, kind: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let folder = folder_of(self.directory(), kind, name);
+        let mut nonce = [0; 8];
+        self.disk().random(&mut nonce);
+        let temporary = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(nonce)));
+        let file = self.disk().create_new(&temporary).or_else(|_| {
+            self.disk().create_dir(&folder)?;
+            self.disk().create_new(&temporary)
+        });
+        let file = file.map_err(StoreError::io("make", &temporary))?;
+        let path = folder.join(name);
+        let put = write_all_at(&*file, bytes, 0).and_then(|()| self.disk().rename(&temporary, &path));
+        put.map_err(|error| {
+            self.disk().unlink(&temporary).ok();
+            StoreError::io("write to", &path)(error)
+        })
+    }
+
+    /// Takes away results of tasks that ended before `time`, and what a writer that died left. How many entries went.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn drop_tasks(&self, time: Timestamp) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        for kind in ["entries", "results"] {
+            let folder = self.directory().join(FOLDER).join(kind);
+            for part in self.disk().list(&folder).unwrap_or_default() {
+                let part = folder.join(part);
+                for name in self.disk().list(&part).unwrap_or_default() {
+                    if self.is_older(&part.join(&name), time) {
+                        let path = part.join(&name);
+                        self.disk().unlink(&path).map_err(StoreError::io("remove", &path))?;
+                        dropped += u64::from(kind == "entries");
+                    }
+                }
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Whether a file was written before; `false` where nobody can tell. A result is written with each entry of it, so it is never older
+    /// than the newest of them.
+    fn is_older(&self, path: &Path, time: Timestamp) -> bool {
+        let stamp = self.disk().open(path).ok().and_then(|file| file.stamp());
+        stamp.is_some_and(|(seconds, ..)| seconds < time / NANOSECONDS_A_SECOND)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::disk::RealDisk;
+    use crate::store::{Access, Trust};
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn store(folder: &Path, trusted: &SigningKey) -> Store {
+        let store = Store::open(Arc::new(RealDisk), folder, Access::ReadWrite).expect("a store is made");
+        store.with_trust(Trust::own(trusted.public()))
+    }
+
+    fn result(bytes: &[u8]) -> TaskResult<'_> {
+        TaskResult {
+            codec: "pickle 5",
+            bytes,
+            nanoseconds: 5,
+            host: "here",
+            time: 1,
+        }
+    }
+
+    fn only_file(folder: &Path) -> PathBuf {
+        let files = |folder: &Path| {
+            fs::read_dir(folder)
+                .expect("it is there")
+                .map(|one| one.expect("an entry").path())
+        };
+        let part = files(folder).next().expect("a part");
+        let mut found = files(&part);
+        let file = found.next().expect("a file");
+        assert!(found.next().is_none(), "nothing is left behind");
+        file
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_and_what_is_damaged_does_not() {
+        let (folder, key) = (tempfile::tempdir().expect("a folder"), SigningKey::from_secret(&KEY));
+        let (store, task) = (store(folder.path(), &key), TaskKey::of(b"one"));
+        assert!(matches!(store.task(task), Err(TaskFault::Absent)));
+        store
+            .keep_task(task, &result(b"four and twenty"), &key)
+            .expect("it is kept");
+        assert_eq!(store.task(task).expect("it is there").1, b"four and twenty");
+        let file = only_file(&folder.path().join("tasks/results"));
+        let damages: [(&[u8], &str); 3] = [
+            (b"four and twentz", "it has another hash"),
+            (b"four and", "it has another length"),
+            (b"four and twenty!", "it has another length"),
+        ];
+        for (bytes, why) in damages {
+            fs::write(&file, bytes).expect("it is written");
+            assert!(matches!(store.task(task), Err(TaskFault::Damaged(said)) if said == why));
+        }
+        store
+            .keep_task(task, &result(b"four and twenty"), &key)
+            .expect("it is kept");
+        assert!(store.task(task).is_ok(), "who computes it again mends it");
+    }
+
+    #[test]
+    fn p12_an_entry_of_a_stranger_or_of_another_task_is_not_used() {
+        let (folder, key) = (tempfile::tempdir().expect("a folder"), SigningKey::from_secret(&KEY));
+        let (store, task) = (store(folder.path(), &key), TaskKey::of(b"one"));
+        let stranger = SigningKey::from_secret(&[8; 32]);
+        store
+            .keep_task(task, &result(b"evil"), &stranger)
+            .expect("it is written");
+        assert!(matches!(store.task(task), Err(TaskFault::Foreign)));
+        store.keep_task(task, &result(b"good"), &key).expect("it is written");
+        let other = TaskKey::of(b"two").to_string();
+        let place = folder_of(folder.path(), "entries", &other);
+        fs::create_dir_all(&place).expect("a folder");
+        let own = task.to_string();
+        fs::copy(folder_of(folder.path(), "entries", &own).join(&own), place.join(&other)).expect("it is copied");
+        assert!(matches!(store.task(TaskKey::of(b"two")), Err(TaskFault::Damaged(_))));
+    }
+
+    #[test]
+    fn old_results_go_and_new_ones_stay() {
+        let (folder, key) = (tempfile::tempdir().expect("a folder"), SigningKey::from_secret(&KEY));
+        let (store, task) = (store(folder.path(), &key), TaskKey::of(b"one"));
+        store.keep_task(task, &result(b"1"), &key).expect("it is kept");
+        assert_eq!(store.drop_tasks(NANOSECONDS_A_SECOND).expect("it looks"), 0);
+        assert!(store.task(task).is_ok());
+        assert_eq!(store.drop_tasks(i64::MAX).expect("it looks"), 1);
+        assert!(matches!(store.task(task), Err(TaskFault::Absent)));
+    }
+}

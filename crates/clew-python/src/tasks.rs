@@ -1,0 +1,207 @@
+//! The task cache as adapters of engines see it: keys of a whole graph in one call, results in and out of a store.
+//!
+//! Workers know nothing but the folders of the store and of the settings, so each call opens the store anew: two small files.
+
+mod code;
+mod files;
+pub(crate) mod keyless;
+mod keys;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clew_cli::{Door, Surroundings, store_key};
+use clew_core::graph::Heap;
+use clew_core::id::TaskKey;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, Keyring, SigningKey, Store, TaskResult, Trust};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+
+use self::keyless::Keyless;
+use self::keys::Keys;
+use crate::raw::{Attached, PythonHeap};
+
+/// A task that is quicker is not worth a file, in seconds ...
+const QUICK: f64 = 0.005;
+/// ... nor is one that is not so many times slower than reading its result.
+const WORTH: f64 = 3.0;
+/// How fast a result is read, about: bytes a second, and seconds before the first.
+const LOADING: (f64, f64) = (500e6, 0.001);
+
+/// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
+type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
+
+/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none. `version_of` tells the
+/// version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each time.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn task_keys<'py>(
+    tasks: Vec<Task<'py>>,
+    main: &Bound<'py, PyAny>,
+    version_of: &Bound<'py, PyAny>,
+    unrepeatable: HashSet<String>,
+) -> PyResult<Bound<'py, PyList>> {
+    let py = main.py();
+    let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
+    let heap = Attached::new(py, PythonHeap::new(&namespace, Some(main))?);
+    let found = heap.with(py, |heap| {
+        let found = keys_of(heap, &tasks, version_of, unrepeatable);
+        heap.release();
+        found
+    });
+    let found = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
+    let shown = found.into_iter().map(|key| match key {
+        Ok(key) => PyBytes::new(py, &key.0).into_any(),
+        Err(why) => PyString::new(py, &why.to_string()).into_any(),
+    });
+    PyList::new(py, shown.collect::<Vec<_>>())
+}
+
+fn keys_of<'py>(
+    heap: &mut PythonHeap,
+    tasks: &[Task<'py>],
+    version_of: &Bound<'py, PyAny>,
+    unrepeatable: HashSet<String>,
+) -> PyResult<Vec<Result<TaskKey, Keyless>>> {
+    let mut keys = Keys::new(heap, version_of, unrepeatable)?;
+    let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
+    for (callable, given, inputs) in tasks {
+        let known: Option<Vec<TaskKey>> = inputs
+            .iter()
+            .map(|place| found.get(*place)?.as_ref().ok().copied())
+            .collect();
+        found.push(match known {
+            Some(inputs) => keys.task(callable, given, &inputs),
+            None => Err(Keyless::Input),
+        });
+    }
+    Ok(found)
+}
+
+fn key_of(key: &[u8]) -> PyResult<TaskKey> {
+    let key = key.try_into().map(TaskKey);
+    key.map_err(|_| PyValueError::new_err("A key of a task has 32 bytes"))
+}
+
+/// `encrypts`: whether a store that is made here is encrypted.
+fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResult<(Store, Option<SigningKey>)> {
+    let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
+    let key = SigningKey::load(&RealDisk, config).map_err(failed)?;
+    let keys = Keyring::new(config).with_key(store_key()).for_new(encrypts);
+    let store = Store::open_with(Arc::new(RealDisk), store, access, &keys).map_err(failed)?;
+    let trust = key
+        .as_ref()
+        .map(|key| Trust::load_or_own(&RealDisk, config, key.public()).0);
+    Ok((store.with_trust(trust.unwrap_or_default()), key))
+}
+
+/// Makes the store and the user's key where they are not there yet, and drops results that ended more than so many days ago.
+///
+/// # Errors
+/// The store can't be written.
+#[pyfunction]
+pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
+    let failed = |error: clew_core::store::StoreError| PyOSError::new_err(error.to_string());
+    SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
+    let encrypts = Surroundings::of_process(Door::Program).settings.encrypts();
+    let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, encrypts)?;
+    if keep_days > 0 {
+        let kept = i64::from(keep_days) * 24 * 3600 * 1_000_000_000;
+        store.drop_tasks(now() - kept).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What is set here: the folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and
+/// for how many days results are kept.
+#[pyfunction]
+pub fn task_settings() -> (String, String, bool, u64, u64) {
+    let surroundings = Surroundings::of_process(Door::Program);
+    let (store, config) = (surroundings.store.display(), surroundings.config.display());
+    let settings = &surroundings.settings;
+    (
+        store.to_string(),
+        config.to_string(),
+        settings.caches_tasks(),
+        settings.task_most(),
+        settings.task_days(),
+    )
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Keeps what a task came to, if that is worth it: `dump` is called for its bytes. What became of it: `kept`, `quick` or `large`.
+/// `is_last`: whether somebody asked for it, so that it is kept however quick it was.
+///
+/// # Errors
+/// The store can't be written, or whatever `dump` raises.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as adapters call it
+pub fn keep_task(
+    py: Python<'_>,
+    store: &str,
+    config: &str,
+    key: &[u8],
+    seconds: f64,
+    is_last: bool,
+    limits: (Option<f64>, u64),
+    dump: &Bound<'_, PyAny>,
+) -> PyResult<&'static str> {
+    let (quick, most) = limits;
+    if !is_last && seconds < quick.unwrap_or(QUICK) {
+        return Ok("quick");
+    }
+    let key = key_of(key)?;
+    let bytes = PyBuffer::<u8>::get(&dump.call0()?)?.to_vec(py)?;
+    if bytes.len() as u64 > most {
+        return Ok("large");
+    }
+    let loading = bytes.len() as f64 / LOADING.0 + LOADING.1;
+    if !is_last && quick.is_none() && seconds < WORTH * loading {
+        return Ok("quick");
+    }
+    py.detach(|| {
+        // A worker that does not see the store must not make another one there.
+        opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
+        let (store, signing) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
+        let signing = signing.ok_or_else(|| PyOSError::new_err("There is no key to sign with"))?;
+        let name = rustix::system::uname();
+        let result = TaskResult {
+            codec: "pickle 5",
+            bytes: &bytes,
+            nanoseconds: (seconds * 1e9) as u64,
+            host: &name.nodename().to_string_lossy(),
+            time: now(),
+        };
+        let kept = store.keep_task(key, &result, &signing);
+        kept.map_err(|error| PyOSError::new_err(error.to_string()))
+    })?;
+    Ok("kept")
+}
+
+/// The bytes that a task came to, held against length, hash and signature; `None` if there are none that can be used.
+///
+/// # Errors
+/// The key is none.
+#[pyfunction]
+pub fn task_result<'py>(
+    py: Python<'py>,
+    store: &str,
+    config: &str,
+    key: &[u8],
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let key = key_of(key)?;
+    let found = py.detach(|| {
+        let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadOnly, false).ok()?;
+        store.task(key).ok().filter(|(entry, _)| entry.codec == "pickle 5")
+    });
+    Ok(found.map(|(_, bytes)| PyBytes::new(py, &bytes)))
+}

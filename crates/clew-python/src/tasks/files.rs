@@ -1,0 +1,98 @@
+//! Files that literals name: what lies in them is a part of what a task is given.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use clew_core::graph::{Arena, Limits};
+use rustc_hash::FxHashMap;
+
+use crate::kinds;
+
+/// A file as it was hashed: device, number, length, when its content and its state last changed.
+type Stamp = (u64, u64, u64, i64, i64);
+
+/// Digests of files that were hashed in this process.
+static HASHED: LazyLock<Mutex<FxHashMap<Stamp, [u8; 32]>>> = LazyLock::new(Mutex::default);
+
+/// Longer texts name no file.
+const LONGEST: usize = 4096;
+const PIECE: usize = 1 << 20;
+
+/// Texts of a stream that may name files, each once: such as have a dot or a slash. The parts of a path that lie beside each other
+/// are one.
+pub(super) fn paths(stream: &[u8]) -> Vec<String> {
+    if !stream.iter().any(|byte| matches!(byte, b'.' | b'/')) {
+        return Vec::new();
+    }
+    let Ok(arena) = Arena::parse(stream, 1, Limits::default()) else {
+        return Vec::new();
+    };
+    let mut found: Vec<String> = Vec::new();
+    for number in 0..arena.len() as u32 {
+        let node = arena.node(number);
+        match node.kind {
+            kinds::STR => found.extend(text(node.payload)),
+            kinds::TUPLE | kinds::LIST if (2..64).contains(&node.children.len()) => {
+                let parts = node.children.iter().map(|child| arena.node(*child));
+                let parts: Option<Vec<&str>> = parts
+                    .map(|part| (part.kind == kinds::STR).then(|| str::from_utf8(part.payload).ok())?)
+                    .collect();
+                found.extend(parts.and_then(|parts| text(parts.join("/").as_bytes())));
+            }
+            _ => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn text(payload: &[u8]) -> Option<String> {
+    let text = str::from_utf8(payload).ok()?;
+    let may_be = payload.len() <= LONGEST && text.contains(['.', '/']) && !text.contains(['\0', '\n']);
+    may_be.then(|| text.strip_prefix("file://").unwrap_or(text).to_owned())
+}
+
+/// What lies in a file; `None` if there is no file of that name.
+///
+/// # Errors
+/// It can't be read.
+pub(super) fn digest(path: &str) -> io::Result<Option<[u8; 32]>> {
+    let Ok(about) = fs::metadata(path) else { return Ok(None) };
+    if !about.is_file() {
+        return Ok(None);
+    }
+    let changed = about
+        .ctime()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(about.ctime_nsec());
+    let modified = about
+        .mtime()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(about.mtime_nsec());
+    let stamp = (about.dev(), about.ino(), about.len(), modified, changed);
+    let known = || HASHED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(hash) = known().get(&stamp) {
+        return Ok(Some(*hash));
+    }
+    let hash = hash(Path::new(path))?;
+    known().insert(stamp, hash);
+    Ok(Some(hash))
+}
+
+fn hash(path: &Path) -> io::Result<[u8; 32]> {
+    let (mut file, mut hasher) = (
+        fs::File::open(path)?,
+        blake3::Hasher::new_derive_key("clew 2026 task input v1"),
+    );
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(*hasher.finalize().as_bytes()),
+            length => _ = hasher.update(&piece[..length]),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+"""Dask: graphs are cut where results are known, and whoever runs the rest keeps what it comes to.
+
+Two seams: every `get` that `compute()` finds (`dask.base.get_scheduler`), local schedulers and callables like DaskVine's alike; and,
+where `distributed` is there in a version that is known, `Client._graph_to_futures`, by which `persist`, `submit`, `map` and `compute` go.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..shell.warn import describe, warn
+from ..tasks import Place
+from .arrival import when_imported
+
+_place: Place | None = None
+_hooked: dict[str, Callable[[], None]] = {}
+#: Keys of what clients were given, for tasks that take futures: by client, from Dask's key.
+_given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
+
+
+def enable(store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
+    """Caches tasks from now on, and imports nothing of Dask. `quick`: tasks that took less, in seconds, are kept only if somebody
+    asked for them."""
+    global _place
+    _place = Place.here(store, config, quick)
+    when_imported("dask.base", _hook_schedulers)
+    when_imported("distributed.client", _hook_clients)
+
+
+def disable() -> None:
+    """Leaves Dask as it was."""
+    global _place
+    _place = None
+    while _hooked:
+        _hooked.popitem()[1]()
+
+
+def never(function: Any) -> Any:
+    """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
+    function.__clew__ = "never"
+    return function
+
+
+def cached(get: Callable[..., Any]) -> Callable[..., Any]:
+    """A `get` that has another one run what is not known: for `compute(scheduler=cached(manager.get))`."""
+
+    @wraps(get)
+    def cached_get(dsk: Any, keys: Any, **options: Any) -> Any:
+        from dask.core import flatten
+
+        cut = _cut(dsk, list(flatten([keys])), {})
+        return get(dsk if cut is None else cut[0], keys, **options)
+
+    cached_get.__clew__ = "cached"  # type: ignore[attr-defined]
+    return cached_get
+
+
+def _is_of_distributed(get: Any) -> bool:
+    return type(getattr(get, "__self__", None)).__module__.startswith("distributed.")
+
+
+def _hook_schedulers() -> None:
+    # Its package is still being imported: it has no attribute `base` yet.
+    base: Any = sys.modules["dask.base"]
+    before = base.get_scheduler
+
+    @wraps(before)
+    def get_scheduler(*arguments: Any, **options: Any) -> Any:
+        get = before(*arguments, **options)
+        is_left = get is None or _place is None or hasattr(get, "__clew__") or _is_of_distributed(get)
+        return get if is_left else cached(get)
+
+    if "schedulers" not in _hooked:
+        base.get_scheduler = get_scheduler
+        _hooked["schedulers"] = lambda: setattr(base, "get_scheduler", before)
+
+
+def _hook_clients() -> None:
+    Client: Any = sys.modules["distributed.client"].Client
+    if "clients" in _hooked:
+        return
+    name = "_graph_to_futures"
+    hooked: Callable[..., Any] = _graph_to_futures
+    found = getattr(Client, name, None)
+    if found is None or list(inspect.signature(found).parameters)[:4] != [
+        "self",
+        "expr",
+        "keys",
+        "span_metadata",
+    ]:
+        warn(
+            "this version of distributed is not known here: tasks of compute() are cached, those of persist, submit and map run."
+        )
+        name, hooked = "get", _get
+    before = getattr(Client, name)
+    setattr(
+        Client, name, wraps(before)(lambda self, *given, **options: hooked(before, self, *given, **options))
+    )
+    _hooked["clients"] = lambda: setattr(Client, name, before)
+
+
+def _get(before: Any, client: Any, dsk: Any, keys: Any, *arguments: Any, **options: Any) -> Any:
+    from dask.core import flatten
+
+    cut = _cut(dsk, list(flatten([keys])), {})
+    return before(client, dsk if cut is None else cut[0], keys, *arguments, **options)
+
+
+def _graph_to_futures(before: Any, client: Any, expr: Any, keys: Any, *arguments: Any, **options: Any) -> Any:
+    keys = list(keys)
+    # Where tasks are to run, and how often they are tried, is said by annotations that a cut graph would lose.
+    annotated = set(getattr(expr, "__dask_annotations__", dict)()) - {"clew"}
+    if not options.get("actors") and not annotated:
+        given = _given.setdefault(client, {})
+        cut = _cut(expr, keys, given, is_sent=True)
+        if cut is not None:
+            from dask._expr import LLGExpr
+
+            expr = LLGExpr(cut[0])
+            given.update(cut[1])
+    return before(client, expr, keys, *arguments, **options)
+
+
+def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sent: bool = False) -> Any:
+    """What is to be run instead of a graph, and the keys of what is asked for; `None` if it runs as it is."""
+    if _place is None:
+        return None
+    try:
+        from .dask_cut import Graph
+
+        return Graph(dsk, given, _place, is_sent).cut(keys)
+    except BaseException as error:
+        # A panic of the engine is no Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        warn(
+            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
+        )
+        return None

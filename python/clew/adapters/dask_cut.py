@@ -1,0 +1,104 @@
+"""A graph cut where results are known: what is run instead keeps what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dask import get
+from dask._task_spec import DataNode, Task, convert_legacy_graph
+
+from .. import tasks
+from ..tasks import Counts, Kept, Place, known
+from .dask_graph import Description, inputs_first, is_task
+
+#: Larger results are read by workers, not sent through the client: bytes.
+_SENT = 1 << 20
+
+
+class Graph:
+    """A graph as a scheduler gets it."""
+
+    def __init__(self, dsk: Any, given: Mapping[Any, bytes | None], place: Place, is_sent: bool) -> None:
+        annotations: dict[str, dict[Any, Any]] = getattr(dsk, "__dask_annotations__", dict)()
+        self.never = {key for key, word in annotations.get("clew", {}).items() if word == "never"}
+        plain = dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk
+        self.nodes: dict[Any, Any] = convert_legacy_graph(dict(plain))
+        self.place, self.is_sent = place, is_sent
+        described = Description(self.nodes, given, self.never)
+        found = dict(enumerate(tasks.keys(described.items)))
+        made = {key: found.get(at, "it is kept out") for key, at in described.places.items()}
+        self.keys = {key: one for key, one in made.items() if isinstance(one, bytes)}
+        self.whys = {key: one for key, one in made.items() if isinstance(one, str)}
+
+    def cut(self, wanted: list[Any]) -> tuple[dict[Any, Any], dict[Any, bytes | None]]:
+        needed = list(inputs_first(self.nodes, wanted))
+        counted = Counts(total=sum(is_task(self.nodes[key]) for key in needed))
+        lasts, made, waiting = self.lasts(wanted), dict[Any, Any](), list(wanted)
+        while waiting:
+            key = waiting.pop()
+            node = self.nodes.get(key)
+            if key in made or node is None:
+                continue
+            made[key] = self.stored(key, node) if self.is_kept(key, node) else None
+            if made[key] is not None:
+                counted.loaded += 1
+                continue
+            made[key] = self.keeping(key, node, key in lasts) if self.is_kept(key, node) else node
+            waiting.extend(node.dependencies)
+            if is_task(node):
+                counted.run += 1
+                if (why := self.whys.get(key)) is not None:
+                    counted.keyless[why] = counted.keyless.get(why, 0) + 1
+        tasks.count(counted)
+        return made, {key: self.keys.get(key) for key in wanted}
+
+    def lasts(self, wanted: Iterable[Any]) -> set[Any]:
+        """What somebody asks for, or a task that runs each time: it is kept however quick it was, so that nothing else runs again."""
+        found, waiting = set[Any](), list(wanted)
+        while waiting:
+            key = waiting.pop()
+            if key in found or key not in self.nodes:
+                continue
+            found.add(key)
+            if not self.is_kept(key, self.nodes[key]):
+                waiting.extend(self.nodes[key].dependencies)
+        return found
+
+    def is_kept(self, key: Any, node: Any) -> bool:
+        """Whether a node's result can be kept: what shuffles leave lives in their workers."""
+        if key not in self.keys or not is_task(node) or node.is_coro:
+            return False
+        return not str(getattr(node.func, "__module__", "")).startswith("distributed.")
+
+    def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
+        made: Any = node.copy()
+        made.func = Kept(node.func, self.place, self.keys[key], is_last)
+        return made
+
+    def stored(self, key: Any, node: Any) -> Any:
+        """A node that gives the known result instead; `None` if there is none."""
+        found = tasks.known(self.place, self.keys[key])
+        if found is None:
+            return None
+        if not self.is_sent or found.length <= _SENT:
+            return DataNode(key, found.value)
+        below = {one: self.nodes[one] for one in inputs_first(self.nodes, [key])}
+        if any(one not in below for each in below.values() for one in each.dependencies):
+            return None
+        return Task(key, Loaded(self.place, self.keys[key], below, key))
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Reads a known result where it is needed. If it is gone by then, or does not lie there, it is computed."""
+
+    place: Place
+    key: bytes
+    graph: dict[Any, Any]
+    name: Any
+
+    def __call__(self) -> Any:
+        found = known(self.place, self.key)
+        return get(self.graph, self.name) if found is None else found.value

@@ -1,0 +1,119 @@
+"""What Dask's graphs say, without Dask's names: functions, what they are given, and which tasks go into which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef, _execute_subgraph
+
+#: Tells apart what could be mistaken for each other: values, inputs, calls inside a call, results that have a key already.
+_VALUE, _INPUT, _CALL, _KNOWN = range(4)
+#: The place of an input that has no key.
+NOWHERE = 2**62
+
+Item = tuple[Any, Any, list[int]]
+
+
+def is_task(node: Any) -> bool:
+    """Whether a node calls something: containers and aliases only hold what others came to."""
+    return type(node) is Task
+
+
+def is_kept_out(function: Any) -> bool:
+    """Whether the user keeps tasks that call it out of the cache."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__clew__", None) == "never"
+
+
+def inputs_first(nodes: Mapping[Any, Any], wanted: Iterable[Any] | None = None) -> Iterator[Any]:
+    """Keys of nodes, each after those that go into it; only those that are needed for what is wanted."""
+    done: set[Any] = set()
+    for first in list(nodes) if wanted is None else wanted:
+        waiting = [first]
+        while waiting:
+            key = waiting[-1]
+            node = nodes.get(key)
+            missing = (
+                () if node is None or key in done else [one for one in node.dependencies if one not in done]
+            )
+            if missing:
+                waiting.extend(missing)
+                continue
+            waiting.pop()
+            if key not in done:
+                done.add(key)
+                if node is not None:
+                    yield key
+
+
+class Description:
+    """The tasks of a graph as the engine makes keys of them, and at which place each node's is."""
+
+    def __init__(self, nodes: Mapping[Any, Any], given: Mapping[Any, bytes | None], never: set[Any]) -> None:
+        self.items: list[Item] = []
+        self.given = given
+        self.places: dict[Any, int] = {}
+        for key in inputs_first(nodes):
+            self.places[key] = NOWHERE if key in never else self.node(nodes[key], self.places)
+
+    def node(self, node: Any, places: dict[Any, int]) -> int:
+        if isinstance(node, Alias):
+            return self.input(node.target, places)
+        if isinstance(node, Task) and node.func is _execute_subgraph:
+            return self.subgraph(node, places)
+        if isinstance(node, Task):
+            if is_kept_out(node.func):
+                return NOWHERE
+            inputs: list[int] = []
+            return self.add((node.func, self.arguments(node, inputs, places), inputs))
+        value = node.value if isinstance(node, DataNode) else node
+        return self.add((None, (_VALUE, value), []))
+
+    def add(self, item: Item) -> int:
+        self.items.append(item)
+        return len(self.items) - 1
+
+    def input(self, key: Any, places: dict[Any, int]) -> int:
+        if key not in places:
+            made = self.given.get(key)
+            places[key] = NOWHERE if made is None else self.add((None, (_KNOWN, made), []))
+        return places[key]
+
+    def subgraph(self, node: Any, places: dict[Any, int]) -> int:
+        """A task that runs a graph of its own is what that graph's last task is, so that fusing changes no key."""
+        inner, last, names, *values = node.args
+        inside = {}
+        for name, value in zip(names, values, strict=True):
+            inside[name] = (
+                self.input(value.key, places)
+                if isinstance(value, TaskRef)
+                else self.node(value if isinstance(value, GraphNode) else DataNode(name, value), places)
+            )
+        for key in inputs_first(inner):
+            inside[key] = self.node(inner[key], inside)
+        return inside[last]
+
+    def arguments(self, node: Any, inputs: list[int], places: dict[Any, int]) -> Any:
+        named = node.kwargs
+        return (
+            [self.argument(one, inputs, places) for one in node.args],
+            [(name, self.argument(named[name], inputs, places)) for name in sorted(named)] if named else None,
+        )
+
+    def argument(self, one: Any, inputs: list[int], places: dict[Any, int]) -> Any:
+        if isinstance(one, TaskRef):
+            return self.reference(one.key, inputs, places)
+        if not isinstance(one, GraphNode):
+            return (_VALUE, one)
+        if isinstance(one, Alias):
+            return self.reference(one.target, inputs, places)
+        if isinstance(one, DataNode):
+            return (_VALUE, one.value)
+        return (_CALL, one.func, self.arguments(one, inputs, places))
+
+    def reference(self, key: Any, inputs: list[int], places: dict[Any, int]) -> Any:
+        inputs.append(self.input(key, places))
+        return (_INPUT, len(inputs) - 1)

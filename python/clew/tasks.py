@@ -1,0 +1,175 @@
+"""Results of tasks by what the tasks do and are given: what every adapter of an engine shares.
+
+The engine makes the keys and keeps the results; workers need the folders of the store and of the settings only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from time import perf_counter
+from typing import Any
+
+import cloudpickle
+
+from . import _engine
+from .adapters.unrepeatable import UNREPEATABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where results are kept, and which are worth it."""
+
+    store: str
+    config: str
+    most: int
+    """The most bytes of a result."""
+    quick: float | None = None
+    """Tasks that took less, in seconds, are kept only if somebody asked for them; `None`: as the engine finds worth it."""
+
+    @classmethod
+    def here(cls, store: str | None = None, config: str | None = None, quick: float | None = None) -> Place:
+        """The user's place, or the folders that are given. It is made where it is not there."""
+        own_store, own_config, _, most, days = _engine.task_settings()
+        place = cls(store or own_store, config or own_config, most, quick)
+        _engine.open_tasks(place.store, place.config, days)
+        return place
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the tasks of one computation."""
+
+    total: int = 0
+    run: int = 0
+    """Those that were run, since no result was there or they can't have one."""
+    loaded: int = 0
+    """Those whose results were brought in; what only went into these was not even looked at."""
+    keyless: dict[str, int] = field(default_factory=dict)
+    """Why tasks have no key, with how many."""
+
+    @property
+    def hit(self) -> int:
+        """Tasks that need not run."""
+        return self.total - self.run
+
+    def __str__(self) -> str:
+        said = f"{self.total} tasks: {self.hit} known, {self.run} run"
+        if self.keyless:
+            said += "; never known: " + ", ".join(f"{count} ({why})" for why, count in self.keyless.items())
+        return said
+
+
+_counted: list[Counts] = []
+#: So many computations are remembered.
+_REMEMBERED = 1_000
+
+
+def counts() -> list[Counts]:
+    """What became of the tasks of the computations of this process, the newest last."""
+    return list(_counted)
+
+
+def count(counted: Counts) -> None:
+    """Remembers what became of the tasks of a computation."""
+    _counted.append(counted)
+    del _counted[:-_REMEMBERED]
+
+
+def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
+    """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
+    return _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+
+
+_versions: dict[str, str | None] = {}
+
+
+def _version(top: str) -> str | None:
+    """The version of a library by its top-level module; `None` if no library has it."""
+    if top not in _versions:
+        _versions[top] = _found_version(top)
+    return _versions[top]
+
+
+def _found_version(top: str) -> str | None:
+    if top in sys.stdlib_module_names or top == "builtins":
+        return ""
+    module = sys.modules.get(top)
+    try:
+        spec = getattr(module, "__spec__", None) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not any(
+        folder in (spec.origin or "") for folder in ("site-packages", "dist-packages")
+    ):
+        return None
+    own = getattr(module, "__version__", None)
+    if isinstance(own, str):
+        return own
+    for package in (top, *packages_distributions().get(top, ())):
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A result that was there."""
+
+    value: Any
+    length: int
+    """As it lies, in bytes."""
+
+
+def known(place: Place, key: bytes) -> Known | None:
+    """The result of a task, if it is there and can be read."""
+    stored = _engine.task_result(place.store, place.config, key)
+    if stored is None:
+        return None
+    try:
+        return Known(pickle.loads(stored), len(stored))
+    except Exception:
+        # A class is gone, or another library reads it otherwise: then it is computed again.
+        return None
+
+
+@dataclass(slots=True)
+class Kept:
+    """A task's function, which keeps the result where it runs: a worker has nothing but the place."""
+
+    function: Callable[..., Any]
+    place: Place
+    key: bytes
+    is_last: bool
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        began = perf_counter()
+        result = self.function(*args, **kwargs)
+        self._keep(result, perf_counter() - began)
+        return result
+
+    def _keep(self, result: Any, seconds: float) -> None:
+        place = self.place
+        limits = (place.quick, place.most)
+        try:
+            _engine.keep_task(
+                place.store, place.config, self.key, seconds, self.is_last, limits, lambda: dumped(result)
+            )
+        except Exception:
+            # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
+            return
+
+
+def dumped(result: Any) -> bytes:
+    """A result as bytes; classes and functions of the notebook by what they are made of where their names say nothing."""
+    try:
+        return pickle.dumps(result, protocol=5)
+    except Exception:
+        made: bytes = cloudpickle.dumps(result, protocol=5)
+        return made

@@ -1,0 +1,51 @@
+"""Dask in notebooks: functions of cells get other file names in every kernel, and the setting acts without a line of code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness import Kernel
+
+pytest.importorskip("dask")
+
+DEFINE = """
+import dask
+class Point:
+    def __init__(self, x): self.x = x
+    def norm(self): return abs(self.x)
+K = 2
+def load(i): return Point(-i)
+def measure(points): return sum(point.norm() for point in points) * K
+"""
+COMPUTE = (
+    "found = dask.delayed(measure)([dask.delayed(load)(i) for i in range(3)]).compute(scheduler='sync')\n"
+)
+COUNTED = "(found, [[one.total, one.hit, one.run] for one in __import__('clew.tasks').tasks.counts()])"
+
+
+def test_the_same_cells_in_another_kernel_run_no_task(kernels: Callable[..., Kernel]) -> None:
+    for again in (4, 0):
+        kernel = kernels(env={"CLEW_TASKS_CACHE": "true"})
+        # Imported and computed in one cell, the first: nobody has to wait for the next.
+        kernel.run(DEFINE + COMPUTE).raised()
+        assert kernel.value(COUNTED) == (6, [[4, 4 - again, again]])
+    kernel.run("# moved\n\n\n" + DEFINE.replace("abs(self.x)", "self.x * -1  # as abs"))
+    kernel.run(COMPUTE)
+    assert kernel.value(COUNTED)[1][1:] == [[4, 0, 4]], "every point bears its class"
+    kernel.run("K = 3")
+    kernel.run(COMPUTE)
+    # Points are made too quickly to be worth a file.
+    assert kernel.value(COUNTED) == (9, [[4, 4, 0], [4, 0, 4], [4, 0, 4]])
+    kernel.run(COMPUTE)
+    assert kernel.value(COUNTED)[1][3:] == [[4, 4, 0]]
+
+
+def test_nothing_of_dask_is_imported_or_touched_unasked(kernels: Callable[..., Kernel]) -> None:
+    wanted = kernels(env={"CLEW_TASKS_CACHE": "true"})
+    assert wanted.value("[name for name in __import__('sys').modules if name.split('.')[0] == 'dask']") == []
+    unasked = kernels()
+    unasked.run(DEFINE + COMPUTE)
+    assert unasked.value(
+        "(found, hasattr(dask.base.get_scheduler, '__wrapped__'), 'clew.tasks' in __import__('sys').modules)"
+    ) == (6, False, False)
