@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -151,6 +152,18 @@ def test_p03_a_result_that_comes_out_the_same_does_not_reach_its_readers(desk: D
             id="what-was-one-is-two",
         ),
         pytest.param(
+            ("import numpy as np", "a = np.array([1.23456])", "a"),
+            lambda cells: cells.insert(2, "np.set_printoptions(precision=2)"),
+            [RESTORED, RESTORED, EXECUTED, EXECUTED],
+            id="an-option",
+        ),
+        pytest.param(
+            ("import random\nrandom.seed(1)", "x = random.random()", "x"),
+            lambda cells: cells.insert(1, "random.seed(2)"),
+            [RESTORED, EXECUTED, EXECUTED, EXECUTED],
+            id="a-seed",
+        ),
+        pytest.param(
             ("class C:\n    n = 1", "c = C()", "c.n"),
             lambda cells: cells.__setitem__(0, "class C:\n    n = 2"),
             [EXECUTED, EXECUTED, EXECUTED],
@@ -212,3 +225,52 @@ def test_parameters_reach_their_readers_only(desk: Desk) -> None:
     assert outcomes(desk.read(out)) == [RESTORED, EXECUTED, RESTORED, EXECUTED, EXECUTED]
     assert desk.run("given.ipynb", out, "--from", "4").exit == 0
     assert outcomes(desk.read(out))[-2:] == [EXECUTED, EXECUTED]
+
+
+def test_p03_a_file_that_a_cell_wrote_is_written_again_when_it_is_gone_or_another(desk: Desk) -> None:
+    cells = (
+        "text = 'one\\n' * 600",
+        "open('made.txt', 'w').write(text)",
+        "size = len(open('made.txt').read())\nsize",
+    )
+    desk.notebook("writes", *cells)
+    made = desk.folder / "made.txt"
+    assert desk.run("writes.ipynb", "out.ipynb").exit == 0
+    assert desk.run("writes.ipynb", "--check").exit == 0
+    for spoil in (made.unlink, lambda: made.write_text("two")):
+        spoil()
+        assert desk.run("writes.ipynb", "out.ipynb").exit == 0
+        assert outcomes(desk.read("out.ipynb"))[:2] == [RESTORED, EXECUTED]
+        assert made.read_text() == "one\n" * 600
+        assert code_cells(desk.read("out.ipynb"))[2]["outputs"][0]["data"]["text/plain"] == ["2400"]
+
+
+def test_p08_a_run_in_which_nothing_changed_starts_no_kernel_and_writes_no_run(desk: Desk) -> None:
+    desk.notebook("still", "a = 1", "a + 1")
+    assert desk.run("still.ipynb", "out.ipynb").exit == 0
+    before = desk.clew("log", "--all", "--json", "--history", "still.ipynb").json["runs"]
+    ran = desk.run("still.ipynb", "out.ipynb")
+    assert (ran.exit, outcomes(desk.read("out.ipynb"))) == (0, [RESTORED, RESTORED]), ran
+    assert desk.clew("log", "--all", "--json", "--history", "still.ipynb").json["runs"] == before
+
+
+def test_a_kernel_of_another_environment_is_asked_for_its_packages(desk: Desk) -> None:
+    desk.notebook("elsewhere", "a = 1", "a + 1")
+    assert desk.run("elsewhere.ipynb", "out.ipynb").exit == 0
+    for name, program in (("other", "/nowhere/bin/python"), ("same", sys.executable)):
+        folder = desk.home / "jupyter/data/kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(
+            json.dumps({"argv": [program], "display_name": name, "language": "python"})
+        )
+
+    def planned(kernel: str) -> set[str]:
+        return {
+            why
+            for cell in desk.run("elsewhere.ipynb", "--plan", "--json", "-k", kernel).json["cells"]
+            for why in cell["why"]
+        }
+
+    assert planned("same") == set()
+    assert planned("other") == {"nobody can tell what the kernel other runs in"}
+    assert planned("absent") == {"nobody can tell what the kernel absent runs in"}

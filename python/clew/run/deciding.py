@@ -104,4 +104,4 @@ def decider_for(options: Options, base: str) -> Decider:
     from clew.run.session import notebook_path
 
     notebook = notebook_path(options.input, base) or notebook_path(options.output, base)
-    return Recorded(notebook, options.from_cell)
+    return Recorded(notebook, options.from_cell, options.kernel)

@@ -36,7 +36,9 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
         **_: Any,
     ) -> None:
         """What papermill calls between `notebook_start` and `notebook_complete`."""
-        walk = walk or Walk(decider_for(Options(input=input_path, output=nb_man.output_path), base()))
+        walk = walk or Walk(
+            decider_for(Options(input=input_path, output=nb_man.output_path, kernel=kernel_name), base())
+        )
         walk.begin(nb_man.nb, str(Path.cwd()))
         options = {
             "kernel_name": kernel_name,

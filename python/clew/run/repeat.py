@@ -8,16 +8,14 @@ from __future__ import annotations
 import builtins
 import json
 import os
-import platform
 import sys
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from clew import _engine
 from clew.run.code import same_code
 from clew.run.deciding import Ask, Cell, Decision
+from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import FAILED, Mistake
 from clew.shell.identity import identifier, read
 
@@ -31,12 +29,14 @@ BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 class Recorded:
     """Decides by the record of one notebook."""
 
-    def __init__(self, notebook: str | None, first: str | None = None) -> None:
-        """`notebook` is its absolute path; from the cell `first` on (its id, or its number) all cells are executed."""
+    def __init__(self, notebook: str | None, first: str | None = None, kernel: str | None = None) -> None:
+        """`notebook` is its absolute path; from the cell `first` on (its id, or its number) all cells are executed. `kernel` is the one
+        that is wanted instead of the notebook's own."""
         self._notebook = notebook
         self._first = first
+        self._kernel = kernel
         self._walk: _engine.Repeat | None = None
-        self._outside = Outside()
+        self._why = UNKNOWN
         self._cells: dict[int, tuple[int, Cell]] = {}
         self._is_behind_first = False
         self._next = 1
@@ -50,11 +50,16 @@ class Recorded:
             raise Mistake(
                 f"There is no cell {self._first}", "`clew run IN.ipynb --plan` shows them by number"
             )
-        if self._notebook is not None:
-            try:
-                self._walk = _engine.Repeat.of(self._notebook, identifier(read(self._notebook)))
-            except RuntimeError as error:
-                raise Mistake(f"The record can't be read: {error}", "`clew verify`") from error
+        if self._notebook is None:
+            return
+        document = read(self._notebook)
+        try:
+            self._outside = Outside(Environment(self._kernel or kernel_of(document)))
+            self._walk = _engine.Repeat.of(self._notebook, identifier(document))
+        except Unknown as unknown:
+            self._why = f"nobody can tell what the kernel {unknown} runs in"
+        except RuntimeError as error:
+            raise Mistake(f"The record can't be read: {error}", "`clew verify`") from error
 
     def decide(self, index: int) -> Decision:
         """Says what becomes of a cell."""
@@ -66,7 +71,7 @@ class Recorded:
         if ALWAYS in cell.tags:
             return Decision("executed", (f"tagged {ALWAYS}",))
         if self._walk is None:
-            return Decision("executed", (UNKNOWN,))
+            return Decision("executed", (self._why,))
         told = self._walk.decide(
             (cell.id or None, cell.source, number), self._outside, same_code, PURE in cell.tags
         )
@@ -91,7 +96,8 @@ class Recorded:
 
     def executed(self, index: int, ok: bool) -> None:
         """A cell was executed: what it left is what the next one finds."""
-        self._outside.forget()
+        if self._walk is not None:
+            self._outside.forget()
         self._stand()
 
     def end(self, ask: Ask | None) -> None:
@@ -104,7 +110,7 @@ class Recorded:
         if self._ask is None:
             return
         at = json.loads(self._ask(f"print({BATCH}.standing())"))
-        if self._walk is None and self._notebook is not None:
+        if self._walk is None and self._notebook is not None and self._why == UNKNOWN:
             self._walk = _engine.Repeat.of(self._notebook, identifier(read(self._notebook)))
         if self._walk is not None:
             self._walk.stand_at(at)
@@ -113,8 +119,13 @@ class Recorded:
 class Outside:
     """How things are outside the session, as the engine asks it."""
 
-    def __init__(self) -> None:
-        self.python = platform.python_version()
+    def __init__(self, environment: Environment) -> None:
+        """
+        # Errors
+        `Unknown` where nobody can tell what the kernel runs in.
+        """
+        self.python = environment.python
+        self._environment = environment
         self._files: dict[tuple[Any, ...], bool] = {}
 
     def has_file(self, path: str, size: int | None, modified: int | None, digest: str | None) -> bool:
@@ -143,7 +154,7 @@ class Outside:
         """The version of a package that is there now, if it is another; empty if it is not there."""
         if distribution is None or name in sys.stdlib_module_names:
             return None
-        now = installed(distribution)
+        now = self._environment.installed(distribution)
         return None if now == then else now
 
     def is_builtin(self, name: str) -> bool:
@@ -151,10 +162,9 @@ class Outside:
         return hasattr(builtins, name)
 
 
-@cache
-def installed(distribution: str) -> str:
-    """The version of a distribution that is installed; empty if none is."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
+def kernel_of(document: dict[str, Any]) -> str | None:
+    """The kernel that a notebook names."""
+    metadata = document.get("metadata")
+    spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    name = spec.get("name") if isinstance(spec, dict) else None
+    return name if isinstance(name, str) else None

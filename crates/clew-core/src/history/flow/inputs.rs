@@ -121,7 +121,7 @@ fn first_word(text: &str) -> &str {
 }
 
 /// State that decides how code behaves without being named in it.
-fn is_context(kind: RootKind) -> bool {
+pub(super) fn is_context(kind: RootKind) -> bool {
     matches!(
         kind,
         RootKind::Directory
@@ -134,7 +134,7 @@ fn is_context(kind: RootKind) -> bool {
 }
 
 /// Whether a run that uses these libraries may have behaved by that state.
-fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
+pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
     let evidence = &run.evidence;
     if evidence.reads_all() {
         return root.kind != RootKind::Setting;

@@ -12,6 +12,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::inputs::{is_context, needs};
+use super::needs::is_bound_anew;
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
 use crate::history::environments::Environments;
@@ -128,6 +130,7 @@ impl<'a> Flow<'a> {
         obstacles.extend(self.of_modules(place, &needed, environments, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
         obstacles.extend(self.of_lookups(place, found, outside));
+        obstacles.extend(self.of_context(place, &needed, found));
         obstacles.extend(self.of_results(run));
         obstacles
     }
@@ -191,8 +194,12 @@ impl<'a> Flow<'a> {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
-                // What it binds anew may have been anything, but not a part of something that goes on.
-                (_, is) if !needed.contains(root) => is.is_none_or(|is| is.roots.len() == 1 || are_same(was, Some(is))),
+                // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
+                (_, Some(is)) if !needed.contains(root) => {
+                    (is_bound_anew(run, root) || run.removed.contains(root))
+                        && (is.roots.len() == 1 || are_same(was, Some(is)))
+                }
+                (_, None) if !needed.contains(root) => true,
                 (Some(was), Some(is)) if left.contains(root) => are_same(Some(was), Some(is)),
                 (Some(was), Some(is)) => self.reads_same(needed, root, was, is),
                 _ => false,
@@ -209,6 +216,32 @@ impl<'a> Flow<'a> {
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
         obstacles
+    }
+
+    /// State that decides how code behaves without being named in it (options, the directory), where a cell set it since.
+    fn of_context(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let context: Vec<&Root> = found
+            .roots()
+            .filter(|root| is_context(root.kind) && !needed.contains(root))
+            .collect();
+        if context.is_empty() {
+            return Vec::new();
+        }
+        let (run, then) = (place.recorded(), self.history.state(before.run()));
+        let libraries = self.libraries(needed, place, &before);
+        let counts = |root: &&Root| needs(run, root, &libraries) && !are_same(then.version(root), found.version(root));
+        context
+            .into_iter()
+            .filter(counts)
+            .map(|root| Obstacle::Input {
+                root: root.clone(),
+                then: then.version(root).cloned(),
+                now: found.version(root).cloned(),
+            })
+            .collect()
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.

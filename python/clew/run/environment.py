@@ -1,0 +1,98 @@
+"""What the notebook's kernel runs in: its Python, and what is installed for it. It may be another environment than this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+#: What another interpreter is asked: its version, and the distributions that it finds.
+QUESTION = (
+    "import importlib.metadata as m, json, platform; "
+    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}]))"
+)
+#: How long it may take to answer (seconds).
+PATIENCE = 30.0
+DEFAULT = "python3"
+
+
+class Environment:
+    """The environment of a kernel by its name. Asked only when something hangs on it."""
+
+    def __init__(self, kernel: str | None) -> None:
+        self._kernel = kernel or DEFAULT
+
+    @cached_property
+    def _other(self) -> tuple[str, dict[str, str]] | None:
+        """What another interpreter says of itself; `None` where the kernel runs in this one."""
+        program = interpreter_of(self._kernel)
+        if program is None or Path(program).parent == Path(sys.executable).parent:
+            return None
+        try:
+            done = subprocess.run(
+                [program, "-c", QUESTION],
+                capture_output=True,
+                timeout=PATIENCE,
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
+            python, installed = json.loads(done.stdout)
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            raise Unknown(self._kernel) from error
+        return python, {name.lower(): found for name, found in installed.items()}
+
+    @property
+    def python(self) -> str:
+        """Python's version (`3.13.1`).
+
+        # Errors
+        `Unknown` where the kernel's interpreter can't be asked.
+        """
+        return platform.python_version() if self._other is None else self._other[0]
+
+    def installed(self, distribution: str) -> str:
+        """The version of a distribution; empty if it is not installed."""
+        if self._other is not None:
+            return self._other[1].get(distribution.lower(), "")
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            return ""
+
+
+class Unknown(Exception):
+    """Nobody can tell what a kernel runs in."""
+
+
+def interpreter_of(kernel: str) -> str | None:
+    """The program that a kernel starts, as Jupyter finds it; `None` for this interpreter.
+
+    # Errors
+    `Unknown` if there is no such kernel, or it can't be read.
+    """
+    from jupyter_core.paths import jupyter_path
+
+    for folder in jupyter_path("kernels"):
+        path = Path(folder, kernel, "kernel.json")
+        if path.is_file():
+            return _program(kernel, path)
+    if kernel == DEFAULT:
+        return None
+    raise Unknown(kernel)
+
+
+def _program(kernel: str, path: Path) -> str | None:
+    try:
+        spec: Any = json.loads(path.read_text(encoding="utf-8"))
+        first = spec["argv"][0]
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise Unknown(kernel) from error
+    # Jupyter puts its own interpreter there.
+    is_own = first in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    return None if is_own else os.path.abspath(first)  # noqa: PTH100 (links name environments)
