@@ -36,10 +36,16 @@ def start(kernels: Callable[..., Kernel]) -> Iterator[Callable[[str], Kernel]]:
     yield lambda python: kernels(python=python, notebook=NOTEBOOK)
 
 
+def rest(kernel: Kernel) -> None:
+    """Has everything looked at, as an idle moment would: a look in a hurry passes over what two classes of one library share."""
+    kernel.clew("switch @").raised()
+
+
 def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Kernel]) -> None:
     kernel = start(OLD)
     for cell in definitions.CELLS:
         kernel.run(cell).raised()
+    rest(kernel)
     kernel.clew("tag old").raised()
     kernel.close()
 
@@ -65,6 +71,7 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     assert len(state) == 1 and WITHOUT_SOURCE in str(state[0])
     # A process of its own finds the cells, too.
     assert "153" in kernel.clew("eval old 'price(10)'").raised().text
+    rest(kernel)
     kernel.close()
 
     # And back: the old ones with their own bytecode, the new ones from source; of these one that the old Python can't read.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from harness import Kernel, wait_for
@@ -13,7 +12,6 @@ from harness import Kernel, wait_for
 DEAR = "many = [[number] for number in range(1_000_000)]"
 
 
-NOTEBOOK = "/work/dear.ipynb"
 BEGUN = (DEAR, "x = [1]; y = x; z = {'k': 1}; w = 'text'", "globals()", "globals()")
 """A session in which both looks that count were dear."""
 
@@ -171,14 +169,3 @@ def test_the_doors_are_where_requests_come_in(kernel: Kernel) -> None:
     kernel.run(RESTS).raised()
     wait_for(lambda: (kernel.take(), "waits" in kernel.heard())[1], "nobody waits at the doors")
     assert kernel.value("len(doors), heard") in [(1, [True]), (2, [True])]
-
-
-def test_what_partial_looks_passed_over_is_seen_when_the_session_ends(kernels: Callable[..., Kernel]) -> None:
-    kernel = kernels(notebook=NOTEBOOK)
-    for cell in BEGUN:
-        kernel.run(cell).raised()
-    # Two classes of one library share what it gives both, which no name of the second cell leads to.
-    kernel.queue([f"import enum\nclass {name}(enum.Enum):\n    ONE = 1" for name in ("First", "Second")])
-    kernel.close()
-    told = json.loads(kernels(notebook=NOTEBOOK).clew("resume --json").raised().stdout)
-    assert [each for each in told["outcomes"] if each["word"] not in ("kept", "loaded")] == []

@@ -86,6 +86,8 @@ def judge(counts: Counts, desk: Kernel) -> None:
                 compare(counts, kernel, f"{notebook}, step {step}", runs[step], steps[step])
         verified = desk.terminal("verify", "--read-data", "--json", "--history", notebook)
         counts.corrupt += [f"verify: {finding}" for finding in verified.json.get("findings", [verified])]
+    # One that was killed is finished as `doctor` says: by another.
+    desk.terminal("gc")
     checks = desk.terminal("doctor", "--json").json["checks"]
     counts.corrupt += [f"doctor: {it}" for it in checks if it["group"] == "store" and not it["is_fine"]]
 

@@ -24,6 +24,9 @@ from clew.shell.start import is_on
 BEAT = 1.0
 #: How long a cell that took too long may take to end when it is interrupted (seconds).
 PATIENCE = 5.0
+#: How long a cell that was interrupted may go on before it is asked once more (seconds): an interrupt that comes in a bad moment of
+#: the kernel's is lost.
+GRACE = 10.0
 #: The kernel's side, reached without leaving a name among the user's.
 BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 
@@ -197,17 +200,22 @@ class Kernel:
         def pressed(*_: object) -> None:
             self.is_interrupted = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(interrupt()))
+            loop.call_soon_threadsafe(lambda: asked.append(asyncio.ensure_future(interrupt())))
 
         async def interrupt() -> None:
             await ensure_async(self._client.km.interrupt_kernel())
+            await asyncio.sleep(GRACE)
+            await ensure_async(self._client.km.interrupt_kernel())
 
+        asked: list[asyncio.Future[None]] = []
         loop = run_sync(running_loop)()
         signal.signal(signal.SIGINT, pressed)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+            for one in asked:
+                one.cancel()
 
 
 async def running_loop() -> asyncio.AbstractEventLoop:

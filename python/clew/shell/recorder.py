@@ -401,8 +401,6 @@ class Recorder:
                 return
             self._seal(place)
             self._running.clear()
-            # What the last looks passed over for want of time: what shares objects with what, above all.
-            guarded_at_end("look once more", self._engine.idle)
             guarded_at_end("close the history", self._engine.close)
             self._engine = None
 
