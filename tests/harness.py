@@ -135,6 +135,22 @@ class Typing:
         return Typed(self.process.returncode, out, self._err + err)
 
 
+def private_folders(home: Path) -> dict[str, Path]:
+    """Where programs keep what is theirs below a home of its own, by the variables that say so."""
+    return {
+        "HOME": home,
+        "XDG_CONFIG_HOME": home / ".config",
+        "XDG_DATA_HOME": home / ".local/share",
+        "XDG_CACHE_HOME": home / ".cache",
+        "JUPYTER_CONFIG_DIR": home / "jupyter/config",
+        "JUPYTER_DATA_DIR": home / "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": home / "jupyter/runtime",
+        "IPYTHONDIR": home / "ipython",
+        "CLEW_HOME": home / "clew",
+        "MPLCONFIGDIR": home / "matplotlib",
+    }
+
+
 class Kernel:
     """One kernel process and a client connected to it.
 
@@ -215,18 +231,7 @@ class Kernel:
             for name, value in os.environ.items()
             if not name.startswith(("JUPYTER", "JPY", "IPYTHON")) and name not in ("COLUMNS", "LINES")
         }
-        private = {
-            "HOME": self.home,
-            "XDG_CONFIG_HOME": self.home / ".config",
-            "XDG_DATA_HOME": self.home / ".local/share",
-            "XDG_CACHE_HOME": self.home / ".cache",
-            "JUPYTER_CONFIG_DIR": self.home / "jupyter/config",
-            "JUPYTER_DATA_DIR": self.home / "jupyter/data",
-            "JUPYTER_RUNTIME_DIR": self.home / "jupyter/runtime",
-            "IPYTHONDIR": self.home / "ipython",
-            "CLEW_HOME": self.home / "clew",
-            "MPLCONFIGDIR": self.home / "matplotlib",
-        }
+        private = private_folders(self.home)
         for directory in private.values():
             directory.mkdir(parents=True, exist_ok=True)
         kept |= {name: str(path) for name, path in private.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from harness import COMMAND, NEVER, SOURCES, UNPROVED, Typed
+from harness import COMMAND, NEVER, SOURCES, UNPROVED, Typed, private_folders
 
 PYTHON = sys.executable
 #: The command that belongs to what is tested.
@@ -34,15 +34,7 @@ class Desk:
         left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         private = {
-            "HOME": self.home,
-            "XDG_CONFIG_HOME": self.home / ".config",
-            "XDG_DATA_HOME": self.home / ".local/share",
-            "XDG_CACHE_HOME": self.home / ".cache",
-            "JUPYTER_CONFIG_DIR": self.home / "jupyter/config",
-            "JUPYTER_DATA_DIR": self.home / "jupyter/data",
-            "JUPYTER_RUNTIME_DIR": self.home / "jupyter/runtime",
-            "IPYTHONDIR": self.home / "ipython",
-            "CLEW_HOME": self.home / "clew",
+            **private_folders(self.home),
             "CLEW_PYTHON": PYTHON,
             "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
         }

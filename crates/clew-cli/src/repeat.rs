@@ -12,6 +12,7 @@ use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::session::Repeated;
 use clew_core::store::{LoadedHistory, Store, StoreError, Verified};
 
+use crate::commands::stale::{change_of, file_changed};
 use crate::place::{open_store, store_problem};
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
@@ -57,6 +58,7 @@ pub struct Repeat {
     id: HistoryId,
     loaded: LoadedHistory,
     history: History,
+    environments: Environments,
     /// What the next cell finds.
     found: State,
     /// What was taken since somebody last brought it to a kernel.
@@ -96,6 +98,7 @@ impl Repeat {
             store,
             id,
             loaded,
+            environments: Environments::of(&history),
             history,
             found: State::default(),
             pending: Vec::new(),
@@ -109,10 +112,9 @@ impl Repeat {
     pub fn decide(&mut self, cell: &Cell, outside: &dyn Outside, is_same_code: &dyn Fn(&str, &str) -> bool) -> Decided {
         let candidates = self.candidates(cell, is_same_code);
         let flow = Flow::new(&self.history, &self.store);
-        let environments = Environments::of(&self.history);
         let mut best: Option<(RunId, Vec<Obstacle>)> = None;
         for id in candidates {
-            let mut obstacles = flow.obstacles(&flow.place(id), &self.found, &environments, outside);
+            let mut obstacles = flow.obstacles(&flow.place(id), &self.found, &self.environments, outside);
             obstacles.retain(|obstacle| !(cell.is_pure && is_vouched_for(obstacle)));
             if obstacles.is_empty() {
                 if let Some(taken) = self.take(id, cell) {
@@ -221,6 +223,7 @@ impl Repeat {
     pub fn stand_at(&mut self, run: &str) -> Result<bool, StoreError> {
         self.loaded = self.store.load(self.id)?;
         self.history = History::of(&self.loaded);
+        self.environments = Environments::of(&self.history);
         let found = self.history.resolve(run, None, 0).ok();
         if let Some(run) = found {
             self.found = State::clone(&self.history.state(run));
@@ -336,11 +339,5 @@ fn quoted(root: &Root) -> String {
 
 /// `data/a.csv changed`.
 fn file_told(file: &FileEvidence) -> String {
-    let path = text::clean(&file.path);
-    let is_there = std::fs::metadata(&file.path).is_ok();
-    match (file.size, is_there) {
-        (None, true) => format!("{path} is there now"),
-        (Some(_), false) => format!("{path} is gone"),
-        _ => format!("{path} changed"),
-    }
+    file_changed(&file.path, change_of(file))
 }

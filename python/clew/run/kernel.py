@@ -18,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
+from clew.run.session import BATCH
 from clew.shell.start import is_on
 
 #: How often it is looked whether a silent kernel still lives (seconds).
@@ -27,8 +28,6 @@ PATIENCE = 5.0
 #: How long a cell that was interrupted may go on before it is asked once more (seconds): an interrupt that comes in a bad moment of
 #: the kernel's is lost.
 GRACE = 10.0
-#: The kernel's side, reached without leaving a name among the user's.
-BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 
 
 class StartFailed(Exception):

@@ -17,13 +17,12 @@ from clew.run.code import same_code
 from clew.run.deciding import Ask, Cell, Decision
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import FAILED, Mistake
+from clew.run.session import BATCH
 from clew.shell.identity import identifier, read
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE = "clew:always", "clew:pure"
 UNKNOWN = "nothing is recorded of this notebook"
-#: The kernel's side.
-BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 
 
 class Recorded:

@@ -10,6 +10,9 @@ from clew.shell.identity import VARIABLE as SESSION
 from clew.shell.start import OFF, is_on
 from clew.shell.start import VARIABLE as SWITCH
 
+#: The kernel's side, reached without leaving a name among the user's.
+BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
+
 
 def variables(input_path: str | None, output_path: str | None, base: str) -> dict[str, str]:
     """The environment of the kernel of a notebook, whose paths are relative to `base`.

@@ -125,13 +125,28 @@ fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {
         Reason::Removed { root, by } => Why::Removed { root, by: label(by) },
         Reason::Through { root, run } => Why::Through { root, run: label(run) },
         Reason::File(file) => Why::File {
-            change: match (file.size, fs::metadata(&file.path).is_ok()) {
-                (None, _) => "new",
-                (Some(_), true) => "changed",
-                (Some(_), false) => "gone",
-            },
+            change: change_of(&file),
             path: file.path,
         },
+    }
+}
+
+/// What became of a file that is not what it was: `changed`, `gone` or `new`.
+pub(crate) fn change_of(file: &FileEvidence) -> &'static str {
+    match (file.size, fs::metadata(&file.path).is_ok()) {
+        (None, _) => "new",
+        (Some(_), true) => "changed",
+        (Some(_), false) => "gone",
+    }
+}
+
+/// The same in words: `data/a.csv is gone`.
+pub(crate) fn file_changed(path: &str, change: &str) -> String {
+    let path = text::clean(path);
+    match change {
+        "gone" => format!("{path} is gone"),
+        "new" => format!("{path} is there now"),
+        _ => format!("{path} changed"),
     }
 }
 
@@ -165,11 +180,7 @@ impl Why {
             }
             Self::Removed { root, by } => format!("{} was removed in run {by}", quoted(root)),
             Self::Through { root, run } => format!("{} comes from run {run}, which is stale", quoted(root)),
-            Self::File { path, change } => match *change {
-                "gone" => format!("file {} is gone", text::clean(path)),
-                "new" => format!("file {} is there now", text::clean(path)),
-                _ => format!("file {} changed", text::clean(path)),
-            },
+            Self::File { path, change } => format!("file {}", file_changed(path, change)),
         }
     }
 }

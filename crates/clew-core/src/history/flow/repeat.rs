@@ -98,6 +98,16 @@ pub enum Obstacle {
     },
 }
 
+impl Obstacle {
+    fn input(root: &Root, then: &State, found: &State) -> Self {
+        Self::Input {
+            root: root.clone(),
+            then: then.version(root).cloned(),
+            now: found.version(root).cloned(),
+        }
+    }
+}
+
 /// The generator whose state nobody knows.
 const SYSTEM: &str = "os.urandom";
 
@@ -205,11 +215,7 @@ impl<'a> Flow<'a> {
                 _ => false,
             };
             if !is_same {
-                obstacles.push(Obstacle::Input {
-                    root: root.clone(),
-                    then: was.cloned(),
-                    now: is.cloned(),
-                });
+                obstacles.push(Obstacle::input(root, &then, found));
             } else if needed.contains(root) && self.history.uncertain_since(before.run(), root).is_some() {
                 obstacles.push(Obstacle::Uncertain { root: root.clone() });
             }
@@ -233,15 +239,8 @@ impl<'a> Flow<'a> {
         let (run, then) = (place.recorded(), self.history.state(before.run()));
         let libraries = self.libraries(needed, place, &before);
         let counts = |root: &&Root| needs(run, root, &libraries) && !are_same(then.version(root), found.version(root));
-        context
-            .into_iter()
-            .filter(counts)
-            .map(|root| Obstacle::Input {
-                root: root.clone(),
-                then: then.version(root).cloned(),
-                now: found.version(root).cloned(),
-            })
-            .collect()
+        let found_other = context.into_iter().filter(counts);
+        found_other.map(|root| Obstacle::input(root, &then, found)).collect()
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.
@@ -261,12 +260,7 @@ impl<'a> Flow<'a> {
             .filter(|root| is_looked_for(root) && then.version(root).is_none());
         // What it binds anew itself it looks for in vain only before that.
         let came = came.filter(|root| !evidence.binds.contains(&root.key) || reads.contains(root.key.as_str()));
-        came.map(|root| Obstacle::Input {
-            root: root.clone(),
-            then: None,
-            now: found.version(root).cloned(),
-        })
-        .collect()
+        came.map(|root| Obstacle::input(root, &then, found)).collect()
     }
 
     /// Classes of the notebook that an input refers to: they are part of how it behaves.
@@ -287,11 +281,7 @@ impl<'a> Flow<'a> {
         };
         classes
             .filter(|root| differs(root) && !is_known(root))
-            .map(|root| Obstacle::Input {
-                then: then.version(&root).cloned(),
-                now: found.version(&root).cloned(),
-                root,
-            })
+            .map(|root| Obstacle::input(&root, then, found))
             .collect()
     }
 
