@@ -74,6 +74,9 @@ class Answer(TypedDict):
     interrupted: NotRequired[bool]
     """Whether Ctrl+C came when a move could not be stopped any more."""
 
+Copied = tuple[str, str | None, str | None, int | None, str | None]
+"""A run to be taken for a cell: its id, the id of its history if that is another, the cell's id, its `In [n]`, the directory that it would have found."""
+
 class Through(TypedDict):
     """Where a command was typed, if not in the notebook."""
 
@@ -150,24 +153,35 @@ class Repeat:
     """A walk over a notebook, from its first cell to its last: which of them need to run again."""
 
     @staticmethod
-    def of(path: str, id: str | None = None, store: str | None = None) -> Repeat | None:
-        """The walk over the notebook of this path and id; `None` where nothing is recorded of it."""
+    def of(
+        path: str,
+        id: str | None = None,
+        history: str | None = None,
+        directory: str | None = None,
+        store: str | None = None,
+    ) -> Repeat | None:
+        """The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the
+        file carries, `history` the one that it was packed with."""
 
     def decide(
         self,
         cell: tuple[str | None, str, int],
         outside: Any,
         same_code: Callable[[str, str], bool],
-        is_pure: bool = False,
+        vouched: str | None = None,
     ) -> dict[str, Any]:
         """What is to be done about the next cell (its id, its code, its `In [n]`): `run`, `output` and `duration` of the run that is
-        taken for it, or `why` it has to run. `is_pure` says that it always does the same, whatever it did."""
+        taken for it with `although` (what changed since), or `why` it has to run. Whoever knows better has it `vouched` for: `pure` (it
+        always does the same) or `done` (what it left once is good)."""
 
-    def pending(self) -> list[tuple[str, str | None, int | None]]:
+    def pending(self) -> list[Copied]:
         """What was taken since it was asked last, to be brought to a kernel."""
 
-    def stand_at(self, run: str) -> bool:
-        """A kernel is at this run now: the next cell finds what that left. False if there is no such run."""
+    def stand_at(self, run: str, directory: str | None = None) -> bool:
+        """A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run."""
+
+    def differences(self, recorded: str, now: str) -> list[str] | None:
+        """In what a run of the notebook's own differs from a recorded one that could have been taken for it, in words."""
 
 class Engine:
     """One session of one history. Not to be entered by two threads at a time."""
@@ -215,7 +229,7 @@ class Engine:
     def untold(self) -> list[str]:
         """What looks found beside runs that the user has to know, once."""
 
-    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+    def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
 
         Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""
@@ -270,6 +284,9 @@ def map_paths(maps: list[tuple[str, str]], folder: str) -> str | None:
 
 def notice(why: str) -> None:
     """Says why what a codec makes differs from what was stored."""
+
+def mark_of(path: str) -> str | None:
+    """By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet."""
 
 def digest_of(path: str) -> str | None:
     """The hash of a file's bytes; `None` where it can't be read."""

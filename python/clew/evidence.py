@@ -45,6 +45,12 @@ IMPORTING = "<frozen importlib._bootstrap_external>"
 HASHED = range(1 << 10, (16 << 20) + 1)
 """Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
 
+NAMES = "names:"
+"""How the digest of a folder's listing begins."""
+
+MOST_NAMES = 10_000
+"""Folders with more entries are known by their times."""
+
 HASHED_TOGETHER = 64 << 20
 """So many bytes a run."""
 
@@ -57,8 +63,9 @@ class Seen:
     """What the hook saw since a run began."""
 
     def __init__(self) -> None:
-        self.read: dict[str, None] = {}
-        self.written: dict[str, None] = {}
+        #: Files by their absolute paths and as they were given, where that was relative.
+        self.read: dict[Given, None] = {}
+        self.written: dict[Given, None] = {}
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
         self.started = time.time_ns()
@@ -66,7 +73,7 @@ class Seen:
         #: What went wrong while it was listened.
         self.trouble: BaseException | None = None
 
-    def described(self, named: Iterable[str] = ()) -> dict[str, Any]:
+    def described(self, named: Iterable[Given] = ()) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
         library wrote them, but their time does."""
         global _random
@@ -74,14 +81,20 @@ class Seen:
             raise self.trouble
         before, _random = self.random, random_fingerprints()
         undrawn = undrawn_of(_random.keys() - before.keys())
-        read = {path: _described(path) for path in [*self.read, *named]}
-        written = {path: _described(path) for path in self.written}
-        _hash([file for path, file in read.items() if path not in written])
-        for path in named:
-            if (read[path]["modified"] or 0) >= self.started:
-                written[path] = read[path]
+        read = {given: _described(given) for given in [*self.read, *named]}
+        written = {given: _described(given) for given in self.written}
+        paths = {path for path, _ in written}
+        files = [file for (path, _), file in read.items() if path not in paths]
+        for given in self.read:
+            if "of_environment" not in (file := read[given]) and _is_folder(file["path"]):
+                file["digest"] = listed(file["path"])
+        _hash(files)
+        for given in named:
+            if (read[given]["modified"] or 0) >= self.started and not _is_folder(given[0]):
+                written[given] = read[given]
+        paths = {path for path, _ in written}
         return {
-            "files_read": [file for path, file in read.items() if path not in written],
+            "files_read": [file for (path, _), file in read.items() if path not in paths],
             "files_written": list(written.values()),
             "sockets": list(self.sockets),
             "processes": list(self.processes),
@@ -93,6 +106,9 @@ class Seen:
             "undrawn": sorted(undrawn),
         }
 
+
+Given = tuple[str, str | None]
+"""An absolute path, and how it was given, where that was relative to the working directory."""
 
 _seen: Seen | None = None
 _random: dict[str, str] | None = None
@@ -137,15 +153,20 @@ def stop() -> None:
     take()
 
 
-def named_files(values: Iterable[object]) -> list[str]:
-    """Those of `values` that are paths of files that are there now."""
+def named_files(values: Iterable[object], checked: Iterable[str] = ()) -> list[Given]:
+    """Those of `values` that are paths of files that are there now, and all in `checked` that may be paths, of what is there or may come."""
     # A path keeps its text once it was asked for it; the user's is not asked.
     found = (value for value in values if isinstance(value, str | PurePath) and type(value) in PATHS)
     paths = [value if isinstance(value, str) else str(PurePath(value)) for value in found]
     likely = [
         path for path in paths if len(path) < LONGEST and "\n" not in path and ("." in path or "/" in path)
     ]
-    return [os.path.abspath(path) for path in likely[:MOST] if _is_file(path)]  # noqa: PTH100
+    there = [path for path in likely[:MOST] if _is_file(path)]
+    return [_given(path) for path in [*there, *sorted(filter(_may_come, checked))[:MOST]]]
+
+
+def _given(path: str) -> Given:
+    return os.path.abspath(path), None if os.path.isabs(path) else path  # noqa: PTH100, PTH117 (links are left as they are)
 
 
 def _is_file(path: str) -> bool:
@@ -153,6 +174,15 @@ def _is_file(path: str) -> bool:
         return os.path.isfile(path) and not path.endswith(CODE)  # noqa: PTH113
     except ValueError:
         return False
+
+
+def _may_come(path: str) -> bool:
+    is_likely = 0 < len(path) < LONGEST and "://" not in path and not path.endswith(CODE)
+    return is_likely and path.isprintable() and not path.startswith(NOT_FILES)
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def random_fingerprints() -> dict[str, str]:
@@ -207,7 +237,7 @@ def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
 def _listed(seen: Seen, args: tuple[Any, ...]) -> None:
     # This one, the hook, and whoever lists.
     if sys._getframe(2).f_code.co_filename != IMPORTING:
-        _note_all(seen.read, args, (0,))
+        _note(seen.read, "." if args[0] is None else args[0])
 
 
 def _reads(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
@@ -250,7 +280,7 @@ def _forked(seen: Seen, args: tuple[Any, ...]) -> None:
 _WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
     "open": _opened,
     "os.listdir": _listed,
-    "os.scandir": _reads(0),
+    "os.scandir": _listed,
     "glob.glob": _reads(0),
     "os.remove": _writes(0),
     "os.rename": _writes(0, 1),
@@ -278,37 +308,53 @@ _WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
 }
 
 
-def _note_all(kept: dict[str, None], args: tuple[Any, ...], places: tuple[int, ...]) -> None:
+def _note_all(kept: dict[Given, None], args: tuple[Any, ...], places: tuple[int, ...]) -> None:
     # Anybody may audit an event of this name, with whatever he likes.
     for path in (args[place] for place in places if place < len(args)):
         _note(kept, path)
 
 
-def _note(kept: dict[str, None], path: Any) -> None:
+def _note(kept: dict[Given, None], path: Any) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
     text = os.fsdecode(path)
     if text and text != ":memory:" and not text.startswith(NOT_FILES):
-        _keep(kept, os.path.abspath(text))  # noqa: PTH100 (links are left as they are)
+        _keep(kept, _given(text))
 
 
-def _keep(kept: dict[str, None], what: str) -> None:
+def _keep(kept: dict[Any, None], what: str | Given) -> None:
     if len(kept) < MOST:
         kept[what] = None
 
 
-def _described(path: str) -> dict[str, Any]:
+def _described(file: Given) -> dict[str, Any]:
+    path, given = file
+    described: dict[str, Any] = {"path": path} if given is None else {"path": path, "given": given}
     try:
         found = os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
     except (OSError, ValueError):
-        return {"path": path, "size": None, "modified": None, "digest": None}
-    described = {"path": path, "size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
+        return described | {"size": None, "modified": None, "digest": None}
+    described |= {"size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
     return described | ({"of_environment": True} if path.startswith(environment()) else {})
+
+
+def listed(folder: str) -> str | None:
+    """What a folder's listing is known by; `None` where it can't be read."""
+    names: list[bytes] = []
+    try:
+        with unwatched(), os.scandir(folder) as entries:
+            for entry in entries:
+                names.append(os.fsencode(entry.name))
+                if len(names) > MOST_NAMES:
+                    return f"{NAMES}{os.stat(folder).st_mtime_ns}"  # noqa: PTH116
+    except OSError:
+        return None
+    return NAMES + hashlib.blake2b(b"\0".join(sorted(names)), digest_size=32).hexdigest()
 
 
 def described_files(paths: Iterable[str]) -> list[dict[str, Any]]:
     """Files as evidence, with hashes where they are neither small nor large."""
-    files = [_described(path) for path in paths]
+    files = [_described((path, None)) for path in paths]
     _hash(files)
     return files
 
@@ -320,9 +366,13 @@ def _hash(files: list[dict[str, Any]]) -> None:
         # What is asked for in a range without being a number is looked for in all of it.
         size, path = file["size"] or 0, file["path"]
         is_input = "of_environment" not in file and f"{os.sep}." not in path
-        if size in HASHED and size <= left and is_input:
+        if not size or size > left or not is_input or file["digest"] is not None:
+            continue
+        if size in HASHED:
             file["digest"] = _engine.digest_of(path)
             left -= size
+        elif size < HASHED.start:
+            file["mark"] = _engine.mark_of(path)
 
 
 @cache

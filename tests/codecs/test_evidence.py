@@ -133,3 +133,21 @@ def test_a_generator_that_comes_with_an_import_was_not_drawn_from(cell, drawn):
     ran = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
     seen = ast.literal_eval(ran.stdout)
     assert ("numpy.random" in seen["random"], seen["undrawn"]) == (drawn, [] if drawn else ["numpy.random"])
+
+
+def test_paths_are_told_as_they_were_given_and_folders_by_what_was_listed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text("a")
+    evidence.begin()
+    Path("in.csv").read_text()
+    (tmp_path / "in.csv").read_text()
+    os.listdir()
+    Path("made").mkdir()
+    seen = evidence.end()
+    found = {(Path(file["path"]).name, file.get("given")): file for file in seen["files_read"]}
+    assert ("in.csv", "in.csv") in found and ("in.csv", None) in found
+    folder = found[tmp_path.name, "."]
+    assert folder["digest"] == evidence.listed(str(tmp_path))
+    assert seen["files_written"][0]["given"] == "made" and seen["files_written"][0]["digest"] is None
+    (tmp_path / "new").write_text("")
+    assert folder["digest"] != evidence.listed(str(tmp_path))

@@ -72,6 +72,8 @@ ELSEWHERE = {
     "shell.recorder:Recorder.has_saved": "the same",
     "shell.progress:": "only of what takes longer than a second",
     "shell.uses:": "each kind of statement in tests/shell/test_watch.py",
+    "shell.asks:": "each way to ask in tests/shell/test_asks.py",
+    "shell.environment:Around._read": "the same; tests/run/test_cases.py",
     "shell.shown:": "each kind of message in tests/shell/test_shown.py",
     "shell.identity:": "what front ends tell; tests/shell/test_identity.py",
     "evidence:": "each kind of event in tests/codecs/test_evidence.py",

@@ -81,10 +81,16 @@ class Desk:
         return subprocess.Popen([CLEW, "run", *words], **self._surroundings())
 
     def _type(
-        self, command: Sequence[str], *, given: str | None = None, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> Typed:
         surroundings = self._surroundings()
         surroundings["env"] |= env or {}
+        surroundings["cwd"] = cwd or self.folder
         if given is None:
             # Not a pipe: where one is, notebooks are read from it.
             surroundings["stdin"] = subprocess.DEVNULL

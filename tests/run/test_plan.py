@@ -23,6 +23,8 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
         "outcome": "executed",
         "why": ["--force"],
         "run": None,
+        "compared": None,
+        "differs": [],
     }
     assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
 
@@ -37,8 +39,8 @@ def test_a_check_exits_with_3_where_something_would_run(desk: Desk) -> None:
     ("words", "said"),
     [
         (["--from", "2"], "There is no cell 2"),
-        (["--stale"], "does not know `--stale`"),
-        (["--verify"], "does not know"),
+        (["--verify", "--stale"], "cannot be used with"),
+        (["--verify", "--force"], "cannot be used with"),
     ],
     ids=lambda words: words[0],
 )

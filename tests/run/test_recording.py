@@ -39,9 +39,9 @@ def recorded(desk: Desk) -> Any:
     (desk.folder / "within").mkdir()
     desk.notebook(
         "noted.ipynb",
-        "import os\nx = os.environ.get('CLEW')",
+        "import os\nx = dict(os.environ).get('CLEW')",
         "%clew status",
-        "x, os.path.relpath(os.environ['JPY_SESSION_NAME'])",
+        "x, os.path.relpath(dict(os.environ)['JPY_SESSION_NAME'])",
     )
     for _ in range(2):
         assert desk.run("noted.ipynb", "noted-out.ipynb", "--cwd", "within").exit == 0

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
 use clew_core::format::Ended;
 use clew_core::graph::Halt;
-use clew_core::history::RevisionError;
 use clew_core::session::{Recorded, Repeated};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -26,6 +25,7 @@ use pyo3::types::PyDict;
 use crate::flusher::Flusher;
 use crate::kernel::KernelState;
 use crate::raw::{Attached, PythonHeap, Reserve, can_read_any};
+use crate::repeat::Copied;
 use crate::testing::panics::pass;
 
 pub(crate) use inner::Inner;
@@ -274,21 +274,24 @@ impl Engine {
     }
 
     /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
-    /// is a run's id, the cell's id and its `In [n]`. The id of the last run, to switch to; `None` if there were none.
+    /// is a run's id, the id of its history if that is another, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
-    fn repeat(&self, py: Python<'_>, runs: Vec<(String, Option<String>, Option<u64>)>) -> PyResult<Option<String>> {
+    fn repeat(&self, py: Python<'_>, runs: Vec<Copied>) -> PyResult<Option<String>> {
         let mut inner = self.enter(py)?;
         let last = inner.with_session(py, |session, kernel| {
-            let now = session.history();
-            let found = runs.into_iter().map(|(run, cell, execution_count)| {
-                let run = now.resolve(&run, None, 0)?;
-                Ok::<_, RevisionError>(Repeated {
-                    run,
-                    cell,
-                    execution_count,
-                })
-            });
-            let found = found.collect::<Result<Vec<_>, _>>().map_err(runtime)?;
+            let found = runs
+                .into_iter()
+                .map(|(run, history, cell, execution_count, directory)| {
+                    let invalid = |_| runtime(format!("{run} is no run"));
+                    Ok::<_, PyErr>(Repeated {
+                        run: run.parse().map_err(invalid)?,
+                        history: history.map(|id| id.parse()).transpose().map_err(invalid)?,
+                        cell,
+                        execution_count,
+                        directory,
+                    })
+                });
+            let found = found.collect::<Result<Vec<_>, _>>()?;
             session.repeat(kernel, &found).map_err(runtime)
         })??;
         Ok(last.map(|run| run.to_string()))

@@ -2,13 +2,17 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clew_cli::repeat::{self, Cell, Decided};
+use clew_cli::repeat::{self, Cell, Decided, Origin, Vouched};
 use clew_cli::{Door, Surroundings};
 use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::flow::Outside;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// A run to be taken for a cell: its id, the id of its history if that is another than the session's, the cell's id, its `In [n]`, the
+/// directory that it would have found.
+pub type Copied = (String, Option<String>, Option<String>, Option<u64>, Option<String>);
 
 /// A walk over a notebook, from its first cell to its last.
 #[pyclass(frozen, module = "clew._engine")]
@@ -18,37 +22,52 @@ pub struct Repeat {
 
 #[pymethods]
 impl Repeat {
-    /// The walk over the notebook of this path and id; `None` where nothing is recorded of it.
+    /// The walk over the notebook at this path, which runs in `directory`; `None` where there is no store yet. `id` is what the file carries,
+    /// `history` the one that it was packed with.
     #[staticmethod]
-    #[pyo3(signature = (path, id = None, store = None))]
-    fn of(path: &str, id: Option<&str>, store: Option<std::path::PathBuf>) -> PyResult<Option<Self>> {
+    #[pyo3(signature = (path, id = None, history = None, directory = None, store = None))]
+    fn of(
+        path: String,
+        id: Option<String>,
+        history: Option<&str>,
+        directory: Option<String>,
+        store: Option<std::path::PathBuf>,
+    ) -> PyResult<Option<Self>> {
         let mut surroundings = Surroundings::of_process(Door::Program);
         surroundings.read_settings();
         if let Some(store) = store {
             surroundings.store = store;
         }
-        let walk = repeat::Repeat::of(path, id, &surroundings);
+        // What a stranger's file names may be anything.
+        let history = history.and_then(|id| id.parse().ok());
+        let walk = repeat::Repeat::of(Origin { path, id, history }, directory, &surroundings);
         let walk = walk.map_err(|problem| PyRuntimeError::new_err(problem.message))?;
         Ok(walk.map(|walk| Self { walk: Mutex::new(walk) }))
     }
 
     /// What is to be done about the next cell: its id, its code, its `In [n]`. `outside` tells how things are outside the session; `same_code` says whether two texts are
-    /// the same code, where they are not the same text; `is_pure` that it always does the same, whatever it did.
-    #[pyo3(signature = (cell, outside, same_code, is_pure = false))]
+    /// the same code, where they are not the same text; `vouched` is what its author vouches for: nothing, `pure` or `done`.
+    #[pyo3(signature = (cell, outside, same_code, vouched = None))]
     fn decide<'py>(
         &self,
         py: Python<'py>,
         cell: (Option<String>, String, u64),
         outside: &Bound<'py, PyAny>,
         same_code: &Bound<'py, PyAny>,
-        is_pure: bool,
+        vouched: Option<&str>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (id, source, execution_count) = cell;
+        let vouched = match vouched {
+            None => Vouched::Nothing,
+            Some("pure") => Vouched::Pure,
+            Some("done") => Vouched::Done,
+            Some(other) => return Err(PyValueError::new_err(format!("nobody vouches for {other}"))),
+        };
         let cell = Cell {
             id,
             source,
             execution_count,
-            is_pure,
+            vouched,
         };
         let python: Option<String> = outside.getattr("python")?.extract()?;
         let there = There {
@@ -63,7 +82,13 @@ impl Repeat {
         }
         let told = PyDict::new(py);
         match decided {
-            Decided::Taken { run, output, duration } => {
+            Decided::Taken {
+                run,
+                output,
+                duration,
+                although,
+            } => {
+                told.set_item("although", although)?;
                 told.set_item("run", run)?;
                 told.set_item("output", output)?;
                 told.set_item("duration", duration)?;
@@ -73,18 +98,33 @@ impl Repeat {
         Ok(told)
     }
 
-    /// What was taken since it was asked last, to be brought to a kernel: ids of runs, with the ids of their cells and their `In [n]`.
-    fn pending(&self) -> Vec<(String, Option<String>, Option<u64>)> {
+    /// What was taken since it was asked last, to be brought to a kernel, as `Engine.repeat` takes it.
+    fn pending(&self) -> Vec<Copied> {
         let pending = self.walk().pending();
-        let told = pending.into_iter();
-        told.map(|repeated| (repeated.run.to_string(), repeated.cell, repeated.execution_count))
-            .collect()
+        let told = pending.into_iter().map(|repeated| {
+            let history = repeated.history.map(|id| id.to_string());
+            let run = repeated.run.to_string();
+            (
+                run,
+                history,
+                repeated.cell,
+                repeated.execution_count,
+                repeated.directory,
+            )
+        });
+        told.collect()
     }
 
-    /// A kernel is at this run now: the next cell finds what that left. False if there is no such run.
-    fn stand_at(&self, run: &str) -> PyResult<bool> {
-        let found = self.walk().stand_at(run);
+    /// A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run.
+    #[pyo3(signature = (run, directory = None))]
+    fn stand_at(&self, run: &str, directory: Option<String>) -> PyResult<bool> {
+        let found = self.walk().stand_at(run, directory);
         found.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// In what the run `now` of the notebook's own differs from the recorded one that could have been taken for it, in words.
+    fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {
+        self.walk().differences(recorded, now)
     }
 }
 
@@ -120,7 +160,7 @@ impl<'py> There<'_, 'py> {
 
 impl Outside for There<'_, '_> {
     fn has_file(&self, file: &FileEvidence) -> bool {
-        let told = (&file.path, file.size, file.modified, &file.digest);
+        let told = (&file.path, file.size, file.modified, &file.digest, &file.mark);
         self.answer(self.asked.call_method1("has_file", told), false)
     }
 
@@ -132,6 +172,10 @@ impl Outside for There<'_, '_> {
 
     fn python(&self) -> Option<&str> {
         self.python.as_deref()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.answer(self.asked.call_method1("variable", (name,)), None)
     }
 
     fn is_builtin(&self, name: &str) -> bool {

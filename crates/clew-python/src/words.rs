@@ -43,3 +43,10 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
 pub fn digest_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
     py.detach(|| clew_cli::digest_of(&path))
 }
+
+/// By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn mark_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
+    py.detach(|| clew_cli::mark_of(&path))
+}

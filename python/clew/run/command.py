@@ -78,6 +78,8 @@ def execute(options: Options, walk: Walk, report: Report) -> int:
         from clew.run import papermilled
 
         code = papermilled.execute(options, walk)
+    if options.verify and not report.verified():
+        code = code or mistakes.FAILED
     report.ended(code)
     return code
 

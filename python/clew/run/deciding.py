@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from clew.run.mistakes import Mistake
 from clew.run.options import Options
 from clew.shell.start import is_on
 
@@ -54,8 +53,9 @@ class Decider(Protocol):
         """Brings into the kernel what the cell decided last may read: before the first cell that is executed, and before
         each one behind a restored one."""
 
-    def executed(self, index: int, ok: bool) -> None:
-        """A cell was executed, and what it did is recorded."""
+    def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
+        """A cell was executed, and what it did is recorded. In what that differs from the recorded run that it was compared with; `None` if
+        it was with none."""
 
     def end(self, ask: Ask | None) -> None:
         """Nothing more is run. `None` where no kernel was needed, or it is gone."""
@@ -77,8 +77,9 @@ class Always:
     def bring(self, ask: Ask) -> None:
         """Nothing is missing where everything is executed."""
 
-    def executed(self, index: int, ok: bool) -> None:
+    def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
         """Decides nothing by it."""
+        return None
 
     def end(self, ask: Ask | None) -> None:
         """Holds nothing."""
@@ -89,19 +90,12 @@ SWITCHED_OFF = "CLEW=off"
 
 
 def decider_for(options: Options, base: str) -> Decider:
-    """Who decides, as the options want it. Paths are relative to `base`.
-
-    # Errors
-    A `Mistake` for options that nobody follows yet.
-    """
+    """Who decides, as the options want it. Paths are relative to `base`."""
     if options.force or not is_on():
         return Always(FORCED if options.force else SWITCHED_OFF)
-    wanted = {"--stale": options.stale, "--verify": options.verify}
-    for option, value in wanted.items():
-        if value:
-            raise Mistake(f"`run` does not know `{option}` yet")
-    from clew.run.repeat import Recorded
+    from clew.run.repeat import Recorded, Wanted
     from clew.run.session import notebook_path
 
     notebook = notebook_path(options.input, base) or notebook_path(options.output, base)
-    return Recorded(notebook, options.from_cell, options.kernel)
+    wanted = Wanted(options.from_cell, only_stale=options.stale, verify=options.verify)
+    return Recorded(notebook, wanted, options.kernel)

@@ -143,5 +143,5 @@ def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
         return
     told = walk.told[index]
     told.run = kernel.recorded()
-    mark(cell, told)
     walk.executed(index)
+    mark(cell, told)

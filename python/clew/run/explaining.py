@@ -38,6 +38,19 @@ class Report:
             is_taken = self._options.output == STREAM
             self._print_lines(sys.stderr if is_taken else sys.stdout)
 
+    def verified(self) -> bool:
+        """Whether all cells that could be compared are as they were recorded; says so on standard error."""
+        compared = [told for told in self._walk.told.values() if told.compared is not None]
+        differing = [told for told in compared if told.differs]
+        cells = f"{len(compared)} {'cell' if len(compared) == 1 else 'cells'}"
+        if not differing:
+            print(f"{cells} compared with what was recorded: no difference", file=sys.stderr)
+            return True
+        print(f"{len(differing)} of {cells} compared came out otherwise:", file=sys.stderr)
+        for told in differing:
+            print(f"cell {told.number}, {headline(told.source)}: {'; '.join(told.why)}", file=sys.stderr)
+        return False
+
     def _checked(self) -> str:
         would_run = self._counts()["executed"]
         cells = "cell" if would_run == 1 else "cells"
@@ -93,4 +106,6 @@ def described(told: Told) -> dict[str, Any]:
         "outcome": told.outcome,
         "why": list(told.why),
         "run": told.run,
+        "compared": told.compared,
+        "differs": list(told.differs),
     }

@@ -9,62 +9,84 @@ import builtins
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from clew import _engine
+from clew import _engine, evidence
 from clew.run.code import same_code
 from clew.run.deciding import Ask, Cell, Decision
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import FAILED, Mistake
-from clew.run.session import BATCH
+from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
 
 #: Tags by which a cell's author decides.
-ALWAYS, PURE = "clew:always", "clew:pure"
+ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
 UNKNOWN = "nothing is recorded of this notebook"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cells are wanted to be executed, beside those that a change reaches."""
+
+    #: The cell from which on all are: its id, or its number.
+    first: str | None = None
+    #: Whether what can't be repeated is taken as it was.
+    only_stale: bool = False
+    #: Whether all are, to be compared with what was recorded.
+    verify: bool = False
 
 
 class Recorded:
     """Decides by the record of one notebook."""
 
-    def __init__(self, notebook: str | None, first: str | None = None, kernel: str | None = None) -> None:
-        """`notebook` is its absolute path; from the cell `first` on (its id, or its number) all cells are executed. `kernel` is the one
-        that is wanted instead of the notebook's own."""
+    def __init__(self, notebook: str | None, wanted: Wanted, kernel: str | None = None) -> None:
+        """`notebook` is its absolute path. `kernel` is the one that is wanted instead of the notebook's own."""
         self._notebook = notebook
-        self._first = first
+        self._wanted = wanted
         self._kernel = kernel
         self._walk: _engine.Repeat | None = None
         self._why = UNKNOWN
         self._cells: dict[int, tuple[int, Cell]] = {}
+        #: Runs that could have been taken for cells, where all are executed to be compared with them.
+        self._compared: dict[int, str] = {}
         self._is_behind_first = False
         self._next = 1
+        self._directory = ""
         self._ask: Ask | None = None
 
     def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
         """Opens the record."""
         self._cells = {cell.index: (number, cell) for number, cell in enumerate(cells, 1)}
-        wanted = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
-        if self._first is not None and self._first not in wanted:
-            raise Mistake(
-                f"There is no cell {self._first}", "`clew run IN.ipynb --plan` shows them by number"
-            )
+        self._directory = cwd
+        first = self._wanted.first
+        known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
+        if first is not None and first not in known:
+            raise Mistake(f"There is no cell {first}", "`clew run IN.ipynb --plan` shows them by number")
         if self._notebook is None:
             return
-        document = read(self._notebook)
         try:
-            self._outside = Outside(Environment(self._kernel or kernel_of(document)))
-            self._walk = _engine.Repeat.of(self._notebook, identifier(document))
+            kernel = Environment(self._kernel or kernel_of(read(self._notebook)))
+            self._outside = Outside(kernel, found_by_cells(self._notebook))
+            self._open()
         except Unknown as unknown:
             self._why = f"nobody can tell what the kernel {unknown} runs in"
         except RuntimeError as error:
             raise Mistake(f"The record can't be read: {error}", "`clew verify`") from error
 
+    def _open(self) -> None:
+        assert self._notebook is not None
+        document = read(self._notebook)
+        self._walk = _engine.Repeat.of(
+            self._notebook, identifier(document), packed_with(document), self._directory
+        )
+
     def decide(self, index: int) -> Decision:
         """Says what becomes of a cell."""
         number, cell = self._cells[index]
         self._next = number
-        self._is_behind_first |= self._first in (str(number), cell.id)
+        self._is_behind_first |= self._wanted.first in (str(number), cell.id)
         if self._is_behind_first:
             return Decision("executed", ("--from",))
         if ALWAYS in cell.tags:
@@ -72,15 +94,25 @@ class Recorded:
         if self._walk is None:
             return Decision("executed", (self._why,))
         told = self._walk.decide(
-            (cell.id or None, cell.source, number), self._outside, same_code, PURE in cell.tags
+            (cell.id or None, cell.source, number), self._outside, same_code, self._vouched(cell)
         )
         if "why" in told:
             return Decision("executed", tuple(told["why"]))
+        if self._wanted.verify:
+            self._walk.pending()
+            self._compared[index] = told["run"]
+            return Decision("executed", ("--verify",), run=told["run"])
         outputs = json.loads(told["output"]) if told["output"] else []
         for output in outputs:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = number
-        return Decision("restored", (), outputs, number, told["run"])
+        why = (f"tagged {NEVER}", *told["although"]) if told["although"] else ()
+        return Decision("restored", why, outputs, number, told["run"])
+
+    def _vouched(self, cell: Cell) -> str | None:
+        if NEVER in cell.tags and not self._wanted.verify:
+            return "done"
+        return "pure" if PURE in cell.tags or self._wanted.only_stale else None
 
     def bring(self, ask: Ask) -> None:
         """Brings to the kernel what cells left that did not run."""
@@ -93,11 +125,16 @@ class Recorded:
             raise Mistake(f"{name} could not be brought back: {why}", hint, FAILED)
         self._stand()
 
-    def executed(self, index: int, ok: bool) -> None:
-        """A cell was executed: what it left is what the next one finds."""
+    def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
+        """A cell was executed: what it left is what the next one finds. In what that differs from a recorded run that it was to be
+        compared with; `None` if it was with none."""
         if self._walk is not None:
             self._outside.forget()
-        self._stand()
+        at = self._stand()
+        if index not in self._compared or self._walk is None or at is None:
+            return None
+        differences = self._walk.differences(self._compared[index], at)
+        return None if differences is None else tuple(differences)
 
     def end(self, ask: Ask | None) -> None:
         """Writes down that the last cells left what they left before."""
@@ -105,49 +142,60 @@ class Recorded:
         if pending and ask is not None:
             ask(f"{BATCH}.bring(get_ipython(), {json.dumps(pending)!r}, None)")
 
-    def _stand(self) -> None:
+    def _stand(self) -> str | None:
+        """Has the next cell find what the kernel holds; the run that it is at."""
         if self._ask is None:
-            return
-        at = json.loads(self._ask(f"print({BATCH}.standing())"))
+            return None
+        at, directory = json.loads(self._ask(f"print({BATCH}.standing())"))
         if self._walk is None and self._notebook is not None and self._why == UNKNOWN:
-            self._walk = _engine.Repeat.of(self._notebook, identifier(read(self._notebook)))
+            self._open()
         if self._walk is not None:
-            self._walk.stand_at(at)
+            self._walk.stand_at(at, directory)
+        run: str = at
+        return run
 
 
 class Outside:
     """How things are outside the session, as the engine asks it."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, variables: Mapping[str, str]) -> None:
         """
         # Errors
         `Unknown` where nobody can tell what the kernel runs in.
         """
         self.python = environment.python
         self._environment = environment
+        self._variables = variables
         self._files: dict[tuple[Any, ...], bool] = {}
 
-    def has_file(self, path: str, size: int | None, modified: int | None, digest: str | None) -> bool:
-        """Whether a file is what it was: by its digest where there is one, else by size and time."""
-        asked = (path, size, modified, digest)
+    def has_file(
+        self, path: str, size: int | None, modified: int | None, digest: str | None, mark: str | None
+    ) -> bool:
+        """Whether a file is what it was: by its digest or mark where there is one, else by size and time."""
+        asked = (path, size, modified, digest, mark)
         if asked not in self._files:
-            self._files[asked] = self._has(path, size, modified, digest)
+            self._files[asked] = self._has(*asked)
         return self._files[asked]
 
     def forget(self) -> None:
         """Cells that run may write files."""
         self._files.clear()
 
-    def _has(self, path: str, size: int | None, modified: int | None, digest: str | None) -> bool:
+    def _has(
+        self, path: str, size: int | None, modified: int | None, digest: str | None, mark: str | None
+    ) -> bool:
         try:
             there = os.stat(path)  # noqa: PTH116 (as it was recorded)
         except OSError:
             return size is None
         if os.path.isdir(path):  # noqa: PTH112
-            return True
+            # One that was not listed has no digest.
+            return size is not None and (digest is None or evidence.listed(path) == digest)
         if size != there.st_size:
             return False
-        return _engine.digest_of(path) == digest if digest else modified == there.st_mtime_ns
+        if digest is not None:
+            return _engine.digest_of(path) == digest
+        return modified == there.st_mtime_ns or (mark is not None and _engine.mark_of(path) == mark)
 
     def other_module(self, name: str, then: str, distribution: str | None) -> str | None:
         """The version of a package that is there now, if it is another; empty if it is not there."""
@@ -156,9 +204,21 @@ class Outside:
         now = self._environment.installed(distribution)
         return None if now == then else now
 
+    def variable(self, name: str) -> str | None:
+        """An environment variable, as the kernel would find it."""
+        return self._variables.get(name)
+
     def is_builtin(self, name: str) -> bool:
         """Whether Python has something under a name."""
         return hasattr(builtins, name)
+
+
+def packed_with(document: dict[str, Any]) -> str | None:
+    """The history that a notebook of a package came with."""
+    metadata = document.get("metadata")
+    said = metadata.get("clew") if isinstance(metadata, dict) else None
+    history = said.get("history") if isinstance(said, dict) else None
+    return history if isinstance(history, str) else None
 
 
 def kernel_of(document: dict[str, Any]) -> str | None:

@@ -31,6 +31,13 @@ def variables(input_path: str | None, output_path: str | None, base: str) -> dic
     return environment | {"CLEW_RESUME_ON_START": "never"}
 
 
+def found_by_cells(notebook: str) -> dict[str, str]:
+    """The environment as the cells of a notebook find it, once Clew records."""
+    found = variables(notebook, None, "/")
+    found.pop(SWITCH, None)
+    return found
+
+
 def notebook_path(path: str | None, base: str) -> str | None:
     """The absolute path of a notebook of this machine. A script's is the one that jupytext would pair with it."""
     if not isinstance(path, str) or "://" in path:

@@ -24,6 +24,9 @@ class Told:
     outcome: str
     why: tuple[str, ...]
     run: str | None = None
+    #: The recorded run that it was compared with, and in what it differs from that.
+    compared: str | None = None
+    differs: tuple[str, ...] = ()
 
 
 class Walk:
@@ -98,7 +101,17 @@ class Walk:
 
     def executed(self, index: int) -> None:
         """A cell was executed, and what it did is recorded."""
-        self._decider.executed(index, self.told[index].outcome == "executed")
+        told = self.told[index]
+        differs = self._decider.executed(index, told.outcome == "executed")
+        compared = self._decisions[index].run
+        if differs is None or compared is None:
+            return
+        told.compared, told.differs = compared, differs
+        told.why = (
+            (f"differs from run {compared}: {', '.join(differs)}",)
+            if differs
+            else (f"the same as run {compared}",)
+        )
 
     def end(self, ask: Ask | None) -> None:
         """Lets the decider finish, once."""

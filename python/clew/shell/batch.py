@@ -36,13 +36,13 @@ def bring(shell: Any, repeated: str, execution_count: int | None) -> str:
     """Has the session hold what cells left that did not run, and the next cell have that `In [n]`. What could not be brought back, and
     why, as JSON.
 
-    `repeated` are runs with the ids of their cells and their `In [n]`, as JSON. Without an `execution_count` nothing more runs: it is only
+    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without an `execution_count` nothing more runs: it is only
     written down.
     """
     from clew.shell import session
 
     current = session.current()
-    last = current.repeat([(run, cell, count) for run, cell, count in json.loads(repeated)])
+    last = current.repeat([tuple(each) for each in json.loads(repeated)])
     lost: list[list[str]] = []
     if last is not None and execution_count is not None:
         lost = _switch(current, last)
@@ -61,8 +61,9 @@ def _switch(current: Any, run: str) -> list[list[str]]:
 
 
 def standing() -> str:
-    """The run that the session is at, as JSON."""
+    """The run that the session is at, and the working directory, as JSON."""
     from clew.shell import session
+    from clew.shell.environment import directory
 
     answer = session.current().command("show", "@", "--json", through={"door": "program"})
-    return json.dumps(answer["json"]["id"])
+    return json.dumps([answer["json"]["id"], directory()])

@@ -11,13 +11,27 @@ from types import ModuleType
 from typing import Any
 
 from clew import evidence
-from clew.secrets import raw_environment
+from clew.secrets import is_secret, raw_environment
+from clew.shell.asks import Asked
 from clew.shell.distributions import Distribution, Distributions
 
 try:
     import resource
 except ImportError:  # Not on Windows.
     resource = None  # type: ignore[assignment]
+
+
+#: So much of an environment variable is kept (characters).
+LONGEST = 4096
+HIDDEN = "an environment variable that is not recorded"
+
+
+def directory() -> str | None:
+    """The working directory; `None` if it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 (a path object costs more than the call)
+    except Exception:  # or somebody replaced the function
+        return None
 
 
 class Surroundings:
@@ -29,11 +43,13 @@ class Surroundings:
         self._told = 0
         self._environment = dict(raw_environment())
         self._distributions = Distributions()
+        self._directory = directory()
 
     def begin(self) -> None:
         """A run starts."""
         self._modules = len(sys.modules)
         self._environment = dict(raw_environment())
+        self._directory = directory()
         evidence.begin()
 
     def end(self) -> Around:
@@ -45,6 +61,9 @@ class Surroundings:
         is_first, self._told = self._told == 0, len(sys.modules)
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions)
         around.found, around.is_first = found, is_first
+        around.variables, around.directory = self._environment, self._directory
+        now = directory()
+        around.went = now if now != self._directory else None
         return around
 
     def close(self) -> None:
@@ -79,12 +98,19 @@ class Around:
         #: Whether no run of the session told anything before.
         self.is_first = False
         self.changed = changed
+        #: The environment that it found, as the system has it.
+        self.variables: dict[Any, Any] = {}
+        #: The working directory that it found, and where it left it, if elsewhere.
+        self.directory: str | None = None
+        self.went: str | None = None
         self._seen = seen
         self._distributions = distributions
 
-    def described(self, values: Iterable[object] = ()) -> dict[str, Any]:
-        """Fields of the engine's evidence; `values` are objects of the run that may be paths."""
-        seen = self._seen.described(evidence.named_files(values)) if self._seen is not None else {}
+    def described(self, values: Iterable[object] = (), asks: Asked | None = None) -> dict[str, Any]:
+        """Fields of the engine's evidence; `values` are objects of the run that may be paths, `asks` is what its code asks for."""
+        asks = asks or Asked()
+        named = evidence.named_files(values, asks.checked)
+        seen = self._seen.described(named) if self._seen is not None else {}
         known = self._distributions.of(self.imported + self.found)
         return (
             seen
@@ -96,7 +122,23 @@ class Around:
             # What lies in no distribution nobody can install.
             | {"found": [described(name, known[name]) for name in self.found if known[name] is not None]}
             | ({"interpreter": interpreter()} if self.is_first else {})
+            | {"directory": self.directory, "placed": asks.is_placed}
+            | ({"went": self.went} if self.went is not None else {})
+            | self._read(asks.variables)
         )
+
+    def _read(self, names: Iterable[str]) -> dict[str, Any]:
+        """Environment variables that were read, with what they were; of those that may be credentials only that it read them."""
+        found: dict[str, str | None] = {}
+        hidden = False
+        for name in sorted(names):
+            value = self.variables.get(os.fsencode(name))
+            text = None if value is None else os.fsdecode(value)
+            is_kept = text is None or (len(text) <= LONGEST and is_secret(name, text) is None)
+            if is_kept:
+                found[name] = text
+            hidden |= not is_kept
+        return {"variables": found} | ({"unrepeatable": [HIDDEN]} if hidden else {})
 
 
 def described(name: str, distribution: Distribution | None = None) -> dict[str, Any]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from clew import _engine
+    from clew._engine import Copied
     from clew.shell.outputs import Outputs
     from clew.shell.watch import Watch
 
@@ -255,7 +256,7 @@ class Recorder:
             self._tell_untold()
             return answer
 
-    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+    def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
         with self._lock:
             return self._engine.repeat(runs) if runs and self._engine is not None else None

@@ -28,7 +28,7 @@ from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
-    from clew._engine import Through
+    from clew._engine import Copied, Through
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -129,7 +129,7 @@ class Session:
         """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
         return self._recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
-    def repeat(self, runs: Sequence[tuple[str, str | None, int | None]]) -> str | None:
+    def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
         return self._recorder.repeat(runs)
 

@@ -186,47 +186,6 @@ def _draws_anew(code: CodeType) -> bool:
     return False
 
 
-#: What tells the time, called without arguments; and what does so however it is called.
-_CLOCKS = frozenset(("time", "localtime", "gmtime", "ctime", "process_time", "thread_time"))
-_CLOCKS_ALWAYS = frozenset(
-    ("now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns")
-)
-#: What asks whoever sits there.
-_QUESTIONS = frozenset(("input", "getpass"))
-#: Environment variables, of which nobody sees which are read.
-_VARIABLES = frozenset(("environ", "environb", "getenv", "getenvb"))
-_MAY_ASK = _CLOCKS | _CLOCKS_ALWAYS | _QUESTIONS | _VARIABLES
-
-
-def unrepeatable(codes: Iterable[CodeType]) -> set[str]:
-    """What the code may have asked for that is another each time, in words. By the names alone, as above."""
-    found = set[str]()
-    for code in codes:
-        if not _MAY_ASK.isdisjoint(code.co_names):
-            found |= _asked(code)
-    return found
-
-
-def _asked(code: CodeType) -> set[str]:
-    found, last = set[str](), None
-    for one in dis.get_instructions(code):
-        if one.opname in _LOADS or one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            last = one.argval
-            if last in _CLOCKS_ALWAYS and one.opname not in _LOADS:
-                found.add("the time")
-            elif last in _VARIABLES:
-                found.add("environment variables")
-            elif last in _QUESTIONS and one.opname in _LOADS:
-                found.add("somebody at the keyboard")
-        elif one.opname == "CALL":
-            if one.arg == 0 and last in _CLOCKS | _CLOCKS_ALWAYS:
-                found.add("the time")
-            last = None
-        elif one.opname not in ("CACHE", "PUSH_NULL", "PRECALL"):
-            last = None
-    return found
-
-
 class _Instruction(NamedTuple):
     """As the library's own, whose making costs twenty times as much."""
 

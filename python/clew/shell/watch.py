@@ -18,10 +18,11 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew._engine import Fired, codes_within
+from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
-from clew.shell.uses import behind_magics, draws_anew, seeded, unrepeatable, uses
+from clew.shell.uses import behind_magics, draws_anew, seeded, uses
 from clew.shell.warn import guarded
 
 
@@ -74,7 +75,6 @@ class Seen:
         values = [live[name] for name in set[str]().union(*(read for read, _ in found)) if name in live]
         for code in everything:
             values += flattened(code.co_consts)
-        around = self._around.described(values) if self._around is not None else {}
         plain, run = behind_magics(self._codes)
         found += [read_and_written(inner) for code in run for inner in nested(code)]
         used = uses(plain, is_whole=is_whole, run=run)
@@ -86,6 +86,8 @@ class Seen:
         if self._watch is not None:
             ran += self._watch.codes_reached(used.loads)
         used.call(ran)
+        asks = asked(everything + ran)
+        around = self._around.described(values, asks) if self._around is not None else {}
         if draws_anew(everything + ran):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         return around | {
@@ -93,7 +95,7 @@ class Seen:
             "writes": sorted(set[str]().union(*(written for _, written in found))),
             "binds": sorted(used.binds),
             "later": sorted(filter(self._is_name, used.later)),
-            "unrepeatable": sorted(unrepeatable(everything + ran)),
+            "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeded(everything + ran, live)),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),

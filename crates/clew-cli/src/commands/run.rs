@@ -182,11 +182,11 @@ pub struct Chosen {
     /// Executes this cell (its number, or its id) and those behind it
     #[arg(long, value_name = "CELL", conflicts_with = "stale")]
     pub from: Option<String>,
-    /// Executes only cells whose inputs changed since they ran
+    /// Executes only cells that a change reaches: the time, the network, programs and random numbers count as what they were
     #[arg(long)]
     pub stale: bool,
     /// Executes every cell and compares what it makes with what was recorded
-    #[arg(long, conflicts_with_all = ["plan", "check", "stale", "from"])]
+    #[arg(long, conflicts_with_all = ["plan", "check", "stale", "from", "force"])]
     pub verify: bool,
 }
 

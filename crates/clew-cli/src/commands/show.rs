@@ -240,10 +240,21 @@ fn indented(before: &str, source: &str) -> String {
 
 /// What a run may have touched outside the session. Always "may have".
 fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
-    let files = |files: &[FileEvidence]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let paths = |files: &[FileEvidence], is_wanted: &dyn Fn(&FileEvidence) -> bool| -> Vec<String> {
+        let wanted = files.iter().filter(|file| is_wanted(file));
+        wanted.map(|file| file.path.clone()).collect()
+    };
     let lines = [
-        ("read files", files(&evidence.files_read)),
-        ("written files", files(&evidence.files_written)),
+        ("read files", paths(&evidence.files_read, &|file| file.size.is_some())),
+        (
+            "looked in vain for",
+            paths(&evidence.files_read, &|file| file.size.is_none()),
+        ),
+        ("written files", paths(&evidence.files_written, &|_| true)),
+        (
+            "read environment variables",
+            evidence.variables.keys().cloned().collect(),
+        ),
         ("set environment variables", evidence.environment.clone()),
         ("connected to", evidence.sockets.clone()),
         ("started programs", evidence.processes.clone()),
@@ -264,7 +275,7 @@ pub fn evidence_html(evidence: &Evidence) -> Markup {
     }
     let what: Vec<String> = lines.iter().map(|(what, _)| (*what).to_owned()).collect();
     html::folded(
-        &html! { "May have " (text::listing(&what, 7)) },
+        &html! { "May have " (text::listing(&what, 9)) },
         &html! { ul { @for (what, items) in &lines { li { (what) ": " (Clean(items)) } } } },
     )
 }

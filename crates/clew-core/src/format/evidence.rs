@@ -55,6 +55,18 @@ pub struct Evidence {
     /// What it asked for that is another each time, in words (`the time`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unrepeatable: Vec<String>,
+    /// The working directory that it found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Where it left the working directory, if elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub went: Option<String>,
+    /// Whether its code may ask in which directory it runs, other than by opening files.
+    #[serde(skip_serializing_if = "is_false")]
+    pub placed: bool,
+    /// Environment variables that it may have read, with what they were; `None` for those that were not set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Option<String>>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
     /// How long the statements of its cell took that only import, in nanoseconds: a process that loads what it left imports that again.
@@ -79,8 +91,14 @@ pub struct FileEvidence {
     pub size: Option<u64>,
     /// Modification time in nanoseconds since the Unix epoch.
     pub modified: Option<i64>,
-    /// BLAKE3 of its bytes, where asked for.
+    /// BLAKE3 of its bytes, where asked for; of a folder that was listed, by what its listing is known.
     pub digest: Option<String>,
+    /// By what whoever recorded it knows its bytes again, where a digest would tell too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// How it was given, where that was relative to the working directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
     /// Whether it lies in a folder of Python's, or of what is installed for it.
     #[serde(skip_serializing_if = "is_false")]
     pub of_environment: bool,

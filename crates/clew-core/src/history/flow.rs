@@ -10,6 +10,7 @@
 //!           unless it certainly bound the root anew ◄────────┼─► all it may have read, as run 7 found it: more needs
 //! ```
 
+mod elsewhere;
 mod inputs;
 mod line;
 mod needs;
@@ -25,9 +26,10 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+pub use self::elsewhere::rebased;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
-pub use self::repeat::{Obstacle, Outside};
+pub use self::repeat::{Found, Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};
 

@@ -1,10 +1,13 @@
 //! Runs whose cells need not run again: what a recorded run left is taken for what its cell would leave.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::recording::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
 use crate::format::{Action, Looked, Position, Run, Version, View};
-use crate::history::State;
-use crate::id::RunId;
+use crate::history::flow::rebased;
+use crate::history::{History, State};
+use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
 use crate::store::StoreError;
 
@@ -13,10 +16,14 @@ use crate::store::StoreError;
 pub struct Repeated {
     /// The recorded run.
     pub run: RunId,
+    /// The history that it is of, if it is another than the session's.
+    pub history: Option<HistoryId>,
     /// The cell's id, where known.
     pub cell: Option<String>,
     /// The `In [n]` that the cell would have had.
     pub execution_count: Option<u64>,
+    /// The working directory that the cell would have found; `None` for that of the recorded run.
+    pub directory: Option<String>,
 }
 
 impl Session {
@@ -26,16 +33,19 @@ impl Session {
     /// Whether a run may be taken is for the caller to say ([`crate::history::flow::Flow::obstacles`]).
     ///
     /// # Errors
-    /// A run that the history has not, or a store that can't be written. Then nothing was written that anybody sees.
+    /// A run that its history has not, or that somebody made whom the user does not trust; a store that can't be written. Then nothing was
+    /// written that anybody sees.
     pub fn repeat<K: Kernel>(&mut self, kernel: &mut K, repeated: &[Repeated]) -> Result<Option<RunId>, SessionError> {
         self.refresh()?;
         self.record_outside(kernel, Stop::Possible)?;
         let at = self.moves.at().ok_or(SessionError::NotStarted)?;
         let mut state = State::clone(&self.history.state(at));
+        let others = self.others_of(repeated)?;
         let mut written: Vec<(RunId, Run)> = Vec::new();
         for (place, repeated) in repeated.iter().enumerate() {
             let parent = written.last().map_or(at, |(id, _)| *id);
-            let run = self.copy_of(repeated, parent, &mut state);
+            let recorded = self.recorded(repeated, &others).cloned();
+            let run = recorded.and_then(|recorded| self.copy_of(recorded, repeated, parent, &mut state));
             let run = run.map(|run| self.with_state(run, place, at, &state));
             let put = run.and_then(|run| Ok((self.writer.put_run(&run)?, run)));
             written.push(put.inspect_err(|_| self.writer.abandon())?);
@@ -47,18 +57,44 @@ impl Session {
         Ok(last)
     }
 
-    /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
-    fn copy_of(&mut self, repeated: &Repeated, parent: RunId, state: &mut State) -> Result<Run, SessionError> {
-        let recorded = self.history.run(&repeated.run).ok_or_else(|| StoreError::Missing {
+    /// The other histories that the runs are of.
+    fn others_of(&self, repeated: &[Repeated]) -> Result<BTreeMap<HistoryId, History>, SessionError> {
+        let ids: BTreeSet<HistoryId> = repeated.iter().filter_map(|repeated| repeated.history).collect();
+        let read = |id: HistoryId| Ok((id, History::of(&self.store().load(id)?)));
+        ids.into_iter().map(read).collect()
+    }
+
+    fn recorded<'a>(
+        &'a self,
+        repeated: &Repeated,
+        others: &'a BTreeMap<HistoryId, History>,
+    ) -> Result<&'a Run, SessionError> {
+        let history = repeated.history.map_or(Some(&self.history), |id| others.get(&id));
+        let run = history
+            .filter(|history| !history.is_untrusted(&repeated.run))
+            .and_then(|history| history.run(&repeated.run));
+        let missing = || StoreError::Missing {
             kind: "Run",
             id: repeated.run.short(),
             packs: Vec::new(),
-        })?;
-        state.repeat(recorded);
+        };
+        Ok(run.ok_or_else(missing)?)
+    }
+
+    /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
+    fn copy_of(
+        &mut self,
+        recorded: Run,
+        repeated: &Repeated,
+        parent: RunId,
+        state: &mut State,
+    ) -> Result<Run, SessionError> {
+        state.repeat(&recorded);
         let copy = Run {
             suffix: String::new(),
             parent: Some(parent),
             repeats: Some(recorded.repeats.unwrap_or(repeated.run)),
+            evidence: rebased(&recorded.evidence, repeated.directory.as_deref()),
             cell: repeated.cell.clone().or_else(|| recorded.cell.clone()),
             execution_count: repeated.execution_count.or(recorded.execution_count),
             started: self.clock.now(),
@@ -66,7 +102,7 @@ impl Session {
             parent_confirmed: false,
             full: None,
             warnings: Vec::new(),
-            ..recorded.clone()
+            ..recorded
         };
         Ok(Run {
             number: self.writer.reserve_number()?,

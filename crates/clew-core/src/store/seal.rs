@@ -170,6 +170,13 @@ impl SigningKey {
         }
     }
 
+    /// By what its user, and nobody else, knows bytes again: 64 hexadecimal digits.
+    pub fn mark_of(&self, bytes: &[u8]) -> String {
+        blake3::keyed_hash(&self.derive("clew 2026-11-22 marks of small files"), bytes)
+            .to_hex()
+            .to_string()
+    }
+
     /// A key for something else, made from this one: `purpose` says what for.
     pub(super) fn derive(&self, purpose: &str) -> [u8; 32] {
         blake3::derive_key(purpose, self.0.as_bytes())

@@ -1,7 +1,7 @@
 //! A notebook that is run again after an edit: cells that nothing reaches do not run, and all comes out as if every cell had run.
 
 use clew_core::format::{Ending, FileEvidence, HistoryDescription, ModuleEvidence, RunKind};
-use clew_core::history::flow::{Flow, Obstacle, Outside};
+use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
@@ -33,6 +33,10 @@ impl Outside for Same {
     }
 
     fn python(&self) -> Option<&str> {
+        None
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
         None
     }
 
@@ -75,7 +79,10 @@ impl Desk {
         let mut session = session_of(&self.disk, &key_of(KEY), self.history);
         let mut kernel = ToyKernel::new(1);
         session.start(&mut kernel).unwrap();
-        let mut found = session.live_state();
+        let mut found = Found {
+            state: session.live_state(),
+            directory: None,
+        };
         let (mut pending, mut executed, mut taken) = (Vec::new(), Vec::new(), 0);
         let mut is_done = true;
         for (place, cell) in cells.iter().enumerate() {
@@ -84,8 +91,10 @@ impl Desk {
                 let (cell, execution_count) = (None, Some(place as u64 + 1));
                 pending.push(Repeated {
                     run,
+                    history: None,
                     cell,
                     execution_count,
+                    directory: None,
                 });
                 taken += 1;
                 continue;
@@ -93,7 +102,7 @@ impl Desk {
             bring(&mut session, &mut kernel, &mut pending, &found);
             executed.push(place);
             is_done = record(&mut session, &mut kernel, cell, place);
-            found = State::clone(&session.history().state(session.at().unwrap()));
+            found.state = State::clone(&session.history().state(session.at().unwrap()));
             if !is_done {
                 break;
             }
@@ -110,7 +119,7 @@ impl Desk {
 }
 
 /// The newest run of the same code, in the same place of the notebook, that may be taken.
-fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found: &State) -> Option<RunId> {
+fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found: &Found) -> Option<RunId> {
     let history = session.history();
     let flow = Flow::new(history, store);
     let environments = Environments::of(history);
@@ -125,11 +134,11 @@ fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found:
 }
 
 /// Has the kernel hold what cells left that did not run.
-fn bring(session: &mut Session, kernel: &mut ToyKernel, pending: &mut Vec<Repeated>, found: &State) {
+fn bring(session: &mut Session, kernel: &mut ToyKernel, pending: &mut Vec<Repeated>, found: &Found) {
     let Some(last) = session.repeat(kernel, pending).unwrap() else {
         return;
     };
-    assert_eq!(*session.history().state(last), *found);
+    assert_eq!(*session.history().state(last), found.state);
     let report = session.perform(kernel, &Request::Switch(last.to_string()), MoveOptions::default());
     let report = report.unwrap();
     assert!(report.is_exact(), "{report:?}");
@@ -251,7 +260,7 @@ fn what_stands_against_a_run_says_which_input_it_is() {
     let of_b = session.history().runs().find(|(_, run)| run.execution_count == Some(2));
     let place = flow.place(*of_b.unwrap().0);
     let environments = Environments::of(session.history());
-    let obstacles = flow.obstacles(&place, &State::default(), &environments, &Same);
+    let obstacles = flow.obstacles(&place, &Found::default(), &environments, &Same);
     let inputs: Vec<Root> = obstacles
         .into_iter()
         .filter_map(|obstacle| match obstacle {

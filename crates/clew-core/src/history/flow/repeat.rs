@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::elsewhere::Elsewhere;
 use super::inputs::{is_context, needs};
 use super::needs::is_bound_anew;
 use super::{Flow, Place};
@@ -31,8 +32,30 @@ pub trait Outside {
     /// The version of Python that a cell would run in, where that is known.
     fn python(&self) -> Option<&str>;
 
+    /// What an environment variable is; `None` if it is not set.
+    fn variable(&self, name: &str) -> Option<String>;
+
     /// Whether code finds something under a name that nobody in the session bound.
     fn is_builtin(&self, name: &str) -> bool;
+}
+
+/// What a cell would find.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The session.
+    pub state: State,
+    /// The working directory, where that is known.
+    pub directory: Option<String>,
+}
+
+impl Found {
+    /// What the next cell would find if a run is taken for the one before.
+    pub fn repeat(&mut self, run: &Run) {
+        self.state.repeat(run);
+        if let Some(went) = &run.evidence.went {
+            self.directory = Some(went.clone());
+        }
+    }
 }
 
 /// What stands against taking what a recorded run left for what its cell would leave now.
@@ -83,6 +106,22 @@ pub enum Obstacle {
         /// In which the cell would run.
         now: String,
     },
+    /// It ran in another directory, and asked in which, or went to another from there.
+    Directory {
+        /// In which.
+        then: String,
+        /// In which the cell would run.
+        now: String,
+    },
+    /// An environment variable that it may have read is not what it was.
+    Variable {
+        /// Its name.
+        name: String,
+        /// What it was; `None` if it was not set.
+        then: Option<String>,
+        /// What it is.
+        now: Option<String>,
+    },
     /// It used the network.
     Network,
     /// It started programs.
@@ -113,21 +152,23 @@ const SYSTEM: &str = "os.urandom";
 
 impl<'a> Flow<'a> {
     /// What stands against taking what the run at `place` left for what its cell would leave where it finds `found`. Empty if nothing
-    /// does: then [`State::repeat`] tells what it would leave.
+    /// does: then [`Found::repeat`] tells what it would leave.
     pub fn obstacles(
         &self,
         place: &Place<'a>,
-        found: &State,
+        found: &Found,
         environments: &Environments,
         outside: &dyn Outside,
     ) -> Vec<Obstacle> {
         let run = place.recorded();
         let id = place.run();
+        let directory = found.directory.as_deref();
         let mut obstacles = of_record(self.history, &id, run);
         if !obstacles.is_empty() {
             return obstacles;
         }
-        obstacles.extend(of_evidence(&run.evidence, outside));
+        let elsewhere = Elsewhere::of(&run.evidence, directory);
+        obstacles.extend(of_evidence(&run.evidence, elsewhere, outside));
         if let (Some(then), Some(now)) = (environments.interpreter(&id), outside.python())
             && minor(&then.version) != minor(now)
         {
@@ -137,7 +178,9 @@ impl<'a> Flow<'a> {
             });
         }
         let needed = self.needs(place);
-        obstacles.extend(self.of_modules(place, &needed, environments, outside));
+        obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
+        let found = &found.state;
+        obstacles.extend(self.of_variables(place, found, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
         obstacles.extend(self.of_lookups(place, found, outside));
         obstacles.extend(self.of_context(place, &needed, found));
@@ -152,6 +195,7 @@ impl<'a> Flow<'a> {
         place: &Place<'a>,
         needed: &BTreeSet<Root>,
         environments: &Environments,
+        elsewhere: Option<Elsewhere<'_>>,
         outside: &dyn Outside,
     ) -> Vec<Obstacle> {
         let Some(before) = place.before() else {
@@ -173,9 +217,11 @@ impl<'a> Flow<'a> {
                 all.entry(name).or_insert(module);
             });
         }
-        let is_other = |file: &&FileEvidence| !outside.has_file(file);
-        let files = all.values().flat_map(|module| &module.files).filter(is_other);
-        let mut obstacles: Vec<Obstacle> = files.cloned().map(Obstacle::Code).collect();
+        let here =
+            |file: &FileEvidence| elsewhere.map_or_else(|| file.clone(), |elsewhere| elsewhere.place_of_code(file));
+        let files = all.values().flat_map(|module| &module.files).map(here);
+        let files = files.filter(|file| !outside.has_file(file));
+        let mut obstacles: Vec<Obstacle> = files.map(Obstacle::Code).collect();
         let other = |then: &&ModuleEvidence| outside.other_module(then).map(|now| ((*then).clone(), now));
         obstacles.extend(
             all.into_values()
@@ -199,8 +245,10 @@ impl<'a> Flow<'a> {
             .chain(&run.removed)
             .collect();
         let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
+        // The run tells its directory itself.
+        let is_told = |root: &&Root| root.kind == RootKind::Directory && run.evidence.directory.is_some();
         let mut obstacles = Vec::new();
-        for root in all {
+        for root in all.into_iter().filter(|root| !is_told(root)) {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
@@ -238,9 +286,44 @@ impl<'a> Flow<'a> {
         }
         let (run, then) = (place.recorded(), self.history.state(before.run()));
         let libraries = self.libraries(needed, place, &before);
-        let counts = |root: &&Root| needs(run, root, &libraries) && !are_same(then.version(root), found.version(root));
+        let is_told = |root: &Root| match root.kind {
+            RootKind::Directory => run.evidence.directory.is_some(),
+            // Those that it may have read it tells, too.
+            RootKind::Environment => run.evidence.variables.contains_key(&root.key),
+            _ => false,
+        };
+        let counts = |root: &&Root| {
+            !is_told(root) && needs(run, root, &libraries) && !are_same(then.version(root), found.version(root))
+        };
         let found_other = context.into_iter().filter(counts);
         found_other.map(|root| Obstacle::input(root, &then, found)).collect()
+    }
+
+    /// Environment variables that it may have read: as the session has them where a cell set them, else as they are outside.
+    fn of_variables(&self, place: &Place<'a>, found: &State, outside: &dyn Outside) -> Vec<Obstacle> {
+        let (run, before) = (place.recorded(), place.before());
+        let then = before.map(|before| self.history.state(before.run()));
+        let mut obstacles = Vec::new();
+        for (name, was) in &run.evidence.variables {
+            let root = Root::new(RootKind::Environment, name.clone());
+            let set = then.as_deref().and_then(|then| then.version(&root));
+            match (set, found.version(&root)) {
+                (None, None) => {
+                    let now = outside.variable(name);
+                    if now != *was {
+                        let (name, then) = (name.clone(), was.clone());
+                        obstacles.push(Obstacle::Variable { name, then, now });
+                    }
+                }
+                (was, is) if are_same(was, is) => {}
+                (was, is) => obstacles.push(Obstacle::Input {
+                    root: root.clone(),
+                    then: was.cloned(),
+                    now: is.cloned(),
+                }),
+            }
+        }
+        obstacles
     }
 
     /// Names that it looked for in vain, or found where Python has its own, and that are there now.
@@ -336,8 +419,16 @@ fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<Obstacle> {
 }
 
 /// What it did that nobody can repeat, and files that are not what they were.
-fn of_evidence(evidence: &Evidence, outside: &dyn Outside) -> Vec<Obstacle> {
+fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &dyn Outside) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
+    if let Some(elsewhere) = elsewhere
+        && (evidence.placed || evidence.went.is_some())
+    {
+        obstacles.push(Obstacle::Directory {
+            then: elsewhere.then().to_owned(),
+            now: elsewhere.now().to_owned(),
+        });
+    }
     if !evidence.sockets.is_empty() {
         obstacles.push(Obstacle::Network);
     }
@@ -348,23 +439,16 @@ fn of_evidence(evidence: &Evidence, outside: &dyn Outside) -> Vec<Obstacle> {
         obstacles.push(Obstacle::Random);
     }
     obstacles.extend(evidence.unrepeatable.iter().cloned().map(Obstacle::Asked));
-    let is_other = |file: &&FileEvidence| !file.is_of_environment() && !outside.has_file(file);
-    obstacles.extend(
-        evidence
-            .files_read
-            .iter()
-            .filter(is_other)
-            .cloned()
-            .map(Obstacle::FileRead),
-    );
-    obstacles.extend(
-        evidence
-            .files_written
-            .iter()
-            .filter(is_other)
-            .cloned()
-            .map(Obstacle::FileWritten),
-    );
+    let others = |files: &[FileEvidence], told: fn(FileEvidence) -> Obstacle| {
+        let inputs = files.iter().filter(|file| !file.is_of_environment());
+        let here =
+            inputs.flat_map(|file| elsewhere.map_or_else(|| vec![file.clone()], |elsewhere| elsewhere.places(file)));
+        here.filter(|file| !outside.has_file(file))
+            .map(told)
+            .collect::<Vec<_>>()
+    };
+    obstacles.extend(others(&evidence.files_read, Obstacle::FileRead));
+    obstacles.extend(others(&evidence.files_written, Obstacle::FileWritten));
     obstacles
 }
 

@@ -1,0 +1,141 @@
+//! Why a cell has to run, in words.
+
+use std::collections::{BTreeSet, HashMap};
+
+use clew_core::format::{FileEvidence, Manifest, Version};
+use clew_core::history::History;
+use clew_core::history::flow::Obstacle;
+use clew_core::id::{Root, RootKind};
+use clew_core::store::Store;
+
+use crate::commands::stale::{change_of, file_changed};
+use crate::text;
+
+/// A text of a value that is longer is not shown beside what it is now.
+const LONGEST: usize = 40;
+
+/// What the words are made of.
+pub(super) struct Reasons<'a> {
+    pub store: &'a Store,
+    /// The history of the runs that are spoken of.
+    pub history: &'a History,
+    /// Cells that have to run and did not yet, by what they made when they last ran.
+    pub awaited: &'a HashMap<Root, u64>,
+    /// The first of them of which nothing is recorded.
+    pub unknown: Option<u64>,
+}
+
+impl Reasons<'_> {
+    /// Each reason once.
+    pub fn told(&self, obstacles: &[Obstacle]) -> Vec<String> {
+        let mut told: Vec<String> = obstacles.iter().map(|obstacle| self.why(obstacle)).collect();
+        let mut met = BTreeSet::new();
+        told.retain(|why| met.insert(why.clone()));
+        told
+    }
+
+    fn why(&self, obstacle: &Obstacle) -> String {
+        match obstacle {
+            Obstacle::Unfinished => "it did not come to its end when it last ran".to_owned(),
+            Obstacle::Untrusted => "somebody else recorded it, whose key is not trusted".to_owned(),
+            Obstacle::Masked => "its source was not kept whole".to_owned(),
+            Obstacle::WentOn { run } => {
+                format!(
+                    "something that it began went on behind it (run {})",
+                    self.history.label(run)
+                )
+            }
+            Obstacle::Input { root, then, now } => self.changed(root, then.as_ref(), now.as_ref()),
+            Obstacle::Uncertain { root } => format!("nobody looked at {} just before it ran", quoted(root)),
+            Obstacle::FileRead(file) => format!("input {}", file_told(file)),
+            Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
+            Obstacle::Code(file) => format!("module {}", file_told(file)),
+            Obstacle::Module { then, now } if now.is_empty() => format!("{} is not installed", text::clean(&then.name)),
+            Obstacle::Module { then, now } => format!(
+                "{} {} → {}",
+                text::clean(then.distribution.as_deref().unwrap_or(&then.name)),
+                text::clean(then.version.as_deref().unwrap_or_default()),
+                text::clean(now)
+            ),
+            Obstacle::Python { then, now } => format!("Python {} → {}", text::clean(then), text::clean(now)),
+            Obstacle::Directory { then, now } => {
+                format!(
+                    "it asks in which directory it runs: {} → {}",
+                    text::clean(then),
+                    text::clean(now)
+                )
+            }
+            Obstacle::Variable { name, then, now } => variable_told(name, then.as_deref(), now.as_deref()),
+            Obstacle::Network => "it used the network".to_owned(),
+            Obstacle::Programs => "it started programs".to_owned(),
+            Obstacle::Random => "it draws random numbers that depend on nothing".to_owned(),
+            Obstacle::Asked(what) => format!("it asks for {}", text::clean(what)),
+            Obstacle::Unstored { roots } => {
+                let names: Vec<String> = roots.iter().map(quoted).collect();
+                format!("{} can't be stored", names.join(", "))
+            }
+        }
+    }
+
+    /// That an input is another: with its values, where they are short.
+    fn changed(&self, root: &Root, then: Option<&Version>, now: Option<&Version>) -> String {
+        let summary = |version: Option<&Version>| version.and_then(|version| self.summary(root, version));
+        let (kind, before) = summary(then).unwrap_or_default();
+        let (kind_now, after) = summary(now).unwrap_or_default();
+        let called = match root.kind {
+            RootKind::Definition => {
+                let text = if before.is_empty() { &after } else { &before };
+                text::clean(text)
+            }
+            _ => quoted(root),
+        };
+        let maker = self.awaited.get(root).copied().or(self.unknown);
+        match (then, now) {
+            (_, None) if let Some(cell) = maker => return format!("{called} comes from cell {cell}, which runs"),
+            (_, None) if root.kind == RootKind::Random => {
+                return format!("it draws random numbers ({called}) that no cell seeded");
+            }
+            (_, None) => return format!("{called} is not there"),
+            (None, Some(_)) => return format!("{called} is there now"),
+            _ => {}
+        }
+        let kind = if kind == kind_now { kind } else { String::new() };
+        let is_short = |text: &str| !text.is_empty() && text.chars().count() <= LONGEST;
+        match kind.as_str() {
+            "function" => format!("function {called} changed"),
+            _ if is_short(&before) && is_short(&after) && before != after => {
+                format!("{called} {} → {}", text::clean(&before), text::clean(&after))
+            }
+            _ => format!("{called} changed"),
+        }
+    }
+
+    /// The type of what a version holds under a root, and a short text of it.
+    fn summary(&self, root: &Root, version: &Version) -> Option<(String, String)> {
+        let manifest: Manifest = self.store.manifest(version.manifest).ok()?.into_inner();
+        let index = manifest.roots.iter().position(|other| other == root)?;
+        let summary = manifest.summaries.get(index)?;
+        Some((summary.type_name.clone(), summary.text.clone()))
+    }
+}
+
+pub(super) fn quoted(root: &Root) -> String {
+    format!("`{}`", text::clean(&root.to_string()))
+}
+
+/// `data/a.csv changed`.
+fn file_told(file: &FileEvidence) -> String {
+    file_changed(&file.path, change_of(file))
+}
+
+/// `environment variable MODE "fast" → "slow"`.
+fn variable_told(name: &str, then: Option<&str>, now: Option<&str>) -> String {
+    let name = text::clean(name);
+    let is_long = |value: Option<&str>| value.is_some_and(|value| value.chars().count() > LONGEST);
+    if is_long(then) || is_long(now) {
+        return format!("environment variable {name} changed");
+    }
+    let told =
+        |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |value| format!("\"{}\"", text::clean(value)));
+    format!("environment variable {name} {} → {}", told(then), told(now))
+}

@@ -1,0 +1,69 @@
+//! Whether a cell that ran again left and showed what it left and showed when it was recorded.
+
+use std::collections::BTreeSet;
+
+use clew_core::format::{Run, Version};
+use clew_core::history::History;
+use clew_core::id::{Root, RootKind, RunId};
+use serde_json::Value;
+
+use super::Repeat;
+use super::reasons::quoted;
+
+impl Repeat {
+    /// In what the run that the kernel is at, `now`, differs from the recorded one that could have been taken for it, in words; nothing
+    /// if they are the same. `None` where one of them is not there.
+    pub fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {
+        let own = self.records.first()?;
+        let now_id = own.history.resolve(now, None, 0).ok()?;
+        let mut all = self.records.iter();
+        let (history, then_id) =
+            all.find_map(|record| Some((&record.history, record.history.resolve(recorded, None, 0).ok()?)))?;
+        let (then, now) = (history.run(&then_id)?, own.history.run(&now_id)?);
+        let mut told: Vec<String> = left_otherwise((history, then_id, then), (&own.history, now_id, now))
+            .iter()
+            .map(quoted)
+            .collect();
+        if self.shown(then) != self.shown(now) {
+            told.push("what it showed".to_owned());
+        }
+        Some(told)
+    }
+
+    /// What a run showed, without numbers that go on.
+    fn shown(&self, run: &Run) -> Option<Value> {
+        let output = self.store.blob(run.output?).ok()?.into_inner();
+        let mut outputs: Value = serde_json::from_str(&output).ok()?;
+        for output in outputs.as_array_mut()? {
+            if let Some(fields) = output.as_object_mut() {
+                fields.remove("execution_count");
+                fields.remove("metadata");
+            }
+        }
+        Some(outputs)
+    }
+}
+
+/// What either run changed and the other left otherwise. Results by number are what was shown; a generator that came with an import is
+/// seeded anew in each process.
+fn left_otherwise(then: (&History, RunId, &Run), now: (&History, RunId, &Run)) -> Vec<Root> {
+    let is_seeded_anew = |root: &Root| {
+        let mut runs = [then.2, now.2].into_iter();
+        root.kind == RootKind::Random && runs.any(|run| run.evidence.undrawn.contains(&root.key))
+    };
+    let counts = |root: &&Root| root.kind != RootKind::Out && !is_seeded_anew(root);
+    let changed = |run: &Run| -> BTreeSet<Root> {
+        let roots = run.changed.iter().flat_map(|version| &version.roots);
+        roots.chain(&run.removed).filter(counts).cloned().collect()
+    };
+    let (there, here) = (then.0.state(then.1), now.0.state(now.1));
+    let is_same = |one: Option<&Version>, other: Option<&Version>| match (one, other) {
+        (Some(one), Some(other)) => one.fingerprint == other.fingerprint,
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let all = changed(then.2).into_iter().chain(changed(now.2));
+    let all: BTreeSet<Root> = all.collect();
+    all.into_iter()
+        .filter(|root| !is_same(there.version(root), here.version(root)))
+        .collect()
+}

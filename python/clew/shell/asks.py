@@ -1,0 +1,177 @@
+"""What code may ask for that does not follow from what it reads: the time, somebody at the keyboard, environment
+variables, where it runs, whether a file is there.
+
+Read off compiled code, by names alone: whoever is wrong runs again what need not run.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import CodeType, FunctionType, ModuleType
+
+from clew import evidence
+from clew.shell.names import flattened, nested
+
+#: What tells the time, called without arguments; and what does so however it is called.
+_CLOCKS = frozenset(("time", "localtime", "gmtime", "ctime", "process_time", "thread_time"))
+_CLOCKS_ALWAYS = frozenset(
+    ("now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns")
+)
+#: What asks whoever sits there.
+_QUESTIONS = frozenset(("input", "getpass"))
+#: What holds the environment's variables, and what of it reads one by its name, given first.
+_VARIABLES, _GETTERS = frozenset(("environ", "environb")), frozenset(("getenv", "getenvb"))
+_OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
+#: What depends on the directory without opening anything.
+_PLACES = frozenset(
+    ("getcwd", "getcwdb", "cwd", "abspath", "absolute", "resolve", "realpath", "relpath", "__file__")
+)
+#: What tells whether something is there, without opening it.
+_CHECKS = frozenset(
+    ("exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize")
+)
+_MAY_ASK = _CLOCKS | _CLOCKS_ALWAYS | _QUESTIONS | _VARIABLES | _GETTERS | _PLACES | _CHECKS
+_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FAST", "LOAD_DEREF"))
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"))
+_SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
+ENVIRONMENT = "environment variables"
+
+
+@dataclass
+class Asked:
+    """What code may have asked for."""
+
+    #: What is another each time, in words.
+    words: set[str] = field(default_factory=set)
+    #: Environment variables, by name.
+    variables: set[str] = field(default_factory=set)
+    #: Whether it asks where it runs.
+    is_placed: bool = False
+    #: Texts in code that asks whether files are there: they may name some.
+    checked: set[str] = field(default_factory=set)
+
+
+def asked(codes: Iterable[CodeType]) -> Asked:
+    """What the code, and the functions of the user's own modules whose names it mentions, may have asked for."""
+    found = Asked()
+    everything = list(codes)
+    for code in [*everything, *_of_own_modules(everything)]:
+        if not _MAY_ASK.isdisjoint(code.co_names):
+            _ask(code, found)
+    return found
+
+
+def _ask(code: CodeType, found: Asked) -> None:
+    names = set(code.co_names)
+    found.is_placed |= not _PLACES.isdisjoint(names)
+    if not _CHECKS.isdisjoint(names):
+        found.checked |= {text for text in flattened(code.co_consts) if isinstance(text, str)}
+    steps = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+    for place, one in enumerate(steps):
+        if one.opname not in _LOADS and one.opname not in _ATTRIBUTES:
+            continue
+        name, after = one.argval, steps[place + 1 : place + 4]
+        is_called_bare = bool(after) and after[0].opname == "CALL" and after[0].arg == 0
+        if (name in _CLOCKS_ALWAYS and one.opname in _ATTRIBUTES and one.opname != "IMPORT_FROM") or (
+            name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare
+        ):
+            found.words.add("the time")
+        elif name in _QUESTIONS and (one.opname in _LOADS or name == "getpass"):
+            found.words.add("somebody at the keyboard")
+        elif name in _VARIABLES | _GETTERS and one.opname != "IMPORT_FROM":
+            _note_variable(name, _before(steps, place), after, found)
+
+
+def _note_variable(
+    name: str, before: dis.Instruction | None, after: list[dis.Instruction], found: Asked
+) -> None:
+    """Which variable is read there; all of them where that can't be told. One that is set is not read."""
+    first, second = [*after, None, None][:2]
+    read: object = None
+    if first is not None and name in _GETTERS:
+        read = _constant(first)
+    elif first is not None and second is not None:
+        if first.opname in _ATTRIBUTES and first.argval in _OF_ONE:
+            read = _constant(second)
+        elif second.opname == "STORE_SUBSCR":
+            return
+        elif second.opname in ("BINARY_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"):
+            read = _constant(first)
+        elif first.opname == "CONTAINS_OP" and before is not None:
+            read = _constant(before)
+    elif first is not None and first.opname == "CONTAINS_OP" and before is not None:
+        read = _constant(before)
+    if isinstance(read, bytes):
+        read = read.decode(errors="surrogateescape")
+    if isinstance(read, str):
+        found.variables.add(read)
+    else:
+        found.words.add(ENVIRONMENT)
+
+
+def _before(steps: list[dis.Instruction], place: int) -> dis.Instruction | None:
+    """What was loaded before the dotted name that ends at `place`."""
+    while place and steps[place].opname in _ATTRIBUTES:
+        place -= 1
+    return steps[place - 1] if place else None
+
+
+def _constant(step: dis.Instruction) -> object:
+    return step.argval if step.opname in ("LOAD_CONST", "RETURN_CONST") else None
+
+
+def _of_own_modules(codes: list[CodeType]) -> Iterator[CodeType]:
+    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
+    known = _own_functions()
+    if not known:
+        return
+    waiting = {name for code in codes for name in code.co_names}
+    seen = set[str]()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        for code in known.get(name, ()):
+            yield code
+            waiting |= set(code.co_names) - seen
+
+
+def _own_functions() -> dict[str, list[CodeType]]:
+    """Codes of the user's own modules by the names of their functions and classes."""
+    found: dict[str, list[CodeType]] = {}
+    for key in _own_modules(len(sys.modules)):
+        module = sys.modules.get(key)
+        if type(module) is ModuleType:
+            for name, code in _functions_of(module):
+                found.setdefault(name, []).append(code)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _own_modules(_: int) -> tuple[str, ...]:
+    """Names of the user's own modules. There are thousands of others, so it is found out anew only when others came."""
+    return tuple(key for key, module in list(sys.modules.items()) if _is_own(key, module))
+
+
+def _is_own(key: str, module: object) -> bool:
+    first = key.partition(".")[0]
+    if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
+        return False
+    file = module.__dict__.get("__file__")
+    return type(file) is str and file.endswith(".py") and not file.startswith(evidence.environment())
+
+
+def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
+    for name, value in list(module.__dict__.items()):
+        held = [value]
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            held = list(value.__dict__.values())
+        for one in held:
+            function = getattr(one, "__func__", one) if isinstance(one, classmethod | staticmethod) else one
+            if type(function) is FunctionType and function.__module__ == module.__name__:
+                for code in nested(function.__code__):
+                    yield name, code
+                    yield function.__name__, code
