@@ -334,3 +334,39 @@ def test_what_was_recorded_in_a_live_notebook_need_not_run_in_a_batch(desk: Desk
     typed = desk.python(KERNEL, str(path), front_end, *cells)
     assert typed.exit == 0, typed
     assert ran(desk, f"live-{front_end}") == [RESTORED] * 3
+
+
+def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp_path: Path) -> None:
+    """On another machine is in another home, whose user trusts who made it, in another folder."""
+    work = desk.folder / "packed"
+    work.mkdir()
+    (work / "rows.csv").write_text("1\n2\n")
+    (work / "ours.py").write_text("def double(x):\n    return 2 * x\n")
+    cells = (
+        "rows = [int(line) for line in open('rows.csv')]",
+        "import ours\nours.double(sum(rows))",
+        "factor = 3",
+        "sum(rows) * factor",
+    )
+    desk.notebook("packed/report", *cells)
+    assert desk.run("report.ipynb", "out.ipynb", cwd=work).exit == 0
+    packed = desk.clew("package", "report.ipynb", cwd=work)
+    assert packed.exit == 0, packed
+    there = Desk(tmp_path / "there")
+    package = shutil.copy(work / "report.crate.zip", there.folder)
+    refused = there.run("report.crate.zip", "out.ipynb")
+    assert refused.exit == 2 and "clew trust add" in refused.err, refused
+    assert [path.name for path in there.folder.iterdir()] == ["report.crate.zip"]
+    key = next(key["key"] for key in desk.clew("trust", "--json").json["keys"] if key["standing"] == "own")
+    assert there.clew("trust", "add", key, "--yes").exit == 0
+    ran = there.run("report.crate.zip", "out.ipynb")
+    assert ran.exit == 0, ran
+    assert outcomes(there.read("out.ipynb")) == [RESTORED] * 4, there.run("report.crate.zip", "--plan").out
+    assert shown(there.read("out.ipynb")) == shown(json.loads((work / "out.ipynb").read_text()))
+    # What is changed there counts, and the package is written over nothing.
+    (there.folder / "report/rows.csv").write_text("1\n2\n3\n")
+    ran = there.run("report.crate.zip", "out.ipynb")
+    assert ran.exit == 0 and "rows.csv" in ran.err, ran
+    assert outcomes(there.read("out.ipynb")) == [EXECUTED, EXECUTED, RESTORED, EXECUTED]
+    assert code_cells(there.read("out.ipynb"))[3]["outputs"][0]["data"]["text/plain"] == ["18"]
+    assert Path(package).is_file()

@@ -18,6 +18,7 @@ pub mod names;
 pub mod op;
 pub mod remote;
 pub mod run;
+mod run_package;
 pub mod scratch;
 pub mod serve;
 pub mod shells;

@@ -43,12 +43,7 @@ pub(crate) enum Now {
 pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, near: Option<&Path>) -> Vec<InputFile> {
     let mut seen: BTreeMap<&str, (&FileEvidence, String)> = BTreeMap::new();
     for run in runs {
-        for file in run
-            .evidence
-            .files_read
-            .iter()
-            .filter(|file| file.size.is_some() && !file.is_of_environment())
-        {
+        for file in all_of(run).filter(|file| file.size.is_some() && !file.is_of_environment()) {
             seen.insert(&file.path, (file, run.label()));
         }
     }
@@ -70,6 +65,12 @@ pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, nea
             now: now(file),
         })
         .collect()
+}
+
+/// The files that a run read, and those that it imported modules of the user's own from.
+pub(crate) fn all_of(run: &Run) -> impl Iterator<Item = &FileEvidence> {
+    let modules = run.evidence.modules.iter().flat_map(|module| &module.files);
+    run.evidence.files_read.iter().chain(modules)
 }
 
 /// The runs that led to a state, in their order.

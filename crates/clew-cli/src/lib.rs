@@ -108,7 +108,7 @@ pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
     };
     let answer = answer_to(&arguments, surroundings);
     if let Word::Run(run) = &arguments.word {
-        return match commands::run::hand_over(run, &arguments.shared) {
+        return match commands::run::hand_over(run, &arguments.shared, surroundings) {
             Ok(hand_over) if surroundings.door == Door::Terminal => Answered::By(hand_over),
             Ok(_) => Answered::Here(answer.fail(&commands::run::not_here())),
             Err(problem) => Answered::Here(answer.fail(&problem)),

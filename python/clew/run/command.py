@@ -22,6 +22,8 @@ def run(pieces: Sequence[str]) -> int:
     options = Options.of(pieces)
     try:
         options.settle_paths()
+        if options.said:
+            print(f"{options.said}.", file=sys.stderr)
         if options.store is not None:
             os.environ["CLEW_HOME"] = str(Path(options.store).absolute())
         return dispatch(options)

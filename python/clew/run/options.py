@@ -55,6 +55,8 @@ class Options:
     verify: bool = False
     json: bool = False
     store: str | None = None
+    #: What became of a package that is run, in a line.
+    said: str | None = None
 
     @classmethod
     def of(cls, pieces: Sequence[str]) -> Options:

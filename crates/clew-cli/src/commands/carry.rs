@@ -1,7 +1,7 @@
 //! `clew export`, `clew package` and `clew import`: a history, or one of its states, as one file.
 
 mod export;
-mod import;
+pub(super) mod import;
 mod inputs;
 mod package;
 pub mod plan;

@@ -6,10 +6,12 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::run_package;
 use crate::arguments::Shared;
 use crate::door::HandOver;
 use crate::interpreter;
 use crate::problem::Problem;
+use crate::surroundings::{Door, Surroundings};
 
 /// Runs a notebook from top to bottom, as papermill does, and writes it with its outputs to another file.
 ///
@@ -17,7 +19,7 @@ use crate::problem::Problem;
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools)] // papermill's switches
 pub struct Arguments {
-    /// The notebook: a file, a percent script, an address that papermill knows, or `-` for standard input
+    /// The notebook: a file, a percent script, a package, an address that papermill knows, or `-` for standard input
     #[arg(value_name = "IN")]
     pub input: Option<String>,
     /// Where it goes with its outputs; `-`, or nothing in a pipe, is standard output
@@ -209,6 +211,8 @@ pub enum Level {
 struct Request<'a> {
     #[serde(flatten)]
     arguments: &'a Arguments,
+    /// What became of a package, in a line.
+    said: Option<&'a str>,
     json: bool,
     store: Option<&'a std::path::Path>,
 }
@@ -217,13 +221,19 @@ struct Request<'a> {
 const LONGEST_PIECE: usize = 100_000;
 
 /// Who runs the notebook.
-pub fn hand_over(arguments: &Arguments, shared: &Shared) -> Result<HandOver, Problem> {
+pub fn hand_over(arguments: &Arguments, shared: &Shared, surroundings: &Surroundings) -> Result<HandOver, Problem> {
     if shared.wanted.is_some() {
         let problem = "`run` records in the notebook's own history, and another one is named";
         return Err(Problem::usage(problem).with_hint("leave `--history` out"));
     }
+    let store = shared.store.as_ref().unwrap_or(&surroundings.store);
+    let unpacked = match surroundings.door {
+        Door::Terminal => run_package::unpacked(arguments, store, surroundings)?,
+        _ => None,
+    };
     let request = Request {
-        arguments,
+        arguments: unpacked.as_ref().map_or(arguments, |unpacked| &unpacked.arguments),
+        said: unpacked.as_ref().map(|unpacked| unpacked.said.as_str()),
         json: shared.json,
         store: shared.store.as_deref(),
     };

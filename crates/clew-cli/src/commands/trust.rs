@@ -79,22 +79,23 @@ pub fn trust(arguments: &Arguments, store: &Path, surroundings: &Surroundings) -
     let own = SigningKey::load(&RealDisk, &surroundings.config).map_err(|error| store_problem(&error))?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustWord::List);
-    if !matches!(word, TrustWord::List) {
-        if own.is_none() {
-            return Err(no_key(surroundings));
-        }
-        if surroundings.door != Door::Terminal {
-            return Err(elsewhere());
-        }
+    if !matches!(word, TrustWord::List) && surroundings.door != Door::Terminal {
+        return Err(elsewhere());
     }
     let signed = &keys::signed(store, surroundings);
+    // Whoever has recorded nothing yet can trust a colleague all the same.
+    if let TrustWord::Add { key, label, yes } = word {
+        return add(&key.concat(), label.as_deref(), *yes, own, signed, surroundings);
+    }
     let Some(own) = own else {
-        return page(Action::List, None, false, None, signed, surroundings);
+        return match word {
+            TrustWord::List => page(Action::List, None, false, None, signed, surroundings),
+            _ => Err(no_key(surroundings)),
+        };
     };
     let now = surroundings.now;
     match word {
-        TrustWord::List => page(Action::List, None, false, Some(own), signed, surroundings),
-        TrustWord::Add { key, label, yes } => add(&key.concat(), label.as_deref(), *yes, own, signed, surroundings),
+        TrustWord::List | TrustWord::Add { .. } => page(Action::List, None, false, Some(own), signed, surroundings),
         TrustWord::Remove { key } => remove(&key.join(" "), own, signed, surroundings),
         TrustWord::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &surroundings.config, now);
@@ -117,14 +118,14 @@ fn add(
     typed: &str,
     label: Option<&str>,
     yes: bool,
-    own: PublicKey,
+    own: Option<PublicKey>,
     signed: &Signed,
     surroundings: &Surroundings,
 ) -> Result<TrustPage, Problem> {
-    let known = keys::all(Some(own), signed, surroundings)?;
+    let known = keys::all(own, signed, surroundings)?;
     let key = keys::meant(typed, &known)?;
     let there = known.iter().find(|known| known.key == key);
-    if key == own {
+    if Some(key) == own {
         return Err(Problem::usage("That is your own key: what it signs is yours"));
     }
     let label = text::clean(label.unwrap_or_default().trim());
@@ -147,9 +148,11 @@ fn add(
             time: surroundings.now,
             label: label.clone(),
         };
+        let made = SigningKey::load_or_create(&RealDisk, &surroundings.config);
+        let own = made.map_err(|error| store_problem(&error))?.public();
         Trust::say(&RealDisk, &surroundings.config, own, key, said).map_err(|error| store_problem(&error))?;
     }
-    let mut page = page(Action::Add, Some(key), yes, Some(own), signed, surroundings)?;
+    let mut page = page(Action::Add, Some(key), yes, own, signed, surroundings)?;
     match &mut page.key {
         Some(known) => known.label = label,
         none => *none = Some(Known::new(key, label)),
@@ -203,7 +206,7 @@ fn page(
 
 fn no_key(surroundings: &Surroundings) -> Problem {
     let problem = format!("You have no key yet in {}", surroundings.config.display());
-    Problem::usage(problem).with_hint("`%load_ext clew` in a notebook makes it; trust can be given then")
+    Problem::usage(problem).with_hint("`%load_ext clew` in a notebook makes it")
 }
 
 /// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.

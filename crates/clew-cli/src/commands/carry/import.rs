@@ -1,5 +1,6 @@
 //! `clew import`: what lies in a bundle, looked at or taken into a store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -108,6 +109,9 @@ pub struct ImportPage {
     damage: Vec<String>,
     #[serde(skip)]
     time: Timestamp,
+    /// When the files that cells read had been written, by their paths.
+    #[serde(skip)]
+    times: BTreeMap<String, Timestamp>,
 }
 
 /// Looks into a bundle, or takes it in.
@@ -136,11 +140,31 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
         page.take(&carried.map_err(|error| store_problem(&error))?);
         if let Some(folder) = &import.files {
             // The store has it all by now, and every byte was held against the seal.
-            inputs::write_out(&carrier, folder, &mut page.files, &mut |bytes| counting.count(bytes))?;
+            inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
+                counting.count(bytes)
+            })?;
             page.write_notebook(&carrier, folder)?;
         }
     }
     Ok(page)
+}
+
+/// Whether its maker is the user, or somebody whom the user trusts.
+///
+/// # Errors
+/// A stranger.
+pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, surroundings: &Surroundings) -> Result<(), Problem> {
+    let disk = RealDisk;
+    let key = SigningKey::load(&disk, &surroundings.config).ok().flatten();
+    let trust = key.map(|key| Trust::load_or_own(&disk, &surroundings.config, key.public()).0);
+    let key = carrier.bundle.key();
+    if matches!(standing(trust.as_ref(), key), "own" | "former" | "trusted") {
+        return Ok(());
+    }
+    let file = text::clean(&carrier.bundle.path().display().to_string());
+    let problem = format!("{file} was made with a key that you do not trust, and to run it is to run its code");
+    let hint = format!("`clew import {file} --preview` shows what is in it, `clew trust add {key}` trusts who made it");
+    Err(Problem::usage(problem).with_hint(hint))
 }
 
 /// What a package says that its notebook is called, where that leads nowhere else.
@@ -218,6 +242,7 @@ impl ImportPage {
             contradictions: 0,
             damage: place.damage.iter().map(|damage| damage.what.clone()).collect(),
             time: bundle.time(),
+            times: inputs::times(place.history),
         })
     }
 
@@ -234,6 +259,30 @@ impl ImportPage {
             }
         }
         Ok(())
+    }
+
+    /// Where the notebook lies below the folder that all was written to: a file that was there before stays, and counts.
+    pub(in crate::commands) fn notebook_in(&self, folder: &Path) -> Option<PathBuf> {
+        let notebook = self.notebook.as_ref()?;
+        let path = notebook.written.clone().unwrap_or_else(|| folder.join(&notebook.name));
+        path.is_file().then_some(path)
+    }
+
+    /// What was taken in, in a line.
+    pub(in crate::commands) fn taken_in(&self) -> String {
+        let file = text::clean(&self.file.display().to_string());
+        let runs = text::count(usize::try_from(self.new_runs).unwrap_or(usize::MAX), "run");
+        let kept: Vec<String> = self.files.iter().filter_map(ListedPage::stayed).collect();
+        let stayed = if kept.is_empty() {
+            String::new()
+        } else {
+            format!(", over nothing that was there ({})", text::listing(&kept, 3))
+        };
+        if self.new_runs == 0 {
+            format!("All runs of {file} were here already{stayed}")
+        } else {
+            format!("Took in {file}: {runs}{stayed}")
+        }
     }
 
     /// What is said of the notebook.

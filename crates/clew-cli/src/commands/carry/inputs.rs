@@ -1,10 +1,13 @@
 //! The files that runs read: put into a bundle, shown, and written out of it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
-use clew_core::format::Input;
+use clew_core::format::{Input, Timestamp};
+use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::store::{BundleMaker, Carrying};
 use serde::Serialize;
@@ -194,6 +197,13 @@ pub(super) struct ListedPage {
     why: Option<String>,
 }
 
+impl ListedPage {
+    /// What it is called, if another file is there that stays.
+    pub fn stayed(&self) -> Option<String> {
+        self.why.is_some().then(|| text::clean(&self.name))
+    }
+}
+
 /// What a bundle lists, held against what is here.
 pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: Carrying<'_>) -> Vec<ListedPage> {
     let inputs = carrier
@@ -231,10 +241,18 @@ fn here(input: &Input, mapped: Option<&Path>, watch: Carrying<'_>) -> &'static s
     }
 }
 
+/// When the files that runs read had been written, by their paths, as the last of the runs saw them.
+pub(super) fn times(history: &History) -> BTreeMap<String, Timestamp> {
+    let files = history.runs().flat_map(|(_, run)| input_files::all_of(run));
+    let times = files.filter_map(|file| Some((file.path.clone(), file.modified?)));
+    times.collect()
+}
+
 /// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.
 pub(super) fn write_out(
     carrier: &Carrier,
     folder: &Path,
+    times: &BTreeMap<String, Timestamp>,
     listed: &mut [ListedPage],
     watch: Carrying<'_>,
 ) -> Result<(), Problem> {
@@ -242,7 +260,7 @@ pub(super) fn write_out(
         let Some(mut bytes) = carrier.input(input) else {
             continue;
         };
-        match written(input, &mut bytes, folder, watch) {
+        match written(input, &mut bytes, folder, times.get(&input.path), watch) {
             Ok(Some(path)) => page.written = Some(path),
             Ok(None) => return Err(store_problem(&clew_core::store::StoreError::GivenUp)),
             Err(error) => page.why = Some(error.to_string()),
@@ -252,7 +270,13 @@ pub(super) fn write_out(
 }
 
 /// Where a file was written, or lies already; `None` once the user has asked to stop.
-fn written(input: &Input, bytes: &mut dyn io::Read, folder: &Path, watch: Carrying<'_>) -> io::Result<Option<PathBuf>> {
+fn written(
+    input: &Input,
+    bytes: &mut dyn io::Read,
+    folder: &Path,
+    time: Option<&Timestamp>,
+    watch: Carrying<'_>,
+) -> io::Result<Option<PathBuf>> {
     let path = folder.join(&input.name);
     if fs::symlink_metadata(&path).is_ok() {
         let mut there = File::open(&path)?;
@@ -272,6 +296,10 @@ fn written(input: &Input, bytes: &mut dyn io::Read, folder: &Path, watch: Carryi
     let Some(found) = found else { return Ok(None) };
     if found != (input.hash, input.size) {
         return Err(io::Error::other("what lies in the bundle is not what its maker signed"));
+    }
+    // As archives do: what is small is known again by its size and time.
+    if let Some(time) = time.and_then(|time| u64::try_from(*time).ok()) {
+        file.as_file().set_modified(UNIX_EPOCH + Duration::from_nanos(time))?;
     }
     file.as_file().sync_all()?;
     file.persist_noclobber(&path).map_err(|error| error.error)?;

@@ -1,0 +1,91 @@
+//! `clew run PACKAGE`: a package is taken in, and its notebook runs where its files were written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clew_core::store::disk::{Disk, RealDisk};
+
+use super::carry::import::{self, Import};
+use super::run::Arguments;
+use crate::package::Carrier;
+use crate::problem::Problem;
+use crate::surroundings::Surroundings;
+use crate::text;
+
+/// How packages are called, the longer first.
+const ENDINGS: [&str; 2] = [".crate.zip", ".zip"];
+
+/// What is run of a package.
+pub(super) struct Unpacked {
+    /// What was typed, about the notebook that was written.
+    pub arguments: Arguments,
+    /// What became of the package, in a line.
+    pub said: String,
+}
+
+/// Takes in the package that is to be run; `None` where it is none. What lies in its folder already stays as it is, so that what is
+/// changed there counts.
+pub(super) fn unpacked(
+    arguments: &Arguments,
+    directory: &Path,
+    surroundings: &Surroundings,
+) -> Result<Option<Unpacked>, Problem> {
+    let Some(file) = arguments.input.as_deref().filter(|input| !input.contains("://")) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(file);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let is_zip = path.extension().is_some_and(|ending| ending == "zip") && path.is_file();
+    let Some(name) = name.filter(|_| is_zip || Carrier::is_unpacked(&path)) else {
+        return Ok(None);
+    };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let carrier = Carrier::open(&disk, &path)?;
+    import::check_is_trusted(&carrier, surroundings)?;
+    let folder = match &arguments.kernel.cwd {
+        Some(folder) => PathBuf::from(folder),
+        None => folder_of(&name, is_zip),
+    };
+    let asked = Import {
+        file: path,
+        preview: false,
+        files: Some(folder.clone()),
+        maps: Vec::new(),
+    };
+    let page = import::import(&asked, directory, surroundings)?;
+    let Some(notebook) = page.notebook_in(&folder) else {
+        let problem = format!("No notebook lies in {}", text::clean(file));
+        let hint = format!("`clew import {}` takes in what does", text::clean(file));
+        return Err(Problem::usage(problem).with_hint(hint));
+    };
+    let mut arguments = arguments.clone();
+    arguments.input = Some(notebook.display().to_string());
+    arguments.kernel.cwd = Some(folder.display().to_string());
+    let folder = text::clean(&folder.display().to_string());
+    Ok(Some(Unpacked {
+        arguments,
+        said: format!("{}; it runs in {folder}", page.taken_in()),
+    }))
+}
+
+/// The folder that a package is written to, beside where the user stands.
+fn folder_of(name: &str, is_zip: bool) -> PathBuf {
+    let stem = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
+    match stem.filter(|stem| is_zip && !stem.is_empty()) {
+        Some(stem) => PathBuf::from(stem),
+        None => PathBuf::from(format!("{name}-run")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_written_to_a_folder_of_its_name() {
+        assert_eq!(folder_of("flights.crate.zip", true), Path::new("flights"));
+        assert_eq!(folder_of("flights.zip", true), Path::new("flights"));
+        assert_eq!(folder_of(".zip", true), Path::new(".zip-run"));
+        assert_eq!(folder_of("flights", false), Path::new("flights-run"));
+    }
+}
