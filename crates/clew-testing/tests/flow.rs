@@ -155,7 +155,7 @@ fn stale_runs_are_those_whose_inputs_changed_and_what_follows_from_them() {
         "a = int 2",
     ]);
     let flow = notebook.flow();
-    let stale = flow.stale(notebook.at(), &|_| true);
+    let stale = flow.stale(notebook.at(), &notebook.environments(), &|_| true);
     let told: Vec<(String, String)> = stale
         .iter()
         .map(|stale| {
@@ -174,10 +174,20 @@ fn stale_runs_are_those_whose_inputs_changed_and_what_follows_from_them() {
 #[test]
 fn a_value_that_is_what_it_was_again_makes_nothing_stale() {
     let notebook = ran(&["a = int 1", "b = list a", "a = int 2", "a = int 1"]);
-    assert!(notebook.flow().stale(notebook.at(), &|_| true).is_empty());
+    assert!(
+        notebook
+            .flow()
+            .stale(notebook.at(), &notebook.environments(), &|_| true)
+            .is_empty()
+    );
     // Sharing an input is no change of it.
     let notebook = ran(&["a = list", "b = tuple a", "c = list a"]);
-    assert!(notebook.flow().stale(notebook.at(), &|_| true).is_empty());
+    assert!(
+        notebook
+            .flow()
+            .stale(notebook.at(), &notebook.environments(), &|_| true)
+            .is_empty()
+    );
 }
 
 /// What was tried.

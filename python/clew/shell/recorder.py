@@ -16,7 +16,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
@@ -255,6 +256,34 @@ class Recorder:
             answer = self._engine.command(list(argv), False, through)
             self._tell_untold()
             return answer
+
+    @contextmanager
+    def apart(self, place: Place) -> Iterator[int | None]:
+        """Cells that run meanwhile, inside the one that asks and stands at `place`, are runs of their own; what it does afterwards is
+        the next. Gives the `In [n]` of the one that asks.
+
+        # Errors
+        `KeyboardInterrupt` where Ctrl+C came while what it did before was recorded.
+        """
+        me = threading.get_ident()
+        with self._lock:
+            if self._seal(place):
+                raise KeyboardInterrupt
+            outer = self._running.pop(me, None)
+        try:
+            yield outer.execution_count if outer is not None else None
+        finally:
+            with self._lock:
+                self.finish()
+                if outer is not None:
+                    outer.shown = [self._outputs.begin()]
+                    self._watch.begin()
+                    self._running[me] = outer
+
+    def finish(self) -> None:
+        """Takes the capture of what ended, if nothing runs."""
+        with self._lock:
+            self._finish()
 
     def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""

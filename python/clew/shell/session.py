@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clew._engine import intent, left_out
 from clew.carried import as_said, begin, carry, revision_in
 from clew.secrets import has_writing, masked, redacted, texts_of
+from clew.shell import rerun
 from clew.shell.ending import Ending
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
@@ -106,6 +108,9 @@ class Session:
 
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
+        if rerun.is_asked(words):
+            place = place_in_cell(sys._getframe(1), self._shell.user_ns)
+            return rerun.Rerun(self, self._shell).answer(words, place)
         meant = intent(words)
         place = place_in_cell(sys._getframe(1), self._shell.user_ns) if meant["seals"] else NOWHERE
         if meant["carries"]:
@@ -128,6 +133,14 @@ class Session:
     def _run_meant(self, words: Sequence[str], meant: _engine.Intent, place: Place) -> _engine.Answer:
         """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
         return self._recorder.command(("show", "--json", revision_in(words)), meant, place=place)
+
+    def apart(self, place: Place) -> AbstractContextManager[int | None]:
+        """Cells that run meanwhile, inside the one that stands at `place`, are runs of their own. Gives the `In [n]` of that one."""
+        return self._recorder.apart(place)
+
+    def settle(self) -> None:
+        """Has what ended recorded now."""
+        self._recorder.finish()
 
     def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""

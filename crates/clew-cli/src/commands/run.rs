@@ -261,7 +261,7 @@ fn pieces(text: &str) -> Vec<String> {
 /// Says why a notebook can't be run from within one.
 pub fn not_here() -> Problem {
     Problem::usage("`run` starts a kernel of its own for a notebook, beside this one")
-        .with_hint("`clew run IN.ipynb OUT.ipynb` in a terminal")
+        .with_hint("`clew run IN.ipynb OUT.ipynb` in a terminal; `%clew run --stale` runs stale cells here")
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::UNIX_EPOCH;
 
-use clew_core::format::FileEvidence;
-use clew_core::history::State;
+use clew_core::format::{FileEvidence, Run};
 use clew_core::history::flow::Reason;
+use clew_core::history::{Environments, History, State};
 use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
@@ -53,6 +53,13 @@ pub enum Why {
         /// `changed`, `gone` or `new`.
         change: &'static str,
     },
+    /// A module of the user's own that it used is not as it was.
+    Code {
+        /// The path of its file.
+        path: String,
+        /// `changed`, `gone` or `new`.
+        change: &'static str,
+    },
     /// An input comes from a stale cell.
     Through {
         /// The input.
@@ -68,6 +75,8 @@ pub struct StaleCell {
     /// Its last run.
     #[serde(flatten)]
     run: RunPage,
+    /// How many runs of this line came before the first one of its cell: by that, cells stand in the order in which they were meant.
+    before: usize,
     /// Why it is stale.
     reasons: Vec<Why>,
 }
@@ -85,6 +94,22 @@ pub struct StalePage {
     unknown: Vec<String>,
 }
 
+/// How many runs of the line that leads to `at` came before the first one of a run's cell.
+fn before_first(run: RunId, at: RunId, history: &History) -> usize {
+    let cell = history.run(&run).and_then(|run| run.cell.as_ref());
+    let is_its = |id: RunId, other: &Run| id == run || (cell.is_some() && other.cell.as_ref() == cell);
+    let line: Vec<bool> = history.line(at).map(|(id, other)| is_its(id, other)).collect();
+    line.iter().rev().position(|is_its| *is_its).unwrap_or_default()
+}
+
+/// The last runs of stale cells where somebody is, in order.
+pub(crate) fn stale_runs(place: &Place<'_>) -> Vec<RunId> {
+    let Some(at) = place.at else { return Vec::new() };
+    let environments = Environments::of(place.history);
+    let stale = place.flow().stale(at, &environments, &is_as_it_was);
+    stale.into_iter().map(|stale| stale.run).collect()
+}
+
 /// Lists the stale cells.
 pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> Result<StalePage, Problem> {
     let at = place.resolve(&arguments.revision, surroundings)?;
@@ -92,13 +117,18 @@ pub fn stale(arguments: &Arguments, place: &Place<'_>, surroundings: &Surroundin
     let cells = flow.cells(at);
     let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.reads_all());
     let state = place.history.state(at);
-    let found = flow.stale(at, &is_as_it_was).into_iter().filter_map(|stale| {
-        let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
-        Some(StaleCell {
-            run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
-            reasons: reasons.collect(),
-        })
-    });
+    let environments = Environments::of(place.history);
+    let found = flow
+        .stale(at, &environments, &is_as_it_was)
+        .into_iter()
+        .filter_map(|stale| {
+            let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
+            Some(StaleCell {
+                run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
+                before: before_first(stale.run, at, place.history),
+                reasons: reasons.collect(),
+            })
+        });
     Ok(StalePage {
         at: place.history.label(&at),
         stale: found.collect(),
@@ -124,6 +154,10 @@ fn why(reason: Reason, at: RunId, state: &State, place: &Place<'_>) -> Why {
         }
         Reason::Removed { root, by } => Why::Removed { root, by: label(by) },
         Reason::Through { root, run } => Why::Through { root, run: label(run) },
+        Reason::Code(file) => Why::Code {
+            change: change_of(&file),
+            path: file.path,
+        },
         Reason::File(file) => Why::File {
             change: change_of(&file),
             path: file.path,
@@ -181,6 +215,7 @@ impl Why {
             Self::Removed { root, by } => format!("{} was removed in run {by}", quoted(root)),
             Self::Through { root, run } => format!("{} comes from run {run}, which is stale", quoted(root)),
             Self::File { path, change } => format!("file {}", file_changed(path, change)),
+            Self::Code { path, change } => format!("module {}", file_changed(path, change)),
         }
     }
 }

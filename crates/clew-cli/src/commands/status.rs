@@ -7,6 +7,7 @@ use clew_core::id::{ManifestId, Root};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::stale::stale_runs;
 use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
@@ -54,6 +55,8 @@ pub struct Status {
     redo: u64,
     /// Names of this state that are not stored.
     not_stored: Vec<String>,
+    /// Last runs of cells whose inputs changed since.
+    stale: Vec<String>,
     /// Roots whose live objects are parked.
     parked: Vec<String>,
     /// Names and patterns that are never recorded.
@@ -95,6 +98,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         undo,
         redo,
         not_stored: not_stored(place),
+        stale: stale_runs(place).iter().map(|run| history.label(run)).collect(),
         parked: live.map(parked).unwrap_or_default(),
         excluded: live.map(|live| live.excluded.clone()).unwrap_or_default(),
         last: last_time.map(text::rfc3339),
@@ -203,6 +207,7 @@ impl Status {
     fn sorts(&self) -> Vec<(&'static str, String)> {
         let sorts = [
             ("Not stored", &self.not_stored),
+            ("Stale runs", &self.stale),
             ("Parked", &self.parked),
             ("Never recorded", &self.excluded),
         ];

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clew_core::clock::Clock;
 use clew_core::format::{Ending, Evidence, HistoryDescription, RunKind};
-use clew_core::history::History;
 use clew_core::history::flow::Flow;
+use clew_core::history::{Environments, History};
 use clew_core::id::{Root, RunId};
 use clew_core::kernel::Touched;
 use clew_core::record::RunInput;
@@ -154,6 +154,10 @@ impl Notebook {
 
     pub fn history(&self) -> &History {
         self.session.history()
+    }
+
+    pub fn environments(&self) -> Environments {
+        Environments::of(self.session.history())
     }
 
     pub fn flow(&self) -> Flow<'_> {

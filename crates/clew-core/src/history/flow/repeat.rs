@@ -201,8 +201,34 @@ impl<'a> Flow<'a> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
+        let all = self.modules(place, &before, needed, environments);
+        let here =
+            |file: &FileEvidence| elsewhere.map_or_else(|| file.clone(), |elsewhere| elsewhere.place_of_code(file));
+        let files = all.iter().flat_map(|module| &module.files).map(here);
+        let files = files.filter(|file| !outside.has_file(file));
+        let mut obstacles: Vec<Obstacle> = files.map(Obstacle::Code).collect();
+        let other = |then: &&ModuleEvidence| outside.other_module(then).map(|now| ((*then).clone(), now));
+        obstacles.extend(
+            all.into_iter()
+                .filter_map(|then| other(&then))
+                .map(|(then, now)| Obstacle::Module { then, now }),
+        );
+        obstacles
+    }
+
+    /// Packages and modules that it may have used, as they were.
+    pub(super) fn modules<'e>(
+        &self,
+        place: &Place<'a>,
+        before: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        environments: &'e Environments,
+    ) -> Vec<&'e ModuleEvidence>
+    where
+        'a: 'e,
+    {
         let own = place.recorded().evidence.modules.iter();
-        let mut names = self.libraries(needed, place, &before);
+        let mut names = self.libraries(needed, place, before);
         names.extend(own.clone().map(|module| module.name.clone()));
         let known = names.iter().filter_map(|name| environments.module(&place.run(), name));
         let mut all: BTreeMap<&str, &ModuleEvidence> = known.map(|module| (module.name.as_str(), module)).collect();
@@ -210,25 +236,11 @@ impl<'a> Flow<'a> {
         if all.values().any(|module| !module.files.is_empty()) {
             // The user's own modules call each other, and nothing tells which.
             let id = place.run();
-            let others = environments
-                .own_modules(&id)
-                .map(|module| (module.name.as_str(), module));
-            others.for_each(|(name, module)| {
-                all.entry(name).or_insert(module);
-            });
+            for module in environments.own_modules(&id) {
+                all.entry(&module.name).or_insert(module);
+            }
         }
-        let here =
-            |file: &FileEvidence| elsewhere.map_or_else(|| file.clone(), |elsewhere| elsewhere.place_of_code(file));
-        let files = all.values().flat_map(|module| &module.files).map(here);
-        let files = files.filter(|file| !outside.has_file(file));
-        let mut obstacles: Vec<Obstacle> = files.map(Obstacle::Code).collect();
-        let other = |then: &&ModuleEvidence| outside.other_module(then).map(|now| ((*then).clone(), now));
-        obstacles.extend(
-            all.into_values()
-                .filter_map(|then| other(&then))
-                .map(|(then, now)| Obstacle::Module { then, now }),
-        );
-        obstacles
+        all.into_values().collect()
     }
 
     /// What it may have read, and what it left without having bound it anew.

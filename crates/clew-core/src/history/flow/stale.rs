@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flow, Place};
 use crate::format::{FileEvidence, RunKind};
+use crate::history::environments::Environments;
 use crate::id::{Root, RootKind, RunId};
 
 /// Why a run is stale.
@@ -25,6 +26,8 @@ pub enum Reason {
     },
     /// A file it may have read is not as it was.
     File(FileEvidence),
+    /// A file with code of the user's own that it may have used is not as it was.
+    Code(FileEvidence),
     /// An input was made by a run that is stale itself.
     Through {
         /// The input.
@@ -47,13 +50,19 @@ impl<'a> Flow<'a> {
     /// The last run of each cell on the line of `at` whose inputs are others there than when it ran, in order.
     ///
     /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
-    pub fn stale(&self, at: RunId, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Stale> {
+    pub fn stale(
+        &self,
+        at: RunId,
+        environments: &Environments,
+        is_as_it_was: &dyn Fn(&FileEvidence) -> bool,
+    ) -> Vec<Stale> {
         let now = self.place(at);
         let mut found: BTreeSet<RunId> = BTreeSet::new();
         let mut stale = Vec::new();
         for place in last_of_cells(&now) {
             let mut reasons = self.changed_inputs(&place, &now);
             reasons.extend(changed_files(&place, is_as_it_was));
+            reasons.extend(self.changed_code(&place, environments, is_as_it_was));
             reasons.extend(self.through(&place, &found));
             if !reasons.is_empty() {
                 found.insert(place.run());
@@ -118,6 +127,23 @@ impl<'a> Flow<'a> {
             }
             _ => false,
         }
+    }
+
+    /// Files of modules that it imported, or that what it read belongs to. Where nobody could tell what it read, what it imported.
+    fn changed_code(
+        &self,
+        place: &Place<'a>,
+        environments: &Environments,
+        is_as_it_was: &dyn Fn(&FileEvidence) -> bool,
+    ) -> Vec<Reason> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let read: BTreeSet<Root> = self.read(place).into_iter().collect();
+        let modules = self.modules(place, &before, &read, environments);
+        let files = modules.into_iter().flat_map(|module| &module.files);
+        let changed = files.filter(|file| !is_as_it_was(file));
+        changed.cloned().map(Reason::Code).collect()
     }
 
     fn through(&self, place: &Place<'a>, stale: &BTreeSet<RunId>) -> Vec<Reason> {
