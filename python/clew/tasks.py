@@ -10,14 +10,18 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import cloudpickle
 
 from . import _engine
 from .adapters.unrepeatable import UNREPEATABLE
+from .shell.warn import describe, warn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,40 @@ def count(counted: Counts) -> None:
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
     """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
     return _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+
+
+#: In what a task is given, these tell apart what could be mistaken for each other: values, inputs, calls inside a call, results that
+#: have a key already.
+VALUE, INPUT, CALL, KNOWN = range(4)
+#: The place of an input that has no key.
+NOWHERE = 2**62
+
+
+def never(function: Any) -> Any:
+    """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
+    function.__clew__ = "never"
+    return function
+
+
+def is_kept_out(function: Any) -> bool:
+    """Whether the user keeps tasks that call it out of the cache."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__clew__", None) == "never"
+
+
+def guarded(look: Callable[[], T]) -> T | None:
+    """What a look comes to; `None`, with a warning, if it fails: then all runs as it would without Clew."""
+    try:
+        return look()
+    except BaseException as error:
+        # A panic of the engine is no Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        warn(
+            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
+        )
+        return None
 
 
 _versions: dict[str, str | None] = {}
@@ -151,19 +189,18 @@ class Kept:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = perf_counter()
         result = self.function(*args, **kwargs)
-        self._keep(result, perf_counter() - began)
+        keep(self.place, self.key, result, perf_counter() - began, is_last=self.is_last)
         return result
 
-    def _keep(self, result: Any, seconds: float) -> None:
-        place = self.place
-        limits = (place.quick, place.most)
-        try:
-            _engine.keep_task(
-                place.store, place.config, self.key, seconds, self.is_last, limits, lambda: dumped(result)
-            )
-        except Exception:
-            # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
-            return
+
+def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool = True) -> None:
+    """Keeps what a task came to, if it is worth it; `is_last`: whether somebody asked for it."""
+    limits = (place.quick, place.most)
+    try:
+        _engine.keep_task(place.store, place.config, key, seconds, is_last, limits, lambda: dumped(result))
+    except Exception:
+        # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
+        return
 
 
 def dumped(result: Any) -> bytes:

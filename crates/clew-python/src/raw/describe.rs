@@ -307,7 +307,7 @@ impl PythonHeap {
                 if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
                     node.opaque(Cause::CompiledClass);
                 }
-                definition::Body::of(class, id, &self.known).describe(node);
+                self.definitions.body_of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {
                 node.kind(kinds::CLASS);
                 let id = self.refer_to_definition(pointer);
