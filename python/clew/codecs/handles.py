@@ -140,6 +140,7 @@ WORDS: dict[str, str] = {
     "pyspark.sql.connect.dataframe.DataFrame": "a query on a cluster",
     "pyspark.context.SparkContext": "a session of a cluster",
     "pyspark.core.context.SparkContext": "a session of a cluster",
+    "pyspark.accumulators.Accumulator": "a value on a cluster",
     "pyspark.broadcast.Broadcast": "a value on a cluster",
     "pyspark.core.broadcast.Broadcast": "a value on a cluster",
     "pyspark.rdd.RDD": "a query on a cluster",
