@@ -109,7 +109,7 @@ def is_kept_out(function: Any) -> bool:
     return getattr(function, "__clew__", None) == "never"
 
 
-def guarded(look: Callable[[], T]) -> T | None:
+def tried(look: Callable[[], T]) -> T | None:
     """What a look comes to; `None`, with a warning, if it fails: then all runs as it would without Clew."""
     try:
         return look()

@@ -34,7 +34,19 @@ column, grouped, conf, rows = F.col("x"), frame.groupBy("x"), context.getConf(),
 row, schema = cached.first(), frame.schema
 total = cached.agg(F.sum("x")).first()[0]
 """
-HANDLES = {"spark", "frame", "cached", "context", "shared", "counter", "held", "column", "grouped", "conf", "rows"}
+HANDLES = {
+    "spark",
+    "frame",
+    "cached",
+    "context",
+    "shared",
+    "counter",
+    "held",
+    "column",
+    "grouped",
+    "conf",
+    "rows",
+}
 
 
 def test_p03_sessions_frames_and_shared_values_never_come_back_dead(

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from .. import tasks
-from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, guarded, known
+from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, known, tried
 
 #: The key of what an argument stands for; without one `None`. What stands for nothing but itself raises `LookupError`.
 KeyOf = Callable[[Any], bytes | None]
@@ -45,7 +45,7 @@ class Calls:
     ) -> Asked:
         """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
         if why is None:
-            made = guarded(lambda: key(function, args, kwargs, key_of))
+            made = tried(lambda: key(function, args, kwargs, key_of))
             why = made if isinstance(made, str) else None
         else:
             made = why

@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..shell.warn import warn
-from ..tasks import Place, guarded, never
+from ..tasks import Place, never, tried
 from .arrival import when_imported
 
 __all__ = ["cached", "disable", "enable", "never"]
@@ -138,4 +138,4 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
 
         return Graph(dsk, given, place, is_sent).cut(keys)
 
-    return guarded(look)
+    return tried(look)

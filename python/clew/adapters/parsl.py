@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from .. import tasks
 from ..shell.warn import warn
-from ..tasks import Place, guarded
+from ..tasks import Place, tried
 from .calls import Calls, KeyOf, key, value_key
 from .hooks import Hooks
 
@@ -90,7 +90,7 @@ class Memoizer:
         if place is None:
             self.stock.update_memo_result(task, r)
         elif task["hashsum"]:
-            guarded(lambda: self._note(place, task, r))
+            tried(lambda: self._note(place, task, r))
 
     def update_memo_exception(self, task: Any, e: BaseException) -> None:
         if _hooks.place is None:

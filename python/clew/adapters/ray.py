@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any
 
 from ..shell.warn import warn
-from ..tasks import Kept, Place, guarded, never
+from ..tasks import Kept, Place, never, tried
 from .calls import Calls, function_key, value_key
 from .hooks import Hooks
 
@@ -78,7 +78,7 @@ def _hook_put() -> None:
     def put(value: Any, *given: Any, **options: Any) -> Any:
         reference = before(value, *given, **options)
         if _hooks.place is not None:
-            made = guarded(lambda: value_key(value))
+            made = tried(lambda: value_key(value))
             _of_now().note(reference, made if isinstance(made, bytes) else None)
         return reference
 
@@ -138,7 +138,7 @@ def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes 
     """A remote function that keeps what it comes to; it is pickled once, as the user's own would be."""
     if function._uuid not in session.keeping:
         called = function._function
-        known_as = guarded(lambda: function_key(called)) or "it could not be looked at"
+        known_as = tried(lambda: function_key(called)) or "it could not be looked at"
 
         def kept(key: bytes, *args: Any, **kwargs: Any) -> Any:
             return Kept(called, place, key, True)(*args, **kwargs)

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from .. import tasks
 from ..shell.warn import warn
-from ..tasks import Place, guarded, never
+from ..tasks import Place, never, tried
 from .calls import Calls, function_key
 from .hooks import Hooks
 
@@ -110,7 +110,7 @@ def _known_function(manager: Any, managed: Managed, function: Any) -> bytes | st
         if function in manager._function_buffers:
             managed.functions[function] = "it was pickled before anybody looked"
         else:
-            made = guarded(lambda: function_key(function))
+            made = tried(lambda: function_key(function))
             managed.functions[function] = made or "it could not be looked at"
     return managed.functions[function]
 

@@ -87,7 +87,7 @@ impl Definitions {
     ///
     /// # Safety
     /// `class` is a live heap type.
-    pub unsafe fn body_of(&self, class: Type, id: String, known: &facts::Known) -> Body {
+    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::Known) -> Body {
         // SAFETY: as the caller promises.
         let mut body = unsafe { Body::of(class, id, known) };
         if self.by_name {

@@ -11,7 +11,7 @@ use super::loads::Mark;
 use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
-use super::{code, definition, enums, function, sets};
+use super::{code, enums, function, sets};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
