@@ -10,7 +10,7 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
 from typing import Any, TypeVar
@@ -191,6 +191,12 @@ class Kept:
         result = self.function(*args, **kwargs)
         keep(self.place, self.key, result, perf_counter() - began, is_last=self.is_last)
         return result
+
+
+@lru_cache(maxsize=256)
+def unpickled(function: bytes) -> Any:
+    """A function that calls come with in the same bytes each time."""
+    return pickle.loads(function)
 
 
 def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool = True) -> None:

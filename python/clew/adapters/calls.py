@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from .. import tasks
-from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, known, tried
+from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, known
 
 #: The key of what an argument stands for; without one `None`. What stands for nothing but itself raises `LookupError`.
 KeyOf = Callable[[Any], bytes | None]
@@ -44,11 +44,8 @@ class Calls:
         why: str | None = None,
     ) -> Asked:
         """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
-        if why is None:
-            made = tried(lambda: key(function, args, kwargs, key_of))
-            why = made if isinstance(made, str) else None
-        else:
-            made = why
+        made = key(function, args, kwargs, key_of) if why is None else why
+        why = made if isinstance(made, str) else None
         asked = Asked(made, known(place, made)) if isinstance(made, bytes) else Asked()
         with self._lock:
             if not self.counts.total:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from .. import tasks
 from ..shell.warn import warn
 from ..tasks import Place, tried
-from .calls import Calls, KeyOf, key, value_key
+from .calls import Asked, Calls, KeyOf, key, value_key
 from .hooks import Hooks
 
 __all__ = ["Memoizer", "disable", "enable", "never"]
@@ -76,14 +76,18 @@ class Memoizer:
         # Another try has been counted, and what stages files is Parsl's own.
         if task["fail_count"] or task["executor"] == "_parsl_internal":
             return None
-        given = _given(task)
-        asked = self.calls.ask(place, *given, self._made_by(task), why=_left(task, given[0]))
-        task["hashsum"] = None if asked.key is None else asked.key.hex()
-        if asked.found is None:
+        asked = tried(lambda: self._ask(place, task))
+        if asked is None or asked.found is None:
             return None
         done: Future[Any] = Future()
         done.set_result(asked.found.value)
         return done
+
+    def _ask(self, place: Place, task: Any) -> Asked:
+        given = _given(task)
+        asked = self.calls.ask(place, *given, self._made_by(task), why=_left(task, given[0]))
+        task["hashsum"] = None if asked.key is None else asked.key.hex()
+        return asked
 
     def update_memo_result(self, task: Any, r: Any) -> None:
         place = _hooks.place

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
+import cloudpickle
+
 from ..shell.warn import warn
-from ..tasks import Kept, Place, never, tried
-from .calls import Calls, function_key, value_key
+from ..tasks import Kept, Place, never, tried, unpickled
+from .calls import Asked, Calls, function_key, value_key
 from .hooks import Hooks
 
 __all__ = ["disable", "enable", "never"]
@@ -48,6 +50,8 @@ class Session:
 
 
 _session = Session(None)
+#: Ray's own `put`.
+_put: list[Any] = []
 
 
 def _hook() -> None:
@@ -62,9 +66,20 @@ def _hook() -> None:
     def remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         given, named = tuple(args or ()), dict(kwargs or {})
         place = _hooks.place
-        if place is None or _is_left(self, options):
+        if place is None:
             return before(self, args=given, kwargs=named, **options)
-        return _called(before, place, self, given, named, options)
+        if not sys.modules["ray"].is_initialized():
+            # As the call itself would have it.
+            _put[0](None)
+        asked, keeping = tried(lambda: _asked(place, self, given, named, options)) or (None, None)
+        if asked is not None and asked.found is not None:
+            reference = _put[0](asked.found.value)
+        elif asked is not None and asked.key is not None:
+            reference = before(keeping, args=(asked.key, *given), kwargs=named, **options)
+        else:
+            return before(self, args=given, kwargs=named, **options)
+        _session.note(reference, asked.key)
+        return reference
 
     _hooks.replace(RemoteFunction, "_remote", remote)
 
@@ -73,13 +88,13 @@ def _hook_put() -> None:
     """Values that are put by hand are told by what they are. `ray.put` is this module's."""
     worker: Any = sys.modules["ray._private.worker"]
     before = worker.put
+    _put[:] = [before]
 
     @wraps(before)
     def put(value: Any, *given: Any, **options: Any) -> Any:
         reference = before(value, *given, **options)
         if _hooks.place is not None:
-            made = tried(lambda: value_key(value))
-            _of_now().note(reference, made if isinstance(made, bytes) else None)
+            tried(lambda: _note_value(reference, value))
         return reference
 
     for module in (worker, sys.modules["ray"]):
@@ -89,6 +104,11 @@ def _hook_put() -> None:
 
 _hooks = Hooks({"ray._private.worker": _hook_put, "ray.remote_function": _hook})
 enable, begin, disable = _hooks.enable, _hooks.begin, _hooks.disable
+
+
+def _note_value(reference: Any, value: Any) -> None:
+    made = value_key(value)
+    _of_now().note(reference, made if isinstance(made, bytes) else None)
 
 
 def _of_now() -> Session:
@@ -102,46 +122,35 @@ def _of_now() -> Session:
 
 def _is_left(function: Any, options: dict[str, Any]) -> bool:
     """Whether a call is none that comes to one value, of a Python function in this driver's own session."""
-    returns = options.get("num_returns")
-    if (
-        returns not in (None, 1)
-        or function._is_generator
-        or function._is_cross_language
-        or function._decorator
-    ):
-        return True
     ray: Any = sys.modules["ray"]
-    if not ray.is_initialized():
-        # As the call itself would.
-        ray.put(None)
-    return bool(ray._private.worker.global_worker.mode != ray.SCRIPT_MODE)
+    is_other = function._is_generator or function._is_cross_language or function._decorator
+    is_elsewhere = ray._private.worker.global_worker.mode != ray.SCRIPT_MODE
+    return bool(is_other or is_elsewhere or options.get("num_returns") not in (None, 1))
 
 
-def _called(before: Any, place: Place, function: Any, args: Any, kwargs: Any, options: Any) -> Any:
+def _asked(
+    place: Place, function: Any, args: Any, kwargs: Any, options: dict[str, Any]
+) -> tuple[Asked | None, Any]:
+    """What is known of a call, and the function that keeps what it comes to."""
+    if _is_left(function, options):
+        return None, None
     session = _of_now()
     keeping, known_as = _keeping(session, place, function)
     why = known_as if isinstance(known_as, str) else None
     if options.get("runtime_env") or sys.modules["ray"].get_runtime_context().runtime_env:
         why = "it has an environment of its own"
-    asked = session.calls.ask(place, known_as, args, kwargs, session.key_of, why)
-    if asked.found is not None:
-        reference = sys.modules["ray"].put(asked.found.value)
-    elif asked.key is not None:
-        reference = before(keeping, args=(asked.key, *args), kwargs=kwargs, **options)
-    else:
-        reference = before(function, args=args, kwargs=kwargs, **options)
-    session.note(reference, asked.key)
-    return reference
+    return session.calls.ask(place, known_as, args, kwargs, session.key_of, why), keeping
 
 
 def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes | str]:
-    """A remote function that keeps what it comes to; it is pickled once, as the user's own would be."""
+    """A remote function that keeps what the user's comes to, with the key of that."""
     if function._uuid not in session.keeping:
         called = function._function
-        known_as = tried(lambda: function_key(called)) or "it could not be looked at"
+        # Ray pickles a function once a session. Here and now: a call that is known would leave it for later.
+        known_as, pickled = function_key(called), cloudpickle.dumps(called)
 
         def kept(key: bytes, *args: Any, **kwargs: Any) -> Any:
-            return Kept(called, place, key, True)(*args, **kwargs)
+            return Kept(unpickled(pickled), place, key, True)(*args, **kwargs)
 
         kept.__module__, kept.__name__, kept.__qualname__ = (
             called.__module__,

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from .. import tasks
 from ..shell.warn import warn
 from ..tasks import Place, never, tried
-from .calls import Calls, function_key
+from .calls import Asked, Calls, function_key
 from .hooks import Hooks
 
 __all__ = ["disable", "enable", "never"]
@@ -88,13 +88,9 @@ def _submit(before: Any, PythonTask: Any, Known: Any) -> Any:
         if place is None or type(task) is not PythonTask or task.__dict__.get("_clew_otherwise"):
             return before(self, task)
         managed = _managed.setdefault(self, Managed())
-        function, args, kwargs = task._fn_def
-        known_as = _known_function(self, managed, function)
-        inputs = _inputs(task)
-        why = known_as if isinstance(known_as, str) else inputs if isinstance(inputs, str) else None
-        asked = managed.calls.ask(place, known_as, (args, kwargs), {"inputs": inputs}, why=why)
-        if asked.found is None:
-            task._clew_key = asked.key
+        asked = tried(lambda: _asked(place, self, managed, task))
+        if asked is None or asked.found is None:
+            task._clew_key = None if asked is None else asked.key
             return before(self, task)
         task.__class__ = Known
         task._output, task._output_loaded = asked.found.value, True
@@ -104,14 +100,22 @@ def _submit(before: Any, PythonTask: Any, Known: Any) -> Any:
     return submit
 
 
-def _known_function(manager: Any, managed: Managed, function: Any) -> bytes | str:
+def _asked(place: Place, manager: Any, managed: Managed, task: Any) -> Asked:
+    function, args, kwargs = task._fn_def
+    known_as, inputs = _known_function(manager, managed, task, function), _inputs(task)
+    why = known_as if isinstance(known_as, str) else inputs if isinstance(inputs, str) else None
+    return managed.calls.ask(place, known_as, (args, kwargs), {"inputs": inputs}, why=why)
+
+
+def _known_function(manager: Any, managed: Managed, task: Any, function: Any) -> bytes | str:
     """The key of a function as it was when its manager pickled it."""
     if function not in managed.functions:
         if function in manager._function_buffers:
             managed.functions[function] = "it was pickled before anybody looked"
         else:
-            made = tried(lambda: function_key(function))
-            managed.functions[function] = made or "it could not be looked at"
+            managed.functions[function] = function_key(function)
+            # Now, since a task that is known would leave it for later.
+            task._fn_buffer(manager, function)
     return managed.functions[function]
 
 
@@ -139,15 +143,17 @@ def _waiting(before: Any, is_meant: Callable[[Any, Any], bool]) -> Any:
                 managed.done.remove(task)  # type: ignore[union-attr]
                 return task
         task = before(self, which, timeout)
-        made = task.__dict__.get("_clew_key") if task is not None else None
-        if made is not None and _hooks.place is not None and task.successful():
-            _keep(_hooks.place, made, task)
+        made, place = task.__dict__.get("_clew_key") if task is not None else None, _hooks.place
+        if made is not None and place is not None:
+            tried(lambda: _keep(place, made, task))
         return task
 
     return wait
 
 
 def _keep(place: Place, made: bytes, task: Any) -> None:
+    if not task.successful():
+        return
     result = task.output
     took = task.get_metric("time_workers_execute_last") / 1e6
     # What could not be read is given as its exception.
