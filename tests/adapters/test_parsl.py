@@ -308,3 +308,16 @@ def test_p03_kernels_configurations_and_results_to_come_are_told_by_name_in_a_ne
     assert {"kernel", "config", "later", "held"} <= set(lost)
     assert new.read("found") == ["3"] and report.word("load") == "loaded"
     assert not set(lost) & new.names()
+
+
+def test_engines_that_nobody_imports_are_not_imported_and_unasked_nothing_is_touched(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    wanted = kernels(env={"CLEW_TASKS_CACHE": "true"}, cwd=tmp_path)
+    tops = "{name.split('.')[0] for name in __import__('sys').modules}"
+    assert wanted.value(f"sorted({{'dask', 'parsl', 'ray', 'ndcctools', 'pyspark'}} & {tops})") == []
+    unasked = kernels(cwd=tmp_path)
+    unasked.run(NOTEBOOK).raised()
+    assert unasked.value(
+        "(found, type(kernel.memoizer).__name__, 'clew.tasks' in __import__('sys').modules)"
+    ) == (3, "BasicMemoizer", False)
