@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,9 +107,11 @@ def test_an_edit_calls_what_it_reaches_and_nothing_else(recorded: Programs) -> N
 def test_workers_of_their_own_find_what_threads_left_and_the_other_way_round(recorded: Programs) -> None:
     # Parsl leaves its processes to those who do not say that they are done.
     done = "\nkernel.cleanup()\n"
-    assert recorded.counts(STEPS + done, WHERE="workers") == [[11, 11, 0]]
+    # It starts them by the names of programs.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    assert recorded.counts(STEPS + done, WHERE="workers", PATH=path) == [[11, 11, 0]]
     edited = STEPS.replace("sum(b)", "sum(b) - 1") + done
-    assert recorded.counts(edited, WHERE="workers") == [[11, 8, 3]]
+    assert recorded.counts(edited, WHERE="workers", PATH=path) == [[11, 8, 3]]
     assert recorded.counts(edited) == [[11, 11, 0]]
 
 
