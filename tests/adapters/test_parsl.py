@@ -225,7 +225,7 @@ computed(grown)
 """
 
 
-def test_p12_what_may_come_to_something_else_is_called_each_time(tmp_path: Path) -> None:
+def test_p03_what_may_come_to_something_else_is_called_each_time(tmp_path: Path) -> None:
     programs = Programs(tmp_path, first=PARSL)
     programs.run(UNREPEATABLE)
     (tmp_path / "store").rename(tmp_path / "old")
