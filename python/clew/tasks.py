@@ -6,10 +6,11 @@ The engine makes the keys and keeps the results; workers need the folders of the
 from __future__ import annotations
 
 import importlib.util
+import operator
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
@@ -191,6 +192,36 @@ class Kept:
         result = self.function(*args, **kwargs)
         keep(self.place, self.key, result, perf_counter() - began, is_last=self.is_last)
         return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operator.call, (_Anywhere(), self.function, astuple(self.place), self.key, self.is_last)
+
+
+def _arrived(function: Any, place: tuple[Any, ...], key: bytes, is_last: bool) -> Any:
+    """What a worker gets: where Clew is not installed, the function alone."""
+    try:
+        from clew.tasks import Kept, Place
+    except ImportError:
+        return function
+    return Kept(function, Place(*place), key, is_last)
+
+
+class _Anywhere:
+    """Pickles as `_arrived` itself, not as its name, which says nothing to a worker without Clew."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return cloudpickle.loads, (_written(),)
+
+
+@lru_cache
+def _written() -> bytes:
+    own = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(own)
+    try:
+        written: bytes = cloudpickle.dumps(_arrived)
+        return written
+    finally:
+        cloudpickle.unregister_pickle_by_value(own)
 
 
 @lru_cache(maxsize=256)

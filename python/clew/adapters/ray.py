@@ -10,14 +10,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import wraps
 from typing import Any
 
 import cloudpickle
 
 from ..shell.warn import warn
-from ..tasks import Kept, Place, never, tried, unpickled
+from ..tasks import Place, never, tried
 from .calls import Asked, Calls, function_key, value_key
 from .hooks import Hooks
 
@@ -149,8 +149,17 @@ def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes 
         # Ray pickles a function once a session. Here and now: a call that is known would leave it for later.
         known_as, pickled = function_key(called), cloudpickle.dumps(called)
 
+        where = astuple(place)
+
         def kept(key: bytes, *args: Any, **kwargs: Any) -> Any:
-            return Kept(unpickled(pickled), place, key, True)(*args, **kwargs)
+            try:
+                from clew.tasks import Kept, Place, unpickled
+            except ImportError:
+                # A worker without Clew.
+                import pickle
+
+                return pickle.loads(pickled)(*args, **kwargs)
+            return Kept(unpickled(pickled), Place(*where), key, True)(*args, **kwargs)
 
         kept.__module__, kept.__name__, kept.__qualname__ = (
             called.__module__,
