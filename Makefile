@@ -6,6 +6,8 @@ VENVS := $(PYTHONS:%=.venv-%)
 BETWEEN := 3.12
 # What tests of remotes start; apart from the kernels, which must not see its packages.
 SERVERS := .venv-servers
+# TaskVine of Debian's packages, with their Python 3.13.
+VINE := .venv-taskvine
 # The suites start real kernels, two at a time on two cores, and one core is left free where there are more: with more kernels than
 # cores they would only wait for each other. A file's cases share kernels, so a file stays in one process.
 CORES := $(shell nproc 2>/dev/null || echo 2)
@@ -58,10 +60,11 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels between $(SERVERS)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch and Spark themselves (2.6 GB to fetch).
+test-long: wheels between $(SERVERS)/.installed $(VINE)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch, Ray, Spark and TaskVine themselves (3 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
+	.venv-3.13/bin/python -m pytest -m taskvine -rP tests/adapters
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit
 
 # `make crash` in two or three minutes, `CLEW_LONG=1 make crash` in hours: every n of everything. It makes file systems of
@@ -157,5 +160,8 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 .venv-3.12/.installed: requirements/py312.txt requirements/py313.txt
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
+$(VINE)/.installed: tools/fetch_taskvine.sh requirements/taskvine.txt
+	tools/fetch_taskvine.sh
+
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) .venv-bench-* .venv-older
+	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) $(VINE) .venv-bench-* .venv-older

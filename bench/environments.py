@@ -44,6 +44,11 @@ def spark(say: Say = print) -> Path:
     return beside("spark", "Spark: 467 MB", say)
 
 
+def ray(say: Say = print) -> Path:
+    """Ray for a program's search path, with what it needs that Clew's environment has not."""
+    return beside("ray", "Ray: 240 MB", say)
+
+
 def beside(name: str, what: str, say: Say) -> Path:
     """A folder with a library and nothing that the environments have."""
     folder = ROOT / f".venv-bench-{name}"

@@ -6,18 +6,23 @@ The engine makes the keys and keeps the results; workers need the folders of the
 from __future__ import annotations
 
 import importlib.util
+import operator
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import cloudpickle
 
 from . import _engine
 from .adapters.unrepeatable import UNREPEATABLE
+from .shell.warn import describe, warn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,40 @@ def count(counted: Counts) -> None:
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
     """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
     return _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+
+
+#: In what a task is given, these tell apart what could be mistaken for each other: values, inputs, calls inside a call, results that
+#: have a key already.
+VALUE, INPUT, CALL, KNOWN = range(4)
+#: The place of an input that has no key.
+NOWHERE = 2**62
+
+
+def never(function: Any) -> Any:
+    """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
+    function.__clew__ = "never"
+    return function
+
+
+def is_kept_out(function: Any) -> bool:
+    """Whether the user keeps tasks that call it out of the cache."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__clew__", None) == "never"
+
+
+def tried(look: Callable[[], T]) -> T | None:
+    """What a look comes to; `None`, with a warning, if it fails: then all runs as it would without Clew."""
+    try:
+        return look()
+    except BaseException as error:
+        # A panic of the engine is no Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        warn(
+            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
+        )
+        return None
 
 
 _versions: dict[str, str | None] = {}
@@ -151,19 +190,54 @@ class Kept:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = perf_counter()
         result = self.function(*args, **kwargs)
-        self._keep(result, perf_counter() - began)
+        keep(self.place, self.key, result, perf_counter() - began, is_last=self.is_last)
         return result
 
-    def _keep(self, result: Any, seconds: float) -> None:
-        place = self.place
-        limits = (place.quick, place.most)
-        try:
-            _engine.keep_task(
-                place.store, place.config, self.key, seconds, self.is_last, limits, lambda: dumped(result)
-            )
-        except Exception:
-            # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
-            return
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operator.call, (_Anywhere(), self.function, astuple(self.place), self.key, self.is_last)
+
+
+def _arrived(function: Any, place: tuple[Any, ...], key: bytes, is_last: bool) -> Any:
+    """What a worker gets: where Clew is not installed, the function alone."""
+    try:
+        from clew.tasks import Kept, Place
+    except ImportError:
+        return function
+    return Kept(function, Place(*place), key, is_last)
+
+
+class _Anywhere:
+    """Pickles as `_arrived` itself, not as its name, which says nothing to a worker without Clew."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return cloudpickle.loads, (_written(),)
+
+
+@lru_cache
+def _written() -> bytes:
+    own = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(own)
+    try:
+        written: bytes = cloudpickle.dumps(_arrived)
+        return written
+    finally:
+        cloudpickle.unregister_pickle_by_value(own)
+
+
+@lru_cache(maxsize=256)
+def unpickled(function: bytes) -> Any:
+    """A function that calls come with in the same bytes each time."""
+    return pickle.loads(function)
+
+
+def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool = True) -> None:
+    """Keeps what a task came to, if it is worth it; `is_last`: whether somebody asked for it."""
+    limits = (place.quick, place.most)
+    try:
+        _engine.keep_task(place.store, place.config, key, seconds, is_last, limits, lambda: dumped(result))
+    except Exception:
+        # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
+        return
 
 
 def dumped(result: Any) -> bytes:

@@ -35,10 +35,13 @@ END = "\nprint(json.dumps(told))\n"
 
 
 class Programs:
-    """Runs programs; `folder` holds their store, their settings and themselves."""
+    """Runs programs; `folder` holds their store, their settings and themselves, `first` is what each begins with."""
 
-    def __init__(self, folder: Path, quick: float | None = 0.0) -> None:
-        self.folder, self.quick, self.seed = folder, quick, 0
+    def __init__(
+        self, folder: Path, quick: float | None = 0.0, first: str = BEGIN, paths: Sequence[Path] = ()
+    ) -> None:
+        self.folder, self.quick, self.first, self.paths, self.seed = folder, quick, first, paths, 0
+        self.python = sys.executable
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -49,14 +52,14 @@ class Programs:
         """Starts a program, each with other hashes."""
         self.seed += 1
         program = self.folder / "program.py"
-        program.write_text(BEGIN + body + END)
+        program.write_text(self.first + body + END)
         own = {"STORE": str(self.store), "CONFIG": str(self.folder / config), "QUICK": json.dumps(self.quick)}
-        paths = [*map(str, SOURCES), str(self.folder)]
+        paths = [*map(str, [*SOURCES, *self.paths]), str(self.folder)]
         environment = (
             os.environ | own | {"PYTHONHASHSEED": str(self.seed), "PYTHONPATH": os.pathsep.join(paths)}
         )
         return subprocess.Popen(
-            [sys.executable, str(program)],
+            [self.python, str(program)],
             env=environment | variables,
             cwd=self.folder,
             stdout=subprocess.PIPE,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
+import cloudpickle
 import pytest
 from programs import Programs, ended
 
@@ -107,3 +110,11 @@ def test_an_encrypted_store_holds_results_encrypted(tmp_path: Path) -> None:
     assert programs.counts(secret) == [[2, 2, 0]]
     found = [path.read_bytes() for path in programs.files("results")]
     assert len(found) == 2 and not any(b"secret" in one for one in found)
+
+
+def test_a_worker_without_clew_runs_the_task_and_keeps_nothing() -> None:
+    sent = cloudpickle.dumps(Kept(len, Place("store", "config", 1), bytes(32), is_last=True))
+    assert type(pickle.loads(sent)) is Kept and pickle.loads(sent).function is len
+    program = "import sys; sys.modules['clew'] = None\nimport pickle; print(pickle.loads(sys.stdin.buffer.read())('four'))"
+    ran = subprocess.run([sys.executable, "-c", program], input=sent, capture_output=True, check=True)
+    assert ran.stdout.split() == [b"4"]

@@ -1,1 +1,1 @@
-"""Engines of distributed computations, a file each. None is imported before the user has it."""
+"""Engines of distributed computations, a file or a few each; nothing of an engine is imported before the user does."""

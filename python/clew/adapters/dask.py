@@ -13,9 +13,11 @@ from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..shell.warn import describe, warn
-from ..tasks import Place
+from ..shell.warn import warn
+from ..tasks import Place, never, tried
 from .arrival import when_imported
+
+__all__ = ["cached", "disable", "enable", "never"]
 
 _place: Place | None = None
 _hooked: dict[str, Callable[[], None]] = {}
@@ -26,8 +28,13 @@ _given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
 def enable(store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
     """Caches tasks from now on, and imports nothing of Dask. `quick`: tasks that took less, in seconds, are kept only if somebody
     asked for them."""
+    begin(Place.here(store, config, quick))
+
+
+def begin(place: Place) -> None:
+    """The same with a place that is there."""
     global _place
-    _place = Place.here(store, config, quick)
+    _place = place
     when_imported("dask.base", _hook_schedulers)
     when_imported("distributed.client", _hook_clients)
 
@@ -38,12 +45,6 @@ def disable() -> None:
     _place = None
     while _hooked:
         _hooked.popitem()[1]()
-
-
-def never(function: Any) -> Any:
-    """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
-    function.__clew__ = "never"
-    return function
 
 
 def cached(get: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,15 +131,11 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
     """What is to be run instead of a graph, and the keys of what is asked for; `None` if it runs as it is."""
     if _place is None:
         return None
-    try:
+    place = _place
+
+    def look() -> Any:
         from .dask_cut import Graph
 
-        return Graph(dsk, given, _place, is_sent).cut(keys)
-    except BaseException as error:
-        # A panic of the engine is no Exception.
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        warn(
-            f"could not look for known tasks ({describe(error)}). All of them run, as they would without Clew."
-        )
-        return None
+        return Graph(dsk, given, place, is_sent).cut(keys)
+
+    return tried(look)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef, _execute_subgraph
 
-#: Tells apart what could be mistaken for each other: values, inputs, calls inside a call, results that have a key already.
-_VALUE, _INPUT, _CALL, _KNOWN = range(4)
-#: The place of an input that has no key.
-NOWHERE = 2**62
+from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, is_kept_out
 
 Item = tuple[Any, Any, list[int]]
 
@@ -19,13 +15,6 @@ Item = tuple[Any, Any, list[int]]
 def is_task(node: Any) -> bool:
     """Whether a node calls something: containers and aliases only hold what others came to."""
     return type(node) is Task
-
-
-def is_kept_out(function: Any) -> bool:
-    """Whether the user keeps tasks that call it out of the cache."""
-    while isinstance(function, partial):
-        function = function.func
-    return getattr(function, "__clew__", None) == "never"
 
 
 def inputs_first(nodes: Mapping[Any, Any], wanted: Iterable[Any] | None = None) -> Iterator[Any]:
@@ -70,7 +59,7 @@ class Description:
             inputs: list[int] = []
             return self.add((node.func, self.arguments(node, inputs, places), inputs))
         value = node.value if isinstance(node, DataNode) else node
-        return self.add((None, (_VALUE, value), []))
+        return self.add((None, (VALUE, value), []))
 
     def add(self, item: Item) -> int:
         self.items.append(item)
@@ -79,7 +68,7 @@ class Description:
     def input(self, key: Any, places: dict[Any, int]) -> int:
         if key not in places:
             made = self.given.get(key)
-            places[key] = NOWHERE if made is None else self.add((None, (_KNOWN, made), []))
+            places[key] = NOWHERE if made is None else self.add((None, (KNOWN, made), []))
         return places[key]
 
     def subgraph(self, node: Any, places: dict[Any, int]) -> int:
@@ -107,13 +96,13 @@ class Description:
         if isinstance(one, TaskRef):
             return self.reference(one.key, inputs, places)
         if not isinstance(one, GraphNode):
-            return (_VALUE, one)
+            return (VALUE, one)
         if isinstance(one, Alias):
             return self.reference(one.target, inputs, places)
         if isinstance(one, DataNode):
-            return (_VALUE, one.value)
-        return (_CALL, one.func, self.arguments(one, inputs, places))
+            return (VALUE, one.value)
+        return (CALL, one.func, self.arguments(one, inputs, places))
 
     def reference(self, key: Any, inputs: list[int], places: dict[Any, int]) -> Any:
         inputs.append(self.input(key, places))
-        return (_INPUT, len(inputs) - 1)
+        return (INPUT, len(inputs) - 1)

@@ -91,7 +91,7 @@ class Session:
             return True
         atexit.unregister(self.close)
         guarded_at_end("stop listening to signals", self._ending.listen, False)
-        guarded_at_end("leave Dask as it was", self._cache_tasks, False)
+        guarded_at_end("leave the engines of tasks as they were", self._cache_tasks, False)
         is_detached = guarded_at_end("stop listening to cells", self._hooks.detach)
         guarded_at_end("take `%clew` away", self._magic.detach)
         namespace = self._shell.user_ns
@@ -181,12 +181,12 @@ class Session:
         guarded("cache tasks", self._cache_tasks, self._engine.setting("tasks.cache") is True)
 
     def _cache_tasks(self, is_wanted: bool) -> None:
-        """Has tasks of Dask cached, or not any more. Nothing of Dask is imported before the user does."""
+        """Has tasks of distributed engines cached, or not any more. Nothing of these is imported before the user does."""
         if is_wanted == self._caches_tasks:
             return
-        from ..adapters import dask
+        from ..adapters import every
 
-        dask.enable(self._engine.store()) if is_wanted else dask.disable()
+        every.enable(self._engine.store()) if is_wanted else every.disable()
         self._caches_tasks = is_wanted
 
     # -- around captures -------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CLEW_TASKS_CACHE",
         kind: Kind::Flag,
         default: "false",
-        about: "Whether tasks of Dask whose code and inputs are known take their results from the store instead of running; what a task does beside returning a result is not done again then",
+        about: "Whether tasks of Dask, Parsl, Ray and TaskVine whose code and inputs are known take their results from the store instead of running; what a task does beside returning a result is not done again then",
     },
     Setting {
         key: "tasks.max_result",

@@ -83,6 +83,19 @@ impl Definitions {
         self.by_name = true;
     }
 
+    /// Takes a live heap type apart. Where ids are made of names, without what pickling an instance leaves at the class.
+    ///
+    /// # Safety
+    /// `class` is a live heap type.
+    pub(super) unsafe fn body_of(&self, class: Type, id: String, known: &facts::Known) -> Body {
+        // SAFETY: as the caller promises.
+        let mut body = unsafe { Body::of(class, id, known) };
+        if self.by_name {
+            body.attributes.retain(|(name, _)| name != b"__slotnames__");
+        }
+        body
+    }
+
     /// An id made of the class's name, and of how many of that name were met before.
     fn named_id(&self, class: Type) -> String {
         let mut name = Vec::new();

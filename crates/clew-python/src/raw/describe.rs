@@ -11,7 +11,7 @@ use super::loads::Mark;
 use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
-use super::{code, definition, enums, function, sets};
+use super::{code, enums, function, sets};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
@@ -307,7 +307,7 @@ impl PythonHeap {
                 if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
                     node.opaque(Cause::CompiledClass);
                 }
-                definition::Body::of(class, id, &self.known).describe(node);
+                self.definitions.body_of(class, id, &self.known).describe(node);
             } else if self.names.is_definition(class, &self.known) {
                 node.kind(kinds::CLASS);
                 let id = self.refer_to_definition(pointer);

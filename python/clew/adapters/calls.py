@@ -1,0 +1,124 @@
+"""Engines that are given one call at a time, not a graph: whether each is known, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from .. import tasks
+from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, known
+
+#: The key of what an argument stands for; without one `None`. What stands for nothing but itself raises `LookupError`.
+KeyOf = Callable[[Any], bytes | None]
+
+
+def itself(argument: Any) -> bytes | None:
+    """Every argument is a value."""
+    raise LookupError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of a call."""
+
+    key: bytes | None = None
+    found: Known | None = None
+
+
+@dataclass(slots=True)
+class Calls:
+    """The calls of one session of an engine."""
+
+    counts: Counts = field(default_factory=Counts)
+    _lock: Lock = field(default_factory=Lock)
+
+    def ask(
+        self,
+        place: Place,
+        function: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        key_of: KeyOf = itself,
+        why: str | None = None,
+    ) -> Asked:
+        """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
+        made = key(function, args, kwargs, key_of) if why is None else why
+        why = made if isinstance(made, str) else None
+        asked = Asked(made, known(place, made)) if isinstance(made, bytes) else Asked()
+        with self._lock:
+            if not self.counts.total:
+                tasks.count(self.counts)
+            self._count(why, is_found=asked.found is not None)
+        return asked
+
+    def _count(self, why: str | None, *, is_found: bool) -> None:
+        counts = self.counts
+        counts.total += 1
+        counts.loaded += is_found
+        counts.run += not is_found
+        if why is not None:
+            counts.keyless[why] = counts.keyless.get(why, 0) + 1
+
+
+def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself) -> bytes | str:
+    """The key of a call, the same that a graph's task with this function and these arguments has; a text says why there is none.
+
+    A function that was looked at before is given by the key that it had then.
+    """
+    if tasks.is_kept_out(function):
+        return "it is kept out"
+    described = Description(key_of)
+    if isinstance(function, bytes):
+        described.input(function)
+    given = (
+        [described.argument(one) for one in args],
+        [(name, described.argument(kwargs[name])) for name in sorted(kwargs)] if kwargs else None,
+    )
+    called = None if isinstance(function, bytes) else function
+    return tasks.keys([*described.items, (called, given, described.places)])[-1]
+
+
+def function_key(function: Any) -> bytes | str:
+    """The key of a function as it is now, with all that it refers to."""
+    return "it is kept out" if tasks.is_kept_out(function) else tasks.keys([(function, None, [])])[0]
+
+
+def value_key(value: Any) -> bytes | str:
+    """The key of a value as it is now."""
+    return tasks.keys([(None, (VALUE, value), [])])[0]
+
+
+class Description:
+    """What a call is given, with what stands for results of others apart."""
+
+    def __init__(self, key_of: KeyOf) -> None:
+        self.key_of = key_of
+        self.items: list[Any] = []
+        self.places: list[int] = []
+
+    def argument(self, one: Any) -> Any:
+        try:
+            return self.input(self.key_of(one))
+        except LookupError:
+            return self.value(one)
+
+    def input(self, known_as: bytes | None) -> Any:
+        if known_as is None:
+            self.places.append(NOWHERE)
+        else:
+            self.items.append((None, (KNOWN, known_as), []))
+            self.places.append(len(self.items) - 1)
+        return (INPUT, len(self.places) - 1)
+
+    def value(self, one: Any) -> Any:
+        """A value; of lists, tuples and dicts the members, where one of them stands for a result."""
+        before = len(self.places)
+        if type(one) in (list, tuple):
+            parts: Any = [self.argument(part) for part in one]
+        elif type(one) is dict:
+            parts = [(self.argument(name), self.argument(part)) for name, part in one.items()]
+        else:
+            return (VALUE, one)
+        return (CALL, type(one), parts) if len(self.places) > before else (VALUE, one)
