@@ -40,6 +40,11 @@ def disable() -> None:
         _hooked.popitem()[1]()
 
 
+def given(client: Any, key: Any) -> bytes | None:
+    """The key in the cache of what a client was given, as far as it went through here."""
+    return _given.get(client, {}).get(key)
+
+
 def never(function: Any) -> Any:
     """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
     function.__clew__ = "never"
