@@ -123,6 +123,12 @@ class Buffer:
     def __init__(self, exporter: Any, column: int = 0, copies_on_write: bool = False) -> None:
         """`exporter` shows contiguous memory; `column` is the bytes of one column; `copies_on_write` as pandas does."""
 
+class Whereabouts:
+    """Where something that lives elsewhere can be reached: part of a value, and nothing that a run depends on."""
+
+    text: str
+    def __init__(self, text: str) -> None: ...
+
 def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], object]) -> None:
     """Has `told` called for these audit events while they are watched. The first call decides."""
 
@@ -343,6 +349,9 @@ def keep_task(
 
 def task_result(store: str, config: str, key: bytes) -> bytes | None:
     """What a task came to, held against length, hash and signature."""
+
+def has_task(store: str, config: str, key: bytes) -> bool:
+    """Whether the result of a task is there, as far as that can be told without reading it."""
 
 def task_settings() -> tuple[str, str, bool, int, int]:
     """The folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and for how

@@ -13,6 +13,10 @@ from typing import Any
 
 from clew import _engine
 
+#: Packages whose objects have keys and tokens of their own, which open nothing: names of tasks. What looks like a credential there still
+#: is one.
+OTHERWISE_CALLED = frozenset({"dask", "distributed", "clew"})
+
 LONGEST = 64 * 1024
 """Texts longer than this are data, however they begin; only private keys are looked for in their heads."""
 

@@ -41,6 +41,16 @@ def test_the_same_cells_in_another_kernel_run_no_task(kernels: Callable[..., Ker
     assert kernel.value(COUNTED)[1][3:] == [[4, 4, 0]]
 
 
+def test_tasks_in_processes_of_their_own_keep_their_results_and_are_known_to_the_next_kernel(
+    kernels: Callable[..., Kernel],
+) -> None:
+    compute = COMPUTE.replace("scheduler='sync'", "scheduler='processes', num_workers=2")
+    for again in (4, 0):
+        kernel = kernels(env={"CLEW_TASKS_CACHE": "true"})
+        kernel.run(DEFINE + compute).raised()
+        assert kernel.value(COUNTED) == (6, [[4, 4 - again, again]])
+
+
 def test_nothing_of_dask_is_imported_or_touched_unasked(kernels: Callable[..., Kernel]) -> None:
     wanted = kernels(env={"CLEW_TASKS_CACHE": "true"})
     assert wanted.value("[name for name in __import__('sys').modules if name.split('.')[0] == 'dask']") == []

@@ -88,6 +88,9 @@ class RecordingEngine:
     def setting(self, key: str) -> None:
         return None
 
+    def store(self) -> str:
+        return "nowhere"
+
     def complete(self, line: str) -> tuple[str, list[str]]:
         self.calls.append(("complete", line))
         return line.rpartition(" ")[2], ["undo"] if "un" in line else []

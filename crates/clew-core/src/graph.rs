@@ -30,7 +30,7 @@ pub use heap::{BufferView, Heap, Identity, Leaf, Node};
 pub(crate) use look::fingerprint_of;
 pub use look::{CoVariable, Looked, look, look_jointly};
 pub use memory::{FilePiece, HashedBlock, Memory};
-pub use reached::{Reached, reached};
+pub use reached::{Reached, WHEREABOUTS, reached};
 pub(crate) use reference::{read_step, write_step};
 pub use union_find::UnionFind;
 pub use walk::{Aside, Opaque};

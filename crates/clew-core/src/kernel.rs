@@ -250,6 +250,11 @@ pub trait Kernel {
         None
     }
 
+    /// Says whether handles that reach nothing are stood in for from now on, instead of failing what they are part of.
+    fn stand_in(&mut self, is_wanted: bool) {
+        let _ = is_wanted;
+    }
+
     /// Applies all changes at once, or none.
     fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
 

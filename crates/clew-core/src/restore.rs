@@ -15,7 +15,7 @@ mod together;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cause::Cause;
-use crate::format::Version;
+use crate::format::{Body, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
 use crate::id::{Fingerprint, Root, RootKind, RunId};
@@ -453,10 +453,17 @@ impl Performer<'_> {
         }
     }
 
-    /// Whether no store can bring a live co-variable back: it is not stored, or a process that tried could not build it.
+    /// Whether a live co-variable holds handles: what is made of the record may be another.
+    fn has_handles(&self, known: &Known) -> bool {
+        let manifest = self.manifests.get(&known.version.manifest);
+        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.has_handles()))
+    }
+
+    /// Whether no store can bring a live co-variable back as it is: it is not stored, a process that tried could not build it, or it
+    /// holds handles.
     fn is_only_live(&self, known: &Known) -> bool {
         let proof = self.history.proof(&known.version.manifest);
-        !known.is_encoded || proof.is_some_and(|why| why.is_some())
+        !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.has_handles(known)
     }
 
     /// Parks live co-variables that no store can bring back and that the changes replace or take away.

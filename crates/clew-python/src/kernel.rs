@@ -274,6 +274,7 @@ impl Kernel for PythonKernel<'_, '_> {
         let roots = stored.roots;
         self.heap.foreign.end_comparison();
         let built = build(self.py, self.heap, stored)?;
+        self.heap.learn_codecs();
         // Else it is the install that fails, and with it all that could be had.
         for library in roots.iter().filter_map(library_of) {
             self.py.import(library).map_err(|error| build_error(self.py, &error))?;
@@ -310,6 +311,13 @@ impl Kernel for PythonKernel<'_, '_> {
         pass("noticed");
         let noticed: Vec<String> = self.heap.take_noticed().into_iter().chain(take_noticed()).collect();
         (!noticed.is_empty()).then(|| noticed.join(", "))
+    }
+
+    fn stand_in(&mut self, is_wanted: bool) {
+        // Where it can't be said, handles fail as they would.
+        if let Ok(reaching) = self.py.import("clew.adapters.reaching") {
+            let _ = reaching.setattr("stands_in", is_wanted);
+        }
     }
 
     fn withheld(&mut self) -> Vec<Withheld> {

@@ -47,6 +47,8 @@ mod _engine {
     #[pymodule_export]
     use crate::raw::Memory;
     #[pymodule_export]
+    use crate::raw::Whereabouts;
+    #[pymodule_export]
     use crate::raw::audit::{hang_audit_hook, watch_events};
     #[pymodule_export]
     use crate::raw::held::Held;
@@ -59,7 +61,7 @@ mod _engine {
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
-    use crate::tasks::{keep_task, open_tasks, task_keys, task_result, task_settings};
+    use crate::tasks::{has_task, keep_task, open_tasks, task_keys, task_result, task_settings};
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]

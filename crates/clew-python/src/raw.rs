@@ -59,6 +59,7 @@ mod types;
 mod userfault;
 #[cfg(target_os = "linux")]
 mod watched;
+mod whereabouts;
 pub(crate) mod written;
 
 pub(crate) use allocation::Allocation;
@@ -76,6 +77,7 @@ pub(crate) use probe::{TOKENS, find_loaded};
 pub use region::Region;
 pub(crate) use reserve::Reserve;
 pub use twin::Replaced;
+pub use whereabouts::Whereabouts;
 
 /// Nothing is mapped here, so nothing is lost.
 #[cfg(not(target_os = "linux"))]

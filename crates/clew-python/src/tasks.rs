@@ -48,7 +48,9 @@ pub fn task_keys<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let py = main.py();
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
-    let heap = Attached::new(py, PythonHeap::new(&namespace, Some(main))?);
+    let mut heap = PythonHeap::new(&namespace, Some(main))?;
+    heap.keeps_handles = false;
+    let heap = Attached::new(py, heap);
     let found = heap.with(py, |heap| {
         let found = keys_of(heap, &tasks, version_of, unrepeatable);
         heap.release();
@@ -115,6 +117,19 @@ pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
         store.drop_tasks(now() - kept).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Whether the result of a task is there, as far as that can be told without reading it.
+///
+/// # Errors
+/// The key is none.
+#[pyfunction]
+pub fn has_task(py: Python<'_>, store: &str, config: &str, key: &[u8]) -> PyResult<bool> {
+    let key = key_of(key)?;
+    Ok(py.detach(|| {
+        let opened = opened(Path::new(store), Path::new(config), Access::ReadOnly, false);
+        opened.is_ok_and(|(store, _)| store.has_task(key))
+    }))
 }
 
 /// What is set here: the folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and

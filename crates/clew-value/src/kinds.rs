@@ -108,6 +108,8 @@ pub const MODULE_DICT: u16 = 49;
 pub const GENERIC_ALIAS: u16 = 50;
 /// A `super` object. Children: type, then the object if it is bound.
 pub const SUPER: u16 = 51;
+/// Where something that lives elsewhere can be reached. Payload: text. What a run depends on does not count it.
+pub const WHEREABOUTS: u16 = clew_core::graph::WHEREABOUTS;
 
 /// Whether nodes of this kind are found by name: nothing is made.
 pub fn is_by_name(kind: u16) -> bool {

@@ -165,7 +165,7 @@ impl<'a> View<'a> {
                     .ok_or(ReadError::Unknown("a number is cut short"))?;
                 Ok(Value::Complex(float(halves.0)?, float(halves.1)?))
             }
-            kinds::STR => Ok(Value::Text(String::from_utf8_lossy(payload))),
+            kinds::STR | kinds::WHEREABOUTS => Ok(Value::Text(String::from_utf8_lossy(payload))),
             kinds::BYTES | kinds::BYTEARRAY | kinds::MEMORY => self.bytes(),
             kinds::LIST => members("list", Holding::List),
             kinds::TUPLE => members("tuple", Holding::Tuple),

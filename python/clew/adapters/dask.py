@@ -47,6 +47,11 @@ def disable() -> None:
         _hooked.popitem()[1]()
 
 
+def given(client: Any, key: Any) -> bytes | None:
+    """The key in the cache of what a client was given, as far as it went through here."""
+    return _given.get(client, {}).get(key)
+
+
 def cached(get: Callable[..., Any]) -> Callable[..., Any]:
     """A `get` that has another one run what is not known: for `compute(scheduler=cached(manager.get))`."""
 

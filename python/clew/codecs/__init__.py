@@ -54,6 +54,8 @@ class Codec:
     (crates/clew-python/src/strangers.rs)."""
     decode_as: Callable[[type, tuple[Any, ...]], Any] | None = None
     """Makes an instance of a subclass from the same parts, without running its `__init__`; `None` if there is no way."""
+    kind: type | None = None
+    """The type that is written down, where objects of another stand in for its own."""
     immutable: bool = False
     """Whether sharing the object joins nothing: equal ones are told apart only within a co-variable."""
 
@@ -73,8 +75,13 @@ LIBRARIES: Mapping[str, str] = {
     "sympy": "sympy",
     "sklearn": "sklearn",
     "dateutil": "dateutil",
+    "dask": "dask",
+    "distributed": "distributed",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
+
+HANDLES: Mapping[str, str] = {"client": "distributed", "cluster": "distributed", "future": "distributed"}
+"""Which file knows a handle: a stand-in for something that lives outside the session."""
 
 
 def find(kind: type) -> Codec | None:
@@ -89,6 +96,8 @@ def named(name: str) -> Codec:
     Raises `LookupError` if this version of Clew has none of that name, `ImportError` if its library is not installed.
     """
     file, _, key = name.partition(".")
+    # Engines of clusters: what their codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
+    file = HANDLES.get(key, file) if file == "handle" else file
     if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited"}:
         raise LookupError(f"No codec is called {name}")
     codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
@@ -100,6 +109,9 @@ def named(name: str) -> Codec:
 def _exact(kind: type) -> Codec | None:
     if kind is TracebackType:
         return named("errors.traceback")
+    if str(kind.__module__).startswith("clew.adapters.dask_"):
+        codec = importlib.import_module(f"{__name__}.distributed").CODECS.get(kind)
+        return codec if isinstance(codec, Codec) else None
     file = _file(kind)
     if file is None:
         return None

@@ -122,6 +122,7 @@ WORDS: dict[str, str] = {
     "_csv.writer": "a writer to an open file",
     "select.poll": "an open poll",
     "logging.Handler": "a place where logs go",
+    "distributed.client.as_completed": "results to come, on a cluster",
     "distributed.client.Client": "a client of a cluster",
     "distributed.client.Future": "a result to come, on a cluster",
     "distributed.deploy.cluster.Cluster": "a cluster",
@@ -169,7 +170,7 @@ WORDS: dict[str, str] = {
     "playwright.sync_api._generated.Browser": "a browser",
     "selenium.webdriver.remote.webdriver.WebDriver": "a browser",
 }
-"""Qualified name of a class and the words for its objects and those of its subclasses."""
+"""Qualified name of a class and the words for its objects and those of its subclasses; a codec for the very class goes first."""
 
 STOPPED_HERE = frozenset({"_io.StringIO", "_io.BytesIO", "logging.NullHandler"})
 """Classes that have a value although a base class of theirs has none."""

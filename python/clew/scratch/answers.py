@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import map_paths
+from clew.adapters import reaching
 from clew.scratch import sandbox
 from clew.scratch.shell import Shell
 from clew.scratch.values import evaluate, execute, names_in, run_cell
@@ -51,6 +52,7 @@ class Answers:
         self._gaps = sandbox.enter(
             request["folder"], request["outside"], request["memory"], request["seconds"]
         )
+        reaching.is_allowed = False
         self._shell = Shell()
         return {"gaps": self._gaps, "unmapped": unmapped}
 

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import intent, left_out
+from clew.adapters import reaching
 from clew.carried import as_said, begin, carry, revision_in
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import rerun
@@ -178,7 +179,14 @@ class Session:
         """Has the settings act that are this side's."""
         self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
         self._ending.listen(self._engine.setting("push.when_ended") == "always")
+        guarded("find out what may be fetched from clusters", self._configure_reaching)
         guarded("cache tasks", self._cache_tasks, self._engine.setting("tasks.cache") is True)
+
+    def _configure_reaching(self) -> None:
+        """Says what handles and results on clusters may have, where nobody could ask the engine."""
+        reaching.store = self._engine.store()
+        most = self._engine.setting("tasks.fetch_mb")
+        reaching.most_fetched = (most if isinstance(most, int) else 0) * 1_000_000
 
     def _cache_tasks(self, is_wanted: bool) -> None:
         """Has tasks of distributed engines cached, or not any more. Nothing of these is imported before the user does."""

@@ -158,6 +158,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How many days results of tasks are kept; with 0 they stay",
     },
     Setting {
+        key: "tasks.fetch_mb",
+        variable: "CLEW_TASKS_FETCH_MB",
+        kind: Kind::Count {
+            least: 0,
+            most: 1_000_000,
+        },
+        default: "64",
+        about: "How many MB of results that variables refer to on clusters of Dask are fetched, all together, to be kept with the variables; with 0 none are",
+    },
+    Setting {
         key: "watch.pages",
         variable: "CLEW_WATCH_PAGES",
         kind: Kind::Flag,

@@ -84,7 +84,16 @@ pub struct Encoding {
     pub bytes: u64,
 }
 
+/// What the names of codecs begin with whose objects are handles: what they stand for lives outside the session and may be gone, so that
+/// the live object is worth more than what can be made of what is stored.
+pub const HANDLE: &str = "handle.";
+
 impl Encoding {
+    /// Whether handles are among what is stored.
+    pub fn has_handles(&self) -> bool {
+        self.codecs.keys().any(|codec| codec.starts_with(HANDLE))
+    }
+
     /// The ids of all segments and blocks that hold the value, each once.
     pub fn pieces(&self) -> Vec<[u8; 32]> {
         let segments = self.stream.iter().chain(&self.asides).map(|id| id.0);

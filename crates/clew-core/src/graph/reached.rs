@@ -6,10 +6,14 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::Arena;
 
+/// The kind of nodes that say where something outside the session can be reached (`clew-value/src/kinds.rs`). They are part of a value, and
+/// no part of what it reaches: a client of a cluster is as good at another address.
+pub const WHEREABOUTS: u16 = 52;
+
 /// What one root of a stream reaches: its value apart from the others', and where it touches them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// A hash of the value by itself: equal when the root alone could not be told from the other.
+    /// A hash of the value by itself: equal when the root alone could not be told from the other, but for where things outside are.
     pub hash: u128,
     /// Objects it reaches, by their numbers.
     pub nodes: BTreeSet<u32>,
@@ -40,8 +44,10 @@ fn reached_by(arena: &Arena<'_>, root: u32, memory: &dyn Fn(u32) -> Vec<u8>) -> 
         numbers.insert(number, numbers.len() as u32);
         let node = arena.node(number);
         hasher.update(&node.kind.to_le_bytes());
-        hasher.update(&(node.payload.len() as u64).to_le_bytes());
-        hasher.update(node.payload);
+        if node.kind != WHEREABOUTS {
+            hasher.update(&(node.payload.len() as u64).to_le_bytes());
+            hasher.update(node.payload);
+        }
         hasher.update(&(node.children.len() as u64).to_le_bytes());
         if let Some(buffer) = node.buffer {
             found.buffers.insert(buffer);
@@ -52,4 +58,26 @@ fn reached_by(arena: &Arena<'_>, root: u32, memory: &dyn Fn(u32) -> Vec<u8>) -> 
     found.hash = hasher.digest128();
     found.nodes = numbers.into_keys().collect();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Limits;
+
+    /// The hash of a list (kind 11) of one node of a kind with one letter.
+    fn hash(kind: u16, letter: u8) -> u128 {
+        let tag = u64::from(kind) << 2;
+        let low = (tag & 0x7f) as u8 | 0x80;
+        let stream = [11 << 2 | 1, 0, 1, low, (tag >> 7) as u8, 1, letter];
+        let arena = Arena::parse(&stream, 1, Limits::default()).expect("it is a stream");
+        reached(&arena, &|_| Vec::new())[0].hash
+    }
+
+    #[test]
+    fn where_something_outside_is_makes_no_difference_and_everything_else_does() {
+        assert_eq!(hash(WHEREABOUTS, b'a'), hash(WHEREABOUTS, b'b'));
+        assert_ne!(hash(51, b'a'), hash(51, b'b'));
+        assert_ne!(hash(WHEREABOUTS, b'a'), hash(51, b'a'));
+    }
 }

@@ -211,7 +211,10 @@ impl Performer<'_> {
                 // Its bytes are right and its library's code does not take them: nor does it elsewhere. A class may only
                 // have to wait for another.
                 Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
-                    self.make_again(kernel, version, again, &why, false)
+                    match self.make_again(kernel, version, again, &why, false) {
+                        Err(BuildError::Failed(why)) => self.load_with_stand_ins(kernel, version, why),
+                        made => made,
+                    }
                 }
                 built => built,
             },
@@ -222,6 +225,33 @@ impl Performer<'_> {
                 self.make_again(kernel, version, again, &why, true)
             }
         }
+    }
+
+    /// Builds a version with what stands in for handles that reach nothing: what else it holds comes back. `why` it can't be built
+    /// otherwise.
+    fn load_with_stand_ins<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        why: String,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let manifest = self.manifests.get(&version.manifest);
+        let has_handles = |body: &Body| matches!(body, Body::Encoded(encoding) if encoding.has_handles());
+        let Ok(Ok(fetched)) = self.fetch(kernel, version, self.check).map(|fetched| {
+            fetched.map_err(drop).and_then(|fetched| {
+                let is_wanted = manifest.is_ok_and(|manifest| has_handles(&manifest.body));
+                is_wanted.then_some(fetched).ok_or(())
+            })
+        }) else {
+            return Err(failed(why));
+        };
+        kernel.stand_in(true);
+        let built = self.build_stored(kernel, version, fetched);
+        kernel.stand_in(false);
+        built.map_err(|error| match error {
+            BuildError::Failed(_) | BuildError::Unbound(_) => failed(why),
+            ended => ended,
+        })
     }
 
     /// Builds what is stored of a version. Of a stranger's only what is data: a manifest that says so is theirs, too.

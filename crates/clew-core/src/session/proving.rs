@@ -8,7 +8,8 @@ use super::Session;
 use crate::format::{Body, Proof};
 use crate::id::{ManifestId, Root, RunId};
 
-/// A stored value that code is needed to build, and that nobody has built yet.
+/// A stored value that code is needed to build, and that nobody has built yet. Handles are not tried: somebody at the other end would
+/// notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unproved {
     /// Its roots.
@@ -33,7 +34,7 @@ impl Session {
                 let Body::Encoded(encoding) = &manifest.body else {
                     return None;
                 };
-                encoding.code.then(|| Unproved {
+                (encoding.code && !encoding.has_handles()).then(|| Unproved {
                     roots: version.roots.clone(),
                     manifest: version.manifest,
                     bytes: encoding.bytes,

@@ -100,6 +100,16 @@ impl Store {
         Ok((entry, bytes))
     }
 
+    /// Whether a task's result is there, as far as that can be told without reading it.
+    pub fn has_task(&self, key: TaskKey) -> bool {
+        self.task_entry(key).is_ok_and(|entry| {
+            let name = entry.result.to_string();
+            let path = folder_of(self.directory(), "results", &name).join(&name);
+            let length = self.disk().open(&path).and_then(|file| file.length());
+            length.is_ok_and(|length| length == entry.length)
+        })
+    }
+
     fn task_entry(&self, key: TaskKey) -> Result<TaskEntry, TaskFault> {
         let name = key.to_string();
         let bytes = self
@@ -232,7 +242,7 @@ mod tests {
     fn what_was_kept_comes_back_and_what_is_damaged_does_not() {
         let (folder, key) = (tempfile::tempdir().expect("a folder"), SigningKey::from_secret(&KEY));
         let (store, task) = (store(folder.path(), &key), TaskKey::of(b"one"));
-        assert!(matches!(store.task(task), Err(TaskFault::Absent)));
+        assert!(matches!(store.task(task), Err(TaskFault::Absent)) && !store.has_task(task));
         store
             .keep_task(task, &result(b"four and twenty"), &key)
             .expect("it is kept");
@@ -246,6 +256,8 @@ mod tests {
         for (bytes, why) in damages {
             fs::write(&file, bytes).expect("it is written");
             assert!(matches!(store.task(task), Err(TaskFault::Damaged(said)) if said == why));
+            // What is as long was not read.
+            assert_eq!(store.has_task(task), why == "it has another hash");
         }
         store
             .keep_task(task, &result(b"four and twenty"), &key)

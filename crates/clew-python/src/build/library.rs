@@ -15,7 +15,7 @@ use crate::payload::Reader;
 use crate::raw::cached;
 use crate::raw::code::BYTECODE;
 use crate::raw::loads::Mark;
-use crate::raw::{TOKENS, find_loaded, make};
+use crate::raw::{TOKENS, Whereabouts, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
 
@@ -313,6 +313,7 @@ impl<'py> Builder<'py, '_> {
                     .map_err(|_| pyo3::exceptions::PyValueError::new_err("no function"))?,))
             }),
             kinds::CACHED => empty_cache(py, &children),
+            kinds::WHEREABOUTS => Bound::new(py, Whereabouts::new(utf8(node.payload)?.to_owned())).map(Bound::into_any),
             kinds::SUPER => builtins.getattr("super").and_then(|kind| kind.call1(&arguments)),
             kinds::MEMORYVIEW => memory_view(node.payload, &self.child(node, 0)?),
             _ => return Err(malformed("a node is of no known kind")),

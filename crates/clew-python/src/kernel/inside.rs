@@ -37,6 +37,8 @@ pub(crate) struct Search<'py> {
     clean: FxHashSet<usize>,
     /// Where nothing is looked for: the session itself, to which many things lead.
     barred: Vec<usize>,
+    /// Packages in whose objects a name tells nothing.
+    otherwise_called: HashSet<String>,
     /// What secret environment variables hold, once that was asked.
     variables: Option<HashSet<String>>,
     // What one search needs, kept for the next.
@@ -66,6 +68,7 @@ impl<'py> Search<'py> {
             py,
             clean: FxHashSet::default(),
             barred: session(py).unwrap_or_default(),
+            otherwise_called: otherwise_called(py).unwrap_or_default(),
             variables: None,
             open: Vec::new(),
             met: FxHashSet::default(),
@@ -143,7 +146,7 @@ impl<'py> Search<'py> {
                     if texts > MOST_TEXTS {
                         return Ok(false);
                     }
-                    if let Some(credential) = self.credential(&step, open[at].depth, &part)? {
+                    if let Some(credential) = self.credential(&step, &open[at], &part)? {
                         is_clean = false;
                         if tell(credential, &|| place(open, at, &step)).is_break() {
                             return Ok(false);
@@ -177,13 +180,19 @@ impl<'py> Search<'py> {
     }
 
     /// Whether a text that lies there is a credential.
-    fn credential(&mut self, step: &Step<'py>, depth: u8, text: &Bound<'py, PyAny>) -> PyResult<Option<Credential>> {
+    fn credential(
+        &mut self,
+        step: &Step<'py>,
+        holder: &Open<'py>,
+        text: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Credential>> {
         let (text, is_whole) = beginning(text, LONGEST, HEAD);
         let why = match step.name() {
             _ if !is_whole => shape_of(&text).filter(|_| text.contains(KEY_BEGINS)),
             Some(name) => {
                 let shape = shape_of(&format!("{name}: {text}"));
-                shape.or_else(|| judged(&name, &text).filter(|_| depth <= TELLING))
+                shape
+                    .or_else(|| judged(&name, &text).filter(|_| holder.depth <= TELLING && self.may_tell(step, holder)))
             }
             None if UNNAMED.contains(&text.len()) => shape_of(&text),
             None => None,
@@ -195,6 +204,16 @@ impl<'py> Search<'py> {
         Ok(why.map(|why| Credential { why, text }))
     }
 
+    /// Whether the name of what lies in `holder` says what it is.
+    fn may_tell(&self, step: &Step<'py>, holder: &Open<'py>) -> bool {
+        let module = || holder.value.get_type().module().ok()?.extract::<String>().ok();
+        let is_other = |module: String| {
+            self.otherwise_called
+                .contains(module.split('.').next().unwrap_or_default())
+        };
+        self.otherwise_called.is_empty() || !matches!(step, Step::Attribute(_)) || !module().is_some_and(is_other)
+    }
+
     fn is_variable(&mut self, text: &str) -> PyResult<bool> {
         if self.variables.is_none() {
             let secrets = self.py.import("clew.secrets")?;
@@ -202,6 +221,11 @@ impl<'py> Search<'py> {
         }
         Ok(self.variables.as_ref().is_some_and(|all| all.contains(text)))
     }
+}
+
+/// Packages that call other things what people call credentials.
+fn otherwise_called(py: Python<'_>) -> PyResult<HashSet<String>> {
+    py.import("clew.secrets")?.getattr("OTHERWISE_CALLED")?.extract()
 }
 
 /// Where the session itself lies: the user's names, the shell, the kernel.

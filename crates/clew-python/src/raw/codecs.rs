@@ -92,6 +92,11 @@ impl Codecs {
         Ok(())
     }
 
+    /// How many files of codecs are loaded.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
     /// Whether this very type has a codec, and if so whether its objects are plain values.
     pub fn exact(&self, class: Type) -> Option<bool> {
         self.exact.get(&class).copied()

@@ -11,6 +11,7 @@ use super::loads::Mark;
 use super::object::{Guise, Object};
 use super::scalar::{write_int, write_text};
 use super::twin::Twin;
+use super::whereabouts::Whereabouts;
 use super::{code, enums, function, sets};
 use crate::cause::Cause;
 use crate::kinds;
@@ -163,6 +164,7 @@ impl PythonHeap {
                 }
                 Shape::Logger => self.describe_logger(pointer, node),
                 Shape::Memory => self.describe_memory(pointer, node),
+                Shape::Whereabouts => self.describe_whereabouts(pointer, node),
                 Shape::Staged => self.describe_twin(pointer, node),
                 Shape::Opaque(why) => self.describe_opaque(pointer, &why.to_string(), node),
                 Shape::WithoutValue => self.describe_opaque(pointer, facts.why.as_deref().unwrap_or_default(), node),
@@ -294,6 +296,14 @@ impl PythonHeap {
             self.keep_made(memory.into_any());
             self.shown.add(&view);
             node.buffer(view);
+        }
+    }
+
+    fn describe_whereabouts(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+        node.kind(kinds::WHEREABOUTS);
+        let py = self.py();
+        if let Ok(place) = Object::new(pointer).bound(py).cast_exact::<Whereabouts>() {
+            node.payload().extend_from_slice(place.get().text.as_bytes());
         }
     }
 

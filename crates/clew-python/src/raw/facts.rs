@@ -45,6 +45,7 @@ pub(super) enum Shape {
     Super,
     Logger,
     Memory,
+    Whereabouts,
     Memoryview,
     Cached,
     Partial,

@@ -56,6 +56,8 @@ pub struct PythonHeap {
     pub(super) met: Met,
     /// Whether pages of ordinary memory are watched.
     pub(crate) watches: bool,
+    /// Whether handles have a value: how they are made again. What is computed with one depends on more than that.
+    pub(crate) keeps_handles: bool,
     /// Whether this look has begun.
     begun: bool,
     kept: Vec<Py<PyAny>>,
@@ -98,6 +100,7 @@ impl PythonHeap {
             mapped: Mapped::default(),
             met: Met::default(),
             watches: false,
+            keeps_handles: true,
             begun: false,
             kept: Vec::new(),
             serials: Serials::default(),
@@ -181,6 +184,20 @@ impl PythonHeap {
         }
     }
 
+    /// Learns what libraries have codecs for that came in since: what was built is looked at by the same rules as what was stored.
+    pub(crate) fn learn_codecs(&mut self) {
+        let known = self.codecs.files();
+        // SAFETY: see `py`.
+        let py = unsafe { Python::assume_attached() };
+        // As in `begin`.
+        let _ = self.codecs.begin(py);
+        if self.codecs.files() > known {
+            self.codecs.let_go();
+            self.last.take();
+            self.facts.borrow_mut().retain(|_, facts| probe::is_exact(facts.shape));
+        }
+    }
+
     /// What is known of the object's type.
     ///
     /// # Safety
@@ -237,7 +254,8 @@ impl PythonHeap {
                 facts.shape = Shape::Deferred;
             }
             let names = names_along_bases(class, &self.known);
-            if let Some(word) = self.codecs.word(names.iter().cloned()) {
+            let is_kept = self.keeps_handles && self.codecs.exact(class).is_some();
+            if let Some(word) = self.codecs.word(names.iter().cloned()).filter(|_| !is_kept) {
                 let name = String::from_utf8_lossy(&names[0]).into_owned();
                 facts.why = Some(format!(
                     "{}: {word}",

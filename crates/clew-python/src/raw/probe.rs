@@ -63,6 +63,7 @@ const EXACT: &[(&str, Shape)] = &[
     ("functools.partial", Shape::Partial),
     ("functools._lru_cache_wrapper", Shape::Cached),
     ("engine.Buffer", Shape::Memory),
+    ("engine.Whereabouts", Shape::Whereabouts),
     ("engine.Twin", Shape::Staged),
     ("types.GeneratorType", Shape::Opaque(&Cause::Generator)),
     ("types.CoroutineType", Shape::Opaque(&Cause::Coroutine)),
@@ -95,6 +96,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     }
     let engine = PyDict::new(py);
     engine.set_item("Twin", py.get_type::<super::twin::Twin>())?;
+    engine.set_item("Whereabouts", py.get_type::<super::whereabouts::Whereabouts>())?;
     engine.set_item("Buffer", py.get_type::<super::memory::Memory>())?;
     scope.set_item(
         "engine",

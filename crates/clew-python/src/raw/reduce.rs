@@ -124,7 +124,13 @@ impl PythonHeap {
         node.payload().name(name.as_bytes());
         node.payload().number(codec.getattr("version")?.extract()?);
         node.payload().push(u8::from(two_steps));
-        node.child(Object::of(object.get_type().as_any()));
+        let stands_for = codec.getattr("kind")?;
+        if stands_for.is_none() {
+            node.child(Object::of(object.get_type().as_any()));
+        } else {
+            // The codec has it, which lives until the look ends.
+            node.child(Object::of(&stands_for));
+        }
         if two_steps {
             let (args, state) = (parts.getattr("args")?, parts.getattr("state")?);
             node.child(Object::of(&args));

@@ -1,0 +1,191 @@
+"""Results that were on a cluster of Dask and came back without one: in variables as finished futures, in graphs as nodes."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dask._task_spec import DataNode, Task
+from distributed.client import Future, _get_global_client
+from distributed.utils import in_async_call
+
+from clew import _engine
+
+from . import reaching
+
+if TYPE_CHECKING:
+    from clew import tasks
+
+#: How a result is kept: the value itself, or the key of its task in the cache.
+VALUE, KNOWN = "value", "known"
+
+
+class Fetched(Future):  # type: ignore[misc]
+    """A finished future without a cluster. The first client that uses it gets its result."""
+
+    _client: Any
+    _laid: Any
+
+    def __init__(self, key: Any, how: str, value: Any) -> None:
+        self.own_key = key
+        self._client = self._input_state = self._laid = None
+        self._id = (Future._uid, next(Future._counter))
+        self._cleared = False
+        self.kept = (how, value)
+
+    @property
+    def value(self) -> Any:
+        """The result."""
+        how, value = self.kept
+        return Known(value, _place())() if how == KNOWN else value
+
+    @property
+    def key(self) -> Any:
+        """The key, by which whoever asks may hand it on to the cluster: the result has to be there then."""
+        self._lay_down()
+        return self.own_key
+
+    @property
+    def client(self) -> Any:
+        """The client that it belongs to; the current one from the first use on."""
+        self._lay_down()
+        return self._client
+
+    @property
+    def _state(self) -> Any:
+        """Where clients wait for it."""
+        self._lay_down()
+        return self._laid
+
+    @_state.setter
+    def _state(self, state: Any) -> None:
+        self._laid = state
+
+    def _lay_down(self) -> None:
+        """Gives the result to the cluster of the current client, if there is one."""
+        client = _get_global_client() if self._client is None else None
+        if client is None or client.status != "running":
+            return
+        self._client = client
+        super()._bind_late()
+        if in_async_call(client.loop):
+            client.loop.add_callback(self._scatter)
+        else:
+            client.sync(self._scatter)
+
+    async def _scatter(self) -> None:
+        try:
+            await self._client._scatter({self.own_key: self.value}, hash=False)
+        except Exception as error:
+            # Whoever waits for it is told.
+            self._laid.set_error(error, None)
+
+    def _bind_late(self) -> None:
+        if self._client is not None:
+            super()._bind_late()
+
+    @property
+    def status(self) -> Any:
+        return "finished" if self._laid is None else super().status
+
+    @property
+    def type(self) -> Any:
+        return type(self.value) if self._laid is None else super().type
+
+    def done(self) -> bool:
+        return self._laid is None or super().done()
+
+    def cancelled(self) -> bool:
+        return self._laid is not None and super().cancelled()
+
+    def result(self, timeout: Any = None) -> Any:
+        return self.value
+
+    def exception(self, timeout: Any = None, **_: Any) -> None:
+        return None
+
+    def traceback(self, timeout: Any = None, **_: Any) -> None:
+        return None
+
+    def release(self) -> None:
+        if self._client is not None:
+            super().release()
+
+    def __repr__(self) -> str:
+        return f"<Future: finished, key: {self.own_key}>"
+
+    def __await__(self) -> Any:
+        async def at_once() -> Any:
+            return self.value
+
+        return at_once().__await__()
+
+    def __reduce__(self) -> Any:
+        return Fetched, (self.own_key, *self.kept)
+
+
+class Known:
+    """A task's function that brings in what the cache has."""
+
+    def __init__(self, key: bytes, place: tasks.Place) -> None:
+        self.key, self.place = key, place
+
+    def __call__(self) -> Any:
+        from clew import tasks
+
+        found = tasks.known(self.place, self.key)
+        if found is None:
+            raise LookupError(
+                "The result of this task is not in the cache any more (`tasks.keep_days`): run its cell again"
+            )
+        return found.value
+
+
+class KeptNode(DataNode):  # type: ignore[misc]
+    """A result in a graph, where a future of a cluster was."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, key: Any, future: Fetched) -> None:
+        super().__init__(key, future.value)
+        self.future = future
+
+    def __reduce__(self) -> Any:
+        return DataNode, (self.key, self.value)
+
+
+class KnownTask(Task):  # type: ignore[misc]
+    """A result in a graph that the cache has."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, key: Any, future: Fetched) -> None:
+        super().__init__(key, Known(future.kept[1], _place()))
+        self.future = future
+
+    def __reduce__(self) -> Any:
+        return Task, (self.key, self.func)
+
+
+def node_of(future: Fetched) -> Any:
+    """What stands in a graph for a future."""
+    kind = KnownTask if future.kept[0] == KNOWN else KeptNode
+    return kind(future.own_key, future)
+
+
+def is_known(key: bytes) -> bool:
+    """Whether the cache has the result of a task."""
+    place = _place()
+    return _engine.has_task(place.store, place.config, key)
+
+
+@cache
+def _place_in(store: str | None) -> tasks.Place:
+    from clew import tasks
+
+    return tasks.Place.here(store)
+
+
+def _place() -> tasks.Place:
+    """Where the cache is."""
+    return _place_in(reaching.store)

@@ -1,0 +1,142 @@
+"""Clients and clusters of Dask as handles: what is kept of them is where they were and how they were made, never what lets one in.
+
+```text
+   client ─► on a LocalCluster of this process ─► that cluster, started again
+          └► elsewhere ─► who answers there? ─► the same scheduler ─► a client of it
+                                            ├► another one ─► a client of it, and it is said so
+                                            └► nobody in two seconds ─► its cell if it may run again, else a stand-in
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from distributed import Client, LocalCluster
+from distributed.nanny import Nanny
+from distributed.worker import Worker
+
+from clew._engine import Whereabouts, notice
+from clew.codecs import NoValue
+
+from . import dask_scheduler, reaching
+
+#: What is kept of a client: where it was, its cluster if that is one of this process, whether it is the one that is used unasked, and
+#: whether it was open, closed, or gone when it was asked for last.
+ClientParts = tuple[Whereabouts, Any, bool, str]
+OPEN, CLOSED, GONE = "open", "closed", "gone"
+
+#: Where clients were, which have forgotten it once their scheduler is lost.
+_met: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+class StandIn:
+    """What a name holds whose scheduler is gone: says so whenever it is used."""
+
+    def __init__(self, parts: ClientParts) -> None:
+        self.__dict__["_parts"] = parts
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "_repr_", "_ipython_")):
+            raise AttributeError(name)
+        self._fail()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._fail()
+
+    def __enter__(self) -> NoReturn:
+        self._fail()
+
+    def __exit__(self, *_: object) -> None:
+        self._fail()
+
+    def __repr__(self) -> str:
+        where, _, _, state = self.__dict__["_parts"]
+        return f"<a client of the scheduler at {_address(where)}, which {SAID[state]}>"
+
+    def _fail(self) -> NoReturn:
+        where, _, _, state = self.__dict__["_parts"]
+        raise ConnectionError(
+            f"This client of the scheduler at {_address(where)} {SAID[state]}: run the cell again that connects"
+        )
+
+
+SAID = {CLOSED: "was closed", GONE: "is gone, since no scheduler answered there when it was brought back"}
+
+
+def encode_client(client: Any) -> ClientParts:
+    """What is kept of a client."""
+    if client.scheduler is not None and client.status == "running":
+        _met[client] = f"{client.scheduler.address} {client._scheduler_identity.get('id', '')}"
+    where = _met.get(client)
+    # What logs in by its address is nothing to write down.
+    if where is None or "@" in where:
+        raise NoValue("distributed.client.Client: a client of a cluster")
+    cluster = client.cluster if type(client.cluster) is LocalCluster else None
+    state = CLOSED if client.status in ("closing", "closed") else OPEN
+    return Whereabouts(where), cluster if state == OPEN else None, bool(client._set_as_default), state
+
+
+def encode_stand_in(stand_in: StandIn) -> ClientParts:
+    """What is kept of one that was gone: the same, and that it was."""
+    parts: ClientParts = stand_in.__dict__["_parts"]
+    return parts
+
+
+def decode_client(parts: ClientParts) -> Any:
+    """A client of what is there now."""
+    where, cluster, is_default, state = parts
+    address, _, then = where.text.partition(" ")
+    if state == CLOSED:
+        return StandIn(parts)
+    if cluster is not None:
+        return Client(cluster, set_as_default=is_default)
+    now = dask_scheduler.identity(address) if reaching.is_allowed else None
+    if now is None:
+        why = f"no scheduler answers at {address}" if reaching.is_allowed else reaching.ONLY_LOOKS
+        if not reaching.stands_in:
+            raise reaching.Unreachable(why)
+        notice(f"{why}: run the cell again that connects" if reaching.is_allowed else why)
+        return StandIn((where, None, is_default, GONE))
+    if now != then:
+        notice(f"another scheduler answers at {address}: what lay on the first one is gone")
+    return Client(address, timeout=dask_scheduler.PATIENCE, set_as_default=is_default)
+
+
+def encode_cluster(cluster: Any) -> tuple[Any, ...]:
+    """What is kept of a cluster that lives in this process: how to start another one."""
+    options = dict(cluster.new_spec["options"])
+    is_plain = cluster.new_spec["cls"] in (Nanny, Worker) and not cluster.asynchronous
+    is_open = not cluster.security.require_encryption
+    if type(cluster) is not LocalCluster or cluster.status.name != "running" or not (is_plain and is_open):
+        raise NoValue(f"{type(cluster).__module__}.{type(cluster).__qualname__}: a cluster")
+    dashboard = cluster.scheduler_spec["options"].get("dashboard_address")
+    return (
+        Whereabouts(f"{cluster.scheduler_address} {cluster.scheduler_info['id']}"),
+        len(cluster.worker_spec),
+        options.get("nthreads"),
+        options.get("memory_limit"),
+        bool(cluster.processes),
+        dashboard if isinstance(dashboard, str) else None,
+    )
+
+
+def decode_cluster(parts: tuple[Any, ...]) -> Any:
+    """Another cluster like it. Its workers start while the session goes on."""
+    reaching.ask()
+    _, workers, threads, memory, processes, dashboard = parts
+    cluster = LocalCluster(
+        n_workers=0,
+        threads_per_worker=threads,
+        memory_limit=memory,
+        processes=processes,
+        dashboard_address=dashboard,
+    )
+    cluster.scale(workers)
+    notice(f"the cluster was started again with {workers} worker{'' if workers == 1 else 's'}")
+    return cluster
+
+
+def _address(where: Whereabouts) -> str:
+    return where.text.partition(" ")[0]

@@ -1,0 +1,40 @@
+"""Dask's clusters: clients, clusters and results on them. What they stand for lives elsewhere (`clew/adapters/dask_handles.py`)."""
+
+from __future__ import annotations
+
+from distributed import Client, Future, LocalCluster
+
+from ..adapters import dask_fetched, dask_handles, dask_results
+from . import Codec
+
+CLIENT = Codec(
+    "handle.client",
+    dask_handles.encode_client,
+    dask_handles.decode_client,
+    native=False,
+)
+STAND_IN = Codec(
+    "handle.client",
+    dask_handles.encode_stand_in,
+    dask_handles.decode_client,
+    native=False,
+    kind=Client,
+)
+CLUSTER = Codec(
+    "handle.cluster",
+    dask_handles.encode_cluster,
+    dask_handles.decode_cluster,
+    native=False,
+)
+FUTURE = Codec(
+    "handle.future", dask_results.encode_future, dask_results.decode_future, native=False, kind=Future
+)
+
+CODECS: dict[type, Codec] = {
+    Client: CLIENT,
+    dask_handles.StandIn: STAND_IN,
+    LocalCluster: CLUSTER,
+    Future: FUTURE,
+    dask_fetched.Fetched: FUTURE,
+}
+NAMED = {"client": CLIENT, "cluster": CLUSTER, "future": FUTURE}
