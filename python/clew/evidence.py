@@ -132,6 +132,13 @@ def unwatched() -> Iterator[None]:
         _seen = seen
 
 
+def read(paths: Iterable[str]) -> None:
+    """What the run relies on of these files counts as read, though it may not open them: it takes what others made of them."""
+    if (seen := _seen) is not None:
+        for path in paths:
+            _note(seen.read, path)
+
+
 def stop() -> None:
     """Nothing is watched until the next run begins."""
     take()

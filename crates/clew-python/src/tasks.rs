@@ -7,7 +7,7 @@ mod files;
 pub(crate) mod keyless;
 mod keys;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,9 +26,7 @@ use self::keyless::Keyless;
 use self::keys::Keys;
 use crate::raw::{Attached, PythonHeap};
 
-/// A task that is quicker is not worth a file, in seconds ...
-const QUICK: f64 = 0.005;
-/// ... nor is one that is not so many times slower than reading its result.
+/// A task that is not so many times slower than reading its result is not worth a file.
 const WORTH: f64 = 3.0;
 /// How fast a result is read, about: bytes a second, and seconds before the first.
 const LOADING: (f64, f64) = (500e6, 0.001);
@@ -36,8 +34,9 @@ const LOADING: (f64, f64) = (500e6, 0.001);
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
 
-/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none. `version_of` tells the
-/// version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each time.
+/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
+/// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
+/// time.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn task_keys<'py>(
@@ -45,7 +44,7 @@ pub fn task_keys<'py>(
     main: &Bound<'py, PyAny>,
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<(Bound<'py, PyList>, BTreeSet<String>)> {
     let py = main.py();
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
     let heap = Attached::new(py, PythonHeap::new(&namespace, Some(main))?);
@@ -54,12 +53,12 @@ pub fn task_keys<'py>(
         heap.release();
         found
     });
-    let found = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
+    let (found, files) = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
     let shown = found.into_iter().map(|key| match key {
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
         Err(why) => PyString::new(py, &why.to_string()).into_any(),
     });
-    PyList::new(py, shown.collect::<Vec<_>>())
+    Ok((PyList::new(py, shown.collect::<Vec<_>>())?, files))
 }
 
 fn keys_of<'py>(
@@ -67,7 +66,7 @@ fn keys_of<'py>(
     tasks: &[Task<'py>],
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<Vec<Result<TaskKey, Keyless>>> {
+) -> PyResult<(Vec<Result<TaskKey, Keyless>>, BTreeSet<String>)> {
     let mut keys = Keys::new(heap, version_of, unrepeatable)?;
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     for (callable, given, inputs) in tasks {
@@ -80,7 +79,7 @@ fn keys_of<'py>(
             None => Err(Keyless::Input),
         });
     }
-    Ok(found)
+    Ok((found, keys.into_files()))
 }
 
 fn key_of(key: &[u8]) -> PyResult<TaskKey> {
@@ -117,17 +116,17 @@ pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     Ok(())
 }
 
-/// What is set here: the folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and
-/// for how many days results are kept.
+/// What is set here: the folders of the store and of the settings, from how many seconds on a task's result is kept though nobody asked
+/// for it, the most bytes of a result, and for how many days results are kept.
 #[pyfunction]
-pub fn task_settings() -> (String, String, bool, u64, u64) {
+pub fn task_settings() -> (String, String, f64, u64, u64) {
     let surroundings = Surroundings::of_process(Door::Program);
     let (store, config) = (surroundings.store.display(), surroundings.config.display());
     let settings = &surroundings.settings;
     (
         store.to_string(),
         config.to_string(),
-        settings.caches_tasks(),
+        settings.task_quick() as f64 / 1e3,
         settings.task_most(),
         settings.task_days(),
     )
@@ -139,7 +138,8 @@ fn now() -> i64 {
 }
 
 /// Keeps what a task came to, if that is worth it: `dump` is called for its bytes. What became of it: `kept`, `quick` or `large`.
-/// `is_last`: whether somebody asked for it, so that it is kept however quick it was.
+/// `is_last`: whether somebody asked for it, so that it is kept however quick it was. `limits` are the seconds from which on others are
+/// kept (with 0 all are), and the most bytes.
 ///
 /// # Errors
 /// The store can't be written, or whatever `dump` raises.
@@ -152,11 +152,11 @@ pub fn keep_task(
     key: &[u8],
     seconds: f64,
     is_last: bool,
-    limits: (Option<f64>, u64),
+    limits: (f64, u64),
     dump: &Bound<'_, PyAny>,
 ) -> PyResult<&'static str> {
     let (quick, most) = limits;
-    if !is_last && seconds < quick.unwrap_or(QUICK) {
+    if !is_last && seconds < quick {
         return Ok("quick");
     }
     let key = key_of(key)?;
@@ -165,7 +165,7 @@ pub fn keep_task(
         return Ok("large");
     }
     let loading = bytes.len() as f64 / LOADING.0 + LOADING.1;
-    if !is_last && quick.is_none() && seconds < WORTH * loading {
+    if !is_last && quick > 0.0 && seconds < WORTH * loading {
         return Ok("quick");
     }
     py.detach(|| {

@@ -73,8 +73,9 @@ class Report:
 
 
 def columns(told: Told) -> tuple[str, str, str, str]:
-    """Number, outcome, first line of code, reasons."""
-    return str(told.number), told.outcome, headline(told.source), "; ".join(told.why)
+    """Number, outcome, first line of code, reasons; then what became of its tasks."""
+    said = [*told.why, *([str(told.tasks)] if told.tasks is not None else [])]
+    return str(told.number), told.outcome, headline(told.source), "; ".join(said)
 
 
 def headline(source: str) -> str:
@@ -93,4 +94,5 @@ def described(told: Told) -> dict[str, Any]:
         "outcome": told.outcome,
         "why": list(told.why),
         "run": told.run,
+        "tasks": told.tasks.described() if told.tasks is not None else None,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from clew.counts import Counts
 from clew.run.deciding import Ask, Cell, Decider, Decision
 from clew.run.mistakes import FAILED, Mistake
 
@@ -24,6 +25,8 @@ class Told:
     outcome: str
     why: tuple[str, ...]
     run: str | None = None
+    #: What became of tasks of distributed computations, where they are counted and there were any.
+    tasks: Counts | None = None
 
 
 class Walk:

@@ -34,6 +34,7 @@ class Surroundings:
         """A run starts."""
         self._modules = len(sys.modules)
         self._environment = dict(raw_environment())
+        _tasks()
         evidence.begin()
 
     def end(self) -> Around:
@@ -45,6 +46,7 @@ class Surroundings:
         is_first, self._told = self._told == 0, len(sys.modules)
         around = Around(imported, self._changed_variables(), evidence.take(), self._distributions)
         around.found, around.is_first = found, is_first
+        around.tasks = _tasks()
         return around
 
     def close(self) -> None:
@@ -57,6 +59,12 @@ class Surroundings:
             return []
         names = now.keys() | before.keys()
         return sorted(os.fsdecode(name) for name in names if now.get(name) != before.get(name))
+
+
+def _tasks() -> dict[str, Any] | None:
+    counting = sys.modules.get("clew.tasks")
+    counted = counting.of_run() if counting is not None else None
+    return counted.described() if counted is not None else None
 
 
 def _top_level(start: int, end: int | None) -> list[str]:
@@ -78,6 +86,8 @@ class Around:
         self.found: list[str] = []
         #: Whether no run of the session told anything before.
         self.is_first = False
+        #: What became of tasks of distributed computations, where they are counted and there were any.
+        self.tasks: dict[str, Any] | None = None
         self.changed = changed
         self._seen = seen
         self._distributions = distributions
@@ -96,6 +106,7 @@ class Around:
             # What lies in no distribution nobody can install.
             | {"found": [described(name, known[name]) for name in self.found if known[name] is not None]}
             | ({"interpreter": interpreter()} if self.is_first else {})
+            | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
 
