@@ -1,6 +1,6 @@
 """Makes what the notebooks of this folder read, the same every time: `python make_data.py [FOLDER]`.
 
-Below FOLDER (`data` unless told otherwise) come `stations`, `collisions`, `requests`, `plates` and `books`, 25 MB in seconds.
+Below FOLDER (`data` unless told otherwise) come `stations`, `collisions`, `requests`, `plates` and `books`, 50 MB in seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 
-def stations(folder: Path) -> None:
+def stations(folder: Path, share: float) -> None:
     """Monthly means of twelve weather stations since 1950: it gets warmer, months are missing, and some were noted wrongly."""
     months = np.arange("1950-01", "2025-01", dtype="datetime64[M]")
     for number in range(12):
@@ -31,12 +31,12 @@ def stations(folder: Path) -> None:
         (folder / f"station-{number:02}.csv").write_text("\n".join(["month,celsius", *lines]) + "\n")
 
 
-def collisions(folder: Path) -> None:
+def collisions(folder: Path, share: float) -> None:
     """Muons of six runs of a collider: how many each event has, and what all of them have, one after the other. Some pairs are
     what a Z boson left."""
     for number in range(6):
         rng = np.random.default_rng([2, number])
-        counts = rng.poisson(1.3, 60_000).astype(np.int32)
+        counts = rng.poisson(1.3, int(60_000 * share)).astype(np.int32)
         pt = (5 + rng.exponential(14, counts.sum())).astype(np.float32)
         eta = rng.normal(0, 1.2, counts.sum()).astype(np.float32)
         phi = rng.uniform(-np.pi, np.pi, counts.sum()).astype(np.float32)
@@ -47,32 +47,29 @@ def collisions(folder: Path) -> None:
         pt[one] = rng.uniform(30, 60, len(firsts))
         phi[other] = (phi[one] + np.pi + rng.normal(0, 0.3, len(firsts)) + np.pi) % (2 * np.pi) - np.pi
         charge[other] = -charge[one]
-        pt[other] = mass**2 / (
-            2 * pt[one] * (np.cosh(eta[one] - eta[other]) - np.cos(phi[one] - phi[other]))
-        )
+        pt[other] = mass**2 / (2 * pt[one] * (np.cosh(eta[one] - eta[other]) - np.cos(phi[one] - phi[other])))
         np.savez_compressed(
             folder / f"run-{number}.npz", counts=counts, pt=pt, eta=eta, phi=phi, charge=charge
         )
 
 
-def requests(folder: Path) -> None:
-    """What eight web servers noted on one day, 15,000 requests each, robots among them."""
+def requests(folder: Path, share: float) -> None:
+    """What eight web servers noted on one day, 45,000 requests each, robots among them."""
+    many = int(45_000 * share)
     pages = ["/", "/search", "/basket", "/checkout", "/help", *(f"/item/{number}" for number in range(120))]
     agents = ["Firefox/142.0", "Chrome/139.0", "Safari/18.4", "Crawler/2.1", "FeedBot/1.0"]
     for number in range(8):
         rng = np.random.default_rng([3, number])
-        seconds = np.sort(rng.integers(0, 86_400, 15_000))
-        visitors = (rng.zipf(1.35, 15_000) - 1) % 4_000
-        asked = rng.choice(len(pages), 15_000, p=weights(len(pages)))
-        agent = rng.choice(len(agents), 15_000, p=[0.3, 0.4, 0.15, 0.1, 0.05])
-        status = rng.choice([200, 301, 404, 500], 15_000, p=[0.93, 0.03, 0.03, 0.01])
-        size = rng.lognormal(8, 1, 15_000).astype(int)
+        seconds = np.sort(rng.integers(0, 86_400, many))
+        visitors = (rng.zipf(1.35, many) - 1) % 4_000
+        asked = rng.choice(len(pages), many, p=weights(len(pages)))
+        agent = rng.choice(len(agents), many, p=[0.3, 0.4, 0.15, 0.1, 0.05])
+        status = rng.choice([200, 301, 404, 500], many, p=[0.93, 0.03, 0.03, 0.01])
+        size = rng.lognormal(8, 1, many).astype(int)
         lines = [
             f"10.0.{visitor // 250}.{visitor % 250} - - [20/Sep/2026:{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02} +0000] "
             f'"GET {pages[page]} HTTP/1.1" {code} {length} "-" "{agents[program]}"'
-            for at, visitor, page, program, code, length in zip(
-                seconds, visitors, asked, agent, status, size
-            )
+            for at, visitor, page, program, code, length in zip(seconds, visitors, asked, agent, status, size)
         ]
         (folder / f"server-{number}.log").write_text("\n".join(lines) + "\n")
 
@@ -83,7 +80,7 @@ def weights(many: int) -> np.ndarray:
     return shares / shares.sum()
 
 
-def plates(folder: Path) -> None:
+def plates(folder: Path, share: float) -> None:
     """A photographic plate of the sky in sixteen tiles of 512 by 512: stars, noise, and a background that is not even."""
     side, tile = 2048, 512
     rng = np.random.default_rng(4)
@@ -109,12 +106,12 @@ DONE = "watched repaired forgot carried painted followed counted opened feared p
 HOW = "at dawn|without a word|for the third time|in the rain|as his father had|before anybody woke|with great care|once more"
 
 
-def books(folder: Path) -> None:
-    """Four novels of 40,000 words that nobody has written, each about things of its own and now and then about another's."""
+def books(folder: Path, share: float) -> None:
+    """Four novels of 120,000 words that nobody has written, each about things of its own and now and then about another's."""
     themes = list(THINGS)
     for number, theme in enumerate(themes):
         rng = np.random.default_rng([5, number])
-        chapters = [chapter(rng, theme, themes, each) for each in range(1, 25)]
+        chapters = [chapter(rng, theme, themes, each) for each in range(1, round(72 * share) + 1)]
         (folder / f"the-{theme}.txt").write_text("\n\n".join(chapters) + "\n")
 
 
@@ -129,15 +126,15 @@ def chapter(rng: np.random.Generator, theme: str, themes: list[str], number: int
     return f"CHAPTER {number}\n\n" + " ".join(sentences)
 
 
-KINDS: tuple[Callable[[Path], None], ...] = (stations, collisions, requests, plates, books)
+KINDS: tuple[Callable[[Path, float], None], ...] = (stations, collisions, requests, plates, books)
 
 
-def make(folder: Path, *kinds: str) -> None:
-    """Makes the kinds that are named, or all, below a folder."""
+def make(folder: Path, *kinds: str, share: float = 1.0) -> None:
+    """Makes the kinds that are named, or all, below a folder: of events, requests and chapters only a share, if one is given."""
     for kind in KINDS:
         if not kinds or kind.__name__ in kinds:
             (folder / kind.__name__).mkdir(parents=True, exist_ok=True)
-            kind(folder / kind.__name__)
+            kind(folder / kind.__name__, share)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def recorded() -> str:
     if current is None:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
+    # No batch rests between cells, and the next may rely on anything.
+    current.look()
     return json.dumps(None if run is None else {"run": run, "tasks": _tasks_of(current, run)})
 
 
@@ -46,15 +48,15 @@ def bring(shell: Any, repeated: str, execution_count: int | None) -> str:
     """Has the session hold what cells left that did not run, and the next cell have that `In [n]`. What could not be brought back, and
     why, as JSON.
 
-    `repeated` are runs with the ids of their cells and their `In [n]`, as JSON. Without an `execution_count` nothing more runs: it is only
-    written down.
+    `repeated` are runs with the ids of their cells and their `In [n]`, as JSON. Without an `execution_count` nothing more runs: whoever
+    resumes the session finds it.
     """
     from clew.shell import session
 
     current = session.current()
     last = current.repeat([(run, cell, count) for run, cell, count in json.loads(repeated)])
     lost: list[list[str]] = []
-    if last is not None and execution_count is not None:
+    if last is not None:
         lost = _switch(current, last)
     if execution_count is not None:
         shell.execution_count = execution_count
