@@ -118,7 +118,7 @@ STUDIES = {
         Study(
             "convolution",
             "plates",
-            ("find", "1.4826", "1.5"),
+            ("find", "1.4826", "1.2"),
             "plate-0-0.npy",
             new_star,
             ("sigmas", "6.0"),
