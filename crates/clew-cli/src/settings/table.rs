@@ -146,7 +146,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "tasks.quick",
         variable: "CLEW_TASKS_QUICK",
-        kind: Kind::Count { least: 0, most: 3_600_000 },
+        kind: Kind::Count {
+            least: 0,
+            most: 3_600_000,
+        },
         default: "5",
         about: "Results of tasks that took fewer milliseconds are kept only where somebody asked for them; with 0 all are kept",
     },

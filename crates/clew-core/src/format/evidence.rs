@@ -143,9 +143,17 @@ pub struct TaskCounts {
 impl fmt::Display for TaskCounts {
     /// As people read it: `21 tasks: 16 known, 5 run`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} tasks: {} known, {} run", self.total, self.known, self.run)?;
+        write!(
+            formatter,
+            "{} tasks: {} known, {} run",
+            self.total, self.known, self.run
+        )?;
         for (at, (why, many)) in self.keyless.iter().enumerate() {
-            write!(formatter, "{} {many} ({why})", if at == 0 { "; never known:" } else { "," })?;
+            write!(
+                formatter,
+                "{} {many} ({why})",
+                if at == 0 { "; never known:" } else { "," }
+            )?;
         }
         Ok(())
     }
