@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -104,18 +103,17 @@ def took(
     taking_part = peer(home)
     try:
         must(taking_part, first)
-        before = processor_seconds(taking_part.kernel.pid)
+        before = processor_seconds(taking_part)
         wall = sum(must(taking_part, cell) for cell in cells) / 1000
-        return Took(wall, processor_seconds(taking_part.kernel.pid) - before)
+        return Took(wall, processor_seconds(taking_part) - before)
     finally:
         taking_part.close(at_once=True)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def processor_seconds(pid: int) -> float:
-    """What a process has had of the processors."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(peer: Plain | Clew) -> float:
+    """What the kernel has had of the processors."""
+    return float(peer.kernel.value("__import__('time').process_time()"))
 
 
 def with_fonts(home: Path) -> None:

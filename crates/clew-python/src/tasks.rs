@@ -33,6 +33,8 @@ const LOADING: (f64, f64) = (500e6, 0.001);
 
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
+/// Keys of tasks, or why one has none; and the files that count in them.
+type Keyed = (Vec<Result<TaskKey, Keyless>>, BTreeSet<String>);
 
 /// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
 /// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
@@ -66,7 +68,7 @@ fn keys_of<'py>(
     tasks: &[Task<'py>],
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<(Vec<Result<TaskKey, Keyless>>, BTreeSet<String>)> {
+) -> PyResult<Keyed> {
     let mut keys = Keys::new(heap, version_of, unrepeatable)?;
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     for (callable, given, inputs) in tasks {
