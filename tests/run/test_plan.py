@@ -63,7 +63,7 @@ def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
 
 
 def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
-    told = Told(7, 9, "graph", "found = count()", "executed", ("`gap` 30 → 20",), "12", Counts(21, 5))
+    told = Told(7, 9, "graph", "found = count()", "executed", ("`gap` 30 → 20",), tasks=Counts(21, 5))
     assert columns(told) == ("7", "executed", "found = count()", "`gap` 30 → 20; 21 tasks: 16 known, 5 run")
     assert described(told)["tasks"] == {"total": 21, "known": 16, "run": 5, "keyless": {}}
     told.tasks = None
