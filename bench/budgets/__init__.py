@@ -11,7 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from bench import limit
-from bench.budgets import curve, edit, light, log, loops, memory, moving, restart, resume, states
+from bench.budgets import (
+    curve,
+    edit,
+    light,
+    log,
+    loops,
+    memory,
+    moving,
+    recording,
+    restart,
+    resume,
+    states,
+    studies,
+)
 from bench.budgets.table import Row, render
 
 Say = Callable[[str], None]
@@ -28,12 +41,14 @@ BUDGETS: dict[str, Budget] = {
     "memory": memory.measure,
     "curve": curve.measure,
     "log": log.measure,
+    "recording": recording.measure,
+    "studies": studies.measure,
 }
 
 
 def abouts() -> dict[str, str]:
     """What each is about: the first line of its file."""
-    modules = (light, loops, edit, states, restart, resume, moving, memory, curve, log)
+    modules = (light, loops, edit, states, restart, resume, moving, memory, curve, log, recording, studies)
     firsts = [(module.__doc__ or "").splitlines()[0] for module in modules]
     return dict(zip(BUDGETS, firsts, strict=True))
 

@@ -330,8 +330,8 @@ def task_keys(
     main: object,
     version_of: Callable[[str], str | None],
     unrepeatable: Set[str],
-) -> list[bytes | str]:
-    """The keys of the tasks of a graph, inputs first; a text says why one has none."""
+) -> tuple[list[bytes | str], list[str]]:
+    """The keys of the tasks of a graph, inputs first; a text says why one has none. And the files that count in them, as they are named."""
 
 def open_tasks(store: str, config: str, keep_days: int) -> None:
     """Makes the store and the user's key where they are not there yet, and drops results that are older."""
@@ -342,7 +342,7 @@ def keep_task(
     key: bytes,
     seconds: float,
     is_last: bool,
-    limits: tuple[float | None, int],
+    limits: tuple[float, int],
     dump: Callable[[], bytes],
 ) -> Literal["kept", "quick", "large"]:
     """Keeps what a task came to, if that is worth it."""
@@ -353,6 +353,6 @@ def task_result(store: str, config: str, key: bytes) -> bytes | None:
 def has_task(store: str, config: str, key: bytes) -> bool:
     """Whether the result of a task is there, as far as that can be told without reading it."""
 
-def task_settings() -> tuple[str, str, bool, int, int]:
-    """The folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and for how
-    many days results are kept."""
+def task_settings() -> tuple[str, str, float, int, int]:
+    """The folders of the store and of the settings, from how many seconds on a task's result is kept though nobody asked for it, the
+    most bytes of a result, and for how many days results are kept."""

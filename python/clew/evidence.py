@@ -69,6 +69,7 @@ class Seen:
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
         self.started = time.time_ns()
+        self.before = _begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
         #: What went wrong while it was listened.
         self.trouble: BaseException | None = None
@@ -128,6 +129,8 @@ def take() -> Seen | None:
     global _seen
     _engine.watch_events(False)
     seen, _seen = _seen, None
+    if seen is not None and seen.before != _begun_processes():
+        _keep(seen.processes, MULTIPROCESSING)
     return seen
 
 
@@ -146,6 +149,13 @@ def unwatched() -> Iterator[None]:
         yield
     finally:
         _seen = seen
+
+
+def read(paths: Iterable[str]) -> None:
+    """What the run relies on of these files counts as read, though it may not open them: it takes what others made of them."""
+    if (seen := _seen) is not None:
+        for path in paths:
+            _note(seen.read, path)
 
 
 def stop() -> None:
@@ -258,6 +268,15 @@ def _connected(seen: Seen, args: tuple[Any, ...]) -> None:
     if isinstance(address, tuple) and len(address) >= 2:
         address = f"{address[0]}:{address[1]}"
     _keep(seen.sockets, os.fsdecode(address) if isinstance(address, bytes) else str(address))
+
+
+MULTIPROCESSING = "multiprocessing"
+
+
+def _begun_processes() -> str:
+    """How many processes multiprocessing made, pools of others included: no event tells of those that are spawned."""
+    module = sys.modules.get(f"{MULTIPROCESSING}.process")
+    return repr(getattr(module, "_process_counter", "")) if module is not None else "count(1)"
 
 
 def _started(seen: Seen, args: tuple[Any, ...]) -> None:

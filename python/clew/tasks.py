@@ -10,7 +10,7 @@ import operator
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from time import perf_counter
@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
-from . import _engine
+from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
+from .counts import Counts
 from .shell.warn import describe, warn
 
 T = TypeVar("T")
@@ -33,45 +34,22 @@ class Place:
     config: str
     most: int
     """The most bytes of a result."""
-    quick: float | None = None
-    """Tasks that took less, in seconds, are kept only if somebody asked for them; `None`: as the engine finds worth it."""
+    quick: float = 0.0
+    """Tasks that took less, in seconds, are kept only if somebody asked for them; with 0 all are."""
 
     @classmethod
     def here(cls, store: str | None = None, config: str | None = None, quick: float | None = None) -> Place:
         """The user's place, or the folders that are given. It is made where it is not there."""
-        own_store, own_config, _, most, days = _engine.task_settings()
-        place = cls(store or own_store, config or own_config, most, quick)
+        own_store, own_config, own_quick, most, days = _engine.task_settings()
+        place = cls(store or own_store, config or own_config, most, own_quick if quick is None else quick)
         _engine.open_tasks(place.store, place.config, days)
         return place
-
-
-@dataclass(slots=True)
-class Counts:
-    """What became of the tasks of one computation."""
-
-    total: int = 0
-    run: int = 0
-    """Those that were run, since no result was there or they can't have one."""
-    loaded: int = 0
-    """Those whose results were brought in; what only went into these was not even looked at."""
-    keyless: dict[str, int] = field(default_factory=dict)
-    """Why tasks have no key, with how many."""
-
-    @property
-    def hit(self) -> int:
-        """Tasks that need not run."""
-        return self.total - self.run
-
-    def __str__(self) -> str:
-        said = f"{self.total} tasks: {self.hit} known, {self.run} run"
-        if self.keyless:
-            said += "; never known: " + ", ".join(f"{count} ({why})" for why, count in self.keyless.items())
-        return said
 
 
 _counted: list[Counts] = []
 #: So many computations are remembered.
 _REMEMBERED = 1_000
+_of_run = Counts()
 
 
 def counts() -> list[Counts]:
@@ -83,11 +61,27 @@ def count(counted: Counts) -> None:
     """Remembers what became of the tasks of a computation."""
     _counted.append(counted)
     del _counted[:-_REMEMBERED]
+    count_for_run(counted)
+
+
+def count_for_run(counted: Counts) -> None:
+    """The same for what `of_run` tells: of a computation that goes on, only what came."""
+    _of_run.add(counted)
+
+
+def of_run() -> Counts | None:
+    """What became of the tasks since this was asked last, all computations together; `None` if there were none."""
+    global _of_run
+    counted, _of_run = _of_run, Counts()
+    return counted if counted.total else None
 
 
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
     """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
-    return _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+    found, files = _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+    # A cell whose tasks are known opens none of them.
+    evidence.read(files)
+    return found
 
 
 #: In what a task is given, these tell apart what could be mistaken for each other: values, inputs, calls inside a call, results that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -49,6 +50,44 @@ def test_tasks_in_processes_of_their_own_keep_their_results_and_are_known_to_the
         kernel = kernels(env={"CLEW_TASKS_CACHE": "true"})
         kernel.run(DEFINE + compute).raised()
         assert kernel.value(COUNTED) == (6, [[4, 4 - again, again]])
+
+
+RELIES = """
+import dask
+K = 2
+def of(path):
+    with open(path) as file:
+        return len(file.read()) * K
+def twice(path):
+    return of(path) * 2
+"""
+
+
+def test_p03_a_cell_relies_on_what_its_tasks_relied_on_though_none_of_them_runs(
+    kernels: Callable[..., Kernel],
+) -> None:
+    kernel = kernels(env={"CLEW_TASKS_CACHE": "true"})
+    (kernel.cwd / "noted.txt").write_text("some")
+    kernel.run(RELIES + "name = 'noted'").raised()
+    for again, ran in (("", 1), ("+ 0", 0)):
+        kernel.run(f"found = dask.delayed(twice)(name + '.txt').compute(scheduler='sync'){again}").raised()
+        assert f"computed: 1 tasks: {1 - ran} known, {ran} run" in kernel.run("%clew show").raised().text
+        evidence = json.loads(kernel.run("%clew show --json").raised().text)["evidence"]
+        assert evidence["tasks"] == {"total": 1, "known": 1 - ran, "run": ran, "keyless": {}}
+        assert {"K", "of", "twice"} <= set(evidence["reads"])
+        assert str(kernel.cwd / "noted.txt") in [file["path"] for file in evidence["files_read"]]
+
+
+def test_tasks_that_run_in_processes_of_their_own_may_have_read_anything(
+    kernels: Callable[..., Kernel],
+) -> None:
+    kernel = kernels()
+    kernel.run(RELIES).raised()
+    for scheduler, processes in (("sync", []), ("processes", ["multiprocessing"])):
+        kernel.run(
+            f"found = dask.delayed(len)('ab').compute(scheduler='{scheduler}', num_workers=1)"
+        ).raised()
+        assert json.loads(kernel.run("%clew show --json").raised().text)["evidence"]["processes"] == processes
 
 
 def test_nothing_of_dask_is_imported_or_touched_unasked(kernels: Callable[..., Kernel]) -> None:

@@ -73,6 +73,10 @@ def test_quick_tasks_are_kept_only_where_somebody_asks_for_them(tmp_path: Path) 
     slow = CHAIN.replace("    return list", "    import time\n    time.sleep(0.02)\n    return list")
     programs.counts(slow)
     assert programs.counts(slow.replace("sum(xs)", "sum(xs) + 1")) == [[2, 1, 1]]
+    # Every other one, where the user wants that.
+    for plus, known in ((2, 0), (3, 1)):
+        counted = programs.counts(CHAIN.replace("sum(xs)", f"sum(xs) + {plus}"), CLEW_TASKS_QUICK="0")
+        assert counted == [[2, known, 2 - known]]
 
 
 def test_large_results_and_those_that_do_not_pickle_are_not_kept(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pickle
 import warnings
 
 import numpy as np
@@ -202,6 +203,12 @@ def test_writes_are_seen():
     before = fingerprint(value)
     value.loc["r1", "a"] = 99
     assert fingerprint(value) != before
+
+
+def test_what_came_out_of_a_pickle_is_what_went_in():
+    # As workers send it.
+    for value in (frame(), frame()["a"], frame().index):
+        assert fingerprint({"x": pickle.loads(pickle.dumps(value))}) == fingerprint({"x": value})
 
 
 def test_attributes_of_the_user_attrs_and_flags():

@@ -65,6 +65,8 @@ ELSEWHERE = {
     "shell.batch:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_repeat.py",
     "shell.session:Session.repeat": "the same",
     "shell.recorder:Recorder.repeat": "the same",
+    "shell.session:Session.look": "the same",
+    "shell.recorder:Recorder.look": "the same",
     "engine:repeat": "the same",
     "shell.ending:": "only a kernel that is told to end; tests/journeys/test_ended.py",
     "shell.session:Session._begin_push": "the same",

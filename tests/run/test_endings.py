@@ -8,6 +8,8 @@ import signal
 from desk import Desk, code_cells, outcomes, statuses
 from harness import NEVER
 
+from clew.run.kernel import Answer
+
 BEGUN = "import time\nprint('begun', flush=True)\nfor _ in range(3000): time.sleep(0.1)"
 
 
@@ -82,3 +84,10 @@ def test_json_tells_of_mistakes_too(desk: Desk) -> None:
     found = desk.run("nowhere.ipynb", "o.ipynb", "--json")
     error = json.loads(found.out)["error"]
     assert found.exit == 1 and error["message"] == "There is no nowhere.ipynb" and error["hint"]
+
+
+def test_what_a_long_move_shows_is_no_part_of_an_answer() -> None:
+    answer = Answer()
+    for name, text in (("stderr", "\rbringing values back: 1 of 3"), ("stdout", '{"lost": []}')):
+        answer.take({"msg_type": "stream", "content": {"name": name, "text": text}})
+    assert json.loads(answer.printed) == {"lost": []} and "1 of 3" in answer.beside

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from desk import Desk
 
+from clew.counts import Counts
+from clew.run.explaining import columns, described
+from clew.run.walk import Told
+
 
 def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: Desk) -> None:
     desk.notebook("planned.ipynb", "alpha = 1", "# about it\nprint(alpha)", tags={0: ["parameters"]})
@@ -25,6 +29,7 @@ def test_the_plan_shows_parameters_put_in_and_every_cell_with_its_reason(desk: D
         "run": None,
         "compared": None,
         "differs": [],
+        "tasks": None,
     }
     assert sorted(path.name for path in desk.folder.iterdir()) == ["planned.ipynb"]
 
@@ -57,3 +62,11 @@ def test_one_stream_can_not_hold_two_answers(desk: Desk) -> None:
     desk.notebook("one.ipynb", "1")
     found = desk.run("one.ipynb", "-", "--json")
     assert found.exit == 2 and "Standard output can't hold the notebook" in found.json["error"]["message"]
+
+
+def test_what_became_of_tasks_is_said_behind_the_reasons() -> None:
+    told = Told(7, 9, "graph", "found = count()", "executed", ("`gap` 30 → 20",), tasks=Counts(21, 5))
+    assert columns(told) == ("7", "executed", "found = count()", "`gap` 30 → 20; 21 tasks: 16 known, 5 run")
+    assert described(told)["tasks"] == {"total": 21, "known": 16, "run": 5, "keyless": {}}
+    told.tasks = None
+    assert columns(told)[-1] == "`gap` 30 → 20" and described(told)["tasks"] is None

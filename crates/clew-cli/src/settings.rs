@@ -291,9 +291,9 @@ impl Settings {
         self.flag("display.html")
     }
 
-    /// Whether tasks of distributed computations are cached unasked.
-    pub fn caches_tasks(&self) -> bool {
-        self.flag("tasks.cache")
+    /// From how many milliseconds on a task's result is kept though nobody asked for it.
+    pub fn task_quick(&self) -> u64 {
+        self.number("tasks.quick")
     }
 
     /// The largest result of a task that is kept, in bytes.

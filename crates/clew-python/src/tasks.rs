@@ -7,7 +7,7 @@ mod files;
 pub(crate) mod keyless;
 mod keys;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,18 +26,19 @@ use self::keyless::Keyless;
 use self::keys::Keys;
 use crate::raw::{Attached, PythonHeap};
 
-/// A task that is quicker is not worth a file, in seconds ...
-const QUICK: f64 = 0.005;
-/// ... nor is one that is not so many times slower than reading its result.
+/// A task that is not so many times slower than reading its result is not worth a file.
 const WORTH: f64 = 3.0;
 /// How fast a result is read, about: bytes a second, and seconds before the first.
 const LOADING: (f64, f64) = (500e6, 0.001);
 
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
+/// Keys of tasks, or why one has none; and the files that count in them.
+type Keyed = (Vec<Result<TaskKey, Keyless>>, BTreeSet<String>);
 
-/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none. `version_of` tells the
-/// version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each time.
+/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
+/// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
+/// time.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn task_keys<'py>(
@@ -45,7 +46,7 @@ pub fn task_keys<'py>(
     main: &Bound<'py, PyAny>,
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<(Bound<'py, PyList>, BTreeSet<String>)> {
     let py = main.py();
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
     let mut heap = PythonHeap::new(&namespace, Some(main))?;
@@ -56,12 +57,12 @@ pub fn task_keys<'py>(
         heap.release();
         found
     });
-    let found = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
+    let (found, files) = found.map_err(|busy| PyRuntimeError::new_err(busy.to_string()))??;
     let shown = found.into_iter().map(|key| match key {
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
         Err(why) => PyString::new(py, &why.to_string()).into_any(),
     });
-    PyList::new(py, shown.collect::<Vec<_>>())
+    Ok((PyList::new(py, shown.collect::<Vec<_>>())?, files))
 }
 
 fn keys_of<'py>(
@@ -69,7 +70,7 @@ fn keys_of<'py>(
     tasks: &[Task<'py>],
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<Vec<Result<TaskKey, Keyless>>> {
+) -> PyResult<Keyed> {
     let mut keys = Keys::new(heap, version_of, unrepeatable)?;
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     for (callable, given, inputs) in tasks {
@@ -82,7 +83,7 @@ fn keys_of<'py>(
             None => Err(Keyless::Input),
         });
     }
-    Ok(found)
+    Ok((found, keys.into_files()))
 }
 
 fn key_of(key: &[u8]) -> PyResult<TaskKey> {
@@ -132,17 +133,17 @@ pub fn has_task(py: Python<'_>, store: &str, config: &str, key: &[u8]) -> PyResu
     }))
 }
 
-/// What is set here: the folders of the store and of the settings, whether tasks are cached unasked, the most bytes of a result, and
-/// for how many days results are kept.
+/// What is set here: the folders of the store and of the settings, from how many seconds on a task's result is kept though nobody asked
+/// for it, the most bytes of a result, and for how many days results are kept.
 #[pyfunction]
-pub fn task_settings() -> (String, String, bool, u64, u64) {
+pub fn task_settings() -> (String, String, f64, u64, u64) {
     let surroundings = Surroundings::of_process(Door::Program);
     let (store, config) = (surroundings.store.display(), surroundings.config.display());
     let settings = &surroundings.settings;
     (
         store.to_string(),
         config.to_string(),
-        settings.caches_tasks(),
+        settings.task_quick() as f64 / 1e3,
         settings.task_most(),
         settings.task_days(),
     )
@@ -154,7 +155,8 @@ fn now() -> i64 {
 }
 
 /// Keeps what a task came to, if that is worth it: `dump` is called for its bytes. What became of it: `kept`, `quick` or `large`.
-/// `is_last`: whether somebody asked for it, so that it is kept however quick it was.
+/// `is_last`: whether somebody asked for it, so that it is kept however quick it was. `limits` are the seconds from which on others are
+/// kept (with 0 all are), and the most bytes.
 ///
 /// # Errors
 /// The store can't be written, or whatever `dump` raises.
@@ -167,11 +169,11 @@ pub fn keep_task(
     key: &[u8],
     seconds: f64,
     is_last: bool,
-    limits: (Option<f64>, u64),
+    limits: (f64, u64),
     dump: &Bound<'_, PyAny>,
 ) -> PyResult<&'static str> {
     let (quick, most) = limits;
-    if !is_last && seconds < quick.unwrap_or(QUICK) {
+    if !is_last && seconds < quick {
         return Ok("quick");
     }
     let key = key_of(key)?;
@@ -180,7 +182,7 @@ pub fn keep_task(
         return Ok("large");
     }
     let loading = bytes.len() as f64 / LOADING.0 + LOADING.1;
-    if !is_last && quick.is_none() && seconds < WORTH * loading {
+    if !is_last && quick > 0.0 && seconds < WORTH * loading {
         return Ok("quick");
     }
     py.detach(|| {

@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Any
 
 from .. import tasks
-from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Counts, Known, Place, known
+from ..counts import Counts
+from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Known, Place, known
 
 #: The key of what an argument stands for; without one `None`. What stands for nothing but itself raises `LookupError`.
 KeyOf = Callable[[Any], bytes | None]
@@ -50,16 +51,11 @@ class Calls:
         with self._lock:
             if not self.counts.total:
                 tasks.count(self.counts)
-            self._count(why, is_found=asked.found is not None)
+            is_found = asked.found is not None
+            one = Counts(1, int(not is_found), int(is_found), {} if why is None else {why: 1})
+            self.counts.add(one)
+            tasks.count_for_run(one)
         return asked
-
-    def _count(self, why: str | None, *, is_found: bool) -> None:
-        counts = self.counts
-        counts.total += 1
-        counts.loaded += is_found
-        counts.run += not is_found
-        if why is not None:
-            counts.keyless[why] = counts.keyless.get(why, 0) + 1
 
 
 def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself) -> bytes | str:

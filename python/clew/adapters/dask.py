@@ -27,7 +27,7 @@ _given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
 
 def enable(store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
     """Caches tasks from now on, and imports nothing of Dask. `quick`: tasks that took less, in seconds, are kept only if somebody
-    asked for them."""
+    asked for them; unless told otherwise the setting `tasks.quick`."""
     begin(Place.here(store, config, quick))
 
 

@@ -10,7 +10,8 @@ from dask import get
 from dask._task_spec import DataNode, Task, convert_legacy_graph
 
 from .. import tasks
-from ..tasks import Counts, Kept, Place, known
+from ..counts import Counts
+from ..tasks import Kept, Place, known
 from .dask_graph import Description, inputs_first, is_task
 
 #: Larger results are read by workers, not sent through the client: bytes.

@@ -482,6 +482,9 @@ def _extras(value: Any) -> tuple[Any, ...]:
     own = object.__getattribute__(value, "__dict__")
     accessors = getattr(type(value), "_accessors", ())
     extras = {name: item for name, item in own.items() if name not in _CACHED and name not in accessors}
+    # Pickle sets it on the instance, as the class has it.
+    if extras.get("_typ") == type(value)._typ:
+        del extras["_typ"]
     return own.get("_attrs") or None, value._flags.allows_duplicate_labels, extras or None
 
 

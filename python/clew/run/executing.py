@@ -142,6 +142,6 @@ def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
     if not kernel.is_recording:
         return
     told = walk.told[index]
-    told.run = kernel.recorded()
+    told.run, told.tasks = kernel.recorded()
     walk.executed(index)
     mark(cell, told)

@@ -86,8 +86,9 @@ class Report:
 
 
 def columns(told: Told) -> tuple[str, str, str, str]:
-    """Number, outcome, first line of code, reasons."""
-    return str(told.number), told.outcome, headline(told.source), "; ".join(told.why)
+    """Number, outcome, first line of code, reasons; then what became of its tasks."""
+    said = [*told.why, *([str(told.tasks)] if told.tasks is not None else [])]
+    return str(told.number), told.outcome, headline(told.source), "; ".join(said)
 
 
 def headline(source: str) -> str:
@@ -108,4 +109,5 @@ def described(told: Told) -> dict[str, Any]:
         "run": told.run,
         "compared": told.compared,
         "differs": list(told.differs),
+        "tasks": told.tasks.described() if told.tasks is not None else None,
     }

@@ -18,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
+from clew.counts import Counts
 from clew.run.session import BATCH
 from clew.shell.start import is_on
 
@@ -94,7 +95,7 @@ class Kernel:
             return
         found = self._evaluated(f"{BATCH}.begin(get_ipython())")
         self._is_recording = found.value is True
-        said = found.printed.strip()
+        said = (found.printed + found.beside).strip()
         if said:
             print(said, file=sys.stderr)
         if not self._is_recording and not said:
@@ -114,10 +115,12 @@ class Kernel:
             raise RuntimeError(found.error)
         return found.printed
 
-    def recorded(self) -> str | None:
-        """Waits until the cell that ended is recorded; its run."""
-        run = self._evaluated(f"{BATCH}.recorded()").value
-        return run if isinstance(run, str) else None
+    def recorded(self) -> tuple[str | None, Counts | None]:
+        """Waits until the cell that ended is recorded; its run, and what became of its tasks where they are counted."""
+        told = self._evaluated(f"{BATCH}.recorded()").value
+        if not isinstance(told, dict):
+            return None, None
+        return told["run"], Counts.of(told["tasks"]) if told["tasks"] is not None else None
 
     def _evaluated(self, expression: str) -> Answer:
         """What an expression that gives JSON comes to. It leaves nothing in the namespace."""
@@ -227,6 +230,8 @@ class Answer:
 
     def __init__(self) -> None:
         self.printed = ""
+        #: What stood on standard error: how far a long move is, for example, which is no part of an answer.
+        self.beside = ""
         self.value: Any = None
         self.error = ""
         self.is_idle = False
@@ -234,8 +239,10 @@ class Answer:
     def take(self, message: dict[str, Any]) -> None:
         """Takes what was published for it."""
         content = message["content"]
-        if message["msg_type"] == "stream":
+        if message["msg_type"] == "stream" and content["name"] == "stdout":
             self.printed += content["text"]
+        elif message["msg_type"] == "stream":
+            self.beside += content["text"]
         elif message["msg_type"] == "status":
             self.is_idle = content["execution_state"] == "idle"
 

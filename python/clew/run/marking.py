@@ -22,4 +22,6 @@ def mark(cell: Any, told: Told) -> None:
     notes: dict[str, Any] = {"outcome": told.outcome, "why": list(told.why)}
     if told.run is not None:
         notes["run"] = told.run
+    if told.tasks is not None:
+        notes["tasks"] = told.tasks.described()
     cell.metadata["clew"] = notes

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from clew.counts import Counts
 from clew.run.deciding import Ask, Cell, Decider, Decision
 from clew.run.mistakes import FAILED, Mistake
 
@@ -27,6 +28,8 @@ class Told:
     #: The recorded run that it was compared with, and in what it differs from that.
     compared: str | None = None
     differs: tuple[str, ...] = ()
+    #: What became of tasks of distributed computations, where they are counted and there were any.
+    tasks: Counts | None = None
 
 
 class Walk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any
 
 from clew.shell.start import VARIABLE, start
@@ -19,7 +20,7 @@ def begin(shell: Any) -> str:
 
 
 def recorded() -> str:
-    """The run of the cell that ended last, as JSON: `null` if it is none (a cell of commands only).
+    """The run of the cell that ended last and what became of its tasks, as JSON: `null` if it is none (a cell of commands only).
 
     It is asked by a request of its own, which the kernel takes up only when the capture of the one before is done.
     """
@@ -29,22 +30,33 @@ def recorded() -> str:
     if current is None:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
-    return json.dumps(run)
+    # No batch rests between cells, and the next may rely on anything.
+    current.look()
+    return json.dumps(None if run is None else {"run": run, "tasks": _tasks_of(current, run)})
+
+
+def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
+    """What became of the tasks of a run, where tasks are counted."""
+    if "clew.tasks" not in sys.modules:
+        return None
+    answer = current.command("show", run, "--json", through={"door": "program"})
+    told: dict[str, Any] | None = answer["json"]["evidence"].get("tasks")
+    return told
 
 
 def bring(shell: Any, repeated: str, execution_count: int | None) -> str:
     """Has the session hold what cells left that did not run, and the next cell have that `In [n]`. What could not be brought back, and
     why, as JSON.
 
-    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without an `execution_count` nothing more runs: it is only
-    written down.
+    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without an `execution_count` nothing more runs: whoever resumes the session
+    finds it.
     """
     from clew.shell import session
 
     current = session.current()
     last = current.repeat([tuple(each) for each in json.loads(repeated)])
     lost: list[list[str]] = []
-    if last is not None and execution_count is not None:
+    if last is not None:
         lost = _switch(current, last)
     if execution_count is not None:
         shell.execution_count = execution_count

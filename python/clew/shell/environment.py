@@ -50,6 +50,7 @@ class Surroundings:
         self._modules = len(sys.modules)
         self._environment = dict(raw_environment())
         self._directory = directory()
+        _tasks()
         evidence.begin()
 
     def end(self) -> Around:
@@ -64,6 +65,7 @@ class Surroundings:
         around.variables, around.directory = self._environment, self._directory
         now = directory()
         around.went = now if now != self._directory else None
+        around.tasks = _tasks()
         return around
 
     def close(self) -> None:
@@ -76,6 +78,12 @@ class Surroundings:
             return []
         names = now.keys() | before.keys()
         return sorted(os.fsdecode(name) for name in names if now.get(name) != before.get(name))
+
+
+def _tasks() -> dict[str, Any] | None:
+    counting = sys.modules.get("clew.tasks")
+    counted = counting.of_run() if counting is not None else None
+    return counted.described() if counted is not None else None
 
 
 def _top_level(start: int, end: int | None) -> list[str]:
@@ -97,6 +105,8 @@ class Around:
         self.found: list[str] = []
         #: Whether no run of the session told anything before.
         self.is_first = False
+        #: What became of tasks of distributed computations, where they are counted and there were any.
+        self.tasks: dict[str, Any] | None = None
         self.changed = changed
         #: The environment that it found, as the system has it.
         self.variables: dict[Any, Any] = {}
@@ -125,6 +135,7 @@ class Around:
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
             | self._read(asks.variables)
+            | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
     def _read(self, names: Iterable[str]) -> dict[str, Any]:

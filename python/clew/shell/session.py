@@ -155,6 +155,10 @@ class Session:
         """What hangs on IPython and the kernel, and whether it still does."""
         return self._hooks.hung()
 
+    def look(self) -> None:
+        """Looks at everything now."""
+        self._recorder.look()
+
     def flush(self) -> None:
         """Waits until everything recorded would survive a power cut."""
         self._recorder.sync()

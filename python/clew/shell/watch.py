@@ -177,7 +177,8 @@ class Watch:
         return reached
 
     def codes_reached(self, names: set[str]) -> list[CodeType]:
-        """Codes of the functions that `names` can reach, directly or through names that these read."""
+        """Codes of the functions that `names` can reach, directly or through names that these read. Where those that ran here are seen,
+        too: what is handed to others runs in another process, or not at all where its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
         while waiting:
             objects = [self.namespace[name] for name in waiting if name in self.namespace]
@@ -255,9 +256,6 @@ if sys.version_info >= (3, 12):
 
         def names_reached(self, names: set[str]) -> set[str] | None:
             return set()
-
-        def codes_reached(self, names: set[str]) -> list[CodeType]:
-            return []  # Those that ran were seen.
 
         def know(self, code: CodeType) -> None:
             if id(code) not in self._known:

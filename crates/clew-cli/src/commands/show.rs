@@ -260,6 +260,7 @@ fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
         ("started programs", evidence.processes.clone()),
         ("drawn random numbers", evidence.random.keys().cloned().collect()),
         ("patched", evidence.patched.clone()),
+        ("computed", evidence.tasks.iter().map(ToString::to_string).collect()),
     ];
     let lines = lines.iter().filter(|(_, items)| !items.is_empty());
     lines

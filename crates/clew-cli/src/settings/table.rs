@@ -144,6 +144,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Whether tasks of Dask, Parsl, Ray and TaskVine whose code and inputs are known take their results from the store instead of running; what a task does beside returning a result is not done again then",
     },
     Setting {
+        key: "tasks.quick",
+        variable: "CLEW_TASKS_QUICK",
+        kind: Kind::Count {
+            least: 0,
+            most: 3_600_000,
+        },
+        default: "5",
+        about: "Results of tasks that took fewer milliseconds are kept only where somebody asked for them; with 0 all are kept",
+    },
+    Setting {
         key: "tasks.max_result",
         variable: "CLEW_TASKS_MAX_RESULT",
         kind: Kind::Size,

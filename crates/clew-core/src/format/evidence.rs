@@ -1,7 +1,9 @@
 //! What a run may have touched outside the session. Always "may have": nothing here proves that something did not happen.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::is_zero;
 
@@ -67,6 +69,9 @@ pub struct Evidence {
     /// Environment variables that it may have read, with what they were; `None` for those that were not set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Option<String>>,
+    /// What became of tasks of distributed computations that it asked for, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TaskCounts>,
     /// Peak memory of the process so far, in bytes; 0 where unknown.
     pub peak_memory: u64,
     /// How long the statements of its cell took that only import, in nanoseconds: a process that loads what it left imports that again.
@@ -137,6 +142,39 @@ pub struct ModuleEvidence {
     /// The files that it and what it holds were imported from, for the user's own modules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileEvidence>,
+}
+
+/// Tasks of distributed computations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskCounts {
+    /// All of them.
+    pub total: u64,
+    /// Those that did not run, since their results were known or nothing needed them.
+    pub known: u64,
+    /// Those that ran.
+    pub run: u64,
+    /// Why some can't be known, with how many.
+    pub keyless: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for TaskCounts {
+    /// As people read it: `21 tasks: 16 known, 5 run`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} tasks: {} known, {} run",
+            self.total, self.known, self.run
+        )?;
+        for (at, (why, many)) in self.keyless.iter().enumerate() {
+            write!(
+                formatter,
+                "{} {many} ({why})",
+                if at == 0 { "; never known:" } else { "," }
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// The interpreter of a session, and the machine under it.

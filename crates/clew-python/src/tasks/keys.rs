@@ -5,7 +5,7 @@
 //! versions. What is reached is written down in the order of labels and numbered as it is first met, so that cycles end and the
 //! order of sets and of memory plays no part.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
@@ -48,6 +48,8 @@ pub(super) struct Keys<'h, 'py> {
     named: FxHashMap<Object, Rc<Named>>,
     callables: FxHashMap<Object, Result<[u8; 32], Keyless>>,
     kept: Vec<Bound<'py, PyAny>>,
+    /// Files that count in the keys, as what the tasks are given names them.
+    files: BTreeSet<String>,
 }
 
 /// The domain tag is hashed once.
@@ -83,7 +85,13 @@ impl<'h, 'py> Keys<'h, 'py> {
             named: FxHashMap::default(),
             callables: FxHashMap::default(),
             kept: Vec::new(),
+            files: BTreeSet::new(),
         })
+    }
+
+    /// The files that count in the keys, as what the tasks are given names them.
+    pub fn into_files(self) -> BTreeSet<String> {
+        self.files
     }
 
     /// The key of a task that calls `callable` with `given`, into which the results of the tasks of these keys go.
@@ -167,6 +175,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         for path in files::paths(&found.stream) {
             if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
                 mentions.insert(label(&[b"file", path.as_bytes(), &digest]), None);
+                self.files.insert(path);
             }
         }
         Ok(Unit {
