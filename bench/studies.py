@@ -252,23 +252,21 @@ class Stage:
         for one in told:
             tasks.add(one)
         outcomes = {name: cell["metadata"]["clew"]["outcome"] for name, cell in cells.items()}
-        return Played(scenario, outcomes, tasks, seconds, self._full.seconds, self.differing(cells))
+        return Played(
+            scenario, outcomes, tasks, seconds, self._full.seconds, self.differing(cells, *parameters)
+        )
+
+    def write_asking(self, path: Path) -> None:
+        """Writes the notebook with one more cell, which says what the variables are."""
+        document = json.loads(self.notebook.read_text())
+        asking: dict[str, Any] = {"cell_type": "code", "id": "asked", "metadata": {}, "outputs": []}
+        asking |= {"source": f"print({self.study.digest})", "execution_count": None}
+        document["cells"].append(asking)
+        path.write_text(json.dumps(document))
 
     def full(self, *words: str) -> Full:
         """Runs all of the notebook without Clew, and asks at its end what the variables are."""
-        document = json.loads(self.notebook.read_text())
-        asked = f"print({self.study.digest})"
-        document["cells"].append(
-            {
-                "cell_type": "code",
-                "id": "asked",
-                "metadata": {},
-                "source": asked,
-                "outputs": [],
-                "execution_count": None,
-            }
-        )
-        (self.desk.folder / "whole.ipynb").write_text(json.dumps(document))
+        self.write_asking(self.desk.folder / "whole.ipynb")
         started = time.perf_counter()
         ran = self.desk.run("whole.ipynb", "full.ipynb", *words, env={"CLEW": "off", "DASK_NUM_WORKERS": "2"})
         seconds = time.perf_counter() - started
@@ -277,16 +275,27 @@ class Stage:
         digest = "".join(outputs.pop("asked")[0]["text"]).strip()
         return Full(seconds, outputs, digest)
 
-    def differing(self, cells: dict[str, Any]) -> list[str]:
+    def differing(self, cells: dict[str, Any], *words: str) -> list[str]:
         """The cells whose outputs are not those of the full run, and `variables` if these are not."""
         full = self._full
         assert full is not None
         wrong = [name for name, cell in cells.items() if cell["outputs"] != full.outputs[name]]
-        history = ["--history", str(self.notebook)]
-        asked = self.desk.clew("eval", "@", self.study.digest, *history, "--json")
-        told = asked.json
-        value = told.get("value", told.get("error"))
-        return wrong if value == repr(full.digest) else [*wrong, f"variables: {value}, not {full.digest}"]
+        value = self.variables(*words)
+        return wrong if value == full.digest else [*wrong, f"variables: {value}, not {full.digest}"]
+
+    def variables(self, *words: str) -> str:
+        """What the variables are that the last run left, or would have left if a kernel had been needed: a notebook of the same name with
+        one more cell has them brought there."""
+        folder = self.desk.folder / "asked"
+        folder.mkdir(exist_ok=True)
+        self.write_asking(folder / self.notebook.name)
+        place = ["--cwd", str(self.desk.folder)]
+        ran = self.desk.run(f"asked/{self.notebook.name}", "asked/out.ipynb", *place, *words, env=SETTINGS)
+        assert ran.exit == 0, ran
+        cells = {cell["id"]: cell for cell in code_cells(self.desk.read("asked/out.ipynb"))}
+        rest = [cell for name, cell in cells.items() if name != "asked"]
+        assert all(cell["metadata"]["clew"]["outcome"] == "restored" for cell in rest), ran
+        return "".join(cells["asked"]["outputs"][0]["text"]).strip()
 
 
 def play(study: Study, folder: Path, share: float = 1.0) -> Iterator[Played]:

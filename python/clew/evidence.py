@@ -39,8 +39,13 @@ OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DL
 OF_SYSTEM = ("/usr/", "/etc/")
 """How paths begin of what belongs to the system: time zones, fonts, settings."""
 
-IMPORTING = "<frozen importlib._bootstrap_external>"
-"""Whose look into a folder is none of the cell's."""
+IMPORTING = (
+    "<frozen importlib._bootstrap_external>",
+    os.path.join("importlib", "metadata", "__init__.py"),  # noqa: PTH118
+    os.path.join("importlib_metadata", "__init__.py"),  # noqa: PTH118
+    "pkgutil.py",
+)
+"""Whose look into a folder is none of the cell's: what is installed is told otherwise."""
 
 HASHED = range(1 << 10, (16 << 20) + 1)
 """Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
@@ -82,15 +87,16 @@ class Seen:
             raise self.trouble
         before, _random = self.random, random_fingerprints()
         undrawn = undrawn_of(_random.keys() - before.keys())
-        read = {given: _described(given) for given in [*self.read, *named]}
+        looked = {given: _described(given) for given in [*self.read, *named]}
+        read = {given: file for given, file in looked.items() if not _is_absent_of_environment(file)}
         written = {given: _described(given) for given in self.written}
         paths = {path for path, _ in written}
         files = [file for (path, _), file in read.items() if path not in paths]
-        for given in self.read:
+        for given in self.read.keys() & read.keys():
             if "of_environment" not in (file := read[given]) and _is_folder(file["path"]):
                 file["digest"] = listed(file["path"])
         _hash(files)
-        for given in named:
+        for given in filter(read.__contains__, named):
             if (read[given]["modified"] or 0) >= self.started and not _is_folder(given[0]):
                 written[given] = read[given]
         paths = {path for path, _ in written}
@@ -246,7 +252,7 @@ def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
 
 def _listed(seen: Seen, args: tuple[Any, ...]) -> None:
     # This one, the hook, and whoever lists.
-    if sys._getframe(2).f_code.co_filename != IMPORTING:
+    if not sys._getframe(2).f_code.co_filename.endswith(IMPORTING):
         _note(seen.read, "." if args[0] is None else args[0])
 
 
@@ -355,6 +361,12 @@ def _described(file: Given) -> dict[str, Any]:
         return described | {"size": None, "modified": None, "digest": None}
     described |= {"size": found.st_size, "modified": found.st_mtime_ns, "digest": None}
     return described | ({"of_environment": True} if path.startswith(environment()) else {})
+
+
+def _is_absent_of_environment(file: dict[str, Any]) -> bool:
+    """Whether it is one of the many that libraries look for among what is installed."""
+    is_absent: bool = file["size"] is None and file["path"].startswith(environment())
+    return is_absent
 
 
 def listed(folder: str) -> str | None:
