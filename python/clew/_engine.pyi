@@ -175,10 +175,11 @@ class Repeat:
         outside: Any,
         same_code: Callable[[str, str], bool],
         vouched: str | None = None,
+        counts_results: bool = False,
     ) -> dict[str, Any]:
         """What is to be done about the next cell (its id, its code, its `In [n]`): `run`, `output` and `duration` of the run that is
         taken for it with `although` (what changed since), or `why` it has to run. Whoever knows better has it `vouched` for: `pure` (it
-        always does the same) or `done` (what it left once is good)."""
+        always does the same) or `done` (what it left once is good). `counts_results`: a cell of the notebook reads results by number."""
 
     def pending(self) -> list[Copied]:
         """What was taken since it was asked last, to be brought to a kernel."""

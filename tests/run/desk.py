@@ -45,6 +45,7 @@ class Desk:
         name: str,
         *sources: str,
         tags: Mapping[int, Sequence[str]] | None = None,
+        ids: Sequence[str] | None = None,
         spec: Mapping[str, str] = SPEC,
     ) -> Path:
         """Writes a notebook of code cells (`.ipynb` may be left out); `tags` go by the number of the cell, from 0. A cell `# text` is one of text."""
@@ -53,7 +54,7 @@ class Desk:
             is_text = source.startswith("# text")
             new = nbformat.v4.new_markdown_cell if is_text else nbformat.v4.new_code_cell
             cell = new(source, metadata={"tags": list((tags or {}).get(index, ()))})
-            cell["id"] = f"cell-{index}"
+            cell["id"] = ids[index] if ids else f"cell-{index}"
             cells.append(cell)
         metadata = {"kernelspec": dict(spec), "language_info": {"name": "python"}}
         path = (self.folder / name).with_suffix(".ipynb")

@@ -349,7 +349,9 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
         "sum(rows) * factor",
     )
     desk.notebook("packed/report", *cells)
-    assert desk.run("report.ipynb", "out.ipynb", cwd=work).exit == 0
+    # On a busy machine a cell may have been looked at too late to be relied on, and is recorded once more.
+    for _ in range(3):
+        assert desk.run("report.ipynb", "out.ipynb", cwd=work).exit == 0
     packed = desk.clew("package", "report.ipynb", cwd=work)
     assert packed.exit == 0, packed
     there = Desk(tmp_path / "there")
@@ -361,7 +363,8 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
     assert there.clew("trust", "add", key, "--yes").exit == 0
     ran = there.run("report.crate.zip", "out.ipynb")
     assert ran.exit == 0, ran
-    assert outcomes(there.read("out.ipynb")) == [RESTORED] * 4, there.run("report.crate.zip", "--plan").out
+    why = [cell["metadata"]["clew"] for cell in code_cells(there.read("out.ipynb"))]
+    assert outcomes(there.read("out.ipynb")) == [RESTORED] * 4, why
     assert shown(there.read("out.ipynb")) == shown(json.loads((work / "out.ipynb").read_text()))
     # What is changed there counts, and the package is written over nothing.
     (there.folder / "report/rows.csv").write_text("1\n2\n3\n")
@@ -370,3 +373,18 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
     assert outcomes(there.read("out.ipynb")) == [EXECUTED, EXECUTED, RESTORED, EXECUTED]
     assert code_cells(there.read("out.ipynb"))[3]["outputs"][0]["data"]["text/plain"] == ["18"]
     assert Path(package).is_file()
+
+
+def test_p03_results_that_are_read_by_number_keep_their_numbers(desk: Desk) -> None:
+    cells = ("a = 1", "a * 10", "5", "_3 + Out[2]")
+    desk.notebook("numbered", *cells)
+    assert ran(desk, "numbered") == [EXECUTED] * 4
+    assert ran(desk, "numbered") == [RESTORED] * 4
+    desk.notebook("numbered", "z = 0", *cells[:3], "_4 + Out[3]")
+    assert ran(desk, "numbered") == [EXECUTED, RESTORED, EXECUTED, EXECUTED, EXECUTED]
+    assert ran(desk, "numbered") == [RESTORED] * 5
+    # Where nobody asks for numbers a result may stand under another one.
+    desk.notebook("unnumbered", *cells[:3])
+    assert ran(desk, "unnumbered") == [EXECUTED] * 3
+    desk.notebook("unnumbered", "z = 0", *cells[:3])
+    assert ran(desk, "unnumbered") == [EXECUTED, *[RESTORED] * 3]

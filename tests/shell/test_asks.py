@@ -77,6 +77,8 @@ def test_functions_of_own_modules_ask_if_their_names_are_mentioned(
     try:
         assert asks("import asking_module; asking_module.stamp()") == ({"the time"}, set())
         assert asks("asking_module.Reader()") == (set(), {"OWN"})
+        # Of modules that no name leads to the same names mean nothing.
+        assert asks("other.stamp()") == (set(), set())
         assert asks("asking_module.other()") == (set(), set())
     finally:
         sys.modules.pop("asking_module")

@@ -35,6 +35,8 @@ pub struct Cell {
     pub execution_count: u64,
     /// What its author vouches for.
     pub vouched: Vouched,
+    /// Whether a cell of the notebook reads results by their numbers: then a result under another number is not the same.
+    pub counts_results: bool,
 }
 
 /// What somebody who knows better says of a cell.
@@ -134,6 +136,10 @@ impl Repeat {
             let record = &self.records[place];
             let flow = Flow::new(&record.history, &self.store);
             for run in runs {
+                if cell.counts_results && is_renumbered(record, run, cell) {
+                    best.get_or_insert((Candidate { record: place, run }, Vec::new()));
+                    continue;
+                }
                 let found = flow.obstacles(&flow.place(run), &self.found, &record.environments, outside);
                 let (obstacles, ignored) = divided(found, cell.vouched, record, run);
                 let candidate = Candidate { record: place, run };
@@ -148,6 +154,7 @@ impl Repeat {
             }
         }
         let why = match &best {
+            Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
             Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
             None => vec![self.unknown(cell)],
         };
@@ -273,6 +280,15 @@ impl Repeat {
 }
 
 const NOT_KEPT: &str = "what it showed was not kept whole";
+const RENUMBERED: &str = "its result has another number now, and a cell reads results by number";
+
+/// Whether what a run showed last is kept under another number than the cell has now.
+fn is_renumbered(record: &Record, run: RunId, cell: &Cell) -> bool {
+    let number = cell.execution_count.to_string();
+    let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
+    let run = record.history.run(&run);
+    run.is_some_and(|run| run.changed.iter().flat_map(|version| &version.roots).any(is_other))
+}
 
 /// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
 fn divided(all: Vec<Obstacle>, vouched: Vouched, record: &Record, run: RunId) -> (Vec<Obstacle>, Vec<Obstacle>) {

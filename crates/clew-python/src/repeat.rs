@@ -46,8 +46,8 @@ impl Repeat {
     }
 
     /// What is to be done about the next cell: its id, its code, its `In [n]`. `outside` tells how things are outside the session; `same_code` says whether two texts are
-    /// the same code, where they are not the same text; `vouched` is what its author vouches for: nothing, `pure` or `done`.
-    #[pyo3(signature = (cell, outside, same_code, vouched = None))]
+    /// the same code, where they are not the same text; `vouched` is what its author vouches for: nothing, `pure` or `done`; `counts_results` whether a cell of the notebook reads results by number.
+    #[pyo3(signature = (cell, outside, same_code, vouched = None, counts_results = false))]
     fn decide<'py>(
         &self,
         py: Python<'py>,
@@ -55,6 +55,7 @@ impl Repeat {
         outside: &Bound<'py, PyAny>,
         same_code: &Bound<'py, PyAny>,
         vouched: Option<&str>,
+        counts_results: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (id, source, execution_count) = cell;
         let vouched = match vouched {
@@ -68,6 +69,7 @@ impl Repeat {
             source,
             execution_count,
             vouched,
+            counts_results,
         };
         let python: Option<String> = outside.getattr("python")?.extract()?;
         let there = There {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from functools import lru_cache
 
@@ -14,6 +15,24 @@ _SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
 def same_code(one: str, other: str) -> bool:
     """Whether two texts mean the same to IPython. Where nobody can tell, they do only if they are the same text."""
     return one == other or ((found := _meaning(one)) is not None and found == _meaning(other))
+
+
+#: Names under which results are found, beside their numbers.
+_RESULTS, _LAST = frozenset(("Out", "_oh")), frozenset(("_", "__", "___"))
+_NUMBERED = re.compile(r"_\d+")
+
+
+def reads_results(text: str) -> bool:
+    """Whether code reads what cells showed (`Out[3]`, `_3`, `_`); where nobody can tell, it may."""
+    if not any(name in text for name in ("Out", "_")):
+        return False
+    try:
+        names = [node for node in ast.walk(ast.parse(_plain(text))) if isinstance(node, ast.Name)]
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    loaded = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return bool(loaded & _RESULTS or loaded & (_LAST - bound) or any(map(_NUMBERED.fullmatch, loaded)))
 
 
 @lru_cache(maxsize=1024)

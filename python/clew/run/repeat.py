@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew import _engine, evidence
-from clew.run.code import same_code
+from clew.run.code import reads_results, same_code
 from clew.run.deciding import Ask, Cell, Decision
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import FAILED, Mistake
@@ -51,6 +51,7 @@ class Recorded:
         self._cells: dict[int, tuple[int, Cell]] = {}
         #: Runs that could have been taken for cells, where all are executed to be compared with them.
         self._compared: dict[int, str] = {}
+        self._counts_results = False
         self._is_behind_first = False
         self._next = 1
         self._directory = ""
@@ -59,6 +60,7 @@ class Recorded:
     def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
         """Opens the record."""
         self._cells = {cell.index: (number, cell) for number, cell in enumerate(cells, 1)}
+        self._counts_results = any(reads_results(cell.source) for cell in cells)
         self._directory = cwd
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
@@ -94,7 +96,11 @@ class Recorded:
         if self._walk is None:
             return Decision("executed", (self._why,))
         told = self._walk.decide(
-            (cell.id or None, cell.source, number), self._outside, same_code, self._vouched(cell)
+            (cell.id or None, cell.source, number),
+            self._outside,
+            same_code,
+            self._vouched(cell),
+            self._counts_results,
         )
         if "why" in told:
             return Decision("executed", tuple(told["why"]))

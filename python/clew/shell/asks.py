@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from clew import evidence
 from clew.shell.names import flattened, nested
@@ -55,11 +56,12 @@ class Asked:
     checked: set[str] = field(default_factory=set)
 
 
-def asked(codes: Iterable[CodeType]) -> Asked:
-    """What the code, and the functions of the user's own modules whose names it mentions, may have asked for."""
+def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None) -> Asked:
+    """What the code, and functions of the user's own modules, may have asked for: those whose names it mentions, in modules that the
+    names in it lead to."""
     found = Asked()
     everything = list(codes)
-    for code in [*everything, *_of_own_modules(everything)]:
+    for code in [*everything, *_of_own_modules(everything, namespace or {})]:
         if not _MAY_ASK.isdisjoint(code.co_names):
             _ask(code, found)
     return found
@@ -124,12 +126,16 @@ def _constant(step: dis.Instruction) -> object:
     return step.argval if step.opname in ("LOAD_CONST", "RETURN_CONST") else None
 
 
-def _of_own_modules(codes: list[CodeType]) -> Iterator[CodeType]:
+def _of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
     """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
-    known = _own_functions()
-    if not known:
+    own = _own_modules(len(sys.modules))
+    if not own:
         return
     waiting = {name for code in codes for name in code.co_names}
+    known: dict[str, list[CodeType]] = {}
+    for key in _reached(waiting, namespace, own):
+        for name, code in _functions_of(sys.modules[key]):
+            known.setdefault(name, []).append(code)
     seen = set[str]()
     while waiting:
         name = waiting.pop()
@@ -139,21 +145,30 @@ def _of_own_modules(codes: list[CodeType]) -> Iterator[CodeType]:
             waiting |= set(code.co_names) - seen
 
 
-def _own_functions() -> dict[str, list[CodeType]]:
-    """Codes of the user's own modules by the names of their functions and classes."""
-    found: dict[str, list[CodeType]] = {}
-    for key in _own_modules(len(sys.modules)):
-        module = sys.modules.get(key)
-        if type(module) is ModuleType:
-            for name, code in _functions_of(module):
-                found.setdefault(name, []).append(code)
-    return found
+def _reached(names: Iterable[str], namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+    """The user's own modules that names lead to: what they are bound to is one, or comes from one, and so on in these."""
+    values = [*(namespace[name] for name in names if name in namespace), *map(sys.modules.get, names)]
+    reached = set[str]()
+    while values:
+        value = values.pop()
+        key = value.__name__ if type(value) is ModuleType else _module_of(value)
+        if key in own and key not in reached and type(module := sys.modules.get(key)) is ModuleType:
+            reached.add(key)
+            values += module.__dict__.values()
+    return reached
+
+
+def _module_of(value: object) -> str:
+    """The module that a function, a class or an object comes from. Others may run code when asked."""
+    found = value if isinstance(value, type) or type(value) is FunctionType else type(value)
+    name = found.__module__
+    return name if type(name) is str else ""
 
 
 @lru_cache(maxsize=1)
-def _own_modules(_: int) -> tuple[str, ...]:
+def _own_modules(_: int) -> frozenset[str]:
     """Names of the user's own modules. There are thousands of others, so it is found out anew only when others came."""
-    return tuple(key for key, module in list(sys.modules.items()) if _is_own(key, module))
+    return frozenset(key for key, module in list(sys.modules.items()) if _is_own(key, module))
 
 
 def _is_own(key: str, module: object) -> bool:

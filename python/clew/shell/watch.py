@@ -86,7 +86,7 @@ class Seen:
         if self._watch is not None:
             ran += self._watch.codes_reached(used.loads)
         used.call(ran)
-        asks = asked(everything + ran)
+        asks = asked(everything + ran, live)
         around = self._around.described(values, asks) if self._around is not None else {}
         if draws_anew(everything + ran):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}

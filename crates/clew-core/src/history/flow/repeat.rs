@@ -266,7 +266,7 @@ impl<'a> Flow<'a> {
                 (None, None) => true,
                 // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
                 (_, Some(is)) if !needed.contains(root) => {
-                    (is_bound_anew(run, root) || run.removed.contains(root))
+                    (root.kind == RootKind::Out || is_bound_anew(run, root) || run.removed.contains(root))
                         && (is.roots.len() == 1 || are_same(was, Some(is)))
                 }
                 (_, None) if !needed.contains(root) => true,
