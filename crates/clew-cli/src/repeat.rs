@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use clew_core::history::State;
 use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
-use clew_core::id::{HistoryId, Root, RootKind, RunId};
+use clew_core::id::{Root, RootKind, RunId};
 use clew_core::session::Repeated;
 use clew_core::store::{Store, StoreError};
 
@@ -75,6 +75,8 @@ pub struct Repeat {
     origin: Origin,
     /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
     records: Vec<Record>,
+    /// Whether the first of them is the notebook's own.
+    has_own: bool,
     /// What the next cell finds.
     found: Found,
     /// What was taken since somebody last brought it to a kernel.
@@ -106,6 +108,7 @@ impl Repeat {
             store,
             origin,
             records: Vec::new(),
+            has_own: false,
             found: Found {
                 directory,
                 ..Found::default()
@@ -121,10 +124,11 @@ impl Repeat {
     /// Reads the histories that count.
     fn open(&mut self) -> Result<(), StoreError> {
         let histories = self.store.histories()?;
-        let own = self.origin.own(&histories).into_iter();
-        let all = own.chain(self.origin.others(&histories));
+        let own = self.origin.own(&histories);
+        let all = own.into_iter().chain(self.origin.others(&histories));
         let records = all.map(|id| Record::of(&self.store, id));
         self.records = records.collect::<Result<_, _>>()?;
+        self.has_own = own.is_some();
         Ok(())
     }
 
@@ -195,7 +199,7 @@ impl Repeat {
         if parsed.iter().any(|output| !output.left_out.is_empty()) {
             return None;
         }
-        let is_own = self.own() == Some(record.id);
+        let is_own = self.has_own && candidate.record == 0;
         let taken = Decided::Taken {
             run: if is_own {
                 record.history.label(&candidate.run)
@@ -217,12 +221,6 @@ impl Repeat {
         Some(taken)
     }
 
-    /// The history that the notebook records in, once there is one.
-    fn own(&self) -> Option<HistoryId> {
-        let histories = self.store.histories().ok()?;
-        self.origin.own(&histories)
-    }
-
     /// What was taken since it was asked last: to be brought to a kernel before the next cell runs there.
     pub fn pending(&mut self) -> Vec<Repeated> {
         std::mem::take(&mut self.pending)
@@ -233,12 +231,11 @@ impl Repeat {
     /// # Errors
     /// The logs can't be read.
     pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<bool, StoreError> {
-        let own = self.own();
-        match self.records.first_mut() {
-            Some(first) if own == Some(first.id) => first.refresh(&self.store)?,
-            _ => self.open()?,
+        match self.records.first_mut().filter(|_| self.has_own) {
+            Some(own) => own.refresh(&self.store)?,
+            None => self.open()?,
         }
-        let Some(record) = self.records.first().filter(|first| own == Some(first.id)) else {
+        let Some(record) = self.records.first().filter(|_| self.has_own) else {
             return Ok(false);
         };
         let Ok(at) = record.history.resolve(run, None, 0) else {
