@@ -59,6 +59,9 @@ MOST_NAMES = 10_000
 HASHED_TOGETHER = 64 << 20
 """So many bytes a run."""
 
+COMPILED = "__pycache__"
+"""Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
+
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -343,7 +346,8 @@ def _note(kept: dict[Given, None], path: Any) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
     text = os.fsdecode(path)
-    if text and text != ":memory:" and not text.startswith(NOT_FILES):
+    is_none = text.startswith(NOT_FILES) or COMPILED in text
+    if text and text != ":memory:" and not is_none:
         _keep(kept, _given(text))
 
 

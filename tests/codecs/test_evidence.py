@@ -151,3 +151,17 @@ def test_paths_are_told_as_they_were_given_and_folders_by_what_was_listed(tmp_pa
     assert seen["files_written"][0]["given"] == "made" and seen["files_written"][0]["digest"] is None
     (tmp_path / "new").write_text("")
     assert folder["digest"] != evidence.listed(str(tmp_path))
+
+
+def test_compiled_code_that_importing_keeps_is_no_output(tmp_path):
+    (tmp_path / "own_module.py").write_text("x = 1")
+    watched = (
+        "import sys; sys.dont_write_bytecode = False; sys.path.insert(0, sys.argv[1])\n"
+        "from clew import evidence\n"
+        "evidence.begin()\n"
+        "import own_module\n"
+        "print(evidence.end()['files_written'])\n"
+    )
+    command = [sys.executable, "-c", watched, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n" and list((tmp_path / "__pycache__").iterdir())
