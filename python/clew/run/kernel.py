@@ -26,7 +26,7 @@ from clew.shell.start import is_on
 BEAT = 1.0
 #: How long a cell that took too long may take to end when it is interrupted (seconds).
 PATIENCE = 5.0
-#: How long a cell that was interrupted may go on before it is asked once more (seconds): an interrupt that comes in a bad moment of
+#: How long a cell that was interrupted may go on before it is asked again (seconds): an interrupt that comes in a bad moment of
 #: the kernel's is lost.
 GRACE = 10.0
 
@@ -205,9 +205,10 @@ class Kernel:
             loop.call_soon_threadsafe(lambda: asked.append(asyncio.ensure_future(interrupt())))
 
         async def interrupt() -> None:
-            await ensure_async(self._client.km.interrupt_kernel())
-            await asyncio.sleep(GRACE)
-            await ensure_async(self._client.km.interrupt_kernel())
+            # Until it is cancelled, when the cell has ended.
+            while True:
+                await ensure_async(self._client.km.interrupt_kernel())
+                await asyncio.sleep(GRACE)
 
         asked: list[asyncio.Future[None]] = []
         loop = run_sync(running_loop)()
