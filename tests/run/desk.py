@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,11 @@ PYTHON = sys.executable
 CLEW = str(COMMAND if COMMAND is not None else Path(PYTHON).parent / "clew")
 PAPERMILL = [PYTHON, "-P", "-m", "papermill"]
 SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def hear_interrupts() -> None:
+    """Takes back that a shell has what it starts in the background ignore Ctrl+C, as `clew run` then rightly does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Desk:
@@ -78,8 +84,8 @@ class Desk:
         return self._type([PYTHON, "-P", "-c", code, *arguments], **options)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Types `clew run WORDS` without waiting for its end."""
-        return subprocess.Popen([CLEW, "run", *words], **self._surroundings())
+        """Types `clew run WORDS` without waiting for its end. Ctrl+C can be pressed, also where the tests run in the background of a shell."""
+        return subprocess.Popen([CLEW, "run", *words], preexec_fn=hear_interrupts, **self._surroundings())
 
     def _type(
         self,
