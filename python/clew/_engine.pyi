@@ -184,6 +184,10 @@ class Repeat:
     def pending(self) -> list[Copied]:
         """What was taken since it was asked last, to be brought to a kernel."""
 
+    def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
+        """Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]`
+        of cells that these were taken for. Where there are none nothing is done."""
+
     def stand_at(self, run: str, directory: str | None = None) -> bool:
         """A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run."""
 
@@ -240,6 +244,17 @@ class Engine:
         """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
 
         Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""
+
+    def bring(self, run: str | None, needed: Sequence[str] | None, at_least: int) -> list[tuple[str, str]]:
+        """Goes to a run, or stays where the session is, and brings of what it has there what is `needed` by name, and all that is smaller than
+        `at_least` bytes or more than data; all where `needed` is `None`. What can't be had as it was, and why.
+
+        # Errors
+        `RuntimeError` if the run can't be gone to.
+        """
+
+    def left(self) -> list[str]:
+        """Names of what the session has and only the store holds."""
 
     def prove(self) -> None:
         """Has values that need a library's code built again in another process. Returns at once; the next run tells."""

@@ -320,6 +320,8 @@ try:
         client.session.metadata = {"cellId": f"cell-{number}"}
         reply = client.execute_interactive(cell)
         assert reply["content"]["status"] == "ok", reply
+        # As it is looked at everything while somebody reads what came.
+        client.execute_interactive("__import__('clew').session().look()", silent=True)
     client.execute_interactive("__import__('clew').session().sync()", silent=True)
 finally:
     client.stop_channels()

@@ -6,6 +6,7 @@
 mod origins;
 mod reasons;
 mod record;
+mod refused;
 mod verified;
 
 use std::collections::HashMap;
@@ -79,8 +80,14 @@ pub struct Repeat {
     has_own: bool,
     /// What the next cell finds.
     found: Found,
+    /// Where the notebook runs.
+    directory: Option<String>,
     /// What was taken since somebody last brought it to a kernel.
     pending: Vec<Repeated>,
+    /// All that was taken, with the `In [n]` of its cell.
+    taken: Vec<(Candidate, u64)>,
+    /// Runs that must not be taken, nor what repeats them, and why.
+    refused: HashMap<RunId, String>,
     /// Cells that have to run and did not yet, by what they made when they last ran.
     awaited: HashMap<Root, u64>,
     /// The first of them of which nothing is recorded: it may make anything.
@@ -110,10 +117,13 @@ impl Repeat {
             records: Vec::new(),
             has_own: false,
             found: Found {
-                directory,
+                directory: directory.clone(),
                 ..Found::default()
             },
+            directory,
             pending: Vec::new(),
+            taken: Vec::new(),
+            refused: HashMap::new(),
             awaited: HashMap::new(),
             unknown: None,
         };
@@ -135,11 +145,16 @@ impl Repeat {
     /// What is to be done about the next cell. `is_same_code` says whether two texts are the same code, where they are not the same text.
     pub fn decide(&mut self, cell: &Cell, outside: &dyn Outside, is_same_code: &dyn Fn(&str, &str) -> bool) -> Decided {
         let mut best: Option<(Candidate, Vec<Obstacle>)> = None;
+        let mut refused = None;
         for place in 0..self.records.len() {
             let runs = self.records[place].candidates(&self.store, cell, is_same_code);
             let record = &self.records[place];
             let flow = Flow::new(&record.history, &self.store);
             for run in runs {
+                if let Some(why) = self.refused.get(&record.original(run)) {
+                    refused = Some(why.clone());
+                    continue;
+                }
                 if cell.counts_results && is_renumbered(record, run, cell) {
                     best.get_or_insert((Candidate { record: place, run }, Vec::new()));
                     continue;
@@ -158,6 +173,7 @@ impl Repeat {
             }
         }
         let why = match &best {
+            _ if let Some(why) = refused => vec![why],
             Some((_, obstacles)) if obstacles.is_empty() => vec![RENUMBERED.to_owned()],
             Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
             None => vec![self.unknown(cell)],
@@ -210,6 +226,7 @@ impl Repeat {
             duration: run.duration,
             although,
         };
+        self.taken.push((candidate, cell.execution_count));
         self.pending.push(Repeated {
             run: candidate.run,
             history: (!is_own).then_some(record.id),
@@ -217,7 +234,7 @@ impl Repeat {
             execution_count: Some(cell.execution_count),
             directory: self.found.directory.clone(),
         });
-        self.found.repeat(run);
+        self.found.repeat(&record.history, &candidate.run);
         Some(taken)
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod exporting;
 mod forgetting;
 mod keeping;
+mod leaving;
 mod mourning;
 mod moving;
 mod naming;
@@ -51,6 +52,8 @@ pub struct Session {
     others: LoadedHistory,
     clock: Box<dyn Clock>,
     live: Live,
+    /// What the session has and only the store holds: no code that ran since could read it.
+    left: State,
     by_value: ByValue,
     moves: Moves,
     parked: Vec<Parked>,
@@ -112,6 +115,7 @@ impl Session {
             others: loaded,
             clock,
             live: Live::default(),
+            left: State::default(),
             by_value: HashMap::new(),
             moves: Moves::default(),
             parked: Vec::new(),
@@ -198,9 +202,14 @@ impl Session {
         self.moves.depth()
     }
 
-    /// What is known to be live, as of the last look.
+    /// What the session has, as of the last look.
     pub fn live_state(&self) -> State {
-        self.live.state()
+        self.live.state().with(&self.left)
+    }
+
+    /// What of that only the store holds.
+    pub fn left(&self) -> &State {
+        &self.left
     }
 
     /// Roots whose live objects are parked.

@@ -13,10 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use clew_cli::{Door, Output, Python as Interpreter, Surroundings};
+use clew_cli::{Door, Output, PathMaps, Python as Interpreter, Surroundings};
 use clew_core::format::Ended;
 use clew_core::graph::Halt;
-use clew_core::session::{Recorded, Repeated};
+use clew_core::id::{Root, RootKind};
+use clew_core::plan::{Outcome, Word};
+use clew_core::session::{MoveOptions, Recorded, Repeated, Request};
 use clew_core::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -295,6 +297,54 @@ impl Engine {
             session.repeat(kernel, &found).map_err(runtime)
         })??;
         Ok(last.map(|run| run.to_string()))
+    }
+
+    /// Goes to a run, or stays where the session is, and brings of what it has there what is `needed` by name, and all that is smaller than
+    /// `at_least` bytes or more than data; the rest is left in the store until something else moves. All is brought where nobody can tell what is
+    /// needed.
+    ///
+    /// What can't be had as it was, with the reason.
+    ///
+    /// # Errors
+    /// `RuntimeError` if the run can't be gone to.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn bring(
+        &self,
+        py: Python<'_>,
+        run: Option<String>,
+        needed: Option<Vec<String>>,
+        at_least: u64,
+    ) -> PyResult<Vec<(String, String)>> {
+        let mut inner = self.enter(py)?;
+        let at = inner.session().and_then(|session| session.at());
+        let revision = run.or(at.map(|at| at.to_string())).unwrap_or_default();
+        let request = match needed {
+            None => Request::Switch(revision),
+            Some(names) => Request::SwitchFor {
+                revision,
+                needed: names.into_iter().map(Root::name).collect(),
+                at_least,
+            },
+        };
+        let moved = inner.perform(py, &request, MoveOptions::default(), PathMaps::default())?;
+        let report = moved.map_err(runtime)?;
+        let is_wrong = |outcome: &&Outcome| matches!(outcome.word, Word::Lost | Word::Differs);
+        let wrong = report.outcomes.iter().filter(is_wrong);
+        let told = wrong.map(|outcome| {
+            let why = outcome.why.clone().unwrap_or_default();
+            (outcome.root.to_string(), why)
+        });
+        Ok(told.collect())
+    }
+
+    /// Names of what the session has and only the store holds.
+    fn left(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let mut inner = self.enter(py)?;
+        let names = inner.session().map(|session| {
+            let roots = session.left().roots().filter(|root| root.kind == RootKind::Name);
+            roots.map(|root| root.key.clone()).collect()
+        });
+        Ok(names.unwrap_or_default())
     }
 
     /// Has values that need a library's code to be built again be built in another process, to know while they live whether

@@ -117,6 +117,18 @@ impl Repeat {
         told.collect()
     }
 
+    /// Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]` of cells that
+    /// these were taken for. Where there are none nothing is done.
+    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    fn begin_again(&self, lost: Vec<(String, String)>) -> Vec<u64> {
+        let mut walk = self.walk();
+        let cells: Vec<u64> = lost.iter().filter_map(|(root, why)| walk.refuse(root, why)).collect();
+        if !cells.is_empty() {
+            walk.begin_again();
+        }
+        cells
+    }
+
     /// A kernel is at this run now, in this directory: the next cell finds what that left. False if there is no such run.
     #[pyo3(signature = (run, directory = None))]
     fn stand_at(&self, run: &str, directory: Option<String>) -> PyResult<bool> {

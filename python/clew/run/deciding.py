@@ -36,6 +36,15 @@ class Decision:
     run: str | None = None
 
 
+class Lost(Exception):
+    """What cells left that were not executed can't be brought to the kernel: names and why."""
+
+    def __init__(self, lost: Sequence[tuple[str, str]]) -> None:
+        name, why = lost[0]
+        super().__init__(f"{name} could not be brought back: {why}")
+        self.lost = lost
+
+
 class Decider(Protocol):
     """Decides, cell by cell from top to bottom.
 
@@ -49,9 +58,17 @@ class Decider(Protocol):
     def decide(self, index: int) -> Decision:
         """Says what becomes of the cell at that index. It is asked once for each, in order."""
 
-    def bring(self, ask: Ask) -> None:
-        """Brings into the kernel what the cell decided last may read: before the first cell that is executed, and before
-        each one behind a restored one."""
+    def bring(self, ask: Ask) -> bool:
+        """Brings into the kernel what the cell decided last may touch: before the first cell that is executed, before each one behind a
+        restored one, and as long as it says that something was left.
+
+        # Errors
+        `Lost`; then it may `begin_again`.
+        """
+
+    def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
+        """Forgets all decisions, for a new kernel: what could not be brought back, and why, is executed this time. The numbers of the cells that
+        this is about; where there are none, nothing is done and nothing forgotten."""
 
     def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
         """A cell was executed, and what it did is recorded. In what that differs from the recorded run that it was compared with; `None` if
@@ -74,8 +91,13 @@ class Always:
         """Has it executed."""
         return Decision("executed", (self._why,))
 
-    def bring(self, ask: Ask) -> None:
+    def bring(self, ask: Ask) -> bool:
         """Nothing is missing where everything is executed."""
+        return False
+
+    def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
+        """Nothing is brought back, so nothing is lost."""
+        return []
 
     def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
         """Decides nothing by it."""

@@ -10,7 +10,7 @@ from papermill.engines import Engine
 from papermill.iorw import papermill_io
 from papermill.log import logger
 
-from clew.run.deciding import Decision, decider_for
+from clew.run.deciding import Decision, Lost, decider_for
 from clew.run.kernel import Kernel
 from clew.run.marking import mark, put_outputs
 from clew.run.options import Options
@@ -49,12 +49,11 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
             "startup_timeout": start_timeout,
             "timeout": execution_timeout,
         }
-        with Kernel(nb_man, options, variables(input_path, nb_man.output_path, base())) as kernel:
-            try:
-                go(nb_man, walk, kernel)
-            finally:
-                walk.is_interrupted = kernel.is_interrupted
-                walk.end(kernel.ask if kernel.is_recording else None)
+        environment = variables(input_path, nb_man.output_path, base())
+        is_through = False
+        while not is_through:
+            with Kernel(nb_man, options, environment) as kernel:
+                is_through = went_through(nb_man, walk, kernel)
         if walk.is_interrupted and not walk.has_failed:
             raise KeyboardInterrupt
 
@@ -65,6 +64,23 @@ def base() -> str:
     folder = local.cwd(None)
     local.cwd(folder)
     return folder or str(Path.cwd())
+
+
+def went_through(nb_man: Any, walk: Walk, kernel: Kernel) -> bool:
+    """Goes through the notebook, to its end or to where it broke off; false if it has to be gone through again, with another kernel."""
+    is_through = True
+    try:
+        go(nb_man, walk, kernel)
+    except Lost as lost:
+        walk.begin_again(lost)
+        is_through = False
+        if nb_man.pbar:
+            nb_man.pbar.reset()
+    finally:
+        walk.is_interrupted = kernel.is_interrupted
+        if is_through:
+            walk.end(kernel.ask if kernel.is_recording else None)
+    return is_through
 
 
 def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:

@@ -19,6 +19,7 @@ from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
 from clew.counts import Counts
+from clew.run.mistakes import notice
 from clew.run.session import BATCH
 from clew.shell.start import is_on
 
@@ -255,8 +256,3 @@ class Answer:
             self.error = f"{failed['ename']}: {failed['evalue']}"
         elif found.get("status") == "ok":
             self.value = json.loads(ast.literal_eval(found["data"]["text/plain"]))
-
-
-def notice(text: str) -> None:
-    """Says something that a user of the command should know and that stops nothing."""
-    print(f"Clew: {text}.", file=sys.stderr)

@@ -44,3 +44,8 @@ def tell(mistake: Mistake, *, as_json: bool) -> int:
     if mistake.hint:
         print(f"Next: {mistake.hint}", file=sys.stderr)
     return mistake.exit_code
+
+
+def notice(text: str) -> None:
+    """Says something that a user of the command should know and that stops nothing."""
+    print(f"Clew: {text}.", file=sys.stderr)

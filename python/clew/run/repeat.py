@@ -15,9 +15,9 @@ from typing import Any
 
 from clew import _engine, evidence
 from clew.run.code import reads_results, same_code
-from clew.run.deciding import Ask, Cell, Decision
+from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
-from clew.run.mistakes import FAILED, Mistake
+from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
 
@@ -53,7 +53,8 @@ class Recorded:
         self._compared: dict[int, str] = {}
         self._counts_results = False
         self._is_behind_first = False
-        self._next = 1
+        self._next = Cell(0, "", "", ())
+        self._number = 1
         self._directory = ""
         self._ask: Ask | None = None
 
@@ -87,7 +88,7 @@ class Recorded:
     def decide(self, index: int) -> Decision:
         """Says what becomes of a cell."""
         number, cell = self._cells[index]
-        self._next = number
+        self._next, self._number = cell, number
         self._is_behind_first |= self._wanted.first in (str(number), cell.id)
         if self._is_behind_first:
             return Decision("executed", ("--from",))
@@ -120,16 +121,26 @@ class Recorded:
             return "done"
         return "pure" if PURE in cell.tags or self._wanted.only_stale else None
 
-    def bring(self, ask: Ask) -> None:
-        """Brings to the kernel what cells left that did not run."""
+    def bring(self, ask: Ask) -> bool:
+        """Brings to the kernel what cells left that did not run, as far as the next may touch it."""
         self._ask = ask
         pending = self._walk.pending() if self._walk is not None else []
-        said = json.loads(ask(f"print({BATCH}.bring(get_ipython(), {json.dumps(pending)!r}, {self._next}))"))
+        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}"
+        said = json.loads(ask(f"print({BATCH}.bring(get_ipython(), {told}))"))
         if said["lost"]:
-            name, why = said["lost"][0]
-            hint = "`clew run IN.ipynb OUT.ipynb --force` runs every cell"
-            raise Mistake(f"{name} could not be brought back: {why}", hint, FAILED)
+            raise Lost([(name, why) for name, why in said["lost"]])
         self._stand()
+        return bool(said["left"])
+
+    def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
+        """Has cells executed whose runs can't be brought back."""
+        cells = self._walk.begin_again(lost) if self._walk is not None else []
+        if cells:
+            self._ask = None
+            self._is_behind_first = False
+            self._compared.clear()
+            self._outside.forget()
+        return cells
 
     def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
         """A cell was executed: what it left is what the next one finds. In what that differs from a recorded run that it was to be
@@ -146,7 +157,7 @@ class Recorded:
         """Writes down that the last cells left what they left before."""
         pending = self._walk.pending() if self._walk is not None and ask is not None else []
         if pending and ask is not None:
-            ask(f"{BATCH}.bring(get_ipython(), {json.dumps(pending)!r}, None)")
+            ask(f"{BATCH}.bring(get_ipython(), {json.dumps(pending)!r}, None, None)")
 
     def _stand(self) -> str | None:
         """Has the next cell find what the kernel holds; the run that it is at."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.counts import Counts
-from clew.run.deciding import Ask, Cell, Decider, Decision
-from clew.run.mistakes import FAILED, Mistake
+from clew.run.deciding import Ask, Cell, Decider, Decision, Lost
+from clew.run.mistakes import FAILED, Mistake, notice
 
 #: nbclient passes over cells with this tag.
 SKIPPED_TAG = "skip-execution"
@@ -40,6 +40,8 @@ class Walk:
         self._decisions: dict[int, Decision] = {}
         self._has_begun = False
         self._is_behind = True
+        #: Whether the kernel lacks something that no cell executed so far could read.
+        self._has_left = False
         self._has_ended = False
         self.told: dict[int, Told] = {}
         #: How many cells were executed, to their end or not.
@@ -89,9 +91,34 @@ class Walk:
                 f"What {cells} made is stored, and this kernel can't take it since Clew does not record in it"
             )
             raise Mistake(problem, "`--force` executes every cell", FAILED)
-        if self._is_behind and ask is not None:
-            self._decider.bring(ask)
+        if (self._is_behind or self._has_left) and ask is not None:
+            self._has_left = self._decider.bring(ask)
         self._is_behind = False
+
+    def begin_again(self, lost: Lost) -> None:
+        """Goes back to before the first cell: a new kernel has the cells executed that made what could not be brought back.
+
+        # Errors
+        A `Mistake` where no cell did.
+        """
+        numbers = self._decider.begin_again(lost.lost)
+        if not numbers:
+            raise Mistake(
+                str(lost), "`clew run IN.ipynb OUT.ipynb --force` runs every cell", FAILED
+            ) from None
+        cells = (
+            f"cell {numbers[0]} runs"
+            if len(numbers) == 1
+            else f"cells {', '.join(map(str, sorted(set(numbers))))} run"
+        )
+        notice(f"{lost}, so {cells} again, in a new kernel")
+        self._decisions.clear()
+        self._is_behind = True
+        self._has_left = False
+        for told in self.told.values():
+            if told.outcome != "skipped":
+                told.outcome, told.why, told.run = "not reached", (), None
+                told.compared, told.differs, told.tasks = None, (), None
 
     def restored(self) -> None:
         """A cell was not executed, so the kernel lacks what it made."""

@@ -29,7 +29,19 @@ _VARIABLES, _GETTERS = frozenset(("environ", "environb")), frozenset(("getenv", 
 _OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
 #: What depends on the directory without opening anything.
 _PLACES = frozenset(
-    ("getcwd", "getcwdb", "cwd", "abspath", "absolute", "resolve", "realpath", "relpath", "__file__")
+    (
+        "getcwd",
+        "getcwdb",
+        "cwd",
+        "chdir",
+        "fchdir",
+        "abspath",
+        "absolute",
+        "resolve",
+        "realpath",
+        "relpath",
+        "__file__",
+    )
 )
 #: What tells whether something is there, without opening it.
 _CHECKS = frozenset(
@@ -61,7 +73,7 @@ def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None)
     names in it lead to."""
     found = Asked()
     everything = list(codes)
-    for code in [*everything, *_of_own_modules(everything, namespace or {})]:
+    for code in [*everything, *of_own_modules(everything, namespace or {})]:
         if not _MAY_ASK.isdisjoint(code.co_names):
             _ask(code, found)
     return found
@@ -126,7 +138,7 @@ def _constant(step: dis.Instruction) -> object:
     return step.argval if step.opname in ("LOAD_CONST", "RETURN_CONST") else None
 
 
-def _of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
+def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
     """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
     own = _own_modules(len(sys.modules))
     if not own:

@@ -44,32 +44,27 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
     return told
 
 
-def bring(shell: Any, repeated: str, execution_count: int | None) -> str:
-    """Has the session hold what cells left that did not run, and the next cell have that `In [n]`. What could not be brought back, and
-    why, as JSON.
+#: Values that are smaller are brought whether a cell needs them or not (bytes).
+SMALL = 1 << 20
 
-    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without an `execution_count` nothing more runs: whoever resumes the session
-    finds it.
+
+def bring(shell: Any, repeated: str, source: str | None, execution_count: int | None) -> str:
+    """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
+    `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
+
+    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
     current = session.current()
     last = current.repeat([tuple(each) for each in json.loads(repeated)])
-    lost: list[list[str]] = []
-    if last is not None:
-        lost = _switch(current, last)
+    try:
+        wrong = current.bring(last, source, SMALL if source is not None else 0)
+    except RuntimeError as error:
+        wrong = [("What cells left", str(error))]
     if execution_count is not None:
         shell.execution_count = execution_count
-    return json.dumps({"lost": lost})
-
-
-def _switch(current: Any, run: str) -> list[list[str]]:
-    answer = current.command("switch", run, "--json", through={"door": "program"})
-    told = answer["json"] or {}
-    if "outcomes" not in told:
-        return [["What cells left", (told.get("error") or {}).get("message", answer["text"])]]
-    wrong = [each for each in told["outcomes"] if each["word"] in ("lost", "differs")]
-    return [[each["root"]["key"], each["why"] or each["word"]] for each in wrong]
+    return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
 
 
 def standing() -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
@@ -296,6 +296,19 @@ class Recorder:
         """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
         with self._lock:
             return self._engine.repeat(runs) if runs and self._engine is not None else None
+
+    def bring(self, run: str | None, names: Collection[str] | None, at_least: int) -> list[tuple[str, str]]:
+        """Goes to a run, or stays, and brings what is needed (`Engine.bring`); what can't be had as it was, and why."""
+        with self._lock:
+            if self._engine is None:
+                return []
+            self._finish()
+            return self._engine.bring(run, None if names is None else sorted(names), at_least)
+
+    def stored_only(self) -> list[str]:
+        """Names of what the session has and only the store holds."""
+        with self._lock:
+            return self._engine.left() if self._engine is not None else []
 
     def sync(self) -> None:
         """Has everything recorded flushed to the disk."""

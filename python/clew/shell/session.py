@@ -22,6 +22,7 @@ from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
 from clew.shell.names import IDENTIFIER
+from clew.shell.needed import held_by_functions, needed
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
 from clew.shell.run import Running
@@ -146,6 +147,27 @@ class Session:
     def repeat(self, runs: Sequence[Copied]) -> str | None:
         """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
         return self._recorder.repeat(runs)
+
+    def bring(self, run: str | None, source: str | None, at_least: int) -> list[tuple[str, str]]:
+        """Goes to a run, or stays, and has live what a cell with this source may touch, and all that is smaller than `at_least` bytes; what is
+        larger may be left in the store. Without a source it is all left there. What can't be had as it was, and why."""
+        names = set[str]() if source is None else needed(source, self._shell, self._watch)
+        wrong = self._recorder.bring(run, names, at_least) if run is not None else []
+        self._watch.moved()
+        while source is not None and (left := self._recorder.stored_only()):
+            # Functions came with it that lead on.
+            names = needed(source, self._shell, self._watch)
+            if names is not None:
+                names |= held_by_functions(self._shell.user_ns)
+                if names.isdisjoint(left):
+                    break
+            wrong += self._recorder.bring(None, names, at_least)
+            self._watch.moved()
+        return wrong
+
+    def stored_only(self) -> list[str]:
+        """Names of what the session has and only the store holds."""
+        return self._recorder.stored_only()
 
     def complete(self, line: str) -> tuple[str, list[str]]:
         """What may come next after `%clew `: the piece of the line that it stands for, and the words."""

@@ -85,6 +85,7 @@ class Seen:
         ran = [code for code in self._ran if id(code) not in statements]
         if self._watch is not None:
             ran += self._watch.codes_reached(used.loads)
+        found += [read_and_written(inner) for code in ran for inner in nested(code)]
         used.call(ran)
         asks = asked(everything + ran, live)
         around = self._around.described(values, asks) if self._around is not None else {}
@@ -162,7 +163,11 @@ class Watch:
         """A move brought functions back that no cell defined."""
 
     def names_reached(self, names: set[str]) -> set[str] | None:
-        """Names in every function that `names` can reach, directly or through others."""
+        """Names in functions that ran and were not seen; `None` for all."""
+        return self.names_within_reach(names)
+
+    def names_within_reach(self, names: set[str]) -> set[str] | None:
+        """Names in every function that `names` can reach, directly or through others; `None` where these may look up any."""
         reached, waiting = set[str](), set(names)
         while waiting:
             objects = [self.namespace[name] for name in waiting if name in self.namespace]

@@ -64,6 +64,11 @@ impl Record {
         same
     }
 
+    /// The run that a run repeats; itself if it was executed.
+    pub fn original(&self, run: RunId) -> RunId {
+        self.history.run(&run).and_then(|run| run.repeats).unwrap_or(run)
+    }
+
     fn text(&mut self, store: &Store, id: RunId) -> Option<&str> {
         let source = self.history.run(&id)?.source?;
         let read = || store.blob(source).ok().map(Verified::into_inner);

@@ -10,6 +10,7 @@
 //!           unless it certainly bound the root anew ◄────────┼─► all it may have read, as run 7 found it: more needs
 //! ```
 
+mod bound;
 mod elsewhere;
 mod inputs;
 mod line;
@@ -26,6 +27,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+pub(crate) use self::bound::bound_again;
 pub use self::elsewhere::rebased;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;

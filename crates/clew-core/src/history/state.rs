@@ -38,23 +38,23 @@ impl State {
         if let Some(full) = &run.full {
             *self = Self::of(full.iter().cloned().map(Arc::new));
         } else {
-            self.repeat(run);
+            self.repeat(run, &[]);
         }
     }
 
-    /// Makes it what it is where what `run` did is done once more: where [`crate::history::flow::Flow::obstacles`] found nothing against that.
-    pub fn repeat(&mut self, run: &Run) {
+    /// Makes it what it is where what `run` did is done once more: where [`crate::history::flow::Flow::obstacles`] found nothing against that. `bound` are
+    /// versions that the run bound anew and left as they were.
+    pub fn repeat(&mut self, run: &Run, bound: &[Version]) {
         for root in &run.removed {
             self.drop_covariable(root);
         }
-        for version in &run.changed {
+        let made = || run.changed.iter().chain(bound);
+        for version in made() {
             for root in &version.roots {
                 self.drop_covariable(root);
             }
         }
-        run.changed
-            .iter()
-            .for_each(|version| self.insert(&Arc::new(version.clone())));
+        made().for_each(|version| self.insert(&Arc::new(version.clone())));
     }
 
     fn insert(&mut self, version: &Arc<Version>) {
@@ -97,6 +97,22 @@ impl State {
             .first()
             .and_then(|root| self.versions.get(root))
             .is_some_and(|own| own.roots == version.roots && own.fingerprint == version.fingerprint)
+    }
+
+    /// The co-variables of it that `is_wanted`.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(&Version) -> bool) -> Self {
+        let wanted = self.versions.values().filter(|version| is_wanted(version));
+        Self::of(wanted.cloned())
+    }
+
+    /// It with those co-variables of `other` of which it has no root.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        let is_missing = |version: &&Arc<Version>| version.roots.iter().all(|root| self.version(root).is_none());
+        let missing: Vec<_> = other.versions.values().filter(is_missing).cloned().collect();
+        missing.iter().for_each(|version| self.insert(version));
+        self
     }
 
     /// How many roots there are.

@@ -1,5 +1,7 @@
 //! What a session can be asked to do.
 
+use std::collections::BTreeSet;
+
 use crate::id::Root;
 
 /// A mover, as asked for.
@@ -11,6 +13,16 @@ pub enum Request {
     Redo(u64),
     /// Go to a revision.
     Switch(String),
+    /// Go to a revision, and leave in the store what is large and can't be read by code that names these roots only. The session has it all
+    /// the same, and whichever mover comes next brings it.
+    SwitchFor {
+        /// The revision.
+        revision: String,
+        /// What the code may read.
+        needed: BTreeSet<Root>,
+        /// What is smaller is brought in any case (plain bytes).
+        at_least: u64,
+    },
     /// Bring back names as they were at a revision.
     Restore {
         /// The revision.
@@ -33,7 +45,7 @@ impl Request {
         match self {
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
-            Self::Switch(_) => "switch",
+            Self::Switch(_) | Self::SwitchFor { .. } => "switch",
             Self::Restore { .. } => "restore",
             Self::Resume(_) => "resume",
             Self::Fresh => "fresh",

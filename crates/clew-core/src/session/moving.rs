@@ -42,6 +42,9 @@ impl Session {
         request: &Request,
         options: MoveOptions,
     ) -> Result<Report, SessionError> {
+        if matches!(request, Request::Restore { .. }) && !self.left.is_empty() {
+            self.bring_all(kernel)?;
+        }
         let begun = self.clock.monotonic();
         let from = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.refresh()?;
@@ -62,12 +65,13 @@ impl Session {
         };
         let looked = self.clock.monotonic();
         let scope = self.scope(request, target)?;
+        let mut left = self.leave(request, target);
         let live = if options.dry_run {
             self.glance(kernel)?
         } else {
             self.live.state()
         };
-        let mut plan = self.plan(&live, target, &scope, options);
+        let mut plan = self.plan(&live, target, &left, &scope, options);
         if options.dry_run {
             self.try_reading(kernel, &mut plan, target)?;
             self.hold_back(&mut plan, |_| false, target, &*kernel.inputs());
@@ -83,7 +87,8 @@ impl Session {
             // Somebody changed what is live while it was waited for memory.
             outside = Some(recorded.label);
             from = self.moves.at().unwrap_or(from);
-            plan = self.plan(&self.live.state(), target, &scope, options);
+            left = self.leave(request, target);
+            plan = self.plan(&self.live.state(), target, &left, &scope, options);
         }
         let mut report = Report {
             action: request.word().to_owned(),
@@ -110,6 +115,7 @@ impl Session {
             &*kernel.inputs(),
         );
         report.outcomes = self.execute(kernel, &plan, ahead, target)?;
+        self.left = left;
         let base = if matches!(scope, Scope::All) { target } else { from };
         let deed = self.deed_of(aim);
         let at = self.land(kernel, deed, base, &mut report)?;
@@ -144,7 +150,9 @@ impl Session {
                 };
                 (position, Action::Restore, MoveStep::Forward)
             }
-            Request::Switch(revision) => (self.position_of(revision)?, Action::Switch, MoveStep::Forward),
+            Request::Switch(revision) | Request::SwitchFor { revision, .. } => {
+                (self.position_of(revision)?, Action::Switch, MoveStep::Forward)
+            }
             Request::Resume(Some(revision)) => (self.position_of(revision)?, Action::Resume, MoveStep::Forward),
             Request::Resume(None) => {
                 let last = self.history.resumable_position(self.id, self.clock.now());
@@ -252,13 +260,17 @@ impl Session {
         Ok(State::of(seen.chain(known.map(|known| Arc::clone(&known.version)))))
     }
 
-    fn plan(&self, live: &State, target: RunId, scope: &Scope, options: MoveOptions) -> Plan {
+    fn plan(&self, live: &State, target: RunId, left: &State, scope: &Scope, options: MoveOptions) -> Plan {
         let held = HeldBySession {
             session: self,
             target,
             options,
         };
-        plan(live, &self.history.state(target), scope, &held)
+        let wanted = self.history.state(target);
+        if left.is_empty() {
+            return plan(live, &wanted, scope, &held);
+        }
+        plan(live, &wanted.only(|version| !left.holds(version)), scope, &held)
     }
 
     /// Runs that one of the two lines has and the other has not, newest first. Goes back no further than to where they
@@ -402,7 +414,7 @@ impl Session {
             self.writer.abandon();
         })?;
         let wanted = self.history.state(base);
-        let there = observed.live.state();
+        let there = observed.live.state().with(&self.left);
         if deed.action != Action::Restore {
             self.own_up(report, &wanted, &there, &observed.live);
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{Deed, MoveStep, Session, SessionError};
 use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::Heap;
+use crate::history::State;
 use crate::id::{Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
@@ -245,7 +246,7 @@ impl Session {
             Some(roots) => Looked::Only(roots.iter().cloned().collect()),
         };
         let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
-        let full = full.then(|| self.after(&observed).state().versions().cloned().collect());
+        let full = full.then(|| self.state_after(&observed).versions().cloned().collect());
         let deaths = self.put_deaths()?;
         let run = self.run_record(
             input,
@@ -280,10 +281,15 @@ impl Session {
         }
     }
 
+    /// What the session has after a look.
+    fn state_after(&self, observed: &Observed) -> State {
+        self.after(observed).state().with(&self.left)
+    }
+
     /// Versions that a run's state does not have, and roots that only it has.
     fn compare_state(&self, run: Option<RunId>, observed: &Observed) -> (Vec<Version>, Vec<Root>) {
         let before = run.map(|run| self.history.state(run)).unwrap_or_default();
-        let after = self.after(observed).state();
+        let after = self.state_after(observed);
         let changed = after.versions().filter(|version| !before.holds(version));
         let removed = before.roots().filter(|root| after.version(root).is_none());
         (changed.cloned().collect(), removed.cloned().collect())
@@ -411,6 +417,7 @@ impl Session {
             None => self.live = observed.live,
             Some(looked) => self.live.replace(&looked, observed.live),
         }
+        self.let_go_of_rebound();
         self.suspected = Touched::Only(BTreeSet::new());
     }
 }

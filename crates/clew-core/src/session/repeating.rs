@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::recording::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
 use crate::format::{Action, Looked, Position, Run, Version, View};
-use crate::history::flow::rebased;
+use crate::history::flow::{bound_again, rebased};
 use crate::history::{History, State};
 use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
@@ -45,7 +45,7 @@ impl Session {
         for (place, repeated) in repeated.iter().enumerate() {
             let parent = written.last().map_or(at, |(id, _)| *id);
             let recorded = self.recorded(repeated, &others).cloned();
-            let run = recorded.and_then(|recorded| self.copy_of(recorded, repeated, parent, &mut state));
+            let run = recorded.and_then(|recorded| self.copy_of(recorded, repeated, &others, parent, &mut state));
             let run = run.map(|run| self.with_state(run, place, at, &state));
             let put = run.and_then(|run| Ok((self.writer.put_run(&run)?, run)));
             written.push(put.inspect_err(|_| self.writer.abandon())?);
@@ -64,13 +64,17 @@ impl Session {
         ids.into_iter().map(read).collect()
     }
 
+    fn history_of<'a>(&'a self, repeated: &Repeated, others: &'a BTreeMap<HistoryId, History>) -> Option<&'a History> {
+        repeated.history.map_or(Some(&self.history), |id| others.get(&id))
+    }
+
     fn recorded<'a>(
         &'a self,
         repeated: &Repeated,
         others: &'a BTreeMap<HistoryId, History>,
     ) -> Result<&'a Run, SessionError> {
-        let history = repeated.history.map_or(Some(&self.history), |id| others.get(&id));
-        let run = history
+        let run = self
+            .history_of(repeated, others)
             .filter(|history| !history.is_untrusted(&repeated.run))
             .and_then(|history| history.run(&repeated.run));
         let missing = || StoreError::Missing {
@@ -81,16 +85,33 @@ impl Session {
         Ok(run.ok_or_else(missing)?)
     }
 
+    /// What a recorded run bound anew and left as it was, where that is another in this state.
+    fn bound_otherwise(
+        &self,
+        repeated: &Repeated,
+        others: &BTreeMap<HistoryId, History>,
+        state: &State,
+    ) -> Vec<Version> {
+        let history = self.history_of(repeated, others);
+        let bound = history.map(|history| bound_again(history, &repeated.run));
+        let bound = bound.into_iter().flatten();
+        bound.filter(|version| !state.holds(version)).collect()
+    }
+
     /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
     fn copy_of(
         &mut self,
         recorded: Run,
         repeated: &Repeated,
+        others: &BTreeMap<HistoryId, History>,
         parent: RunId,
         state: &mut State,
     ) -> Result<Run, SessionError> {
-        state.repeat(&recorded);
+        let bound = self.bound_otherwise(repeated, others, state);
+        state.repeat(&recorded, &bound);
+        let changed = recorded.changed.iter().cloned().chain(bound).collect();
         let copy = Run {
+            changed,
             suffix: String::new(),
             parent: Some(parent),
             repeats: Some(recorded.repeats.unwrap_or(repeated.run)),

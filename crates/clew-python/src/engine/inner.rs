@@ -12,7 +12,7 @@ use clew_core::history::Notebook;
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::Touched;
 use clew_core::plan::Report;
-use clew_core::session::{Recorded, Request, Session, SessionError};
+use clew_core::session::{MoveOptions, Recorded, Request, Session, SessionError};
 use clew_core::store::StoreError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -227,11 +227,7 @@ impl Inner {
                 if matches!(request, Request::Resume(_)) {
                     self.recall_packages(py)?;
                 }
-                self.state.processes = self.processes(py, &maps);
-                self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
-                let moved = self.with_session(py, |session, kernel| session.perform(kernel, &request, options));
-                (self.state.processes, self.state.inputs) = (None, None);
-                return Ok(match moved? {
+                return Ok(match self.perform(py, &request, options, maps)? {
                     Ok(report) => self.report(&report, &arguments),
                     Err(error) => clew_cli::refuse(&error, &arguments, &self.surroundings),
                 });
@@ -253,6 +249,21 @@ impl Inner {
             Some(Asked::History(Some(name))) => self.take_up(py, name)?,
         };
         Ok(clew_cli::say(&message, data, &arguments, &self.surroundings))
+    }
+
+    /// Does what a mover asks for.
+    pub(super) fn perform(
+        &mut self,
+        py: Python<'_>,
+        request: &Request,
+        options: MoveOptions,
+        maps: PathMaps,
+    ) -> PyResult<Result<Report, SessionError>> {
+        self.state.processes = self.processes(py, &maps);
+        self.state.inputs = Some(Arc::new(InputsHere::new(maps)));
+        let moved = self.with_session(py, |session, kernel| session.perform(kernel, request, options));
+        (self.state.processes, self.state.inputs) = (None, None);
+        moved
     }
 
     /// Has what is said of a library that is not there name the version that the history knows.

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bound::{bound_again, written_again};
 use super::elsewhere::Elsewhere;
 use super::inputs::{is_context, needs};
 use super::needs::is_bound_anew;
@@ -49,9 +50,10 @@ pub struct Found {
 }
 
 impl Found {
-    /// What the next cell would find if a run is taken for the one before.
-    pub fn repeat(&mut self, run: &Run) {
-        self.state.repeat(run);
+    /// What the next cell would find if a run of this history is taken for the one before; nothing else if there is no such run.
+    pub fn repeat(&mut self, history: &History, id: &RunId) {
+        let Some(run) = history.run(id) else { return };
+        self.state.repeat(run, &bound_again(history, id));
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
         }
@@ -182,6 +184,7 @@ impl<'a> Flow<'a> {
         let found = &found.state;
         obstacles.extend(self.of_variables(place, found, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
+        obstacles.extend(self.of_written(place, &needed, found));
         obstacles.extend(self.of_lookups(place, found, outside));
         obstacles.extend(self.of_context(place, &needed, found));
         obstacles.extend(self.of_results(run));
@@ -282,6 +285,26 @@ impl<'a> Flow<'a> {
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
         obstacles
+    }
+
+    /// What it may have bound and left as it was: where that is another now, nobody knows what the cell would leave of it, unless it certainly
+    /// binds it anew.
+    fn of_written(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let then = self.history.state(before.run());
+        let certain = bound_again(self.history, &place.run());
+        let is_known = |root: &Root| {
+            let is_alone = found.version(root).is_none_or(|version| version.roots.len() == 1);
+            is_alone && certain.iter().any(|version| version.roots.contains(root))
+        };
+        let written = written_again(place.recorded()).into_iter();
+        let other = written.filter(|root| {
+            let is_same = are_same(then.version(root), found.version(root));
+            !is_same && !needed.contains(root) && !is_known(root)
+        });
+        other.map(|root| Obstacle::input(&root, &then, found)).collect()
     }
 
     /// State that decides how code behaves without being named in it (options, the directory), where a cell set it since.

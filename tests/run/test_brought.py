@@ -1,0 +1,62 @@
+"""What is brought to a kernel of what cells left that were not executed, and what comes of what does not come back."""
+
+from __future__ import annotations
+
+from desk import Desk, outcomes
+from run.test_random import shown
+
+RESTORED, EXECUTED = "restored", "executed"
+#: Its values are stored, and can't be built again.
+FRAGILE = """
+class Fragile:
+    def __init__(self, n): self.n = n
+    def __getstate__(self): return {"n": self.n}
+    def __setstate__(self, state): raise ValueError("not in this life")
+""".strip()
+
+
+def test_what_can_not_be_brought_back_is_made_by_its_cells_again(desk: Desk) -> None:
+    def cells(number: int) -> list[str]:
+        makes = ["a = Fragile(1)", "b = Fragile(a.n + 1)", "large = list(range(10))"]
+        return [FRAGILE, *makes, f"n = {number}\nn", "a.n + b.n + n"]
+
+    desk.notebook("fragile", *cells(10))
+    assert desk.run("fragile.ipynb", "out.ipynb").exit == 0
+    # As long as nothing needs them they need not come back.
+    unchanged = desk.run("fragile.ipynb", "out.ipynb")
+    assert (unchanged.exit, outcomes(desk.read("out.ipynb"))) == (0, [RESTORED] * 6)
+    desk.notebook("fragile", *cells(20))
+    ran = desk.run("fragile.ipynb", "out.ipynb", "--explain")
+    assert ran.exit == 0, ran
+    out = desk.read("out.ipynb")
+    assert shown(out)[-2:] == ["20", "23"]
+    assert outcomes(out) == [RESTORED, EXECUTED, EXECUTED, RESTORED, EXECUTED, EXECUTED]
+    assert "`a` could not be brought back: " in ran.out and "not in this life" in ran.out
+    assert "so cells 2, 3 run again, in a new kernel." in ran.err
+
+
+def test_p03_values_that_a_cell_can_not_read_stay_in_the_store_and_reach_the_next_that_can(
+    desk: Desk,
+) -> None:
+    def cells(number: int, *more: str) -> list[str]:
+        makes = [
+            "import numpy as np",
+            "large = np.arange(500_000.)",
+            "table = {'large': large}",
+            "large[0] = 1",
+        ]
+        return [*makes, f"n = {number}", "n * 2", *more]
+
+    desk.notebook("large", *cells(1))
+    assert desk.run("large.ipynb", "out.ipynb").exit == 0
+    desk.notebook("large", *cells(2))
+    ran = desk.run("large.ipynb", "out.ipynb")
+    assert (ran.exit, shown(desk.read("out.ipynb"))[-1]) == (0, "4")
+    # The run that lacked them has them on record, and a cell that reads them finds them.
+    desk.notebook("large", *cells(3, "int(table['large'].sum())", "table['large'] is large"))
+    ran = desk.run("large.ipynb", "out.ipynb")
+    out = desk.read("out.ipynb")
+    assert (ran.exit, shown(out)[-3:]) == (0, ["6", "124999750001", "True"]), ran
+    assert outcomes(out) == [RESTORED] * 4 + [EXECUTED] * 4
+    again = desk.run("large.ipynb", "out.ipynb")
+    assert (again.exit, outcomes(desk.read("out.ipynb"))) == (0, [RESTORED] * 8)
