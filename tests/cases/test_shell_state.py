@@ -92,6 +92,29 @@ CASES = [
         kept=["matplotlib"],
     ),
     Case(
+        "matplotlib's backend",
+        "import matplotlib",
+        "matplotlib.use('svg')",
+        ["matplotlib.get_backend().lower()", "matplotlib.is_interactive()"],
+        kept=["matplotlib"],
+    ),
+    Case(
+        "matplotlib's backend beside figures",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        import matplotlib.pyplot as plt
+        figure, axes = plt.subplots()
+        """,
+        "matplotlib.use('svg')",
+        [
+            "matplotlib.get_backend().lower()",
+            "matplotlib.is_interactive()",
+            "plt.get_fignums()",
+        ],
+        kept=["plt"],
+    ),
+    Case(
         "Warnings filters",
         "import warnings",
         "warnings.simplefilter('ignore', ResourceWarning)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -42,8 +43,13 @@ def _matplotlib_options() -> Iterator[tuple[str, Any]]:
     for name, value in list(dict.items(library.rcParams)):  # type: ignore[union-attr]
         if name not in _BACKEND and _differs(value, dict.get(defaults, name)):
             yield f"matplotlib: {name}", value
+    usual, chosen = os.environ.get("MPLBACKEND"), dict.get(library.rcParams, "backend")  # type: ignore[union-attr]
+    if usual is not None and type(chosen) is str and chosen.lower() != usual.lower():
+        yield _CHOSEN, [chosen, dict.get(library.rcParams, "interactive")]  # type: ignore[union-attr]
 
 
+#: The backend that somebody chose instead of the front end's own, and whether figures are drawn at once.
+_CHOSEN = "matplotlib: backend"
 _BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
 
 
@@ -54,8 +60,20 @@ def install(shell: Any, key: str, value: Any) -> None:
         from pandas._config import config
 
         pd.set_option(name, config._registered_options[name].defval if value is MISSING else value)
+    elif key == _CHOSEN:
+        _choose(os.environ.get("MPLBACKEND") if value is MISSING else value[0])
+        if value is not MISSING:
+            sys.modules["matplotlib"].interactive(value[1])
     else:
         import matplotlib as mpl
 
         wanted = dict.__getitem__(mpl.rcParamsDefault, name) if value is MISSING else value
         dict.__setitem__(mpl.rcParams, name, wanted)
+
+
+def _choose(backend: str | None) -> None:
+    """Has pyplot draw with a backend; with the one that it has, where that can't be had here (windows of another machine)."""
+    import matplotlib as mpl
+
+    if backend is not None:
+        mpl.use(backend, force=False)

@@ -34,7 +34,8 @@ pub enum RootKind {
 
 impl RootKind {
     /// The order in which roots are staged and put in place: what decides what can be imported and opened, classes,
-    /// values, settings, and random generators last, since anything before may draw (design 11, "Resume order").
+    /// values, options (among them where figures are drawn) before figures, settings, and random generators last, since anything before may
+    /// draw (design 11, "Resume order").
     pub fn rank(self) -> u8 {
         match self {
             Self::Directory => 0,
@@ -44,8 +45,8 @@ impl RootKind {
             Self::ModuleAttribute => 4,
             Self::Name => 5,
             Self::Out => 6,
-            Self::Figures => 7,
-            Self::Option => 8,
+            Self::Option => 7,
+            Self::Figures => 8,
             Self::Setting => 9,
             Self::Random => 10,
         }
