@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
+from types import FrameType
 from typing import Any
 
 from clew import _engine
@@ -46,6 +47,9 @@ IMPORTING = (
     "pkgutil.py",
 )
 """Whose look into a folder is none of the cell's: what is installed is told otherwise."""
+
+FROZEN = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+"""What imports."""
 
 HASHED = range(1 << 10, (16 << 20) + 1)
 """Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
@@ -289,6 +293,8 @@ def _begun_processes() -> str:
 
 
 def _started(seen: Seen, args: tuple[Any, ...]) -> None:
+    if _is_importing_library():
+        return
     program = args[0]
     if program is None and len(args) > 1:
         program = args[1][0] if isinstance(args[1], list | tuple) and args[1] else args[1]
@@ -297,8 +303,28 @@ def _started(seen: Seen, args: tuple[Any, ...]) -> None:
 
 def _commanded(seen: Seen, args: tuple[Any, ...]) -> None:
     """Of a shell command only the program is kept: the rest may hold a password."""
+    if _is_importing_library():
+        return
     words = [word for word in os.fsdecode(args[0]).split() if "=" not in word]
     _keep(seen.processes, words[0] if words else "sh")
+
+
+def _is_importing_library() -> bool:
+    """Whether a library is being imported that starts this program itself, to see which fonts there are for example. Like all else
+    that importing does, that is known by the library's version, and done again where it is imported again."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename != __file__ and not code.co_filename.startswith(libraries()):
+            return False
+        if (
+            code.co_name == "<module>"
+            and frame.f_back is not None
+            and frame.f_back.f_code.co_filename in FROZEN
+        ):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _forked(seen: Seen, args: tuple[Any, ...]) -> None:
@@ -408,6 +434,12 @@ def _hash(files: list[dict[str, Any]]) -> None:
             left -= size
         elif size < HASHED.start:
             file["mark"] = _engine.mark_of(path)
+
+
+@cache
+def libraries() -> tuple[str, ...]:
+    """How paths begin of the code that is Python's own, or installed for it."""
+    return ("<frozen ", *(path for path in environment() if path not in OF_SYSTEM))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import random
 import socket
@@ -78,6 +79,46 @@ def test_what_importing_reads_is_told_from_what_a_cell_reads(tmp_path, monkeypat
     assert mine.here == 3
     assert str(tmp_path) not in seen and str(tmp_path / "data") in seen, "importing lists folders, too"
     assert seen[str(inside)] and not seen[str(beside)]
+
+
+STARTING = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''], check=True)\n"
+#: Modules of a library and of the user's own, and whether the program that they start is the cell's.
+IMPORTED = {
+    "env/lib/fonts": (STARTING, False),
+    "uses_fonts": ("import fonts", False),
+    "mine": (STARTING, True),
+    "env/lib/asking": ("import asked; asked.now()", True),
+    "asked": (f"def now():\n    {STARTING.replace(chr(10), chr(10) + '    ')}", False),
+    "env/lib/quiet": ("def now():\n    import subprocess; subprocess.run(['true'], check=True)", False),
+    "env/lib/shells": ("import os; os.system('true')", False),
+}
+
+
+@pytest.mark.parametrize("path", IMPORTED)
+def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path, monkeypatch, path):
+    for name, (code, _) in IMPORTED.items():
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code)
+    name = Path(path).name
+    for folder in (tmp_path, tmp_path / "env/lib"):
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    for cached in (evidence.environment, evidence.libraries):
+        cached.cache_clear()
+    evidence.begin()
+    module = importlib.import_module(name)
+    seen = [bool(evidence.end()["processes"])]
+    if hasattr(module, "now"):
+        evidence.begin()
+        module.now()
+        seen.append(bool(evidence.end()["processes"]))
+    for cached in (evidence.environment, evidence.libraries):
+        cached.cache_clear()
+    for other in IMPORTED:
+        sys.modules.pop(Path(other).name, None)
+    # What a library's function starts that a cell calls is the cell's.
+    assert seen == [IMPORTED[path][1], True][: len(seen)]
 
 
 def test_files_are_hashed_that_are_neither_small_nor_large_nor_hidden_nor_gone(tmp_path, monkeypatch):

@@ -163,6 +163,7 @@ fn what_can_not_be_run_is_said_with_a_next_step() {
         &["run", "in.ipynb", "--history", "flights"],
         &["run", "in.ipynb", "--plan", "--check"],
         &["run", "in.ipynb", "-p", "alpha"],
+        &["run", "in.ipynb", "--engine", "nbclient"],
         &["run", "in.ipynb", "--execution-timeout", "soon"],
         &["undo", "--kernel", "python3"],
     ];

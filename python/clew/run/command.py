@@ -36,6 +36,10 @@ def run(pieces: Sequence[str]) -> int:
 
 def dispatch(options: Options) -> int:
     """Does what is asked for."""
+    if options.has_names_in_paths and not options.help_notebook:
+        from clew.run import papermilled
+
+        papermilled.fill_in_paths(options)
     if options.help_notebook or options.prepare_only:
         from clew.run import papermilled
 

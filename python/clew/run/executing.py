@@ -9,6 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from papermill.engines import Engine
 from papermill.iorw import papermill_io
 from papermill.log import logger
+from papermill.utils import merge_kwargs, remove_args
 
 from clew.run.deciding import Decision, Lost, decider_for
 from clew.run.kernel import Kernel
@@ -33,22 +34,24 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
         execution_timeout: int | None = None,
         input_path: str | None = None,
         walk: Walk | None = None,
-        **_: Any,
+        **others: Any,
     ) -> None:
-        """What papermill calls between `notebook_start` and `notebook_complete`."""
+        """What papermill calls between `notebook_start` and `notebook_complete`. `others` are nbclient's own options, which only
+        who calls `papermill.execute_notebook` can give."""
         walk = walk or Walk(
             decider_for(Options(input=input_path, output=nb_man.output_path, kernel=kernel_name), base())
         )
         walk.begin(nb_man.nb, str(Path.cwd()))
-        options = {
-            "kernel_name": kernel_name,
-            "log": logger,
-            "log_output": log_output,
-            "stdout_file": stdout_file,
-            "stderr_file": stderr_file,
-            "startup_timeout": start_timeout,
-            "timeout": execution_timeout,
-        }
+        options = merge_kwargs(
+            remove_args(["timeout", "startup_timeout"], **others),
+            kernel_name=kernel_name,
+            log=logger,
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+            startup_timeout=start_timeout,
+            timeout=execution_timeout or others.get("timeout"),
+        )
         environment = variables(input_path, nb_man.output_path, base())
         is_through = False
         while not is_through:
@@ -88,7 +91,7 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
     for index, cell in enumerate(nb_man.nb.cells):
         decision = walk.decide(index) if cell.cell_type == "code" else None
         if decision is None or decision.outcome == "restored":
-            leave(nb_man, index, decision, walk)
+            leave(nb_man, index, decision, walk, kernel)
             continue
         # What fails here is no cell's failure, and then it was only meant to be executed.
         walk.told[index].outcome = "not reached"
@@ -119,7 +122,7 @@ def attempt(nb_man: Any, index: int, walk: Walk, kernel: Kernel) -> bool:
     return not kernel.is_interrupted
 
 
-def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> None:
+def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel: Kernel) -> None:
     """Gives a cell that is not executed what is stored of it.
 
     It takes no time that could be lost, so OUT is written before the next cell that is executed, and at the end: a large
@@ -132,6 +135,7 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk) -> Non
         if cell.cell_type == "code":
             put_outputs(cell, decision)
             mark(cell, walk.told[index])
+            kernel.log(cell.outputs)
         nb_man.cell_complete(cell, cell_index=index)
     finally:
         nb_man.output_path = output_path

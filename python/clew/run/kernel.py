@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from queue import Empty
 from typing import Any
@@ -177,6 +177,11 @@ class Kernel:
             raise
         finally:
             session.metadata = before
+
+    def log(self, outputs: Iterable[Any]) -> None:
+        """Logs outputs that are stored, as those of a cell that is executed are. It need not be started for that."""
+        for output in outputs:
+            self._client.log_output_message(output)
 
     async def _break_off(self) -> bool:
         """Interrupts a cell that takes too long; whether the kernel has time again soon."""

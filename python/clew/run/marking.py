@@ -15,6 +15,9 @@ def put_outputs(cell: Any, decision: Decision | None) -> None:
     stored = decision.outputs if decision is not None else None
     cell.outputs = [from_dict(output) for output in stored or ()]
     cell.execution_count = decision.execution_count if decision is not None else None
+    if decision is not None:
+        # When the messages of its last execution came.
+        cell.metadata.pop("execution", None)
 
 
 def mark(cell: Any, told: Told) -> None:

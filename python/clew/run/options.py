@@ -57,6 +57,8 @@ class Options:
     store: str | None = None
     #: What became of a package that is run, in a line.
     said: str | None = None
+    #: What the notebook is given, once that was read: one source may be standard input.
+    given: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, pieces: Sequence[str]) -> Options:
@@ -77,6 +79,16 @@ class Options:
         given = self.parameters, self.parameters_raw, self.parameters_file, self.parameters_yaml
         injected = self.inject_input_path or self.inject_output_path or self.inject_paths
         return any(given) or bool(self.parameters_base64) or injected
+
+    @property
+    def logs_output(self) -> bool:
+        """Whether what cells print goes anywhere besides."""
+        return self.log_output or self.stdout_file is not None or self.stderr_file is not None
+
+    @property
+    def has_names_in_paths(self) -> bool:
+        """Whether papermill would fill something in where a path has braces."""
+        return any(brace in path for path in (self.input, self.output) if path for brace in "{}")
 
     @property
     def shows_progress(self) -> bool:

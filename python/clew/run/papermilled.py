@@ -13,7 +13,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 from clew.run import mistakes
@@ -52,6 +51,7 @@ def execute(options: Options, walk: Walk) -> int:
 
 def perform(options: Options, walk: Walk, files: ExitStack) -> None:
     """Executes what has to be, and writes OUT."""
+    import click
     from papermill.execute import raise_for_execution_errors
     from papermill.iorw import write_ipynb
     from papermill.utils import chdir
@@ -60,6 +60,7 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
 
     notebook = prepared(options)
     paths = notebook.metadata.papermill
+    command = files.enter_context(click.Context(click.Command("run")))
     try:
         kernel_name = Executing.nb_kernel_name(notebook, options.kernel)
     except ValueError:
@@ -75,8 +76,8 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
             input_path=paths["input_path"],
             start_timeout=options.start_timeout,
             execution_timeout=options.execution_timeout,
-            stdout_file=opened(options.stdout_file, files),
-            stderr_file=opened(options.stderr_file, files),
+            stdout_file=opened(options.stdout_file, command),
+            stderr_file=opened(options.stderr_file, command),
             walk=walk,
         )
     if walk.has_failed:
@@ -84,9 +85,12 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
     write_ipynb(notebook, paths["output_path"])
 
 
-def opened(path: str | None, files: ExitStack) -> Any:
-    """A file that is written while the notebook runs."""
-    return files.enter_context(Path(path).open("w", encoding="utf-8")) if path else None
+def opened(path: str | None, command: Any) -> Any:
+    """A file that is written while the notebook runs: made when something is printed first, in the folder that the notebook runs in;
+    `-` is standard output. All that is click's way, and so papermill's."""
+    import click
+
+    return click.File("w", encoding="utf-8").convert(path, None, command) if path else None
 
 
 def died(options: Options, walk: Walk) -> int:
@@ -125,12 +129,10 @@ def prepared(options: Options) -> Any:
     from papermill.execute import prepare_notebook_metadata, remove_error_markers
     from papermill.iorw import get_pretty_path, load_notebook_node
     from papermill.log import logger
-    from papermill.parameterize import add_builtin_parameters, parameterize_path
 
     parameters = parameters_of(options)
-    given = add_builtin_parameters(parameters)
-    input_path = parameterize_path(options.input, given)
-    output_path = parameterize_path(options.output, given)
+    input_path, output_path = options.input, options.output
+    assert input_path is not None
     read_through_clew(input_path)
     logger.info(f"Input Notebook:  {get_pretty_path(input_path)}")
     logger.info(f"Output Notebook: {get_pretty_path(output_path)}")
@@ -142,6 +144,19 @@ def prepared(options: Options) -> Any:
     return remove_error_markers(
         prepare_notebook_metadata(notebook, input_path, output_path, options.report_mode)
     )
+
+
+def fill_in_paths(options: Options) -> None:
+    """Fills in the names of parameters that stand in IN and OUT in braces, as in `out-{alpha}.ipynb`."""
+    from papermill.parameterize import add_builtin_parameters, parameterize_path
+
+    with ready(options):
+        given = add_builtin_parameters(parameters_of(options))
+        try:
+            options.input = parameterize_path(options.input, given)
+            options.output = parameterize_path(options.output, given)
+        except (LookupError, AttributeError) as error:
+            raise Mistake(f"What stands in braces in a path is no parameter: {error}", None, FAILED) from None
 
 
 def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options) -> Any:
@@ -193,6 +208,8 @@ def ready(options: Options) -> Iterator[None]:
         from papermill.iorw import local_file_io_cwd
     except ImportError as error:
         raise missing(error) from None
+    import click
+
     logging.basicConfig(level=options.log_level, format="%(message)s")
     # papermill knows notebooks by two endings only, and `-` has none.
     warnings.filterwarnings("ignore", module="papermill.iorw")
@@ -204,6 +221,9 @@ def ready(options: Options) -> Iterator[None]:
         raise
     except PapermillException as error:
         raise Mistake(str(error), None, FAILED) from None
+    except click.ClickException as error:
+        # A file for what is printed that can't be opened.
+        raise Mistake(error.format_message().rstrip("."), None, FAILED) from None
     except (OSError, ValueError) as error:
         # What papermill, nbformat and the libraries behind addresses raise for what can't be read or written.
         if options.log_level == "DEBUG":

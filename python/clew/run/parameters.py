@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from clew.run.mistakes import Mistake
+from clew.run.mistakes import FAILED, Mistake
 from clew.run.options import Options
 
 
 def parameters_of(options: Options) -> dict[str, Any]:
     """What the notebook is given, by name."""
+    if options.given is None:
+        options.given = gathered(options)
+    return dict(options.given)
+
+
+def gathered(options: Options) -> dict[str, Any]:
+    """Reads what the notebook is given."""
     from papermill.cli import _resolve_type
     from papermill.iorw import read_yaml_file
 
@@ -22,11 +29,11 @@ def parameters_of(options: Options) -> dict[str, Any]:
     if options.inject_output_path or options.inject_paths:
         given["PAPERMILL_OUTPUT_PATH"] = options.output
     for text in options.parameters_base64:
-        given |= from_yaml(decoded(text), "-b")
+        given |= named(from_yaml, decoded(text), "What `-b` was given")
     for path in options.parameters_file:
-        given |= read_yaml_file(path) or {}
+        given |= named(read_yaml_file, path, path)
     for text in options.parameters_yaml:
-        given |= from_yaml(text, "-y")
+        given |= named(from_yaml, text, "What `-y` was given")
     given |= {name: _resolve_type(value) for name, value in pairs(options.parameters)}
     return given | dict(pairs(options.parameters_raw))
 
@@ -41,18 +48,28 @@ def decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
     except binascii.Error as error:
-        raise Mistake(f"What `-b` was given is no base64: {error}") from None
+        raise Mistake(f"What `-b` was given is no base64: {error}", None, FAILED) from None
 
 
-def from_yaml(text: str | bytes, option: str) -> dict[str, Any]:
-    """The names and values in YAML."""
+def from_yaml(text: str | bytes) -> Any:
+    """What stands in YAML."""
     import yaml
     from papermill.iorw import NoDatesSafeLoader
 
+    return yaml.load(text, Loader=NoDatesSafeLoader)
+
+
+def named(read: Callable[[Any], Any], source: Any, what: str) -> dict[str, Any]:
+    """The names and values that `read` finds in `source`, which is called `what`.
+
+    # Errors
+    A `Mistake` where there are none. papermill ends with 1 then, and so does this.
+    """
+    import yaml
+
     try:
-        found = yaml.load(text, Loader=NoDatesSafeLoader) or {}
+        return dict(read(source) or {})
     except yaml.YAMLError as error:
-        raise Mistake(f"What `{option}` was given is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict):
-        raise Mistake(f"What `{option}` was given has no names", f"`{option} 'NAME: VALUE'`")
-    return found
+        raise Mistake(f"{what} is no YAML: {' '.join(str(error).split())}", None, FAILED) from None
+    except (TypeError, ValueError):
+        raise Mistake(f"{what} has no names with values", "`NAME: VALUE` is one", FAILED) from None

@@ -28,6 +28,8 @@ def variables(input_path: str | None, output_path: str | None, base: str) -> dic
         environment[SESSION] = notebook
     if is_on():
         environment[SWITCH] = next(iter(sorted(OFF)))
+    # papermill's command asks for it too: the kernel's debugger would warn of modules that are frozen.
+    environment.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return environment | {"CLEW_RESUME_ON_START": "never"}
 
 

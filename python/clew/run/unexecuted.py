@@ -1,5 +1,5 @@
 """A run in which nothing has to be executed: the notebook is read and written without papermill, whose import alone takes
-longer than all of this. What is written has papermill's keys (`tests/run/test_conventions.py` compares).
+longer than all of this. What is written has papermill's keys (`tests/run/test_papermill_running.py` compares).
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from clew.run.options import STREAM, Options
 from clew.run.source import as_notebook, without_markers
 from clew.run.walk import Walk
 
+#: Levels at which papermill names the notebooks.
+TELLING = ("NOTSET", "DEBUG", "INFO")
+
 
 def light_notebook(options: Options) -> Any | None:
     """The notebook, if reading and writing it takes nothing of papermill's: local files, no parameters, nothing to change in
-    it. Else `None`."""
+    it, nothing to log. Else `None`."""
     assert options.input is not None and options.output is not None
-    if options.has_parameters or options.report_mode or not is_plain(options.input):
+    is_told = options.logs_output or options.progress_bar
+    if options.has_parameters or options.report_mode or is_told or not is_plain(options.input):
         return None
     if options.output != STREAM and not is_plain(options.output):
         return None
@@ -36,8 +40,8 @@ def light_notebook(options: Options) -> Any | None:
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path means a file of this machine, and nothing in it is filled in by papermill."""
-    return path != STREAM and "://" not in path and "{" not in path and not path.lstrip().startswith("{")
+    """Whether a path means a file of this machine."""
+    return path != STREAM and "://" not in path and not path.lstrip().startswith("{")
 
 
 def read(path: str) -> str:
@@ -53,6 +57,7 @@ def read(path: str) -> str:
 def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
     """Writes OUT with what was stored of every cell."""
     began = datetime.now(UTC)
+    name_paths(options)
     note_notebook(notebook, options, began)
     for index, cell in enumerate(notebook.cells):
         note_cell(cell, began)
@@ -61,6 +66,19 @@ def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
             put_outputs(cell, decision)
             mark(cell, walk.told[index])
     write(notebook, options)
+
+
+def name_paths(options: Options) -> None:
+    """Says which notebooks and which folder these are, as papermill does."""
+    named = {
+        "Input Notebook:  ": options.input,
+        "Output Notebook: ": options.output,
+        "Working directory: ": options.cwd,
+    }
+    if options.log_level in TELLING:
+        for what, path in named.items():
+            if path is not None:
+                print(f"{what}{path}", file=sys.stderr)
 
 
 def note_notebook(notebook: Any, options: Options, began: datetime) -> None:

@@ -12,6 +12,7 @@ use crate::door::HandOver;
 use crate::interpreter;
 use crate::problem::Problem;
 use crate::surroundings::{Door, Surroundings};
+use crate::text::clean;
 
 /// Runs a notebook from top to bottom, as papermill does, and writes it with its outputs to another file.
 ///
@@ -109,6 +110,10 @@ pub struct Kernel {
     /// The notebook's language, instead of the one in it
     #[arg(short, long, value_name = "NAME")]
     pub language: Option<String>,
+    /// Who executes the cells: always Clew
+    #[arg(long, hide = true, value_name = "NAME")]
+    #[serde(skip)]
+    pub engine: Option<String>,
     /// The folder to run in, instead of this one
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
@@ -217,11 +222,21 @@ struct Request<'a> {
     store: Option<&'a std::path::Path>,
 }
 
+/// What Clew is called among papermill's engines.
+const ENGINE: &str = "clew";
+
 /// So many bytes of the document stand in one argument: Linux takes 128 KiB.
 const LONGEST_PIECE: usize = 100_000;
 
 /// Who runs the notebook.
 pub fn hand_over(arguments: &Arguments, shared: &Shared, surroundings: &Surroundings) -> Result<HandOver, Problem> {
+    if let Some(engine) = arguments.kernel.engine.as_ref().filter(|engine| *engine != ENGINE) {
+        let problem = format!(
+            "`run` executes cells itself, not by papermill's engine {}",
+            clean(engine)
+        );
+        return Err(Problem::usage(problem).with_hint("leave `--engine` out, or `papermill --engine NAME IN OUT`"));
+    }
     if shared.wanted.is_some() {
         let problem = "`run` records in the notebook's own history, and another one is named";
         return Err(Problem::usage(problem).with_hint("leave `--history` out"));

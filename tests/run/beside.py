@@ -1,0 +1,232 @@
+"""papermill and `clew run` beside each other: the same words over the same files, each in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from desk import CLEW, PYTHON, SPEC, Desk
+from harness import Typed
+
+PROGRAMS = ("papermill", "clew")
+#: Stands in the place of the Python that the native command starts, and says what that is handed.
+INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
+#: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.
+FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
+WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
+#: An id that is drawn anew each time.
+DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: More than a pipe that nobody reads takes would stop who writes.
+LARGEST = 60_000
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one of them left: its exit code, what it said, and its folder."""
+
+    exit: int
+    out: str
+    err: str
+    folder: Path
+
+    def read(self, name: str = "out.ipynb") -> Any:
+        """A notebook that it wrote, as JSON has it."""
+        return json.loads((self.folder / name).read_text())
+
+    @property
+    def files(self) -> dict[str, str]:
+        """All its files by name, but for notebooks."""
+        found = (path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".ipynb")
+        return {str(path.relative_to(self.folder)): path.read_text() for path in found}
+
+    @property
+    def notebooks(self) -> dict[str, Any]:
+        """Its notebooks by name, without what differs from run to run."""
+        found = {
+            str(path.relative_to(self.folder)): path.read_text() for path in self.folder.rglob("*.ipynb")
+        }
+        if self.out.startswith("{"):
+            found["-"] = self.out
+        return {name: comparable(json.loads(text)) for name, text in found.items() if text.startswith("{")}
+
+    @property
+    def said(self) -> list[str]:
+        """The lines on standard error, down to a traceback of Python's or an error of Clew's."""
+        without_warnings = WARNING.sub("", self.err)
+        text = FAILURE.split(without_warnings, maxsplit=1)[0]
+        return [DRAWN.sub("ID", line.rstrip()) for line in text.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both left."""
+
+    papermill: Left
+    clew: Left
+
+    def assert_same(self, exit: int = 0) -> None:
+        """They agree on the exit code, on what is said before anything fails, on the files and on the notebooks."""
+        assert (self.papermill.exit, self.clew.exit) == (exit, exit), (self.papermill, self.clew)
+        # What is behind it is told by libraries, before papermill's traceback.
+        told = self.papermill.said if exit == 0 else self.papermill.said[: len(self.clew.said)]
+        assert self.clew.said == told, (self.clew.said, told)
+        assert self.clew.files == self.papermill.files, (self.clew.files, self.papermill.files)
+        ours, theirs = self.clew.notebooks, self.papermill.notebooks
+        assert ours == theirs, (ours, theirs)
+        if exit == 0 and not self.papermill.out.startswith("{"):
+            assert self.clew.out == self.papermill.out
+        assert "Traceback" not in self.clew.err or "-----" in self.clew.err, self.clew.err
+
+
+class Beside:
+    """Both commands, ready to be typed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._instead = desk.home / "instead"
+        self._instead.write_text(INSTEAD)
+        self._instead.chmod(0o755)
+        self._counted = 0
+        self._processes = {program: self._begin() for program in PROGRAMS}
+
+    def _begin(self) -> subprocess.Popen[str]:
+        program = [PYTHON, "-P", str(Path(__file__).with_name("forked.py"))]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(program, text=True, env=self.desk.environment(), **streams)
+
+    def end(self) -> None:
+        """Ends their processes."""
+        for process in self._processes.values():
+            process.communicate()
+
+    def type(
+        self,
+        *words: str,
+        files: Mapping[str, str] | None = None,
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Pair:
+        """Types words after each command, in a new folder with these files."""
+        self._counted += 1
+        folders = {program: self.desk.folder / f"{program}-{self._counted}" for program in PROGRAMS}
+        for folder in folders.values():
+            for name, text in (files or {}).items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            folder.mkdir(exist_ok=True)
+        return self.again(folders, *words, given=given, env=env)
+
+    def again(
+        self,
+        folders: Mapping[str, Path],
+        *words: str,
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Pair:
+        """Types words in these folders."""
+        with ThreadPoolExecutor(len(PROGRAMS)) as threads:
+            calls = [
+                threads.submit(self.one, program, folders[program], words, given, env) for program in PROGRAMS
+            ]
+            return Pair(*(call.result() for call in calls))
+
+    def one(
+        self,
+        program: str,
+        folder: Path,
+        words: tuple[str, ...] | list[str],
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Left:
+        """Types words after one of the commands."""
+        assert given is None or len(given) < LARGEST
+        # A history of its own: a notebook of the same name in another folder counts as a copy.
+        own = {"CLEW_HOME": str(self.desk.home / f"clew-{folder.name}")}
+        environment = self.desk.environment() | own | dict(env or {})
+        out, err = (self.desk.home / f"{folder.name}.{ending}" for ending in ("out", "err"))
+        if program == "clew":
+            handed = self.handed(folder, words, environment)
+            if handed.exit != 0:
+                return Left(handed.exit, handed.out, handed.err, folder)
+            words = [handed.out]
+        order = {
+            "program": program,
+            "words": list(words),
+            "cwd": str(folder),
+            "env": environment,
+            "given": given,
+            "out": str(out),
+            "err": str(err),
+        }
+        process = self._processes[program]
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        return Left(int(process.stdout.readline()), out.read_text(), err.read_text(), folder)
+
+    def handed(self, folder: Path, words: tuple[str, ...] | list[str], environment: dict[str, str]) -> Typed:
+        """What the native command hands to Python for words, or its refusal."""
+        done = subprocess.run(
+            [CLEW, "run", *words],
+            cwd=folder,
+            env=environment | {"CLEW_PYTHON": str(self._instead)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Typed(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def beside(desk: Desk) -> Iterator[Beside]:
+    """Both commands, until they are not needed any more."""
+    both = Beside(desk)
+    try:
+        yield both
+    finally:
+        both.end()
+
+
+def notebook(*sources: str, tags: dict[int, list[str]] | None = None, **metadata: Any) -> str:
+    """The text of a notebook. `metadata` stands in it besides, or instead; `None` takes a part out."""
+    cells = []
+    for index, source in enumerate(sources):
+        new = nbformat.v4.new_markdown_cell if source.startswith("# text") else nbformat.v4.new_code_cell
+        cell = new(source, metadata={"tags": (tags or {}).get(index, [])})
+        cell["id"] = f"cell-{index}"
+        cells.append(cell)
+    told = {"kernelspec": SPEC, "language_info": {"name": "python"}} | metadata
+    said = {name: value for name, value in told.items() if value is not None}
+    return str(nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=said)))
+
+
+def comparable(notebook: Any) -> Any:
+    """A notebook without times, drawn ids, and what only Clew notes."""
+    has_ids = notebook["nbformat_minor"] >= 5
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("clew", None)
+        if "execution" in cell["metadata"]:
+            cell["metadata"]["execution"] = sorted(cell["metadata"]["execution"])
+        tags = set(cell["metadata"].get("tags", ()))
+        if has_ids and tags & {"injected-parameters", "papermill-error-cell-tag"}:
+            cell["id"] = "drawn"
+        timeless(cell["metadata"].get("papermill", {}))
+    timeless(notebook["metadata"].get("papermill", {}))
+    return notebook
+
+
+def timeless(notes: dict[str, Any]) -> None:
+    """Leaves of times only that they are there."""
+    for name in ("start_time", "end_time", "duration"):
+        if notes.get(name) is not None:
+            notes[name] = type(notes[name]).__name__
