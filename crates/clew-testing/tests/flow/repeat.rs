@@ -81,7 +81,7 @@ impl Desk {
         session.start(&mut kernel).unwrap();
         let mut found = Found {
             state: session.live_state(),
-            directory: None,
+            ..Found::default()
         };
         let (mut pending, mut executed, mut taken) = (Vec::new(), Vec::new(), 0);
         let mut is_done = true;
@@ -240,6 +240,40 @@ fn p03_an_edited_notebook_comes_out_as_if_every_cell_had_run() {
     }
     println!("{executed} cells ran, {taken} did not");
     assert!(taken > executed, "{executed} cells ran, {taken} did not");
+}
+
+#[test]
+fn p03_a_run_that_left_a_name_as_it_was_is_not_taken_where_the_name_is_another() {
+    let desk = Desk::new(2);
+    let cells: Vec<String> = ["a = int 4000", "b = list a"].map(str::to_owned).to_vec();
+    let store = desk.store();
+    let mut session = session_of(&desk.disk, &key_of(KEY), desk.history);
+    let mut kernel = ToyKernel::new(1);
+    session.start(&mut kernel).unwrap();
+    // All cells twice in one session: the second time `a` gets what it had.
+    for _ in 0..2 {
+        for (place, cell) in cells.iter().enumerate() {
+            assert!(record(&mut session, &mut kernel, cell, place));
+        }
+    }
+    let second = session
+        .history()
+        .runs()
+        .rfind(|(_, run)| run.execution_count == Some(1));
+    let (second, run) = second.unwrap();
+    assert!(run.changed.is_empty(), "{run:?}");
+    let flow = Flow::new(session.history(), &store);
+    let environments = Environments::of(session.history());
+    let obstacles = |found: &Found| flow.obstacles(&flow.place(*second), found, &environments, &Same);
+    assert!(!obstacles(&Found::default()).is_empty());
+    let as_it_was = Found {
+        state: State::clone(&session.history().state(*second)),
+        ..Found::default()
+    };
+    assert_eq!(obstacles(&as_it_was), []);
+    drop(session);
+    let ran = desk.run(&cells);
+    clew_testing::same(&ran.world, &full(&cells), None).unwrap();
 }
 
 #[test]

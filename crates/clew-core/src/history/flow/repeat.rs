@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::elsewhere::Elsewhere;
-use super::inputs::{is_context, needs};
+use super::inputs::{first_word, is_context, needs};
 use super::needs::is_bound_anew;
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
@@ -46,6 +46,8 @@ pub struct Found {
     pub state: State,
     /// The working directory, where that is known.
     pub directory: Option<String>,
+    /// Attributes of libraries that cells set ([`Flow::patched`]).
+    pub patched: BTreeSet<String>,
 }
 
 impl Found {
@@ -130,6 +132,8 @@ pub enum Obstacle {
     Random,
     /// It asked for what is another each time: the time, somebody at the keyboard.
     Asked(String),
+    /// It set an attribute of a library, or used a library of which a cell set one: nobody brings that back.
+    Patched(String),
     /// Something that it left can't be brought back.
     Unstored {
         /// What it left.
@@ -179,6 +183,7 @@ impl<'a> Flow<'a> {
         }
         let needed = self.needs(place);
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
+        obstacles.extend(self.of_patches(place, &needed, &found.patched));
         let found = &found.state;
         obstacles.extend(self.of_variables(place, found, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
@@ -243,6 +248,24 @@ impl<'a> Flow<'a> {
         all.into_values().collect()
     }
 
+    /// Attributes of libraries that it set, and those of libraries that it may have used that cells set before it, then or now.
+    fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, now: &BTreeSet<String>) -> Vec<Obstacle> {
+        let own = &place.recorded().evidence.patched;
+        let before = place.before();
+        let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
+        let mut found: BTreeSet<&String> = own.iter().collect();
+        if let Some(before) = before.filter(|_| !then.is_empty() || !now.is_empty()) {
+            let libraries = self.libraries(needed, place, &before);
+            found.extend(then.union(now).filter(|set| libraries.contains(first_word(set))));
+        }
+        found.into_iter().cloned().map(Obstacle::Patched).collect()
+    }
+
+    /// Attributes of libraries that runs set up to `place`. They are no part of a state.
+    pub fn patched(&self, place: &Place<'a>) -> BTreeSet<String> {
+        place.line.patched(place.depth)
+    }
+
     /// What it may have read, and what it left without having bound it anew.
     fn of_inputs(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
         let Some(before) = place.before() else {
@@ -256,7 +279,10 @@ impl<'a> Flow<'a> {
             .flat_map(|version| &version.roots)
             .chain(&run.removed)
             .collect();
-        let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
+        // What it wrote and left as it found it: only there it would be what it was.
+        let written = written(run);
+        let kept: BTreeSet<&Root> = written.iter().filter(|root| !left.contains(root)).collect();
+        let all: BTreeSet<&Root> = needed.iter().chain(left.union(&kept).copied()).collect();
         // The run tells its directory itself.
         let is_told = |root: &&Root| root.kind == RootKind::Directory && run.evidence.directory.is_some();
         let mut obstacles = Vec::new();
@@ -264,6 +290,7 @@ impl<'a> Flow<'a> {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
+                (was, is) if kept.contains(root) && !needed.contains(root) => are_same(was, is),
                 // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
                 (_, Some(is)) if !needed.contains(root) => {
                     (root.kind == RootKind::Out || is_bound_anew(run, root) || run.removed.contains(root))
@@ -405,6 +432,15 @@ impl<'a> Flow<'a> {
             })
             .collect()
     }
+}
+
+/// Names that a run may have bound or taken away, and generators that it seeded.
+fn written(run: &Run) -> Vec<Root> {
+    let names = run.evidence.writes.iter().map(Root::name);
+    let seeded = run.evidence.seeded.iter();
+    names
+        .chain(seeded.map(|key| Root::new(RootKind::Random, key.clone())))
+        .collect()
 }
 
 /// What of the record itself speaks against it.
