@@ -465,13 +465,30 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
         [(id, _)] => Ok((*id, store.load(*id).map_err(|error| store_problem(&error))?)),
         [] => Err(
             Problem::usage(format!("No history is called `{}`", crate::text::clean(wanted)))
-                .with_hint("`clew list` shows all histories"),
+                .with_hint(copied_from(wanted, &all).unwrap_or_else(|| "`clew list` shows all histories".to_owned())),
         ),
         several => {
             let ids: Vec<String> = several.iter().map(|(id, _)| id.short()).collect();
             Err(Problem::usage(format!("`{wanted}` could be {}", either(&ids))).with_hint("name it by its id"))
         }
     }
+}
+
+/// What to type where `wanted` is a notebook of which nothing was recorded, and one of the same file name has a history: a copy in which
+/// nothing had to be executed was taken from that.
+fn copied_from(wanted: &str, all: &[(HistoryId, HistoryDescription)]) -> Option<String> {
+    let name = Path::new(wanted).file_name().filter(|_| Path::new(wanted).is_file())?;
+    let is_called_so = |description: &HistoryDescription| {
+        let path = description.path.as_deref();
+        path.is_some_and(|path| Path::new(path).file_name() == Some(name))
+    };
+    let called = all.iter().filter(|(_, description)| is_called_so(description));
+    let (id, description) = called.max_by_key(|(_, description)| description.time)?;
+    let path = crate::text::clean(description.path.as_deref().unwrap_or_default());
+    Some(format!(
+        "`clew log --history {}` if it is a copy of {path}: nothing was executed in it yet",
+        id.short()
+    ))
 }
 
 /// Whether `wanted` is a history's name, its notebook's path or file name, or the beginning of its id.

@@ -3,25 +3,29 @@
 //! In: the cells as they are now. Out: for each a recorded run that may be taken for it, with what it showed, or why it has to run. What
 //! may be taken is decided by the engine ([`Flow::obstacles`]); here are the choice among recorded runs, and the words.
 
+mod codes;
 mod origins;
+mod outline;
 mod reasons;
 mod record;
 mod refused;
 mod verified;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
+use clew_core::format::{Run, Version};
 use clew_core::history::State;
 use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
-use clew_core::id::{Root, RootKind, RunId};
+use clew_core::id::{HistoryId, Root, RootKind, RunId};
 use clew_core::session::Repeated;
 use clew_core::store::{Store, StoreError};
 
 pub use origins::Origin;
 
+use self::codes::{IsSameCode, Likeness};
 use self::reasons::Reasons;
 use self::record::Record;
-use crate::place::{open_store, store_problem};
+use crate::place::{open_indexed, store_problem};
 use crate::problem::Problem;
 use crate::surroundings::Surroundings;
 
@@ -76,6 +80,8 @@ pub struct Repeat {
     origin: Origin,
     /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
     records: Vec<Record>,
+    /// More of the latter, which are read when a cell is not found in those before.
+    unread: VecDeque<HistoryId>,
     /// Whether the first of them is the notebook's own.
     has_own: bool,
     /// What the next cell finds.
@@ -101,6 +107,31 @@ struct Candidate {
     run: RunId,
 }
 
+/// What came of holding recorded runs against what a cell would find.
+enum Weighed {
+    /// None of them is of its code.
+    None,
+    /// The one against which least stands, with that. Nothing stands against one whose result had another number.
+    Nearest(RunId, Vec<Obstacle>),
+    /// What one of them made could not be brought back, for this reason, and none of the others may be taken.
+    Refused(String),
+    /// One that may be taken, with what does not count for whoever vouches for the cell.
+    Fits(RunId, Vec<Obstacle>),
+}
+
+impl Weighed {
+    fn note(&mut self, run: RunId, obstacles: Vec<Obstacle>) {
+        let is_nearer = match self {
+            Self::None => true,
+            Self::Nearest(_, known) => obstacles.len() < known.len(),
+            Self::Refused(_) | Self::Fits(..) => false,
+        };
+        if is_nearer {
+            *self = Self::Nearest(run, obstacles);
+        }
+    }
+}
+
 impl Repeat {
     /// A walk over a notebook that runs in `directory`; `None` where there is no store yet.
     ///
@@ -110,11 +141,12 @@ impl Repeat {
         if !surroundings.store.exists() {
             return Ok(None);
         }
-        let store = open_store(&surroundings.store, surroundings)?;
+        let store = open_indexed(&surroundings.store, surroundings)?;
         let mut walk = Self {
             store,
             origin,
             records: Vec::new(),
+            unread: VecDeque::new(),
             has_own: false,
             found: Found {
                 directory: directory.clone(),
@@ -131,46 +163,49 @@ impl Repeat {
         Ok(Some(walk))
     }
 
-    /// Reads the histories that count.
+    /// Finds the histories that count, and reads the notebook's own.
     fn open(&mut self) -> Result<(), StoreError> {
         let histories = self.store.histories()?;
         let own = self.origin.own(&histories);
-        let all = own.into_iter().chain(self.origin.others(&histories));
-        let records = all.map(|id| Record::of(&self.store, id));
-        self.records = records.collect::<Result<_, _>>()?;
+        let own_record = own.map(|id| Record::of(&self.store, id)).transpose()?;
+        self.records = own_record.into_iter().collect();
+        self.unread = self.origin.others(&histories).into();
         self.has_own = own.is_some();
         Ok(())
+    }
+
+    /// Whether there is a record of that number. One that can't be read is none.
+    fn has_record(&mut self, number: usize) -> bool {
+        while self.records.len() <= number {
+            let Some(id) = self.unread.pop_front() else {
+                return false;
+            };
+            self.records.extend(Record::of(&self.store, id));
+        }
+        true
     }
 
     /// What is to be done about the next cell. `is_same_code` says whether two texts are the same code, where they are not the same text.
     pub fn decide(&mut self, cell: &Cell, outside: &dyn Outside, is_same_code: &dyn Fn(&str, &str) -> bool) -> Decided {
         let mut best: Option<(Candidate, Vec<Obstacle>)> = None;
         let mut refused = None;
-        for place in 0..self.records.len() {
-            let runs = self.records[place].candidates(&self.store, cell, is_same_code);
-            let record = &self.records[place];
-            let flow = Flow::new(&record.history, &self.store);
-            for run in runs {
-                if let Some(why) = self.refused.get(&record.original(run)) {
-                    refused = Some(why.clone());
-                    continue;
-                }
-                if cell.counts_results && is_renumbered(record, run, cell) {
-                    best.get_or_insert((Candidate { record: place, run }, Vec::new()));
-                    continue;
-                }
-                let found = flow.obstacles(&flow.place(run), &self.found, &record.environments, outside);
-                let (obstacles, ignored) = divided(found, cell.vouched, record, run);
-                let candidate = Candidate { record: place, run };
-                if obstacles.is_empty() {
-                    let although = self.told(place, &ignored);
-                    let taken = self.take(candidate, cell, although);
+        let mut record = 0;
+        while self.has_record(record) {
+            match self.weigh(record, cell, outside, is_same_code) {
+                Weighed::Fits(run, ignored) => {
+                    let although = self.told(record, &ignored);
+                    let taken = self.take(Candidate { record, run }, cell, although);
                     return taken.unwrap_or_else(|| Decided::Executed(vec![NOT_KEPT.to_owned()]));
                 }
-                if best.as_ref().is_none_or(|(_, known)| obstacles.len() < known.len()) {
-                    best = Some((candidate, obstacles));
+                Weighed::Nearest(run, obstacles) => {
+                    if best.as_ref().is_none_or(|(_, known)| obstacles.len() < known.len()) {
+                        best = Some((Candidate { record, run }, obstacles));
+                    }
                 }
+                Weighed::Refused(why) => refused = Some(why),
+                Weighed::None => {}
             }
+            record += 1;
         }
         let why = match &best {
             _ if let Some(why) = refused => vec![why],
@@ -181,6 +216,36 @@ impl Repeat {
         let last = best.map(|(candidate, _)| candidate).or_else(|| self.last_of(cell));
         self.await_cell(last, cell.execution_count);
         Decided::Executed(why)
+    }
+
+    /// Holds the runs of the cell's code in one of the records against what the cell would find.
+    fn weigh(&mut self, record: usize, cell: &Cell, outside: &dyn Outside, is_same_code: IsSameCode<'_>) -> Weighed {
+        let record = &mut self.records[record];
+        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
+        let mut weighed = Weighed::None;
+        'looking: for likeness in Likeness::ALL {
+            let source = (&record.history, &self.store);
+            for id in record.codes.alike(source, cell, likeness, is_same_code) {
+                let Some(run) = record.history.run(&id) else { continue };
+                if let Some(why) = self.refused.get(&run.repeats.unwrap_or(id)) {
+                    weighed = Weighed::Refused(why.clone());
+                    continue;
+                }
+                if cell.counts_results && is_renumbered(run, cell) {
+                    weighed.note(id, Vec::new());
+                    continue;
+                }
+                let found = flow.obstacles(&flow.place(id), &self.found, &record.environments, outside);
+                let (obstacles, ignored) = divided(found, cell.vouched, run);
+                if obstacles.is_empty() {
+                    weighed = Weighed::Fits(id, ignored);
+                    break 'looking;
+                }
+                weighed.note(id, obstacles);
+            }
+        }
+        record.known = flow.into_known();
+        weighed
     }
 
     /// The cell has to run: what it makes is not known before.
@@ -195,6 +260,7 @@ impl Repeat {
             .flat_map(|version| &version.roots)
             .chain(&run.removed);
         self.awaited.extend(made.map(|root| (root.clone(), cell)));
+        self.found.patched.extend(run.evidence.patched.iter().cloned());
     }
 
     /// The newest run of the cell, whatever its code was.
@@ -252,16 +318,19 @@ impl Repeat {
             Some(own) => own.refresh(&self.store)?,
             None => self.open()?,
         }
-        let Some(record) = self.records.first().filter(|_| self.has_own) else {
+        let Some(record) = self.records.first_mut().filter(|_| self.has_own) else {
             return Ok(false);
         };
         let Ok(at) = record.history.resolve(run, None, 0) else {
             return Ok(false);
         };
+        let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
         self.found = Found {
             state: State::clone(&record.history.state(at)),
             directory: directory.or(self.found.directory.take()),
+            patched: flow.patched(&flow.place(at)),
         };
+        record.known = flow.into_known();
         self.awaited.clear();
         self.unknown = None;
         Ok(true)
@@ -297,19 +366,18 @@ const NOT_KEPT: &str = "what it showed was not kept whole";
 const RENUMBERED: &str = "its result has another number now, and a cell reads results by number";
 
 /// Whether what a run showed last is kept under another number than the cell has now.
-fn is_renumbered(record: &Record, run: RunId, cell: &Cell) -> bool {
+fn is_renumbered(run: &Run, cell: &Cell) -> bool {
     let number = cell.execution_count.to_string();
     let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
-    let run = record.history.run(&run);
-    run.is_some_and(|run| run.changed.iter().flat_map(|version| &version.roots).any(is_other))
+    run.changed.iter().flat_map(|version| &version.roots).any(is_other)
 }
 
 /// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
-fn divided(all: Vec<Obstacle>, vouched: Vouched, record: &Record, run: RunId) -> (Vec<Obstacle>, Vec<Obstacle>) {
+fn divided(all: Vec<Obstacle>, vouched: Vouched, run: &Run) -> (Vec<Obstacle>, Vec<Obstacle>) {
     let is_ignored = |obstacle: &Obstacle| match vouched {
         Vouched::Nothing => false,
         Vouched::Pure => is_chance(obstacle),
-        Vouched::Done => !is_final(obstacle, record, run),
+        Vouched::Done => !is_final(obstacle, run),
     };
     let (ignored, obstacles): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ignored);
     let ignored = ignored.into_iter().filter(|_| vouched == Vouched::Done).collect();
@@ -327,17 +395,17 @@ fn is_chance(obstacle: &Obstacle) -> bool {
 
 /// Whether what a run left can't be had, whoever vouches for it: it is not there, not to be trusted, or a part of something that is
 /// another now.
-fn is_final(obstacle: &Obstacle, record: &Record, run: RunId) -> bool {
+fn is_final(obstacle: &Obstacle, run: &Run) -> bool {
     match obstacle {
         Obstacle::Unfinished
         | Obstacle::Untrusted
         | Obstacle::Masked
+        | Obstacle::Patched(_)
         | Obstacle::Unstored { .. }
         | Obstacle::Python { .. } => true,
         Obstacle::Input { root, .. } | Obstacle::Uncertain { root } => {
-            let run = record.history.run(&run);
-            let is_left = |version: &clew_core::format::Version| version.roots.contains(root);
-            run.is_none_or(|run| run.changed.iter().any(is_left) || run.removed.contains(root))
+            let is_left = |version: &Version| version.roots.contains(root);
+            run.changed.iter().any(is_left) || run.removed.contains(root)
         }
         _ => false,
     }

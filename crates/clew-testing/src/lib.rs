@@ -32,6 +32,9 @@ pub use long::LongHistory;
 
 pub mod recording;
 
+mod rounds;
+pub use rounds::Rounds;
+
 mod still;
 pub use still::Still;
 

@@ -22,6 +22,10 @@ _CLOCKS = frozenset(("time", "localtime", "gmtime", "ctime", "process_time", "th
 _CLOCKS_ALWAYS = frozenset(
     ("now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns")
 )
+#: What is another in each process.
+_NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id"))
+#: What tells where a link leads: the file that it names counts by what lies there.
+_LINKS = frozenset(("readlink",))
 #: What asks whoever sits there.
 _QUESTIONS = frozenset(("input", "getpass"))
 #: What holds the environment's variables, and what of it reads one by its name, given first.
@@ -47,7 +51,9 @@ _PLACES = frozenset(
 _CHECKS = frozenset(
     ("exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize")
 )
-_MAY_ASK = _CLOCKS | _CLOCKS_ALWAYS | _QUESTIONS | _VARIABLES | _GETTERS | _PLACES | _CHECKS
+_MAY_ASK = (
+    _CLOCKS | _CLOCKS_ALWAYS | _NUMBERS | _LINKS | _QUESTIONS | _VARIABLES | _GETTERS | _PLACES | _CHECKS
+)
 _LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FAST", "LOAD_DEREF"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"))
 _SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
@@ -94,6 +100,10 @@ def _ask(code: CodeType, found: Asked) -> None:
             name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare
         ):
             found.words.add("the time")
+        elif name in _NUMBERS and is_called_bare:
+            found.words.add("the number of its process")
+        elif name in _LINKS:
+            found.words.add("where a link leads")
         elif name in _QUESTIONS and (one.opname in _LOADS or name == "getpass"):
             found.words.add("somebody at the keyboard")
         elif name in _VARIABLES | _GETTERS and one.opname != "IMPORT_FROM":
@@ -180,10 +190,11 @@ def _module_of(value: object) -> str:
 @lru_cache(maxsize=1)
 def _own_modules(_: int) -> frozenset[str]:
     """Names of the user's own modules. There are thousands of others, so it is found out anew only when others came."""
-    return frozenset(key for key, module in list(sys.modules.items()) if _is_own(key, module))
+    return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
 
 
-def _is_own(key: str, module: object) -> bool:
+def is_own(key: str, module: object) -> bool:
+    """Whether a module of that name is the user's own."""
     first = key.partition(".")[0]
     if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
         return False

@@ -54,7 +54,7 @@ def mentioned(code: CodeType) -> frozenset[str] | None:
     if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
         return None
     strings = [constant for constant in flattened(code.co_consts) if isinstance(constant, str)]
-    if sum(map(len, strings)) > LONGEST_STRINGS:
+    if sum(map(len, strings)) > LONGEST_STRINGS or ("modules" in names and "__main__" in strings):
         return None
     for text in strings:
         names.update(IDENTIFIER.findall(text))

@@ -22,6 +22,7 @@ from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
+from clew.shell.patches import patched
 from clew.shell.uses import behind_magics, draws_anew, seeded, uses
 from clew.shell.warn import guarded
 
@@ -98,6 +99,7 @@ class Seen:
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeded(everything + ran, live)),
+            "patched": sorted(patched(everything + ran, live)),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,

@@ -70,6 +70,7 @@ impl Reasons<'_> {
             Obstacle::Programs => "it started programs".to_owned(),
             Obstacle::Random => "it draws random numbers that depend on nothing".to_owned(),
             Obstacle::Asked(what) => format!("it asks for {}", text::clean(what)),
+            Obstacle::Patched(set) => format!("a cell sets `{}`, and nothing brings that back", text::clean(set)),
             Obstacle::Unstored { roots } => {
                 let names: Vec<String> = roots.iter().map(quoted).collect();
                 format!("{} can't be stored", names.join(", "))

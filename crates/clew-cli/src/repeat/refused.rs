@@ -18,7 +18,8 @@ impl Repeat {
                 .flat_map(|version| &version.roots);
             made.any(is_it)
         })?;
-        let original = self.records[candidate.record].original(candidate.run);
+        let run = self.records[candidate.record].history.run(&candidate.run);
+        let original = run.and_then(|run| run.repeats).unwrap_or(candidate.run);
         let cell = *cell;
         self.refused
             .insert(original, format!("`{root}` could not be brought back: {why}"));

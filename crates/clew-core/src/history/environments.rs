@@ -12,33 +12,45 @@ use crate::id::{RunId, SessionId};
 #[derive(Debug, Default)]
 pub struct Environments {
     sessions: HashMap<SessionId, Told>,
-    runs: HashMap<RunId, (SessionId, usize)>,
+    /// The session of each run, and its number.
+    runs: HashMap<RunId, (SessionId, u64)>,
 }
 
-/// What the runs of one session told, by their places.
+/// What the runs of one session told, by their numbers.
 #[derive(Debug, Default)]
 struct Told {
     interpreter: Option<Interpreter>,
-    modules: BTreeMap<String, Vec<(usize, ModuleEvidence)>>,
+    modules: BTreeMap<String, Vec<(u64, ModuleEvidence)>>,
 }
 
 impl Environments {
     /// Reads all runs of a history.
     pub fn of(history: &History) -> Self {
         let mut environments = Self::default();
-        for (place, (id, run)) in history.runs().enumerate() {
-            let Some(session) = history.maker(id) else { continue };
-            environments.runs.insert(*id, (session, place));
-            let told = environments.sessions.entry(session).or_default();
+        environments.learn(history);
+        environments
+    }
+
+    /// Reads the runs that were added since.
+    pub fn learn(&mut self, history: &History) {
+        let all = history.outlines().map(|(id, _)| id);
+        let new: Vec<RunId> = all.filter(|id| !self.runs.contains_key(id)).collect();
+        // All at once, on several processors.
+        history.runs_of(&new);
+        for id in new {
+            let (Some(run), Some(session)) = (history.run(&id), history.maker(&id)) else {
+                continue;
+            };
+            self.runs.insert(id, (session, run.number));
+            let told = self.sessions.entry(session).or_default();
             if let Some(interpreter) = &run.evidence.interpreter {
                 told.interpreter.get_or_insert_with(|| interpreter.clone());
             }
             for module in run.evidence.found.iter().chain(&run.evidence.modules) {
                 let known = told.modules.entry(module.name.clone()).or_default();
-                known.push((place, module.clone()));
+                known.push((run.number, module.clone()));
             }
         }
-        environments
     }
 
     /// The interpreter that a run ran in; `None` where its session never said.
@@ -50,9 +62,9 @@ impl Environments {
     /// What a top-level module was when a run ended. What its session told of it only later was there before too, as a rule:
     /// the start of a session tells nothing.
     pub fn module(&self, run: &RunId, name: &str) -> Option<&ModuleEvidence> {
-        let (session, place) = self.runs.get(run)?;
+        let (session, number) = self.runs.get(run)?;
         let told = self.sessions.get(session)?.modules.get(name)?;
-        let before = told.iter().rev().find(|(told, _)| told <= place);
+        let before = told.iter().rev().find(|(told, _)| told <= number);
         before.or(told.first()).map(|(_, module)| module)
     }
 

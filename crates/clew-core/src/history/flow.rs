@@ -13,6 +13,7 @@
 mod bound;
 mod elsewhere;
 mod inputs;
+mod known;
 mod line;
 mod needs;
 mod reach;
@@ -20,23 +21,22 @@ mod repeat;
 mod slice;
 mod stale;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::rc::Rc;
-
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 pub(crate) use self::bound::bound_again;
 pub use self::elsewhere::rebased;
+pub use self::known::Known;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
 pub use self::repeat::{Found, Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};
 
-use self::line::Line;
-use self::reach::{Reach, reach};
+use self::line::{Line, Spot};
+use self::reach::Reach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
 use crate::id::{ManifestId, Root, RootKind, RunId};
@@ -67,10 +67,7 @@ impl Values for Store {
 pub struct Flow<'a> {
     history: &'a History,
     values: &'a dyn Values,
-    /// Where each run is of which the line is known.
-    lines: RefCell<FxHashMap<RunId, Place<'a>>>,
-    manifests: RefCell<FxHashMap<ManifestId, Option<Rc<Manifest>>>>,
-    reaches: RefCell<FxHashMap<ManifestId, Option<Rc<Vec<Reach>>>>>,
+    known: Known,
     /// Runs that may have written each file, in the order of their numbers; once somebody asked for them.
     writers: OnceCell<BTreeMap<&'a str, Vec<RunId>>>,
     /// Whether a run counts as having changed all that its versions hold.
@@ -80,12 +77,15 @@ pub struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// The flow through `history`.
     pub fn new(history: &'a History, values: &'a dyn Values) -> Self {
+        Self::knowing(history, values, Known::default())
+    }
+
+    /// The same, with what an earlier one found out of this history. Runs may have been added since.
+    pub fn knowing(history: &'a History, values: &'a dyn Values, known: Known) -> Self {
         Self {
             history,
             values,
-            lines: RefCell::default(),
-            manifests: RefCell::default(),
-            reaches: RefCell::default(),
+            known,
             writers: OnceCell::new(),
             is_coarse: false,
         }
@@ -96,60 +96,74 @@ impl<'a> Flow<'a> {
     #[must_use]
     pub fn coarse(self) -> Self {
         Self {
+            // Lines tell one from the other.
+            known: Known::default(),
             is_coarse: true,
             ..self
         }
     }
 
+    /// What it found out, for the next one.
+    pub fn into_known(self) -> Known {
+        self.known
+    }
+
     /// The place of a run, on a line that leads through it.
     pub fn place(&self, run: RunId) -> Place<'a> {
-        let known = || self.lines.borrow().get(&run).cloned();
-        known().unwrap_or_else(|| {
+        let known = || self.known.spot(&run);
+        let spot = known().unwrap_or_else(|| {
             let line = self.line_through(run);
-            known().unwrap_or_else(|| Place {
+            known().unwrap_or_else(|| Spot {
                 depth: line.last(),
                 line,
             })
-        })
+        });
+        Place::of(self.history, spot)
     }
 
     /// A line that leads through `run` to an end of the history, so that few lines hold all runs. It goes on from where
     /// it leaves one that is known.
-    fn line_through(&self, run: RunId) -> Rc<Line<'a>> {
-        let mut tip = run;
-        while let Some(next) = self
-            .history
-            .children(&tip)
-            .last()
-            .filter(|next| self.history.run(next).is_some())
-        {
-            tip = *next;
-        }
-        let lines = self.lines.borrow();
+    fn line_through(&self, run: RunId) -> Arc<Line> {
+        let following = std::iter::successors(Some(run), |run| self.history.children(run).last().copied());
+        // All at once, on several processors.
+        let readable = self.history.runs_of(&following.collect::<Vec<_>>());
+        let tip = readable.last().map_or(run, |(id, _)| *id);
         let mut ids = Vec::new();
         let mut base = None;
         for (id, _) in self.history.ancestry(tip) {
-            base = lines.get(&id).cloned();
+            base = self.known.spot(&id);
             if base.is_some() {
                 break;
             }
             ids.push(id);
         }
-        drop(lines);
-        let mut runs: Vec<(RunId, &'a Run)> = self.history.runs_of(&ids);
+        let mut runs: Vec<(RunId, &Run)> = self.history.runs_of(&ids);
         runs.reverse();
         let state = base
             .as_ref()
             .map(|base| State::clone(&self.history.state(base.run())))
             .unwrap_or_default();
-        let line = Rc::new(Line::of(self, base, state, runs));
-        self.lines.borrow_mut().extend(line.own_places());
+        let line = Arc::new(Line::of(self.is_coarse, base, state, &runs));
+        self.known.learn(&line);
         line
     }
 
     /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.
     pub fn maker(&self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
-        place.line.last_change(root, place.depth).map(|depth| place.at(depth))
+        place
+            .line
+            .last_change(self, root, place.depth)
+            .map(|depth| place.at(depth))
+    }
+
+    /// Roots that the run at `place` changed or took away, in order.
+    fn changed(&self, place: &Place<'a>) -> Vec<&'a Root> {
+        let run = place.recorded();
+        let spared = place.line.spared(self, place.depth);
+        let changed = run.changed.iter().flat_map(|version| &version.roots);
+        let changed = changed.filter(|root| spared.is_none_or(|spared| !spared.contains(*root)));
+        let all: BTreeSet<&Root> = run.removed.iter().chain(changed).collect();
+        all.into_iter().collect()
     }
 
     /// The version of `root` that its maker recorded. Others may share objects with it since.
@@ -177,10 +191,8 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn manifest(&self, version: &Version) -> Option<Rc<Manifest>> {
-        let mut known = self.manifests.borrow_mut();
-        let read = || self.values.manifest(&version.manifest).map(Rc::new);
-        known.entry(version.manifest).or_insert_with(read).clone()
+    fn manifest(&self, version: &Version) -> Option<Arc<Manifest>> {
+        self.known.manifest(version, self.values)
     }
 
     fn hash_of(&self, root: &Root, version: &Version) -> Option<u128> {
@@ -188,13 +200,8 @@ impl<'a> Flow<'a> {
         Some(self.reach(version)?.get(index)?.hash)
     }
 
-    fn reach(&self, version: &Version) -> Option<Rc<Vec<Reach>>> {
-        if let Some(known) = self.reaches.borrow().get(&version.manifest) {
-            return known.clone();
-        }
-        let found = reach(self.values, version).map(Rc::new);
-        self.reaches.borrow_mut().insert(version.manifest, found.clone());
-        found
+    fn reach(&self, version: &Version) -> Option<Arc<Vec<Reach>>> {
+        self.known.reach(version, self.values)
     }
 
     /// Runs before `run` that may have written the file, a folder it lies in, or, for a folder, what lies in it.

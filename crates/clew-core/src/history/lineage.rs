@@ -332,8 +332,10 @@ impl History {
                 break;
             }
         }
-        for run in steps.into_iter().rev() {
-            state = Arc::new(state.after(run));
+        if !steps.is_empty() {
+            let mut after = State::clone(&state);
+            steps.into_iter().rev().for_each(|run| after.apply(run));
+            state = Arc::new(after);
         }
         let mut states = self.states.borrow_mut();
         if states.len() >= REMEMBERED_STATES {

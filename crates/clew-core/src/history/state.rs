@@ -77,6 +77,11 @@ impl State {
         self.versions.get(root).map(Arc::as_ref)
     }
 
+    /// The same, shared with states that have it too.
+    pub(super) fn shared(&self, root: &Root) -> Option<&Arc<Version>> {
+        self.versions.get(root)
+    }
+
     /// All roots, in order.
     pub fn roots(&self) -> impl Iterator<Item = &Root> {
         self.versions.keys()

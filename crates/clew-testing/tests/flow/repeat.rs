@@ -93,7 +93,7 @@ impl Desk {
         session.start(&mut kernel).unwrap();
         let mut found = Found {
             state: session.live_state(),
-            directory: None,
+            ..Found::default()
         };
         let (mut pending, mut executed, mut taken, mut left) = (Vec::new(), Vec::new(), 0, 0);
         let mut is_done = true;
@@ -312,6 +312,39 @@ fn edited(bringing: Bringing) -> (usize, usize, usize) {
     }
     println!("{executed} cells ran, {taken} did not, {left} values stayed in the store");
     (executed, taken, left)
+}
+
+#[test]
+fn p03_a_run_that_left_a_name_as_it_was_leaves_it_where_it_is_another() {
+    let desk = Desk::new(2);
+    let cells: Vec<String> = ["a = int 4000", "b = list a"].map(str::to_owned).to_vec();
+    let store = desk.store();
+    let mut session = session_of(&desk.disk, &key_of(KEY), desk.history);
+    let mut kernel = ToyKernel::new(1);
+    session.start(&mut kernel).unwrap();
+    // All cells twice in one session: the second time `a` gets what it had.
+    for _ in 0..2 {
+        for (place, cell) in cells.iter().enumerate() {
+            assert!(record(&mut session, &mut kernel, cell, place));
+        }
+    }
+    let second = session
+        .history()
+        .runs()
+        .rfind(|(_, run)| run.execution_count == Some(1));
+    let (second, run) = second.unwrap();
+    assert!(run.changed.is_empty(), "{run:?}");
+    let flow = Flow::new(session.history(), &store);
+    let environments = Environments::of(session.history());
+    let mut found = Found::default();
+    assert_eq!(flow.obstacles(&flow.place(*second), &found, &environments, &Same), []);
+    found.repeat(session.history(), second);
+    let state = session.history().state(*second);
+    assert_eq!(found.state.version(&Root::name("a")), state.version(&Root::name("a")));
+    drop(flow);
+    drop(session);
+    let ran = desk.run(&cells, Bringing::All);
+    clew_testing::same(&ran.world, &full(&cells), None).unwrap();
 }
 
 #[test]

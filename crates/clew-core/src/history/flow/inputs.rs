@@ -6,6 +6,9 @@ use super::{Flow, Place};
 use crate::format::{Body, Manifest, Run};
 use crate::id::{Root, RootKind};
 
+/// The setting that is not called after its library.
+const RECURSION: &str = "recursion limit";
+
 /// Names under which a cell may find any output.
 const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
 
@@ -39,9 +42,9 @@ impl<'a> Flow<'a> {
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
             _ => false,
         };
-        let changed = place.line.changed_at(place.depth).iter().copied().filter(is_taken_up);
+        let changed = self.changed(place).into_iter().filter(is_taken_up);
         changed
-            .filter(|root| self.maker(root, before).is_some())
+            .filter(|root| before.line.is_there(root, before.depth))
             .cloned()
             .collect()
     }
@@ -57,12 +60,8 @@ impl<'a> Flow<'a> {
         for root in read {
             self.add_libraries(root, before, &mut found);
         }
-        for root in place
-            .line
-            .changed_at(place.depth)
-            .iter()
-            .filter(|root| root.kind == RootKind::Name)
-        {
+        let made = self.changed(place).into_iter();
+        for root in made.filter(|root| root.kind == RootKind::Name) {
             self.add_libraries(root, place, &mut found);
         }
         found
@@ -94,10 +93,10 @@ fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
     }
     let outputs = reads.iter().filter_map(|name| name.strip_prefix('_'));
     let outputs = outputs.map(|number| Root::new(RootKind::Out, number));
-    found.extend(outputs.filter(|root| before.line.last_change(root, before.depth).is_some()));
+    found.extend(outputs.filter(|root| before.line.is_there(root, before.depth)));
     // A name that was taken away was looked for in vain: had it been there, the run had done something else.
     let names = reads.iter().map(Root::name);
-    found.extend(names.filter(|root| before.line.last_event(root, before.depth).is_some()));
+    found.extend(names.filter(|root| before.line.was_there(root, before.depth)));
     found
 }
 
@@ -116,7 +115,7 @@ fn modules_of(root: &Root, manifest: &Manifest) -> Vec<String> {
     found
 }
 
-fn first_word(text: &str) -> &str {
+pub(super) fn first_word(text: &str) -> &str {
     text.split(['.', ':', ' ']).next().unwrap_or(text)
 }
 
@@ -147,6 +146,7 @@ pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> boo
             !evidence.processes.is_empty() || libraries.contains("os") || !evidence.modules.is_empty()
         }
         RootKind::Path => !evidence.modules.is_empty(),
+        RootKind::Setting if root.key == RECURSION => libraries.contains("sys"),
         _ => libraries.contains(first_word(&root.key)),
     }
 }

@@ -1,41 +1,51 @@
 //! Lines of runs, and where on them each root changed.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Flow;
 use crate::format::{Run, Version};
-use crate::history::State;
+use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
 
 /// A run on a line.
 #[derive(Debug, Clone)]
 pub struct Place<'a> {
-    pub(super) line: Rc<Line<'a>>,
+    history: &'a History,
+    pub(super) line: Arc<Line>,
     pub(super) depth: usize,
 }
 
 impl<'a> Place<'a> {
+    pub(super) fn of(history: &'a History, spot: Spot) -> Self {
+        Self {
+            history,
+            line: spot.line,
+            depth: spot.depth,
+        }
+    }
+
     /// Another place on the line, no deeper than its end.
     pub(crate) fn at(&self, depth: usize) -> Self {
         Self {
-            line: Rc::clone(&self.line),
+            history: self.history,
+            line: Arc::clone(&self.line),
             depth,
         }
     }
 
     /// The run.
     pub fn run(&self) -> RunId {
-        self.line.run(self.depth).0
+        self.line.run(self.depth)
     }
 
     /// What is on record of the run.
     pub fn recorded(&self) -> &'a Run {
-        self.line.run(self.depth).1
+        let run = self.history.run(&self.run());
+        run.expect("lines are made of runs that can be read")
     }
 
     /// How many runs led to it.
@@ -59,64 +69,92 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A depth on a line.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    pub line: Arc<Line>,
+    pub depth: usize,
+}
+
+impl Spot {
+    pub fn run(&self) -> RunId {
+        self.line.run(self.depth)
+    }
+}
+
 /// A line of runs, the first one first. Lines that part share what they have in common: a history has as many as it has
 /// ends, and most of them leave another late.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
-    /// The line that this one left, and the last place on it that is on this one too.
-    base: Option<Place<'a>>,
+pub(super) struct Line {
+    /// The line that this one left, and the last depth of it that is on this one too.
+    base: Option<Spot>,
     /// Its runs after that.
-    runs: Vec<(RunId, &'a Run)>,
+    runs: Vec<RunId>,
     /// How deep each of them lies, once somebody asked.
-    depths: OnceCell<FxHashMap<RunId, usize>>,
-    /// Where each root got another value (true) or went away (false), in order.
-    changes: FxHashMap<&'a Root, Vec<(usize, bool)>>,
+    depths: OnceLock<FxHashMap<RunId, usize>>,
+    /// Where each root got another version (true) or went away (false), in order.
+    changes: FxHashMap<Root, Vec<(usize, bool)>>,
     /// These roots.
-    roots: BTreeSet<&'a Root>,
-    /// Roots that each of its runs changed or took away.
-    changed: Vec<Vec<&'a Root>>,
+    roots: BTreeSet<Root>,
+    /// Runs that may have left some of the roots as they were of which they recorded versions.
+    doubts: FxHashMap<usize, Doubt>,
+    /// Attributes of libraries that runs set, and how deep these lie.
+    patched: Vec<(usize, String)>,
 }
 
-impl<'a> Line<'a> {
-    /// The line that leads to `tip`, from `base` on: `runs` are those after it, and `state` is what it left.
-    pub fn of(flow: &Flow<'_>, base: Option<Place<'a>>, mut state: State, runs: Vec<(RunId, &'a Run)>) -> Self {
+/// Of a run that recorded co-variables that it may have joined or parted only.
+#[derive(Debug)]
+struct Doubt {
+    /// The versions that it found.
+    before: FxHashMap<Root, Arc<Version>>,
+    /// Roots that it left as they were, once somebody asked: to tell, their values are read.
+    spared: OnceLock<FxHashSet<Root>>,
+}
+
+impl Line {
+    /// The line of `runs`, behind `base`, which left `state`. Where it is coarse, each version that a run recorded counts as a change.
+    pub fn of(is_coarse: bool, base: Option<Spot>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
         let start = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut line = Self {
             base,
-            depths: OnceCell::new(),
+            runs: runs.iter().map(|(id, _)| *id).collect(),
+            depths: OnceLock::new(),
             changes: FxHashMap::default(),
             roots: BTreeSet::new(),
-            changed: Vec::with_capacity(runs.len()),
-            runs: Vec::new(),
+            doubts: FxHashMap::default(),
+            patched: Vec::new(),
         };
-        for (depth, (_, run)) in (start..).zip(&runs) {
-            let changed = changed_roots(flow, run, &state);
+        for (depth, (_, run)) in (start..).zip(runs) {
+            let patched = run.evidence.patched.iter().map(|set| (depth, set.clone()));
+            line.patched.extend(patched);
             run.removed.iter().for_each(|root| line.note(root, (depth, false)));
-            changed.iter().for_each(|root| line.note(root, (depth, true)));
-            let mut touched: Vec<&Root> = run.removed.iter().chain(changed).collect();
-            touched.sort_unstable();
-            touched.dedup();
-            line.changed.push(touched);
-            if !flow.is_coarse {
+            let changed = run.changed.iter().flat_map(|version| &version.roots);
+            changed.for_each(|root| line.note(root, (depth, true)));
+            if !is_coarse {
+                line.doubts.extend(Doubt::of(run, &state).map(|doubt| (depth, doubt)));
                 state.apply(run);
             }
         }
-        line.roots = line.changes.keys().copied().collect();
-        line.runs = runs;
+        line.roots = line.changes.keys().cloned().collect();
         line
     }
 
-    /// The places of its own runs: those behind where it left another.
-    pub fn own_places(self: &Rc<Self>) -> impl Iterator<Item = (RunId, Place<'a>)> {
-        let place = |(depth, (id, _)): (usize, &(RunId, _))| {
-            let line = Rc::clone(self);
-            (*id, Place { line, depth })
+    /// Where its own runs are: those behind where it left another.
+    pub fn own_spots(self: &Arc<Self>) -> impl Iterator<Item = (RunId, Spot)> {
+        let spot = |(depth, id): (usize, &RunId)| {
+            let line = Arc::clone(self);
+            (*id, Spot { line, depth })
         };
-        (self.start()..).zip(&self.runs).map(place)
+        (self.start()..).zip(&self.runs).map(spot)
     }
 
-    fn note(&mut self, root: &'a Root, change: (usize, bool)) {
-        self.changes.entry(root).or_default().push(change);
+    fn note(&mut self, root: &Root, change: (usize, bool)) {
+        match self.changes.get_mut(root) {
+            Some(known) => known.push(change),
+            None => {
+                self.changes.insert(root.clone(), vec![change]);
+            }
+        }
     }
 
     /// How many of its runs lie on the line that it left.
@@ -133,7 +171,7 @@ impl<'a> Line<'a> {
     ///
     /// # Panics
     /// No run is so deep: places are made of depths that are there.
-    pub fn run(&self, depth: usize) -> (RunId, &'a Run) {
+    pub fn run(&self, depth: usize) -> RunId {
         match &self.base {
             Some(base) if depth <= base.depth => base.line.run(depth),
             _ => self.runs[depth - self.start()],
@@ -142,7 +180,7 @@ impl<'a> Line<'a> {
 
     /// How deep a run lies on it.
     pub fn depth_of(&self, run: &RunId) -> Option<usize> {
-        let depths = || self.runs.iter().map(|(id, _)| *id).zip(self.start()..).collect();
+        let depths = || self.runs.iter().copied().zip(self.start()..).collect();
         let own = self.depths.get_or_init(depths).get(run).copied();
         own.or_else(|| {
             let base = self.base.as_ref()?;
@@ -150,105 +188,151 @@ impl<'a> Line<'a> {
         })
     }
 
+    /// Roots that the run at a depth left as they were, though it recorded versions of them; `None` if there are none.
+    pub fn spared(&self, flow: &Flow<'_>, depth: usize) -> Option<&FxHashSet<Root>> {
+        if let Some(base) = self.base.as_ref().filter(|base| depth <= base.depth) {
+            return base.line.spared(flow, depth);
+        }
+        let doubt = self.doubts.get(&depth)?;
+        let run = flow.history.run(&self.run(depth))?;
+        Some(doubt.spared.get_or_init(|| spared(flow, run, &doubt.before)))
+    }
+
+    /// Attributes of libraries that runs set up to `depth`.
+    pub fn patched(&self, depth: usize) -> BTreeSet<String> {
+        let base = self.base.as_ref();
+        let mut found = base
+            .map(|base| base.line.patched(depth.min(base.depth)))
+            .unwrap_or_default();
+        let own = self.patched.iter().filter(|(at, _)| *at <= depth);
+        found.extend(own.map(|(_, set)| set.clone()));
+        found
+    }
+
     /// The last change (true) or removal (false) of `root` up to `depth`.
-    fn last_of(&self, root: &Root, depth: usize) -> Option<(usize, bool)> {
+    fn last_of(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<(usize, bool)> {
         let own = self.changes.get(root).and_then(|changes| {
             let before = changes.partition_point(|(at, _)| *at <= depth);
-            changes[..before].last().copied()
+            let is_spared = |at| self.spared(flow, at).is_some_and(|spared| spared.contains(root));
+            let mut last = changes[..before].iter().rev();
+            last.find(|(at, is_there)| !is_there || !is_spared(*at)).copied()
         });
         own.or_else(|| {
             let base = self.base.as_ref()?;
-            base.line.last_of(root, depth.min(base.depth))
+            base.line.last_of(flow, root, depth.min(base.depth))
         })
     }
 
     /// Where `root` got the value it has at `depth`; `None` if it is not there.
-    pub fn last_change(&self, root: &Root, depth: usize) -> Option<usize> {
-        self.last_of(root, depth)
+    pub fn last_change(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<usize> {
+        self.last_of(flow, root, depth)
             .and_then(|(at, is_there)| is_there.then_some(at))
     }
 
     /// The last change or removal of `root` up to `depth`.
-    pub fn last_event(&self, root: &Root, depth: usize) -> Option<usize> {
-        self.last_of(root, depth).map(|(at, _)| at)
+    pub fn last_event(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<usize> {
+        self.last_of(flow, root, depth).map(|(at, _)| at)
     }
 
     /// Roots that are there at `depth`.
-    pub fn roots(&self, depth: usize) -> impl Iterator<Item = &'a Root> {
+    pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
         self.roots_from(None, depth)
     }
 
     /// Those of them that are neither values nor classes.
-    pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &'a Root> {
+    pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
         self.roots_from(Some(Root::new(RootKind::ModuleAttribute, "")), depth)
     }
 
     /// Roots that are there at `depth`, from the first or a later one on.
-    fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &'a Root> {
+    fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &Root> {
         let first = first.map_or(Bound::Unbounded, Bound::Included);
-        let mut met: BTreeSet<&'a Root> = BTreeSet::new();
+        let mut met: BTreeSet<&Root> = BTreeSet::new();
         let mut line = Some(self);
         while let Some(here) = line {
             met.extend(here.roots.range::<Root, _>((first.as_ref(), Bound::Unbounded)));
             line = here.base.as_ref().map(|base| &*base.line);
         }
-        met.into_iter()
-            .filter(move |root| self.last_change(root, depth).is_some())
+        met.into_iter().filter(move |root| self.is_there(root, depth))
     }
 
-    /// Roots that the run at `depth` changed or took away.
-    pub fn changed_at(&self, depth: usize) -> &[&'a Root] {
-        match &self.base {
-            Some(base) if depth <= base.depth => base.line.changed_at(depth),
-            _ => &self.changed[depth - self.start()],
-        }
+    /// Whether a root is there at `depth`. A run that leaves it as it was found it, so no value is read to tell.
+    pub fn is_there(&self, root: &Root, depth: usize) -> bool {
+        let own = self.changes.get(root).and_then(|changes| {
+            let before = changes.partition_point(|(at, _)| *at <= depth);
+            changes[..before].last().map(|(_, is_there)| *is_there)
+        });
+        own.unwrap_or_else(|| {
+            let base = self.base.as_ref();
+            base.is_some_and(|base| base.line.is_there(root, depth.min(base.depth)))
+        })
+    }
+
+    /// Whether a root is there at `depth`, or was before.
+    pub fn was_there(&self, root: &Root, depth: usize) -> bool {
+        let changes = self.changes.get(root);
+        let own = changes.and_then(|changes| changes.first());
+        let base = self.base.as_ref();
+        own.is_some_and(|(at, _)| *at <= depth)
+            || base.is_some_and(|base| base.line.was_there(root, depth.min(base.depth)))
     }
 }
 
-/// Roots whose own values the run changed. Of co-variables that it merely joined or parted the others are left out: they
-/// were neither bound anew nor do they reach anything else than before.
-fn changed_roots<'a>(flow: &Flow<'_>, run: &'a Run, before: &State) -> Vec<&'a Root> {
-    if flow.is_coarse {
-        return run.changed.iter().flat_map(|version| &version.roots).collect();
+impl Doubt {
+    /// Whether a run may have left something as it was that it recorded; `before` is what it found.
+    fn of(run: &Run, before: &State) -> Option<Self> {
+        if run.evidence.reads_all() {
+            return None;
+        }
+        let mut found = FxHashMap::default();
+        for version in &run.changed {
+            let were = version
+                .roots
+                .iter()
+                .filter_map(|root| Some((root, before.shared(root)?)));
+            let were = were.filter(|(root, old)| may_be_as_it_was(run, root, old, version));
+            found.extend(were.map(|(root, old)| (root.clone(), Arc::clone(old))));
+        }
+        (!found.is_empty()).then(|| Self {
+            before: found,
+            spared: OnceLock::new(),
+        })
     }
+}
+
+/// Whether nothing but its values tells that a run changed a root: it was not bound, and others have a part in it.
+fn may_be_as_it_was(run: &Run, root: &Root, old: &Version, new: &Version) -> bool {
+    let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
+    !are_alone && !run.evidence.writes.contains(&root.to_string())
+}
+
+/// Roots of co-variables that a run merely joined or parted: they were neither bound anew nor do they reach anything else than before.
+fn spared(flow: &Flow<'_>, run: &Run, before: &FxHashMap<Root, Arc<Version>>) -> FxHashSet<Root> {
     let mut changed: BTreeSet<&Root> = BTreeSet::new();
     let mut doubtful: BTreeSet<&Root> = BTreeSet::new();
     for version in &run.changed {
         for root in &version.roots {
-            if may_be_as_it_was(flow, run, root, before.version(root), version) {
-                doubtful.insert(root);
-            } else {
-                changed.insert(root);
-            }
+            let is_doubtful = before.get(root).is_some_and(|old| same_reach(flow, root, old, version));
+            let told = if is_doubtful { &mut doubtful } else { &mut changed };
+            told.insert(root);
         }
     }
     // What still shares as before, or shares otherwise only with what did change, is as it was.
     let all: BTreeSet<&Root> = changed.union(&doubtful).copied().collect();
     let keeps_neighbours = |root: &Root, changed: &BTreeSet<&Root>| {
         let after = run.changed.iter().find(|version| version.roots.contains(root));
-        let then = neighbours(flow, root, before.version(root), changed);
+        let then = neighbours(flow, root, before.get(root).map(Arc::as_ref), changed);
         let now = neighbours(flow, root, after, changed);
         then.is_some() && then.map(|then| present(then, &all)) == now
     };
     loop {
         let lost = doubtful.iter().find(|root| !keeps_neighbours(root, &changed)).copied();
         let Some(root) = lost else {
-            return changed.into_iter().collect();
+            return doubtful.into_iter().cloned().collect();
         };
         doubtful.remove(root);
         changed.insert(root);
     }
-}
-
-/// Whether the run left a root of a co-variable as it was: it did not bind it, and the root reaches the same.
-fn may_be_as_it_was(flow: &Flow<'_>, run: &Run, root: &Root, old: Option<&Version>, new: &Version) -> bool {
-    let evidence = &run.evidence;
-    let name = root.to_string();
-    let may_be_bound = evidence.reads_all() || evidence.writes.contains(&name);
-    old.is_some_and(|old| {
-        let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
-        !may_be_bound && !are_alone && same_reach(flow, root, old, new)
-    })
 }
 
 /// Other roots that share something with `root`, but for those that changed.

@@ -21,7 +21,7 @@ impl<'a> Flow<'a> {
             found.extend(before.line.roots(before.depth).filter(is_value).cloned());
         }
         let left = run.changed.iter().flat_map(|version| &version.roots);
-        let is_taken_up = |root: &&Root| !is_bound_anew(run, root) && self.maker(root, &before).is_some();
+        let is_taken_up = |root: &&Root| !is_bound_anew(run, root) && before.line.is_there(root, before.depth);
         found.extend(left.filter(is_taken_up).cloned());
         found
     }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bound::{bound_again, written_again};
 use super::elsewhere::Elsewhere;
-use super::inputs::{is_context, needs};
+use super::inputs::{first_word, is_context, needs};
 use super::needs::is_bound_anew;
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
@@ -47,6 +47,8 @@ pub struct Found {
     pub state: State,
     /// The working directory, where that is known.
     pub directory: Option<String>,
+    /// Attributes of libraries that cells set ([`Flow::patched`]).
+    pub patched: BTreeSet<String>,
 }
 
 impl Found {
@@ -132,6 +134,8 @@ pub enum Obstacle {
     Random,
     /// It asked for what is another each time: the time, somebody at the keyboard.
     Asked(String),
+    /// It set an attribute of a library, or used a library of which a cell set one: nobody brings that back.
+    Patched(String),
     /// Something that it left can't be brought back.
     Unstored {
         /// What it left.
@@ -181,6 +185,7 @@ impl<'a> Flow<'a> {
         }
         let needed = self.needs(place);
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
+        obstacles.extend(self.of_patches(place, &needed, &found.patched));
         let found = &found.state;
         obstacles.extend(self.of_variables(place, found, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
@@ -244,6 +249,24 @@ impl<'a> Flow<'a> {
             }
         }
         all.into_values().collect()
+    }
+
+    /// Attributes of libraries that it set, and those of libraries that it may have used that cells set before it, then or now.
+    fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, now: &BTreeSet<String>) -> Vec<Obstacle> {
+        let own = &place.recorded().evidence.patched;
+        let before = place.before();
+        let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
+        let mut found: BTreeSet<&String> = own.iter().collect();
+        if let Some(before) = before.filter(|_| !then.is_empty() || !now.is_empty()) {
+            let libraries = self.libraries(needed, place, &before);
+            found.extend(then.union(now).filter(|set| libraries.contains(first_word(set))));
+        }
+        found.into_iter().cloned().map(Obstacle::Patched).collect()
+    }
+
+    /// Attributes of libraries that runs set up to `place`. They are no part of a state.
+    pub fn patched(&self, place: &Place<'a>) -> BTreeSet<String> {
+        place.line.patched(place.depth)
     }
 
     /// What it may have read, and what it left without having bound it anew.

@@ -179,8 +179,8 @@ impl<'a> Flow<'a> {
             if let Some((root, _)) = step.inputs.iter().find(wrong) {
                 return Some(gap(root, step.run));
             }
-            for root in place.line.changed_at(place.depth) {
-                script.last.insert(Root::clone(root), (at, step.run));
+            for root in self.changed(&place) {
+                script.last.insert(root.clone(), (at, step.run));
             }
             for root in self.shared_elsewhere(&place, &here) {
                 script.last.insert(root, (at, step.run));
@@ -203,8 +203,7 @@ impl<'a> Flow<'a> {
             return BTreeSet::new();
         };
         let is_in_place = |root: &&Root| !run.evidence.binds.contains(&root.key);
-        let changed = place.line.changed_at(place.depth).iter().copied();
-        let changed: Vec<&Root> = changed.filter(is_in_place).collect();
+        let changed: Vec<&Root> = self.changed(place).into_iter().filter(is_in_place).collect();
         let runs = here.line().map(|place| place.recorded());
         let shares = |version: &&Version| version.roots.iter().any(|root| changed.contains(&root));
         let versions = runs.flat_map(|run| &run.changed).filter(shares);
@@ -265,7 +264,8 @@ impl<'a> Slicer<'_, 'a> {
     fn origin(&mut self, root: &Root, place: &Place<'a>) -> Option<Place<'a>> {
         let Some(maker) = self.flow.maker(root, place) else {
             // It was taken away: the run that did is needed for that.
-            return place.line.last_event(root, place.depth).map(|depth| place.at(depth));
+            let event = place.line.last_event(self.flow, root, place.depth);
+            return event.map(|depth| place.at(depth));
         };
         let run = self.flow.history.run(&maker.run())?;
         if run.kind != RunKind::Moved {
@@ -284,7 +284,7 @@ impl<'a> Slicer<'_, 'a> {
     fn part(&mut self) {
         for (root, moved, origin) in std::mem::take(&mut self.brought) {
             let beside = |(other, _): &(Root, RunId), place: &Place<'a>| {
-                let is_after = place.depth >= moved.depth && place.line.run(moved.depth).0 == moved.run();
+                let is_after = place.depth >= moved.depth && place.line.run(moved.depth) == moved.run();
                 is_after && self.flow.parted(&root, other, &origin, &moved)
             };
             if self.asked.iter().any(|(asked, place)| beside(asked, place)) {

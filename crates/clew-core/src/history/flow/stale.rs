@@ -99,7 +99,8 @@ impl<'a> Flow<'a> {
             let Some(then) = self.maker(&root, &before) else {
                 continue;
             };
-            let Some(event) = now.line.last_event(&root, now.depth).map(|depth| now.at(depth)) else {
+            let event = now.line.last_event(self, &root, now.depth);
+            let Some(event) = event.map(|depth| now.at(depth)) else {
                 continue;
             };
             if event.depth == then.depth || event.depth == place.depth {

@@ -1,0 +1,192 @@
+//! What it costs to decide about the cells of a notebook that was run many times: `cargo bench -p clew-cli --bench repeating`.
+//!
+//! Records a notebook of 100 cells that was run 100 times in one session (`--cells`, `--rounds`), or takes the store in `--store DIR`, which is kept. The
+//! ratios are to reading and decoding all of that history's runs.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clew_cli::repeat::{Cell, Decided, Origin, Repeat, Vouched};
+use clew_cli::{Door, Surroundings};
+use clew_core::format::{FileEvidence, ModuleEvidence};
+use clew_core::history::History;
+use clew_core::history::flow::Outside;
+use clew_core::store::disk::RealDisk;
+use clew_core::store::{Access, SigningKey, Store, Trust};
+use clew_testing::Rounds;
+
+const NOTEBOOK: &str = "/home/u/rounds.ipynb";
+
+/// Nothing outside is another than it was.
+struct Same;
+
+impl Outside for Same {
+    fn has_file(&self, _: &FileEvidence) -> bool {
+        true
+    }
+
+    fn other_module(&self, _: &ModuleEvidence) -> Option<String> {
+        None
+    }
+
+    fn python(&self) -> Option<&str> {
+        None
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn is_builtin(&self, _: &str) -> bool {
+        false
+    }
+}
+
+struct Options {
+    rounds: Rounds,
+    store: Option<PathBuf>,
+}
+
+impl Options {
+    fn read() -> Result<Self, Box<dyn Error>> {
+        let rounds = Rounds {
+            cells: 100,
+            rounds: 100,
+        };
+        let mut options = Self { rounds, store: None };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--cells" => options.rounds.cells = value()?.parse()?,
+                "--rounds" => options.rounds.rounds = value()?.parse()?,
+                "--store" => options.store = Some(value()?.into()),
+                // cargo says it to every benchmark.
+                "--bench" => {}
+                other => return Err(format!("`{other}` is not understood").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::read()?;
+    let temporary = tempfile::tempdir()?;
+    let home = options.store.clone().unwrap_or_else(|| temporary.path().to_owned());
+    if !home.join("store").exists() {
+        let begun = Instant::now();
+        record(options.rounds, &home)?;
+        println!("Recorded in {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    let surroundings = surroundings(&home);
+    let reading = seconds(|| read(&home))?;
+    println!("{:48}{:>9.1} ms", "reading and decoding its runs", reading * 1e3);
+    let line = |what: &str, seconds: f64| {
+        let ratio = seconds / reading;
+        println!("{what:48}{:>9.1} ms {ratio:>8.2} times reading", seconds * 1e3);
+    };
+    let last = options.rounds.rounds - 1;
+    line(
+        "a walk, nothing changed",
+        walked(&surroundings, &cells(options.rounds, last, ""), false)?,
+    );
+    let first = &cells(options.rounds, last, "")[..1];
+    line("its first cell", walked(&surroundings, first, false)?);
+    let renamed: Vec<Cell> = cells(options.rounds, last, "  # a comment");
+    line(
+        "with other ids and other comments",
+        walked(&surroundings, &renamed, false)?,
+    );
+    let edited = cells(options.rounds, last + options.rounds.cells, "");
+    line("all values edited", walked(&surroundings, &edited, false)?);
+    line("the same, with a kernel between", walked(&surroundings, &edited, true)?);
+    Ok(())
+}
+
+/// How long it takes to decide about all cells; `is_run` where what a kernel recorded meanwhile is read each time.
+fn walked(surroundings: &Surroundings, cells: &[Cell], is_run: bool) -> Result<f64, Box<dyn Error>> {
+    let mut taken = 0;
+    let seconds = seconds(|| {
+        taken = 0;
+        let origin = Origin {
+            path: NOTEBOOK.to_owned(),
+            ..Origin::default()
+        };
+        let walk = Repeat::of(origin, None, surroundings).map_err(|problem| problem.message)?;
+        let mut walk = walk.ok_or("there is no store")?;
+        let is_same_code = |one: &str, other: &str| plain(one) == plain(other);
+        for cell in cells {
+            let decided = walk.decide(cell, &Same, &is_same_code);
+            taken += usize::from(matches!(decided, Decided::Taken { .. }));
+            if is_run {
+                walk.stand_at("2", None)?;
+            }
+        }
+        Ok(())
+    })?;
+    print!("{taken:>4} of {:>3} taken  ", cells.len());
+    Ok(seconds)
+}
+
+/// A cell's code without its comment.
+fn plain(text: &str) -> &str {
+    text.split("  #").next().unwrap_or(text)
+}
+
+fn cells(rounds: Rounds, round: u64, comment: &str) -> Vec<Cell> {
+    let sources = rounds.sources(round).into_iter().enumerate();
+    let prefix = if comment.is_empty() { "cell" } else { "other" };
+    let cells = sources.map(|(place, source)| Cell {
+        id: Some(format!("{prefix}-{place}")),
+        source: format!("{source}{comment}"),
+        execution_count: place as u64 + 1,
+        vouched: Vouched::Nothing,
+        counts_results: false,
+    });
+    cells.collect()
+}
+
+/// The best of three.
+fn seconds(mut work: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        work()?;
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
+
+fn read(home: &Path) -> Result<(), Box<dyn Error>> {
+    let store = open(home, Access::ReadOnly)?.0;
+    for (id, _) in store.histories()? {
+        let history = History::of(&store.load(id)?);
+        assert!(history.runs().count() > 0);
+    }
+    Ok(())
+}
+
+fn open(home: &Path, access: Access) -> Result<(Store, SigningKey), Box<dyn Error>> {
+    let disk = Arc::new(RealDisk);
+    let key = SigningKey::load_or_create(&*disk, &home.join("config/clew"))?;
+    let trust = Trust::own(key.public());
+    Ok((Store::open(disk, home.join("store"), access)?.with_trust(trust), key))
+}
+
+fn record(rounds: Rounds, home: &Path) -> Result<(), Box<dyn Error>> {
+    let (store, key) = open(home, Access::ReadWrite)?;
+    rounds.record(&store, &key, NOTEBOOK)?;
+    Ok(())
+}
+
+fn surroundings(home: &Path) -> Surroundings {
+    Surroundings {
+        store: home.join("store"),
+        config: home.join("config/clew"),
+        cache: home.join("cache"),
+        ..Surroundings::of_process(Door::Program)
+    }
+}

@@ -1,0 +1,46 @@
+//! What was found out of the lines and values of a history, for whoever asks of it again and again.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::Values;
+use super::line::{Line, Spot};
+use super::reach::{Reach, reach};
+use crate::format::{Manifest, Version};
+use crate::id::{ManifestId, RunId};
+
+/// What a [`Flow`](super::Flow) found out of a history. A run and what led to it never change, so all of it holds when runs were added.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Where each run is of which the line is known.
+    spots: RefCell<FxHashMap<RunId, Spot>>,
+    manifests: RefCell<FxHashMap<ManifestId, Option<Arc<Manifest>>>>,
+    reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<Reach>>>>>,
+}
+
+impl Known {
+    pub(super) fn spot(&self, run: &RunId) -> Option<Spot> {
+        self.spots.borrow().get(run).cloned()
+    }
+
+    pub(super) fn learn(&self, line: &Arc<Line>) {
+        self.spots.borrow_mut().extend(line.own_spots());
+    }
+
+    pub(super) fn manifest(&self, version: &Version, values: &dyn Values) -> Option<Arc<Manifest>> {
+        let mut known = self.manifests.borrow_mut();
+        let read = || values.manifest(&version.manifest).map(Arc::new);
+        known.entry(version.manifest).or_insert_with(read).clone()
+    }
+
+    pub(super) fn reach(&self, version: &Version, values: &dyn Values) -> Option<Arc<Vec<Reach>>> {
+        if let Some(known) = self.reaches.borrow().get(&version.manifest) {
+            return known.clone();
+        }
+        let found = reach(values, version).map(Arc::new);
+        self.reaches.borrow_mut().insert(version.manifest, found.clone());
+        found
+    }
+}

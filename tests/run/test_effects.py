@@ -1,0 +1,97 @@
+"""What a cell did that its values do not tell: it must be there for those after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from run.desk import Desk, code_cells, outcomes
+from run.test_cases import KERNEL
+
+RESTORED, EXECUTED = "restored", "executed"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("effects"))
+
+
+def ran(desk: Desk, name: str, *cells: str) -> tuple[list[str], list[Any]]:
+    """Runs a notebook of these cells; what became of each, and what those show that show a result."""
+    desk.notebook(name, *cells)
+    typed = desk.run(f"{name}.ipynb", "out.ipynb")
+    assert typed.exit == 0, typed
+    out = desk.read("out.ipynb")
+    outputs = [output for cell in code_cells(out) for output in cell["outputs"]]
+    return outcomes(out), ["".join(output["data"]["text/plain"]) for output in outputs]
+
+
+def test_p03_a_cell_that_left_a_name_as_it_was_is_not_taken_where_the_name_is_another(desk: Desk) -> None:
+    cells = ("import os", "x = [1]", "y = (len(x), os.sep)\ny")
+    path = desk.notebook("again", *cells)
+    # All of it, twice, in one kernel: the second time names get what they had.
+    typed = desk.python(KERNEL, str(path), "jupyter", *cells, *cells)
+    assert typed.exit == 0, typed
+    told = ran(desk, "again", *cells, "x.append(os.sep)\nx")
+    assert told[1] == ["(1, '/')", "[1, '/']"]
+    assert ran(desk, "again", "import os", "x = 5", cells[1], "x")[1] == ["[1]"]
+
+
+def test_p03_a_seed_that_changed_nothing_is_set_again(desk: Desk) -> None:
+    cells = ("import random", "random.seed(3)", "random.random()")
+    path = desk.notebook("seeded", *cells)
+    typed = desk.python(KERNEL, str(path), "jupyter", cells[0], cells[1], cells[1])
+    assert typed.exit == 0, typed
+    assert ran(desk, "seeded", *cells)[1] == ["0.23796462709189137"]
+
+
+def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses_it(desk: Desk) -> None:
+    cells = ("import math", "math.pi", "n = 1")
+    assert ran(desk, "patched", *cells) == ([EXECUTED] * 3, ["3.141592653589793"])
+    for value in ("3", "4"):
+        patched = ("import math", f"math.pi = {value}", "math.pi", "n = 1")
+        assert ran(desk, "patched", *patched) == ([RESTORED, EXECUTED, EXECUTED, RESTORED], [value])
+        told = desk.run("patched.ipynb", "--plan", "--json").json["cells"]
+        assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, EXECUTED, RESTORED]
+        assert told[1]["why"] == told[2]["why"] == ["a cell sets `math.pi`, and nothing brings that back"]
+    assert ran(desk, "patched", *cells) == ([RESTORED] * 3, ["3.141592653589793"])
+
+
+def test_p06_the_number_of_a_process_is_asked_for_each_time(desk: Desk) -> None:
+    cells = ("import os\nmine = os.getpid()", "mine > 1")
+    assert ran(desk, "process", *cells)[0] == [EXECUTED] * 2
+    desk.notebook("process", *cells)
+    told = desk.run("process.ipynb", "--plan", "--json").json["cells"]
+    assert told[0]["why"] == ["it asks for the number of its process"]
+
+
+def test_p03_how_something_is_logged_is_said_in_each_run(desk: Desk) -> None:
+    level = (
+        "import logging, io\nkept = io.StringIO()",
+        "logging.basicConfig(stream=kept, level=logging.INFO)",
+    )
+    assert ran(desk, "logged", *level, "logging.info('one')\nkept.getvalue()")[1] == ["'INFO:root:one\\n'"]
+    told = ran(desk, "logged", *level, "logging.info('two')\nkept.getvalue()")
+    assert told[0][1:] == [EXECUTED] * 2 and told[1] == ["'INFO:root:two\\n'"]
+
+
+def test_an_extension_of_ipython_is_loaded_in_each_run(desk: Desk) -> None:
+    cells = ("%load_ext autoreload", "%autoreload 2", "x = 1")
+    assert ran(desk, "extended", *cells)[0] == [EXECUTED] * 3
+    assert ran(desk, "extended", *cells, "x")[1] == ["1"]
+
+
+def test_p03_a_process_wide_setting_counts_for_who_asks_for_it(desk: Desk) -> None:
+    cells = ("import sys", "sys.setrecursionlimit(2000)", "sys.getrecursionlimit()")
+    assert ran(desk, "limits", *cells)[1] == ["2000"]
+    assert ran(desk, "limits", cells[0], "sys.setrecursionlimit(2500)", cells[2])[1] == ["2500"]
+
+
+def test_p03_a_link_that_leads_elsewhere_and_a_name_behind_sys_modules(desk: Desk) -> None:
+    link = desk.folder / "link"
+    link.symlink_to("one")
+    cells = ("import os, sys\na = 1", "os.readlink('link')", "sys.modules['__main__'].a")
+    assert ran(desk, "behind", *cells)[1] == ["'one'", "1"]
+    link.unlink()
+    link.symlink_to("two")
+    assert ran(desk, "behind", "import os, sys\na = 2", *cells[1:])[1] == ["'two'", "2"]
