@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
-from collections.abc import Callable
 from functools import cache, reduce
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
-from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from pyspark.sql.classic.dataframe import DataFrame
@@ -27,6 +21,7 @@ from clew import evidence
 from clew.codecs import NoValue
 
 from . import reaching
+from .spark_rows import WORD, answered, is_checkpointed, megabytes, size_cached, size_checkpointed, written
 from .spark_sessions import asks, wake_session
 
 #: Seconds a minute for the files of all frames.
@@ -34,7 +29,6 @@ WRITING = 20.0
 _writing = reaching.Patience(WRITING, 60.0)
 #: More parts than that make a plan that takes longer than the rows.
 MOST_PARTS = 256
-WORD = "pyspark.sql.DataFrame: a query on a cluster"
 
 
 class Rows(NamedTuple):
@@ -78,7 +72,7 @@ def wake_frame(frame: Any) -> None:
 
 def encode_frame(frame: Any) -> tuple[Any, ...]:
     """What is kept of a frame."""
-    is_fixed = frame in _fixed or (not frame.is_cached and _is_checkpointed(frame))
+    is_fixed = frame in _fixed or (not frame.is_cached and is_checkpointed(frame))
     if is_fixed:
         _fixed[frame] = None
     elif not frame.is_cached:
@@ -102,19 +96,19 @@ def _take(frame: Any) -> Rows:
     master = frame._sc.master if frame._sc._jsc is not None else ""
     if not master.startswith("local"):
         raise NoValue(f"{WORD} of other machines ({master or 'it was stopped'}): its cell makes it again")
-    size = _answered(lambda: _size_cached(frame) if frame.is_cached else _size_checkpointed(frame))
+    size = answered(lambda: size_cached(frame) if frame.is_cached else size_checkpointed(frame))
     if size is None:
         raise NoValue(f"{WORD} that is to be kept by Spark and was not computed yet: its cell makes it again")
     left = reaching.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
     if size > left:
         raise NoValue(
-            f"{WORD} of {_megabytes(size)}; {_megabytes(reaching.most_fetched)} are kept in all (`tasks.fetch_mb`)"
+            f"{WORD} of {megabytes(size)}; {megabytes(reaching.most_fetched)} are kept in all (`tasks.fetch_mb`)"
         )
     if _writing.left() < WRITING / 10:
         raise NoValue(f"{WORD}; so much was kept just now that it has to wait for the next look")
     with tempfile.TemporaryDirectory(prefix="clew-spark-") as folder, _writing.used() as seconds:
         path = Path(folder, "rows")
-        why = _written(frame, path, seconds)
+        why = written(frame, path, seconds)
         if why is not None:
             _refused[frame] = f"{WORD} {why}"
             raise NoValue(_refused[frame])
@@ -123,78 +117,6 @@ def _take(frame: Any) -> Rows:
             _refused[frame] = f"{WORD} in {len(files)} parts; up to {MOST_PARTS} are kept: `coalesce` it"
             raise NoValue(_refused[frame])
         return Rows(frame._session, frame.schema.json(), tuple(file.read_bytes() for file in files))
-
-
-def _size_cached(frame: Any) -> int | None:
-    """Bytes of a cached frame's rows; `None` where they are not all there, so that to write them would compute them."""
-    found = frame._session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf)
-    if not found.isDefined():
-        return None
-    relation = found.get().cachedRepresentation()
-    is_loaded = relation.cacheBuilder().isCachedColumnBuffersLoaded()
-    return int(relation.computeStats().sizeInBytes()) if is_loaded else None
-
-
-def _size_checkpointed(frame: Any) -> int:
-    """Bytes of the rows behind a checkpoint: in a folder, or with the session."""
-    rows = frame._jdf.queryExecution().analyzed().rdd()
-    file = rows.getCheckpointFile()
-    if file.isDefined():
-        return _size(Path(url2pathname(urlsplit(file.get()).path)))
-    stored = [one for one in frame._sc._jsc.sc().getRDDStorageInfo() if one.id() == rows.id()]
-    return sum(int(one.memSize()) + int(one.diskSize()) for one in stored)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of what lies in a folder, while somebody may write there."""
-    sizes = 0
-    for path, _, files in os.walk(folder):
-        for file in files:
-            try:
-                sizes += os.stat(os.path.join(path, file)).st_size  # noqa: PTH116, PTH118
-            except OSError:
-                continue  # renamed meanwhile
-    return sizes
-
-
-def _is_checkpointed(frame: Any) -> bool:
-    plan = _answered(lambda: frame._jdf.queryExecution().analyzed())
-    is_of_rows = _answered(lambda: plan.getClass().getSimpleName()) == "LogicalRDD"
-    return is_of_rows and bool(_answered(lambda: plan.rdd().isCheckpointed()))
-
-
-def _answered(question: Callable[[], Any]) -> Any:
-    try:
-        return question()
-    except Exception as error:
-        raise NoValue(f"{WORD} whose Java is gone, or of another version than Clew knows") from error
-
-
-def _written(frame: Any, path: Path, seconds: float) -> str | None:
-    """Why the rows could not be written, if they could not."""
-    group, failed = f"clew-{uuid4()}", list[str]()
-
-    def write() -> None:
-        try:
-            frame._sc.setJobGroup(group, "Clew keeps the rows of a frame", interruptOnCancel=True)
-            frame.write.option("maxRecordsPerFile", 0).parquet(path.as_uri())
-        except Exception as error:
-            failed.append(f"that could not be written as Parquet ({type(error).__name__})")
-
-    writer = Thread(target=write, daemon=True, name=group)
-    writer.start()
-    writer.join(seconds)
-    if writer.is_alive():
-        frame._sc.cancelJobGroup(group)
-        writer.join(1.0)
-        return f"that could not be written in {seconds:.0f} s"
-    if failed:
-        return failed[0]
-    return None if (path / "_SUCCESS").exists() else "whose rows were written elsewhere"
-
-
-def _megabytes(size: int) -> str:
-    return f"{-(-size // 1_000_000)} MB"
 
 
 @cache

@@ -11,47 +11,20 @@ Nothing waits for Java before that.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from clew import evidence
 from clew._engine import notice
 from clew.codecs import NoValue
-from clew.secrets import is_secret, redacted
 
 from ..shell.warn import warn
 from . import reaching
+from .spark_settings import Recipe, Settings, asked, decode_conf, given, kept, recipes
 
-Settings = tuple[tuple[str, str], ...]
-
-
-class Recipe(NamedTuple):
-    """How a context or a session is made."""
-
-    settings: Settings
-    #: Names of settings that look like credentials, which are not kept.
-    left_out: tuple[str, ...]
-
-
-#: What Spark sets itself, another way each time or from what else is there.
-ITS_OWN = re.compile(
-    r"spark\.(app\.(id|startTime|submitTime|initial.*|attempt.*)|driver\.(host|port|appUIAddress)|executor\.id|ui\.port"
-    r"|blockManager\.port|serializer\.objectStreamReset|rdd\.compress|submit\..*|sql\.warehouse\.dir|hadoop\.fs\.s3a\.vectored.*"
-    r"|repl\..*|python\.unix\.domain.*|redaction\..*)"
-)
-#: Names of settings that open something, as Spark's own `spark.redaction.regex` and the clouds' libraries call them.
-TELLING = re.compile(
-    r"(?i)secret|passw|token|credential|(access|account|api|private|encryption)[._-]?key|sas\.|keytab"
-)
-HARMLESS = re.compile(r"(?i)true|false|\d+[a-z]*|")
-
-_recipes: WeakKeyDictionary[Any, Recipe] = WeakKeyDictionary()
-"""How each context, session and conf was made, as far as it was looked at."""
 _primary: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """The first session that sleeps on a context."""
 _texts: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -75,7 +48,7 @@ class SleepingContext(SparkContext):  # type: ignore[misc]
         return getattr(self, name)
 
     def __repr__(self) -> str:
-        settings = dict(_recipes[self].settings)
+        settings = dict(recipes[self].settings)
         return (
             f"<SparkContext master={settings.get('spark.master')} appName={settings.get('spark.app.name')}>"
         )
@@ -100,7 +73,7 @@ def wake_context(context: Any) -> None:
         if SparkContext._active_spark_context not in (context, None):
             raise ConnectionError(f"This session of Spark was not started: {LIVES}")
         SparkContext._active_spark_context = None
-        recipe = _recipes[context]
+        recipe = recipes[context]
         context.__class__ = SparkContext
         try:
             with evidence.unwatched():
@@ -131,17 +104,17 @@ def wake_session(session: Any) -> None:
         is_second = first is not None and first._sc is context
         session.__class__ = SparkSession
         SparkSession.__init__(session, context, first._jsparkSession.newSession() if is_second else None)
-        _apply(session, _recipes[session].settings)
+        _apply(session, recipes[session].settings)
 
 
 def encode_context(context: Any) -> tuple[Any, ...]:
     """What is kept of a context: how it was made, and whether it was stopped."""
     is_stopped = type(context) is not SleepingContext and context._jsc is None
-    if context not in _recipes:
+    if context not in recipes:
         if is_stopped:
             raise NoValue("pyspark.SparkContext: a session of a cluster that was stopped")
-        _recipes[context] = _asked(lambda: _kept(_given(context)))
-    return (*_recipes[context], is_stopped)
+        recipes[context] = asked(lambda: kept(given(context)))
+    return (*recipes[context], is_stopped)
 
 
 def decode_context(parts: tuple[Any, ...]) -> Any:
@@ -162,7 +135,7 @@ def decode_context(parts: tuple[Any, ...]) -> Any:
             # Functions of Spark's ask for the context that is there: it wakes then, too.
             SparkContext._active_spark_context = context
             notice("Spark starts again when it is used first")
-    _recipes[context] = made
+    recipes[context] = made
     return context
 
 
@@ -174,21 +147,21 @@ def encode_session(session: Any) -> tuple[Any, ...]:
             _look_at(session, context)
         except NoValue:
             # Java ends with the kernel, or before it. How it was made is known nevertheless.
-            if session not in _recipes:
+            if session not in recipes:
                 raise
-    if session not in _recipes:
+    if session not in recipes:
         raise NoValue("pyspark.sql.SparkSession: a session of a cluster that was stopped")
-    return (context, *_recipes[session])
+    return (context, *recipes[session])
 
 
 def _look_at(session: Any, context: Any) -> None:
     """Takes note of a session's settings, if they are others than at the last look."""
-    text = _asked(lambda: str(session._jsparkSession.conf().getAll().toString()))
+    text = asked(lambda: str(session._jsparkSession.conf().getAll().toString()))
     if _texts.get(session) == text:
         return
     of_context = {*Recipe(*encode_context(context)[:2]).settings}
-    settings, left_out = _kept(_asked(lambda: session.conf.getAll.items()))
-    _recipes[session] = Recipe(tuple(one for one in settings if one not in of_context), left_out)
+    settings, left_out = kept(asked(lambda: session.conf.getAll.items()))
+    recipes[session] = Recipe(tuple(one for one in settings if one not in of_context), left_out)
     _texts[session] = text
 
 
@@ -198,7 +171,7 @@ def decode_session(parts: tuple[Any, ...]) -> Any:
     made = Recipe(*recipe)
     if type(context) is SleepingContext:
         known = _primary[context]() if context in _primary else None
-        if known is not None and _recipes[known] == made:
+        if known is not None and recipes[known] == made:
             return known
         session = object.__new__(SleepingSession)
         _primary.setdefault(context, ref(session))
@@ -211,64 +184,17 @@ def decode_session(parts: tuple[Any, ...]) -> Any:
         _apply(session, made.settings)
         return session
     session.__dict__["_sc"] = context
-    _recipes[session] = made
+    recipes[session] = made
     return session
-
-
-def encode_conf(conf: Any) -> tuple[Any, ...]:
-    """What is kept of settings that nothing was made of yet."""
-    kept, known = _kept(_asked(conf.getAll)), _recipes.get(conf)
-    is_known = known is not None and known.settings == kept.settings and not kept.left_out
-    return tuple(known if is_known and known is not None else kept)
-
-
-def decode_conf(parts: tuple[Any, ...]) -> Any:
-    """The settings."""
-    conf = SparkConf(loadDefaults=False).setAll(parts[0])
-    _recipes[conf] = Recipe(*parts)
-    return conf
-
-
-def _given(context: Any) -> Iterator[tuple[str, str]]:
-    """Settings of a context as they were given: Spark puts options of its own before those for Java."""
-    own = str(context._jvm.org.apache.spark.launcher.JavaModuleOptions.defaultModuleOptions())
-    for name, value in context._conf.getAll():
-        given = (
-            value.partition(own)[2].strip() if name.endswith(".extraJavaOptions") and own in value else value
-        )
-        if given or not value:
-            yield name, given
-
-
-def _kept(settings: Iterable[tuple[str, str]]) -> Recipe:
-    """Settings without what Spark sets itself, and without credentials."""
-    found = sorted((str(name), str(value)) for name, value in settings if not ITS_OWN.fullmatch(str(name)))
-    hidden = {name for name, value in found if _is_hidden(name, value)}
-    return Recipe(tuple(one for one in found if one[0] not in hidden), tuple(sorted(hidden)))
-
-
-def _is_hidden(name: str, value: str) -> bool:
-    if HARMLESS.fullmatch(value):
-        return False
-    shown = f"{name}={value}"
-    return bool(TELLING.search(name) or is_secret(name, value) or redacted(shown) != shown)
 
 
 def _apply(session: Any, settings: Settings) -> None:
     """Gives a session the settings that it had, beside those of its context."""
     wanted = dict(Recipe(*encode_context(session._sc)[:2]).settings) | dict(settings)
-    found = dict(_kept(session.conf.getAll.items()).settings)
+    found = dict(kept(session.conf.getAll.items()).settings)
     for name in found.keys() - wanted.keys():
         if session.conf.isModifiable(name):
             session.conf.unset(name)
     for name, value in wanted.items():
         if found.get(name) != value and session.conf.isModifiable(name):
             session.conf.set(name, value)
-
-
-def _asked(question: Any) -> Any:
-    """What Java answers."""
-    try:
-        return question()
-    except Exception as error:
-        raise NoValue("pyspark.sql.SparkSession: a session of a cluster whose Java is gone") from error

@@ -6,10 +6,10 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.classic.dataframe import DataFrame
 
-from ..adapters import spark_frames, spark_sessions
+from ..adapters import spark_frames, spark_sessions, spark_settings
 from . import Codec
 
-CONF = Codec("spark.conf", spark_sessions.encode_conf, spark_sessions.decode_conf, native=False)
+CONF = Codec("spark.conf", spark_settings.encode_conf, spark_settings.decode_conf, native=False)
 CONTEXT = Codec(
     "handle.spark_context",
     spark_sessions.encode_context,
