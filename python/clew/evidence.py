@@ -66,6 +66,9 @@ HASHED_TOGETHER = 64 << 20
 COMPILED = "__pycache__"
 """Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
 
+TOLD_OTHERWISE: set[str] = set()
+"""How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
+
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -80,6 +83,8 @@ class Seen:
         self.written: dict[Given, None] = {}
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
+        #: What was asked for that is another each time, in words.
+        self.unrepeatable: dict[str, None] = {}
         self.started = time.time_ns()
         self.before = _begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
@@ -118,7 +123,7 @@ class Seen:
                 if before.get(name) != state and name not in undrawn
             },
             "undrawn": sorted(undrawn),
-        }
+        } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
 
 
 Given = tuple[str, str | None]
@@ -169,6 +174,24 @@ def read(paths: Iterable[str]) -> None:
     if (seen := _seen) is not None:
         for path in paths:
             _note(seen.read, path)
+
+
+def wrote(paths: Iterable[str]) -> None:
+    """What the run had others write."""
+    if (seen := _seen) is not None:
+        for path in paths:
+            _note(seen.written, path)
+
+
+def asks(word: str) -> None:
+    """The run asks for what is another each time, or for what nobody can be held against."""
+    if (seen := _seen) is not None:
+        _keep(seen.unrepeatable, word)
+
+
+def is_watching() -> bool:
+    """Whether a run is watched now."""
+    return _seen is not None
 
 
 def stop() -> None:
@@ -278,6 +301,9 @@ def _copied(seen: Seen, args: tuple[Any, ...]) -> None:
 
 def _connected(seen: Seen, args: tuple[Any, ...]) -> None:
     address = args[1]
+    # This one, the hook, and whoever connects.
+    if TOLD_OTHERWISE and sys._getframe(2).f_code.co_filename.endswith(tuple(TOLD_OTHERWISE)):
+        return
     if isinstance(address, tuple) and len(address) >= 2:
         address = f"{address[0]}:{address[1]}"
     _keep(seen.sockets, os.fsdecode(address) if isinstance(address, bytes) else str(address))

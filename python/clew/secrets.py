@@ -15,7 +15,7 @@ from clew import _engine
 
 #: Packages whose objects have keys and tokens of their own, which open nothing: names of tasks. What looks like a credential there still
 #: is one.
-OTHERWISE_CALLED = frozenset({"dask", "distributed", "clew"})
+OTHERWISE_CALLED = frozenset({"dask", "distributed", "clew", "pyspark", "py4j"})
 
 LONGEST = 64 * 1024
 """Texts longer than this are data, however they begin; only private keys are looked for in their heads."""

@@ -1,14 +1,18 @@
-"""Spark's sessions and what hangs on them: told by name in a new kernel, made again by their cells where that is asked for."""
+"""Spark itself: sessions, frames and what else hangs on them in a new kernel, and cells of Spark's in batches."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cases.story import Notebook
-from harness import Kernel
+from harness import SOURCES, Kernel
 from journeys.java import java_home
+from run.desk import Desk, code_cells, outcomes
 
 from bench import environments
 
@@ -16,11 +20,17 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SESSION = """
 from pyspark.sql import SparkSession, functions as F
-spark = SparkSession.builder.master("local[1]").appName("one").config("spark.ui.enabled", "false").getOrCreate()
+spark = SparkSession.builder.master("local[2]").appName("one").config("spark.ui.enabled", "false").getOrCreate()
+spark.conf.set("spark.sql.shuffle.partitions", "3")
 """
 FRAMES = """
-frame = spark.range(10).withColumn("x", F.col("id") * 2)
-cached = frame.cache()
+planned = spark.range(10).withColumn("x", F.col("id") * 2)
+cached = spark.range(10).withColumn("x", F.col("id") * 2).withColumn("text", F.concat(F.lit("é"), F.col("id"))).cache()
+rows = cached.collect()
+marked = spark.range(5).cache()
+local = spark.range(6, 0, -1, 3).localCheckpoint()
+nothing = spark.range(0).cache()
+none = nothing.count()
 """
 SHARED = """
 context = spark.sparkContext
@@ -30,42 +40,189 @@ held = {"shared": shared, "n": 1}
 counted = counter.value
 """
 OTHERS = """
-column, grouped, conf, rows = F.col("x"), frame.groupBy("x"), context.getConf(), context.parallelize([1]).map(str)
-row, schema = cached.first(), frame.schema
+column, grouped, conf, lines = F.col("x"), planned.groupBy("x"), context.getConf(), context.parallelize([1]).map(str)
+row, schema = cached.first(), cached.schema
 total = cached.agg(F.sum("x")).first()[0]
+both = [cached, spark]
 """
-HANDLES = {
-    "spark",
-    "frame",
-    "cached",
-    "context",
-    "shared",
-    "counter",
-    "held",
-    "column",
-    "grouped",
-    "conf",
-    "rows",
-}
+#: What its cells make again.
+LOST = {"planned", "marked", "shared", "counter", "held", "column", "grouped", "lines"}
 
 
-def test_p03_sessions_frames_and_shared_values_never_come_back_dead(
-    kernels: Callable[..., Kernel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(java_home()))
     monkeypatch.setenv("PYSPARK_PYTHON", str(environments.python(None)))
-    options = {"cwd": tmp_path, "notebook": tmp_path / "notebook.ipynb", "paths": [environments.spark()]}
-    first = Notebook(kernels(**options))
+
+
+@pytest.fixture
+def notebook(kernels: Callable[..., Kernel], tmp_path: Path) -> Callable[..., Notebook]:
+    """Starts kernels of one notebook."""
+
+    def started(**settings: str) -> Notebook:
+        options: dict[str, Any] = {"cwd": tmp_path, "notebook": tmp_path / "notebook.ipynb"}
+        return Notebook(kernels(**options, paths=[environments.spark()], env=settings))
+
+    return started
+
+
+def test_p03_sessions_and_rows_that_were_kept_come_back_and_start_java_when_they_are_used(
+    notebook: Callable[..., Notebook],
+) -> None:
+    first = notebook()
     first.run(SESSION, FRAMES, SHARED, OTHERS)
+    rows, schema = first.read("cached.collect()", "cached.schema, local.schema")
     first.kill()
-    new = Notebook(kernels(**options))
+
+    new = notebook()
     report = new.move("resume")
     lost = {name: report.why(name) for name, word in report.names.items() if word == "lost"}
-    assert set(lost) == HANDLES, report.names
-    # They all lead to their session and are brought back together or not at all.
-    assert "a query on a cluster" in lost["cached"] and "a value on a cluster" in lost["counter"], lost
-    assert new.read("counted, total, row.x, schema.names") == ["(6, 90, 0, ['id', 'x'])"]
-    assert not HANDLES & new.names()
-    # The cells that made them make them again.
-    new.run(SESSION, FRAMES)
-    assert new.read("frame.count(), cached.agg(F.sum('x')).first()[0]") == ["(10, 90)"]
+    assert set(lost) == LOST, [(name, lost.get(name)) for name in set(lost) ^ LOST]
+    assert "only planned" in lost["planned"] and "was not computed yet" in lost["marked"], lost
+    assert "a value on a cluster" in lost["counter"], lost
+    assert not LOST & new.names()
+    # Nobody waits for Java who does not need it.
+    asleep = "type(spark).__name__, type(cached).__name__, spark is both[1], cached is both[0]"
+    assert new.read(asleep) == ["('SleepingSession', 'SleepingFrame', True, True)"]
+    assert new.read("counted, total, row.x, len(rows), none") == ["(6, 90, 0, 10, 0)"]
+    assert new.read(
+        "'py4j.java_gateway' in __import__('sys').modules and context.__class__.__mro__[1]._gateway"
+    ) == ["None"]
+
+    # Functions of Spark's find the session, too.
+    assert new.read("F.col('x') is not None and type(spark).__name__") == ["'SparkSession'"]
+    assert new.read("cached.collect()", "cached.schema, local.schema") == [rows, schema]
+    assert new.read(
+        "cached.collect() == rows, local.collect() == [(n,) for n in range(6, 0, -1)], nothing.collect()"
+    ) == ["(True, True, [])"]
+    assert new.read(
+        "spark.sparkContext is context, spark.conf.get('spark.sql.shuffle.partitions'), conf.get('spark.app.name')"
+    ) == ["(True, '3', 'one')"]
+    assert new.read(
+        "SparkSession.builder.getOrCreate() is spark, SparkSession.getActiveSession() is spark"
+    ) == ["(True, True)"]
+    assert new.read("cached.rdd.getNumPartitions(), local.rdd.glom().map(len).collect()") == [
+        "(2, [2, 2, 2])"
+    ]
+    # What they are is what they were.
+    again = notebook()
+    new.run("after = cached.count()")
+    new.kill()
+    report = again.move("resume")
+    assert again.read("cached.collect() == rows, after") == ["(True, 10)"]
+    again.run(FRAMES)
+    assert again.read("planned.count(), marked.count(), cached.agg(F.sum('x')).first()[0]") == ["(10, 5, 90)"]
+
+
+def test_undo_gives_back_the_very_session_and_frame_that_live(notebook: Callable[..., Notebook]) -> None:
+    living = notebook()
+    living.run(SESSION + "cached = spark.range(4).cache()\nn = cached.count()")
+    before = living.identities(["spark", "cached"])
+    living.move("undo")
+    assert not {"spark", "cached"} & living.names()
+    living.move("redo")
+    assert living.identities(["spark", "cached"]) == before
+    living.run("spark.conf.set('spark.sql.shuffle.partitions', '7')")
+    living.move("undo")
+    assert living.read("spark.conf.get('spark.sql.shuffle.partitions'), cached.count()") == ["('3', 4)"]
+    assert living.identities(["spark"])["spark"] == before["spark"]
+
+
+def test_rows_beyond_the_setting_are_not_kept_and_credentials_never(
+    notebook: Callable[..., Notebook],
+) -> None:
+    secret = "wJalrXUtnFEMIK7MDENG" + "bPxRfiCYq3"
+    first = notebook(CLEW_TASKS_FETCH_MB="1")
+    first.run(
+        SESSION.replace(
+            ".getOrCreate",
+            f'.config("spark.hadoop.fs.s3a.secret.key", "{secret}").config("spark.my.url", "https://me:{secret}@h").getOrCreate',
+        )
+    )
+    first.run(
+        "large = spark.range(400_000).select(F.sha2(F.col('id').cast('string'), 256).alias('x')).cache()\nn = large.count()\n"
+        "checked = large.localCheckpoint()\nlarge.unpersist()\nsmall = spark.range(3).cache()\nm = small.count()"
+    )
+    said = first.say("vars")
+    assert "are kept in all (`tasks.fetch_mb`)" in said, said
+    first.kill()
+    new = notebook()
+    report = new.move("resume")
+    assert {name for name, word in report.names.items() if word == "lost"} == {"large", "checked"}
+    said = new.run("found = [row.id for row in small.collect()]").stderr
+    assert "without what looks like credentials (spark.hadoop.fs.s3a.secret.key, spark.my.url)" in said, said
+    assert new.read("found") == ["[0, 1, 2]"]
+    assert new.read("spark.conf.get('spark.my.url', 'none')") == ["'none'"]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def ran(desk: Desk, *cells: str) -> tuple[list[str], list[list[str]], str]:
+    """Runs cells as a notebook: what became of each and why, and what the last one shows."""
+    desk.notebook("a", *cells)
+    # What is installed for a person is no module of his own.
+    installed = desk.home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    if not installed.exists():
+        installed.parent.mkdir(parents=True)
+        installed.symlink_to(environments.spark())
+    paths = os.pathsep.join(map(str, [*SOURCES, installed]))
+    done = desk.run("a.ipynb", "out.ipynb", env={"PYTHONPATH": paths, "PYTHONUSERBASE": str(desk.home)})
+    assert done.exit == 0, done
+    found = desk.read("out.ipynb")
+    [shown] = [
+        output["data"]["text/plain"] for output in code_cells(found)[-1]["outputs"] if "data" in output
+    ]
+    whys = [cell["metadata"]["clew"].get("why", []) for cell in code_cells(found)]
+    return outcomes(found), whys, "".join(shown)
+
+
+def test_a_batch_runs_again_what_a_changed_file_reaches_and_what_nobody_can_know(desk: Desk) -> None:
+    (desk.folder / "a.csv").write_text("x\n1\n2\n")
+    cells = [
+        SESSION,
+        "def name(): return 'a' + '.csv'",
+        "total = spark.read.csv(name(), header=True, inferSchema=True).agg(F.sum('x')).first()[0]",
+        "cached = spark.range(10).withColumn('x', F.col('id') * 2).cache()\nn = cached.count()",
+        "most = cached.agg(F.max('x')).first()[0]",
+        "total, most, n",
+    ]
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["executed"] * 6, "(3, 18, 10)"), why
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["restored"] * 6, "(3, 18, 10)"), why
+    # The path stands in no text of the cell.
+    (desk.folder / "a.csv").write_text("x\n1\n5\n")
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome[2:], shown) == (["executed", "restored", "restored", "executed"], "(6, 18, 10)"), why
+    # A cell that reads rows that were kept.
+    cells[4] = cells[4].replace("max", "min")
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["restored"] * 4 + ["executed"] * 2, "(6, 0, 10)"), why
+    # A setting of the session reaches its readers.
+    cells[0] += "spark.conf.set('spark.sql.ansi.enabled', 'false')"
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome[0], outcome[2], outcome[3], shown) == (*["executed"] * 3, "(6, 0, 10)"), why
+
+
+def test_views_and_plans_are_made_in_each_batch_and_it_is_said_why(desk: Desk) -> None:
+    (desk.folder / "a.csv").write_text("x\n1\n2\n")
+    cells = [
+        SESSION,
+        "frame = spark.read.csv('a.csv', header=True, inferSchema=True)",
+        "frame.createOrReplaceTempView('t')",
+        "n = spark.sql('select sum(x) from t').first()[0]\nn",
+    ]
+    assert ran(desk, *cells)[2] == "3"
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["restored"] + ["executed"] * 3, "3"), why
+    assert (
+        why[1] == ["`frame` can't be stored"]
+        and "it asks for tables, views or functions of Spark's own" in why[3]
+    ), why
+    (desk.folder / "a.csv").write_text("x\n1\n7\n")
+    assert ran(desk, *cells)[2] == "8"
+    cells[1] += ".filter('x > 1')"
+    assert ran(desk, *cells)[2] == "7"

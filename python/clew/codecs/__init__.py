@@ -77,11 +77,22 @@ LIBRARIES: Mapping[str, str] = {
     "dateutil": "dateutil",
     "dask": "dask",
     "distributed": "distributed",
+    "pyspark": "spark",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
-HANDLES: Mapping[str, str] = {"client": "distributed", "cluster": "distributed", "future": "distributed"}
+HANDLES: Mapping[str, str] = {
+    "client": "distributed",
+    "cluster": "distributed",
+    "future": "distributed",
+    "spark_context": "spark",
+    "spark_session": "spark",
+    "spark_frame": "spark",
+}
 """Which file knows a handle: a stand-in for something that lives outside the session."""
+
+STAND_INS: Mapping[str, str] = {"clew.adapters.dask_": "distributed", "clew.adapters.spark_": "spark"}
+"""Which file knows classes of Clew's own that stand in for a library's: by how their modules' names begin."""
 
 
 def find(kind: type) -> Codec | None:
@@ -109,9 +120,11 @@ def named(name: str) -> Codec:
 def _exact(kind: type) -> Codec | None:
     if kind is TracebackType:
         return named("errors.traceback")
-    if str(kind.__module__).startswith("clew.adapters.dask_"):
-        codec = importlib.import_module(f"{__name__}.distributed").CODECS.get(kind)
-        return codec if isinstance(codec, Codec) else None
+    module = str(kind.__module__)
+    for begins, name in STAND_INS.items():
+        if module.startswith(begins):
+            codec = importlib.import_module(f"{__name__}.{name}").CODECS.get(kind)
+            return codec if isinstance(codec, Codec) else None
     file = _file(kind)
     if file is None:
         return None

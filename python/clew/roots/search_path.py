@@ -7,6 +7,7 @@ on another machine or under another Python the state's own entries come back bet
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -21,13 +22,29 @@ PACKAGES = {"site-packages", "dist-packages"}
 VERSIONS = (("{python}", "python{0}.{1}"), ("{pythonzip}", "python{0}{1}.zip"))
 
 
+#: A folder that a session of Spark makes for itself: another one each time, and gone with it.
+OF_SESSION = re.compile(r".*[/\\]spark-[0-9a-f-]{36}[/\\]userFiles-[0-9a-f-]{36}")
+
+
 def collect(shell: Any) -> Iterator[Root]:
-    yield "path", "sys.path", tuple([portable(entry) for entry in sys.path if type(entry) is str])
+    yield (
+        "path",
+        "sys.path",
+        tuple([portable(entry) for entry in sys.path if type(entry) is str and not is_of_session(entry)]),
+    )
+
+
+def is_of_session(entry: str) -> bool:
+    """Whether an entry belongs to something that lives no longer than this process."""
+    return OF_SESSION.fullmatch(entry) is not None
 
 
 def install(shell: Any, key: str, value: Any) -> None:
     if value is not MISSING:
-        sys.path[:] = [here(entry) for entry in value]
+        of_session = [entry for entry in sys.path if type(entry) is str and is_of_session(entry)]
+        entries = [here(entry) for entry in value]
+        # Where Spark put it: behind the first.
+        sys.path[:] = entries[:1] + of_session + entries[1:]
 
 
 def portable(entry: str) -> str:

@@ -134,12 +134,13 @@ class Around:
             | ({"interpreter": interpreter()} if self.is_first else {})
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
-            | self._read(asks.variables)
+            | self._read(asks.variables, seen.get("unrepeatable", []))
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
-    def _read(self, names: Iterable[str]) -> dict[str, Any]:
-        """Environment variables that were read, with what they were; of those that may be credentials only that it read them."""
+    def _read(self, names: Iterable[str], unrepeatable: Iterable[str]) -> dict[str, Any]:
+        """Environment variables that were read, with what they were; of those that may be credentials only that it read them, as part of
+        what is `unrepeatable`."""
         found: dict[str, str | None] = {}
         hidden = False
         for name in sorted(names):
@@ -149,7 +150,8 @@ class Around:
             if is_kept:
                 found[name] = text
             hidden |= not is_kept
-        return {"variables": found} | ({"unrepeatable": [HIDDEN]} if hidden else {})
+        words = [*unrepeatable, *([HIDDEN] if hidden else [])]
+        return {"variables": found} | ({"unrepeatable": words} if words else {})
 
 
 def described(name: str, distribution: Distribution | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from clew._engine import intent, left_out
-from clew.adapters import reaching
+from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import rerun
@@ -213,6 +213,7 @@ class Session:
         reaching.store = self._engine.store()
         most = self._engine.setting("tasks.fetch_mb")
         reaching.most_fetched = (most if isinstance(most, int) else 0) * 1_000_000
+        spark_calls.watch()
 
     def _cache_tasks(self, is_wanted: bool) -> None:
         """Has tasks of distributed engines cached, or not any more. Nothing of these is imported before the user does."""

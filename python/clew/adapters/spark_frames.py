@@ -1,0 +1,143 @@
+"""Frames of Spark whose rows were computed and kept (`cache()`, `persist()`, `checkpoint()`): their rows are stored as Parquet.
+
+A frame that is only planned is never computed for that. What comes back reads the files as soon as it is used: one for each part that the
+frame had, so that rows keep their order and their parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from pyspark.sql.classic.dataframe import DataFrame
+from pyspark.sql.types import StructType
+
+from clew import evidence
+from clew.codecs import NoValue
+
+from . import reaching
+from .spark_rows import WORD, answered, is_checkpointed, megabytes, size_cached, size_checkpointed, written
+from .spark_sessions import asks, wake_session
+
+#: Seconds a minute for the files of all frames.
+WRITING = 20.0
+_writing = reaching.Patience(WRITING, 60.0)
+#: More parts than that make a plan that takes longer than the rows.
+MOST_PARTS = 256
+
+
+class Rows(NamedTuple):
+    """What is kept of a frame."""
+
+    session: Any
+    #: The types of its columns, as Spark writes them down.
+    schema: str
+    #: The Parquet files of its parts, in order.
+    parts: tuple[bytes, ...]
+
+
+_kept: WeakKeyDictionary[Any, Rows] = WeakKeyDictionary()
+#: Frames whose rows can't change any more: with a checkpoint, or those that came back and read what is kept.
+_fixed: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
+#: Why rows are not asked for again.
+_refused: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+class SleepingFrame(DataFrame):  # type: ignore[misc]
+    """A frame that came back, before its first use."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not asks(name):
+            return object.__getattribute__(self, name)
+        wake_frame(self)
+        return getattr(self, name)
+
+
+def wake_frame(frame: Any) -> None:
+    """Makes of a frame that sleeps one that reads its files."""
+    if type(frame) is not SleepingFrame:
+        return
+    session, schema, parts = _kept[frame]
+    wake_session(session)
+    with evidence.unwatched():
+        made = _read(session, StructType.fromJson(json.loads(schema)), parts)
+    frame.__dict__.update(made.__dict__)
+    frame.__class__ = DataFrame
+
+
+def encode_frame(frame: Any) -> tuple[Any, ...]:
+    """What is kept of a frame."""
+    is_fixed = frame in _fixed or (not frame.is_cached and is_checkpointed(frame))
+    if is_fixed:
+        _fixed[frame] = None
+    elif not frame.is_cached:
+        raise NoValue(f"{WORD} that is only planned: the cell that made it makes it again")
+    if frame not in _kept:
+        if frame in _refused:
+            raise NoValue(_refused[frame])
+        _kept[frame] = _take(frame)
+    return tuple(_kept[frame])
+
+
+def decode_frame(rows: tuple[Any, ...]) -> Any:
+    """A frame that reads its rows when it is used."""
+    frame = object.__new__(SleepingFrame)
+    _kept[frame], _fixed[frame] = Rows(*rows), None
+    return frame
+
+
+def _take(frame: Any) -> Rows:
+    """Has a frame's rows written, and takes them."""
+    master = frame._sc.master if frame._sc._jsc is not None else ""
+    if not master.startswith("local"):
+        raise NoValue(f"{WORD} of other machines ({master or 'it was stopped'}): its cell makes it again")
+    size = answered(lambda: size_cached(frame) if frame.is_cached else size_checkpointed(frame))
+    if size is None:
+        raise NoValue(f"{WORD} that is to be kept by Spark and was not computed yet: its cell makes it again")
+    left = reaching.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
+    if size > left:
+        raise NoValue(
+            f"{WORD} of {megabytes(size)}; {megabytes(reaching.most_fetched)} are kept in all (`tasks.fetch_mb`)"
+        )
+    if _writing.left() < WRITING / 10:
+        raise NoValue(f"{WORD}; so much was kept just now that it has to wait for the next look")
+    with tempfile.TemporaryDirectory(prefix="clew-spark-") as folder, _writing.used() as seconds:
+        path = Path(folder, "rows")
+        why = written(frame, path, seconds)
+        if why is not None:
+            _refused[frame] = f"{WORD} {why}"
+            raise NoValue(_refused[frame])
+        files = sorted(path.glob("part-*"))
+        if len(files) > MOST_PARTS:
+            _refused[frame] = f"{WORD} in {len(files)} parts; up to {MOST_PARTS} are kept: `coalesce` it"
+            raise NoValue(_refused[frame])
+        return Rows(frame._session, frame.schema.json(), tuple(file.read_bytes() for file in files))
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where the files of frames lie that came back, as long as this process lives."""
+    return tempfile.TemporaryDirectory(prefix="clew-spark-")
+
+
+def _read(session: Any, schema: Any, parts: tuple[bytes, ...]) -> Any:
+    """A frame of files, with the very types that the rows had: of a file's columns Spark takes any to have gaps."""
+    frames = []
+    for part in parts:
+        path = Path(_folder().name, f"{hashlib.blake2b(part, digest_size=16).hexdigest()}.parquet")
+        if not path.exists():
+            path.write_bytes(part)
+        frames.append(session.read.schema(schema).parquet(path.as_uri()))
+    if not frames:
+        return session.createDataFrame([], schema)
+    made = reduce(lambda one, other: one.union(other), frames)
+    if made.schema == schema:
+        return made
+    java = session._jsparkSession
+    types = java.parseDataType(schema.json())
+    return DataFrame(java.internalCreateDataFrame(made._jdf.queryExecution().toRdd(), types, False), session)

@@ -1,0 +1,88 @@
+"""Rows that Spark keeps of a frame (`cache()`, `checkpoint()`): whether they are all there, how many bytes, and written as Parquet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+from uuid import uuid4
+
+from clew.codecs import NoValue
+
+WORD = "pyspark.sql.DataFrame: a query on a cluster"
+
+
+def is_checkpointed(frame: Any) -> bool:
+    plan = answered(lambda: frame._jdf.queryExecution().analyzed())
+    is_of_rows = answered(lambda: plan.getClass().getSimpleName()) == "LogicalRDD"
+    return is_of_rows and bool(answered(lambda: plan.rdd().isCheckpointed()))
+
+
+def size_cached(frame: Any) -> int | None:
+    """Bytes of a cached frame's rows; `None` where they are not all there, so that to write them would compute them."""
+    found = frame._session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf)
+    if not found.isDefined():
+        return None
+    relation = found.get().cachedRepresentation()
+    is_loaded = relation.cacheBuilder().isCachedColumnBuffersLoaded()
+    return int(relation.computeStats().sizeInBytes()) if is_loaded else None
+
+
+def size_checkpointed(frame: Any) -> int:
+    """Bytes of the rows behind a checkpoint: in a folder, or with the session."""
+    rows = frame._jdf.queryExecution().analyzed().rdd()
+    file = rows.getCheckpointFile()
+    if file.isDefined():
+        return _size(Path(url2pathname(urlsplit(file.get()).path)))
+    stored = [one for one in frame._sc._jsc.sc().getRDDStorageInfo() if one.id() == rows.id()]
+    return sum(int(one.memSize()) + int(one.diskSize()) for one in stored)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of what lies in a folder, while somebody may write there."""
+    sizes = 0
+    for path, _, files in os.walk(folder):
+        for file in files:
+            try:
+                sizes += os.stat(os.path.join(path, file)).st_size  # noqa: PTH116, PTH118
+            except OSError:
+                continue  # renamed meanwhile
+    return sizes
+
+
+def answered(question: Callable[[], Any]) -> Any:
+    try:
+        return question()
+    except Exception as error:
+        raise NoValue(f"{WORD} whose Java is gone, or of another version than Clew knows") from error
+
+
+def written(frame: Any, path: Path, seconds: float) -> str | None:
+    """Why the rows could not be written, if they could not."""
+    group, failed = f"clew-{uuid4()}", list[str]()
+
+    def write() -> None:
+        try:
+            frame._sc.setJobGroup(group, "Clew keeps the rows of a frame", interruptOnCancel=True)
+            frame.write.option("maxRecordsPerFile", 0).parquet(path.as_uri())
+        except Exception as error:
+            failed.append(f"that could not be written as Parquet ({type(error).__name__})")
+
+    writer = Thread(target=write, daemon=True, name=group)
+    writer.start()
+    writer.join(seconds)
+    if writer.is_alive():
+        frame._sc.cancelJobGroup(group)
+        writer.join(1.0)
+        return f"that could not be written in {seconds:.0f} s"
+    if failed:
+        return failed[0]
+    return None if (path / "_SUCCESS").exists() else "whose rows were written elsewhere"
+
+
+def megabytes(size: int) -> str:
+    return f"{-(-size // 1_000_000)} MB"

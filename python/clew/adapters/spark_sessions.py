@@ -1,0 +1,200 @@
+"""Sessions of Spark as handles: what is kept is how they are made, never what lets one in.
+
+```text
+   SparkSession ─► the same one, where it lives in this process and was made alike
+               └► one that sleeps: the first use of it, or of anything of Spark's, starts Java and makes it what it was
+```
+
+A session that sleeps *is* the session that it becomes: its class changes, and `__init__` runs, when somebody first asks it for something.
+Nothing waits for Java before that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from clew import evidence
+from clew._engine import notice
+from clew.codecs import NoValue
+
+from ..shell.warn import warn
+from . import reaching
+from .spark_settings import Recipe, Settings, asked, decode_conf, given, kept, recipes
+
+_primary: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""The first session that sleeps on a context."""
+_texts: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""What the settings of a session looked like when they were read."""
+
+LIVES = "another session of Spark lives in this kernel, and Java bears only one: stop it, and run the cell again that makes this one"
+
+
+def asks(name: str) -> bool:
+    """Whether who asks for an attribute wants something of Spark: Python and IPython look for methods of theirs."""
+    return not name.startswith(("__", "_ipython"))
+
+
+class SleepingContext(SparkContext):  # type: ignore[misc]
+    """A context before its first use."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not asks(name):
+            return object.__getattribute__(self, name)
+        wake_context(self)
+        return getattr(self, name)
+
+    def __repr__(self) -> str:
+        settings = dict(recipes[self].settings)
+        return (
+            f"<SparkContext master={settings.get('spark.master')} appName={settings.get('spark.app.name')}>"
+        )
+
+
+class SleepingSession(SparkSession):  # type: ignore[misc]
+    """A session before its first use."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not asks(name):
+            return object.__getattribute__(self, name)
+        wake_session(self)
+        return getattr(self, name)
+
+
+def wake_context(context: Any) -> None:
+    """Starts Java, and makes of a context that sleeps the one that it stands for, with its session."""
+    with SparkContext._lock:
+        if type(context) is not SleepingContext:
+            return
+        reaching.ask()
+        if SparkContext._active_spark_context not in (context, None):
+            raise ConnectionError(f"This session of Spark was not started: {LIVES}")
+        SparkContext._active_spark_context = None
+        recipe = recipes[context]
+        context.__class__ = SparkContext
+        try:
+            with evidence.unwatched():
+                SparkContext.__init__(context, conf=decode_conf(recipe))
+        except BaseException:
+            context.__dict__.clear()
+            context.__class__ = SleepingContext
+            SparkContext._active_spark_context = context
+            raise
+    session = _primary[context]() if context in _primary else None
+    if session is not None:
+        wake_session(session)
+    if recipe.left_out:
+        names = ", ".join(recipe.left_out)
+        warn(f"Spark was started without what looks like credentials ({names}): set it again.")
+
+
+def wake_session(session: Any) -> None:
+    """Makes of a session that sleeps the one that it stands for."""
+    if type(session) is not SleepingSession:
+        return
+    context = object.__getattribute__(session, "__dict__")["_sc"]
+    wake_context(context)
+    if type(session) is not SleepingSession:
+        return
+    with SparkContext._lock, evidence.unwatched():
+        first = SparkSession._instantiatedSession
+        is_second = first is not None and first._sc is context
+        session.__class__ = SparkSession
+        SparkSession.__init__(session, context, first._jsparkSession.newSession() if is_second else None)
+        _apply(session, recipes[session].settings)
+
+
+def encode_context(context: Any) -> tuple[Any, ...]:
+    """What is kept of a context: how it was made, and whether it was stopped."""
+    is_stopped = type(context) is not SleepingContext and context._jsc is None
+    if context not in recipes:
+        if is_stopped:
+            raise NoValue("pyspark.SparkContext: a session of a cluster that was stopped")
+        recipes[context] = asked(lambda: kept(given(context)))
+    return (*recipes[context], is_stopped)
+
+
+def decode_context(parts: tuple[Any, ...]) -> Any:
+    """The context that lives in this process, if it was made alike; else one that sleeps."""
+    *recipe, is_stopped = parts
+    made = Recipe(*recipe)
+    live = SparkContext._active_spark_context
+    if is_stopped:
+        context = object.__new__(SparkContext)
+        context.__dict__.update(_jsc=None, _conf=None)
+    elif live is not None and encode_context(live) == parts:
+        return live
+    else:
+        if live is not None and not reaching.stands_in:
+            raise reaching.Unreachable(LIVES)
+        context = object.__new__(SleepingContext)
+        if live is None:
+            # Functions of Spark's ask for the context that is there: it wakes then, too.
+            SparkContext._active_spark_context = context
+            notice("Spark starts again when it is used first")
+    recipes[context] = made
+    return context
+
+
+def encode_session(session: Any) -> tuple[Any, ...]:
+    """What is kept of a session: its context, and its settings where they are others than the context's."""
+    context = object.__getattribute__(session, "__dict__")["_sc"]
+    if type(session) is not SleepingSession and context._jsc is not None:
+        try:
+            _look_at(session, context)
+        except NoValue:
+            # Java ends with the kernel, or before it. How it was made is known nevertheless.
+            if session not in recipes:
+                raise
+    if session not in recipes:
+        raise NoValue("pyspark.sql.SparkSession: a session of a cluster that was stopped")
+    return (context, *recipes[session])
+
+
+def _look_at(session: Any, context: Any) -> None:
+    """Takes note of a session's settings, if they are others than at the last look."""
+    text = asked(lambda: str(session._jsparkSession.conf().getAll().toString()))
+    if _texts.get(session) == text:
+        return
+    of_context = {*Recipe(*encode_context(context)[:2]).settings}
+    settings, left_out = kept(asked(lambda: session.conf.getAll.items()))
+    recipes[session] = Recipe(tuple(one for one in settings if one not in of_context), left_out)
+    _texts[session] = text
+
+
+def decode_session(parts: tuple[Any, ...]) -> Any:
+    """The session of a context."""
+    context, *recipe = parts
+    made = Recipe(*recipe)
+    if type(context) is SleepingContext:
+        known = _primary[context]() if context in _primary else None
+        if known is not None and recipes[known] == made:
+            return known
+        session = object.__new__(SleepingSession)
+        _primary.setdefault(context, ref(session))
+    elif context._jsc is None:
+        session = object.__new__(SparkSession)
+        session.__dict__.update(_jsc=None, _jvm=None, _jsparkSession=None)
+    else:
+        first = SparkSession._instantiatedSession
+        session = first if first is not None and first._sc is context else SparkSession(context)
+        _apply(session, made.settings)
+        return session
+    session.__dict__["_sc"] = context
+    recipes[session] = made
+    return session
+
+
+def _apply(session: Any, settings: Settings) -> None:
+    """Gives a session the settings that it had, beside those of its context."""
+    wanted = dict(Recipe(*encode_context(session._sc)[:2]).settings) | dict(settings)
+    found = dict(kept(session.conf.getAll.items()).settings)
+    for name in found.keys() - wanted.keys():
+        if session.conf.isModifiable(name):
+            session.conf.unset(name)
+    for name, value in wanted.items():
+        if found.get(name) != value and session.conf.isModifiable(name):
+            session.conf.set(name, value)
