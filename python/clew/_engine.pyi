@@ -184,6 +184,13 @@ class Repeat:
     def pending(self) -> list[Copied]:
         """What was taken since it was asked last, to be brought to a kernel."""
 
+    def has_patches(self) -> bool:
+        """Whether cells set something in libraries that no record holds."""
+
+    def overlook_patches(self, overlooks: bool) -> None:
+        """Goes back to before the first cell, and takes such cells for what they left as long as `overlooks`: to know whether anything has
+        to be executed at all."""
+
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
         """Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]`
         of cells that these were taken for. Where there are none nothing is done."""

@@ -51,10 +51,15 @@ def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses
     for value in ("3", "4"):
         patched = ("import math", f"math.pi = {value}", "math.pi", "n = 1")
         assert ran(desk, "patched", *patched) == ([RESTORED, EXECUTED, EXECUTED, RESTORED], [value])
+        # Where nothing else has to be executed, neither has this.
+        assert ran(desk, "patched", *patched) == ([RESTORED] * 4, [value])
+        desk.notebook("patched", *patched, f"m = {value}")
         told = desk.run("patched.ipynb", "--plan", "--json").json["cells"]
-        assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, EXECUTED, RESTORED]
+        assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, EXECUTED, RESTORED, EXECUTED]
         assert told[1]["why"] == told[2]["why"] == ["a cell sets `math.pi`, and nothing brings that back"]
     assert ran(desk, "patched", *cells) == ([RESTORED] * 3, ["3.141592653589793"])
+    # Nothing is executed, and nothing was set: what used it when it was is none of these.
+    assert ran(desk, "patched", "import math", "math.pi", "n = 1")[1] == ["3.141592653589793"]
 
 
 def test_p06_the_number_of_a_process_is_asked_for_each_time(desk: Desk) -> None:
@@ -78,6 +83,7 @@ def test_p03_how_something_is_logged_is_said_in_each_run(desk: Desk) -> None:
 def test_an_extension_of_ipython_is_loaded_in_each_run(desk: Desk) -> None:
     cells = ("%load_ext autoreload", "%autoreload 2", "x = 1")
     assert ran(desk, "extended", *cells)[0] == [EXECUTED] * 3
+    assert ran(desk, "extended", *cells)[0] == [RESTORED] * 3
     assert ran(desk, "extended", *cells, "x")[1] == ["1"]
 
 

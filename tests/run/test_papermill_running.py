@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from beside import Beside, Left, Pair, beside, comparable, notebook
-from desk import CLEW, PAPERMILL, Desk, code_cells, outcomes, statuses
+from desk import CLEW, PAPERMILL, Desk, code_cells, hear_interrupts, outcomes, statuses
 from harness import NEVER
 
 QUIET = "--no-progress-bar"
@@ -262,7 +262,7 @@ def test_ctrl_c_ends_papermill_with_1_and_clew_with_130(desk: Desk) -> None:
         ends[program] = subprocess.Popen(
             [*command, "long.ipynb", f"{program}-long.ipynb", "--log-output"],
             cwd=desk.folder, env=desk.environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,
         )  # fmt: skip
     for program, process in ends.items():
         for line in process.stderr:
@@ -296,7 +296,7 @@ def test_a_kernel_that_does_not_answer_ends_it_with_1(both: Beside, program: lis
     words = ["-k", program[0], "--start-timeout", "1", QUIET]
     pair = both.type("in.ipynb", "out.ipynb", *words, files={"in.ipynb": notebook("a = 1")})
     pair.assert_same(1)
-    assert f"The kernel {program[0]} did not start" in pair.clew.err
+    assert f"The kernel {program[0]} did not start" in pair.clew.err and "Traceback" not in pair.clew.err
 
 
 def test_a_file_for_what_is_printed_that_can_not_be_made_ends_it_with_1(both: Beside) -> None:

@@ -326,6 +326,7 @@ impl Repeat {
         };
         let flow = Flow::knowing(&record.history, &self.store, std::mem::take(&mut record.known));
         self.found = Found {
+            overlooks_patches: self.found.overlooks_patches,
             state: State::clone(&record.history.state(at)),
             directory: directory.or(self.found.directory.take()),
             patched: flow.patched(&flow.place(at)),

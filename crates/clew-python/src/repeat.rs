@@ -117,6 +117,17 @@ impl Repeat {
         told.collect()
     }
 
+    /// Whether cells set something in libraries that no record holds.
+    fn has_patches(&self) -> bool {
+        self.walk().has_patches()
+    }
+
+    /// Goes back to before the first cell, and takes such cells for what they left as long as `overlooks`: to know whether anything has to be
+    /// executed at all.
+    fn overlook_patches(&self, overlooks: bool) {
+        self.walk().overlook_patches(overlooks);
+    }
+
     /// Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]` of cells that
     /// these were taken for. Where there are none nothing is done.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from logging import Logger
 from queue import Empty
 from typing import Any
 
@@ -76,7 +77,8 @@ class Kernel:
         try:
             # Not by starting it: jupyter_client prints a traceback of what is missing.
             KernelSpecManager().get_kernel_spec(client.kernel_name)
-            self._stack.enter_context(client.setup_kernel(env=self._environment))
+            with silenced(client.log):
+                self._stack.enter_context(client.setup_kernel(env=self._environment))
         except (NoSuchKernel, RuntimeError, OSError) as error:
             raise StartFailed(f"The kernel {client.kernel_name} did not start: {error}") from error
         self._is_started = True
@@ -225,6 +227,16 @@ class Kernel:
             signal.signal(signal.SIGINT, before)
             for one in asked:
                 one.cancel()
+
+
+@contextmanager
+def silenced(log: Logger) -> Iterator[None]:
+    """Keeps nbclient from logging a traceback of what it raises."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
 
 
 async def running_loop() -> asyncio.AbstractEventLoop:

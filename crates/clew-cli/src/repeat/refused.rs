@@ -1,4 +1,4 @@
-//! Runs that were taken for their cells, and whose values turned out not to come back: the walk begins anew without them.
+//! Walks that begin anew: without runs whose values turned out not to come back, or because something has to be executed after all.
 
 use clew_core::history::flow::Found;
 use clew_core::id::Root;
@@ -26,10 +26,24 @@ impl Repeat {
         Some(cell)
     }
 
+    /// Whether cells set something in libraries that no record holds: such a cell is executed where anything is.
+    pub fn has_patches(&self) -> bool {
+        let mut runs = self.records.iter().flat_map(|record| record.history.runs());
+        runs.any(|(_, run)| !run.evidence.patched.is_empty())
+    }
+
+    /// Goes back to before the first cell, and takes cells that set something in libraries for what they left, as long as `overlooks`: for who
+    /// wants to know whether anything has to be executed at all.
+    pub fn overlook_patches(&mut self, overlooks: bool) {
+        self.found.overlooks_patches = overlooks;
+        self.begin_again();
+    }
+
     /// Goes back to before the first cell, for a kernel that is as new as the first one was.
     pub fn begin_again(&mut self) {
         self.found = Found {
             directory: self.directory.clone(),
+            overlooks_patches: self.found.overlooks_patches,
             ..Found::default()
         };
         self.pending.clear();

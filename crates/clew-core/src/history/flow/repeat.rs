@@ -49,6 +49,8 @@ pub struct Found {
     pub directory: Option<String>,
     /// Attributes of libraries that cells set ([`Flow::patched`]).
     pub patched: BTreeSet<String>,
+    /// Whether nothing is executed at all, so that nobody needs what cells set in libraries: it only has to be the same.
+    pub overlooks_patches: bool,
 }
 
 impl Found {
@@ -56,6 +58,7 @@ impl Found {
     pub fn repeat(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
         self.state.repeat(run, &bound_again(history, id));
+        self.patched.extend(run.evidence.patched.iter().cloned());
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
         }
@@ -185,7 +188,7 @@ impl<'a> Flow<'a> {
         }
         let needed = self.needs(place);
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
-        obstacles.extend(self.of_patches(place, &needed, &found.patched));
+        obstacles.extend(self.of_patches(place, &needed, found));
         let found = &found.state;
         obstacles.extend(self.of_variables(place, found, outside));
         obstacles.extend(self.of_inputs(place, &needed, found));
@@ -252,16 +255,21 @@ impl<'a> Flow<'a> {
     }
 
     /// Attributes of libraries that it set, and those of libraries that it may have used that cells set before it, then or now.
-    fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, now: &BTreeSet<String>) -> Vec<Obstacle> {
-        let own = &place.recorded().evidence.patched;
+    fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &Found) -> Vec<Obstacle> {
+        let (own, now) = (&place.recorded().evidence.patched, &found.patched);
         let before = place.before();
         let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
-        let mut found: BTreeSet<&String> = own.iter().collect();
-        if let Some(before) = before.filter(|_| !then.is_empty() || !now.is_empty()) {
+        let (mut all, of_others): (BTreeSet<&String>, BTreeSet<&String>) = if found.overlooks_patches {
+            (BTreeSet::new(), then.symmetric_difference(now).collect())
+        } else {
+            (own.iter().collect(), then.union(now).collect())
+        };
+        if let Some(before) = before.filter(|_| !of_others.is_empty()) {
             let libraries = self.libraries(needed, place, &before);
-            found.extend(then.union(now).filter(|set| libraries.contains(first_word(set))));
+            let is_used = |set: &&String| libraries.contains(first_word(set));
+            all.extend(of_others.into_iter().filter(is_used));
         }
-        found.into_iter().cloned().map(Obstacle::Patched).collect()
+        all.into_iter().cloned().map(Obstacle::Patched).collect()
     }
 
     /// Attributes of libraries that runs set up to `place`. They are no part of a state.
