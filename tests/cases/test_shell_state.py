@@ -99,22 +99,6 @@ CASES = [
         kept=["matplotlib"],
     ),
     Case(
-        "matplotlib's backend beside figures",
-        """
-        import matplotlib
-        matplotlib.use('agg')
-        import matplotlib.pyplot as plt
-        figure, axes = plt.subplots()
-        """,
-        "matplotlib.use('svg')",
-        [
-            "matplotlib.get_backend().lower()",
-            "matplotlib.is_interactive()",
-            "plt.get_fignums()",
-        ],
-        kept=["plt"],
-    ),
-    Case(
         "Warnings filters",
         "import warnings",
         "warnings.simplefilter('ignore', ResourceWarning)",
@@ -146,6 +130,20 @@ CASES = [
         """,
         "_ = plt.plot([1, 2, 3]); _ = plt.figure(num=8)",
         ["plt.get_fignums()", "len(plt.figure(3).axes)"],
+        kept=["plt"],
+        fresh=False,
+    ),
+    Case(
+        "matplotlib's backend beside figures",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        import matplotlib.pyplot as plt
+        plt.close('all')
+        _ = plt.figure(num=4)
+        """,
+        "matplotlib.use('svg')",
+        ["matplotlib.get_backend().lower()", "matplotlib.is_interactive()", "plt.get_fignums()"],
         kept=["plt"],
         fresh=False,
     ),

@@ -196,6 +196,12 @@ def test_figures_are_put_back_under_their_numbers(shell):
     plt.figure(9)
     roots.install(shell, "figures", "pyplot", kept)
     assert plt.get_fignums() == [3, 7] and plt.gcf() is second and plt.figure(3) is first
+    # One that pyplot does not know is closed like all others.
+    plt.close(second)
+    roots.install(shell, "figures", "pyplot", kept)
+    plt.close("all")
+    assert plt.get_fignums() == []
+    roots.install(shell, "figures", "pyplot", kept)
     roots.install(shell, "figures", "pyplot", roots.MISSING)
     assert plt.get_fignums() == []
 

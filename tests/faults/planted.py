@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cells
 from cells import SOON
-from harness import Kernel, Reply, wait_for
+from harness import NEVER, Kernel, Reply, wait_for
 from planting import WATCHED
 
 HERE = Path(__file__).resolve().parent
 Scenario = Callable[[Kernel, str], Reply]
 """Something that a session goes through: done for a cell id, which says what fails."""
+#: How long a session is left alone to rest (seconds).
+REST = 0.3
 
 
 class Planted:
@@ -60,10 +63,12 @@ class Planted:
             steps[:] = self.kernel.value(reached)
             if last and last not in steps:
                 scenario(self.kernel, WATCHED)
+                # Whoever asks at once keeps the session from resting.
+                time.sleep(REST)
                 return False
             return True
 
-        wait_for(is_over, f"{last} was not reached", SOON)
+        wait_for(is_over, f"{last} was not reached", NEVER)
         self.tell("state.reached.clear()")
         return steps
 

@@ -18,7 +18,6 @@ def collect(shell: Any) -> Iterator[Root]:
 
 def install(shell: Any, key: str, value: Any) -> None:
     """Makes exactly these figures pyplot's, the last one the current; windows of others are closed."""
-    import matplotlib.pyplot as plt
     from matplotlib._pylab_helpers import Gcf
 
     wanted = [] if value is MISSING else value
@@ -30,6 +29,17 @@ def install(shell: Any, key: str, value: Any) -> None:
     for number, figure in wanted:
         manager = kept.get(number)
         if manager is None:
-            manager = plt._get_backend_mod().new_figure_manager_given_figure(number, figure)
+            manager = _manager_of(number, figure)
         Gcf.figs.pop(number, None)
         Gcf.figs[number] = manager
+
+
+def _manager_of(number: int, figure: Any) -> Any:
+    """What pyplot keeps of a figure, as it makes it: a click makes the figure the current one, and `close` lets go of that."""
+    import matplotlib.pyplot as plt
+    from matplotlib._pylab_helpers import Gcf
+
+    manager: Any = plt._get_backend_mod().new_figure_manager_given_figure(number, figure)
+    if not hasattr(manager, "_cidgcf"):
+        manager._cidgcf = manager.canvas.mpl_connect("button_press_event", lambda _: Gcf.set_active(manager))
+    return manager
