@@ -10,39 +10,12 @@ use std::time::Instant;
 
 use clew_cli::repeat::{Cell, Decided, Origin, Repeat, Vouched};
 use clew_cli::{Door, Surroundings};
-use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::History;
-use clew_core::history::flow::Outside;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
-use clew_testing::Rounds;
+use clew_testing::{Rounds, Unchanged};
 
 const NOTEBOOK: &str = "/home/u/rounds.ipynb";
-
-/// Nothing outside is another than it was.
-struct Same;
-
-impl Outside for Same {
-    fn has_file(&self, _: &FileEvidence) -> bool {
-        true
-    }
-
-    fn other_module(&self, _: &ModuleEvidence) -> Option<String> {
-        None
-    }
-
-    fn python(&self) -> Option<&str> {
-        None
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn is_builtin(&self, _: &str) -> bool {
-        false
-    }
-}
 
 struct Options {
     rounds: Rounds,
@@ -119,7 +92,7 @@ fn walked(surroundings: &Surroundings, cells: &[Cell], is_run: bool) -> Result<f
         let mut walk = walk.ok_or("there is no store")?;
         let is_same_code = |one: &str, other: &str| plain(one) == plain(other);
         for cell in cells {
-            let decided = walk.decide(cell, &Same, &is_same_code);
+            let decided = walk.decide(cell, &Unchanged, &is_same_code);
             taken += usize::from(matches!(decided, Decided::Taken { .. }));
             if is_run {
                 walk.stand_at("2", None)?;

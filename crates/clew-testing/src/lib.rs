@@ -38,6 +38,9 @@ pub use rounds::Rounds;
 mod still;
 pub use still::Still;
 
+mod unchanged;
+pub use unchanged::Unchanged;
+
 pub mod writers;
 
 mod texts;

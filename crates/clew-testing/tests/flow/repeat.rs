@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use clew_core::format::{Ending, FileEvidence, HistoryDescription, ModuleEvidence, RunKind};
-use clew_core::history::flow::{Flow, Found, Obstacle, Outside};
+use clew_core::format::{Ending, HistoryDescription, RunKind};
+use clew_core::history::flow::{Flow, Found, Obstacle};
 use clew_core::history::{Environments, State};
 use clew_core::id::{HistoryId, Root, RunId};
 use clew_core::record::RunInput;
@@ -12,7 +12,7 @@ use clew_core::store::Store;
 use clew_testing::disk::SimDisk;
 use clew_testing::recording::{key_of, session_of, store_of};
 use clew_testing::toy::{CellError, ToyKernel, World, run_cell};
-use clew_testing::{Dice, Flavour, evidence_of, random_cell};
+use clew_testing::{Dice, Flavour, Unchanged, evidence_of, random_cell};
 
 use super::notebook::KEY;
 
@@ -21,31 +21,6 @@ const QUIET: Flavour = Flavour {
     hostile: false,
     failing: false,
 };
-
-/// Nothing outside is another than it was.
-struct Same;
-
-impl Outside for Same {
-    fn has_file(&self, _: &FileEvidence) -> bool {
-        true
-    }
-
-    fn other_module(&self, _: &ModuleEvidence) -> Option<String> {
-        None
-    }
-
-    fn python(&self) -> Option<&str> {
-        None
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn is_builtin(&self, _: &str) -> bool {
-        false
-    }
-}
 
 /// A notebook's history, and how often it was run.
 struct Desk {
@@ -155,9 +130,10 @@ fn stands_for(session: &Session, store: &Store, cell: &str, place: usize, found:
         run.execution_count == Some(place as u64 + 1) && source.is_some_and(|source| *source == *cell)
     };
     let recorded = history.runs().rev().filter(|(_, run)| is_of_cell(run));
-    recorded
-        .map(|(id, _)| *id)
-        .find(|id| flow.obstacles(&flow.place(*id), found, &environments, &Same).is_empty())
+    recorded.map(|(id, _)| *id).find(|id| {
+        flow.obstacles(&flow.place(*id), found, &environments, &Unchanged)
+            .is_empty()
+    })
 }
 
 /// Has the kernel hold what cells left that did not run; of that what is needed, or all.
@@ -337,7 +313,10 @@ fn p03_a_run_that_left_a_name_as_it_was_leaves_it_where_it_is_another() {
     let flow = Flow::new(session.history(), &store);
     let environments = Environments::of(session.history());
     let mut found = Found::default();
-    assert_eq!(flow.obstacles(&flow.place(*second), &found, &environments, &Same), []);
+    assert_eq!(
+        flow.obstacles(&flow.place(*second), &found, &environments, &Unchanged),
+        []
+    );
     found.repeat(session.history(), second);
     let state = session.history().state(*second);
     assert_eq!(found.state.version(&Root::name("a")), state.version(&Root::name("a")));
@@ -365,7 +344,7 @@ fn what_stands_against_a_run_says_which_input_it_is() {
     let of_b = session.history().runs().find(|(_, run)| run.execution_count == Some(2));
     let place = flow.place(*of_b.unwrap().0);
     let environments = Environments::of(session.history());
-    let obstacles = flow.obstacles(&place, &Found::default(), &environments, &Same);
+    let obstacles = flow.obstacles(&place, &Found::default(), &environments, &Unchanged);
     let inputs: Vec<Root> = obstacles
         .into_iter()
         .filter_map(|obstacle| match obstacle {

@@ -325,17 +325,18 @@ impl<'a> Flow<'a> {
             return Vec::new();
         };
         let then = self.history.state(before.run());
+        let is_other = |root: &Root| !needed.contains(root) && !are_same(then.version(root), found.version(root));
+        let other: Vec<Root> = written_again(place.recorded()).into_iter().filter(is_other).collect();
+        if other.is_empty() {
+            return Vec::new();
+        }
         let certain = bound_again(self.history, &place.run());
         let is_known = |root: &Root| {
             let is_alone = found.version(root).is_none_or(|version| version.roots.len() == 1);
             is_alone && certain.iter().any(|version| version.roots.contains(root))
         };
-        let written = written_again(place.recorded()).into_iter();
-        let other = written.filter(|root| {
-            let is_same = are_same(then.version(root), found.version(root));
-            !is_same && !needed.contains(root) && !is_known(root)
-        });
-        other.map(|root| Obstacle::input(&root, &then, found)).collect()
+        let unknown = other.iter().filter(|root| !is_known(root));
+        unknown.map(|root| Obstacle::input(root, &then, found)).collect()
     }
 
     /// State that decides how code behaves without being named in it (options, the directory), where a cell set it since.

@@ -1,0 +1,30 @@
+//! An outside in which everything is what it was.
+
+use clew_core::format::{FileEvidence, ModuleEvidence};
+use clew_core::history::flow::Outside;
+
+/// Nothing outside is another than it was.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unchanged;
+
+impl Outside for Unchanged {
+    fn has_file(&self, _: &FileEvidence) -> bool {
+        true
+    }
+
+    fn other_module(&self, _: &ModuleEvidence) -> Option<String> {
+        None
+    }
+
+    fn python(&self) -> Option<&str> {
+        None
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn is_builtin(&self, _: &str) -> bool {
+        false
+    }
+}
