@@ -317,6 +317,9 @@ def notice(why: str) -> None:
 def mark_of(path: str) -> str | None:
     """By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet."""
 
+def is_marked(path: str, mark: str) -> bool | None:
+    """Whether a small file is the one that has this mark; `None` where that can't be told: somebody else marked it, or it can't be read."""
+
 def digest_of(path: str) -> str | None:
     """The hash of a file's bytes; `None` where it can't be read."""
 

@@ -276,3 +276,18 @@ def test_a_kernel_of_another_environment_is_asked_for_its_packages(desk: Desk) -
     assert planned("same") == set()
     assert planned("other") == {"nobody can tell what the kernel other runs in"}
     assert planned("absent") == {"nobody can tell what the kernel absent runs in"}
+
+
+def test_p03_a_small_file_of_another_content_counts_though_size_and_time_are_the_same(desk: Desk) -> None:
+    path = desk.folder / "small.csv"
+    path.write_text("1,2")
+    book = Book(desk, "small", ("import csv", "list(csv.reader(open('small.csv')))"))
+    book.run()
+    before = path.stat()
+    path.write_text("3,4")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert book.why() == {2: "input small.csv changed"}
+    assert book.run() == [RESTORED, EXECUTED]
+    # And another time counts for nothing where the bytes are the same.
+    write(desk, "small.csv", "3,4")
+    assert book.run() == [RESTORED, RESTORED]

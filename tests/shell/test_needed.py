@@ -100,3 +100,17 @@ def test_names_that_code_may_touch(source: str, names: set[str] | None) -> None:
     exec("deep = [1]\ndef g(): return deep\ndef f(x): return g()", namespace)
     found = needed(source, TransformerManager(), Watch(namespace))
     assert found is None if names is None else found is not None and names <= found
+
+
+def test_a_transformer_that_raises_says_nothing_of_names() -> None:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    from clew.shell.needed import needed
+    from clew.shell.watch import Watch
+
+    def raises(lines: list[str]) -> list[str]:
+        raise RuntimeError("the user's own")
+
+    transformers = TransformerManager()
+    transformers.cleanup_transforms.append(raises)
+    assert needed("a = 1", transformers, Watch({})) is None

@@ -10,6 +10,8 @@ use clew_core::history::History;
 use clew_core::id::RunId;
 use serde::Serialize;
 
+use crate::marks::is_marked;
+
 /// A file that runs read.
 #[derive(Debug, Clone)]
 pub(crate) struct InputFile {
@@ -27,7 +29,7 @@ pub(crate) struct InputFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Now {
-    /// It is what the run saw, as far as its length and its time tell.
+    /// It is what the run saw, as far as its length and its mark or its time tell.
     Same,
     /// It was written to since.
     Changed,
@@ -95,14 +97,21 @@ fn now(file: &FileEvidence) -> Now {
     }
 }
 
-/// Whether length and time of a file are what a run saw.
+/// Whether the length of a file is what a run saw, and its mark, where it has one of this user's; else its time.
 pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool {
+    if file.size != Some(found.len()) {
+        return false;
+    }
+    let mark = file.mark.as_deref();
+    if let Some(is_same) = mark.and_then(|mark| is_marked(Path::new(&file.path), mark)) {
+        return is_same;
+    }
     let since = found
         .modified()
         .ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok());
-    file.size == Some(found.len()) && (file.modified.is_none() || file.modified == modified)
+    file.modified.is_none() || file.modified == modified
 }
 
 /// Its path below the notebook's folder, else its own name; another one where that is taken.

@@ -67,7 +67,7 @@ pub use complete::{Candidate, complete, complete_line};
 pub use door::HandOver;
 pub use last_seen::{last_seen, setbacks_hint, setbacks_text};
 pub use line::{Intent, Unclosed, intent, split_line};
-pub use marks::mark_of;
+pub use marks::{is_marked, mark_of};
 pub use needs::packages_of;
 pub use outputs::{CellOutput, Failure, LeftOut, OutputKind, Picture, outputs_of};
 pub use page::{Output, SCHEMA};

@@ -221,7 +221,8 @@ class Outside:
             return False
         if digest is not None:
             return _engine.digest_of(path) == digest
-        return modified == there.st_mtime_ns or (mark is not None and _engine.mark_of(path) == mark)
+        is_marked = None if mark is None else _engine.is_marked(path, mark)
+        return modified == there.st_mtime_ns if is_marked is None else is_marked
 
     def other_module(self, name: str, then: str, distribution: str | None) -> str | None:
         """The version of a package that is there now, if it is another; empty if it is not there."""

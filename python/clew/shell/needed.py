@@ -43,12 +43,12 @@ def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
 
 
 def _compiled(source: str, shell: Any) -> list[CodeType] | None:
-    """The statements of a cell, as the shell runs them."""
+    """The statements of a cell, as the shell runs them; `None` where it can't be compiled, or a transformer of the user's raised."""
     try:
         tree = ast.parse(shell.transform_cell(source))
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return [compile(ast.Module([one], []), "<cell>", "exec", flags) for one in tree.body]
-    except (SyntaxError, ValueError, RecursionError):
+    except Exception:
         return None
 
 

@@ -1,7 +1,6 @@
 //! `clew stale`: cells whose inputs changed since they ran.
 
 use std::fs;
-use std::time::UNIX_EPOCH;
 
 use clew_core::format::{FileEvidence, Run};
 use clew_core::history::flow::Reason;
@@ -10,6 +9,7 @@ use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
+use crate::input_files::is_as_seen;
 use crate::page::Page;
 use crate::place::Place;
 use crate::problem::Problem;
@@ -184,7 +184,7 @@ pub(crate) fn file_changed(path: &str, change: &str) -> String {
     }
 }
 
-/// Whether a file has the size and the time it had. Folders, and what belongs to installed libraries, are not looked at.
+/// Whether a file is what it was, as far as can be told without reading a large one. Folders, and what belongs to installed libraries, are not looked at.
 fn is_as_it_was(file: &FileEvidence) -> bool {
     if file.is_of_environment() {
         return true;
@@ -192,12 +192,7 @@ fn is_as_it_was(file: &FileEvidence) -> bool {
     let Ok(now) = fs::metadata(&file.path) else {
         return file.size.is_none();
     };
-    let modified = now
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified = modified.and_then(|time| i64::try_from(time.as_nanos()).ok());
-    now.is_dir() || (file.size == Some(now.len()) && (file.modified.is_none() || file.modified == modified))
+    now.is_dir() || is_as_seen(&now, file)
 }
 
 impl Why {

@@ -124,9 +124,9 @@ pub(super) fn quoted(root: &Root) -> String {
     format!("`{}`", text::clean(&root.to_string()))
 }
 
-/// `data/a.csv changed`.
+/// `data/a.csv changed`: as the cell names it.
 fn file_told(file: &FileEvidence) -> String {
-    file_changed(&file.path, change_of(file))
+    file_changed(file.given.as_deref().unwrap_or(&file.path), change_of(file))
 }
 
 /// `environment variable MODE "fast" → "slow"`.

@@ -170,11 +170,16 @@ impl SigningKey {
         }
     }
 
-    /// By what its user, and nobody else, knows bytes again: 64 hexadecimal digits.
+    /// By what its user, and nobody else, knows bytes again: whose mark it is, a colon, and 64 hexadecimal digits.
     pub fn mark_of(&self, bytes: &[u8]) -> String {
-        blake3::keyed_hash(&self.derive("clew 2026-11-22 marks of small files"), bytes)
-            .to_hex()
-            .to_string()
+        let mark = blake3::keyed_hash(&self.derive("clew 2026-11-22 marks of small files"), bytes);
+        format!("{}:{}", self.public().short(), mark.to_hex())
+    }
+
+    /// Whether a mark is one of these bytes; `None` if somebody else made it.
+    pub fn is_marked(&self, bytes: &[u8], mark: &str) -> Option<bool> {
+        let (whose, _) = mark.split_once(':')?;
+        (whose == self.public().short()).then(|| self.mark_of(bytes) == mark)
     }
 
     /// A key for something else, made from this one: `purpose` says what for.
