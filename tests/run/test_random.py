@@ -147,13 +147,13 @@ def shown(notebook: Any) -> list[str]:
     return told
 
 
-def play(desk: Desk, seed: int) -> tuple[int, int]:
-    """Edits and runs a notebook; how many cells were executed, and how many had to be."""
+def play(desk: Desk, seed: int) -> tuple[int, int, int]:
+    """Edits and runs a notebook; how many cells there were, were executed, and had to be."""
     dice = random.Random(seed)
     book = Book(dice, desk.folder, [*FIRST, *(drawn(dice) for _ in range(dice.randrange(4, 9)))])
     for name in FILES:
         book.write(name)
-    executed = least = 0
+    cells = executed = least = 0
     for _ in range(EDITS + 1):
         ids = [cell.id or f"first-{number}" for number, cell in enumerate(book.cells)]
         desk.notebook(f"random-{seed}", *(cell.source for cell in book.cells), ids=ids)
@@ -162,20 +162,18 @@ def play(desk: Desk, seed: int) -> tuple[int, int]:
         expected, needed = book.plain()
         out = desk.read("out.ipynb")
         assert shown(out) == expected, (seed, [cell.source for cell in book.cells], outcomes(out))
+        cells += len(expected)
         executed += outcomes(out).count("executed")
         least += len(needed)
         book.edit()
-    return executed, least
+    return cells, executed, least
 
 
 def searched(tmp_path: Path, seeds: range) -> None:
     """Plays them all; the counts, and that they are near to each other."""
     desk = Desk(tmp_path)
-    executed = least = 0
-    for seed in seeds:
-        one, other = play(desk, seed)
-        executed, least = executed + one, least + other
-    print(f"{len(seeds)} notebooks, {EDITS} edits each: {executed} cells executed, {least} had to be")
+    cells, executed, least = (sum(counts) for counts in zip(*(play(desk, seed) for seed in seeds), strict=True))
+    print(f"{len(seeds)} notebooks, {EDITS} edits each: {executed} of {cells} cells executed, {least} had to be")
     assert executed <= least * MOST, (executed, least)
 
 
