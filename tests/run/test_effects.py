@@ -55,8 +55,9 @@ def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses
         assert ran(desk, "patched", *patched) == ([RESTORED] * 4, [value])
         desk.notebook("patched", *patched, f"m = {value}")
         told = desk.run("patched.ipynb", "--plan", "--json").json["cells"]
-        assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, EXECUTED, RESTORED, EXECUTED]
-        assert told[1]["why"] == told[2]["why"] == ["a cell sets `math.pi`, and nothing brings that back"]
+        # It was set to the same, as its code tells, so that who uses it need not be executed.
+        assert [cell["outcome"] for cell in told] == [RESTORED, EXECUTED, RESTORED, RESTORED, EXECUTED]
+        assert told[1]["why"] == ["a cell sets `math.pi`, and nothing brings that back"]
     assert ran(desk, "patched", *cells) == ([RESTORED] * 3, ["3.141592653589793"])
     # Nothing is executed, and nothing was set: what used it when it was is none of these.
     assert ran(desk, "patched", "import math", "math.pi", "n = 1")[1] == ["3.141592653589793"]
@@ -101,3 +102,78 @@ def test_p03_a_link_that_leads_elsewhere_and_a_name_behind_sys_modules(desk: Des
     link.unlink()
     link.symlink_to("two")
     assert ran(desk, "behind", "import os, sys\na = 2", *cells[1:])[1] == ["'two'", "2"]
+
+
+def test_p03_print_and_the_output_stream_are_the_notebook_s_own(desk: Desk) -> None:
+    cells = (
+        "import builtins, io, sys\nplain = print",
+        "def print(*words, **others):\n    plain('told:', *words, **others)",
+        "get_ipython = None",
+        "sys.stdout, kept = io.StringIO(), sys.stdout",
+        "print(1)\nsys.stdout.getvalue()",
+        "sys.stdout = kept\n2",
+    )
+    assert ran(desk, "printed", *cells)[1] == ["'told: 1\\n'", "2"]
+    assert ran(desk, "printed", *cells, "3")[1] == ["'told: 1\\n'", "2", "3"]
+
+
+#: Cells that set something by calling a function of a library, and those that find it, by what is edited in either.
+CALLS = (
+    "import csv, io, socket\nfrom sklearn import set_config\nfrom sklearn.preprocessing import StandardScaler\nn = 1",
+    "csv.register_dialect('mine', delimiter=';')",
+    "next(csv.reader(io.StringIO('a;b,c'), 'mine')) * 1",
+    "socket.setdefaulttimeout(n + 3)",
+    "socket.getdefaulttimeout() * 1",
+    "set_config(transform_output='default')",
+    "type(StandardScaler().fit_transform([[1.0], [2.0]])).__name__ * 1",
+    "k = 7",
+)
+
+
+def test_p03_what_functions_set_in_their_library_is_there_for_who_is_executed_and_counts(desk: Desk) -> None:
+    cells = list(CALLS)
+    assert ran(desk, "calls", *cells)[1] == ["['a', 'b,c']", "4.0", "'ndarray'"]
+    assert ran(desk, "calls", *cells)[0] == [RESTORED] * 8
+    for reader in (2, 4, 6):
+        cells[reader] = cells[reader].replace("* 1", "* 2")
+    told = ran(desk, "calls", *cells)
+    assert told == (
+        [RESTORED] + [EXECUTED] * 6 + [RESTORED],
+        ["['a', 'b,c', 'a', 'b,c']", "8.0", "'ndarrayndarray'"],
+    )
+    cells[1] = cells[1].replace(";", ",")
+    told = ran(desk, "calls", *cells)
+    # Only of what was set to a value that does not stand in the code nobody knows whether it is the same.
+    assert told[0] == [RESTORED, EXECUTED, EXECUTED, EXECUTED, EXECUTED, EXECUTED, RESTORED, RESTORED]
+    assert told[1][0] == "['a;b', 'c', 'a;b', 'c']"
+    del cells[1]
+    desk.notebook("calls", *cells)
+    assert desk.run("calls.ipynb", "out.ipynb").exit == 1
+    assert "unknown dialect" in str(desk.read("out.ipynb"))
+
+
+def test_p03_how_ipython_shows_and_runs_counts_for_every_cell_that_comes_after(desk: Desk) -> None:
+    cells = [
+        "1 / 3",
+        "%precision 3",
+        "n = 2 / 3\nn",
+        "get_ipython().ast_node_interactivity = 'all'",
+        "n\n1",
+        "%alias hi echo hi",
+        "%hi you",
+    ]
+    assert ran(desk, "shown", *cells[:5])[1] == ["0.3333333333333333", "'%.3f'", "0.667", "0.667", "1"]
+    assert ran(desk, "shown", *cells[:5])[0] == [RESTORED] * 5
+    cells[1] = "%precision 2"
+    assert ran(desk, "shown", *cells[:5])[1] == ["0.3333333333333333", "'%.2f'", "0.67", "0.67", "1"]
+    cells[3] = "get_ipython().ast_node_interactivity = 'last_expr'"
+    assert ran(desk, "shown", *cells[:5]) == (
+        [RESTORED, EXECUTED, RESTORED, EXECUTED, EXECUTED],
+        ["0.3333333333333333", "'%.2f'", "0.67", "1"],
+    )
+    del cells[1]
+    assert ran(desk, "shown", *cells[:4])[1] == ["0.3333333333333333", "0.6666666666666666", "1"]
+    for _ in range(2):
+        desk.notebook("shown", *cells)
+        assert desk.run("shown.ipynb", "out.ipynb").exit == 0
+        assert "hi you" in str(code_cells(desk.read("out.ipynb"))[5]["outputs"])

@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+import ast
+import csv
+import gc
 import json
 import math
+import mimetypes
+import signal
+import socket
 from types import ModuleType
 
+import IPython  # noqa: F401 (the shell's settings are its)
+import matplotlib
+import numpy
+import pandas
 import pytest
 
 from clew.shell.names import nested
 from clew.shell.patches import patched
 
 MINE = type("Mine", (), {"__module__": "__main__"})
+LIBRARY = ModuleType("library")
+LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(), set_theme=lambda name: None)
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("math.pi = 3", {"math.pi"}),
+        ("math.pi = 3", {"math.pi = 3"}),
+        ("math.pi = n", {"math.pi"}),
+        ("if math:\n    math.pi = 3", {"math.pi"}),
         ("del math.pi", {"math.pi"}),
         ("math.tau += 1", {"math.tau"}),
         ("setattr(math, 'e', 2)", {"math.e"}),
-        ("json.decoder.NaN = 1", {"json.decoder.NaN"}),
+        ("json.decoder.NaN = 1", {"json.decoder.NaN = 1"}),
+        ("json.api_key = 'sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD'", {"json.api_key"}),
         ("json.JSONEncoder.default = lambda self, o: str(o)", {"json.encoder.JSONEncoder.default"}),
         ("def f():\n    math.pi = 3", {"math.pi"}),
         ("logging.basicConfig(level=10)", {"logging.basicConfig"}),
-        ("get_ipython().run_line_magic('load_ext', 'autoreload')", {"IPython.autoreload"}),
+        ("get_ipython().run_line_magic('load_ext', 'autoreload')", {"%load_ext autoreload = "}),
+        ("get_ipython().run_line_magic('precision', '3')", {"%precision = 3"}),
+        ("get_ipython().run_line_magic('alias', 'hi echo hi')", {"%alias hi = echo hi"}),
+        (
+            "get_ipython().run_line_magic('config', \"InlineBackend.figure_format = 'svg'\")",
+            {"%config InlineBackend.figure_format = 'svg'"},
+        ),
+        ("get_ipython().run_line_magic('config', 'Clew.x = 1')", {"%config Clew.x = 1"}),
+        ("get_ipython().run_line_magic('matplotlib', 'inline')", set()),
+        ("get_ipython().ast_node_interactivity = 'all'", {"IPython.ast_node_interactivity = 'all'"}),
+        ("get_ipython().events.register('post_run_cell', f)", {"IPython.register"}),
+        ("formatter.for_type(int, str)", {"IPython.display_formatter"}),
+        (
+            "csv.register_dialect('mine', delimiter=';')",
+            {"csv.register_dialect = 'mine', ';', ('delimiter',)"},
+        ),
+        ("register_dialect('mine')", {"csv.register_dialect = 'mine'"}),
+        ("mimetypes.add_type(a, b)", {"mimetypes.add_type"}),
+        ("signal.signal(signal.SIGUSR1, print)", {"signal.signal"}),
+        ("gc.disable()", {"gc.disable"}),
+        ("def f():\n    socket.setdefaulttimeout(3)", {"socket.setdefaulttimeout"}),
+        ("library.config.set({'a.b': 1})", {"library.config.set = 'a.b', 1"}),
+        ("library.templates.default = 'dark'", {"library.default = 'dark'"}),
+        ("from math import pi\nlibrary.set_theme('dark')", {"library.set_theme = 'dark'"}),
+        ("with library.config.set({'a.b': 1}):\n    n = 1", set()),
+        ("matplotlib.colormaps.register(n)", {"matplotlib.register"}),
+        ("matplotlib.use('agg')\nmatplotlib.rc('lines')", set()),
+        ("pandas.options.display.precision = 3\npandas.set_option('display.precision', 3)", set()),
+        ("numpy.set_printoptions(precision=3)\nnumpy.add(1, 2)", set()),
+        ("held.set_title('a')\nheld.config.update(a=1)", set()),
+        ("set_title('a')\nsetattr(held, 'a', 1)", set()),
         ("get_ipython().run_line_magic('load_ext', 'clew')", set()),
         ("get_ipython().run_line_magic('time', 'x')", set()),
         ("Mine.n = 1", set()),
@@ -36,6 +81,17 @@ MINE = type("Mine", (), {"__module__": "__main__"})
     ],
 )
 def test_what_is_set_in_a_library_is_told_and_nothing_else(source: str, found: set[str]) -> None:
-    namespace = {"math": math, "json": json, "Mine": MINE, "held": {}, "logging": ModuleType("logging")}
-    codes = nested(compile(source, "<cell>", "exec"))
-    assert patched(codes, namespace) == found
+    libraries = (csv, gc, json, math, matplotlib, mimetypes, numpy, pandas, signal, socket)
+    namespace = {library.__name__: library for library in libraries}
+    namespace |= {"library": LIBRARY, "Mine": MINE, "held": {}, "n": 1, "logging": ModuleType("logging")}
+    namespace |= {"register_dialect": csv.register_dialect, "get_ipython": lambda: None}
+    tree = ast.parse(source)
+    statements = [compile(ast.Interactive([one]), "<cell>", "single") for one in tree.body]
+    codes = [code for statement in statements for code in nested(statement)]
+    assert set(patched(codes, namespace)) == found
+
+
+def test_what_is_set_is_told_in_order() -> None:
+    statements = [compile(f"math.pi = {number}", "<cell>", "exec") for number in (4, 3, 5)]
+    assert patched(statements, {"math": math}, is_whole=False) == ["math.pi"]
+    assert patched(statements, {"math": math}) == ["math.pi = 4", "math.pi = 3", "math.pi = 5"]

@@ -260,7 +260,7 @@ impl Repeat {
             .flat_map(|version| &version.roots)
             .chain(&run.removed);
         self.awaited.extend(made.map(|root| (root.clone(), cell)));
-        self.found.patched.extend(run.evidence.patched.iter().cloned());
+        self.found.patched.set(&run.evidence.patched);
     }
 
     /// The newest run of the cell, whatever its code was.

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 from clew.run.options import Options
 from clew.shell.start import is_on
 
-#: Executes code silently (`store_history=False`) in the kernel and returns what it printed.
-Ask = Callable[[str], str]
+#: Evaluates an expression that gives JSON in the kernel, silently, and returns what that holds.
+Ask = Callable[[str], Any]
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Kernel:
         if info.get("implementation") != "ipython":
             notice(f"the kernel {name} is no IPython: its cells are executed and not recorded")
             return
-        found = self._evaluated(f"{BATCH}.begin(get_ipython())")
+        found = self._evaluated(f"{BATCH}.begin()")
         self._is_recording = found.value is True
         said = (found.printed + found.beside).strip()
         if said:
@@ -107,16 +107,16 @@ class Kernel:
 
     # -- questions -------------------------------------------------------------------------------------------
 
-    def ask(self, code: str) -> str:
-        """Executes code silently and returns what it printed.
+    def ask(self, expression: str) -> Any:
+        """What an expression that gives JSON comes to. Nothing is printed for it: a notebook may have replaced `print` and `sys.stdout`.
 
         # Errors
-        A `RuntimeError` with what the code raised.
+        A `RuntimeError` with what the expression raised.
         """
-        found = run_sync(self._asked)(code, {})
+        found = self._evaluated(expression)
         if found.error:
             raise RuntimeError(found.error)
-        return found.printed
+        return found.value
 
     def recorded(self) -> tuple[str | None, Counts | None]:
         """Waits until the cell that ended is recorded; its run, and what became of its tasks where they are counted."""

@@ -135,7 +135,7 @@ class Recorded:
         self._ask = ask
         pending = self._walk.pending() if self._walk is not None else []
         told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}"
-        said = json.loads(ask(f"print({BATCH}.bring(get_ipython(), {told}))"))
+        said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])
         self._stand()
@@ -166,13 +166,13 @@ class Recorded:
         """Writes down that the last cells left what they left before."""
         pending = self._walk.pending() if self._walk is not None and ask is not None else []
         if pending and ask is not None:
-            ask(f"{BATCH}.bring(get_ipython(), {json.dumps(pending)!r}, None, None)")
+            ask(f"{BATCH}.bring({json.dumps(pending)!r}, None, None)")
 
     def _stand(self) -> str | None:
         """Has the next cell find what the kernel holds; the run that it is at."""
         if self._ask is None:
             return None
-        at, directory = json.loads(self._ask(f"print({BATCH}.standing())"))
+        at, directory = self._ask(f"{BATCH}.standing()")
         if self._walk is None and self._notebook is not None and self._why == UNKNOWN:
             self._open()
         if self._walk is not None:

@@ -7,15 +7,17 @@ import os
 import sys
 from typing import Any
 
+from IPython.core.getipython import get_ipython
+
 from clew.shell.start import VARIABLE, start
 
 
-def begin(shell: Any) -> str:
+def begin() -> str:
     """Starts recording, which the environment held back; whether that came about, as JSON."""
     from clew.shell import session
 
     os.environ.pop(VARIABLE, None)
-    start(shell)
+    start(get_ipython())
     return json.dumps(session.recording() is not None)
 
 
@@ -48,7 +50,7 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
 SMALL = 1 << 20
 
 
-def bring(shell: Any, repeated: str, source: str | None, execution_count: int | None) -> str:
+def bring(repeated: str, source: str | None, execution_count: int | None) -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
@@ -63,7 +65,7 @@ def bring(shell: Any, repeated: str, source: str | None, execution_count: int | 
     except RuntimeError as error:
         wrong = [("What cells left", str(error))]
     if execution_count is not None:
-        shell.execution_count = execution_count
+        get_ipython().execution_count = execution_count
     return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
 
 

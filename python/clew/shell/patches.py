@@ -1,68 +1,221 @@
-"""What code may have set in libraries: attributes of modules and classes, how they log, extensions of IPython. No state holds that, so
-nobody brings it back.
+"""What code may have set in libraries: attributes of modules and classes, what functions register or configure there, how IPython shows
+and runs things. No state holds that, so nobody brings it back.
 
-Read off compiled code: what is set through a variable of a function, or by a library, is not seen.
+Read off compiled code: what is set through a variable of a function, or by a library, is not seen. Settings that are a part of the state
+(`clew.roots`) are none of these.
 """
 
 from __future__ import annotations
 
 import dis
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType, ModuleType
-from typing import Any
+from inspect import CO_OPTIMIZED
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
 
+from clew.secrets import is_secret
 from clew.shell.asks import is_own
+from clew.shell.names import flattened
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _SETTERS = frozenset(("setattr", "delattr"))
 _LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"))
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
-
+#: What a statement does that loads something, and sets or calls it with constants.
+_PLAIN = ("LOAD_", "KW_NAMES", "BUILD_", "CALL", "STORE_ATTR", "POP_TOP", "PRINT_EXPR", "RETURN_")
 
 #: Methods that say how something is logged.
 _LOGGING = frozenset(
     ("basicConfig", "setLevel", "addHandler", "removeHandler", "dictConfig", "fileConfig", "addFilter")
+    + ("addLevelName", "captureWarnings")
 )
-#: Magics that load an extension, named behind them. Clew itself records, whoever loads it.
-_LOADING, _OWN = frozenset(("load_ext", "reload_ext")), "clew"
+#: Methods that say how IPython shows values.
+_SHOWN_BY = frozenset(("for_type", "for_type_by_name"))
+#: How functions are called that set something for their whole library, and single ones.
+_SETTING = re.compile(
+    r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall)_[a-z]"
+    r"|(set|register|unregister|enable|disable)[A-Z]"
+    r"|(register|unregister|enable|disable|install|uninstall|configure|extension)\Z"
+)
+_SINGLE = frozenset(
+    (
+        "setdefaulttimeout",
+        "signal.signal",
+        "signal.alarm",
+        "time.tzset",
+        "os.umask",
+        "sys.settrace",
+        "sys.setprofile",
+    )
+    + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
+)
+#: What a library keeps its settings in, and how these are changed there.
+_KEPT_IN, _CHANGES = (
+    frozenset(("config", "conf", "options", "settings", "defaults")),
+    frozenset(("set", "update")),
+)
+#: Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given.
+_TOLD = frozenset(
+    (
+        "builtins",
+        "clew",
+        "decimal",
+        "igraph",
+        "locale",
+        "networkx",
+        "numpy",
+        "pandas",
+        "random",
+        "seaborn",
+        "warnings",
+    )
+)
+#: Of matplotlib everything is told but what it has names for.
+FIGURES = "matplotlib"
+_NAMES_OF_FIGURES = frozenset(("register", "unregister", "addfont"))
+_STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
+#: Magics that set something; each with how many words name what.
+_MAGICS = {
+    "alias": 1, "alias_magic": 1, "autoawait": 0, "autocall": 0, "autoindent": 0, "automagic": 0, "autoreload": 0, "colors": 0,
+    "config": 1, "doctest_mode": 0, "load_ext": 1, "reload_ext": 1, "unload_ext": 1, "pprint": 0, "precision": 0, "xmode": 0,
+}  # fmt: skip
+#: Clew itself records, whoever loads it.
+_OWN = "clew"
 
 
-def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]:
-    """What they may have set, by its full name (`pandas.DataFrame.f`); `namespace` is what the names mean."""
-    found = set[str]()
+class _Set(NamedTuple):
+    """What is set: a dotted name that leads to its holder, and its name there."""
+
+    path: list[str]
+    name: str
+
+
+def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole: bool = True) -> list[str]:
+    """What they may have set, by its full name (`pandas.DataFrame.f`), in order. Behind it ` = ` and to what, where that stands in
+    the code and nothing hangs on it whether it is set, since all of it ran (`is_whole`); `namespace` is what the names mean."""
+    found = dict[str, None]()
     for code in codes:
         names = set(code.co_names)
         if "logging" in sys.modules:
-            found |= {f"logging.{name}" for name in names & _LOGGING}
+            found.update((f"logging.{name}", None) for name in sorted(names & _LOGGING))
         if "run_line_magic" in names:
-            found |= {f"IPython.{name}" for name in _extensions(code)}
-        for path, attribute in _set_by(code):
-            name = _library(_held(path, namespace))
-            found |= {f"{name}.{attribute}"} if name is not None else set()
-    return found
+            found.update((magic, None) for magic in _magics(code))
+        if not _SHOWN_BY.isdisjoint(names):
+            found["IPython.display_formatter"] = None
+        for one in (*_set_by(code, namespace), *_called_by(code, namespace)):
+            name = _library(_held(one.path, namespace))
+            if name is not None:
+                found[f"{name}.{one.name}{_to_what(code, one)}"] = None
+    return list(found if is_whole else dict.fromkeys(one.partition(" = ")[0] for one in found))
 
 
-def _extensions(code: CodeType) -> set[str]:
-    """Extensions that the magics of a cell load."""
+def _magics(code: CodeType) -> Iterator[str]:
+    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`."""
     texts = [one for one in code.co_consts if isinstance(one, str)]
-    is_loaded = not _LOADING.isdisjoint(texts)
-    return {text for text in texts if is_loaded and text not in _LOADING and text != _OWN}
+    if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
+        return
+    words = texts[1].replace("=", " ", 1).split(None, _MAGICS[texts[0]])
+    named = " ".join((f"%{texts[0]}", *words[: _MAGICS[texts[0]]]))
+    yield f"{named} = {' '.join(words[_MAGICS[texts[0]] :])}"
 
 
-def _set_by(code: CodeType) -> Iterator[tuple[list[str], str]]:
-    """Dotted names, and the attributes that are set of what they lead to."""
-    steps = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+def _to_what(code: CodeType, one: _Set) -> str:
+    """To what a statement of a cell sets something: where it does that alone, to what stands there."""
+    is_statement = not code.co_flags & CO_OPTIMIZED
+    is_alone = is_statement and set(code.co_names) <= {*one.path, one.name}
+    constants = [value for value in code.co_consts if value is not None]
+    if not is_alone or not constants or any(isinstance(value, CodeType) for value in constants):
+        return ""
+    if not all(step.opname.startswith(_PLAIN) for step in _steps(code)):
+        return ""
+    told = ", ".join(map(repr, constants))
+    is_kept_out = len(told) > LONGEST or any(
+        isinstance(value, str) and is_secret(one.name, value) for value in flattened(tuple(constants))
+    )
+    return "" if is_kept_out else f" = {told}"
+
+
+#: Longer values are not told (characters).
+LONGEST = 200
+
+
+def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
+    """Attributes that are set."""
+    steps = _steps(code)
     for place, one in enumerate(steps):
         if one.opname in _SETS:
-            yield _path_to(steps, _holder(steps, place)), one.argval
+            path = _path_to(steps, _holder(steps, place))
+            held = _held(path, namespace)
+            if not isinstance(held, _Within) or not held.is_told:
+                yield _Set(path, one.argval)
         elif one.opname in _LOADS and one.argval in _SETTERS:
             end = place + 1
-            while end + 1 < len(steps) and steps[end + 1].opname == "LOAD_ATTR":
+            while end + 1 < len(steps) and steps[end + 1].opname in _ATTRIBUTES:
                 end += 1
             named = steps[end + 1] if end + 1 < len(steps) else one
             if named.opname == "LOAD_CONST" and isinstance(named.argval, str):
-                yield _path_to(steps, end), named.argval
+                yield _Set(_path_to(steps, end), named.argval)
+
+
+def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
+    """Functions of libraries that set something there and are called."""
+    if not any(_SETTING.match(name) or name in _CALLED for name in code.co_names):
+        return
+    steps = _steps(code)
+    for place, one in enumerate(steps):
+        is_end = place + 1 < len(steps) and steps[place + 1].opname not in _ATTRIBUTES
+        if not is_end or one.opname not in _LOADS | _ATTRIBUTES or _is_entered(steps, place):
+            continue
+        path = _path_to(steps, place)
+        if len(path) == 1:
+            path = _home(namespace.get(path[0]))
+        if path and _is_setting(path, namespace):
+            yield _Set(path[:-1], path[-1])
+
+
+_CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}
+
+
+def _is_entered(steps: list[dis.Instruction], place: int) -> bool:
+    """Whether a `with` takes back what is called there."""
+    after = (step.opname for step in steps[place + 1 :])
+    called = next((name for name in after if name.startswith("CALL")), None)
+    return called is not None and next(after, "") in ("BEFORE_WITH", "BEFORE_ASYNC_WITH")
+
+
+def _home(value: object) -> list[str]:
+    """Where a function of a library is at home, as a dotted name that begins with a module."""
+    if type(value) not in (FunctionType, BuiltinFunctionType):
+        return []
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return []
+    # What is written in C goes by the name of the module that users import.
+    plain = module.lstrip("_")
+    return [plain if plain in sys.modules else module, name]
+
+
+def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
+    """Whether what a dotted name leads to sets something for a whole library that is no part of the state."""
+    name = path[-1]
+    library = _library(_held(path[:-1], namespace))
+    if library is None:
+        return False
+    first = library.partition(".")[0]
+    if first == FIGURES:
+        return name in _NAMES_OF_FIGURES
+    if first in _TOLD:
+        return False
+    singles = {name, f"{first}.{name}"}
+    is_kept = name in _CHANGES and not _KEPT_IN.isdisjoint((*path[1:-1], *library.split(".")))
+    return is_kept or bool(_SETTING.match(name)) or not _SINGLE.isdisjoint(singles)
+
+
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    return [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
 
 
 def _holder(steps: list[dis.Instruction], place: int) -> int:
@@ -74,35 +227,65 @@ def _holder(steps: list[dis.Instruction], place: int) -> int:
 
 
 def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
-    """The dotted name that is loaded up to `end`; empty if it is anything else."""
+    """The dotted name that is loaded up to `end`; empty if it is anything else. The shell goes by the name of who gives it."""
     path: list[str] = []
-    while end >= 0 and steps[end].opname == "LOAD_ATTR":
+    while end >= 0 and steps[end].opname in _ATTRIBUTES:
         path.insert(0, steps[end].argval)
+        end -= 1
+    if end > 0 and steps[end].opname == "CALL" and steps[end - 1].argval == "get_ipython":
         end -= 1
     return [steps[end].argval, *path] if end >= 0 and steps[end].opname in _LOADS else []
 
 
 def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
-    """What a dotted name leads to through modules and classes; no code runs."""
-    held: Any = namespace.get(path[0]) if path else None
-    for name in path[1:]:
+    """What a dotted name leads to through modules, classes and what modules hold; no code runs."""
+    if path[:1] == ["get_ipython"]:
+        return sys.modules.get("IPython")
+    held: Any = namespace.get(path[0], sys.modules.get(path[0])) if path else None
+    for name in path[1:] if not _is_shell(held) else ():
         if isinstance(held, ModuleType):
-            held = ModuleType.__getattribute__(held, "__dict__").get(name)
+            held = _Within.of(held, name)
         elif isinstance(held, type):
             held = next((one.__dict__[name] for one in type.mro(held) if name in one.__dict__), None)
-        else:
+        elif not isinstance(held, _Within):
             return None
     return held
 
 
+def _is_shell(held: object) -> bool:
+    module = type(held).__module__
+    return isinstance(module, str) and module.partition(".")[0] in ("IPython", "ipykernel")
+
+
+class _Within:
+    """An object that a library's module holds, and what lies in it."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what is set there is a part of the state."""
+        return self.module.__name__.partition(".")[0] in _TOLD | {FIGURES}
+
+    @classmethod
+    def of(cls, module: ModuleType, name: str) -> object:
+        held = ModuleType.__getattribute__(module, "__dict__").get(name)
+        is_plain = held is None or isinstance(held, ModuleType | type | FunctionType | BuiltinFunctionType)
+        return held if is_plain or name in _STATE else cls(module)
+
+
 def _library(held: object) -> str | None:
-    """The name of a library's module or class; `None` for the user's own, which are part of a state, and for anything else."""
+    """The name of a library's module, class or function; `None` for the user's own, which are part of a state, and for anything else."""
     name: object
+    held = held.module if isinstance(held, _Within) else held
     if isinstance(held, ModuleType):
         name = module = ModuleType.__getattribute__(held, "__dict__").get("__name__")
-    elif isinstance(held, type):
+    elif isinstance(held, type) or type(held) is FunctionType:
         module = held.__module__
         name = f"{module}.{held.__qualname__}"
+    elif _is_shell(held):
+        name = module = "IPython"
     else:
         return None
     if not isinstance(module, str) or module == "__main__" or is_own(module, sys.modules.get(module)):

@@ -99,7 +99,7 @@ class Seen:
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeded(everything + ran, live)),
-            "patched": sorted(patched(everything + ran, live)),
+            "patched": patched(everything + ran, live, is_whole=is_whole),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,

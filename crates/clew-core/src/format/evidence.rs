@@ -50,7 +50,7 @@ pub struct Evidence {
     /// In what it ran: told by the first run of a session, since a process does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<Interpreter>,
-    /// Attributes of library modules or classes it may have set (`pandas.DataFrame.f`).
+    /// What it may have set in libraries (`pandas.DataFrame.f`, `%precision`), in order; with ` = ` and to what, where it certainly was.
     pub patched: Vec<String>,
     /// What was taken out of its source before that was written, in words (`an API key`).
     pub masked: Vec<String>,

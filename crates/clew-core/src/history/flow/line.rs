@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Flow;
+use super::{Flow, Patches};
 use crate::format::{Run, Version};
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
@@ -98,7 +98,7 @@ pub(super) struct Line {
     roots: BTreeSet<Root>,
     /// Runs that may have left some of the roots as they were of which they recorded versions.
     doubts: FxHashMap<usize, Doubt>,
-    /// Attributes of libraries that runs set, and how deep these lie.
+    /// What runs set in libraries, and how deep these lie.
     patched: Vec<(usize, String)>,
 }
 
@@ -198,14 +198,14 @@ impl Line {
         Some(doubt.spared.get_or_init(|| spared(flow, run, &doubt.before)))
     }
 
-    /// Attributes of libraries that runs set up to `depth`.
-    pub fn patched(&self, depth: usize) -> BTreeSet<String> {
+    /// What runs set in libraries up to `depth`.
+    pub fn patched(&self, depth: usize) -> Patches {
         let base = self.base.as_ref();
         let mut found = base
             .map(|base| base.line.patched(depth.min(base.depth)))
             .unwrap_or_default();
         let own = self.patched.iter().filter(|(at, _)| *at <= depth);
-        found.extend(own.map(|(_, set)| set.clone()));
+        found.set(own.map(|(_, set)| set));
         found
     }
 

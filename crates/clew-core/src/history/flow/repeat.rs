@@ -16,6 +16,7 @@ use super::bound::{bound_again, written_again};
 use super::elsewhere::Elsewhere;
 use super::inputs::{first_word, is_context, needs};
 use super::needs::is_bound_anew;
+use super::patches::{Patches, is_everywhere, named};
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
 use crate::history::environments::Environments;
@@ -47,8 +48,8 @@ pub struct Found {
     pub state: State,
     /// The working directory, where that is known.
     pub directory: Option<String>,
-    /// Attributes of libraries that cells set ([`Flow::patched`]).
-    pub patched: BTreeSet<String>,
+    /// What cells set in libraries ([`Flow::patched`]).
+    pub patched: Patches,
     /// Whether nothing is executed at all, so that nobody needs what cells set in libraries: it only has to be the same.
     pub overlooks_patches: bool,
 }
@@ -58,7 +59,7 @@ impl Found {
     pub fn repeat(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
         self.state.repeat(run, &bound_again(history, id));
-        self.patched.extend(run.evidence.patched.iter().cloned());
+        self.patched.set(&run.evidence.patched);
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
         }
@@ -137,7 +138,7 @@ pub enum Obstacle {
     Random,
     /// It asked for what is another each time: the time, somebody at the keyboard.
     Asked(String),
-    /// It set an attribute of a library, or used a library of which a cell set one: nobody brings that back.
+    /// It set something in a library, or used a library in which a cell set something: nobody brings that back.
     Patched(String),
     /// Something that it left can't be brought back.
     Unstored {
@@ -254,26 +255,25 @@ impl<'a> Flow<'a> {
         all.into_values().collect()
     }
 
-    /// Attributes of libraries that it set, and those of libraries that it may have used that cells set before it, then or now.
+    /// What it set in libraries, and what cells set before it, then or now, in libraries that it may have used: where that was not certainly
+    /// set to the same.
     fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &Found) -> Vec<Obstacle> {
-        let (own, now) = (&place.recorded().evidence.patched, &found.patched);
         let before = place.before();
         let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
-        let (mut all, of_others): (BTreeSet<&String>, BTreeSet<&String>) = if found.overlooks_patches {
-            (BTreeSet::new(), then.symmetric_difference(now).collect())
-        } else {
-            (own.iter().collect(), then.union(now).collect())
-        };
+        let is_executed = !found.overlooks_patches;
+        let own = place.recorded().evidence.patched.iter().filter(|_| is_executed);
+        let mut all: BTreeSet<&str> = own.map(|entry| named(entry).0).collect();
+        let of_others = then.differing(&found.patched, is_executed);
         if let Some(before) = before.filter(|_| !of_others.is_empty()) {
             let libraries = self.libraries(needed, place, &before);
-            let is_used = |set: &&String| libraries.contains(first_word(set));
+            let is_used = |set: &&str| is_everywhere(set) || libraries.contains(first_word(set));
             all.extend(of_others.into_iter().filter(is_used));
         }
-        all.into_iter().cloned().map(Obstacle::Patched).collect()
+        all.into_iter().map(|set| Obstacle::Patched(set.to_owned())).collect()
     }
 
-    /// Attributes of libraries that runs set up to `place`. They are no part of a state.
-    pub fn patched(&self, place: &Place<'a>) -> BTreeSet<String> {
+    /// What runs set in libraries up to `place`. It is no part of a state.
+    pub fn patched(&self, place: &Place<'a>) -> Patches {
         place.line.patched(place.depth)
     }
 
