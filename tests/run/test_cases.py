@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -375,6 +376,16 @@ def test_a_package_runs_on_another_machine_with_nothing_executed(desk: Desk, tmp
     assert outcomes(there.read("out.ipynb")) == [EXECUTED, EXECUTED, RESTORED, EXECUTED]
     assert code_cells(there.read("out.ipynb"))[3]["outputs"][0]["data"]["text/plain"] == ["18"]
     assert Path(package).is_file()
+    # A package that was unpacked runs beside its folder. What was edited in there is not what its maker signed.
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(there.folder / "loose")
+    (there.folder / "loose" / "inputs" / "rows.csv").write_text("another")
+    typed = there.run("loose", "loose.ipynb")
+    assert (
+        "not written: rows.csv (what lies in the bundle is not what its maker signed); it runs in loose-run"
+        in typed.err
+    )
+    assert (there.folder / "loose-run" / "report.ipynb").is_file()
 
 
 def test_p03_results_that_are_read_by_number_keep_their_numbers(desk: Desk) -> None:

@@ -153,7 +153,7 @@ impl Carrier {
 
     /// Whether the notebook lies beside the bundle, and not the other way round.
     pub fn has_notebook_beside(&self) -> bool {
-        matches!(self.packed, Packed::Zip(_))
+        matches!(self.packed, Packed::Zip(_) | Packed::Folder(_))
     }
 }
 

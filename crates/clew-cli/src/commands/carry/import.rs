@@ -272,11 +272,11 @@ impl ImportPage {
     pub(in crate::commands) fn taken_in(&self) -> String {
         let file = text::clean(&self.file.display().to_string());
         let runs = text::count(usize::try_from(self.new_runs).unwrap_or(usize::MAX), "run");
-        let kept: Vec<String> = self.files.iter().filter_map(ListedPage::stayed).collect();
-        let stayed = if kept.is_empty() {
+        let left: Vec<String> = self.files.iter().filter_map(ListedPage::unwritten).collect();
+        let stayed = if left.is_empty() {
             String::new()
         } else {
-            format!(", over nothing that was there ({})", text::listing(&kept, 3))
+            format!("; not written: {}", text::listing(&left, 3))
         };
         if self.new_runs == 0 {
             format!("All runs of {file} were here already{stayed}")

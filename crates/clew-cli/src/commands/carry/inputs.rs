@@ -198,9 +198,10 @@ pub(super) struct ListedPage {
 }
 
 impl ListedPage {
-    /// What it is called, if another file is there that stays.
-    pub fn stayed(&self) -> Option<String> {
-        self.why.is_some().then(|| text::clean(&self.name))
+    /// What it is called, and why it was not written, if it was to be.
+    pub fn unwritten(&self) -> Option<String> {
+        let why = self.why.as_ref()?;
+        Some(text::clean(&format!("{} ({why})", self.name)))
     }
 }
 
@@ -306,11 +307,16 @@ fn written(
     Ok(Some(path))
 }
 
-/// Writes the notebook of a package beside what its cells read. One that is there stays, whatever it holds.
+/// Writes the notebook of a package beside what its cells read. One that is there stays, and has to be the same.
 pub(super) fn write_notebook(name: &str, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
     let path = made(folder, Path::new(""))?.join(name);
-    if fs::symlink_metadata(&path).is_ok() {
-        return Err(io::Error::other("another file is there, and stays"));
+    if let Ok(found) = fs::symlink_metadata(&path) {
+        let is_same = found.is_file() && found.len() == bytes.len() as u64 && fs::read(&path)? == bytes;
+        return if is_same {
+            Ok(path)
+        } else {
+            Err(io::Error::other("another file is there, and stays"))
+        };
     }
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
