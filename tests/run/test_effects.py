@@ -177,3 +177,19 @@ def test_p03_how_ipython_shows_and_runs_counts_for_every_cell_that_comes_after(d
         desk.notebook("shown", *cells)
         assert desk.run("shown.ipynb", "out.ipynb").exit == 0
         assert "hi you" in str(code_cells(desk.read("out.ipynb"))[5]["outputs"])
+
+
+def test_p03_what_a_thread_does_after_its_cell_is_done_again(desk: Desk) -> None:
+    cells = [
+        "import threading, time\nkept = []\nk = 1",
+        "timer = threading.Timer(0.2, lambda: kept.append(k))\ntimer.start()",
+        "time.sleep(1)",
+        "kept",
+    ]
+    assert ran(desk, "timed", *cells)[1] == ["[1]"]
+    cells[0] = cells[0].replace("k = 1", "k = 2")
+    assert ran(desk, "timed", *cells)[1] == ["[2]"]
+    cells[3] = "kept * 2"
+    assert ran(desk, "timed", *cells)[1] == ["[2, 2]"]
+    cells[1] = "0"
+    assert ran(desk, "timed", *cells)[1] == ["0", "[]"]

@@ -20,6 +20,7 @@ from typing import Any
 from clew._engine import Fired, codes_within
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
+from clew.shell.going import THREADS, begun_threads
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.patches import patched
@@ -38,6 +39,7 @@ class Seen:
         ran: Iterable[CodeType] = (),
         around: Around | None = None,
         importing: int = 0,
+        goes_on: bool = False,
     ) -> None:
         self._watch = watch
         self._namespace = namespace or {}
@@ -46,6 +48,7 @@ class Seen:
         self._ran = list(ran)
         self._around = around
         self._importing = importing
+        self._goes_on = goes_on
         self._touched: list[str] | None = None
         self._is_known = False
 
@@ -99,7 +102,7 @@ class Seen:
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeded(everything + ran, live)),
-            "patched": patched(everything + ran, live, is_whole=is_whole),
+            "patched": patched(everything + ran, live, is_whole=is_whole) + [THREADS] * self._goes_on,
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
@@ -136,6 +139,7 @@ class Watch:
         self._codes: list[CodeType] = []
         self._known: dict[int, weakref.ref[CodeType]] = {}
         self._others_ran = False
+        self._threads = set[int]()
         self._surroundings = Surroundings()
         self._importing = Importing()
 
@@ -143,6 +147,7 @@ class Watch:
         """A run starts."""
         self._codes = []
         self._others_ran = others_run(self.namespace)
+        self._threads = begun_threads(self.namespace)
         self._surroundings.begin()
         self._importing.begin()
 
@@ -157,9 +162,14 @@ class Watch:
         """The run is over. One beside which other threads or tasks ran may have touched everything."""
         importing = self._importing.end()
         around = self._surroundings.end()
-        is_alone = not self._others_ran and not others_run(self.namespace) and bool(self._codes)
+        others_run_now = others_run(self.namespace)
+        is_alone = not self._others_ran and not others_run_now and bool(self._codes)
         watch = self if is_alone else None
-        return Seen(watch, self.namespace, self._codes, self._functions_that_ran(), around, importing)
+        goes_on = others_run_now and not self._others_ran
+        goes_on |= not begun_threads(self.namespace) <= self._threads
+        return Seen(
+            watch, self.namespace, self._codes, self._functions_that_ran(), around, importing, goes_on
+        )
 
     def moved(self) -> None:
         """A move brought functions back that no cell defined."""

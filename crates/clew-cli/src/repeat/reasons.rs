@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use clew_core::format::{FileEvidence, Manifest, Version};
 use clew_core::history::History;
-use clew_core::history::flow::Obstacle;
+use clew_core::history::flow::{Obstacle, THREADS};
 use clew_core::id::{Root, RootKind};
 use clew_core::store::Store;
 
@@ -70,6 +70,7 @@ impl Reasons<'_> {
             Obstacle::Programs => "it started programs".to_owned(),
             Obstacle::Random => "it draws random numbers that depend on nothing".to_owned(),
             Obstacle::Asked(what) => format!("it asks for {}", text::clean(what)),
+            Obstacle::Patched(set) if set == THREADS => "a thread that a cell began went on after it".to_owned(),
             Obstacle::Patched(set) => format!("a cell sets `{}`, and nothing brings that back", text::clean(set)),
             Obstacle::Unstored { roots } => {
                 let names: Vec<String> = roots.iter().map(quoted).collect();

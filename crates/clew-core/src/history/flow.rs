@@ -32,7 +32,7 @@ pub use self::elsewhere::rebased;
 pub use self::known::Known;
 pub use self::line::Place;
 pub(crate) use self::needs::is_unwatched;
-pub use self::patches::Patches;
+pub use self::patches::{Patches, THREADS};
 pub use self::repeat::{Found, Obstacle, Outside};
 pub use self::slice::{Gap, GapKind, Slice, Step};
 pub use self::stale::{Reason, Stale};

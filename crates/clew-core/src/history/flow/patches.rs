@@ -26,18 +26,27 @@ impl Patches {
         };
         names.filter(is_other).map(String::as_str).collect()
     }
+
+    /// The name in an entry of evidence.
+    pub fn name_of(entry: &str) -> &str {
+        named(entry).0
+    }
 }
 
 /// The name and the value of an entry.
-pub fn named(entry: &str) -> (&str, Option<&str>) {
+fn named(entry: &str) -> (&str, Option<&str>) {
     entry
         .split_once(" = ")
         .map_or((entry, None), |(name, value)| (name, Some(value)))
 }
 
-/// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in.
+/// Stands for threads and tasks that a cell began and that went on after it: they may do anything while others run.
+pub const THREADS: &str = "threads";
+
+/// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in,
+/// and what goes on beside them.
 pub(super) fn is_everywhere(name: &str) -> bool {
-    name.starts_with('%') || matches!(first_word(name), "IPython" | "builtins")
+    name.starts_with('%') || matches!(first_word(name), "IPython" | "builtins" | THREADS)
 }
 
 #[cfg(test)]

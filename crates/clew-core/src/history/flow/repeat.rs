@@ -16,7 +16,7 @@ use super::bound::{bound_again, written_again};
 use super::elsewhere::Elsewhere;
 use super::inputs::{first_word, is_context, needs};
 use super::needs::is_bound_anew;
-use super::patches::{Patches, is_everywhere, named};
+use super::patches::{Patches, is_everywhere};
 use super::{Flow, Place};
 use crate::format::{Body, Ending, Evidence, FileEvidence, ModuleEvidence, Run, RunKind, Version};
 use crate::history::environments::Environments;
@@ -262,7 +262,7 @@ impl<'a> Flow<'a> {
         let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
         let is_executed = !found.overlooks_patches;
         let own = place.recorded().evidence.patched.iter().filter(|_| is_executed);
-        let mut all: BTreeSet<&str> = own.map(|entry| named(entry).0).collect();
+        let mut all: BTreeSet<&str> = own.map(|entry| Patches::name_of(entry)).collect();
         let of_others = then.differing(&found.patched, is_executed);
         if let Some(before) = before.filter(|_| !of_others.is_empty()) {
             let libraries = self.libraries(needed, place, &before);

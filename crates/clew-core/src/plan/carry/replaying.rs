@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use super::Target;
 use crate::format::{Action, Ending, Run, RunKind};
 use crate::history::History;
+use crate::history::flow::Patches;
 use crate::history::flow::is_unwatched;
 use crate::id::RunId;
 use crate::plan::cut::Forbidden;
@@ -37,7 +38,7 @@ pub(super) fn forbidden(
         return Err(Forbidden::WroteFile { path });
     }
     if let Some(what) = evidence.patched.first() {
-        let what = what.clone();
+        let what = Patches::name_of(what).to_owned();
         return Err(Forbidden::Patched { what });
     }
     // What it needs of the environment there is told by other means: packages, and the fingerprint of what it makes.
