@@ -5,8 +5,7 @@ use rustc_hash::FxHashSet;
 use super::Target;
 use crate::format::{Action, Ending, Run, RunKind};
 use crate::history::History;
-use crate::history::flow::Patches;
-use crate::history::flow::is_unwatched;
+use crate::history::flow::{Patches, is_unwatched};
 use crate::id::RunId;
 use crate::plan::cut::Forbidden;
 
