@@ -8,8 +8,10 @@ import gc
 import json
 import math
 import mimetypes
+import os
 import signal
 import socket
+import sys
 from types import ModuleType
 
 import IPython  # noqa: F401 (the shell's settings are its)
@@ -69,6 +71,9 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
         ("matplotlib.use('agg')\nmatplotlib.rc('lines')", set()),
         ("pandas.options.display.precision = 3\npandas.set_option('display.precision', 3)", set()),
         ("numpy.set_printoptions(precision=3)\nnumpy.add(1, 2)", set()),
+        ("sys.path += ['a']\nos.environ = 1", set()),
+        ("sys.stdout = n", {"sys.stdout"}),
+        ("progress.pandas()", {"pandas.progress_apply"}),
         ("held.set_title('a')\nheld.config.update(a=1)", set()),
         ("set_title('a')\nsetattr(held, 'a', 1)", set()),
         ("get_ipython().run_line_magic('load_ext', 'clew')", set()),
@@ -81,9 +86,16 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
     ],
 )
 def test_what_is_set_in_a_library_is_told_and_nothing_else(source: str, found: set[str]) -> None:
-    libraries = (csv, gc, json, math, matplotlib, mimetypes, numpy, pandas, signal, socket)
+    libraries = (csv, gc, json, math, matplotlib, mimetypes, numpy, os, pandas, signal, socket, sys)
     namespace = {library.__name__: library for library in libraries}
-    namespace |= {"library": LIBRARY, "Mine": MINE, "held": {}, "n": 1, "logging": ModuleType("logging")}
+    namespace |= {
+        "progress": type("tqdm", (), {"__module__": "tqdm.std"}),
+        "library": LIBRARY,
+        "Mine": MINE,
+        "held": {},
+        "n": 1,
+        "logging": ModuleType("logging"),
+    }
     namespace |= {"register_dialect": csv.register_dialect, "get_ipython": lambda: None}
     tree = ast.parse(source)
     statements = [compile(ast.Interactive([one]), "<cell>", "single") for one in tree.body]

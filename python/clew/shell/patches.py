@@ -57,6 +57,10 @@ _KEPT_IN, _CHANGES = (
     frozenset(("config", "conf", "options", "settings", "defaults")),
     frozenset(("set", "update")),
 )
+#: What such a function sets in another library.
+_ELSEWHERE = {("tqdm", "pandas"): "pandas.progress_apply"}
+#: Attributes of modules that are a part of the state.
+_ARE_STATE = frozenset(("os.environ", "sys.modules", "sys.path"))
 #: Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given.
 _TOLD = frozenset(
     (
@@ -106,9 +110,12 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
         if not _SHOWN_BY.isdisjoint(names):
             found["IPython.display_formatter"] = None
         for one in (*_set_by(code, namespace), *_called_by(code, namespace)):
-            name = _library(_held(one.path, namespace))
-            if name is not None:
-                found[f"{name}.{one.name}{_to_what(code, one)}"] = None
+            library = _library(_held(one.path, namespace))
+            name = f"{library}.{one.name}"
+            if library is not None and name not in _ARE_STATE:
+                found[
+                    f"{_ELSEWHERE.get((library.partition('.')[0], one.name), name)}{_to_what(code, one)}"
+                ] = None
     return list(found if is_whole else dict.fromkeys(one.partition(" = ")[0] for one in found))
 
 

@@ -43,10 +43,10 @@ fn named(entry: &str) -> (&str, Option<&str>) {
 /// Stands for threads and tasks that a cell began and that went on after it: they may do anything while others run.
 pub const THREADS: &str = "threads";
 
-/// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in,
-/// and what goes on beside them.
+/// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in
+/// and how it is set, and what goes on beside them.
 pub(super) fn is_everywhere(name: &str) -> bool {
-    name.starts_with('%') || matches!(first_word(name), "IPython" | "builtins" | THREADS)
+    name.starts_with('%') || matches!(first_word(name), "IPython" | "builtins" | "sys" | THREADS)
 }
 
 #[cfg(test)]
