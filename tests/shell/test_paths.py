@@ -34,6 +34,9 @@ def named(code, **values):
         ("sql('select * from \"a.csv\" where x > 1.5')", {"a.csv"}),
         ("connect('file:o/x.db?mode=ro')", {"o/x.db"}),
         ("read('d/*.csv')", {"d", "d/p1.csv", "d/p2.csv"}),
+        ("read(f'{D}/*.csv')", {"d", "d/p1.csv", "d/p2.csv"}),
+        # Python sees who does this.
+        ("D.glob('*.csv')", set()),
         ("read('d/**/e.csv')", {"d", "d/deep", "d/deep/e.csv"}),
         ("read_parquet('q')", {"q", "q/part.parquet"}),
         # Who says nothing of folders may write into them.

@@ -43,6 +43,9 @@ CHECKING = frozenset((
 """Who is told a path and says whether something is there: what is not there counts, too."""
 # fmt: on
 
+EXPANDING = frozenset(("glob", "iglob", "rglob", "fnmatch"))
+"""Who expands patterns where Python sees it."""
+
 JOINING = CHECKING | {"join", "joinpath", "Path", "PurePath"}
 """Code with these may name folders by plain words."""
 
@@ -72,7 +75,11 @@ def named_files(
     may be paths, of what is there or may come. `names` are those in the code."""
     held = list(dict.fromkeys(filter(None, map(_text, values))))
     texts = list(dict.fromkeys([*held, *filter(None, map(_text, constants))]))
-    search = _Search(frozenset(checked), is_checking=not CHECKING.isdisjoint(names))
+    search = _Search(
+        frozenset(checked),
+        is_checking=not CHECKING.isdisjoint(names),
+        is_expanding=EXPANDING.isdisjoint(names),
+    )
     search.name(texts)
     takes_folders = not TAKE_FOLDERS.isdisjoint(names)
     has_words = takes_folders or not JOINING.isdisjoint(names)
@@ -95,8 +102,8 @@ def _text(value: object) -> str | None:
 class _Search:
     """Looks for what texts name."""
 
-    def __init__(self, checked: Set[str], *, is_checking: bool) -> None:
-        self._checked, self._is_checking = checked, is_checking
+    def __init__(self, checked: Set[str], *, is_checking: bool, is_expanding: bool) -> None:
+        self._checked, self._is_checking, self._is_expanding = checked, is_checking, is_expanding
         #: Texts that may be whole paths.
         self._whole: list[str] = []
         self._found: dict[str, None] = {}
@@ -120,7 +127,7 @@ class _Search:
                 self._found[path] = None
             elif stat.S_ISDIR(mode):
                 self.folders.append(path)
-            elif _MAGIC.search(path) and _PATTERN.match(path):
+            else:
                 self._expand(path)
 
     def _fill_in(self, text: str) -> None:
@@ -164,6 +171,8 @@ class _Search:
     def _put_together(self, folder: str, piece: str, endings: tuple[str, ...]) -> bool:
         """Whether a folder and a piece make a file."""
         path = f"{folder.rstrip('/')}/{piece.lstrip('/')}"
+        if self._expand(path):
+            return True
         if piece in self._checked or (_is_likely(piece) and (self._is_checking or stat.S_ISREG(_mode(path)))):
             self._found[path] = None
             return True
@@ -180,18 +189,21 @@ class _Search:
         self._found |= dict.fromkeys(f"{folder}/{name}" for name in matching)
         return bool(matching)
 
-    def _expand(self, pattern: str) -> None:
-        """Adds what a pattern means now, and the folders in which that is looked for."""
+    def _expand(self, pattern: str) -> bool:
+        """Adds what a pattern means now, and the folders in which that is looked for; whether it is one."""
+        if not (self._is_expanding and _MAGIC.search(pattern) and _PATTERN.match(pattern)):
+            return False
         folder = _MAGIC.split(pattern)[0].rpartition("/")[0] or "."
-        if not _is_own(folder):
-            return
+        if not _is_own(folder) or not stat.S_ISDIR(_mode(folder)):
+            return False
         with evidence.unwatched():
             meant = islice(glob.iglob(pattern, recursive=True), MOST)  # noqa: PTH207 (as it is given)
             paths = [path for path in meant if stat.S_ISREG(_mode(path))]
         if not paths and folder == ".":
-            return
+            return False
         self._found |= dict.fromkeys(paths)
         self._listed |= dict.fromkeys([folder, *(path.rpartition("/")[0] or "." for path in paths)])
+        return True
 
     def take(self, folder: str) -> None:
         """Adds what lies in a folder, and in those below it."""

@@ -51,6 +51,7 @@ class Seen:
         self._importing = importing
         self._touched: list[str] | None = None
         self._is_known = False
+        self._reaching: bool | None = None
 
     def touched(self) -> list[str] | None:
         """Names that may have been touched; `None` for all."""
@@ -64,7 +65,7 @@ class Seen:
             return None
         everything = self._everything()
         found = [mentioned(code) for code in everything]
-        if any(names is None for names in found) or reach_back(everything, self._namespace):
+        if any(names is None for names in found) or self._reaches_back(everything):
             return None
         names = set[str]().union(*(names for names in found if names is not None))
         reached = self._watch.names_reached(names)
@@ -92,6 +93,7 @@ class Seen:
             ran += self._watch.codes_reached(used.loads)
         found += [read_and_written(inner) for code in ran for inner in nested(code)]
         used.call(ran)
+        self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
         around = self._described_around([*everything, *(one for code in ran for one in nested(code))], asks)
         if draws_anew(everything + ran):
@@ -108,6 +110,12 @@ class Seen:
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
         }
+
+    def _reaches_back(self, codes: list[CodeType]) -> bool:
+        """Whether modules of the user's own may find any name; of the codes that it is first asked about."""
+        if self._reaching is None:
+            self._reaching = reach_back(codes, self._namespace)
+        return self._reaching
 
     def _described_around(self, codes: list[CodeType], asks: Asked) -> dict[str, Any]:
         """What was found around the run, by what its code, and the functions of the notebook that it may have called, name."""
@@ -127,7 +135,7 @@ class Seen:
         """Whether all that the run may have read was told, though it may have touched everything."""
         inner = [one for code in statements for one in nested(code)]
         is_known = self._watch is not None and all(mentioned(code) is not None for code in inner + ran)
-        return is_known and not reach_back(inner + ran, self._namespace)
+        return is_known and not self._reaches_back(inner + ran)
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""
