@@ -13,10 +13,9 @@ import site
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
-from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from types import FrameType
 from typing import Any
 
@@ -29,10 +28,7 @@ LONGEST = 1024
 """Longer strings are no paths."""
 
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
-"""Files that importing opens; modules are evidence of their own."""
-
-PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
-"""Exactly these may be paths of files; what only looks like one may run code when asked."""
+"""Files that importing opens; modules are evidence of their own. Whoever else opens one reads it as data."""
 
 OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
 """What an environment has of folders. Its own may be a project's, with data beside them."""
@@ -50,6 +46,9 @@ IMPORTING = (
 
 FROZEN = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 """What imports."""
+
+OF_LINES, SHOWING = "tokenize.py", ("linecache.py", "inspect.py")
+"""What opens code by its encoding, and who asks it for lines of code that is there already."""
 
 HASHED = range(1 << 10, (16 << 20) + 1)
 """Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
@@ -91,9 +90,9 @@ class Seen:
         #: What went wrong while it was listened.
         self.trouble: BaseException | None = None
 
-    def described(self, named: Iterable[Given] = ()) -> dict[str, Any]:
+    def described(self, named: Sequence[Given] = (), listings: Set[Given] = frozenset()) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
-        library wrote them, but their time does."""
+        library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold."""
         global _random
         if self.trouble is not None:
             raise self.trouble
@@ -104,7 +103,7 @@ class Seen:
         written = {given: _described(given) for given in self.written}
         paths = {path for path, _ in written}
         files = [file for (path, _), file in read.items() if path not in paths]
-        for given in self.read.keys() & read.keys():
+        for given in (self.read.keys() | listings) & read.keys():
             if "of_environment" not in (file := read[given]) and _is_folder(file["path"]):
                 file["digest"] = listed(file["path"])
         _hash(files)
@@ -199,32 +198,9 @@ def stop() -> None:
     take()
 
 
-def named_files(values: Iterable[object], checked: Iterable[str] = ()) -> list[Given]:
-    """Those of `values` that are paths of files that are there now, and all in `checked` that may be paths, of what is there or may come."""
-    # A path keeps its text once it was asked for it; the user's is not asked.
-    found = (value for value in values if isinstance(value, str | PurePath) and type(value) in PATHS)
-    paths = [value if isinstance(value, str) else str(PurePath(value)) for value in found]
-    likely = [
-        path for path in paths if len(path) < LONGEST and "\n" not in path and ("." in path or "/" in path)
-    ]
-    there = [path for path in likely[:MOST] if _is_file(path)]
-    return [_given(path) for path in [*there, *sorted(filter(_may_come, checked))[:MOST]]]
-
-
-def _given(path: str) -> Given:
+def given(path: str) -> Given:
+    """A path as it is kept."""
     return os.path.abspath(path), None if os.path.isabs(path) else path  # noqa: PTH100, PTH117 (links are left as they are)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return os.path.isfile(path) and not path.endswith(CODE)  # noqa: PTH113
-    except ValueError:
-        return False
-
-
-def _may_come(path: str) -> bool:
-    is_likely = 0 < len(path) < LONGEST and "://" not in path and not path.endswith(CODE)
-    return is_likely and path.isprintable() and not path.startswith(NOT_FILES)
 
 
 def _is_folder(path: str) -> bool:
@@ -274,10 +250,22 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
     path, mode, flags = args
-    if isinstance(path, str) and path.endswith(CODE):
+    if isinstance(path, str) and path.endswith(CODE) and _is_opened_as_code(path):
         return
     writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & WRITING)
     _note(seen.written if writes else seen.read, path)
+
+
+def _is_opened_as_code(path: str) -> bool:
+    """Whether a file is opened by what imports, or by what shows lines of code that was imported. Others read it as they read any file:
+    `%run`, `exec`, `runpy`."""
+    # This one, `_opened`, the hook, and whoever opens.
+    frame: FrameType | None = sys._getframe(3)
+    if frame is not None and frame.f_code.co_filename.endswith(OF_LINES):
+        # Of lines it is asked by somebody.
+        frame = frame.f_back
+    name = frame.f_code.co_filename if frame is not None else ""
+    return name in FROZEN or name.endswith(SHOWING) or path.startswith(environment())
 
 
 def _listed(seen: Seen, args: tuple[Any, ...]) -> None:
@@ -400,7 +388,7 @@ def _note(kept: dict[Given, None], path: Any) -> None:
     text = os.fsdecode(path)
     is_none = text.startswith(NOT_FILES) or COMPILED in text
     if text and text != ":memory:" and not is_none:
-        _keep(kept, _given(text))
+        _keep(kept, given(text))
 
 
 def _keep(kept: dict[Any, None], what: str | Given) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from clew import evidence
+from clew.shell.paths import named_files
 
 
 def names(files):
@@ -153,7 +154,7 @@ def test_files_that_strings_name_count_and_their_time_tells_whether_they_were_wr
     seen = evidence.take()
     seen.read.clear()
     seen.written.clear()
-    found = seen.described(evidence.named_files([str(old), new, 3, "no.such.file", "a\0b.c", "text"]))
+    found = seen.described(named_files([str(old), new, 3, "no.such.file", "a\0b.c", "text"]).files)
     assert names(found["files_read"]) == {"old.parquet"}
     assert names(found["files_written"]) == {"new.parquet"}
 

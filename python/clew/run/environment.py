@@ -12,10 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-#: What another interpreter is asked: its version, and the distributions that it finds.
+from clew.shell.imported import is_installed
+
+#: What another interpreter is asked: its version, and the distributions and modules that it finds.
 QUESTION = (
     "import importlib.metadata as m, json, platform; "
-    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}]))"
+    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}, [*m.packages_distributions()]]))"
 )
 #: How long it may take to answer (seconds).
 PATIENCE = 30.0
@@ -29,7 +31,7 @@ class Environment:
         self._kernel = kernel or DEFAULT
 
     @cached_property
-    def _other(self) -> tuple[str, dict[str, str]] | None:
+    def _other(self) -> tuple[str, dict[str, str], list[str]] | None:
         """What another interpreter says of itself; `None` where the kernel runs in this one."""
         program = interpreter_of(self._kernel)
         if program is None or Path(program).parent == Path(sys.executable).parent:
@@ -42,10 +44,10 @@ class Environment:
                 check=True,
                 stdin=subprocess.DEVNULL,
             )
-            python, installed = json.loads(done.stdout)
+            python, installed, modules = json.loads(done.stdout)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise Unknown(self._kernel) from error
-        return python, {name.lower(): found for name, found in installed.items()}
+        return python, {name.lower(): found for name, found in installed.items()}, modules
 
     @property
     def python(self) -> str:
@@ -64,6 +66,10 @@ class Environment:
             return version(distribution)
         except PackageNotFoundError:
             return ""
+
+    def has_module(self, name: str) -> bool:
+        """Whether a module is installed. Of another interpreter only the first word is known, so one with dots counts as not installed."""
+        return is_installed(name) if self._other is None else name in self._other[2]
 
 
 class Unknown(Exception):

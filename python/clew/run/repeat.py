@@ -181,6 +181,10 @@ class Recorded:
         return run
 
 
+#: What is said of a module that was not there and is.
+INSTALLED = "installed"
+
+
 class Outside:
     """How things are outside the session, as the engine asks it."""
 
@@ -225,7 +229,11 @@ class Outside:
         return modified == there.st_mtime_ns if is_marked is None else is_marked
 
     def other_module(self, name: str, then: str, distribution: str | None) -> str | None:
-        """The version of a package that is there now, if it is another; empty if it is not there."""
+        """The version of a package that is there now, if it is another; empty if it is not there. Of one that was not there nobody
+        tells the version."""
+        if not then and distribution is None:
+            # It was looked for in vain.
+            return INSTALLED if self._environment.has_module(name) else None
         if distribution is None or name in sys.stdlib_module_names:
             return None
         now = self._environment.installed(distribution)

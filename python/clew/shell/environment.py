@@ -14,6 +14,8 @@ from clew import evidence
 from clew.secrets import is_secret, raw_environment
 from clew.shell.asks import Asked
 from clew.shell.distributions import Distribution, Distributions
+from clew.shell.imported import OwnModules, missing
+from clew.shell.paths import Named
 
 try:
     import resource
@@ -43,6 +45,7 @@ class Surroundings:
         self._told = 0
         self._environment = dict(raw_environment())
         self._distributions = Distributions()
+        self._own = OwnModules()
         self._directory = directory()
 
     def begin(self) -> None:
@@ -60,7 +63,7 @@ class Surroundings:
         found = _top_level(self._told, self._modules) if self._told < self._modules else []
         imported = _top_level(self._modules, None)
         is_first, self._told = self._told == 0, len(sys.modules)
-        around = Around(imported, self._changed_variables(), evidence.take(), self._distributions)
+        around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
         around.found, around.is_first = found, is_first
         around.variables, around.directory = self._environment, self._directory
         now = directory()
@@ -99,6 +102,7 @@ class Around:
         changed: list[str],
         seen: evidence.Seen | None,
         distributions: Distributions,
+        own: OwnModules | None = None,
     ) -> None:
         self.imported = imported
         #: Modules that came since the run before, and that it did not import.
@@ -115,22 +119,37 @@ class Around:
         self.went: str | None = None
         self._seen = seen
         self._distributions = distributions
+        self._own = own or OwnModules()
 
-    def described(self, values: Iterable[object] = (), asks: Asked | None = None) -> dict[str, Any]:
-        """Fields of the engine's evidence; `values` are objects of the run that may be paths, `asks` is what its code asks for."""
+    def described(
+        self, named: Named | None = None, asks: Asked | None = None, imports: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
+        modules that it imports."""
         asks = asks or Asked()
-        named = evidence.named_files(values, asks.checked)
-        seen = self._seen.described(named) if self._seen is not None else {}
-        known = self._distributions.of(self.imported + self.found)
+        imports = set(imports)
+        lacking = list(missing(imports))
+        places = [(place, None) for one in lacking for place in one.places]
+        files = [*(named.files if named is not None else ()), *places]
+        listings = named.listings if named is not None else frozenset()
+        seen = self._seen.described(files, listings) if self._seen is not None else {}
+        again = {name.partition(".")[0] for name in imports} - set(self.imported) - sys.stdlib_module_names
+        imported = [*self.imported, *sorted(again & sys.modules.keys())]
+        known = self._distributions.of(imported + self.found)
+        modules = [described(name, known[name], self._own) for name in imported]
+        found = [described(name, known[name], self._own) for name in self.found]
         return (
             seen
             | {
-                "modules": [described(name, known[name]) for name in self.imported],
+                "modules": [
+                    *modules,
+                    *({"name": one.name, "version": ""} for one in lacking if not one.is_installed),
+                ],
                 "environment": self.changed,
                 "peak_memory": peak_memory(),
             }
             # What lies in no distribution nobody can install.
-            | {"found": [described(name, known[name]) for name in self.found if known[name] is not None]}
+            | {"found": [one for one in found if "distribution" in one or "files" in one]}
             | ({"interpreter": interpreter()} if self.is_first else {})
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
@@ -154,24 +173,14 @@ class Around:
         return {"variables": found} | ({"unrepeatable": words} if words else {})
 
 
-def described(name: str, distribution: Distribution | None = None) -> dict[str, Any]:
+def described(name: str, distribution: Distribution | None, own: OwnModules) -> dict[str, Any]:
     """One module as evidence. Only plain modules are asked, since others may run code when asked."""
     if distribution is not None:
         return {"name": name, "version": distribution.version, "distribution": distribution.name}
     module = sys.modules.get(name)
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
-    own = {"files": files} if (files := evidence.described_files(_own_files(name))) else {}
-    return {"name": name, "version": version if type(version) is str else None} | own
-
-
-def _own_files(name: str) -> list[str]:
-    """Where a module of the user's and what it holds came from; nothing for one of Python's or of what is installed."""
-    if name in sys.stdlib_module_names or name == "__main__":
-        return []
-    held = [module for key, module in list(sys.modules.items()) if key == name or key.startswith(f"{name}.")]
-    files = [module.__dict__.get("__file__") for module in held if type(module) is ModuleType]
-    found = {os.path.abspath(file) for file in files if type(file) is str and file.endswith(".py")}  # noqa: PTH100
-    return sorted(file for file in found if not file.startswith(evidence.environment()))
+    files = {"files": found} if (found := own.files(name)) else {}
+    return {"name": name, "version": version if type(version) is str else None} | files
 
 
 def interpreter() -> dict[str, str]:

@@ -18,12 +18,15 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew._engine import Fired, codes_within
-from clew.shell.asks import asked
+from clew.shell.asks import Asked, asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
+from clew.shell.imported import imports
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.patches import patched
+from clew.shell.paths import named_files
+from clew.shell.reaching import in_texts, reach_back
 from clew.shell.uses import behind_magics, draws_anew, seeded, uses
 from clew.shell.warn import guarded
 
@@ -51,6 +54,7 @@ class Seen:
         self._goes_on = goes_on
         self._touched: list[str] | None = None
         self._is_known = False
+        self._reaching: bool | None = None
 
     def touched(self) -> list[str] | None:
         """Names that may have been touched; `None` for all."""
@@ -62,8 +66,9 @@ class Seen:
     def _find_touched(self) -> list[str] | None:
         if self._watch is None:
             return None
-        found = [mentioned(code) for code in self._everything()]
-        if any(names is None for names in found):
+        everything = self._everything()
+        found = [mentioned(code) for code in everything]
+        if any(names is None for names in found) or self._reaches_back(everything):
             return None
         names = set[str]().union(*(names for names in found if names is not None))
         reached = self._watch.names_reached(names)
@@ -76,14 +81,14 @@ class Seen:
         """
         live, everything = self._namespace, self._everything()
         found = [read_and_written(code) for code in everything]
-        values = [live[name] for name in set[str]().union(*(read for read, _ in found)) if name in live]
-        for code in everything:
-            values += flattened(code.co_consts)
         plain, run = behind_magics(self._codes)
         found += [read_and_written(inner) for code in run for inner in nested(code)]
         used = uses(plain, is_whole=is_whole, run=run)
         if len(plain) < len(self._codes):
             used.reads.add("get_ipython")
+        in_text = in_texts(everything, live) - used.binds
+        used.reads |= in_text
+        used.loads |= in_text
         statements = {id(code) for code in self._codes}
         # Statements of the cell start like functions do, and were gone through already.
         ran = [code for code in self._ran if id(code) not in statements]
@@ -91,8 +96,9 @@ class Seen:
             ran += self._watch.codes_reached(used.loads)
         found += [read_and_written(inner) for code in ran for inner in nested(code)]
         used.call(ran)
+        self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
-        around = self._around.described(values, asks) if self._around is not None else {}
+        around = self._described_around([*everything, *(one for code in ran for one in nested(code))], asks)
         if draws_anew(everything + ran):
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         return around | {
@@ -108,10 +114,31 @@ class Seen:
             "importing": self._importing,
         }
 
+    def _reaches_back(self, codes: list[CodeType]) -> bool:
+        """Whether modules of the user's own may find any name; of the codes that it is first asked about."""
+        if self._reaching is None:
+            self._reaching = reach_back(codes, self._namespace)
+        return self._reaching
+
+    def _described_around(self, codes: list[CodeType], asks: Asked) -> dict[str, Any]:
+        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name."""
+        if self._around is None:
+            return {}
+        live = self._namespace
+        reads = set[str]().union(*(read_and_written(code)[0] for code in codes))
+        values = [live[name] for name in sorted(reads) if name in live]
+        constants = [one for code in codes for one in flattened(code.co_consts)]
+        names = set[str]().union(*(code.co_names for code in codes))
+        if "path" in names and "sys" in names:
+            asks.variables.add("PYTHONPATH")
+        named = named_files(values, constants, asks.checked, names)
+        return self._around.described(named, asks, imports(codes))
+
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
         """Whether all that the run may have read was told, though it may have touched everything."""
         inner = [one for code in statements for one in nested(code)]
-        return self._watch is not None and all(mentioned(code) is not None for code in inner + ran)
+        is_known = self._watch is not None and all(mentioned(code) is not None for code in inner + ran)
+        return is_known and not self._reaches_back(inner + ran)
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""

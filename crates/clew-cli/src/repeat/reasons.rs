@@ -51,6 +51,9 @@ impl Reasons<'_> {
             Obstacle::FileWritten(file) => format!("output {}", file_told(file)),
             Obstacle::Code(file) => format!("module {}", file_told(file)),
             Obstacle::Module { then, now } if now.is_empty() => format!("{} is not installed", text::clean(&then.name)),
+            Obstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
+                format!("`{}` can be imported now", text::clean(&then.name))
+            }
             Obstacle::Module { then, now } => format!(
                 "{} {} → {}",
                 text::clean(then.distribution.as_deref().unwrap_or(&then.name)),

@@ -14,6 +14,7 @@ mod bound;
 mod elsewhere;
 mod inputs;
 mod known;
+mod lazy;
 mod line;
 mod needs;
 mod patches;

@@ -200,6 +200,8 @@ fn packages(cells: &[Cell], at: RunId, place: &Place<'_>) -> Vec<Package> {
     let modules = runs.flat_map(|(_, run)| &run.evidence.modules);
     let versions: BTreeMap<&str, &str> = modules
         .filter_map(|module| Some((module.name.as_str(), module.version.as_deref()?)))
+        // One that was looked for in vain.
+        .filter(|(_, version)| !version.is_empty())
         .collect();
     let imported: BTreeSet<String> = cells.iter().flat_map(|cell| imports(&cell.source)).collect();
     let named = imported

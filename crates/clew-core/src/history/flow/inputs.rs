@@ -50,7 +50,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Whether a cell, and not what was there at the start, set it.
-    fn is_cells(&self, root: &Root, before: &Place<'a>) -> bool {
+    pub(super) fn is_cells(&self, root: &Root, before: &Place<'a>) -> bool {
         self.maker(root, before).is_some_and(|maker| maker.depth > 0)
     }
 
@@ -101,7 +101,7 @@ fn named(run: &Run, before: &Place<'_>) -> BTreeSet<Root> {
 }
 
 /// Modules that a value belongs to or is.
-fn modules_of(root: &Root, manifest: &Manifest) -> Vec<String> {
+pub(super) fn modules_of(root: &Root, manifest: &Manifest) -> Vec<String> {
     let index = manifest.roots.iter().position(|other| other == root);
     let summary = index.and_then(|index| manifest.summaries.get(index));
     let mut found = Vec::new();

@@ -188,11 +188,13 @@ impl<'a> Flow<'a> {
             });
         }
         let needed = self.needs(place);
-        obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
+        obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
         obstacles.extend(self.of_patches(place, &needed, found));
         let found = &found.state;
+        obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
+        obstacles.extend(self.of_path(place, &needed, environments, found));
         obstacles.extend(self.of_variables(place, found, outside));
-        obstacles.extend(self.of_inputs(place, &needed, found));
+        obstacles.extend(self.of_inputs(place, &needed, found, elsewhere.is_none()));
         obstacles.extend(self.of_written(place, &needed, found));
         obstacles.extend(self.of_lookups(place, found, outside));
         obstacles.extend(self.of_context(place, &needed, found));
@@ -226,6 +228,53 @@ impl<'a> Flow<'a> {
                 .map(|(then, now)| Obstacle::Module { then, now }),
         );
         obstacles
+    }
+
+    /// Where modules of the user's own are looked for, where it may have used any: another path may lead to others of the same name.
+    fn of_path(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        environments: &Environments,
+        found: &State,
+    ) -> Vec<Obstacle> {
+        let Some(before) = place.before() else {
+            return Vec::new();
+        };
+        let then = self.history.state(before.run());
+        let here = before
+            .line
+            .state_roots(before.depth)
+            .filter(|root| self.is_cells(root, &before));
+        let all: BTreeSet<&Root> = here
+            .chain(found.roots())
+            .filter(|root| root.kind == RootKind::Path)
+            .collect();
+        let mut other = all
+            .into_iter()
+            .filter(|root| !needed.contains(*root) && !are_same(then.version(root), found.version(root)))
+            .peekable();
+        let uses_own = || {
+            let all = self.modules(place, &before, needed, environments);
+            all.iter().any(|module| !module.files.is_empty())
+        };
+        if other.peek().is_none() || !uses_own() {
+            return Vec::new();
+        }
+        other.map(|root| Obstacle::input(root, &then, found)).collect()
+    }
+
+    /// Files behind values that hold no data yet.
+    fn of_lazy(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        elsewhere: Option<Elsewhere<'_>>,
+        outside: &dyn Outside,
+    ) -> Vec<Obstacle> {
+        let files = self.behind_lazy(place, needed);
+        let files = others(files.into_iter(), elsewhere, outside);
+        files.into_iter().map(Obstacle::FileRead).collect()
     }
 
     /// Packages and modules that it may have used, as they were.
@@ -278,7 +327,13 @@ impl<'a> Flow<'a> {
     }
 
     /// What it may have read, and what it left without having bound it anew.
-    fn of_inputs(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<Obstacle> {
+    fn of_inputs(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        found: &State,
+        is_same_directory: bool,
+    ) -> Vec<Obstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
         };
@@ -293,11 +348,15 @@ impl<'a> Flow<'a> {
         let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
         // The run tells its directory itself.
         let is_told = |root: &&Root| root.kind == RootKind::Directory && run.evidence.directory.is_some();
+        // Where modules are looked for before any cell changes that follows from the environment and the directory.
+        let is_of_start =
+            |root: &Root| is_same_directory && root.kind == RootKind::Path && !self.is_cells(root, &before);
         let mut obstacles = Vec::new();
         for root in all.into_iter().filter(|root| !is_told(root)) {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
+                (Some(_), None) if is_of_start(root) => true,
                 // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
                 (_, Some(is)) if !needed.contains(root) => {
                     (root.kind == RootKind::Out || is_bound_anew(run, root) || run.removed.contains(root))
@@ -506,17 +565,22 @@ fn of_evidence(evidence: &Evidence, elsewhere: Option<Elsewhere<'_>>, outside: &
         obstacles.push(Obstacle::Random);
     }
     obstacles.extend(evidence.unrepeatable.iter().cloned().map(Obstacle::Asked));
-    let others = |files: &[FileEvidence], told: fn(FileEvidence) -> Obstacle| {
-        let inputs = files.iter().filter(|file| !file.is_of_environment());
-        let here =
-            inputs.flat_map(|file| elsewhere.map_or_else(|| vec![file.clone()], |elsewhere| elsewhere.places(file)));
-        here.filter(|file| !outside.has_file(file))
-            .map(told)
-            .collect::<Vec<_>>()
-    };
-    obstacles.extend(others(&evidence.files_read, Obstacle::FileRead));
-    obstacles.extend(others(&evidence.files_written, Obstacle::FileWritten));
+    let read = others(evidence.files_read.iter(), elsewhere, outside);
+    obstacles.extend(read.into_iter().map(Obstacle::FileRead));
+    let written = others(evidence.files_written.iter(), elsewhere, outside);
+    obstacles.extend(written.into_iter().map(Obstacle::FileWritten));
     obstacles
+}
+
+/// Those of the files, where a cell would look for them now, that are not what they were.
+fn others<'f>(
+    files: impl Iterator<Item = &'f FileEvidence>,
+    elsewhere: Option<Elsewhere<'_>>,
+    outside: &dyn Outside,
+) -> Vec<FileEvidence> {
+    let inputs = files.filter(|file| !file.is_of_environment());
+    let here = inputs.flat_map(|file| elsewhere.map_or_else(|| vec![file.clone()], |elsewhere| elsewhere.places(file)));
+    here.filter(|file| !outside.has_file(file)).collect()
 }
 
 /// Whether two versions are the same: the same roots together, with the same value.

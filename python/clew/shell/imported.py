@@ -1,0 +1,211 @@
+"""Which modules the code of a run imports: those that it has, and where those would lie that it looked for in vain.
+
+A statement that imports again what is there already uses it all the same, and one that fails is right only until somebody installs
+or writes what it wanted. Read off compiled code: nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dis import opmap
+from importlib.machinery import PathFinder
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+from clew import evidence
+from clew.shell.asks import is_own
+from clew.shell.names import flattened, nested
+
+#: What imports, or looks for, a module by a text.
+_BY_TEXT = frozenset(
+    ("import_module", "__import__", "find_spec", "find_loader", "reload", "run_module", "importorskip")
+)
+_IMPORT, _CONSTANT, _EXTENDED, _CACHE = (
+    opmap["IMPORT_NAME"],
+    opmap["LOAD_CONST"],
+    opmap["EXTENDED_ARG"],
+    opmap["CACHE"],
+)
+#: So many modules that are not there are told of a run.
+MOST = 50
+
+ABSENT = {"size": None, "modified": None, "digest": None}
+
+
+def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
+    """Modules that code names when it imports, with dots; what a statement takes from one may be a module in it. `package` is the one that
+    the code lies in."""
+    found = set[str]()
+    for code in codes:
+        if _IMPORT in code.co_code[::2]:
+            found.update(_of_statements(code, package))
+        if not _BY_TEXT.isdisjoint(code.co_names):
+            texts = (one for one in flattened(code.co_consts) if isinstance(one, str))
+            found.update(text for text in texts if _is_module_name(text))
+    return found
+
+
+def _is_module_name(text: str) -> bool:
+    return len(text) < evidence.LONGEST and all(part.isidentifier() for part in text.split("."))
+
+
+def _of_statements(code: CodeType, package: str) -> Iterator[str]:
+    units, extended = code.co_code, 0
+    level: object = 0
+    taken: object = None
+    for index in range(0, len(units), 2):
+        operation, argument = units[index], units[index + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED else 0
+        if operation in (_EXTENDED, _CACHE):
+            continue
+        if operation == _IMPORT:
+            # Python loads two constants before: how many packages above, and what is taken from there.
+            name = _whole(code.co_names[argument], level, package)
+            if name:
+                yield name
+                yield from (
+                    (f"{name}.{one}" for one in taken if one != "*") if isinstance(taken, tuple) else ()
+                )
+        level, taken = taken, code.co_consts[argument] if operation == _CONSTANT else argument
+
+
+def _whole(name: str, level: object, package: str) -> str:
+    if not isinstance(level, int) or not level:
+        return name
+    parts = package.split(".")
+    above = parts[: len(parts) - level + 1]
+    return ".".join([*above, name] if name else above) if package and above else ""
+
+
+class Missing(NamedTuple):
+    """A module that is not there: the first part of its name that is not."""
+
+    name: str
+    #: Where it is looked for besides the environment, up to where it lies.
+    places: list[str]
+    #: Whether it could be imported, and was not yet.
+    is_installed: bool
+
+
+def missing(names: Iterable[str]) -> Iterator[Missing]:
+    """Those of the modules that are not there. What a module has under a name need be none."""
+    seen = set[str]()
+    for name in sorted(names):
+        first, folders = _first_missing(name)
+        if first and first not in seen and len(seen) < MOST:
+            seen.add(first)
+            yield Missing(first, list(_places(first.rpartition(".")[2], folders)), is_installed(first))
+
+
+def is_installed(name: str) -> bool:
+    """Whether a module lies in the environment of this process."""
+    *above, last = name.split(".")
+    folders = [
+        path
+        for path in sys.path
+        if type(path) is str and f"{path}{os.sep}".startswith(evidence.environment())
+    ]
+    with evidence.unwatched():
+        return PathFinder.find_spec(last, [os.path.join(path, *above) for path in folders]) is not None  # noqa: PTH118
+
+
+def _first_missing(name: str) -> tuple[str, list[str]]:
+    parts = name.split(".")
+    if parts[0] in sys.stdlib_module_names:
+        return "", []
+    folders: Any = sys.path
+    for many in range(1, len(parts) + 1):
+        module = sys.modules.get(whole := ".".join(parts[:many]))
+        if module is None:
+            return whole, [folder for folder in folders if type(folder) is str]
+        held = module.__dict__ if type(module) is ModuleType else {}
+        folders = held.get("__path__")
+        if folders is None or (many < len(parts) and parts[many] in held):
+            return "", []
+    return "", []
+
+
+def _places(name: str, folders: Iterable[str]) -> Iterator[str]:
+    """Where a module or package of that name would lie, up to where one does."""
+    for folder in folders:
+        there = os.path.abspath(folder)  # noqa: PTH100
+        if (there + os.sep).startswith(evidence.environment()):
+            continue
+        module, package = os.path.join(there, f"{name}.py"), os.path.join(there, name)  # noqa: PTH118
+        yield module
+        yield package
+        if os.path.exists(module) or os.path.exists(package):  # noqa: PTH110
+            return
+
+
+class OwnModules:
+    """What modules of the user's own came from, as it lay when they were imported: later it may be another, and they are what they were."""
+
+    def __init__(self) -> None:
+        #: By its name: the specification that it was made by, which is another if it was made again, and its evidence.
+        self._known: dict[str, tuple[object, list[dict[str, Any]]]] = {}
+
+    def files(self, name: str) -> list[dict[str, Any]]:
+        """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
+        if name in sys.stdlib_module_names or name == "__main__":
+            return []
+        start = f"{name}."
+        held = [key for key in list(sys.modules) if key == name or key.startswith(start)]
+        found = [file for key in held for file in self._of_one(key)]
+        # Of what lies in several, once.
+        return list({file["path"]: file for file in found}.values())
+
+    def _of_one(self, key: str) -> list[dict[str, Any]]:
+        module = sys.modules.get(key)
+        if module is None or not is_own(key, module):
+            return []
+        spec = module.__dict__.get("__spec__")
+        known = self._known.get(key)
+        if known is None or known[0] is not spec:
+            known = self._known[key] = spec, list(_described(key, module))
+        return known[1]
+
+
+def _described(key: str, module: ModuleType) -> Iterator[dict[str, Any]]:
+    file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
+    yield from evidence.described_files([file])
+    absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
+    for one in missing(imports(_code_of(key, module), _package(key, module))):
+        absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
+    yield from ({"path": place} | ABSENT for place in absent)
+
+
+def _before(name: str, file: str, is_package: bool) -> Iterator[str]:
+    """Where another module of that name would come before this one."""
+    home = os.path.dirname(os.path.dirname(file) if is_package else file)  # noqa: PTH120
+    folders = [os.path.abspath(folder) for folder in sys.path if type(folder) is str]  # noqa: PTH100
+    if home not in folders:
+        return
+    for folder in dict.fromkeys(folders):
+        package = os.path.join(folder, name, "__init__.py")  # noqa: PTH118
+        if folder == home:
+            if not is_package:
+                yield package
+            return
+        if not (folder + os.sep).startswith(evidence.environment()):
+            yield package
+            yield os.path.join(folder, f"{name}.py")  # noqa: PTH118
+
+
+def _package(key: str, module: ModuleType) -> str:
+    return key if "__path__" in module.__dict__ else key.rpartition(".")[0]
+
+
+def _code_of(key: str, module: ModuleType) -> Iterable[CodeType]:
+    """A module's code, as importing keeps it compiled."""
+    loader = getattr(module.__dict__.get("__spec__"), "loader", None)
+    if type(loader).__module__ not in ("_frozen_importlib_external", "importlib._bootstrap_external"):
+        return ()
+    try:
+        with evidence.unwatched():
+            code = loader.get_code(key)  # type: ignore[union-attr]
+    except (ImportError, SyntaxError, OSError):
+        return ()
+    return nested(code) if isinstance(code, CodeType) else ()
