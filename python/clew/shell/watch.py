@@ -23,7 +23,7 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
 from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.patches import patched
-from clew.shell.uses import behind_magics, draws_anew, seeded, uses
+from clew.shell.uses import behind_magics, seeded, uses
 from clew.shell.warn import guarded
 
 
@@ -90,7 +90,7 @@ class Seen:
         used.call(ran)
         asks = asked(everything + ran, live)
         around = self._around.described(values, asks) if self._around is not None else {}
-        if draws_anew(everything + ran):
+        if asks.is_drawn:
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
