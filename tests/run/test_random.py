@@ -172,8 +172,12 @@ def play(desk: Desk, seed: int) -> tuple[int, int, int]:
 def searched(tmp_path: Path, seeds: range) -> None:
     """Plays them all; the counts, and that they are near to each other."""
     desk = Desk(tmp_path)
-    cells, executed, least = (sum(counts) for counts in zip(*(play(desk, seed) for seed in seeds), strict=True))
-    print(f"{len(seeds)} notebooks, {EDITS} edits each: {executed} of {cells} cells executed, {least} had to be")
+    cells, executed, least = (
+        sum(counts) for counts in zip(*(play(desk, seed) for seed in seeds), strict=True)
+    )
+    print(
+        f"{len(seeds)} notebooks, {EDITS} edits each: {executed} of {cells} cells executed, {least} had to be"
+    )
     assert executed <= least * MOST, (executed, least)
 
 

@@ -85,6 +85,9 @@ def told(*cells: str) -> set[str]:
             "c.execute(q).fetchone()",
         ),
         ("import os", "os.times()"),
+        ("import time", "__import__('time').strftime('%H')"),
+        ("import sys, time", "sys.modules['time'].strftime('%H')"),
+        ("import importlib, time", "importlib.import_module('time').time()"),
         ("def f():\n    import time\n    return time.strftime('%H')", "f()"),
     ],
 )
@@ -171,6 +174,10 @@ def test_p03_the_magic_that_shows_a_variable_reads_it() -> None:
         ("import numpy as np", "getattr(np.random, 'default_rng')()"),
         ("import sqlite3\nc = sqlite3.connect(':memory:')", "c.execute('select random()').fetchone()"),
         ("import polars as pl\nd = pl.DataFrame({'x': [1, 2, 3]})", "d.sample(2)"),
+        (
+            "import polars as pl\nd = pl.DataFrame({'x': [1, 2, 3]})",
+            "d.select(pl.col('x').shuffle())",
+        ),
         ("import dask.array as da", "da.random.random(3)"),
     ],
 )
@@ -232,6 +239,16 @@ def test_p06_what_nobody_can_draw_again_is_seen(cells: tuple[str, ...]) -> None:
 )
 def test_p06_ordinary_cells_ask_for_nothing(cells: tuple[str, ...]) -> None:
     assert told(*cells) <= {"HOME"}
+
+
+def test_p03_what_a_magic_runs_asks_too(modules: Path) -> None:
+    (modules / "timed_module.py").write_text("import time\ndef f():\n    return time.time()\n")
+    import importlib
+
+    namespace = {"timed_module": importlib.import_module("timed_module")}
+    for body in ("import time\nx = time.strftime('%H')", "timed_module.f()"):
+        source = f"get_ipython().run_cell_magic('time', '', {body!r})"
+        assert asked([compile(source, "<cell>", "exec")], namespace).words == {TIME}
 
 
 def test_the_state_of_a_generator_is_asked_for() -> None:

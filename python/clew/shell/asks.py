@@ -109,8 +109,19 @@ _CHECKS = frozenset(
 )
 #: What runs code, or finds something, by a text.
 _BY_TEXT = frozenset(
-    ("eval", "exec", "getattr", "attrgetter", "methodcaller", "import_module", "__import__", "timeit")
+    (
+        "eval",
+        "exec",
+        "getattr",
+        "attrgetter",
+        "methodcaller",
+        "import_module",
+        "__import__",
+        "modules",
+        "timeit",
+    )
 )
+_IMPORTS = frozenset(("import_module", "__import__", "modules"))
 _MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
 _OF_ENVIRONMENT = "env"
 #: What takes `"now"` for the time.
@@ -469,7 +480,11 @@ class _Reading:
         if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
             self._magic_of_environment(texts - {_OF_ENVIRONMENT})
         holders = [self.scope.meaning(one) for one in mentions(self.scope.steps)]
-        holders += [module for module in map(sys.modules.get, texts) if module is not None]
+        imported = [module for module in map(sys.modules.get, texts) if module is not None]
+        if not _IMPORTS.isdisjoint(names):
+            for name in names & objects.NAMES:
+                self._looked_up(imported, name)
+        holders += imported
         for text in texts:
             if IDENTIFIER.fullmatch(text):
                 self._looked_up(holders, text)

@@ -79,7 +79,6 @@ _UNLESS_GIVEN = {
 #: What of a class of dates and times tells the time, and what of the environment gives one variable.
 NOW = frozenset(("now", "utcnow", "today"))
 OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
-_MODULES = frozenset(name for by_module in _ALWAYS.values() for name in by_module) | _UNLESS_GIVEN.keys()
 #: Names under which code may load any of these as an attribute.
 NAMES = (
     frozenset(
@@ -98,7 +97,7 @@ _CONTAINERS = (list, tuple, set, frozenset)
 
 def known(value: object) -> Known | None:
     """What something tells by itself; `None` for all else."""
-    found = _by_identity(_imported()).get(id(value))
+    found = _by_identity(len(sys.modules)).get(id(value))
     if found is not None and found[0] is value:
         return found[1]
     kind = type(value)
@@ -177,13 +176,10 @@ def _of_method(holder: object, name: str) -> Known | None:
     return Known(DRAWS) if type(holder) is random.SystemRandom else None
 
 
-def _imported() -> frozenset[str]:
-    return frozenset(name for name in _MODULES if name in sys.modules)
-
-
-@lru_cache(maxsize=4)
-def _by_identity(modules: frozenset[str]) -> dict[int, tuple[object, Known]]:
-    """All that is known, by its address; it is held, so that nothing else can come to lie there."""
+@lru_cache(maxsize=1)
+def _by_identity(_: int) -> dict[int, tuple[object, Known]]:
+    """All that is known of what is imported, by its address; it is held, so that nothing else can come to lie there. Found anew only when
+    other modules came."""
     found: dict[int, tuple[object, Known]] = {}
 
     def add(module: str, name: str, told: Known) -> None:
@@ -192,11 +188,11 @@ def _by_identity(modules: frozenset[str]) -> dict[int, tuple[object, Known]]:
             found[id(held)] = (held, told)
 
     for kind, by_module in _ALWAYS.items():
-        for module in by_module.keys() & modules:
-            for name in by_module[module].split():
+        for module, names in by_module.items():
+            for name in names.split():
                 add(module, name, Known(kind))
-    for module in _UNLESS_GIVEN.keys() & modules:
-        for name, count in _UNLESS_GIVEN[module].items():
+    for module, counts in _UNLESS_GIVEN.items():
+        for name, count in counts.items():
             add(module, name, Known(TIME, count))
     return found
 

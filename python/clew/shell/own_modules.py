@@ -57,7 +57,7 @@ def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Rea
     Who imports a module runs all its statements, and those that bind nothing count for all that use it.
     """
     own = own_modules()
-    names = {name for code in codes for name in code.co_names}
+    names = set[str]().union(*(_names(Reached("", code), namespace, own) for code in codes)) if own else set()
     of_module = _modules_behind(names, namespace, own) if own else {}
     if not of_module:
         return
@@ -137,7 +137,9 @@ def _texts(code: CodeType) -> set[str]:
 
 
 #: Code that names one of these may find a name in a text.
-_BY_TEXT = frozenset(("import_module", "__import__", "getattr", "eval", "exec"))
+_BY_TEXT = frozenset(
+    ("import_module", "__import__", "getattr", "eval", "exec", "run_line_magic", "run_cell_magic")
+)
 _LEADING = GLOBAL_LOADS | ATTRIBUTES | {"IMPORT_FROM", "IMPORT_NAME"}
 
 

@@ -18,6 +18,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew._engine import Fired, codes_within
+from clew.evidence import random_fingerprints
 from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.importing import Importing
@@ -92,18 +93,32 @@ class Seen:
         around = self._around.described(values, asks) if self._around is not None else {}
         if asks.is_drawn:
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
+        seeds = seeded(everything + ran, live)
+        if asks.states:
+            seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
+            around["random"] = _states_of(asks.states) | around.get("random", {})
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
             "binds": sorted(used.binds),
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
-            "seeded": sorted(seeded(everything + ran, live)),
+            "seeded": sorted(seeds),
             "patched": sorted(patched(everything + ran, live)),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
         }
+
+    def _is_seeded_first(self, generator: str) -> bool:
+        """Whether a cell seeds a generator before it asks for its state."""
+        for code in self._codes:
+            inner = list(nested(code))
+            if generator in asked(inner, self._namespace).states:
+                return False
+            if generator in seeded(inner, self._namespace):
+                return True
+        return False
 
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
         """Whether all that the run may have read was told, though it may have touched everything."""
@@ -117,6 +132,12 @@ class Seen:
 
     def _everything(self) -> list[CodeType]:
         return [inner for code in self._codes for inner in nested(code)] + self._ran
+
+
+def _states_of(generators: Iterable[str]) -> dict[str, list[str]]:
+    """The states of generators that a run asked for and left as they were, as it found and left them."""
+    now = random_fingerprints()
+    return {name: [now[name], now[name]] for name in generators if name in now}
 
 
 #: The generator whose state nobody knows.
