@@ -7,13 +7,12 @@ names alone. Whoever is wrong runs again what need not run.
 
 from __future__ import annotations
 
-import builtins
 import dis
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from clew.shell import known as objects
@@ -27,10 +26,12 @@ from clew.shell.mentions import (
     dotted,
     is_annotation,
     mentions,
-    steps_of,
 )
-from clew.shell.names import IDENTIFIER, flattened, nested
+from clew.shell.names import flattened, nested
 from clew.shell.own_modules import is_own, of_own_modules, own_modules, reached
+from clew.shell.scope import Scope
+from clew.shell.texts import asked_by, draw
+from clew.shell.unseeded import SEEDS, draws_by_default
 
 __all__ = ["Asked", "asked", "is_own", "of_own_modules"]
 
@@ -83,8 +84,6 @@ _BEGINS = frozenset(
         "SFC64",
     )
 )
-#: How a seed is called where it is given by name.
-_SEEDS = ("seed", "a", "x", "entropy", "key")
 #: What is unseeded in polars unless it is given a seed.
 _OF_POLARS = frozenset(("sample", "shuffle"))
 #: What depends on the directory without opening anything.
@@ -107,53 +106,12 @@ _PLACES = frozenset(
 _CHECKS = frozenset(
     ("exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize")
 )
-#: What runs code, or finds something, by a text.
-_BY_TEXT = frozenset(
-    (
-        "eval",
-        "exec",
-        "getattr",
-        "attrgetter",
-        "methodcaller",
-        "import_module",
-        "__import__",
-        "modules",
-        "timeit",
-    )
-)
+#: What runs the code in a text, and what looks something up by its name.
+_RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
 _IMPORTS = frozenset(("import_module", "__import__", "modules"))
+_LOOKS_UP = _GETS | _IMPORTS | {"getattr"}
 _MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
 _OF_ENVIRONMENT = "env"
-#: What takes `"now"` for the time.
-_DATES = frozenset(
-    (
-        "Timestamp",
-        "to_datetime",
-        "datetime64",
-        "date_range",
-        "bdate_range",
-        "period_range",
-        "Period",
-        "DatetimeIndex",
-        "Series",
-        "array",
-        "asarray",
-        "astype",
-    )
-)
-_NOW = frozenset(("now", "today"))
-_SQL = re.compile(
-    r"\s*(select|with|insert|update|create|replace|delete|values|from|pragma|copy)\b", re.IGNORECASE
-)
-_SQL_TIME = re.compile(
-    r"'now'|\b(current_(timestamp|date|time)|localtimestamp|sysdate)\b|\b(now|today|get_current_\w+)\s*\(",
-    re.IGNORECASE,
-)
-_SQL_DRAWS = re.compile(
-    r"\b(random|randomblob|uuid|gen_random_uuid|uuidv[47])\s*\(|\b(tablesample|using\s+sample)\b",
-    re.IGNORECASE,
-)
-_OF_MACHINE, _OF_SYSTEM = re.compile(r"/(proc|sys)(/|$)"), ("/dev/urandom", "/dev/random")
 _MAY_ASK = (
     _CLOCKS
     | _CLOCKS_ALWAYS
@@ -169,7 +127,8 @@ _MAY_ASK = (
     | _OF_POLARS
     | _PLACES
     | _CHECKS
-    | _BY_TEXT
+    | _RUNS
+    | _LOOKS_UP
     | _MAGICS
     | objects.NAMES
     | {"psutil"}
@@ -177,6 +136,8 @@ _MAY_ASK = (
 ENVIRONMENT = objects.ENVIRONMENT
 #: Texts within texts are followed so deep.
 _DEEPEST = 3
+#: Longer ones are not read.
+_LONGEST_TEXT = 10_000
 
 
 @dataclass
@@ -203,76 +164,12 @@ def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None)
     found = Asked()
     everything = list(codes)
     live = namespace or {}
-    scopes = [_Scope(code, live) for code in everything]
-    scopes += [_Scope(one.code, one.namespace) for one in reached(everything, live)]
+    scopes = [Scope(code, live) for code in everything]
+    scopes += [Scope(one.code, one.namespace) for one in reached(everything, live)]
     for scope in scopes:
         _Reading(scope, found).read()
-    _by_default(scopes, found)
+    found.is_drawn = found.is_drawn or draws_by_default(scopes)
     return found
-
-
-class _Scope:
-    """Some code, and what the names in it mean."""
-
-    def __init__(self, code: CodeType, namespace: Mapping[str, Any], depth: int = 0) -> None:
-        self.code = code
-        self.namespace = namespace
-        self.depth = depth
-        self._steps: list[dis.Instruction] | None = None
-        self._imported: dict[str, object] | None = None
-
-    @property
-    def steps(self) -> list[dis.Instruction]:
-        """What it does, worked out once."""
-        if self._steps is None:
-            self._steps = steps_of(self.code)
-        return self._steps
-
-    @property
-    def imported(self) -> dict[str, object]:
-        """What it imports itself, by the names it binds that to."""
-        if self._imported is None:
-            self._imported = dict(_imports(self.steps))
-        return self._imported
-
-    def meaning(self, mention: Mention) -> object:
-        """What a dotted name leads to through modules and classes, `NotImplemented` where that can't be told."""
-        name = mention.path[0]
-        if mention.is_local or name not in self.namespace:
-            held = self.imported.get(name, NotImplemented)
-            if held is NotImplemented and not mention.is_local:
-                held = builtins.__dict__.get(name, NotImplemented)
-        else:
-            held = self.namespace[name]
-        for name in mention.path[1:]:
-            held = attribute(held, name)
-        return held
-
-    def is_none(self, steps: list[dis.Instruction] | None) -> bool:
-        """Whether an argument is `None`, as a constant or by what a name means."""
-        if constant(steps) is None:
-            return True
-        mention = dotted(steps)
-        return mention is not None and self.meaning(mention) is None
-
-
-def _imports(steps: list[dis.Instruction]) -> Iterator[tuple[str, object]]:
-    """Names that imports bind, and what to."""
-    module: str | None = None
-    held: object = None
-    for one in steps:
-        if one.opname == "IMPORT_NAME":
-            module, held = one.argval, sys.modules.get(one.argval, NotImplemented)
-        elif one.opname == "IMPORT_FROM":
-            holder = sys.modules.get(module or "")
-            held = attribute(holder, one.argval) if holder is not None else NotImplemented
-        elif module is not None and one.opname in ("STORE_NAME", "STORE_GLOBAL", "STORE_FAST", "STORE_DEREF"):
-            is_top = isinstance(held, ModuleType) and module.startswith(f"{one.argval}.")
-            yield one.argval, sys.modules.get(one.argval) if is_top else held
-        elif one.opname not in ("SWAP", "COPY", "LOAD_CONST"):
-            module = None
-        if one.opname == "POP_TOP":
-            module = None
 
 
 def _is_users(module: object) -> bool:
@@ -282,7 +179,7 @@ def _is_users(module: object) -> bool:
 class _Reading:
     """Reads one code."""
 
-    def __init__(self, scope: _Scope, found: Asked) -> None:
+    def __init__(self, scope: Scope, found: Asked) -> None:
         self.scope = scope
         self.found = found
 
@@ -296,11 +193,12 @@ class _Reading:
             found.checked |= texts
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < _LONGEST_TEXT}
-        self._texts(texts, names)
+        found.words |= asked_by(texts, names, self.scope.namespace)
+        found.is_drawn |= draw(texts)
         if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):
             for mention in mentions(self.scope.steps):
                 self._mention(mention)
-        if not _BY_TEXT.isdisjoint(names) or not _MAGICS.isdisjoint(names):
+        if not (_RUNS | _LOOKS_UP | _MAGICS).isdisjoint(names):
             self._by_text(texts, names)
 
     def _has_alias(self, names: set[str]) -> bool:
@@ -369,11 +267,11 @@ class _Reading:
     def _begins(self, call: Call | None) -> None:
         if call is None and "isinstance" in self.scope.code.co_names:
             return
-        if call is None or call.given(0, *_SEEDS) is None or self._is_unseeded(call):
+        if call is None or call.given(0, *SEEDS) is None or self._is_unseeded(call):
             self.found.is_drawn = True
 
     def _is_unseeded(self, call: Call) -> bool:
-        given = call.given(0, *_SEEDS)
+        given = call.given(0, *SEEDS)
         return given is not None and self.scope.is_none(given)
 
     def _variable(self, told: Known, mention: Mention, call: Call | None, *, is_itself: bool) -> None:
@@ -455,42 +353,41 @@ class _Reading:
         names = (one.__name__ if type(one) is ModuleType else type(one).__module__ for one in held)
         return any(str(name).partition(".")[0] == "polars" for name in names)
 
-    def _texts(self, texts: set[str], names: set[str]) -> None:
-        """Queries that ask for the time or draw, files that tell of the machine, `"now"`."""
-        for text in texts:
-            if text.startswith(_OF_SYSTEM):
-                self.found.is_drawn = True
-            elif _OF_MACHINE.match(text):
-                self.found.words.add(objects.MACHINE)
-            elif _SQL.match(text):
-                self.found.is_drawn |= _SQL_DRAWS.search(text) is not None
-                if _SQL_TIME.search(text):
-                    self.found.words.add(objects.TIME)
-        if not _NOW.isdisjoint(texts) and self._takes_dates(names):
-            self.found.words.add(objects.TIME)
-
-    def _takes_dates(self, names: set[str]) -> bool:
-        held = (self.scope.namespace.get(name) for name in names)
-        called = {one.__name__ for one in held if isinstance(one, type) or type(one) is FunctionType}
-        return not _DATES.isdisjoint(names | called)
-
     def _by_text(self, texts: set[str], names: set[str]) -> None:
         """Code in texts, and attributes that go by them."""
-        live = self.scope.namespace
         if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
             self._magic_of_environment(texts - {_OF_ENVIRONMENT})
-        holders = [self.scope.meaning(one) for one in mentions(self.scope.steps)]
+        if not _LOOKS_UP.isdisjoint(names):
+            self._by_name(texts, names)
+        if not (_RUNS | _MAGICS).isdisjoint(names) and self.scope.depth < _DEEPEST:
+            for text in texts:
+                for code in _compiled(text):
+                    scope = Scope(code, self.scope.namespace, self.scope.depth + 1)
+                    _Reading(scope, self.found).read()
+
+    def _by_name(self, texts: set[str], names: set[str]) -> None:
+        """Modules and attributes that are looked up by their names."""
+        every = [self.scope.meaning(one) for one in mentions(self.scope.steps)]
         imported = [module for module in map(sys.modules.get, texts) if module is not None]
         if not _IMPORTS.isdisjoint(names):
-            for name in names & objects.NAMES:
+            for name in names & objects.NAMES | texts:
                 self._looked_up(imported, name)
-        holders += imported
-        for text in texts:
-            if IDENTIFIER.fullmatch(text):
-                self._looked_up(holders, text)
-            if self.scope.depth < _DEEPEST and 2 < len(text) < _LONGEST_TEXT:
-                for code in _compiled(text):
-                    _Reading(_Scope(code, live, self.scope.depth + 1), self.found).read()
+        if not _GETS.isdisjoint(names):
+            for text in texts:
+                self._looked_up(every, text)
+        for mention in mentions(self.scope.steps):
+            if mention.path == ("getattr",):
+                self._getattr(called(self.scope.steps, mention.place), every, texts)
+
+    def _getattr(self, call: Call | None, every: list[object], texts: set[str]) -> None:
+        """`getattr(a, "b")` is `a.b`; where the name is another, it may be any text."""
+        holder = dotted(call.given(0)) if call is not None else None
+        name = call.given(1) if call is not None else None
+        named = dotted(name)
+        value = constant(name) if named is None else self.scope.meaning(named)
+        holders = every if holder is None else [self.scope.meaning(holder)]
+        for text in [value] if type(value) is str else texts:
+            self._looked_up(holders, text)
 
     def _looked_up(self, holders: Iterable[object], name: str) -> None:
         told = [
@@ -518,10 +415,9 @@ class _Reading:
                 self.found.variables.add(words[0])
 
 
-_LONGEST_TEXT = 10_000
-
-
 def _compiled(text: str) -> Iterator[CodeType]:
+    if not 2 < len(text) < _LONGEST_TEXT:
+        return
     try:
         yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -553,72 +449,3 @@ def _before(steps: list[dis.Instruction], place: int) -> dis.Instruction | None:
     while place and steps[place].opname in ("LOAD_ATTR", "LOAD_METHOD"):
         place -= 1
     return steps[place - 1] if place else None
-
-
-def _by_default(scopes: list[_Scope], found: Asked) -> None:
-    """Functions that begin a generator with an argument of theirs, where somebody calls them without it or with `None`."""
-    waiting = [one for scope in scopes for one in _begun_by_argument(scope)]
-    met = set[tuple[int, str]]()
-    while waiting and not found.is_drawn:
-        scope, taken = waiting.pop()
-        key = (id(scope.code), taken)
-        if key in met:
-            continue
-        met.add(key)
-        owner, shift = _called_as(scope.code)
-        place = scope.code.co_varnames.index(taken)
-        place_given = None if place >= scope.code.co_argcount else place - shift
-        is_optional = _defaults_to_none(scope, owner, taken)
-        for other in scopes:
-            if owner not in other.code.co_names:
-                continue
-            for mention in mentions(other.steps):
-                if mention.name != owner:
-                    continue
-                call = called(other.steps, mention.place)
-                given = call.given(place_given, taken) if call is not None else None
-                if call is not None and given is None:
-                    found.is_drawn |= is_optional
-                elif given is not None and other.is_none(given):
-                    found.is_drawn = True
-                elif given is not None and (passed := _argument(other.code, given)) is not None:
-                    waiting.append((other, passed))
-
-
-def _begun_by_argument(scope: _Scope) -> Iterator[tuple[_Scope, str]]:
-    if objects.BEGUN.isdisjoint(scope.code.co_names):
-        return
-    for mention in mentions(scope.steps):
-        if mention.name in objects.BEGUN and (call := called(scope.steps, mention.place)) is not None:
-            taken = _argument(scope.code, call.given(0, *_SEEDS))
-            if taken is not None:
-                yield scope, taken
-
-
-def _argument(code: CodeType, given: list[dis.Instruction] | None) -> str | None:
-    """The argument of the function itself that is handed on."""
-    mention = dotted(given)
-    if mention is None or not mention.is_local or len(mention.path) > 1:
-        return None
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return mention.path[0] if mention.path[0] in names else None
-
-
-def _called_as(code: CodeType) -> tuple[str, int]:
-    """The name that a function is called by, and how many of its first arguments nobody writes there."""
-    parts = getattr(code, "co_qualname", code.co_name).split(".")
-    is_method = len(parts) > 1 and parts[-2] != "<locals>"
-    name = parts[-2] if is_method and parts[-1] in ("__init__", "__new__") else parts[-1]
-    return name, int(is_method)
-
-
-def _defaults_to_none(scope: _Scope, name: str, taken: str) -> bool:
-    """Whether the argument may be left out for `None`, as far as that can be told."""
-    function = scope.namespace.get(name)
-    if type(function) is not FunctionType or function.__code__.co_name != scope.code.co_name:
-        return True
-    code = function.__code__
-    named = code.co_varnames[: code.co_argcount]
-    defaults = function.__defaults__ or ()
-    by_name = dict(zip(named[len(named) - len(defaults) :], defaults, strict=True))
-    return (by_name | (function.__kwdefaults__ or {})).get(taken, NotImplemented) is None
