@@ -1,36 +1,91 @@
 """What code may ask for that does not follow from what it reads: the time, somebody at the keyboard, environment
-variables, where it runs, whether a file is there.
+variables, random numbers that nobody can draw again, where it runs, whether a file is there.
 
-Read off compiled code, by names alone: whoever is wrong runs again what need not run.
+Read off compiled code: by what its names mean now, whatever they are called (clew.shell.known), and where that can't be told by the
+names alone. Whoever is wrong runs again what need not run.
 """
 
 from __future__ import annotations
 
 import dis
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
-from clew import evidence
+from clew.shell import known as objects
+from clew.shell.known import Known, attribute, known, known_within
+from clew.shell.mentions import (
+    Call,
+    Mention,
+    bound_to,
+    called,
+    constant,
+    dotted,
+    is_annotation,
+    mentions,
+)
 from clew.shell.names import flattened, nested
+from clew.shell.own_modules import is_own, of_own_modules, own_modules, reached
+from clew.shell.scope import Scope
+from clew.shell.texts import asked_by, draw
+from clew.shell.unseeded import SEEDS, draws_by_default
 
-#: What tells the time, called without arguments; and what does so however it is called.
-_CLOCKS = frozenset(("time", "localtime", "gmtime", "ctime", "process_time", "thread_time"))
+__all__ = ["Asked", "asked", "is_own", "of_own_modules"]
+
+#: Where nobody can tell what a name means: what tells the time when it is called without arguments, and what does so however it is called.
+_CLOCKS = frozenset(
+    ("time", "localtime", "gmtime", "ctime", "asctime", "process_time", "thread_time", "formatdate")
+)
 _CLOCKS_ALWAYS = frozenset(
-    ("now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns")
+    (
+        "now",
+        "utcnow",
+        "today",
+        "time_ns",
+        "perf_counter",
+        "perf_counter_ns",
+        "monotonic",
+        "monotonic_ns",
+        "process_time_ns",
+        "thread_time_ns",
+        "clock_gettime",
+        "clock_gettime_ns",
+        "default_timer",
+    )
 )
 #: What is another in each process.
-_NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id"))
+_NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id", "current_process"))
 #: What tells where a link leads: the file that it names counts by what lies there.
 _LINKS = frozenset(("readlink",))
 #: What asks whoever sits there.
 _QUESTIONS = frozenset(("input", "getpass"))
-#: What holds the environment's variables, and what of it reads one by its name, given first.
+#: What holds the environment's variables, what of it reads one by its name, given first, and what fills them into a text.
 _VARIABLES, _GETTERS = frozenset(("environ", "environb")), frozenset(("getenv", "getenvb"))
-_OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
+_FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser",))
+_IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+#: What draws from the system, and what begins a generator from there where it is called without a seed.
+_FROM_SYSTEM = frozenset(
+    ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
+)
+_BEGINS = frozenset(
+    (
+        "default_rng",
+        "seed",
+        "Random",
+        "RandomState",
+        "SeedSequence",
+        "PCG64",
+        "PCG64DXSM",
+        "MT19937",
+        "Philox",
+        "SFC64",
+    )
+)
+#: What is unseeded in polars unless it is given a seed.
+_OF_POLARS = frozenset(("sample", "shuffle"))
 #: What depends on the directory without opening anything.
 _PLACES = frozenset(
     (
@@ -51,13 +106,38 @@ _PLACES = frozenset(
 _CHECKS = frozenset(
     ("exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize")
 )
+#: What runs the code in a text, and what looks something up by its name.
+_RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
+_IMPORTS = frozenset(("import_module", "__import__", "modules"))
+_LOOKS_UP = _GETS | _IMPORTS | {"getattr"}
+_MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
+_OF_ENVIRONMENT = "env"
 _MAY_ASK = (
-    _CLOCKS | _CLOCKS_ALWAYS | _NUMBERS | _LINKS | _QUESTIONS | _VARIABLES | _GETTERS | _PLACES | _CHECKS
+    _CLOCKS
+    | _CLOCKS_ALWAYS
+    | _NUMBERS
+    | _LINKS
+    | _QUESTIONS
+    | _VARIABLES
+    | _GETTERS
+    | _FILLED
+    | _HOME
+    | _FROM_SYSTEM
+    | _BEGINS
+    | _OF_POLARS
+    | _PLACES
+    | _CHECKS
+    | _RUNS
+    | _LOOKS_UP
+    | _MAGICS
+    | objects.NAMES
+    | {"psutil"}
 )
-_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FAST", "LOAD_DEREF"))
-_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"))
-_SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
-ENVIRONMENT = "environment variables"
+ENVIRONMENT = objects.ENVIRONMENT
+#: Texts within texts are followed so deep.
+_DEEPEST = 3
+#: Longer ones are not read.
+_LONGEST_TEXT = 10_000
 
 
 @dataclass
@@ -72,6 +152,10 @@ class Asked:
     is_placed: bool = False
     #: Texts in code that asks whether files are there: they may name some.
     checked: set[str] = field(default_factory=set)
+    #: Whether it draws what nobody can draw again.
+    is_drawn: bool = False
+    #: Process-wide generators whose state it asks for, by the names these go by.
+    states: set[str] = field(default_factory=set)
 
 
 def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None) -> Asked:
@@ -79,137 +163,289 @@ def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None)
     names in it lead to."""
     found = Asked()
     everything = list(codes)
-    for code in [*everything, *of_own_modules(everything, namespace or {})]:
-        if not _MAY_ASK.isdisjoint(code.co_names):
-            _ask(code, found)
+    live = namespace or {}
+    scopes = [Scope(code, live) for code in everything]
+    scopes += [Scope(one.code, one.namespace) for one in reached(everything, live)]
+    for scope in scopes:
+        _Reading(scope, found).read()
+    found.is_drawn = found.is_drawn or draws_by_default(scopes)
     return found
 
 
-def _ask(code: CodeType, found: Asked) -> None:
-    names = set(code.co_names)
-    found.is_placed |= not _PLACES.isdisjoint(names)
-    if not _CHECKS.isdisjoint(names):
-        found.checked |= {text for text in flattened(code.co_consts) if isinstance(text, str)}
-    steps = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
-    for place, one in enumerate(steps):
-        if one.opname not in _LOADS and one.opname not in _ATTRIBUTES:
-            continue
-        name, after = one.argval, steps[place + 1 : place + 4]
-        is_called_bare = bool(after) and after[0].opname == "CALL" and after[0].arg == 0
-        if (name in _CLOCKS_ALWAYS and one.opname in _ATTRIBUTES and one.opname != "IMPORT_FROM") or (
-            name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare
-        ):
-            found.words.add("the time")
-        elif name in _NUMBERS and is_called_bare:
-            found.words.add("the number of its process")
-        elif name in _LINKS:
-            found.words.add("where a link leads")
-        elif name in _QUESTIONS and (one.opname in _LOADS or name == "getpass"):
-            found.words.add("somebody at the keyboard")
-        elif name in _VARIABLES | _GETTERS and one.opname != "IMPORT_FROM":
-            _note_variable(name, _before(steps, place), after, found)
+def _is_users(module: object) -> bool:
+    return module == "__main__" or (isinstance(module, str) and module in own_modules())
 
 
-def _note_variable(
-    name: str, before: dis.Instruction | None, after: list[dis.Instruction], found: Asked
-) -> None:
-    """Which variable is read there; all of them where that can't be told. One that is set is not read."""
-    first, second = [*after, None, None][:2]
-    read: object = None
-    if first is not None and name in _GETTERS:
-        read = _constant(first)
-    elif first is not None and second is not None:
-        if first.opname in _ATTRIBUTES and first.argval in _OF_ONE:
-            read = _constant(second)
-        elif second.opname == "STORE_SUBSCR":
+class _Reading:
+    """Reads one code."""
+
+    def __init__(self, scope: Scope, found: Asked) -> None:
+        self.scope = scope
+        self.found = found
+
+    def read(self) -> None:
+        """Adds what it asks for."""
+        code, found = self.scope.code, self.found
+        names = set(code.co_names)
+        found.is_placed |= not _PLACES.isdisjoint(names)
+        texts = {text for text in flattened(code.co_consts) if isinstance(text, str)}
+        if not _CHECKS.isdisjoint(names):
+            found.checked |= texts
+        live = (self.scope.namespace.get(name) for name in names)
+        texts |= {one for one in live if type(one) is str and len(one) < _LONGEST_TEXT}
+        found.words |= asked_by(texts, names, self.scope.namespace)
+        found.is_drawn |= draw(texts)
+        if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):
+            for mention in mentions(self.scope.steps):
+                self._mention(mention)
+        if not (_RUNS | _LOOKS_UP | _MAGICS).isdisjoint(names):
+            self._by_text(texts, names)
+
+    def _has_alias(self, names: set[str]) -> bool:
+        """Whether one of the names means something known, or holds it; or may lead to it through a module."""
+        live = self.scope.namespace
+        held = [live[name] for name in names if name in live]
+        modules = [one for one in held if type(one) is ModuleType]
+        if any(one.__name__.partition(".")[0] in objects.WHOLE for one in modules):
+            return True
+        modules = [one for one in modules if one.__name__ in own_modules()]
+        held += [one.__dict__[name] for one in modules for name in names if name in one.__dict__]
+        return any(True for one in held for _ in known_within(one, _is_users))
+
+    def _mention(self, mention: Mention) -> None:
+        meaning = self.scope.meaning(mention)
+        if meaning is not NotImplemented:
+            direct = known(meaning)
+            for told in [direct] if direct is not None else known_within(meaning, _is_users):
+                self._known(told, mention, is_itself=direct is not None)
+            if direct is not None:
+                return
+        self._named(mention)
+
+    def _known(self, told: Known, mention: Mention, *, is_itself: bool) -> None:
+        """What is known is mentioned: called, or given to somebody who may call it."""
+        steps = self.scope.steps
+        if is_annotation(steps, mention.place):
             return
-        elif second.opname in ("BINARY_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"):
-            read = _constant(first)
-        elif first.opname == "CONTAINS_OP" and before is not None:
-            read = _constant(before)
-    elif first is not None and first.opname == "CONTAINS_OP" and before is not None:
-        read = _constant(before)
-    if isinstance(read, bytes):
-        read = read.decode(errors="surrogateescape")
-    if isinstance(read, str):
-        found.variables.add(read)
-    else:
-        found.words.add(ENVIRONMENT)
+        call = called(steps, mention.place) if is_itself else None
+        bound = bound_to(steps, mention.place)
+        if bound is not None and is_itself:
+            now = self.scope.namespace.get(bound, NotImplemented)
+            if now is not NotImplemented and known(now) == told:
+                # Whoever uses that name is told of by what it means.
+                return
+        if told.kind == objects.VARIABLES or told.kind == objects.GETTER:
+            self._variable(told, mention, call, is_itself=is_itself)
+        elif told.kind == objects.BEGINS:
+            self._begins(call)
+        elif told.kind == objects.DRAWS:
+            self.found.is_drawn = True
+        elif told.kind in objects.STATES:
+            self.found.states.add(objects.STATES[told.kind])
+        elif told.kind in (objects.ADDRESS, objects.HASH):
+            self._of_process(told.kind, call)
+        elif not self._is_harmless(told, call):
+            self.found.words.add(told.kind)
+
+    def _is_harmless(self, told: Known, call: Call | None) -> bool:
+        if told.harmless_from is None or call is None:
+            return False
+        given = call.positional
+        return len(given) >= told.harmless_from and not self.scope.is_none(given[told.harmless_from - 1])
+
+    def _of_process(self, kind: str, call: Call | None) -> None:
+        """Addresses, and hashes of texts. A class that says how it is hashed is asked by dictionaries, whose order is none of it."""
+        if call is None or (kind == objects.HASH and self.scope.code.co_name == "__hash__"):
+            return
+        given = call.arguments[0] if call.arguments else None
+        mention = dotted(given)
+        value = constant(given) if mention is None else self.scope.meaning(mention)
+        is_number = isinstance(value, int | float | complex)
+        if kind == objects.ADDRESS or not is_number:
+            self.found.words.add(kind)
+
+    def _begins(self, call: Call | None) -> None:
+        if call is None and "isinstance" in self.scope.code.co_names:
+            return
+        if call is None or call.given(0, *SEEDS) is None or self._is_unseeded(call):
+            self.found.is_drawn = True
+
+    def _is_unseeded(self, call: Call) -> bool:
+        given = call.given(0, *SEEDS)
+        return given is not None and self.scope.is_none(given)
+
+    def _variable(self, told: Known, mention: Mention, call: Call | None, *, is_itself: bool) -> None:
+        steps, place = self.scope.steps, mention.place
+        if not is_itself:
+            self.found.words.add(ENVIRONMENT)
+        elif told.kind == objects.GETTER:
+            # What is looked up of the environment was told where the environment itself was loaded.
+            if len(mention.path) < 2 or mention.path[-2] not in _VARIABLES:
+                self._note(constant(call.given(0, "key") if call is not None else None))
+        elif not self._is_bound_getter(steps, place):
+            self._note(_read_of(steps, place))
+
+    def _is_bound_getter(self, steps: list[dis.Instruction], place: int) -> bool:
+        """Whether `os.environ.get` is only given a name that it still has."""
+        bound = bound_to(steps, place + 1)
+        now = known(self.scope.namespace.get(bound)) if bound is not None else None
+        return now is not None and now.kind == objects.GETTER and steps[place + 1].argval in objects.OF_ONE
+
+    def _note(self, read: object) -> None:
+        """Which variable is read there; all of them where that can't be told. One that is set is not read."""
+        if read is Ellipsis:
+            return
+        if isinstance(read, bytes):
+            read = read.decode(errors="surrogateescape")
+        if isinstance(read, str):
+            self.found.variables.add(read)
+        else:
+            self.found.words.add(ENVIRONMENT)
+
+    def _named(self, mention: Mention) -> None:
+        """What nobody can tell the meaning of is told by its name."""
+        name, steps, place = mention.name, self.scope.steps, mention.place
+        is_attribute = len(mention.path) > 1
+        if name not in _MAY_ASK:
+            return
+        call = called(steps, place)
+        is_called_bare = call is not None and not call.arguments
+        if (name in _CLOCKS_ALWAYS and is_attribute) or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
+            self.found.words.add(objects.TIME)
+        elif name in _NUMBERS and is_called_bare:
+            self.found.words.add(objects.PROCESS)
+        elif name in _LINKS:
+            self.found.words.add("where a link leads")
+        elif name in _QUESTIONS and (not is_attribute or name == "getpass"):
+            self.found.words.add("somebody at the keyboard")
+        elif name in _GETTERS:
+            self._note(constant(call.given(0, "key") if call is not None else None))
+        elif name in _VARIABLES:
+            self._note(_read_of(steps, place))
+        elif name in _FILLED:
+            self._filled(call)
+        elif name in _HOME:
+            self.found.variables.add("HOME")
+        elif (
+            name in _FROM_SYSTEM
+            or (name in _BEGINS and call is not None and (not call.arguments or self._is_unseeded(call)))
+            or (
+                name in _OF_POLARS
+                and is_attribute
+                and self._is_polars()
+                and (call is None or call.given(None, "seed") is None)
+            )
+        ):
+            self.found.is_drawn = True
+
+    def _filled(self, call: Call | None) -> None:
+        text = constant(call.given(0, "path") if call is not None else None)
+        if isinstance(text, str):
+            self.found.variables |= {first or second for first, second in _IN_TEXT.findall(text)}
+        else:
+            self.found.words.add(ENVIRONMENT)
+
+    def _is_polars(self) -> bool:
+        """Whether a name in the code is of polars."""
+        if "polars" not in sys.modules:
+            return False
+        held = (self.scope.namespace.get(name) for name in self.scope.code.co_names)
+        names = (one.__name__ if type(one) is ModuleType else type(one).__module__ for one in held)
+        return any(str(name).partition(".")[0] == "polars" for name in names)
+
+    def _by_text(self, texts: set[str], names: set[str]) -> None:
+        """Code in texts, and attributes that go by them."""
+        if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
+            self._magic_of_environment(texts - {_OF_ENVIRONMENT})
+        if not _LOOKS_UP.isdisjoint(names):
+            self._by_name(texts, names)
+        if not (_RUNS | _MAGICS).isdisjoint(names) and self.scope.depth < _DEEPEST:
+            for text in texts:
+                for code in _compiled(text):
+                    scope = Scope(code, self.scope.namespace, self.scope.depth + 1)
+                    _Reading(scope, self.found).read()
+
+    def _by_name(self, texts: set[str], names: set[str]) -> None:
+        """Modules and attributes that are looked up by their names."""
+        every = [self.scope.meaning(one) for one in mentions(self.scope.steps)]
+        imported = [module for module in map(sys.modules.get, texts) if module is not None]
+        if not _IMPORTS.isdisjoint(names):
+            for name in names & objects.NAMES | texts:
+                self._looked_up(imported, name)
+        if not _GETS.isdisjoint(names):
+            for text in texts:
+                self._looked_up(every, text)
+        for mention in mentions(self.scope.steps):
+            if mention.path == ("getattr",):
+                self._getattr(called(self.scope.steps, mention.place), every, texts)
+
+    def _getattr(self, call: Call | None, every: list[object], texts: set[str]) -> None:
+        """`getattr(a, "b")` is `a.b`; where the name is another, it may be any text."""
+        holder = dotted(call.given(0)) if call is not None else None
+        name = call.given(1) if call is not None else None
+        named = dotted(name)
+        value = constant(name) if named is None else self.scope.meaning(named)
+        holders = every if holder is None else [self.scope.meaning(holder)]
+        for text in [value] if type(value) is str else texts:
+            self._looked_up(holders, text)
+
+    def _looked_up(self, holders: Iterable[object], name: str) -> None:
+        told = [
+            known(attribute(holder, name))
+            for holder in holders
+            if type(holder) is ModuleType or isinstance(holder, type)
+        ]
+        for one in told:
+            if one is None:
+                continue
+            if one.kind in (objects.DRAWS, objects.BEGINS):
+                self.found.is_drawn = True
+            elif one.kind in (objects.VARIABLES, objects.GETTER):
+                self.found.words.add(ENVIRONMENT)
+            elif one.kind not in (*objects.STATES, objects.ADDRESS, objects.HASH):
+                self.found.words.add(one.kind)
+
+    def _magic_of_environment(self, texts: set[str]) -> None:
+        """`%env NAME` reads one, `%env` all; `%env NAME=VALUE` sets one."""
+        for text in texts:
+            words = text.split()
+            if not words:
+                self.found.words.add(ENVIRONMENT)
+            elif len(words) == 1 and "=" not in text:
+                self.found.variables.add(words[0])
+
+
+def _compiled(text: str) -> Iterator[CodeType]:
+    if not 2 < len(text) < _LONGEST_TEXT:
+        return
+    try:
+        yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+
+
+def _read_of(steps: list[dis.Instruction], place: int) -> object:
+    """The variable that is read of the environment loaded at `place`; `...` if none is, `NotImplemented` if that can't be told."""
+    first, second = [*steps[place + 1 : place + 4], None, None][:2]
+    if first is None:
+        return NotImplemented
+    if first.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+        call = called(steps, place + 1) if first.argval in objects.OF_ONE else None
+        return constant(call.given(0, "key") if call is not None else None)
+    before = _before(steps, place)
+    if first.opname == "CONTAINS_OP":
+        return constant([before] if before is not None else None)
+    if second is None:
+        return NotImplemented
+    if second.opname == "STORE_SUBSCR":
+        return Ellipsis
+    if second.opname in ("BINARY_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"):
+        return constant([first])
+    return NotImplemented
 
 
 def _before(steps: list[dis.Instruction], place: int) -> dis.Instruction | None:
     """What was loaded before the dotted name that ends at `place`."""
-    while place and steps[place].opname in _ATTRIBUTES:
+    while place and steps[place].opname in ("LOAD_ATTR", "LOAD_METHOD"):
         place -= 1
     return steps[place - 1] if place else None
-
-
-def _constant(step: dis.Instruction) -> object:
-    return step.argval if step.opname in ("LOAD_CONST", "RETURN_CONST") else None
-
-
-def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
-    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
-    own = _own_modules(len(sys.modules))
-    if not own:
-        return
-    waiting = {name for code in codes for name in code.co_names}
-    known: dict[str, list[CodeType]] = {}
-    for key in _reached(waiting, namespace, own):
-        for name, code in _functions_of(sys.modules[key]):
-            known.setdefault(name, []).append(code)
-    seen = set[str]()
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        for code in known.get(name, ()):
-            yield code
-            waiting |= set(code.co_names) - seen
-
-
-def _reached(names: Iterable[str], namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
-    """The user's own modules that names lead to: what they are bound to is one, or comes from one, and so on in these."""
-    values = [*(namespace[name] for name in names if name in namespace), *map(sys.modules.get, names)]
-    reached = set[str]()
-    while values:
-        value = values.pop()
-        key = value.__name__ if type(value) is ModuleType else _module_of(value)
-        if key in own and key not in reached and type(module := sys.modules.get(key)) is ModuleType:
-            reached.add(key)
-            values += module.__dict__.values()
-    return reached
-
-
-def _module_of(value: object) -> str:
-    """The module that a function, a class or an object comes from. Others may run code when asked."""
-    found = value if isinstance(value, type) or type(value) is FunctionType else type(value)
-    name = found.__module__
-    return name if type(name) is str else ""
-
-
-@lru_cache(maxsize=1)
-def _own_modules(_: int) -> frozenset[str]:
-    """Names of the user's own modules. There are thousands of others, so it is found out anew only when others came."""
-    return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
-
-
-def is_own(key: str, module: object) -> bool:
-    """Whether a module of that name is the user's own."""
-    first = key.partition(".")[0]
-    if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
-        return False
-    file = module.__dict__.get("__file__")
-    return type(file) is str and file.endswith(".py") and not file.startswith(evidence.environment())
-
-
-def _functions_of(module: ModuleType) -> Iterator[tuple[str, CodeType]]:
-    for name, value in list(module.__dict__.items()):
-        held = [value]
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            held = list(value.__dict__.values())
-        for one in held:
-            function = getattr(one, "__func__", one) if isinstance(one, classmethod | staticmethod) else one
-            if type(function) is FunctionType and function.__module__ == module.__name__:
-                for code in nested(function.__code__):
-                    yield name, code
-                    yield function.__name__, code

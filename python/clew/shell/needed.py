@@ -9,8 +9,8 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.shell.asks import of_own_modules
 from clew.shell.names import IDENTIFIER, flattened, mentioned, nested
+from clew.shell.own_modules import of_own_modules
 from clew.shell.uses import behind_magics
 from clew.shell.watch import Watch, others_run
 

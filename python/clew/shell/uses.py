@@ -146,46 +146,6 @@ def _seeded(code: CodeType, namespace: dict[str, Any]) -> set[str]:
     return {_GENERATORS[name] for name in found if name in _GENERATORS}
 
 
-#: What draws from the system, and what begins a generator from there where it is called without a seed.
-_FROM_SYSTEM = frozenset(
-    ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
-)
-_BEGINS = frozenset(
-    (
-        "default_rng",
-        "seed",
-        "Random",
-        "RandomState",
-        "SeedSequence",
-        "PCG64",
-        "PCG64DXSM",
-        "MT19937",
-        "Philox",
-        "SFC64",
-    )
-)
-_MAY_DRAW = _FROM_SYSTEM | _BEGINS
-
-
-def draws_anew(codes: Iterable[CodeType]) -> bool:
-    """Whether the code draws what nobody can draw again. By the names alone: who is wrong sends what could be made again."""
-    return any(_draws_anew(code) for code in codes if not _MAY_DRAW.isdisjoint(code.co_names))
-
-
-def _draws_anew(code: CodeType) -> bool:
-    last = None
-    for one in dis.get_instructions(code):
-        if one.opname in _LOADS or one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            last = one.argval
-            if last in _FROM_SYSTEM:
-                return True
-        elif one.opname == "CALL" and one.arg == 0 and last in _BEGINS:
-            return True
-        elif one.opname not in ("CACHE", "PUSH_NULL", "PRECALL"):
-            last = None
-    return False
-
-
 class _Instruction(NamedTuple):
     """As the library's own, whose making costs twenty times as much."""
 

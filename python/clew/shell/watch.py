@@ -18,6 +18,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from clew._engine import Fired, codes_within
+from clew.evidence import random_fingerprints
 from clew.shell.asks import Asked, asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
@@ -27,7 +28,7 @@ from clew.shell.names import flattened, mentioned, nested, read_and_written
 from clew.shell.patches import patched
 from clew.shell.paths import named_files
 from clew.shell.reaching import in_texts, reach_back
-from clew.shell.uses import behind_magics, draws_anew, seeded, uses
+from clew.shell.uses import behind_magics, seeded, uses
 from clew.shell.warn import guarded
 
 
@@ -99,15 +100,19 @@ class Seen:
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
         around = self._described_around([*everything, *(one for code in ran for one in nested(code))], asks)
-        if draws_anew(everything + ran):
+        if asks.is_drawn:
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
+        seeds = seeded(everything + ran, live)
+        if asks.states:
+            seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
+            around["random"] = _states_of(asks.states) | around.get("random", {})
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
             "binds": sorted(used.binds),
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
-            "seeded": sorted(seeded(everything + ran, live)),
+            "seeded": sorted(seeds),
             "patched": patched(everything + ran, live, is_whole=is_whole) + [THREADS] * self._goes_on,
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
@@ -134,6 +139,16 @@ class Seen:
         named = named_files(values, constants, asks.checked, names)
         return self._around.described(named, asks, imports(codes))
 
+    def _is_seeded_first(self, generator: str) -> bool:
+        """Whether a cell seeds a generator before it asks for its state."""
+        for code in self._codes:
+            inner = list(nested(code))
+            if generator in asked(inner, self._namespace).states:
+                return False
+            if generator in seeded(inner, self._namespace):
+                return True
+        return False
+
     def _are_reads_known(self, statements: list[CodeType], ran: list[CodeType]) -> bool:
         """Whether all that the run may have read was told, though it may have touched everything."""
         inner = [one for code in statements for one in nested(code)]
@@ -147,6 +162,12 @@ class Seen:
 
     def _everything(self) -> list[CodeType]:
         return [inner for code in self._codes for inner in nested(code)] + self._ran
+
+
+def _states_of(generators: Iterable[str]) -> dict[str, list[str]]:
+    """The states of generators that a run asked for and left as they were, as it found and left them."""
+    now = random_fingerprints()
+    return {name: [now[name], now[name]] for name in generators if name in now}
 
 
 #: The generator whose state nobody knows.

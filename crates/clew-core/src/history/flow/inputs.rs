@@ -34,15 +34,18 @@ impl<'a> Flow<'a> {
         found
     }
 
-    /// State without a name that the run went on from: what it drew from a generator, drew on figures, the directory
-    /// that it left.
+    /// State without a name that the run went on from: what it drew from a generator or asked it for, drew on figures, the
+    /// directory that it left.
     fn taken_up(&self, run: &Run, place: &Place<'a>, before: &Place<'a>) -> Vec<Root> {
         let is_taken_up = |root: &&Root| match root.kind {
             RootKind::Random => !run.evidence.seeded.contains(&root.key),
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
             _ => false,
         };
-        let changed = self.changed(place).into_iter().filter(is_taken_up);
+        // Who asks for the state of a generator goes on from it, too, and leaves it as it is.
+        let asked = run.evidence.random.keys();
+        let asked: Vec<Root> = asked.map(|name| Root::new(RootKind::Random, name.clone())).collect();
+        let changed = self.changed(place).into_iter().chain(&asked).filter(is_taken_up);
         changed
             .filter(|root| before.line.is_there(root, before.depth))
             .cloned()

@@ -1,0 +1,202 @@
+"""Functions and objects that give something else each time, or elsewhere: by what they are, whatever name they go by.
+
+Only modules that are imported already are looked at, and no code of anybody runs: what has attributes of its own is asked only where its
+type is exactly one of Python's.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import functools
+import os
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+TIME = "the time"
+PROCESS = "the number of its process"
+MACHINE = "the state of the machine"
+TEMPORARY = "a new temporary file or folder"
+ADDRESS = "where an object lies in memory"
+HASH = "a hash that is another in each process"
+ENVIRONMENT = "environment variables"
+#: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
+#: its name.
+DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"
+#: What asks for the state of a process-wide generator, and the name that this goes by.
+STATES = {"state of random": "random", "state of numpy.random": "numpy.random"}
+
+
+class Known(NamedTuple):
+    """What something known tells."""
+
+    kind: str
+    #: With so many arguments, of which the last is not `None`, it tells nothing.
+    harmless_from: int | None = None
+
+
+_ALWAYS = {
+    TIME: {
+        "time": "time time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time process_time_ns thread_time "
+        "thread_time_ns clock_gettime clock_gettime_ns",
+        "os": "times",
+    },
+    PROCESS: {
+        "os": "getpid getppid",
+        "threading": "get_ident get_native_id",
+        "multiprocessing": "current_process",
+        "multiprocessing.process": "current_process",
+    },
+    MACHINE: {"resource": "getrusage", "os": "getloadavg", "shutil": "disk_usage"},
+    TEMPORARY: {"tempfile": "mktemp mkdtemp mkstemp TemporaryDirectory NamedTemporaryFile"},
+    DRAWS: {
+        "os": "urandom getrandom",
+        "uuid": "uuid1 uuid4",
+        "random": "SystemRandom",
+        "secrets": "token_bytes token_hex token_urlsafe choice randbelow randbits SystemRandom",
+    },
+    BEGINS: {
+        "random": "Random seed",
+        "numpy.random": "default_rng RandomState seed SeedSequence PCG64 PCG64DXSM MT19937 Philox SFC64",
+        "dask.array.random": "default_rng RandomState",
+    },
+    "state of random": {"random": "getstate"},
+    "state of numpy.random": {"numpy.random": "get_state"},
+    VARIABLES: {"os": "environ environb"},
+    GETTER: {"os": "getenv getenvb"},
+    ADDRESS: {"builtins": "id"},
+    HASH: {"builtins": "hash"},
+}
+_UNLESS_GIVEN = {
+    "time": {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2},
+    "email.utils": {"formatdate": 1, "localtime": 1},
+}
+#: What of a class of dates and times tells the time, and what of the environment gives one variable.
+NOW = frozenset(("now", "utcnow", "today"))
+OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
+#: Names under which code may load any of these as an attribute.
+NAMES = (
+    frozenset(
+        name for by_module in _ALWAYS.values() for names in by_module.values() for name in names.split()
+    )
+    | frozenset(name for names in _UNLESS_GIVEN.values() for name in names)
+    | NOW
+)
+#: Libraries of which more is known than some names.
+WHOLE = frozenset(("dask", "psutil"))
+#: What begins a generator.
+BEGUN = frozenset(name for names in _ALWAYS[BEGINS].values() for name in names.split())
+_MOST = 100
+_CONTAINERS = (list, tuple, set, frozenset)
+
+
+def known(value: object) -> Known | None:
+    """What something tells by itself; `None` for all else."""
+    found = _by_identity(len(sys.modules)).get(id(value))
+    if found is not None and found[0] is value:
+        return found[1]
+    kind = type(value)
+    if kind is BuiltinFunctionType or kind is MethodType:
+        return _of_method(value.__self__, value.__name__)  # type: ignore[attr-defined]
+    if kind is FunctionType:
+        module = value.__module__
+        if module == "dask.array.random":
+            return Known(DRAWS)
+        return Known(MACHINE) if module == "psutil" else None
+    return (
+        Known(MACHINE) if isinstance(value, type) and value.__dict__.get("__module__") == "psutil" else None
+    )
+
+
+def attribute(holder: object, name: str) -> object:
+    """What an attribute of a module or a class is; `NotImplemented` where that can't be told without running code."""
+    if type(holder) is ModuleType:
+        return holder.__dict__.get(name, NotImplemented)
+    if holder is os.environ:
+        return MethodType(os.environ.get, holder) if name in OF_ONE else NotImplemented
+    if isinstance(holder, type):
+        if name in NOW and issubclass(holder, datetime.date):
+            return datetime.datetime.now
+        for one in type.mro(holder):
+            if name in one.__dict__:
+                found = one.__dict__[name]
+                return found.__func__ if type(found) in (staticmethod, classmethod) else found
+    return NotImplemented
+
+
+def known_within(value: object, is_users: Any) -> Iterator[Known]:
+    """What it tells, and what it holds: containers, partial calls, and functions and classes of the user's (`is_users` says of a module's
+    name whether it is) with what they closed over or take by default."""
+    waiting, met = [(value, 0)], set[int]()
+    while waiting and len(met) < _MOST:
+        one, depth = waiting.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        found = known(one)
+        if found is not None:
+            yield found
+        elif depth < 4:
+            waiting += [(inner, depth + 1) for inner in islice(_held(one, is_users, depth), _MOST)]
+
+
+def _held(value: object, is_users: Any, depth: int) -> Iterable[object]:
+    kind = type(value)
+    if kind in _CONTAINERS and depth < 2:
+        return value  # type: ignore[return-value]
+    if kind is dict and depth < 2:
+        return value.values()  # type: ignore[attr-defined, no-any-return]
+    if kind is functools.partial:
+        return (value.func, *value.args, *value.keywords.values())  # type: ignore[attr-defined]
+    if kind is FunctionType and is_users(value.__module__):
+        return (*_closed_over(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())  # type: ignore[arg-type, attr-defined]
+    if isinstance(value, type) and is_users(value.__dict__.get("__module__")):
+        return [one for one in value.__dict__.values() if type(one) is not dict]
+    return ()
+
+
+def _closed_over(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            continue
+
+
+def _of_method(holder: object, name: str) -> Known | None:
+    if isinstance(holder, type) and name in NOW and issubclass(holder, datetime.date):
+        return Known(TIME)
+    if holder is os.environ or holder is getattr(os, "environb", None):
+        return Known(GETTER if name in OF_ONE else VARIABLES)
+    return Known(DRAWS) if type(holder) is random.SystemRandom else None
+
+
+@lru_cache(maxsize=1)
+def _by_identity(_: int) -> dict[int, tuple[object, Known]]:
+    """All that is known of what is imported, by its address; it is held, so that nothing else can come to lie there. Found anew only when
+    other modules came."""
+    found: dict[int, tuple[object, Known]] = {}
+
+    def add(module: str, name: str, told: Known) -> None:
+        held = _dictionary(module).get(name)
+        if held is not None:
+            found[id(held)] = (held, told)
+
+    for kind, by_module in _ALWAYS.items():
+        for module, names in by_module.items():
+            for name in names.split():
+                add(module, name, Known(kind))
+    for module, counts in _UNLESS_GIVEN.items():
+        for name, count in counts.items():
+            add(module, name, Known(TIME, count))
+    return found
+
+
+def _dictionary(name: str) -> Mapping[str, Any]:
+    module = builtins if name == "builtins" else sys.modules.get(name)
+    return module.__dict__ if type(module) is ModuleType else {}

@@ -1,0 +1,264 @@
+"""Modules of the user's own, and what of their code the names in some other code lead to.
+
+A module is read as the statements of its file: what runs when it is imported, and what runs when somebody uses a name that a statement
+binds (functions however decorated, properties, lambdas in a table). By names alone, so rather too much is found than too little.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from inspect import CO_OPTIMIZED
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew import evidence
+from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
+from clew.shell.names import IDENTIFIER, flattened, nested
+
+#: Larger files are not read as statements.
+_LONGEST = 1 << 20
+
+
+class Statement(NamedTuple):
+    """One statement of a module's file."""
+
+    #: Names that lead to it.
+    names: frozenset[str]
+    #: What runs when it does, classes' bodies among it, and what runs later.
+    at_once: list[CodeType]
+    later: list[CodeType]
+
+
+class Reached(NamedTuple):
+    """Some code of a module; of a cell where that is empty."""
+
+    module: str
+    code: CodeType
+
+    @property
+    def namespace(self) -> Mapping[str, Any]:
+        """What the names in it mean."""
+        return _dictionary(self.module)
+
+
+def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
+    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
+    return (one.code for one in reached(codes, namespace))
+
+
+def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Reached]:
+    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean, each with what its own names mean.
+
+    Who imports a module runs all its statements, and those that bind nothing count for all that use it.
+    """
+    own = own_modules()
+    names = set[str]().union(*(_names(Reached("", code), namespace, own) for code in codes)) if own else set()
+    of_module = _modules_behind(names, namespace, own) if own else {}
+    if not of_module:
+        return
+    leads = _leads(of_module)
+    waiting: list[Reached] = [Reached(key, code) for key, code in _unbound(of_module)]
+    waiting += [Reached("", code) for code in codes]
+    met, told = set[str](), set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one.code) in told:
+            continue
+        told.add(id(one.code))
+        found = _names(one, namespace, own)
+        if one.module:
+            yield one
+        for key in _imported(one, own) & of_module.keys():
+            waiting += [Reached(key, code) for part in of_module[key] for code in part.at_once]
+        waiting += [reached for name in found - met for reached in leads.get(name, ())]
+        met |= found
+
+
+def _names(one: Reached, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+    """Names that lead from some code to other code."""
+    names = set(one.code.co_names)
+    found = names
+    if one.module:
+        found = {step.argval for step in dis.get_instructions(one.code) if step.opname in _LEADING}
+    else:
+        found |= _of_objects(one.code, namespace, own)
+    if not _BY_TEXT.isdisjoint(names):
+        found |= {name for text in _texts(one.code) for name in IDENTIFIER.findall(text)}
+    return found
+
+
+def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[Reached]]:
+    """The codes that each name leads to."""
+    leads: dict[str, list[Reached]] = {}
+    for key, statements in of_module.items():
+        for part in statements:
+            for name in part.names:
+                leads.setdefault(name, []).extend(Reached(key, code) for code in (*part.at_once, *part.later))
+            for code in part.later:
+                leads.setdefault(code.co_name, []).append(Reached(key, code))
+    return leads
+
+
+def _unbound(of_module: Mapping[str, list[Statement]]) -> Iterator[tuple[str, CodeType]]:
+    """What runs when modules are imported and binds no name, so that no name leads there."""
+    for key, statements in of_module.items():
+        for part in statements:
+            if not part.names:
+                yield from ((key, code) for code in part.at_once)
+
+
+def _dictionary(key: str) -> Mapping[str, Any]:
+    return sys.modules[key].__dict__ if key in sys.modules else {}
+
+
+def _imported(one: Reached, own: frozenset[str]) -> set[str]:
+    """Those of the user's own modules that some code imports, and the packages around them."""
+    names = set(one.code.co_names)
+    found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & _texts(one.code))
+    package = _dictionary(one.module).get("__package__")
+    inside = f"{package}." if isinstance(package, str) and package else ""
+    if not any(name in own or inside + name in own for name in names):
+        return found
+    for step in dis.get_instructions(one.code):
+        if step.opname in ("IMPORT_NAME", "IMPORT_FROM"):
+            parts = step.argval.split(".")
+            ends = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+            found |= {*ends, *(inside + end for end in ends)}
+    return found & own
+
+
+def _texts(code: CodeType) -> set[str]:
+    return {text for text in flattened(code.co_consts) if isinstance(text, str)}
+
+
+#: Code that names one of these may find a name in a text.
+_BY_TEXT = frozenset(
+    ("import_module", "__import__", "getattr", "eval", "exec", "run_line_magic", "run_cell_magic")
+)
+_LEADING = GLOBAL_LOADS | ATTRIBUTES | {"IMPORT_FROM", "IMPORT_NAME"}
+
+
+def _modules_behind(
+    names: Iterable[str], namespace: Mapping[str, Any], own: frozenset[str]
+) -> dict[str, list[Statement]]:
+    """The user's own modules that names lead to: what they are bound to is one, or comes from one, and so on in these and in those that
+    they import."""
+    values = [*(namespace[name] for name in names if name in namespace), *map(sys.modules.get, names)]
+    behind: dict[str, list[Statement]] = {}
+    read = 0
+    while values:
+        value = values.pop()
+        key = value.__name__ if type(value) is ModuleType else _module_of(value)
+        if key in own and key not in behind and type(module := sys.modules.get(key)) is ModuleType:
+            statements, size = _statements(key) if read < _LONGEST else (None, 0)
+            read += size
+            behind[key] = _live(key) if statements is None else statements
+            values += module.__dict__.values()
+            codes = (code for part in behind[key] for code in (*part.at_once, *part.later))
+            imported = set[str]().union(*(_imported(Reached(key, code), own) for code in codes))
+            values += map(sys.modules.get, imported)
+    return behind
+
+
+def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
+    """Names of what Python itself calls of the user's objects: to print, compare, call or index them."""
+    found = set[str]()
+    for name in code.co_names:
+        kind = type(namespace.get(name))
+        if kind.__module__ in own:
+            methods = {method for one in type.mro(kind) if one.__module__ in own for method in one.__dict__}
+            found |= {method for method in methods if method.startswith("__") and method not in _MADE_BY}
+    return found
+
+
+#: What ran when an object was made.
+_MADE_BY = frozenset(("__init__", "__new__", "__post_init__", "__module__", "__doc__", "__init_subclass__"))
+
+
+def _module_of(value: object) -> str:
+    """The module that a function, a class or an object comes from. Others may run code when asked."""
+    found = value if isinstance(value, type) or type(value) is FunctionType else type(value)
+    name = found.__module__
+    return name if type(name) is str else ""
+
+
+def own_modules() -> frozenset[str]:
+    """Names of the user's own modules that are imported."""
+    return _own_modules(len(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _own_modules(_: int) -> frozenset[str]:
+    """There are thousands of others, so it is found out anew only when others came."""
+    return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
+
+
+def is_own(key: str, module: object) -> bool:
+    """Whether a module of that name is the user's own."""
+    first = key.partition(".")[0]
+    if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
+        return False
+    file = module.__dict__.get("__file__")
+    return type(file) is str and file.endswith(".py") and not file.startswith(evidence.environment())
+
+
+def _statements(key: str) -> tuple[list[Statement] | None, int]:
+    """The statements of a module's file and its size (bytes); none where it can't be read as such."""
+    file = _dictionary(key).get("__file__")
+    try:
+        found = os.stat(file)  # type: ignore[arg-type]  # noqa: PTH116 (a path object costs more than the call)
+        if found.st_size > _LONGEST:
+            return None, 0
+        with evidence.unwatched():
+            return _of_file(str(file), found.st_mtime_ns, found.st_size), found.st_size
+    except (OSError, TypeError, ValueError, SyntaxError, RecursionError):
+        return None, 0
+
+
+@lru_cache(maxsize=1000)
+def _of_file(path: str, _modified: int, _size: int) -> list[Statement]:
+    with open(path, "rb") as file:  # noqa: PTH123
+        tree = ast.parse(file.read())
+    return [_statement(one) for one in tree.body if not _is_for_scripts(one)]
+
+
+def _is_for_scripts(one: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which does not run when the module is imported."""
+    return isinstance(one, ast.If) and any(
+        isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(one.test)
+    )
+
+
+def _statement(one: ast.stmt) -> Statement:
+    code = compile(ast.Module([one], []), "<module>", "exec", dont_inherit=True)
+    at_once, later, waiting = list[CodeType](), list[CodeType](), [code]
+    while waiting:
+        outer = waiting.pop()
+        at_once.append(outer)
+        for inner in (constant for constant in outer.co_consts if isinstance(constant, CodeType)):
+            runs_at_once = not inner.co_flags & CO_OPTIMIZED or inner.co_name.endswith("comp>")
+            if runs_at_once or inner.co_name == "<genexpr>":
+                waiting.append(inner)
+            else:
+                later += nested(inner)
+    stored = {
+        step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_NAME", "STORE_GLOBAL")
+    }
+    return Statement(frozenset(stored), at_once, later)
+
+
+def _live(key: str) -> list[Statement]:
+    """Functions of a module whose file can't be read, as they are."""
+    found = []
+    for name, value in list(_dictionary(key).items()):
+        is_class = isinstance(value, type) and value.__module__ == key
+        for one in list(value.__dict__.values()) if is_class else [value]:
+            function = getattr(one, "__func__", one) if isinstance(one, classmethod | staticmethod) else one
+            if type(function) is FunctionType and function.__module__ == key:
+                found.append(Statement(frozenset((name,)), [], list(nested(function.__code__))))
+    return found

@@ -1,0 +1,94 @@
+"""Cells that ask for the time, for variables of the environment, for numbers that nobody draws again, under whatever name: never restored wrongly,
+and those beside them restored."""
+
+from __future__ import annotations
+
+import pytest
+from run.desk import Desk
+from run.test_cases import ran, reasons
+
+RESTORED, EXECUTED = "restored", "executed"
+MODULE = """
+import functools, os, time
+
+MODE = os.environ.get("CLEW_CASE_MODE", "dev")
+
+class Kept:
+    @property
+    def level(self):
+        return os.getenv("CLEW_CASE_LEVEL")
+
+short = lambda: time.time()
+
+def plain(x):
+    return x + 1
+"""
+CELLS = {
+    "import time, os\nimport numpy as np\nfrom time import time as t0\nfrom os import getenv as ge": RESTORED,
+    "t0() > 0": EXECUTED,
+    "tick = time.time": RESTORED,
+    "tick() > 0": EXECUTED,
+    "eval('time.time()') > 0": EXECUTED,
+    "time.sleep(0)\ntime.strftime('%Y', time.gmtime(0))": RESTORED,
+    "SEED = None": RESTORED,
+    "np.random.default_rng(SEED).random() < 1": EXECUTED,
+    "def fr(seed=None):\n    return np.random.default_rng(seed).random()": RESTORED,
+    "fr(1)": RESTORED,
+    "fr() < 1": EXECUTED,
+    "ge('CLEW_CASE_ASKED')": RESTORED,
+    "%env CLEW_CASE_SHOWN": RESTORED,
+    "get = os.environ.get": RESTORED,
+    "get('CLEW_CASE_GOT')": RESTORED,
+    "import asking_more as m": RESTORED,
+    "m.MODE": RESTORED,
+    "m.Kept().level": RESTORED,
+    "m.short() > 0": EXECUTED,
+    "m.plain(1)": RESTORED,
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("asking"))
+
+
+def test_p03_what_a_cell_asks_for_counts_under_whatever_name(desk: Desk) -> None:
+    (desk.folder / "asking_more.py").write_text(MODULE)
+    desk.notebook("asked", *CELLS)
+    before = {"CLEW_CASE_SHOWN": "1"}
+    assert ran(desk, "asked", env=before) == [EXECUTED] * len(CELLS)
+    assert ran(desk, "asked", env=before) == list(CELLS.values())
+    names = ("CLEW_CASE_ASKED", "CLEW_CASE_GOT", "CLEW_CASE_LEVEL", "CLEW_CASE_MODE", "CLEW_CASE_SHOWN")
+    after = dict.fromkeys(names, "2")
+    told = reasons(desk, "asked", env=after)
+    which = {cell: number for number, cell in enumerate(CELLS, 1)}
+    for cell, name in (
+        ("ge('CLEW_CASE_ASKED')", "CLEW_CASE_ASKED"),
+        ("get('CLEW_CASE_GOT')", "CLEW_CASE_GOT"),
+        ("%env CLEW_CASE_SHOWN", "CLEW_CASE_SHOWN"),
+        ("m.MODE", "CLEW_CASE_MODE"),
+        ("m.Kept().level", "CLEW_CASE_LEVEL"),
+    ):
+        assert f"environment variable {name}" in told[which[cell]]
+    assert told[which["t0() > 0"]] == "it asks for the time"
+    assert which["fr(1)"] not in told
+    # What they show is what running all shows.
+    assert ran(desk, "asked", env=after)[which["fr(1)"] - 1] == RESTORED
+
+
+def test_p03_who_asks_for_the_state_of_a_generator_goes_on_from_it(desk: Desk) -> None:
+    cells = [
+        "import random",
+        "random.seed(1)",
+        "random.random()",
+        "st = random.getstate()",
+        "random.random()",
+        "random.setstate(st)",
+        "random.random() + 1",
+    ]
+    desk.notebook("state", *cells)
+    assert ran(desk, "state") == [EXECUTED] * 7
+    assert ran(desk, "state") == [RESTORED] * 7
+    cells[1] = "random.seed(2)"
+    desk.notebook("state", *cells)
+    assert ran(desk, "state") == [RESTORED, *[EXECUTED] * 6]
