@@ -416,14 +416,15 @@ def _is_absent_of_environment(file: dict[str, Any]) -> bool:
 def listed(folder: str) -> str | None:
     """What a folder's listing is known by; `None` where it can't be read."""
     names: list[bytes] = []
-    try:
-        with unwatched(), os.scandir(folder) as entries:
-            for entry in entries:
-                names.append(os.fsencode(entry.name))
-                if len(names) > MOST_NAMES:
-                    return f"{NAMES}{os.stat(folder).st_mtime_ns}"  # noqa: PTH116
-    except OSError:
-        return None
+    with unwatched():
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    names.append(os.fsencode(entry.name))
+                    if len(names) > MOST_NAMES:
+                        return f"{NAMES}{os.stat(folder).st_mtime_ns}"  # noqa: PTH116
+        except OSError:
+            return None
     return NAMES + hashlib.blake2b(b"\0".join(sorted(names)), digest_size=32).hexdigest()
 
 

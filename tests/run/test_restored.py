@@ -29,13 +29,13 @@ DRIVER = textwrap.dedent("""
             return Decision("restored", ("nothing changed",), [shown], 40 + index, "7")
 
         def bring(self, ask):
-            calls.append(["bring", ask("brought = globals().get('brought', 0) + 1; print(brought)")])
+            calls.append(["bring", ask("str(globals().__setitem__('brought', globals().get('brought', 0) + 1) or brought)")])
 
         def executed(self, index, ok):
             calls.append(["executed", index, ok])
 
         def end(self, ask):
-            calls.append(["end", None if ask is None else ask("print('still there')")])
+            calls.append(["end", None if ask is None else ask("'[\\"still there\\"]'")])
 
     told = json.loads(sys.argv[1])
     command.decider_for = lambda options, base: Listed()
@@ -108,17 +108,17 @@ def test_the_kernel_is_brought_up_before_the_first_cell_and_again_behind_restore
     assert calls[1:] == [
         ["decide", 0],
         ["decide", 1],
-        ["bring", "1\n"],
+        ["bring", 1],
         ["executed", 1, True],
         ["decide", 2],
         ["executed", 2, True],
         ["decide", 3],
         ["decide", 4],
-        ["bring", "2\n"],
+        ["bring", 2],
         ["executed", 4, True],
         ["decide", 5],
         ["executed", 5, False],
-        ["end", "still there\n"],
+        ["end", ["still there"]],
     ]
     outcomes = [cell["outcome"] for cell in found.json["cells"]]
     assert outcomes == ["restored", "executed", "executed", "restored", "executed", "failed", "not reached"]

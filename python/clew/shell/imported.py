@@ -203,9 +203,9 @@ def _code_of(key: str, module: ModuleType) -> Iterable[CodeType]:
     loader = getattr(module.__dict__.get("__spec__"), "loader", None)
     if type(loader).__module__ not in ("_frozen_importlib_external", "importlib._bootstrap_external"):
         return ()
-    try:
-        with evidence.unwatched():
+    with evidence.unwatched():
+        try:
             code = loader.get_code(key)  # type: ignore[union-attr]
-    except (ImportError, SyntaxError, OSError):
-        return ()
+        except (ImportError, SyntaxError, OSError):
+            return ()
     return nested(code) if isinstance(code, CodeType) else ()

@@ -210,14 +210,14 @@ def is_own(key: str, module: object) -> bool:
 def _statements(key: str) -> tuple[list[Statement] | None, int]:
     """The statements of a module's file and its size (bytes); none where it can't be read as such."""
     file = _dictionary(key).get("__file__")
-    try:
-        found = os.stat(file)  # type: ignore[arg-type]  # noqa: PTH116 (a path object costs more than the call)
-        if found.st_size > _LONGEST:
-            return None, 0
-        with evidence.unwatched():
+    with evidence.unwatched():
+        try:
+            found = os.stat(file)  # type: ignore[arg-type]  # noqa: PTH116 (a path object costs more than the call)
+            if found.st_size > _LONGEST:
+                return None, 0
             return _of_file(str(file), found.st_mtime_ns, found.st_size), found.st_size
-    except (OSError, TypeError, ValueError, SyntaxError, RecursionError):
-        return None, 0
+        except (OSError, TypeError, ValueError, SyntaxError, RecursionError):
+            return None, 0
 
 
 @lru_cache(maxsize=1000)

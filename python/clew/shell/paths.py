@@ -183,8 +183,12 @@ class _Search:
         folder, _, begins = start.rpartition("/")
         if not folder or not stat.S_ISDIR(_mode(folder)) or not _is_own(folder):
             return False
-        with evidence.unwatched(), os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, MOST)]
+        with evidence.unwatched():
+            try:
+                with os.scandir(folder) as entries:
+                    names = [entry.name for entry in islice(entries, MOST)]
+            except OSError:
+                return False
         matching = [name for name in names if name.startswith(begins) and name.endswith(endings)]
         self._found |= dict.fromkeys(f"{folder}/{name}" for name in matching)
         return bool(matching)
