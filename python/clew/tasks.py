@@ -180,12 +180,23 @@ class Kept:
     place: Place
     key: bytes
     is_last: bool
+    #: Makes the key once more, where the task runs in the session's own process.
+    key_now: Callable[[], bytes | str] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = perf_counter()
         result = self.function(*args, **kwargs)
-        keep(self.place, self.key, result, perf_counter() - began, is_last=self.is_last)
+        seconds = perf_counter() - began
+        if self.is_pure(seconds):
+            keep(self.place, self.key, result, seconds, is_last=self.is_last)
         return result
+
+    def is_pure(self, seconds: float) -> bool:
+        """Whether a result that would be kept is all that came of it: in the session's own process it may have changed what it was given or
+        what its code reads, and whoever took its result would miss that."""
+        if self.key_now is None or not (self.is_last or seconds >= self.place.quick):
+            return True
+        return self.key_now() == self.key
 
     def __reduce__(self) -> tuple[Any, ...]:
         return operator.call, (_Anywhere(), self.function, astuple(self.place), self.key, self.is_last)

@@ -149,3 +149,22 @@ client.close()
     first, second = (programs.counts(body, ADDRESS=address) for _ in range(2))
     assert (first[0], second[0]) == ([1, 0, 1], [1, 1, 0])
     assert second[1][0] is True
+
+
+SHUFFLED = """
+import pandas as pd
+import dask.dataframe as dd
+from distributed import Client
+client = Client(os.environ["ADDRESS"])
+rows = dd.from_pandas(pd.DataFrame({"k": [0, 1, 2, 3] * 5, "v": range(20)}), npartitions=4)
+found = rows.groupby("k").v.apply(lambda one: one.max(), meta=("v", "i8")).compute()
+told.append([sorted(found.tolist()), [0, 0, 0]])
+client.close()
+"""
+
+
+def test_p12_a_shuffle_runs_as_a_whole_after_an_edit(address: str, tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    assert run(programs, SHUFFLED, address)[0] == [[16, 17, 18, 19]]
+    assert run(programs, SHUFFLED.replace("max()", "min()"), address)[0] == [[0, 1, 2, 3]]
+    assert run(programs, SHUFFLED, address)[0] == [[16, 17, 18, 19]]

@@ -194,6 +194,10 @@ def inside(x):
     import numpy
     return (x, numpy.random.rand(1))[0]
 def at_what_time(x): return (x, time.time())[0]
+def on_the_clock(x): return (x, time.perf_counter())[0]
+def by_text(x): return eval("x")
+def by_table(x): return (x, globals()["LOCK"])[0]
+def by_modules(x): return (x, sys.modules["__main__"])[0]
 def locked(x):
     with LOCK:
         return x
@@ -203,13 +207,13 @@ def environment(x): return (x, os.environ.get("HOME"))[0]
 def kept_out(x): return x
 def seeded(x): return (x, np.random.default_rng(x).normal(), random.Random(3).random(), time.sleep(0))[0]
 def after(x): return x + 1
-for one in (by_module, by_name, by_numpy, unseeded, inside, at_what_time, locked, by_helper, environment, kept_out, seeded):
+for one in (by_module, by_name, by_numpy, unseeded, inside, at_what_time, on_the_clock, by_text, by_table, by_modules, locked, by_helper, environment, kept_out, seeded):
     computed(dask.delayed(after)(dask.delayed(one)(1)), scheduler="sync")
 with dask.annotate(clew="never"):
     annotated = dask.delayed(seeded)(2)
 computed(dask.delayed(after)(annotated), scheduler="sync")
 computed(dask.delayed(sum)(one for one in [1, 2]), scheduler="sync")
-told.append([[list(one.keyless) for one in tasks.counts()[:11]]] * 2 + [[0, 0, 0]])
+told.append([[list(one.keyless) for one in tasks.counts()[:15]]] * 2 + [[0, 0, 0]])
 """
 
 
@@ -217,7 +221,52 @@ def test_p12_what_may_come_to_something_else_has_no_key_and_runs_each_time(tmp_p
     programs = Programs(tmp_path)
     programs.run(KEYLESS)
     *counted, whys = programs.run(KEYLESS)
-    assert [run for _, _, (_, _, run) in counted] == [2] * 10 + [0, 2, 1], counted
+    assert [run for _, _, (_, _, run) in counted] == [2] * 14 + [0, 2, 1], counted
     said = {why for one in whys[0] for why in one}
     assert "it uses `random.random`, which gives something else each time" in said
     assert "it calls `numpy.random.default_rng()` without a seed" in said
+
+
+def test_p12_the_order_of_named_arguments_is_a_part_of_the_key(tmp_path: Path) -> None:
+    told = Programs(tmp_path).run("""
+def names(**given): return list(given)
+computed(dask.delayed(names)(a=1, b=2))
+computed(dask.delayed(names)(b=2, a=1))
+computed(dask.delayed(names)(a=1, b=2))
+""")
+    assert [(found, plain) for found, plain, _ in told] == [
+        (["a", "b"],) * 2,
+        (["b", "a"],) * 2,
+        (["a", "b"],) * 2,
+    ]
+    assert [run for _, _, (_, _, run) in told] == [1, 1, 0]
+
+
+EFFECTS = """
+import itertools, random
+import numpy as np
+rows, numbers, draws, given = [], itertools.count(), np.random.default_rng(1), [3]
+def appended(x):
+    rows.append(x)
+    return x
+def counted(): return next(numbers)
+def drawn(): return float(draws.random())
+def pure(x): return x + len(given)
+for scheduler in ("sync", "threads"):
+    for _ in range(2):
+        for task in (dask.delayed(appended)(1), dask.delayed(counted)(), dask.delayed(drawn)()):
+            told.append(dask.compute(task, scheduler=scheduler)[0])
+        told.append(dask.compute(dask.delayed(pure)(1), scheduler=scheduler)[0])
+        told.append(list(rows))
+told.append(sum(one.hit for one in tasks.counts()))
+"""
+
+
+def test_p12_what_changes_something_in_the_session_is_done_each_time(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    (*first, known_first), (*second, known_second) = (programs.run(EFFECTS) for _ in range(2))
+    assert first == second
+    assert first[1::5] == [0, 1, 2, 3]
+    assert len(set(first[2::5])) == 4 and first[19] == [1, 1, 1, 1]
+    # Only what changes nothing was known.
+    assert (known_first, known_second) == (3, 4)

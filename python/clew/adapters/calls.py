@@ -70,7 +70,7 @@ def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: K
         described.input(function)
     given = (
         [described.argument(one) for one in args],
-        [(name, described.argument(kwargs[name])) for name in sorted(kwargs)] if kwargs else None,
+        [(name, described.argument(kwargs[name])) for name in kwargs] if kwargs else None,
     )
     called = None if isinstance(function, bytes) else function
     return tasks.keys([*described.items, (called, given, described.places)])[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dask import get
@@ -12,7 +13,7 @@ from dask._task_spec import DataNode, Task, convert_legacy_graph
 from .. import tasks
 from ..counts import Counts
 from ..tasks import Kept, Place, known
-from .dask_graph import Description, inputs_first, is_task
+from .dask_graph import Description, inputs_first, is_of_workers, is_task
 
 #: Larger results are read by workers, not sent through the client: bytes.
 _SENT = 1 << 20
@@ -69,14 +70,18 @@ class Graph:
 
     def is_kept(self, key: Any, node: Any) -> bool:
         """Whether a node's result can be kept: what shuffles leave lives in their workers."""
-        if key not in self.keys or not is_task(node) or node.is_coro:
-            return False
-        return not str(getattr(node.func, "__module__", "")).startswith("distributed.")
+        return key in self.keys and is_task(node) and not node.is_coro and not is_of_workers(node)
 
     def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
         made: Any = node.copy()
-        made.func = Kept(node.func, self.place, self.keys[key], is_last)
+        key_now = None if self.is_sent else partial(self.key_now, key, node)
+        made.func = Kept(node.func, self.place, self.keys[key], is_last, key_now)
         return made
+
+    def key_now(self, key: Any, node: Any) -> bytes | str:
+        """A task's key as its function and what it is given are now."""
+        described = Description({key: node}, self.keys, set())
+        return tasks.keys(described.items)[described.places[key]]
 
     def stored(self, key: Any, node: Any) -> Any:
         """A node that gives the known result instead; `None` if there is none."""

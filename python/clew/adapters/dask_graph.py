@@ -12,6 +12,19 @@ from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, is_kept_out
 Item = tuple[Any, Any, list[int]]
 
 
+def is_of_workers(node: Any) -> bool:
+    """Whether a node does something with its worker that no result holds, as a part of a shuffle does, also where it was fused with others."""
+    if isinstance(node, Task):
+        if node.func is _execute_subgraph:
+            return any(map(is_of_workers, (*node.args[0].values(), *node.args[3:])))
+        module, name = (str(getattr(node.func, of, "")) for of in ("__module__", "__name__"))
+        is_here = module.startswith("distributed.") or (
+            module.startswith("dask.") and name.endswith("transfer")
+        )
+        return is_here or any(map(is_of_workers, (*node.args, *node.kwargs.values())))
+    return False
+
+
 def is_task(node: Any) -> bool:
     """Whether a node calls something: containers and aliases only hold what others came to."""
     return type(node) is Task
@@ -89,7 +102,7 @@ class Description:
         named = node.kwargs
         return (
             [self.argument(one, inputs, places) for one in node.args],
-            [(name, self.argument(named[name], inputs, places)) for name in sorted(named)] if named else None,
+            [(name, self.argument(named[name], inputs, places)) for name in named] if named else None,
         )
 
     def argument(self, one: Any, inputs: list[int], places: dict[Any, int]) -> Any:

@@ -15,6 +15,7 @@ _NUMPY_DRAWS = (
     "shuffle standard_cauchy standard_exponential standard_gamma standard_normal standard_t triangular uniform vonmises "
     "wald weibull zipf"
 )
+_CLOCKS = "time perf_counter monotonic process_time thread_time"
 _NUMPY_MADE = "default_rng RandomState SeedSequence PCG64 PCG64DXSM MT19937 Philox SFC64"
 
 UNREPEATABLE = frozenset(
@@ -22,13 +23,22 @@ UNREPEATABLE = frozenset(
     + ["random.Random()"]
     + [f"numpy.random.{name}" for name in _NUMPY_DRAWS.split()]
     + [f"numpy.random.{name}()" for name in _NUMPY_MADE.split()]
-    + ["time.time", "time.time_ns", "time.localtime()", "time.gmtime()", "time.ctime()"]
+    + ["time.localtime()", "time.gmtime()", "time.ctime()", "time.asctime()", "timeit.default_timer"]
+    + [f"time.{name}{unit}" for name in _CLOCKS.split() for unit in ("", "_ns")]
+    + ["time.strftime", "time.clock_gettime", "os.times", "resource", "psutil", "tempfile"]
+    + ["threading.get_ident", "threading.get_native_id", "os.getppid"]
+    + ["pandas.Timestamp.now", "pandas.Timestamp.today", "pandas.Timestamp.utcnow"]
+    + ["builtins.eval", "builtins.exec", "builtins.globals", "builtins.__import__", "importlib.import_module"]
+    + ["sys._getframe", "sys.modules", "inspect", "gc"]
     + ["datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today"]
     + [
         "os.urandom",
         "os.getpid",
         "os.getenv",
+        "os.getenvb",
         "os.environ",
+        "os.environb",
+        "os.path.expandvars",
         "os.getcwd",
         "os.listdir",
         "os.scandir",
