@@ -28,12 +28,11 @@ from clew.shell.mentions import (
     mentions,
 )
 from clew.shell.names import flattened, nested
-from clew.shell.own_modules import is_own, of_own_modules, own_modules, reached
+from clew.shell.own_modules import own_modules, reached
+from clew.shell.paths import CHECKING
 from clew.shell.scope import Scope
 from clew.shell.texts import asked_by, draw
 from clew.shell.unseeded import SEEDS, draws_by_default
-
-__all__ = ["Asked", "asked", "is_own", "of_own_modules"]
 
 #: Where nobody can tell what a name means: what tells the time when it is called without arguments, and what does so however it is called.
 _CLOCKS = frozenset(
@@ -66,23 +65,9 @@ _QUESTIONS = frozenset(("input", "getpass"))
 _VARIABLES, _GETTERS = frozenset(("environ", "environb")), frozenset(("getenv", "getenvb"))
 _FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser",))
 _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-#: What draws from the system, and what begins a generator from there where it is called without a seed.
+#: What draws from the system.
 _FROM_SYSTEM = frozenset(
     ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
-)
-_BEGINS = frozenset(
-    (
-        "default_rng",
-        "seed",
-        "Random",
-        "RandomState",
-        "SeedSequence",
-        "PCG64",
-        "PCG64DXSM",
-        "MT19937",
-        "Philox",
-        "SFC64",
-    )
 )
 #: What is unseeded in polars unless it is given a seed.
 _OF_POLARS = frozenset(("sample", "shuffle"))
@@ -102,10 +87,6 @@ _PLACES = frozenset(
         "__file__",
     )
 )
-#: What tells whether something is there, without opening it.
-_CHECKS = frozenset(
-    ("exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize")
-)
 #: What runs the code in a text, and what looks something up by its name.
 _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
 _IMPORTS = frozenset(("import_module", "__import__", "modules"))
@@ -123,10 +104,10 @@ _MAY_ASK = (
     | _FILLED
     | _HOME
     | _FROM_SYSTEM
-    | _BEGINS
+    | objects.BEGUN
     | _OF_POLARS
     | _PLACES
-    | _CHECKS
+    | CHECKING
     | _RUNS
     | _LOOKS_UP
     | _MAGICS
@@ -189,7 +170,7 @@ class _Reading:
         names = set(code.co_names)
         found.is_placed |= not _PLACES.isdisjoint(names)
         texts = {text for text in flattened(code.co_consts) if isinstance(text, str)}
-        if not _CHECKS.isdisjoint(names):
+        if not CHECKING.isdisjoint(names):
             found.checked |= texts
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < _LONGEST_TEXT}
@@ -328,7 +309,9 @@ class _Reading:
             self.found.variables.add("HOME")
         elif (
             name in _FROM_SYSTEM
-            or (name in _BEGINS and call is not None and (not call.arguments or self._is_unseeded(call)))
+            or (
+                name in objects.BEGUN and call is not None and (not call.arguments or self._is_unseeded(call))
+            )
             or (
                 name in _OF_POLARS
                 and is_attribute

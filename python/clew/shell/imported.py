@@ -15,8 +15,8 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
-from clew.shell.asks import is_own
 from clew.shell.names import flattened, nested
+from clew.shell.own_modules import is_own
 
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(

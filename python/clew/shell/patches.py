@@ -16,13 +16,12 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.secrets import is_secret
-from clew.shell.asks import is_own
+from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import flattened
+from clew.shell.own_modules import is_own
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _SETTERS = frozenset(("setattr", "delattr"))
-_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"))
-_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
 #: What a statement does that loads something, and sets or calls it with constants.
 _PLAIN = ("LOAD_", "KW_NAMES", "BUILD_", "CALL", "STORE_ATTR", "POP_TOP", "PRINT_EXPR", "RETURN_")
@@ -158,9 +157,9 @@ def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             held = _held(path, namespace)
             if not isinstance(held, _Within) or not held.is_told:
                 yield _Set(path, one.argval)
-        elif one.opname in _LOADS and one.argval in _SETTERS:
+        elif one.opname in GLOBAL_LOADS and one.argval in _SETTERS:
             end = place + 1
-            while end + 1 < len(steps) and steps[end + 1].opname in _ATTRIBUTES:
+            while end + 1 < len(steps) and steps[end + 1].opname in ATTRIBUTES:
                 end += 1
             named = steps[end + 1] if end + 1 < len(steps) else one
             if named.opname == "LOAD_CONST" and isinstance(named.argval, str):
@@ -173,8 +172,8 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
-        is_end = place + 1 < len(steps) and steps[place + 1].opname not in _ATTRIBUTES
-        if not is_end or one.opname not in _LOADS | _ATTRIBUTES or _is_entered(steps, place):
+        is_end = place + 1 < len(steps) and steps[place + 1].opname not in ATTRIBUTES
+        if not is_end or one.opname not in GLOBAL_LOADS | ATTRIBUTES or _is_entered(steps, place):
             continue
         path = _path_to(steps, place)
         if len(path) == 1:
@@ -236,12 +235,12 @@ def _holder(steps: list[dis.Instruction], place: int) -> int:
 def _path_to(steps: list[dis.Instruction], end: int) -> list[str]:
     """The dotted name that is loaded up to `end`; empty if it is anything else. The shell goes by the name of who gives it."""
     path: list[str] = []
-    while end >= 0 and steps[end].opname in _ATTRIBUTES:
+    while end >= 0 and steps[end].opname in ATTRIBUTES:
         path.insert(0, steps[end].argval)
         end -= 1
     if end > 0 and steps[end].opname == "CALL" and steps[end - 1].argval == "get_ipython":
         end -= 1
-    return [steps[end].argval, *path] if end >= 0 and steps[end].opname in _LOADS else []
+    return [steps[end].argval, *path] if end >= 0 and steps[end].opname in GLOBAL_LOADS else []
 
 
 def _held(path: list[str], namespace: Mapping[str, Any]) -> object:

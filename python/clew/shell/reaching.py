@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.shell.asks import of_own_modules
 from clew.shell.names import IDENTIFIER, flattened
+from clew.shell.own_modules import of_own_modules
 
 #: Code of a module that names one of these may find the notebook's names.
 _BACK = frozenset(

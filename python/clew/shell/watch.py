@@ -82,6 +82,7 @@ class Seen:
         """
         live, everything = self._namespace, self._everything()
         found = [read_and_written(code) for code in everything]
+        read = set[str]().union(*(read for read, _ in found))
         plain, run = behind_magics(self._codes)
         found += [read_and_written(inner) for code in run for inner in nested(code)]
         used = uses(plain, is_whole=is_whole, run=run)
@@ -95,11 +96,14 @@ class Seen:
         ran = [code for code in self._ran if id(code) not in statements]
         if self._watch is not None:
             ran += self._watch.codes_reached(used.loads)
-        found += [read_and_written(inner) for code in ran for inner in nested(code)]
+        inside = [inner for code in ran for inner in nested(code)]
+        later = [read_and_written(inner) for inner in inside]
+        read.update(*(read for read, _ in later))
+        found += later
         used.call(ran)
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
-        around = self._described_around([*everything, *(one for code in ran for one in nested(code))], asks)
+        around = self._described_around([*everything, *inside], read, asks)
         if asks.is_drawn:
             around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
         seeds = seeded(everything + ran, live)
@@ -125,13 +129,12 @@ class Seen:
             self._reaching = reach_back(codes, self._namespace)
         return self._reaching
 
-    def _described_around(self, codes: list[CodeType], asks: Asked) -> dict[str, Any]:
-        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name."""
+    def _described_around(self, codes: list[CodeType], read: set[str], asks: Asked) -> dict[str, Any]:
+        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`."""
         if self._around is None:
             return {}
         live = self._namespace
-        reads = set[str]().union(*(read_and_written(code)[0] for code in codes))
-        values = [live[name] for name in sorted(reads) if name in live]
+        values = [live[name] for name in sorted(read) if name in live]
         constants = [one for code in codes for one in flattened(code.co_consts)]
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
