@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.budgets.session import must
 from bench.budgets.table import Row, compared
@@ -18,10 +19,18 @@ from bench.workloads import notebooks
 
 #: The most that the audit may add.
 AIM = 1.05
-#: How often each is measured in full; the best counts.
+#: How often a case study is measured in full; the best counts.
 TIMES = 5
-#: Typed first: records as ever, and hears nothing of files, connections and programs.
-DEAF = "import clew.evidence as _evidence\n_evidence.begin = lambda: None\ndel _evidence"
+#: How often the examples are, which take less than a second of the processor each: so little is different each time by more than what
+#: is looked for, and the median counts.
+TIMES_OF_EXAMPLES = 11
+#: Typed first: records as ever, hears nothing of files, connections and programs, and reads nothing of what ran.
+DEAF = """
+import clew.evidence as _evidence, clew.shell.watch as _watch
+_evidence.begin = lambda: None
+_watch.Seen.evidence = lambda self, nothing=_watch.EVERYTHING.evidence(), is_whole=True: dict(nothing)
+del _evidence, _watch
+"""
 #: Typed first: keeps what tasks come to.
 KEEPS = "%clew config tasks.cache true"
 
@@ -40,14 +49,16 @@ class Took:
 
 def measure(folder: Path, scale: float, say: Say) -> list[Row]:
     """Every notebook in new kernels, which take turns; a part of the scale measures each less often."""
-    times = max(1, round(TIMES * min(scale, 1.0)))
+    share = min(scale, 1.0)
+    times = max(1, round(TIMES * share))
+    of_examples = max(1, round(TIMES_OF_EXAMPLES * share))
     rows = [
         row
         for path in sorted(notebooks.EXAMPLES.glob("*.ipynb"))
-        for row in example(path, folder / path.stem, times, say)
+        for row in example(path, folder / path.stem, of_examples, say)
     ]
     for name in STUDIES:
-        rows += study(name, folder / name, times, min(scale, 1.0), say)
+        rows += study(name, folder / name, times, share, say)
     return rows
 
 
@@ -62,7 +73,7 @@ def example(path: Path, folder: Path, times: int, say: Say) -> list[Row]:
         )
         for _ in range(times)
     ]
-    plain, clew, deaf = (min(took.processor for took in side) for side in zip(*turns, strict=True))
+    plain, clew, deaf = (median(took.processor for took in side) for side in zip(*turns, strict=True))
     say(f"{path.stem}: {clew / deaf:.3f}, of all {clew / plain:.3f}")
     return [
         compared(f"{path.stem}: processor time with the audit", deaf, clew, AIM, "x"),

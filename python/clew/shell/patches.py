@@ -21,6 +21,7 @@ from clew.shell.names import flattened
 from clew.shell.own_modules import is_own
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
+_STORES = frozenset(dis.opmap[name] for name in _SETS)
 _SETTERS = frozenset(("setattr", "delattr"))
 _SILENT = frozenset(("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "RESUME"))
 #: What a statement does that loads something, and sets or calls it with constants.
@@ -150,6 +151,8 @@ LONGEST = 200
 
 def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Attributes that are set."""
+    if _STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names):
+        return
     steps = _steps(code)
     for place, one in enumerate(steps):
         if one.opname in _SETS:
