@@ -22,6 +22,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from clew.counts import Counts
 from clew.run.mistakes import notice
 from clew.run.session import BATCH
+from clew.run.sockets import own_sockets
 from clew.shell.start import is_on
 
 #: How often it is looked whether a silent kernel still lives (seconds).
@@ -77,6 +78,7 @@ class Kernel:
         try:
             # Not by starting it: jupyter_client prints a traceback of what is missing.
             KernelSpecManager().get_kernel_spec(client.kernel_name)
+            self._stack.enter_context(own_sockets(client.create_kernel_manager()))
             with silenced(client.log):
                 self._stack.enter_context(client.setup_kernel(env=self._environment))
         except (NoSuchKernel, RuntimeError, OSError) as error:

@@ -1,0 +1,47 @@
+"""Where a kernel of `clew run` listens: sockets in a folder of its own, which no other process can take.
+
+jupyter_client picks free ports and lets go of them before the kernel takes them. Where many kernels start at once, two pick the same:
+one of them dies, or waits for ever without a heartbeat. Sockets in a folder have names of their own, and only their user can open them.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+#: The most characters that a socket's path may have on every system.
+LONGEST = 100
+
+
+@contextmanager
+def own_sockets(manager: Any) -> Iterator[None]:
+    """Has a kernel that was not started yet listen in a folder of its own until the `with` is left, where that can be done: ipykernels
+    on this machine. Others go on to listen as they do."""
+    if not _can_listen(manager):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="clew-", ignore_cleanup_errors=True) as folder:
+        path = str(Path(folder) / "kernel")
+        if _works(f"{path}-0"):
+            manager.transport, manager.ip = "ipc", path
+        yield
+
+
+def _can_listen(manager: Any) -> bool:
+    spec = manager.kernel_spec
+    is_ipython = any("ipykernel" in part for part in spec.argv)
+    return is_ipython and "kernel_provisioner" not in spec.metadata and manager.transport == "tcp"
+
+
+def _works(path: str) -> bool:
+    """Whether there can be a socket: some systems, and some file systems, have none."""
+    if len(path) > LONGEST or not hasattr(socket, "AF_UNIX"):
+        return False
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+        tried.bind(path)
+        return True
+    return False
