@@ -356,8 +356,9 @@ def task_keys(
     main: object,
     version_of: Callable[[str], str | None],
     unrepeatable: Set[str],
-) -> tuple[list[bytes | str], list[str]]:
-    """The keys of the tasks of a graph, inputs first; a text says why one has none. And the files that count in them, as they are named."""
+) -> tuple[list[bytes | str], tuple[list[list[str]], list[int]]]:
+    """The keys of the tasks of a graph, inputs first; a text says why one has none. And sets of files that count in them, as they are
+    named, with the place of each task's set."""
 
 def open_tasks(store: str, config: str, keep_days: int) -> None:
     """Makes the store and the user's key where they are not there yet, and drops results that are older."""

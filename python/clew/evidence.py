@@ -12,6 +12,7 @@ import os
 import site
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -73,8 +74,8 @@ NOT_FILES = ("/dev/", "/proc/", "/sys/")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class Seen:
-    """What the hook saw since a run began."""
+class Touched:
+    """What the hook saw somebody do."""
 
     def __init__(self) -> None:
         #: Files by their absolute paths and as they were given, where that was relative.
@@ -84,11 +85,18 @@ class Seen:
         self.processes: dict[str, None] = {}
         #: What was asked for that is another each time, in words.
         self.unrepeatable: dict[str, None] = {}
+        #: What went wrong while it was listened.
+        self.trouble: BaseException | None = None
+
+
+class Seen(Touched):
+    """What the hook saw since a run began."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.started = time.time_ns()
         self.before = _begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
-        #: What went wrong while it was listened.
-        self.trouble: BaseException | None = None
 
     def described(self, named: Sequence[Given] = (), listings: Set[Given] = frozenset()) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
@@ -129,6 +137,10 @@ Given = tuple[str, str | None]
 """An absolute path, and how it was given, where that was relative to the working directory."""
 
 _seen: Seen | None = None
+_of_thread = threading.local()
+_listening = 0
+"""How many tasks are listened to, each in its thread."""
+_lock = threading.Lock()
 _random: dict[str, str] | None = None
 """The state of the generators after the last run, so that it is read once a run."""
 
@@ -141,11 +153,32 @@ def begin() -> None:
     _engine.watch_events(True)
 
 
+@contextmanager
+def noted() -> Iterator[Touched]:
+    """Notes what this thread does meanwhile, also where no run is watched."""
+    before, found = getattr(_of_thread, "noted", None), Touched()
+    _engine.hang_audit_hook(list(_WATCHERS), _hook)
+    _listen(1)
+    _of_thread.noted = found
+    try:
+        yield found
+    finally:
+        _of_thread.noted = before
+        _listen(-1)
+
+
+def _listen(more: int) -> None:
+    global _listening
+    with _lock:
+        _listening += more
+        _engine.watch_events(bool(_listening) or _seen is not None)
+
+
 def take() -> Seen | None:
     """The run is over: what was seen of it; `None` if none was watched."""
     global _seen
-    _engine.watch_events(False)
     seen, _seen = _seen, None
+    _listen(0)
     if seen is not None and seen.before != _begun_processes():
         _keep(seen.processes, MULTIPROCESSING)
     return seen
@@ -231,16 +264,15 @@ def _digest(state: tuple[Any, ...]) -> str:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    seen = _seen
-    if seen is None:
-        return
     watcher = _WATCHERS.get(event)
-    if watcher is not None:
+    for touched in (_seen, getattr(_of_thread, "noted", None) if _listening else None):
+        if touched is None or watcher is None:
+            continue
         try:
-            watcher(seen, args)
+            watcher(touched, args)
         except BaseException as error:
             # What is raised here would reach the user's call.
-            seen.trouble = error
+            touched.trouble = error
             if isinstance(error, KeyboardInterrupt):
                 raise  # And this is meant for it.
 
@@ -248,7 +280,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 # --- what the events say ------------------------------------------------------------------------------------------
 
 
-def _opened(seen: Seen, args: tuple[Any, ...]) -> None:
+def _opened(seen: Touched, args: tuple[Any, ...]) -> None:
     path, mode, flags = args
     if isinstance(path, str) and path.endswith(CODE) and _is_opened_as_code(path):
         return
@@ -268,26 +300,26 @@ def _is_opened_as_code(path: str) -> bool:
     return name in FROZEN or name.endswith(SHOWING) or path.startswith(environment())
 
 
-def _listed(seen: Seen, args: tuple[Any, ...]) -> None:
+def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
     # This one, the hook, and whoever lists.
     if not sys._getframe(2).f_code.co_filename.endswith(IMPORTING):
         _note(seen.read, "." if args[0] is None else args[0])
 
 
-def _reads(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
+def _reads(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
     return lambda seen, args: _note_all(seen.read, args, places)
 
 
-def _writes(*places: int) -> Callable[[Seen, tuple[Any, ...]], None]:
+def _writes(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
     return lambda seen, args: _note_all(seen.written, args, places)
 
 
-def _copied(seen: Seen, args: tuple[Any, ...]) -> None:
+def _copied(seen: Touched, args: tuple[Any, ...]) -> None:
     _note(seen.read, args[0])
     _note(seen.written, args[1])
 
 
-def _connected(seen: Seen, args: tuple[Any, ...]) -> None:
+def _connected(seen: Touched, args: tuple[Any, ...]) -> None:
     address = args[1]
     # This one, the hook, and whoever connects.
     if TOLD_OTHERWISE and sys._getframe(2).f_code.co_filename.endswith(tuple(TOLD_OTHERWISE)):
@@ -306,7 +338,7 @@ def _begun_processes() -> str:
     return repr(getattr(module, "_process_counter", "")) if module is not None else "count(1)"
 
 
-def _started(seen: Seen, args: tuple[Any, ...]) -> None:
+def _started(seen: Touched, args: tuple[Any, ...]) -> None:
     if _is_importing_library():
         return
     program = args[0]
@@ -315,7 +347,7 @@ def _started(seen: Seen, args: tuple[Any, ...]) -> None:
     _keep(seen.processes, os.fsdecode(program))
 
 
-def _commanded(seen: Seen, args: tuple[Any, ...]) -> None:
+def _commanded(seen: Touched, args: tuple[Any, ...]) -> None:
     """Of a shell command only the program is kept: the rest may hold a password."""
     if _is_importing_library():
         return
@@ -341,11 +373,11 @@ def _is_importing_library() -> bool:
     return False
 
 
-def _forked(seen: Seen, args: tuple[Any, ...]) -> None:
+def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
     _keep(seen.processes, "fork")
 
 
-_WATCHERS: dict[str, Callable[[Seen, tuple[Any, ...]], None]] = {
+_WATCHERS: dict[str, Callable[[Touched, tuple[Any, ...]], None]] = {
     "open": _opened,
     "os.listdir": _listed,
     "os.scandir": _listed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import operator
+import os
 import pickle
 import sys
 from collections.abc import Callable, Sequence
@@ -78,10 +79,16 @@ def of_run() -> Counts | None:
 
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
     """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
-    found, files = _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+    return keyed(tasks)[0]
+
+
+def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str], list[list[str]]]:
+    """The same, and for each the files that count in its key, as what it is given names them."""
+    found, (sets, places) = _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
     # A cell whose tasks are known opens none of them.
-    evidence.read(files)
-    return found
+    for files in sets:
+        evidence.read(files)
+    return found, [sets[place] for place in places]
 
 
 #: In what a task is given, these tell apart what could be mistaken for each other: values, inputs, calls inside a call, results that
@@ -180,16 +187,27 @@ class Kept:
     place: Place
     key: bytes
     is_last: bool
+    #: Files that count in the key, as what the task is given names them.
+    files: Sequence[str] = ()
     #: Makes the key once more, where the task runs in the session's own process.
     key_now: Callable[[], bytes | str] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = perf_counter()
-        result = self.function(*args, **kwargs)
+        with evidence.noted() as noted:
+            result = self.function(*args, **kwargs)
         seconds = perf_counter() - began
-        if self.is_pure(seconds):
+        if self.is_told(noted) and self.is_pure(seconds):
             keep(self.place, self.key, result, seconds, is_last=self.is_last)
         return result
+
+    def is_told(self, noted: evidence.Touched) -> bool:
+        """Whether all files that it opened count in its key. Others it found by paths that it put together: who took its result would miss
+        what lies in them by then, or what it wrote."""
+        if noted.written or noted.sockets or noted.trouble is not None:
+            return False
+        told = {os.path.abspath(path) for path in self.files} if noted.read else set()  # noqa: PTH100
+        return all(path in told or path.startswith(evidence.environment()) for path, _ in noted.read)
 
     def is_pure(self, seconds: float) -> bool:
         """Whether a result that would be kept is all that came of it: in the session's own process it may have changed what it was given or
@@ -199,16 +217,17 @@ class Kept:
         return self.key_now() == self.key
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return operator.call, (_Anywhere(), self.function, astuple(self.place), self.key, self.is_last)
+        given = (self.function, astuple(self.place), self.key, self.is_last, self.files)
+        return operator.call, (_Anywhere(), *given)
 
 
-def _arrived(function: Any, place: tuple[Any, ...], key: bytes, is_last: bool) -> Any:
+def _arrived(function: Any, place: tuple[Any, ...], key: bytes, is_last: bool, files: Sequence[str]) -> Any:
     """What a worker gets: where Clew is not installed, the function alone."""
     try:
         from clew.tasks import Kept, Place
     except ImportError:
         return function
-    return Kept(function, Place(*place), key, is_last)
+    return Kept(function, Place(*place), key, is_last, files)
 
 
 class _Anywhere:

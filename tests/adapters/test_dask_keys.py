@@ -181,6 +181,43 @@ def test_a_file_that_a_literal_names_counts_by_what_lies_in_it(tmp_path: Path) -
     assert programs.counts(FILES) == [[5, 1, 4]]
 
 
+PUT_TOGETHER = """
+from pathlib import Path
+FOLDER = "data"
+def joined(name): return len(open(os.path.join(FOLDER, name)).read())
+def numbered(i): return len(Path(f"data/{i}.txt").read_text())
+def listed(path): return [len(open(one).read()) for one in open(path).read().split()]
+def of_other(path): return len(open(path).read())
+def found(name): return f"data/{name}.txt"
+def written(name):
+    Path("made").write_text(name)
+    return name
+for task in (dask.delayed(joined)("1.txt"), dask.delayed(numbered)(1), dask.delayed(listed)("data/list"), dask.delayed(of_other)(dask.delayed(found)(1)),
+             dask.delayed(written)("a"), dask.delayed(of_other)("data/1.txt"), dask.delayed(of_other)(dask.delayed(str)("data/1.txt"))):
+    computed(task, scheduler=os.environ["SCHEDULER"])
+told.append(Path("made").exists())
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_p12_a_task_that_opens_what_its_key_does_not_tell_of_runs_each_time(
+    tmp_path: Path, scheduler: str
+) -> None:
+    programs = Programs(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/list").write_text("data/1.txt data/1.txt")
+    (tmp_path / "data/1.txt").write_text("one")
+    *first, _ = programs.run(PUT_TOGETHER, SCHEDULER=scheduler)
+    assert all(found == plain for found, plain, _ in first)
+    (tmp_path / "data/1.txt").write_text("three")
+    (tmp_path / "made").unlink()
+    *second, is_made = programs.run(PUT_TOGETHER, SCHEDULER=scheduler)
+    assert [found for found, _, _ in second] == [5, 5, [5, 5], 5, "a", 5, 5]
+    assert is_made
+    *third, _ = programs.run(PUT_TOGETHER, SCHEDULER=scheduler)
+    assert [run for _, _, (_, _, run) in third] == [1, 1, 1, 1, 1, 0, 0]
+
+
 KEYLESS = """
 import random, time, threading, uuid
 import numpy as np

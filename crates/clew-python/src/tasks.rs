@@ -9,6 +9,7 @@ mod keys;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,6 +22,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use rustc_hash::FxHashMap;
 
 use self::keyless::Keyless;
 use self::keys::Keys;
@@ -33,11 +35,15 @@ const LOADING: (f64, f64) = (500e6, 0.001);
 
 /// Tells a result that has a key already from values (`clew.tasks`).
 const KNOWN: usize = 3;
+/// Of so many named files it is not told which task they count in: each may open all of them.
+const MOST_FILES: usize = 1000;
 
 /// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
-/// Keys of tasks, or why one has none; and the files that count in them.
-type Keyed = (Vec<Result<TaskKey, Keyless>>, BTreeSet<String>);
+/// Keys of tasks, or why one has none; and the files that count in each.
+type Keyed = (Vec<Result<TaskKey, Keyless>>, Vec<Rc<BTreeSet<String>>>);
+/// Sets of files, and for each task which of them is its.
+type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
 /// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
 /// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
@@ -49,7 +55,7 @@ pub fn task_keys<'py>(
     main: &Bound<'py, PyAny>,
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
-) -> PyResult<(Bound<'py, PyList>, BTreeSet<String>)> {
+) -> PyResult<(Bound<'py, PyList>, Sets)> {
     let py = main.py();
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
     let mut heap = PythonHeap::new(&namespace, Some(main))?;
@@ -65,7 +71,21 @@ pub fn task_keys<'py>(
         Ok(key) => PyBytes::new(py, &key.0).into_any(),
         Err(why) => PyString::new(py, &why.to_string()).into_any(),
     });
-    Ok((PyList::new(py, shown.collect::<Vec<_>>())?, files))
+    Ok((PyList::new(py, shown.collect::<Vec<_>>())?, told_once(&files)))
+}
+
+/// Sets that many tasks share, each once.
+fn told_once(files: &[Rc<BTreeSet<String>>]) -> Sets {
+    let mut places: FxHashMap<*const BTreeSet<String>, usize> = FxHashMap::default();
+    let mut sets = Vec::new();
+    let places = files.iter().map(|one| {
+        *places.entry(Rc::as_ptr(one)).or_insert_with(|| {
+            sets.push((**one).clone());
+            sets.len() - 1
+        })
+    });
+    let places = places.collect();
+    (sets, places)
 }
 
 fn keys_of<'py>(
@@ -76,21 +96,54 @@ fn keys_of<'py>(
 ) -> PyResult<Keyed> {
     let mut keys = Keys::new(heap, version_of, unrepeatable)?;
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
+    let mut files: Vec<Rc<BTreeSet<String>>> = Vec::with_capacity(tasks.len());
+    let none = Rc::new(BTreeSet::new());
+    let mut every = BTreeSet::new();
     for (callable, given, inputs) in tasks {
         if let Some(key) = made_before(callable, given) {
             found.push(Ok(key));
+            files.push(Rc::clone(&none));
             continue;
         }
         let known: Option<Vec<TaskKey>> = inputs
             .iter()
             .map(|place| found.get(*place)?.as_ref().ok().copied())
             .collect();
-        found.push(match known {
+        let made = match known {
             Some(inputs) => keys.task(callable, given, &inputs),
             None => Err(Keyless::Input),
-        });
+        };
+        let own = made.as_ref().map(|(_, own)| own.clone()).unwrap_or_default();
+        every.extend(own.iter().cloned());
+        let of_inputs = inputs.iter().filter_map(|place| files.get(*place));
+        let all = of_inputs.fold(Rc::clone(&none), |all, one| joined(&all, one));
+        files.push(with_more(&all, &own));
+        found.push(made.map(|(key, _)| key));
     }
-    Ok((found, keys.into_files()))
+    let every = Rc::new(every);
+    for one in files.iter_mut().filter(|one| one.len() > MOST_FILES) {
+        *one = Rc::clone(&every);
+    }
+    Ok((found, files))
+}
+
+/// Both sets; the same where one holds nothing, or they are one.
+fn joined(first: &Rc<BTreeSet<String>>, second: &Rc<BTreeSet<String>>) -> Rc<BTreeSet<String>> {
+    if first.is_empty() || Rc::ptr_eq(first, second) {
+        return Rc::clone(second);
+    }
+    if first.len() > MOST_FILES {
+        Rc::clone(first)
+    } else {
+        with_more(first, second)
+    }
+}
+
+fn with_more(set: &Rc<BTreeSet<String>>, more: &BTreeSet<String>) -> Rc<BTreeSet<String>> {
+    if more.iter().all(|one| set.contains(one)) {
+        return Rc::clone(set);
+    }
+    Rc::new(set.union(more).cloned().collect())
 }
 
 /// The key of a result that got it before (`KNOWN` in `clew.tasks`): what it goes into has the key then that it has in one graph with it.

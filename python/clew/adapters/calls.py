@@ -26,6 +26,8 @@ class Asked:
 
     key: bytes | None = None
     found: Known | None = None
+    #: The files that count in the key.
+    files: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -45,9 +47,9 @@ class Calls:
         why: str | None = None,
     ) -> Asked:
         """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
-        made = key(function, args, kwargs, key_of) if why is None else why
+        made, files = keyed(function, args, kwargs, key_of) if why is None else (why, ())
         why = made if isinstance(made, str) else None
-        asked = Asked(made, known(place, made)) if isinstance(made, bytes) else Asked()
+        asked = Asked(made, known(place, made), files) if isinstance(made, bytes) else Asked()
         with self._lock:
             if not self.counts.total:
                 tasks.count(self.counts)
@@ -63,8 +65,15 @@ def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: K
 
     A function that was looked at before is given by the key that it had then.
     """
+    return keyed(function, args, kwargs, key_of)[0]
+
+
+def keyed(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself
+) -> tuple[bytes | str, Sequence[str]]:
+    """The same, and the files that count in it."""
     if tasks.is_kept_out(function):
-        return "it is kept out"
+        return "it is kept out", ()
     described = Description(key_of)
     if isinstance(function, bytes):
         described.input(function)
@@ -73,7 +82,8 @@ def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: K
         [(name, described.argument(kwargs[name])) for name in kwargs] if kwargs else None,
     )
     called = None if isinstance(function, bytes) else function
-    return tasks.keys([*described.items, (called, given, described.places)])[-1]
+    keys, files = tasks.keyed([*described.items, (called, given, described.places)])
+    return keys[-1], files[-1]
 
 
 def function_key(function: Any) -> bytes | str:

@@ -29,8 +29,11 @@ class Graph:
         self.nodes: dict[Any, Any] = convert_legacy_graph(dict(plain))
         self.place, self.is_sent = place, is_sent
         described = Description(self.nodes, given, self.never)
-        found = dict(enumerate(tasks.keys(described.items)))
-        made = {key: found.get(at, "it is kept out") for key, at in described.places.items()}
+        found, files = tasks.keyed(described.items)
+        placed = [(key, at) for key, at in described.places.items() if at < len(found)]
+        made = dict.fromkeys(described.places, "it is kept out") | {key: found[at] for key, at in placed}
+        #: The files that count in each key.
+        self.files = {key: files[at] for key, at in placed}
         self.keys = {key: one for key, one in made.items() if isinstance(one, bytes)}
         self.whys = {key: one for key, one in made.items() if isinstance(one, str)}
 
@@ -75,7 +78,7 @@ class Graph:
     def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
         made: Any = node.copy()
         key_now = None if self.is_sent else partial(self.key_now, key, node)
-        made.func = Kept(node.func, self.place, self.keys[key], is_last, key_now)
+        made.func = Kept(node.func, self.place, self.keys[key], is_last, self.files[key], key_now)
         return made
 
     def key_now(self, key: Any, node: Any) -> bytes | str:

@@ -22,7 +22,7 @@ use crate::raw::met::Kind;
 use crate::raw::{Object, PythonHeap};
 
 /// The version of what a key is made of. A change that gives an unchanged task another key raises it.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is referred to elsewhere: by label, and the object to follow where there is one.
 type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
@@ -31,7 +31,19 @@ type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
 struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
+    /// Files that count in it, as it names them.
+    files: Vec<String>,
 }
+
+/// An object with all that it refers to.
+#[derive(Clone)]
+struct Whole {
+    hash: [u8; 32],
+    files: BTreeSet<String>,
+}
+
+/// A task's key, and the files that count in what it does and is given itself.
+pub(super) type Keyed = (TaskKey, BTreeSet<String>);
 
 /// Makes keys of many tasks of one moment: what they share is looked at once.
 pub(super) struct Keys<'h, 'py> {
@@ -46,10 +58,8 @@ pub(super) struct Keys<'h, 'py> {
     units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
     named: FxHashMap<Object, Rc<Named>>,
-    callables: FxHashMap<Object, Result<[u8; 32], Keyless>>,
+    callables: FxHashMap<Object, Result<Rc<Whole>, Keyless>>,
     kept: Vec<Bound<'py, PyAny>>,
-    /// Files that count in the keys, as what the tasks are given names them.
-    files: BTreeSet<String>,
 }
 
 /// The domain tag is hashed once.
@@ -85,13 +95,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             named: FxHashMap::default(),
             callables: FxHashMap::default(),
             kept: Vec::new(),
-            files: BTreeSet::new(),
         })
-    }
-
-    /// The files that count in the keys, as what the tasks are given names them.
-    pub fn into_files(self) -> BTreeSet<String> {
-        self.files
     }
 
     /// The key of a task that calls `callable` with `given`, into which the results of the tasks of these keys go.
@@ -100,11 +104,11 @@ impl<'h, 'py> Keys<'h, 'py> {
         callable: &Bound<'py, PyAny>,
         given: &Bound<'py, PyAny>,
         inputs: &[TaskKey],
-    ) -> Result<TaskKey, Keyless> {
+    ) -> Result<Keyed, Keyless> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
-        let callable = known.unwrap_or_else(|| {
-            let found = self.hash_of(object);
+        let called = known.unwrap_or_else(|| {
+            let found = self.hash_of(object).map(Rc::new);
             self.callables.insert(object, found.clone());
             found
         })?;
@@ -112,22 +116,27 @@ impl<'h, 'py> Keys<'h, 'py> {
         let version = self.py.version_info();
         let mut plain = Vec::with_capacity(80 + 32 * inputs.len());
         plain.extend_from_slice(&[VERSION, Fingerprint::VERSION, version.major, version.minor]);
-        plain.extend_from_slice(&callable);
-        plain.extend_from_slice(&given);
+        plain.extend_from_slice(&called.hash);
+        plain.extend_from_slice(&given.hash);
         inputs.iter().for_each(|input| plain.extend_from_slice(&input.0));
-        Ok(TaskKey::of(&plain))
+        let mut files = given.files;
+        files.extend(called.files.iter().cloned());
+        Ok((TaskKey::of(&plain), files))
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<[u8; 32], Keyless> {
+    fn hash_of(&mut self, object: Object) -> Result<Whole, Keyless> {
         let first = Rc::new(self.look(object)?);
+        let mut files: BTreeSet<String> = first.files.iter().cloned().collect();
         if first.mentions.is_empty() {
-            return Ok(first.hash);
+            let hash = first.hash;
+            return Ok(Whole { hash, files });
         }
         let mut hasher = TAGGED.clone();
         let mut numbers: FxHashMap<Object, u32> = FxHashMap::from_iter([(object, 0)]);
         let mut waiting = VecDeque::from([first]);
         while let Some(unit) = waiting.pop_front() {
+            files.extend(unit.files.iter().cloned());
             hasher.update(&unit.hash);
             hasher.update(&(unit.mentions.len() as u64).to_be_bytes());
             for (label, mentioned) in &unit.mentions {
@@ -142,7 +151,8 @@ impl<'h, 'py> Keys<'h, 'py> {
                 }
             }
         }
-        Ok(*hasher.finalize().as_bytes())
+        let hash = *hasher.finalize().as_bytes();
+        Ok(Whole { hash, files })
     }
 
     fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
@@ -172,15 +182,17 @@ impl<'h, 'py> Keys<'h, 'py> {
                 }
             }
         }
+        let mut files = Vec::new();
         for path in files::paths(&found.stream) {
             if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
                 mentions.insert(label(&[b"file", path.as_bytes(), &digest]), None);
-                self.files.insert(path);
+                files.push(path);
             }
         }
         Ok(Unit {
             hash: found.hash,
             mentions,
+            files,
         })
     }
 
