@@ -148,7 +148,7 @@ _random: dict[str, str] | None = None
 def begin() -> None:
     """A run begins."""
     global _seen
-    _engine.hang_audit_hook(list(_WATCHERS), _hook)
+    _hang()
     _seen = Seen()
     _engine.watch_events(True)
 
@@ -157,7 +157,7 @@ def begin() -> None:
 def noted() -> Iterator[Touched]:
     """Notes what this thread does meanwhile, also where no run is watched."""
     before, found = getattr(_of_thread, "noted", None), Touched()
-    _engine.hang_audit_hook(list(_WATCHERS), _hook)
+    _hang()
     _listen(1)
     _of_thread.noted = found
     try:
@@ -165,6 +165,11 @@ def noted() -> Iterator[Touched]:
     finally:
         _of_thread.noted = before
         _listen(-1)
+
+
+@cache
+def _hang() -> None:
+    _engine.hang_audit_hook(list(_WATCHERS), _hook)
 
 
 def _listen(more: int) -> None:
