@@ -78,7 +78,12 @@ def of_run() -> Counts | None:
 
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
     """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
-    found, files = _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+    # Workers make no keys: they need nothing that reads code.
+    from .adapters.doubt import of_function, of_value, settled
+
+    found, files = _engine.task_keys(
+        list(tasks), sys.modules["__main__"], _version, UNREPEATABLE, (of_function, of_value, settled)
+    )
     # A cell whose tasks are known opens none of them.
     evidence.read(files)
     return found

@@ -16,6 +16,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyType};
 use rustc_hash::FxHashMap;
 
 use super::code::{From, Named, Operations, Way};
+use super::doubts::{Doubts, Needs};
 use super::files;
 use super::keyless::Keyless;
 use crate::raw::met::Kind;
@@ -31,7 +32,15 @@ type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
 struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
+    /// Functions in it whose arguments count.
+    needing: Needing,
 }
+
+/// Functions, each with what has to be true of its arguments.
+type Needing = Vec<(Object, Needs)>;
+
+/// What an object is with all that it refers to, and the functions there whose arguments count.
+type Whole = ([u8; 32], Needing);
 
 /// Makes keys of many tasks of one moment: what they share is looked at once.
 pub(super) struct Keys<'h, 'py> {
@@ -42,11 +51,12 @@ pub(super) struct Keys<'h, 'py> {
     version_of: Bound<'py, PyAny>,
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
+    doubts: Doubts<'py>,
     versions: FxHashMap<String, Option<String>>,
     units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
     named: FxHashMap<Object, Rc<Named>>,
-    callables: FxHashMap<Object, Result<[u8; 32], Keyless>>,
+    callables: FxHashMap<Object, Result<Whole, Keyless>>,
     kept: Vec<Bound<'py, PyAny>>,
     /// Files that count in the keys, as what the tasks are given names them.
     files: BTreeSet<String>,
@@ -70,6 +80,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         heap: &'h mut PythonHeap,
         version_of: &Bound<'py, PyAny>,
         unrepeatable: HashSet<String>,
+        doubts: Doubts<'py>,
     ) -> PyResult<Self> {
         let py = version_of.py();
         heap.note_what_is_met();
@@ -79,6 +90,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             operations: Operations::of_interpreter(py)?,
             version_of: version_of.clone(),
             unrepeatable,
+            doubts,
             versions: FxHashMap::default(),
             units: FxHashMap::default(),
             mentions: FxHashMap::default(),
@@ -103,31 +115,36 @@ impl<'h, 'py> Keys<'h, 'py> {
     ) -> Result<TaskKey, Keyless> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
-        let callable = known.unwrap_or_else(|| {
-            let found = self.hash_of(object);
+        let (hash, needing) = known.unwrap_or_else(|| {
+            let found = self.doubts.called(callable).and_then(|()| self.hash_of(object));
             self.callables.insert(object, found.clone());
             found
         })?;
-        let given = self.hash_of(Object::of(given))?;
+        let (given_hash, more) = self.hash_of(Object::of(given))?;
+        if !needing.is_empty() || !more.is_empty() {
+            self.doubts.settle(callable, &[needing, more].concat(), given)?;
+        }
         let version = self.py.version_info();
         let mut plain = Vec::with_capacity(80 + 32 * inputs.len());
         plain.extend_from_slice(&[VERSION, Fingerprint::VERSION, version.major, version.minor]);
-        plain.extend_from_slice(&callable);
-        plain.extend_from_slice(&given);
+        plain.extend_from_slice(&hash);
+        plain.extend_from_slice(&given_hash);
         inputs.iter().for_each(|input| plain.extend_from_slice(&input.0));
         Ok(TaskKey::of(&plain))
     }
 
     /// What an object is, with all that it refers to.
-    fn hash_of(&mut self, object: Object) -> Result<[u8; 32], Keyless> {
-        let first = Rc::new(self.look(object)?);
+    fn hash_of(&mut self, object: Object) -> Result<Whole, Keyless> {
+        let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
-            return Ok(first.hash);
+            return Ok((first.hash, Vec::new()));
         }
+        let mut needing = Needing::new();
         let mut hasher = TAGGED.clone();
         let mut numbers: FxHashMap<Object, u32> = FxHashMap::from_iter([(object, 0)]);
         let mut waiting = VecDeque::from([first]);
         while let Some(unit) = waiting.pop_front() {
+            needing.extend(unit.needing.iter().cloned());
             hasher.update(&unit.hash);
             hasher.update(&(unit.mentions.len() as u64).to_be_bytes());
             for (label, mentioned) in &unit.mentions {
@@ -142,19 +159,20 @@ impl<'h, 'py> Keys<'h, 'py> {
                 }
             }
         }
-        Ok(*hasher.finalize().as_bytes())
+        Ok((*hasher.finalize().as_bytes(), needing))
     }
 
     fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
         if let Some(known) = self.units.get(&object) {
             return known.clone();
         }
-        let found = self.look(object).map(Rc::new);
+        let found = self.look(object, false).map(Rc::new);
         self.units.insert(object, found.clone());
         found
     }
 
-    fn look(&mut self, object: Object) -> Result<Unit, Keyless> {
+    /// `is_given`: whether it is what a task calls, or is given.
+    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, Keyless> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
         if let Some(opaque) = found.opaque.first() {
@@ -164,13 +182,18 @@ impl<'h, 'py> Keys<'h, 'py> {
         for (root, class) in discovered {
             mentions.insert(label(&[b"class", root.key.as_bytes()]), Some(class));
         }
+        let mut needing = Needing::new();
         for object in met {
+            if is_given {
+                self.given(object)?;
+            }
             for (label, mentioned) in self.mentions_of(object)?.iter() {
                 match mentions.insert(label.clone(), *mentioned) {
                     Some(other) if other != *mentioned => return Err(Keyless::TwoModules),
                     _ => {}
                 }
             }
+            needing.extend(self.doubts.needs(object).map(|needs| (object, needs)));
         }
         for path in files::paths(&found.stream) {
             if let Some(digest) = files::digest(&path).map_err(Keyless::failed)? {
@@ -181,7 +204,17 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(Unit {
             hash: found.hash,
             mentions,
+            needing,
         })
+    }
+
+    /// What of a library is called itself, or given, may be what gives something else each time.
+    fn given(&mut self, object: Object) -> Result<(), Keyless> {
+        let bound = object.bound(self.py);
+        match self.heap.kind_of_met(&bound) {
+            Kind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
+            _ => Ok(()),
+        }
     }
 
     fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
@@ -269,6 +302,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         for way in &named.ways {
             self.way(way, &globals)?;
         }
+        self.doubts.function(function)?;
         for name in &named.globals {
             self.global(name, &module, &globals, &named, mentions)?;
         }
