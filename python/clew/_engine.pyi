@@ -356,6 +356,7 @@ def task_keys(
     main: object,
     version_of: Callable[[str], str | None],
     unrepeatable: Set[str],
+    doubts: Sequence[Callable[..., Any]],
 ) -> tuple[list[bytes | str], tuple[list[list[str]], list[int]]]:
     """The keys of the tasks of a graph, inputs first; a text says why one has none. And sets of files that count in them, as they are
     named, with the place of each task's set."""

@@ -84,7 +84,12 @@ def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
 
 def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str], list[list[str]]]:
     """The same, and for each the files that count in its key, as what it is given names them."""
-    found, (sets, places) = _engine.task_keys(list(tasks), sys.modules["__main__"], _version, UNREPEATABLE)
+    # Workers make no keys: they need nothing that reads code.
+    from .adapters.doubt import of_function, of_value, settled
+
+    found, (sets, places) = _engine.task_keys(
+        list(tasks), sys.modules["__main__"], _version, UNREPEATABLE, (of_function, of_value, settled)
+    )
     # A cell whose tasks are known opens none of them.
     for files in sets:
         evidence.read(files)

@@ -3,6 +3,7 @@
 //! Workers know nothing but the folders of the store and of the settings, so each call opens the store anew: two small files.
 
 mod code;
+mod doubts;
 mod files;
 pub(crate) mod keyless;
 mod keys;
@@ -24,6 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 
+use self::doubts::Doubts;
 use self::keyless::Keyless;
 use self::keys::Keys;
 use crate::raw::{Attached, PythonHeap};
@@ -47,7 +49,9 @@ type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
 /// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
 /// `version_of` tells the version of a library by its top-level module, `unrepeatable` has dotted names of what gives something else each
-/// time.
+/// time. `doubts` are called: the first with a function, for why nobody can tell what comes of it and for what it needs of its arguments;
+/// the second with anything else that a task calls or is given, and whether it is called, for such a reason; the third with what a task
+/// calls, functions with what they need, and what it is given, for such a reason.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn task_keys<'py>(
@@ -55,6 +59,7 @@ pub fn task_keys<'py>(
     main: &Bound<'py, PyAny>,
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
+    doubts: [Bound<'py, PyAny>; 3],
 ) -> PyResult<(Bound<'py, PyList>, Sets)> {
     let py = main.py();
     let namespace = main.getattr("__dict__")?.cast_into::<PyDict>()?;
@@ -62,7 +67,7 @@ pub fn task_keys<'py>(
     heap.keeps_handles = false;
     let heap = Attached::new(py, heap);
     let found = heap.with(py, |heap| {
-        let found = keys_of(heap, &tasks, version_of, unrepeatable);
+        let found = keys_of(heap, &tasks, version_of, unrepeatable, doubts);
         heap.release();
         found
     });
@@ -93,8 +98,9 @@ fn keys_of<'py>(
     tasks: &[Task<'py>],
     version_of: &Bound<'py, PyAny>,
     unrepeatable: HashSet<String>,
+    doubts: [Bound<'py, PyAny>; 3],
 ) -> PyResult<Keyed> {
-    let mut keys = Keys::new(heap, version_of, unrepeatable)?;
+    let mut keys = Keys::new(heap, version_of, unrepeatable, Doubts::new(doubts))?;
     let mut found: Vec<Result<TaskKey, Keyless>> = Vec::with_capacity(tasks.len());
     let mut files: Vec<Rc<BTreeSet<String>>> = Vec::with_capacity(tasks.len());
     let none = Rc::new(BTreeSet::new());

@@ -178,6 +178,7 @@ fn every_reason_why_a_task_has_no_key() {
         Keyless::NoVersion(_) => [Keyless::NoVersion("mine".to_owned())],
         Keyless::Hidden(_) => [Keyless::Hidden("mine.fast".to_owned())],
         Keyless::ImportsLater(_) => [Keyless::ImportsLater("mine".to_owned())],
+        Keyless::Doubted(_) => [Keyless::Doubted("it reads the options of a library".into())],
         Keyless::Failed(_) => [Keyless::failed(std::io::Error::from_raw_os_error(13))],
     });
     insta::assert_snapshot!(lines(&reasons));

@@ -45,6 +45,8 @@ UNREPEATABLE = frozenset(
         "os.walk",
     ]
     + [
+        "distributed",
+        "dask.distributed",
         "secrets",
         "uuid.uuid1",
         "uuid.uuid4",

@@ -135,6 +135,8 @@ class Asked:
     checked: set[str] = field(default_factory=set)
     #: Whether it draws what nobody can draw again.
     is_drawn: bool = False
+    #: How generators are begun, each with the code that does: it is drawn from those that are given no seed.
+    begun: list[tuple[Scope, Call | None]] = field(default_factory=list)
     #: Process-wide generators whose state it asks for, by the names these go by.
     states: set[str] = field(default_factory=set)
 
@@ -148,9 +150,14 @@ def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None)
     scopes = [Scope(code, live) for code in everything]
     scopes += [Scope(one.code, one.namespace) for one in reached(everything, live)]
     for scope in scopes:
-        _Reading(scope, found).read()
+        asked_by_scope(scope, found)
     found.is_drawn = found.is_drawn or draws_by_default(scopes)
     return found
+
+
+def asked_by_scope(scope: Scope, found: Asked) -> None:
+    """Adds what some code alone asks for."""
+    _Reading(scope, found).read()
 
 
 def _is_users(module: object) -> bool:
@@ -248,6 +255,7 @@ class _Reading:
     def _begins(self, call: Call | None) -> None:
         if call is None and "isinstance" in self.scope.code.co_names:
             return
+        self.found.begun.append((self.scope, call))
         if call is None or call.given(0, *SEEDS) is None or self._is_unseeded(call):
             self.found.is_drawn = True
 
@@ -290,6 +298,8 @@ class _Reading:
         if name not in _MAY_ASK:
             return
         call = called(steps, place)
+        if name in objects.BEGUN and call is not None:
+            self.found.begun.append((self.scope, call))
         is_called_bare = call is not None and not call.arguments
         if (name in _CLOCKS_ALWAYS and is_attribute) or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
             self.found.words.add(objects.TIME)

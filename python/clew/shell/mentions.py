@@ -26,6 +26,12 @@ ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _SILENT = frozenset(("CACHE", "NOP", "EXTENDED_ARG", "RESUME"))
 _CALLS = frozenset(("PRECALL", "CALL", "CALL_KW"))
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
+#: What handles two of a function's own names, and how each by itself would be.
+_PAIRS = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
 #: Whether the place of a method's object is made behind what is called, or before it.
 _IS_NULL_BEHIND = sys.version_info >= (3, 13)
 #: Longer arguments are not gone through.
@@ -69,13 +75,19 @@ class Call(NamedTuple):
 
 
 def steps_of(code: CodeType) -> list[dis.Instruction]:
-    """Its instructions, without those that do nothing."""
-    steps = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+    """Its instructions, without those that do nothing; those that do two things at once are two."""
+    every = (one for one in dis.get_instructions(code) if one.opname not in _SILENT)
+    steps = [each for one in every for each in ((one,) if one.opname not in _PAIRS else _pair(one))]
     # Not every version tells these constants.
     return [
         one._replace(argval=code.co_consts[one.arg or 0]) if one.opname == "KW_NAMES" else one
         for one in steps
     ]
+
+
+def _pair(one: dis.Instruction) -> Iterator[dis.Instruction]:
+    for name, variable in zip(_PAIRS[one.opname], one.argval, strict=True):
+        yield one._replace(opname=name, opcode=dis.opmap[name], arg=0, argval=variable)
 
 
 def mentions(steps: list[dis.Instruction]) -> Iterator[Mention]:
@@ -108,7 +120,8 @@ def called(steps: list[dis.Instruction], place: int) -> Call | None:
         begins[depth] = at
         if one.opname == "KW_NAMES":
             keywords = one.argval
-        elif one.opname in _CALLS:
+        elif one.opname in _CALLS and steps[at - 1].opname != "PRECALL":
+            # Where there is such a step before a call, it has taken the arguments off already.
             count, extra = one.arg or 0, one.opname == "CALL_KW"
             if depth == count + extra:
                 if extra:

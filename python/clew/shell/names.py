@@ -14,6 +14,11 @@ ESCAPES = frozenset({
     "get_ipython", "_getframe", "currentframe", "sql", "query", "_oh", "Out", "In",
     "run_cell", "run_line_magic", "run_cell_magic",
 })
+#: Code that names one of these may find the notebook's names without naming them: a cell's, and that of the user's own modules.
+REACHES = frozenset({
+    "__main__", "__globals__", "_getframe", "currentframe", "f_globals", "f_locals", "get_ipython", "get_objects",
+    "get_referrers", "modules", "stack",
+})
 # fmt: on
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 OUTPUT = re.compile(r"_\d+\Z")

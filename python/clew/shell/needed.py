@@ -9,18 +9,10 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.shell.names import IDENTIFIER, flattened, mentioned, nested
+from clew.shell.names import IDENTIFIER, REACHES, flattened, mentioned, nested
 from clew.shell.own_modules import of_own_modules
 from clew.shell.uses import behind_magics
 from clew.shell.watch import Watch, others_run
-
-#: Code that names one of these may find the notebook's names without naming them: a cell's, and that of the user's own modules.
-# fmt: off
-_REACHES = frozenset({
-    "__main__", "__globals__", "_getframe", "currentframe", "f_globals", "f_locals", "get_ipython", "get_objects",
-    "get_referrers", "modules", "stack",
-})
-# fmt: on
 
 
 def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
@@ -35,7 +27,7 @@ def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
     codes = [inner for code in (*plain, *run) for inner in nested(code)]
     found = [mentioned(code) for code in codes]
     reaching = (code.co_names for code in (*codes, *of_own_modules(codes, watch.namespace)))
-    if any(names is None for names in found) or not _REACHES.isdisjoint(chain.from_iterable(reaching)):
+    if any(names is None for names in found) or not REACHES.isdisjoint(chain.from_iterable(reaching)):
         return None
     names = set[str]().union(*(names for names in found if names is not None))
     reached = watch.names_within_reach(names)

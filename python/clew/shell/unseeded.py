@@ -1,4 +1,4 @@
-"""Functions that begin a random generator with an argument of theirs, and how they are called."""
+"""Functions that begin a random generator with an argument of theirs, how they are called, and what is certainly a seed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dis
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
-from clew.shell.known import BEGUN
-from clew.shell.mentions import Call, bound_to, called, dotted, mentions
+from clew.shell.known import BEGINS, BEGUN, known
+from clew.shell.mentions import Call, bound_to, called, constant, dotted, mentions
 from clew.shell.scope import Scope
 
 #: How a seed is called where it is given by name.
@@ -32,6 +32,53 @@ def draws_by_default(scopes: list[Scope]) -> bool:
                 if given is not None and (passed := _argument(other.code, given)) is not None:
                     waiting.append((other, passed))
     return False
+
+
+_BINDS = frozenset(("STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST", "DELETE_FAST"))
+#: What such steps leave is not `None`.
+_MAKES = frozenset(
+    ("BINARY_OP", "BUILD_LIST", "BUILD_TUPLE", "LIST_EXTEND", "UNARY_NEGATIVE", "UNARY_INVERT")
+)
+_NUMBERS = (int, len, abs, ord)
+
+
+def seed_of(scope: Scope, call: Call | None) -> str | bool:
+    """Whether a generator certainly gets a seed; the name of the function's own argument where it is that."""
+    given = None if call is None else call.given(0, *SEEDS)
+    if not given:
+        return False
+    value = constant(given)
+    mention = dotted(given)
+    if mention is None:
+        return (value is not NotImplemented and value is not None) or _is_made(scope, given)
+    if _argument(scope.code, given) is not None:
+        return own_argument(scope, given) or False
+    meaning = scope.meaning(mention)
+    return meaning is not None and meaning is not NotImplemented
+
+
+def own_argument(scope: Scope, given: list[dis.Instruction]) -> str | None:
+    """The argument of the function itself that is handed on as the function got it."""
+    taken = _argument(scope.code, given)
+    bound = (one.argval for one in scope.steps if one.opname in _BINDS)
+    return None if any(taken in (names if type(names) is tuple else (names,)) for names in bound) else taken
+
+
+def _is_made(scope: Scope, given: list[dis.Instruction]) -> bool:
+    """Whether it is worked out by what never comes to `None`: arithmetic, numbers, another generator."""
+    if given[-1].opname in _MAKES:
+        return True
+    named = next((one for one in mentions(given) if (call := called(given, one.place)) is not None), None)
+    if named is None or call is None or _calls(given) != 1 + sum(map(_calls, call.arguments)):
+        return False
+    meaning = scope.meaning(named)
+    told = known(meaning)
+    # Whether that one has a seed is asked of its own call.
+    return any(meaning is one for one in _NUMBERS) or (told is not None and told.kind == BEGINS)
+
+
+def _calls(steps: list[dis.Instruction]) -> int:
+    return sum(one.opname in ("CALL", "CALL_KW") for one in steps)
 
 
 def _calls_of(scope: Scope, other: Scope) -> Iterator[Call | None]:

@@ -17,6 +17,9 @@ pub(crate) enum Keyless {
     /// It makes a generator that nobody seeded.
     #[error("it calls `{0}()` without a seed")]
     Unseeded(String),
+    /// Read off its code, or known of what it is given.
+    #[error("{0}")]
+    Doubted(Rc<str>),
     /// The generators that a process has by itself.
     #[error("it draws from the process's random numbers")]
     Draws,

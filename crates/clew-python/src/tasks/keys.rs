@@ -16,6 +16,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyType};
 use rustc_hash::FxHashMap;
 
 use super::code::{From, Named, Operations, Way};
+use super::doubts::{Doubts, Needs};
 use super::files;
 use super::keyless::Keyless;
 use crate::raw::met::Kind;
@@ -31,14 +32,20 @@ type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
 struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
+    /// Functions in it whose arguments count.
+    needing: Needing,
     /// Files that count in it, as it names them.
     files: Vec<String>,
 }
 
+/// Functions, each with what has to be true of its arguments.
+type Needing = Vec<(Object, Needs)>;
+
 /// An object with all that it refers to.
-#[derive(Clone)]
 struct Whole {
     hash: [u8; 32],
+    /// The functions there whose arguments count.
+    needing: Needing,
     files: BTreeSet<String>,
 }
 
@@ -54,6 +61,7 @@ pub(super) struct Keys<'h, 'py> {
     version_of: Bound<'py, PyAny>,
     /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
     unrepeatable: HashSet<String>,
+    doubts: Doubts<'py>,
     versions: FxHashMap<String, Option<String>>,
     units: FxHashMap<Object, Result<Rc<Unit>, Keyless>>,
     mentions: FxHashMap<Object, Result<Rc<Mentions>, Keyless>>,
@@ -80,6 +88,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         heap: &'h mut PythonHeap,
         version_of: &Bound<'py, PyAny>,
         unrepeatable: HashSet<String>,
+        doubts: Doubts<'py>,
     ) -> PyResult<Self> {
         let py = version_of.py();
         heap.note_what_is_met();
@@ -89,6 +98,7 @@ impl<'h, 'py> Keys<'h, 'py> {
             operations: Operations::of_interpreter(py)?,
             version_of: version_of.clone(),
             unrepeatable,
+            doubts,
             versions: FxHashMap::default(),
             units: FxHashMap::default(),
             mentions: FxHashMap::default(),
@@ -108,35 +118,47 @@ impl<'h, 'py> Keys<'h, 'py> {
         let object = Object::of(callable);
         let known = self.callables.get(&object).cloned();
         let called = known.unwrap_or_else(|| {
-            let found = self.hash_of(object).map(Rc::new);
+            let found = self
+                .doubts
+                .called(callable)
+                .and_then(|()| self.hash_of(object))
+                .map(Rc::new);
             self.callables.insert(object, found.clone());
             found
         })?;
-        let given = self.hash_of(Object::of(given))?;
+        let whole = self.hash_of(Object::of(given))?;
+        if !called.needing.is_empty() || !whole.needing.is_empty() {
+            let needing = [&called.needing[..], &whole.needing[..]].concat();
+            self.doubts.settle(callable, &needing, given)?;
+        }
         let version = self.py.version_info();
         let mut plain = Vec::with_capacity(80 + 32 * inputs.len());
         plain.extend_from_slice(&[VERSION, Fingerprint::VERSION, version.major, version.minor]);
         plain.extend_from_slice(&called.hash);
-        plain.extend_from_slice(&given.hash);
+        plain.extend_from_slice(&whole.hash);
         inputs.iter().for_each(|input| plain.extend_from_slice(&input.0));
-        let mut files = given.files;
+        let mut files = whole.files;
         files.extend(called.files.iter().cloned());
         Ok((TaskKey::of(&plain), files))
     }
 
     /// What an object is, with all that it refers to.
     fn hash_of(&mut self, object: Object) -> Result<Whole, Keyless> {
-        let first = Rc::new(self.look(object)?);
-        let mut files: BTreeSet<String> = first.files.iter().cloned().collect();
+        let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
-            let hash = first.hash;
-            return Ok(Whole { hash, files });
+            return Ok(Whole {
+                hash: first.hash,
+                needing: first.needing.clone(),
+                files: first.files.iter().cloned().collect(),
+            });
         }
+        let (mut needing, mut files) = (Needing::new(), BTreeSet::new());
         let mut hasher = TAGGED.clone();
         let mut numbers: FxHashMap<Object, u32> = FxHashMap::from_iter([(object, 0)]);
         let mut waiting = VecDeque::from([first]);
         while let Some(unit) = waiting.pop_front() {
             files.extend(unit.files.iter().cloned());
+            needing.extend(unit.needing.iter().cloned());
             hasher.update(&unit.hash);
             hasher.update(&(unit.mentions.len() as u64).to_be_bytes());
             for (label, mentioned) in &unit.mentions {
@@ -152,19 +174,20 @@ impl<'h, 'py> Keys<'h, 'py> {
             }
         }
         let hash = *hasher.finalize().as_bytes();
-        Ok(Whole { hash, files })
+        Ok(Whole { hash, needing, files })
     }
 
     fn unit(&mut self, object: Object) -> Result<Rc<Unit>, Keyless> {
         if let Some(known) = self.units.get(&object) {
             return known.clone();
         }
-        let found = self.look(object).map(Rc::new);
+        let found = self.look(object, false).map(Rc::new);
         self.units.insert(object, found.clone());
         found
     }
 
-    fn look(&mut self, object: Object) -> Result<Unit, Keyless> {
+    /// `is_given`: whether it is what a task calls, or is given.
+    fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, Keyless> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
         if let Some(opaque) = found.opaque.first() {
@@ -174,13 +197,18 @@ impl<'h, 'py> Keys<'h, 'py> {
         for (root, class) in discovered {
             mentions.insert(label(&[b"class", root.key.as_bytes()]), Some(class));
         }
+        let mut needing = Needing::new();
         for object in met {
+            if is_given {
+                self.given(object)?;
+            }
             for (label, mentioned) in self.mentions_of(object)?.iter() {
                 match mentions.insert(label.clone(), *mentioned) {
                     Some(other) if other != *mentioned => return Err(Keyless::TwoModules),
                     _ => {}
                 }
             }
+            needing.extend(self.doubts.needs(object).map(|needs| (object, needs)));
         }
         let mut files = Vec::new();
         for path in files::paths(&found.stream) {
@@ -192,8 +220,18 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok(Unit {
             hash: found.hash,
             mentions,
+            needing,
             files,
         })
+    }
+
+    /// What of a library is called itself, or given, may be what gives something else each time.
+    fn given(&mut self, object: Object) -> Result<(), Keyless> {
+        let bound = object.bound(self.py);
+        match self.heap.kind_of_met(&bound) {
+            Kind::Library(..) if !object.is_whole() => self.doubts.given(&bound),
+            _ => Ok(()),
+        }
     }
 
     fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
@@ -281,6 +319,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         for way in &named.ways {
             self.way(way, &globals)?;
         }
+        self.doubts.function(function)?;
         for name in &named.globals {
             self.global(name, &module, &globals, &named, mentions)?;
         }

@@ -1,0 +1,96 @@
+//! What only the meaning of code tells (`clew.adapters.doubt`), asked of each function once.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::keyless::Keyless;
+use crate::raw::Object;
+
+/// What has to be true of a function's arguments, in the words of who reads it.
+pub(super) type Needs = Rc<[String]>;
+
+/// Asks of functions, and of what tasks call and are given, and remembers what was said for as long as the objects are held.
+pub(super) struct Doubts<'py> {
+    of_function: Bound<'py, PyAny>,
+    of_value: Bound<'py, PyAny>,
+    settled: Bound<'py, PyAny>,
+    given: FxHashMap<Object, Result<(), Keyless>>,
+    needs: FxHashMap<Object, Needs>,
+    kept: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'py> Doubts<'py> {
+    pub fn new([of_function, of_value, settled]: [Bound<'py, PyAny>; 3]) -> Self {
+        Self {
+            of_function,
+            of_value,
+            settled,
+            given: FxHashMap::default(),
+            needs: FxHashMap::default(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// Reads a function of the user's; it is asked once by whoever remembers what it mentions.
+    pub fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+        let told = self.of_function.call1((function,)).and_then(|told| told.extract());
+        let (why, needs): (Option<String>, Vec<String>) = told.map_err(Keyless::failed)?;
+        doubted(why)?;
+        if !needs.is_empty() {
+            self.needs.insert(Object::of(function), needs.into());
+            self.kept.push(function.clone());
+        }
+        Ok(())
+    }
+
+    /// What a task calls itself.
+    pub fn called(&self, value: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+        let told = self.of_value.call1((value, true)).and_then(|told| told.extract());
+        doubted(told.map_err(Keyless::failed)?)
+    }
+
+    /// What of a library a task is given.
+    pub fn given(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Keyless> {
+        let object = Object::of(value);
+        if let Some(known) = self.given.get(&object) {
+            return known.clone();
+        }
+        let told = self.of_value.call1((value, false)).and_then(|told| told.extract());
+        let found = doubted(told.map_err(Keyless::failed)?);
+        self.kept.push(value.clone());
+        self.given.insert(object, found.clone());
+        found
+    }
+
+    /// What a function needs, if it was read and needs something.
+    pub fn needs(&self, function: Object) -> Option<Needs> {
+        if self.needs.is_empty() {
+            return None;
+        }
+        self.needs.get(&function).map(Rc::clone)
+    }
+
+    /// Whether what functions need holds for a task that calls `callable` with `given`.
+    pub fn settle(
+        &self,
+        callable: &Bound<'py, PyAny>,
+        needing: &[(Object, Needs)],
+        given: &Bound<'py, PyAny>,
+    ) -> Result<(), Keyless> {
+        let needing = needing.iter();
+        let needing: Vec<_> = needing
+            .map(|(function, needs)| (function.bound(callable.py()), needs.to_vec()))
+            .collect();
+        let told = self
+            .settled
+            .call1((callable, needing, given))
+            .and_then(|told| told.extract());
+        doubted(told.map_err(Keyless::failed)?)
+    }
+}
+
+fn doubted(why: Option<String>) -> Result<(), Keyless> {
+    why.map_or(Ok(()), |why| Err(Keyless::Doubted(why.into())))
+}
