@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from io import BytesIO
 from time import perf_counter
+from types import FunctionType
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -269,10 +271,58 @@ def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool
         return
 
 
+class _LeftOut(Exception):
+    """A part of a result would not come back as it was."""
+
+
+_OF_STATE = ("__getstate__", "__reduce__", "__reduce_ex__", "__setstate__")
+
+
+def _ask_whole(one: Any) -> None:
+    """Raises where an object of the user's class says itself what of it is written down."""
+    for kind in type(one).__mro__:
+        top = kind.__module__.partition(".")[0]
+        said = [vars(kind)[name] for name in _OF_STATE if name in vars(kind)]
+        is_plain = all(getattr(how, "__module__", None) == "dataclasses" for how in said)
+        if not is_plain and _version(top) is None:
+            raise _LeftOut
+
+
+def _ask_bound(one: Any) -> None:
+    """Raises where a function of the user's reads globals: what it would come back with are copies of these."""
+    if not isinstance(one, FunctionType) or _version(str(one.__module__).partition(".")[0]) is not None:
+        return
+    if any(name in one.__globals__ for name in one.__code__.co_names):
+        raise _LeftOut
+
+
+class _ByName(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        _ask_whole(obj)
+        return NotImplemented
+
+
+class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]
+    def reducer_override(self, obj: Any) -> Any:
+        _ask_whole(obj)
+        _ask_bound(obj)
+        return super().reducer_override(obj)
+
+
 def dumped(result: Any) -> bytes:
-    """A result as bytes; classes and functions of the notebook by what they are made of where their names say nothing."""
+    """A result as bytes; classes and functions of the notebook by what they are made of where their names say nothing.
+
+    Raises where not all of it would come back.
+    """
     try:
-        return pickle.dumps(result, protocol=5)
+        return _written_by(_ByName, result)
+    except _LeftOut:
+        raise
     except Exception:
-        made: bytes = cloudpickle.dumps(result, protocol=5)
-        return made
+        return _written_by(_ByValue, result)
+
+
+def _written_by(pickler: Callable[..., Any], result: Any) -> bytes:
+    written = BytesIO()
+    pickler(written, protocol=5).dump(result)
+    return written.getvalue()

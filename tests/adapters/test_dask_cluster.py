@@ -196,3 +196,35 @@ def test_p12_a_shuffle_runs_as_a_whole_after_an_edit(address: str, tmp_path: Pat
     assert run(programs, SHUFFLED, address)[0] == [[16, 17, 18, 19]]
     assert run(programs, SHUFFLED.replace("max()", "min()"), address)[0] == [[0, 1, 2, 3]]
     assert run(programs, SHUFFLED, address)[0] == [[16, 17, 18, 19]]
+
+
+IN_PROCESS = """
+import numpy as np
+from distributed import Client, Queue, Variable, get_worker
+client = Client(processes=False, dashboard_address=None)
+values = np.zeros(2)
+queue, shared = Queue("numbers"), Variable("shared")
+for number in range(3):
+    queue.put(number)
+def grown(a):
+    a[0] += 1
+    return float(a[0])
+def here(x): return get_worker().address and x
+def double(x): return 2 * x
+for n in range(2):
+    values[:] = 0
+    shared.set(n)
+    told.append([client.submit(grown, values, pure=False).result(), float(values[0])])
+    told.append(client.submit(lambda: Variable("shared").get(), pure=False).result())
+    told.append(client.submit(lambda q: q.get(), queue, pure=False).result())
+    told.append(client.submit(here, 1, pure=False).result())
+    told.append(client.submit(double, 4, pure=False).result())
+told.append(sum(one.hit for one in tasks.counts()))
+client.close()
+"""
+
+
+def test_p12_what_workers_share_with_the_session_or_with_each_other_is_done_each_time(tmp_path: Path) -> None:
+    *told, known = Programs(tmp_path).run(IN_PROCESS)
+    assert told == [[1.0, 1.0], 0, 0, 1, 8, [1.0, 1.0], 1, 1, 1, 8]
+    assert known == 1

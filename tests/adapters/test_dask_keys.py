@@ -279,6 +279,39 @@ computed(dask.delayed(names)(a=1, b=2))
     assert [run for _, _, (_, _, run) in told] == [1, 1, 0]
 
 
+RESULTS = """
+import dataclasses
+class Part:
+    def __init__(self): self.a, self.b = 1, 2
+    def __getstate__(self): return {"a": self.a}
+class Whole:
+    def __init__(self): self.a, self.b = 1, 2
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    a: int = 1
+    b: int = 2
+ADDED = 1
+def adder(): return lambda x: x + ADDED
+def plain(): return lambda x: x + 1
+for task in (dask.delayed(Part)(), dask.delayed(adder)(), dask.delayed(plain)(), dask.delayed(Whole)(), dask.delayed(Frozen)()):
+    for _ in range(2):
+        found = task.compute(scheduler="sync")
+    ADDED = 5
+    told.append([found(1) if callable(found) else [found.a, found.b], tasks.counts()[-1].hit])
+    ADDED = 1
+"""
+
+
+def test_p12_a_result_that_would_not_come_back_whole_is_not_kept(tmp_path: Path) -> None:
+    assert Programs(tmp_path).run(RESULTS) == [
+        [[1, 2], 0],
+        [6, 0],
+        [2, 1],
+        [[1, 2], 1],
+        [[1, 2], 1],
+    ]
+
+
 EFFECTS = """
 import itertools, random
 import numpy as np

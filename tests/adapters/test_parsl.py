@@ -234,6 +234,34 @@ def test_p03_what_may_come_to_something_else_is_called_each_time(tmp_path: Path)
     assert [run for _, _, run in counted] == [1, 1, 1, 1, 1, 0, 1], counted
 
 
+NAMED = """
+@python_app
+def names(**given): return list(given)
+@python_app
+def begun(x, seed=None):
+    import numpy
+    return (x, numpy.random.default_rng(seed).random())[0]
+@python_app
+def joined(folder, name): return len(open(os.path.join(folder, name)).read())
+computed(lambda: names(a=1, b=2))
+computed(lambda: names(b=2, a=1))
+computed(lambda: begun(1, seed=3))
+computed(lambda: begun(1))
+computed(lambda: begun(1, seed=None))
+computed(lambda: joined("data", "a.txt"))
+"""
+
+
+def test_p12_named_arguments_count_in_their_order_and_what_has_no_seed_is_called_each_time(
+    tmp_path: Path,
+) -> None:
+    programs = Programs(tmp_path, first=PARSL)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.txt").write_text("one")
+    assert [run for _, _, run in programs.counts(NAMED)] == [1] * 6
+    assert [run for _, _, run in programs.counts(NAMED)] == [0, 0, 0, 1, 1, 1]
+
+
 JOINED = """
 @python_app
 def add(a, b):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from clew.shell.asks import Asked, asked
+from clew.shell.mentions import called, dotted, mentions, steps_of
 from clew.shell.names import nested
 
 TIME, PROCESS, MACHINE = "the time", "the number of its process", "the state of the machine"
@@ -381,3 +383,17 @@ def test_an_edited_module_is_read_anew(modules: Path) -> None:
     assert told("import edited_module", "edited_module.f()") == set()
     path.write_text("import time\ndef f():\n    return time.time()\n")
     assert told("import edited_module", "import importlib; importlib.reload(edited_module).f()") == {TIME}
+
+
+def test_what_is_called_is_told_from_calls_among_its_arguments() -> None:
+    def outer(a: str, b: str) -> None:
+        open(os.path.join("d", "a"), errors="ignore")
+        print(a, b)
+
+    steps = steps_of(outer.__code__)
+    calls = {one.path: called(steps, one.place) for one in mentions(steps)}
+    opened, printed = calls["open",], calls["print",]
+    assert opened is not None and printed is not None
+    assert (len(opened.arguments), opened.keywords) == (2, ("errors",))
+    assert [dotted(one) is not None for one in opened.arguments] == [False, False]
+    assert [one[0].argval for one in printed.arguments] == ["a", "b"]

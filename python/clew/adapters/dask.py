@@ -123,7 +123,7 @@ def _graph_to_futures(before: Any, client: Any, expr: Any, keys: Any, *arguments
     annotated = set(getattr(expr, "__dask_annotations__", dict)()) - {"clew"}
     if not options.get("actors") and not annotated:
         given = _given.setdefault(client, {})
-        cut = _cut(expr, keys, given, is_sent=True)
+        cut = _cut(expr, keys, given, is_sent=True, is_shared=_is_here(client))
         if cut is not None:
             from dask._expr import LLGExpr
 
@@ -132,7 +132,19 @@ def _graph_to_futures(before: Any, client: Any, expr: Any, keys: Any, *arguments
     return before(client, expr, keys, *arguments, **options)
 
 
-def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sent: bool = False) -> Any:
+def _is_here(client: Any) -> bool:
+    """Whether a client's workers live in this process: they are given the very arrays that the session has."""
+    return str(getattr(client.scheduler, "address", "")).startswith("inproc:")
+
+
+def _cut(
+    dsk: Any,
+    keys: list[Any],
+    given: Mapping[Any, bytes | None],
+    *,
+    is_sent: bool = False,
+    is_shared: bool = False,
+) -> Any:
     """What is to be run instead of a graph, and the keys of what is asked for; `None` if it runs as it is."""
     if _place is None:
         return None
@@ -141,6 +153,6 @@ def _cut(dsk: Any, keys: list[Any], given: Mapping[Any, bytes | None], *, is_sen
     def look() -> Any:
         from .dask_cut import Graph
 
-        return Graph(dsk, given, place, is_sent).cut(keys)
+        return Graph(dsk, given, place, is_sent, is_shared).cut(keys)
 
     return tried(look)

@@ -22,12 +22,19 @@ _SENT = 1 << 20
 class Graph:
     """A graph as a scheduler gets it."""
 
-    def __init__(self, dsk: Any, given: Mapping[Any, bytes | None], place: Place, is_sent: bool) -> None:
+    def __init__(
+        self,
+        dsk: Any,
+        given: Mapping[Any, bytes | None],
+        place: Place,
+        is_sent: bool,
+        is_shared: bool = False,
+    ) -> None:
         annotations: dict[str, dict[Any, Any]] = getattr(dsk, "__dask_annotations__", dict)()
         self.never = {key for key, word in annotations.get("clew", {}).items() if word == "never"}
         plain = dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk
         self.nodes: dict[Any, Any] = convert_legacy_graph(dict(plain))
-        self.place, self.is_sent = place, is_sent
+        self.place, self.is_sent, self.is_shared = place, is_sent, is_shared
         described = Description(self.nodes, given, self.never)
         found, files = tasks.keyed(described.items)
         placed = [(key, at) for key, at in described.places.items() if at < len(found)]
@@ -73,7 +80,8 @@ class Graph:
 
     def is_kept(self, key: Any, node: Any) -> bool:
         """Whether a node's result can be kept: what shuffles leave lives in their workers."""
-        return key in self.keys and is_task(node) and not node.is_coro and not is_of_workers(node)
+        is_plain = key in self.keys and is_task(node) and not node.is_coro and not is_of_workers(node)
+        return is_plain and not (self.is_shared and _is_given_memory(node))
 
     def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
         made: Any = node.copy()
@@ -97,6 +105,15 @@ class Graph:
         if any(one not in below for each in below.values() for one in each.dependencies):
             return None
         return Task(key, Loaded(self.place, self.keys[key], below, key))
+
+
+def _is_given_memory(node: Any) -> bool:
+    """Whether a task is given an array or a frame itself: on workers in the session's process it may change the session's own."""
+    given = (one.value if isinstance(one, DataNode) else one for one in (*node.args, *node.kwargs.values()))
+    return any(
+        type(one).__module__.partition(".")[0] in ("numpy", "pandas") or type(one) is bytearray
+        for one in given
+    )
 
 
 @dataclass(slots=True)
