@@ -281,16 +281,18 @@ _OF_STATE = ("__getstate__", "__reduce__", "__reduce_ex__", "__setstate__")
 def _ask_whole(one: Any) -> None:
     """Raises where an object of the user's class says itself what of it is written down."""
     for kind in type(one).__mro__:
-        top = kind.__module__.partition(".")[0]
-        said = [vars(kind)[name] for name in _OF_STATE if name in vars(kind)]
-        is_plain = all(getattr(how, "__module__", None) == "dataclasses" for how in said)
-        if not is_plain and _version(top) is None:
+        said = (vars(kind)[name] for name in _OF_STATE if name in vars(kind))
+        if any(isinstance(how, FunctionType) and _is_users(how) for how in said):
             raise _LeftOut
+
+
+def _is_users(function: FunctionType) -> bool:
+    return _version(str(function.__module__).partition(".")[0]) is None
 
 
 def _ask_bound(one: Any) -> None:
     """Raises where a function of the user's reads globals: what it would come back with are copies of these."""
-    if not isinstance(one, FunctionType) or _version(str(one.__module__).partition(".")[0]) is not None:
+    if not isinstance(one, FunctionType) or not _is_users(one):
         return
     if any(name in one.__globals__ for name in one.__code__.co_names):
         raise _LeftOut

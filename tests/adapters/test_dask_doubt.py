@@ -40,6 +40,9 @@ def through_path(path):
     p = Path(path)
     return p.read_text() + Path(path).read_text()
 def handed_on(path): return loaded(path)
+def logged(path):
+    print(f"reading {path}", file=sys.stderr)
+    return ", ".join(loaded(path))
 def tabled(path):
     with open(path) as file:
         return len(pd.read_csv(file)) + len(pd.read_csv(path, index_col="a"))
@@ -147,6 +150,7 @@ dask.delayed(lambda c: open(os.path.join(*c)).read())(["d", "a.txt"])
 dask.delayed(lambda: [p.read_text() for p in Path("d").glob("*.txt")])()
 dask.delayed(loaded)(dask.delayed(impl)("d/a.txt"))
 dask.delayed(joined)("d", "a.txt")
+dask.delayed(lambda name: loaded("d/" + name))("a.txt")
 dask.delayed(Rooted.read)(Rooted("d"), "a.txt")
 """,
     "what a cluster has": """
@@ -186,6 +190,7 @@ dask.delayed(handed_on)(Path("d/a.txt"))
 dask.delayed(lambda: open("d/a.txt").read())()
 dask.delayed(lambda: open(FILE).read())()
 dask.delayed(tabled)("d/b.csv")
+dask.delayed(logged)("d/a.txt")
 dask.delayed(every)(["d/a.txt", "d/b.csv"])
 """
 

@@ -281,6 +281,7 @@ computed(dask.delayed(names)(a=1, b=2))
 
 RESULTS = """
 import dataclasses
+import pandas as pd
 class Part:
     def __init__(self): self.a, self.b = 1, 2
     def __getstate__(self): return {"a": self.a}
@@ -293,12 +294,18 @@ class Frozen:
 ADDED = 1
 def adder(): return lambda x: x + ADDED
 def plain(): return lambda x: x + 1
+def timed():
+    found = pd.DataFrame({"time": pd.to_datetime(pd.Series(["2020-01-01 10:00+01:00"]))})
+    return found
 for task in (dask.delayed(Part)(), dask.delayed(adder)(), dask.delayed(plain)(), dask.delayed(Whole)(), dask.delayed(Frozen)()):
     for _ in range(2):
         found = task.compute(scheduler="sync")
     ADDED = 5
     told.append([found(1) if callable(found) else [found.a, found.b], tasks.counts()[-1].hit])
     ADDED = 1
+for _ in range(2):
+    found = dask.delayed(timed)().compute(scheduler="sync")
+told.append([len(found), tasks.counts()[-1].hit])
 """
 
 
@@ -309,6 +316,7 @@ def test_p12_a_result_that_would_not_come_back_whole_is_not_kept(tmp_path: Path)
         [2, 1],
         [[1, 2], 1],
         [[1, 2], 1],
+        [1, 1],
     ]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from types import ModuleType
 
 from ..shell.mentions import Call, Mention, called, constant, dotted, mentions
+from ..shell.names import flattened
 from ..shell.scope import Scope
 from ..shell.unseeded import own_argument
 
@@ -30,7 +31,7 @@ _LOADERS = frozenset(("numpy", "joblib", "torch", "xarray"))
 #: What opens the path that it belongs to.
 _OF_PATHS = frozenset(("open", "read_text", "read_bytes"))
 _LISTS = frozenset(("glob", "iglob", "rglob", "iterdir", "listdir", "scandir", "walk"))
-_JOINS = frozenset(("join", "joinpath", "with_suffix", "with_name", "with_stem", "expanduser", "format"))
+_JOINS = frozenset(("joinpath", "with_suffix", "with_name", "with_stem", "expanduser"))
 _SAME = (Path, PurePath, str, os.fspath, io.StringIO, io.BytesIO)
 _DEEPEST = 4
 #: Stands before the name of an argument that has to be a path, and alone for code that puts texts together.
@@ -62,16 +63,14 @@ def is_known(value: object) -> bool:
 
 
 def _builds(scope: Scope) -> bool:
-    if not _JOINS.isdisjoint(scope.code.co_names):
+    """Whether texts that may be parts of paths are put together."""
+    names = scope.code.co_names
+    if not _JOINS.isdisjoint(names) or ("path" in names and "join" in names):
         return True
-    before: dis.Instruction | None = None
-    for one in scope.steps:
-        if one.opname == "BUILD_STRING":
-            return True
-        if one.opname == "BINARY_OP" and before is not None and isinstance(constant([before]), str):
-            return True
-        before = one
-    return False
+    texts = (one for one in flattened(scope.code.co_consts) if isinstance(one, str))
+    if not any(map(is_known, texts)):
+        return False
+    return "format" in names or any(one.opname in ("BUILD_STRING", "BINARY_OP") for one in scope.steps)
 
 
 def _opened(scope: Scope, mention: Mention) -> bool | str:
