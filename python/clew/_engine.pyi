@@ -364,6 +364,12 @@ def task_keys(
 def open_tasks(store: str, config: str, keep_days: int) -> None:
     """Makes the store and the user's key where they are not there yet, and drops results that are older."""
 
+def doubt_tasks(store: str, config: str, keys: Sequence[bytes]) -> None:
+    """Has results of these tasks used no more: running them did more than their keys tell of."""
+
+def doubts_any(store: str, keys: Sequence[bytes]) -> bool:
+    """Whether one of these tasks is doubted; false where there is no store."""
+
 def keep_task(
     store: str,
     config: str,

@@ -196,17 +196,34 @@ class Kept:
     is_last: bool
     #: Files that count in the key, as what the task is given names them.
     files: Sequence[str] = ()
-    #: Makes the key once more, where the task runs in the session's own process.
-    key_now: Callable[[], bytes | str] | None = None
+    #: Keys of the tasks that go into it.
+    inputs: Sequence[bytes] = ()
+    #: Keys of those tasks, it among them, that changed something, where they run in the session's own process.
+    changed: Callable[[], Sequence[bytes]] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = perf_counter()
         with evidence.noted() as noted:
             result = self.function(*args, **kwargs)
         seconds = perf_counter() - began
-        if self.is_told(noted) and self.is_pure(seconds):
+        try:
+            doubted = self.doubted(noted, seconds)
+            if doubted:
+                _engine.doubt_tasks(self.place.store, self.place.config, doubted)
+        except Exception:
+            # The disk is full, the worker has no such folder: the task itself went well.
+            return result
+        if self.key not in doubted:
             keep(self.place, self.key, result, seconds, is_last=self.is_last)
         return result
+
+    def doubted(self, noted: evidence.Touched, seconds: float) -> Sequence[bytes]:
+        """Keys of tasks of which nobody may take the result: this one's, if it did more than its key tells of or if what goes into it is
+        doubted, and those of others that changed something."""
+        if not self.is_told(noted) or _engine.doubts_any(self.place.store, self.inputs):
+            return [self.key]
+        is_worth_it = self.is_last or seconds >= self.place.quick
+        return self.changed() if is_worth_it and self.changed is not None else ()
 
     def is_told(self, noted: evidence.Touched) -> bool:
         """Whether all files that it opened count in its key. Others it found by paths that it put together: who took its result would miss
@@ -216,25 +233,18 @@ class Kept:
         told = {os.path.abspath(path) for path in self.files} if noted.read else set()  # noqa: PTH100
         return all(path in told or path.startswith(evidence.environment()) for path, _ in noted.read)
 
-    def is_pure(self, seconds: float) -> bool:
-        """Whether a result that would be kept is all that came of it: in the session's own process it may have changed what it was given or
-        what its code reads, and whoever took its result would miss that."""
-        if self.key_now is None or not (self.is_last or seconds >= self.place.quick):
-            return True
-        return self.key_now() == self.key
-
     def __reduce__(self) -> tuple[Any, ...]:
-        given = (self.function, astuple(self.place), self.key, self.is_last, self.files)
+        given = (self.function, astuple(self.place), self.key, self.is_last, self.files, self.inputs)
         return operator.call, (_Anywhere(), *given)
 
 
-def _arrived(function: Any, place: tuple[Any, ...], key: bytes, is_last: bool, files: Sequence[str]) -> Any:
+def _arrived(function: Any, place: tuple[Any, ...], *known: Any) -> Any:
     """What a worker gets: where Clew is not installed, the function alone."""
     try:
         from clew.tasks import Kept, Place
     except ImportError:
         return function
-    return Kept(function, Place(*place), key, is_last, files)
+    return Kept(function, Place(*place), *known)
 
 
 class _Anywhere:

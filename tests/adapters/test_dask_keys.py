@@ -198,6 +198,42 @@ for task in (dask.delayed(joined)("1.txt"), dask.delayed(numbered)(1), dask.dela
 told.append(Path("made").exists())
 """
 
+BEHIND = """
+from pathlib import Path
+rows = []
+def appended(x):
+    rows.append(x)
+    return x
+def loaded(name):
+    return eval_free(Path)(os.sep.join(["data", name])).read_text()
+def eval_free(kind): return kind
+def noted(x):
+    Path("made").write_text(str(x))
+    return x
+def length(x): return len(str(x))
+def last(x): return x + 1
+for first, given in ((appended, 1), (loaded, "1.txt"), (noted, 5)):
+    task = dask.delayed(last)(dask.delayed(length)(dask.delayed(length)(dask.delayed(first)(given))))
+    told.append(dask.compute(task, scheduler=os.environ["SCHEDULER"])[0])
+told.append(list(rows))
+told.append([[one.total, one.hit, one.run] for one in tasks.counts()])
+"""
+
+
+@pytest.mark.parametrize("quick", [0.0, 5.0])
+def test_p12_what_hangs_on_a_task_that_did_more_than_its_key_tells_of_runs_with_it(
+    tmp_path: Path, quick: float
+) -> None:
+    programs = Programs(tmp_path, quick)
+    (tmp_path / "data").mkdir()
+    for text in ("one", "thousands"):
+        (tmp_path / "data/1.txt").write_text(text)
+        *values, rows, counted = programs.run(BEHIND, SCHEDULER="sync")
+        assert values == [2, 2, 2] and rows == [1]
+        assert (tmp_path / "made").read_text() == "5"
+        assert [run for _, _, run in counted] == [4, 4, 4], counted
+        (tmp_path / "made").unlink()
+
 
 @pytest.mark.parametrize("scheduler", ["sync", "threads"])
 def test_p12_a_task_that_opens_what_its_key_does_not_tell_of_runs_each_time(

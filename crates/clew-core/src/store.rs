@@ -87,7 +87,7 @@ pub use seal::{PublicKey, SigningKey};
 pub use sizes::FrameLengths;
 pub use store_key::{Keyring, StoreKey};
 pub use stored_run::StoredRun;
-pub use tasks::{TaskFault, TaskResult};
+pub use tasks::{TaskFault, TaskResult, doubts_any};
 pub use trust::{Said, Standing, Trust, Verdict};
 pub use verified::Verified;
 pub use verify::Verification;

@@ -61,7 +61,9 @@ mod _engine {
     #[pymodule_export]
     use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
     #[pymodule_export]
-    use crate::tasks::{has_task, keep_task, open_tasks, task_keys, task_result, task_settings};
+    use crate::tasks::{
+        doubt_tasks, doubts_any, has_task, keep_task, open_tasks, task_keys, task_result, task_settings,
+    };
     #[pymodule_export]
     use crate::testing::TestHeap;
     #[pymodule_export]

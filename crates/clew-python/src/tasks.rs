@@ -18,10 +18,11 @@ use clew_cli::{Door, Surroundings, store_key};
 use clew_core::graph::Heap;
 use clew_core::id::TaskKey;
 use clew_core::store::disk::RealDisk;
-use clew_core::store::{Access, Keyring, SigningKey, Store, TaskResult, Trust};
+use clew_core::store::{self, Access, Keyring, SigningKey, Store, TaskResult, Trust};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 
@@ -274,6 +275,34 @@ pub fn keep_task(
         kept.map_err(|error| PyOSError::new_err(error.to_string()))
     })?;
     Ok("kept")
+}
+
+/// Has results of these tasks used no more: running them did more than their keys tell of.
+///
+/// # Errors
+/// The store can't be written, or a key is none.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn doubt_tasks(py: Python<'_>, store: &str, config: &str, keys: Vec<PyBackedBytes>) -> PyResult<()> {
+    let keys = keys.iter().map(|key| key_of(key)).collect::<PyResult<Vec<_>>>()?;
+    py.detach(|| {
+        // A worker that does not see the store must not make another one there.
+        opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
+        let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
+        let doubted = keys.into_iter().try_for_each(|key| store.doubt_task(key));
+        doubted.map_err(|error| PyOSError::new_err(error.to_string()))
+    })
+}
+
+/// Whether one of these tasks is doubted; `false` where there is no store.
+///
+/// # Errors
+/// A key is none.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn doubts_any(py: Python<'_>, store: &str, keys: Vec<PyBackedBytes>) -> PyResult<bool> {
+    let keys = keys.iter().map(|key| key_of(key)).collect::<PyResult<Vec<_>>>()?;
+    Ok(py.detach(|| store::doubts_any(&RealDisk, Path::new(store), &keys)))
 }
 
 /// The bytes that a task came to, held against length, hash and signature; `None` if there are none that can be used.

@@ -26,8 +26,9 @@ class Asked:
 
     key: bytes | None = None
     found: Known | None = None
-    #: The files that count in the key.
+    #: The files that count in the key, and the keys of the calls whose results go into it.
     files: Sequence[str] = ()
+    inputs: Sequence[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -47,9 +48,9 @@ class Calls:
         why: str | None = None,
     ) -> Asked:
         """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
-        made, files = keyed(function, args, kwargs, key_of) if why is None else (why, ())
+        made, files, inputs = keyed(function, args, kwargs, key_of) if why is None else (why, (), ())
         why = made if isinstance(made, str) else None
-        asked = Asked(made, known(place, made), files) if isinstance(made, bytes) else Asked()
+        asked = Asked(made, known(place, made), files, inputs) if isinstance(made, bytes) else Asked()
         with self._lock:
             if not self.counts.total:
                 tasks.count(self.counts)
@@ -70,10 +71,10 @@ def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: K
 
 def keyed(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself
-) -> tuple[bytes | str, Sequence[str]]:
-    """The same, and the files that count in it."""
+) -> tuple[bytes | str, Sequence[str], Sequence[bytes]]:
+    """The same, the files that count in it, and the keys of the calls whose results go into it."""
     if tasks.is_kept_out(function):
-        return "it is kept out", ()
+        return "it is kept out", (), ()
     described = Description(key_of)
     if isinstance(function, bytes):
         described.input(function)
@@ -83,7 +84,8 @@ def keyed(
     )
     called = None if isinstance(function, bytes) else function
     keys, files = tasks.keyed([*described.items, (called, given, described.places)])
-    return keys[-1], files[-1]
+    inputs = [one for _, (kind, one), _ in described.items if kind == KNOWN]
+    return keys[-1], files[-1], inputs
 
 
 def function_key(function: Any) -> bytes | str:

@@ -35,6 +35,7 @@ class Graph:
         plain = dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk
         self.nodes: dict[Any, Any] = convert_legacy_graph(dict(plain))
         self.place, self.is_sent, self.is_shared = place, is_sent, is_shared
+        self.given = dict(given)
         described = Description(self.nodes, given, self.never)
         found, files = tasks.keyed(described.items)
         placed = [(key, at) for key, at in described.places.items() if at < len(found)]
@@ -85,14 +86,29 @@ class Graph:
 
     def keeping(self, key: Any, node: Any, is_last: bool) -> Any:
         made: Any = node.copy()
-        key_now = None if self.is_sent else partial(self.key_now, key, node)
-        made.func = Kept(node.func, self.place, self.keys[key], is_last, self.files[key], key_now)
+        inputs = [self.keys[one] for one in node.dependencies if one in self.keys]
+        changed = None if self.is_sent else partial(self.changed, key, is_last)
+        made.func = Kept(node.func, self.place, self.keys[key], is_last, self.files[key], inputs, changed)
         return made
 
-    def key_now(self, key: Any, node: Any) -> bytes | str:
-        """A task's key as its function and what it is given are now."""
-        described = Description({key: node}, self.keys, set())
-        return tasks.keys(described.items)[described.places[key]]
+    def changed(self, key: Any, is_last: bool) -> list[bytes]:
+        """Keys of tasks of which the functions, or what these are given, are not what they were: of this one, and with the last, which may
+        have gone on from what nobody kept, of all that go into it."""
+        below = list(inputs_first(self.nodes, [key])) if is_last else [key]
+        described = Description(
+            {one: self.nodes[one] for one in below}, self.given | self.keys_beside(below), self.never
+        )
+        found = dict(enumerate(tasks.keys(described.items)))
+        return [
+            self.keys[one]
+            for one in below
+            if one in self.keys and found.get(described.places[one]) != self.keys[one]
+        ]
+
+    def keys_beside(self, nodes: list[Any]) -> dict[Any, bytes]:
+        """Keys of what goes into nodes and is none of them."""
+        inputs = {one for key in nodes for one in self.nodes[key].dependencies} - set(nodes)
+        return {one: self.keys[one] for one in inputs if one in self.keys}
 
     def stored(self, key: Any, node: Any) -> Any:
         """A node that gives the known result instead; `None` if there is none."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from functools import wraps
 from typing import Any
@@ -76,7 +75,9 @@ def _hook() -> None:
         if asked is not None and asked.found is not None:
             reference = _put[0](asked.found.value)
         elif asked is not None and asked.key is not None:
-            reference = before(keeping, args=(asked.key, asked.files, *given), kwargs=named, **options)
+            reference = before(
+                keeping, args=((asked.key, True, asked.files, asked.inputs), *given), kwargs=named, **options
+            )
         else:
             return before(self, args=given, kwargs=named, **options)
         _session.note(reference, asked.key)
@@ -152,7 +153,7 @@ def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes 
 
         where = astuple(place)
 
-        def kept(key: bytes, files: Sequence[str], *args: Any, **kwargs: Any) -> Any:
+        def kept(known: tuple[Any, ...], *args: Any, **kwargs: Any) -> Any:
             try:
                 from clew.tasks import Kept, Place, unpickled
             except ImportError:
@@ -160,7 +161,7 @@ def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes 
                 import pickle
 
                 return pickle.loads(pickled)(*args, **kwargs)
-            return Kept(unpickled(pickled), Place(*where), key, True, files)(*args, **kwargs)
+            return Kept(unpickled(pickled), Place(*where), *known)(*args, **kwargs)
 
         kept.__module__, kept.__name__, kept.__qualname__ = (
             called.__module__,

@@ -3,13 +3,15 @@
 //! ```text
 //! tasks/entries/XX/KEY      a signed TaskEntry; XX are the first two digits
 //! tasks/results/XX/RESULT   the result's bytes: equal results lie once
+//! tasks/doubts/XX/KEY       nothing: a task of that key did more than its key tells of, so its result is not used
 //! ```
+//! A doubt is signed by nobody: all that it can do is to have a task run.
 //! Whoever ran a task writes, workers of other processes too, each file whole under a name of its own before it gets its
 //! name. Nothing waits for the disk: what a power cut tears fails its hash, and is computed again.
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{read_exact_at, write_all_at};
+use super::disk::{Disk, read_exact_at, write_all_at};
 use super::error::StoreError;
 use super::seal::{PublicKey, SigningKey};
 use super::{Access, Store};
@@ -18,6 +20,7 @@ use crate::id::{TaskKey, TaskResultId};
 use crate::limits;
 
 const FOLDER: &str = "tasks";
+const DOUBTS: &str = "doubts";
 const NANOSECONDS_A_SECOND: i64 = 1_000_000_000;
 
 /// What a task came to.
@@ -56,6 +59,17 @@ fn folder_of(store: &Path, kind: &str, name: &str) -> PathBuf {
     store.join(FOLDER).join(kind).join(&name[..2])
 }
 
+/// Whether one of these tasks is doubted in the store of that folder. It costs one look where none is.
+pub fn doubts_any(disk: &dyn Disk, store: &Path, keys: &[TaskKey]) -> bool {
+    let folder = store.join(FOLDER).join(DOUBTS);
+    !keys.is_empty()
+        && disk.list(&folder).is_ok_and(|parts| !parts.is_empty())
+        && keys.iter().any(|key| {
+            let name = key.to_string();
+            disk.open(&folder_of(store, DOUBTS, &name).join(&name)).is_ok()
+        })
+}
+
 impl Store {
     /// Keeps what a task came to, over what is there.
     ///
@@ -81,6 +95,14 @@ impl Store {
         self.put("results", &entry.result.to_string(), result.bytes)?;
         let signed = signing.sign_task(encode_record(&entry));
         self.put("entries", &key.to_string(), &encode_record(&signed))
+    }
+
+    /// Has the results of a task used no more, whoever keeps some: running it did more than its key tells of.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn doubt_task(&self, key: TaskKey) -> Result<(), StoreError> {
+        self.put(DOUBTS, &key.to_string(), &[])
     }
 
     /// What a task came to, if that is there, sound, and signed by somebody whom the user trusts.
@@ -111,6 +133,9 @@ impl Store {
     }
 
     fn task_entry(&self, key: TaskKey) -> Result<TaskEntry, TaskFault> {
+        if doubts_any(self.disk(), self.directory(), &[key]) {
+            return Err(TaskFault::Absent);
+        }
         let name = key.to_string();
         let bytes = self
             .take(
@@ -175,7 +200,7 @@ impl Store {
     /// The disk refuses.
     pub fn drop_tasks(&self, time: Timestamp) -> Result<u64, StoreError> {
         let mut dropped = 0;
-        for kind in ["entries", "results"] {
+        for kind in ["entries", "results", DOUBTS] {
             let folder = self.directory().join(FOLDER).join(kind);
             for part in self.disk().list(&folder).unwrap_or_default() {
                 let part = folder.join(part);
@@ -281,6 +306,26 @@ mod tests {
         let own = task.to_string();
         fs::copy(folder_of(folder.path(), "entries", &own).join(&own), place.join(&other)).expect("it is copied");
         assert!(matches!(store.task(TaskKey::of(b"two")), Err(TaskFault::Damaged(_))));
+    }
+
+    #[test]
+    fn p12_what_is_doubted_is_not_there_whoever_keeps_it_again() {
+        let (folder, key) = (tempfile::tempdir().expect("a folder"), SigningKey::from_secret(&KEY));
+        let (store, task, other) = (store(folder.path(), &key), TaskKey::of(b"one"), TaskKey::of(b"two"));
+        store.keep_task(task, &result(b"1"), &key).expect("it is kept");
+        assert!(!doubts_any(store.disk(), folder.path(), &[task, other]));
+        store.doubt_task(task).expect("it is doubted");
+        assert!(
+            doubts_any(store.disk(), folder.path(), &[other, task])
+                && !doubts_any(store.disk(), folder.path(), &[other])
+        );
+        store.keep_task(task, &result(b"1"), &key).expect("it is kept");
+        assert!(matches!(store.task(task), Err(TaskFault::Absent)) && !store.has_task(task));
+        store.drop_tasks(i64::MAX).expect("it looks");
+        assert!(
+            !doubts_any(store.disk(), folder.path(), &[task]),
+            "a doubt lasts as long as a result"
+        );
     }
 
     #[test]
