@@ -193,3 +193,22 @@ def test_p03_what_a_thread_does_after_its_cell_is_done_again(desk: Desk) -> None
     assert ran(desk, "timed", *cells)[1] == ["[2, 2]"]
     cells[1] = "0"
     assert ran(desk, "timed", *cells)[1] == ["0", "[]"]
+
+
+def test_p03_a_file_that_a_cell_itself_changes_counts_as_it_was_before(desk: Desk) -> None:
+    cells = (
+        "from pathlib import Path\nimport os\np = Path('cache.txt')",
+        "if p.exists():\n    how = 'loaded'\nelse:\n    how = 'computed'; p.write_text('1');\nhow",
+        "n = int(open('count.txt').read()) if os.path.exists('count.txt') else 0\nPath('count.txt').write_text(str(n + 1));\nn",
+        "os.makedirs('filled', exist_ok=True)\nnames = os.listdir('filled')\nPath('filled/a.txt').write_text('a');\nnames",
+        "Path('again.txt').write_text('a'); Path('again.txt').read_text()",
+    )
+    same = "'a'"
+    assert ran(desk, "changing", *cells)[1] == ["'computed'", "0", "[]", same]
+    once_more = [RESTORED, *[EXECUTED] * 3, RESTORED]
+    assert ran(desk, "changing", *cells) == (once_more, ["'loaded'", "1", "['a.txt']", same])
+    # Who goes on from what it left does so each time.
+    again = [RESTORED, RESTORED, EXECUTED, RESTORED, RESTORED]
+    assert ran(desk, "changing", *cells) == (again, ["'loaded'", "2", "['a.txt']", same])
+    (desk.folder / "filled" / "b.txt").touch()
+    assert ran(desk, "changing", *cells)[0] == [*again[:3], EXECUTED, RESTORED]
