@@ -212,3 +212,29 @@ def test_p03_a_file_that_a_cell_itself_changes_counts_as_it_was_before(desk: Des
     assert ran(desk, "changing", *cells) == (again, ["'loaded'", "2", "['a.txt']", same])
     (desk.folder / "filled" / "b.txt").touch()
     assert ran(desk, "changing", *cells)[0] == [*again[:3], EXECUTED, RESTORED]
+
+
+def test_p03_lists_of_libraries_that_change_in_place_and_what_is_entered_without_with(desk: Desk) -> None:
+    cells = ["import sys", "sys.argv.append('--one')", "'--one' in sys.argv"]
+    assert ran(desk, "listed", *cells)[1] == ["True"]
+    cells[1] = "sys.argv.append('--two')"
+    assert ran(desk, "listed", *cells) == ([RESTORED, EXECUTED, EXECUTED], ["False"])
+    cells = [
+        "import contextlib, io",
+        "with_it = contextlib.redirect_stdout(io.StringIO()).__enter__()",
+        "1; print('away')",
+    ]
+    assert ran(desk, "entered", *cells)[1] == []
+    cells[2] = "2; print('away')"
+    assert ran(desk, "entered", *cells) == ([RESTORED, EXECUTED, EXECUTED], [])
+
+
+def test_a_cell_that_failed_once_is_told_by_its_last_run(desk: Desk) -> None:
+    cells = ["a = 1", "b = 2", "1 / (3 - a - b)"]
+    desk.notebook("failing", *cells)
+    assert desk.run("failing.ipynb", "out.ipynb").exit == 1
+    cells[:2] = "a = 2", "b = 3"
+    ran(desk, "failing", *cells)
+    desk.notebook("failing", "a = 3", "b = 4", cells[2])
+    typed = desk.run("failing.ipynb", "out.ipynb", "--json")
+    assert typed.json["cells"][2]["why"] == ["`a` 2 → 3", "`b` 3 → 4"]
