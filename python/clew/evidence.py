@@ -65,6 +65,9 @@ HASHED_TOGETHER = 64 << 20
 COMPILED = "__pycache__"
 """Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
 
+SCRATCH = "dask-scratch-space"
+"""Where schedulers and workers of Dask keep what they can't hold, as long as they live."""
+
 TOLD_OTHERWISE: set[str] = set()
 """How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
 
@@ -474,7 +477,7 @@ def _named(path: Any) -> Given | None:
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     text = os.fsdecode(path)
-    is_none = text.startswith(NOT_FILES) or COMPILED in text
+    is_none = text.startswith(NOT_FILES) or COMPILED in text or SCRATCH in text
     return given(text) if text and text != ":memory:" and not is_none else None
 
 
