@@ -94,6 +94,8 @@ ELSEWHERE = {
     "shell.scope:": "the same",
     "shell.known:": "the same",
     "shell.texts:": "the same",
+    "shell.inputs:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_asking.py",
+    "shell.sources:": "read with what else code asks for; tests/shell/test_asks.py",
     "shell.unseeded:": "the same",
     "shell.paths:": "each way to name a file in tests/shell/test_paths.py",
     "shell.reaching:": "what reaches back; tests/run/test_inputs.py",
