@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from clew import _engine
 
@@ -66,6 +66,9 @@ HASHED_TOGETHER = 64 << 20
 COMPILED = "__pycache__"
 """Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
 
+SCRATCH = "dask-scratch-space"
+"""Where schedulers and workers of Dask keep what they can't hold, as long as they live."""
+
 TOLD_OTHERWISE: set[str] = set()
 """How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
 
@@ -88,19 +91,32 @@ class Touched:
         #: What went wrong while it was listened.
         self.trouble: BaseException | None = None
 
+    def write(self, path: Any, *, goes_on: bool = False) -> None:
+        """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
+        if (given := _named(path)) is not None:
+            _keep(self.written, given)
+
 
 class Seen(Touched):
     """What the hook saw since a run began."""
 
     def __init__(self) -> None:
         super().__init__()
+        #: What was there before the run first touched it to write, by its path.
+        self.found: dict[str, Before] = {}
         self.started = time.time_ns()
         self.before = _begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
 
-    def described(self, named: Sequence[Given] = (), listings: Set[Given] = frozenset()) -> dict[str, Any]:
+    def described(
+        self,
+        named: Sequence[Given] = (),
+        listings: Set[Given] = frozenset(),
+        checked: Iterable[Given] = (),
+    ) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
-        library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold."""
+        library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold. Whether those in
+        `checked` were there may have decided what the run did."""
         global _random
         if self.trouble is not None:
             raise self.trouble
@@ -109,18 +125,21 @@ class Seen(Touched):
         looked = {given: _described(given) for given in [*self.read, *named]}
         read = {given: file for given, file in looked.items() if not _is_absent_of_environment(file)}
         written = {given: _described(given) for given in self.written}
-        paths = {path for path, _ in written}
+        found = self._found({path for path, _ in checked})
+        # A folder may be made, listed, and filled.
+        listed_too = {path for path, _ in self.read if _is_folder(path)}
+        paths = {path for path, _ in written if path not in listed_too}
         files = [file for (path, _), file in read.items() if path not in paths]
         for given in (self.read.keys() | listings) & read.keys():
             if "of_environment" not in (file := read[given]) and _is_folder(file["path"]):
-                file["digest"] = listed(file["path"])
+                file["digest"] = listed(file["path"], self._came_or_went(file["path"]))
         _hash(files)
         for given in filter(read.__contains__, named):
             if (read[given]["modified"] or 0) >= self.started and not _is_folder(given[0]):
                 written[given] = read[given]
-        paths = {path for path, _ in written}
+        paths |= {path for path, _ in written if path not in listed_too}
         return {
-            "files_read": [file for (path, _), file in read.items() if path not in paths],
+            "files_read": [*(file for (path, _), file in read.items() if path not in paths), *found],
             "files_written": list(written.values()),
             "sockets": list(self.sockets),
             "processes": list(self.processes),
@@ -131,6 +150,59 @@ class Seen(Touched):
             },
             "undrawn": sorted(undrawn),
         } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
+
+    def write(self, path: Any, *, goes_on: bool = False) -> None:
+        """The same, with what is there before."""
+        given = _named(path)
+        if given is not None and given[0] not in self.found and len(self.found) < MOST:
+            was_read = goes_on or any(given[0] == path for path, _ in self.read)
+            self.found[given[0]] = Before.of(given, len(self.read), was_read=was_read)
+        super().write(path, goes_on=goes_on)
+
+    def _found(self, checked: Set[str]) -> list[dict[str, Any]]:
+        """Files that the run itself changed, as it found them: what it read before it wrote that, and what it came to be or went, where that
+        may have decided what it did."""
+        return [
+            one.file
+            for path, one in self.found.items()
+            if "of_environment" not in one.file
+            and not _is_folder(path)
+            and (one.was_read or (path in checked and one.has_come_or_gone()))
+        ]
+
+    def _came_or_went(self, folder: str) -> set[str]:
+        """Names in a folder that came or went after the run had listed it first."""
+        listed = next((at for at, (path, _) in enumerate(self.read) if path == folder), None)
+        if listed is None:
+            return set()
+        inside = ((path, one) for path, one in self.found.items() if os.path.dirname(path) == folder)  # noqa: PTH120
+        return {
+            os.path.basename(path)  # noqa: PTH119
+            for path, one in inside
+            if one.reads > listed and one.has_come_or_gone()
+        }
+
+
+class Before(NamedTuple):
+    """What was at a path before a run wrote there."""
+
+    file: dict[str, Any]
+    #: Whether the run had read it.
+    was_read: bool
+    #: How many files the run had read by then.
+    reads: int
+
+    @classmethod
+    def of(cls, given: Given, reads: int, *, was_read: bool) -> Before:
+        """As it is now."""
+        file = _described(given)
+        if was_read and not _is_folder(given[0]):
+            _hash([file])
+        return cls(file, was_read, reads)
+
+    def has_come_or_gone(self) -> bool:
+        """Whether it is there now and was not, or the other way round."""
+        return os.path.lexists(self.file["path"]) != (self.file["size"] is not None)
 
 
 Given = tuple[str, str | None]
@@ -290,7 +362,11 @@ def _opened(seen: Touched, args: tuple[Any, ...]) -> None:
     if isinstance(path, str) and path.endswith(CODE) and _is_opened_as_code(path):
         return
     writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & WRITING)
-    _note(seen.written if writes else seen.read, path)
+    if writes:
+        # In place of what was there, at its end, or where nothing may be.
+        seen.write(path, goes_on=isinstance(mode, str) and "w" not in mode)
+    else:
+        _note(seen.read, path)
 
 
 def _is_opened_as_code(path: str) -> bool:
@@ -316,12 +392,23 @@ def _reads(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
 
 
 def _writes(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
-    return lambda seen, args: _note_all(seen.written, args, places)
+    def written(seen: Touched, args: tuple[Any, ...]) -> None:
+        # Anybody may audit an event of this name, with whatever he likes.
+        for path in (args[place] for place in places if place < len(args)):
+            seen.write(path)
+
+    return written
+
+
+def _goes_on(seen: Touched, args: tuple[Any, ...]) -> None:
+    """A database is opened, which may be read and changed."""
+    if args:
+        seen.write(args[0], goes_on=True)
 
 
 def _copied(seen: Touched, args: tuple[Any, ...]) -> None:
     _note(seen.read, args[0])
-    _note(seen.written, args[1])
+    seen.write(args[1])
 
 
 def _connected(seen: Touched, args: tuple[Any, ...]) -> None:
@@ -400,7 +487,7 @@ _WATCHERS: dict[str, Callable[[Touched, tuple[Any, ...]], None]] = {
     "shutil.move": _writes(0, 1),
     "shutil.rmtree": _writes(0),
     "shutil.make_archive": _writes(0),
-    "sqlite3.connect": _writes(0),
+    "sqlite3.connect": _goes_on,
     "socket.connect": _connected,
     "subprocess.Popen": _started,
     "os.posix_spawn": _started,
@@ -420,12 +507,18 @@ def _note_all(kept: dict[Given, None], args: tuple[Any, ...], places: tuple[int,
 
 
 def _note(kept: dict[Given, None], path: Any) -> None:
+    named = _named(path)
+    if named is not None:
+        _keep(kept, named)
+
+
+def _named(path: Any) -> Given | None:
+    """What an event calls a path, if it is one of a file."""
     if not isinstance(path, str | bytes | os.PathLike):
-        return
+        return None
     text = os.fsdecode(path)
-    is_none = text.startswith(NOT_FILES) or COMPILED in text
-    if text and text != ":memory:" and not is_none:
-        _keep(kept, given(text))
+    is_none = text.startswith(NOT_FILES) or COMPILED in text or SCRATCH in text
+    return given(text) if text and text != ":memory:" and not is_none else None
 
 
 def _keep(kept: dict[Any, None], what: str | Given) -> None:
@@ -450,8 +543,9 @@ def _is_absent_of_environment(file: dict[str, Any]) -> bool:
     return is_absent
 
 
-def listed(folder: str) -> str | None:
-    """What a folder's listing is known by; `None` where it can't be read."""
+def listed(folder: str, without: Set[str] = frozenset()) -> str | None:
+    """What a folder's listing is known by; `None` where it can't be read. Of the names in `without` those count that are not there, and
+    those that are do not."""
     names: list[bytes] = []
     with unwatched():
         try:
@@ -462,6 +556,8 @@ def listed(folder: str) -> str | None:
                         return f"{NAMES}{os.stat(folder).st_mtime_ns}"  # noqa: PTH116
         except OSError:
             return None
+    if without:
+        names = list(set(names) ^ {os.fsencode(name) for name in without})
     return NAMES + hashlib.blake2b(b"\0".join(sorted(names)), digest_size=32).hexdigest()
 
 

@@ -58,3 +58,14 @@ def test_a_root_that_was_not_there_leaves_the_path_alone(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "path", list(before))
     search_path.install(None, "sys.path", search_path.MISSING)
     assert sys.path == before
+
+
+def test_folders_that_spark_and_dask_make_for_a_session_are_of_it() -> None:
+    spark = "/tmp/spark-" + "a" * 36 + "/userFiles-" + "b" * 36
+    dask = [
+        f"/tmp/dask-scratch-space{user}/{who}-gsif_lcp"
+        for user in ("", "-1000")
+        for who in ("worker", "scheduler")
+    ]
+    assert all(map(search_path.is_of_session, [spark, *dask]))
+    assert not any(map(search_path.is_of_session, ["/tmp/dask-scratch-space", "/home/me/worker-a", ""]))

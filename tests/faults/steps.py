@@ -62,6 +62,8 @@ ELSEWHERE = {
     "shell.distributions:": "each way to install a module; tests/shell/test_distributions.py",
     "shell.environment:interpreter": "once a session, before any cell is watched",
     "shell.session:Session._run_meant": "words that the native command does; tests/shell/test_carried.py",
+    "shell.inputs:": "asked like what stands next; tests/run/test_asking.py",
+    "shell.sources:": "read with what else code asks for; tests/shell/test_asks.py",
     "shell.batch:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_repeat.py",
     "shell.session:Session.repeat": "the same",
     "shell.recorder:Recorder.repeat": "the same",

@@ -92,3 +92,29 @@ def test_p03_who_asks_for_the_state_of_a_generator_goes_on_from_it(desk: Desk) -
     cells[1] = "random.seed(2)"
     desk.notebook("state", *cells)
     assert ran(desk, "state") == [RESTORED, *[EXECUTED] * 6]
+
+
+def test_p03_who_reads_the_text_of_cells_finds_it_as_it_is(desk: Desk) -> None:
+    cells = [
+        "import inspect",
+        "def f():\n    return 1",
+        "n = 1",
+        "In[2] + _i3 + _i",
+        "inspect.getsource(f)",
+        "f.__code__.co_firstlineno",
+        "n + 1",
+    ]
+    desk.notebook("texts", *cells)
+    assert ran(desk, "texts") == [EXECUTED] * 7
+    read = [EXECUTED] * 3
+    # Functions have their lines from the cell that made them.
+    assert ran(desk, "texts") == [RESTORED, EXECUTED, RESTORED, *read, RESTORED]
+    cells[1] = "# Said.\n" + cells[1]
+    cells[2] = "n = 1  # the same"
+    desk.notebook("texts", *cells)
+    typed = desk.run("texts.ipynb", "out.ipynb", "--json")
+    told = [cell["outcome"] for cell in typed.json["cells"]]
+    assert told == [RESTORED, EXECUTED, EXECUTED, *read, RESTORED]
+    shown = [cell["outputs"][0]["data"]["text/plain"] for cell in desk.read("out.ipynb")["cells"][3:6]]
+    assert "".join(shown[0]) == repr(cells[1] + cells[2] * 2)
+    assert ["".join(text) for text in shown[1:]] == [repr("def f():\n    return 1\n"), "2"]

@@ -193,3 +193,48 @@ def test_p03_what_a_thread_does_after_its_cell_is_done_again(desk: Desk) -> None
     assert ran(desk, "timed", *cells)[1] == ["[2, 2]"]
     cells[1] = "0"
     assert ran(desk, "timed", *cells)[1] == ["0", "[]"]
+
+
+def test_p03_a_file_that_a_cell_itself_changes_counts_as_it_was_before(desk: Desk) -> None:
+    cells = (
+        "from pathlib import Path\nimport os\np = Path('cache.txt')",
+        "if p.exists():\n    how = 'loaded'\nelse:\n    how = 'computed'; p.write_text('1');\nhow",
+        "n = int(open('count.txt').read()) if os.path.exists('count.txt') else 0\nPath('count.txt').write_text(str(n + 1));\nn",
+        "os.makedirs('filled', exist_ok=True)\nnames = os.listdir('filled')\nPath('filled/a.txt').write_text('a');\nnames",
+        "Path('again.txt').write_text('a'); Path('again.txt').read_text()",
+    )
+    same = "'a'"
+    assert ran(desk, "changing", *cells)[1] == ["'computed'", "0", "[]", same]
+    once_more = [RESTORED, *[EXECUTED] * 3, RESTORED]
+    assert ran(desk, "changing", *cells) == (once_more, ["'loaded'", "1", "['a.txt']", same])
+    # Who goes on from what it left does so each time.
+    again = [RESTORED, RESTORED, EXECUTED, RESTORED, RESTORED]
+    assert ran(desk, "changing", *cells) == (again, ["'loaded'", "2", "['a.txt']", same])
+    (desk.folder / "filled" / "b.txt").touch()
+    assert ran(desk, "changing", *cells)[0] == [*again[:3], EXECUTED, RESTORED]
+
+
+def test_p03_lists_of_libraries_that_change_in_place_and_what_is_entered_without_with(desk: Desk) -> None:
+    cells = ["import sys", "sys.argv.append('--one')", "'--one' in sys.argv"]
+    assert ran(desk, "listed", *cells)[1] == ["True"]
+    cells[1] = "sys.argv.append('--two')"
+    assert ran(desk, "listed", *cells) == ([RESTORED, EXECUTED, EXECUTED], ["False"])
+    cells = [
+        "import contextlib, io",
+        "with_it = contextlib.redirect_stdout(io.StringIO()).__enter__()",
+        "1; print('away')",
+    ]
+    assert ran(desk, "entered", *cells)[1] == []
+    cells[2] = "2; print('away')"
+    assert ran(desk, "entered", *cells) == ([RESTORED, EXECUTED, EXECUTED], [])
+
+
+def test_a_cell_that_failed_once_is_told_by_its_last_run(desk: Desk) -> None:
+    cells = ["a = 1", "b = 2", "1 / (3 - a - b)"]
+    desk.notebook("failing", *cells)
+    assert desk.run("failing.ipynb", "out.ipynb").exit == 1
+    cells[:2] = "a = 2", "b = 3"
+    ran(desk, "failing", *cells)
+    desk.notebook("failing", "a = 3", "b = 4", cells[2])
+    typed = desk.run("failing.ipynb", "out.ipynb", "--json")
+    assert typed.json["cells"][2]["why"] == ["`a` 2 → 3", "`b` 3 → 4"]

@@ -208,7 +208,7 @@ def test_p06_what_can_not_be_repeated_runs_and_says_why(desk: Desk) -> None:
 
 
 def test_a_failed_run_goes_on_at_the_failed_cell(desk: Desk) -> None:
-    first = "open('ran.txt', 'a').close()\nmarks = [1]"
+    first = "open('ran.txt', 'w').close()\nmarks = [1]"
     desk.notebook("failing", first, "marks[2]", "marks")
     assert desk.run("failing.ipynb", "out.ipynb").exit == 1
     desk.notebook("failing", first, "marks[0]", "marks")

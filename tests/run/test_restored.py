@@ -6,7 +6,7 @@ import json
 import textwrap
 from typing import Any
 
-from desk import Desk, code_cells, statuses
+from desk import Desk, code_cells, outcomes, statuses
 from harness import Typed
 
 #: Runs the command with a decider that restores the cells of these indexes; it writes down how it was called.
@@ -146,3 +146,36 @@ def test_a_plan_decides_of_every_cell_and_runs_and_writes_nothing(desk: Desk) ->
     assert found.out == "2 cells would be executed; `--plan` lists them\n"
     found, _, _ = decided(desk, [0, 2, 4], input="planned.ipynb", check=True)
     assert (found.exit, found.out) == (0, "Nothing would be executed\n")
+
+
+def shown(desk: Desk, name: str, *cells: str) -> tuple[list[str], list[str]]:
+    """Runs a notebook; what became of each cell, and each text that is displayed."""
+    desk.notebook(name, *cells)
+    assert desk.run(f"{name}.ipynb", "out.ipynb").exit == 0
+    out = desk.read("out.ipynb")
+    outputs = [output for cell in code_cells(out) for output in cell["outputs"]]
+    assert not any("clew" in output["metadata"] for output in outputs)
+    return outcomes(out), ["".join(output["data"]["text/plain"]) for output in outputs]
+
+
+def test_p03_a_display_shows_what_a_later_cell_put_there_whichever_of_them_is_executed(desk: Desk) -> None:
+    cells = [
+        "k = 1",
+        "h = display('by handle', display_id=True)",
+        "display('by name', display_id='x');",
+        "h.update(f'handled {k}')",
+        "from IPython.display import update_display\nupdate_display(f'named {k}', display_id='x')",
+    ]
+    executed, restored = "executed", "restored"
+    assert shown(desk, "displays", *cells) == ([executed] * 5, ["'handled 1'", "'named 1'"])
+    assert shown(desk, "displays", *cells) == ([restored] * 5, ["'handled 1'", "'named 1'"])
+    # The one that updates is executed, and what it updates restored.
+    cells[0] = "k = 2"
+    later = [executed, restored, restored, executed, executed]
+    assert shown(desk, "displays", *cells) == (later, ["'handled 2'", "'named 2'"])
+    # The other way round.
+    cells[2] = "display('first', display_id='x'); 5;"
+    first = [restored, restored, executed, restored, restored]
+    assert shown(desk, "displays", *cells) == (first, ["'handled 2'", "'named 2'"])
+    del cells[3:]
+    assert shown(desk, "displays", *cells) == ([restored] * 3, ["'by handle'", "'first'"])

@@ -43,9 +43,10 @@ def front_end(reply: Reply) -> list[Output]:
 
 
 def comparable(outputs: list[Output]) -> list[Output]:
-    """Outputs without what Clew does not keep: colours and hints how to show a picture."""
+    """Outputs without what Clew does not keep, colours and hints how to show a picture, and without what displays of other cells show."""
     import re
 
+    outputs = [one for one in outputs if "updates" not in one.get("metadata", {}).get("clew", {})]
     for output in outputs:
         output.pop("metadata", None)
         if "traceback" in output:

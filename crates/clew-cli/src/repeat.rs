@@ -123,7 +123,7 @@ impl Weighed {
     fn note(&mut self, run: RunId, obstacles: Vec<Obstacle>) {
         let is_nearer = match self {
             Self::None => true,
-            Self::Nearest(_, known) => obstacles.len() < known.len(),
+            Self::Nearest(_, known) => is_nearer(&obstacles, known),
             Self::Refused(_) | Self::Fits(..) => false,
         };
         if is_nearer {
@@ -198,7 +198,7 @@ impl Repeat {
                     return taken.unwrap_or_else(|| Decided::Executed(vec![NOT_KEPT.to_owned()]));
                 }
                 Weighed::Nearest(run, obstacles) => {
-                    if best.as_ref().is_none_or(|(_, known)| obstacles.len() < known.len()) {
+                    if best.as_ref().is_none_or(|(_, known)| is_nearer(&obstacles, known)) {
                         best = Some((Candidate { record, run }, obstacles));
                     }
                 }
@@ -361,6 +361,11 @@ impl Repeat {
         };
         reasons.told(obstacles)
     }
+}
+
+/// Whether less stands against a run than against a newer one, `known`. That it did not come to its end says nothing of a cell that ran since.
+fn is_nearer(obstacles: &[Obstacle], known: &[Obstacle]) -> bool {
+    obstacles.len() < known.len() && obstacles != [Obstacle::Unfinished]
 }
 
 const NOT_KEPT: &str = "what it showed was not kept whole";

@@ -22,8 +22,10 @@ PACKAGES = {"site-packages", "dist-packages"}
 VERSIONS = (("{python}", "python{0}.{1}"), ("{pythonzip}", "python{0}{1}.zip"))
 
 
-#: A folder that a session of Spark makes for itself: another one each time, and gone with it.
-OF_SESSION = re.compile(r".*[/\\]spark-[0-9a-f-]{36}[/\\]userFiles-[0-9a-f-]{36}")
+#: A folder that a session of Spark, or a worker of Dask, makes for itself: another one each time, and gone with it.
+OF_SESSION = re.compile(
+    r".*[/\\](spark-[0-9a-f-]{36}[/\\]userFiles-[0-9a-f-]{36}|dask-(scratch|worker)-space(-\d+)?[/\\](worker|scheduler|nanny)-\w+)"
+)
 
 
 def collect(shell: Any) -> Iterator[Root]:

@@ -133,7 +133,7 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel
     try:
         nb_man.cell_start(cell, index)
         if cell.cell_type == "code":
-            put_outputs(cell, decision)
+            put_outputs(cell, index, decision, kernel.displays)
             mark(cell, walk.told[index])
             kernel.log(cell.outputs)
         nb_man.cell_complete(cell, cell_index=index)

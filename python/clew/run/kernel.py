@@ -20,6 +20,7 @@ from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
 from clew.counts import Counts
+from clew.run.displays import Displays
 from clew.run.mistakes import notice
 from clew.run.session import BATCH
 from clew.run.sockets import own_sockets
@@ -44,6 +45,7 @@ class Kernel:
     def __init__(self, nb_man: Any, options: Mapping[str, Any], environment: dict[str, str]) -> None:
         self._nb_man = nb_man
         self._client: Any = PapermillNotebookClient(nb_man, **options)
+        self.displays = Displays(nb_man.nb)
         self._environment = environment
         self._stack = ExitStack()
         self._is_started = False
@@ -75,6 +77,9 @@ class Kernel:
             return
         client = self._client
         client.reset_execution_trackers()
+        # What executed cells update may have been shown by cells that are not executed, and the other way round.
+        client._display_id_map = self.displays.places
+        self.displays.places = client._display_id_map
         try:
             # Not by starting it: jupyter_client prints a traceback of what is missing.
             KernelSpecManager().get_kernel_spec(client.kernel_name)

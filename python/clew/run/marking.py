@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from clew.run.deciding import Decision
+from clew.run.displays import Displays
 from clew.run.walk import Told
 
 
-def put_outputs(cell: Any, decision: Decision | None) -> None:
+def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Displays) -> None:
     """Gives a cell that is not executed the outputs that are stored of it; one that is passed over has none."""
-    from nbformat import from_dict
-
     stored = decision.outputs if decision is not None else None
-    cell.outputs = [from_dict(output) for output in stored or ()]
+    cell.outputs = []
+    cell.outputs = displays.put(index, stored or [])
     cell.execution_count = decision.execution_count if decision is not None else None
     if decision is not None:
         # When the messages of its last execution came.

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew import _engine, evidence
-from clew.run.code import reads_results, same_code
+from clew.run.code import reads_results, same_code, same_text
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
+from clew.shell.sources import defines, may_read_functions, may_read_sources
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
 UNKNOWN = "nothing is recorded of this notebook"
+READ = "a cell may read the source of functions, and it makes some"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Recorded:
         #: Runs that could have been taken for cells, where all are executed to be compared with them.
         self._compared: dict[int, str] = {}
         self._counts_results = False
+        #: Whether a cell may read the text of others: then comments and layout count, and the kernel has to know the text of all.
+        self._counts_texts = False
+        #: Whether one may read the source of functions, which have it from the cell that made them.
+        self._counts_lines = False
         self._is_behind_first = False
         self._next = Cell(0, "", "", ())
         self._number = 1
@@ -62,6 +68,8 @@ class Recorded:
         """Opens the record."""
         self._cells = {cell.index: (number, cell) for number, cell in enumerate(cells, 1)}
         self._counts_results = any(reads_results(cell.source) for cell in cells)
+        self._counts_texts = any(may_read_sources(cell.source) for cell in cells)
+        self._counts_lines = any(may_read_functions(cell.source) for cell in cells)
         self._directory = cwd
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
@@ -105,10 +113,12 @@ class Recorded:
             return Decision("executed", (f"tagged {ALWAYS}",))
         if self._walk is None:
             return Decision("executed", (self._why,))
+        if self._counts_lines and defines(cell.source):
+            return Decision("executed", (READ,))
         told = self._walk.decide(
             (cell.id or None, cell.source, number),
             self._outside,
-            same_code,
+            same_text if self._counts_texts else same_code,
             self._vouched(cell),
             self._counts_results,
         )
@@ -134,7 +144,9 @@ class Recorded:
         """Brings to the kernel what cells left that did not run, as far as the next may touch it."""
         self._ask = ask
         pending = self._walk.pending() if self._walk is not None else []
-        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}"
+        before = {number: cell.source for number, cell in self._cells.values() if number < self._number}
+        texts = json.dumps([before[number] for number in sorted(before)] if self._counts_texts else [])
+        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}"
         said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])

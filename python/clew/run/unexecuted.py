@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from clew.run.displays import Displays
 from clew.run.marking import mark, put_outputs
 from clew.run.mistakes import FAILED, Mistake, missing
 from clew.run.options import STREAM, Options
@@ -59,11 +60,12 @@ def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
     began = datetime.now(UTC)
     name_paths(options)
     note_notebook(notebook, options, began)
+    displays = Displays(notebook)
     for index, cell in enumerate(notebook.cells):
         note_cell(cell, began)
         decision = walk.decide(index) if cell.cell_type == "code" else None
         if cell.cell_type == "code":
-            put_outputs(cell, decision)
+            put_outputs(cell, index, decision, displays)
             mark(cell, walk.told[index])
     write(notebook, options)
 

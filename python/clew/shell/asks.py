@@ -31,6 +31,7 @@ from clew.shell.names import flattened, nested
 from clew.shell.own_modules import own_modules, reached
 from clew.shell.paths import CHECKING
 from clew.shell.scope import Scope
+from clew.shell.sources import of_sources
 from clew.shell.texts import asked_by, draw
 from clew.shell.unseeded import SEEDS, draws_by_default
 
@@ -63,7 +64,7 @@ _LINKS = frozenset(("readlink",))
 _QUESTIONS = frozenset(("input", "getpass"))
 #: What holds the environment's variables, what of it reads one by its name, given first, and what fills them into a text.
 _VARIABLES, _GETTERS = frozenset(("environ", "environb")), frozenset(("getenv", "getenvb"))
-_FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser",))
+_FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser", "home"))
 _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 #: What draws from the system.
 _FROM_SYSTEM = frozenset(
@@ -181,7 +182,7 @@ class _Reading:
             found.checked |= texts
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < _LONGEST_TEXT}
-        found.words |= asked_by(texts, names, self.scope.namespace)
+        found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
         found.is_drawn |= draw(texts)
         if not _MAY_ASK.isdisjoint(names) or self._has_alias(names):
             for mention in mentions(self.scope.steps):
@@ -315,7 +316,7 @@ class _Reading:
             self._note(_read_of(steps, place))
         elif name in _FILLED:
             self._filled(call)
-        elif name in _HOME:
+        elif name in _HOME and (is_attribute or name != "home"):
             self.found.variables.add("HOME")
         elif (
             name in _FROM_SYSTEM

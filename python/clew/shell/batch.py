@@ -9,6 +9,7 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
+from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
 
 
@@ -50,11 +51,11 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
 SMALL = 1 << 20
 
 
-def bring(repeated: str, source: str | None, execution_count: int | None) -> str:
+def bring(repeated: str, source: str | None, execution_count: int | None, texts: str = "[]") -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
-    `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
@@ -66,6 +67,7 @@ def bring(repeated: str, source: str | None, execution_count: int | None) -> str
         wrong = [("What cells left", str(error))]
     if execution_count is not None:
         get_ipython().execution_count = execution_count
+        know_inputs(get_ipython(), json.loads(texts))
     return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
 
 

@@ -132,7 +132,8 @@ class Around:
         places = [(place, None) for one in lacking for place in one.places]
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
-        seen = self._seen.described(files, listings) if self._seen is not None else {}
+        checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
+        seen = self._seen.described(files, listings, checked) if self._seen is not None else {}
         again = {name.partition(".")[0] for name in imports} - set(self.imported) - sys.stdlib_module_names
         imported = [*self.imported, *sorted(again & sys.modules.keys())]
         known = self._distributions.of(imported + self.found)

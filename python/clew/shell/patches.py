@@ -52,6 +52,15 @@ _SINGLE = frozenset(
     )
     + ("setswitchinterval", "gc.freeze", "nest_asyncio.apply", "output_notebook", "addfont", "tqdm.pandas")
 )
+#: What changes a list, dictionary or set, and what sets an element.
+_IN_PLACE = frozenset(
+    ("append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "reverse", "sort")
+    + ("setdefault", "popitem")
+)
+_WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
+#: What begins what `with` would end; how evidence names what that sets, which may be anything (`flow/patches.rs`).
+_ENTERS = frozenset(("__enter__", "__aenter__"))
+ENTERED = "contextlib.__enter__"
 #: What a library keeps its settings in, and how these are changed there.
 _KEPT_IN, _CHANGES = (
     frozenset(("config", "conf", "options", "settings", "defaults")),
@@ -109,7 +118,9 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
             found.update((magic, None) for magic in _magics(code))
         if not _SHOWN_BY.isdisjoint(names):
             found["IPython.display_formatter"] = None
-        for one in (*_set_by(code, namespace), *_called_by(code, namespace)):
+        if not _ENTERS.isdisjoint(names) and not code.co_flags & CO_OPTIMIZED:
+            found[ENTERED] = None
+        for one in (*_set_by(code, namespace), *_called_by(code, namespace), *_changed_by(code, namespace)):
             library = _library(_held(one.path, namespace))
             name = f"{library}.{one.name}"
             if library is not None and name not in _ARE_STATE:
@@ -183,6 +194,32 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             path = _home(namespace.get(path[0]))
         if path and _is_setting(path, namespace):
             yield _Set(path[:-1], path[-1])
+
+
+def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
+    """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
+    steps = _steps(code)
+    for place, one in enumerate(steps):
+        if one.opname not in ATTRIBUTES:
+            continue
+        is_called = one.argval in _IN_PLACE
+        if not is_called and not _is_set_within(steps, place):
+            continue
+        path = _path_to(steps, place - is_called)
+        holder = _held(path[:-1], namespace) if len(path) > 1 else None
+        if type(holder) is not ModuleType or holder.__name__.partition(".")[0] in _TOLD | {FIGURES}:
+            continue
+        if type(holder.__dict__.get(path[-1])) in (list, dict, set):
+            yield _Set(path[:-1], path[-1])
+
+
+def _is_set_within(steps: list[dis.Instruction], place: int) -> bool:
+    """Whether what is loaded up to there has an element or a slice of it set or deleted."""
+    end = place + 1
+    while end < len(steps) and end < place + 3 and steps[end].opname.startswith("LOAD_"):
+        end += 1
+    end += end < len(steps) and steps[end].opname == "BUILD_SLICE"
+    return place + 1 < end < len(steps) and steps[end].opname in _WITHIN
 
 
 _CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}

@@ -63,6 +63,8 @@ class Named(NamedTuple):
 
     files: list[Given]
     listings: Set[Given]
+    #: Whether it may ask what is there.
+    is_checking: bool = False
 
 
 def named_files(
@@ -222,7 +224,7 @@ class _Search:
         """All that was found."""
         paths = [*self._found, *self._listed, *sorted(self._checked)[:MOST]]
         kept = dict.fromkeys(given(path) for path in paths if _may_come(path))
-        return Named(list(kept), {given(path) for path in self._listed})
+        return Named(list(kept), {given(path) for path in self._listed}, self._is_checking)
 
 
 def _of_address(text: str) -> str:

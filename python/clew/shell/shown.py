@@ -1,7 +1,8 @@
 """What one run showed, as a front end would keep it: nbformat outputs, within limits.
 
-In: messages that the kernel published for the run, in their order. Out: a list of outputs. What is not kept is
-counted in the output's metadata (`clew: {left_out: [{what, count, size}]}`).
+In: messages that the kernel published for the run, in their order. Out: a list of outputs. Their metadata tell (`clew: {...}`) what is not
+kept (`left_out: [{what, count, size}]`), by which name a display can be updated (`display`), and which displays of earlier cells show this
+now (`updates`): an output of that kind stands for what the run did to theirs.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ LONGEST_WORD = 4_096
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
+#: Which display an output is, and which ones of earlier cells it is shown in instead.
+DISPLAY, UPDATES = "display", "updates"
+
 #: Where an output appears: in the cell (`None`), or in an Output widget, by its comm.
 Place = str | None
 
@@ -59,7 +63,7 @@ class Printed:
         size = self.gap + len(head) - len(kept_head) + len(tail) - len(kept_tail)
         text = f"{redacted(kept_head)}\n… {size:,} characters left out …\n{redacted(kept_tail)}"
         output = {"output_type": "stream", "name": self.name, "text": text}
-        return output | {"metadata": _left_out([_note("text", size)])}
+        return output | {"metadata": _with_notes(_left_out([_note("text", size)]))}
 
 
 class Displayed:
@@ -72,6 +76,8 @@ class Displayed:
         self.place = place
         #: What `update_display` calls it.
         self.name = name
+        #: Whether other cells' displays of that name show this, and not one of this run.
+        self.is_elsewhere = False
         self.notes = notes
         #: Characters of the texts (`False`) and of the pictures (`True`) that were kept.
         self.sizes: Counter[bool] = Counter()
@@ -93,8 +99,13 @@ class Displayed:
         output = dict(self.content)
         if "data" in output:
             output["data"] = dict(_clean_bundle(output["data"], redacted, notes))
-            return output | {"metadata": _left_out(notes)}
+            return output | {"metadata": _with_notes(self._named(redacted) | _left_out(notes))}
         return {key: _clean_error(value, redacted) for key, value in output.items()}
+
+    def _named(self, redacted: Callable[[str], str]) -> dict[str, Any]:
+        if self.name is None or redacted(self.name) != self.name:
+            return {}
+        return {UPDATES if self.is_elsewhere else DISPLAY: self.name}
 
 
 class Shown:
@@ -102,6 +113,8 @@ class Shown:
 
     def __init__(self) -> None:
         self._outputs: list[Printed | Displayed] = []
+        #: What displays of other cells show since, by their names.
+        self._elsewhere: dict[str, Displayed] = {}
         #: Places that are cleared before the next output there.
         self._clears_next: set[Place] = set()
         #: The ends of both streams: which output each piece belongs to.
@@ -135,14 +148,14 @@ class Shown:
 
     def outputs(self, redacted: Callable[[str], str]) -> list[dict[str, Any]]:
         """All of it as it is stored; `redacted` takes secrets out of a text."""
-        outputs = [one.output(redacted) for one in self._outputs]
+        outputs = [one.output(redacted) for one in (*self._outputs, *self._elsewhere.values())]
         if self._too_many:
             outputs.append(left_out("outputs", self._too_many))
         return outputs
 
     def is_empty(self) -> bool:
         """Whether nothing was shown."""
-        return not self._outputs
+        return not self._outputs and not self._elsewhere
 
     # -- streams ---------------------------------------------------------------------------------------------
 
@@ -210,15 +223,23 @@ class Shown:
             self._too_many += 1
 
     def _update(self, content: dict[str, Any]) -> None:
-        """Replaces every display of that name in this run; one in another cell is none of its outputs."""
+        """Replaces every display of that name in this run. Where there is none, another cell's is meant."""
         name = (content.get("transient") or {}).get("display_id")
         if name is None:
             return
-        for one in self._outputs:
-            if isinstance(one, Displayed) and one.name == name:
-                self._taken.subtract(one.sizes)
-                one.replace(*self._kept(content["data"]))
-                self._taken.update(one.sizes)
+        named = [one for one in self._outputs if isinstance(one, Displayed) and one.name == name]
+        for one in named or self._of_others(str(name)):
+            self._taken.subtract(one.sizes)
+            one.replace(*self._kept(content["data"]))
+            self._taken.update(one.sizes)
+
+    def _of_others(self, name: str) -> list[Displayed]:
+        """What stands for the displays of that name in other cells."""
+        if name not in self._elsewhere and len(self._elsewhere) < OUTPUTS:
+            shown = Displayed({"output_type": "display_data", "data": {}}, None, name, [])
+            shown.is_elsewhere = True
+            self._elsewhere[name] = shown
+        return [self._elsewhere[name]] if name in self._elsewhere else []
 
     def _kept(self, bundle: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What is kept of a mime bundle, and notes on the rest."""
@@ -246,7 +267,7 @@ class Shown:
         if place is None:
             self._too_many = 0
         self._taken.clear()
-        for one in self._outputs:
+        for one in (*self._outputs, *self._elsewhere.values()):
             if isinstance(one, Displayed):
                 self._taken.update(one.sizes)
         for name in STREAMS:
@@ -258,7 +279,11 @@ class Shown:
 
 def left_out(what: str, count: int) -> dict[str, Any]:
     """An output that only says what is not kept."""
-    return {"output_type": "display_data", "data": {}, "metadata": _left_out([_note(what, 0, count)])}
+    return {
+        "output_type": "display_data",
+        "data": {},
+        "metadata": _with_notes(_left_out([_note(what, 0, count)])),
+    }
 
 
 def _size(content: Any) -> int:
@@ -331,4 +356,8 @@ def _note(what: str, size: int, count: int = 1) -> dict[str, Any]:
 
 
 def _left_out(notes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"clew": {"left_out": notes}} if notes else {}
+    return {"left_out": notes} if notes else {}
+
+
+def _with_notes(notes: dict[str, Any]) -> dict[str, Any]:
+    return {"clew": notes} if notes else {}

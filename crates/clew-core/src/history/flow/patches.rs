@@ -44,9 +44,13 @@ fn named(entry: &str) -> (&str, Option<&str>) {
 pub const THREADS: &str = "threads";
 
 /// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in
-/// and how it is set, and what goes on beside them.
+/// and how it is set, what was entered without a `with` that leaves it, and what goes on beside them.
 pub(super) fn is_everywhere(name: &str) -> bool {
-    name.starts_with('%') || matches!(first_word(name), "IPython" | "builtins" | "sys" | THREADS)
+    name.starts_with('%')
+        || matches!(
+            first_word(name),
+            "IPython" | "builtins" | "contextlib" | "sys" | THREADS
+        )
 }
 
 #[cfg(test)]
