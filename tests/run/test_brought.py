@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from desk import Desk, outcomes
+from desk import Desk, code_cells, outcomes
 from run.test_random import shown
 
 RESTORED, EXECUTED = "restored", "executed"
@@ -60,3 +60,16 @@ def test_p03_values_that_a_cell_can_not_read_stay_in_the_store_and_reach_the_nex
     assert outcomes(out) == [RESTORED] * 4 + [EXECUTED] * 4
     again = desk.run("large.ipynb", "out.ipynb")
     assert (again.exit, outcomes(desk.read("out.ipynb"))) == (0, [RESTORED] * 8)
+
+
+def test_p03_what_is_imported_to_bring_values_back_finds_the_notebook_around_it(desk: Desk) -> None:
+    # pandas asks when it is imported whether it runs in a terminal, and shows wide frames otherwise there.
+    cells = ["import pandas as pd\nwide = pd.DataFrame([range(1000, 1030)])", "n = 1", "wide.assign(n=n)"]
+    desk.notebook("wide", *cells)
+    assert desk.run("wide.ipynb", "wide-out.ipynb").exit == 0
+    desk.notebook("wide", cells[0], "n = 2", cells[2])
+    assert desk.run("wide.ipynb", "wide-out.ipynb").exit == 0
+    assert desk.run("wide.ipynb", "full.ipynb", env={"CLEW": "off"}).exit == 0
+    brought, full = (code_cells(desk.read(name)) for name in ("wide-out.ipynb", "full.ipynb"))
+    assert outcomes(desk.read("wide-out.ipynb")) == ["restored", "executed", "executed"]
+    assert brought[2]["outputs"] == full[2]["outputs"]

@@ -58,6 +58,7 @@ _IN_PLACE = frozenset(
     + ("setdefault", "popitem")
 )
 _WITHIN = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
+_STORES_WITHIN = frozenset(dis.opmap[name] for name in _WITHIN if name in dis.opmap)
 #: What begins what `with` would end; how evidence names what that sets, which may be anything (`flow/patches.rs`).
 _ENTERS = frozenset(("__enter__", "__aenter__"))
 ENTERED = "contextlib.__enter__"
@@ -198,6 +199,8 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 
 def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
+    if _IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(code.co_code[::2]):
+        return
     steps = _steps(code)
     for place, one in enumerate(steps):
         if one.opname not in ATTRIBUTES:

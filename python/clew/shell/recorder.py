@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
@@ -83,6 +83,8 @@ class Recorder:
         self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
         #: What may be kept of a run's source before it ran, if anything may, and what was taken out.
         self.kept_before: Callable[[Running], tuple[str | None, list[str]]] = lambda run: (None, [])
+        #: What cells find around them: a library that a move imports asks it what it runs in.
+        self.as_for_cells: Callable[[], AbstractContextManager[Any]] = nullcontext
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: File descriptors that can be read when a request waits.
@@ -260,7 +262,8 @@ class Recorder:
                 return self._engine.command(list(argv), True, through)
             if meant["seals"] and self._seal(place):
                 raise KeyboardInterrupt
-            answer = self._engine.command(list(argv), False, through)
+            with self.as_for_cells():
+                answer = self._engine.command(list(argv), False, through)
             self._tell_untold()
             return answer
 
@@ -303,7 +306,8 @@ class Recorder:
             if self._engine is None:
                 return []
             self._finish()
-            return self._engine.bring(run, None if names is None else sorted(names), at_least)
+            with self.as_for_cells():
+                return self._engine.bring(run, None if names is None else sorted(names), at_least)
 
     def stored_only(self) -> list[str]:
         """Names of what the session has and only the store holds."""

@@ -62,6 +62,7 @@ class Session:
         self.last_run: str | None = None
         self._recorder.listeners.append(self._note_recorded)
         self._recorder.before_run = self._before_run
+        self._recorder.as_for_cells = lambda: shell.builtin_trap
         #: Whether the last state is still to be brought back, before any cell runs.
         self._is_to_resume = False
         #: How what that came to is told.
