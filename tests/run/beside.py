@@ -22,8 +22,12 @@ INSTEAD = '#!/bin/sh\nshift 3\nprintf %s "$@"\n'
 #: Where what is said of a failure begins, and Python's warnings, of which `clew run` shows none.
 FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
 WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
-#: What libzmq says where a kernel of papermill's ends in a bad moment.
-ENDED = re.compile(r"^Assertion failed: pfd\.revents & POLLIN.*\n", re.MULTILINE)
+#: What is said where somebody else takes the port of a kernel of papermill's heartbeat, which nobody listens to here, and by libzmq where such a
+#: kernel ends in a bad moment.
+PORTS = re.compile(
+    r"^(?:Exception in thread Heartbeat:\nTraceback .*\n(?:  .*\n)+\S.*|Assertion failed: pfd\.revents & POLLIN.*)\n",
+    re.MULTILINE,
+)
 #: An id that is drawn anew each time.
 DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: More than a pipe that nobody reads takes would stop who writes.
@@ -62,7 +66,7 @@ class Left:
     @property
     def said(self) -> list[str]:
         """The lines on standard error, down to a traceback of Python's or an error of Clew's."""
-        without_warnings = ENDED.sub("", WARNING.sub("", self.err))
+        without_warnings = PORTS.sub("", WARNING.sub("", self.err))
         text = FAILURE.split(without_warnings, maxsplit=1)[0]
         return [DRAWN.sub("ID", line.rstrip()) for line in text.splitlines() if line.strip()]
 
