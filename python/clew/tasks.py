@@ -24,6 +24,8 @@ import cloudpickle
 from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
 from .counts import Counts
+from .events import Touched
+from .installed import environment
 from .shell.warn import describe, warn
 
 T = TypeVar("T")
@@ -87,7 +89,8 @@ def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
 def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str], list[list[str]]]:
     """The same, and for each the files that count in its key, as what it is given names them."""
     # Workers make no keys: they need nothing that reads code.
-    from .adapters.doubt import of_function, of_value, settled
+    from .adapters.doubt import of_function, of_value
+    from .adapters.settling import settled
 
     found, (sets, places) = _engine.task_keys(
         list(tasks), sys.modules["__main__"], _version, UNREPEATABLE, (of_function, of_value, settled)
@@ -217,7 +220,7 @@ class Kept:
             keep(self.place, self.key, result, seconds, is_last=self.is_last)
         return result
 
-    def doubted(self, noted: evidence.Touched, seconds: float) -> Sequence[bytes]:
+    def doubted(self, noted: Touched, seconds: float) -> Sequence[bytes]:
         """Keys of tasks of which nobody may take the result: this one's, if it did more than its key tells of or if what goes into it is
         doubted, and those of others that changed something."""
         if not self.is_told(noted) or _engine.doubts_any(self.place.store, self.inputs):
@@ -225,13 +228,13 @@ class Kept:
         is_worth_it = self.is_last or seconds >= self.place.quick
         return self.changed() if is_worth_it and self.changed is not None else ()
 
-    def is_told(self, noted: evidence.Touched) -> bool:
+    def is_told(self, noted: Touched) -> bool:
         """Whether all files that it opened count in its key. Others it found by paths that it put together: who took its result would miss
         what lies in them by then, or what it wrote."""
         if noted.written or noted.sockets or noted.trouble is not None:
             return False
         told = {os.path.abspath(path) for path in self.files} if noted.read else set()  # noqa: PTH100
-        return all(path in told or path.startswith(evidence.environment()) for path, _ in noted.read)
+        return all(path in told or path.startswith(environment()) for path, _ in noted.read)
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = (self.function, astuple(self.place), self.key, self.is_last, self.files, self.inputs)

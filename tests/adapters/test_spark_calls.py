@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clew import evidence
+from clew import events, evidence
 from clew.adapters import spark_calls
 
 OF_SPARK = "/site-packages/pyspark/sql/readwriter.py"
@@ -44,7 +44,7 @@ def java(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "py4j.java_gateway", module)
     monkeypatch.setitem(sys.modules, "pyspark", ModuleType("pyspark"))
     monkeypatch.setattr(spark_calls, "_is_changed", False)
-    monkeypatch.setattr(evidence, "TOLD_OTHERWISE", set())
+    monkeypatch.setattr(events, "TOLD_OTHERWISE", set())
     spark_calls._hook()
     yield
     evidence.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from clew import evidence
+from clew import evidence, files, installed
 from clew.shell.paths import named_files
 
 
@@ -69,14 +69,14 @@ def test_what_importing_reads_is_told_from_what_a_cell_reads(tmp_path, monkeypat
     inside.parent.mkdir(parents=True)
     inside.write_text("a")
     beside.write_text("b")
-    evidence.environment.cache_clear()
+    installed.environment.cache_clear()
     evidence.begin()
     import mine  # type: ignore[import-not-found]
 
     os.listdir(tmp_path / "data")
     (inside.read_text(), beside.read_text())
     seen = {file["path"]: file.get("of_environment", False) for file in evidence.end()["files_read"]}
-    evidence.environment.cache_clear()
+    installed.environment.cache_clear()
     assert mine.here == 3
     assert str(tmp_path) not in seen and str(tmp_path / "data") in seen, "importing lists folders, too"
     assert seen[str(inside)] and not seen[str(beside)]
@@ -105,7 +105,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
     for folder in (tmp_path, tmp_path / "env/lib"):
         monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
-    for cached in (evidence.environment, evidence.libraries):
+    for cached in (installed.environment, installed.libraries):
         cached.cache_clear()
     evidence.begin()
     module = importlib.import_module(name)
@@ -114,7 +114,7 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
         evidence.begin()
         module.now()
         seen.append(bool(evidence.end()["processes"]))
-    for cached in (evidence.environment, evidence.libraries):
+    for cached in (installed.environment, installed.libraries):
         cached.cache_clear()
     for other in IMPORTED:
         sys.modules.pop(Path(other).name, None)
@@ -123,8 +123,8 @@ def test_a_program_that_importing_a_library_starts_is_none_of_the_cells(tmp_path
 
 
 def test_files_are_hashed_that_are_neither_small_nor_large_nor_hidden_nor_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(evidence, "HASHED", range(1 << 10, 4 << 10))
-    monkeypatch.setattr(evidence, "HASHED_TOGETHER", 5 << 10)
+    monkeypatch.setattr(files, "HASHED", range(1 << 10, 4 << 10))
+    monkeypatch.setattr(files, "HASHED_TOGETHER", 5 << 10)
     sizes = {"small": 1023, "fits": 1024, ".hidden": 1024, "whole": 4095, "large": 4096, "beyond": 1024}
     for name, size in sizes.items():
         (tmp_path / name).write_bytes(b"x" * size)
@@ -190,10 +190,10 @@ def test_paths_are_told_as_they_were_given_and_folders_by_what_was_listed(tmp_pa
     assert ("in.csv", "in.csv") in found and ("in.csv", None) in found
     folder = found[tmp_path.name, "."]
     # As it was found: what the run itself made came later.
-    assert folder["digest"] == evidence.listed(str(tmp_path), {"made"})
+    assert folder["digest"] == files.listed(str(tmp_path), {"made"})
     assert seen["files_written"][0]["given"] == "made" and seen["files_written"][0]["digest"] is None
     (tmp_path / "new").write_text("")
-    assert folder["digest"] != evidence.listed(str(tmp_path))
+    assert folder["digest"] != files.listed(str(tmp_path))
 
 
 def test_compiled_code_that_importing_keeps_is_no_output(tmp_path):

@@ -90,6 +90,10 @@ ELSEWHERE = {
     "shell.recorder:Recorder.apart": "the same",
     "shell.recorder:Recorder.finish": "the same",
     "shell.asks:": "each way to ask in tests/shell/test_asks.py",
+    "shell.asked:": "the same",
+    "shell.by_name:": "the same",
+    "shell.by_text:": "the same",
+    "shell.variables:": "the same",
     "shell.imported:": "each way to import in tests/shell/test_imported.py",
     "shell.mentions:": "each way to ask in tests/shell/test_asks_by_meaning.py",
     "shell.own_modules:": "the same",
@@ -106,6 +110,9 @@ ELSEWHERE = {
     "shell.shown:": "each kind of message in tests/shell/test_shown.py",
     "shell.identity:": "what front ends tell; tests/shell/test_identity.py",
     "evidence:": "each kind of event in tests/codecs/test_evidence.py",
+    "events:": "the same",
+    "files:": "the same",
+    "installed:": "the same",
 }
 """Steps (by how they begin) that need not be reached here, and where they are."""
 
@@ -114,7 +121,8 @@ def of_the_package() -> Iterator[str]:
     """Functions of the package's shell side."""
     for path in sorted((PACKAGE / "shell").glob("*.py")):
         yield from steps_of(f"shell.{path.stem}", path.read_text())
-    yield from steps_of("evidence", (PACKAGE / "evidence.py").read_text())
+    for name in ("evidence", "events", "files", "installed"):
+        yield from steps_of(name, (PACKAGE / f"{name}.py").read_text())
 
 
 def of_the_engine() -> Iterator[str]:

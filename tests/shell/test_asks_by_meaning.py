@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from clew.shell.asks import Asked, asked
+from clew.shell.asked import Asked
+from clew.shell.asks import asked
 from clew.shell.mentions import called, dotted, mentions, steps_of
 from clew.shell.names import nested
 

@@ -11,22 +11,21 @@ import random
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
 
 from ..shell import known as objects
-from ..shell.asks import Asked, asked_by_scope
+from ..shell.asked import Asked
+from ..shell.asks import asked_by_scope
 from ..shell.known import attribute, known, known_within
 from ..shell.mentions import Mention, called, constant, dotted, mentions
 from ..shell.names import REACHES, flattened, nested
 from ..shell.own_modules import own_modules
 from ..shell.scope import Scope
 from ..shell.unseeded import seed_of
-from .opening import BUILDS, NEEDS_PATH, is_known, needs_of
+from .opening import OPENS, needs_of
 
 _DRAWS = "it draws random numbers that nobody can draw again"
 _ENVIRONMENT = "it reads the environment"
 _TEXT = "it looks up by a text what nobody can tell before"
-_OPENS = "it opens a file whose name nobody can tell before it runs"
 _OPTION = "it reads the options of a library"
 #: What leads to code without its name; two of these go by names that much else has, and are told by what they are.
 _LEADS = (REACHES - {"modules", "stack"}) | {"user_ns", "__subclasses__"}
@@ -79,7 +78,7 @@ def _of_scope(scope: Scope, *, is_outer: bool) -> tuple[str | None, set[str]]:
         return _DRAWS, set()
     paths = needs_of(scope)
     if paths is None:
-        return _OPENS, set()
+        return OPENS, set()
     return _by_text(scope) or _by_mention(scope), names | paths
 
 
@@ -156,44 +155,6 @@ def _is_told(scope: Scope, mention: Mention) -> bool:
     return value is not NotImplemented and _of_meaning(value) is None and known(value) is None
 
 
-def settled(function: Any, needing: list[tuple[FunctionType, list[str]]], given: Any) -> str | None:
-    """Why nobody can tell what comes of a task that calls something with what `clew.tasks` describes, though its functions' needs are known."""
-    builds = any(BUILDS in needs for _, needs in needing)
-    for one, needs in needing:
-        arguments = _given(one, given) if one is function else {}
-        for need in needs:
-            if not need.startswith(NEEDS_PATH):
-                if not _is_number(arguments.get(need)):
-                    return f"`{one.__name__}` may begin a generator without a seed"
-            elif need != BUILDS and not _is_path(
-                one is function, arguments, need.removeprefix(NEEDS_PATH), builds
-            ):
-                return _OPENS
-    return None
-
-
-def _is_path(is_called: bool, arguments: dict[str, Any], name: str, builds: bool) -> bool:
-    """Whether a key knows what is opened: of what others hand on, unless some code puts texts together."""
-    return is_known(arguments[name]) if name in arguments else not is_called and not builds
-
-
-def _given(function: FunctionType, given: Any) -> dict[str, Any]:
-    """A function's arguments that are values, with those it takes by default."""
-    code = function.__code__
-    places, named = given or ((), None)
-    names = code.co_varnames[: code.co_argcount]
-    defaults = function.__defaults__ or ()
-    found = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)) | (
-        function.__kwdefaults__ or {}
-    )
-    for name, one in [*zip(names, places, strict=False), *(named or ())]:
-        found.pop(name, None)
-        # The first part of a description says that it is a value.
-        if one[0] == 0:
-            found[name] = one[1]
-    return found
-
-
 def of_value(value: object, is_called: bool) -> str | None:
     """Why nobody can tell what comes of what a task calls itself, or of what it is given besides values."""
     if type(value) is FunctionType and value.__module__ == "dask.array.random":
@@ -207,10 +168,6 @@ def of_value(value: object, is_called: bool) -> str | None:
         if told.kind != objects.BEGINS:
             return f"it asks for {told.kind}"
     return _of_meaning(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) or type(value).__module__ == "numpy"
 
 
 def _generators() -> Iterator[object]:

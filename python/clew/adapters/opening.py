@@ -37,6 +37,8 @@ _DEEPEST = 4
 #: Stands before the name of an argument that has to be a path, and alone for code that puts texts together.
 NEEDS_PATH = BUILDS = "/"
 
+OPENS = "it opens a file whose name nobody can tell before it runs"
+
 
 def needs_of(scope: Scope) -> set[str] | None:
     """Arguments that have to be paths, and `BUILDS`; `None` where the function opens what nobody can tell before."""

@@ -15,7 +15,7 @@ from functools import cache, wraps
 from typing import Any
 from urllib.parse import unquote
 
-from clew import evidence
+from clew import events, evidence
 
 from .arrival import when_imported
 from .spark_names import (
@@ -86,7 +86,7 @@ def _hook() -> None:
 
     call.__clew__ = "watched"  # type: ignore[attr-defined]
     JavaMember.__call__ = call
-    evidence.TOLD_OTHERWISE.update(CONNECTS)
+    events.TOLD_OTHERWISE.update(CONNECTS)
 
 
 def _hook_launch() -> None:

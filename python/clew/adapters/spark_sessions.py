@@ -48,10 +48,8 @@ class SleepingContext(SparkContext):  # type: ignore[misc]
         return getattr(self, name)
 
     def __repr__(self) -> str:
-        settings = dict(recipes[self].settings)
-        return (
-            f"<SparkContext master={settings.get('spark.master')} appName={settings.get('spark.app.name')}>"
-        )
+        told = dict(recipes[self].settings)
+        return f"<SparkContext master={told.get('spark.master')} appName={told.get('spark.app.name')}>"
 
 
 class SleepingSession(SparkSession):  # type: ignore[misc]

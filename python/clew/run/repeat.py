@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew import _engine, evidence
+from clew import _engine
+from clew.files import listed
 from clew.run.code import reads_results, same_code, same_text
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
@@ -232,7 +233,7 @@ class Outside:
             return size is None
         if os.path.isdir(path):  # noqa: PTH112
             # One that was not listed has no digest.
-            return size is not None and (digest is None or evidence.listed(path) == digest)
+            return size is not None and (digest is None or listed(path) == digest)
         if size != there.st_size:
             return False
         if digest is not None:

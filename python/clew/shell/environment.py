@@ -12,7 +12,7 @@ from typing import Any
 
 from clew import evidence
 from clew.secrets import is_secret, raw_environment
-from clew.shell.asks import Asked
+from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
 from clew.shell.imported import OwnModules, missing
 from clew.shell.paths import Named

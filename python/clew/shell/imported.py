@@ -15,6 +15,8 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
+from clew.files import LONGEST, described_files
+from clew.installed import environment
 from clew.shell.names import flattened, nested
 from clew.shell.own_modules import is_own
 
@@ -48,7 +50,7 @@ def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
 
 
 def _is_module_name(text: str) -> bool:
-    return len(text) < evidence.LONGEST and all(part.isidentifier() for part in text.split("."))
+    return len(text) < LONGEST and all(part.isidentifier() for part in text.split("."))
 
 
 def _of_statements(code: CodeType, package: str) -> Iterator[str]:
@@ -102,11 +104,7 @@ def missing(names: Iterable[str]) -> Iterator[Missing]:
 def is_installed(name: str) -> bool:
     """Whether a module lies in the environment of this process."""
     *above, last = name.split(".")
-    folders = [
-        path
-        for path in sys.path
-        if type(path) is str and f"{path}{os.sep}".startswith(evidence.environment())
-    ]
+    folders = [path for path in sys.path if type(path) is str and f"{path}{os.sep}".startswith(environment())]
     with evidence.unwatched():
         return PathFinder.find_spec(last, [os.path.join(path, *above) for path in folders]) is not None  # noqa: PTH118
 
@@ -131,7 +129,7 @@ def _places(name: str, folders: Iterable[str]) -> Iterator[str]:
     """Where a module or package of that name would lie, up to where one does."""
     for folder in folders:
         there = os.path.abspath(folder)  # noqa: PTH100
-        if (there + os.sep).startswith(evidence.environment()):
+        if (there + os.sep).startswith(environment()):
             continue
         module, package = os.path.join(there, f"{name}.py"), os.path.join(there, name)  # noqa: PTH118
         yield module
@@ -170,7 +168,7 @@ class OwnModules:
 
 def _described(key: str, module: ModuleType) -> Iterator[dict[str, Any]]:
     file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
-    yield from evidence.described_files([file])
+    yield from described_files([file])
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
     for one in missing(imports(_code_of(key, module), _package(key, module))):
         absent += [place for place in one.places if not os.path.exists(place)]  # noqa: PTH110
@@ -189,7 +187,7 @@ def _before(name: str, file: str, is_package: bool) -> Iterator[str]:
             if not is_package:
                 yield package
             return
-        if not (folder + os.sep).startswith(evidence.environment()):
+        if not (folder + os.sep).startswith(environment()):
             yield package
             yield os.path.join(folder, f"{name}.py")  # noqa: PTH118
 

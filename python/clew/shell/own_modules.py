@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew import evidence
+from clew.installed import environment
 from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
 from clew.shell.names import IDENTIFIER, flattened, nested
 
@@ -204,7 +205,7 @@ def is_own(key: str, module: object) -> bool:
     if type(module) is not ModuleType or first in sys.stdlib_module_names or first in ("__main__", "clew"):
         return False
     file = module.__dict__.get("__file__")
-    return type(file) is str and file.endswith(".py") and not file.startswith(evidence.environment())
+    return type(file) is str and file.endswith(".py") and not file.startswith(environment())
 
 
 def _statements(key: str) -> tuple[list[Statement] | None, int]:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from clew import evidence
-from clew.evidence import LONGEST, NOT_FILES, Given, given
+from clew.files import LONGEST, NOT_FILES, Given, given
+from clew.installed import environment
 
 PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
 """Exactly these may be paths of files; what only looks like one may run code when asked."""
@@ -255,4 +256,4 @@ def _mode(path: str) -> int:
 def _is_own(folder: str) -> bool:
     """Whether a folder may be the user's: neither the system's nor of what is installed."""
     whole = os.path.abspath(folder)  # noqa: PTH100
-    return whole != os.sep and not f"{whole}{os.sep}".startswith((*evidence.environment(), *NOT_FILES))
+    return whole != os.sep and not f"{whole}{os.sep}".startswith((*environment(), *NOT_FILES))

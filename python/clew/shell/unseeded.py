@@ -142,3 +142,9 @@ def _defaults_to_none(scope: Scope, taken: str) -> bool:
     defaults = function.__defaults__ or ()
     by_name = dict(zip(named[len(named) - len(defaults) :], defaults, strict=True))
     return (by_name | (function.__kwdefaults__ or {})).get(taken, NotImplemented) is None
+
+
+def is_begun_with_none(scope: Scope, call: Call) -> bool:
+    """Whether a generator is begun with what is `None` for a seed."""
+    given = call.given(0, *SEEDS)
+    return given is not None and scope.is_none(given)

@@ -19,7 +19,8 @@ from typing import Any
 
 from clew._engine import Fired, codes_within
 from clew.evidence import random_fingerprints
-from clew.shell.asks import Asked, asked
+from clew.shell.asked import Asked
+from clew.shell.asks import asked
 from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imports

@@ -1,0 +1,281 @@
+//! What objects refer to elsewhere, followed from a key's walk: globals that code names, what it imports, own functions and classes,
+//! versions of libraries; and what of it may be another each time.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyType};
+
+use super::super::code::{From, Named, Way};
+use super::super::keyless::Keyless;
+use super::{Keys, Mentions, label};
+use crate::raw::Object;
+use crate::raw::met::Kind;
+
+impl<'py> Keys<'_, 'py> {
+    pub(super) fn mentions_of(&mut self, object: Object) -> Result<Rc<Mentions>, Keyless> {
+        if let Some(known) = self.mentions.get(&object) {
+            return known.clone();
+        }
+        let bound = object.bound(self.py);
+        let mut mentions = Mentions::new();
+        let made = self.mention(object, &bound, &mut mentions);
+        let made = made.map(|()| Rc::new(mentions));
+        self.kept.push(bound);
+        self.mentions.insert(object, made.clone());
+        made
+    }
+
+    fn mention(&mut self, object: Object, bound: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
+        if object.is_whole() {
+            return match bound.cast::<PyFunction>() {
+                Ok(function) => self.globals(function.as_any(), mentions),
+                Err(_) => Ok(()),
+            };
+        }
+        match self.heap.kind_of_met(bound) {
+            Kind::Token(token) => repeatable(token),
+            Kind::Library(module, name) => {
+                self.check(&format!("{module}.{name}"), &[], false)?;
+                self.library(&module, mentions)
+            }
+            Kind::Function => self.globals(bound, mentions),
+            Kind::Own(module, name) => self.own(bound, &module, &name, mentions),
+            Kind::OwnModule(name) => {
+                let module = bound.cast::<PyModule>().map_err(Keyless::failed)?;
+                let all = module.dict().keys().iter().filter_map(|key| key.extract().ok());
+                self.attributes(module, &name, &all.collect::<Vec<String>>(), mentions)
+            }
+        }
+    }
+
+    /// A library by its version.
+    fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), Keyless> {
+        let top = module.split('.').next().unwrap_or_default();
+        let version = self.version(top)?;
+        let version = version.ok_or_else(|| Keyless::NoVersion(top.to_owned()))?;
+        mentions.insert(label(&[b"library", top.as_bytes(), version.as_bytes()]), None);
+        Ok(())
+    }
+
+    fn version(&mut self, top: &str) -> Result<Option<String>, Keyless> {
+        if let Some(known) = self.versions.get(top) {
+            return Ok(known.clone());
+        }
+        let found = self.version_of.call1((top,)).and_then(|found| found.extract());
+        let found: Option<String> = found.map_err(Keyless::failed)?;
+        self.versions.insert(top.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// A function or class of the user's own modules, by what it is made of.
+    fn own(
+        &mut self,
+        bound: &Bound<'py, PyAny>,
+        module: &str,
+        name: &str,
+        mentions: &mut Mentions,
+    ) -> Result<(), Keyless> {
+        if !bound.is_instance_of::<PyFunction>() && !bound.is_instance_of::<PyType>() {
+            return Err(Keyless::Hidden(format!("{module}.{name}")));
+        }
+        self.kept.push(bound.clone());
+        let place = label(&[b"own", module.as_bytes(), name.as_bytes()]);
+        mentions.insert(place, Some(Object::whole_of(bound)));
+        Ok(())
+    }
+
+    /// What a function's code reads beside its arguments.
+    fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), Keyless> {
+        let globals = function.getattr("__globals__").map_err(Keyless::failed)?;
+        let globals = globals.cast_into::<PyDict>().map_err(Keyless::failed)?;
+        let text = |key: &str| globals.get_item(key).ok().flatten()?.extract::<String>().ok();
+        let module = text("__name__").unwrap_or_default();
+        if self.heap.is_of_library(&module) {
+            return self.library(&module, mentions);
+        }
+        let named = self.named(&function.getattr("__code__").map_err(Keyless::failed)?)?;
+        for way in &named.ways {
+            self.way(way, &globals)?;
+        }
+        self.doubts.function(function)?;
+        for name in &named.globals {
+            self.global(name, &module, &globals, &named, mentions)?;
+        }
+        let package = text("__package__").unwrap_or_default();
+        for import in &named.imports {
+            self.import(import, &package, &named, mentions)?;
+        }
+        Ok(())
+    }
+
+    fn named(&mut self, code: &Bound<'py, PyAny>) -> Result<Rc<Named>, Keyless> {
+        let object = Object::of(code);
+        if let Some(known) = self.named.get(&object) {
+            return Ok(Rc::clone(known));
+        }
+        let named =
+            Named::of(code.cast::<PyCode>().map_err(Keyless::failed)?, &self.operations).map_err(Keyless::failed)?;
+        let named = Rc::new(named);
+        self.kept.push(code.clone());
+        self.named.insert(object, Rc::clone(&named));
+        Ok(named)
+    }
+
+    fn global(
+        &mut self,
+        name: &str,
+        module: &str,
+        globals: &Bound<'py, PyDict>,
+        named: &Named,
+        mentions: &mut Mentions,
+    ) -> Result<(), Keyless> {
+        let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
+            mentions.insert(label(&[b"none", module.as_bytes(), name.as_bytes()]), None);
+            return Ok(());
+        };
+        if let Ok(found) = value.cast::<PyModule>() {
+            let path: String = found
+                .getattr("__name__")
+                .and_then(|name| name.extract())
+                .map_err(Keyless::failed)?;
+            let place = label(&[b"module", module.as_bytes(), name.as_bytes(), path.as_bytes()]);
+            mentions.insert(place, None);
+            return self.module(found, &path, named, mentions);
+        }
+        mentions.insert(
+            label(&[b"global", module.as_bytes(), name.as_bytes()]),
+            Some(Object::of(&value)),
+        );
+        self.kept.push(value);
+        Ok(())
+    }
+
+    fn module(
+        &mut self,
+        module: &Bound<'py, PyModule>,
+        path: &str,
+        named: &Named,
+        mentions: &mut Mentions,
+    ) -> Result<(), Keyless> {
+        if self.heap.is_of_library(path) {
+            return self.library(path, mentions);
+        }
+        let names: Vec<String> = named.attributes.iter().cloned().collect();
+        self.attributes(module, path, &names, mentions)
+    }
+
+    /// What a module of the user's own has under these names; modules inside it the same way.
+    fn attributes(
+        &mut self,
+        module: &Bound<'py, PyModule>,
+        path: &str,
+        names: &[String],
+        mentions: &mut Mentions,
+    ) -> Result<(), Keyless> {
+        let mut waiting = vec![(module.clone(), path.to_owned())];
+        let mut seen = HashSet::from([path.to_owned()]);
+        while let Some((module, path)) = waiting.pop() {
+            for name in names.iter().filter(|name| !name.starts_with("__")) {
+                let Ok(Some(value)) = module.dict().get_item(name) else {
+                    continue;
+                };
+                let Ok(inner) = value.cast::<PyModule>() else {
+                    let place = label(&[b"global", path.as_bytes(), name.as_bytes()]);
+                    mentions.insert(place, Some(Object::of(&value)));
+                    self.kept.push(value);
+                    continue;
+                };
+                let inside: String = inner
+                    .getattr("__name__")
+                    .and_then(|name| name.extract())
+                    .map_err(Keyless::failed)?;
+                if self.heap.is_of_library(&inside) {
+                    self.library(&inside, mentions)?;
+                } else if seen.insert(inside.clone()) {
+                    waiting.push((inner.clone(), inside));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, path: &str, package: &str, named: &Named, mentions: &mut Mentions) -> Result<(), Keyless> {
+        let top = path.split('.').next().unwrap_or_default();
+        if !top.is_empty() && self.version(top)?.is_some() {
+            return self.library(top, mentions);
+        }
+        let modules = self
+            .py
+            .import("sys")
+            .and_then(|sys| sys.getattr("modules"))
+            .map_err(Keyless::failed)?;
+        let beside = format!("{package}.{path}");
+        for path in [path, beside.trim_end_matches('.')] {
+            if let Ok(module) = modules
+                .get_item(path)
+                .and_then(|found| Ok(found.cast_into::<PyModule>()?))
+            {
+                // `import a.b` binds `a`.
+                let names: Vec<String> = named.attributes.iter().cloned().collect();
+                return self.attributes(&module, path, &names, mentions);
+            }
+        }
+        Err(Keyless::ImportsLater(path.to_owned()))
+    }
+
+    /// Whether a way that code goes ends at what gives the same each time.
+    fn way(&mut self, way: &Way, globals: &Bound<'py, PyDict>) -> Result<(), Keyless> {
+        let from = match &way.from {
+            From::Import(path) => path.clone(),
+            From::Global(name) => {
+                let Some(value) = globals.get_item(name).map_err(Keyless::failed)? else {
+                    return self.check(&format!("builtins.{name}"), &way.attributes, way.is_called_bare);
+                };
+                let text = |name: &str| value.getattr(name).and_then(|name| name.extract::<String>()).ok();
+                if value.is_instance_of::<PyModule>() {
+                    text("__name__").unwrap_or_default()
+                } else if value.is_instance_of::<PyType>() {
+                    let name = text("__qualname__").unwrap_or_default();
+                    format!("{}.{name}", text("__module__").unwrap_or_default())
+                } else {
+                    // What it is, and whose, the walk tells.
+                    match (text("__module__"), text("__name__")) {
+                        (Some(module), Some(name)) => format!("{module}.{name}"),
+                        _ => return Ok(()),
+                    }
+                }
+            }
+        };
+        self.check(&from, &way.attributes, way.is_called_bare)
+    }
+
+    fn check(&self, from: &str, attributes: &[String], is_called_bare: bool) -> Result<(), Keyless> {
+        let mut path = String::new();
+        for part in from.split('.').chain(attributes.iter().map(String::as_str)) {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(part);
+            if self.unrepeatable.contains(&path) {
+                return Err(Keyless::Unrepeatable(path));
+            }
+        }
+        if is_called_bare && self.unrepeatable.contains(&format!("{path}()")) {
+            return Err(Keyless::Unseeded(path));
+        }
+        Ok(())
+    }
+}
+
+/// Whether what a process has one of gives the same in each.
+fn repeatable(token: &str) -> Result<(), Keyless> {
+    match token {
+        "random" | "numpy random" | "numpy bit generator" => Err(Keyless::Draws),
+        "environ" => Err(Keyless::Environment),
+        "stdin" | "original stdin" => Err(Keyless::Typed),
+        token if token.starts_with("shell") => Err(Keyless::Shell),
+        _ => Ok(()),
+    }
+}

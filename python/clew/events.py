@@ -1,0 +1,225 @@
+"""What Python's audit events say that somebody touched: files, sockets, processes.
+
+They tell what Python does, not what libraries do below it. Nothing here proves that something did not happen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from clew.files import Given, named
+from clew.installed import environment, libraries
+
+MOST = 1000
+"""So many different files, addresses and programs a run are kept."""
+
+CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
+"""Files that importing opens; modules are evidence of their own. Whoever else opens one reads it as data."""
+
+IMPORTING = (
+    "<frozen importlib._bootstrap_external>",
+    os.path.join("importlib", "metadata", "__init__.py"),  # noqa: PTH118
+    os.path.join("importlib_metadata", "__init__.py"),  # noqa: PTH118
+    "pkgutil.py",
+)
+"""Whose look into a folder is none of the cell's: what is installed is told otherwise."""
+
+FROZEN = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+"""What imports."""
+
+OF_LINES, SHOWING = "tokenize.py", ("linecache.py", "inspect.py")
+"""What opens code by its encoding, and who asks it for lines of code that is there already."""
+
+TOLD_OTHERWISE: set[str] = set()
+"""How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+MULTIPROCESSING = "multiprocessing"
+
+OWN = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
+"""How paths of Clew's own code begin, which stands between whoever does something and who hears of it."""
+
+
+class Touched:
+    """What the hook saw somebody do."""
+
+    def __init__(self) -> None:
+        #: Files by their absolute paths and as they were given, where that was relative.
+        self.read: dict[Given, None] = {}
+        self.written: dict[Given, None] = {}
+        self.sockets: dict[str, None] = {}
+        self.processes: dict[str, None] = {}
+        #: What was asked for that is another each time, in words.
+        self.unrepeatable: dict[str, None] = {}
+        #: What went wrong while it was listened.
+        self.trouble: BaseException | None = None
+
+    def reads(self, path: Any) -> None:
+        """Something is about to be read."""
+        if (given := named(path)) is not None:
+            keep(self.read, given)
+
+    def writes(self, path: Any, *, goes_on: bool = False) -> None:
+        """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
+        if (given := named(path)) is not None:
+            keep(self.written, given)
+
+
+def keep(kept: dict[Any, None], what: str | Given) -> None:
+    """Keeps what was touched, as long as there is room."""
+    if len(kept) < MOST:
+        kept[what] = None
+
+
+def begun_processes() -> str:
+    """How many processes multiprocessing made, pools of others included: no event tells of those that are spawned."""
+    module = sys.modules.get(f"{MULTIPROCESSING}.process")
+    return repr(getattr(module, "_process_counter", "")) if module is not None else "count(1)"
+
+
+def _opened(seen: Touched, args: tuple[Any, ...]) -> None:
+    path, mode, flags = args
+    if isinstance(path, str) and path.endswith(CODE) and _is_opened_as_code(path):
+        return
+    writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & WRITING)
+    if writes:
+        # In place of what was there, at its end, or where nothing may be.
+        seen.writes(path, goes_on=isinstance(mode, str) and "w" not in mode)
+    else:
+        seen.reads(path)
+
+
+def _is_opened_as_code(path: str) -> bool:
+    """Whether a file is opened by what imports, or by what shows lines of code that was imported. Others read it as they read any file:
+    `%run`, `exec`, `runpy`."""
+    # This one, `_opened`, the hook, and whoever opens.
+    frame: FrameType | None = sys._getframe(3)
+    if frame is not None and frame.f_code.co_filename.endswith(OF_LINES):
+        # Of lines it is asked by somebody.
+        frame = frame.f_back
+    name = frame.f_code.co_filename if frame is not None else ""
+    return name in FROZEN or name.endswith(SHOWING) or path.startswith(environment())
+
+
+def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
+    # This one, the hook, and whoever lists.
+    if not sys._getframe(2).f_code.co_filename.endswith(IMPORTING):
+        seen.reads("." if args[0] is None else args[0])
+
+
+def _reads(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
+    def read(seen: Touched, args: tuple[Any, ...]) -> None:
+        for path in _at(places, args):
+            seen.reads(path)
+
+    return read
+
+
+def _writes(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
+    def written(seen: Touched, args: tuple[Any, ...]) -> None:
+        for path in _at(places, args):
+            seen.writes(path)
+
+    return written
+
+
+def _at(places: tuple[int, ...], args: tuple[Any, ...]) -> Iterator[Any]:
+    """Anybody may audit an event of this name, with whatever he likes."""
+    return (args[place] for place in places if place < len(args))
+
+
+def _goes_on(seen: Touched, args: tuple[Any, ...]) -> None:
+    """A database is opened, which may be read and changed."""
+    if args:
+        seen.writes(args[0], goes_on=True)
+
+
+def _copied(seen: Touched, args: tuple[Any, ...]) -> None:
+    seen.reads(args[0])
+    seen.writes(args[1])
+
+
+def _connected(seen: Touched, args: tuple[Any, ...]) -> None:
+    address = args[1]
+    # This one, the hook, and whoever connects.
+    if TOLD_OTHERWISE and sys._getframe(2).f_code.co_filename.endswith(tuple(TOLD_OTHERWISE)):
+        return
+    if isinstance(address, tuple) and len(address) >= 2:
+        address = f"{address[0]}:{address[1]}"
+    keep(seen.sockets, os.fsdecode(address) if isinstance(address, bytes) else str(address))
+
+
+def _started(seen: Touched, args: tuple[Any, ...]) -> None:
+    if _is_importing_library():
+        return
+    program = args[0]
+    if program is None and len(args) > 1:
+        program = args[1][0] if isinstance(args[1], list | tuple) and args[1] else args[1]
+    keep(seen.processes, os.fsdecode(program))
+
+
+def _commanded(seen: Touched, args: tuple[Any, ...]) -> None:
+    """Of a shell command only the program is kept: the rest may hold a password."""
+    if _is_importing_library():
+        return
+    words = [word for word in os.fsdecode(args[0]).split() if "=" not in word]
+    keep(seen.processes, words[0] if words else "sh")
+
+
+def _is_importing_library() -> bool:
+    """Whether a library is being imported that starts this program itself, to see which fonts there are for example. Like all else
+    that importing does, that is known by the library's version, and done again where it is imported again."""
+    frame: FrameType | None = sys._getframe(1)
+    others = OWN, *libraries()
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(others):
+            return False
+        if (
+            code.co_name == "<module>"
+            and frame.f_back is not None
+            and frame.f_back.f_code.co_filename in FROZEN
+        ):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
+    keep(seen.processes, "fork")
+
+
+WATCHERS: dict[str, Callable[[Touched, tuple[Any, ...]], None]] = {
+    "open": _opened,
+    "os.listdir": _listed,
+    "os.scandir": _listed,
+    "glob.glob": _reads(0),
+    "os.remove": _writes(0),
+    "os.rename": _writes(0, 1),
+    "os.mkdir": _writes(0),
+    "os.rmdir": _writes(0),
+    "os.truncate": _writes(0),
+    "os.link": _writes(1),
+    "os.symlink": _writes(1),
+    "os.chmod": _writes(0),
+    "os.utime": _writes(0),
+    "shutil.copyfile": _copied,
+    "shutil.move": _writes(0, 1),
+    "shutil.rmtree": _writes(0),
+    "shutil.make_archive": _writes(0),
+    "sqlite3.connect": _goes_on,
+    "socket.connect": _connected,
+    "subprocess.Popen": _started,
+    "os.posix_spawn": _started,
+    "os.exec": _started,
+    "os.spawn": lambda seen, args: _started(seen, args[1:]),
+    "os.startfile": _started,
+    "os.system": _commanded,
+    "os.fork": _forked,
+    "os.forkpty": _forked,
+}

@@ -1,0 +1,127 @@
+"""What code asks for by names of which nobody can tell what they mean."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import ModuleType
+
+from clew.shell import known as objects
+from clew.shell.asked import Asked
+from clew.shell.mentions import Call, Mention, called, constant
+from clew.shell.scope import Scope
+from clew.shell.unseeded import is_begun_with_none
+from clew.shell.variables import VARIABLES, read_of
+
+#: What tells the time when it is called without arguments, and what does so however it is called.
+_CLOCKS = frozenset(
+    ("time", "localtime", "gmtime", "ctime", "asctime", "process_time", "thread_time", "formatdate")
+)
+_CLOCKS_ALWAYS = frozenset(
+    (
+        "now",
+        "utcnow",
+        "today",
+        "time_ns",
+        "perf_counter",
+        "perf_counter_ns",
+        "monotonic",
+        "monotonic_ns",
+        "process_time_ns",
+        "thread_time_ns",
+        "clock_gettime",
+        "clock_gettime_ns",
+        "default_timer",
+    )
+)
+#: What is another in each process.
+_NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id", "current_process"))
+#: What tells where a link leads: the file that it names counts by what lies there.
+_LINKS = frozenset(("readlink",))
+#: What asks whoever sits there.
+_QUESTIONS = frozenset(("input", "getpass"))
+#: What reads an environment variable by its name, given first, and what fills them into a text.
+_GETTERS = frozenset(("getenv", "getenvb"))
+_FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser", "home"))
+_IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+#: What draws from the system.
+_FROM_SYSTEM = frozenset(
+    ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
+)
+#: What is unseeded in polars unless it is given a seed.
+_OF_POLARS = frozenset(("sample", "shuffle"))
+NAMES = (
+    _CLOCKS
+    | _CLOCKS_ALWAYS
+    | _NUMBERS
+    | _LINKS
+    | _QUESTIONS
+    | VARIABLES
+    | _GETTERS
+    | _FILLED
+    | _HOME
+    | _FROM_SYSTEM
+    | objects.BEGUN
+    | _OF_POLARS
+)
+"""Names that may ask for something."""
+
+
+def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
+    """Adds what a name asks for of which nobody can tell what it means."""
+    name, steps, place = mention.name, scope.steps, mention.place
+    is_attribute = len(mention.path) > 1
+    if name not in NAMES:
+        return
+    call = called(steps, place)
+    if name in objects.BEGUN and call is not None:
+        found.begun.append((scope, call))
+    is_called_bare = call is not None and not call.arguments
+    if (name in _CLOCKS_ALWAYS and is_attribute) or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
+        found.words.add(objects.TIME)
+    elif name in _NUMBERS and is_called_bare:
+        found.words.add(objects.PROCESS)
+    elif name in _LINKS:
+        found.words.add("where a link leads")
+    elif name in _QUESTIONS and (not is_attribute or name == "getpass"):
+        found.words.add("somebody at the keyboard")
+    elif name in _GETTERS:
+        found.reads_variable(constant(call.given(0, "key") if call is not None else None))
+    elif name in VARIABLES:
+        found.reads_variable(read_of(steps, place))
+    elif name in _FILLED:
+        _filled(found, call)
+    elif name in _HOME and (is_attribute or name != "home"):
+        found.variables.add("HOME")
+    elif (
+        name in _FROM_SYSTEM
+        or (
+            name in objects.BEGUN
+            and call is not None
+            and (not call.arguments or is_begun_with_none(scope, call))
+        )
+        or (
+            name in _OF_POLARS
+            and is_attribute
+            and _is_polars(scope)
+            and (call is None or call.given(None, "seed") is None)
+        )
+    ):
+        found.is_drawn = True
+
+
+def _filled(found: Asked, call: Call | None) -> None:
+    text = constant(call.given(0, "path") if call is not None else None)
+    if isinstance(text, str):
+        found.variables |= {first or second for first, second in _IN_TEXT.findall(text)}
+    else:
+        found.words.add(objects.ENVIRONMENT)
+
+
+def _is_polars(scope: Scope) -> bool:
+    """Whether a name in the code is of polars."""
+    if "polars" not in sys.modules:
+        return False
+    held = (scope.namespace.get(name) for name in scope.code.co_names)
+    names = (one.__name__ if type(one) is ModuleType else type(one).__module__ for one in held)
+    return any(str(name).partition(".")[0] == "polars" for name in names)

@@ -1,0 +1,102 @@
+"""What code asks for by texts: code in them, and attributes that go by them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, ModuleType
+
+from clew.shell import known as objects
+from clew.shell.asked import Asked
+from clew.shell.known import attribute, known
+from clew.shell.mentions import Call, called, constant, dotted, mentions
+from clew.shell.names import nested
+from clew.shell.scope import Scope
+
+#: What runs the code in a text, and what looks something up by its name.
+_RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
+_IMPORTS = frozenset(("import_module", "__import__", "modules"))
+_LOOKS_UP = _GETS | _IMPORTS | {"getattr"}
+_MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
+_OF_ENVIRONMENT = "env"
+#: Texts within texts are followed so deep.
+_DEEPEST = 3
+LONGEST = 10_000
+"""Longer texts are not read."""
+NAMES = _RUNS | _LOOKS_UP | _MAGICS
+"""What takes texts so."""
+
+
+def told_by_text(scope: Scope, found: Asked, texts: set[str], read: Callable[[Scope, Asked], None]) -> None:
+    """Adds what code in the texts asks for, which `read` reads, and attributes that are looked up by them."""
+    names = set(scope.code.co_names)
+    if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
+        _magic_of_environment(found, texts - {_OF_ENVIRONMENT})
+    if not _LOOKS_UP.isdisjoint(names):
+        _looked_up_in(scope, found, texts, names)
+    if not (_RUNS | _MAGICS).isdisjoint(names) and scope.depth < _DEEPEST:
+        for text in texts:
+            for code in _compiled(text):
+                read(Scope(code, scope.namespace, scope.depth + 1), found)
+
+
+def _looked_up_in(scope: Scope, found: Asked, texts: set[str], names: set[str]) -> None:
+    """Modules and attributes that are looked up by their names."""
+    every = [scope.meaning(one) for one in mentions(scope.steps)]
+    imported = [module for module in map(sys.modules.get, texts) if module is not None]
+    if not _IMPORTS.isdisjoint(names):
+        for name in names & objects.NAMES | texts:
+            _looked_up(found, imported, name)
+    if not _GETS.isdisjoint(names):
+        for text in texts:
+            _looked_up(found, every, text)
+    for mention in mentions(scope.steps):
+        if mention.path == ("getattr",):
+            _getattr(scope, found, called(scope.steps, mention.place), every, texts)
+
+
+def _getattr(scope: Scope, found: Asked, call: Call | None, every: list[object], texts: set[str]) -> None:
+    """`getattr(a, "b")` is `a.b`; where the name is another, it may be any text."""
+    holder = dotted(call.given(0)) if call is not None else None
+    name = call.given(1) if call is not None else None
+    named = dotted(name)
+    value = constant(name) if named is None else scope.meaning(named)
+    holders = every if holder is None else [scope.meaning(holder)]
+    for text in [value] if type(value) is str else texts:
+        _looked_up(found, holders, text)
+
+
+def _looked_up(found: Asked, holders: Iterable[object], name: str) -> None:
+    told = [
+        known(attribute(holder, name))
+        for holder in holders
+        if type(holder) is ModuleType or isinstance(holder, type)
+    ]
+    for one in told:
+        if one is None:
+            continue
+        if one.kind in (objects.DRAWS, objects.BEGINS):
+            found.is_drawn = True
+        elif one.kind in (objects.VARIABLES, objects.GETTER):
+            found.words.add(objects.ENVIRONMENT)
+        elif one.kind not in (*objects.STATES, objects.ADDRESS, objects.HASH):
+            found.words.add(one.kind)
+
+
+def _magic_of_environment(found: Asked, texts: set[str]) -> None:
+    """`%env NAME` reads one, `%env` all; `%env NAME=VALUE` sets one."""
+    for text in texts:
+        words = text.split()
+        if not words:
+            found.words.add(objects.ENVIRONMENT)
+        elif len(words) == 1 and "=" not in text:
+            found.variables.add(words[0])
+
+
+def _compiled(text: str) -> Iterator[CodeType]:
+    if not 2 < len(text) < LONGEST:
+        return
+    try:
+        yield from nested(compile(text, "<text>", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
