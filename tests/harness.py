@@ -10,6 +10,7 @@ import ast
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -508,6 +509,11 @@ def _take_reply(sent: Sent, reply: Reply, content: dict[str, Any]) -> None:
     reply.execution_count = content.get("execution_count")
 
 
+def _without_progress(text: str) -> str:
+    """What stands there in the end: each state of a progress is wiped by the next, and the last one by nothing. Only slow machines show any."""
+    return re.sub(r"\r[^\r\n]*(?=\r)", "", text).replace("\r", "")
+
+
 def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]) -> None:
     reply.messages.append((kind, content))
     if kind == "status" and content["execution_state"] == "idle":
@@ -516,7 +522,10 @@ def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]
     elif kind == "stream" and content["name"] == "stdout":
         reply.stdout += content["text"]
     elif kind == "stream":
-        reply.stderr += content["text"]
+        texts = [
+            told["text"] for what, told in reply.messages if what == "stream" and told["name"] == "stderr"
+        ]
+        reply.stderr = _without_progress("".join(texts))
     elif kind in ("display_data", "execute_result"):
         reply.data.append(content["data"])
         if kind == "execute_result":

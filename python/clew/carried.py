@@ -200,8 +200,9 @@ def _shown(what: str) -> None:
     global _width
     if "\n" in what or not (what or _width):
         return  # The progress is over, and what comes is said by whoever asked.
-    sys.stdout.write("\r" + what.ljust(_width) + ("" if what else "\r"))
-    sys.stdout.flush()
+    # Beside the answer, which may be read by a program.
+    sys.stderr.write("\r" + what.ljust(_width) + ("" if what else "\r"))
+    sys.stderr.flush()
     _width = len(what)
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from clew.files import Given, named
-from clew.installed import environment, libraries
+from clew.installed import caches, environment, libraries
 
 MOST = 1000
 """So many different files, addresses and programs a run are kept."""
@@ -61,12 +61,12 @@ class Touched:
 
     def reads(self, path: Any) -> None:
         """Something is about to be read."""
-        if (given := named(path)) is not None:
+        if (given := named(path)) is not None and not _is_of_import(given[0]):
             keep(self.read, given)
 
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
-        if (given := named(path)) is not None:
+        if (given := named(path)) is not None and not _is_of_import(given[0]):
             keep(self.written, given)
 
 
@@ -188,6 +188,11 @@ def _is_importing_library() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_of_import(path: str) -> bool:
+    """Whether it is one of the files in which a library that is being imported keeps its own work, lists of fonts for example."""
+    return path.startswith(caches()) and _is_importing_library()
 
 
 def _forked(seen: Touched, args: tuple[Any, ...]) -> None:

@@ -27,6 +27,14 @@ def environment() -> tuple[str, ...]:
 
 
 @cache
+def caches() -> tuple[str, ...]:
+    """How paths begin of what libraries keep of their own work, and do again where it is gone."""
+    home = os.path.expanduser("~")  # noqa: PTH111
+    folders = (os.environ.get("XDG_CACHE_HOME"), f"{home}/.cache", f"{home}/Library/Caches")
+    return tuple(os.path.abspath(folder) + os.sep for folder in folders if folder)  # noqa: PTH100
+
+
+@cache
 def libraries() -> tuple[str, ...]:
     """How paths begin of the code that is Python's own, or installed for it."""
     return ("<frozen ", *(path for path in environment() if path not in OF_SYSTEM))

@@ -45,6 +45,19 @@ def test_figure_comes_back_beside_the_live_one(figure):
     assert drawn(back) == drawn(figure)
 
 
+@pytest.mark.parametrize("kind", [{}, {"bbox_inches": "tight"}, {"format": "svg"}])
+def test_a_figure_that_was_shown_comes_back(figure, kind):
+    figure.savefig(io.BytesIO(), **kind)
+    back = copy(figure)
+    assert drawn(back) == drawn(figure)
+    # What it is made of still follows what that is made of.
+    for one in (back, figure):
+        one.set_dpi(50)
+        one.axes[0].set_xlim(0, 9)
+        one.subplots_adjust(left=0.3)
+    assert drawn(back) == drawn(figure)
+
+
 def test_looking_at_a_figure_changes_nothing(figure):
     before = fingerprint(figure)
     assert fingerprint(figure) == before

@@ -4,7 +4,7 @@ and those beside them restored."""
 from __future__ import annotations
 
 import pytest
-from run.desk import Desk
+from run.desk import Desk, outcomes
 from run.test_cases import ran, reasons
 
 RESTORED, EXECUTED = "restored", "executed"
@@ -118,3 +118,47 @@ def test_p03_who_reads_the_text_of_cells_finds_it_as_it_is(desk: Desk) -> None:
     shown = [cell["outputs"][0]["data"]["text/plain"] for cell in desk.read("out.ipynb")["cells"][3:6]]
     assert "".join(shown[0]) == repr(cells[1] + cells[2] * 2)
     assert ["".join(text) for text in shown[1:]] == [repr("def f():\n    return 1\n"), "2"]
+
+
+def test_p03_the_zone_and_the_locale_count_for_who_goes_by_them(desk: Desk) -> None:
+    cells = ["import datetime as dt", "dt.datetime.fromtimestamp(0)", "dt.datetime(2020, 1, 1)"]
+    desk.notebook("zone", *cells)
+    assert ran(desk, "zone", env={"TZ": "UTC"}) == [EXECUTED] * 3
+    assert ran(desk, "zone", env={"TZ": "UTC"}) == [RESTORED] * 3
+    assert ran(desk, "zone", env={"TZ": "Asia/Tokyo"}) == [RESTORED, EXECUTED, RESTORED]
+    cells = ["import os, time", "os.environ['TZ'] = 'UTC'\ntime.tzset()", *cells]
+    desk.notebook("zone", *cells)
+    assert ran(desk, "zone", env={"TZ": "UTC"})[:2] == [EXECUTED] * 2
+    cells[1] = "os.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()"
+    desk.notebook("zone", *cells)
+    # Whoever sets it says nothing of who goes by it.
+    assert ran(desk, "zone", env={"TZ": "UTC"})[3] == EXECUTED
+
+
+def test_p03_who_asks_for_what_failed_last_is_told(desk: Desk) -> None:
+    cells = ["k = 1", "raise ValueError(k)", "import sys\nrepr(sys.last_value)", "sys.maxsize > k"]
+    for value in (1, 2):
+        cells[0] = f"k = {value}"
+        desk.notebook("last", *cells, tags={1: ["raises-exception"]})
+        assert desk.run("last.ipynb", "out.ipynb").exit == 0
+        shown = desk.read("out.ipynb")["cells"]
+        assert "".join(shown[2]["outputs"][0]["data"]["text/plain"]) == repr(f"ValueError({value})")
+    assert desk.run("last.ipynb", "out.ipynb").exit == 0
+    assert outcomes(desk.read("out.ipynb")) == [RESTORED, EXECUTED, EXECUTED, RESTORED]
+
+
+def test_p03_a_macro_runs_the_text_of_another_cell(desk: Desk) -> None:
+    cells = ["k = 1", "%macro again 1", "k = 5", "again", "k"]
+    for value in (1, 2):
+        cells[0] = f"k = {value}"
+        desk.notebook("macro", *cells)
+        told = ran(desk, "macro")
+    assert told[2:] == [RESTORED, EXECUTED, EXECUTED]
+
+
+def test_p03_the_search_path_counts_for_who_reads_it(desk: Desk) -> None:
+    cells = ["import sys", "sys.path.insert(0, 'one')", "sys.path[0]", "n = 1"]
+    desk.notebook("path", *cells)
+    assert ran(desk, "path") == [EXECUTED] * 4
+    desk.notebook("path", cells[0], "sys.path.insert(0, 'two')", *cells[2:])
+    assert ran(desk, "path") == [RESTORED, EXECUTED, EXECUTED, RESTORED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from desk import Desk, code_cells, outcomes
+from run.test_cases import out, ran
 from run.test_random import shown
 
 RESTORED, EXECUTED = "restored", "executed"
@@ -73,3 +74,15 @@ def test_p03_what_is_imported_to_bring_values_back_finds_the_notebook_around_it(
     brought, full = (code_cells(desk.read(name)) for name in ("wide-out.ipynb", "full.ipynb"))
     assert outcomes(desk.read("wide-out.ipynb")) == ["restored", "executed", "executed"]
     assert brought[2]["outputs"] == full[2]["outputs"]
+
+
+def test_p03_figures_that_were_shown_come_back_and_are_shown_as_before(desk: Desk) -> None:
+    cells = ["import matplotlib.pyplot as plt", "figure, axes = plt.subplots()", "k = 1", "figure"]
+    desk.notebook("figure", *cells)
+    ran(desk, "figure")
+    # Nobody has called pyplot in this kernel.
+    desk.notebook("figure", *cells[:3], "k + 1\naxes.set_title('a')\nfigure")
+    told = ran(desk, "figure")
+    assert (told[1:], told[0] in (RESTORED, EXECUTED)) == ([RESTORED, RESTORED, EXECUTED], True)
+    shown = code_cells(desk.read(out("out")))[3]["outputs"]
+    assert "image/png" in shown[0]["data"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
+from contextlib import suppress
 from typing import Any
 
 from matplotlib.path import Path
@@ -55,6 +56,28 @@ def _encode_figure(figure: Any) -> Parts:
     state = figure.__getstate__()
     state.pop("_restore_to_pylab", None)
     return Parts((type(figure),), _sorted(state))
+
+
+_came = False
+"""Whether a figure came of which pyplot does not know yet."""
+
+
+def _fill_figure(figure: Any, state: Any) -> None:
+    global _came
+    _fill_stateful(figure, state)
+    _came = True
+
+
+def show_as_made() -> None:
+    """Loads pyplot's backend behind figures that came: whoever made them by pyplot had it loaded, and it tells IPython how they are shown."""
+    global _came
+    load = getattr(sys.modules.get("matplotlib.pyplot"), "_get_backend_mod", None)
+    if _came and load is not None:
+        _came = False
+        with suppress(
+            Exception
+        ):  # One that needs a screen, where there is none: it was not loaded before, either.
+            load()
 
 
 def _encode_stateful(value: Any) -> Parts:
@@ -119,7 +142,10 @@ def _fill_callbacks(registry: Any, state: dict[str, Any]) -> None:
 
 
 def _encode_transform(node: Any) -> Parts:
+    """What it holds, as good as new: what it has computed counts for nothing until somebody asks for it again. A figure that is loaded
+    takes its transforms for invalid, whatever they were."""
     own = {name: value for name, value in vars(node).items() if name != "_parents"}
+    own["_invalid"] = getattr(node, "_INVALID_FULL", None) or node.INVALID
     parents = [parent for reference in node._parents.values() if (parent := reference()) is not None]
     return Parts((type(node),), (_sorted(own), parents))
 
@@ -143,7 +169,7 @@ def _bare(args: tuple[Any, ...]) -> Any:
 
 
 NAMED: dict[str, Codec] = {
-    "Figure": Codec("matplotlib.Figure", _encode_figure, _bare, _fill_stateful, native=False),
+    "Figure": Codec("matplotlib.Figure", _encode_figure, _bare, _fill_figure, native=False),
     "stateful": Codec("matplotlib.stateful", _encode_stateful, _bare, _fill_stateful, native=False),
     "plain": Codec("matplotlib.plain", _encode_plain, _bare, _fill_plain, native=False),
     "path": Codec("matplotlib.path", _encode_path, _bare, _fill_path, native=False, immutable=True),

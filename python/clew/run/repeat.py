@@ -21,11 +21,12 @@ from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
 from clew.run.session import BATCH, found_by_cells
 from clew.shell.identity import identifier, read
-from clew.shell.sources import defines, may_read_functions, may_read_sources
+from clew.shell.sources import defines, macros, may_read_functions, may_read_sources
 
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
 UNKNOWN = "nothing is recorded of this notebook"
+MACRO = "it is a macro: the text of other cells runs in its place"
 READ = "a cell may read the source of functions, and it makes some"
 
 
@@ -71,6 +72,7 @@ class Recorded:
         self._counts_results = any(reads_results(cell.source) for cell in cells)
         self._counts_texts = any(may_read_sources(cell.source) for cell in cells)
         self._counts_lines = any(may_read_functions(cell.source) for cell in cells)
+        self._macros = {name for cell in cells for name in macros(cell.source)}
         self._directory = cwd
         first = self._wanted.first
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
@@ -116,6 +118,8 @@ class Recorded:
             return Decision("executed", (self._why,))
         if self._counts_lines and defines(cell.source):
             return Decision("executed", (READ,))
+        if cell.source.strip() in self._macros:
+            return Decision("executed", (MACRO,))
         told = self._walk.decide(
             (cell.id or None, cell.source, number),
             self._outside,

@@ -80,6 +80,8 @@ class _Reading:
         """Adds what it asks for."""
         code, found = self.scope.code, self.found
         names = set(code.co_names)
+        for name in by_name.BY_SYSTEM.keys() & names:
+            found.variables.update(by_name.BY_SYSTEM[name])
         found.is_placed |= not _PLACES.isdisjoint(names)
         texts = {text for text in flattened(code.co_consts) if isinstance(text, str)}
         if not CHECKING.isdisjoint(names):

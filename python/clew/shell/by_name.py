@@ -44,6 +44,17 @@ _QUESTIONS = frozenset(("input", "getpass"))
 _GETTERS = frozenset(("getenv", "getenvb"))
 _FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser", "home"))
 _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+#: What goes by the zone of the process or by its locale, and where the system's library has these from.
+BY_SYSTEM: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("fromtimestamp", "localtime", "mktime", "astimezone", "tzlocal", "tzname"), ("TZ",)),
+    **dict.fromkeys(
+        ("setlocale", "getlocale", "getdefaultlocale", "getpreferredencoding"), ("LANG", "LC_ALL")
+    ),
+}
+#: What tells of the exception that no cell caught, by where it is, and in words.
+_FAILED = frozenset(("last_value", "last_type", "last_traceback", "last_exc", "print_last", "pm"))
+_TELL_FAILED = frozenset(("sys", "traceback", "pdb"))
+FAILED = "what failed last"
 #: What draws from the system.
 _FROM_SYSTEM = frozenset(
     ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
@@ -63,6 +74,7 @@ NAMES = (
     | _FROM_SYSTEM
     | objects.BEGUN
     | _OF_POLARS
+    | _FAILED
 )
 """Names that may ask for something."""
 
@@ -91,6 +103,10 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
         found.reads_variable(read_of(steps, place))
     elif name in _FILLED:
         _filled(found, call)
+    elif name in _FAILED and is_attribute:
+        holder = scope.meaning(Mention(mention.path[:-1], place, mention.is_local))
+        if type(holder) is ModuleType and holder.__name__ in _TELL_FAILED:
+            found.words.add(FAILED)
     elif name in _HOME and (is_attribute or name != "home"):
         found.variables.add("HOME")
     elif (

@@ -8,6 +8,7 @@ from types import CodeType, ModuleType
 
 from clew.shell import known as objects
 from clew.shell.asked import Asked
+from clew.shell.by_name import FAILED
 from clew.shell.known import attribute, known
 from clew.shell.mentions import Call, called, constant, dotted, mentions
 from clew.shell.names import nested
@@ -18,7 +19,7 @@ _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "
 _IMPORTS = frozenset(("import_module", "__import__", "modules"))
 _LOOKS_UP = _GETS | _IMPORTS | {"getattr"}
 _MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
-_OF_ENVIRONMENT = "env"
+_OF_ENVIRONMENT, _OF_FAILED = "env", frozenset(("tb", "debug"))
 #: Texts within texts are followed so deep.
 _DEEPEST = 3
 LONGEST = 10_000
@@ -30,6 +31,8 @@ NAMES = _RUNS | _LOOKS_UP | _MAGICS
 def told_by_text(scope: Scope, found: Asked, texts: set[str], read: Callable[[Scope, Asked], None]) -> None:
     """Adds what code in the texts asks for, which `read` reads, and attributes that are looked up by them."""
     names = set(scope.code.co_names)
+    if not _MAGICS.isdisjoint(names) and not _OF_FAILED.isdisjoint(texts):
+        found.words.add(FAILED)
     if not _MAGICS.isdisjoint(names) and _OF_ENVIRONMENT in texts:
         _magic_of_environment(found, texts - {_OF_ENVIRONMENT})
     if not _LOOKS_UP.isdisjoint(names):

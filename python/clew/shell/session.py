@@ -6,8 +6,8 @@ import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class Session:
         self.last_run: str | None = None
         self._recorder.listeners.append(self._note_recorded)
         self._recorder.before_run = self._before_run
-        self._recorder.as_for_cells = lambda: shell.builtin_trap
+        self._recorder.as_for_cells = self._as_for_cells
         #: Whether the last state is still to be brought back, before any cell runs.
         self._is_to_resume = False
         #: How what that came to is told.
@@ -305,6 +305,15 @@ class Session:
         """Says something that belongs to no cell's outputs."""
         with self.outputs.muted():
             print(text, flush=True)
+
+    @contextmanager
+    def _as_for_cells(self) -> Iterator[None]:
+        """What is brought back finds what cells find, and is shown as what cells made."""
+        with self._shell.builtin_trap:
+            yield
+            figures = sys.modules.get("clew.codecs.matplotlib")
+            if figures is not None:
+                figures.show_as_made()
 
     def _before_run(self) -> None:
         self._adopt_path()

@@ -26,6 +26,7 @@ _TELLING = frozenset(
 _LISTS, _ONE = frozenset(("In", "_ih")), re.compile(r"_i(i{0,2}|\d+)\Z")
 _SPACES = frozenset(("globals", "locals", "vars", "user_ns", "user_global_ns"))
 _MAGICS = frozenset(("history", "hist", "recall", "rep", "macro", "save", "rerun", "edit", "notebook"))
+_MAKES_MACRO = re.compile(r"^\s*%macro\s+(?:-\w+\s+)*(\w+)", re.MULTILINE)
 _LIKELY = re.compile(
     rf"\b(In|_ih|_ii{{0,2}}|_i\d+|{'|'.join(sorted(_TELLING))})\b|[%.\"'](?:{'|'.join(sorted(_MAGICS))})\b"
 )
@@ -83,6 +84,11 @@ def defines(text: str) -> bool:
     """Whether a cell may make functions; where nobody can tell, it may."""
     nodes = _nodes(text)
     return not nodes or any(isinstance(node, _MAKING) for node in nodes)
+
+
+def macros(text: str) -> list[str]:
+    """Names that a cell gives to the text of others (`%macro`). A cell that consists of such a name alone runs that text in its place."""
+    return _MAKES_MACRO.findall(text)
 
 
 _MAKING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

@@ -148,7 +148,7 @@ pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> boo
         RootKind::Environment => {
             !evidence.processes.is_empty() || libraries.contains("os") || !evidence.modules.is_empty()
         }
-        RootKind::Path => !evidence.modules.is_empty(),
+        RootKind::Path => !evidence.modules.is_empty() || libraries.contains("sys"),
         RootKind::Setting if root.key == RECURSION => libraries.contains("sys"),
         _ => libraries.contains(first_word(&root.key)),
     }

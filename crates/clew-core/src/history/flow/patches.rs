@@ -44,9 +44,10 @@ fn named(entry: &str) -> (&str, Option<&str>) {
 pub const THREADS: &str = "threads";
 
 /// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in
-/// and how it is set, what was entered without a `with` that leaves it, and what goes on beside them.
+/// and how it is set, the time zone, what was entered without a `with` that leaves it, and what goes on beside them.
 pub(super) fn is_everywhere(name: &str) -> bool {
     name.starts_with('%')
+        || name == "time.tzset"
         || matches!(
             first_word(name),
             "IPython" | "builtins" | "contextlib" | "sys" | THREADS
@@ -82,7 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn what_ipython_does_counts_for_every_cell() {
+    fn what_ipython_does_and_the_time_zone_count_for_every_cell() {
+        assert!(is_everywhere("time.tzset") && !is_everywhere("time.sleep"));
         assert!(is_everywhere("%precision") && is_everywhere("IPython.ast_node_interactivity"));
         assert!(is_everywhere("builtins.foo") && !is_everywhere("math.pi"));
     }
