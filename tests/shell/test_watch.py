@@ -179,6 +179,19 @@ def test_names_inside_strings_count(cells: Cells) -> None:
     assert touched(cells("x = 1; f'{x} of total'")) >= {"total", "x"}
 
 
+def test_docstrings_speak_to_people() -> None:
+    def told(source: str) -> frozenset[str]:
+        names = [mentioned(code) for code in nested(compile(source, "<cell>", "exec"))]
+        return frozenset[str]().union(*(one for one in names if one is not None))
+
+    assert "rows" not in told("def f():\n    'How many rows.'\n    return 'x', 1")
+    # What a text says that is there twice, or stands first elsewhere, counts.
+    assert "rows" in told("def f():\n    'rows'\n    return len('rows')")
+    assert "rows" in told("f = lambda: 'rows'") and "rows" in told("def f(): return len('rows')")
+    assert "rows" in told("[look('rows') for _ in t]") and "rows" in told("list(look('rows') for _ in t)")
+    assert "rows" in told("def f():\n    'A tuple.'\n    return ('rows', 'b')")
+
+
 def test_very_long_strings_may_name_anything() -> None:
     assert mentioned(compile(f"x = {'a' * 2_000_000!r}", "", "exec")) is None
 

@@ -17,7 +17,7 @@ from ..shell.asked import Asked
 from ..shell.asks import asked_by_scope
 from ..shell.known import attribute, known, known_within
 from ..shell.mentions import Mention, called, constant, dotted, mentions
-from ..shell.names import REACHES, flattened, nested
+from ..shell.names import REACHES, constants, nested
 from ..shell.own_modules import own_modules
 from ..shell.scope import Scope
 from ..shell.unseeded import seed_of
@@ -87,7 +87,7 @@ def _by_text(scope: Scope) -> str | None:
     if not _LEADS.isdisjoint(names):
         return _TEXT
     if not _QUERIES.isdisjoint(names):
-        texts = [one for one in flattened(scope.code.co_consts) if isinstance(one, str)]
+        texts = [one for one in constants(scope.code) if isinstance(one, str)]
         return _TEXT if any("@" in one for one in texts) else None
     return None
 

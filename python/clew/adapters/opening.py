@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from types import ModuleType
 
 from ..shell.mentions import Call, Mention, called, constant, dotted, mentions
-from ..shell.names import flattened
+from ..shell.names import constants
 from ..shell.scope import Scope
 from ..shell.unseeded import own_argument
 
@@ -69,7 +69,7 @@ def _builds(scope: Scope) -> bool:
     names = scope.code.co_names
     if not _JOINS.isdisjoint(names) or ("path" in names and "join" in names):
         return True
-    texts = (one for one in flattened(scope.code.co_consts) if isinstance(one, str))
+    texts = (one for one in constants(scope.code) if isinstance(one, str))
     if not any(map(is_known, texts)):
         return False
     return "format" in names or any(one.opname in ("BUILD_STRING", "BINARY_OP") for one in scope.steps)

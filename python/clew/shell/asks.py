@@ -18,7 +18,7 @@ from clew.shell.by_name import told_by_name
 from clew.shell.by_text import told_by_text
 from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
-from clew.shell.names import flattened
+from clew.shell.names import constants
 from clew.shell.own_modules import own_modules, reached
 from clew.shell.paths import CHECKING
 from clew.shell.scope import Scope
@@ -83,7 +83,7 @@ class _Reading:
         for name in by_name.BY_SYSTEM.keys() & names:
             found.variables.update(by_name.BY_SYSTEM[name])
         found.is_placed |= not _PLACES.isdisjoint(names)
-        texts = {text for text in flattened(code.co_consts) if isinstance(text, str)}
+        texts = {text for text in constants(code) if isinstance(text, str)}
         if not CHECKING.isdisjoint(names):
             found.checked |= texts
         live = (self.scope.namespace.get(name) for name in names)

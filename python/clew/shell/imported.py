@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from clew import evidence
 from clew.files import LONGEST, described_files
 from clew.installed import environment
-from clew.shell.names import flattened, nested
+from clew.shell.names import constants, nested
 from clew.shell.own_modules import is_own
 
 #: What imports, or looks for, a module by a text.
@@ -44,7 +44,7 @@ def imports(codes: Iterable[CodeType], package: str = "") -> set[str]:
         if _IMPORT in code.co_code[::2]:
             found.update(_of_statements(code, package))
         if not _BY_TEXT.isdisjoint(code.co_names):
-            texts = (one for one in flattened(code.co_consts) if isinstance(one, str))
+            texts = (one for one in constants(code) if isinstance(one, str))
             found.update(text for text in texts if _is_module_name(text))
     return found
 

@@ -35,6 +35,7 @@ _WRITES = frozenset(
 _READS = frozenset(
     dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap
 )
+_LOADS = frozenset(dis.opmap[name] for name in ("LOAD_CONST", "RETURN_CONST") if name in dis.opmap)
 _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 _EXTENDED = dis.EXTENDED_ARG
 
@@ -58,7 +59,7 @@ def mentioned(code: CodeType) -> frozenset[str] | None:
         return None
     if not LAST_RESULTS.isdisjoint(names) and not LAST_RESULTS.isdisjoint(read_and_written(code)[0]):
         return None
-    strings = [constant for constant in flattened(code.co_consts) if isinstance(constant, str)]
+    strings = [constant for constant in constants(code) if isinstance(constant, str)]
     if sum(map(len, strings)) > LONGEST_STRINGS or ("modules" in names and "__main__" in strings):
         return None
     for text in strings:
@@ -66,9 +67,21 @@ def mentioned(code: CodeType) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def flattened(constants: tuple[object, ...]) -> Iterator[object]:
+def constants(code: CodeType) -> Iterator[object]:
+    """Constants that code uses, those inside constant tuples too. A docstring speaks of names and files to people."""
+    used = code.co_consts
+    return flattened(used[1:] if used and type(used[0]) is str and not _loads_first(code) else used)
+
+
+def _loads_first(code: CodeType) -> bool:
+    """Whether an instruction loads the first constant: the docstring of a function stands there, which none does."""
+    units = code.co_code
+    return any(units[at] in _LOADS and not units[at + 1] for at in range(0, len(units), 2))
+
+
+def flattened(values: tuple[object, ...]) -> Iterator[object]:
     """Constants, those inside constant tuples too."""
-    waiting = list(constants)
+    waiting = list(values)
     while waiting:
         constant = waiting.pop()
         if isinstance(constant, (tuple, frozenset)):

@@ -9,7 +9,7 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.shell.names import IDENTIFIER, REACHES, flattened, mentioned, nested
+from clew.shell.names import IDENTIFIER, REACHES, constants, mentioned, nested
 from clew.shell.own_modules import of_own_modules
 from clew.shell.uses import behind_magics
 from clew.shell.watch import Watch, others_run
@@ -49,7 +49,7 @@ def held_by_functions(namespace: dict[str, Any]) -> set[str]:
     found = set[str]()
     for code in _functions(namespace):
         found.update(code.co_names)
-        for constant in flattened(code.co_consts):
+        for constant in constants(code):
             if isinstance(constant, str):
                 found.update(IDENTIFIER.findall(constant))
     return found

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from clew import evidence
 from clew.installed import environment
 from clew.shell.mentions import ATTRIBUTES, GLOBAL_LOADS
-from clew.shell.names import IDENTIFIER, flattened, nested
+from clew.shell.names import IDENTIFIER, constants, nested
 
 #: Larger files are not read as statements.
 _LONGEST = 1 << 20
@@ -134,7 +134,7 @@ def _imported(one: Reached, own: frozenset[str]) -> set[str]:
 
 
 def _texts(code: CodeType) -> set[str]:
-    return {text for text in flattened(code.co_consts) if isinstance(text, str)}
+    return {text for text in constants(code) if isinstance(text, str)}
 
 
 #: Code that names one of these may find a name in a text.

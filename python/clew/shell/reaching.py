@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.shell.names import IDENTIFIER, flattened
+from clew.shell.names import IDENTIFIER, constants
 from clew.shell.own_modules import of_own_modules
 
 #: Code of a module that names one of these may find the notebook's names.
@@ -43,7 +43,7 @@ def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str
     found = set[str]()
     for code in codes:
         is_formula = not _FORMULAS.isdisjoint(code.co_names)
-        for text in flattened(code.co_consts):
+        for text in constants(code):
             if type(text) is str and len(text) <= LONGEST:
                 there = [name for name in IDENTIFIER.findall(text) if name in namespace]
                 found.update(name for name in there if is_formula or _is_own(namespace[name], namespace))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from clew.shell.names import flattened, read_and_written
+from clew.shell.names import constants, read_and_written
 
 SOURCES = "the text of cells"
 
@@ -42,7 +42,7 @@ def of_sources(code: CodeType, namespace: Mapping[str, Any]) -> set[str]:
         return {SOURCES}
     if _SPACES.isdisjoint(names) and "run_line_magic" not in names:
         return set()
-    texts = {text for text in flattened(code.co_consts) if isinstance(text, str)}
+    texts = {text for text in constants(code) if isinstance(text, str)}
     is_magic = "run_line_magic" in names and not _MAGICS.isdisjoint(texts)
     return {SOURCES} if is_magic or not (_SPACES.isdisjoint(names) or _LISTS.isdisjoint(texts)) else set()
 

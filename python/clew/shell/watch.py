@@ -25,7 +25,7 @@ from clew.shell.environment import Around, Surroundings
 from clew.shell.going import THREADS, begun_threads
 from clew.shell.imported import imports
 from clew.shell.importing import Importing
-from clew.shell.names import flattened, mentioned, nested, read_and_written
+from clew.shell.names import constants, mentioned, nested, read_and_written
 from clew.shell.patches import patched
 from clew.shell.paths import named_files
 from clew.shell.reaching import in_texts, reach_back
@@ -136,11 +136,11 @@ class Seen:
             return {}
         live = self._namespace
         values = [live[name] for name in sorted(read) if name in live]
-        constants = [one for code in codes for one in flattened(code.co_consts)]
+        used = [one for code in codes for one in constants(code)]
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
             asks.variables.add("PYTHONPATH")
-        named = named_files(values, constants, asks.checked, names)
+        named = named_files(values, used, asks.checked, names)
         return self._around.described(named, asks, imports(codes))
 
     def _is_seeded_first(self, generator: str) -> bool:
