@@ -35,7 +35,7 @@ _WRITES = frozenset(
 _READS = frozenset(
     dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap
 )
-_LOADS = frozenset(dis.opmap[name] for name in ("LOAD_CONST", "RETURN_CONST") if name in dis.opmap)
+_LOADS_FIRST = frozenset((dis.opmap[name], 0) for name in ("LOAD_CONST", "RETURN_CONST") if name in dis.opmap)
 _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 _EXTENDED = dis.EXTENDED_ARG
 
@@ -76,7 +76,7 @@ def constants(code: CodeType) -> Iterator[object]:
 def _loads_first(code: CodeType) -> bool:
     """Whether an instruction loads the first constant: the docstring of a function stands there, which none does."""
     units = code.co_code
-    return any(units[at] in _LOADS and not units[at + 1] for at in range(0, len(units), 2))
+    return not _LOADS_FIRST.isdisjoint(zip(units[::2], units[1::2], strict=True))
 
 
 def flattened(values: tuple[object, ...]) -> Iterator[object]:

@@ -165,6 +165,8 @@ def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Attributes that are set."""
     if _STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names):
         return
+    if not _may_lead_out(code, namespace):
+        return
     steps = _steps(code)
     for place, one in enumerate(steps):
         if one.opname in _SETS:
@@ -200,6 +202,8 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
     if _IN_PLACE.isdisjoint(code.co_names) and _STORES_WITHIN.isdisjoint(code.co_code[::2]):
+        return
+    if not _may_lead_out(code, namespace):
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
@@ -299,6 +303,14 @@ def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
         elif not isinstance(held, _Within):
             return None
     return held
+
+
+def _may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
+    """Whether a dotted name in the code may lead to a library (`_held`): most code names none, and need not be taken apart."""
+    held = (namespace.get(name, sys.modules.get(name)) for name in code.co_names)
+    return "get_ipython" in code.co_names or any(
+        isinstance(one, ModuleType | type) or type(one) is FunctionType or _is_shell(one) for one in held
+    )
 
 
 def _is_shell(held: object) -> bool:
