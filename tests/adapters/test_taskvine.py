@@ -106,7 +106,7 @@ def test_an_edit_sends_what_it_reaches_and_the_next_process_sends_nothing(progra
 FILES = """
 import random
 def load():
-    return open("sent").read()
+    return open("./sent").read()
 def sent(path):
     task = vine.PythonTask(load)
     task.add_input(manager.declare_file(path), "sent")
@@ -131,6 +131,10 @@ def kept_out(x): return x
 def raises(x): return 1 // x
 K = 1
 def late(x): return x + K
+def by_name_alone(path):
+    task = vine.PythonTask(lambda: open("sent").read())
+    task.add_input(manager.declare_file(path), "sent")
+    return task
 computed(sent("data"))
 computed(buffered("some"))
 computed(written())
@@ -141,6 +145,7 @@ K = 5
 computed(vine.PythonTask(late, 2))
 manager = begin()
 computed(vine.PythonTask(late, 2))
+computed(by_name_alone("data"))
 told.append([os.path.exists("made.txt"), []])
 os.remove("made.txt")
 """
@@ -150,12 +155,12 @@ def test_p03_files_that_are_sent_count_and_what_does_more_than_return_is_sent_ea
     programs: Programs,
 ) -> None:
     (programs.folder / "data").write_text("one")
-    values = [["one"], ["some"], [4], [1, 2], [2], [3], [7], True]
+    values = [["one"], ["some"], [4], [1, 2], [2], [3], [7], ["one"], True]
     assert [found for found, _ in programs.run(FILES)] == values
     known, new, apart = [1, 1, 0], [1, 0, 1], [0, 0, 0]
     told = programs.run(FILES)
     assert [found for found, _ in told] == values
-    assert [counts for _, counts in told[:-1]] == [known, known, apart, [2, 0, 2], known, known, known]
+    assert [counts for _, counts in told[:-1]] == [known, known, apart, [2, 0, 2], known, known, known, new]
     (programs.folder / "data").write_text("two")
     # What is known is not sent, and is what the manager would have pickled by then all the same.
     told = programs.run(FILES.replace("late, 2", "late, 3"))
