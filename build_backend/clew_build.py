@@ -4,6 +4,8 @@ maturin packs one library target and has no hook for a second binary; what lies 
 installed into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there; the
 command writes its own manual pages, which are installed where `man` looks.
 
+Kernels preload a small library, `native/observer.c`: it is compiled here, too, and lies beside the extension module.
+
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -32,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 SCRIPTS = ROOT / "data" / "scripts"
 MANUAL = ROOT / "data" / "data" / "share" / "man" / "man1"
+OBSERVER = ROOT / "python" / "clew" / "_observer.so"
 # maturin wants its data folder even where it only writes metadata, and git keeps no empty one.
 SCRIPTS.mkdir(parents=True, exist_ok=True)
 
@@ -42,6 +46,7 @@ def build_wheel(
     """Builds the command, then the wheel."""
     profile = _profile("release")
     _place_command(profile)
+    _place_observer()
     return maturin.build_wheel(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
 
 
@@ -51,6 +56,7 @@ def build_editable(
     """Builds the command, then a wheel that points at `python/`."""
     profile = _profile("dev")
     _place_command(profile)
+    _place_observer()
     return maturin.build_editable(
         wheel_directory, _with_profile(config_settings, profile), metadata_directory
     )
@@ -83,6 +89,30 @@ def _place_command(profile: str) -> None:
         subprocess.run([target, "man", "--to", MANUAL], check=True, stdout=subprocess.DEVNULL)
     except OSError:
         pass  # built for another machine: it does not run here, and the wheel goes without pages
+
+
+def _place_observer() -> None:
+    """Compiles the library that records which files native code opens, where there can be one."""
+    if sys.platform != "linux":
+        return
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    flags = [
+        "-std=gnu11",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        "-fvisibility=hidden",
+        "-fno-delete-null-pointer-checks",
+    ]
+    # Within it `&open` is the wrapper, whoever else has a function of that name.
+    flags.append("-Wl,-Bsymbolic")
+    checks = ["-Wall", "-Wextra", "-Wno-nonnull-compare", "-U_FORTIFY_SOURCE"]
+    # A kernel that runs has the old one mapped.
+    target = OBSERVER.with_suffix(f".{os.getpid()}")
+    command = [*compiler, *flags, *checks, "-o", target, ROOT / "native" / "observer.c", "-ldl"]
+    if shutil.which(compiler[0]) is None or subprocess.run(command, check=False).returncode != 0:
+        raise SystemExit(f"native/observer.c was not compiled: Clew needs a C compiler (`{compiler[0]}`)")
+    target.replace(OBSERVER)
 
 
 def _cargo_build(profile: str) -> Path:

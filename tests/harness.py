@@ -318,6 +318,14 @@ class Kernel:
         """
         return self.collect([self.send(code, **options)], timeout)[0]
 
+    def run_typing(self, code: str, *answers: str) -> Reply:
+        """Runs one cell that asks for input, and types an answer to each question."""
+        sent = self.send(code, allow_stdin=True)
+        for answer in answers:
+            self.client.get_stdin_msg(timeout=NEVER)
+            self.client.input(answer)
+        return self.collect([sent])[0]
+
     def queue(self, codes: Sequence[str], timeout: float = NEVER, **options: Any) -> list[Reply]:
         """Sends all cells at once, as Run All does, and waits for all of them."""
         options.setdefault("stop_on_error", True)

@@ -16,6 +16,7 @@ from typing import Any
 
 BLOCK = 64 * 1024
 SCALARS = {type(None), bool, int, float, complex, str, bytes}
+TELLING = {"numpy", "pandas", "torch", "matplotlib"}
 SHELLS = {"In", "Out", "get_ipython", "exit", "quit", "open", "init_kishu", "kishu"}
 
 #: Hashes of the blocks that a state consists of, by the label under which it was kept.
@@ -75,7 +76,9 @@ class Telling:
 
     def body(self, value: Any, kind: type) -> None:
         """Feeds what is in a value that is no scalar."""
-        library = kind.__module__.partition(".")[0]
+        # The user's own frames and arrays are what their libraries' are: these keep caches among their attributes.
+        libraries = [base.__module__.partition(".")[0] for base in kind.__mro__]
+        library = next((name for name in libraries if name in TELLING), "")
         if isinstance(value, (list, tuple)):
             self.members(value)
         elif isinstance(value, dict):
@@ -87,7 +90,7 @@ class Telling:
             self.say(os.fspath(value).replace(sys.prefix, ""))  # every peer has an environment of its own
         elif isinstance(value, (types.FunctionType, types.CodeType, types.ModuleType, type)):
             self.definition(value)
-        elif library in ("numpy", "pandas", "torch", "matplotlib"):
+        elif library:
             getattr(self, f"of_{library}")(value)
         else:
             self.instance(value)

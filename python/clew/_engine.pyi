@@ -99,11 +99,26 @@ def panic_wanted() -> str | None:
 def panic_steps() -> list[str]:
     """The steps at which it can: for tests."""
 
-def secret_within(value: object) -> str | None:
-    """Why a value that is no text must not be stored; `None` if nothing in it speaks against that."""
+def secret_within(name: str, value: object) -> str | None:
+    """Why a value that is no text must not be stored under this name; `None` if nothing in it speaks against that."""
 
-def secrets_within(value: object) -> list[str]:
+def secrets_within(name: str, value: object) -> list[str]:
     """The texts in such a value that must not be shown."""
+
+def credentials_in(name: str, text: str) -> list[str]:
+    """The credentials in a text under this name, as far as each says enough to be known again."""
+
+def is_distinct(text: str) -> bool:
+    """Whether a text is so much by itself that it is a credential wherever it stands."""
+
+def holds_known(text: str, known: Sequence[str]) -> bool:
+    """Whether one of the `known` texts stands in a text."""
+
+def asks_for_credential(prompt: str) -> bool:
+    """Whether a prompt asks for a credential."""
+
+def given_names(source: str) -> list[str]:
+    """Names that a source binds to what hands out credentials."""
 
 def secret_variables() -> list[str]:
     """Values of environment variables that look like credentials."""
@@ -111,8 +126,8 @@ def secret_variables() -> list[str]:
 def redacted(text: str, known: Sequence[str]) -> str:
     """A text that was shown without what looks like a credential or is one of the `known` texts."""
 
-def masked(source: str, known: Sequence[str]) -> tuple[str, list[str]]:
-    """A cell's source without those, and what was taken out."""
+def masked(source: str, known: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    """A cell's source without those, what was taken out in words, and the texts of it that are known again elsewhere."""
 
 def left_out(taken: Sequence[str]) -> str:
     """Says that something was left out, as a sentence begins with it."""
@@ -145,6 +160,13 @@ class Fired:
     def __call__(self, code: CodeType, *rest: object) -> object: ...
     def codes(self) -> list[CodeType]: ...
     def clear(self) -> None: ...
+
+class Listened:
+    """A function of one argument; whoever calls it is told of before, while events are watched. It has no frame of its own."""
+
+    function: Callable[[Any], Any]
+    def __init__(self, function: Callable[[Any], Any], told: Callable[[Any], object]) -> None: ...
+    def __call__(self, argument: Any, /) -> Any: ...
 
 class Held:
     """A `with` block in which Ctrl+C is noted instead of delivered."""
@@ -310,6 +332,9 @@ class Visit:
 
 def map_paths(maps: list[tuple[str, str]], folder: str) -> str | None:
     """Has this process find at a path what lies at another one; why that can't be. `folder` is an empty one of its own."""
+
+def lacks_frames() -> None:
+    """Says that a traceback is decoded, which has no variables of its frames then."""
 
 def notice(why: str) -> None:
     """Says why what a codec makes differs from what was stored."""

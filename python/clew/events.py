@@ -37,9 +37,39 @@ OF_LINES, SHOWING = "tokenize.py", ("linecache.py", "inspect.py")
 TOLD_OTHERWISE: set[str] = set()
 """How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
 
+CORES, SYSTEM = (
+    ("/sys/devices/system/cpu/online", "/sys/devices/system/cpu/present"),
+    ("/proc/sys/kernel/osrelease", "/proc/sys/kernel/hostname"),
+)
+ASKING: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("lscpu", "nproc", "getconf"), CORES),
+    **dict.fromkeys(("uname", "arch"), SYSTEM),
+    **dict.fromkeys(("ldconfig", "fc-list", "fc-match", "lsb_release"), ()),
+}
+"""Programs that libraries start to learn something of the machine, and the files by which the answer is known. What is installed for the system
+is no input, so there are none for that."""
+FINDING, TELLING = os.path.join("ctypes", "util.py"), f"{os.sep}platform.py"  # noqa: PTH118
+"""Code that starts programs for nothing else: to find libraries, with a compiler for example, and to tell what the system is."""
+STARTING = ("subprocess.py", "os.py")
+"""Code that starts programs for others."""
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 MULTIPROCESSING = "multiprocessing"
+
+OF_KERNEL = frozenset(
+    (
+        "TERM",
+        "CLICOLOR",
+        "FORCE_COLOR",
+        "CLICOLOR_FORCE",
+        "PAGER",
+        "GIT_PAGER",
+        "MPLBACKEND",
+        "JPY_PARENT_PID",
+    )
+)
+"""Environment variables that kernels set themselves when they start."""
 
 OWN = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 """How paths of Clew's own code begin, which stands between whoever does something and who hears of it."""
@@ -54,6 +84,8 @@ class Touched:
         self.written: dict[Given, None] = {}
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
+        #: Environment variables, by name, that the notebook's code had somebody read.
+        self.variables: dict[str, None] = {}
         #: What was asked for that is another each time, in words.
         self.unrepeatable: dict[str, None] = {}
         #: What went wrong while it was listened.
@@ -155,23 +187,44 @@ def _connected(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 def _started(seen: Touched, args: tuple[Any, ...]) -> None:
-    if _is_importing_library():
+    if is_importing_library():
         return
-    program = args[0]
-    if program is None and len(args) > 1:
-        program = args[1][0] if isinstance(args[1], list | tuple) and args[1] else args[1]
-    keep(seen.processes, os.fsdecode(program))
+    words = args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else args[1:2]
+    program = args[0] if args[0] is not None else words[0]
+    asked = _asked_of_machine(program, words)
+    if asked is None:
+        keep(seen.processes, os.fsdecode(program))
+    else:
+        for path in asked:
+            keep(seen.read, (path, None))
+
+
+def _asked_of_machine(program: Any, words: Any) -> tuple[str, ...] | None:
+    """By which files it is known what a program answers that a library starts to learn something of the machine; `None` where it does more, or
+    a cell starts it itself."""
+    frame: FrameType | None = sys._getframe(1)
+    standard = tuple(os.path.join(os.path.dirname(os.__file__), name) for name in STARTING)  # noqa: PTH118, PTH120
+    while frame is not None and frame.f_code.co_filename.startswith((OWN, *standard)):
+        frame = frame.f_back
+    starter = frame.f_code.co_filename if frame is not None else ""
+    if not starter.startswith(libraries()):
+        return None
+    if starter.endswith(TELLING):
+        return SYSTEM
+    if "/proc/cpuinfo" in words:
+        return CORES
+    return () if starter.endswith(FINDING) else ASKING.get(os.path.basename(os.fsdecode(program)))  # noqa: PTH119
 
 
 def _commanded(seen: Touched, args: tuple[Any, ...]) -> None:
     """Of a shell command only the program is kept: the rest may hold a password."""
-    if _is_importing_library():
+    if is_importing_library():
         return
     words = [word for word in os.fsdecode(args[0]).split() if "=" not in word]
     keep(seen.processes, words[0] if words else "sh")
 
 
-def _is_importing_library() -> bool:
+def is_importing_library() -> bool:
     """Whether a library is being imported that starts this program itself, to see which fonts there are for example. Like all else
     that importing does, that is known by the library's version, and done again where it is imported again."""
     frame: FrameType | None = sys._getframe(1)
@@ -192,14 +245,44 @@ def _is_importing_library() -> bool:
 
 def _is_of_import(path: str) -> bool:
     """Whether it is one of the files in which a library that is being imported keeps its own work, lists of fonts for example."""
-    return path.startswith(caches()) and _is_importing_library()
+    return path.startswith(caches()) and is_importing_library()
+
+
+def asks_variable(seen: Touched, name: object) -> None:
+    """The environment is asked for a variable by the notebook's code or the user's own modules, through whatever library. What a library
+    reads while it is imported is known by its version, like all else that importing does."""
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    if isinstance(name, str) and name not in OF_KERNEL and _is_asked_by_users():
+        keep(seen.variables, name)
+
+
+def _is_asked_by_users() -> bool:
+    # This one, `asks_variable`, who hears of it, and the environment's own method.
+    frame: FrameType | None = sys._getframe(3)
+    if frame is None or frame.f_code.co_name != "__getitem__":
+        return False  # It is set or taken away.
+    main, others = sys.modules["__main__"].__dict__, (*libraries(), *FROZEN)
+    while (frame := frame.f_back) is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(OWN):
+            return False
+        if frame.f_globals is main or not file.startswith(others):
+            return True
+        if frame.f_code.co_name == "<module>" and frame.f_back and frame.f_back.f_code.co_filename in FROZEN:
+            return False
+    return False
 
 
 def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
     keep(seen.processes, "fork")
 
 
-WATCHERS: dict[str, Callable[[Touched, tuple[Any, ...]], None]] = {
+VARIABLE = "clew: environment variable"
+"""What is told of the environment, beside the interpreter's events."""
+
+WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
+    VARIABLE: asks_variable,
     "open": _opened,
     "os.listdir": _listed,
     "os.scandir": _listed,

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from clew import _engine, files
-from clew.events import MOST, MULTIPROCESSING, WATCHERS, Touched, begun_processes, keep
+from clew.events import MOST, MULTIPROCESSING, VARIABLE, WATCHERS, Touched, begun_processes, keep
 from clew.files import Given, is_folder
+from clew.observed import Observation
 
 
 class Seen(Touched):
@@ -27,25 +29,33 @@ class Seen(Touched):
         super().__init__()
         #: What was there before the run first touched it to write, by its path.
         self.found: dict[str, Before] = {}
+        #: What is done below Python.
+        self.below = Observation()
         self.started = time.time_ns()
         self.before = begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
+        #: Whether no cell decided where Python's own generator stands.
+        self.is_undecided = is_undecided()
 
     def described(
         self,
         named: Sequence[Given] = (),
         listings: Set[Given] = frozenset(),
         checked: Iterable[Given] = (),
+        looks: Set[str] = frozenset(),
     ) -> dict[str, Any]:
         """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
         library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold. Whether those in
-        `checked` were there may have decided what the run did."""
+        `checked` were there may have decided what the run did. What the letters in `looks` say was asked of any of them (`files.looked`)."""
         global _random
         if self.trouble is not None:
             raise self.trouble
+        below = self.below.found(self, self.started, named)
+        named, listings = [*named, *below.files], listings | below.listings
         before, _random = self.random, random_fingerprints()
         undrawn = undrawn_of(_random.keys() - before.keys())
-        looked = {given: files.described(given) for given in [*self.read, *named]}
+        inside = self._inside(listings) if looks else []
+        looked = {given: files.described(given) for given in [*self.read, *named, *inside]}
         read = {given: file for given, file in looked.items() if not files.is_absent_of_environment(file)}
         written = {given: files.described(given) for given in self.written}
         found = self._found({path for path, _ in checked})
@@ -58,6 +68,10 @@ class Seen(Touched):
                 if "of_environment" not in (file := read[given]) and is_folder(file["path"]):
                     file["digest"] = files.listed(file["path"], self._came_or_went(file["path"]))
         files.hash_files(inputs)
+        for file in inputs if looks else ():
+            # When a folder was written its listing tells, where it was listed.
+            is_listed = str(file["digest"]).startswith(files.NAMES)
+            files.mark_looked(file, "".join(sorted(looks - {files.WRITTEN} if is_listed else looks)))
         for given in filter(read.__contains__, named):
             if (read[given]["modified"] or 0) >= self.started and not is_folder(given[0]):
                 written[given] = read[given]
@@ -75,11 +89,20 @@ class Seen(Touched):
             "undrawn": sorted(undrawn),
         } | ({"unrepeatable": list(self.unrepeatable)} if self.unrepeatable else {})
 
+    def _inside(self, listings: Set[Given]) -> list[Given]:
+        """What lies in folders that were listed: more may have been asked of each."""
+        folders = [path for path, _ in [*self.read, *listings] if is_folder(path)]
+        with unwatched():
+            paths = (os.path.join(folder, name) for folder in folders for name in _names(folder))  # noqa: PTH118
+            return [given for path in islice(paths, MOST) if (given := files.named(path)) is not None]
+
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
         """The same, with what is there before."""
         given = files.named(path)
         if given is not None and given[0] not in self.found and len(self.found) < MOST:
-            was_read = goes_on or any(given[0] == path for path, _ in self.read)
+            was_read = (
+                goes_on or any(given[0] == path for path, _ in self.read) or self.below.has_read(given[0])
+            )
             self.found[given[0]] = Before.of(given, len(self.read), was_read=was_read)
         super().writes(path, goes_on=goes_on)
 
@@ -105,6 +128,13 @@ class Seen(Touched):
             for path, one in inside
             if one.reads > listed and one.has_come_or_gone()
         }
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return []
 
 
 class Before(NamedTuple):
@@ -163,6 +193,10 @@ def noted() -> Iterator[Touched]:
 @cache
 def _hang() -> None:
     _engine.hang_audit_hook(list(WATCHERS), _hook)
+    for environment in (os.environ, getattr(os, "environb", None)):
+        if type(environment) is type(os.environ):
+            # Asked for each variable that somebody reads, sets or takes away.
+            environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
 
 
 def _listen(more: int) -> None:
@@ -177,6 +211,8 @@ def take() -> Seen | None:
     global _seen
     seen, _seen = _seen, None
     _listen(0)
+    if seen is not None:
+        seen.below.end()
     if seen is not None and seen.before != begun_processes():
         keep(seen.processes, MULTIPROCESSING)
     return seen
@@ -193,10 +229,24 @@ def unwatched() -> Iterator[None]:
     """What Clew itself does meanwhile is no evidence of the cell's."""
     global _seen
     seen, _seen = _seen, None
+    start = seen.below.here() if seen is not None else 0
     try:
         yield
     finally:
         _seen = seen
+        if seen is not None:
+            seen.below.leave_out(start)
+
+
+def importing() -> int:
+    """A statement that only imports is about to run: how far what is observed below Python has come."""
+    return _seen.below.here() if _seen is not None else 0
+
+
+def imported(start: int) -> None:
+    """It is over."""
+    if (seen := _seen) is not None:
+        seen.below.imported(start)
 
 
 def read(paths: Iterable[str]) -> None:
@@ -236,11 +286,29 @@ def random_fingerprints() -> dict[str, str]:
     return {name: _digest(state) for name, state in random_states()}
 
 
+def random_before() -> dict[str, str]:
+    """The same as the run that is watched found them; nothing where none is."""
+    return {} if _seen is None else _seen.random
+
+
 def undrawn_of(came: Set[str]) -> Set[str]:
     """Those of the generators that came with an import of which nothing was drawn."""
     from clew.roots.generators import undrawn
 
     return came & undrawn() if came else came
+
+
+def is_undecided() -> bool:
+    """Whether Python's own generator stands as no cell decided."""
+    from clew.roots.generators import undecided
+
+    with undecided() as state:
+        return state is not None
+
+
+def was_undecided() -> bool:
+    """The same as the run that is watched found it."""
+    return _seen is not None and _seen.is_undecided
 
 
 def _digest(state: tuple[Any, ...]) -> str:
@@ -252,12 +320,14 @@ def _digest(state: tuple[Any, ...]) -> str:
     return digest.hexdigest()
 
 
-def _hook(event: str, args: tuple[Any, ...]) -> None:
+def _hook(event: str, args: Any) -> None:
     watcher = WATCHERS.get(event)
     for touched in (_seen, getattr(_of_thread, "noted", None) if _listening else None):
         if touched is None or watcher is None:
             continue
         try:
+            if isinstance(touched, Seen):
+                touched.below.tell(event, args)
             watcher(touched, args)
         except BaseException as error:
             # What is raised here would reach the user's call.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Set
 from typing import Any
 
@@ -15,11 +16,15 @@ LONGEST = 1024
 
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
-HASHED = range(1 << 10, (16 << 20) + 1)
-"""Files of such a size (bytes) are hashed: a larger one would take longer than it may, and what a smaller one holds could be guessed."""
+HASHED = range(1 << 10, (64 << 20) + 1)
+"""Files of such a size (bytes) are hashed, 3 GB a second: a larger one would take longer than it may, and what a smaller one holds could be
+guessed."""
 
-HASHED_TOGETHER = 64 << 20
+HASHED_TOGETHER = 256 << 20
 """So many bytes a run."""
+
+CHANGED, LOOKED = "changed:", "looked:"
+"""How marks begin of files that have no digest, and of those of which a run may have asked for more than what they hold."""
 
 NAMES = "names:"
 """How the digest of a folder's listing begins."""
@@ -95,6 +100,77 @@ def hash_files(files: list[dict[str, Any]]) -> None:
             left -= size
         elif size < HASHED.start:
             file["mark"] = _engine.mark_of(path)
+    for file in files:
+        if (
+            file["size"]
+            and file["digest"] is None
+            and file.get("mark") is None
+            and "of_environment" not in file
+        ):
+            file["mark"] = changed(file["path"])
+
+
+def changed(path: str) -> str | None:
+    """By what a file is known on this machine whose bytes nobody reads: the system sets the time of the last change of a file, and no program
+    can set it back as it can the time of writing. `None` for folders, and where nothing lies."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    is_file = stat.S_ISREG(found.st_mode)
+    return f"{CHANGED}{found.st_ctime_ns}:{found.st_dev}:{found.st_ino}" if is_file else None
+
+
+#: What may be asked of a file beside what it holds, by a letter: where links lead, what kind it is and who may use it, when it was written,
+#: changed, and read, and which file it is.
+LINKS, KIND, WRITTEN, CHANGE, USE, WHICH = "lkwcui"
+
+
+def looked(path: str, letters: str) -> str:
+    """What is known of a file beside what it holds, as far as these letters say."""
+    told: list[object] = []
+    if LINKS in letters:
+        told += [os.path.realpath(path), _link(path)]
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        told.append(None)
+    else:
+        told += [found.st_mode, found.st_uid, found.st_gid] if KIND in letters else []
+        told += [found.st_size, found.st_mtime_ns] if WRITTEN in letters else []
+        told += [found.st_ctime_ns] if CHANGE in letters else []
+        told += [found.st_atime_ns] if USE in letters else []
+        told += [found.st_dev, found.st_ino, found.st_nlink] if WHICH in letters else []
+    return f"{LOOKED}{letters}:{hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()}"
+
+
+def _link(path: str) -> str | None:
+    try:
+        return os.readlink(path)  # noqa: PTH115
+    except (OSError, ValueError):
+        return None
+
+
+def mark_looked(file: dict[str, Any], letters: str) -> None:
+    """Has what these letters say count for a file, beside how it is known already."""
+    if letters:
+        file["mark"] = " ".join(filter(None, (looked(file["path"], letters), file.get("mark"))))
+
+
+def has_mark(path: str, mark: str) -> tuple[bool, bool | None]:
+    """Whether all that was asked of a file beside what it holds is as it was, and whether it holds what it held; `None` where its mark does not
+    tell."""
+    is_same: bool | None = None
+    for part in mark.split(" "):
+        if part.startswith(LOOKED):
+            letters = part.removeprefix(LOOKED).partition(":")[0]
+            if looked(path, letters) != part:
+                return False, is_same
+        elif part.startswith(CHANGED):
+            is_same = changed(path) == part
+        else:
+            is_same = _engine.is_marked(path, part)
+    return True, is_same
 
 
 def listed(folder: str, without: Set[str] = frozenset()) -> str | None:

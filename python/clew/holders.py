@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 import types
+from collections.abc import Collection
 from typing import Any
 
 LIMIT = 3
@@ -17,6 +18,15 @@ LIMIT = 3
 NOT_WORTH_A_WORD = (types.ModuleType, types.BuiltinFunctionType)
 """What everybody holds and nobody changes by holding it; classes, too, which their own methods hold."""
 
+
+CLOSED = (types.ModuleType, types.FunctionType, type)
+"""What holds much that has nothing to do with what it is for: globals, modules, all instances' class."""
+
+DEPTH = 6
+"""How many references away from a live object another one is still looked for."""
+
+REACHED = 20_000
+"""How many objects are looked at for one live object."""
 
 CONSTANTS = (
     type(None),
@@ -49,6 +59,32 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
     _by_threads(words)
     _by_others([pair for pair in suspects if gc.is_tracked(pair[1])], words, ours)
     return [(label, ", ".join(words[id(item)][:LIMIT])) for label, item in suspects if words[id(item)]]
+
+
+def referred(live: list[Any], items: list[Any], names: dict[str, Any]) -> list[tuple[int, int]]:
+    """Which ``items`` the ``live`` objects refer to, not by way of the namespace ``names``: pairs of positions.
+
+    Goes along the references that the collector sees, so it runs no code.
+    """
+    at = {id(item): position for position, item in enumerate(items)}
+    closed = {id(names), id(live), id(items)}
+    return [
+        (user, at[item])
+        for user, value in enumerate(live)
+        for item in _reached(value, at.keys(), closed) - {id(value)}
+    ]
+
+
+def _reached(value: Any, wanted: Collection[int], closed: set[int]) -> set[int]:
+    """Which of the ``wanted`` ids are reached from a value, not by way of the ``closed`` ones."""
+    seen, level = set(closed), [value]
+    for _ in range(DEPTH):
+        level = [item for item in level if not issubclass(type(item), CLOSED) and id(item) not in seen]
+        seen.update(map(id, level))
+        if not level or len(seen) > REACHED:
+            break
+        level = [item for item in gc.get_referents(*level) if gc.is_tracked(item) or id(item) in wanted]
+    return seen & set(wanted)
 
 
 def _is_beyond_doubt(item: Any) -> bool:

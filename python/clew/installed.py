@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import os
 import site
 import sys
 import sysconfig
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from functools import cache
 
 OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
@@ -30,7 +34,8 @@ def environment() -> tuple[str, ...]:
 def caches() -> tuple[str, ...]:
     """How paths begin of what libraries keep of their own work, and do again where it is gone."""
     home = os.path.expanduser("~")  # noqa: PTH111
-    folders = (os.environ.get("XDG_CACHE_HOME"), f"{home}/.cache", f"{home}/Library/Caches")
+    named = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"))
+    folders = (*named, f"{home}/.cache", f"{home}/Library/Caches")
     return tuple(os.path.abspath(folder) + os.sep for folder in folders if folder)  # noqa: PTH100
 
 
@@ -38,3 +43,59 @@ def caches() -> tuple[str, ...]:
 def libraries() -> tuple[str, ...]:
     """How paths begin of the code that is Python's own, or installed for it."""
     return ("<frozen ", *(path for path in environment() if path not in OF_SYSTEM))
+
+
+AT_ONCE = 2_000_000_000
+"""So long an installation may go on after it wrote its list of files (ns)."""
+
+MOST_HASHED = 200
+"""Where more files than so many may have been changed by the time of their last change, only their time of writing tells: the whole
+environment was copied."""
+
+
+def edited(metadata: str) -> str | None:
+    """What those files of a package are known by that are not as they were installed, by its list of files (`RECORD`) in its folder of
+    `metadata`; `None` where all are, or nobody can tell.
+
+    Files that nobody wrote since are not read.
+    """
+    record = os.path.join(metadata, "RECORD")  # noqa: PTH118 (asked of thousands of files)
+    try:
+        there = os.stat(record)  # noqa: PTH116
+        with open(record, newline="", encoding="utf-8") as file:  # noqa: PTH123
+            listed = list(_listed(metadata, csv.reader(file)))
+    except (OSError, ValueError, csv.Error):
+        return None
+    other, written, touched = list[str](), [], []
+    for path, name, digest, size in listed:
+        try:
+            now = os.stat(path)  # noqa: PTH116
+        except OSError:
+            other.append(f"{name} gone")
+            continue
+        if now.st_size != size or now.st_mtime_ns > there.st_mtime_ns + AT_ONCE:
+            written.append((path, name, digest))
+        elif now.st_ctime_ns > there.st_ctime_ns + AT_ONCE:
+            touched.append((path, name, digest))
+    for path, name, digest in written + (touched if len(touched) <= MOST_HASHED else []):
+        now_is = _sha256(path)
+        if now_is != digest:
+            other.append(f"{name} {now_is}")
+    return hashlib.blake2b("\n".join(sorted(other)).encode(), digest_size=16).hexdigest() if other else None
+
+
+def _listed(metadata: str, lines: Iterator[list[str]]) -> Iterator[tuple[str, str, str, int]]:
+    """Files of a package, each with its path, its name there, its SHA-256 and its size; neither its metadata nor scripts."""
+    base, inside = os.path.split(metadata)
+    for name, digest, size in (line for line in lines if len(line) == 3):
+        kind, _, digest = digest.partition("=")
+        if kind == "sha256" and size and not name.startswith((inside, "..", os.sep)):
+            yield os.path.join(base, name), name, digest, int(size)  # noqa: PTH118
+
+
+def _sha256(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return urlsafe_b64encode(hashlib.file_digest(file, "sha256").digest()).decode().rstrip("=")
+    except OSError:
+        return ""

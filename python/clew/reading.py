@@ -179,7 +179,7 @@ def _diff(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _status(data: dict[str, Any]) -> dict[str, Any]:
-    plain = ["history", "branch", "is_recording", "is_synced", "undo", "redo", "runs"]
+    plain = ["history", "branch", "is_recording", "is_synced", "unsaved", "undo", "redo", "runs"]
     lists = ["not_stored", "parked", "excluded"]
     return {
         **{name: data[name] for name in plain},

@@ -17,11 +17,38 @@ class ReplayError(Exception):
     """The cell could not be run again, or what it made can't be taken over."""
 
 
-def run(shell: Any, source: str, inputs: dict[str, object], wanted: list[str]) -> dict[str, object]:
-    """Runs ``source`` over ``inputs`` and returns those of ``wanted`` that it bound.
+_ran: dict[str, dict[str, object] | ReplayError] = {}
+"""The namespaces that runs left which a move ran again, or why they could not: a cell runs once, however much of it is wanted."""
+
+
+def end() -> None:
+    """The move is over."""
+    _ran.clear()
+
+
+def run(
+    shell: Any, run_id: str, source: str, inputs: dict[str, object], wanted: list[str]
+) -> dict[str, object]:
+    """Runs ``source`` over ``inputs``, unless this move did so before, and returns those of ``wanted`` that it bound.
 
     Output of the cell is swallowed. Raises `ReplayError` with the reason; interrupts pass through.
     """
+    if run_id not in _ran:
+        try:
+            _ran[run_id] = _namespace(shell, source, inputs)
+        except ReplayError as error:
+            _ran[run_id] = error
+    scratch = _ran[run_id]
+    if isinstance(scratch, ReplayError):
+        raise scratch
+    made = {name: scratch[name] for name in wanted if name in scratch}
+    for name, value in made.items():
+        if isinstance(value, types.FunctionType) and value.__globals__ is scratch:
+            raise ReplayError(f"{name} would read its globals from a scratch namespace")
+    return made
+
+
+def _namespace(shell: Any, source: str, inputs: dict[str, object]) -> dict[str, object]:
     scratch: dict[str, object] = {"__name__": "__main__", "__builtins__": builtins, **inputs}
     code = shell.transform_cell(source) if shell is not None else source
     sink = io.StringIO()
@@ -33,8 +60,4 @@ def run(shell: Any, source: str, inputs: dict[str, object], wanted: list[str]) -
         raise
     except BaseException as error:
         raise ReplayError(f"running it again raised {type(error).__name__}: {error}") from error
-    made = {name: scratch[name] for name in wanted if name in scratch}
-    for name, value in made.items():
-        if isinstance(value, types.FunctionType) and value.__globals__ is scratch:
-            raise ReplayError(f"{name} would read its globals from a scratch namespace")
-    return made
+    return scratch

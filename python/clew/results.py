@@ -212,6 +212,8 @@ class Status(Result):
     branch: str | None
     is_recording: bool
     is_synced: bool
+    unsaved: str | None
+    """Why not everything that ran is saved; `None` where it is."""
     undo: int
     """Steps that can be undone."""
     redo: int

@@ -26,6 +26,7 @@ from .adapters.unrepeatable import UNREPEATABLE
 from .counts import Counts
 from .events import Touched
 from .installed import environment
+from .secrets import is_secret
 from .shell.warn import describe, warn
 
 T = TypeVar("T")
@@ -278,6 +279,8 @@ def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool
     """Keeps what a task came to, if it is worth it; `is_last`: whether somebody asked for it."""
     limits = (place.quick, place.most)
     try:
+        if is_secret("", result) is not None:
+            return  # Nobody told where it comes from: it is made again.
         _engine.keep_task(place.store, place.config, key, seconds, is_last, limits, lambda: dumped(result))
     except Exception:
         # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.

@@ -337,7 +337,8 @@ def test_p03_kernels_configurations_and_results_to_come_are_told_by_name_in_a_ne
     report = new.move("resume")
     lost = {name: report.why(name) for name, word in report.names.items() if word == "lost"}
     print(lost, report.names)
-    assert {"kernel", "config", "later", "held"} <= set(lost)
+    assert {"kernel", "config", "later"} <= set(lost)
+    assert report.word("held") == "differs" and report.why("held").startswith("`held[0]` is missing: ")
     assert new.read("found") == ["3"] and report.word("load") == "loaded"
     assert not set(lost) & new.names()
 

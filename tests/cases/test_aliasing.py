@@ -109,6 +109,30 @@ CASES = [
         probe=("(view.__setitem__(0, ord('x')), raw)[1]", "bytearray(b'hxllo')"),
     ),
     Case(
+        "Views of objects stay views, through arrays of any class",
+        """
+        import numpy as np
+        a = np.array([[1, [2]], [3, 'a']], dtype=object)
+        column = np.asmatrix(a)[:, 1]
+        matrix = np.matrix(a)
+        row = matrix[0]
+        masked = np.ma.array(a, copy=True)
+        part = masked[:, 1]
+        """,
+        "a[0, 1] = 9; matrix[0, 0] = 8; masked[1, 1] = 7",
+        [
+            "column.tolist()",
+            "type(column).__name__",
+            "np.shares_memory(column, a)",
+            "row.tolist()",
+            "np.shares_memory(row, matrix)",
+            "part.tolist()",
+            "np.shares_memory(part, masked)",
+        ],
+        {name: "loaded" for name in ("a", "column", "matrix", "row", "masked", "part")},
+        probe=("(a.__setitem__((0, 1), 'x'), column.tolist())[1]", "[['x'], ['a']]"),
+    ),
+    Case(
         "An array over a bytearray stays shared",
         """
         import numpy as np

@@ -503,6 +503,36 @@ CASES = [
         kept=["Node"],
     ),
     Case(
+        "Weak methods find the object that came back: with a callback, of a subclass, in a cycle, dead",
+        """
+        import weakref
+        class Node:
+            def method(self):
+                return self.x
+        class Handler(weakref.WeakMethod):
+            pass
+        n = Node()
+        n.x = 1
+        method = weakref.WeakMethod(n.method)
+        n.own = Handler(n.method)
+        gone = weakref.WeakMethod(Node().method)
+        told = weakref.WeakMethod(n.method, id)
+        """,
+        "n.x = 2",
+        [
+            "n.x",
+            "method()()",
+            "method() == n.method",
+            "n.own() == n.method",
+            "type(n.own).__name__",
+            "gone()",
+            "told() == n.method",
+            "told.__callback__ is not None",
+        ],
+        {"n": "loaded", "method": "loaded", "told": "loaded"},
+        kept=["Node", "Handler", "gone"],
+    ),
+    Case(
         "`__getattr__`, `__setattr__` and `__repr__` with side effects are not called",
         """
         log = []

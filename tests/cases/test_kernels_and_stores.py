@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from harness import Kernel, Reply
 
 from cases.frame import FILE, frame, store_description
@@ -363,6 +364,97 @@ def test_a_full_disk_costs_a_warning_and_the_next_run_is_recorded(kernels: Calla
     )
     notebook.move("undo")
     assert notebook.read("x") == ["[1, 2]"]
+
+
+def replaced_by_another(store: Path) -> None:
+    """Another store takes its place: of other histories."""
+    store.rename(store.with_name("elsewhere"))
+    (store / "packs").mkdir(parents=True)
+    shutil.copy(store.with_name("elsewhere") / "format", store / "format")
+
+
+def of_session(store: Path, suffix: str) -> Path:
+    """The file of that kind that was written last."""
+    return max(store.rglob(f"*{suffix}"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def emptied(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(10)
+
+
+#: What another program does to the store of a living kernel.
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "the store is removed": shutil.rmtree,
+    "the store is renamed": lambda store: store.rename(store.with_name("elsewhere")),
+    "another store is in its place": replaced_by_another,
+    "the log is unlinked": lambda store: of_session(store, ".log").unlink(),
+    "the log is renamed": lambda store: of_session(store, ".log").rename(store / "kept"),
+    "the log is cut short": lambda store: emptied(of_session(store, ".log")),
+    "the histories are removed": lambda store: shutil.rmtree(store / "histories"),
+    "the pack is unlinked": lambda store: of_session(store, ".pack").unlink(),
+    "the pack is cut short": lambda store: emptied(of_session(store, ".pack")),
+    "the packs are removed": lambda store: shutil.rmtree(store / "packs"),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES.keys())
+def test_p01_files_that_are_lost_under_a_kernel_are_noticed_within_one_run_and_what_is_live_is_recorded_again(
+    kernels: Callable[..., Notebook], tmp_path: Path, lose: Callable[[Path], object]
+) -> None:
+    notebook = kernels(env={"CLEW_STORE_SYNC": "0"})
+    notebook.run(
+        """
+        import numpy as np
+        large = np.arange(300_000)
+        x = [1]
+        """,
+        "x.append(2)",
+    )
+    assert notebook.ask("status")["unsaved"] is None
+    lose(tmp_path / "home" / "clew")
+    first = notebook.run("x.append(3)")
+    notebook.kernel.settle()
+    said = first.stderr + first.text
+    assert "is lost" in said, said
+    # One run, one word of it; and nothing more is wrong.
+    second = notebook.run("x.append(4)")
+    notebook.kernel.settle()
+    assert "is lost" not in second.stderr + second.text
+    status = notebook.ask("status")
+    assert status["unsaved"] is None and status["is_recording"]
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1, 2, 3]"]
+    notebook.move("undo")
+    assert notebook.read("x", "int(large.sum())") == ["[1, 2]", str(sum(range(300_000)))]
+    notebook.move("redo")
+    notebook.kill()
+    again = kernels()
+    again.move("resume")
+    assert again.read("x", "int(large.sum())") == ["[1, 2, 3]", str(sum(range(300_000)))]
+
+
+def test_p01_a_status_never_calls_saved_what_is_gone(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    notebook = kernels()
+    notebook.run("x = [1]")
+    (tmp_path / "home" / "clew").rename(tmp_path / "elsewhere")
+    (tmp_path / "home" / "clew").write_text("a file where the store was")
+    failed = notebook.run("x.append(2)")
+    notebook.kernel.settle()
+    assert "could not record" in failed.stderr + failed.text or "lost" in failed.stderr + failed.text
+    said = notebook.say("status")
+    assert "saved and synced" not in said and "Not everything is saved" in said, said
+    data = notebook.ask("status")
+    assert data["unsaved"] and not data["is_synced"]
+    (tmp_path / "home" / "clew").unlink()
+    notebook.run("x.append(3)")
+    assert notebook.ask("status")["unsaved"] is None
+    notebook.kill()
+    again = kernels()
+    again.move("resume")
+    assert again.read("x") == ["[1, 2, 3]"]
 
 
 def test_a_store_of_a_newer_format_is_left_alone_and_said(

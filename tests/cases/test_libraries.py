@@ -71,6 +71,30 @@ CASES = [
         {"fig": "loaded", "ax": "loaded"},
     ),
     Case(
+        "Figures with axes of classes that are not matplotlib's own: mplot3d's, the user's",
+        """
+        import matplotlib
+        matplotlib.use('agg')
+        from matplotlib.axes import Axes
+        from matplotlib.figure import Figure
+        class Mine(Axes):
+            name = 'mine'
+        class Page(Figure):
+            pass
+        fig = Figure()
+        solid = fig.add_subplot(projection='3d')
+        _ = solid.plot([1, 2], [1, 2], [1, 2])
+        page = Page()
+        own = Mine(page, [0, 0, 1, 1])
+        own.notes = ['kept']
+        _ = page.add_axes(own)
+        """,
+        "solid.set_title('changed'); own.notes.append('changed');",
+        ["solid.get_title()", "len(solid.lines)", "solid.figure is fig", "own.notes", "page.axes[0] is own"],
+        {"fig": "loaded", "solid": "loaded", "page": "loaded", "own": "loaded"},
+        kept=["Mine", "Page"],
+    ),
+    Case(
         "`from sympy import *` and an expression",
         """
         from sympy import *
@@ -168,7 +192,7 @@ def test_pools_and_pickles_work_on_notebook_functions_while_recording(
 
 
 def test_after_patsy_formulas_everything_else_goes_on_being_recorded(notebook: Notebook) -> None:
-    """A design matrix refuses to be pickled: it is kept while nothing touches it, and lost rather than wrong after."""
+    """A design matrix refuses to be pickled: it stays as long as it lives, and what is not verified of it is said."""
     notebook.run(
         """
         import numpy as np

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from clew import evidence, files, installed
+from clew import events, evidence, files, installed
 from clew.shell.paths import named_files
 
 
@@ -208,3 +208,15 @@ def test_compiled_code_that_importing_keeps_is_no_output(tmp_path):
     command = [sys.executable, "-c", watched, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n" and list((tmp_path / "__pycache__").iterdir())
+
+
+def test_what_a_library_asks_of_the_machine_is_known_by_files(monkeypatch):
+    from joblib.externals.loky.backend import context
+
+    monkeypatch.setattr(context, "physical_cores_cache", None)
+    with evidence.noted() as seen:
+        context._count_physical_cores()
+    assert not seen.processes and {path for path, _ in seen.read} >= set(events.CORES)
+    with evidence.noted() as seen:
+        subprocess.run(["lscpu"], capture_output=True, check=False)
+    assert set(seen.processes) == {"lscpu"}

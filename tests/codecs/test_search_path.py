@@ -67,5 +67,8 @@ def test_folders_that_spark_and_dask_make_for_a_session_are_of_it() -> None:
         for user in ("", "-1000")
         for who in ("worker", "scheduler")
     ]
+    # What starts workers puts the folder of their folders there, and takes it away while cells run.
+    dask += [f"/tmp/dask-scratch-space{user}" for user in ("", "-1000")]
     assert all(map(search_path.is_of_session, [spark, *dask]))
-    assert not any(map(search_path.is_of_session, ["/tmp/dask-scratch-space", "/home/me/worker-a", ""]))
+    others = ["/tmp/dask-scratch-space/mine", "/tmp/my-dask-scratch-space-1/mine", "/home/me/worker-a", ""]
+    assert not any(map(search_path.is_of_session, others))

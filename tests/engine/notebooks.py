@@ -48,6 +48,8 @@ class Notebook:
     def load(self, stored: list[Any], *, new_kernel: bool = False) -> dict[str, str]:
         """Puts back what was looked at; returns what came back otherwise."""
         if new_kernel:
+            # A class that is live would be known by its structure, and then be the one that comes back.
+            self.names = {name: value for name, value in self.names.items() if name in HIDDEN}
             self.heap = TestHeap(self.names)
         values = self.heap.load(stored)
         differing: dict[str, str] = values.pop("")

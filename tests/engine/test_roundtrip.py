@@ -336,10 +336,22 @@ CASES: dict[str, tuple[str, list[str]]] = {
 
 
 def held(notebook: Notebook) -> dict[str, Any]:
-    """What a look must not change: who holds what, and how often it is held."""
+    """What a look must not change: who holds what, and how often the notebook's own are held.
+
+    Not modules, nor what they hold: what else this process does, an import on another thread, holds these, too.
+    """
     values = notebook.values
+    shared = {
+        id(value)
+        for module in [*sys.modules.values()]
+        for value in [module, *getattr(module, "__dict__", {}).values()]
+    }
     referents = {name: sorted(map(id, gc.get_referents(value))) for name, value in values.items()}
-    counts = {name: sys.getrefcount(value) for name, value in values.items() if type(value) is not int}
+    counts = {
+        name: sys.getrefcount(value)
+        for name, value in values.items()
+        if type(value) is not int and id(value) not in shared
+    }
     return {"referents": referents, "counts": counts, "random": random.getstate()}
 
 

@@ -24,15 +24,15 @@ def made(place: str, key: str) -> Any:
 @pytest.mark.parametrize("place", PLACES)
 def test_p12_a_text_is_found_wherever_it_lies(place: str) -> None:
     value = made(place, KEY)
-    assert secret_within(value) is not None
-    assert any(KEY in text for text in secrets_within(value))
-    assert secret_within(made(place, "a text like any other")) is None
+    assert secret_within("x", value) is not None
+    assert any(KEY in text for text in secrets_within("x", value))
+    assert secret_within("x", made(place, "a text like any other")) is None
 
 
 def test_a_search_holds_on_to_nothing() -> None:
     values = [made(place, KEY) for place in PLACES]
     held = [sys.getrefcount(value) for value in values]
     for index in range(len(values)):
-        secrets_within(values[index])
+        secrets_within("x", values[index])
     gc.collect()
     assert [sys.getrefcount(value) for value in values] == held

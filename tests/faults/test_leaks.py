@@ -7,19 +7,25 @@ from collections.abc import Callable
 import pytest
 from harness import Kernel
 
+HOLDER = """
+import builtins, weakref
+def keep(kind, thing, refs={}):
+    refs[kind] = weakref.ref(thing)
+    return refs
+builtins.keep = keep
+del keep
+"""
+"""Run before Clew is loaded: what a library held then is no part of a session's state, so neither a run nor a move looks at these references."""
+
 KEPT = """
-import builtins, gc, weakref
+import gc
 import numpy as np, pandas as pd
 class Thing:
     def __init__(self, part=None):
         self.part = part
 class Failed(ValueError):
     pass
-builtins.kept_refs = {}
-def keep(kind, thing):
-    builtins.kept_refs[kind] = weakref.ref(thing)
 """
-"""Weak references lie where neither a run nor a move looks."""
 
 MADE = {
     "an instance": "made = Thing(Thing())",
@@ -39,12 +45,22 @@ MADE = {
     "an object with no value": "import threading\nmade = Thing(threading.Lock())",
 }
 
-ALIVE = "sorted(kind for kind, made in kept_refs.items() if made() is not None)"
+REFS = "keep.__defaults__[0]"
+ALIVE = f"sorted(kind for kind, made in {REFS}.items() if made() is not None)"
+
+
+def begin(kernels: Callable[..., Kernel], *, load: bool = True) -> Kernel:
+    """A kernel that has `keep`."""
+    kernel = kernels(load=False)
+    kernel.run(HOLDER).raised()
+    if load:
+        kernel.run("%load_ext clew").raised()
+    kernel.run(KEPT).raised()
+    return kernel
 
 
 def drop_all(kernel: Kernel) -> list[str]:
     """Makes, keeps weakly and drops an object of each kind; the kinds that are alive afterwards."""
-    kernel.run(KEPT).raised()
     for kind, cell in MADE.items():
         kernel.run(cell).raised()
         kernel.run(f"keep({kind!r}, made)").raised()
@@ -60,16 +76,15 @@ def drop_all(kernel: Kernel) -> list[str]:
 
 
 def test_p07_what_the_user_dropped_is_dropped(kernels: Callable[..., Kernel]) -> None:
-    without = drop_all(kernels(load=False))
+    without = drop_all(begin(kernels, load=False))
     assert not set(MADE) & set(without)
-    assert drop_all(kernels()) == without
+    assert drop_all(begin(kernels)) == without
 
 
 def test_p07_what_a_move_took_away_is_dropped_once_it_lies_in_the_store(
     kernels: Callable[..., Kernel],
 ) -> None:
-    kernel = kernels()
-    kernel.run(KEPT).raised()
+    kernel = begin(kernels)
     without_value = ("a generator", "an object with no value")
     for kind, cell in MADE.items():
         if kind in without_value:
@@ -83,12 +98,11 @@ def test_p07_what_a_move_took_away_is_dropped_once_it_lies_in_the_store(
     kernel.run("changed = 1").raised()
     kernel.run("_ = gc.collect()").raised()
     assert kernel.value(ALIVE) == []
-    assert kernel.value("len(kept_refs)") == 2 * (len(MADE) - len(without_value))
+    assert kernel.value(f"len({REFS})") == 2 * (len(MADE) - len(without_value))
 
 
 def test_p07_what_was_kept_aside_is_dropped_with_the_session(kernels: Callable[..., Kernel]) -> None:
-    kernel = kernels()
-    kernel.run(KEPT).raised()
+    kernel = begin(kernels)
     kernel.run(MADE["a generator"]).raised()
     kernel.run("keep('a generator', made)", silent=True).raised()
     kernel.clew("undo").raised()

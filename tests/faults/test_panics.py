@@ -23,7 +23,7 @@ CELL = WANTED + "\nnumbers = [{number}, 'text']\nprint('out')\nlen(numbers)"
 DEAR = "many = [[number] for number in range(1_000_000)]"
 """Where there is so much, a run is followed by a look at what it may have touched."""
 
-IN_A_CELL = ("enter", "roots", "settle", "withheld", "summary", "describe_stream")
+IN_A_CELL = ("enter", "roots", "settle", "withheld", "summary", "refusal", "describe_stream")
 WHERE_LOOKS_ARE_DEAR = ("rebound", "some_roots")
 IN_A_MOVE = ("enter", "build", "noticed", "install", "clear_staging", "settle", "withheld")
 WHERE_MUCH_IS_READ = ("wait",)

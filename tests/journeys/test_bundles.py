@@ -146,6 +146,18 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
     assert "is sound" in ada.clew("verify", "--read-data").well()
 
 
+def test_a_number_means_the_recorded_run_where_a_state_of_the_same_number_came_too(
+    ada: Person, bob: Person, notebook: Notebook
+) -> None:
+    told(notebook, "export state.clew --at 4")
+    told(notebook, "export all.clew --all")
+    for order in (["state.clew", "all.clew"], ["all.clew", "state.clew"]):
+        for file in order:
+            bob.ask("import", str(ada.folder / file))
+        shown = bob.ask("show", "4", "--history", "analysis.ipynb")
+        assert "table = pd.DataFrame" in shown["source"]
+
+
 def test_only_some_names_and_only_so_many_bytes(ada: Person, notebook: Notebook) -> None:
     data = ada.ask("export", str(ada.folder / "some.clew"), "--names", "points,half")
     assert sorted(

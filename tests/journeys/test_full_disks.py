@@ -23,6 +23,8 @@ MORE = "b = rng.integers(0, 2**63, 10_000_000)"
 def notebook(ada: Person) -> Notebook:
     notebook = ada.opens("n.ipynb")
     notebook.run(FIRST)
+    # Its run is pushed first: it must lie in the store by then.
+    notebook.kernel.settle()
     return notebook
 
 

@@ -34,6 +34,8 @@ class Desk:
         self.home = folder / "home"
         self.folder.mkdir(parents=True)
         self.home.mkdir()
+        #: Where everything that is started here looks for modules.
+        self.search = [*SOURCES]
 
     def environment(self) -> dict[str, str]:
         """The variables of everything that is started here."""
@@ -42,7 +44,7 @@ class Desk:
         private = {
             **private_folders(self.home),
             "CLEW_PYTHON": PYTHON,
-            "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
+            "PYTHONPATH": os.pathsep.join(map(str, self.search)),
         }
         return kept | {name: str(value) for name, value in private.items()} | UNPROVED
 

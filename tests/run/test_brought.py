@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from desk import Desk, code_cells, outcomes
 from run.test_cases import out, ran
 from run.test_random import shown
@@ -86,3 +87,38 @@ def test_p03_figures_that_were_shown_come_back_and_are_shown_as_before(desk: Des
     assert (told[1:], told[0] in (RESTORED, EXECUTED)) == ([RESTORED, RESTORED, EXECUTED], True)
     shown = code_cells(desk.read(out("out")))[3]["outputs"]
     assert "image/png" in shown[0]["data"]
+
+
+@pytest.mark.parametrize("usual", ["agg", "module://matplotlib_inline.backend_inline", None])
+@pytest.mark.parametrize("magic", ["%matplotlib inline", "%matplotlib agg"])
+def test_p03_what_a_cell_chose_to_draw_with_draws_in_later_cells(
+    desk: Desk, usual: str | None, magic: str
+) -> None:
+    cells = [
+        f"{magic}\nimport matplotlib.pyplot as plt",
+        "n = 1",
+        "figure = plt.figure(figsize=(1, 1))\n_ = plt.plot([n, 2])",
+        "figure",
+    ]
+    env = {"MPLBACKEND": usual} if usual else {}
+    # The others' histories know the edited cells.
+    name = f"drawn-{len(usual or '')}-{len(magic)}"
+
+    def pictures(*sources: str) -> list[list[str]]:
+        desk.notebook(name, *sources)
+        done = desk.run(f"{name}.ipynb", "out.ipynb", env=env)
+        assert done.exit == 0, done
+        outputs = [cell["outputs"] for cell in code_cells(desk.read("out.ipynb"))]
+        return [
+            [output["data"].get("image/png", "") for output in one if "data" in output] for one in outputs
+        ]
+
+    first = pictures(*cells)
+    if magic == "%matplotlib inline":
+        assert [len(one) for one in first] == [0, 0, 1, 1] and all(map(all, first))
+    changed = pictures(*cells[:2], *(cell.replace("[n, 2]", "[n, 2, 1]") for cell in cells[2:]))
+    assert outcomes(desk.read("out.ipynb")) == [RESTORED, RESTORED, EXECUTED, EXECUTED]
+    assert pictures(*cells[:1], "n = 1 + 0", *cells[2:]) == first
+    assert [len(one) for one in changed] == [len(one) for one in first] and (
+        changed != first or not any(map(any, first))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from desk import Desk, outcomes
+from desk import Desk, code_cells, outcomes
 
 
 @pytest.mark.long
@@ -15,3 +15,27 @@ def test_the_fonts_that_matplotlib_lists_when_it_is_first_imported_are_none_of_t
     assert first.exit == 0 and outcomes(desk.read("fonts-out.ipynb")) == ["executed", "executed"]
     second = desk.run("fonts.ipynb", "fonts-out.ipynb", "--explain", env=nowhere)
     assert second.exit == 0 and outcomes(desk.read("fonts-out.ipynb")) == ["restored", "restored"], second
+
+
+def test_p03_a_module_in_a_package_is_there_for_who_uses_it_though_the_import_was_restored(
+    desk: Desk,
+) -> None:
+    cells = (
+        "import urllib.request, xml.dom.minidom\nimport sklearn.linear_model",
+        "%config Application.log_level = 30\nimport concurrent.futures",
+    )
+    using = (
+        "urllib.request.Request.__name__",
+        "xml.dom.minidom.Node.ELEMENT_NODE",
+        "sklearn.linear_model.Ridge.__name__",
+        "concurrent.futures.Future.__name__",
+    )
+    desk.notebook("within", *cells)
+    assert desk.run("within.ipynb", "within-out.ipynb").exit == 0
+    desk.notebook("within", *cells, *using)
+    typed = desk.run("within.ipynb", "within-out.ipynb")
+    assert typed.exit == 0, typed
+    out = desk.read("within-out.ipynb")
+    assert outcomes(out)[0] == "restored"
+    shown = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in code_cells(out)[2:]]
+    assert shown == ["'Request'", "1", "'Ridge'", "'Future'"]

@@ -80,9 +80,9 @@ def test_p03_a_module_counts_wherever_it_is_imported_again(desk: Desk) -> None:
     write(notebook.folder / "third.py", "import other\n\ndef v():\n    return other.V\n")
     notebook.record()
     edited = "def g(x):\n    return x + 5000\n\nclass C:\n    v = 8\n"
-    users = {1, 2, 3, 4, 5, 6, 8}
-    notebook.changed("mymod.py", edited, users)
-    notebook.changed("other.py", "V = 6\n", users)
+    # Cells count by the modules that they use, and by those that these import.
+    notebook.changed("mymod.py", edited, {1, 2, 3, 4, 5, 8})
+    notebook.changed("other.py", "V = 6\n", {1, 6})
     write(notebook.folder / "mymod.py", edited)
     assert [notebook.shown()[at] for at in (1, 2, 4, 7)] == ["5001", "8", "5002", "5003"]
     assert notebook.outcomes[6] == "restored"
@@ -144,10 +144,9 @@ def test_p03_where_a_module_would_be_found_counts(desk: Desk) -> None:
         "try:\n    import quick\n    FAST = True\nexcept ImportError:\n    FAST = False\n",
     )
     notebook.record()
-    users = {2, 3, 5, 6, 9}
-    notebook.changed("tool.py", "def f():\n    return 3\n", users)
-    notebook.changed("consts/__init__.py", "V = 82\n", users)
-    notebook.changed("quick.py", "", users)
+    notebook.changed("tool.py", "def f():\n    return 3\n", {5, 6})
+    notebook.changed("consts/__init__.py", "V = 82\n", {5, 6})
+    notebook.changed("quick.py", "", {9})
     notebook.changed("extras.py", "", {7})
     notebook.changed("bar.py", "", {8})
     notebook = Notebook(desk, "found", cells[0].replace("v1", "v2"), *cells[1:])

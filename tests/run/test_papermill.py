@@ -17,7 +17,7 @@ from typing import Any
 import papermill
 import pytest
 from beside import Beside, beside, notebook
-from desk import Desk
+from desk import Desk, outcomes
 from harness import REPOSITORY
 from papermill.cli import papermill as command
 from papermill.iorw import papermill_io
@@ -488,3 +488,16 @@ def test_versions_are_told_by_the_command_itself(both: Beside, desk: Desk) -> No
     assert pair.papermill.out.startswith(papermill.__version__)
     told = desk.clew("--version")
     assert told.exit == 0 and told.out.startswith("clew ")
+
+
+def test_a_kernel_that_is_called_python_is_the_one_of_this_python(desk: Desk) -> None:
+    spec = {"name": "python", "display_name": "Python", "language": "python"}
+    desk.notebook("called", "x = 1\nx", spec=spec)
+    for _ in range(2):
+        assert desk.run("called.ipynb", "called-out.ipynb").exit == 0
+    assert outcomes(desk.read("called-out.ipynb")) == ["restored"]
+    assert desk.papermill("--engine", "clew", "called.ipynb", "called-engine.ipynb").exit == 0
+    assert outcomes(desk.read("called-engine.ipynb")) == ["restored"]
+    desk.notebook("called", "x = 2\nx", spec=spec)
+    assert desk.papermill("--engine", "clew", "called.ipynb", "called-engine.ipynb").exit == 0
+    assert outcomes(desk.read("called-engine.ipynb")) == ["executed"]

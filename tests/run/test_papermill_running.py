@@ -85,7 +85,7 @@ def test_an_executed_notebook_is_the_same(executed: Pair) -> None:
     assert executed.clew.files == files
     ours, theirs = (set(environment(left.folder)) for left in (executed.clew, executed.papermill))
     assert theirs <= ours, "papermill's kernel finds variables that Clew's does not"
-    assert ours - theirs == {"CLEW_RESUME_ON_START", "JPY_SESSION_NAME"}
+    assert ours - theirs == {"CLEW_RESUME_ON_START", "JPY_SESSION_NAME", "CLEW_OBSERVER", "LD_PRELOAD"}
 
 
 def environment(folder: Path) -> list[str]:

@@ -207,6 +207,12 @@ def test_p06_what_can_not_be_repeated_runs_and_says_why(desk: Desk) -> None:
     assert [cell["outcome"] for cell in told[2:]] == [RESTORED, RESTORED, EXECUTED]
 
 
+def test_cells_without_statements_are_not_executed_again(desk: Desk) -> None:
+    book = Book(desk, "remarks", ("a = 1", "# b = 2\n# and so on", "b = a"))
+    assert book.run() == [EXECUTED] * 3
+    assert book.run() == [RESTORED] * 3
+
+
 def test_a_failed_run_goes_on_at_the_failed_cell(desk: Desk) -> None:
     first = "open('ran.txt', 'w').close()\nmarks = [1]"
     desk.notebook("failing", first, "marks[2]", "marks")

@@ -181,6 +181,29 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
         ["tmp = [1, 2]", "y = tmp[::-1]\ndel tmp", "z = 5", "def once(): return 8", "k = once()\ndel once"],
         {"y": "2 3", "k": "5 6"},
     ),
+    "a connection": (
+        [
+            "import sqlite3",
+            "con = sqlite3.connect(':memory:')",
+            "con.execute('create table t (n)').close()",
+            "con.execute('insert into t values (7)').close()",
+            "other = 1",
+            "rows = con.execute('select n from t').fetchall()",
+        ],
+        {"rows": "2 3 4 5 7", "other": "6"},
+    ),
+    "a queue and a generator": (
+        [
+            "import queue",
+            "q = queue.Queue()",
+            "numbers = (n for n in range(9))",
+            "q.put(next(numbers))",
+            "q.put(next(numbers))",
+            "held = {'q': q}",
+            "first, second = held['q'].get(), q.get()",
+        ],
+        {"first": "2 3 4 5 6 7 8", "second": "2 3 4 5 6 7 8"},
+    ),
     "display magics and help": (
         [
             "%matplotlib inline\nimport math",
@@ -270,6 +293,25 @@ def test_annotate_and_stale_in_a_notebook(kernel: Kernel) -> None:
     ]
     text = kernel.clew("stale").text
     assert re.search(r"function `f` changed in run 7", text), text
+
+
+def test_a_cell_that_may_have_changed_a_live_object_makes_its_readers_stale(kernel: Kernel) -> None:
+    cells = [
+        "import sqlite3",
+        "con = sqlite3.connect(':memory:')\ncon.execute('create table t (n)').close()",
+        "con.execute('insert into t values (1)').close()",
+        "rows = con.execute('select n from t').fetchall()",
+        "total = len(rows)",
+    ]
+    for number, cell in enumerate(cells):
+        kernel.run(cell, cell_id=f"cell{number}")
+    assert asked(kernel, "stale")["stale"] == []
+    kernel.run("con.execute('insert into t values (2)').close()", cell_id="cell2")
+    stale = asked(kernel, "stale")["stale"]
+    assert [(cell["run"], [reason["kind"] for reason in cell["reasons"]]) for cell in stale] == [
+        ("5", ["changed"]),
+        ("6", ["through"]),
+    ]
 
 
 def test_a_file_that_changed_makes_its_reader_stale(kernel: Kernel) -> None:

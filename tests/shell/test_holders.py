@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gc
+import io
 import threading
 import weakref
 
 from harness import Kernel
 
-from clew.holders import holders
+from clew.holders import holders, referred
 
 
 class Thing:
@@ -42,6 +44,16 @@ def test_closures_methods_and_threads_are_named() -> None:
         thread.join()
     assert "a closure" in found["item"] and closure() is item
     assert "keeper" in found["other"] and method.__self__ is other
+
+
+def test_what_live_objects_refer_to_is_found_and_nothing_by_way_of_the_namespace() -> None:
+    buffer, items, other = io.StringIO(), [1, 2], [3]
+    writer = csv.writer(buffer)
+    numbers = (item for item in items)
+    next(numbers)
+    names = {"writer": writer, "numbers": numbers, "other": other}
+    around = [names]
+    assert referred([writer, numbers, around], [buffer, items, other], names) == [(0, 0), (1, 1)]
 
 
 def test_who_holds_what_never_changes_is_no_news() -> None:

@@ -8,7 +8,7 @@ import pytest
 from harness import Kernel
 from kernel_record import Recorded
 
-from clew.shell.part import is_only_commands, part
+from clew.shell.part import is_only_commands, is_only_comments, part
 from clew.shell.run import Running
 
 
@@ -159,6 +159,17 @@ def test_only_lines_of_their_own_are_commands() -> None:
     assert not is_only_commands("x = 1; %clew undo")
     assert not is_only_commands("%clewless")
     assert is_only_commands("")
+    assert is_only_comments("# text\n\n  # more")
+    assert not is_only_comments("\n")
+    assert not is_only_comments("# text\n%clew undo")
+
+
+def test_a_whole_cell_of_comments_is_recorded_and_what_is_left_beside_commands_is_not() -> None:
+    assert Running("# text").is_recorded
+    assert not Running("%clew undo\n# text").is_recorded
+    assert not Running("").is_recorded
+    run = Running("%clew undo\n# text")
+    assert run.split(1) is None and not run.is_recorded
 
 
 def test_a_split_without_a_line_takes_all_before() -> None:

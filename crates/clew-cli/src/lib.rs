@@ -40,6 +40,7 @@ mod run_page;
 pub mod scratch;
 pub mod secrets;
 mod settings;
+mod shown;
 mod style;
 mod surroundings;
 mod table;
@@ -76,6 +77,7 @@ pub use place::{Live, Logs, Opened, Place, Records, history_name};
 pub use presence::{Announced, Presence, announce, records_here};
 pub use problem::{Exit, Problem};
 pub use settings::{OnStart, Origin, SettingProblem, Settings};
+pub use shown::Shown;
 pub use style::Style;
 pub use surroundings::{Door, Python, Surroundings, config_folder, store_key};
 pub use text::{bytes, clean};
@@ -100,7 +102,7 @@ pub enum Answered {
 pub fn run(words: &[String], surroundings: &Surroundings) -> Answered {
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, surroundings);
-        return Answered::Here(Output::said(Exit::Done, text));
+        return Answered::Here(Output::said(Exit::Done, &text));
     }
     let arguments = match parse(words, surroundings) {
         Ok(arguments) => arguments,
@@ -176,7 +178,7 @@ fn unfit_name(word: &Word, known: &[String]) -> Option<Problem> {
 /// Help and version are answers; anything else is a mistake and changes nothing.
 fn usage(error: &clap::Error, words: &[String], command: &clap::Command, surroundings: &Surroundings) -> Output {
     if !error.use_stderr() {
-        return Output::said(Exit::Done, clean(&error.render().to_string()));
+        return Output::said(Exit::Done, &error.render().to_string());
     }
     let word = words
         .iter()
@@ -189,7 +191,7 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, surroun
     };
     let is_read_by_people = !answer.as_json && surroundings.door != Door::Program;
     if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Output::said(Exit::Usage, clean(&error.render().to_string()));
+        return Output::said(Exit::Usage, &error.render().to_string());
     }
     answer.fail(&mistake::mistake(error, words, command, surroundings))
 }
@@ -278,7 +280,7 @@ pub fn look_elsewhere(arguments: &Arguments, surroundings: &Surroundings) -> Out
         Word::Watch(watch) => answer.give(commands::sync::watch(watch, &directory, wanted, surroundings)),
         Word::Remote(remote) => answer.give(commands::remote::remote(remote, &directory, surroundings)),
         Word::Serve(serve) => match commands::serve::serve(serve, surroundings) {
-            Ok(()) => Output::said(Exit::Done, String::new()),
+            Ok(()) => Output::said(Exit::Done, ""),
             Err(problem) => answer.fail(&problem),
         },
         Word::Gc(gc) => answer.give(commands::care::gc::gc(gc, &directory, surroundings)),

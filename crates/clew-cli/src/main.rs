@@ -1,7 +1,7 @@
 //! The native command `clew`: looks at stores without Python.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::process::{Command, ExitCode};
 
 use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, run};
@@ -46,10 +46,9 @@ fn print(output: &Output) -> ExitCode {
     let printed = output.printed();
     let is_failure = !output.is_json && matches!(output.exit, Exit::Usage | Exit::Refused);
     let written = if is_failure {
-        io::stderr().write_all(printed.as_bytes())
+        printed.write(&mut io::stderr(), false)
     } else {
-        let mut out = io::stdout().lock();
-        out.write_all(printed.as_bytes()).and_then(|()| out.flush())
+        printed.write(&mut io::stdout().lock(), false)
     };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

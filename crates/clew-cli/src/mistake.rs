@@ -365,7 +365,7 @@ mod tests {
             assert!(said(words, Door::Terminal).contains("Usage: clew"));
         }
         assert_eq!(
-            said(&["op"], Door::Program),
+            &*said(&["op"], Door::Program),
             "Error: `%clew op` needs a word. Nothing was changed.\nNext: `%clew op --help` lists the words\n"
         );
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::{Exit, Problem};
+use crate::shown::Shown;
 use crate::surroundings::{Door, Surroundings};
 use crate::text;
 
@@ -33,7 +34,7 @@ pub struct Output {
     /// How it ended.
     pub exit: Exit,
     /// The text for people, empty if JSON was asked for.
-    pub text: String,
+    pub text: Shown,
     /// What a notebook shows instead of the text.
     pub html: Option<String>,
     /// The answer as data: if JSON was asked for, and for programs.
@@ -44,10 +45,10 @@ pub struct Output {
 
 impl Output {
     /// Words that are no page.
-    pub(crate) fn said(exit: Exit, text: String) -> Self {
+    pub(crate) fn said(exit: Exit, text: &str) -> Self {
         Self {
             exit,
-            text,
+            text: Shown::of(text),
             html: None,
             data: None,
             is_json: false,
@@ -55,9 +56,9 @@ impl Output {
     }
 
     /// What is printed: the JSON if it was asked for, else the text.
-    pub fn printed(&self) -> String {
+    pub fn printed(&self) -> Shown {
         match self.data.as_ref().filter(|_| self.is_json) {
-            Some(json) => format!("{}\n", escape(&format!("{json:#}"))),
+            Some(json) => Shown::of(&format!("{}\n", escape(&format!("{json:#}")))),
             None => self.text.clone(),
         }
     }
@@ -113,7 +114,7 @@ impl Answer<'_> {
     pub fn show<P: Page>(&self, page: &P) -> Output {
         let mut output = self.output(page.exit(), page);
         if !self.as_json {
-            output.text = page.text(self.surroundings);
+            output.text = Shown::of(&page.text(self.surroundings));
             output.html = match self.surroundings.door {
                 Door::Notebook | Door::Program if self.surroundings.settings.shows_html() => {
                     page.html(self.surroundings)
@@ -128,7 +129,7 @@ impl Answer<'_> {
     pub fn fail(&self, problem: &Problem) -> Output {
         let mut output = self.output(problem.exit, &ErrorBody { error: problem });
         if !self.as_json {
-            output.text = problem.text();
+            output.text = Shown::of(&problem.text());
         }
         output
     }
@@ -143,7 +144,7 @@ impl Answer<'_> {
         let is_wanted = self.as_json || self.surroundings.door == Door::Program;
         Output {
             exit,
-            text: String::new(),
+            text: Shown::default(),
             html: None,
             data: is_wanted.then(|| serde_json::to_value(envelope).unwrap_or_default()),
             is_json: self.as_json,

@@ -157,6 +157,8 @@ pub struct Live {
     pub warnings: Vec<String>,
     /// Whether everything saved would survive power loss.
     pub is_synced: bool,
+    /// Why not all that ran is saved: what was saved is gone, or the last run could not be recorded.
+    pub unsaved: Option<String>,
     /// Roots whose live objects are parked.
     pub parked: Vec<Vec<Root>>,
     /// Names and patterns that are never recorded.

@@ -1,6 +1,6 @@
 //! What a terminal shows of work that takes longer than a second, and the Ctrl+C typed in it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGINT;
 
 use crate::commands::scratch::Waiting;
+use crate::shown::Shown;
 
 /// Work shorter than this is not talked about.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,9 +41,7 @@ impl Terminal {
         let mut out = io::stderr();
         let is_due = !self.what.is_empty() && self.begun.elapsed() > PATIENCE;
         if out.is_terminal() && (is_due || self.is_shown) {
-            // To the first column, and wipe what the line held.
-            write!(out, "\r\x1b[2K{}", self.what).ok();
-            out.flush().ok();
+            Shown::of(&self.what).write(&mut out, true).ok();
             self.is_shown = !self.what.is_empty();
         }
     }

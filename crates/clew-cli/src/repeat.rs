@@ -258,7 +258,8 @@ impl Repeat {
             .changed
             .iter()
             .flat_map(|version| &version.roots)
-            .chain(&run.removed);
+            .chain(&run.removed)
+            .chain(&run.evidence.used);
         self.awaited.extend(made.map(|root| (root.clone(), cell)));
         self.found.patched.set(&run.evidence.patched);
     }
@@ -411,7 +412,7 @@ fn is_final(obstacle: &Obstacle, run: &Run) -> bool {
         | Obstacle::Python { .. } => true,
         Obstacle::Input { root, .. } | Obstacle::Uncertain { root } => {
             let is_left = |version: &Version| version.roots.contains(root);
-            run.changed.iter().any(is_left) || run.removed.contains(root)
+            run.changed.iter().any(is_left) || run.removed.contains(root) || run.evidence.used.contains(root)
         }
         _ => false,
     }

@@ -1,5 +1,7 @@
 //! What a mover says: one line first, then the exceptions.
 
+use std::collections::BTreeSet;
+
 use clew_core::cause::Cause;
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
@@ -117,6 +119,7 @@ fn body(report: &Report, surroundings: &Surroundings) -> Markup {
             (html::table(&[], &rows))
         }
         @for word in [Word::Loaded, Word::Replayed, Word::Removed, Word::Kept] { (plain(word, report)) }
+        @if let Some(unrestored) = unrestored_line(report) { p.clew-faint { (Clean(&unrestored)) } }
         @if let Some(uncertain) = uncertain_line(report) { p.clew-faint { (Clean(&uncertain)) } }
         @if let Some(others) = also_back(report) { p.clew-faint { (Clean(&others)) } }
     }
@@ -325,9 +328,26 @@ fn exceptions(report: &Report) -> Vec<String> {
         lines.push(recorded_first(outside));
     }
     lines.extend(reasons(report));
+    lines.extend(unrestored_line(report));
     lines.extend(uncertain_line(report));
     lines.extend(also_back(report));
     lines
+}
+
+/// `Runs 4 and 6 may have changed state that Clew does not restore: abc.register, gc.freeze`.
+fn unrestored_line(report: &Report) -> Option<String> {
+    let crossed: Vec<String> = report.unrestored.iter().rev().map(|one| one.run.clone()).collect();
+    let mut what: Vec<String> = report
+        .unrestored
+        .iter()
+        .rev()
+        .flat_map(|one| one.what.clone())
+        .collect();
+    let mut known = BTreeSet::new();
+    what.retain(|one| known.insert(one.clone()));
+    let who = text::runs(&crossed).replacen('r', "R", 1);
+    let what = text::listing(&what, LISTED);
+    (!crossed.is_empty()).then(|| format!("{who} may have changed state that Clew does not restore: {what}"))
 }
 
 fn uncertain_line(report: &Report) -> Option<String> {
@@ -351,9 +371,9 @@ fn also_back(report: &Report) -> Option<String> {
 
 /// `df, view and 10 other roots`; the JSON has every one.
 fn uncertain(report: &Report) -> Option<String> {
-    // Of what is kept out of the record its own line says why.
-    let explained = Cause::NotLookedAt.to_string();
-    let is_unsure = |outcome: &Outcome| outcome.uncertain && outcome.why.as_ref() != Some(&explained);
+    // Of what is kept out of the record, and of live objects, their own lines say why.
+    let is_explained = |outcome: &Outcome| outcome.why.as_deref().is_some_and(Cause::is_of_doubt);
+    let is_unsure = |outcome: &Outcome| outcome.uncertain && !is_explained(outcome);
     let mut roots = titles(report, |outcome| is_unsure(outcome) && is_name(&outcome.root));
     let others = titles(report, |outcome| is_unsure(outcome) && !is_name(&outcome.root));
     match others.as_slice() {

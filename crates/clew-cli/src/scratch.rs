@@ -6,6 +6,7 @@
 //! bounded, and believed by nobody.
 
 mod process;
+mod space;
 mod wire;
 
 use clew_core::id::Fingerprint;
@@ -51,6 +52,8 @@ pub enum ScratchError {
     Died(String),
     /// It took longer than it may.
     TooLong(u64),
+    /// Its files take more than they may (bytes).
+    TooMuch(u64),
     /// The user asked to stop.
     Interrupted,
     /// It could not do what it was asked for, as it says itself.
@@ -65,6 +68,11 @@ impl std::fmt::Display for ScratchError {
             Self::TooLong(seconds) => write!(
                 formatter,
                 "The scratch process took longer than {seconds} s and was ended"
+            ),
+            Self::TooMuch(bytes) => write!(
+                formatter,
+                "The files of the scratch process took more than {} and it was ended",
+                crate::text::bytes(*bytes)
             ),
             Self::Interrupted => formatter.write_str("Interrupted; the scratch process was ended"),
             Self::Refused(why) => formatter.write_str(why),

@@ -4,24 +4,27 @@
 //! is enough by itself. Which objects are asked about is for Python to say (`clew/secrets.py`); what a text is, is said
 //! here only, since what is typed in a terminal meets no Python.
 
+mod addresses;
 mod assigned;
+mod contexts;
+mod keys;
 mod known;
 mod names;
-mod replace;
+mod scan;
 mod shapes;
 mod source;
+mod values;
 
-pub use known::secret_variables;
-pub use names::is_named_like_one;
-pub use shapes::shape_of;
-pub use source::masked;
+pub use known::{holds_known, secret_variables};
+pub use source::{Masked, asks_for_one, given_names, masked};
+pub use values::is_distinct;
 
 use crate::text::listing;
 
 /// How a text was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
-    /// For people: everything counts.
+    /// For people and programs: everything counts.
     ForPeople,
     /// As code: only what it does not compute. `token = tokenizer.Encode1(x)` shows nothing.
     AsCode,
@@ -37,14 +40,55 @@ pub fn judged(name: &str, text: &str) -> Option<&'static str> {
     shape_of(text).or_else(|| is_named_like_one(name, text).then_some("its name says so"))
 }
 
+/// What kind of credential stands in the text first.
+pub fn shape_of(text: &str) -> Option<&'static str> {
+    scan::first(text, Written::ForPeople).map(|place| place.what)
+}
+
+/// Whether a text is a credential by the name that it has.
+pub fn is_named_like_one(name: &str, text: &str) -> bool {
+    names::strength(name).is_some_and(|strength| values::is_credential(strength, values::Form::Value, text))
+}
+
+/// The credentials in a text under this name, as far as each says enough to be known again.
+pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
+    let mut found = scan::places(text, Written::ForPeople);
+    if found.is_empty() && is_named_like_one(name, text) {
+        found.push(scan::Place::of(0..text.len(), scan::CREDENTIAL));
+    }
+    let texts = found.into_iter().map(|place| text[place.it].to_owned());
+    texts.filter(|text| source::is_known_again(text)).collect()
+}
+
+/// Whether what lies under a name at a place of a row of so many is a credential: one of several passwords, or of a user and a password the
+/// second.
+pub fn is_one_of_row(name: &str, place: usize, count: usize, text: &str) -> bool {
+    ((names::is_of_a_login(name) && place == 1 && count == 2) || names::is_of_passwords(name)) && is_password(text)
+}
+
+/// The same of what has a name of its own there: `passwords = {"joe": ...}`.
+pub fn is_one_of_named(name: &str, text: &str) -> bool {
+    names::is_of_named_passwords(name) && is_password(text)
+}
+
+fn is_password(text: &str) -> bool {
+    values::is_credential(names::Strength::Certain, values::Form::Value, text)
+}
+
+/// Whether several things under a name may be credentials that have no name each.
+pub fn may_be_of_several(name: &str) -> bool {
+    // Most names tell of nothing, and all are asked about.
+    scan::may_be_in(name) && (names::is_of_a_login(name) || names::is_of_passwords(name))
+}
+
 /// A text that was shown, or that somebody wrote, with what looks like a credential or is one of the `known` texts taken
 /// out.
 ///
 /// Looked at whole, however long it is: one printed key must not reach the disk.
 pub fn redacted(text: &str, known: &[String]) -> String {
     let text = known::without(text, known);
-    let text = shapes::without(text, Written::ForPeople);
-    assigned::without(text, Written::ForPeople)
+    let places = scan::places(&text, Written::ForPeople);
+    scan::without(text, &places)
 }
 
 /// What may be kept of words that somebody typed about a run, or of a name for it, and what was left out.
@@ -89,5 +133,77 @@ mod tests {
             redacted("the token of run 14 was better", &[]),
             "the token of run 14 was better"
         );
+    }
+
+    #[test]
+    fn a_key_goes_whole_and_so_does_the_end_of_one() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE-line\n-----END RSA PRIVATE KEY-----";
+        let without = |text: &str| redacted(text, &[]);
+        assert_eq!(
+            without(&format!("a\n{key}\nb\n{key}\nc\n")),
+            "a\n[not kept: a private key]\nb\n[not kept: a private key]\nc\n"
+        );
+        assert_eq!(
+            without("MIIE\n-----END PRIVATE KEY-----\nb"),
+            "[not kept: a private key]\nb"
+        );
+        assert_eq!(without("a-----b is a private key"), "a-----b is a private key");
+    }
+
+    #[test]
+    fn words_with_dashes_are_no_keys_and_a_key_behind_them_is_one() {
+        let words = "sk-learn-estimators-and-pipelines";
+        assert_eq!(shape_of(words), None);
+        let text = format!("{words} {}", "a".repeat(60) + &format!(" sk-{}", "a1B2".repeat(10)));
+        assert_eq!(shape_of(&text), Some("an API key"));
+    }
+
+    #[test]
+    fn every_shape_leaves_a_trace() {
+        for text in [
+            "AKIAIOSFODNN7ABCDEFG",
+            "host=db;user=me;password=s3cr3t99;",
+            "x xoxb-1234567890-abcdefghij",
+            "postgresql://me:hunter22@db.example.org/x",
+            "Authorization: Bearer abcdefgh12345678",
+        ] {
+            assert!(shape_of(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_tells_unless_what_follows_is_about_something_else() {
+        let text = "hunter2!Xy7";
+        for name in [
+            "password",
+            "API_KEY",
+            "X-Api-Key",
+            "myToken",
+            "db_passwords",
+            "token2",
+            "token_count_secret",
+        ] {
+            assert!(is_named_like_one(name, text), "{name}");
+        }
+        for name in [
+            "password_hash",
+            "token_count",
+            "tokenCount",
+            "tokenizer",
+            "passport",
+            "token_expires_at",
+            "",
+            "x",
+        ] {
+            assert!(!is_named_like_one(name, text), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_vague_name_takes_a_long_random_text() {
+        assert!(is_named_like_one("session_id", "a8f5f167f44f4964e6c998dee827110c"));
+        for text in ["customer_id", "departure_delay_2020", "hunter2!Xy7"] {
+            assert!(!is_named_like_one("key", text), "{text}");
+        }
     }
 }

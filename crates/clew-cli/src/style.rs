@@ -1,16 +1,18 @@
 //! Colour: helps where there is some, is missed by nobody where there is none.
 
+use crate::shown::painted;
+
 /// Whether text is coloured. All meaning is in the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether escape sequences are written.
+    /// Whether text is painted: [`crate::shown::Shown`] makes escape sequences of that.
     pub is_coloured: bool,
 }
 
 impl Style {
-    fn paint(self, code: &str, text: &str) -> String {
+    fn paint(self, colour: usize, text: &str) -> String {
         if self.is_coloured && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m")
+            painted(colour, text)
         } else {
             text.to_owned()
         }
@@ -18,26 +20,26 @@ impl Style {
 
     /// What to look at first.
     pub fn strong(self, text: &str) -> String {
-        self.paint("1", text)
+        self.paint(0, text)
     }
 
     /// What may be passed over.
     pub fn faint(self, text: &str) -> String {
-        self.paint("2", text)
+        self.paint(1, text)
     }
 
     /// What is new.
     pub fn added(self, text: &str) -> String {
-        self.paint("32", text)
+        self.paint(2, text)
     }
 
     /// What is gone or went wrong.
     pub fn gone(self, text: &str) -> String {
-        self.paint("31", text)
+        self.paint(3, text)
     }
 
     /// What asks for care.
     pub fn careful(self, text: &str) -> String {
-        self.paint("33", text)
+        self.paint(4, text)
     }
 }

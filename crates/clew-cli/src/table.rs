@@ -2,6 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::shown::is_mark;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -80,17 +81,8 @@ fn line(row: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// Columns of a terminal that are seen: escape sequences of [`crate::style::Style`] are not.
+/// Columns of a terminal that are seen: what [`crate::style::Style`] paints with is not.
 fn visible_width(text: &str) -> usize {
-    let mut is_escape = false;
-    let mut width = 0;
-    for letter in text.chars() {
-        match (is_escape, letter) {
-            (false, '\x1b') => is_escape = true,
-            (true, 'm') => is_escape = false,
-            (true, _) => {}
-            (false, letter) => width += letter.width().unwrap_or(0),
-        }
-    }
-    width
+    let seen = text.chars().filter(|letter| !is_mark(*letter));
+    seen.map(|letter| letter.width().unwrap_or(0)).sum()
 }

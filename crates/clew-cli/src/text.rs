@@ -14,7 +14,9 @@ pub fn clean(text: &str) -> String {
 /// Whether a character can be printed as it is.
 pub fn is_harmless(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    matches!(letter, '\n' | '\t') || !(letter.is_control() || turns)
+    // Nobody writes these: they stand for colours until they are shown.
+    let is_mark = matches!(letter, '\u{fdd0}'..='\u{fdef}');
+    matches!(letter, '\n' | '\t') || !(letter.is_control() || turns || is_mark)
 }
 
 /// The line of a source that tells most in a list: the first that is neither empty nor a comment nor a cell magic.

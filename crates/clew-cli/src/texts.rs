@@ -141,6 +141,7 @@ fn every_fault_of_a_bundle() {
         BundleFault::Behind => [BundleFault::Behind],
         BundleFault::NotSealed => [BundleFault::NotSealed],
         BundleFault::Changed(_) => [BundleFault::Changed("packs/7.pack".to_owned())],
+        BundleFault::Padded => [BundleFault::Padded],
     });
     let of = |why| {
         SessionError::Store(StoreError::Bundle {
@@ -320,6 +321,7 @@ fn every_error_of_a_scratch_process() {
         ScratchError::NotStarted(_) => [ScratchError::NotStarted("permission denied".to_owned())],
         ScratchError::Died(_) => [ScratchError::Died("it was killed".to_owned())],
         ScratchError::TooLong(_) => [ScratchError::TooLong(60)],
+        ScratchError::TooMuch(_) => [ScratchError::TooMuch(1 << 30)],
         ScratchError::Interrupted => [ScratchError::Interrupted],
         ScratchError::Refused(_) => [ScratchError::Refused("Run 3 is missing".to_owned())],
     });
@@ -446,6 +448,10 @@ fn every_cause_of_an_outcome() {
         Cause::Detached { .. } => [Cause::Detached { others: 1 }],
         Cause::Released => [Cause::Released],
         Cause::ChangedAside => [Cause::ChangedAside],
+        Cause::MadeUnused { .. } => [Cause::MadeUnused { run }],
+        Cause::NotAttached { .. } => [Cause::NotAttached { users: "writer" }],
+        Cause::NotVerified => [Cause::NotVerified],
+        Cause::StaysChanged => [Cause::StaysChanged],
         Cause::ChangedInMove => [Cause::ChangedInMove],
         Cause::GoneInMove => [Cause::GoneInMove],
         Cause::CameInMove => [Cause::CameInMove],
@@ -464,6 +470,22 @@ fn every_cause_of_an_outcome() {
             Cause::BuiltOtherwise { at: Some("df.0.3") },
             Cause::BuiltOtherwise { at: None },
         ],
+        Cause::MemberMissing { .. } => [
+            Cause::MemberMissing {
+                path: "m.model.data",
+                reason: "thread.lock: a lock",
+                others: 0,
+            },
+            Cause::MemberMissing {
+                path: "jobs['lock']",
+                reason: "thread.lock: a lock",
+                others: 2,
+            },
+        ],
+        Cause::MemberLive { .. } => [Cause::MemberLive {
+            path: "h['lock']",
+            others: 0,
+        }],
         Cause::LeftOut { .. } => [Cause::LeftOut { root: "df", why: &torn }],
         Cause::OverBudget { .. } => [Cause::OverBudget { new: 4200, room: 310 }],
         Cause::Unwritable { .. } => [Cause::Unwritable { why: "at byte 7 of its objects there are too many nodes" }],

@@ -19,6 +19,18 @@ pub enum Cause<'a> {
     /// It was parked, and something used it there.
     #[error("it changed while it was kept aside")]
     ChangedAside,
+    /// A live object without a value stays bound.
+    #[error("{NOT_VERIFIED}: a live object cannot be stored, and a cell may have changed it since")]
+    NotVerified,
+    /// What holds such an object stays, and it is not what it was.
+    #[error("it stays as it is now: it holds a live object, which cannot be stored")]
+    StaysChanged,
+    /// A live object goes on with the object that was replaced.
+    #[error("not attached: {users} still refers to the object that it replaces")]
+    NotAttached {
+        /// The names of the live objects.
+        users: &'a str,
+    },
     /// Code of the user's changed it during the move.
     #[error("it changed while the move was made")]
     ChangedInMove,
@@ -95,6 +107,24 @@ pub enum Cause<'a> {
     BuiltOtherwise {
         /// Where the first difference is: the root, and positions below it.
         at: Option<&'a str>,
+    },
+    /// An object that it holds could not be stored, and is not live any more.
+    #[error("`{path}` is missing{}: {reason}", and_more(*others))]
+    MemberMissing {
+        /// How it is reached.
+        path: &'a str,
+        /// Why it could not be stored.
+        reason: &'a str,
+        /// How many others are missing.
+        others: usize,
+    },
+    /// An object that it holds could not be stored, and is the live one.
+    #[error("`{path}`{} is the live object, as it is now", and_more(*others))]
+    MemberLive {
+        /// How it is reached.
+        path: &'a str,
+        /// How many others are.
+        others: usize,
     },
     /// A warning: what a run did to one root has not become a part of the record.
     #[error("{root} is not recorded: {why}")]
@@ -218,6 +248,12 @@ pub enum Cause<'a> {
         /// The run.
         run: &'a str,
     },
+    /// Its cell made such a thing, which other cells used after it.
+    #[error("{MADE_UNUSED} {run}; the runs that used it since did not run again")]
+    MadeUnused {
+        /// The run.
+        run: &'a str,
+    },
     /// Its cell made it.
     #[error("made again by run {run}")]
     MadeAgain {
@@ -279,6 +315,10 @@ pub enum Cause<'a> {
     ReplayMay,
 }
 
+/// How the reason begins of a live object that stays, or of one that was made again, and that nobody can compare.
+const NOT_VERIFIED: &str = "unchanged, not verified";
+const MADE_UNUSED: &str = "not verified: made anew by run";
+
 /// How the reason begins of what is lost with its class.
 const CLASS_LOST: &str = "its class can't be had";
 
@@ -295,6 +335,14 @@ impl Cause<'_> {
     /// Whether a text is the reason of something that is lost with its class.
     pub fn is_class_lost(text: &str) -> bool {
         text.starts_with(CLASS_LOST)
+    }
+
+    /// Whether a text says itself why nobody can be sure of a value.
+    pub fn is_of_doubt(text: &str) -> bool {
+        // It may stand behind why the value could not be read.
+        let mut reasons = text.split("; ");
+        reasons.any(|reason| reason.starts_with(NOT_VERIFIED) || reason.starts_with(MADE_UNUSED))
+            || text == Self::NotLookedAt.to_string()
     }
 
     /// The reason behind another one: `first; then`.
@@ -321,6 +369,13 @@ fn size(bytes: u64) -> String {
 
 fn after_colon(why: Option<&str>) -> String {
     why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+fn and_more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    }
 }
 
 fn place(at: Option<&str>) -> String {

@@ -21,7 +21,7 @@ mod union_find;
 mod walk;
 
 pub use arena::{Arena, ArenaNode, Limits, StreamError, StreamFault};
-pub use compare::first_difference;
+pub use compare::{Reaching, first_difference, roots_reaching};
 pub use content::{Content, content};
 pub use extent::{BLOCK_LENGTH, Extent, Mention, block_cuts};
 pub use halt::Halt;

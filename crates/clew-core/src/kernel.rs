@@ -4,11 +4,11 @@ mod handover;
 mod inputs;
 mod veil;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::format::Summary;
+use crate::format::{MemberGap, Summary};
 use crate::graph::{Arena, Aside, Heap, Memory, Mention};
 use crate::id::{Root, RunId};
 
@@ -69,6 +69,15 @@ impl Cells for NoCells {
     fn sources(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What was not stored of a co-variable and is not live either.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissingMembers {
+    /// The numbers of its nodes: objects that were not stored, and those that can't be made without them.
+    pub numbers: BTreeSet<u32>,
+    /// How they are reached. A root that is missing itself has an empty path.
+    pub gaps: Vec<MemberGap>,
 }
 
 /// Why an object could not be built. What was live is untouched.
@@ -157,6 +166,8 @@ pub enum Change<O> {
 pub struct Installed {
     /// Notes for people, by root: who still holds the old object, what could not be put back in place.
     pub notes: Vec<(Root, String)>,
+    /// Roots that could not be changed, with the reasons, for people: they are as they were.
+    pub refused: Vec<(Root, String)>,
 }
 
 /// How far a move is.
@@ -223,6 +234,28 @@ pub trait Kernel {
     /// them in order. Definitions that a staged object needs are staged before it.
     fn build(&mut self, stored: Stored<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
+    /// Whether it can build a co-variable around objects that were not stored. Only then such are stored without them.
+    fn builds_around_gaps(&self) -> bool {
+        false
+    }
+
+    /// How the nodes of a stream that say no more than which object was there are reached from its roots, for people; of each with why it
+    /// was not stored. Not necessarily all of them, and at least one where there is one.
+    fn name_gaps(&mut self, roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>) -> Vec<MemberGap> {
+        let _ = (roots, stream, unstored);
+        Vec::new()
+    }
+
+    /// What [`Self::build`] last found no object for. In its place stands something that says so when it is used.
+    fn missing(&mut self) -> MissingMembers {
+        MissingMembers::default()
+    }
+
+    /// Keeps the objects without a value that these roots reach, as long as the session lives: the way back needs them.
+    fn set_aside(&mut self, objects: Vec<(Root, ObjectOf<Self>)>) {
+        let _ = objects;
+    }
+
     /// The files that cells read, as they are where cells run again unasked.
     fn inputs(&self) -> Arc<dyn Inputs> {
         Arc::new(Unseen)
@@ -250,12 +283,20 @@ pub trait Kernel {
         None
     }
 
+    /// What there is to say of what was built last although it is what was stored, for people: parts that no store holds.
+    fn remarked(&mut self) -> Option<String> {
+        None
+    }
+
     /// Says whether handles that reach nothing are stood in for from now on, instead of failing what they are part of.
     fn stand_in(&mut self, is_wanted: bool) {
         let _ = is_wanted;
     }
 
-    /// Applies all changes at once, or none.
+    /// Applies all changes at once. One root that refuses its change keeps none of the others from theirs ([`Installed::refused`]).
+    ///
+    /// # Errors
+    /// Nothing has changed.
     fn install(&mut self, changes: Vec<(Root, Change<ObjectOf<Self>>)>) -> Result<Installed, KernelError>;
 
     /// Forgets the staging area, whatever became of it.
@@ -270,20 +311,35 @@ pub trait Kernel {
     /// Lets go of what is parked under `ticket`.
     fn unpark(&mut self, ticket: u64);
 
+    /// Which of `items` live objects refer to that have no value, as (live object, item): what a walk does not see. Runs no
+    /// code of the user's; what is far away may be missed.
+    fn referred(&mut self, live: &[ObjectOf<Self>], items: &[ObjectOf<Self>]) -> Vec<(usize, usize)> {
+        let _ = (live, items);
+        Vec::new()
+    }
+
     /// What looking may show of a value. Calls no code of the user's.
     fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
 
     /// Facts about a stream that only the kernel can read off its kinds ([`crate::graph::stream::bodies`]).
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts;
 
+    /// Why objects of a stream of so many roots could never be built again, wherever that is tried, as far as the stream tells;
+    /// asked before it is stored. `None` where nothing speaks against it.
+    fn refusal(&mut self, stream: &[u8], roots: usize) -> Option<String> {
+        let _ = (stream, roots);
+        None
+    }
+
     /// Whether a stream is data whoever wrote it: building it, having what was built and letting go of it runs nothing that
     /// it names, and imports nothing. Asked of what strangers recorded; what they say of it themselves counts for nothing.
     fn is_data(&mut self, arena: &Arena<'_>) -> bool;
 
-    /// Runs a cell's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there.
+    /// Runs a run's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there. Once until the
+    /// staging area is cleared: whoever asks for more of the same run gets it from there.
     fn replay(
         &mut self,
-        source: &str,
+        cell: (RunId, &str),
         inputs: &[(Root, ObjectOf<Self>)],
         wanted: &[Root],
     ) -> Result<Vec<(Root, ObjectOf<Self>)>, BuildError>;

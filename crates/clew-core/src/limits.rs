@@ -72,6 +72,14 @@ pub const PACKAGE_LIST: u64 = 16 << 20;
 /// Bytes of a notebook that is read whole: to be packed, or since a package may lie in it.
 pub const NOTEBOOK: u64 = 256 << 20;
 
+// -- bundles -------------------------------------------------------------------------------------------------------------
+
+/// Files that runs read and a bundle lists ...
+pub const INPUTS: usize = 10_000;
+/// ... and bytes that are written out of one beside twice what its different files have: many names may share one content, and
+/// a small bundle must not fill the disk.
+pub const INPUT_COPIES: u64 = 64 << 20;
+
 // -- words --------------------------------------------------------------------------------------------------------------
 
 /// Bytes of the name of a branch or tag.

@@ -5,5 +5,5 @@ pub mod cut;
 mod diff;
 mod outcome;
 
-pub use diff::{Again, Held, Plan, Scope, Step, StepKind, plan};
-pub use outcome::{Outcome, Report, Word};
+pub use diff::{Again, Held, Plan, Scope, Stayed, Step, StepKind, plan};
+pub use outcome::{Outcome, Report, Unrestored, Word};

@@ -6,6 +6,7 @@
 
 mod budget;
 mod live;
+mod live_objects;
 mod partial;
 mod withheld;
 
@@ -21,7 +22,7 @@ use crate::format::{
     Body, Encoding, Evidence, Manifest, RECORD_VERSION, RunKind, StoredExtent, Summary, Timestamp, Version,
 };
 use crate::graph::{CoVariable, Halt, Heap, Limits, StreamFault, look};
-use crate::id::{BlockId, Fingerprint, Root, SegmentId};
+use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, Touched, encode_asides};
 use crate::store::{Budget, Manifests, Piece, SessionWriter, StoreError};
 
@@ -83,6 +84,8 @@ pub enum RecordError {
 }
 
 pub(crate) use live::{Known, Live};
+use live_objects::LiveParts;
+pub(crate) use live_objects::{LiveObjects, ObjectMark};
 
 /// Stored versions by value, so that a value that comes again is not stored again.
 pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
@@ -93,12 +96,27 @@ pub(crate) struct Observed {
     /// What is live, as far as it was looked at.
     pub live: Live,
     pub fresh: Vec<(Version, bool)>,
+    /// Serials of the objects without a value that may have been used.
+    pub used: BTreeSet<u64>,
+    /// Roots that reach such objects, of versions that are as they were.
+    pub used_roots: BTreeSet<Root>,
     pub warnings: Vec<String>,
     pub nodes: u64,
     /// Which roots were looked at; all of them if it says none.
     pub looked: Option<BTreeSet<Root>>,
     /// How long the walk took, what was stored apart.
     pub look_nanoseconds: u64,
+}
+
+impl Observed {
+    /// Takes note that a run may have used the objects without a value of a co-variable that it left as it was.
+    fn use_objects(&mut self, known: &Known) {
+        let Some(parts) = &known.parts else { return };
+        self.used.extend(parts.serials());
+        let roots = known.version.roots.iter();
+        let is_opaque = |root: &&Root| known.part(root).is_some_and(|part| part.is_opaque);
+        self.used_roots.extend(roots.filter(is_opaque).cloned());
+    }
 }
 
 /// How much an observation looks at.
@@ -119,6 +137,14 @@ pub(crate) enum Rerun {
     Impossible,
 }
 
+/// Why a value that was looked at is not stored.
+enum Unstored {
+    /// Something stood in the way this time.
+    Now(String),
+    /// What it is could never be built again: its cell can make it.
+    Ever(String),
+}
+
 /// Everything an observation reads and writes, apart from the kernel.
 pub(crate) struct Observer<'a> {
     pub writer: &'a mut SessionWriter,
@@ -126,6 +152,8 @@ pub(crate) struct Observer<'a> {
     pub by_value: &'a ByValue,
     pub manifests: &'a Manifests,
     pub touched: &'a Touched,
+    /// Roots that cells made anew, with the manifests of what these cells made first.
+    pub made_anew: &'a BTreeMap<Root, ManifestId>,
     pub rerun: Rerun,
     /// Makes fingerprints of values that equal nothing but themselves.
     pub salt: &'a [u8],
@@ -177,6 +205,13 @@ impl Observer<'_> {
             look_nanoseconds,
             ..Observed::default()
         };
+        // What a cell used and let go of is bound to no name now, and may have been set aside before.
+        let is_touched = |known: &&Known| known.version.roots.iter().any(|root| self.touched.holds(root));
+        for known in self.live.iter().filter(is_touched) {
+            observed
+                .used
+                .extend(known.parts.iter().flat_map(|parts| parts.serials()));
+        }
         for covariable in &looked.covariables {
             observed.nodes += u64::from(covariable.nodes);
             let known = self.version_of(kernel, covariable, &objects, &mut observed)?;
@@ -193,7 +228,18 @@ impl Observer<'_> {
         objects: &BTreeMap<Root, ObjectOf<K>>,
         observed: &mut Observed,
     ) -> Result<Known, StoreError> {
-        if let Some(known) = self.unchanged(covariable) {
+        let is_touched = covariable.roots.iter().any(|root| self.touched.holds(root));
+        if let Some(known) = self.unchanged(covariable, is_touched) {
+            if is_touched {
+                observed.use_objects(&known);
+            }
+            return Ok(known);
+        }
+        let parts = LiveParts::of(kernel.heap(), covariable, objects).map(Arc::new);
+        if let Some(known) = self.recorded_before(covariable, parts.as_ref()) {
+            if is_touched {
+                observed.use_objects(&known);
+            }
             return Ok(known);
         }
         let summaries = covariable
@@ -206,6 +252,11 @@ impl Observer<'_> {
             })
             .collect();
         let is_opaque = !covariable.opaque.is_empty();
+        let has_gaps = is_opaque && has_gaps(kernel, covariable);
+        observed.used.extend(parts.iter().flat_map(|parts| parts.serials()));
+        let first = self
+            .first_of(covariable, parts.as_deref())
+            .or_else(|| self.maker_of(covariable));
         let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
         let body = if covariable.is_lost {
             // No cell made these zeros. It is said again only where there are more of them.
@@ -215,22 +266,26 @@ impl Observer<'_> {
             }
             let why = reasons(covariable);
             Body::None { why }
-        } else if is_opaque {
-            self.without(reasons(covariable))
+        } else if is_opaque && !has_gaps {
+            self.without(reasons(covariable), first)
         } else if let Some(why) = self.beyond_budget(kernel, covariable)? {
             observed.warnings.push(left_out(covariable, &why));
-            self.without(why)
+            self.without(why, None)
         } else {
             match self.encode(kernel, covariable, &mut blocks, &mut pieces)? {
                 Ok(encoding) => Body::Encoded(encoding),
-                Err(why) => {
+                Err(Unstored::Now(why)) => {
                     observed.warnings.push(left_out(covariable, &why));
                     Body::None { why }
+                }
+                Err(Unstored::Ever(why)) => {
+                    observed.warnings.push(left_out(covariable, &why));
+                    self.without(why, None)
                 }
             }
         };
         let is_encoded = matches!(body, Body::Encoded(_));
-        let fingerprint = if is_opaque {
+        let fingerprint = if is_opaque && !is_encoded {
             self.only_itself(covariable.fingerprint)
         } else {
             covariable.fingerprint
@@ -256,21 +311,39 @@ impl Observer<'_> {
             is_encoded,
             withheld: None,
             is_compared: true,
+            parts,
+            first,
             blocks: Arc::new(blocks),
             pieces: Arc::new(pieces),
         })
     }
 
-    /// What is already known or stored with this value.
-    fn unchanged(&mut self, covariable: &CoVariable) -> Option<Known> {
-        let known = self.live.of(&covariable.roots);
-        if let Some(known) = known.filter(|known| known.seen == covariable.fingerprint) {
-            let touched = covariable.roots.iter().any(|root| self.touched.holds(root));
-            if !known.is_opaque || !touched {
-                return Some(known.clone());
-            }
-        }
-        if !covariable.opaque.is_empty() {
+    /// The manifest under which the very objects of a co-variable were recorded first, if they were: a run that only used
+    /// them did not make them.
+    fn first_of(&self, covariable: &CoVariable, parts: Option<&LiveParts>) -> Option<ManifestId> {
+        let known = self.live.of(&covariable.roots)?;
+        let is_same = known.seen == covariable.fingerprint && known.parts.as_deref()?.are_bound_as(parts?);
+        is_same.then(|| known.first.unwrap_or(known.version.manifest))
+    }
+
+    /// The manifest of what the cell made first that a move ran again for a co-variable: who comes back to this one can run it again, too.
+    fn maker_of(&self, covariable: &CoVariable) -> Option<ManifestId> {
+        let mut makers = covariable.roots.iter().map(|root| self.made_anew.get(root));
+        let maker = *makers.next()??;
+        makers.all(|other| other == Some(&maker)).then_some(maker)
+    }
+
+    /// What is already known with this value. Of an object without a value all that can be seen is that it is the same one: that
+    /// a cell touched it is no evidence of a change.
+    fn unchanged(&self, covariable: &CoVariable, is_touched: bool) -> Option<Known> {
+        let known = self.live.of(&covariable.roots)?;
+        let is_same = known.seen == covariable.fingerprint && (covariable.is_whole_but_for_leaves() || !is_touched);
+        is_same.then(|| known.clone())
+    }
+
+    /// What is stored with this value already: it was live before.
+    fn recorded_before(&mut self, covariable: &CoVariable, parts: Option<&Arc<LiveParts>>) -> Option<Known> {
+        if !covariable.is_whole_but_for_leaves() {
             return None;
         }
         let version = self.by_value.get(&(covariable.roots.clone(), covariable.fingerprint))?;
@@ -285,20 +358,23 @@ impl Observer<'_> {
         Some(Known {
             version: Arc::new(version.clone()),
             seen,
-            is_opaque: false,
+            is_opaque: !covariable.opaque.is_empty(),
             is_encoded: true,
             withheld: None,
             is_compared: true,
+            parts: parts.cloned(),
+            first: None,
             blocks: Arc::new(blocks),
             pieces: Arc::default(),
         })
     }
 
     /// What is kept of a value that is not stored.
-    fn without(&self, why: String) -> Body {
-        match self.rerun {
-            Rerun::Possible => Body::Recipe { why },
-            Rerun::Impossible => Body::None { why },
+    fn without(&self, why: String, first: Option<ManifestId>) -> Body {
+        if first.is_some() || self.rerun == Rerun::Possible {
+            Body::Recipe { why, first }
+        } else {
+            Body::None { why }
         }
     }
 
@@ -309,17 +385,22 @@ impl Observer<'_> {
         Fingerprint::of(&bytes)
     }
 
-    /// Stores stream, asides and memory. The inner error says why the value can't be stored.
+    /// Stores stream, asides and memory, if what is written could be built again. The inner error says why the value can't be
+    /// stored.
     fn encode<K: Kernel>(
         &mut self,
         kernel: &mut K,
         covariable: &CoVariable,
         blocks: &mut FxHashMap<u128, BlockId>,
         pieces: &mut Vec<Piece>,
-    ) -> Result<Result<Encoding, String>, StoreError> {
-        if covariable.nodes > Limits::default().nodes {
-            let why = StreamFault::TooMany.to_string();
-            return Ok(Err(Cause::Unwritable { why: &why }.into()));
+    ) -> Result<Result<Encoding, Unstored>, StoreError> {
+        let refusal = if covariable.nodes > Limits::default().nodes {
+            Some(StreamFault::TooMany.to_string())
+        } else {
+            kernel.refusal(&covariable.stream, covariable.roots.len())
+        };
+        if let Some(why) = refusal {
+            return Ok(Err(Unstored::Ever(Cause::Unwritable { why: &why }.into())));
         }
         let facts = kernel.describe_stream(&covariable.stream);
         let asides = encode_asides(&covariable.asides);
@@ -333,10 +414,19 @@ impl Observer<'_> {
         for (extent, hashes) in covariable.extents.iter().zip(&covariable.block_hashes) {
             match self.put_extent(kernel, covariable, extent, hashes)? {
                 Ok(stored) => extents.push(stored),
-                Err(why) => return Ok(Err(why)),
+                Err(why) => return Ok(Err(Unstored::Now(why))),
             }
         }
         *blocks = pair_blocks(covariable, &extents);
+        let gaps = if covariable.opaque.is_empty() {
+            Vec::new()
+        } else {
+            let unstored = covariable
+                .opaque
+                .iter()
+                .map(|opaque| (opaque.number, opaque.why.clone()));
+            kernel.name_gaps(&covariable.roots, &covariable.stream, &unstored.collect())
+        };
         Ok(Ok(Encoding {
             codecs: facts.codecs.into_iter().collect(),
             stream: ids(pieces),
@@ -347,6 +437,7 @@ impl Observer<'_> {
             definitions: facts.definitions,
             modules: facts.modules,
             code: facts.code,
+            gaps,
         }))
     }
 
@@ -380,6 +471,11 @@ impl Observer<'_> {
             .map(|hash| before.iter().find_map(|known| known.blocks.get(hash)).copied())
             .collect()
     }
+}
+
+/// Whether a co-variable with objects that have no value is stored all the same, with a gap in the place of each.
+fn has_gaps<K: Kernel>(kernel: &mut K, covariable: &CoVariable) -> bool {
+    kernel.builds_around_gaps() && covariable.is_whole_but_for_leaves() && !covariable.has_only_opaque_roots()
 }
 
 /// Why a value has none that could be stored.

@@ -4,8 +4,10 @@
 //! before it, an interrupt too, leaves the session as it was (promise P4).
 
 mod again;
+mod attached;
 mod cells;
 mod fetched;
+mod gaps;
 mod libraries;
 mod made;
 mod replays;
@@ -18,13 +20,14 @@ use crate::cause::Cause;
 use crate::format::{Body, Version};
 use crate::graph::{Arena, CoVariable, Heap, Limits, first_difference, look, look_jointly};
 use crate::history::History;
-use crate::id::{Fingerprint, Root, RootKind, RunId};
+use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{BuildError, Cells, Change, Installed, Kernel, KernelError, ObjectOf, Progress, Stored};
-use crate::plan::{Outcome, Plan, Step, StepKind, Word};
-use crate::record::{Known, Live};
+use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, Word};
+use crate::record::{Known, Live, LiveObjects};
 use crate::store::{Check, Manifests, Store};
 
-pub(crate) use again::may_read;
+pub(crate) use again::{may_read, origin};
+use attached::Attached;
 pub use cells::{CellText, cell_texts};
 pub(crate) use fetched::Ahead;
 use fetched::Fetched;
@@ -116,6 +119,7 @@ pub(crate) struct Performer<'a> {
     pub history: &'a History,
     pub live: &'a Live,
     pub parked: &'a [Parked],
+    pub live_objects: &'a LiveObjects,
     pub target: RunId,
     pub check: Check,
     /// Runs whose cells are replayed in one process, in order.
@@ -142,6 +146,8 @@ struct Staged<O> {
     classes: Vec<Root>,
     /// Whether it is lost only as long as names are not bound that its code reads.
     is_waiting: bool,
+    /// Roots of which something else became than of the others.
+    apart: BTreeMap<Root, (Word, Option<String>)>,
 }
 
 impl Performer<'_> {
@@ -182,7 +188,10 @@ impl Performer<'_> {
             if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
                 while self.stage_again(kernel, &mut performed)? {}
             }
-            let staged = self.stage(kernel, step, &mut ahead)?;
+            let staged = match &step.kind {
+                StepKind::Stay { at, value } => stay(step, *value, live.get(at).filter(|_| !step.roots.contains(at))),
+                _ => self.stage(kernel, step, &mut ahead)?,
+            };
             performed.push((step, staged));
         }
         while self.stage_again(kernel, &mut performed)? {}
@@ -198,9 +207,10 @@ impl Performer<'_> {
                     |parked: &&Parked| parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len();
                 unparked.extend(self.parked.iter().find(is_whole).cloned());
             }
-            collect(step, &staged, self.live, &mut changes, &mut outcomes);
+            self.collect(step, &staged, &mut changes, &mut outcomes);
         }
-        let newly_parked = self.park(kernel, &changes, &live, next_ticket);
+        let attached = self.attached(kernel, &changes, &live);
+        let newly_parked = self.park(kernel, &changes, &live, &attached, next_ticket);
         ended(kernel).inspect_err(|_| abandon(kernel, &newly_parked))?;
         let installed = kernel
             .install(changes)
@@ -210,6 +220,7 @@ impl Performer<'_> {
         }
         Self::settle_differences(kernel, plan, &mut outcomes);
         self.annotate(&mut outcomes, installed);
+        attached.report(&mut outcomes);
         outcomes.sort_by(|one, other| one.root.cmp(&other.root));
         Ok(Performed {
             outcomes,
@@ -324,17 +335,14 @@ impl Performer<'_> {
     /// The live objects of what no store can bring back, which may have to be parked; with those of everything else, which
     /// nobody asks for, where there is such a thing at all.
     fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
-        if !self.live.iter().any(|known| self.is_only_live(known)) {
+        let is_wanted = |known: &Known| known.has_gaps() || self.is_only_live(known);
+        if !self.live.iter().any(is_wanted) {
             return Ok(BTreeMap::new());
         }
         let mut roots = kernel.roots()?;
         // Only a walk finds classes.
         let holds_class = |known: &Known| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
-        if self
-            .live
-            .iter()
-            .any(|known| self.is_only_live(known) && holds_class(known))
-        {
+        if self.live.iter().any(|known| is_wanted(known) && holds_class(known)) {
             roots = look(kernel.heap(), roots).roots;
         }
         for (_, object) in &roots {
@@ -386,10 +394,11 @@ impl Performer<'_> {
     ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
+            (StepKind::Stay { value, .. }, _) => Ok(stay(step, *value, None)),
             (StepKind::Leave { why }, _) => Ok(Staged::empty(Word::Differs, Some(why.clone()))),
             (StepKind::Remove, _) => Ok(Staged::empty(Word::Removed, None)),
             (StepKind::Lose { why }, _) => Ok(Staged::empty(Word::Lost, Some(why.clone()))),
-            (StepKind::Unpark { ticket }, _) => Ok(self.unpark(kernel, *ticket)),
+            (StepKind::Unpark { ticket }, Some(version)) => self.unpark(kernel, *ticket, version, &step.again),
             (StepKind::Load { .. }, Some(version)) => match ahead.take(&version.manifest) {
                 Some(fetched) => self.load(kernel, version, &step.again, fetched),
                 None => self.fetch_and_load(kernel, version, &step.again),
@@ -397,7 +406,9 @@ impl Performer<'_> {
             (StepKind::Replay { why, apart }, Some(version)) => {
                 self.make_again(kernel, version, &step.again, why, *apart)
             }
-            (StepKind::Load { .. } | StepKind::Replay { .. }, None) => Ok(Staged::empty(Word::Lost, None)),
+            (StepKind::Load { .. } | StepKind::Replay { .. } | StepKind::Unpark { .. }, None) => {
+                Ok(Staged::empty(Word::Lost, None))
+            }
         };
         Self::staged(step, result)
     }
@@ -414,6 +425,10 @@ impl Performer<'_> {
                         staged.why.get_or_insert_with(|| Cause::Detached { others }.into());
                     }
                 }
+                let lost = staged.apart.values_mut().filter(|(word, _)| *word == Word::Lost);
+                for why in lost.filter_map(|(_, why)| why.as_mut()) {
+                    *why = step.again.reason(why, false);
+                }
                 Ok(staged)
             }
             Err(error) => {
@@ -424,33 +439,38 @@ impl Performer<'_> {
         }
     }
 
-    fn unpark<K: Kernel>(&self, kernel: &mut K, ticket: u64) -> Staged<ObjectOf<K>> {
+    fn unpark<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        ticket: u64,
+        version: &Version,
+        again: &Again,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let seen = self
             .parked
             .iter()
             .find(|parked| parked.ticket == ticket)
             .map(|parked| parked.known.seen);
         let Some(objects) = kernel.parked(ticket) else {
-            return Staged::empty(Word::Lost, Some(Cause::Released.into()));
+            return Ok(Staged::empty(Word::Lost, Some(Cause::Released.into())));
         };
         let now = look_jointly(kernel.heap(), objects.clone());
-        if Some(now.fingerprint) == seen {
-            Staged {
-                objects,
-                word: Word::Kept,
-                why: None,
-                classes: Vec::new(),
-                is_waiting: false,
-            }
+        let (word, why) = if Some(now.fingerprint) == seen {
+            (Word::Kept, None)
+        } else if self.is_stored(version) {
+            return self.fetch_and_load(kernel, version, again);
         } else {
-            Staged {
-                objects,
-                word: Word::Differs,
-                why: Some(Cause::ChangedAside.into()),
-                classes: Vec::new(),
-                is_waiting: false,
-            }
-        }
+            (Word::Differs, Some(Cause::ChangedAside.into()))
+        };
+        Ok(Staged {
+            objects,
+            ..Staged::empty(word, why)
+        })
+    }
+
+    fn is_stored(&self, version: &Version) -> bool {
+        let manifest = self.manifests.get(&version.manifest);
+        manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
     }
 
     /// Whether a live co-variable holds handles: what is made of the record may be another.
@@ -466,18 +486,22 @@ impl Performer<'_> {
         !known.is_encoded || proof.is_some_and(|why| why.is_some()) || self.has_handles(known)
     }
 
-    /// Parks live co-variables that no store can bring back and that the changes replace or take away.
+    /// Parks live co-variables that the changes replace or take away, where no store can bring them back, or live objects
+    /// go on with them.
     fn park<K: Kernel>(
         &self,
         kernel: &mut K,
         changes: &[(Root, Change<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
+        attached: &Attached,
         next_ticket: &mut u64,
     ) -> Vec<Parked> {
         let mut parked = Vec::new();
-        for known in self.live.iter().filter(|known| self.is_only_live(known)) {
+        for known in self.live.iter() {
             let roots = &known.version.roots;
-            if !changes.iter().any(|(root, _)| roots.contains(root)) {
+            let is_parked = self.is_only_live(known) || attached.holds(roots);
+            let roots = &known.version.roots;
+            if !(is_parked || known.has_gaps()) || !changes.iter().any(|(root, _)| roots.contains(root)) {
                 continue;
             }
             let objects: Vec<_> = roots
@@ -485,6 +509,10 @@ impl Performer<'_> {
                 .filter_map(|root| live.get(root).map(|object| (root.clone(), *object)))
                 .collect();
             if objects.len() < roots.len() {
+                continue;
+            }
+            if !is_parked {
+                kernel.set_aside(objects);
                 continue;
             }
             let ticket = *next_ticket;
@@ -498,6 +526,44 @@ impl Performer<'_> {
         parked
     }
 
+    /// Turns one staged step into changes and outcomes.
+    fn collect<O: Copy>(
+        &self,
+        step: &Step,
+        staged: &Staged<O>,
+        changes: &mut Vec<(Root, Change<O>)>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let untouched = matches!(
+            step.kind,
+            StepKind::Keep | StepKind::Leave { .. } | StepKind::Stay { .. }
+        );
+        for root in &step.roots {
+            let (word, why) = match staged.apart.get(root) {
+                Some((word, why)) => (*word, why.clone()),
+                None => (staged.word, staged.why.clone()),
+            };
+            let mut objects = staged.objects.iter().filter(|_| word != Word::Lost);
+            match objects.find(|(other, _)| other == root) {
+                Some((_, object)) => changes.push((root.clone(), Change::Bind(*object))),
+                None if untouched => {}
+                None if self.live.holding(root).is_some() || root.kind == RootKind::Definition => {
+                    changes.push((root.clone(), Change::Unbind));
+                }
+                None => {}
+            }
+            let is_used = |version: &Version| self.live_objects.is_doubtful(self.target, version, root);
+            let is_used = word == Word::Kept && step.version.as_ref().is_some_and(is_used);
+            let why = why.or_else(|| is_used.then(|| Cause::NotVerified.into()));
+            outcomes.push(Outcome {
+                root: root.clone(),
+                word,
+                uncertain: is_used || why.as_deref().is_some_and(Cause::is_of_doubt),
+                why,
+            });
+        }
+    }
+
     fn annotate(&self, outcomes: &mut [Outcome], installed: Installed) {
         for outcome in outcomes.iter_mut() {
             let exists = outcome.word != Word::Removed;
@@ -507,7 +573,14 @@ impl Performer<'_> {
                 outcome.why = Some(Cause::NotLookedAt.into());
             }
             let is_unsure = is_unseen || self.history.uncertain_since(self.target, &outcome.root).is_some();
-            outcome.uncertain = exists && is_unsure;
+            outcome.uncertain |= exists && is_unsure;
+        }
+        for (root, why) in installed.refused {
+            if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {
+                let was_there = self.live.holding(&root).is_some();
+                outcome.word = if was_there { Word::Differs } else { Word::Lost };
+                outcome.why = Some(why);
+            }
         }
         for (root, note) in installed.notes {
             if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.root == root) {
@@ -528,6 +601,13 @@ fn for_want_of_class(why: Option<&str>) -> String {
 }
 
 impl<O> Staged<O> {
+    /// Whether members are missing that were not stored.
+    fn lacks_members(&self) -> bool {
+        self.apart
+            .values()
+            .any(|(word, _)| matches!(word, Word::Lost | Word::Differs))
+    }
+
     fn empty(word: Word, why: Option<String>) -> Self {
         Self {
             objects: Vec::new(),
@@ -535,6 +615,7 @@ impl<O> Staged<O> {
             why,
             classes: Vec::new(),
             is_waiting: false,
+            apart: BTreeMap::new(),
         }
     }
 }
@@ -556,40 +637,26 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[Parked]) {
     }
 }
 
-/// Turns one staged step into changes and outcomes.
-fn holds_definition(step: &Step) -> bool {
-    step.roots.iter().any(|root| root.kind == RootKind::Definition)
+/// A live object that stays bound, or is bound again.
+fn stay<O: Copy>(step: &Step, value: Stayed, object: Option<&O>) -> Staged<O> {
+    let objects = step
+        .roots
+        .iter()
+        .zip(object)
+        .map(|(root, object)| (root.clone(), *object));
+    let (word, why) = match value {
+        Stayed::Changed => (Word::Differs, Some(Cause::StaysChanged.into())),
+        Stayed::Unverified => (Word::Kept, Some(Cause::NotVerified.into())),
+        Stayed::Same => (Word::Kept, None),
+    };
+    Staged {
+        objects: objects.collect(),
+        ..Staged::empty(word, why)
+    }
 }
 
-fn collect<O: Copy>(
-    step: &Step,
-    staged: &Staged<O>,
-    live: &Live,
-    changes: &mut Vec<(Root, Change<O>)>,
-    outcomes: &mut Vec<Outcome>,
-) {
-    let untouched = matches!(step.kind, StepKind::Keep | StepKind::Leave { .. });
-    for root in &step.roots {
-        let object = staged
-            .objects
-            .iter()
-            .find(|(other, _)| other == root)
-            .map(|(_, object)| *object);
-        match object {
-            Some(object) => changes.push((root.clone(), Change::Bind(object))),
-            None if untouched => {}
-            None if live.holding(root).is_some() || root.kind == RootKind::Definition => {
-                changes.push((root.clone(), Change::Unbind));
-            }
-            None => {}
-        }
-        outcomes.push(Outcome {
-            root: root.clone(),
-            word: staged.word,
-            uncertain: false,
-            why: staged.why.clone(),
-        });
-    }
+fn holds_definition(step: &Step) -> bool {
+    step.roots.iter().any(|root| root.kind == RootKind::Definition)
 }
 
 /// Builds objects and walks them: they have the word if they hash to what was recorded, and differ if not.
@@ -612,34 +679,52 @@ fn build<K: Kernel>(
         mentions: &fetched.mentions,
         cells,
     };
+    let memory = gaps::Contents::of(&stored, K::Heap::OPAQUE_KIND);
     kernel.noticed();
+    kernel.remarked();
     let objects = kernel.build(stored)?;
     for object in &objects {
         kernel.heap().keep(*object);
     }
+    let missing = kernel.missing();
+    let live = memory.live(&missing, |unstored| {
+        kernel.name_gaps(&version.roots, &fetched.stream, unstored)
+    });
     let objects: Vec<_> = version.roots.iter().cloned().zip(objects).collect();
     let built = look_jointly(kernel.heap(), objects.clone());
-    let why = difference(version.fingerprint, &arena, &built);
-    let why = why.map(|difference| kernel.noticed().unwrap_or(difference));
+    let is_same = built.fingerprint == version.fingerprint
+        || !missing.numbers.is_empty() && memory.is_all_of(kernel.heap(), &arena, &built, &missing.numbers);
+    let why = (!is_same).then(|| {
+        let difference = difference(&arena, &built, &missing.numbers);
+        kernel.noticed().unwrap_or(difference)
+    });
+    let whole = if why.is_none() { word } else { Word::Differs };
+    let why = why.or_else(|| kernel.remarked());
     Ok(Staged {
         objects,
-        word: if why.is_none() { word } else { Word::Differs },
+        word: whole,
+        apart: gaps::outcomes(
+            &version.roots,
+            &arena,
+            &missing,
+            &live,
+            K::Heap::OPAQUE_KIND,
+            word,
+            why.as_deref(),
+        ),
         why,
         classes: Vec::new(),
         is_waiting: false,
     })
 }
 
-/// Why what was built is not what was stored, for people.
-fn difference(expected: Fingerprint, arena: &Arena<'_>, built: &CoVariable) -> Option<String> {
-    if built.fingerprint == expected && built.opaque.is_empty() {
-        return None;
-    }
+/// Why what was built is not what was stored, for people. What is missing is another reason.
+fn difference(arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> String {
     let built_arena = Arena::parse(&built.stream, built.roots.len(), Limits::default()).ok();
-    let path = built_arena.and_then(|other| first_difference(arena, &other));
+    let path = built_arena.and_then(|other| first_difference(arena, &other, missing));
     let place = path.map(|(root, path)| {
         let below = path.iter().map(|position| format!(".{position}"));
         format!("{}{}", built.roots[root], below.collect::<String>())
     });
-    Some(Cause::BuiltOtherwise { at: place.as_deref() }.into())
+    Cause::BuiltOtherwise { at: place.as_deref() }.into()
 }

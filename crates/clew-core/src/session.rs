@@ -19,14 +19,14 @@ mod recording;
 mod repeating;
 mod visit;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clock::Clock;
 use crate::format::{Action, Naming, Timestamp};
 use crate::history::{History, Moves, State, Step as MoveStep};
-use crate::id::{HistoryId, Root, RunId, SessionId};
+use crate::id::{HistoryId, ManifestId, Root, RunId, SessionId};
 use crate::kernel::Touched;
-use crate::record::{ByValue, Live};
+use crate::record::{ByValue, Live, LiveObjects};
 use crate::restore::Parked;
 use crate::store::{Budget, Check, End, Left, LoadedHistory, Manifests, SessionWriter, Store, StoreError, SyncJob};
 
@@ -52,6 +52,11 @@ pub struct Session {
     others: LoadedHistory,
     clock: Box<dyn Clock>,
     live: Live,
+    /// What this kernel recorded of objects that cannot be stored.
+    live_objects: LiveObjects,
+    /// Roots that cells made anew in the move that is under way, as nothing could be compared, with the manifests of what these cells made
+    /// first.
+    made_anew: BTreeMap<Root, ManifestId>,
     /// What the session has and only the store holds: no code that ran since could read it.
     left: State,
     by_value: ByValue,
@@ -115,6 +120,8 @@ impl Session {
             others: loaded,
             clock,
             live: Live::default(),
+            live_objects: LiveObjects::default(),
+            made_anew: BTreeMap::new(),
             left: State::default(),
             by_value: HashMap::new(),
             moves: Moves::default(),
@@ -246,6 +253,17 @@ impl Session {
     /// Whether everything saved would survive power loss.
     pub fn is_synced(&self) -> bool {
         let (saved, synced) = self.writer.marks();
-        synced >= saved
+        synced >= saved && self.loss().is_none()
+    }
+
+    /// Why something that was saved is gone, where another program took it away under this session: looks whether one did.
+    /// Who finds that begins another session.
+    pub fn find_loss(&mut self) -> Option<&str> {
+        self.writer.find_loss()
+    }
+
+    /// The same, as far as that was found before.
+    pub fn loss(&self) -> Option<&str> {
+        self.writer.loss()
     }
 }

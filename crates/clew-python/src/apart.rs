@@ -203,6 +203,7 @@ fn failed(error: ScratchError, seconds: u64) -> Stopped {
     let unmade = match error {
         ScratchError::Interrupted => return Stopped::Interrupted,
         ScratchError::TooLong(_) => Unmade::TooLong(seconds),
+        ScratchError::TooMuch(_) => Unmade::Ended(error.to_string()),
         ScratchError::NotStarted(why) => Unmade::NotStarted(why),
         ScratchError::Died(why) => Unmade::Ended(why),
         ScratchError::Refused(why) => Unmade::CantRun(why),

@@ -1,9 +1,7 @@
 //! Objects of a stream made again, with a stack of their own: any depth, any cycle, any damage.
 //!
-//! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. Each node goes through
-//! three steps, in the order in which pickle would: the children it can't be made without, then the object itself, then
-//! what is put into it. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in
-//! at the end.
+//! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. In which order they are made and
+//! filled `order` decides. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in at the end.
 //!
 //! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`Built`] values. To
 //! install a definition it calls [`install_definition`] with the value (and [`Replaced::put_back`] to roll back), and
@@ -13,14 +11,17 @@ mod bytecode;
 mod containers;
 mod definitions;
 mod foreign;
+mod gaps;
 mod library;
+mod order;
 mod part;
 mod scalars;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clew_core::graph::{Arena, ArenaNode, Aside, Memory, Mention};
-use clew_core::kernel::{BuildError, Cells, Stored};
+use clew_core::kernel::{BuildError, Cells, MissingMembers, Stored};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyByteArray, PyMemoryView};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -31,16 +32,8 @@ use crate::kinds;
 use crate::raw::twin::Twin;
 use crate::raw::{Allocation, Object, PythonHeap, Region, Replaced, Uncollected};
 
-/// A step of the work that is still to do.
-#[derive(Clone, Copy)]
-enum Step {
-    /// Makes sure that the node's object will be there.
-    Visit(u32),
-    /// Makes the object; the children it needs are there.
-    Make(u32),
-    /// Puts the rest in.
-    Fill(u32),
-}
+pub(crate) use order::refusal;
+use order::{Order, Step, needed_first};
 
 /// Builds the objects of one co-variable.
 pub(crate) struct Builder<'py, 'a> {
@@ -55,19 +48,17 @@ pub(crate) struct Builder<'py, 'a> {
     /// Extents that a bytearray shows whole.
     bytearrays: FxHashSet<u32>,
     objects: Vec<Option<Bound<'py, PyAny>>>,
-    seen: Vec<bool>,
-    full: Vec<bool>,
-    stack: Vec<Step>,
-    late: Vec<u32>,
+    order: Order<'a>,
+    /// Instances that got some of their attributes before the others were there.
+    begun: FxHashSet<u32>,
     /// Nodes of members of Enums that are built here, by definition and name.
     members: FxHashMap<(String, Vec<u8>), u32>,
-    /// Nodes of the definitions that are built here, by id.
-    own: FxHashMap<&'a str, u32>,
     /// Definitions whose class is new.
     fresh: FxHashSet<u32>,
     /// Where the source of code may be.
     cells: &'a dyn Cells,
     uses: foreign::Uses<'a>,
+    gaps: gaps::Gaps<'py>,
 }
 
 /// An object of a load, kept alive.
@@ -86,19 +77,34 @@ type Made<'py> = Result<Bound<'py, PyAny>, BuildError>;
 ///
 /// # Errors
 /// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
-pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: Stored<'_, Region>) -> Result<Vec<Built>, BuildError> {
+pub fn build(
+    py: Python<'_>,
+    heap: &mut PythonHeap,
+    stored: Stored<'_, Region>,
+) -> Result<(Vec<Built>, MissingMembers), BuildError> {
     let extents: Vec<Arc<Region>> = stored.extents.into_iter().map(Arc::new).collect();
     let _uncollected = Uncollected::begin(py);
-    let mut builder = Builder::new(
-        py,
-        heap,
-        stored.arena,
-        stored.asides,
-        stored.mentions,
-        &extents,
-        stored.cells,
-    );
-    let values = builder.run(stored.arena.roots())?;
+    let mut left_out = BTreeMap::new();
+    let (values, missing) = loop {
+        let mut builder = Builder::new(
+            py,
+            heap,
+            stored.arena,
+            stored.asides,
+            stored.mentions,
+            &extents,
+            stored.cells,
+        );
+        builder.leave_out_all(&left_out);
+        match builder.run() {
+            Ok(values) => break (values, builder.missing(stored.roots)),
+            // What can't be filled without a missing object is missing, too.
+            Err(error) => match builder.gaps.blamed() {
+                Some((number, why)) if left_out.insert(number, why.clone()).is_none() => {}
+                _ => return Err(error),
+            },
+        }
+    };
     let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;
     let built = values
         .into_iter()
@@ -111,7 +117,7 @@ pub fn build(py: Python<'_>, heap: &mut PythonHeap, stored: Stored<'_, Region>) 
             },
             value: value.unbind(),
         });
-    Ok(built.collect())
+    Ok((built.collect(), missing))
 }
 
 /// Gives a live class the attributes of its staged twin, which [`build`] made for a definition; `None` where the class
@@ -149,85 +155,41 @@ impl<'py, 'a> Builder<'py, 'a> {
             allocations: extents.iter().map(|_| None).collect(),
             bytearrays: FxHashSet::default(),
             objects: vec![None; arena.len()],
-            seen: vec![false; arena.len()],
-            full: vec![false; arena.len()],
-            stack: Vec::new(),
-            late: Vec::new(),
+            order: Order::of(arena, arena.roots()),
+            begun: FxHashSet::default(),
             members: FxHashMap::default(),
-            own: definitions::own(arena),
             fresh: FxHashSet::default(),
             cells,
             uses: foreign::Uses::default(),
+            gaps: gaps::Gaps::default(),
         }
     }
 
-    /// Builds these nodes and all they need.
-    pub fn run(&mut self, numbers: &[u32]) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
+    /// Builds the roots and all they need.
+    pub fn run(&mut self) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         self.find_bytearrays();
-        // Classes first: another stream may wait for one of them, which this one needs for an instance.
-        let is_class = |number: &&u32| self.arena.node(**number).kind == kinds::DEFINITION;
-        let (classes, others): (Vec<u32>, Vec<u32>) = numbers.iter().partition(is_class);
-        for number in classes.into_iter().chain(others) {
-            self.stack.push(Step::Visit(number));
-            self.work()?;
-        }
-        // What cycles made wait. Every object is made by now.
-        for number in std::mem::take(&mut self.late) {
-            self.fill(number, true)?;
-        }
-        numbers.iter().map(|number| self.object(*number)).collect()
-    }
-
-    fn work(&mut self) -> Result<(), BuildError> {
         let mut steps = 0_u32;
-        while let Some(step) = self.stack.pop() {
+        while let Some(step) = self.order.next()? {
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(16_384) {
                 self.py.check_signals().map_err(|error| self.failed(&error))?;
             }
             match step {
-                Step::Visit(number) => self.visit(number)?,
                 Step::Make(number) => {
-                    let made = self.make(number)?;
+                    let made = self.make(number).or_else(|error| self.leave_out(number, error))?;
                     self.objects[number as usize] = Some(made);
                 }
-                Step::Fill(number) => self.fill(number, false)?,
+                Step::Begin(number) => self.begin(number).map_err(|error| self.blame(number, error))?,
+                Step::Fill(number) => self.fill(number).map_err(|error| self.blame(number, error))?,
             }
         }
-        Ok(())
-    }
-
-    fn visit(&mut self, number: u32) -> Result<(), BuildError> {
-        if std::mem::replace(&mut self.seen[number as usize], true) {
-            return Ok(());
-        }
-        let node = self.arena.node(number);
-        let needed = self.needed_by_name(&node);
-        if !needed.is_empty() {
-            self.stack.extend([Step::Fill(number), Step::Make(number)]);
-            self.stack.extend(needed.into_iter().rev().map(Step::Visit));
-            return Ok(());
-        }
-        if node.children.is_empty() {
-            let made = self.make(number)?;
-            self.objects[number as usize] = Some(made);
-            return self.fill(number, false);
-        }
-        let early = needed_first(&node).min(node.children.len());
-        self.stack.push(Step::Fill(number));
-        let (first, rest) = node.children.split_at(early);
-        self.stack.extend(rest.iter().rev().map(|child| Step::Visit(*child)));
-        if early == 0 {
-            let made = self.make(number)?;
-            self.objects[number as usize] = Some(made);
-            return Ok(());
-        }
-        self.stack.push(Step::Make(number));
-        self.stack.extend(first.iter().rev().map(|child| Step::Visit(*child)));
-        Ok(())
+        self.arena.roots().iter().map(|number| self.object(*number)).collect()
     }
 
     fn make(&mut self, number: u32) -> Made<'py> {
+        if let Some(stand_in) = self.stand_in_left_out(number)? {
+            return Ok(stand_in);
+        }
         let node = self.arena.node(number);
         match node.kind {
             kinds::NONE..=kinds::STR | kinds::ELLIPSIS | kinds::NOT_IMPLEMENTED => self.make_scalar(&node),
@@ -238,38 +200,41 @@ impl<'py, 'a> Builder<'py, 'a> {
             kinds::CODE => self.make_code(number, &node),
             kinds::CODEC => self.make_by_codec(&node),
             kinds::REDUCE => self.make_by_reducer(&node),
-            kinds::OPAQUE => Err(Cause::NotRecorded.into()),
+            kinds::OPAQUE => self.make_unstored(number, &node),
+            kinds::GLOBALS => self.make_globals(&node),
             kind if kinds::is_by_name(kind) => self.make_by_name(&node),
             _ => self.make_wrapper(&node),
         }
     }
 
-    /// Puts into an object what it holds. Waits for the end where a cycle has a part not made yet.
-    fn fill(&mut self, number: u32, last: bool) -> Result<(), BuildError> {
-        let node = self.arena.node(number);
-        let waits = !last
-            && (node
-                .children
-                .iter()
-                .any(|child| self.objects[*child as usize].is_none())
-                || hashed(&node).any(|child| !self.full[*child as usize]));
-        if waits {
-            self.late.push(number);
+    /// Puts into an object what it holds.
+    fn fill(&mut self, number: u32) -> Result<(), BuildError> {
+        if self.gaps.holds(number) {
             return Ok(());
         }
+        let node = self.arena.node(number);
         match node.kind {
-            kinds::TUPLE..=kinds::SET => self.fill_container(number, &node)?,
-            kinds::INSTANCE => self.fill_instance(number, &node)?,
-            kinds::FUNCTION => self.fill_function(number, &node)?,
+            kinds::TUPLE..=kinds::SET => self.fill_container(number, &node),
+            kinds::INSTANCE => self.fill_instance(number, &node),
+            kinds::FUNCTION => self.fill_function(number, &node),
             kinds::CELL | kinds::PARTIAL | kinds::CACHED | kinds::STATICMETHOD | kinds::CLASSMETHOD => {
-                self.fill_wrapper(number, &node)?;
+                self.fill_wrapper(number, &node)
             }
-            kinds::DEFINITION => self.fill_definition(number, &node)?,
-            kinds::CODEC => self.fill_by_codec(number, &node)?,
-            kinds::REDUCE => self.fill_by_reducer(number, &node)?,
-            _ => {}
+            kinds::DEFINITION => self.fill_definition(number, &node),
+            kinds::CODEC => self.fill_by_codec(number, &node),
+            kinds::REDUCE => self.fill_by_reducer(number, &node),
+            kinds::GLOBALS => self.fill_globals(number, &node),
+            _ => Ok(()),
         }
-        self.full[number as usize] = true;
+    }
+
+    /// Puts into an instance what is there already, since it is about to be hashed.
+    fn begin(&mut self, number: u32) -> Result<(), BuildError> {
+        if self.gaps.holds(number) {
+            return Ok(());
+        }
+        self.begin_instance(number)?;
+        self.begun.insert(number);
         Ok(())
     }
 
@@ -368,29 +333,29 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 }
 
-/// How many leading children a node's object can't be made without.
-fn needed_first(node: &ArenaNode<'_>) -> usize {
+/// What a node by itself says that keeps its object from being made, whatever is there: names that can't be read, and what was not
+/// recorded.
+fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
     match node.kind {
-        kinds::TUPLE..=kinds::SET | kinds::CELL => 0,
-        kinds::INSTANCE => part::needed_first(node),
-        kinds::CODEC | kinds::REDUCE | kinds::DEFINITION => 2,
-        kinds::FUNCTION => library::function_needs(node),
-        kinds::PARTIAL | kinds::STATICMETHOD | kinds::CLASSMETHOD => 1,
-        kinds::CACHED => 3,
-        _ => usize::MAX,
+        kinds::OPAQUE => gaps::check(node),
+        kinds::DEFINITION => definitions::check(node),
+        kinds::INSTANCE => part::check(node),
+        kinds::CODE => library::check_code(py, node.payload),
+        kinds::GLOBAL => library::global_name(node.payload).map(drop),
+        kinds::MODULE | kinds::MODULE_DICT | kinds::CLASS | kinds::TOKEN | kinds::WHEREABOUTS => {
+            library::utf8(node.payload).map(drop)
+        }
+        kinds::NONE..=kinds::NOT_IMPLEMENTED
+        | kinds::METHOD
+        | kinds::DESCRIPTOR..=kinds::FUNCTION
+        | kinds::CELL
+        | kinds::BOUND_METHOD
+        | kinds::ENUM_MEMBER..=kinds::REDUCE
+        | kinds::MEMORYVIEW..=kinds::PARTIAL
+        | kinds::SUPER
+        | kinds::GLOBALS => Ok(()),
+        _ => Err(malformed("a node is of no known kind")),
     }
-}
-
-/// The children that filling a node hashes: they must be complete.
-fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
-    let (first, step) = match node.kind {
-        kinds::DICT => (0, 2),
-        kinds::SET => (0, 1),
-        // Of these also attributes, which do no harm.
-        kinds::CACHED => (needed_first(node), 2),
-        _ => (usize::MAX, usize::MAX),
-    };
-    node.children.iter().skip(first).step_by(step)
 }
 
 /// A stream that says what no walk writes.

@@ -11,9 +11,6 @@ pub(crate) enum Cause {
     /// A suspended generator.
     #[error("a suspended generator")]
     Generator,
-    /// A suspended coroutine.
-    #[error("a suspended coroutine")]
-    Coroutine,
     /// A frame of running code.
     #[error("a frame of running code")]
     Frame,
@@ -151,6 +148,15 @@ pub(crate) enum Cause {
     Incomplete {
         /// What the import said.
         missing: String,
+    },
+    /// A traceback was built: it names files, functions and lines.
+    #[error("its traceback came back without the variables of its frames")]
+    WithoutFrames,
+    /// Everything else is in place, and this was refused.
+    #[error("it could not be put back: {why}")]
+    NotPutBack {
+        /// The exception.
+        why: String,
     },
     /// An install was given up.
     #[error("{root} could not be installed ({why}); everything is as it was{}", but_for(but))]

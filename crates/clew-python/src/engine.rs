@@ -185,6 +185,8 @@ impl Engine {
         if inner.is_paused {
             return Ok(());
         }
+        // Before the cell, so that what it does is told from what was there. Where it can't be, the capture says so.
+        inner.start_over_after_loss(py).ok();
         let Some(open) = &mut inner.open else { return Ok(()) };
         let (begun, source) = begun_of(cell, &open.begun)?;
         open.note(begun, source.as_deref());
@@ -211,10 +213,14 @@ impl Engine {
         }
         let input = run_input(run)?;
         inner.take_proofs();
-        let recorded = inner.with_session(py, |session, kernel| session.record(kernel, input));
+        let recorded = inner.start_over_after_loss(py).and_then(|()| {
+            let recorded = inner.with_session(py, |session, kernel| session.record(kernel, input))?;
+            recorded.map_err(runtime)
+        });
+        inner.unrecorded = recorded.as_ref().err().map(|error| error.value(py).to_string());
         // Recorded or not, it is no cell that its kernel died in.
         self.unnote(&mut inner);
-        let mut recorded = recorded?.map_err(runtime)?;
+        let mut recorded = recorded?;
         recorded.warnings.append(&mut inner.untold);
         if let Err(error) = self.flush(py, &mut inner) {
             recorded.warnings.push(error.to_string());
@@ -542,7 +548,7 @@ fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
 fn answered<'py>(py: Python<'py>, output: &Output, interrupted: bool) -> PyResult<Bound<'py, PyDict>> {
     let answer = PyDict::new(py);
     answer.set_item("exit", output.exit.code())?;
-    answer.set_item("text", output.printed())?;
+    answer.set_item("text", &*output.printed())?;
     answer.set_item("interrupted", interrupted)?;
     answer.set_item("html", output.html.as_deref())?;
     let json = match output.data.as_ref() {

@@ -15,21 +15,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
 use std::sync::Arc;
 
-use clew_core::format::Summary;
-use clew_core::graph::Arena;
-use clew_core::id::{Root, RootKind};
+use clew_core::format::{MemberGap, Summary};
+use clew_core::graph::stream::bodies;
+use clew_core::graph::{Arena, look_jointly};
+use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
-    Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, Progress, Rebound, Stored,
-    StreamFacts, Unseen, Withheld,
+    Apart, BuildError, Change, HandedOver, Inputs, Installed, Kernel, KernelError, MissingMembers, Progress, Rebound,
+    Stored, StreamFacts, Unseen, Withheld,
 };
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::apart::{Processes, Unmade};
-use crate::build::build;
+use crate::build::{build, refusal};
 use crate::cause::Cause;
 use crate::facts;
+use crate::kinds;
 use crate::notices::take_noticed;
 use crate::raw::held::{Hold, was_struck};
 use crate::raw::{Object, PythonHeap, Region, Replaced};
@@ -83,12 +85,16 @@ pub(crate) struct PythonKernel<'a, 'py> {
     /// What an install replaced; let go of last, since that runs code.
     replaced: Vec<(Root, Py<PyAny>)>,
     is_installed: bool,
+    /// Whether cells ran again for it.
+    has_replayed: bool,
     /// From an install on Ctrl+C is held back: what follows only tells what happened.
     hold: Option<Hold>,
     /// What is shown of a move that takes long.
     line: progress::Line,
     /// Attributes that an install took from live classes.
     put_back: Vec<Replaced>,
+    /// What could not be had of what was built last.
+    missing: MissingMembers,
 }
 
 impl Drop for PythonKernel<'_, '_> {
@@ -117,7 +123,9 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             put_back: Vec::new(),
             hold: None,
             line: progress::Line::default(),
+            missing: MissingMembers::default(),
             is_installed: false,
+            has_replayed: false,
         }
     }
 
@@ -169,12 +177,15 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 }
 
+/// Libraries whose settings begin with their names.
+const LIBRARIES: [&str; 4] = ["numpy", "matplotlib", "pandas", "sklearn"];
+
 /// The library whose state a root is, which has to be there for the state to be put back.
 fn library_of(root: &Root) -> Option<&str> {
     match root.kind {
         RootKind::Random if root.key != "random" => root.key.split('.').next(),
         RootKind::Option => root.key.split(": ").next(),
-        RootKind::Setting if root.key.starts_with("numpy") => Some("numpy"),
+        RootKind::Setting => LIBRARIES.into_iter().find(|library| root.key.starts_with(library)),
         RootKind::Figures => Some("matplotlib"),
         _ => None,
     }
@@ -273,8 +284,9 @@ impl Kernel for PythonKernel<'_, '_> {
         pass("build");
         let roots = stored.roots;
         self.heap.foreign.end_comparison();
-        let built = build(self.py, self.heap, stored)?;
-        self.heap.learn_codecs();
+        let (built, missing) = build(self.py, self.heap, stored)?;
+        self.missing = missing;
+        self.heap.learn_libraries();
         // Else it is the install that fails, and with it all that could be had.
         for library in roots.iter().filter_map(library_of) {
             self.py.import(library).map_err(|error| build_error(self.py, &error))?;
@@ -294,6 +306,27 @@ impl Kernel for PythonKernel<'_, '_> {
         Ok(objects)
     }
 
+    fn builds_around_gaps(&self) -> bool {
+        true
+    }
+
+    fn name_gaps(&mut self, roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>) -> Vec<MemberGap> {
+        let named = clew_value::name_gaps(roots, stream, unstored);
+        named.into_iter().map(|(_, gap)| gap).collect()
+    }
+
+    fn missing(&mut self) -> MissingMembers {
+        std::mem::take(&mut self.missing)
+    }
+
+    fn set_aside(&mut self, objects: Vec<(Root, Object)>) {
+        let looked = look_jointly(self.heap, objects);
+        let unstored = bodies(&looked.stream).filter(|(kind, _)| *kind == kinds::OPAQUE);
+        let serials = unstored.filter_map(|(_, payload)| Some(u64::from_be_bytes(payload.try_into().ok()?)));
+        let serials: Vec<u64> = serials.collect();
+        self.heap.set_aside(self.py, &serials);
+    }
+
     fn inputs(&self) -> Arc<dyn Inputs> {
         let inputs = self.state.inputs.as_ref();
         inputs.map_or_else(|| Arc::new(Unseen) as Arc<dyn Inputs>, Arc::clone)
@@ -311,6 +344,10 @@ impl Kernel for PythonKernel<'_, '_> {
         pass("noticed");
         let noticed: Vec<String> = self.heap.take_noticed().into_iter().chain(take_noticed()).collect();
         (!noticed.is_empty()).then(|| noticed.join(", "))
+    }
+
+    fn remarked(&mut self) -> Option<String> {
+        crate::notices::take_lacks_frames().then(|| Cause::WithoutFrames.into())
     }
 
     fn stand_in(&mut self, is_wanted: bool) {
@@ -362,6 +399,17 @@ impl Kernel for PythonKernel<'_, '_> {
         self.state.parked.remove(&ticket);
     }
 
+    fn referred(&mut self, live: &[Object], items: &[Object]) -> Vec<(usize, usize)> {
+        let lists = |objects: &[Object]| PyList::new(self.py, objects.iter().map(|object| object.bound(self.py)));
+        let find = || -> PyResult<Vec<(usize, usize)>> {
+            let arguments = (lists(live)?, lists(items)?, self.heap.namespace(self.py));
+            let holders = self.py.import("clew.holders")?;
+            holders.call_method1("referred", arguments)?.extract()
+        };
+        // What is not found is not said; nothing else follows from it.
+        find().unwrap_or_default()
+    }
+
     fn summary(&mut self, _root: &Root, object: Object) -> Summary {
         pass("summary");
         let summarize = || -> PyResult<Summary> {
@@ -386,6 +434,11 @@ impl Kernel for PythonKernel<'_, '_> {
         strangers::is_data(self.py, arena).unwrap_or(false)
     }
 
+    fn refusal(&mut self, stream: &[u8], roots: usize) -> Option<String> {
+        pass("refusal");
+        refusal(self.py, stream, roots).map(|why| why.to_string())
+    }
+
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts {
         pass("describe_stream");
         facts::stream_facts(stream)
@@ -393,11 +446,12 @@ impl Kernel for PythonKernel<'_, '_> {
 
     fn replay(
         &mut self,
-        source: &str,
+        (id, source): (RunId, &str),
         inputs: &[(Root, Object)],
         wanted: &[Root],
     ) -> Result<Vec<(Root, Object)>, BuildError> {
         use clew_core::graph::Heap;
+        self.has_replayed = true;
         let run = || -> PyResult<Vec<(Root, Bound<'_, PyAny>)>> {
             let given = PyDict::new(self.py);
             for (root, object) in inputs.iter().filter(|(root, _)| root.kind == RootKind::Name) {
@@ -409,6 +463,7 @@ impl Kernel for PythonKernel<'_, '_> {
                 self.py,
                 [
                     shell.into_pyobject(self.py)?.into_any(),
+                    id.to_string().into_pyobject(self.py)?.into_any(),
                     source.into_pyobject(self.py)?.into_any(),
                     given.into_any(),
                     names.into_pyobject(self.py)?.into_any(),

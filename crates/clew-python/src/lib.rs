@@ -13,6 +13,7 @@ mod facts;
 mod fired;
 mod flusher;
 mod kernel;
+mod listened;
 mod notices;
 mod panics;
 mod prover;
@@ -41,7 +42,9 @@ mod _engine {
     #[pymodule_export]
     use crate::fired::Fired;
     #[pymodule_export]
-    use crate::notices::notice;
+    use crate::listened::Listened;
+    #[pymodule_export]
+    use crate::notices::{lacks_frames, notice};
     #[pymodule_export]
     use crate::panics::panicked_at;
     #[pymodule_export]
@@ -59,7 +62,10 @@ mod _engine {
     #[pymodule_export]
     use crate::sandbox::{enter_sandbox, map_paths};
     #[pymodule_export]
-    use crate::secrets::{judged_secret, left_out, masked, redacted, secret_variables, secret_within, secrets_within};
+    use crate::secrets::{
+        asks_for_credential, credentials_in, given_names, holds_known, is_distinct, judged_secret, left_out, masked,
+        redacted, secret_variables, secret_within, secrets_within,
+    };
     #[pymodule_export]
     use crate::tasks::{
         doubt_tasks, doubts_any, has_task, keep_task, open_tasks, task_keys, task_result, task_settings,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::mem::take;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -12,6 +13,19 @@ static NOTICED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 #[pyfunction]
 pub fn notice(why: String) {
     NOTICED.lock().unwrap_or_else(PoisonError::into_inner).insert(why);
+}
+
+static LACKS_FRAMES: AtomicBool = AtomicBool::new(false);
+
+/// Says that a traceback is decoded, which has no variables of its frames then.
+#[pyfunction]
+pub fn lacks_frames() {
+    LACKS_FRAMES.store(true, Ordering::Relaxed);
+}
+
+/// Whether that was said since the last call.
+pub(crate) fn take_lacks_frames() -> bool {
+    LACKS_FRAMES.swap(false, Ordering::Relaxed)
 }
 
 /// What was noticed since the last call.

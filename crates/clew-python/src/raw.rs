@@ -53,6 +53,7 @@ mod reserve;
 mod scalar;
 mod serial;
 mod sets;
+mod structure;
 pub(crate) mod twin;
 mod types;
 #[cfg(target_os = "linux")]

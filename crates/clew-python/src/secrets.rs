@@ -23,16 +23,47 @@ pub fn judged_secret(name: &Bound<'_, PyString>, text: &Bound<'_, PyString>) -> 
     secrets::judged(&encoded(name), &encoded(text))
 }
 
-/// Why a value that is no text must not be stored; `None` if nothing in it speaks against that.
+/// Why a value that is no text must not be stored under this name; `None` if nothing in it speaks against that.
 #[pyfunction]
-pub fn secret_within(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    Search::new(value.py()).first(value)
+pub fn secret_within(name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    Search::new(value.py())?.first(&encoded(name), value)
 }
 
 /// The texts in such a value that must not be shown.
 #[pyfunction]
-pub fn secrets_within(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    Search::new(value.py()).texts(value)
+pub fn secrets_within(name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    Search::new(value.py())?.texts(&encoded(name), value)
+}
+
+/// The credentials in a text under this name, as far as each says enough to be known again.
+#[pyfunction]
+pub fn credentials_in(name: &Bound<'_, PyString>, text: &Bound<'_, PyString>) -> Vec<String> {
+    secrets::credentials_in(&encoded(name), &encoded(text))
+}
+
+/// Whether a text is so much by itself that it is a credential wherever it stands.
+#[pyfunction]
+pub fn is_distinct(text: &Bound<'_, PyString>) -> bool {
+    secrets::is_distinct(&encoded(text))
+}
+
+/// Whether one of the `known` texts stands in a text.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+pub fn holds_known(text: &Bound<'_, PyString>, known: Vec<Bound<'_, PyString>>) -> bool {
+    secrets::holds_known(&encoded(text), &all(&known))
+}
+
+/// Whether a prompt asks for a credential.
+#[pyfunction]
+pub fn asks_for_credential(prompt: &Bound<'_, PyString>) -> bool {
+    secrets::asks_for_one(&encoded(prompt))
+}
+
+/// Names that a source binds to what hands out credentials.
+#[pyfunction]
+pub fn given_names(source: &Bound<'_, PyString>) -> Vec<String> {
+    secrets::given_names(&encoded(source))
 }
 
 /// Values of environment variables that look like credentials.
@@ -54,18 +85,18 @@ pub fn redacted<'py>(text: Bound<'py, PyString>, known: Vec<Bound<'py, PyString>
     }
 }
 
-/// A cell's source without those, and what was taken out.
+/// A cell's source without those, what was taken out in words, and the texts of it that are known again elsewhere.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn masked<'py>(
     source: Bound<'py, PyString>,
     known: Vec<Bound<'py, PyString>>,
-) -> (Bound<'py, PyString>, Vec<String>) {
-    let (kept, taken) = secrets::masked(&encoded(&source), &all(&known));
-    if taken.is_empty() {
-        return (source, taken);
+) -> (Bound<'py, PyString>, Vec<String>, Vec<String>) {
+    let masked = secrets::masked(&encoded(&source), &all(&known));
+    if masked.taken.is_empty() {
+        return (source, masked.taken, masked.texts);
     }
-    (PyString::new(source.py(), &kept), taken)
+    (PyString::new(source.py(), &masked.kept), masked.taken, masked.texts)
 }
 
 /// Says that something was left out, as a sentence begins with it.

@@ -21,7 +21,8 @@ pub(crate) fn is_data(py: Python<'_>, arena: &Arena<'_>) -> PyResult<bool> {
     for (number, is_part) in is_part.into_iter().enumerate() {
         let node = arena.node(number as u32);
         let is_fine = match node.kind {
-            kinds::NONE..=kinds::NOT_IMPLEMENTED
+            kinds::OPAQUE
+            | kinds::NONE..=kinds::NOT_IMPLEMENTED
             | kinds::ENUM_MEMBER
             | kinds::MAPPINGPROXY
             | kinds::DICT_VIEW

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use self::values::{Look, compared};
-use crate::build::{Built, build, install_definition};
+use crate::build::{Built, build, install_definition, refusal};
 use crate::raw::{Attached, Object, PythonHeap, Region};
 
 /// A heap over a namespace, with what the tests ask of it.
@@ -52,6 +52,12 @@ impl Encoded {
     #[getter]
     fn opaque(&self) -> Vec<String> {
         self.found.opaque.iter().map(|opaque| opaque.why.clone()).collect()
+    }
+
+    /// Why it could never be built again; `None` where nothing speaks against it.
+    #[getter]
+    fn refusal(&self, py: Python<'_>) -> Option<String> {
+        refusal(py, &self.found.stream, self.found.roots.len()).map(|why| why.to_string())
     }
 
     /// What lies between the value of `name` and what it was when `later` was looked at, as JSON, and how many blocks were
@@ -248,7 +254,7 @@ fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
     };
     let first = Arena::parse(&one.stream, one.roots.len(), Limits::default()).expect("a walk writes streams");
     let then = Arena::parse(&other.stream, other.roots.len(), Limits::default()).expect("a walk writes streams");
-    let path = first_difference(&first, &then);
+    let path = first_difference(&first, &then, &std::collections::BTreeSet::new());
     let (one, other) = (parsed(one), parsed(other));
     let at = one.iter().zip(&other).position(|(one, other)| one != other);
     let shown = |nodes: &[(u16, Vec<u8>, Vec<u32>)]| {
@@ -278,7 +284,9 @@ fn build_again(py: Python<'_>, heap: &mut PythonHeap, stored: &Encoded) -> PyRes
         mentions: &found.mentions,
         cells: &NoCells,
     };
-    build(py, heap, stored).map_err(|error| failed(&error))
+    build(py, heap, stored)
+        .map(|(built, _)| built)
+        .map_err(|error| failed(&error))
 }
 
 fn regions(extents: &[Vec<u8>]) -> PyResult<Vec<Region>> {

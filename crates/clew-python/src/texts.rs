@@ -24,7 +24,6 @@ fn every_cause_of_an_outcome_in_python() {
     };
     let causes = every!(Cause {
         Cause::Generator => [Cause::Generator],
-        Cause::Coroutine => [Cause::Coroutine],
         Cause::Frame => [Cause::Frame],
         Cause::CompiledClass => [Cause::CompiledClass],
         Cause::MemoryNotHeld => [Cause::MemoryNotHeld],
@@ -53,6 +52,10 @@ fn every_cause_of_an_outcome_in_python() {
         Cause::KeptOutElsewhere => [Cause::KeptOutElsewhere],
         Cause::Credential { .. } => [Cause::Credential { what: "a GitHub token".to_owned() }],
         Cause::Incomplete { .. } => [Cause::Incomplete { missing: "No module named 'cloudpickle'".to_owned() }],
+        Cause::WithoutFrames => [Cause::WithoutFrames],
+        Cause::NotPutBack { .. } => [Cause::NotPutBack {
+            why: "OSError: no".to_owned(),
+        }],
         Cause::NotInstalled { .. } => [
             not_installed(Vec::new()),
             not_installed(vec!["x (KeyError: 1)".to_owned(), "y (KeyError: 2)".to_owned()]),
@@ -87,6 +90,10 @@ fn everything_that_the_engine_of_a_kernel_says() {
         Said::Offer { .. } => [Said::Offer { is_known: false }, Said::Offer { is_known: true }],
         Said::RecordedBeside => [Said::RecordedBeside],
         Said::PassedOver { .. } => [Said::PassedOver { problem: "config.toml, line 3: there is no setting `x`".to_owned() }],
+        Said::StartedOver { .. } => [Said::StartedOver {
+            why: "Can't write to /store/histories/1.log: another program cut it short".to_owned(),
+            run: "7".to_owned(),
+        }],
         Said::Unproved { .. } => [Said::Unproved {
             name: "model".to_owned(),
             why: "its pickle raises TypeError: __init__() missing 1 argument".to_owned(),

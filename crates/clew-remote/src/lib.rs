@@ -32,7 +32,7 @@ pub mod probe;
 pub mod readers;
 
 mod retry;
-pub use retry::{Pace, Patient};
+pub use retry::{Pace, Patient, Retry};
 
 mod ssh;
 pub mod sync;

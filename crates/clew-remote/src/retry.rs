@@ -1,5 +1,7 @@
 //! Trying again: the one place where anything is, so that no wait is multiplied by another.
 
+mod lanes;
+
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use crate::backend::{Backend, Head, Listed, Part, Token, Upload, Watch, Written,
 use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::nonce;
+use lanes::Lanes;
 
 /// How often, and how long between.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +53,28 @@ impl Pace {
     }
 }
 
-/// A place that is asked again where that may help, with longer and longer waits.
+/// A call that failed and is tried again.
+#[derive(Debug)]
+pub struct Retry<'r> {
+    /// Why it failed.
+    pub error: &'r RemoteError,
+    /// Which try comes next, from 2.
+    pub next: u32,
+    /// How many tries there are.
+    pub of: u32,
+    /// How long it waits first.
+    pub wait: Duration,
+}
+
+/// A place that is asked again where that may help, with longer and longer waits, and with fewer transfers at once over a line that
+/// is cut.
 #[derive(Clone)]
 pub struct Patient {
     inner: Arc<dyn Backend>,
     pace: Pace,
     sleep: Arc<dyn Fn(Duration) + Send + Sync>,
+    tell: Arc<dyn Fn(&Retry<'_>) + Send + Sync>,
+    lanes: Arc<Lanes>,
 }
 
 impl fmt::Debug for Patient {
@@ -78,7 +97,16 @@ impl Patient {
             inner,
             pace,
             sleep: Arc::new(std::thread::sleep),
+            tell: Arc::new(|_| ()),
+            lanes: Arc::default(),
         }
+    }
+
+    /// Tells of each call that is tried again, before it waits. From any thread that calls.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&Retry<'_>) + Send + Sync + 'static) -> Self {
+        self.tell = Arc::new(tell);
+        self
     }
 
     /// Waits by other means than sleeping.
@@ -96,7 +124,7 @@ impl Patient {
         let mut failures = 0;
         loop {
             let result = call(watch);
-            let Err(RemoteError::Unreachable { wait, .. }) = &result else {
+            let Err(error @ RemoteError::Unreachable { wait, .. }) = &result else {
                 return Tried {
                     result,
                     is_doubtful: failures > 0,
@@ -104,7 +132,7 @@ impl Patient {
             };
             failures += 1;
             let is_over = failures >= self.pace.tries;
-            if is_over || self.pause(self.pace.wait(failures, *wait), watch).is_break() {
+            if is_over || self.wait(error, failures, *wait, watch).is_break() {
                 let result = if is_over { result } else { Err(RemoteError::GivenUp) };
                 return Tried {
                     result,
@@ -112,6 +140,33 @@ impl Patient {
                 };
             }
         }
+    }
+
+    fn wait(&self, error: &RemoteError, failures: u32, asked: Option<Duration>, watch: Watch<'_>) -> ControlFlow<()> {
+        let wait = self.pace.wait(failures, asked);
+        (self.tell)(&Retry {
+            error,
+            next: failures + 1,
+            of: self.pace.tries,
+            wait,
+        });
+        self.pause(wait, watch)
+    }
+
+    /// The same for a call that moves bytes.
+    fn carried<T>(
+        &self,
+        watch: Watch<'_>,
+        mut call: impl FnMut(Watch<'_>) -> Result<T, RemoteError>,
+    ) -> Result<T, RemoteError> {
+        let in_lane = |watch: Watch<'_>| {
+            let lane = self.lanes.enter(watch)?;
+            let result = call(watch);
+            self.lanes.note(&result);
+            drop(lane);
+            result
+        };
+        self.watched(watch, in_lane).result
     }
 
     fn pause(&self, mut left: Duration, watch: Watch<'_>) -> ControlFlow<()> {
@@ -137,8 +192,7 @@ impl Backend for Patient {
     }
 
     fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
-        let call = |watch: Watch<'_>| self.inner.read(name, range.clone(), watch);
-        self.watched(watch, call).result
+        self.carried(watch, |watch| self.inner.read(name, range.clone(), watch))
     }
 
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
@@ -146,7 +200,7 @@ impl Backend for Patient {
     }
 
     fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
-        self.watched(watch, |watch| self.inner.write(name, bytes, watch)).result
+        self.carried(watch, |watch| self.inner.write(name, bytes, watch))
     }
 
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
@@ -154,8 +208,7 @@ impl Backend for Patient {
     }
 
     fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
-        let call = |watch: Watch<'_>| self.inner.part(upload, number, bytes, watch);
-        self.watched(watch, call).result
+        self.carried(watch, |watch| self.inner.part(upload, number, bytes, watch))
     }
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {

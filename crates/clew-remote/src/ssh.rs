@@ -6,6 +6,7 @@
 
 mod address;
 mod link;
+mod pieces;
 mod serve;
 mod started;
 mod wire;
@@ -15,6 +16,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Address;
+use pieces::Pieces;
 pub use serve::serve;
 use started::Started;
 use wire::{Begun, Came, MOST, What};
@@ -52,6 +54,7 @@ pub struct Ssh {
     address: Address,
     calling: Calling,
     started: Mutex<Option<Arc<Started>>>,
+    pieces: Pieces,
 }
 
 impl Ssh {
@@ -71,6 +74,7 @@ impl Ssh {
             address: Address::parse(text)?,
             calling,
             started: Mutex::new(None),
+            pieces: Pieces::default(),
         })
     }
 
@@ -177,14 +181,26 @@ impl Backend for Ssh {
     }
 
     fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
-        let upload = Begun::from(upload);
-        match self.ask(What::Part { upload, number }, bytes, watch)? {
-            (Came::Part(part), _) => Ok(Part(part)),
-            _ => Err(self.odd()),
+        // A folder takes parts of any size, each where its number says: what arrived of a part that was cut is not sent again.
+        while let Some(piece) = self.pieces.next(upload, number, bytes.len() as u64) {
+            let what = What::Part {
+                upload: Begun {
+                    part: piece.size,
+                    ..Begun::from(upload)
+                },
+                number: piece.number,
+            };
+            let came = self.ask(what, &bytes[piece.start as usize..piece.end as usize], watch);
+            self.pieces.note(upload, number, &piece, &came);
+            if !matches!(came?, (Came::Part(_), _)) {
+                return Err(self.odd());
+            }
         }
+        Ok(Part(bytes.len().to_string()))
     }
 
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
+        self.pieces.forget(upload);
         let upload = Begun::from(upload);
         let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
         self.ask(What::Finish { upload }, &wire::encode(&parts), &mut unwatched)?;
@@ -192,6 +208,7 @@ impl Backend for Ssh {
     }
 
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
+        self.pieces.forget(upload);
         let upload = Begun::from(upload);
         self.ask_shortly(What::Abandon { upload })?;
         Ok(())

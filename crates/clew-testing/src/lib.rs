@@ -15,7 +15,7 @@ mod run;
 pub use run::bare_run;
 
 mod same;
-pub use same::{bound_alike, same};
+pub use same::{bound_alike, same, visibly_same};
 
 mod program;
 pub use program::{Dice, Flavour, random_cell};

@@ -26,6 +26,7 @@ pub use spoil::{Spoiled, Spoiling, places, spoil};
 /// Everything in its cells can be stored, and some of them fail.
 const FLAVOUR: Flavour = Flavour {
     hostile: false,
+    live: false,
     failing: true,
 };
 /// So long that it lies raw in a pack, on pages of its own.

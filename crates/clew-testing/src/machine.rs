@@ -97,6 +97,7 @@ impl Mode {
         Self {
             flavour: Flavour {
                 hostile: seed & 1 == 1,
+                live: seed % 5 == 1,
                 failing: seed & 3 != 0,
             },
             faults: seed & 2 == 2,

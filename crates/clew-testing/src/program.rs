@@ -50,6 +50,8 @@ const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "C", "D", "x"
 pub struct Flavour {
     /// Objects without an encoding or without a value: handles, raising reducers, refusing constructors.
     pub hostile: bool,
+    /// Many objects without a value.
+    pub live: bool,
     /// Cells that fail or are interrupted half-way.
     pub failing: bool,
 }
@@ -120,6 +122,9 @@ fn has_memory(value: &Value) -> bool {
 
 fn creation(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
     let name = *dice.pick(&NAMES);
+    if flavour.live && dice.one_in(5) {
+        return format!("{name} = handle {}", several(dice, world, 1, |_| true));
+    }
     let fresh = fresh(dice, world);
     let made = match dice.below(if flavour.hostile { 22 } else { 19 }) {
         0..=3 => fresh,
@@ -198,7 +203,7 @@ fn mutation(dice: &mut Dice, world: &World, flavour: Flavour) -> Option<String> 
                 | Value::View { .. }
                 | Value::Frame(_)
                 | Value::Function(_)
-        ) || (flavour.hostile && matches!(value, Value::Handle { .. }))
+        ) || ((flavour.hostile || flavour.live) && matches!(value, Value::Handle { .. }))
     })?;
     let item = any(dice, world)?;
     Some(match world.heap.value(world.name(&target)?) {

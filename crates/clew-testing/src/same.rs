@@ -13,6 +13,22 @@ use crate::toy::{Function, Ref, Value, Window, World};
 /// # Errors
 /// The path to the first difference.
 pub fn same(one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Result<(), String> {
+    Match::default().compare(one, other, roots)
+}
+
+/// The same, but for how far live objects are: nobody can see that without using them.
+///
+/// # Errors
+/// The path to the first difference.
+pub fn visibly_same(one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Result<(), String> {
+    let sight = Match {
+        ignores_positions: true,
+        ..Match::default()
+    };
+    sight.compare(one, other, roots)
+}
+
+fn compared(one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Result<Pairs, String> {
     let chosen = |world: &World| -> BTreeMap<Root, Ref> {
         let is_chosen = |root: &Root| roots.is_none_or(|roots| roots.contains(root));
         let bound = world
@@ -25,12 +41,10 @@ pub fn same(one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Resul
     if !left.keys().eq(right.keys()) {
         return Err(format!("names differ: {:?} and {:?}", names(&left), names(&right)));
     }
-    let open = left
+    Ok(left
         .iter()
         .map(|(root, object)| (*object, right[root], root.to_string()))
-        .collect();
-    let found = Match::default().solve(one, other, open, Vec::new())?;
-    found.memory(one, other)
+        .collect())
 }
 
 fn names(roots: &BTreeMap<Root, Ref>) -> Vec<String> {
@@ -71,9 +85,16 @@ type Pairs = Vec<(Ref, Ref, String)>;
 struct Match {
     forward: BTreeMap<Ref, Ref>,
     back: BTreeMap<Ref, Ref>,
+    ignores_positions: bool,
 }
 
 impl Match {
+    fn compare(self, one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Result<(), String> {
+        let open = compared(one, other, roots)?;
+        let found = self.solve(one, other, open, Vec::new())?;
+        found.memory(one, other)
+    }
+
     /// Matches all pairs, then members of sets in every way that may work.
     fn solve(
         mut self,
@@ -144,7 +165,10 @@ impl Match {
             self.forward.insert(left, right);
             self.back.insert(right, left);
         }
-        shallow(one, other, value, twin)?;
+        let are_live = matches!((value, twin), (Value::Handle { .. }, Value::Handle { .. }));
+        if !(are_live && self.ignores_positions) {
+            shallow(one, other, value, twin)?;
+        }
         Ok(true)
     }
 

@@ -21,6 +21,7 @@ use self::flow::notebook::Notebook;
 
 const FLAVOUR: Flavour = Flavour {
     hostile: false,
+    live: false,
     failing: true,
 };
 

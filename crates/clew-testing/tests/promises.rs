@@ -7,6 +7,7 @@ use clew_testing::toy::{Fault, FaultKind};
 const PLAIN: Mode = Mode {
     flavour: clew_testing::Flavour {
         hostile: true,
+        live: false,
         failing: true,
     },
     faults: true,
@@ -34,12 +35,18 @@ fn played(steps: &[Step]) -> Player {
 
 /// What the last move said, a line a name: `name word [why]`.
 fn said(player: &Player) -> Vec<String> {
+    let lines = said_of_all(player).into_iter();
+    lines
+        .filter(|line| !line.split(' ').next().is_some_and(|root| root.contains([':', '['])))
+        .collect()
+}
+
+/// The same of all roots.
+fn said_of_all(player: &Player) -> Vec<String> {
     let report = player.report().expect("something moved");
-    let named = report
+    report
         .outcomes
         .iter()
-        .filter(|outcome| !outcome.root.to_string().contains(':'));
-    named
         .map(|outcome| {
             let why = outcome.why.as_deref().unwrap_or_default();
             format!("{} {} {why}", outcome.root, outcome.word.text())
@@ -174,7 +181,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "a loaded",
             "b loaded",
             "c loaded",
-            "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again"
+            "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
     steps.push(Step::Redo(1));
@@ -185,7 +192,7 @@ fn p06_every_name_has_one_word_and_what_is_lost_says_why() {
             "b loaded",
             "c kept",
             "d lost unbuildable: its constructor raised ValueError; `--replay` runs its cell again",
-            "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again"
+            "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since"
         ]
     );
 }
@@ -298,13 +305,47 @@ fn p01_what_a_new_process_synced_survives_power_loss_though_an_older_process_nev
 }
 
 #[test]
-fn a_handle_that_a_thread_advanced_between_runs_is_not_said_to_be_kept() {
+fn a_handle_that_a_thread_advanced_between_runs_stays_and_is_not_verified() {
     let player = played(&[
         cell("h = handle"),
         cell("a = list"),
         Step::Outside("advance h".to_owned()),
         Step::Undo(1),
     ]);
-    let lost = "h lost handle: running it is the only way to see what it holds; `--replay` runs its cell again";
-    assert_eq!(said(&player), ["a removed", lost]);
+    let kept = "h kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+    assert_eq!(said(&player), ["a removed", kept]);
+}
+
+#[test]
+fn a_handle_that_a_cell_used_and_let_go_of_is_not_verified_when_it_comes_back() {
+    let player = played(&[
+        cell("d = handle"),
+        cell("show d"),
+        cell("a = list"),
+        Step::Undo(2),
+        cell("advance d\nd = int 1"),
+        Step::Switch(3),
+    ]);
+    let kept =
+        "Out[2] kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+    assert!(
+        said_of_all(&player).contains(&kept.to_owned()),
+        "{:?}",
+        said_of_all(&player)
+    );
+}
+
+#[test]
+fn what_stays_beside_others_that_changed_is_not_verified() {
+    let mut player = Player::new(1, Mode { replay: true, ..PLAIN });
+    for step in [
+        cell("b = token\nD = list b"),
+        cell("c = handle b"),
+        cell("c = handle\nx = list c b b\nput D 0 x"),
+        Step::Undo(1),
+    ] {
+        player.apply(&step).unwrap_or_else(|what| panic!("{step:?}: {what}"));
+    }
+    let kept = "b kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
+    assert!(said(&player).contains(&kept.to_owned()), "{:?}", said(&player));
 }

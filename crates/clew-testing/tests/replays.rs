@@ -210,6 +210,7 @@ fn a_global_rebound_later_is_what_it_was_when_its_reader_is_replayed() {
 fn p03_random_programs_on_bad_disks_come_back_or_are_said_not_to() {
     let flavour = Flavour {
         hostile: false,
+        live: false,
         failing: true,
     };
     let own = Trust::own(key(1).public());

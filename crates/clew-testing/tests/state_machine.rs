@@ -42,7 +42,7 @@ fn is_long() -> bool {
 
 #[test]
 fn p03_p05_random_programs_never_bring_back_a_wrong_value() {
-    play_all(0, if is_long() { 5_000 } else { 300 });
+    play_all(0, if is_long() { 10_000 } else { 300 });
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! *text* below is UTF-8 that also holds lone surrogates; *name* is a length (LEB128) and a text; children are listed
 //! in order. The *Python part* of an instance is described in `clew-python`, `raw/attributes.rs`.
 
-/// No value: only which live object it is. Payload: the object's serial, 8 bytes, big endian.
+/// No value: only which live object it is. Payload: the object's serial, 8 bytes, big endian, which no other session gives to another
+/// one. Aside: text of why it has no value.
 pub const OPAQUE: u16 = 1;
 /// `None`.
 pub const NONE: u16 = 2;
@@ -110,6 +111,10 @@ pub const GENERIC_ALIAS: u16 = 50;
 pub const SUPER: u16 = 51;
 /// Where something that lives elsewhere can be reached. Payload: text. What a run depends on does not count it.
 pub const WHEREABOUTS: u16 = clew_core::graph::WHEREABOUTS;
+
+/// The globals of functions that are neither a module's nor the notebook's: a copy that a library made to run code in. Payload: 1, then as
+/// the Python part's dict the names that those functions may read; 0 where others hold the dict, too: then the child is the dict itself.
+pub const GLOBALS: u16 = 53;
 
 /// Whether nodes of this kind are found by name: nothing is made.
 pub fn is_by_name(kind: u16) -> bool {

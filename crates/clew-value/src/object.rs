@@ -79,6 +79,7 @@ pub(crate) fn read(view: View<'_>) -> Result<Object<'_>, ReadError> {
         kinds::TRACEBACK => Ok(parts("traceback", view.payload(), view, &[])),
         kinds::MEMORYVIEW => Ok(parts("memoryview", view.payload(), view, &[" of"])),
         kinds::GENERIC_ALIAS => Ok(parts("generic alias", &[], view, &[" origin", " arguments"])),
+        kinds::GLOBALS => Ok(globals(view)),
         kinds::SUPER => Ok(parts("super", &[], view, &[" type", " object"])),
         _ => Err(ReadError::Unknown("a node is of no known kind")),
     }
@@ -323,6 +324,20 @@ fn function(view: View<'_>) -> Result<Object<'_>, ReadError> {
         fields,
         hidden: view.payload().to_vec(),
     })
+}
+
+/// What functions may read of globals of their own; or the dict that those are.
+fn globals(view: View<'_>) -> Object<'_> {
+    let mut rest = Reader::new(view.payload());
+    if rest.byte() == Some(0) {
+        return parts("globals", &[], view, &[" dict"]);
+    }
+    Object {
+        type_name: "globals".to_owned(),
+        content: None,
+        fields: python_part(&mut rest, view.items(0)),
+        hidden: Vec::new(),
+    }
 }
 
 fn definition(view: View<'_>) -> Result<Object<'_>, ReadError> {

@@ -1,10 +1,10 @@
 //! Stored values, read without Python.
 
-use clew_core::id::BlockId;
+use clew_core::id::{BlockId, Root};
 use clew_core::store::StoreError;
 use clew_testing::encoding;
 use clew_value::compare::compare;
-use clew_value::{Blocks, Limits, Stored};
+use clew_value::{Blocks, Limits, Stored, name_gaps};
 
 use super::is_clear;
 
@@ -39,6 +39,10 @@ pub(super) fn value(bytes: &[u8]) {
     let (Ok(before), Ok(after)) = (before, after) else {
         return;
     };
+    let any = (0..64).map(|number| (number, String::new())).collect();
+    for stream in [one, two] {
+        assert!(name_gaps(&[Root::name("x")], stream, &any).len() <= 20);
+    }
     if let (Some(before), Some(after)) = (before.root(0), after.root(0)) {
         compare(before, after, &limits);
         compare(before, before, &limits);

@@ -81,6 +81,11 @@ LIBRARIES: Mapping[str, str] = {
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
+RELOADED: Mapping[str, str] = dict.fromkeys(
+    ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
+)
+"""Which file learns more types when the session imports a module."""
+
 HANDLES: Mapping[str, str] = {
     "client": "distributed",
     "cluster": "distributed",
@@ -109,7 +114,7 @@ def named(name: str) -> Codec:
     file, _, key = name.partition(".")
     # Engines of clusters: what their codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
     file = HANDLES.get(key, file) if file == "handle" else file
-    if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited"}:
+    if file not in {*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed"}:
         raise LookupError(f"No codec is called {name}")
     codec = importlib.import_module(f"{__name__}.{file}").NAMED.get(key)
     if not isinstance(codec, Codec):
@@ -131,6 +136,8 @@ def _exact(kind: type) -> Codec | None:
     codec = file.CODECS.get(kind)
     if codec is None and hasattr(file, "codec_for"):
         codec = file.codec_for(kind)
+    if codec is None and file is importlib.import_module(f"{__name__}.stdlib"):
+        codec = importlib.import_module(f"{__name__}.closed").codec_for(kind)
     return codec if isinstance(codec, Codec) else None
 
 

@@ -10,6 +10,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from clew._engine import lacks_frames
+
 from . import Codec, Parts
 from .inherited import HEAP_TYPE, attributes, defines_pickling, restore_attributes
 
@@ -93,6 +95,7 @@ def _encode_traceback(traceback: types.TracebackType) -> tuple[Any, ...]:
 
 
 def _decode_traceback(parts: tuple[Any, ...]) -> types.TracebackType:
+    lacks_frames()
     made: types.TracebackType | None = None
     for frame in reversed(parts):
         stand_in = _frame(*frame)

@@ -168,12 +168,21 @@ def _bare(args: tuple[Any, ...]) -> Any:
     return object.__new__(args[0])
 
 
+def _bare_as(kind: type, args: tuple[Any, ...]) -> Any:
+    return object.__new__(kind)
+
+
+def _codec(name: str, encode: Any, fill: Any) -> Codec:
+    """A codec that serves subclasses elsewhere, too: of mpl_toolkits, of other packages, of the user's own."""
+    return Codec(f"matplotlib.{name}", encode, _bare, fill, native=False, decode_as=_bare_as)
+
+
 NAMED: dict[str, Codec] = {
-    "Figure": Codec("matplotlib.Figure", _encode_figure, _bare, _fill_figure, native=False),
-    "stateful": Codec("matplotlib.stateful", _encode_stateful, _bare, _fill_stateful, native=False),
-    "plain": Codec("matplotlib.plain", _encode_plain, _bare, _fill_plain, native=False),
+    "Figure": _codec("Figure", _encode_figure, _fill_figure),
+    "stateful": _codec("stateful", _encode_stateful, _fill_stateful),
+    "plain": _codec("plain", _encode_plain, _fill_plain),
     "path": Codec("matplotlib.path", _encode_path, _bare, _fill_path, native=False, immutable=True),
-    "callbacks": Codec("matplotlib.callbacks", _encode_callbacks, _bare, _fill_callbacks, native=False),
-    "transform": Codec("matplotlib.transform", _encode_transform, _bare, _fill_transform, native=False),
+    "callbacks": _codec("callbacks", _encode_callbacks, _fill_callbacks),
+    "transform": _codec("transform", _encode_transform, _fill_transform),
 }
 CODECS: dict[type, Codec] = {Path: NAMED["path"], ScalarFormatter: NAMED["plain"]}

@@ -239,7 +239,7 @@ def base_of(array: Any) -> Any:
     _refuse_mapped(base)
     while (lower := _owner(base)) is not None:
         base = lower
-    if type(base) is not ndarray or array.size == 0 or base.size == 0 or array.itemsize == 0:
+    if not _may_own(base) or array.size == 0 or base.size == 0 or array.itemsize == 0:
         return None
     if array.flags.writeable and not base.flags.writeable:
         return None
@@ -254,10 +254,15 @@ def _owner(base: Any) -> Any:
     """The array below a view that only stands in between, as in a matrix over a view of an array."""
     if type(base).__name__ == "DummyArray":  # what as_strided and sliding windows put there
         return base.base
-    if type(base) is not ndarray or base.flags.owndata:
+    if not _may_own(base) or base.flags.owndata:
         return None
     lower = base.base
-    return lower if type(lower) is ndarray or type(lower).__name__ == "DummyArray" else None
+    return lower if _may_own(lower) or type(lower).__name__ == "DummyArray" else None
+
+
+def _may_own(base: Any) -> bool:
+    """Whether a view is written as one of this array. Memory with objects in it is shared in no other way, so there it may be of any class."""
+    return type(base) is ndarray or (isinstance(base, ndarray) and base.dtype.hasobject)
 
 
 def _refuse_mapped(owner: Any) -> None:
@@ -291,16 +296,13 @@ def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, stri
         return ndarray.__new__(kind, shape, dtype, buffer=base, offset=offset, strides=strides)
     if not dtype.hasobject:
         return ndarray.__new__(kind, shape, dtype, buffer=flat_bytes(base), offset=offset, strides=strides)
+    base = base.view(ndarray)
     start = (offset - (base.__array_interface__["data"][0] - bounds(base)[0])) // base.itemsize
-    if (
-        base.strides
-        and base.strides[-1] == base.itemsize
-        and kind is ndarray
-        and base.ndim == 1
-        and start >= 0
-    ):
-        return np.lib.stride_tricks.as_strided(base[start:], shape, strides)
-    return np.lib.stride_tricks.as_strided(base.reshape(-1, order="A")[start:], shape, strides)
+    flat = base.reshape(-1, order="A")
+    is_plain = base.strides and base.strides[-1] == base.itemsize and base.ndim == 1 and start >= 0
+    strided = np.lib.stride_tricks.as_strided((base if is_plain else flat)[start:], shape, strides)
+    # Of objects numpy makes no array of another class over memory: that class looks at it.
+    return strided if kind is ndarray else strided.view(kind)
 
 
 def encode_array(array: Any) -> Parts:

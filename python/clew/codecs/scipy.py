@@ -1,4 +1,5 @@
-"""scipy: search trees, whose pickled nodes hold addresses. Everything else says enough by itself or by its reducer."""
+"""scipy: search trees, whose pickled nodes hold addresses, and rotations, which copy what they are made of. Everything else says enough by
+itself or by its reducer."""
 
 from __future__ import annotations
 
@@ -41,12 +42,35 @@ def _fill_tree(tree: Any, state: Any) -> None:
         tree.__dict__.update(own)
 
 
+def _encode_rotation(rotation: Any) -> Parts:
+    """Its numbers, copied as its own `__setstate__` does: whether it had them of another array shows nowhere."""
+    state = tuple(np.array(part) if type(part) is np.ndarray else part for part in rotation.__getstate__())
+    return Parts((type(rotation).__name__,), state)
+
+
+def _decode_rotation(args: tuple[Any, ...]) -> Any:
+    import scipy.spatial.transform
+
+    kind = {name: getattr(scipy.spatial.transform, name) for name in ROTATIONS}[args[0]]
+    return kind.__new__(kind)
+
+
+def _fill_rotation(rotation: Any, state: Any) -> None:
+    rotation.__setstate__(state)
+
+
 TREES = ("cKDTree", "KDTree")
-NAMED: dict[str, Codec] = {"tree": Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree)}
+ROTATIONS = ("Rotation",)
+NAMED: dict[str, Codec] = {
+    "tree": Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree),
+    "rotation": Codec("scipy.rotation", _encode_rotation, _decode_rotation, _fill_rotation),
+}
 CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
     """The codec for a type of scipy's; nothing is imported that the session has not."""
-    spatial = sys.modules.get("scipy.spatial")
+    spatial, transform = (sys.modules.get(f"scipy.spatial{below}") for below in ("", ".transform"))
+    if any(getattr(transform, name, None) is kind for name in ROTATIONS):
+        return NAMED["rotation"]
     return NAMED["tree"] if any(getattr(spatial, name, None) is kind for name in TREES) else None

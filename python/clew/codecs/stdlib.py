@@ -21,6 +21,7 @@ import re
 import struct
 import sys
 import types
+import typing
 import uuid
 import warnings
 import weakref
@@ -196,6 +197,31 @@ def _fill_set(value: Any, items: set[Any]) -> None:
         value.add(item)
 
 
+class _Gone:
+    """What a dead weak method is made to: nothing holds it."""
+
+    def gone(self) -> None:
+        """Its method."""
+
+
+def _encode_weak_method(value: Any) -> tuple[Any, ...]:
+    """What it is made from. Its own callback is a closure over a weak reference to it; the user's is a cell of that."""
+    referent, function = weakref.ref.__call__(value), value._func_ref()
+    own: Any = value.__callback__
+    if own is None or referent is None or function is None:
+        return None, None, None, None
+    cells = dict(zip(own.__code__.co_freevars, own.__closure__, strict=True))
+    callback = cells["callback"].cell_contents if "callback" in cells else None
+    return referent, function, value._meth_type, callback
+
+
+def _make_weak_method(kind: Any, args: tuple[Any, ...]) -> Any:
+    referent, function, method, callback = args
+    if method is None:
+        return weakref.WeakMethod.__new__(kind, _Gone().gone)
+    return weakref.WeakMethod.__new__(kind, method(function, referent), callback)
+
+
 # --- memory and text ----------------------------------------------------------------------------------------
 
 
@@ -320,6 +346,9 @@ def _decode_iterator(args: tuple[Any, ...]) -> Any:
 def _fill_iterator(value: Any, state: Any) -> None:
     if state is not None:
         value.__setstate__(state)
+    elif type(value) is itertools.chain:
+        # Only one that is at its end has no state.
+        next(value, None)
 
 
 def _encode_count(value: Any) -> tuple[Any, ...]:
@@ -375,6 +404,29 @@ def _plain(kind: Any, args: tuple[Any, ...]) -> Any:
 
 def _empty(kind: type, args: tuple[Any, ...]) -> Any:
     return kind()
+
+
+def _encode_new_type(value: Any) -> tuple[Any, ...]:
+    own = {name: one for name, one in value.__dict__.items() if name not in _NEW_TYPE}
+    return (*[getattr(value, name) for name in _NEW_TYPE], own or None)
+
+
+_NEW: Any = typing.NewType
+_NEW_TYPE = ("__module__", "__qualname__", "__name__", "__supertype__")
+
+
+def _decode_new_type(parts: tuple[Any, ...]) -> Any:
+    """The one of a library is that library's. A notebook's is told by what it is made of: its name may mean another by now."""
+    module, qualname, name, supertype, own = parts
+    if module != "__main__":
+        found: Any = sys.modules.get(module)
+        for part in qualname.split("."):
+            found = getattr(found, part, None)
+        if type(found) is _NEW:
+            return found
+    made = _NEW(name, supertype)
+    made.__dict__.update({"__module__": module, "__qualname__": qualname, **(own or {})})
+    return made
 
 
 def _path_codec(kind: type) -> Codec:
@@ -468,6 +520,7 @@ CODECS: dict[type, Codec] = {
     struct.Struct: Codec(
         "stdlib.Struct", lambda value: (value.format,), lambda parts: struct.Struct(parts[0]), immutable=True
     ),
+    _NEW: Codec("stdlib.NewType", _encode_new_type, _decode_new_type, immutable=True),
     random.Random: _codec("Random", random.Random, _encode_random, _make_random, _fill_random),
     random.SystemRandom: Codec(
         "stdlib.SystemRandom", lambda value: (), lambda parts: random.SystemRandom(), immutable=True
@@ -492,6 +545,9 @@ CODECS: dict[type, Codec] = {
     },
 }
 
+CODECS[weakref.WeakMethod] = _codec(
+    "WeakMethod", weakref.WeakMethod, _encode_weak_method, _make_weak_method, native=False
+)
 _ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator, native=False)
 NAMED: dict[str, Codec] = {codec.name.partition(".")[2]: codec for codec in CODECS.values()}
 NAMED["iterator"] = _ITERATOR

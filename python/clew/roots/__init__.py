@@ -8,6 +8,7 @@ The kinds are the engine's words.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from clew.roots import (
@@ -18,6 +19,8 @@ from clew.roots import (
     modules,
     options,
     outputs,
+    patched,
+    process,
     search_path,
     settings,
 )
@@ -32,6 +35,7 @@ __all__ = [
     "bring_back",
     "collect",
     "end_staging",
+    "foresee",
     "install",
     "is_users",
     "modules_seen",
@@ -47,9 +51,24 @@ _SOURCES = (
     search_path.collect,
     options.collect,
     settings.collect,
+    process.collect,
+    patched.collect,
     modules.collect,
     figures.collect,
 )
+
+
+def _install_setting(shell: Any, key: str, value: Any) -> None:
+    source = patched if patched.is_deletion(key) else process if process.is_row(key) else settings
+    source.install(shell, key, value)
+
+
+def _install_attribute(shell: Any, key: str, value: Any) -> None:
+    is_patch = patched.knows(key) or (
+        value is not MISSING and (not modules.is_of_own(key) or patched.is_of_function(key))
+    )
+    (patched if is_patch else modules).install(shell, key, value)
+
 
 _INSTALLERS: dict[str, Callable[[Any, str, Any], None]] = {
     "out": outputs.install,
@@ -58,8 +77,8 @@ _INSTALLERS: dict[str, Callable[[Any, str, Any], None]] = {
     "environment": environment.install,
     "path": search_path.install,
     "option": options.install,
-    "setting": settings.install,
-    "module_attribute": modules.install,
+    "setting": _install_setting,
+    "module_attribute": _install_attribute,
     "figures": figures.install,
 }
 
@@ -70,6 +89,14 @@ def collect(shell: Any, with_outputs: bool = True) -> list[Root]:
     for source in _SOURCES:
         found.extend(source(shell))
     return found
+
+
+def foresee(shell: Any, codes: list[CodeType]) -> None:
+    """Notes what is that code which is about to run may set in the process and in libraries: else nothing could be put back."""
+    process.foresee(codes, shell)
+    patched.foresee(codes, shell.user_ns)
+    for module in modules.take_new():
+        process.foresee_module(module, shell)
 
 
 def install(shell: Any, kind: str, key: str, value: Any) -> None:

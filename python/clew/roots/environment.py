@@ -12,7 +12,9 @@ from clew.secrets import is_secret, raw_environment
 _START = dict(os.environ)
 """The environment when Clew was loaded: only what differs from it is state."""
 
-RESTLESS = frozenset({"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST"})
+RESTLESS = frozenset(
+    {"COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "__DASK_PARENT_PID"}
+)
 """Variables that change by themselves."""
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import random
 import struct
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from clew.roots.root import MISSING, Root
@@ -14,8 +17,7 @@ from clew.roots.root import MISSING, Root
 
 def random_states() -> Iterator[tuple[str, Any]]:
     """The states of the process-wide generators, as plain values."""
-    version, words, gauss = random.getstate()
-    yield "random", (version, struct.pack(f"<{len(words)}I", *words), gauss)
+    yield "random", _python_state(random.getstate())
     numpy_random = _numpy_random()
     if numpy_random is not None and hasattr(numpy_random, "_rand"):
         yield "numpy.random", _numpy_state(numpy_random._rand)
@@ -55,6 +57,16 @@ def _numpy_random() -> Any:
     return sys.modules.get("numpy.random.mtrand") or importlib.import_module("numpy.random.mtrand")
 
 
+def _python_state(state: tuple[Any, ...]) -> Any:
+    version, words, gauss = state
+    return (version, struct.pack(f"<{len(words)}I", *words), gauss)
+
+
+def _set_python_state(value: Any) -> None:
+    version, words, gauss = value
+    random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+
+
 def _numpy_state(generator: Any) -> Any:
     state = generator.get_state(legacy=False)
     inner = state["state"]
@@ -64,12 +76,56 @@ def _numpy_state(generator: Any) -> Any:
 
 
 def collect(shell: Any) -> Iterator[Root]:
-    for name, state in random_states():
-        late = _late.get(name)
-        if late is not None and late.first is None:
-            late.first = state
-        if late is None or state != late.absent:
-            yield "random", name, state
+    with _lock:
+        states = list(random_states())
+        absent = {name for name, state in states if _is_absent(name, state)}
+        is_free = _undecided is not None and states[0][1] == _undecided
+    for name, state in states:
+        if name not in absent:
+            yield "random", name, None if is_free and name == "random" else state
+
+
+def _is_absent(name: str, state: Any) -> bool:
+    late = _late.get(name)
+    if late is not None and late.first is None:
+        late.first = state
+    return late is not None and late.is_absent and state == late.first
+
+
+_undecided: Any = None
+"""The state of Python's own generator that no cell decided: it stands for any such state."""
+
+
+def leave_undecided(state: tuple[Any, ...] | None = None) -> None:
+    """Has the state in which Python's own generator stands, or the one that a draw that decides nothing left it in, count as one that no
+    cell decided."""
+    global _undecided
+    with _lock:
+        _undecided = _python_state(random.getstate() if state is None else state)
+
+
+@contextmanager
+def undecided() -> Iterator[tuple[Any, ...] | None]:
+    """The state of Python's own generator, held for a draw that decides nothing, if no cell decided it."""
+    with _lock:
+        state = random.getstate() if _undecided is not None else None
+        yield state if state is not None and _python_state(state) == _undecided else None
+
+
+@contextmanager
+def none_comes() -> Iterator[None]:
+    """What Clew itself imports meanwhile brings no generator into the session, as long as nobody draws from it."""
+    new = [late for late in _late.values() if late.first is None]
+    for late in new:
+        late.is_absent = True
+    try:
+        yield
+        # Those that came are known as they came.
+        for _ in collect(None):
+            pass
+    finally:
+        for late in new:
+            late.is_absent = late.first is not None
 
 
 class _Late:
@@ -77,23 +133,39 @@ class _Late:
     state is none of the session's for as long as it stays as it was first seen."""
 
     first: Any = None
-    absent: Any = None
+    is_absent: bool = False
 
 
 _late = {"numpy.random": _Late(), "torch": _Late()}
+_lock = threading.RLock()
+"""Libraries draw in threads of their own."""
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def install(shell: Any, key: str, value: Any) -> None:
     late = _late.get(key)
     if late is not None:
-        late.absent = late.first if value is MISSING else None
+        late.is_absent = value is MISSING
         if value is MISSING:
             value = late.first
+    if key == "random" and value is None:
+        with _lock:
+            if _undecided is None:
+                leave_undecided()
+            else:
+                _set_python_state(_undecided)
+        return
     if value is MISSING or value is None:
         return
     if key == "random":
-        version, words, gauss = value
-        random.setstate((version, struct.unpack(f"<{len(words) // 4}I", words), gauss))
+        _set_python_state(value)
         return
     if key == "torch":
         import torch

@@ -46,6 +46,8 @@ _withdrawn: dict[str, types.ModuleType] = {}
 """Modules of states that the session went away from: importing them then must run them, going back must not."""
 
 
+_new: list[types.ModuleType] = []
+
 _listed: list[Any] = []
 """The modules of the process when they were last gone through: where nothing came or went, the same are the user's."""
 
@@ -60,9 +62,23 @@ def own_modules() -> Iterator[tuple[str, Known]]:
             known = _own.get(name)
             if name not in _own or (known is not None and known.module is not module):
                 _own[name] = _known(module) if _is_own(name, module) else None
+                if _own[name] is not None:
+                    _new.append(module)
     for name, known in list(_own.items()):
         if known is not None and sys.modules.get(name) is known.module:
             yield name, known
+
+
+def take_new() -> list[types.ModuleType]:
+    """The user's own modules that were first seen since the last call."""
+    new, _new[:] = list(_new), []
+    return new
+
+
+def is_of_own(key: str) -> bool:
+    """Whether an attribute is one of a module of the user's own, which is imported if need be."""
+    name = key.partition(".")[0]
+    return _is_own(name, _imported(name))
 
 
 _brought_back: dict[str, types.ModuleType] = {}

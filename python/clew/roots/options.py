@@ -50,7 +50,7 @@ def _matplotlib_options() -> Iterator[tuple[str, Any]]:
 
 #: The backend that somebody chose instead of the front end's own, and whether figures are drawn at once.
 _CHOSEN = "matplotlib: backend"
-_BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
+_BACKEND = frozenset({"backend", "interactive"})
 
 
 def install(shell: Any, key: str, value: Any) -> None:
@@ -61,7 +61,7 @@ def install(shell: Any, key: str, value: Any) -> None:
 
         pd.set_option(name, config._registered_options[name].defval if value is MISSING else value)
     elif key == _CHOSEN:
-        _choose(os.environ.get("MPLBACKEND") if value is MISSING else value[0])
+        _choose(shell, os.environ.get("MPLBACKEND") if value is MISSING else value[0])
         if value is not MISSING:
             sys.modules["matplotlib"].interactive(value[1])
     else:
@@ -71,9 +71,16 @@ def install(shell: Any, key: str, value: Any) -> None:
         dict.__setitem__(mpl.rcParams, name, wanted)
 
 
-def _choose(backend: str | None) -> None:
+def _choose(shell: Any, backend: str | None) -> None:
     """Has pyplot draw with a backend; with the one that it has, where that can't be had here (windows of another machine)."""
     import matplotlib as mpl
 
     if backend is not None:
+        # Choosing one also says that pyplot may take no other.
+        may_take_other = dict.get(mpl.rcParams, "backend_fallback")
         mpl.use(backend, force=False)
+        dict.__setitem__(mpl.rcParams, "backend_fallback", may_take_other)
+        inline = sys.modules.get("matplotlib_inline.backend_inline")
+        if inline is not None and shell is not None:
+            # It shows figures behind each cell only if it is the backend while it is imported, or is told.
+            inline.configure_inline_support(shell, dict.get(mpl.rcParams, "backend"))

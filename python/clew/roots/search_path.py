@@ -22,9 +22,9 @@ PACKAGES = {"site-packages", "dist-packages"}
 VERSIONS = (("{python}", "python{0}.{1}"), ("{pythonzip}", "python{0}{1}.zip"))
 
 
-#: A folder that a session of Spark, or a worker of Dask, makes for itself: another one each time, and gone with it.
+#: A folder that a session of Spark, or a worker of Dask, makes for itself, or the one that Dask makes these in: they come and go beside the cells.
 OF_SESSION = re.compile(
-    r".*[/\\](spark-[0-9a-f-]{36}[/\\]userFiles-[0-9a-f-]{36}|dask-(scratch|worker)-space(-\d+)?[/\\](worker|scheduler|nanny)-\w+)"
+    r".*[/\\](spark-[0-9a-f-]{36}[/\\]userFiles-[0-9a-f-]{36}|dask-(scratch|worker)-space(-\d+)?([/\\](worker|scheduler|nanny)-\w+)?)"
 )
 
 

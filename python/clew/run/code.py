@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+from collections.abc import Iterable
 from functools import lru_cache
 
 #: Tokens that mean nothing to IPython where it looks for the semicolon at the end.
@@ -70,3 +71,17 @@ def _is_quiet(text: str) -> bool:
     except (tokenize.TokenError, SyntaxError):
         return text.rstrip().endswith(";")
     return last == ";"
+
+
+def submodules(sources: Iterable[str]) -> list[str]:
+    """Modules in packages that cells import by a name with dots (`import xml.dom`): who has the package has these in it."""
+    found = dict[str, None]()
+    for source in sources:
+        lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+        try:
+            tree = ast.parse("\n".join(lines))
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        every = (alias.name for one in ast.walk(tree) if isinstance(one, ast.Import) for alias in one.names)
+        found.update((name, None) for name in every if "." in name)
+    return list(found)

@@ -8,30 +8,35 @@ import platform
 import subprocess
 import sys
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from clew.installed import edited
 from clew.shell.imported import is_installed
 
 #: What another interpreter is asked: its version, and the distributions and modules that it finds.
 QUESTION = (
     "import importlib.metadata as m, json, platform; "
-    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}, [*m.packages_distributions()]]))"
+    "every = [*m.distributions()][::-1]; "
+    "print(json.dumps([platform.python_version(), {d.name: d.version for d in every}, [*m.packages_distributions()], "
+    "{d.name: str(getattr(d, '_path', '')) for d in every}]))"
 )
 #: How long it may take to answer (seconds).
 PATIENCE = 30.0
-DEFAULT = "python3"
+#: The kernel of the Python that Jupyter runs in, and what else jupyter_client calls it.
+DEFAULT, NATIVE = "python3", "python"
 
 
 class Environment:
     """The environment of a kernel by its name. Asked only when something hangs on it."""
 
     def __init__(self, kernel: str | None) -> None:
-        self._kernel = kernel or DEFAULT
+        self._kernel = started_as(kernel or DEFAULT)
+        self._edited: dict[str, str | None] = {}
 
     @cached_property
-    def _other(self) -> tuple[str, dict[str, str], list[str]] | None:
+    def _other(self) -> tuple[str, dict[str, str], list[str], dict[str, str]] | None:
         """What another interpreter says of itself; `None` where the kernel runs in this one."""
         program = interpreter_of(self._kernel)
         if program is None or Path(program).parent == Path(sys.executable).parent:
@@ -44,10 +49,11 @@ class Environment:
                 check=True,
                 stdin=subprocess.DEVNULL,
             )
-            python, installed, modules = json.loads(done.stdout)
+            python, installed, modules, places = json.loads(done.stdout)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise Unknown(self._kernel) from error
-        return python, {name.lower(): found for name, found in installed.items()}, modules
+        by_name = ({name.lower(): found for name, found in told.items()} for told in (installed, places))
+        return python, next(by_name), modules, next(by_name)
 
     @property
     def python(self) -> str:
@@ -67,6 +73,22 @@ class Environment:
         except PackageNotFoundError:
             return ""
 
+    def edited(self, distribution: str) -> str | None:
+        """What those of its files are known by that are not as they were installed; `None` where all are."""
+        if distribution not in self._edited:
+            self._edited[distribution] = self._look_for_edits(distribution)
+        return self._edited[distribution]
+
+    def _look_for_edits(self, distribution: str) -> str | None:
+        if self._other is not None:
+            place = self._other[3].get(distribution.lower(), "")
+        else:
+            try:
+                place = str(getattr(Distribution.from_name(distribution), "_path", ""))
+            except PackageNotFoundError:
+                return None
+        return edited(place) if place else None
+
     def has_module(self, name: str) -> bool:
         """Whether a module is installed. Of another interpreter only the first word is known, so one with dots counts as not installed."""
         return is_installed(name) if self._other is None else name in self._other[2]
@@ -74,6 +96,11 @@ class Environment:
 
 class Unknown(Exception):
     """Nobody can tell what a kernel runs in."""
+
+
+def started_as(kernel: str) -> str:
+    """The name under which jupyter_client looks for a kernel."""
+    return DEFAULT if kernel == NATIVE else kernel
 
 
 def interpreter_of(kernel: str) -> str | None:

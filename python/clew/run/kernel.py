@@ -21,6 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 
 from clew.counts import Counts
 from clew.run.displays import Displays
+from clew.run.environment import started_as
 from clew.run.mistakes import notice
 from clew.run.session import BATCH
 from clew.run.sockets import own_sockets
@@ -82,7 +83,7 @@ class Kernel:
         self.displays.places = client._display_id_map
         try:
             # Not by starting it: jupyter_client prints a traceback of what is missing.
-            KernelSpecManager().get_kernel_spec(client.kernel_name)
+            KernelSpecManager().get_kernel_spec(started_as(client.kernel_name))
             self._stack.enter_context(own_sockets(client.create_kernel_manager()))
             with silenced(client.log):
                 self._stack.enter_context(client.setup_kernel(env=self._environment))

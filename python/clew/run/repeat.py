@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew import _engine
-from clew.files import listed
-from clew.run.code import reads_results, same_code, same_text
+from clew.files import LOOKED, has_mark, listed
+from clew.run.code import reads_results, same_code, same_text, submodules
 from clew.run.deciding import Ask, Cell, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
@@ -151,7 +151,8 @@ class Recorded:
         pending = self._walk.pending() if self._walk is not None else []
         before = {number: cell.source for number, cell in self._cells.values() if number < self._number}
         texts = json.dumps([before[number] for number in sorted(before)] if self._counts_texts else [])
-        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}"
+        inside = json.dumps(submodules(before[number] for number in sorted(before)))
+        told = f"{json.dumps(pending)!r}, {self._next.source!r}, {self._number}, {texts!r}, {inside!r}"
         said = ask(f"{BATCH}.bring({told})")
         if said["lost"]:
             raise Lost([(name, why) for name, why in said["lost"]])
@@ -200,6 +201,8 @@ class Recorded:
 
 #: What is said of a module that was not there and is.
 INSTALLED = "installed"
+#: And of one whose files are others.
+EDITED = "with other files"
 
 
 class Outside:
@@ -231,29 +234,36 @@ class Outside:
     def _has(
         self, path: str, size: int | None, modified: int | None, digest: str | None, mark: str | None
     ) -> bool:
+        is_as_looked, is_marked = (True, None) if mark is None else has_mark(path, mark)
+        if not is_as_looked:
+            return False
         try:
             there = os.stat(path)  # noqa: PTH116 (as it was recorded)
         except OSError:
             return size is None
         if os.path.isdir(path):  # noqa: PTH112
-            # One that was not listed has no digest.
-            return size is not None and (digest is None or listed(path) == digest)
+            # One that was not listed has no digest, and what it holds is nobody's mark.
+            is_file = any(not part.startswith(LOOKED) for part in (mark or "").split())
+            return size is not None and not is_file and (digest is None or listed(path) == digest)
         if size != there.st_size:
             return False
         if digest is not None:
             return _engine.digest_of(path) == digest
-        is_marked = None if mark is None else _engine.is_marked(path, mark)
         return modified == there.st_mtime_ns if is_marked is None else is_marked
 
-    def other_module(self, name: str, then: str, distribution: str | None) -> str | None:
-        """The version of a package that is there now, if it is another; empty if it is not there. Of one that was not there nobody
-        tells the version."""
+    def other_module(
+        self, name: str, then: str, distribution: str | None, edited: str | None = None
+    ) -> str | None:
+        """The version of a package that is there now, if it is another, or its files are (`edited` is what those were known by that were not
+        as they were installed); empty if it is not there. Of one that was not there nobody tells the version."""
         if not then and distribution is None:
             # It was looked for in vain.
             return INSTALLED if self._environment.has_module(name) else None
         if distribution is None or name in sys.stdlib_module_names:
             return None
         now = self._environment.installed(distribution)
+        if now == then and now and self._environment.edited(distribution) != edited:
+            return f"{now} {EDITED}"
         return None if now == then else now
 
     def variable(self, name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from clew.observer import preload
 from clew.run.source import is_script
 from clew.shell.identity import VARIABLE as SESSION
 from clew.shell.start import OFF, is_on
@@ -30,7 +31,7 @@ def variables(input_path: str | None, output_path: str | None, base: str) -> dic
         environment[SWITCH] = next(iter(sorted(OFF)))
     # papermill's command asks for it too: the kernel's debugger would warn of modules that are frozen.
     environment.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    return environment | {"CLEW_RESUME_ON_START": "never"}
+    return preload(environment) | {"CLEW_RESUME_ON_START": "never"}
 
 
 def found_by_cells(notebook: str) -> dict[str, str]:

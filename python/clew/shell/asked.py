@@ -21,6 +21,8 @@ class Asked:
     is_placed: bool = False
     #: Texts in code that asks whether files are there: they may name some.
     checked: set[str] = field(default_factory=set)
+    #: What it asks of files beside what they hold, by letters (`clew.files`).
+    looks: set[str] = field(default_factory=set)
     #: Whether it draws what nobody can draw again.
     is_drawn: bool = False
     #: How generators are begun, each with the code that does: it is drawn from those that are given no seed.

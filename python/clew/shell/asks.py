@@ -8,7 +8,7 @@ names alone. Whoever is wrong runs again what need not run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import CodeType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from clew.shell import by_name, by_text
@@ -20,7 +20,7 @@ from clew.shell.known import Known, known, known_within
 from clew.shell.mentions import Call, Mention, bound_to, called, constant, dotted, is_annotation, mentions
 from clew.shell.names import constants
 from clew.shell.own_modules import own_modules, reached
-from clew.shell.paths import CHECKING
+from clew.shell.paths import CHECKING, LOOKING, looked_at, programs
 from clew.shell.scope import Scope
 from clew.shell.sources import of_sources
 from clew.shell.texts import asked_by, draw
@@ -43,7 +43,7 @@ _PLACES = frozenset(
         "__file__",
     )
 )
-_MAY_ASK = by_name.NAMES | by_text.NAMES | _PLACES | CHECKING | objects.NAMES | {"psutil"}
+_MAY_ASK = by_name.NAMES | by_text.NAMES | _PLACES | CHECKING | LOOKING.keys() | objects.NAMES | {"psutil"}
 
 
 def asked(codes: Iterable[CodeType], namespace: Mapping[str, Any] | None = None) -> Asked:
@@ -84,8 +84,7 @@ class _Reading:
             found.variables.update(by_name.BY_SYSTEM[name])
         found.is_placed |= not _PLACES.isdisjoint(names)
         texts = {text for text in constants(code) if isinstance(text, str)}
-        if not CHECKING.isdisjoint(names):
-            found.checked |= texts
+        self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < by_text.LONGEST}
         found.words |= asked_by(texts, names, self.scope.namespace) | of_sources(code, self.scope.namespace)
@@ -95,6 +94,21 @@ class _Reading:
                 self._mention(mention)
         if not by_text.NAMES.isdisjoint(names):
             told_by_text(self.scope, found, texts, asked_by_scope)
+
+    def _of_files(self, names: set[str], texts: set[str]) -> None:
+        """What it asks of files beside what they hold: whether they are there, where links lead, when they were written."""
+        found, live = self.found, self.scope.namespace
+        held = (live[name] for name in names if name in live)
+        called = names | {one.__name__ for one in held if type(one) in (FunctionType, BuiltinFunctionType)}
+        if not by_text.NAMES.isdisjoint(names):
+            called |= texts
+        if not CHECKING.isdisjoint(called):
+            found.checked |= texts
+        if looks := called & LOOKING.keys():
+            found.looks.update(*(LOOKING[name] for name in looks))
+            found.checked |= looked_at(texts)
+        if "which" in called:
+            found.checked |= set(programs(texts))
 
     def _has_alias(self, names: set[str]) -> bool:
         """Whether one of the names means something known, or holds it; or may lead to it through a module."""
@@ -135,6 +149,9 @@ class _Reading:
             self._begins(call)
         elif told.kind == objects.DRAWS:
             self.found.is_drawn = True
+        elif told.kind == objects.UNSEEDED:
+            given = None if call is None else call.given(None, *objects.SEED_NAMES)
+            self.found.is_drawn |= given is None or self.scope.is_none(given)
         elif told.kind in objects.STATES:
             self.found.states.add(objects.STATES[told.kind])
         elif told.kind in (objects.ADDRESS, objects.HASH):

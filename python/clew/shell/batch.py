@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
+from clew.library_draws import follow
+from clew.roots.generators import leave_undecided, none_comes
 from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
 
@@ -18,8 +23,25 @@ def begin() -> str:
     from clew.shell import session
 
     os.environ.pop(VARIABLE, None)
+    if not _has_start_files(get_ipython()):
+        leave_undecided()
+    follow()
     start(get_ipython())
     return json.dumps(session.recording() is not None)
+
+
+def _has_start_files(shell: Any) -> bool:
+    """Whether code of the user's ran when the kernel started: it may have seeded what draws."""
+    application = getattr(shell, "parent", None)
+    application = getattr(application, "parent", None) or application
+    settings = ("exec_lines", "exec_files", "extensions", "code_to_run", "file_to_run", "module_to_run")
+    folder = Path(shell.profile_dir.startup_dir) if shell.profile_dir is not None else None
+    return (
+        any(getattr(application, name, None) for name in settings)
+        or not {"clew", "storemagic"}.issuperset(getattr(application, "extra_extensions", ()))
+        or (folder is not None and any(one.suffix in (".py", ".ipy") for one in folder.iterdir()))
+        or any(name in sys.modules for name in ("sitecustomize", "usercustomize"))
+    )
 
 
 def recorded() -> str:
@@ -51,24 +73,37 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
 SMALL = 1 << 20
 
 
-def bring(repeated: str, source: str | None, execution_count: int | None, texts: str = "[]") -> str:
+def bring(
+    repeated: str, source: str | None, execution_count: int | None, texts: str = "[]", submodules: str = "[]"
+) -> str:
     """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
     `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
 
-    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `submodules` are modules in packages that these import, as JSON. `repeated` are runs as `Engine.repeat` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
     """
     from clew.shell import session
 
     current = session.current()
-    last = current.repeat([tuple(each) for each in json.loads(repeated)])
-    try:
-        wrong = current.bring(last, source, SMALL if source is not None else 0)
-    except RuntimeError as error:
-        wrong = [("What cells left", str(error))]
+    with none_comes():
+        last = current.repeat([tuple(each) for each in json.loads(repeated)])
+        try:
+            wrong = current.bring(last, source, SMALL if source is not None else 0)
+        except RuntimeError as error:
+            wrong = [("What cells left", str(error))]
+        _import_within(json.loads(submodules))
     if execution_count is not None:
         get_ipython().execution_count = execution_count
         know_inputs(get_ipython(), json.loads(texts))
     return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
+
+
+def _import_within(names: list[str]) -> None:
+    """Imports modules in packages that are there: a name that was brought leads to the package alone."""
+    for name in names:
+        if name not in sys.modules and name.partition(".")[0] in sys.modules:
+            # A cell may have tried it in vain.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def standing() -> str:

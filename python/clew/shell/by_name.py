@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from types import ModuleType
 
 from clew.shell import known as objects
@@ -47,6 +48,11 @@ _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 #: What goes by the zone of the process or by its locale, and where the system's library has these from.
 BY_SYSTEM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("fromtimestamp", "localtime", "mktime", "astimezone", "tzlocal", "tzname"), ("TZ",)),
+    **dict.fromkeys(("altzone", "daylight"), ("TZ",)),
+    # Whoever asked first in the process decides what all others get.
+    **dict.fromkeys(("gettempdir", "gettempdirb", "tempdir"), ("TMPDIR", "TEMP", "TMP")),
+    **dict.fromkeys(("getproxies",), ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")),
+    **dict.fromkeys(("getusersitepackages", "getuserbase"), ("PYTHONUSERBASE", "HOME")),
     **dict.fromkeys(
         ("setlocale", "getlocale", "getdefaultlocale", "getpreferredencoding"), ("LANG", "LC_ALL")
     ),
@@ -59,8 +65,12 @@ FAILED = "what failed last"
 _FROM_SYSTEM = frozenset(
     ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
 )
+#: What the module of that name has of its zone.
+_OF_TIME = frozenset(("timezone",))
 #: What is unseeded in polars unless it is given a seed.
 _OF_POLARS = frozenset(("sample", "shuffle"))
+#: And in bags of dask.
+_OF_BAGS = frozenset(("random_sample",))
 NAMES = (
     _CLOCKS
     | _CLOCKS_ALWAYS
@@ -74,6 +84,8 @@ NAMES = (
     | _FROM_SYSTEM
     | objects.BEGUN
     | _OF_POLARS
+    | _OF_BAGS
+    | _OF_TIME
     | _FAILED
 )
 """Names that may ask for something."""
@@ -95,7 +107,7 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
         found.words.add(objects.PROCESS)
     elif name in _LINKS:
         found.words.add("where a link leads")
-    elif name in _QUESTIONS and (not is_attribute or name == "getpass"):
+    elif name in _QUESTIONS and (not is_attribute or name == "getpass") and _is_question(scope, mention):
         found.words.add("somebody at the keyboard")
     elif name in _GETTERS:
         found.reads_variable(constant(call.given(0, "key") if call is not None else None))
@@ -103,6 +115,9 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
         found.reads_variable(read_of(steps, place))
     elif name in _FILLED:
         _filled(found, call)
+    elif name in _OF_TIME:
+        if scope.meaning(Mention(mention.path[:-1], place, mention.is_local)) is time:
+            found.variables.add("TZ")
     elif name in _FAILED and is_attribute:
         holder = scope.meaning(Mention(mention.path[:-1], place, mention.is_local))
         if type(holder) is ModuleType and holder.__name__ in _TELL_FAILED:
@@ -122,8 +137,19 @@ def told_by_name(scope: Scope, found: Asked, mention: Mention) -> None:
             and _is_polars(scope)
             and (call is None or call.given(None, "seed") is None)
         )
+        or (
+            name in _OF_BAGS
+            and "dask.bag" in sys.modules
+            and scope.meaning(mention) is NotImplemented
+            and (call is None or call.given(1, "random_state") is None)
+        )
     ):
         found.is_drawn = True
+
+
+def _is_question(scope: Scope, mention: Mention) -> bool:
+    """Whether a name that asks whoever sits there is no module of that name."""
+    return type(scope.meaning(mention)) is not ModuleType
 
 
 def _filled(found: Asked, call: Call | None) -> None:

@@ -78,7 +78,7 @@ def _looked_up(found: Asked, holders: Iterable[object], name: str) -> None:
     for one in told:
         if one is None:
             continue
-        if one.kind in (objects.DRAWS, objects.BEGINS):
+        if one.kind in (objects.DRAWS, objects.BEGINS, objects.UNSEEDED):
             found.is_drawn = True
         elif one.kind in (objects.VARIABLES, objects.GETTER):
             found.words.add(objects.ENVIRONMENT)

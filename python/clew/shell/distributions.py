@@ -12,6 +12,9 @@ import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from clew import evidence
+from clew.installed import edited
+
 ENDING = ".dist-info"
 
 #: Lists of files that are longer are not searched (bytes).
@@ -31,6 +34,9 @@ class Distributions:
     def __init__(self) -> None:
         self._listed: dict[str, tuple[int, dict[str, tuple[Distribution, str]]]] = {}
         self._found: dict[str, Distribution | None] = {}
+        #: By the module's name, and by the folder of the metadata.
+        self._places: dict[str, str] = {}
+        self._edited: dict[str, str | None] = {}
 
     def of(self, names: list[str]) -> dict[str, Distribution | None]:
         """Those of top-level modules. None of the standard library is looked for."""
@@ -42,6 +48,8 @@ class Distributions:
             there = {} if folder is None else self._in(folder)
             own = there.get(normalised(name))
             self._found[name] = None if own is None else own[0]
+            if own is not None and folder is not None:
+                self._places[name] = os.path.join(folder, own[1])  # noqa: PTH118
             if own is None and folder is not None and there:
                 others.setdefault(folder, []).append(name)
         for folder, missing in others.items():
@@ -54,6 +62,18 @@ class Distributions:
             for name in names:
                 if self._found[name] is None and _has(listed, name):
                     self._found[name] = distribution
+                    self._places[name] = os.path.join(folder, place)  # noqa: PTH118
+
+    def edited(self, name: str) -> str | None:
+        """What those files of a module's distribution are known by that are not as they were installed, looked for once; `None` where all
+        are."""
+        place = self._places.get(name)
+        if place is None:
+            return None
+        if place not in self._edited:
+            with evidence.unwatched():
+                self._edited[place] = edited(place)
+        return self._edited[place]
 
     def _in(self, folder: str) -> dict[str, tuple[Distribution, str]]:
         """What is installed in a folder, by its normalised name: each with the folder of its metadata."""

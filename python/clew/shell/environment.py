@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import islice
 from types import ModuleType
 from typing import Any
 
 from clew import evidence
-from clew.secrets import is_secret, raw_environment
+from clew.secrets import is_secret, raw_environment, redacted
 from clew.shell.asked import Asked
 from clew.shell.distributions import Distribution, Distributions
 from clew.shell.imported import OwnModules, missing
@@ -25,6 +25,8 @@ except ImportError:  # Not on Windows.
 
 #: So much of an environment variable is kept (characters).
 LONGEST = 4096
+#: Who reads more environment variables than these reads all of them.
+MOST_ASKED = 40
 HIDDEN = "an environment variable that is not recorded"
 
 
@@ -133,12 +135,15 @@ class Around:
         files = [*(named.files if named is not None else ()), *places]
         listings = named.listings if named is not None else frozenset()
         checked = named.files if named is not None and (named.is_checking or asks.checked) else ()
-        seen = self._seen.described(files, listings, checked) if self._seen is not None else {}
+        seen = self._seen.described(files, listings, checked, asks.looks) if self._seen is not None else {}
+        seen = without_credentials(seen)
         again = {name.partition(".")[0] for name in imports} - set(self.imported) - sys.stdlib_module_names
         imported = [*self.imported, *sorted(again & sys.modules.keys())]
         known = self._distributions.of(imported + self.found)
-        modules = [described(name, known[name], self._own) for name in imported]
-        found = [described(name, known[name], self._own) for name in self.found]
+        modules = [self._module(name, known[name]) for name in imported]
+        # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.
+        as_found = (described(name, known[name], self._own) for name in self.found)
+        found = [*as_found] if self.is_first else [self._module(name, known[name]) for name in self.found]
         return (
             seen
             | {
@@ -154,24 +159,50 @@ class Around:
             | ({"interpreter": interpreter()} if self.is_first else {})
             | {"directory": self.directory, "placed": asks.is_placed}
             | ({"went": self.went} if self.went is not None else {})
-            | self._read(asks.variables, seen.get("unrepeatable", []))
+            | self._read(asks.variables, seen.get("unrepeatable", []), self._asked())
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
-    def _read(self, names: Iterable[str], unrepeatable: Iterable[str]) -> dict[str, Any]:
-        """Environment variables that were read, with what they were; of those that may be credentials only that it read them, as part of
-        what is `unrepeatable`."""
+    def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
+        edited = self._distributions.edited(name)
+        told = described(name, distribution, self._own)
+        return told if edited is None else told | {"digest": edited}
+
+    def _asked(self) -> Set[str]:
+        """Environment variables that were seen to be read; none where somebody read all, as who starts a program does."""
+        asked = self._seen.variables.keys() if self._seen is not None else set[str]()
+        return asked if len(asked) <= MOST_ASKED else set()
+
+    def _read(
+        self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()
+    ) -> dict[str, Any]:
+        """Environment variables that were read, with what they were; of those that may be credentials only that its code reads them, as part
+        of what is `unrepeatable`. What libraries ask for such ones of is left out."""
         found: dict[str, str | None] = {}
         hidden = False
-        for name in sorted(names):
+        for name in sorted(names | asked):
             value = self.variables.get(os.fsencode(name))
             text = None if value is None else os.fsdecode(value)
             is_kept = text is None or (len(text) <= LONGEST and is_secret(name, text) is None)
             if is_kept:
                 found[name] = text
-            hidden |= not is_kept
+            hidden |= not is_kept and name in names
         words = [*unrepeatable, *([HIDDEN] if hidden else [])]
         return {"variables": found} | ({"unrepeatable": words} if words else {})
+
+
+def without_credentials(seen: dict[str, Any]) -> dict[str, Any]:
+    """What was seen of files, addresses and programs, without credentials in their names."""
+    files = [file for kind in ("files_read", "files_written") for file in seen.get(kind, [])]
+    named = [text for file in files for text in (file["path"], file.get("given")) if text]
+    called = [text for kind in ("sockets", "processes") for text in seen.get(kind, [])]
+    together = "\n".join([*named, *called])
+    if redacted(together) == together:
+        return seen
+    for file in files:
+        for name in file.keys() & {"path", "given"}:
+            file[name] = redacted(file[name])
+    return seen | {kind: list(map(redacted, seen[kind])) for kind in ("sockets", "processes") if kind in seen}
 
 
 def described(name: str, distribution: Distribution | None, own: OwnModules) -> dict[str, Any]:
@@ -180,7 +211,9 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
         return {"name": name, "version": distribution.version, "distribution": distribution.name}
     module = sys.modules.get(name)
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
-    files = {"files": found} if (found := own.files(name)) else {}
+    files: dict[str, Any] = {"files": found} if (found := own.files(name)) else {}
+    if files and (others := own.imports(name)) is not None:
+        files["imports"] = others
     return {"name": name, "version": version if type(version) is str else None} | files
 
 

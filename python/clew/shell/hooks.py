@@ -14,6 +14,7 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
+from clew.secrets import note_typed
 from clew.shell.outputs import Outputs, done_by
 from clew.shell.recorder import Recorder
 from clew.shell.warn import guarded, guarded_at_end
@@ -139,6 +140,8 @@ class Hooks:
         for kind in RUNS_CODE:
             if kind in self._kernel.shell_handlers:
                 self._wrap_handler(kind)
+        if callable(ask := getattr(self._kernel, "_input_request", None)):
+            self._replace(self._kernel, "_input_request", self._hearing_typed(ask))
         dispatcher = DISPATCHERS[7 if getattr(self._kernel, "shell_channel_thread", None) else 6]
         if inspect.iscoroutinefunction(getattr(self._kernel, dispatcher, None)):
             self._replace(self._kernel, dispatcher, self._followed(getattr(self._kernel, dispatcher)))
@@ -148,6 +151,16 @@ class Hooks:
         self._recorder.listeners.append(lambda _: self._look_later())
         self._recorder.look_later = self._look_later
         self._recorder.prove_later = self._prove_later
+
+    def _hearing_typed(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        """Asks for input, and takes what is typed where it is not shown, or where a prompt asks for a credential, for one."""
+
+        def asking(prompt: Any, *arguments: Any, **options: Any) -> Any:
+            typed = ask(prompt, *arguments, **options)
+            guarded("know what was typed", note_typed, prompt, typed, is_hidden=bool(options.get("password")))
+            return typed
+
+        return asking
 
     def _doors(self) -> list[int]:
         """File descriptors at which requests arrive, before any thread of this process has seen them.

@@ -18,7 +18,7 @@ from clew import evidence
 from clew.files import LONGEST, described_files
 from clew.installed import environment
 from clew.shell.names import constants, nested
-from clew.shell.own_modules import is_own
+from clew.shell.own_modules import is_own, others_of, own_modules
 
 #: What imports, or looks for, a module by a text.
 _BY_TEXT = frozenset(
@@ -154,6 +154,13 @@ class OwnModules:
         found = [file for key in held for file in self._of_one(key)]
         # Of what lies in several, once.
         return list({file["path"]: file for file in found}.values())
+
+    def imports(self, name: str) -> list[str] | None:
+        """Which others of the user's own modules it imports, by their first words; `None` where its code may reach any."""
+        found = [others_of(key) for key in sorted(own_modules()) if key == name or key.startswith(f"{name}.")]
+        if any(one is None for one in found):
+            return None
+        return sorted(set[str]().union(*(one for one in found if one is not None)) - {name})
 
     def _of_one(self, key: str) -> list[dict[str, Any]]:
         module = sys.modules.get(key)

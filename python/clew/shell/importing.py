@@ -6,6 +6,8 @@ from dis import opmap
 from time import perf_counter_ns
 from types import CodeType
 
+from clew import evidence
+
 _IMPORT = opmap["IMPORT_NAME"]
 #: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.
 _CALLS = frozenset(number for name, number in opmap.items() if name.startswith(("CALL", "PRECALL")))
@@ -17,6 +19,7 @@ class Importing:
     def __init__(self) -> None:
         self._nanoseconds = 0
         self._since: int | None = None
+        self._place = 0
 
     def begin(self) -> None:
         """A cell starts."""
@@ -26,13 +29,14 @@ class Importing:
         """A statement is about to run."""
         self.end()
         if only_imports(code):
-            self._since = perf_counter_ns()
+            self._since, self._place = perf_counter_ns(), evidence.importing()
 
     def end(self) -> int:
         """The statement before is over: the nanoseconds that imports took so far."""
         if self._since is not None:
             self._nanoseconds += perf_counter_ns() - self._since
             self._since = None
+            evidence.imported(self._place)
         return self._nanoseconds
 
 

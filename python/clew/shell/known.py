@@ -28,6 +28,8 @@ ENVIRONMENT = "environment variables"
 #: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
 #: its name.
 DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"
+#: What begins a generator of its own unless it is given a seed by name.
+UNSEEDED, SEED_NAMES = "unseeded", ("seed", "rng", "random_state")
 #: What asks for the state of a process-wide generator, and the name that this goes by.
 STATES = {"state of random": "random", "state of numpy.random": "numpy.random"}
 
@@ -64,6 +66,10 @@ _ALWAYS = {
         "random": "Random seed",
         "numpy.random": "default_rng RandomState seed SeedSequence PCG64 PCG64DXSM MT19937 Philox SFC64",
         "dask.array.random": "default_rng RandomState",
+    },
+    UNSEEDED: {
+        "scipy.stats.qmc": "Sobol Halton LatinHypercube PoissonDisk MultinomialQMC MultivariateNormalQMC",
+        "skimage.util": "random_noise",
     },
     "state of random": {"random": "getstate"},
     "state of numpy.random": {"numpy.random": "get_state"},

@@ -60,6 +60,8 @@ class Call(NamedTuple):
     #: The steps that load each argument, those by position first.
     arguments: list[list[dis.Instruction]]
     keywords: tuple[str, ...]
+    #: Which step of the code calls it.
+    place: int
 
     @property
     def positional(self) -> list[list[dis.Instruction]]:
@@ -130,7 +132,7 @@ def called(steps: list[dis.Instruction], place: int) -> Call | None:
                 # Names of arguments are told between these and the call.
                 parts = [steps[bounds[index] : bounds[index + 1]] for index in range(count)]
                 parts = [[step for step in part if step.opname != "KW_NAMES"] for part in parts]
-                return Call(parts, tuple(keywords))
+                return Call(parts, tuple(keywords), at + (one.opname == "PRECALL"))
             keywords = () if one.opname != "CALL" else keywords
         if one.opname in _JUMPS:
             return None

@@ -228,6 +228,122 @@ def _of_file(path: str, _modified: int, _size: int) -> list[Statement]:
     return [_statement(one) for one in tree.body if not _is_for_scripts(one)]
 
 
+def others_of(key: str) -> set[str] | None:
+    """First words of the user's own modules that the code of one names: what it imports, and what stands in a text. `None` where it may reach
+    any: code that finds modules by a text that it makes, or that does more, when it is imported, than to define and to compute."""
+    statements, _ = _statements(key)
+    file = _dictionary(key).get("__file__")
+    if statements is None or not _only_defines(str(file)):
+        return None
+    firsts = {own.partition(".")[0] for own in own_modules()}
+    found = set[str]()
+    for code in (code for part in statements for code in (*part.at_once, *part.later)):
+        if not _REACHING.isdisjoint(code.co_names):
+            return None
+        words = {text.partition(".")[0] for text in _texts(code)} | set(code.co_names)
+        found |= words & firsts
+        found |= {one.partition(".")[0] for one in code.co_names if "." in one} & firsts
+    return found
+
+
+#: Code that names one of these may reach modules that it does not name.
+_REACHING = frozenset(
+    (
+        "import_module",
+        "__import__",
+        "eval",
+        "exec",
+        "modules",
+        "iter_modules",
+        "walk_packages",
+        "entry_points",
+        "__main__",
+    )
+)
+#: Decorators that change nothing but what they stand above.
+_PLAIN = frozenset(
+    [
+        "dataclass",
+        "lru_cache",
+        "cache",
+        "cached_property",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "abstractmethod",
+        "contextmanager",
+        "wraps",
+        "total_ordering",
+        "overload",
+        "final",
+        "unique",
+        "define",
+        "frozen",
+        "njit",
+        "jit",
+        "vectorize",
+        "setter",
+        "getter",
+        "deleter",
+    ]
+)
+#: How names of functions begin that may set something elsewhere when a module calls them.
+_SETTING = (
+    "set",
+    "reg",
+    "add",
+    "config",
+    "enable",
+    "install",
+    "patch",
+    "init",
+    "use",
+    "load",
+    "connect",
+    "basic",
+    "seed",
+    "filter",
+    "simple",
+)
+
+
+def _only_defines(path: str) -> bool:
+    """Whether importing a file defines functions, classes and values, and changes nothing elsewhere that shows."""
+    with evidence.unwatched(), open(path, "rb") as file:  # noqa: PTH123
+        body = ast.parse(file.read()).body
+    return all(_defines(one) for one in body)
+
+
+def _defines(one: ast.stmt) -> bool:
+    if isinstance(one, ast.Import | ast.ImportFrom | ast.Pass) or _is_for_scripts(one):
+        return True
+    if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return all(_called(decorator) in _PLAIN for decorator in one.decorator_list) and (
+            not isinstance(one, ast.ClassDef) or all(_defines(inner) for inner in one.body)
+        )
+    if isinstance(one, ast.Expr):
+        return isinstance(one.value, ast.Constant)
+    if isinstance(one, ast.If | ast.Try):
+        handlers = [inner for handler in getattr(one, "handlers", ()) for inner in handler.body]
+        return all(
+            _defines(inner) for inner in (*one.body, *one.orelse, *handlers, *getattr(one, "finalbody", ()))
+        )
+    if isinstance(one, ast.Assign | ast.AnnAssign):
+        targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+        calls = (_called(inner.func) for inner in ast.walk(one) if isinstance(inner, ast.Call))
+        return all(isinstance(target, ast.Name | ast.Tuple) for target in targets) and not any(
+            name.lower().lstrip("_").startswith(_SETTING) for name in calls
+        )
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    """The last word of what is called, or stands as a decorator."""
+    while isinstance(node, ast.Call):
+        node = node.func
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def _is_for_scripts(one: ast.stmt) -> bool:
     """Whether it is `if __name__ == "__main__":`, which does not run when the module is imported."""
     return isinstance(one, ast.If) and any(

@@ -87,6 +87,12 @@ def is_only_commands(source: str) -> bool:
     return all(is_command(line) or not line or line.startswith("#") for line in lines)
 
 
+def is_only_comments(source: str) -> bool:
+    """Whether a source has comments and nothing else."""
+    lines = [line.strip() for line in source.splitlines()]
+    return any(lines) and all(not line or line.startswith("#") for line in lines)
+
+
 def is_command(line: str) -> bool:
     """Whether a line is a command to Clew (`%clew undo`)."""
     return any(line == word or line.startswith(word + " ") for word in COMMANDS)

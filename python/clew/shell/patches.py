@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import re
 import sys
+from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import CO_OPTIMIZED
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -40,6 +41,8 @@ _SETTING = re.compile(
     r"|(set|register|unregister|enable|disable)[A-Z]"
     r"|(register|unregister|enable|disable|install|uninstall|configure|extension)\Z"
 )
+#: And those by which something is made known to a library, which is no part of the state in any of them.
+_REGISTERING = re.compile(r"(un)?register(_[a-z]|[A-Z]|\Z)")
 _SINGLE = frozenset(
     (
         "setdefaulttimeout",
@@ -47,6 +50,7 @@ _SINGLE = frozenset(
         "signal.alarm",
         "time.tzset",
         "os.umask",
+        "copyreg.pickle",
         "sys.settrace",
         "sys.setprofile",
     )
@@ -89,8 +93,10 @@ _TOLD = frozenset(
 )
 #: Of matplotlib everything is told but what it has names for.
 FIGURES = "matplotlib"
-_NAMES_OF_FIGURES = frozenset(("register", "unregister", "addfont"))
+_NAMES_OF_FIGURES = frozenset(("addfont",))
 _STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
+#: What of the shell holds the user's names.
+_NAMES_OF_USER = frozenset(("user_ns", "user_global_ns", "user_module", "user_ns_hidden"))
 #: Magics that set something; each with how many words name what.
 _MAGICS = {
     "alias": 1, "alias_magic": 1, "autoawait": 0, "autocall": 0, "autoindent": 0, "automagic": 0, "autoreload": 0, "colors": 0,
@@ -122,7 +128,8 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
         if not _ENTERS.isdisjoint(names) and not code.co_flags & CO_OPTIMIZED:
             found[ENTERED] = None
         for one in (*_set_by(code, namespace), *_called_by(code, namespace), *_changed_by(code, namespace)):
-            library = _library(_held(one.path, namespace))
+            held = _held(one.path, namespace)
+            library = _library(held) or (_of_own_module(held) if one.name == "register" else None)
             name = f"{library}.{one.name}"
             if library is not None and name not in _ARE_STATE:
                 found[
@@ -161,11 +168,9 @@ def _to_what(code: CodeType, one: _Set) -> str:
 LONGEST = 200
 
 
-def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
-    """Attributes that are set."""
-    if _STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names):
-        return
-    if not _may_lead_out(code, namespace):
+def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool = False) -> Iterator[_Set]:
+    """Attributes that are set; those too, of code that `is_foreseen`, whose holders have no names yet."""
+    if not may_set(code) or not (is_foreseen or _may_lead_out(code, namespace)):
         return
     steps = _steps(code)
     for place, one in enumerate(steps):
@@ -183,6 +188,27 @@ def _set_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
                 yield _Set(_path_to(steps, end), named.argval)
 
 
+def may_set(code: CodeType) -> bool:
+    """Whether code sets attributes at all."""
+    return not (_STORES.isdisjoint(code.co_code[::2]) and _SETTERS.isdisjoint(code.co_names))
+
+
+def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
+    """Modules, classes and functions of which code sets attributes that no state holds by itself, each with the name; `None` for what a
+    dotted name leads to that means nothing yet."""
+    for path, name in _set_by(code, namespace, is_foreseen=True):
+        if not path:
+            continue
+        held = _held(path, namespace)
+        if path[0] not in namespace and path[0] not in sys.modules:
+            yield None, name
+        elif isinstance(held, ModuleType | type) or type(held) is FunctionType:
+            library = _library(held)
+            is_users_function = type(held) is FunctionType and held.__module__ not in ("__main__", None)
+            if (library is not None and f"{library}.{name}" not in _ARE_STATE) or is_users_function:
+                yield held, name
+
+
 def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
     """Functions of libraries that set something there and are called."""
     if not any(_SETTING.match(name) or name in _CALLED for name in code.co_names):
@@ -193,10 +219,12 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
         if not is_end or one.opname not in GLOBAL_LOADS | ATTRIBUTES or _is_entered(steps, place):
             continue
         path = _path_to(steps, place)
-        if len(path) == 1:
-            path = _home(namespace.get(path[0]))
-        if path and _is_setting(path, namespace):
-            yield _Set(path[:-1], path[-1])
+        paths = [path] if len(path) > 1 else _homes(path, namespace)
+        setting = next((path for path in paths if path and _is_setting(path, namespace)), None)
+        if setting is not None:
+            yield _Set(setting[:-1], setting[-1])
+        elif (known := _known_to_users(path, namespace)) is not None:
+            yield known
 
 
 def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
@@ -214,10 +242,33 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
             continue
         path = _path_to(steps, place - is_called)
         holder = _held(path[:-1], namespace) if len(path) > 1 else None
-        if type(holder) is not ModuleType or holder.__name__.partition(".")[0] in _TOLD | {FIGURES}:
+        if _is_shell(holder) or path[:1] == ["get_ipython"]:
+            if len(path) == 2 and path[1] not in _NAMES_OF_USER:
+                yield _Set(path[:-1], path[-1])
             continue
-        if type(holder.__dict__.get(path[-1])) in (list, dict, set):
+        if type(holder) is not ModuleType or path[-1] in _STATE or holder.__name__.partition(".")[0] in _TOLD:
+            continue
+        held = holder.__dict__.get(path[-1])
+        if type(held) in (list, dict, set) or (held is not None and not is_called):
             yield _Set(path[:-1], path[-1])
+
+
+def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | None:
+    """What the user's own classes and functions learn of others by `register`: of abstract classes, which keep that where nobody sees it, and of
+    what modules of the user's hold."""
+    held = _held(path[:-1], namespace) if path[-1:] == ["register"] and len(path) > 1 else None
+    if _of_own_module(held) is not None:
+        return _Set(path[:-1], "register")
+    return _Set(["abc"], "register") if isinstance(held, ABCMeta) and _library(held) is None else None
+
+
+def _of_own_module(held: object) -> str | None:
+    """The name of a class or function of one of the user's own modules."""
+    if not isinstance(held, type) and type(held) is not FunctionType:
+        return None
+    module = held.__module__
+    is_module = isinstance(module, str) and is_own(module, sys.modules.get(module))
+    return f"{module}.{held.__qualname__}" if is_module else None
 
 
 def _is_set_within(steps: list[dis.Instruction], place: int) -> bool:
@@ -239,6 +290,16 @@ def _is_entered(steps: list[dis.Instruction], place: int) -> bool:
     return called is not None and next(after, "") in ("BEFORE_WITH", "BEFORE_ASYNC_WITH")
 
 
+def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The same by the name that the function has, and by the one that its module has for it."""
+    for name in path:
+        home = _home(namespace.get(name))
+        yield home
+        module = _held(home[:-1], namespace)
+        if isinstance(module, ModuleType) and module.__dict__.get(name) is namespace[name]:
+            yield [*home[:-1], name]
+
+
 def _home(value: object) -> list[str]:
     """Where a function of a library is at home, as a dotted name that begins with a module."""
     if type(value) not in (FunctionType, BuiltinFunctionType):
@@ -258,6 +319,8 @@ def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
     if library is None:
         return False
     first = library.partition(".")[0]
+    if _REGISTERING.match(name):
+        return True
     if first == FIGURES:
         return name in _NAMES_OF_FIGURES
     if first in _TOLD:

@@ -10,14 +10,14 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import islice
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from clew import evidence
-from clew.files import LONGEST, NOT_FILES, Given, given
+from clew.files import CHANGE, KIND, LINKS, LONGEST, NOT_FILES, USE, WHICH, WRITTEN, Given, given
 from clew.installed import environment
 
 PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
@@ -42,6 +42,19 @@ CHECKING = frozenset((
     "exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize",
 ))
 """Who is told a path and says whether something is there: what is not there counts, too."""
+# fmt: on
+
+# fmt: off
+LOOKING = {
+    **dict.fromkeys(("realpath", "resolve", "readlink", "islink", "is_symlink", "lexists", "follow_symlinks"), LINKS),
+    **dict.fromkeys(("access", "st_mode", "st_uid", "st_gid", "owner", "group", "ismount", "is_mount", "filemode", "which"), KIND),
+    **dict.fromkeys(("getmtime", "getsize", "st_size", "st_mtime", "st_mtime_ns"), WRITTEN),
+    **dict.fromkeys(("getctime", "st_ctime", "st_ctime_ns"), CHANGE),
+    **dict.fromkeys(("getatime", "st_atime", "st_atime_ns"), USE),
+    **dict.fromkeys(("samefile", "sameopenfile", "samestat", "st_ino", "st_dev", "st_nlink"), LINKS + WHICH),
+    **dict.fromkeys(("stat", "lstat", "fstat"), KIND + WRITTEN),
+}
+"""Who asks for more of a file than what it holds, and for what."""
 # fmt: on
 
 EXPANDING = frozenset(("glob", "iglob", "rglob", "fnmatch"))
@@ -92,6 +105,19 @@ def named_files(
         if folder not in joined:
             search.take(folder)
     return search.named()
+
+
+def looked_at(values: Iterable[object]) -> set[str]:
+    """Those of the texts and paths that lead to something, links that lead nowhere among it."""
+    texts = (text for text in map(_text, values) if text is not None)
+    return {text for text in texts if 0 < len(text) < LONGEST and "\n" not in text and os.path.lexists(text)}
+
+
+def programs(texts: Iterable[str]) -> Iterator[str]:
+    """Where programs of these names would lie, of the folders in which they are looked for that are not the system's."""
+    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder) and _is_own(folder)]  # noqa: PTH117
+    for word in islice(filter(_WORD.match, texts), MOST_WORDS):
+        yield from (os.path.join(folder, word) for folder in folders)  # noqa: PTH118
 
 
 def _text(value: object) -> str | None:

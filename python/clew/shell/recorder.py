@@ -21,7 +21,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
-from clew.shell.part import is_only_commands
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING
@@ -85,6 +84,8 @@ class Recorder:
         self.kept_before: Callable[[Running], tuple[str | None, list[str]]] = lambda run: (None, [])
         #: What cells find around them: a library that a move imports asks it what it runs in.
         self.as_for_cells: Callable[[], AbstractContextManager[Any]] = nullcontext
+        #: Told of code that is about to run, which may set something that nobody would see else.
+        self.foresee: Callable[[CodeType], None] = lambda code: None
         #: Called before each run, when nothing else runs.
         self.before_run: Callable[[], None] = lambda: None
         #: File descriptors that can be read when a request waits.
@@ -152,6 +153,7 @@ class Recorder:
     def begins(self, code: CodeType, sent_at: Callable[[], float | None]) -> bool:
         """Some code of a cell is about to run. Whether a Ctrl+C that nobody heard was meant for it."""
         self._watch.note(code)
+        guarded("note what this cell may set", self.foresee, code)
         return self.owes_interrupt(sent_at)
 
     def run_ended(self, result: Any) -> None:
@@ -355,7 +357,7 @@ class Recorder:
 
     def _note(self) -> None:
         """Has what runs noted, so that it is known what a kernel ran that was killed."""
-        runs = [run for run in self._running.values() if not is_only_commands(run.source)]
+        runs = [run for run in self._running.values() if run.is_recorded]
         if not runs or self._engine is None:
             return
         run = joined(runs)
@@ -364,7 +366,7 @@ class Recorder:
 
     def _note_end(self) -> None:
         """Has it noted that what ran has ended: a kernel that is killed before the capture was not killed in it."""
-        runs = [run for run in self._ended if not is_only_commands(run.source)]
+        runs = [run for run in self._ended if run.is_recorded]
         if runs and not self._running and self._engine is not None:
             run = joined(runs)
             self._engine.ends(run.duration, run.ending)
@@ -392,7 +394,7 @@ class Recorder:
             return
         if self._ended:
             # Of a cell that was only commands nothing is captured: nobody has to wait for anything.
-            if not all(is_only_commands(run.source) for run in self._ended):
+            if any(run.is_recorded for run in self._ended):
                 guarded("show the cell's results first", self._before_work)
             self._capture_ended()
         elif self._may_have_changed:
@@ -406,7 +408,7 @@ class Recorder:
         ended, self._ended = self._ended, []
         for run in ended:
             self._outputs.end(run.shown)
-        runs = [run for run in ended if not is_only_commands(run.source)]
+        runs = [run for run in ended if run.is_recorded]
         if not runs or self._engine is None:
             return False
         with Held() as held:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clew.shell.part import part
+from clew.shell.part import is_only_commands, is_only_comments, part
 from clew.shell.shown import Shown
 from clew.shell.warn import guarded
 from clew.shell.watch import EVERYTHING, Seen
@@ -40,6 +40,13 @@ class Running:
     is_optional: bool = False
     #: What it showed; of runs that overlapped, one after the other.
     shown: list[Shown | None] = field(default_factory=list)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is recorded. What is left of a cell beside commands to Clew is not. A whole cell of comments is, since `clew run` executes each
+        cell that it has no record of."""
+        is_part = self.is_split or self.skipped > 0
+        return not is_only_commands(self.source) or (not is_part and is_only_comments(self.source))
 
     def end(self, result: Any) -> None:
         """Notes how it ended; `result` is IPython's, `None` if it never came to one."""

@@ -9,19 +9,21 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from clew._engine import intent, left_out
+from clew import secrets
+from clew._engine import given_names, intent, left_out
 from clew.adapters import reaching, spark_calls
 from clew.carried import as_said, begin, carry, revision_in
+from clew.roots import foresee
 from clew.secrets import has_writing, masked, redacted, texts_of
 from clew.shell import rerun
 from clew.shell.ending import Ending
 from clew.shell.hooks import Hooks
 from clew.shell.identity import notebook_of, told_path
 from clew.shell.magic import Magic
-from clew.shell.names import IDENTIFIER
+from clew.shell.names import IDENTIFIER, nested
 from clew.shell.needed import held_by_functions, needed
 from clew.shell.outputs import Outputs, Redact
 from clew.shell.recorder import NOWHERE, Place, Recorder
@@ -62,6 +64,7 @@ class Session:
         self.last_run: str | None = None
         self._recorder.listeners.append(self._note_recorded)
         self._recorder.before_run = self._before_run
+        self._recorder.foresee = self._foresee
         self._recorder.as_for_cells = self._as_for_cells
         #: Whether the last state is still to be brought back, before any cell runs.
         self._is_to_resume = False
@@ -74,6 +77,7 @@ class Session:
         Where nothing can be recorded (no usable store) that is said once, and `%clew` answers all the same.
         """
         self._magic.attach()
+        secrets.begin()
         atexit.register(self.close)
         try:
             opened = self._engine.attach(notebook_of(self._shell))
@@ -101,6 +105,7 @@ class Session:
         place = guarded_at_end("find the place in the cell", place_in_cell, sys._getframe(), namespace)
         guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
         guarded_at_end("stop watching what cells touch", self._watch.close)
+        secrets.end()
         return bool(is_detached)
 
     def abandon(self) -> None:
@@ -227,6 +232,9 @@ class Session:
 
     # -- around captures -------------------------------------------------------------------------------------
 
+    def _foresee(self, code: CodeType) -> None:
+        foresee(self._shell, list(nested(code)))
+
     def _before_work(self) -> None:
         self._hooks.flush()
 
@@ -240,6 +248,7 @@ class Session:
 
     def _masked(self, run: Running) -> tuple[str, list[str]]:
         """A run's source without secrets, and what was left out. That is said once for a cell."""
+        self._remember_given(run.source)
         # Who writes nothing out names no secret. To look at all names costs more than all else here.
         names = self._engine.hidden([], run.seen.touched())["names"] if has_writing(run.source) else []
         source, taken = masked(run.source, self._texts(names))
@@ -248,6 +257,11 @@ class Session:
             self._said_masked.add(told)
             warn(masked_source(taken))
         return source, taken
+
+    def _remember_given(self, source: str) -> None:
+        """Has what a cell looked up as a credential known as one, under whatever name."""
+        names = given_names(source)
+        secrets.remember_given(self._shell.user_ns[name] for name in names if name in self._shell.user_ns)
 
     def _kept_before(self, run: Running) -> tuple[str | None, list[str]]:
         """The same before it ran. What its names will hold nobody knows yet, so nothing is kept of a source that names

@@ -12,7 +12,7 @@ import dis
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from inspect import CO_OPTIMIZED
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from clew.shell.names import nested, read_and_written
@@ -88,13 +88,13 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
     """Statements with those magics taken away whose use of names is known: the plain ones, and those that magics run."""
     plain, run = list[CodeType](), list[CodeType]()
     for code in statements:
-        body = _behind(code)
+        body = behind(code)
         plain += [code] if body is None else []
         run += body or []
     return plain, run
 
 
-def _behind(code: CodeType) -> list[CodeType] | None:
+def behind(code: CodeType) -> list[CodeType] | None:
     """The statements that a call of a known magic runs; `None` if the statement is anything else."""
     names, texts = set(code.co_names), [one for one in code.co_consts if isinstance(one, str)]
     if names == {"get_ipython", "run_line_magic"} and len(texts) == 2:
@@ -111,39 +111,6 @@ def _behind(code: CodeType) -> list[CodeType] | None:
         return [compile(ast.Module([one], []), "<cell>", "exec") for one in ast.parse(body).body]
     except (SyntaxError, ValueError):
         return None
-
-
-#: What puts a generator into a state that does not depend on the one before, and the modules it belongs to.
-_SEEDS = frozenset(("seed", "setstate", "set_state"))
-_GENERATORS = {"random": "random", "numpy.random": "numpy.random", "numpy.random.mtrand": "numpy.random"}
-
-
-def seeded(codes: Iterable[CodeType], namespace: dict[str, Any]) -> set[str]:
-    """Process-wide random generators that the code seeds, by the names their states go by."""
-    found = set[str]()
-    for code in codes:
-        if not _SEEDS.isdisjoint(code.co_names):
-            found |= _seeded(code, namespace)
-    return found
-
-
-def _seeded(code: CodeType, namespace: dict[str, Any]) -> set[str]:
-    """`random.seed`, `np.random.seed`, and `seed` by itself where it was imported from one of them."""
-    found, path = set[str](), list[str]()
-    for one in dis.get_instructions(code):
-        if one.opname in _LOADS:
-            path = [one.argval]
-        elif one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            path.append(one.argval)
-        elif one.opname not in ("CACHE", "PUSH_NULL"):
-            path = []
-        if path and path[-1] in _SEEDS:
-            held = namespace.get(path[0])
-            if isinstance(held, ModuleType):
-                found.add(".".join([held.__name__, *path[1:-1]]))
-            elif len(path) == 1:
-                found.add(type(getattr(held, "__self__", None)).__module__)
-    return {_GENERATORS[name] for name in found if name in _GENERATORS}
 
 
 class _Instruction(NamedTuple):
@@ -196,7 +163,7 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
         entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in the stubs
         edges += [(entry.start, entry.target) for entry in entries]
     stores = [
-        _Store(one.argval, one.offset, _until(one.offset, edges))
+        _Store(one.argval, one.offset, until(one.offset, edges))
         for one in instructions
         if one.opname in _STORES
     ]
@@ -218,7 +185,7 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses) -> frozenset[str
     return (bound | certain) - deleted
 
 
-def _until(at: int, edges: list[tuple[int, int]]) -> int:
+def until(at: int, edges: list[tuple[int, int]]) -> int:
     """How far what lies behind `at` can only be reached through it: up to where a jump from before it lands, directly
     or through what lies behind there."""
     until = min((target for source, target in edges if source < at < target), default=1 << 60)

@@ -27,9 +27,11 @@ from clew.shell.imported import imports
 from clew.shell.importing import Importing
 from clew.shell.names import constants, mentioned, nested, read_and_written
 from clew.shell.patches import patched
-from clew.shell.paths import named_files
+from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_texts, reach_back
-from clew.shell.uses import behind_magics, seeded, uses
+from clew.shell.seeding import Seeding, names_seed
+from clew.shell.unrestored import unrestored
+from clew.shell.uses import behind_magics, uses
 from clew.shell.warn import guarded
 
 
@@ -45,6 +47,7 @@ class Seen:
         around: Around | None = None,
         importing: int = 0,
         goes_on: bool = False,
+        seeding: Seeding | None = None,
     ) -> None:
         self._watch = watch
         self._namespace = namespace or {}
@@ -54,6 +57,7 @@ class Seen:
         self._around = around
         self._importing = importing
         self._goes_on = goes_on
+        self._seeding = seeding or Seeding()
         self._touched: list[str] | None = None
         self._is_known = False
         self._reaching: bool | None = None
@@ -105,12 +109,15 @@ class Seen:
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
         around = self._described_around([*everything, *inside], read, asks)
-        if asks.is_drawn:
-            around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
-        seeds = seeded(everything + ran, live)
+        seeds = self._seeding.seeded(live)
         if asks.states:
             seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
             around["random"] = _states_of(asks.states) | around.get("random", {})
+        # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
+        is_free = self._seeding.is_decided_anew or ("random" in asks.states and self._seeding.was_undecided)
+        if asks.is_drawn or (is_free and "random" not in seeds):
+            around["random"] = around.get("random", {}) | {SYSTEM: ["", ""]}
+        set_there = patched(everything + ran, live, is_whole=is_whole)
         return around | {
             "reads": sorted(filter(self._is_name, used.reads)),
             "writes": sorted(set[str]().union(*(written for _, written in found))),
@@ -118,7 +125,8 @@ class Seen:
             "later": sorted(filter(self._is_name, used.later)),
             "unrepeatable": sorted(asks.words | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeds),
-            "patched": patched(everything + ran, live, is_whole=is_whole) + [THREADS] * self._goes_on,
+            "patched": set_there + [THREADS] * self._goes_on,
+            "unrestored": unrestored(set_there),
             "touched_all": self.touched() is None,
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
@@ -140,6 +148,8 @@ class Seen:
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
             asks.variables.add("PYTHONPATH")
+        if asks.looks:
+            asks.checked |= looked_at(values)
         named = named_files(values, used, asks.checked, names)
         return self._around.described(named, asks, imports(codes))
 
@@ -149,7 +159,7 @@ class Seen:
             inner = list(nested(code))
             if generator in asked(inner, self._namespace).states:
                 return False
-            if generator in seeded(inner, self._namespace):
+            if any(names_seed(generator, one, self._namespace) for one in inner):
                 return True
         return False
 
@@ -194,6 +204,7 @@ class Watch:
         self._threads = set[int]()
         self._surroundings = Surroundings()
         self._importing = Importing()
+        self._seeding = Seeding()
 
     def begin(self) -> None:
         """A run starts."""
@@ -202,10 +213,13 @@ class Watch:
         self._threads = begun_threads(self.namespace)
         self._surroundings.begin()
         self._importing.begin()
+        self._seeding = Seeding()
+        self._seeding.begin()
 
     def note(self, code: CodeType) -> None:
         """One statement of a cell is about to run."""
         self._importing.note(code)
+        guarded("tell what this run seeds", self._seeding.note, code, self.namespace)
         self._codes.append(code)
         for inner in nested(code):
             self.know(inner)
@@ -213,6 +227,7 @@ class Watch:
     def end(self) -> Seen:
         """The run is over. One beside which other threads or tasks ran may have touched everything."""
         importing = self._importing.end()
+        guarded("tell what this run seeds", self._seeding.close)
         around = self._surroundings.end()
         others_run_now = others_run(self.namespace)
         is_alone = not self._others_ran and not others_run_now and bool(self._codes)
@@ -220,7 +235,14 @@ class Watch:
         goes_on = others_run_now and not self._others_ran
         goes_on |= not begun_threads(self.namespace) <= self._threads
         return Seen(
-            watch, self.namespace, self._codes, self._functions_that_ran(), around, importing, goes_on
+            watch,
+            self.namespace,
+            self._codes,
+            self._functions_that_ran(),
+            around,
+            importing,
+            goes_on,
+            self._seeding,
         )
 
     def moved(self) -> None:

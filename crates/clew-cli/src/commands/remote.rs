@@ -1,6 +1,6 @@
 //! `clew remote`: other places where a store's histories are kept.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
@@ -209,8 +209,7 @@ pub(crate) fn tell(what: &str) {
     // A notebook shows what it reads there.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
     if out.is_terminal() || is_read {
-        write!(out, "\r\x1b[2K{what}").ok();
-        out.flush().ok();
+        crate::shown::Shown::of(what).write(&mut out, true).ok();
     }
 }
 

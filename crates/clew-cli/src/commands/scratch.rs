@@ -182,7 +182,9 @@ impl Question {
             ScratchError::NotStarted(_) => {
                 problem.with_hint(format!("check that `{executable} -c \"import clew\"` works"))
             }
-            ScratchError::TooLong(_) => problem.with_hint("ask for less, or go there and work it out yourself"),
+            ScratchError::TooLong(_) | ScratchError::TooMuch(_) => {
+                problem.with_hint("ask for less, or go there and work it out yourself")
+            }
             _ => problem,
         }
     }

@@ -1,9 +1,8 @@
 //! `clew status`: where you are and whether it is safe.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use clew_core::format::{Body, Timestamp, Version};
-use clew_core::id::{ManifestId, Root};
+use clew_core::format::{Body, Timestamp};
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -49,6 +48,8 @@ pub struct Status {
     is_paused: Option<bool>,
     /// Whether everything saved would survive power loss; `null` outside a kernel.
     is_synced: Option<bool>,
+    /// Why not all that ran is saved, where it is not.
+    unsaved: Option<String>,
     /// Steps that can be undone.
     undo: u64,
     /// Steps that can be redone.
@@ -95,6 +96,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
         is_recording: live.map(|live| live.is_recording),
         is_paused: live.map(|live| live.is_paused),
         is_synced: live.map(|live| live.is_synced),
+        unsaved: live.and_then(|live| live.unsaved.clone()),
         undo,
         redo,
         not_stored: not_stored(place),
@@ -122,29 +124,18 @@ fn parked(live: &crate::place::Live) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
 
-/// Names of the present state whose manifests hold no encoding.
+/// Names of the present state that are not stored, and paths to members of others that are not.
 fn not_stored(place: &Place<'_>) -> Vec<String> {
     let Some(at) = place.at else { return Vec::new() };
     let state = place.history.state(at);
-    let is_encoded = |version: &Version| {
-        let manifest = place.records.manifest(&version.manifest);
-        manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
-    };
-    let others: HashSet<ManifestId> = state
-        .versions()
-        .filter(|version| !is_encoded(version))
-        .map(|version| version.manifest)
-        .collect();
-    let is_other = |root: &&Root| {
-        state
-            .version(root)
-            .is_some_and(|version| others.contains(&version.manifest))
-    };
-    state
-        .roots()
-        .filter(is_other)
-        .map(|root| text::clean(&root.to_string()))
-        .collect()
+    let mut missing: BTreeSet<String> = BTreeSet::new();
+    for version in state.versions() {
+        match place.records.manifest(&version.manifest).map(|manifest| manifest.body) {
+            Ok(Body::Encoded(encoding)) => missing.extend(encoding.gaps.into_iter().map(|gap| gap.path)),
+            _ => missing.extend(version.roots.iter().map(ToString::to_string)),
+        }
+    }
+    missing.iter().map(|name| text::clean(name)).collect()
 }
 
 impl Page for Status {
@@ -252,13 +243,20 @@ impl Status {
             .to_owned()
     }
 
-    fn safety(&self) -> &'static str {
-        match (self.is_recording, self.is_synced) {
+    fn safety(&self) -> String {
+        if let Some(why) = &self.unsaved {
+            return format!(
+                "Not everything is saved: {}. The next run records all that is live.",
+                text::clean(why)
+            );
+        }
+        let said = match (self.is_recording, self.is_synced) {
             _ if self.is_paused == Some(true) => "Recording is paused; `%clew resume-recording` goes on.",
             (Some(false), _) => "Runs are not being recorded.",
             (_, Some(true)) => "Everything is saved and synced.",
             (_, Some(false)) => "Everything is saved.",
             (_, None) => "",
-        }
+        };
+        said.to_owned()
     }
 }

@@ -1,6 +1,6 @@
 //! `clew vars`: the names of a state, read from summaries. No value is decoded.
 
-use clew_core::format::{Body, Manifest, Summary, Version};
+use clew_core::format::{Body, Encoding, Manifest, MemberGap, Summary, Version};
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::store::StoreError;
@@ -110,7 +110,7 @@ pub fn described(root: &Root, version: &Version, place: &Place<'_>) -> Variable 
         .as_ref()
         .map(|manifest| summary_of(root, manifest))
         .unwrap_or_default();
-    let (stored, why) = stored(manifest.as_ref());
+    let (stored, why) = stored(root, manifest.as_ref());
     let proof = place.history.proof(&version.manifest);
     Variable {
         type_name: summary.type_name,
@@ -137,9 +137,15 @@ fn summary_of(root: &Root, manifest: &Manifest) -> Summary {
         .unwrap_or_default()
 }
 
-fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<String>) {
+fn stored(root: &Root, manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<String>) {
     match manifest.map(|manifest| &manifest.body) {
-        Ok(Body::Encoded(_)) => ("encoded", None),
+        Ok(Body::Encoded(encoding)) => {
+            let nth = manifest.map(|manifest| manifest.roots.iter().position(|other| other == root));
+            (
+                "encoded",
+                nth.ok().flatten().and_then(|nth| member_not_stored(nth, encoding)),
+            )
+        }
         Ok(Body::Recipe { why, .. }) => ("recipe", Some(why.clone())),
         Ok(Body::None { why }) => ("none", Some(why.clone())),
         Ok(Body::Withheld { why }) => ("withheld", Some(why.clone())),
@@ -148,6 +154,17 @@ fn stored(manifest: Result<&Manifest, &StoreError>) -> (&'static str, Option<Str
         Err(error @ StoreError::LeftOut { .. }) => ("left out", Some(error.to_string())),
         Err(error) => ("missing", Some(error.to_string())),
     }
+}
+
+/// A member of the n-th root that is not stored, with the reason.
+fn member_not_stored(nth: usize, encoding: &Encoding) -> Option<String> {
+    let mut gaps = encoding.gaps.iter().filter(|gap| gap.root as usize == nth);
+    let MemberGap { path, why, .. } = gaps.next()?;
+    let more = match gaps.count() {
+        0 => String::new(),
+        others => format!(", and {others} more"),
+    };
+    Some(format!("without `{path}`{more}: {why}"))
 }
 
 impl Variable {

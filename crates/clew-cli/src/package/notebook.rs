@@ -137,7 +137,8 @@ impl Cell {
             .unwrap_or_default();
         let is_code = of::<String>(&fields, "cell_type").as_deref() == Some("code");
         let (source, taken) = if is_code {
-            secrets::masked(&written, known)
+            let masked = secrets::masked(&written, known);
+            (masked.kept, masked.taken)
         } else {
             secrets::kept(&written, known)
         };

@@ -49,7 +49,7 @@ impl Repeat {
 fn left_otherwise(then: (&History, RunId, &Run), now: (&History, RunId, &Run)) -> Vec<Root> {
     let is_seeded_anew = |root: &Root| {
         let mut runs = [then.2, now.2].into_iter();
-        root.kind == RootKind::Random && runs.any(|run| run.evidence.undrawn.contains(&root.key))
+        runs.any(|run| run.evidence.is_undrawn(root))
     };
     let counts = |root: &&Root| root.kind != RootKind::Out && !is_seeded_anew(root);
     let changed = |run: &Run| -> BTreeSet<Root> {

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::path_maps::PathMaps;
 
+use super::space;
 use super::wire::{self, Failed, Inexact, Lines, Value};
 use super::{Odd, ScratchError};
 
@@ -267,6 +268,10 @@ impl Scratch {
                     let error = io::ErrorKind::UnexpectedEof.into();
                     return Err(ScratchError::Died(self.last_words(&error)));
                 }
+                Err(RecvTimeoutError::Timeout) if space::taken(self.folder.path(), self.child.id()) > space::MOST => {
+                    self.child.kill().ok();
+                    return Err(ScratchError::TooMuch(space::MOST));
+                }
                 Err(RecvTimeoutError::Timeout) if goes_on() => {}
                 Err(RecvTimeoutError::Timeout) => return Err(ScratchError::Interrupted),
             }
@@ -353,7 +358,9 @@ fn command(start: &Start, folder: &Path) -> Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .env("PYTHONUNBUFFERED", "1");
+        .env("PYTHONUNBUFFERED", "1")
+        // What it opens is nothing that a cell of the kernel's opens (python/clew/observer.py).
+        .env_remove("CLEW_OBSERVER");
     for variable in ["TMPDIR", "TEMP", "TMP"] {
         command.env(variable, folder.join(OWN));
     }
@@ -450,6 +457,19 @@ mod tests {
         let started = Scratch::start(&start(folder.path(), script), &mut || true);
         let asked = started.and_then(|mut scratch| scratch.eval("1", false, &mut || true).map(|_| ()));
         (asked.unwrap_err(), begun.elapsed())
+    }
+
+    #[test]
+    fn what_fills_the_disk_with_many_files_is_ended() {
+        let many = "for name in a b c; do fallocate -l 400M \"$TMPDIR/$name\"; done; exec sleep 100";
+        let nameless = "exec 3>\"$TMPDIR/a\"; fallocate -l 1200M \"$TMPDIR/a\"; rm \"$TMPDIR/a\"; exec sleep 100";
+        for script in [many, nameless] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut start = start(folder.path(), script);
+            start.limits.seconds = 300;
+            let error = Scratch::start(&start, &mut || true).err();
+            assert_eq!(error, Some(ScratchError::TooMuch(1 << 30)), "{script}");
+        }
     }
 
     #[test]

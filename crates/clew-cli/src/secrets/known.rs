@@ -2,12 +2,20 @@
 
 use super::is_named_like_one;
 use super::mark;
+use super::values::is_distinct;
 
-/// Values of environment variables that look like credentials.
+/// Values of environment variables that look like credentials, as far as they are none that stand elsewhere by chance.
 pub fn secret_variables() -> Vec<String> {
     let variables = std::env::vars_os().map(|(name, value)| (lossy(&name), lossy(&value)));
-    let secret = variables.filter(|(name, value)| is_named_like_one(name, value));
+    let secret = variables.filter(|(name, value)| is_named_like_one(name, value) && is_distinct(value));
     secret.map(|(_, value)| value).collect()
+}
+
+/// Whether one of the `known` texts stands in a text.
+pub fn holds_known(text: &str, known: &[String]) -> bool {
+    known.iter().any(|secret| {
+        !secret.is_empty() && !matches!(without(text, std::slice::from_ref(secret)), kept if kept == text)
+    })
 }
 
 fn lossy(text: &std::ffi::OsStr) -> String {

@@ -1,137 +1,178 @@
-//! Names that tell of a credential, and texts under them that could be one.
+//! Names that tell of a credential, word by word: `db_pass`, `DB_PASS2`, `openaiKey`, and not `compass` or `pass_rate`.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+/// How much a name says of what stands under it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Strength {
+    /// Only a long random text is a credential: `key`, `cookie`.
+    Vague,
+    /// A text that nobody would write as a word is one: `token`, `api_key`.
+    Telling,
+    /// Nearly any text is one: `password`.
+    Certain,
+}
 
-use regex::Regex;
+/// Words for passwords, in the languages of those who write notebooks.
+#[rustfmt::skip]
+const PASSWORDS: &[&str] = &[
+    "password", "passwd", "pwd", "pw", "pass", "passphrase", "passcode", "passwrd", "pswd", "psw", "pword", "passwort",
+    "kennwort", "contrasena", "contraseña", "senha", "mdp",
+];
 
-/// Words in names of variables that hold credentials, in lower case with `_` between words; an `s` may follow.
+/// Ends of words that are written without a space: `pgpassword`, `mysecret`.
+const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passcode", "passwort"];
+
+/// Words before `pass` in one word, of which the whole is a password.
+#[rustfmt::skip]
+const BEFORE_PASS: &[&str] = &[
+    "db", "user", "usr", "my", "sql", "pg", "ftp", "smtp", "imap", "mail", "email", "admin", "root", "ssh", "ldap", "redis",
+    "mongo", "http", "proxy", "key", "store", "auth", "login", "rabbit", "wifi",
+];
+
+/// Words before `pass` of which the two are something else: a pass over data, a filter, a mountain.
+#[rustfmt::skip]
+const OTHER_PASSES: &[&str] = &[
+    "first", "second", "third", "last", "next", "prev", "one", "two", "single", "multi", "forward", "backward", "fwd", "bwd",
+    "low", "high", "band", "all", "by", "no", "did", "does", "can", "will", "should", "boarding", "ski", "num", "n", "per",
+    "each", "this", "current", "mountain", "train", "test", "eval", "render", "optimizer", "compiler",
+];
+
+/// Words that tell of a credential that is no password.
 #[rustfmt::skip]
 const TELLING: &[&str] = &[
-    "api_key", "apikey", "access_key", "accesskey", "private_key", "privatekey", "secret_key", "secretkey",
-    "signing_key", "signingkey", "auth_key", "authkey", "token", "secret", "passwd", "password", "pwd", "passphrase",
-    "credential", "authorization", "bearer",
+    "token", "secret", "jwt", "bearer", "authorization", "credential", "cred", "apikey", "apitoken", "apisecret", "accesskey",
+    "accesstoken", "authkey", "authtoken", "privatekey", "secretkey", "signingkey", "sshkey", "clientsecret", "otp", "totp",
+    "mnemonic",
 ];
 
-/// Words behind them that tell of something else: a count of tokens, the path of a key.
+/// What stands before `key` in the names of credentials: what it is for, or who gave it out.
+#[rustfmt::skip]
+const BEFORE_KEY: &[&str] = &[
+    "api", "access", "private", "secret", "signing", "auth", "ssh", "account", "storage", "encryption", "decryption", "fernet",
+    "master", "service", "license", "app", "application", "client", "consumer", "subscription", "deploy", "hmac", "aes", "rsa",
+    "gpg", "pgp", "jwt", "session", "shared", "admin", "openai", "anthropic", "claude", "cohere", "mistral", "google", "gemini", "gcp",
+    "aws", "azure", "stripe", "twilio", "sendgrid", "github", "gitlab", "slack", "discord", "hf", "huggingface", "wandb",
+    "kaggle", "pinecone", "weaviate", "qdrant", "groq", "replicate", "deepseek", "openrouter", "perplexity", "tavily",
+    "serpapi", "serper", "langchain", "langsmith", "alpaca", "binance", "polygon", "finnhub", "alphavantage", "quandl", "fred",
+    "census", "maps", "mapbox", "weather", "openweather", "nasa", "tiingo", "newsapi", "rapidapi", "datadog", "newrelic", "sentry",
+    "mailgun", "mailchimp", "databricks", "snowflake", "supabase", "firebase", "heroku", "cloudflare", "s3", "gpt", "llm",
+];
+
+/// Words that stand in names of credentials now and then.
+const VAGUE: &[&str] = &["key", "auth", "cookie", "sessionid", "sig", "signature", "csrf", "sid"];
+
+/// Words before `token` that tell of a piece of text, or of a count.
+#[rustfmt::skip]
+const OTHER_TOKENS: &[&str] = &[
+    "pad", "eos", "bos", "unk", "sep", "cls", "mask", "special", "start", "end", "stop", "prev", "next", "first", "last", "n", "num",
+    "max", "min", "total", "prompt", "completion", "input", "output", "image",
+];
+
+/// Words behind a telling one that tell of something else: a count of tokens, the path of a key.
 #[rustfmt::skip]
 const OF_SOMETHING_ELSE: &[&str] = &[
-    "count", "counts", "path", "paths", "file", "files", "id", "ids", "hash", "hashes", "name", "names", "type", "types",
-    "url", "urls", "length", "lengths", "len", "size", "sizes", "index", "indices", "limit", "limits", "column",
-    "columns", "col", "cols", "dir", "dirs", "folder", "folders", "ttl", "mask", "masks", "embedding", "embeddings",
-    "position", "positions", "min", "max",
+    "count", "counts", "path", "paths", "file", "files", "filename", "id", "ids", "hash", "hashes", "hashed", "name", "names",
+    "type", "types", "url", "urls", "uri", "endpoint", "length", "lengths", "len", "size", "sizes", "index", "indices", "limit",
+    "limits", "column", "columns", "col", "cols", "dir", "dirs", "folder", "folders", "ttl", "mask", "masks", "embedding",
+    "embeddings", "position", "positions", "min", "max", "rate", "prompt", "field", "label", "policy", "strength", "format",
+    "pattern", "regex", "re", "version", "manager", "provider", "class", "function", "func", "fn", "help", "hint", "error",
+    "message", "msg", "env", "var", "expiry", "expires", "expired", "expiration", "expire", "expiring",
 ];
-const EXPIRY: &str = "expir";
 
-/// Words that stand in names of credentials now and then; only long random texts under them are taken for one.
-const VAGUE: &[&str] = &["key", "auth", "cookie", "session_id", "sessionid"];
-
-/// Lengths of texts that can be a credential, in characters.
-const LENGTHS: std::ops::RangeInclusive<usize> = 8..=4096;
-
-static PLACEHOLDERS: LazyLock<Regex> = LazyLock::new(|| {
-    let words = r"changeme|example|your[_-]|placeholder|none|null";
-    Regex::new(&format!(r"(?i)[<{{\[(].*[>}}\])]|x{{4,}}|\*{{3,}}|\.{{3,}}|{words}")).expect("it is a pattern")
-});
-
-/// Dates, and paths of files.
-static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
-    let endings = "csv|tsv|parquet|json|jsonl|txt|md|py|ipynb|db|sqlite|h5|npy|npz|pkl|zip|gz|png|jpe?g|pdf|xlsx?|ya?ml|toml|log|html?";
-    let date = r"\d{4}-\d\d-\d\d(?:[T ][\d:.,+Z-]+)?";
-    Regex::new(&format!(r"\A(?:{date}|(?:[\w.-]+/)*[\w.-]+\.(?:{endings}))\z")).expect("it is a pattern")
-});
-
-/// Whether a text is a credential by the name that it has.
-pub fn is_named_like_one(name: &str, text: &str) -> bool {
-    let words = in_words(name);
-    if stands_in(&words, TELLING, is_something_else) {
-        return could_be_one(text);
-    }
-    stands_in(&words, VAGUE, |_| false) && !is_plain_words(text) && could_be_one(text)
+/// How much a name tells of a credential, if anything.
+pub(super) fn strength(name: &str) -> Option<Strength> {
+    let words = words(name);
+    let at = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
+    (0..words.len())
+        .filter_map(|place| {
+            let before = if place > 0 { at(place - 1) } else { "" };
+            let behind = at(place + 1);
+            let strength = of_word(before, singular(at(place)), behind.is_empty())?;
+            let is_other = strength != Strength::Vague && OF_SOMETHING_ELSE.contains(&behind);
+            (!is_other).then_some(strength)
+        })
+        .max()
 }
 
-/// A name in lower case with `_` between its words.
-fn in_words(name: &str) -> String {
-    let mut words = String::new();
-    let mut may_end = false;
-    for letter in name.chars() {
-        if may_end && letter.is_ascii_uppercase() {
-            words.push('_');
+fn of_word(before: &str, word: &str, is_last: bool) -> Option<Strength> {
+    if word == "pass" {
+        return (is_last && !OTHER_PASSES.contains(&before)).then_some(Strength::Certain);
+    }
+    if is_password(word) {
+        return Some(Strength::Certain);
+    }
+    if word == "token" && OTHER_TOKENS.contains(&before) {
+        return None;
+    }
+    let is_key = word == "key" && BEFORE_KEY.contains(&before);
+    let is_joined_key = || word.strip_suffix("key").is_some_and(|what| BEFORE_KEY.contains(&what));
+    if is_key || TELLING.contains(&word) || word.ends_with("secret") || is_joined_key() {
+        return Some(Strength::Telling);
+    }
+    let is_session = before == "session" && word == "id";
+    (is_session || VAGUE.contains(&word)).then_some(Strength::Vague)
+}
+
+fn is_password(word: &str) -> bool {
+    let is_joined = || {
+        word.strip_suffix("pass")
+            .is_some_and(|what| BEFORE_PASS.contains(&what))
+    };
+    PASSWORDS.contains(&word) || PASSWORD_ENDS.iter().any(|end| word.ends_with(end)) || is_joined()
+}
+
+/// Whether several things under a name are passwords each: `passwords = [...]`.
+pub(super) fn is_of_passwords(name: &str) -> bool {
+    strength(name) == Some(Strength::Certain)
+}
+
+/// Whether all that has other names under a name is passwords: `passwords_by_user = {...}`.
+pub(super) fn is_of_named_passwords(name: &str) -> bool {
+    is_of_passwords(name)
+        && words(name)
+            .iter()
+            .any(|word| word.len() > 3 && word != "pass" && word.ends_with('s'))
+}
+
+/// Whether a pair under a name is a user and a password: `session.auth = (user, ...)`.
+pub(super) fn is_of_a_login(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map(|word| singular(word)).unwrap_or_default();
+    matches!(last, "auth" | "login" | "cred" | "credential")
+}
+
+fn singular(word: &str) -> &str {
+    match word.strip_suffix('s') {
+        // `pass` is no plural.
+        Some(one) if one.len() > 1 && !one.ends_with('s') => one,
+        _ => word,
+    }
+}
+
+/// The words of a name in lower case: what stands between other characters, digits and changes of case.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (place, letter) in letters.iter().enumerate() {
+        let last = words.last_mut().expect("there is one");
+        if !letter.is_alphabetic() {
+            if !last.is_empty() {
+                words.push(String::new());
+            }
+            continue;
         }
-        may_end = letter.is_ascii_lowercase() || letter.is_ascii_digit();
-        words.extend(
-            letter
-                .to_lowercase()
-                .map(|letter| if letter == '-' { '_' } else { letter }),
-        );
+        let before = place.checked_sub(1).map(|before| letters[before]);
+        let is_start = letter.is_uppercase()
+            && (before.is_some_and(char::is_lowercase)
+                || before.is_some_and(char::is_uppercase)
+                    && letters.get(place + 1).is_some_and(|next| next.is_lowercase()));
+        if is_start && !last.is_empty() {
+            words.push(letter.to_lowercase().collect());
+        } else {
+            last.extend(letter.to_lowercase());
+        }
     }
+    words.retain(|word| !word.is_empty());
     words
-}
-
-/// Whether one of the `telling` words stands by itself, and what comes behind it does not take that back.
-fn stands_in(words: &str, telling: &[&str], takes_back: fn(&str) -> bool) -> bool {
-    let ends = |after: &str| {
-        let mut letters = after.chars();
-        letters
-            .next()
-            .is_none_or(|first| parts(first) && !takes_back(letters.as_str()))
-    };
-    let tells = |rest: &str| {
-        let mut behind = telling.iter().filter_map(|word| rest.strip_prefix(word));
-        behind.any(|after| ends(after) || after.strip_prefix('s').is_some_and(ends))
-    };
-    let starts = words.char_indices().filter(|(_, letter)| parts(*letter));
-    tells(words) || starts.map(|(at, letter)| &words[at + letter.len_utf8()..]).any(tells)
-}
-
-/// Whether a character parts words.
-fn parts(letter: char) -> bool {
-    !letter.is_alphabetic()
-}
-
-fn is_something_else(after: &str) -> bool {
-    let mut behind = OF_SOMETHING_ELSE.iter().filter_map(|word| after.strip_prefix(word));
-    after.starts_with(EXPIRY) || behind.any(|rest| rest.chars().next().is_none_or(parts))
-}
-
-/// Whether a text is short, or the name of a column, a file and the like: words and small numbers.
-fn is_plain_words(text: &str) -> bool {
-    let is_word = |part: &str| {
-        let letters = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        part.len() - letters.len() <= 4 && letters.chars().all(|letter| letter.is_ascii_alphabetic())
-    };
-    text.chars().count() < 20 || text.split(['_', '.', ' ', '-']).all(is_word)
-}
-
-/// Whether a text under a telling name is a credential and no ordinary word, sentence or placeholder.
-fn could_be_one(text: &str) -> bool {
-    let text = text.trim();
-    let length = text.chars().take(LENGTHS.end() + 1).count();
-    if !LENGTHS.contains(&length) || text.contains(char::is_whitespace) || text.starts_with('/') {
-        return false;
-    }
-    if PLACEHOLDERS.is_match(text) || PLAIN.is_match(text) {
-        return false;
-    }
-    let has = |test: fn(char) -> bool| text.contains(test);
-    let kinds = [
-        has(char::is_lowercase),
-        has(char::is_uppercase),
-        has(char::is_numeric),
-        has(|letter| !letter.is_alphanumeric()),
-    ];
-    let different = kinds.iter().filter(|is_there| **is_there).count();
-    different >= 3 || (kinds[2] && different >= 2 && length >= 16 && entropy(text) >= 2.75)
-}
-
-/// Bits a character.
-fn entropy(text: &str) -> f64 {
-    let mut counts: HashMap<char, f64> = HashMap::new();
-    for letter in text.chars() {
-        *counts.entry(letter).or_default() += 1.0;
-    }
-    let all: f64 = counts.values().sum();
-    counts.values().map(|count| -(count / all) * (count / all).log2()).sum()
 }
 
 #[cfg(test)]
@@ -139,38 +180,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_unless_what_follows_is_about_something_else() {
-        let text = "hunter2!Xy7";
+    fn a_name_is_read_word_by_word() {
         for name in [
             "password",
-            "API_KEY",
-            "X-Api-Key",
-            "myToken",
-            "db_passwords",
-            "token2",
-            "token_count_secret",
+            "DB_PASS2",
+            "db_pass",
+            "dbPassword",
+            "PGPASSWORD",
+            "pw",
+            "passcode",
+            "pwd2",
+            "mdp",
         ] {
-            assert!(is_named_like_one(name, text), "{name}");
+            assert_eq!(strength(name), Some(Strength::Certain), "{name}");
         }
         for name in [
-            "password_hash",
+            "API_KEY",
+            "X-Api-Key",
+            "APIKey",
+            "openaiKey",
+            "openai_key",
+            "ssh_key",
+            "jwt",
+            "myToken",
+            "tokens2",
+            "client_secret",
+            "token_count_secret",
+            "githubToken",
+            "aws.secretAccessKey",
+            "credentials",
+        ] {
+            assert_eq!(strength(name), Some(Strength::Telling), "{name}");
+        }
+        for name in ["key", "auth", "session_id", "sig", "primary_key"] {
+            assert_eq!(strength(name), Some(Strength::Vague), "{name}");
+        }
+        for name in [
+            "compass",
+            "pass_rate",
+            "first_pass",
+            "n_tokens",
+            "pad_token",
+            "tokenizer",
+            "key_columns_a",
+            "passengers",
+            "author",
             "token_count",
             "tokenCount",
-            "tokenizer",
-            "passport",
+            "password_hash",
             "token_expires_at",
+            "passport",
+            "monkey",
+            "keyboard",
+            "design",
             "",
-            "x",
         ] {
-            assert!(!is_named_like_one(name, text), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_vague_name_takes_a_long_random_text() {
-        assert!(is_named_like_one("session_id", "a8f5f167f44f4964e6c998dee827110c"));
-        for text in ["customer_id", "departure_delay_2020", "hunter2!Xy7"] {
-            assert!(!is_named_like_one("key", text), "{text}");
+            assert!(
+                strength(name).is_none_or(|strength| strength == Strength::Vague),
+                "{name}"
+            );
         }
     }
 }

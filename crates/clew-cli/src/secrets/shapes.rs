@@ -1,236 +1,150 @@
-//! Shapes of credentials: what they look like wherever they stand.
+//! Shapes of credentials: what those look like that their givers mark, wherever they stand.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
-use super::replace::{Found, replace};
-use super::{Written, mark};
-
-/// The one shape that code has, too: `password = ask(); ...`.
-const IN_WORDS: &str = "a password in a text";
-const PRIVATE_KEY: &str = "a private key";
-const KEY_OF_A_SERVICE: &str = "an API key";
-
-/// What credentials look like, and what each is called.
-const SHAPES: [(&str, &str); 19] = [
-    (PRIVATE_KEY, r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    (
-        "an AWS access key",
-        r"(?-u:\b)(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?-u:\b)",
-    ),
-    ("a GitHub token", r"(?-u:\b)gh[pousr]_[A-Za-z0-9]{36,255}(?-u:\b)"),
-    ("a GitHub token", r"(?-u:\b)github_pat_[A-Za-z0-9_]{60,255}(?-u:\b)"),
-    ("a GitLab token", r"(?-u:\b)gl(?:pat|ptt|rt|cbt)-[A-Za-z0-9_-]{20,}"),
-    (
-        "a Slack token",
-        r"(?-u:\b)xox[abeoprs]-[A-Za-z0-9-]{10,}|(?-u:\b)xapp-\d-[A-Za-z0-9-]{20,}",
-    ),
-    (
-        "a Slack webhook",
-        r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/+_-]{20,}",
-    ),
-    (KEY_OF_A_SERVICE, r"(?-u:\b)sk-[A-Za-z_-]{0,60}[0-9][A-Za-z0-9_-]*"),
-    ("a Stripe key", r"(?-u:\b)[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-    ("a Google API key", r"(?-u:\b)AIza[A-Za-z0-9_-]{35}(?-u:\b)"),
-    ("a Google token", r"(?-u:\b)ya29\.[A-Za-z0-9_-]{20,}"),
-    ("a Hugging Face token", r"(?-u:\b)hf_[A-Za-z0-9]{30,}(?-u:\b)"),
-    (
-        "a package index token",
-        r"(?-u:\b)pypi-[A-Za-z0-9_-]{50,}|(?-u:\b)npm_[A-Za-z0-9]{36}(?-u:\b)",
-    ),
-    ("a SendGrid key", r"(?-u:\b)SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    (
-        "a signed token",
-        r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-    ),
-    (
-        "a storage key",
-        r"(?-u:\b)(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}",
-    ),
-    (
-        "an address with a password",
-        r#"(?-u:\b)[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'"]{0,100}:[^\s/@'"]{3,200}@[^\s/]"#,
-    ),
-    (
-        "an authorization header",
-        r#"(?i)(?-u:\b)authorization['"]?\s*[:=]\s*['"]?(?:bearer|basic|token)\s+[A-Za-z0-9+/=._-]{8,}"#,
-    ),
-    (
-        IN_WORDS,
-        r#"(?i)(?-u:\b)(?:password|passwd|pwd|secret|api[_-]?key|token)\s?=\s?[^\s;,'"&)({\[]{6,200}(?:;|&|\z)"#,
-    ),
-];
-
-struct Shape {
-    what: &'static str,
-    pattern: Regex,
+/// A shape, and what one of it is called.
+pub(super) struct Shape {
+    pub what: &'static str,
+    /// How one begins, in small letters, or what stands in one.
+    pub begins: &'static [&'static str],
+    /// What it looks like from there on.
+    pub pattern: &'static str,
+    /// Bits a character that it has at least: less is a text that somebody wrote to show the shape.
+    pub least_bits: f64,
+    /// Where it begins.
+    pub start: Start,
 }
 
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("it is a pattern")
+/// Where a shape begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Where it is found, and no letter stands before it.
+    Word,
+    /// Where it is found.
+    Anywhere,
+    /// So many letters and digits earlier, at least.
+    Before(usize),
 }
 
-static PATTERNS: LazyLock<Vec<Shape>> = LazyLock::new(|| {
-    let shape = |(what, text)| Shape {
+const fn shape(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> Shape {
+    Shape {
         what,
-        pattern: pattern(text),
-    };
-    SHAPES.map(shape).into()
-});
+        begins,
+        pattern,
+        least_bits: 0.0,
+        start: Start::Word,
+    }
+}
 
-/// What stands, but for the case of letters, in every text of these shapes: one look for it is much cheaper than one for
-/// each.
-static TRACES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i-u)private key|a[ks]ia|abia|acca|gh[pousr]_|github_pat_|gl(?:pat|ptt|rt|cbt)-|xox|xapp-|hooks\.slack|sk-|k_(?:live|test)_|aiza|ya29\.|hf_|pypi-|npm_|sg\.|eyj|accountkey=|accesskey=|://|authorization|passw|pwd|secret|token|api[_-]?key",
-    )
-});
+/// The same, of which what is too regular is none.
+const fn random(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> Shape {
+    Shape {
+        what,
+        begins,
+        pattern,
+        least_bits: 2.0,
+        start: Start::Word,
+    }
+}
+
+const fn behind(what: &'static str, begins: &'static [&'static str], before: usize, pattern: &'static str) -> Shape {
+    Shape {
+        what,
+        begins,
+        pattern,
+        least_bits: 2.0,
+        start: Start::Before(before),
+    }
+}
+
+pub(super) const PRIVATE_KEY: &str = "a private key";
+const KEY: &str = "an API key";
+const TOKEN: &str = "an access token";
+const WEBHOOK: &str = "a webhook";
+
+/// The shapes. Where the giver says how long one is and of which letters, so does the pattern.
+#[rustfmt::skip]
+pub(super) static SHAPES: &[Shape] = &[
+    // Clouds
+    random("an AWS access key", &["akia", "asia", "abia", "acca"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?-u:\b)"),
+    random("an AWS access key", &["absk", "bedrock-api-key-"], r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{60,}={0,2}"),
+    random("a cloud access key", &["ltai", "akid"], r"(?:LTAI[A-Za-z0-9]{16,24}|AKID[A-Za-z0-9]{32})(?-u:\b)"),
+    random("a Google API key", &["aiza"], r"AIza[A-Za-z0-9_-]{35}"),
+    random("a Google token", &["ya29.", "1//0"], r"(?:ya29\.[A-Za-z0-9_-]{20,}|1//0[A-Za-z0-9_-]{40,})"),
+    random("a Google client secret", &["gocspx-"], r"GOCSPX-[A-Za-z0-9_-]{24,}"),
+    behind("an Azure client secret", &["q~"], 4, r"[Qq]~[A-Za-z0-9_~.-]{31,34}"),
+    Shape {
+        what: "a storage key", begins: &["accountkey=", "sharedaccesskey="], least_bits: 2.0, start: Start::Anywhere,
+        pattern: r"(?i:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}",
+    },
+    random("a DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], r"do[opr]_v1_[a-f0-9]{64}"),
+    random("a Heroku key", &["hrku-"], r"HRKU-[A-Za-z0-9_-]{30,}"),
+    random("a Vault token", &["hvs.", "hvb.", "hvr."], r"hv[sbr]\.[A-Za-z0-9_-]{20,}"),
+    behind("a Terraform token", &[".atlasv1."], 14, r"\.atlasv1\.[A-Za-z0-9_=-]{60,70}"),
+    random("a Pulumi token", &["pul-"], r"pul-[a-f0-9]{40}(?-u:\b)"),
+    random("a Dynatrace token", &["dt0c01.", "dt0s01."], r"dt0[cs]01\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+    // Code, packages, containers
+    shape("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"gh[pousr]_[A-Za-z0-9]{36,255}(?-u:\b)"),
+    shape("a GitHub token", &["github_pat_"], r"github_pat_[A-Za-z0-9_]{60,255}(?-u:\b)"),
+    shape(
+        "a GitLab token",
+        &["glpat-", "glptt-", "glrt-", "glcbt-", "gldt-", "glft-", "glsoat-", "glagent-", "gloas-", "glimt-", "glffct-"],
+        r"gl(?:pat|ptt|rt|cbt|dt|ft|soat|agent|oas|imt|ffct)-[A-Za-z0-9_.-]{20,}",
+    ),
+    random("an Atlassian token", &["atatt3", "atctt3", "atbb"], r"AT(?:(?:ATT|CTT)3[A-Za-z0-9_=-]{60,}|BB[A-Za-z0-9]{32})"),
+    shape("a package index token", &["pypi-", "npm_"], r"(?:pypi-[A-Za-z0-9_-]{50,}|npm_[A-Za-z0-9]{36}(?-u:\b))"),
+    random("a package index token", &["rubygems_", "akcp", "cmvmdgtu"], r"(?:rubygems_[a-f0-9]{48}|AKCp[A-Za-z0-9]{60,}|cmVmdGtu[A-Za-z0-9]{56})"),
+    random("a Docker token", &["dckr_pat_", "dckr_oat_"], r"dckr_[po]at_[A-Za-z0-9_-]{27,}"),
+    random("a Postman key", &["pmak-"], r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
+    random("a Sentry token", &["sntrys_", "sntryu_"], r"sntry[su]_[A-Za-z0-9+/=_-]{40,}"),
+    // Data
+    random("a Databricks token", &["dapi"], r"dapi[a-f0-9]{32}(?:-\d)?(?-u:\b)"),
+    random("a Hugging Face token", &["hf_", "api_org_"], r"(?:hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,})(?-u:\b)"),
+    random("an Airtable token", &["pat"], r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
+    random("a database token", &["pscale_tkn_", "pscale_pw_", "astracs:", "sbp_", "sb_secret_"],
+        r"(?:pscale_(?:tkn|pw)_[A-Za-z0-9_.=-]{32,}|AstraCS:[A-Za-z]{24}:[a-f0-9]{64}|sbp_[a-f0-9]{40}|sb_secret_[A-Za-z0-9_-]{20,})"),
+    random("a Grafana token", &["glsa_", "glc_eyj", "eyjrijoi"], r"(?:glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}|glc_eyJ[A-Za-z0-9+/=]{30,}|eyJrIjoi[A-Za-z0-9+/=]{60,})"),
+    random("a Prefect key", &["pnu_", "pnb_"], r"pn[ub]_[A-Za-z0-9]{36}"),
+    random("a Mapbox token", &["sk.eyj"], r"sk\.eyJ[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{20,}"),
+    random("a Kaggle key", &["kgat_"], r"KGAT_[A-Za-z0-9]{30,}"),
+    // Models
+    Shape { what: KEY, begins: &["sk-"], pattern: r"sk-[A-Za-z_-]{0,60}[0-9][A-Za-z0-9_-]*", least_bits: 0.0, start: Start::Word },
+    random(KEY, &["gsk_", "xai-", "r8_", "pplx-"], r"(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9_-]{60,}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,})"),
+    random(KEY, &["tvly-", "nvapi-", "pcsk_", "jina_", "lsv2_", "wandb_v1_", "fw_"],
+        r"(?:tvly-[A-Za-z0-9_-]{24,}|nvapi-[A-Za-z0-9_-]{60,}|pcsk_[A-Za-z0-9_-]{40,}|jina_[A-Za-z0-9_-]{40,}|lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}|wandb_v1_[A-Za-z0-9_-]{40,}|fw_[A-Za-z0-9]{22,24}(?-u:\b))"),
+    // Money and messages
+    shape("a Stripe key", &["rk_live_", "sk_live_", "pk_live_", "rk_test_", "sk_test_", "pk_test_"], r"[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+    random("a Stripe key", &["whsec_"], r"whsec_[A-Za-z0-9+/=]{24,}"),
+    random("a Square token", &["sq0atp-", "sq0csp-", "sq0idp-"], r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}"),
+    random("a Shopify token", &["shpat_", "shpca_", "shppa_", "shpss_"], r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
+    shape("a Slack token", &["xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xoxc-", "xoxd-", "xapp-"],
+        r"(?:xox[abcdeoprs][-.][A-Za-z0-9.%-]{10,}|xapp-\d-[A-Za-z0-9-]{20,})"),
+    shape("a Slack webhook", &["https://hooks.slack.com/"], r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/+_-]{20,}"),
+    Shape {
+        what: WEBHOOK, begins: &["/api/webhooks/", "/webhookb2/"], least_bits: 2.0, start: Start::Anywhere,
+        pattern: r"/(?:api/webhooks/\d{10,}/[A-Za-z0-9_-]{40,}|webhookb2/[A-Za-z0-9@/-]{60,})",
+    },
+    behind("a Telegram token", &[":aa"], 8, r":AA[A-Za-z0-9_-]{32,35}(?-u:\b)"),
+    shape("a SendGrid key", &["sg."], r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    behind("a Mailchimp key", &["-us1", "-us2", "-us3", "-us4", "-us5", "-us6", "-us7", "-us8", "-us9"], 32, r"-us\d{1,2}(?-u:\b)"),
+    random("a Mailgun key", &["key-"], r"key-[a-f0-9]{32}(?-u:\b)"),
+    random(KEY, &["nrak-", "lin_api_", "figd_", "ntn_", "secret_"],
+        r"(?:NRAK-[A-Z0-9]{27}|lin_api_[A-Za-z0-9]{40}|figd_[A-Za-z0-9_-]{40}|ntn_[0-9]{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43})(?-u:\b)"),
+    random(TOKEN, &["dp.pt.", "dp.st.", "dp.ct.", "cfpat-", "sl.b", "sl.u."],
+        r"(?:dp\.(?:pt|st|ct)\.[A-Za-z0-9_.-]{40,}|CFPAT-[A-Za-z0-9_-]{43}|sl\.[BbUu][A-Za-z0-9_.-]{100,})"),
+    // Formats of their own
+    shape("a signed token", &["eyj"], r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8,}"),
+    random("an encrypted token", &["eyj"], r"eyJ[A-Za-z0-9_-]{16,2000}(?:\.[A-Za-z0-9_-]{0,2000}){3}\.[A-Za-z0-9_-]{16,}"),
+    random(PRIVATE_KEY, &["age-secret-key-1"], r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
+    shape(PRIVATE_KEY, &["private-lines:"], r"(?s)Private-Lines:\s+\d+\s+[A-Za-z0-9+/=\s]{40,}"),
+];
 
 /// The shortest key of a service; what has no digit near its beginning is a word with dashes.
 const SHORTEST_KEY: usize = 23;
 
 impl Shape {
-    fn is_one(&self, found: &str) -> bool {
-        self.what != KEY_OF_A_SERVICE || found.len() >= SHORTEST_KEY
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        let mut at = 0;
-        while let Some(found) = self.pattern.find_at(text, at) {
-            if self.is_one(found.as_str()) {
-                return true;
-            }
-            at = found.start() + 1; // every shape begins with a letter of one byte
-        }
-        false
-    }
-
-    fn without(&self, text: String) -> String {
-        replace(text, &self.pattern, |_, found| {
-            let place = found.get(0).expect("a match has a place");
-            if self.is_one(place.as_str()) {
-                Found::Is(mark(self.what))
-            } else {
-                Found::GoOn(place.start() + 1)
-            }
-        })
-    }
-}
-
-/// Whether a credential may stand in a text: a cheap look before the dear ones.
-pub(super) fn may_be_in(text: &str) -> bool {
-    TRACES.is_match(text)
-}
-
-/// What kind of credential stands in the text.
-pub fn shape_of(text: &str) -> Option<&'static str> {
-    if !may_be_in(text) {
-        return None;
-    }
-    let text = whole_lines(text).0;
-    PATTERNS.iter().find(|shape| shape.is_in(text)).map(|shape| shape.what)
-}
-
-/// A text without the end of its last line, where a password may end.
-fn whole_lines(text: &str) -> (&str, &str) {
-    let lines = text.strip_suffix('\n').unwrap_or(text);
-    text.split_at(lines.len())
-}
-
-/// A text without credentials of these shapes.
-pub(super) fn without(text: String, written: Written) -> String {
-    if !may_be_in(&text) {
-        return text;
-    }
-    let (lines, end) = whole_lines(&text);
-    let kept = without_whole_keys(lines);
-    let kept = if written == Written::AsCode {
-        kept
-    } else {
-        without_end_of_key(kept)
-    };
-    let shapes = PATTERNS
-        .iter()
-        .filter(|shape| written == Written::ForPeople || shape.what != IN_WORDS);
-    shapes.fold(kept, |kept, shape| shape.without(kept)) + end
-}
-
-/// Longer keys are cut off.
-const LONGEST_KEY: usize = 20_000;
-
-static KEY_BEGINS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"-----BEGIN (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"));
-static KEY_ENDS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A-----END [A-Z0-9 ]{1,80}-----"));
-static PRIVATE_KEY_ENDS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\A-----END (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"));
-
-/// A text without private keys, from their first line to their last.
-fn without_whole_keys(text: &str) -> String {
-    let (mut kept, mut rest) = (String::new(), text);
-    while let Some(begins) = KEY_BEGINS.find(rest) {
-        kept.push_str(&rest[..begins.start()]);
-        kept.push_str(&mark(PRIVATE_KEY));
-        rest = &rest[begins.end()..];
-        let data = rest.find("-----").unwrap_or(rest.len()).min(LONGEST_KEY);
-        rest = &rest[rest.floor_char_boundary(data)..];
-        rest = &rest[KEY_ENDS.find(rest).map_or(0, |line| line.end())..];
-    }
-    kept + rest
-}
-
-/// A text without the rest of a private key whose beginning was cut off.
-fn without_end_of_key(text: String) -> String {
-    let data = text.find('-').filter(|data| *data <= LONGEST_KEY).unwrap_or(0);
-    match PRIVATE_KEY_ENDS.find(&text[data..]) {
-        Some(line) => mark(PRIVATE_KEY) + &text[data + line.end()..],
-        None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_goes_whole_and_so_does_the_end_of_one() {
-        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE-line\n-----END RSA PRIVATE KEY-----";
-        let without = |text: &str| without(text.to_owned(), Written::ForPeople);
-        assert_eq!(
-            without(&format!("a\n{key}\nb\n{key}\nc\n")),
-            "a\n[not kept: a private key]\nb\n[not kept: a private key]\nc\n"
-        );
-        assert_eq!(
-            without("MIIE\n-----END PRIVATE KEY-----\nb"),
-            "[not kept: a private key]\nb"
-        );
-        assert_eq!(without("a-----b is a private key"), "a-----b is a private key");
-    }
-
-    #[test]
-    fn words_with_dashes_are_no_keys_and_a_key_behind_them_is_one() {
-        let words = "sk-learn-estimators-and-pipelines";
-        assert_eq!(shape_of(words), None);
-        let text = format!("{words} {}", "a".repeat(60) + &format!(" sk-{}", "a1B2".repeat(10)));
-        assert_eq!(shape_of(&text), Some("an API key"));
-    }
-
-    #[test]
-    fn every_shape_leaves_a_trace() {
-        for text in [
-            "AKIAIOSFODNN7ABCDEFG",
-            "host=db;user=me;password=s3cr3t99;",
-            "x xoxb-1234567890-abcdefghij",
-            "postgresql://me:hunter22@db.example.org/x",
-            "Authorization: Bearer abcdefgh12345678",
-        ] {
-            assert!(shape_of(text).is_some(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_kept_out_is_called_so() {
-        let called: std::collections::BTreeSet<&str> = SHAPES.iter().map(|(what, _)| *what).collect();
-        insta::assert_snapshot!(called.into_iter().collect::<Vec<_>>().join("\n"));
+    /// Whether what has the shape is one, and not a name with dashes or an example.
+    pub fn is_one(&self, found: &str) -> bool {
+        (self.begins[0] != "sk-" || found.len() >= SHORTEST_KEY)
+            && !found.contains("EXAMPLE")
+            && (self.least_bits == 0.0 || super::values::entropy(found) >= self.least_bits)
     }
 }

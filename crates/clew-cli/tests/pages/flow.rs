@@ -7,7 +7,7 @@ use clew_core::id::{RunId, SessionId};
 use insta::assert_snapshot;
 
 fn said(words: &str) -> String {
-    Sample::flights().say(words).printed()
+    Sample::flights().say(words).printed().to_string()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clew_cli::{Door, Exit, Output, Surroundings};
+use clew_cli::{Door, Exit, Output, Style, Surroundings};
 use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
 use html5ever::tendril::TendrilSink;
@@ -117,6 +117,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         branch: None,
         beside: Vec::new(),
         outside: Some("18".to_owned()),
+        unrestored: Vec::new(),
         outcomes,
         dry_run: false,
         bytes: 12_400_000,
@@ -195,6 +196,46 @@ fn p10_nothing_of_a_hostile_store_becomes_markup() {
     let page = written(&sample, "log");
     assert_is_inert(&page, "log --html");
     assert!(page.contains("&lt;script&gt;alert(1)"), "the words are still shown");
+}
+
+/// Every looking command, also where it has nothing to show, in text, in colour and as JSON.
+#[test]
+fn p10_nothing_of_a_hostile_store_steers_a_terminal() {
+    const STEERING: [&str; 4] = [
+        HOSTILE,
+        "\x1b]0;title\x07\x1b[2J\x1b[31mred",
+        "\u{9b}31m\u{85}\x7f\r\x08\u{202e}\u{2066}",
+        "\u{fdd0}\u{fdd3}\u{fdef}\u{fdd5}",
+    ];
+    let coloured = Surroundings {
+        style: Style { is_coloured: true },
+        ..terminal()
+    };
+    for words in STEERING {
+        let sample = Sample::hostile(words);
+        let more = [
+            "log -v nothing",
+            "log --failed -v nothing",
+            "show 99",
+            "show 1 --source",
+            "vars 1 --all",
+            "verify",
+            "stale",
+            "op log",
+            "branch",
+            "tag",
+            "environment",
+        ];
+        for line in LOOKING.into_iter().chain(more) {
+            for line in [line.to_owned(), format!("{line} --json")] {
+                let printed = sample.say(&line).printed();
+                assert_eq!(clew_cli::clean(&printed), *printed, "{line}");
+                let painted = say_in(&sample.place(), &line, &coloured).printed();
+                let bare = clew_cli::clean(&crate::look::strip(&painted));
+                assert_eq!(bare, crate::look::strip(&painted), "{line}, in colour");
+            }
+        }
+    }
 }
 
 #[test]
@@ -346,7 +387,7 @@ fn a_page_replaces_its_like_and_nothing_else() {
     let none = folder.path().join("none").display().to_string();
     assert_eq!(refused.exit, Exit::Refused);
     assert_eq!(
-        refused.text,
+        refused.text.to_string(),
         format!(
             "Error: {none}/x.html can't be written: there is no folder {none}. Nothing was written.\n\
              Next: `mkdir -p {none}` makes it\n"

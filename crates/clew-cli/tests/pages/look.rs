@@ -7,7 +7,7 @@ use clew_core::store::{Damage, Setback};
 use insta::assert_snapshot;
 
 fn said(words: &str) -> String {
-    Sample::flights().say(words).printed()
+    Sample::flights().say(words).printed().to_string()
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn colour_adds_nothing_but_colour() {
     for words in ["log --all --graph", "show 3", "vars 5", "diff 1 3", "status"] {
         let painted = say_in(&sample.place(), words, &coloured).text;
         let bare: String = strip(&painted);
-        assert_eq!(bare, sample.say(words).text, "{words}");
+        assert_eq!(bare, sample.say(words).text.to_string(), "{words}");
     }
 }
 

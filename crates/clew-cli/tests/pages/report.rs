@@ -4,7 +4,7 @@ use crate::sample::terminal;
 use clew_cli::{Door, Exit, Surroundings};
 use clew_core::history::RevisionError;
 use clew_core::id::{Root, RootKind, SessionId};
-use clew_core::plan::{Outcome, Report, Word};
+use clew_core::plan::{Outcome, Report, Unrestored, Word};
 use clew_core::restore::RestoreError;
 use clew_core::session::SessionError;
 use clew_core::store::Setback;
@@ -36,6 +36,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         runs: vec!["17".to_owned(), "16".to_owned()],
         beside: Vec::new(),
         outside: None,
+        unrestored: Vec::new(),
         outcomes,
         dry_run: false,
         bytes: 12_400_000,
@@ -118,11 +119,31 @@ fn p06_a_switch_that_loses_something_says_what_why_and_where_you_are() {
     let moved = Report {
         at: "14a".to_owned(),
         outside: Some("18".to_owned()),
+        unrestored: Vec::new(),
         ..report("switch", inexact())
     };
     let output = said("switch 14", &moved);
     assert_eq!(output.exit, Exit::Inexact);
     assert_snapshot!(output.text);
+}
+
+#[test]
+fn p06_a_move_across_runs_that_changed_what_nothing_restores_names_them() {
+    let crossed = |run: &str, what: &[&str]| Unrestored {
+        run: run.to_owned(),
+        what: what.iter().map(|&what| what.to_owned()).collect(),
+    };
+    let runs = vec![
+        crossed("6", &["codecs.register"]),
+        crossed("4", &["gc.freeze", "codecs.register"]),
+    ];
+    let moved = Report {
+        unrestored: runs,
+        ..report("undo", exact())
+    };
+    let text = said("undo 2", &moved).text;
+    let line = "Runs 4 and 6 may have changed state that Clew does not restore: gc.freeze and codecs.register\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]
@@ -152,7 +173,7 @@ fn redo_restore_and_resume_say_what_they_did() {
         .text,
         said("resume", &report("resume", exact())).text,
     ];
-    assert_snapshot!(texts.concat());
+    assert_snapshot!(texts.map(|text| text.to_string()).concat());
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn colour_adds_nothing_to_a_diff_of_values() {
         ..terminal()
     };
     let painted = crate::sample::say_in(&sample.place(), "diff 1 2", &coloured).text;
-    assert_eq!(crate::look::strip(&painted), sample.say("diff 1 2").text);
+    assert_eq!(crate::look::strip(&painted), sample.say("diff 1 2").text.to_string());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::is_zero;
+use crate::id::{Root, RootKind};
 
 /// Evidence of one run (design 4.6). Everything is empty when nothing was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,10 @@ pub struct Evidence {
     pub writes: Vec<String>,
     /// Names it certainly bound anew, whatever they were bound to before.
     pub binds: Vec<String>,
+    /// Roots that reach live objects without a value, which it may have used, and which are the same objects as before: nobody can tell
+    /// whether it changed them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<Root>,
     /// Names that functions it defined may read when they are called.
     pub later: Vec<String>,
     /// Whether it may have touched every root (exec, magics, other threads ...).
@@ -52,6 +57,9 @@ pub struct Evidence {
     pub interpreter: Option<Interpreter>,
     /// What it may have set in libraries (`pandas.DataFrame.f`, `%precision`), in order; with ` = ` and to what, where it certainly was.
     pub patched: Vec<String>,
+    /// Of these, what no move puts back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unrestored: Vec<String>,
     /// What was taken out of its source before that was written, in words (`an API key`).
     pub masked: Vec<String>,
     /// What it asked for that is another each time, in words (`the time`).
@@ -83,6 +91,11 @@ impl Evidence {
     /// Whether it may have read every root.
     pub fn reads_all(&self) -> bool {
         self.touched_all && !self.reads_known
+    }
+
+    /// Whether a root is a random generator in a state that no cell decided: its library seeded it from the system when it was imported.
+    pub fn is_undrawn(&self, root: &Root) -> bool {
+        root.kind == RootKind::Random && self.undrawn.contains(&root.key)
     }
 }
 
@@ -137,11 +150,22 @@ pub struct ModuleEvidence {
     /// What is to be installed to have it (`scikit-learn` for `sklearn`), where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// Digest of its source, for the user's own modules.
+    /// Of a package some of whose files are not as they were installed: what these are known by.
     pub digest: Option<String>,
     /// The files that it and what it holds were imported from, for the user's own modules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileEvidence>,
+    /// Of the user's own modules: which others of them it imports. Left out where its code may reach any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imports: Option<Vec<String>>,
+}
+
+impl ModuleEvidence {
+    /// Whether one of two modules of the user's own may call or change the other.
+    pub fn may_reach(&self, other: &Self) -> bool {
+        let imports = |one: &Self, other: &Self| one.imports.as_ref().is_none_or(|names| names.contains(&other.name));
+        imports(self, other) || imports(other, self)
+    }
 }
 
 /// Tasks of distributed computations.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Summary;
 use crate::graph::Mention;
-use crate::id::{BlockId, Fingerprint, Root, SegmentId};
+use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 
 /// One version of one co-variable, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub enum Body {
     Recipe {
         /// Why it could not be stored, for people.
         why: String,
+        /// The manifest that first showed the same live objects, where the run that first shows this one only used them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<ManifestId>,
     },
     /// It is not stored and there is no way to make it.
     None {
@@ -82,6 +85,22 @@ pub struct Encoding {
     pub code: bool,
     /// Plain bytes of stream, asides and extents.
     pub bytes: u64,
+    /// Members that could not be stored, as far as they are listed; empty where everything is stored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<MemberGap>,
+}
+
+/// A member of a stored value that could not be stored itself. Its node of the stream says which object it was and nothing of its
+/// value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MemberGap {
+    /// Which of the co-variable's roots reaches it.
+    pub root: u32,
+    /// How it is reached from there, for people.
+    pub path: String,
+    /// Why it could not be stored, for people.
+    pub why: String,
 }
 
 /// What the names of codecs begin with whose objects are handles: what they stand for lives outside the session and may be gone, so that
@@ -89,6 +108,11 @@ pub struct Encoding {
 pub const HANDLE: &str = "handle.";
 
 impl Encoding {
+    /// Whether everything is stored: no member is a gap.
+    pub fn is_whole(&self) -> bool {
+        self.gaps.is_empty()
+    }
+
     /// Whether handles are among what is stored.
     pub fn has_handles(&self) -> bool {
         self.codecs.keys().any(|codec| codec.starts_with(HANDLE))

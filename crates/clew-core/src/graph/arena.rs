@@ -121,6 +121,11 @@ impl<'a> Arena<'a> {
         Ok(parser.arena)
     }
 
+    /// The stream itself.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The number of each root's node, in the order of the roots.
     pub fn roots(&self) -> &[u32] {
         &self.roots

@@ -1,13 +1,13 @@
 //! Where two streams first differ: what a failed verification tells people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::arena::Arena;
 
 /// The root, and the path of child positions from it, to the first place in which the two graphs differ: another kind,
 /// another payload, another number of children, or another aliasing. `None` if all nodes are equal (their memory may
-/// still differ).
-pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>) -> Option<(usize, Vec<usize>)> {
+/// still differ). What lies below the nodes `beyond` of the first graph is not compared.
+pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>, beyond: &BTreeSet<u32>) -> Option<(usize, Vec<usize>)> {
     let roots = one.roots().len().max(other.roots().len());
     let mut twins: HashMap<u32, u32> = HashMap::new();
     let mut back: HashMap<u32, u32> = HashMap::new();
@@ -26,6 +26,9 @@ pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>) -> Option<(usize, Ve
             }
             twins.insert(left, right);
             back.insert(right, left);
+            if beyond.contains(&left) {
+                continue;
+            }
             parents.extend(reached.map(|reached| (left, reached)));
             let (node, twin) = (one.node(left), other.node(right));
             let is_alike = (node.kind, node.payload, node.buffer) == (twin.kind, twin.payload, twin.buffer);
@@ -48,4 +51,37 @@ fn path(parents: &HashMap<u32, (u32, usize)>, mut reached: Option<(u32, usize)>)
     }
     path.reverse();
     path
+}
+
+/// Which roots of a graph reach one of these nodes, each with whether it is one.
+pub fn roots_reaching(arena: &Arena<'_>, wanted: &BTreeSet<u32>) -> Vec<Reaching> {
+    let reaching = |root: &u32| {
+        if wanted.contains(root) {
+            return Reaching::IsOne;
+        }
+        let (mut seen, mut open) = (BTreeSet::from([*root]), vec![*root]);
+        while let Some(number) = open.pop() {
+            for child in arena.node(number).children {
+                if wanted.contains(child) {
+                    return Reaching::Reaches;
+                }
+                if seen.insert(*child) {
+                    open.push(*child);
+                }
+            }
+        }
+        Reaching::IsApart
+    };
+    arena.roots().iter().map(reaching).collect()
+}
+
+/// How a root stands to some nodes of its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaching {
+    /// It reaches none of them.
+    IsApart,
+    /// It reaches one.
+    Reaches,
+    /// It is one.
+    IsOne,
 }

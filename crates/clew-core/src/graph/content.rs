@@ -48,6 +48,7 @@ pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> Content {
             _ => written.opaque.push(Opaque {
                 number: 0,
                 why: Cause::NoMemory.into(),
+                is_leaf: false,
             }),
         }
     }

@@ -181,6 +181,9 @@ pub trait Heap {
     /// A number that tells this live object from every other one that ever lived in this heap, for opaque ones.
     fn serial(&mut self, object: Self::Object) -> u64;
 
+    /// Where the object lies: the same for one object as long as it lives, and for no other one meanwhile.
+    fn address(&self, object: Self::Object) -> u64;
+
     /// Roots that were met since the last call (notebook classes), each at least once.
     fn discovered(&mut self) -> Vec<(Root, Self::Object)>;
 

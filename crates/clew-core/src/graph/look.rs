@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::arena::{Arena, Limits};
 use super::extent::{Extent, Mention, merge};
 use super::halt::Halt;
 use super::hashing::{hash_blocks, hash_others};
@@ -21,7 +22,7 @@ use crate::id::{Fingerprint, Root};
 pub struct CoVariable {
     /// Its roots, sorted.
     pub roots: Vec<Root>,
-    /// What the value hashes to. Says nothing while `opaque` is not empty: such a value equals nothing but itself.
+    /// What the value hashes to. Of objects without a value it says which they are, so that such a value equals nothing but itself.
     pub fingerprint: Fingerprint,
     /// The canonical stream of all roots (see `docs/format.md`).
     pub stream: Vec<u8>,
@@ -42,6 +43,20 @@ pub struct CoVariable {
 }
 
 impl CoVariable {
+    /// Whether all that has no value are objects that their holders can be stored without.
+    pub fn is_whole_but_for_leaves(&self) -> bool {
+        self.opaque.iter().all(|opaque| opaque.is_leaf)
+    }
+
+    /// Whether every root is bound to an object without a value: there is nothing around it to store.
+    pub fn has_only_opaque_roots(&self) -> bool {
+        let Ok(arena) = Arena::parse(&self.stream, self.roots.len(), Limits::default()) else {
+            return true;
+        };
+        let is_opaque = |number: &u32| self.opaque.iter().any(|opaque| opaque.number == *number);
+        arena.roots().iter().all(is_opaque)
+    }
+
     /// Bytes of its memory.
     pub fn buffer_bytes(&self) -> u64 {
         self.extents.iter().map(|extent| extent.length).sum()
@@ -153,14 +168,21 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: Written) -> CoVariab
     let hashes: Option<Vec<Vec<u128>>> = extents.iter().map(|extent| hash_memory(heap, extent)).collect();
     let block_hashes = hashes.unwrap_or_else(|| {
         // Hashing nothing in place of the bytes would make different values equal.
-        let why = Cause::NoMemory.into();
-        written.opaque.push(Opaque { number: 0, why });
+        written.opaque.push(Opaque {
+            number: 0,
+            why: Cause::NoMemory.into(),
+            is_leaf: false,
+        });
         vec![Vec::new(); extents.len()]
     });
     let is_lost = extents.iter().any(|extent| heap.is_lost(extent));
     if is_lost {
-        let why = Cause::MemoryLost.into();
-        written.opaque.insert(0, Opaque { number: 0, why });
+        let lost = Opaque {
+            number: 0,
+            why: Cause::MemoryLost.into(),
+            is_leaf: false,
+        };
+        written.opaque.insert(0, lost);
     }
     let fingerprint = fingerprint(&roots, &written.stream, &extents, &mentions, &block_hashes);
     CoVariable {

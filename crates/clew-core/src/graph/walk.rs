@@ -24,6 +24,8 @@ pub struct Opaque {
     pub number: u32,
     /// Why, for people.
     pub why: String,
+    /// Whether the node says which object it was and nothing else: what holds it can be stored without it.
+    pub is_leaf: bool,
 }
 
 /// What a walk wrote.
@@ -298,11 +300,15 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
         self.header(kind, &payload, buffer, self.stack.len() - start);
         self.payload = payload;
+        let is_leaf = kind == H::OPAQUE_KIND;
+        if let Some(why) = opaque.as_ref().filter(|_| is_leaf) {
+            aside = why.as_bytes().to_vec();
+        }
         if !aside.is_empty() {
             self.written.asides.push(Aside { number, bytes: aside });
         }
         if let Some(why) = opaque {
-            self.written.opaque.push(Opaque { number, why });
+            self.written.opaque.push(Opaque { number, why, is_leaf });
         }
         self.stack[start..].reverse();
     }

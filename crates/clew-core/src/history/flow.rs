@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-pub(crate) use self::bound::bound_again;
+pub(crate) use self::bound::{as_repeated, bound_again};
 pub use self::elsewhere::rebased;
 pub use self::known::Known;
 pub use self::line::Place;
@@ -159,24 +159,26 @@ impl<'a> Flow<'a> {
             .map(|depth| place.at(depth))
     }
 
-    /// Roots that the run at `place` changed or took away, in order.
+    /// Roots that the run at `place` changed or took away, or may have changed, in order.
     fn changed(&self, place: &Place<'a>) -> Vec<&'a Root> {
         let run = place.recorded();
         let spared = place.line.spared(self, place.depth);
         let changed = run.changed.iter().flat_map(|version| &version.roots);
         let changed = changed.filter(|root| spared.is_none_or(|spared| !spared.contains(*root)));
-        let all: BTreeSet<&Root> = run.removed.iter().chain(changed).collect();
+        let may_be = run.removed.iter().chain(&run.evidence.used);
+        let all: BTreeSet<&Root> = may_be.chain(changed).collect();
         all.into_iter().collect()
     }
 
-    /// The version of `root` that its maker recorded. Others may share objects with it since.
+    /// The version of `root` that its maker recorded, or found where it may only have used it. Others may share objects with it since.
     pub fn version(&self, root: &Root, place: &Place<'a>) -> Option<&'a Version> {
         let maker = self.maker(root, place)?;
-        maker
-            .recorded()
-            .changed
-            .iter()
-            .find(|version| version.roots.contains(root))
+        let of = |run: &'a Run| run.changed.iter().find(|version| version.roots.contains(root));
+        let found = of(maker.recorded());
+        if found.is_some() || !maker.recorded().evidence.used.contains(root) {
+            return found;
+        }
+        (0..maker.depth).rev().find_map(|depth| of(maker.at(depth).recorded()))
     }
 
     /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.

@@ -1,7 +1,9 @@
 //! Revisions: what people type to name a run.
 
+use std::collections::HashSet;
+
 use super::History;
-use crate::format::{Outline, Timestamp};
+use crate::format::{Action, Outline, Timestamp};
 use crate::id::RunId;
 
 /// A revision that names no run, or several.
@@ -86,8 +88,21 @@ impl History {
         match labelled.as_slice() {
             [only] => Ok(*only),
             [] => self.resolve_prefix(text),
-            several => Err(self.ambiguous(text, several)),
+            several => self.told_apart(several).ok_or_else(|| self.ambiguous(text, several)),
         }
+    }
+
+    /// Of several runs of one number the one that is meant: what a state was exported as has the number of the run that left the
+    /// state, and counts only where that one is not there.
+    fn told_apart(&self, several: &[RunId]) -> Option<RunId> {
+        let exports = self
+            .operations()
+            .iter()
+            .filter(|(_, operation)| operation.action == Action::Export);
+        let exported: HashSet<&RunId> = exports.flat_map(|(_, operation)| &operation.runs).collect();
+        let mut recorded = several.iter().filter(|run| !exported.contains(run));
+        let only = recorded.next().copied();
+        only.filter(|_| recorded.next().is_none())
     }
 
     fn resolve_relative(&self, text: &str, rest: &str, at: Option<RunId>) -> Result<RunId, RevisionError> {

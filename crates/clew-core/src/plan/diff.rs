@@ -40,8 +40,26 @@ pub enum StepKind {
         /// Why, for people.
         why: String,
     },
+    /// The live object cannot be stored, and is the one that was bound: it stays bound, or is bound again.
+    Stay {
+        /// The root that is bound to it now.
+        at: Root,
+        /// What is known of its value.
+        value: Stayed,
+    },
     /// It does not exist in the target state.
     Remove,
+}
+
+/// What is known of the value of a live object that cannot be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stayed {
+    /// It is what it was.
+    Same,
+    /// As far as it can be compared it is what it was.
+    Unverified,
+    /// It is not what it was.
+    Changed,
 }
 
 /// Where the cell that made a version may run again, should it have to.
@@ -117,6 +135,12 @@ pub trait Held {
         None
     }
 
+    /// Whether a live object is the one that `root` was bound to in `version`, though no store has it: how it stays bound.
+    fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
+        let _ = (root, version);
+        None
+    }
+
     /// Where the cell that made the version may run again.
     fn again(&self, version: &Version) -> Again;
 }
@@ -155,20 +179,13 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
             continue;
         }
         covered.extend(version.roots.iter().filter(|root| scope.holds(root)));
-        let (kind, again) = if live.holds(version) {
-            (StepKind::Keep, Again::Never)
+        if live.holds(version) {
+            steps.push(step(version, roots, StepKind::Keep, Again::Never));
         } else if let Some(why) = version.roots.iter().find_map(|root| held.withheld(root)) {
-            (StepKind::Leave { why }, Again::Never)
+            steps.push(step(version, roots, StepKind::Leave { why }, Again::Never));
         } else {
-            let again = held.again(version);
-            (way_to(version, held, &again), again)
-        };
-        steps.push(Step {
-            roots,
-            kind,
-            version: Some(version.clone()),
-            again,
-        });
+            steps.extend(ways_to(version, roots, held));
+        }
     }
     let mut removed: BTreeMap<&Root, (StepKind, Vec<Root>)> = BTreeMap::new();
     for version in live.versions() {
@@ -194,6 +211,35 @@ pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl Held) -> Pl
     Plan { steps }
 }
 
+fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: Again) -> Step {
+    Step {
+        roots,
+        kind,
+        version: Some(version.clone()),
+        again,
+    }
+}
+
+/// The steps to some roots of a version that is not live. What no store has, and is alive, stays: each root by itself.
+fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl Held) -> Vec<Step> {
+    let again = held.again(version);
+    let kind = way_to(version, held, &again);
+    let stays = |root: &Root| Some((root.clone(), held.stays(root, version)?));
+    let mut staying: Vec<(Root, StepKind)> = match kind {
+        StepKind::Replay { .. } | StepKind::Lose { .. } => roots.iter().filter_map(stays).collect(),
+        _ => Vec::new(),
+    };
+    roots.retain(|root| !staying.iter().any(|(other, _)| other == root));
+    let staying = staying.drain(..);
+    let mut steps: Vec<Step> = staying
+        .map(|(root, kind)| step(version, vec![root], kind, Again::Never))
+        .collect();
+    if !roots.is_empty() {
+        steps.push(step(version, roots, kind, again));
+    }
+    steps
+}
+
 fn way_to(version: &Version, held: &impl Held, again: &Again) -> StepKind {
     if let Some(ticket) = held.ticket(&version.roots, &version.fingerprint) {
         return StepKind::Unpark { ticket };
@@ -213,7 +259,7 @@ fn way_to(version: &Version, held: &impl Held, again: &Again) -> StepKind {
     match &manifest.body {
         Body::Encoded(encoding) => StepKind::Load { bytes: encoding.bytes },
         // What had no value when it was recorded has none in another process either; what had no room has.
-        Body::Recipe { why } => run_again(why.clone(), Cause::is_over_budget(why), again),
+        Body::Recipe { why, .. } => run_again(why.clone(), Cause::is_over_budget(why), again),
         Body::None { why } => run_again(why.clone(), true, again),
         Body::Withheld { why } => StepKind::Lose {
             why: Cause::KeptOut { why }.into(),

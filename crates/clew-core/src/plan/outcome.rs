@@ -59,6 +59,15 @@ pub struct Outcome {
     pub why: Option<String>,
 }
 
+/// What a run may have changed that no move puts back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrestored {
+    /// The run, as people write it.
+    pub run: String,
+    /// What it was, for people.
+    pub what: Vec<String>,
+}
+
 /// What a move did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -78,6 +87,9 @@ pub struct Report {
     pub beside: Vec<String>,
     /// Changes that no cell made, recorded just before the move.
     pub outside: Option<String>,
+    /// Runs among those whose effects went or came that may have changed what no move puts back, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrestored: Vec<Unrestored>,
     /// One for each root.
     pub outcomes: Vec<Outcome>,
     /// Whether nothing was done but planning.

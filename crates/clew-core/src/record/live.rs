@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::live_objects::{LivePart, LiveParts};
 use crate::format::Version;
 use crate::history::State;
-use crate::id::{BlockId, Fingerprint, Root, RootKind};
+use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind};
 use crate::store::Piece;
 
 /// One live co-variable as the last look saw it.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a question of its own
 pub(crate) struct Known {
     pub version: Arc<Version>,
     /// What the look hashed it to, for values that have no fingerprint of their own.
@@ -24,10 +26,23 @@ pub(crate) struct Known {
     pub withheld: Option<String>,
     /// Whether a change of its value is told by `seen`.
     pub is_compared: bool,
+    /// The live objects without a value that it holds, if any.
+    pub parts: Option<Arc<LiveParts>>,
+    /// The manifest under which these objects were recorded first, if it is another one.
+    pub first: Option<ManifestId>,
     /// Hash and id of each stored block.
     pub blocks: Arc<FxHashMap<u128, BlockId>>,
     /// The pieces of its stream, as far as known.
     pub pieces: Arc<Vec<Piece>>,
+}
+
+impl Known {
+    /// Counts it as not stored.
+    pub fn forget(&mut self) {
+        self.is_encoded = false;
+        self.blocks = Arc::default();
+        self.pieces = Arc::default();
+    }
 }
 
 /// What the session knows to be live. A look at some roots changes it there and nowhere else, so that a run costs what it
@@ -42,6 +57,13 @@ pub(crate) struct Live {
     withheld: BTreeSet<Root>,
     /// Roots that no binding is watched of.
     unbound: BTreeSet<Root>,
+}
+
+impl Known {
+    /// Whether it is stored without objects that have no value.
+    pub fn has_gaps(&self) -> bool {
+        self.is_opaque && self.is_encoded
+    }
 }
 
 impl Live {
@@ -110,6 +132,11 @@ impl Live {
         self.known[*self.by_root.get(root)?].as_ref()
     }
 
+    /// What is known of the object that `root` is bound to, if its co-variable holds objects without a value.
+    pub fn part(&self, root: &Root) -> Option<&LivePart> {
+        self.holding(root)?.part(root)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Known> {
         self.known.iter().flatten()
     }
@@ -138,11 +165,9 @@ impl Live {
     /// Counts versions as not stored.
     pub fn forget(&mut self, is_forgotten: impl Fn(&Version) -> bool) {
         let known = self.known.iter_mut().flatten();
-        for known in known.filter(|known| is_forgotten(&known.version)) {
-            known.is_encoded = false;
-            known.blocks = Arc::default();
-            known.pieces = Arc::default();
-        }
+        known
+            .filter(|known| is_forgotten(&known.version))
+            .for_each(Known::forget);
     }
 
     /// Takes these versions for the same values, where it holds others of them.

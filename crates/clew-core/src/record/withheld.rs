@@ -42,6 +42,8 @@ impl Observer<'_> {
             is_encoded: false,
             withheld: Some(withheld.why),
             is_compared: withheld.is_compared,
+            parts: None,
+            first: None,
             blocks: Arc::default(),
             pieces: Arc::default(),
         });

@@ -4,15 +4,19 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
+use std::collections::BTreeMap;
+
 use super::fetched::Fetched;
 use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
-use crate::format::{Run, Version};
+use crate::format::{Body, Run, Version};
 use crate::graph::{Arena, Heap, Limits, look_jointly};
+use crate::history::History;
 use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
 use crate::plan::{Again, Word};
+use crate::store::Manifests;
 
 impl Performer<'_> {
     /// Makes a version again that can't be loaded, `why` says for what reason. `apart` says whether what its cell makes
@@ -45,7 +49,7 @@ impl Performer<'_> {
         if !is_allowed {
             return Err(failed(again.reason(&why, apart)));
         }
-        match self.replay(kernel, version, run) {
+        match self.replay(kernel, version, (id, run)) {
             Err(BuildError::Failed(reason)) => Err(failed(format!("{why}; {reason}"))),
             Ok(staged) if apart => Ok(said_why(staged, &why, run)),
             other => other,
@@ -54,7 +58,9 @@ impl Performer<'_> {
 
     /// The run whose cell makes a version; else why there is none that could run again.
     fn made_by(&self, version: &Version) -> Result<(RunId, &Run), String> {
-        let id = self.history.made_by(self.target, version);
+        let id = self
+            .history
+            .made_by(self.target, &origin(self.manifests, self.history, self.target, version));
         let (id, run) = id
             .and_then(|id| Some((id, self.history.run(&id)?)))
             .ok_or(Cause::RunMissing)?;
@@ -77,7 +83,7 @@ impl Performer<'_> {
         &self,
         kernel: &mut K,
         version: &Version,
-        run: &Run,
+        (id, run): (RunId, &Run),
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let blob = run.source.ok_or_else(|| failed(Cause::NoCell))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
@@ -86,7 +92,7 @@ impl Performer<'_> {
             return Err(failed(Cause::ChangesClass { run: &label }));
         }
         let inputs = self.inputs(kernel, run)?;
-        let objects = kernel.replay(&source, &inputs, &version.roots)?;
+        let objects = kernel.replay((id, &source), &inputs, &version.roots)?;
         if objects.len() < version.roots.len() {
             return Err(failed(Cause::NotMade { run: &label }));
         }
@@ -95,7 +101,13 @@ impl Performer<'_> {
         }
         let made = look_jointly(kernel.heap(), objects.clone());
         let (word, why) = if !made.opaque.is_empty() {
-            (Word::Replayed, Some(Cause::MadeAnew { run: &label }.into()))
+            let run = &label;
+            let why = if self.is_used_since(id, version) {
+                Cause::MadeUnused { run }
+            } else {
+                Cause::MadeAnew { run }
+            };
+            (Word::Replayed, Some(why.into()))
         } else if made.fingerprint == version.fingerprint {
             (Word::Replayed, None)
         } else {
@@ -108,7 +120,17 @@ impl Performer<'_> {
             why,
             classes,
             is_waiting: false,
+            apart: BTreeMap::new(),
         })
+    }
+
+    /// Whether runs since the one that made a version may have changed its live objects: these do not run again.
+    fn is_used_since(&self, maker: RunId, version: &Version) -> bool {
+        let since = self.history.ancestry(self.target).take_while(|(id, _)| *id != maker);
+        let mut since = since.filter_map(|(id, _)| self.history.run(&id));
+        let is_of_version = |root: &Root| version.roots.contains(root);
+        origin(self.manifests, self.history, self.target, version) != *version
+            || since.any(|run| run.evidence.used.iter().any(is_of_version))
     }
 
     /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
@@ -126,7 +148,11 @@ impl Performer<'_> {
         let is_class = |version: &&Version| version.roots.iter().any(|root| root.kind == RootKind::Definition);
         versions.sort_by_key(|version| !is_class(version));
         let mut inputs = Vec::new();
-        for version in versions {
+        let is_whole = |version: &&Version| {
+            let manifest = self.manifests.get(&version.manifest);
+            manifest.is_ok_and(|manifest| !matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
+        };
+        for version in versions.into_iter().filter(is_whole) {
             match self.fetch_and_load(kernel, version, &Again::Never) {
                 Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
                 Ok(_) => {}
@@ -169,6 +195,16 @@ impl Performer<'_> {
         }
         Ok(staged)
     }
+}
+
+/// The version whose run made the live objects of a version: another one where the run that recorded it only used them.
+pub(crate) fn origin(manifests: &Manifests, history: &History, target: RunId, version: &Version) -> Version {
+    let first = manifests.first(version).map(|manifest| Version {
+        manifest,
+        ..version.clone()
+    });
+    let is_here = |first: &Version| history.recorded_by(target, first).is_some();
+    first.filter(is_here).unwrap_or_else(|| version.clone())
 }
 
 /// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.

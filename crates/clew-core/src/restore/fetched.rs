@@ -216,6 +216,9 @@ impl Performer<'_> {
                         made => made,
                     }
                 }
+                Ok(staged) if staged.lacks_members() && *again == Again::Allowed => {
+                    self.make_whole(kernel, version, again, staged)
+                }
                 built => built,
             },
             Err(why) => {
@@ -224,6 +227,21 @@ impl Performer<'_> {
                 }
                 self.make_again(kernel, version, again, &why, true)
             }
+        }
+    }
+
+    /// Makes what misses members again, as the user allowed. Where its cell does not make it, it stays as it was built.
+    fn make_whole<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        version: &Version,
+        again: &Again,
+        staged: Staged<ObjectOf<K>>,
+    ) -> Result<Staged<ObjectOf<K>>, BuildError> {
+        let why = staged.apart.values().find_map(|(_, why)| why.clone());
+        match self.make_again(kernel, version, again, &why.unwrap_or_default(), false) {
+            Err(BuildError::Failed(_) | BuildError::Unbound(_)) => Ok(staged),
+            made => made,
         }
     }
 

@@ -28,7 +28,7 @@ impl Performer<'_> {
         let Ok(roots) = kernel.roots() else { return };
         let looked = look(kernel.heap(), roots);
         for (outcome, version) in differing {
-            let is_it = |seen: &CoVariable| seen.opaque.is_empty() && seen.roots.contains(&outcome.root);
+            let is_it = |seen: &CoVariable| seen.is_whole_but_for_leaves() && seen.roots.contains(&outcome.root);
             let seen = looked.covariables.iter().find(|seen| is_it(seen));
             if seen.is_some_and(|seen| seen.fingerprint == version.fingerprint) {
                 (outcome.word, outcome.why) = (Word::Loaded, None);

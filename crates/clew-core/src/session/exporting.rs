@@ -188,7 +188,7 @@ impl Export<'_> {
         let manifest = manifests.get(&version.manifest).map_err(|error| error.to_string())?;
         match &manifest.body {
             Body::Encoded(_) => {}
-            Body::Recipe { why } | Body::None { why } | Body::Withheld { why } => return Err(why.clone()),
+            Body::Recipe { why, .. } | Body::None { why } | Body::Withheld { why } => return Err(why.clone()),
         }
         if untrusted(history, self.run, version, &manifest).is_some() {
             return Err(Cause::StrangersValue.into());

@@ -4,6 +4,7 @@ use super::{MoveStep, Session, SessionError};
 use crate::format::{Action, Position, View};
 use crate::history::Forgettable;
 use crate::id::Root;
+use crate::record::Known;
 use crate::store::StoreError;
 
 impl Session {
@@ -55,5 +56,10 @@ impl Session {
         self.by_value
             .retain(|_, version| !forgotten.contains_key(&version.manifest));
         self.live.forget(|version| forgotten.contains_key(&version.manifest));
+        self.live_objects.forget(|manifest| forgotten.contains_key(manifest));
+        let parked = self.parked.iter_mut().map(|parked| &mut parked.known);
+        parked
+            .filter(|known| forgotten.contains_key(&known.version.manifest))
+            .for_each(Known::forget);
     }
 }

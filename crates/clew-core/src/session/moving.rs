@@ -1,6 +1,6 @@
 //! The way back: every mover is the same four steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::recording::Stop;
@@ -11,9 +11,9 @@ use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Inputs, Kernel};
-use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Step, StepKind, Word, plan};
-use crate::record::{Extent, Live, Rerun, RunInput};
-use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, to_make};
+use crate::plan::{Again, Held, Outcome, Plan, Report, Scope, Stayed, Step, StepKind, Unrestored, Word, plan};
+use crate::record::{Extent, Live, ObjectMark, Rerun, RunInput};
+use crate::restore::{Ahead, Performer, Replays, RestoreError, ended, origin, to_make};
 use crate::store::{Manifests, StoreError};
 
 /// Where a mover goes, and what it is written down as.
@@ -90,13 +90,15 @@ impl Session {
             left = self.leave(request, target);
             plan = self.plan(&self.live.state(), target, &left, &scope, options);
         }
+        let between = self.runs_between(from, target);
         let mut report = Report {
             action: request.word().to_owned(),
             from: self.history.label(&from),
             to: self.history.label(&target),
             branch: aim.position.branch.clone(),
             at: self.history.label(&from),
-            runs: self.runs_between(from, target),
+            runs: between.iter().map(|id| self.history.label(id)).collect(),
+            unrestored: self.unrestored(&between, &scope),
             beside: self.beside(request, target),
             outside,
             outcomes: foreseen(&plan),
@@ -275,7 +277,7 @@ impl Session {
 
     /// Runs that one of the two lines has and the other has not, newest first. Goes back no further than to where they
     /// part.
-    fn runs_between(&self, one: RunId, other: RunId) -> Vec<String> {
+    fn runs_between(&self, one: RunId, other: RunId) -> Vec<RunId> {
         let mut lines = [self.history.ancestry(one), self.history.ancestry(other)];
         let mut met: [Vec<RunId>; 2] = Default::default();
         let mut known: [BTreeSet<RunId>; 2] = Default::default();
@@ -297,7 +299,20 @@ impl Session {
             }
             parted &= !is_at_end;
         }
-        met.iter().flatten().map(|id| self.history.label(id)).collect()
+        met.into_iter().flatten().collect()
+    }
+
+    /// What runs that a move crosses may have changed that it does not put back.
+    fn unrestored(&self, runs: &[RunId], scope: &Scope) -> Vec<Unrestored> {
+        if !matches!(scope, Scope::All) {
+            return Vec::new();
+        }
+        let found = runs.iter().filter_map(|id| {
+            let what = self.history.run(id)?.evidence.unrestored.clone();
+            let run = self.history.label(id);
+            (!what.is_empty()).then_some(Unrestored { run, what })
+        });
+        found.collect()
     }
 
     fn performer(&self, target: RunId) -> Performer<'_> {
@@ -307,6 +322,7 @@ impl Session {
             history: &self.history,
             live: &self.live,
             parked: &self.parked,
+            live_objects: &self.live_objects,
             target,
             check: self.check,
             line: &[],
@@ -350,7 +366,8 @@ impl Session {
             else {
                 continue;
             };
-            let maker = self.history.made_by(target, version);
+            let origin = origin(&self.manifests, &self.history, target, version);
+            let maker = self.history.made_by(target, &origin);
             let run = maker.and_then(|maker| self.history.run(&maker));
             if let Some(why) = run.and_then(|run| lacking(run, inputs)) {
                 step.hold_back(why);
@@ -389,12 +406,56 @@ impl Session {
         let performed = performer.perform(kernel, plan, ahead, &mut next_ticket);
         self.next_ticket = next_ticket;
         let performed = performed?;
+        let is_inexact = |outcome: &Outcome| matches!(outcome.word, Word::Differs | Word::Lost);
+        let is_exact = !performed.outcomes.iter().any(is_inexact);
         for parked in &performed.unparked {
             self.parked.retain(|other| other.ticket != parked.ticket);
-            self.live = self.live.with(parked.known.clone());
+            let version = &parked.known.version;
+            let is_used = |root: &Root| self.live_objects.is_doubtful(target, version, root);
+            // The run that a move records of its own must not say that what was used since is what it was.
+            if is_exact || !version.roots.iter().any(is_used) {
+                self.live = self.live.with(parked.known.clone());
+            }
         }
         self.parked.extend(performed.newly_parked);
+        if is_exact {
+            self.take_stayed(plan);
+        }
+        self.made_anew = self.made_anew_by(plan, &performed.outcomes, target);
         Ok(performed.outcomes)
+    }
+
+    fn made_anew_by(&self, plan: &Plan, outcomes: &[Outcome], target: RunId) -> BTreeMap<Root, ManifestId> {
+        let is_anew = |root: &Root| {
+            let mut outcomes = outcomes.iter().filter(|outcome| outcome.root == *root);
+            outcomes.any(|outcome| outcome.word == Word::Replayed && outcome.why.is_some())
+        };
+        let versions = plan.steps.iter().filter_map(|step| step.version.as_ref());
+        let roots = versions.flat_map(|version| version.roots.iter().map(move |root| (root, version)));
+        let anew = roots.filter(|(root, _)| is_anew(root));
+        anew.map(|(root, version)| {
+            let made = origin(&self.manifests, &self.history, target, version);
+            (root.clone(), made.manifest)
+        })
+        .collect()
+    }
+
+    /// Takes versions whose objects all stayed for what is live. A look tells whether they are.
+    fn take_stayed(&mut self, plan: &Plan) {
+        let mut stayed: BTreeMap<ManifestId, usize> = BTreeMap::new();
+        for step in &plan.steps {
+            if let (StepKind::Stay { value, .. }, Some(version)) = (&step.kind, &step.version)
+                && *value != Stayed::Changed
+            {
+                *stayed.entry(version.manifest).or_default() += 1;
+            }
+        }
+        for (manifest, count) in stayed {
+            let known = self.live_objects.recorded(&manifest);
+            if let Some(known) = known.filter(|known| known.version.roots.len() == count) {
+                self.live = self.live.with(known.clone());
+            }
+        }
     }
 
     /// Looks at what is really there and commits: at `base` if it is exactly that, else at a run of its own.
@@ -406,6 +467,7 @@ impl Session {
         report: &mut Report,
     ) -> Result<RunId, SessionError> {
         let observed = self.observe(kernel, Rerun::Impossible, Extent::All);
+        self.made_anew.clear();
         kernel.heap().release();
         // What was live is no more, whatever becomes of the look.
         self.is_at_state = false;
@@ -459,6 +521,20 @@ impl Session {
             if is_withheld(&outcome.root) {
                 continue;
             }
+            let part = |version: &Version| self.live_objects.of(version)?.part(&outcome.root);
+            let stayed = wanted.version(&outcome.root).and_then(part);
+            if stayed.is_some() && stayed == live.part(&outcome.root) {
+                // The others of its version may be lost; it is what was to be live.
+                continue;
+            }
+            // What misses members can't be compared either: of the others was said what became of them.
+            let has_gaps = |version: &Version| {
+                let manifest = self.manifests.get(&version.manifest);
+                manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
+            };
+            if outcome.word == Word::Loaded && wanted.version(&outcome.root).is_some_and(has_gaps) {
+                continue;
+            }
             let (word, why) = match (outcome.word, wanted.version(&outcome.root)) {
                 (Word::Kept | Word::Loaded, Some(version)) if is_whole(version) && !there.holds(version) => {
                     if outcome.root.kind == RootKind::Definition {
@@ -499,6 +575,11 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
     for step in &plan.steps {
         let (word, why) = match &step.kind {
             StepKind::Keep | StepKind::Unpark { .. } => (Word::Kept, None),
+            StepKind::Stay { value, .. } => match value {
+                Stayed::Same => (Word::Kept, None),
+                Stayed::Unverified => (Word::Kept, Some(Cause::NotVerified.into())),
+                Stayed::Changed => (Word::Differs, Some(Cause::StaysChanged.into())),
+            },
             StepKind::Load { .. } => (Word::Loaded, None),
             StepKind::Replay { why, apart } => (Word::Replayed, Some(where_again(step, *apart).behind(why))),
             StepKind::Leave { why } => (Word::Differs, Some(why.clone())),
@@ -509,13 +590,23 @@ fn foreseen(plan: &Plan) -> Vec<Outcome> {
             outcomes.push(Outcome {
                 root: root.clone(),
                 word,
-                uncertain: false,
+                uncertain: is_unverified(step),
                 why: why.clone(),
             });
         }
     }
     outcomes.sort_by(|one, other| one.root.cmp(&other.root));
     outcomes
+}
+
+fn is_unverified(step: &Step) -> bool {
+    matches!(
+        step.kind,
+        StepKind::Stay {
+            value: Stayed::Unverified,
+            ..
+        }
+    )
 }
 
 /// Where the cell of a step would run again.
@@ -552,12 +643,34 @@ impl Held for HeldBySession<'_> {
             .map(|parked| parked.ticket)
     }
 
+    fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
+        let (live, objects) = (&self.session.live, &self.session.live_objects);
+        let known = objects.of(version)?;
+        let then = known.part(root)?;
+        let is_it = |at: &&Root| live.part(at).is_some_and(|now| now.object == then.object);
+        let at = match then.object {
+            // Bound to another name it is still the same one.
+            ObjectMark::Serial(_) => Some(root).filter(is_it).or_else(|| live.roots().find(is_it))?,
+            ObjectMark::Address(_) => Some(root).filter(is_it)?,
+        };
+        // The hash of a root by itself does not show what the root shares with others of its co-variable.
+        let is_alone = matches!(then.object, ObjectMark::Serial(_));
+        let is_whole = is_alone || live.holding(at).is_some_and(|now| now.seen == known.seen);
+        let value = match live.part(at).is_some_and(|now| now.hash == then.hash) {
+            false => Stayed::Changed,
+            true if !is_whole || objects.is_doubtful(self.target, version, root) => Stayed::Unverified,
+            true => Stayed::Same,
+        };
+        Some(StepKind::Stay { at: at.clone(), value })
+    }
+
     fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String> {
         untrusted(&self.session.history, self.target, version, manifest)
     }
 
     fn again(&self, version: &Version) -> Again {
         let history = &self.session.history;
+        let version = &origin(&self.session.manifests, history, self.target, version);
         if !has_cell(history, self.target, version) {
             Again::Never
         } else if self.options.replay {

@@ -34,7 +34,7 @@ impl Session {
                 let Body::Encoded(encoding) = &manifest.body else {
                     return None;
                 };
-                (encoding.code && !encoding.has_handles()).then(|| Unproved {
+                (encoding.code && !encoding.has_handles() && encoding.is_whole()).then(|| Unproved {
                     roots: version.roots.clone(),
                     manifest: version.manifest,
                     bytes: encoding.bytes,

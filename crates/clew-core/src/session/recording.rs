@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Deed, MoveStep, Session, SessionError};
-use crate::format::{Action, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
+use crate::format::{Action, Evidence, Looked, Position, RECORD_VERSION, Run, RunKind, Version, View};
 use crate::graph::Heap;
 use crate::history::State;
+use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
 #[cfg(doc)]
 use crate::kernel::KernelError;
@@ -189,6 +190,7 @@ impl Session {
             by_value: &self.by_value,
             manifests: &self.manifests,
             touched: &self.suspected,
+            made_anew: &self.made_anew,
             rerun,
             salt: &salt,
             budget: self.budget,
@@ -206,7 +208,7 @@ impl Session {
     /// An optional run that changed nothing is not written: `run` is then `None`.
     pub(super) fn commit_run(
         &mut self,
-        input: RunInput,
+        mut input: RunInput,
         mut observed: Observed,
         deed: Deed,
         moved_from: Option<RunId>,
@@ -248,6 +250,10 @@ impl Session {
         let full = parent.is_none_or(|parent| self.history.steps_since_full(parent) + 1 >= FULL_EVERY);
         let full = full.then(|| self.state_after(&observed).versions().cloned().collect());
         let deaths = self.put_deaths()?;
+        input.evidence.used = match moved_from {
+            None => used_by(&input.evidence, &observed),
+            Some(target) => self.used_since(target, &observed),
+        };
         let run = self.run_record(
             input,
             parent,
@@ -397,6 +403,7 @@ impl Session {
         };
         let (id, operation) = self.writer.commit(deed.action, deed.naming, view, self.clock.now())?;
         for (run_id, run) in runs {
+            self.live_objects.note_run(run_id, self.observations);
             self.history.add_run(run_id, run, self.id);
         }
         self.history.add_operation(id, operation);
@@ -413,6 +420,8 @@ impl Session {
                     .insert((version.roots.clone(), version.fingerprint), version);
             }
         }
+        self.live_objects
+            .note(observed.live.iter(), &observed.used, self.observations);
         match observed.looked {
             None => self.live = observed.live,
             Some(looked) => self.live.replace(&looked, observed.live),
@@ -420,4 +429,27 @@ impl Session {
         self.let_go_of_rebound();
         self.suspected = Touched::Only(BTreeSet::new());
     }
+}
+
+impl Session {
+    /// Roots whose live objects stayed in a move to a run, and that cells elsewhere in the history may have used since.
+    fn used_since(&self, target: RunId, observed: &Observed) -> Vec<Root> {
+        let live = observed.live.iter().map(|known| &known.version);
+        let roots = live.flat_map(|version| version.roots.iter().map(move |root| (version, root)));
+        let doubtful = roots.filter(|(version, root)| self.live_objects.is_doubtful(target, version, root));
+        doubtful.map(|(_, root)| root.clone()).collect()
+    }
+}
+
+/// Roots whose live objects a run may have used itself: those that it reached by a name. Of another thread it says nothing.
+fn used_by(evidence: &Evidence, observed: &Observed) -> Vec<Root> {
+    let is_named = |root: &Root| {
+        let name = root.to_string();
+        evidence.reads.contains(&name) || evidence.writes.contains(&name)
+    };
+    let is_reached = |root: &&Root| {
+        let together = observed.live.holding(root).map(|known| &known.version.roots);
+        evidence.reads_all() || is_unwatched(evidence) || together.is_some_and(|roots| roots.iter().any(is_named))
+    };
+    observed.used_roots.iter().filter(is_reached).cloned().collect()
 }

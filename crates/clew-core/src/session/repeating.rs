@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::recording::{FULL_EVERY, Stop};
 use super::{Session, SessionError};
 use crate::format::{Action, Looked, Position, Run, Version, View};
-use crate::history::flow::{bound_again, rebased};
+use crate::history::flow::{as_repeated, bound_again, rebased};
 use crate::history::{History, State};
 use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
@@ -45,7 +45,7 @@ impl Session {
         for (place, repeated) in repeated.iter().enumerate() {
             let parent = written.last().map_or(at, |(id, _)| *id);
             let recorded = self.recorded(repeated, &others).cloned();
-            let run = recorded.and_then(|recorded| self.copy_of(recorded, repeated, &others, parent, &mut state));
+            let run = recorded.and_then(|recorded| self.copy_of(&recorded, repeated, &others, parent, &mut state));
             let run = run.map(|run| self.with_state(run, place, at, &state));
             let put = run.and_then(|run| Ok((self.writer.put_run(&run)?, run)));
             written.push(put.inspect_err(|_| self.writer.abandon())?);
@@ -101,13 +101,14 @@ impl Session {
     /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
     fn copy_of(
         &mut self,
-        recorded: Run,
+        recorded: &Run,
         repeated: &Repeated,
         others: &BTreeMap<HistoryId, History>,
         parent: RunId,
         state: &mut State,
     ) -> Result<Run, SessionError> {
         let bound = self.bound_otherwise(repeated, others, state);
+        let recorded = as_repeated(recorded).into_owned();
         state.repeat(&recorded, &bound);
         let changed = recorded.changed.iter().cloned().chain(bound).collect();
         let copy = Run {

@@ -15,7 +15,7 @@ use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
 use crate::kernel::{Change, HandedOver, Kernel};
 use crate::plan::carry::{CarryPlan, Rates, Target};
 use crate::plan::{Again, Held, Outcome, Scope, plan};
-use crate::record::Live;
+use crate::record::{Live, LiveObjects};
 use crate::restore::{Made, Performer, RestoreError, may_read};
 use crate::store::{Check, LoadedHistory, Manifests, Store, StoreError};
 
@@ -68,7 +68,7 @@ impl Visit {
             Err(error) => return Some(error.to_string()),
         };
         match &manifest.body {
-            Body::Recipe { why } | Body::None { why } | Body::Withheld { why } => Some(why.clone()),
+            Body::Recipe { why, .. } | Body::None { why } | Body::Withheld { why } => Some(why.clone()),
             Body::Encoded(_) => untrusted(&self.history, run, version, &manifest).or_else(|| {
                 let missing = self.store.parts_of(version.manifest).err();
                 missing.map(|error| error.to_string())
@@ -285,6 +285,7 @@ impl Visit {
             history: &self.history,
             live: &Live::default(),
             parked: &[],
+            live_objects: &LiveObjects::default(),
             target: run,
             check: Check::Once,
             line: &[],

@@ -1,5 +1,6 @@
 //! Where everything in the packs lies: known across all sessions of a store, so that nothing is stored twice.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -265,6 +266,17 @@ impl Index {
             !pack.is_gone && length.is_ok_and(|length| length < written)
         };
         (0..self.packs.len() as u32).filter(is_cut).collect()
+    }
+
+    /// Packs that lay in the folder when it was read last, and are not among these files.
+    pub fn missing(&self, there: &BTreeSet<String>) -> Vec<u32> {
+        let is_missing = |number: &u32| {
+            let pack = &self.packs[*number as usize];
+            let name = pack.path.file_name().and_then(|name| name.to_str());
+            let was_there = pack.is_own || pack.end > 0;
+            was_there && !pack.is_gone && name.is_some_and(|name| !there.contains(name))
+        };
+        (0..self.packs.len() as u32).filter(is_missing).collect()
     }
 
     /// Says that this process, which wrote the pack up to `end`, writes to another one from now on.

@@ -164,6 +164,8 @@ pub struct Bundle {
     file: Arc<dyn DiskFile>,
     length: u64,
     contents: Contents,
+    /// The frames that say what lies in it.
+    told: [Range<u64>; 2],
     files: Vec<Lying>,
     key: PublicKey,
     store: Store,
@@ -191,10 +193,15 @@ impl Bundle {
             why,
         };
         let head = head(&*file, path)?;
-        let (contents, key) = told(&*file, &head).map_err(refused)?;
+        let (contents, key, end) = told(&*file, &head).map_err(refused)?;
         let files = placed(&contents, head.contents).ok_or_else(|| refused(damaged("places in it are impossible")))?;
         if !contents.inputs.iter().all(Input::is_safe) {
             return Err(refused(damaged("a file that was read has an impossible name in it")));
+        }
+        if contents.inputs.len() > limits::INPUTS {
+            return Err(refused(damaged(
+                "it lists more files that were read than any bundle has",
+            )));
         }
         let named = files
             .into_iter()
@@ -207,6 +214,7 @@ impl Bundle {
             disk: Arc::clone(disk),
             path: path.to_owned(),
             length: head.length,
+            told: [0..head.end, head.contents..end],
             file,
             contents,
             key,
@@ -303,8 +311,14 @@ impl Bundle {
     /// Reads every byte of it and holds it against what its maker signed.
     ///
     /// # Errors
-    /// A file in it is another one, or can't be read.
+    /// A file in it is another one, or can't be read; or something lies between the files.
     pub fn check(&self) -> Result<(), StoreError> {
+        if !self.is_blank_between().map_err(StoreError::io("read", &self.path))? {
+            return Err(StoreError::Bundle {
+                path: self.path.clone(),
+                why: BundleFault::Padded,
+            });
+        }
         for bundled in &self.contents.files {
             let found = hash(&*self.file, bundled.at..bundled.at + bundled.length);
             if found.map_err(StoreError::io("read", &self.path))? != bundled.hash {
@@ -316,6 +330,20 @@ impl Bundle {
         }
         Ok(())
     }
+
+    /// Whether all that no hash and no checksum is over is zeros.
+    fn is_blank_between(&self) -> std::io::Result<bool> {
+        let [head, contents] = &self.told;
+        let files = self.files.iter().map(|(_, range, _)| range);
+        let mut at = head.end;
+        for range in files.chain([contents, &(self.length..self.length)]) {
+            if !self.file.is_blank(at..range.start)? {
+                return Ok(false);
+            }
+            at = range.end;
+        }
+        Ok(true)
+    }
 }
 
 fn damaged(why: &str) -> BundleFault {
@@ -324,6 +352,8 @@ fn damaged(why: &str) -> BundleFault {
 
 /// What the first frame of a bundle says.
 struct Head {
+    /// Where the frame ends.
+    end: u64,
     length: u64,
     contents: u64,
 }
@@ -337,38 +367,39 @@ fn head(file: &dyn DiskFile, path: &Path) -> Result<Head, StoreError> {
     let has = file.length().map_err(StoreError::io("read", path))?;
     let mut bytes = vec![0; has.min(BUNDLE_HEAD) as usize];
     read_exact_at(file, &mut bytes, 0).map_err(StoreError::io("read", path))?;
-    let plain = frame(&bytes, FrameKind::FILE).ok_or_else(|| refused(BundleFault::None))?;
+    let (plain, end) = frame(&bytes, FrameKind::FILE).ok_or_else(|| refused(BundleFault::None))?;
     match decode_record(&plain) {
         Ok(FileDescription::Bundle { format, .. }) if format > BUNDLE_FORMAT => {
             Err(refused(BundleFault::Newer(format)))
         }
-        Ok(FileDescription::Bundle { length, contents, .. }) if length == has => Ok(Head { length, contents }),
+        Ok(FileDescription::Bundle { length, contents, .. }) if length == has => Ok(Head { end, length, contents }),
         Ok(FileDescription::Bundle { length, .. }) => Err(refused(BundleFault::CutOff { has, of: length })),
         _ => Err(refused(BundleFault::None)),
     }
 }
 
-/// The payload of the frame that `bytes` begin with, if it is sound, of that kind, and all there.
-fn frame(bytes: &[u8], kind: FrameKind) -> Option<Vec<u8>> {
+/// The payload of the frame that `bytes` begin with, if it is sound, of that kind, and all there; and how long the frame is.
+fn frame(bytes: &[u8], kind: FrameKind) -> Option<(Vec<u8>, u64)> {
     let header = FrameHeader::parse(bytes.first_chunk::<HEADER_LENGTH>()?).ok()?;
     let payload = bytes.get(header.payload_at(0) as usize..header.end(0) as usize)?;
     header.check_payload(payload).ok()?;
-    (header.kind == kind).then(|| header.decode(payload.to_vec()).ok())?
+    let plain = (header.kind == kind).then(|| header.decode(payload.to_vec()).ok())??;
+    Some((plain, header.end(0)))
 }
 
-/// What its maker says lies in it, and who that is.
-fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey), BundleFault> {
+/// What its maker says lies in it, who that is, and where that ends.
+fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), BundleFault> {
     let length = head.length.checked_sub(head.contents);
     let length = length.filter(|length| *length <= limits::FILE_PLAIN && head.contents >= BUNDLE_HEAD);
     let mut bytes = vec![0; length.ok_or_else(|| damaged("it is not where it should be"))? as usize];
     read_exact_at(file, &mut bytes, head.contents).map_err(|error| damaged(&error.to_string()))?;
-    let plain = frame(&bytes, FrameKind::CONTENTS).ok_or_else(|| damaged("it is no such frame"))?;
+    let (plain, end) = frame(&bytes, FrameKind::CONTENTS).ok_or_else(|| damaged("it is no such frame"))?;
     let signed: Signed = decode_record(&plain).map_err(|error| damaged(&error.to_string()))?;
     if !PublicKey::has_signed_bundle(&signed) {
         return Err(BundleFault::NotSealed);
     }
     let contents = decode_record(&signed.bytes).map_err(|error| damaged(&error.to_string()))?;
-    Ok((contents, PublicKey(signed.key)))
+    Ok((contents, PublicKey(signed.key), head.contents + end))
 }
 
 /// Where the files lie, by their paths; `None` where one leads out of the store, or lies where none can.

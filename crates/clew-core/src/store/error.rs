@@ -216,6 +216,9 @@ pub enum BundleFault {
     /// A file in it is not what its maker signed.
     #[error("{0} in it is not what its maker signed")]
     Changed(String),
+    /// There is something where nothing is.
+    #[error("something was written between the files in it, which its maker did not sign")]
+    Padded,
 }
 
 impl BundleFault {
@@ -225,7 +228,9 @@ impl BundleFault {
             Self::Newer(_) => "`pip install --upgrade clew`, then the same again",
             Self::Behind => "take in first what was sent before it: `clew pull` does that in the right order",
             Self::CutOff { .. } | Self::Damaged(_) => "copy it here again, from where it was made",
-            Self::NotSealed | Self::Changed(_) => "ask who made it for another copy, and by which way this one came",
+            Self::NotSealed | Self::Changed(_) | Self::Padded => {
+                "ask who made it for another copy, and by which way this one came"
+            }
         }
     }
 }

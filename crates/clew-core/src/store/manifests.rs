@@ -56,6 +56,14 @@ impl Manifests {
         ids.iter().map(|id| self.get(id)).collect()
     }
 
+    /// The manifest that first showed the live objects of a version, where the run that recorded it only used them.
+    pub fn first(&self, version: &Version) -> Option<ManifestId> {
+        match self.get(&version.manifest).ok()?.body {
+            Body::Recipe { first, .. } => first,
+            _ => None,
+        }
+    }
+
     /// The definitions that instances in a version refer to; none where that can't be told.
     pub fn definitions(&self, version: Option<&Version>) -> Vec<Root> {
         let manifest = version.and_then(|version| self.get(&version.manifest).ok());

@@ -78,6 +78,8 @@ pub struct SessionWriter {
     stopped: Option<String>,
     /// Whether these files are whole all the same: they were cut back, and take no more.
     is_whole: bool,
+    /// Why something that was saved is gone.
+    lost: Option<String>,
 }
 
 impl SessionWriter {
@@ -126,6 +128,7 @@ impl SessionWriter {
             proofs: Vec::new(),
             stopped: None,
             is_whole: false,
+            lost: None,
         })
     }
 

@@ -7,9 +7,37 @@ use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
 use super::{Builder, Made, malformed};
 use crate::kinds;
+use crate::payload::Reader;
 use crate::raw::make;
 
+/// Globals that others hold, too, are the very dict that these hold.
+pub(super) fn globals_need(node: &ArenaNode<'_>) -> usize {
+    usize::from(node.payload.first() == Some(&0))
+}
+
 impl<'py> Builder<'py, '_> {
+    /// Globals of functions: a dict with what every one has, or the one that others hold, too.
+    pub(super) fn make_globals(&self, node: &ArenaNode<'_>) -> Made<'py> {
+        if globals_need(node) > 0 {
+            return self.child(node, 0);
+        }
+        let globals = PyDict::new(self.py);
+        self.tried(globals.set_item("__name__", "__main__"))?;
+        self.tried(globals.set_item("__builtins__", self.tried(self.py.import("builtins"))?))?;
+        Ok(globals.into_any())
+    }
+
+    /// Puts in what the functions may read.
+    pub(super) fn fill_globals(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
+        let Some((1, names)) = node.payload.split_first() else {
+            return Ok(());
+        };
+        let (globals, values) = (self.object(number)?, self.children(node, 0)?);
+        let read = self.read_dict(&mut Reader::new(names), &mut values.iter())?;
+        let globals = globals.cast::<PyDict>().map_err(|_| malformed("globals are no dict"))?;
+        read.map_or(Ok(()), |read| self.tried(globals.update(read.as_mapping())))
+    }
+
     pub(super) fn make_container(&self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
         let made = match node.kind {

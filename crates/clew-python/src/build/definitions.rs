@@ -60,22 +60,41 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
     })
 }
 
-/// The definitions of a stream, by id.
-pub(super) fn own<'a>(arena: &'a Arena<'a>) -> FxHashMap<&'a str, u32> {
-    let all = (0..arena.len() as u32).filter(|number| arena.node(*number).kind == kinds::DEFINITION);
-    all.filter_map(|number| Some((read(&arena.node(number)).ok()?.id, number)))
-        .collect()
+/// Nodes of members of Enums, by the node of their definition and their name.
+pub(super) type Members<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
+
+/// The definitions of a stream by id, and the members of those that are Enums.
+pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, Members<'a>) {
+    let (mut own, mut members) = (FxHashMap::default(), Members::default());
+    for number in 0..arena.len() as u32 {
+        let node = arena.node(number);
+        if node.kind != kinds::DEFINITION {
+            continue;
+        }
+        let Ok(head) = read(&node) else { continue };
+        own.insert(head.id, number);
+        if !head.members.is_empty() {
+            let nodes = node.children[2..].iter().copied();
+            members.insert(number, head.members.into_iter().zip(nodes).collect());
+        }
+    }
+    (own, members)
+}
+
+/// The node of an attribute of a definition.
+pub(super) fn attribute(arena: &Arena<'_>, definition: u32, name: &[u8]) -> Option<u32> {
+    let node = arena.node(definition);
+    let head = read(&node).ok()?;
+    let at = head.attributes.iter().position(|known| *known == name)?;
+    node.children.get(2 + head.members.len() + at).copied()
+}
+
+/// Whether a definition can be read.
+pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
+    read(node).map(drop)
 }
 
 impl<'py> Builder<'py, '_> {
-    /// The node of an attribute of a definition of this very stream.
-    pub(super) fn own_attribute(&self, id: &str, name: &[u8]) -> Option<u32> {
-        let node = self.arena.node(*self.own.get(id)?);
-        let head = read(&node).ok()?;
-        let at = head.attributes.iter().position(|known| *known == name)?;
-        node.children.get(2 + head.members.len() + at).copied()
-    }
-
     /// Which children of a definition are reached from nothing else: only they may stay as they are live.
     fn alone(&self, number: u32, node: &ArenaNode<'_>) -> Vec<bool> {
         const ROOTS: usize = usize::MAX;

@@ -29,7 +29,8 @@ fn mark(reader: &mut Reader<'_>) -> Option<Mark> {
     Some(Mark { source, load })
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
+/// A name as text.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
     std::str::from_utf8(bytes).map_err(|_| malformed("a name is no text"))
 }
 
@@ -63,6 +64,43 @@ impl Counts {
         let mut reader = Reader::new(payload);
         Self::read(&mut reader);
         reader
+    }
+}
+
+/// The module of what is found by name, its place in that, and what follows.
+pub(super) fn global_name(payload: &[u8]) -> Result<(&str, &str, Reader<'_>), BuildError> {
+    let mut reader = Reader::new(payload);
+    let module = utf8(reader.name().ok_or_else(cut)?)?;
+    let path = utf8(reader.name().ok_or_else(cut)?)?;
+    if module == "__main__" {
+        return Err(malformed("a name of the notebook is given as a library's"));
+    }
+    Ok((module, path, reader))
+}
+
+/// The id of the class of a method, and the method's name.
+pub(super) fn method_name(payload: &[u8]) -> Option<(&str, &[u8])> {
+    let (id, name) = payload.split_at_checked(ID_LENGTH)?;
+    Some((std::str::from_utf8(id).ok()?, name))
+}
+
+/// Whether code that this very Python compiled is whole.
+pub(super) fn check_code(py: Python<'_>, payload: &[u8]) -> Result<(), BuildError> {
+    let mut reader = Reader::new(payload);
+    let counts = Counts::read(&mut reader).ok_or_else(cut)?;
+    if counts.0[0] != BYTECODE {
+        return Ok(());
+    }
+    reader.name().ok_or_else(cut)?;
+    reader.name().ok_or_else(cut)?;
+    check_bytecode(py, reader.name().ok_or_else(cut)?)
+}
+
+fn check_bytecode(py: Python<'_>, bytecode: &[u8]) -> Result<(), BuildError> {
+    match is_whole(py, bytecode) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(malformed("an instruction of a function is cut short")),
+        Err(error) => Err(crate::kernel::build_error(py, &error)),
     }
 }
 
@@ -103,12 +141,7 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn global(&mut self, payload: &[u8]) -> Made<'py> {
-        let mut reader = Reader::new(payload);
-        let module = utf8(reader.name().ok_or_else(cut)?)?;
-        let path = utf8(reader.name().ok_or_else(cut)?)?;
-        if module == "__main__" {
-            return Err(malformed("a name of the notebook is given as a library's"));
-        }
+        let (module, path, mut reader) = global_name(payload)?;
         let imported = match self.module(module) {
             Ok(imported) => imported,
             Err(error) => {
@@ -117,9 +150,12 @@ impl<'py> Builder<'py, '_> {
                 return Ok(found);
             }
         };
-        let found = path
-            .split('.')
-            .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part));
+        let found = match self.heap.original(self.py, module, path) {
+            Some(original) => Ok(original),
+            None => path
+                .split('.')
+                .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part)),
+        };
         if !reader.is_empty() {
             let wanted = mark(&mut reader).ok_or_else(cut)?;
             return self.made_by(&imported, path, found, wanted);
@@ -199,9 +235,8 @@ impl<'py> Builder<'py, '_> {
     }
 
     fn method(&self, payload: &[u8]) -> Made<'py> {
-        let (id, name) = payload.split_at_checked(ID_LENGTH).ok_or_else(cut)?;
-        let id = utf8(id)?;
-        if let Some(number) = self.own_attribute(id, name) {
+        let (id, name) = method_name(payload).ok_or_else(cut)?;
+        if let Some(number) = self.order.own_attribute(id, name) {
             return self.object(number);
         }
         if let Some(staged) = self.heap.definitions.staged_attribute(self.py, id, name) {
@@ -213,22 +248,6 @@ impl<'py> Builder<'py, '_> {
             .map_err(|_| malformed("no class"))?;
         let name = self.name(name)?;
         make::class_attribute(&class, &name).ok_or_else(|| Cause::NoMethod { name: name.to_string() }.into())
-    }
-
-    /// What must be there before a name can be told: a definition of this very stream, or an attribute of one.
-    pub(super) fn needed_by_name(&self, node: &ArenaNode<'_>) -> Vec<u32> {
-        let own = |id: &[u8]| std::str::from_utf8(id).ok().and_then(|id| self.own.get(id)).copied();
-        match node.kind {
-            kinds::CLASS => own(node.payload).into_iter().collect(),
-            kinds::METHOD => {
-                let Some((id, name)) = node.payload.split_at_checked(ID_LENGTH) else {
-                    return Vec::new();
-                };
-                let attribute = std::str::from_utf8(id).ok().and_then(|id| self.own_attribute(id, name));
-                own(id).into_iter().chain(attribute).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 
     fn token(&self, name: &str) -> Made<'py> {
@@ -423,9 +442,7 @@ impl<'py> Builder<'py, '_> {
         let name = self.name(reader.name().ok_or_else(cut)?)?;
         let qualname = self.name(reader.name().ok_or_else(cut)?)?;
         let bytecode = reader.name().ok_or_else(cut)?;
-        if !self.tried(is_whole(py, bytecode))? {
-            return Err(malformed("an instruction of a function is cut short"));
-        }
+        check_bytecode(py, bytecode)?;
         let bytecode = PyBytes::new(py, bytecode);
         let exceptions = PyBytes::new(py, reader.name().ok_or_else(cut)?);
         let names = self.name_list(&mut reader)?;

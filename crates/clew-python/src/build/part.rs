@@ -45,6 +45,11 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Instance<'a>, BuildError> {
     })
 }
 
+/// Whether an instance can be read.
+pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
+    read(node).map(drop)
+}
+
 /// The class; and the base's children where the base can't be filled later.
 pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
     match read(node) {
@@ -84,9 +89,31 @@ impl<'py> Builder<'py, '_> {
         self.tried(make::new_instance(self.heap, &class, instance.base, part.as_ref()))
     }
 
+    /// Gives an instance those of its attributes that are there: it is hashed before the others are.
+    pub(super) fn begin_instance(&self, number: u32) -> Result<(), BuildError> {
+        let (node, object) = (self.arena.node(number), self.object(number)?);
+        let mut instance = read(&node)?;
+        let rest = &mut instance.rest;
+        if rest.byte().ok_or_else(cut)? != 1 {
+            return Ok(());
+        }
+        let parts = node.children.get(1 + instance.held..).ok_or_else(cut)?;
+        for part in parts.iter().take(rest.number().ok_or_else(cut)? as usize) {
+            let name = self.name(rest.name().ok_or_else(cut)?)?;
+            if let Some(value) = &self.objects[*part as usize] {
+                self.tried(make::set_own_attribute(&object, &name, value))?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn fill_instance(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
         let object = self.object(number)?;
         let mut instance = read(node)?;
+        if self.begun.contains(&number) {
+            // Its attributes are to be in the order that they had.
+            self.tried(make::set_own_dict(&object, &PyDict::new(self.py)))?;
+        }
         let children = self.children(node, 1)?;
         let (held, part) = children.split_at_checked(instance.held).ok_or_else(cut)?;
         match instance.base {

@@ -33,6 +33,10 @@ pub(crate) struct Inner {
     pub(super) state: KernelState,
     pub(super) surroundings: Surroundings,
     pub(super) open: Option<Open>,
+    /// The notebook whose history is open.
+    notebook: Notebook,
+    /// Why the last run could not be recorded.
+    pub(super) unrecorded: Option<String>,
     /// Why nothing is recorded, where that was tried.
     pub(super) refusal: Option<String>,
     pub(super) last_warnings: Vec<String>,
@@ -57,6 +61,8 @@ impl Inner {
             state,
             surroundings,
             open: None,
+            notebook: Notebook::default(),
+            unrecorded: None,
             refusal: None,
             last_warnings: Vec::new(),
             untold: Vec::new(),
@@ -155,6 +161,7 @@ impl Inner {
             before.unnote();
         }
         self.open = Some(open);
+        self.notebook = notebook.clone();
         let started = self.with_session(py, |session, kernel| session.start(kernel))?;
         if started.is_err() {
             self.open = None;
@@ -163,6 +170,39 @@ impl Inner {
             open.announce(self.connection.clone());
         }
         Ok((started.map_err(runtime)?, belongs))
+    }
+
+    /// Begins another session where another program took away what this one had saved, in the place that the settings name:
+    /// it records all that is live as its start. What only the lost files held stays lost, and that is told.
+    ///
+    /// # Errors
+    /// Nothing can be recorded there. The old session stays, and says that it is not saved.
+    pub fn start_over_after_loss(&mut self, py: Python<'_>) -> PyResult<()> {
+        let why = self
+            .session()
+            .and_then(|session| session.find_loss().map(str::to_owned));
+        let Some(why) = why else { return Ok(()) };
+        let Some(mut before) = self.open.take() else {
+            return Ok(());
+        };
+        before.unnote();
+        let kernel = before.description.kernel.clone();
+        let begun = self.begin(py, &self.notebook.clone(), kernel);
+        match begun {
+            Ok((recorded, _)) => {
+                let run = recorded.label;
+                self.untold.push(Said::StartedOver { why, run }.to_string());
+                self.untold.extend(recorded.warnings);
+                let ends = self.opened()?.ends.said.iter().map(ToString::to_string);
+                let ends: Vec<String> = ends.collect();
+                self.untold.extend(ends);
+                Ok(())
+            }
+            Err(error) => {
+                self.open = Some(before);
+                Err(error)
+            }
+        }
     }
 
     /// Has the settings act.
@@ -405,6 +445,8 @@ impl Inner {
         };
         // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
         open.session.refresh().ok();
+        // That something is gone is told from now on.
+        open.session.find_loss();
         let (live, open) = (self.live(), self.opened()?);
         let in_flight = if arguments.word.tells_what_runs() {
             open.in_flight(&self.surroundings)
@@ -469,9 +511,9 @@ impl Inner {
             ..Notebook::default()
         };
         let kernel = self.opened()?.description.kernel.clone();
-        let before = self.open.take();
+        let before = (self.open.take(), self.notebook.clone());
         if let Err(error) = self.begin(py, &notebook, kernel) {
-            self.open = before;
+            (self.open, self.notebook) = before;
             return Err(error);
         }
         let said = self.opened()?.ends.said.iter().map(ToString::to_string);
@@ -487,7 +529,11 @@ impl Inner {
             is_recording: session.is_some() && !self.is_paused,
             is_paused: self.is_paused,
             warnings: self.last_warnings.clone(),
-            is_synced: session.is_none_or(Session::is_synced),
+            is_synced: session.is_none_or(Session::is_synced) && self.unrecorded.is_none(),
+            unsaved: self
+                .unrecorded
+                .clone()
+                .or_else(|| session.and_then(Session::loss).map(str::to_owned)),
             parked: session
                 .map(|session| session.parked().map(<[Root]>::to_vec).collect())
                 .unwrap_or_default(),

@@ -64,6 +64,17 @@ pub(crate) enum Said {
         /// Which, and why.
         problem: String,
     },
+    /// Files of the session were lost under it, and it began anew.
+    #[error(
+        "What was saved of this session is lost ({why}). All that is live now was recorded again, as run {}",
+        run
+    )]
+    StartedOver {
+        /// What became of them.
+        why: String,
+        /// The run that holds what is live.
+        run: String,
+    },
     /// What was stored of a name can't be had again.
     #[error(
         "`{name}` is stored, but a process that tried could not build it again: {why}. It is live here; `%clew show @` tells which cell made it"

@@ -8,9 +8,11 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use clew_cli::secrets::{judged, shape_of};
+use clew_cli::secrets::{
+    credentials_in, holds_known, is_one_of_named, is_one_of_row, judged, may_be_of_several, shape_of,
+};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyType};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::raw::written::{Part, Step, beginning, is_writing, may_hold_text, parts};
@@ -26,6 +28,10 @@ const TELLING: u8 = 1;
 /// Texts longer than this are data, however they begin; only private keys are looked for in their heads.
 const LONGEST: usize = 64 * 1024;
 const HEAD: usize = 100;
+/// The shortest text that is known to be secret.
+const SHORTEST_KNOWN: usize = 4;
+/// Headers that say what their texts do not.
+const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 const KEY_BEGINS: &str = "-----BEGIN";
 /// The shortest text without a name that has the shape of a credential, and the longest that is no data.
 const UNNAMED: std::ops::RangeInclusive<usize> = 16..=4096;
@@ -39,8 +45,9 @@ pub(crate) struct Search<'py> {
     barred: Vec<usize>,
     /// Packages in whose objects a name tells nothing.
     otherwise_called: HashSet<String>,
-    /// What secret environment variables hold, once that was asked.
-    variables: Option<HashSet<String>>,
+    /// What is known to be secret: those wherever they stand, these where they are all of a text.
+    known: Vec<String>,
+    known_whole: HashSet<String>,
     // What one search needs, kept for the next.
     open: Vec<Open<'py>>,
     met: FxHashSet<usize>,
@@ -51,6 +58,8 @@ pub(crate) struct Search<'py> {
 struct Open<'py> {
     value: Bound<'py, PyAny>,
     step: Option<Step<'py>>,
+    /// What it is called, where it holds what has no name of its own.
+    name: Option<String>,
     from: usize,
     depth: u8,
 }
@@ -58,38 +67,50 @@ struct Open<'py> {
 /// A credential inside a value.
 struct Credential {
     why: &'static str,
+    name: String,
     text: String,
 }
 
 impl<'py> Search<'py> {
     /// Looks into values; not into the session itself.
-    pub fn new(py: Python<'py>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// What is known of the session can't be read: without it a credential could be taken for none.
+    pub fn new(py: Python<'py>) -> PyResult<Self> {
+        let (known, known_whole) = known(py)?;
+        Ok(Self {
             py,
             clean: FxHashSet::default(),
             barred: session(py).unwrap_or_default(),
-            otherwise_called: otherwise_called(py).unwrap_or_default(),
-            variables: None,
+            otherwise_called: otherwise_called(py)?,
+            known,
+            known_whole,
             open: Vec::new(),
             met: FxHashSet::default(),
             found: Vec::new(),
-        }
+        })
     }
 
     /// Why a value that is no text must not be stored, for people; `None` if nothing speaks against it.
-    pub fn first(&mut self, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
+    pub fn first(&mut self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
         let mut first = None;
-        self.each(value, |credential, place| {
-            first = Some(format!("{} (at {})", credential.why, place()));
+        self.each(name, value, |credential, place| {
+            first = Some((format!("{} (at {})", credential.why, place()), credential));
             ControlFlow::Break(())
         })?;
-        Ok(first)
+        let Some((why, credential)) = first else {
+            return Ok(None);
+        };
+        // Where it stands without its name it is one, too.
+        let texts = credentials_in(&credential.name, &credential.text);
+        self.py.import("clew.secrets")?.call_method1("remember", (texts,))?;
+        Ok(Some(why))
     }
 
     /// All texts in a value that must not be shown, as far as they are searched.
-    pub fn texts(&mut self, value: &Bound<'py, PyAny>) -> PyResult<Vec<String>> {
+    pub fn texts(&mut self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<String>> {
         let mut texts = Vec::new();
-        self.each(value, |credential, _| {
+        self.each(name, value, |credential, _| {
             texts.push(credential.text);
             ControlFlow::Continue(())
         })?;
@@ -98,6 +119,7 @@ impl<'py> Search<'py> {
 
     fn each(
         &mut self,
+        name: &str,
         value: &Bound<'py, PyAny>,
         tell: impl FnMut(Credential, &dyn Fn() -> String) -> ControlFlow<()>,
     ) -> PyResult<()> {
@@ -105,7 +127,7 @@ impl<'py> Search<'py> {
             return Ok(());
         }
         let (mut open, mut found) = (std::mem::take(&mut self.open), std::mem::take(&mut self.found));
-        let searched = self.walk(value, &mut open, &mut found, tell);
+        let searched = self.walk((name, value), &mut open, &mut found, tell);
         if let Ok(true) = searched {
             // Nothing was found and nothing left out: neither will it be where another value leads there.
             let classes = open.iter().filter(|one| one.value.is_instance_of::<PyType>());
@@ -121,7 +143,7 @@ impl<'py> Search<'py> {
     /// Goes through a value; true if nothing was found, and nothing left out.
     fn walk(
         &mut self,
-        value: &Bound<'py, PyAny>,
+        (name, value): (&str, &Bound<'py, PyAny>),
         open: &mut Vec<Open<'py>>,
         found: &mut Vec<Part<'py>>,
         mut tell: impl FnMut(Credential, &dyn Fn() -> String) -> ControlFlow<()>,
@@ -129,6 +151,7 @@ impl<'py> Search<'py> {
         open.push(Open {
             value: value.clone(),
             step: None,
+            name: Some(name.to_owned()),
             from: 0,
             depth: 0,
         });
@@ -137,7 +160,7 @@ impl<'py> Search<'py> {
             // Of a class of its own: as the only part of itself.
             found.push((Step::Inside, value.clone()));
         } else {
-            is_clean = parts(value, found);
+            is_clean = parts(value, found, self.shortest(Some(name)));
         }
         loop {
             for (step, part) in found.drain(..) {
@@ -146,7 +169,7 @@ impl<'py> Search<'py> {
                     if texts > MOST_TEXTS {
                         return Ok(false);
                     }
-                    if let Some(credential) = self.credential(&step, &open[at], &part)? {
+                    if let Some(credential) = self.credential(&step, &open[at], &part) {
                         is_clean = false;
                         if tell(credential, &|| place(open, at, &step)).is_break() {
                             return Ok(false);
@@ -160,6 +183,7 @@ impl<'py> Search<'py> {
                 }
                 let is_step = !is_container(&part) && !matches!(step, Step::Class);
                 let depth = open[at].depth + u8::from(is_step);
+                let name = step.name();
                 if open.len() == MOST_VALUES || depth > DEEPEST {
                     is_clean = false;
                     continue;
@@ -167,6 +191,7 @@ impl<'py> Search<'py> {
                 open.push(Open {
                     value: part,
                     step: Some(step),
+                    name,
                     from: at,
                     depth,
                 });
@@ -175,33 +200,61 @@ impl<'py> Search<'py> {
             let Some(next) = open.get(at) else {
                 return Ok(is_clean);
             };
-            is_clean &= parts(&next.value, found);
+            is_clean &= parts(&next.value, found, self.shortest(next.name.as_deref()));
         }
     }
 
     /// Whether a text that lies there is a credential.
-    fn credential(
-        &mut self,
-        step: &Step<'py>,
-        holder: &Open<'py>,
-        text: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Credential>> {
+    fn credential(&mut self, step: &Step<'py>, holder: &Open<'py>, text: &Bound<'py, PyAny>) -> Option<Credential> {
         let (text, is_whole) = beginning(text, LONGEST, HEAD);
-        let why = match step.name() {
+        let name = step.name();
+        let is_near = holder.depth <= TELLING;
+        let why = match &name {
             _ if !is_whole => shape_of(&text).filter(|_| text.contains(KEY_BEGINS)),
             Some(name) => {
-                let shape = shape_of(&format!("{name}: {text}"));
-                shape
-                    .or_else(|| judged(&name, &text).filter(|_| holder.depth <= TELLING && self.may_tell(step, holder)))
+                let header = HEADERS.contains(&name.to_ascii_lowercase().as_str());
+                let shape = header.then(|| shape_of(&format!("{name}: {text}"))).flatten();
+                shape.or_else(|| {
+                    if is_near && self.may_tell(step, holder) {
+                        judged(name, &text)
+                    } else {
+                        shape_of(&text)
+                    }
+                })
             }
             None if UNNAMED.contains(&text.len()) => shape_of(&text),
             None => None,
         };
-        let why = match why {
-            None if self.is_variable(&text)? => Some("equal to a secret environment variable"),
-            why => why,
-        };
-        Ok(why.map(|why| Credential { why, text }))
+        let why = why.or_else(|| (is_near && Self::is_of_holder(step, holder, &text)).then_some("its name says so"));
+        let why = why.or_else(|| self.is_known(&text).then_some("equal to a credential of this session"));
+        let name = name.unwrap_or_default();
+        why.map(|why| Credential { why, name, text })
+    }
+
+    /// Whether what lies there is a credential by what its holder is called.
+    fn is_of_holder(step: &Step<'py>, holder: &Open<'py>, text: &str) -> bool {
+        match (step, &holder.name) {
+            (Step::Place(place), Some(name)) => {
+                let count = holder.value.len();
+                count.is_ok_and(|count| is_one_of_row(name, *place, count, text))
+            }
+            (Step::Key(_), Some(name)) => is_one_of_named(name, text),
+            _ => false,
+        }
+    }
+
+    /// The shortest texts without a name that are looked at in what is called so.
+    fn shortest(&self, name: Option<&str>) -> usize {
+        let is_telling = || name.is_some_and(may_be_of_several);
+        if self.known.is_empty() && self.known_whole.is_empty() && !is_telling() {
+            *UNNAMED.start()
+        } else {
+            SHORTEST_KNOWN
+        }
+    }
+
+    fn is_known(&self, text: &str) -> bool {
+        self.known_whole.contains(text) || holds_known(text, &self.known)
     }
 
     /// Whether the name of what lies in `holder` says what it is.
@@ -213,14 +266,11 @@ impl<'py> Search<'py> {
         };
         self.otherwise_called.is_empty() || !matches!(step, Step::Attribute(_)) || !module().is_some_and(is_other)
     }
+}
 
-    fn is_variable(&mut self, text: &str) -> PyResult<bool> {
-        if self.variables.is_none() {
-            let secrets = self.py.import("clew.secrets")?;
-            self.variables = Some(secrets.call_method0("secret_variables")?.extract()?);
-        }
-        Ok(self.variables.as_ref().is_some_and(|all| all.contains(text)))
-    }
+/// What is known to be secret in this session.
+fn known(py: Python<'_>) -> PyResult<(Vec<String>, HashSet<String>)> {
+    py.import("clew.secrets")?.call_method0("known")?.extract()
 }
 
 /// Packages that call other things what people call credentials.
@@ -245,7 +295,10 @@ impl Step<'_> {
     fn name(&self) -> Option<String> {
         match self {
             Self::Attribute(name) => Some(name.to_string_lossy().into_owned()),
-            Self::Key(key) => Some(key.cast_exact::<PyString>().ok()?.to_string_lossy().into_owned()),
+            Self::Key(key) => match key.cast_exact::<PyBytes>() {
+                Ok(bytes) => Some(String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
+                Err(_) => Some(key.cast_exact::<PyString>().ok()?.to_string_lossy().into_owned()),
+            },
             _ => None,
         }
     }

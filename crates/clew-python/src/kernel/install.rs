@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use clew_core::id::{Root, RootKind};
 use clew_core::kernel::{Change, Installed, KernelError};
-use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyMemoryError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashMap;
 
 use super::{PythonKernel, kernel_error};
@@ -27,7 +27,10 @@ impl PythonKernel<'_, '_> {
                 let old = namespace.get_item(&root.key)?.map(Bound::unbind);
                 match value {
                     Some(value) => namespace.set_item(&root.key, value)?,
-                    None if old.is_some() => namespace.del_item(&root.key)?,
+                    None if old.is_some() => {
+                        namespace.del_item(&root.key)?;
+                        self.give_back_to_shell(&root.key)?;
+                    }
                     None => {}
                 }
                 Ok(old)
@@ -51,6 +54,25 @@ impl PythonKernel<'_, '_> {
                 module.call_method1("install", (shell, kind.word(), &root.key, value))?;
                 Ok(None)
             }
+        }
+    }
+
+    /// Binds a name of the shell's own, which the user had taken, to what the shell has for it.
+    fn give_back_to_shell(&self, name: &str) -> PyResult<()> {
+        if !matches!(name, "exit" | "quit" | "get_ipython" | "open") {
+            return Ok(());
+        }
+        let hidden = self
+            .state
+            .shell
+            .as_ref()
+            .map(|shell| shell.bind(self.py).getattr("user_ns_hidden"));
+        match hidden.transpose()?.map(Bound::cast_into::<PyDict>) {
+            Some(Ok(hidden)) => match hidden.get_item(name)? {
+                Some(value) => self.heap.namespace(self.py).set_item(name, value),
+                None => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 
@@ -169,14 +191,20 @@ impl PythonKernel<'_, '_> {
         Ok(others.into_iter().map(|(root, value)| (root, value.unbind())).collect())
     }
 
-    /// Applies all changes; where one is refused, those before it are taken back.
+    /// Applies all changes. One that is refused is said of its root; where the user stops it, or memory ends, those before it are taken
+    /// back.
     pub(super) fn install_all(&mut self, mut changes: Vec<(Root, Change<Object>)>) -> Result<Installed, KernelError> {
         changes.sort_by_key(|(root, _)| root.kind.rank());
         let before = self.others_before(&changes)?;
         let mut applied: Vec<(Root, Option<Py<PyAny>>)> = Vec::new();
+        let mut refused: Vec<(Root, String)> = Vec::new();
         for (root, change) in changes {
             match self.apply(&root, change) {
                 Ok(old) => applied.push((root, old)),
+                Err(error) if !is_end(self.py, &error) => {
+                    let why = error.to_string();
+                    refused.push((root, Cause::NotPutBack { why }.into()));
+                }
                 Err(error) => {
                     let interrupted = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
                     let failures = self.roll_back(applied, &before);
@@ -202,7 +230,7 @@ impl PythonKernel<'_, '_> {
         // These references are ours, too, and in no count.
         drop(before);
         let notes = self.holders().unwrap_or_default();
-        Ok(Installed { notes })
+        Ok(Installed { notes, refused })
     }
 
     /// Lets go of the staging area, and of what an install replaced.
@@ -223,6 +251,14 @@ impl PythonKernel<'_, '_> {
         if let Err(error) = modules {
             error.write_unraisable(self.py, None);
         }
+        if std::mem::take(&mut self.has_replayed)
+            && let Err(error) = self
+                .py
+                .import("clew.replay")
+                .and_then(|replay| replay.call_method0("end"))
+        {
+            error.write_unraisable(self.py, None);
+        }
         self.heap.end_staging(is_installed);
         let classes = (
             std::mem::take(&mut self.definitions),
@@ -232,4 +268,9 @@ impl PythonKernel<'_, '_> {
         // Letting go runs code of the objects, when everything is in place.
         drop((std::mem::take(&mut self.staged), std::mem::take(&mut self.replaced)));
     }
+}
+
+/// Whether an exception ends a whole move.
+fn is_end(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PyMemoryError>(py)
 }

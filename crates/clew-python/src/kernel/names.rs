@@ -98,7 +98,7 @@ impl<'py> PythonKernel<'_, 'py> {
         self.state.withheld.clear();
         let is_excluded = self.state.exclusion();
         let mut names = Names::default();
-        let mut search = self.search();
+        let mut search = self.search()?;
         for name in self.user_names()? {
             if is_excluded(&name) {
                 if let Some(value) = namespace.get_item(&name)? {
@@ -160,7 +160,7 @@ impl<'py> PythonKernel<'_, 'py> {
         let is_excluded = self.state.exclusion();
         let known = std::mem::take(&mut self.state.secrets).into_keys();
         let names: BTreeSet<String> = known.chain(touched).collect();
-        let mut search = self.search();
+        let mut search = self.search()?;
         for name in names.into_iter().filter(|name| !is_excluded(name)) {
             if let Some(value) = namespace.get_item(&name)?
                 && let Some(why) = self.secret(&mut search, &name, &value)?
@@ -181,7 +181,7 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 
     /// Looks into the values of the session, as they are now.
-    pub(super) fn search(&self) -> Search<'py> {
+    pub(super) fn search(&self) -> PyResult<Search<'py>> {
         Search::new(self.py)
     }
 
@@ -193,7 +193,7 @@ impl<'py> PythonKernel<'_, 'py> {
         value: &Bound<'py, PyAny>,
     ) -> PyResult<Option<String>> {
         if !is_plain_text(value) {
-            return search.first(value);
+            return search.first(name, value);
         }
         // Judged once each, which Python remembers.
         let secrets = self.py.import("clew.secrets")?;

@@ -112,7 +112,7 @@ impl<'py> PythonKernel<'_, 'py> {
     fn rebound_names(&mut self, bindings: &mut Bindings) -> PyResult<Option<Difference>> {
         let namespace = self.heap.namespace(self.py);
         let is_excluded = self.state.exclusion();
-        let mut search = self.search();
+        let mut search = self.search()?;
         bindings.compare(&namespace, RootKind::Name, |one| {
             let Ok(name) = one.key.cast_exact::<PyString>() else {
                 return Ok(Standing::NotUsers);
@@ -136,7 +136,7 @@ impl<'py> PythonKernel<'_, 'py> {
         let Some(outputs) = self.outputs()? else {
             return Ok(None);
         };
-        let mut search = self.search();
+        let mut search = self.search()?;
         bindings.compare(&outputs, RootKind::Out, |one: &Changed<'py>| {
             let key = one.key.cast_exact::<PyInt>();
             // What is kept out of these is no root.
@@ -163,7 +163,7 @@ impl<'py> PythonKernel<'_, 'py> {
     pub(super) fn try_some_roots(&mut self, roots: &BTreeSet<Root>) -> PyResult<Option<Vec<(Root, Object)>>> {
         let (namespace, outputs) = (self.heap.namespace(self.py), self.outputs()?);
         let mut found = Vec::new();
-        let mut search = self.search();
+        let mut search = self.search()?;
         for root in roots {
             let value = match root.kind {
                 RootKind::Name => namespace.get_item(&root.key)?,

@@ -56,6 +56,11 @@ pub fn watch_events(on: bool) {
     ACTIVE.store(on, Ordering::Relaxed);
 }
 
+/// Whether somebody wants to hear of what happens.
+pub fn is_watched() -> bool {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
 /// Never stops what is audited: whatever happens here is nobody's business but ours.
 unsafe extern "C" fn hook(event: *const c_char, arguments: *mut ffi::PyObject, _: *mut c_void) -> c_int {
     if !ACTIVE.load(Ordering::Relaxed) {

@@ -86,6 +86,28 @@ pub(super) unsafe fn describe_code(code: *mut ffi::PyObject, node: &mut Node<'_,
     }
 }
 
+/// Writes what a code object does, without its constants' values: bytecode and names, its own and those of the code within.
+///
+/// # Safety
+/// `code` is a live code object, the interpreter is attached and its collector off.
+pub(super) unsafe fn write_bytecode(code: *mut ffi::PyObject, out: &mut Vec<u8>) {
+    // SAFETY: as the caller promises; constants are a tuple.
+    unsafe {
+        write_bytes(code, c"co_code", out);
+        for name in [c"co_names", c"co_varnames", c"co_freevars", c"co_cellvars"] {
+            write_strings(code, name, out);
+        }
+        let constants = get(code, c"co_consts");
+        for nth in 0..ffi::PyTuple_GET_SIZE(constants) {
+            let constant = ffi::PyTuple_GET_ITEM(constants, nth);
+            if ffi::Py_TYPE(constant) == &raw mut ffi::PyCode_Type {
+                write_bytecode(constant, out);
+            }
+        }
+        ffi::Py_XDECREF(constants);
+    }
+}
+
 unsafe fn write_number(code: *mut ffi::PyObject, name: &CStr, out: &mut Vec<u8>) {
     // SAFETY: the caller passes a live code object.
     unsafe {

@@ -9,12 +9,13 @@ use super::types::Type;
 use crate::cause::Cause;
 
 /// What the walk can't do without. It would go on, and find no value in anything that a library made.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     "clew.codecs",
     "clew.codecs.handles",
     "clew.codecs.reduce",
     "clew.codecs.stdlib",
     "clew.codecs.errors",
+    "clew.codecs.closed",
 ];
 
 /// Loads every part that the walk needs.
@@ -59,6 +60,7 @@ impl Codecs {
             self.find = Some(package.getattr("find")?.unbind());
             self.load(py, "stdlib")?;
             self.load(py, "errors")?;
+            self.load(py, "closed")?;
         }
         let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
         for (library, file) in package
@@ -70,6 +72,18 @@ impl Codecs {
         {
             if !self.files.contains(&file) && modules.contains(&library)? {
                 self.load(py, &file)?;
+            }
+        }
+        for (module, file) in package
+            .getattr("RELOADED")?
+            .call_method0("items")?
+            .try_iter()?
+            .flatten()
+            .filter_map(|item| pair(&item))
+        {
+            if !self.files.contains(&module) && modules.contains(&module)? {
+                self.load(py, &file)?;
+                self.files.insert(module);
             }
         }
         Ok(())

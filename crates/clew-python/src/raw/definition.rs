@@ -9,15 +9,17 @@
 //! Attributes that the class statement makes anew are left out: descriptors of slots, `__dict__` and `__weakref__`.
 
 use clew_core::graph::Node;
+use clew_core::id::Fingerprint;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{self, type_names};
 use super::function::function_names;
 use super::object::Object;
 use super::scalar::write_text;
+use super::structure;
 use super::twin::Twin;
 use super::types::{Type, own_dict};
 use crate::kinds;
@@ -50,6 +52,8 @@ struct Known {
 pub(crate) struct Definitions {
     by_class: FxHashMap<Type, Known>,
     by_id: FxHashMap<String, Type>,
+    /// Every id that a class of this session had. Another class never gets one of them, also when the first is gone.
+    taken: FxHashSet<String>,
     /// Whether ids are made of names, so that another process makes the same ones.
     by_name: bool,
     met: u64,
@@ -63,19 +67,30 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
-    /// The id of a class, a new one if it is met for the first time.
-    pub fn meet(&mut self, class: Type) -> String {
+    /// The id of a class, a new one if it is met for the first time. Its bases are to be met before it.
+    pub(super) fn meet(&mut self, class: Type, known: &facts::Known) -> String {
+        if let Some(id) = self.live_id(class) {
+            return id.to_owned();
+        }
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
-        if let Some(known) = self.by_class.get(&class)
-            && known.hold.live(py).is_some_and(|live| live.as_ptr() == class.cast())
-        {
-            return known.id.clone();
-        }
-        let id = if self.by_name { self.named_id(class) } else { new_id() };
+        let id = if self.by_name {
+            self.named_id(class)
+        } else {
+            self.id_by_structure(class, known)
+        };
         self.adopt(&Object::new(class.cast()).bound(py), &id);
         self.index(class);
         id
+    }
+
+    /// The id of a class that was met before and lives.
+    pub fn live_id(&self, class: Type) -> Option<&str> {
+        // SAFETY: the heap is only used attached.
+        let py = unsafe { Python::assume_attached() };
+        let known = self.by_class.get(&class)?;
+        let is_it = known.hold.live(py).is_some_and(|live| live.as_ptr() == class.cast());
+        is_it.then_some(&known.id)
     }
 
     /// From now on ids are made of names.
@@ -96,16 +111,27 @@ impl Definitions {
         body
     }
 
+    /// An id made of the class's structure: a cell that defines the same class in another process gives it the same id.
+    fn id_by_structure(&self, class: Type, known: &facts::Known) -> String {
+        // SAFETY: callers pass a live heap type.
+        let structure = unsafe { structure::of(class, known, |base| self.live_id(base)) };
+        let nth = |count: u32| Fingerprint::of(&[&structure[..], &count.to_be_bytes()].concat()).to_string();
+        (0..u32::MAX)
+            .map(nth)
+            .find(|id| !self.taken.contains(id))
+            .expect("fewer classes than numbers")
+    }
+
     /// An id made of the class's name, and of how many of that name were met before.
     fn named_id(&self, class: Type) -> String {
         let mut name = Vec::new();
         // SAFETY: callers pass a live heap type.
         unsafe { write_text((*class.cast::<ffi::PyHeapTypeObject>()).ht_qualname, &mut name) };
-        let nth = |count: u32| clew_core::id::Fingerprint::of(&[&name[..], &count.to_be_bytes()].concat()).to_string();
+        let nth = |count: u32| Fingerprint::of(&[&name[..], &count.to_be_bytes()].concat()).to_string();
         (0..u32::MAX)
             .map(nth)
             .find(|id| !self.by_id.contains_key(id))
-            .unwrap_or_else(new_id)
+            .expect("fewer classes than numbers")
     }
 
     pub fn adopt(&mut self, class: &Bound<'_, PyAny>, id: &str) {
@@ -118,6 +144,7 @@ impl Definitions {
         };
         self.by_class.insert(pointer, known);
         self.by_id.insert(id.to_owned(), pointer);
+        self.taken.insert(id.to_owned());
     }
 
     /// Has a class known by an id that it was recorded with in another process.
@@ -270,13 +297,6 @@ fn is_method(class: &[u8], name: &[u8], value: *mut ffi::PyObject) -> bool {
         write_text(function_names(value).1, &mut full);
     }
     full.strip_prefix(class).and_then(|rest| rest.strip_prefix(b".")) == Some(name)
-}
-
-/// A fresh id. Not from a generator of the user's: recording draws nothing.
-fn new_id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
-    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// The attributes of a class by name, unordered.

@@ -30,8 +30,10 @@ impl PythonHeap {
         let pointer = object.pointer();
         // SAFETY: as the caller promises; each shape is read as its type lays it out.
         unsafe {
-            if object.guise() == Guise::Usual && self.describe_common(pointer, node) {
-                return;
+            match object.guise() {
+                Guise::Usual if self.describe_common(pointer, node) => return,
+                Guise::Globals => return node.defer(),
+                _ => {}
             }
             let facts = self.facts(ffi::Py_TYPE(pointer));
             match facts.shape {
@@ -313,7 +315,7 @@ impl PythonHeap {
         // SAFETY: a live type.
         unsafe {
             if object.guise() == Guise::Whole && super::types::is_heap(class) {
-                let id = self.definitions.meet(class);
+                let id = self.meet_definition(class);
                 if super::facts::c_base(ffi::Py_TYPE(pointer), &self.known) != &raw mut ffi::PyType_Type {
                     node.opaque(Cause::CompiledClass);
                 }
@@ -381,7 +383,29 @@ impl PythonHeap {
                 }
             }
             self.met.note(object);
-            function::describe_function(pointer, node);
+            let globals = self.globals_as_read(function::globals(pointer));
+            function::describe_function(pointer, globals, node);
+        }
+    }
+
+    /// The globals of a function: the dict itself, or as a copy of the notebook's names that some library made to run code in (attrs,
+    /// doctest). Of a copy counts what the functions may read, or every value of the session would be a part of each.
+    unsafe fn globals_as_read(&self, globals: *mut ffi::PyObject) -> Object {
+        let object = Object::new(globals);
+        // SAFETY: a live function's globals are a live dict.
+        unsafe {
+            if globals == self.namespace || ffi::PyDict_CheckExact(globals) == 0 || self.tokens.contains_key(&globals) {
+                return object;
+            }
+            let name = super::types::item(globals, self.known.name_key);
+            let is_of_notebook = !name.is_null()
+                && ffi::PyUnicode_CheckExact(name) != 0
+                && ffi::PyUnicode_CompareWithASCIIString(name, c"__main__".as_ptr()) == 0;
+            if is_of_notebook && self.module_of_dict(globals).is_none() {
+                object.as_globals()
+            } else {
+                object
+            }
         }
     }
 

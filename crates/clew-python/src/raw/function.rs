@@ -42,11 +42,11 @@ pub(super) unsafe fn function_names(function: *mut ffi::PyObject) -> (*mut ffi::
     unsafe { (fields(function).func_module, fields(function).func_qualname) }
 }
 
-/// Describes a function as a whole.
+/// Describes a function as a whole, with its globals as they are shown.
 ///
 /// # Safety
 /// `function` is a live function and the interpreter is attached.
-pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Object, node: &mut Node<'_, Object>) {
     node.kind(crate::kinds::FUNCTION);
     // SAFETY: as the caller promises; all fields are null or live.
     unsafe {
@@ -63,7 +63,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, node: &mut 
             fields.func_closure,
             parameters,
         ];
-        node.child(Object::new(fields.func_globals));
+        node.child(globals);
         node.child(Object::new(fields.func_code));
         let mut mask = 0;
         for (bit, field) in optional.into_iter().enumerate() {

@@ -60,6 +60,8 @@ pub struct PythonHeap {
     pub(crate) keeps_handles: bool,
     /// Whether this look has begun.
     begun: bool,
+    /// How many modules were loaded when the names of libraries were learned.
+    modules: usize,
     kept: Vec<Py<PyAny>>,
     serials: Serials,
     discovered: Vec<(Root, Object)>,
@@ -77,6 +79,13 @@ pub struct PythonHeap {
 }
 
 impl PythonHeap {
+    /// What an attribute of a library was that a cell may have set.
+    pub fn original<'py>(&self, py: Python<'py>, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
+        let found = self.names.original(module.as_bytes(), path.as_bytes());
+        // SAFETY: null, or held by the dict that it was found in.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, found) }
+    }
+
     /// A heap over the process, whose notebook has the given namespace (IPython's own dict) and `__main__` module.
     ///
     /// # Errors
@@ -102,6 +111,7 @@ impl PythonHeap {
             watches: false,
             keeps_handles: true,
             begun: false,
+            modules: 0,
             kept: Vec::new(),
             serials: Serials::default(),
             discovered: Vec::new(),
@@ -145,6 +155,16 @@ impl PythonHeap {
         self.foreign.end_comparison();
     }
 
+    /// The live object without a value that was given this number.
+    pub(crate) fn unstored_object<'py>(&self, py: Python<'py>, serial: u64) -> Option<Bound<'py, PyAny>> {
+        self.serials.object(py, serial)
+    }
+
+    /// Keeps objects without a value for as long as this heap lives.
+    pub(crate) fn set_aside(&mut self, py: Python<'_>, serials: &[u64]) {
+        serials.iter().for_each(|serial| self.serials.set_aside(py, *serial));
+    }
+
     /// The notebook's namespace.
     pub fn namespace<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
         Object::new(self.namespace)
@@ -169,6 +189,7 @@ impl PythonHeap {
         let py = unsafe { Python::assume_attached() };
         self.tokens = probe::tokens(py, self.namespace);
         self.copyreg = probe::registered_reducers(py);
+        self.modules = self.names.count(py);
         // Without them objects of libraries go through their reducers, which is what a broken install shows.
         let _ = self.codecs.begin(py);
         self.names.begin(py);
@@ -177,18 +198,26 @@ impl PythonHeap {
             let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
             while ffi::PyDict_Next(self.namespace, &raw mut at, &raw mut key, &raw mut value) != 0 {
                 if ffi::PyType_Check(value) != 0 && self.names.is_definition(value.cast(), &self.known) {
-                    self.definitions.meet(value.cast());
+                    self.meet_definition(value.cast());
                 }
             }
             self.definitions.index_methods();
         }
     }
 
-    /// Learns what libraries have codecs for that came in since: what was built is looked at by the same rules as what was stored.
-    pub(crate) fn learn_codecs(&mut self) {
+    /// Learns what libraries that came in since keep one of (`NaN` of `NumPy`), register and have codecs for: what was built is looked at by the
+    /// same rules as what was stored.
+    pub(crate) fn learn_libraries(&mut self) {
         let known = self.codecs.files();
         // SAFETY: see `py`.
         let py = unsafe { Python::assume_attached() };
+        let modules = self.names.count(py);
+        if modules != self.modules {
+            self.modules = modules;
+            self.tokens = probe::tokens(py, self.namespace);
+            self.copyreg = probe::registered_reducers(py);
+            self.names.begin(py);
+        }
         // As in `begin`.
         let _ = self.codecs.begin(py);
         if self.codecs.files() > known {
@@ -287,9 +316,25 @@ impl PythonHeap {
             .map(|(_, name)| name.as_slice())
     }
 
+    /// The id of a notebook class, which is made of the ids of its bases, too.
+    pub(super) fn meet_definition(&mut self, class: Type) -> String {
+        if let Some(id) = self.definitions.live_id(class) {
+            return id.to_owned();
+        }
+        // SAFETY: callers pass a live class; so are its bases.
+        unsafe {
+            for base in along_bases(class).into_iter().skip(1).rev() {
+                if self.names.is_definition(base, &self.known) {
+                    self.definitions.meet(base, &self.known);
+                }
+            }
+        }
+        self.definitions.meet(class, &self.known)
+    }
+
     /// Refers to a notebook class, which becomes a root of this look.
     pub(super) fn refer_to_definition(&mut self, class: *mut ffi::PyObject) -> String {
-        let id = self.definitions.meet(class.cast());
+        let id = self.meet_definition(class.cast());
         if self.announced.insert(class) {
             let root = Root::new(clew_core::id::RootKind::Definition, id.clone());
             self.discovered.push((root, Object::new(class).whole()));
@@ -652,6 +697,10 @@ impl Heap for PythonHeap {
         // SAFETY: see `py`.
         let py = unsafe { Python::assume_attached() };
         self.serials.of(&object.bound(py))
+    }
+
+    fn address(&self, object: Object) -> u64 {
+        object.pointer().addr() as u64
     }
 
     fn discovered(&mut self) -> Vec<(Root, Object)> {

@@ -105,6 +105,9 @@ pub(crate) fn set_class_attribute(
     name: &Bound<'_, PyString>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
+    if let Some(done) = set_past_metaclass(class, name, value) {
+        return done;
+    }
     // SAFETY: `type`'s own setter, a live class; null deletes.
     let failed = unsafe {
         let set = ffi::PyType_Type.tp_setattro.expect("`type` sets attributes");
@@ -118,6 +121,35 @@ pub(crate) fn set_class_attribute(
         Err(PyErr::fetch(class.py()))
     } else {
         Ok(())
+    }
+}
+
+/// Sets an attribute in the class's own dict where the metaclass has a property of that name: `type`'s setter would ask that. `None`
+/// where it would not.
+fn set_past_metaclass(
+    class: &Bound<'_, PyType>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> Option<PyResult<()>> {
+    // SAFETY: a live class of a live metaclass; after a change of its dict the interpreter is told, as it asks for.
+    unsafe {
+        let metaclass = ffi::Py_TYPE(class.as_ptr());
+        let found = lookup(metaclass, name.as_ptr());
+        let is_types_own = lookup(&raw mut ffi::PyType_Type, name.as_ptr()) == found;
+        if found.is_null() || is_types_own || (*ffi::Py_TYPE(found)).tp_descr_set.is_none() {
+            return None;
+        }
+        let dict = own_dict(class.as_type_ptr());
+        let failed = match value {
+            Some(value) => ffi::PyDict_SetItem(dict, name.as_ptr(), value.as_ptr()),
+            None => ffi::PyDict_DelItem(dict, name.as_ptr()),
+        };
+        ffi::PyType_Modified(class.as_type_ptr());
+        Some(if failed != 0 {
+            Err(PyErr::fetch(class.py()))
+        } else {
+            Ok(())
+        })
     }
 }
 

@@ -15,6 +15,9 @@ use super::types::{Type, derives, is_heap, item};
 /// The modules of the process, as far as names need them.
 pub(super) struct Names {
     modules: Py<PyDict>,
+    /// Attributes of libraries that cells set, as they were before, by `module:path`: what goes by such a name is what it always was.
+    /// `None` in a process that records no cells.
+    originals: Option<Py<PyDict>>,
     standard: FxHashSet<Vec<u8>>,
     /// By the first part of a module's name: whether it comes from the interpreter or an installed distribution.
     library: RefCell<FxHashMap<Vec<u8>, bool>>,
@@ -35,6 +38,7 @@ impl Names {
         }
         Ok(Self {
             modules: sys.getattr("modules")?.cast_into()?.unbind(),
+            originals: None,
             standard,
             library: RefCell::default(),
             definition: RefCell::default(),
@@ -44,10 +48,20 @@ impl Names {
     }
 
     /// Forgets what may have changed since the last look.
-    pub fn begin(&mut self, _py: Python<'_>) {
+    pub fn begin(&mut self, py: Python<'_>) {
+        if self.originals.is_none() {
+            let patched = self.modules.bind(py).get_item("clew.roots.patched").ok().flatten();
+            let originals = patched.and_then(|patched| patched.getattr("ORIGINALS").ok());
+            self.originals = originals.and_then(|found| found.cast_into().ok()).map(Bound::unbind);
+        }
         self.library.borrow_mut().clear();
         self.definition.borrow_mut().clear();
         self.marks.borrow_mut().clear();
+    }
+
+    /// How many modules are loaded.
+    pub fn count(&self, py: Python<'_>) -> usize {
+        self.modules.bind(py).len()
     }
 
     /// Forgets which load made which class.
@@ -61,8 +75,26 @@ impl Names {
         unsafe { item(self.modules.as_ptr(), name) }
     }
 
-    /// What `path` (with dots) means in the module called `module`. Borrowed; null if it means nothing.
+    /// What an attribute of a library was that a cell may have set. Borrowed; null if none may have.
+    pub fn original(&self, module: &[u8], path: &[u8]) -> *mut ffi::PyObject {
+        let Some(originals) = &self.originals else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: the dict is held.
+        if unsafe { ffi::PyDict_Size(originals.as_ptr()) } == 0 {
+            return std::ptr::null_mut();
+        }
+        let key = [module, b":", path].concat();
+        // SAFETY: as above; the key is a live str.
+        with_str(&key, |key| unsafe { item(originals.as_ptr(), key) })
+    }
+
+    /// What `path` (with dots) means in the module called `module`, whatever a cell has set there. Borrowed; null if it means nothing.
     pub fn find(&self, module: &[u8], path: &[u8]) -> *mut ffi::PyObject {
+        let original = self.original(module, path);
+        if !original.is_null() {
+            return original;
+        }
         with_str(module, |module| {
             let module = self.module(module);
             // SAFETY: a live object; only modules are looked into.

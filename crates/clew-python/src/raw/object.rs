@@ -17,9 +17,12 @@ pub(crate) enum Guise {
     Usual,
     /// A notebook class as the body of its definition; a function, or a member of an Enum, as a part of that body.
     Whole,
+    /// A dict as the globals of functions: of it counts what they may read.
+    Globals,
 }
 
 const WHOLE: usize = 1;
+const GLOBALS: usize = 2;
 
 impl Object {
     pub(super) fn new(pointer: *mut ffi::PyObject) -> Self {
@@ -41,21 +44,26 @@ impl Object {
         Self(self.0 | WHOLE)
     }
 
+    /// A dict as the globals of functions.
+    pub(super) fn as_globals(self) -> Self {
+        Self(self.0 | GLOBALS)
+    }
+
     /// Whether it is looked at in that guise.
     pub(crate) fn is_whole(self) -> bool {
         self.guise() == Guise::Whole
     }
 
     pub(super) fn guise(self) -> Guise {
-        if self.0 & WHOLE == 0 {
-            Guise::Usual
-        } else {
-            Guise::Whole
+        match self.0 & (WHOLE | GLOBALS) {
+            0 => Guise::Usual,
+            GLOBALS => Guise::Globals,
+            _ => Guise::Whole,
         }
     }
 
     pub(super) fn pointer(self) -> *mut ffi::PyObject {
-        (self.0 & !WHOLE) as *mut ffi::PyObject
+        (self.0 & !(WHOLE | GLOBALS)) as *mut ffi::PyObject
     }
 
     /// Asks the processor to fetch the object's head from memory.

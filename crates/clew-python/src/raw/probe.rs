@@ -65,8 +65,6 @@ const EXACT: &[(&str, Shape)] = &[
     ("engine.Buffer", Shape::Memory),
     ("engine.Whereabouts", Shape::Whereabouts),
     ("engine.Twin", Shape::Staged),
-    ("types.GeneratorType", Shape::Opaque(&Cause::Generator)),
-    ("types.CoroutineType", Shape::Opaque(&Cause::Coroutine)),
     ("types.AsyncGeneratorType", Shape::Opaque(&Cause::Generator)),
     ("types.FrameType", Shape::Opaque(&Cause::Frame)),
 ];

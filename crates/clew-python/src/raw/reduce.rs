@@ -13,14 +13,14 @@
 use clew_core::graph::Node;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
 
-use super::attributes::write_part;
+use super::attributes::{named_pairs, write_pairs, write_part};
 use super::cached::contents;
 use super::codecs::reason;
 use super::facts::{Base, Shape};
 use super::heap::PythonHeap;
-use super::object::Object;
+use super::object::{Guise, Object};
 use crate::cause::Cause;
 use crate::kinds;
 use crate::payload::Write;
@@ -38,6 +38,11 @@ impl PythonHeap {
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
         let live = object.bound(py);
+        if object.guise() == Guise::Globals {
+            return self
+                .describe_globals(&live, node)
+                .map_err(|error| reason(&error, &live));
+        }
         self.describe_by_code(&live, node)
             .map_err(|error| reason(&error, &live))
     }
@@ -57,6 +62,28 @@ impl PythonHeap {
             Some(codec) => self.describe_by_codec(object, &codec, node),
             None => self.describe_by_reducer(object, node),
         }
+    }
+
+    /// Globals of functions: the names that these may read, unless somebody else holds the dict and may read them all.
+    fn describe_globals(&mut self, globals: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
+        node.kind(kinds::GLOBALS);
+        let read = globals
+            .py()
+            .import("clew.codecs.function_globals")?
+            .call_method1("names_read", (globals,))?;
+        let Ok(read) = read.cast_into::<PyDict>() else {
+            node.payload().push(0);
+            node.child(Object::of(globals));
+            return Ok(());
+        };
+        node.payload().push(1);
+        // SAFETY: a live dict, which nobody else has, with the names of variables for keys.
+        unsafe {
+            let pairs = named_pairs(read.as_ptr()).unwrap_or_default();
+            write_pairs(pairs.into_iter(), node);
+        }
+        self.keep_made(read.into_any().unbind());
+        Ok(())
     }
 
     /// An instance of a subclass of set: a copy of the set, since only whole nodes are unordered. Copying a set takes

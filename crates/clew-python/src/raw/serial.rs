@@ -11,11 +11,27 @@ enum Pin {
     Strong(Py<PyAny>),
 }
 
-/// The numbers given so far.
-#[derive(Default)]
+/// The numbers given so far. They begin anywhere, so that a number that another session gave means nothing here.
 pub(super) struct Serials {
     next: u64,
     given: FxHashMap<usize, (u64, Pin)>,
+    places: FxHashMap<u64, usize>,
+    /// Objects that a move took from what held them. The way back needs them.
+    aside: FxHashMap<u64, Py<PyAny>>,
+}
+
+impl Default for Serials {
+    fn default() -> Self {
+        let mut start = [0; 8];
+        // Not from a generator of the user's: recording draws nothing.
+        getrandom::fill(&mut start).expect("the system has random bytes");
+        Self {
+            next: u64::from_be_bytes(start),
+            given: FxHashMap::default(),
+            places: FxHashMap::default(),
+            aside: FxHashMap::default(),
+        }
+    }
 }
 
 impl Serials {
@@ -27,13 +43,27 @@ impl Serials {
         {
             return *serial;
         }
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         let pin = match PyWeakrefReference::new(object) {
             Ok(weak) => Pin::Weak(weak.unbind()),
             Err(_) => Pin::Strong(object.clone().unbind()),
         };
         self.given.insert(address, (self.next, pin));
+        self.places.insert(self.next, address);
         self.next
+    }
+
+    /// The live object that was given this number.
+    pub fn object<'py>(&self, py: Python<'py>, serial: u64) -> Option<Bound<'py, PyAny>> {
+        let (given, pin) = self.given.get(self.places.get(&serial)?)?;
+        (*given == serial).then(|| pin.live(py))?
+    }
+
+    /// Keeps the object of that number for the way back.
+    pub fn set_aside(&mut self, py: Python<'_>, serial: u64) {
+        if let Some(object) = self.object(py, serial) {
+            self.aside.insert(serial, object.unbind());
+        }
     }
 
     /// Forgets objects that nobody else holds. May run code.
@@ -43,10 +73,20 @@ impl Serials {
             // SAFETY: a live object, held here.
             Pin::Strong(object) => unsafe { pyo3::ffi::Py_REFCNT(object.as_ptr()) > 1 },
         });
+        let given = &self.given;
+        self.places
+            .retain(|serial, address| given.get(address).is_some_and(|(known, _)| known == serial));
     }
 }
 
 impl Pin {
+    fn live<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::Weak(weak) => weak.bind(py).upgrade(),
+            Self::Strong(held) => Some(held.bind(py).clone()),
+        }
+    }
+
     fn holds(&self, object: &Bound<'_, PyAny>) -> bool {
         match self {
             Self::Weak(weak) => weak.bind(object.py()).upgrade().is_some_and(|live| live.is(object)),

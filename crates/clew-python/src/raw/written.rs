@@ -18,8 +18,8 @@ use super::types::{Type, is_heap, own_dict};
 
 /// Who holds more holds data, and is not gone through at every look.
 const LARGEST: usize = 64;
-/// Texts without a name of their own are no shorter.
-const SHORTEST: isize = 16;
+/// The same of a dict: an environment has more.
+const LARGEST_DICT: usize = 256;
 
 /// Where in a value something lies.
 #[derive(Clone)]
@@ -53,10 +53,12 @@ pub(crate) fn is_writing(value: &Bound<'_, PyAny>) -> bool {
     unsafe { is_text(value.as_ptr()) }
 }
 
-/// The parts of a value; false if there are so many that they count as data.
-pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Part<'py>>) -> bool {
+/// The parts of a value; false if there are so many that they count as data. Texts without a name of their own are no shorter than
+/// `shortest`.
+pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Part<'py>>, shortest: usize) -> bool {
     let mut parts = Parts {
         py: value.py(),
+        shortest: isize::try_from(shortest).unwrap_or(isize::MAX),
         found,
         is_whole: true,
     };
@@ -141,19 +143,20 @@ unsafe fn is_never_stored(object: *mut ffi::PyObject, class: Type) -> bool {
 ///
 /// # Safety
 /// `object` is live.
-unsafe fn is_long(object: *mut ffi::PyObject) -> bool {
+unsafe fn is_long(object: *mut ffi::PyObject, shortest: isize) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
         if ffi::PyUnicode_Check(object) != 0 {
-            ffi::PyUnicode_GET_LENGTH(object) >= SHORTEST
+            ffi::PyUnicode_GET_LENGTH(object) >= shortest
         } else {
-            !is_text(object) || ffi::Py_SIZE(object) >= SHORTEST
+            !is_text(object) || ffi::Py_SIZE(object) >= shortest
         }
     }
 }
 
 struct Parts<'py, 'a> {
     py: Python<'py>,
+    shortest: isize,
     found: &'a mut Vec<Part<'py>>,
     is_whole: bool,
 }
@@ -208,7 +211,7 @@ impl<'py> Parts<'py, '_> {
     unsafe fn add_unnamed(&mut self, object: *mut ffi::PyObject, step: Step<'py>) {
         // SAFETY: as the caller promises.
         unsafe {
-            if !object.is_null() && is_long(object) {
+            if !object.is_null() && is_long(object, self.shortest) {
                 self.add(object, |_| step);
             }
         }
@@ -227,7 +230,11 @@ impl<'py> Parts<'py, '_> {
 
     /// Whether a container is small enough to be gone through.
     fn is_small(&mut self, length: isize) -> bool {
-        let is_small = usize::try_from(length).is_ok_and(|length| length <= LARGEST);
+        self.is_within(length, LARGEST)
+    }
+
+    fn is_within(&mut self, length: isize, most: usize) -> bool {
+        let is_small = usize::try_from(length).is_ok_and(|length| length <= most);
         self.is_whole &= is_small;
         is_small
     }
@@ -297,7 +304,7 @@ impl<'py> Parts<'py, '_> {
     unsafe fn of_dict(&mut self, dict: *mut ffi::PyObject) {
         // SAFETY: as the caller promises; nothing changes the dict meanwhile.
         unsafe {
-            if !self.is_small(ffi::PyDict_Size(dict)) {
+            if !self.is_within(ffi::PyDict_Size(dict), LARGEST_DICT) {
                 return;
             }
             let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
@@ -318,15 +325,46 @@ impl<'py> Parts<'py, '_> {
                 return;
             }
             let is_list = ffi::PyList_Check(row) != 0;
+            let fields = if is_list {
+                None
+            } else {
+                self.names_of_fields(ffi::Py_TYPE(row))
+            };
             for place in 0..length {
                 let held = if is_list {
                     ffi::PyList_GET_ITEM(row, place)
                 } else {
                     ffi::PyTuple_GET_ITEM(row, place)
                 };
-                self.add_unnamed(held, Step::Place(place as usize));
+                match fields.as_ref().and_then(|names| names.get_item(place as usize).ok()) {
+                    Some(name) if name.is_exact_instance_of::<PyString>() => {
+                        self.add(held, |_| Step::Attribute(name.cast_into_unchecked()));
+                    }
+                    _ => self.add_unnamed(held, Step::Place(place as usize)),
+                }
             }
         }
+    }
+
+    /// The names of the fields of a named tuple.
+    ///
+    /// # Safety
+    /// `class` is live, and derives from tuple.
+    unsafe fn names_of_fields(&self, class: Type) -> Option<Bound<'py, PyTuple>> {
+        let mut at = class;
+        // SAFETY: as the caller promises; the chain of bases of a live type is live, and its dicts have str for keys.
+        unsafe {
+            while !at.is_null() && is_heap(at) {
+                let named = ffi::PyDict_GetItemString(own_dict(at), c"_fields".as_ptr());
+                if !named.is_null() {
+                    return self
+                        .tuple(named)
+                        .filter(|names| names.is_exact_instance_of::<PyTuple>());
+                }
+                at = (*at).tp_base;
+            }
+        }
+        None
     }
 
     /// # Safety
@@ -351,12 +389,13 @@ impl<'py> Parts<'py, '_> {
         struct Held {
             found: Vec<*mut ffi::PyObject>,
             own: *mut ffi::PyObject,
+            shortest: isize,
         }
         unsafe extern "C" fn note(object: *mut ffi::PyObject, held: *mut c_void) -> c_int {
             // SAFETY: what is below, which nobody else has meanwhile; a live object.
             unsafe {
                 let held = &mut *held.cast::<Held>();
-                if object != held.own && leads_to_text(object) && is_long(object) {
+                if object != held.own && leads_to_text(object) && is_long(object, held.shortest) {
                     held.found.push(object);
                 }
                 c_int::from(held.found.len() > LARGEST)
@@ -371,7 +410,11 @@ impl<'py> Parts<'py, '_> {
                 Attributes::Dict(dict) => dict,
                 _ => std::ptr::null_mut(),
             };
-            let mut held = Held { found: Vec::new(), own };
+            let mut held = Held {
+                found: Vec::new(),
+                own,
+                shortest: self.shortest,
+            };
             traverse(object, note, (&raw mut held).cast());
             if self.is_small(held.found.len() as isize) {
                 for one in held.found {
@@ -465,7 +508,8 @@ impl<'py> Parts<'py, '_> {
                 // SAFETY: live, as the code that holds them.
                 let is_code = unsafe { ffi::PyCode_Check(constant.as_ptr()) != 0 };
                 // SAFETY: the same.
-                let may_be_one = || unsafe { leads_to_text(constant.as_ptr()) && is_long(constant.as_ptr()) };
+                let may_be_one =
+                    || unsafe { leads_to_text(constant.as_ptr()) && is_long(constant.as_ptr(), self.shortest) };
                 if is_code {
                     open.push(constant);
                 } else if count < LARGEST && may_be_one() {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 
 /// Steps of the engine's between which Rust works without Python.
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     "enter",
     "roots",
     "rebound",
@@ -18,6 +18,7 @@ const STEPS: [&str; 14] = [
     "install",
     "clear_staging",
     "summary",
+    "refusal",
     "describe_stream",
     "wait",
     "flush",

@@ -1,11 +1,14 @@
 //! Trying again: what is tried, how often, and what came of what nobody heard of.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clew_remote::transfer::{PART, Sending, fetch, send};
-use clew_remote::{Backend, Directory, Name, Pace, Patient, RemoteError, Written, unwatched};
+use clew_remote::{
+    Backend, Directory, Head, Listed, Name, Pace, Part, Patient, RemoteError, Token, Upload, Watch, Written, unwatched,
+};
 use clew_testing::remote::{Asked, Failing, Fault, unreachable};
 
 fn name(text: &str) -> Name {
@@ -124,6 +127,119 @@ fn a_wait_can_be_given_up() {
     let written = patient.write(&name("a"), b"x", &mut watch);
     assert_eq!(written, Err(RemoteError::GivenUp));
     assert!(away.calls() < 8);
+}
+
+/// A line that several transfers share, and that is reset whenever so many bytes went through it: then all of them fail.
+#[derive(Debug)]
+struct Line {
+    inner: Arc<dyn Backend>,
+    left: Mutex<u64>,
+    budget: u64,
+    resets: AtomicU64,
+}
+
+impl Line {
+    fn carry(&self, bytes: u64, watch: Watch<'_>) -> Result<(), RemoteError> {
+        let began = self.resets.load(Ordering::SeqCst);
+        // Slowly, so that others are on the line meanwhile.
+        for piece in 0..bytes.div_ceil(1 << 20) {
+            std::thread::sleep(Duration::from_millis(1));
+            let size = (bytes - (piece << 20)).min(1 << 20);
+            let mut left = self.left.lock().expect("unbroken");
+            if self.resets.load(Ordering::SeqCst) == began && *left < size {
+                *left = self.budget;
+                self.resets.fetch_add(1, Ordering::SeqCst);
+            }
+            if self.resets.load(Ordering::SeqCst) != began {
+                return Err(unreachable("reset"));
+            }
+            *left -= size;
+            drop(left);
+            assert!(watch(size).is_continue());
+        }
+        Ok(())
+    }
+}
+
+impl Backend for Line {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    fn read(&self, name: &Name, range: Range<u64>, watch: Watch<'_>) -> Result<Vec<u8>, RemoteError> {
+        self.carry(range.end - range.start, watch)?;
+        self.inner.read(name, range, &mut unwatched)
+    }
+    fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError> {
+        self.inner.length(name)
+    }
+    fn write(&self, name: &Name, bytes: &[u8], watch: Watch<'_>) -> Result<Written, RemoteError> {
+        self.carry(bytes.len() as u64, watch)?;
+        self.inner.write(name, bytes, &mut unwatched)
+    }
+    fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError> {
+        self.inner.begin(name, length)
+    }
+    fn part(&self, upload: &Upload, number: u32, bytes: &[u8], watch: Watch<'_>) -> Result<Part, RemoteError> {
+        self.carry(bytes.len() as u64, watch)?;
+        self.inner.part(upload, number, bytes, &mut unwatched)
+    }
+    fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
+        self.inner.finish(upload, parts)
+    }
+    fn abandon(&self, upload: &Upload) -> Result<(), RemoteError> {
+        self.inner.abandon(upload)
+    }
+    fn list(&self, folder: &Name) -> Result<Vec<Listed>, RemoteError> {
+        self.inner.list(folder)
+    }
+    fn remove(&self, name: &Name) -> Result<(), RemoteError> {
+        self.inner.remove(name)
+    }
+    fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError> {
+        self.inner.head(name)
+    }
+    fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError> {
+        self.inner.swap(name, expected, bytes)
+    }
+}
+
+#[test]
+fn transfers_that_share_a_line_which_is_reset_again_and_again_come_through_and_each_retry_is_told() {
+    let desk = desk();
+    // Room for one part, or two: never for one of each transfer.
+    let budget = 2 * PART + (4 << 20);
+    let line = Line {
+        inner: Arc::clone(&desk.place),
+        left: Mutex::new(budget),
+        budget,
+        resets: AtomicU64::new(0),
+    };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&told);
+    let patient = Patient::new(Arc::new(line), Pace::default())
+        .waiting_by(|_| ())
+        .telling(move |retry| {
+            let retry = (retry.next, retry.of, retry.error.to_string());
+            noted.lock().expect("unbroken").push(retry);
+        });
+    let bytes = large();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (patient, bytes) = (&patient, &bytes);
+            scope.spawn(move || {
+                let name = name(&format!("pack-{number}"));
+                let sent = send(patient, &name, bytes, &mut Sending::default(), &mut unwatched);
+                assert_eq!(sent, Ok(Written::New), "{number}");
+            });
+        }
+    });
+    let told = told.lock().expect("unbroken");
+    assert!(!told.is_empty(), "the line was never cut");
+    assert!(
+        told.iter()
+            .all(|(next, of, error)| { (2..=8).contains(next) && *of == 8 && error.contains("reset") }),
+        "{told:?}"
+    );
 }
 
 #[test]

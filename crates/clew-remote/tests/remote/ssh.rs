@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use clew_remote::transfer::{PART, Sending, fetch, read_whole, send};
-use clew_remote::{Backend, Calling, Name, Pace, Patient, RemoteError, Ssh, Written};
+use clew_remote::{Backend, Calling, Name, Pace, Patient, RemoteError, Ssh, Written, unwatched};
 
 use crate::conformance;
 
@@ -213,6 +213,31 @@ fn a_transfer_goes_on_when_ssh_is_killed() {
     )
     .expect("fetched");
     assert!(sink == bytes);
+    assert!(read_whole(&patient, &name("pack")).expect("it can be read") == Some(bytes));
+}
+
+#[test]
+fn a_push_gets_through_a_line_that_is_cut_after_less_than_a_part() {
+    let machine = Machine::new();
+    let place = machine.created();
+    drop(place);
+    // What goes to the far side ends after so many bytes.
+    let sshd = format!(
+        "{} -i -f {}",
+        program("sshd").display(),
+        machine.at("sshd_config").display()
+    );
+    let line = machine.script("line", &format!("stdbuf -o0 head -c 3000000 | {sshd}"));
+    let settings = fs::read_to_string(machine.at("ssh_config")).expect("it is there");
+    machine.put("ssh_config", &settings.replace(&sshd, &line.display().to_string()));
+    let patient = Patient::new(Arc::new(machine.noted()), Pace::default()).waiting_by(|_| ());
+    let bytes = large();
+    let sent = send(&patient, &name("pack"), &bytes, &mut Sending::default(), &mut unwatched);
+    assert_eq!(sent, Ok(Written::New));
+    assert!(
+        machine.pids().len() as u64 > bytes.len() as u64 / 3_000_000,
+        "the line was cut"
+    );
     assert!(read_whole(&patient, &name("pack")).expect("it can be read") == Some(bytes));
 }
 

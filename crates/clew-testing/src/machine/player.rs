@@ -14,12 +14,21 @@ use clew_core::store::Trust;
 
 pub use self::process::other_process;
 use self::process::{key, open, store};
-use super::verdict::{Before, judge, judge_stopped};
+use super::verdict::{Before, judge, judge_live, judge_stopped};
 use super::{Mode, Step, Tally};
 use crate::disk::{Fault, SimDisk, Surviving};
 use crate::program::Dice;
 use crate::reference::Reference;
-use crate::toy::{CellError, ToyKernel, Value, World, run_cell};
+use crate::toy::{CellError, Ref, ToyKernel, Value, World, run_cell};
+
+/// Live objects that names are bound to, by their serials.
+fn handles(world: &World) -> BTreeMap<Root, u64> {
+    let is_live = |object: Ref| matches!(world.heap.value(object), Value::Handle { .. });
+    let bound = world.bound.iter().filter(|(_, object)| is_live(**object));
+    bound
+        .map(|(root, object)| (root.clone(), world.heap.serial_of(*object)))
+        .collect()
+}
 
 /// A session of toy objects, its reference beside it.
 pub struct Player {
@@ -42,6 +51,8 @@ pub struct Player {
     is_damaged: bool,
     /// What the name that is kept out of the record was bound to when a run ended, by the run's label.
     secrets: BTreeMap<String, Option<u64>>,
+    /// The live objects that names were bound to when a run ended, by the run's label: those of this process.
+    handles: BTreeMap<String, BTreeMap<Root, u64>>,
     /// The report of the last move.
     last: Option<Report>,
     /// What was played.
@@ -75,6 +86,8 @@ impl Player {
             life: 1,
             count: 0,
             is_damaged: false,
+            // The first state has no live objects, also where the first thing that happens is a change from outside.
+            handles: BTreeMap::from([(started.label.clone(), BTreeMap::new())]),
             secrets: BTreeMap::from([(started.label, None)]),
             last: None,
             tally: Tally {
@@ -133,7 +146,8 @@ impl Player {
         }
         if let Some(at) = self.session.at() {
             let label = self.session.history().label(&at);
-            self.secrets.entry(label).or_insert(self.kernel.secret);
+            self.secrets.entry(label.clone()).or_insert(self.kernel.secret);
+            self.handles.entry(label).or_insert_with(|| handles(&self.kernel.world));
         }
         match self.kernel.leaked() {
             0 => Ok(()),
@@ -343,7 +357,7 @@ impl Player {
             Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
             Err(_) => None,
         };
-        let differs = crate::same(&before.world, &self.reference.settled, None).is_err();
+        let differs = crate::visibly_same(&before.world, &self.reference.settled, None).is_err();
         if drifted.is_none() && done.is_ok() && differs {
             return Err("a change from outside was not recorded".to_owned());
         }
@@ -382,6 +396,9 @@ impl Player {
         let is_torn = self.is_damaged || self.torn.contains(&report.to);
         let secret = self.secrets.get(&report.to).map(|then| (*then, self.kernel.secret));
         let exact = judge(&self.kernel, &self.session, report, before, &expected, is_torn, secret)?;
+        if let Some(handles) = self.handles.get(&report.to) {
+            judge_live(&self.kernel, before, handles)?;
+        }
         self.reference.world = if exact { expected } else { self.kernel.world.clone() };
         self.reference.world.heap.set_life(self.life);
         Ok(())
@@ -425,7 +442,14 @@ impl Player {
         let heap = &self.kernel.world.heap;
         let serial = |root: &Root| self.kernel.world.bound.get(root).map(|object| heap.serial_of(*object));
         let unparked = with(&|root, word| word == Word::Kept && serial(root).as_ref() != before.serials.get(root));
-        let is_bound = |root: &&Root| root.kind != RootKind::Definition;
+        // A live object that is not verified may hold anything.
+        let doubtful: BTreeSet<&Root> = report
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.uncertain)
+            .map(|outcome| &outcome.root)
+            .collect();
+        let is_bound = |root: &&Root| root.kind != RootKind::Definition && !doubtful.contains(root);
         let unparked: BTreeSet<Root> = unparked.iter().filter(is_bound).cloned().collect();
         crate::same(&self.kernel.world, &state, Some(&unparked)).map_err(|what| format!("unparked: {what}"))?;
         let mut expected = self.reference.world.clone();

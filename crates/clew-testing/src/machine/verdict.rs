@@ -7,8 +7,8 @@ use clew_core::id::{Root, RootKind};
 use clew_core::plan::{Outcome, Report, Word};
 use clew_core::session::Session;
 
-use crate::same;
 use crate::toy::{Ref, SECRET, ToyKernel, Value, World};
+use crate::{same, visibly_same};
 
 /// What was live before a move.
 pub(super) struct Before {
@@ -67,6 +67,8 @@ pub(super) fn judge(
         .map(|(id, _)| *id);
     let state = session.history().state(target.ok_or("the target is no run")?);
     let mut good: BTreeSet<Root> = BTreeSet::new();
+    // Of live objects that a cell made anew it is said that nothing can be compared.
+    let mut anew: BTreeSet<Root> = BTreeSet::new();
     for (root, outcome) in words.iter().filter(|(root, _)| root.kind != RootKind::Definition) {
         let together = state
             .version(root)
@@ -77,9 +79,12 @@ pub(super) fn judge(
         let is_tainted = reached.iter().any(|object| is_class_of(expected, *object, &tainted));
         if matches!(outcome.word, Word::Kept | Word::Loaded | Word::Replayed) && !outcome.uncertain && !is_tainted {
             good.insert((*root).clone());
+            if outcome.word == Word::Replayed && outcome.why.is_some() {
+                anew.insert((*root).clone());
+            }
         }
     }
-    compare(kernel, expected, &good)?;
+    compare(kernel, expected, &good, &anew)?;
     untouched(before, expected, &words, &state)?;
     let exact = !words
         .values()
@@ -104,6 +109,24 @@ pub(super) fn judge(
         return Err("something is lost, and yet the session is at the target".to_owned());
     }
     Ok(exact && good.len() == expected.bound.len())
+}
+
+/// Live objects that names were bound to, and that were bound to some name before the move, are bound to theirs again.
+pub(super) fn judge_live(kernel: &ToyKernel, before: &Before, handles: &BTreeMap<Root, u64>) -> Result<(), String> {
+    let now = serials(kernel);
+    let unbound = handles
+        .iter()
+        .find(|(root, serial)| is_bound(before, **serial) && now.get(*root) != Some(serial));
+    match unbound {
+        Some((root, _)) => Err(format!(
+            "{root} was bound to an object that lives, and is not bound to it"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn is_bound(before: &Before, serial: u64) -> bool {
+    before.serials.values().any(|bound| *bound == serial)
 }
 
 /// Judges what is said of the name that is kept out of the record: what it was bound to in the target state, what it is
@@ -156,7 +179,7 @@ pub(super) fn judge_restored(
             && !reached.iter().any(|object| is_class_of(expected, *object, &tainted))
     };
     let good: BTreeSet<Root> = expected.bound.keys().filter(fits).cloned().collect();
-    compare(kernel, expected, &good)
+    compare(kernel, expected, &good, &BTreeSet::new())
 }
 
 fn by_root(report: &Report) -> Result<BTreeMap<&Root, &Outcome>, String> {
@@ -167,8 +190,11 @@ fn by_root(report: &Report) -> Result<BTreeMap<&Root, &Outcome>, String> {
     Ok(words)
 }
 
-fn compare(kernel: &ToyKernel, expected: &World, good: &BTreeSet<Root>) -> Result<(), String> {
-    same(&kernel.world, expected, Some(good)).map_err(|what| format!("wrong value: {what}"))
+fn compare(kernel: &ToyKernel, expected: &World, good: &BTreeSet<Root>, anew: &BTreeSet<Root>) -> Result<(), String> {
+    let compared: BTreeSet<Root> = good.difference(anew).cloned().collect();
+    let result = same(&kernel.world, expected, Some(&compared));
+    let result = result.and_then(|()| visibly_same(&kernel.world, expected, Some(good)));
+    result.map_err(|what| format!("wrong value: {what}"))
 }
 
 /// Ids of classes that did not come back as they were.
@@ -199,10 +225,10 @@ fn judge_word(
         .bound
         .get(root)
         .map(|object| kernel.world.heap.serial_of(*object));
-    let was = before.serials.get(root).copied();
     let belongs = expected.bound.contains_key(root) || outcome.uncertain;
     let is_true = match outcome.word {
-        Word::Kept => now.is_some() && (now == was || now.is_some_and(|now| before.parked.contains(&now))) && belongs,
+        // A live object may have been bound to another name meanwhile.
+        Word::Kept => now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs,
         Word::Loaded | Word::Replayed | Word::Differs => now.is_some() && belongs,
         Word::Removed => now.is_none() && (!expected.bound.contains_key(root) || outcome.uncertain),
         Word::Lost => now.is_none() && belongs,

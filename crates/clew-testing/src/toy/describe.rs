@@ -247,6 +247,10 @@ impl Heap for ToyHeap {
         self.serial_of(object)
     }
 
+    fn address(&self, object: Ref) -> u64 {
+        self.serial_of(object.object())
+    }
+
     fn discovered(&mut self) -> Vec<(Root, Ref)> {
         let mut met = std::mem::take(&mut self.met);
         met.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_core::format::Summary;
 use clew_core::graph::Arena;
 use clew_core::graph::stream::bodies;
-use clew_core::id::{Root, RootKind};
+use clew_core::id::{Root, RootKind, RunId};
 use clew_core::kernel::{
     Apart, BuildError, Change, HandedOver, Installed, Kernel, KernelError, Rebound, Stored, StreamFacts, Withheld,
 };
@@ -340,6 +340,7 @@ impl Kernel for ToyKernel {
         };
         Ok(Installed {
             notes: replaced.into_iter().filter_map(still_held).collect(),
+            refused: Vec::new(),
         })
     }
 
@@ -396,7 +397,7 @@ impl Kernel for ToyKernel {
 
     fn replay(
         &mut self,
-        source: &str,
+        (_, source): (RunId, &str),
         inputs: &[(Root, Ref)],
         wanted: &[Root],
     ) -> Result<Vec<(Root, Ref)>, BuildError> {

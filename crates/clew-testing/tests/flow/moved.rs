@@ -38,6 +38,7 @@ const SLOW: f64 = 100.0;
 /// Cells that do what they say.
 const QUIET: Flavour = Flavour {
     hostile: false,
+    live: false,
     failing: false,
 };
 
@@ -192,6 +193,7 @@ fn play(dice: &mut Dice, seed: u64, is_plain: bool) -> Notebook {
     let flavour = Flavour {
         // What no constructor builds is lost at home, too.
         hostile: false,
+        live: false,
         failing: seed.is_multiple_of(2),
     };
     let mut notebook = Notebook::new(seed);

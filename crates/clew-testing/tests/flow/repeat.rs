@@ -19,6 +19,7 @@ use super::notebook::KEY;
 /// Cells that do what they say.
 const QUIET: Flavour = Flavour {
     hostile: false,
+    live: false,
     failing: false,
 };
 

@@ -134,6 +134,9 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
     page.notebook = notebook_of(&carrier)?;
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
     if !import.preview {
+        if import.files.is_some() {
+            inputs::check_size(&carrier)?;
+        }
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
         let store = store.map_err(|error| store_problem(&error))?;
         let carried = store.receive(bundle, surroundings.now, &mut |bytes| counting.count(bytes));

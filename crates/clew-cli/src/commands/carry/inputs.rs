@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use clew_core::format::{Input, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
+use clew_core::limits;
 use clew_core::store::{BundleMaker, Carrying};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -247,6 +248,20 @@ pub(super) fn times(history: &History) -> BTreeMap<String, Timestamp> {
     let files = history.runs().flat_map(|(_, run)| input_files::all_of(run));
     let times = files.filter_map(|file| Some((file.path.clone(), file.modified?)));
     times.collect()
+}
+
+/// # Errors
+/// Names share contents, so that the files would take much more than the bundle has of them.
+pub(super) fn check_size(carrier: &Carrier) -> Result<(), Problem> {
+    let (once, all) = carrier.bundle.input_bytes();
+    let most = once.saturating_mul(2).saturating_add(limits::INPUT_COPIES);
+    if all <= most {
+        return Ok(());
+    }
+    let (all, has) = (text::bytes(all), text::bytes(once));
+    let problem = format!("The files in it would take {all}, and it has {has} of them: many names share one content");
+    Err(Problem::usage(problem)
+        .with_hint("Import it without `--files`, and write out what you need by hand".to_owned()))
 }
 
 /// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.

@@ -165,7 +165,7 @@ fn manifest(state: &State, root: &Root, place: &Place<'_>) -> Result<Manifest, S
 fn encoding(manifest: &Manifest) -> Result<&Encoding, String> {
     match &manifest.body {
         Body::Encoded(encoding) => Ok(encoding),
-        Body::Recipe { why } | Body::None { why } | Body::Withheld { why } => {
+        Body::Recipe { why, .. } | Body::None { why } | Body::Withheld { why } => {
             Err(format!("its value is not stored: {why}"))
         }
     }

@@ -1,7 +1,6 @@
 //! `clew move` and `clew push --plan`: a state goes to another place, what is cheaper to send sent, the rest left to be replayed there.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clew_core::id::ManifestId;
@@ -18,6 +17,7 @@ use crate::commands::remote::{asked, tell};
 use crate::place::{Opened, open_store, store_problem};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
+use crate::shown::Shown;
 use crate::surroundings::Surroundings;
 use crate::text;
 
@@ -267,7 +267,7 @@ fn say_losses(page: &CarryPage) {
     let losses = page.losses();
     if !losses.is_empty() {
         // Nobody may read it: then the answer says it.
-        std::io::stderr().write_all(losses.as_bytes()).ok();
+        Shown::of(&losses).write(&mut std::io::stderr(), false).ok();
     }
 }
 

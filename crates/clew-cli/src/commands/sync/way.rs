@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, SigningKey, Store, Trust};
 use clew_remote::sync::{Memory, Progress, SyncError, Way};
-use clew_remote::{Backend, Pace, Patient};
+use clew_remote::{Backend, Pace, Patient, Retry};
 
 use crate::commands::remote::{asked, tell};
 use crate::place::store_problem;
@@ -65,7 +65,17 @@ pub(super) fn known(remote: Remote, surroundings: &Surroundings) -> Result<Remot
 /// Opens the place of a remote.
 pub(super) fn opened(url: &str, surroundings: &Surroundings) -> Result<Patient, Problem> {
     let place = remotes::open(url, false, remotes::may_ask(surroundings));
-    Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE))
+    Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE).telling(tell_retry))
+}
+
+fn tell_retry(retry: &Retry<'_>) {
+    tell(&format!(
+        "{} … trying again in {:.0} s ({} of {})",
+        retry.error,
+        retry.wait.as_secs_f64().max(1.0),
+        retry.next,
+        retry.of
+    ));
 }
 
 /// The way between a store and a place.

@@ -1,6 +1,8 @@
 //! What a run bound anew and left as it was. Its record has only what came out otherwise, so whoever takes the run for its cell elsewhere has to know
 //! the rest: `x = 1` where `x` is 1 changes nothing, and where `x` is 2 it does.
 
+use std::borrow::Cow;
+
 use crate::format::{Run, Version};
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId};
@@ -17,6 +19,23 @@ pub(crate) fn bound_again(history: &History, id: &RunId) -> Vec<Version> {
         .filter(|root| !is_changed(run, root))
         .filter_map(|root| before.version(&root));
     found.filter(|version| version.roots.len() == 1).cloned().collect()
+}
+
+/// A run as it stands for running its cell again: without the generators that came with an import. Each process has those in a state of its
+/// own, so whoever draws from one has nothing on record that would decide what comes of it.
+pub(crate) fn as_repeated(run: &Run) -> Cow<'_, Run> {
+    if run.evidence.undrawn.is_empty() {
+        return Cow::Borrowed(run);
+    }
+    let mut run = run.clone();
+    let is_undrawn = |version: &Version| version.roots.iter().all(|root| run.evidence.is_undrawn(root));
+    run.changed = run
+        .changed
+        .iter()
+        .filter(|version| !is_undrawn(version))
+        .cloned()
+        .collect();
+    Cow::Owned(run)
 }
 
 /// Roots that a run may have bound or taken away, and that its record says nothing of.

@@ -129,7 +129,9 @@ impl Line {
             line.patched.extend(patched);
             run.removed.iter().for_each(|root| line.note(root, (depth, false)));
             let changed = run.changed.iter().flat_map(|version| &version.roots);
-            changed.for_each(|root| line.note(root, (depth, true)));
+            // Of what is the same object and has no value nobody can tell whether it changed.
+            let used = run.evidence.used.iter();
+            changed.chain(used).for_each(|root| line.note(root, (depth, true)));
             if !is_coarse {
                 line.doubts.extend(Doubt::of(run, &state).map(|doubt| (depth, doubt)));
                 state.apply(run);

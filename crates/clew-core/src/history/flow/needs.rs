@@ -8,8 +8,8 @@ use crate::id::{Root, RootKind};
 
 impl<'a> Flow<'a> {
     /// Roots that a replay of the run at `place` has to find as they were, of those that were there: what it may have read, and what
-    /// it left without having bound it anew. What was changed in place is of these, and what only shared objects with something
-    /// that the run took elsewhere.
+    /// it left without having bound it anew. What was changed in place is of these, what may have been, and what only shared objects
+    /// with something that the run took elsewhere.
     pub fn needs(&self, place: &Place<'a>) -> BTreeSet<Root> {
         let Some(before) = place.before() else {
             return BTreeSet::new();
@@ -23,6 +23,7 @@ impl<'a> Flow<'a> {
         let left = run.changed.iter().flat_map(|version| &version.roots);
         let is_taken_up = |root: &&Root| !is_bound_anew(run, root) && before.line.is_there(root, before.depth);
         found.extend(left.filter(is_taken_up).cloned());
+        found.extend(run.evidence.used.iter().cloned());
         found
     }
 }

@@ -17,6 +17,11 @@ impl Patches {
         }
     }
 
+    /// Whether a cell set what goes by this name.
+    pub fn names(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Names of what is not certainly the same there; of what both have without a value if it `is_doubted`.
     pub fn differing<'a>(&'a self, other: &'a Self, is_doubted: bool) -> BTreeSet<&'a str> {
         let names = self.0.keys().chain(other.0.keys());
@@ -44,13 +49,13 @@ fn named(entry: &str) -> (&str, Option<&str>) {
 pub const THREADS: &str = "threads";
 
 /// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in
-/// and how it is set, the time zone, what was entered without a `with` that leaves it, and what goes on beside them.
+/// and how it is set, how texts are encoded and objects copied, the time zone, what was entered without a `with` that leaves it, and what goes on beside them.
 pub(super) fn is_everywhere(name: &str) -> bool {
     name.starts_with('%')
         || name == "time.tzset"
         || matches!(
             first_word(name),
-            "IPython" | "builtins" | "contextlib" | "sys" | THREADS
+            "IPython" | "builtins" | "codecs" | "contextlib" | "copyreg" | "sys" | THREADS
         )
 }
 

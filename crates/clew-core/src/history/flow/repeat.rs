@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bound::{bound_again, written_again};
+use super::bound::{as_repeated, bound_again, written_again};
 use super::elsewhere::Elsewhere;
 use super::inputs::{first_word, is_context, needs};
 use super::needs::is_bound_anew;
@@ -58,7 +58,7 @@ impl Found {
     /// What the next cell would find if a run of this history is taken for the one before; nothing else if there is no such run.
     pub fn repeat(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
-        self.state.repeat(run, &bound_again(history, id));
+        self.state.repeat(&as_repeated(run), &bound_again(history, id));
         self.patched.set(&run.evidence.patched);
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
@@ -179,6 +179,9 @@ impl<'a> Flow<'a> {
         }
         let elsewhere = Elsewhere::of(&run.evidence, directory);
         obstacles.extend(of_evidence(&run.evidence, elsewhere, outside));
+        if let Some(random) = self.of_draws(place).filter(|random| !obstacles.contains(random)) {
+            obstacles.push(random);
+        }
         if let (Some(then), Some(now)) = (environments.interpreter(&id), outside.python())
             && minor(&then.version) != minor(now)
         {
@@ -200,6 +203,25 @@ impl<'a> Flow<'a> {
         obstacles.extend(self.of_context(place, &needed, found));
         obstacles.extend(self.of_results(run));
         obstacles
+    }
+
+    /// That it drew from a generator that was not there before it, or asked for its state, and did not seed it: one that came with what it
+    /// imported, or that nobody had drawn from.
+    fn of_draws(&self, place: &Place<'a>) -> Option<Obstacle> {
+        let run = place.recorded();
+        let asked = run
+            .evidence
+            .random
+            .keys()
+            .map(|name| Root::new(RootKind::Random, name.clone()));
+        let left = run.changed.iter().flat_map(|version| &version.roots);
+        let left = left.filter(|root| root.kind == RootKind::Random && !run.evidence.is_undrawn(root));
+        let then = place.before().map(|before| self.history.state(before.run()));
+        let is_found = |root: &Root| then.as_ref().is_some_and(|then| then.version(root).is_some());
+        let mut drawn = asked.chain(left.cloned());
+        drawn
+            .any(|root| !is_bound_anew(run, &root) && !is_found(&root))
+            .then_some(Obstacle::Random)
     }
 
     /// Packages and modules that it may have used. What a run imports it names; what it used of that later ones tell by what they read
@@ -294,11 +316,19 @@ impl<'a> Flow<'a> {
         let known = names.iter().filter_map(|name| environments.module(&place.run(), name));
         let mut all: BTreeMap<&str, &ModuleEvidence> = known.map(|module| (module.name.as_str(), module)).collect();
         all.extend(own.map(|module| (module.name.as_str(), module)));
-        if all.values().any(|module| !module.files.is_empty()) {
-            // The user's own modules call each other, and nothing tells which.
-            let id = place.run();
-            for module in environments.own_modules(&id) {
-                all.entry(&module.name).or_insert(module);
+        // The user's own modules call each other, and what they have in common.
+        let mut others: Vec<&ModuleEvidence> = environments.own_modules(&place.run()).collect();
+        let mut reached: Vec<&ModuleEvidence> = all
+            .values()
+            .filter(|module| !module.files.is_empty())
+            .copied()
+            .collect();
+        while let Some(module) = reached.pop() {
+            let (found, left): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| module.may_reach(other));
+            others = left;
+            for other in found {
+                all.entry(&other.name).or_insert(other);
+                reached.push(other);
             }
         }
         all.into_values().collect()
@@ -339,12 +369,9 @@ impl<'a> Flow<'a> {
         };
         let run = place.recorded();
         let then = self.history.state(before.run());
-        let left: BTreeSet<&Root> = run
-            .changed
-            .iter()
-            .flat_map(|version| &version.roots)
-            .chain(&run.removed)
-            .collect();
+        let left = run.changed.iter().flat_map(|version| &version.roots);
+        let left = left.filter(|root| !run.evidence.is_undrawn(root));
+        let left: BTreeSet<&Root> = left.chain(&run.removed).collect();
         let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
         // The run tells its directory itself.
         let is_told = |root: &&Root| root.kind == RootKind::Directory && run.evidence.directory.is_some();
@@ -352,7 +379,11 @@ impl<'a> Flow<'a> {
         let is_of_start =
             |root: &Root| is_same_directory && root.kind == RootKind::Path && !self.is_cells(root, &before);
         let mut obstacles = Vec::new();
-        for root in all.into_iter().filter(|root| !is_told(root)) {
+        let patched = self.patched(place);
+        for root in all
+            .into_iter()
+            .filter(|root| !is_told(root) && !is_patch(root, &patched))
+        {
             let (was, is) = (then.version(root), found.version(root));
             let is_same = match (was, is) {
                 (None, None) => true,
@@ -418,8 +449,12 @@ impl<'a> Flow<'a> {
             RootKind::Environment => run.evidence.variables.contains_key(&root.key),
             _ => false,
         };
+        let patched = self.patched(&before);
         let counts = |root: &&Root| {
-            !is_told(root) && needs(run, root, &libraries) && !are_same(then.version(root), found.version(root))
+            !is_told(root)
+                && !is_patch(root, &patched)
+                && needs(run, root, &libraries)
+                && !are_same(then.version(root), found.version(root))
         };
         let found_other = context.into_iter().filter(counts);
         found_other.map(|root| Obstacle::input(root, &then, found)).collect()
@@ -510,7 +545,7 @@ impl<'a> Flow<'a> {
     fn of_results(&self, run: &Run) -> Vec<Obstacle> {
         let is_stored = |version: &&Version| {
             let manifest = self.manifest(version);
-            manifest.is_some_and(|manifest| matches!(manifest.body, Body::Encoded(_)))
+            manifest.is_some_and(|manifest| matches!(&manifest.body, Body::Encoded(encoding) if encoding.is_whole()))
         };
         let lacking = run.changed.iter().filter(|version| !is_stored(version));
         lacking
@@ -595,4 +630,9 @@ fn are_same(one: Option<&Version>, other: Option<&Version>) -> bool {
 fn minor(version: &str) -> &str {
     let end = version.match_indices('.').nth(1).map_or(version.len(), |(at, _)| at);
     &version[..end]
+}
+
+/// Whether a root is what a cell set in a library: that counts by what the record says of it (`of_patches`), a part of the state or not.
+fn is_patch(root: &Root, patched: &Patches) -> bool {
+    root.kind == RootKind::ModuleAttribute && patched.names(&root.key)
 }

@@ -99,25 +99,35 @@ impl<'a> Flow<'a> {
             let Some(then) = self.maker(&root, &before) else {
                 continue;
             };
-            let event = now.line.last_event(self, &root, now.depth);
-            let Some(event) = event.map(|depth| now.at(depth)) else {
+            let Some(event) = self.last_event(&root, place, now) else {
                 continue;
             };
             if event.depth == then.depth || event.depth == place.depth {
                 continue;
             }
             let by = event.run();
-            match self.maker(&root, now) {
+            match self.maker(&root, &event) {
                 None => reasons.push(Reason::Removed { root, by }),
-                Some(_) if self.is_same(&root, &before, now) => {}
+                Some(_) if self.is_same(&root, &before, &event) => {}
                 Some(_) => reasons.push(Reason::Changed { root, by }),
             }
         }
         reasons
     }
 
-    /// Whether the root has the same value at both places, though it may have had others between.
+    /// The last run that changed the root, or took it away, as far as that counts for the run at `place`.
+    fn last_event(&self, root: &Root, place: &Place<'a>, now: &Place<'a>) -> Option<Place<'a>> {
+        let up_to = |depth: usize| now.line.last_event(self, root, depth).map(|depth| now.at(depth));
+        let mut events = std::iter::successors(up_to(now.depth), |event| up_to(event.depth.checked_sub(1)?));
+        events.find(|event| event.depth <= place.depth || counts(root, event, place))
+    }
+
+    /// Whether the root has the same value at both places, though it may have had others between. `other` is the later one.
     fn is_same(&self, root: &Root, one: &Place<'a>, other: &Place<'a>) -> bool {
+        let maker = self.maker(root, other);
+        if maker.is_some_and(|maker| maker.recorded().evidence.used.contains(root)) {
+            return false;
+        }
         match (self.version(root, one), self.version(root, other)) {
             (Some(one), Some(other)) => {
                 let is_whole = one.fingerprint == other.fingerprint && one.roots == other.roots;
@@ -153,7 +163,8 @@ impl<'a> Flow<'a> {
         };
         let mut reasons = Vec::new();
         for root in self.read(place) {
-            if let Some(maker) = self.maker(&root, &before).filter(|maker| stale.contains(&maker.run())) {
+            let is_stale = |maker: &Place<'a>| stale.contains(&maker.run()) && counts(&root, maker, place);
+            if let Some(maker) = self.maker(&root, &before).filter(is_stale) {
                 reasons.push(Reason::Through { root, run: maker.run() });
             }
         }
@@ -175,6 +186,14 @@ fn last_of_cells<'a>(now: &Place<'a>) -> Vec<Place<'a>> {
     depths.into_iter().map(|depth| now.at(depth)).collect()
 }
 
+/// The first run of the same cell.
+fn first_of_cell<'a>(place: &Place<'a>) -> Place<'a> {
+    let cell = place.recorded().cell.as_ref();
+    let mut runs = place.line();
+    let first = cell.and_then(|_| runs.find(|run| run.recorded().cell.as_ref() == cell));
+    first.unwrap_or_else(|| place.clone())
+}
+
 fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool) -> Vec<Reason> {
     let changed = place
         .recorded()
@@ -183,4 +202,10 @@ fn changed_files(place: &Place<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -> bool
         .iter()
         .filter(|file| !is_as_it_was(file));
     changed.cloned().map(Reason::File).collect()
+}
+
+/// Whether what a run did to the root counts for the run at `place`. That it may have changed a live object counts where its cell comes
+/// first: what is used in one cell after the other would else never be up to date.
+fn counts(root: &Root, event: &Place<'_>, place: &Place<'_>) -> bool {
+    !event.recorded().evidence.used.contains(root) || first_of_cell(event).depth < first_of_cell(place).depth
 }

@@ -230,10 +230,14 @@ impl<'f, 'a, W: Ways> Layout<'f, 'a, W> {
         encoding.into_iter().flat_map(|encoding| &encoding.definitions)
     }
 
-    /// Whether a value could not even be recorded, so that nothing hands it on from one run to another.
+    /// Whether a value, or a member of it, could not even be recorded, so that nothing hands it on from one run to another.
     fn has_no_value(&self, value: usize) -> bool {
         let manifest = self.known(value).as_deref();
-        manifest.is_ok_and(|manifest| matches!(&manifest.body, Body::Recipe { why } if !Cause::is_over_budget(why)))
+        manifest.is_ok_and(|manifest| match &manifest.body {
+            Body::Recipe { why, .. } => !Cause::is_over_budget(why),
+            Body::Encoded(encoding) => !encoding.is_whole(),
+            _ => false,
+        })
     }
 
     /// A generator that the run drew from, and of which nobody knows where it stood.

@@ -1,12 +1,13 @@
 //! The line of runs that led to a state: every version on it, and when each root had which.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
 use crate::format::{Run, RunKind, Version};
 use crate::history::flow::Place;
-use crate::id::{ManifestId, Root, RootKind, RunId};
+use crate::id::{ManifestId, Root, RunId};
 
 /// A version as a run left it.
 pub(super) struct Left<'a> {
@@ -103,9 +104,24 @@ impl<'a> Line<'a> {
         let position = |version| self.position(depth, version, is_cell && !is_undrawn(run, version));
         let positions: Vec<usize> = run.changed.iter().map(position).collect();
         self.replace(depth, &positions);
+        self.take_used(depth, run);
         if let Some(full) = &run.full {
             self.take_whole(depth, full);
         }
+    }
+
+    /// What a run may have changed although it recorded no other version: whoever makes it without that run makes something else.
+    fn take_used(&mut self, depth: usize, run: &'a Run) {
+        let now = |root: &Root| self.now(*self.numbers.get(root)?);
+        let used: BTreeSet<usize> = run.evidence.used.iter().filter_map(now).collect();
+        let used = used.into_iter().filter(|position| self.left[*position].depth < depth);
+        let versions: Vec<&'a Version> = used.map(|position| self.left[position].version).collect();
+        let is_cell = run.kind == RunKind::Cell;
+        let left = versions
+            .into_iter()
+            .map(|version| self.add(depth, version, is_cell))
+            .collect::<Vec<_>>();
+        self.replace(depth, &left);
     }
 
     /// A run that has all of its state says nothing of the one before.
@@ -131,6 +147,10 @@ impl<'a> Line<'a> {
         if let Some(known) = self.by_manifest.get(&version.manifest).filter(|_| !is_made) {
             return *known;
         }
+        self.add(depth, version, is_made)
+    }
+
+    fn add(&mut self, depth: usize, version: &'a Version, is_made: bool) -> usize {
         let first = self.roots.len();
         for root in &version.roots {
             let number = self.number(root);
@@ -182,6 +202,5 @@ impl<'a> Line<'a> {
 
 /// Whether a version is nothing but generators that the run brought and drew nothing from.
 fn is_undrawn(run: &Run, version: &Version) -> bool {
-    let is_undrawn = |root: &Root| root.kind == RootKind::Random && run.evidence.undrawn.contains(&root.key);
-    version.roots.iter().all(is_undrawn)
+    version.roots.iter().all(|root| run.evidence.is_undrawn(root))
 }

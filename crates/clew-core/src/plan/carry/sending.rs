@@ -49,7 +49,7 @@ impl ThereWays<'_> {
     fn encoding<'m>(&self, Sendable { version, run, manifest }: Sendable<'m>) -> Result<&'m Encoding, Unsendable> {
         let encoding = match &manifest.body {
             Body::Encoded(encoding) => encoding,
-            Body::Recipe { why } | Body::None { why } => return Err(Unsendable::NotStored { why: why.clone() }),
+            Body::Recipe { why, .. } | Body::None { why } => return Err(Unsendable::NotStored { why: why.clone() }),
             Body::Withheld { .. } => return Err(Unsendable::Withheld),
         };
         let is_refused = encoding.code || version.roots.iter().any(|root| root.kind.is_surrounding());

@@ -2,6 +2,7 @@
 //!
 //! They are no part of the store: nobody writes them anywhere before they are asked for, under names that lead nowhere else.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -38,6 +39,8 @@ impl BundleMaker {
                 return Err(StoreError::GivenUp);
             };
             if found != (input.hash, input.size) {
+                // Nobody asked for these bytes, and no signature is over them.
+                file.truncate(0).map_err(StoreError::io("write to", &self.path))?;
                 drop(file);
                 self.bundled.unlink(&place).ok();
                 return Ok(false);
@@ -52,6 +55,19 @@ impl Bundle {
     /// Files that runs of the history read, as its maker lists them.
     pub fn inputs(&self) -> &[Input] {
         &self.contents.inputs
+    }
+
+    /// How many bytes lie in the bundle of those of its files that are taken along, each content once, and how many they are where
+    /// each has a file of its own.
+    pub fn input_bytes(&self) -> (u64, u64) {
+        let (mut met, mut once, mut all) = (BTreeSet::new(), 0_u64, 0_u64);
+        for input in self.contents.inputs.iter().filter(|input| self.input(input).is_some()) {
+            all = all.saturating_add(input.size);
+            if met.insert(input.hash) {
+                once = once.saturating_add(input.size);
+            }
+        }
+        (once, all)
     }
 
     /// The bytes of one of them, where they were taken along. What they hash to was signed: who reads them hashes them.

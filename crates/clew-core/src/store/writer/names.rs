@@ -1,28 +1,61 @@
 //! Files that somebody else replaced, cut short or took away under the session that writes: what is written to them nobody
 //! would find again, and what they held is not there. Tools that bring back or bring over folders do so.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::SessionWriter;
-use crate::store::StoreError;
 use crate::store::disk::DiskFile;
+use crate::store::{StoreError, gate, pack};
 
 impl SessionWriter {
-    /// Sees to it that no more is written to files that lost their names; `Err` once, where they did.
+    /// Sees to it that no more is written to files that lost their names or their ends; `Err` once, where they did.
     pub(super) fn check_names(&mut self) -> Result<(), StoreError> {
         if self.stopped.is_some() {
             return Ok(());
         }
-        self.check_name(&self.log.path, &*self.log.file)
-            .or_else(|error| self.stop(error))?;
+        let log = (self.log.path.clone(), Arc::clone(&self.log.file), self.log.end);
+        self.check_file(&log.0, &*log.1, log.2)?;
         let Some(pack) = &self.pack else { return Ok(()) };
-        let (number, named) = (pack.number, self.check_name(&pack.path, &*pack.file));
-        named.or_else(|error| {
+        let (number, path, file, end) = (pack.number, pack.path.clone(), Arc::clone(&pack.file), pack.end);
+        self.check_file(&path, &*file, end).inspect_err(|_| {
             self.store.index().distrust(number);
             self.checked.clear();
-            self.stop(error)
         })
+    }
+
+    /// Why something that was saved is gone, where another program took it away under this session. Costs a system call or
+    /// three a file.
+    pub fn find_loss(&mut self) -> Option<&str> {
+        // What it finds is noted.
+        self.check_names().ok();
+        self.lost.as_deref()
+    }
+
+    /// The same, as far as that was found before.
+    pub fn loss(&self) -> Option<&str> {
+        self.lost.as_deref()
+    }
+
+    /// Finds packs of the store that went without a word: who takes them away by the rules writes another generation first.
+    pub(super) fn check_packs(&mut self) {
+        let (disk, directory) = (self.store.disk(), self.store.directory());
+        let there: BTreeSet<String> = match disk.list(&pack::folder(directory)) {
+            Ok(names) => names.into_iter().collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+            Err(_) => return,
+        };
+        let gone = self.store.index().missing(&there);
+        if gone.is_empty() || gate::generation(disk, directory) != Some(self.generation) {
+            return;
+        }
+        for number in gone {
+            self.store.index().distrust(number);
+        }
+        self.checked.clear();
+        self.lose("another program took packs of the store away");
     }
 
     /// Finds packs that are shorter than they were: nothing that they held is taken for stored any more, so that it is stored
@@ -42,17 +75,29 @@ impl SessionWriter {
         }
     }
 
-    fn check_name(&self, path: &Path, file: &dyn DiskFile) -> Result<(), StoreError> {
+    fn check_file(&mut self, path: &Path, file: &dyn DiskFile, end: u64) -> Result<(), StoreError> {
+        let disk = self.store.disk();
         // A file gets its name when it is made, so one without was replaced or taken away.
-        if self.store.disk().names(path, file) {
+        let (why, is_there) = if !disk.names(path, file) {
+            let found = disk.open(path).and_then(|found| found.length());
+            let has_all = found.is_ok_and(|length| length >= end);
+            ("another program replaced it, or took it away", has_all)
+        } else if file.length().is_ok_and(|length| length < end) {
+            ("another program cut it short", false)
+        } else {
             return Ok(());
+        };
+        let error = StoreError::io("write to", path)(io::Error::new(io::ErrorKind::NotFound, why));
+        if !is_there && self.saved > 0 {
+            self.lose(&error.to_string());
         }
-        let replaced = io::Error::new(io::ErrorKind::NotFound, "another program replaced it, or took it away");
-        Err(StoreError::io("write to", path)(replaced))
-    }
-
-    fn stop(&mut self, error: StoreError) -> Result<(), StoreError> {
         self.stop_writing(error.to_string(), false);
         Err(error)
+    }
+
+    /// Says that something which was saved is gone.
+    fn lose(&mut self, why: &str) {
+        self.lost.get_or_insert_with(|| why.to_owned());
+        self.is_doubtful = true;
     }
 }

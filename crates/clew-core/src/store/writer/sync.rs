@@ -27,6 +27,7 @@ impl SessionWriter {
         if self.inside.is_none() {
             // Else the next commit does, and does not say that it saved what is nowhere.
             self.check_names().ok();
+            self.check_packs();
         }
         self.ready()?;
         let store = self.store.directory();

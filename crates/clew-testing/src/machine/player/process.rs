@@ -1,6 +1,6 @@
 //! Processes: a session opened on a disk, killed, resumed from what survived.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -188,6 +188,7 @@ impl Player {
 
     /// A new process in which nothing was done yet.
     fn begin_again(&mut self) -> Result<(), String> {
+        self.handles.clear();
         self.life += 1;
         self.kernel = ToyKernel::new(self.life);
         self.session = open(&self.disk, self.history, self.life, self.mode)?;
@@ -195,6 +196,7 @@ impl Player {
             .session
             .start(&mut self.kernel)
             .map_err(|error| error.to_string())?;
+        self.handles.insert(started.label.clone(), BTreeMap::new());
         self.reference.restart(self.kernel.world.clone(), &started.label);
         Ok(())
     }

@@ -1,0 +1,475 @@
+"""Run other people's notebooks with `clew run` and in plain kernels, and compare.
+
+    python -m bench.public_notebooks FOLDER… --count 60 --output .bench/public
+
+FOLDER holds checkouts of repositories with notebooks. From each, notebooks are drawn in turn. Cells that fail here (no network, a
+library that is missing) and cells that take too long are dropped first. Then each notebook is run in five scenarios: a first run, the
+same run again, one constant edited, a cell inserted, an input file changed. Each is run by `clew run`, and twice in plain kernels, so that
+what differs from run to run by itself is known. Compared are the outputs of all cells and the digests of all variables at the end.
+
+A cell has to be executed if its source is new, or if a variable that its source names had another value before it than in any run
+before (by digests taken in the plain kernels); that is the least that is reported. A notebook's result is kept in the output folder:
+a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+INSIDE = Path(__file__).resolve().parent / "inside"
+#: Smaller and larger notebooks than this are left out, by the number of their code cells.
+FEWEST, MOST = 6, 80
+#: Seconds that a cell may take, and megabytes that a notebook's folder may have.
+CELL_SECONDS, FOLDER_MB = 30, 60
+#: A number that may be edited, and so many edits are tried until one leaves all cells running.
+NUMBER, TRIES = re.compile(r"(?<![\w.\"'])\d{1,3}(?![\w.\"'])"), 8
+#: What differs from process to process in texts that are shown.
+DRAWN = [
+    (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}"), "UUID"),
+    (re.compile(r"<ipython-input-\d+-[0-9a-f]+>|/tmp/ipykernel_\d+/\d+\.py|ipykernel_\d+"), "CELL"),
+]
+#: Files that a notebook may read as data.
+DATA = {".csv", ".txt", ".json", ".tsv", ".dat"}
+#: Appended to the notebook: digests of everything, and never a value that was recorded.
+LAST = "import time, bench_probe; (time.time(), bench_probe.digests(globals(), []))[1]"
+#: Put before a plain notebook: digests before each cell.
+FIRST = """
+import json as _json, bench_probe as _probe
+def _before(*_):
+    with open({path!r}, "a") as _file:
+        print(_json.dumps(_probe.digests(get_ipython().user_ns, [])), file=_file)
+get_ipython().events.register("pre_run_cell", _before)
+"""
+
+
+@dataclass
+class Scenario:
+    """What one scenario of a notebook gave."""
+
+    name: str
+    cells: int = 0
+    executed: int = 0
+    least: int = 0
+    #: Cells that were executed though their source is not new and what they name was the same, with the reason that was given.
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    #: Cells whose output, and variables whose final value, is not that of a plain run.
+    wrong: list[str] = field(default_factory=list)
+    #: How many of them differ between plain runs, too.
+    unstable: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Result:
+    """What a notebook gave."""
+
+    notebook: str
+    cells: int = 0
+    dropped: int = 0
+    scenarios: list[Scenario] = field(default_factory=list)
+    failed: str | None = None
+
+
+@dataclass
+class Plain:
+    """A run in a plain kernel."""
+
+    outputs: list[str]
+    final: dict[str, str]
+    before: list[dict[str, str]]
+
+
+class Place:
+    """A folder with the notebook and its data, at one path for all runs, and a private home."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.origin = source.parent
+        self.folder = folder / "work"
+        self.home = folder / "home"
+        self.log = folder / "before.jsonl"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        self.changes: dict[str, bytes] = {}
+        self.restore()
+
+    def restore(self) -> None:
+        """Makes the folder anew, as the repository has it and with the changes of this scenario."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.origin, self.folder, ignore=shutil.ignore_patterns("*.ipynb", ".git"))
+        for name, content in self.changes.items():
+            (self.folder / name).write_bytes(content)
+        # Copies keep the times of what they copy, so a file that nobody changed looks like it.
+        for name in self.changes:
+            os.utime(self.folder / name, (1.7e9, 1.7e9))
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every program that is started here."""
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "CLEW"))}
+        home = {"HOME": self.home, "IPYTHONDIR": self.home / "ipython", "CLEW_HOME": self.home / "clew"}
+        jupyter = {f"JUPYTER_{kind}_DIR": self.home / kind for kind in ("CONFIG", "DATA", "RUNTIME")}
+        paths = {name: str(path) for name, path in {**home, **jupyter}.items()}
+        settings = {"PYTHONPATH": str(INSIDE), "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
+        return mine | paths | settings | {"MPLCONFIGDIR": str(self.home / "matplotlib")}
+
+    def plain(self, cells: list[Any], keep_going: bool = False) -> tuple[Any, Plain]:
+        """Runs the cells in a plain kernel."""
+        self.restore()
+        self.log.unlink(missing_ok=True)
+        first = nbformat.v4.new_code_cell(FIRST.format(path=str(self.log)))
+        book = notebook([first, *cells])
+        old = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self.environment())
+        try:
+            client = NotebookClient(
+                book,
+                timeout=CELL_SECONDS,
+                kernel_name="python3",
+                allow_errors=keep_going,
+                interrupt_on_timeout=keep_going,
+                resources={"metadata": {"path": str(self.folder)}},
+            )
+            client.execute()
+        finally:
+            os.environ.clear()
+            os.environ.update(old)
+        before = [json.loads(line) for line in self.log.read_text().splitlines()]
+        outputs = [self.shown(cell) for cell in book.cells[1:]]
+        return book.cells[1:], Plain(outputs[:-1], finals(book.cells[-1]), before)
+
+    def clew(self, cells: list[Any]) -> tuple[list[dict[str, Any]], list[str], dict[str, str], float]:
+        """Runs the cells with `clew run`: what became of each, outputs, final values, seconds."""
+        self.restore()
+        nbformat.write(notebook(cells), self.folder / "in.ipynb")
+        command = [str(Path(sys.executable).parent / "clew"), "run", "in.ipynb", "out.ipynb", "--json"]
+        begun = os.times().elapsed
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=900
+        )
+        seconds = os.times().elapsed - begun
+        if done.returncode != 0:
+            raise RuntimeError(f"clew run: exit {done.returncode}: {done.stderr[-2000:]}")
+        told = json.loads(done.stdout)["cells"]
+        book = nbformat.read(self.folder / "out.ipynb", as_version=4)
+        outputs = [self.shown(cell) for cell in book.cells]
+        return told, outputs[:-1], finals(book.cells[-1]), seconds
+
+    def shown(self, cell: Any) -> str:
+        """What a cell shows, without what differs from process to process."""
+        texts: list[str] = []
+        was_printed = False
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream" and output.name == "stderr":
+                continue  # warnings are shown once a process
+            is_printed = output.output_type == "stream"
+            if is_printed and was_printed:
+                # What stood between was a warning.
+                texts[-1] += output.text
+                continue
+            was_printed = is_printed
+            data = output.get("data") or {"text": output.get("text", output.get("evalue", ""))}
+            texts += [f"{kind}: {data[kind]}" for kind in sorted(data)]
+        text = "\n".join(texts).replace(str(self.folder), "FOLDER")
+        for pattern, instead in DRAWN:
+            text = pattern.sub(instead, text)
+        return text
+
+
+def notebook(cells: list[Any]) -> Any:
+    """A notebook of these cells."""
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    copies = [nbformat.from_dict({**cell, "outputs": [], "execution_count": None}) for cell in cells]
+    return nbformat.v4.new_notebook(
+        cells=copies, metadata={"kernelspec": spec, "language_info": {"name": "python"}}
+    )
+
+
+def finals(cell: Any) -> dict[str, str]:
+    """The digests that the last cell shows."""
+    found = [output["data"]["text/plain"] for output in cell.outputs if "data" in output]
+    told: dict[str, str] = ast.literal_eval(found[-1])
+    return {name: digest for name, digest in told.items() if name not in ("time", "bench_probe")}
+
+
+# -- scenarios -----------------------------------------------------------------------------------------------------------
+
+
+def edited(place: Place, cells: list[Any], dice: random.Random) -> list[Any] | None:
+    """The cells with one small integer made larger by one, so that all still run."""
+    for at in dice.sample(range(len(cells)), len(cells))[:TRIES]:
+        source = cells[at]["source"]
+        found = list(NUMBER.finditer(source))
+        if not found or not is_plain(source):
+            continue
+        match = dice.choice(found)
+        other = source[: match.start()] + str(int(match.group()) + 1) + source[match.end() :]
+        those = [*cells[:at], {**cells[at], "source": other}, *cells[at + 1 :]]
+        with suppress(CellExecutionError):
+            place.plain([*those, nbformat.v4.new_code_cell(LAST)])
+            return those
+    return None
+
+
+def inserted(cells: list[Any], dice: random.Random) -> list[Any]:
+    """The cells with a new one somewhere."""
+    place = dice.randrange(1, len(cells))
+    new = nbformat.v4.new_code_cell("inserted_by_bench = 6 * 7\ninserted_by_bench")
+    return [*cells[:place], new, *cells[place:]]
+
+
+def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
+    """A data file that the notebook names, with its last line doubled."""
+    sources = "\n".join(cell["source"] for cell in cells)
+    for path in sorted(place.folder.rglob("*")):
+        if (
+            path.suffix in DATA
+            and path.is_file()
+            and path.name in sources
+            and path.stat().st_size < 10_000_000
+        ):
+            content = path.read_bytes()
+            lines = content.rstrip(b"\n").split(b"\n")
+            if len(lines) > 2 and path.suffix != ".json":
+                return {str(path.relative_to(place.folder)): b"\n".join([*lines, lines[-1], b""])}
+    return {}
+
+
+def is_plain(source: str) -> bool:
+    """Whether a cell is Python without magics."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+# -- what has to be executed ---------------------------------------------------------------------------------------------
+
+
+class Needs:
+    """Knows what cells found when they were executed, and so which have to be executed again."""
+
+    def __init__(self) -> None:
+        self.known: set[tuple[Any, ...]] = set()
+
+    def needed(self, cells: list[Any], before: list[dict[str, str]], changed: set[str]) -> set[int]:
+        """The places of the cells that find what they never found."""
+        places = set()
+        readers: dict[str, set[str]] = {}
+        for place, (cell, digests) in enumerate(zip(cells, before, strict=False)):
+            names = named(cell["source"], readers)
+            files = {name for name in changed if Path(name).name in cell["source"]}
+            found = (cell["source"], tuple((name, digests.get(name)) for name in sorted(names)), tuple(files))
+            if found not in self.known:
+                self.known.add(found)
+                places.add(place)
+        return places
+
+
+def named(source: str, readers: dict[str, set[str]]) -> set[str]:
+    """The names that a cell reads, with what functions of earlier cells read that it names."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set(re.findall(r"[A-Za-z_]\w*", source))
+    loads = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for name in list(loads):
+        loads |= readers.get(name, set())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            inside = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            readers[node.name] = inside.union(*(readers.get(name, set()) for name in inside))
+    return loads
+
+
+# -- a notebook ----------------------------------------------------------------------------------------------------------
+
+
+def play(source: Path, folder: Path, seed: int) -> Result:
+    """Runs a notebook in all scenarios."""
+    result = Result(str(source))
+    place = Place(folder, source)
+    cells = clean(place, source, result)
+    if len(cells) < FEWEST:
+        result.failed = f"only {len(cells)} cells run here"
+        return result
+    result.cells = len(cells)
+    needs, dice = Needs(), random.Random(seed)
+    for name, those in scenarios(place, cells, dice):
+        result.scenarios.append(scenario(place, name, those, needs))
+    return result
+
+
+def clean(place: Place, source: Path, result: Result) -> list[Any]:
+    """The code cells that run here."""
+    book = nbformat.read(source, as_version=4)
+    cells = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
+    if not FEWEST <= len(cells) <= MOST:
+        return []
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+        cell["metadata"] = {}
+    for _ in range(3):
+        ran, _ = place.plain([*cells, nbformat.v4.new_code_cell(LAST)], keep_going=True)
+        good = [
+            cell
+            for cell, done in zip(cells, ran, strict=False)
+            if not any(output.output_type == "error" for output in done.outputs)
+        ]
+        result.dropped += len(cells) - len(good)
+        if len(good) == len(cells) or len(good) < FEWEST:
+            return good
+        cells = good
+    return []
+
+
+def scenarios(place: Place, cells: list[Any], dice: random.Random) -> Iterator[tuple[str, list[Any]]]:
+    """The scenarios, one after another; the last change the folder."""
+    yield "first run", cells
+    yield "same run", cells
+    other = edited(place, cells, dice)
+    if other is not None:
+        yield "edited constant", other
+    yield "inserted cell", inserted(cells, dice)
+    place.changes = changed_file(place, cells)
+    if place.changes:
+        yield "changed file", cells
+
+
+def scenario(place: Place, name: str, cells: list[Any], needs: Needs) -> Scenario:
+    """Runs a notebook plainly, twice, and with Clew, and compares."""
+    last = nbformat.v4.new_code_cell(LAST)
+    last["id"] = "last"
+    _, plain = place.plain([*cells, last])
+    _, again = place.plain([*cells, last])
+    told, outputs, final, seconds = place.clew([*cells, last])
+    needed = needs.needed(cells, plain.before, set(place.changes))
+    done = Scenario(name, cells=len(cells), least=len(needed), seconds=seconds)
+    for at, (cell, became) in enumerate(zip(cells, told, strict=False)):
+        if became["outcome"] == "executed":
+            done.executed += 1
+            if at not in needed:
+                why = reason("; ".join(became["why"]))
+                done.reasons.setdefault(why, []).append(cell["source"][:200])
+        if plain.outputs[at] != again.outputs[at]:
+            done.unstable += 1
+        elif outputs[at] != plain.outputs[at]:
+            done.wrong.append(f"output of cell {at} ({became['outcome']}): {cell['source'][:200]}")
+    for variable in sorted(plain.final.keys() | final.keys()):
+        if plain.final.get(variable) != again.final.get(variable):
+            done.unstable += 1
+        elif plain.final.get(variable) != final.get(variable):
+            done.wrong.append(f"variable {variable}")
+    return done
+
+
+def reason(why: str) -> str:
+    """A reason without the names in it."""
+    return re.sub(r"`[^`]*`|'[^']*'|\b\S*[/.]\S+|\d+", "…", why) or "no reason given"
+
+
+# -- all of them ---------------------------------------------------------------------------------------------------------
+
+
+def chosen(folders: list[Path], count: int, seed: int) -> list[Path]:
+    """Notebooks, from each repository in turn."""
+    dice = random.Random(seed)
+    queues = []
+    for folder in folders:
+        found = [path for path in sorted(folder.rglob("*.ipynb")) if is_suitable(path)]
+        dice.shuffle(found)
+        queues.append(found)
+    picked: list[Path] = []
+    while any(queues) and len(picked) < count:
+        for queue in queues:
+            if queue and len(picked) < count:
+                picked.append(queue.pop())
+    return picked
+
+
+def is_suitable(path: Path) -> bool:
+    """Whether a notebook is a Python one of a fair size, and its folder small enough to be copied."""
+    try:
+        book = nbformat.read(path, as_version=4)
+    except Exception:
+        return False
+    codes = sum(1 for cell in book.cells if cell.cell_type == "code" and cell.source.strip())
+    language = book.metadata.get("kernelspec", {}).get("language", "python")
+    size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())
+    return FEWEST <= codes <= MOST and language == "python" and size < FOLDER_MB << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.public_notebooks", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("folders", type=Path, nargs="+", help="checkouts of repositories with notebooks")
+    parser.add_argument("--count", type=int, default=60, help="how many notebooks to draw")
+    parser.add_argument("--seed", type=int, default=1, help="of the draw")
+    parser.add_argument("--output", type=Path, default=Path(".bench/public"), help="where results are kept")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    for number, source in enumerate(chosen(options.folders, options.count, options.seed)):
+        kept = options.output / f"{number:03}.json"
+        if not kept.exists():
+            try:
+                result = play(source.resolve(), (options.output / "work").resolve(), options.seed + number)
+            except Exception:
+                result = Result(str(source), failed=traceback.format_exc(limit=-2))
+            kept.write_text(json.dumps(asdict(result), indent=1))
+        print(line(json.loads(kept.read_text())), flush=True)
+    print(summary([json.loads(path.read_text()) for path in sorted(options.output.glob("[0-9]*.json"))]))
+
+
+def line(result: dict[str, Any]) -> str:
+    """A notebook in a line."""
+    if result["failed"]:
+        return f"{result['notebook']}: left out: {result['failed'].strip().splitlines()[-1][:150]}"
+    counts = ", ".join(f"{one['executed']}/{one['least']}" for one in result["scenarios"])
+    wrong = sum(len(one["wrong"]) for one in result["scenarios"])
+    return f"{result['notebook']}: {result['cells']} cells; executed/least {counts}; wrong {wrong}"
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """All notebooks together: a line for each scenario, then the reasons."""
+    ran = [result for result in results if not result["failed"]]
+    lines = [f"{len(ran)} notebooks of {len(results)} ran"]
+    reasons: Counter[str] = Counter()
+
+    def total(name: str, key: str) -> int:
+        return sum(one[key] for result in ran for one in result["scenarios"] if one["name"] == name)
+
+    for name in ("first run", "same run", "edited constant", "inserted cell", "changed file"):
+        wrong = sum(len(one["wrong"]) for result in ran for one in result["scenarios"] if one["name"] == name)
+        counts = f"{total(name, 'executed')} of {total(name, 'cells')} cells executed, {total(name, 'least')} had to be"
+        lines.append(f"{name}: {counts}; wrong {wrong}; unstable in plain runs {total(name, 'unstable')}")
+    for result in ran:
+        for one in result["scenarios"]:
+            if one["name"] != "first run":
+                reasons.update({why: len(cells) for why, cells in one["reasons"].items()})
+    lines += [f"{count:5}  {why}" for why, count in reasons.most_common()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

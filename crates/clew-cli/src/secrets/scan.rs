@@ -1,0 +1,245 @@
+//! Finds credentials in a text: one look for all traces at once, then a closer one at each.
+
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex::Regex;
+
+use super::contexts::{CONTEXTS, Context, Demand};
+use super::names::Strength;
+use super::shapes::{SHAPES, Shape, Start};
+use super::values::Form;
+use super::{Written, addresses, assigned, keys, mark, values};
+
+/// A credential in a text.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// What is taken out.
+    pub range: Range<usize>,
+    /// The credential itself.
+    pub it: Range<usize>,
+    pub what: &'static str,
+}
+
+impl Place {
+    pub fn of(range: Range<usize>, what: &'static str) -> Self {
+        Self {
+            it: range.clone(),
+            range,
+            what,
+        }
+    }
+}
+
+/// What a trace may be of.
+#[derive(Clone, Copy)]
+enum Trace {
+    Shape(usize),
+    Context(usize),
+    Name,
+    Address,
+    KeyBegins,
+    KeyEnds,
+}
+
+/// What stands in names that tell of a credential.
+#[rustfmt::skip]
+const IN_NAMES: &[&str] = &[
+    "pass", "pw", "psw", "kennwort", "contrase", "senha", "mdp", "token", "secret", "jwt", "bearer", "authoriz", "cred", "key", "otp",
+    "mnemonic", "auth", "cookie", "session", "sig", "csrf",
+];
+
+struct Traces {
+    all: AhoCorasick,
+    of: Vec<Trace>,
+}
+
+static TRACES: LazyLock<Traces> = LazyLock::new(|| {
+    let (mut begins, mut of): (Vec<String>, Vec<Trace>) = (Vec::new(), Vec::new());
+    let mut add = |text: &str, trace| {
+        begins.push(text.to_owned());
+        of.push(trace);
+    };
+    for (place, shape) in SHAPES.iter().enumerate() {
+        shape.begins.iter().for_each(|text| add(text, Trace::Shape(place)));
+    }
+    for (place, context) in CONTEXTS.iter().enumerate() {
+        context.begins.iter().for_each(|text| add(text, Trace::Context(place)));
+    }
+    IN_NAMES.iter().for_each(|text| add(text, Trace::Name));
+    add("://", Trace::Address);
+    add("-----begin", Trace::KeyBegins);
+    add("-----end", Trace::KeyEnds);
+    let all = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(&begins)
+        .expect("they are few and short");
+    Traces { all, of }
+});
+
+/// A pattern from where its trace stands. It is compiled when its trace is first met: all of them take tens of megabytes.
+struct Pattern {
+    text: &'static str,
+    compiled: OnceLock<Regex>,
+}
+
+impl Pattern {
+    fn of(text: &'static str) -> Self {
+        Self {
+            text,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    fn regex(&self) -> &Regex {
+        let compile = || Regex::new(&format!(r"\A(?:{})", self.text)).expect("it is a pattern");
+        self.compiled.get_or_init(compile)
+    }
+}
+
+/// Those of shapes, and those of contexts.
+static PATTERNS: LazyLock<(Vec<Pattern>, Vec<Pattern>)> = LazyLock::new(|| {
+    (
+        SHAPES.iter().map(|shape| Pattern::of(shape.pattern)).collect(),
+        CONTEXTS.iter().map(|context| Pattern::of(context.pattern)).collect(),
+    )
+});
+
+/// The most that is looked at behind a trace (bytes).
+const NEAR: usize = 12_000;
+
+/// Whether a credential may stand in a text: a cheap look before the dear one.
+pub(super) fn may_be_in(text: &str) -> bool {
+    TRACES.all.is_match(text)
+}
+
+/// Where something begins in a text that may be, or tell of, a credential; in their order.
+pub(super) fn traces(text: &str) -> Vec<usize> {
+    let mut starts: Vec<usize> = TRACES.all.find_overlapping_iter(text).map(|hit| hit.start()).collect();
+    starts.sort_unstable();
+    starts
+}
+
+/// The credentials in a text, in their order; none in another.
+pub(super) fn places(text: &str, written: Written) -> Vec<Place> {
+    let mut found: Vec<Place> = Vec::new();
+    let mut seen = 0;
+    for hit in TRACES.all.find_overlapping_iter(text) {
+        let start = hit.start();
+        match TRACES.of[hit.pattern().as_usize()] {
+            Trace::Shape(place) => found.extend(shaped(text, start, hit.end(), place)),
+            Trace::Context(place) => found.extend(in_context(text, start, place, written)),
+            Trace::Name => found.extend(assigned::at(text, hit.range(), &mut seen, written)),
+            Trace::Address => found.extend(addresses::at(text, start)),
+            Trace::KeyBegins => found.extend(keys::whole(text, start)),
+            Trace::KeyEnds if written == Written::ForPeople => found.extend(keys::end_of_one(text, start)),
+            Trace::KeyEnds => {}
+        }
+    }
+    apart(found)
+}
+
+/// What kind of credential stands in a text first.
+pub(super) fn first(text: &str, written: Written) -> Option<Place> {
+    places(text, written).into_iter().next()
+}
+
+/// What a credential is called of which only its name or its place tells.
+pub(super) const CREDENTIAL: &str = "a credential";
+
+/// Places that do not overlap: of those that do, what begins first stands for all, to where the last of them ends. A kind
+/// that is known by its shape names them.
+pub(super) fn apart(mut found: Vec<Place>) -> Vec<Place> {
+    found.sort_by_key(|place| (place.range.start, std::cmp::Reverse(place.range.end)));
+    let mut apart: Vec<Place> = Vec::with_capacity(found.len());
+    for place in found {
+        match apart.last_mut() {
+            Some(last) if place.range.start < last.range.end => {
+                last.range.end = last.range.end.max(place.range.end);
+                if last.what == CREDENTIAL {
+                    last.what = place.what;
+                }
+            }
+            _ => apart.push(place),
+        }
+    }
+    apart
+}
+
+/// A text with marks in these places.
+pub(super) fn without(text: String, places: &[Place]) -> String {
+    if places.is_empty() {
+        return text;
+    }
+    let (mut kept, mut copied) = (String::with_capacity(text.len()), 0);
+    for place in places {
+        kept.push_str(&text[copied..place.range.start]);
+        kept.push_str(&mark(place.what));
+        copied = place.range.end;
+    }
+    kept + &text[copied..]
+}
+
+fn near(text: &str, start: usize) -> &str {
+    &text[start..text.floor_char_boundary(start + NEAR)]
+}
+
+fn is_in_word(text: &str, start: usize) -> bool {
+    let before = text.as_bytes()[..start].last();
+    before.is_some_and(|letter| letter.is_ascii_alphanumeric() || *letter == b'_')
+}
+
+fn shaped(text: &str, start: usize, end: usize, place: usize) -> Option<Place> {
+    let shape: &Shape = &SHAPES[place];
+    let begins_word = text.as_bytes()[start].is_ascii_alphanumeric();
+    let from = match shape.start {
+        Start::Word if begins_word && is_in_word(text, start) => return None,
+        Start::Word | Start::Anywhere => start,
+        Start::Before(least) => {
+            let letters = text.as_bytes()[..start].iter().rev().take(200);
+            let before = letters.take_while(|letter| letter.is_ascii_alphanumeric()).count();
+            if before < least {
+                return None;
+            }
+            start - before
+        }
+    };
+    debug_assert!(start < end);
+    let found = PATTERNS.0[place].regex().find(near(text, start))?;
+    let range = from..start + found.end();
+    shape.is_one(&text[range.clone()]).then(|| Place::of(range, shape.what))
+}
+
+fn in_context(text: &str, start: usize, place: usize, written: Written) -> Option<Place> {
+    let context: &Context = &CONTEXTS[place];
+    if written == Written::AsCode && !context.is_in_code {
+        return None;
+    }
+    let found = PATTERNS.1[place].regex().captures(near(text, start))?;
+    let all = found.get(0).expect("a match has a place").range();
+    let it = found.name("it").map_or(all, |it| it.range());
+    let range = start + it.start..start + it.end;
+    let value = &text[range.clone()];
+    let is_one = match context.demand {
+        Demand::Value => !values::is_placeholder(value) && !values::names_one(value),
+        Demand::Password => values::is_credential(Strength::Certain, Form::Equals, value),
+        Demand::NoWord => !values::is_placeholder(value) && values::is_no_word(value),
+        Demand::Encoded => is_encoded_login(value),
+    };
+    is_one.then(|| Place::of(range, context.what))
+}
+
+/// Whether a text in Base64 is a user and a password.
+fn is_encoded_login(text: &str) -> bool {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+    let decoded = STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let login = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    login.is_some_and(|login| {
+        let is_plain = !login.contains(char::is_control);
+        is_plain && login.split_once(':').is_some_and(|(_, password)| !password.is_empty())
+    })
+}

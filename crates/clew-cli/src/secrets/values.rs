@@ -1,0 +1,213 @@
+//! Which texts can be a credential, where a name or a place tells of one: no placeholders, words, paths, numbers or code.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::names::{Strength, strength};
+
+/// How a text is set down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// As a value of its own: in quotes, under a name, as a line of a file of settings says it.
+    Value,
+    /// The rest of a line that begins with its name.
+    Line,
+    /// Behind `=`, where other text goes on.
+    Equals,
+    /// Behind `:` in a text, which may be prose.
+    Prose,
+}
+
+/// Lengths of texts that can be a credential, in characters.
+const LONGEST: usize = 4096;
+const SHORTEST_PASSWORD: usize = 4;
+const SHORTEST_WORD: usize = 6;
+const SHORTEST: usize = 8;
+/// Under a vague name.
+const SHORTEST_VAGUE: usize = 20;
+
+static PLACEHOLDERS: LazyLock<Regex> = LazyLock::new(|| {
+    let words = r"change_?me|example|your[_-]|placeholder|none|null|undefined|dummy|redacted|masked|hidden|todo|replace|insert|fake|goes[_-]?here|not kept:";
+    let mine = r"(?:my|some|the|a|test|new|old)[_-]?(?:secret|super[_-]?secret|password|passwd|pass|token|api[_-]?key|key)\W?\z";
+    Regex::new(&format!(
+        r"(?i)[<{{\[(].*[>}}\])]|\A[\[<({{$%&*]|\$\{{|%\(|%s|x{{4,}}|\*{{3,}}|\.{{3,}}|…|{words}|\A{mine}"
+    ))
+    .expect("it is a pattern")
+});
+
+/// Dates, paths and names of files, and places of the network.
+static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
+    let endings = "csv|tsv|parquet|json|jsonl|txt|md|py|ipynb|db|sqlite|h5|npy|npz|pkl|zip|gz|png|jpe?g|pdf|xlsx?|ya?ml|toml|log|html?|pem|key|crt|env|cfg|ini|conf";
+    let date = r"\d{4}-\d\d-\d\d(?:[T ][\d:.,+Z-]+)?";
+    let path = r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/].*";
+    let place = r"[A-Za-z][A-Za-z0-9+.-]*://.*";
+    Regex::new(&format!(
+        r"\A(?:{date}|(?:[\w.-]+/)*[\w.-]+\.(?:{endings})|{path}|{place})\z"
+    ))
+    .expect("it is a pattern")
+});
+
+static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[-+]?[\d.,:/%eE_]+\z").expect("it is a pattern"));
+
+/// What names something in code: `self.password`, `args.token`, `os.environ`.
+static CODE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\A[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\z|[(){}\[\]]").expect("it is a pattern"));
+
+/// Words that stand under the names of passwords and are none.
+#[rustfmt::skip]
+const WORDS: &[&str] = &[
+    "string", "strings", "integer", "boolean", "object", "varchar", "required", "optional", "default", "prompt", "missing",
+    "invalid", "incorrect", "wrong", "correct", "unknown", "secret", "secrets", "login", "username", "admin", "enabled", "disabled",
+    "strong", "weak", "failed", "success", "expired", "changed", "header", "cookie", "basic", "bearer", "digest", "oauth", "oauth2",
+    "query", "stdin", "getpass", "keyring", "environ", "environment", "config", "credentials", "random", "column", "unset", "empty",
+    "false", "needed", "accepted", "denied", "normal", "value", "values", "character", "characters", "encrypted", "static",
+];
+
+/// Words of sentences, of which no passphrase is made.
+#[rustfmt::skip]
+const OF_SENTENCES: &[&str] = &[
+    "the", "a", "an", "is", "are", "was", "for", "of", "to", "your", "my", "please", "enter", "must", "should", "not", "and", "or", "in",
+    "with", "this", "that", "it", "be", "has", "have", "if", "no", "user", "password", "passphrase", "token", "key", "secret",
+];
+
+/// Whether a text is a credential under a name of this strength.
+pub(super) fn is_credential(strength: Strength, form: Form, text: &str) -> bool {
+    let text = text.trim();
+    if text.len() < SHORTEST_PASSWORD || text.chars().nth(LONGEST).is_some() {
+        return false;
+    }
+    if text.contains(char::is_whitespace) {
+        return strength == Strength::Certain && form == Form::Value && is_passphrase(text);
+    }
+    if is_placeholder(text) || PLAIN.is_match(text) || names_one(text) || (form != Form::Value && CODE.is_match(text)) {
+        return false;
+    }
+    match strength {
+        Strength::Certain => is_password(form, text),
+        Strength::Telling => is_no_word(text),
+        Strength::Vague => !is_plain_words(text) && is_no_word(text),
+    }
+}
+
+/// Whether something else will stand there.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    PLACEHOLDERS.is_match(text)
+}
+
+/// Whether a text is itself the name of a credential, as labels and columns are.
+pub(super) fn names_one(text: &str) -> bool {
+    let is_name = text
+        .chars()
+        .all(|letter| letter.is_alphabetic() || matches!(letter, '_' | '-' | '.' | ':'));
+    is_name && strength(text).is_some_and(|strength| strength > Strength::Vague)
+}
+
+fn is_password(form: Form, text: &str) -> bool {
+    let bare = text.trim_end_matches(['.', '!', '?', ':', ')']);
+    match form {
+        Form::Value => match kinds(text) {
+            Kinds {
+                count: 1,
+                has_digits: true,
+            } => text.len() >= SHORTEST_WORD,
+            Kinds { count: 1, .. } => {
+                text.len() >= SHORTEST_WORD && text.is_ascii() && !WORDS.contains(&text.to_lowercase().as_str())
+            }
+            _ => !is_word(text),
+        },
+        Form::Line | Form::Equals => {
+            let kinds = kinds(bare);
+            bare.len() >= SHORTEST_WORD
+                && !NUMBER.is_match(bare)
+                && (kinds.count >= 3 || kinds.has_digits && kinds.count >= 2)
+        }
+        Form::Prose => !NUMBER.is_match(bare) && is_no_word(bare),
+    }
+}
+
+/// Whether it is a word with a capital letter, or with something behind it: `Required`, `required:`.
+fn is_word(text: &str) -> bool {
+    let bare = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    let mut letters = bare.chars();
+    letters.next();
+    letters.all(char::is_lowercase) && (WORDS.contains(&bare.to_lowercase().as_str()) || text.ends_with(':'))
+}
+
+/// Whether words are a passphrase and no sentence: `correct horse battery staple`, and what Google gives out for programs.
+fn is_passphrase(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    let are_plain = words
+        .iter()
+        .all(|word| word.len() >= 3 && word.bytes().all(|letter| letter.is_ascii_lowercase()));
+    (4..=12).contains(&words.len()) && are_plain && !words.iter().any(|word| OF_SENTENCES.contains(word))
+}
+
+/// Whether nobody would write a text as a word, a number or a name.
+pub(super) fn is_no_word(text: &str) -> bool {
+    let length = text.chars().count();
+    if length < SHORTEST {
+        return false;
+    }
+    let Kinds { count, has_digits } = kinds(text);
+    let is_random = || entropy(text) >= 2.75;
+    count >= 3
+        || (has_digits && count >= 2 && length >= 16 && is_random())
+        || (count == 2 && length >= SHORTEST_VAGUE && changes_of_case(text) >= 6 && entropy(text) >= 3.5)
+}
+
+/// Whether a text is so much by itself that it is a credential wherever it stands again.
+pub fn is_distinct(text: &str) -> bool {
+    let Kinds { count, has_digits } = kinds(text);
+    text.len() >= SHORTEST
+        && (count >= 3 || (has_digits && count >= 2))
+        && !is_plain_words(text)
+        && !PLAIN.is_match(text)
+        || is_no_word(text)
+}
+
+/// Whether a text is short, or the name of a column, a file and the like: words and small numbers.
+fn is_plain_words(text: &str) -> bool {
+    let is_word = |part: &str| {
+        let letters = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        part.len() - letters.len() <= 4 && letters.chars().all(|letter| letter.is_ascii_alphabetic())
+    };
+    text.chars().count() < SHORTEST_VAGUE || text.split(['_', '.', ' ', '-']).all(is_word)
+}
+
+/// What kinds of characters a text has: small and large letters, digits, others.
+struct Kinds {
+    count: usize,
+    has_digits: bool,
+}
+
+fn kinds(text: &str) -> Kinds {
+    let has = |test: fn(char) -> bool| text.contains(test);
+    let has_digits = has(char::is_numeric);
+    let kinds = [
+        has(char::is_lowercase),
+        has(char::is_uppercase),
+        has_digits,
+        has(|letter| !letter.is_alphanumeric()),
+    ];
+    Kinds {
+        count: kinds.into_iter().filter(|is_there| *is_there).count(),
+        has_digits,
+    }
+}
+
+fn changes_of_case(text: &str) -> usize {
+    let letters: Vec<bool> = text.chars().map(char::is_uppercase).collect();
+    letters.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+/// Bits a character.
+pub(super) fn entropy(text: &str) -> f64 {
+    let mut counts: HashMap<char, f64> = HashMap::new();
+    for letter in text.chars() {
+        *counts.entry(letter).or_default() += 1.0;
+    }
+    let all: f64 = counts.values().sum();
+    counts.values().map(|count| -(count / all) * (count / all).log2()).sum()
+}

@@ -1,0 +1,166 @@
+//! Live objects without a value: which of them a version held, and whether a cell may have used them since.
+//!
+//! A fingerprint says nothing of such an object. What this kernel knows besides is which object it is: two states that hold
+//! the same one can both have it, although no store has it. Nothing of this is written down, since no other kernel has the
+//! object.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Known;
+use crate::format::Version;
+use crate::graph::{Arena, CoVariable, Heap, Limits, reached};
+use crate::id::{ManifestId, Root, RunId};
+
+/// Which object a root is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ObjectMark {
+    /// An object without a value: no other one ever has its serial.
+    Serial(u64),
+    /// Any other object. Another one may lie there once it is gone.
+    Address(u64),
+}
+
+/// One root of a version that holds objects without a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LivePart {
+    pub object: ObjectMark,
+    /// What the root hashes to by itself: serials in place of what has no value.
+    pub hash: u128,
+    /// Whether it reaches an object without a value.
+    pub is_opaque: bool,
+}
+
+/// What a version that holds objects without a value held when it was recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveParts {
+    /// The serials of its objects without a value.
+    serials: BTreeSet<u64>,
+    /// One for each root, in their order.
+    parts: Vec<LivePart>,
+}
+
+impl LiveParts {
+    /// The parts of a co-variable; `None` if it has a value, or lost memory.
+    pub fn of<H: Heap>(heap: &mut H, covariable: &CoVariable, objects: &BTreeMap<Root, H::Object>) -> Option<Self> {
+        if covariable.opaque.is_empty() || covariable.is_lost {
+            return None;
+        }
+        let arena = Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()).ok()?;
+        let opaque: BTreeSet<u32> = covariable.opaque.iter().map(|opaque| opaque.number).collect();
+        let serials = opaque.iter().filter_map(|number| {
+            let payload = arena.node(*number).payload;
+            Some(u64::from_be_bytes(payload.try_into().ok()?))
+        });
+        let serials = serials.collect();
+        let roots = covariable.roots.iter().zip(arena.roots());
+        let parts = reached(&arena, &|buffer| memory(covariable, buffer));
+        let parts = roots.zip(parts).map(|((root, number), reached)| {
+            let object = *objects.get(root)?;
+            Some(LivePart {
+                object: if opaque.contains(number) {
+                    ObjectMark::Serial(heap.serial(object))
+                } else {
+                    ObjectMark::Address(heap.address(object))
+                },
+                hash: reached.hash,
+                is_opaque: !reached.nodes.is_disjoint(&opaque),
+            })
+        });
+        Some(Self {
+            serials,
+            parts: parts.collect::<Option<_>>()?,
+        })
+    }
+
+    /// The serials of its objects without a value.
+    pub fn serials(&self) -> impl Iterator<Item = u64> {
+        self.serials.iter().copied()
+    }
+
+    /// Whether all roots are bound to the objects that they are bound to in `other`.
+    pub fn are_bound_as(&self, other: &Self) -> bool {
+        let marks = |parts: &Self| parts.parts.iter().map(|part| part.object).collect::<Vec<_>>();
+        marks(self) == marks(other)
+    }
+}
+
+/// Bytes that stand for what a buffer holds.
+fn memory(covariable: &CoVariable, buffer: u32) -> Vec<u8> {
+    let Some(mention) = covariable.mentions.get(buffer as usize) else {
+        return Vec::new();
+    };
+    let hashes = covariable
+        .block_hashes
+        .get(mention.extent as usize)
+        .into_iter()
+        .flatten();
+    let place = mention
+        .offset
+        .to_be_bytes()
+        .into_iter()
+        .chain(mention.length.to_be_bytes());
+    place.chain(hashes.flat_map(|hash| hash.to_be_bytes())).collect()
+}
+
+impl Known {
+    /// What is known of one of its roots.
+    pub fn part(&self, root: &Root) -> Option<&LivePart> {
+        let at = self.version.roots.iter().position(|other| other == root)?;
+        self.parts.as_ref()?.parts.get(at)
+    }
+}
+
+/// Every version that this kernel recorded of objects without a value, and when it used them.
+#[derive(Debug, Default)]
+pub(crate) struct LiveObjects {
+    recorded: HashMap<ManifestId, Known>,
+    /// The last observation that found an object used, by its serial.
+    used: HashMap<u64, u64>,
+    /// The observation that recorded a run.
+    runs: HashMap<RunId, u64>,
+}
+
+impl LiveObjects {
+    /// Takes note of what an observation found live, and which objects it found used.
+    pub fn note<'k>(&mut self, live: impl Iterator<Item = &'k Known>, used: &BTreeSet<u64>, observation: u64) {
+        for known in live.filter(|known| known.parts.is_some()) {
+            let recorded = self.recorded.entry(known.version.manifest);
+            recorded.or_insert_with(|| known.clone());
+        }
+        self.used.extend(used.iter().map(|serial| (*serial, observation)));
+    }
+
+    /// Takes note of which observation recorded a run.
+    pub fn note_run(&mut self, run: RunId, observation: u64) {
+        self.runs.insert(run, observation);
+    }
+
+    /// What was known of a version when it was recorded.
+    pub fn of(&self, version: &Version) -> Option<&Known> {
+        self.recorded(&version.manifest)
+    }
+
+    /// The same, by its manifest.
+    pub fn recorded(&self, manifest: &ManifestId) -> Option<&Known> {
+        self.recorded.get(manifest)
+    }
+
+    /// Counts versions as not stored.
+    pub fn forget(&mut self, is_forgotten: impl Fn(&ManifestId) -> bool) {
+        let recorded = self.recorded.iter_mut();
+        recorded
+            .filter(|(manifest, _)| is_forgotten(manifest))
+            .for_each(|(_, known)| known.forget());
+    }
+
+    /// Whether a root of a version reaches an object without a value that a cell may have used since the run that the
+    /// version is brought back from.
+    pub fn is_doubtful(&self, target: RunId, version: &Version, root: &Root) -> bool {
+        let (Some(known), Some(then)) = (self.of(version), self.runs.get(&target)) else {
+            return false;
+        };
+        let is_opaque = known.part(root).is_some_and(|part| part.is_opaque);
+        let mut serials = known.parts.iter().flat_map(|parts| parts.serials());
+        is_opaque && serials.any(|serial| self.used.get(&serial).is_some_and(|used| used > then))
+    }
+}

@@ -1,0 +1,113 @@
+//! Co-variables that were stored without some of their members: what of them came back, and what became of each root.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::cause::Cause;
+use crate::format::MemberGap;
+use crate::graph::{
+    Arena, CoVariable, Extent, Heap, Limits, Memory, Mention, Reaching, first_difference, roots_reaching,
+};
+use crate::id::Root;
+use crate::kernel::{MissingMembers, Stored};
+use crate::plan::Word;
+
+/// What a stored co-variable has besides its nodes, as far as it may have to be compared piece by piece: where a member is missing no
+/// fingerprint of the whole can be equal.
+pub(super) struct Contents {
+    unstored: BTreeSet<u32>,
+    hashes: Vec<u128>,
+    mentions: Vec<Mention>,
+}
+
+impl Contents {
+    /// What a co-variable is to be built over; nothing where no member of it is missing in the store.
+    pub fn of<M: Memory>(stored: &Stored<'_, M>, opaque: u16) -> Self {
+        let arena = stored.arena;
+        let numbers = 0..arena.len() as u32;
+        let unstored: BTreeSet<u32> = numbers.filter(|number| arena.node(*number).kind == opaque).collect();
+        let extents = stored.extents.iter().filter(|_| !unstored.is_empty());
+        Self {
+            hashes: extents.map(|extent| xxh3_128(extent.bytes())).collect(),
+            mentions: stored.mentions.to_vec(),
+            unstored,
+        }
+    }
+
+    /// Members that were not stored and are the live ones, by the names that `name` has for them.
+    pub fn live(
+        &self,
+        missing: &MissingMembers,
+        name: impl FnOnce(&BTreeMap<u32, String>) -> Vec<MemberGap>,
+    ) -> Vec<MemberGap> {
+        let live = self.unstored.difference(&missing.numbers);
+        let live: BTreeMap<u32, String> = live.map(|number| (*number, String::new())).collect();
+        if live.is_empty() { Vec::new() } else { name(&live) }
+    }
+
+    /// Whether what was built is all that was stored, but for what lies below the `missing` nodes.
+    pub fn is_all_of<H: Heap>(&self, heap: &H, arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> bool {
+        let Ok(other) = Arena::parse(&built.stream, built.roots.len(), Limits::default()) else {
+            return false;
+        };
+        let hash = |extent: &Extent| match extent.length {
+            0 => Some(xxh3_128(&[])),
+            length => heap.bytes(extent.address, length).map(xxh3_128),
+        };
+        first_difference(arena, &other, missing).is_none()
+            && self.mentions == built.mentions
+            && self.hashes.len() == built.extents.len()
+            && built
+                .extents
+                .iter()
+                .zip(&self.hashes)
+                .all(|(extent, was)| hash(extent) == Some(*was))
+    }
+}
+
+/// What became of the roots that are missing or reach a member that was not stored: one that is missing, or a `live` one; and of those that
+/// are the live objects themselves. `word` is that of the others, `why` says what else differs.
+pub(super) fn outcomes(
+    roots: &[Root],
+    arena: &Arena<'_>,
+    missing: &MissingMembers,
+    live: &[MemberGap],
+    opaque: u16,
+    word: Word,
+    why: Option<&str>,
+) -> BTreeMap<Root, (Word, Option<String>)> {
+    let mut found = BTreeMap::new();
+    if missing.numbers.is_empty() && live.is_empty() {
+        return found;
+    }
+    for (nth, (root, reaching)) in roots.iter().zip(roots_reaching(arena, &missing.numbers)).enumerate() {
+        let of_root = |gap: &&MemberGap| gap.root as usize == nth;
+        let mut gaps = missing.gaps.iter().filter(of_root);
+        let number = arena.roots()[nth];
+        if arena.node(number).kind == opaque && !missing.numbers.contains(&number) {
+            found.insert(root.clone(), (Word::Kept, None));
+            continue;
+        }
+        let (word, why) = match (reaching, gaps.next()) {
+            (Reaching::IsApart, _) => {
+                let mut live = live.iter().filter(of_root);
+                let Some(MemberGap { path, .. }) = live.next().filter(|_| why.is_none()) else {
+                    continue;
+                };
+                let others = live.count();
+                (word, Cause::MemberLive { path, others }.into())
+            }
+            (Reaching::IsOne, Some(gap)) => (Word::Lost, gap.why.clone()),
+            (Reaching::Reaches, Some(MemberGap { path, why: reason, .. })) => {
+                let others = gaps.count();
+                let cause = Cause::MemberMissing { path, reason, others };
+                (Word::Differs, why.map_or_else(|| cause.into(), |why| cause.behind(why)))
+            }
+            (Reaching::IsOne, None) => (Word::Lost, Cause::NotRecorded.into()),
+            (Reaching::Reaches, None) => (Word::Differs, Cause::NotRecorded.into()),
+        };
+        found.insert(root.clone(), (word, Some(why)));
+    }
+    found
+}

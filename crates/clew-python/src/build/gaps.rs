@@ -1,0 +1,148 @@
+//! Objects that were not stored: the live ones where they still live, else stand-ins that say what is missing when they are used.
+//!
+//! What can't be made from a stand-in, because its library's code refuses, is missing itself; so is what can't be filled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_core::graph::ArenaNode;
+use clew_core::id::Root;
+use clew_core::kernel::{BuildError, MissingMembers};
+use clew_value::name_gaps;
+use pyo3::prelude::*;
+
+use super::{Builder, Made, malformed};
+use crate::cause::Cause;
+use crate::kinds;
+
+/// What is missing of a co-variable that is built.
+#[derive(Default)]
+pub(super) struct Gaps<'py> {
+    /// Why each node is missing, and what stands in for it.
+    missing: BTreeMap<u32, (String, Bound<'py, PyAny>)>,
+    /// Nodes that are known to be missing before they are tried, with the reason.
+    left_out: BTreeMap<u32, String>,
+    blamed: Option<(u32, String)>,
+}
+
+impl Gaps<'_> {
+    pub fn holds(&self, number: u32) -> bool {
+        self.missing.contains_key(&number)
+    }
+
+    /// The node that could not be filled, since something below it is missing.
+    pub fn blamed(&self) -> Option<(u32, String)> {
+        self.blamed.clone()
+    }
+}
+
+/// Whether a node says which object it was.
+pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
+    serial(node).map(drop)
+}
+
+fn serial(node: &ArenaNode<'_>) -> Result<u64, BuildError> {
+    let serial = node.payload.try_into().map(u64::from_be_bytes);
+    serial.map_err(|_| malformed("an object without a value has no number"))
+}
+
+impl<'py> Builder<'py, '_> {
+    /// Takes these nodes for missing, before they are tried.
+    pub(super) fn leave_out_all(&mut self, numbers: &BTreeMap<u32, String>) {
+        self.gaps.left_out.clone_from(numbers);
+        self.order.leave_out(numbers.keys().copied());
+    }
+
+    /// The live object that a node says which one it was, or what stands in for it.
+    pub(super) fn make_unstored(&mut self, number: u32, node: &ArenaNode<'_>) -> Made<'py> {
+        if let Some(live) = self.heap.unstored_object(self.py, serial(node)?) {
+            return Ok(live);
+        }
+        let why = self
+            .asides
+            .get(&number)
+            .map(|why| String::from_utf8_lossy(why).into_owned());
+        self.stand_in_for_missing(number, why.unwrap_or_else(|| Cause::NotRecorded.into()))
+    }
+
+    /// Stands in for what can't be made without something that is missing.
+    pub(super) fn leave_out(&mut self, number: u32, error: BuildError) -> Made<'py> {
+        match self.why_missing(number, &error) {
+            Some(why) => self.stand_in_for_missing(number, why),
+            None => Err(error),
+        }
+    }
+
+    /// The stand-in of a node that is left out from the beginning.
+    pub(super) fn stand_in_left_out(&mut self, number: u32) -> Result<Option<Bound<'py, PyAny>>, BuildError> {
+        match self.gaps.left_out.get(&number).cloned() {
+            Some(why) => self.stand_in_for_missing(number, why).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Remembers a node that can't be filled without something that is missing.
+    pub(super) fn blame(&mut self, number: u32, error: BuildError) -> BuildError {
+        if let Some(why) = self.why_missing(number, &error) {
+            self.gaps.blamed = Some((number, why));
+        }
+        error
+    }
+
+    /// What is missing, told by how it is reached; the stand-ins learn it, too.
+    pub(super) fn missing(&self, roots: &[Root]) -> MissingMembers {
+        if self.gaps.missing.is_empty() {
+            return MissingMembers::default();
+        }
+        let whys = self
+            .gaps
+            .missing
+            .iter()
+            .map(|(number, (why, _))| (*number, why.clone()));
+        let named = name_gaps(roots, self.arena.bytes(), &whys.collect());
+        for (number, gap) in &named {
+            let stand_in = self.gaps.missing.get(number).map(|(_, stand_in)| stand_in);
+            // Without its path it says as much as it knows.
+            let _ = stand_in.map(|stand_in| name_stand_in(stand_in, &gap.path));
+        }
+        MissingMembers {
+            numbers: self.gaps.missing.keys().copied().collect(),
+            gaps: named.into_iter().map(|(_, gap)| gap).collect(),
+        }
+    }
+
+    fn stand_in_for_missing(&mut self, number: u32, why: String) -> Made<'py> {
+        let made = self
+            .py
+            .import("clew.missing")
+            .and_then(|module| module.call_method1("stand_in", (&why,)));
+        let stand_in = self.tried(made)?;
+        self.gaps.missing.insert(number, (why, stand_in.clone()));
+        Ok(stand_in)
+    }
+
+    /// Why a node that fails is missing: something that it is made from is. Classes are never left out.
+    fn why_missing(&self, number: u32, error: &BuildError) -> Option<String> {
+        let (BuildError::Failed(why) | BuildError::Unbound(why)) = error else {
+            return None;
+        };
+        let is_class = self.arena.node(number).kind == kinds::DEFINITION;
+        (!is_class && self.reaches_missing(number)).then(|| why.clone())
+    }
+
+    fn reaches_missing(&self, number: u32) -> bool {
+        let (mut seen, mut open) = (BTreeSet::from([number]), vec![number]);
+        while let Some(at) = open.pop().filter(|_| !self.gaps.missing.is_empty()) {
+            if self.gaps.holds(at) {
+                return true;
+            }
+            let children = self.arena.node(at).children.iter();
+            open.extend(children.filter(|child| seen.insert(**child)));
+        }
+        false
+    }
+}
+
+fn name_stand_in(stand_in: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
+    let module = stand_in.py().import("clew.missing")?;
+    module.call_method1("name", (stand_in, path)).map(drop)
+}

@@ -1,0 +1,42 @@
+//! A function that somebody hears of: whoever calls it is told on before it runs.
+
+use pyo3::prelude::*;
+
+use crate::raw::audit::is_watched;
+
+/// Calls another function, and `told` before it with the same argument, while a run is watched. It has no frame of its own, so a
+/// traceback through it is what it would be without it.
+#[pyclass(frozen, module = "clew._engine")]
+pub struct Listened {
+    function: Py<PyAny>,
+    told: Py<PyAny>,
+}
+
+#[pymethods]
+impl Listened {
+    #[new]
+    fn new(function: Py<PyAny>, told: Py<PyAny>) -> Self {
+        Self { function, told }
+    }
+
+    /// The function itself.
+    #[getter]
+    fn function(&self, py: Python<'_>) -> Py<PyAny> {
+        self.function.clone_ref(py)
+    }
+
+    #[pyo3(signature = (argument, /))]
+    fn __call__<'py>(&self, py: Python<'py>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if is_watched() {
+            // An exception of ours must not become the user's.
+            let _ = self.told.bind(py).call1((argument,));
+        }
+        self.function.bind(py).call1((argument,))
+    }
+
+    /// Functions are not copied.
+    #[pyo3(name = "__deepcopy__")]
+    fn deep_copy<'py>(this: &Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        this.clone()
+    }
+}

@@ -1,0 +1,124 @@
+//! Live objects without a value that two states have: they stay bound, and the report says how sure it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clew_core::format::HistoryDescription;
+use clew_core::id::Root;
+use clew_core::plan::{Outcome, Report, Word};
+use clew_core::session::{MoveOptions, Request, Session};
+use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
+use clew_testing::Still;
+use clew_testing::disk::SimDisk;
+use clew_testing::recording::record_cell as record;
+use clew_testing::toy::{ToyKernel, Value};
+
+fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
+    let key = SigningKey::from_secret(&[1; 32]);
+    let store = Store::open(Arc::new(SimDisk::new(1)), Path::new("/store"), Access::ReadWrite).unwrap();
+    let store = store.with_trust(Trust::own(key.public()));
+    let history = store.create_history(&HistoryDescription::default()).unwrap();
+    let (id, loaded) = (store.new_session(), LoadedHistory::default());
+    let writer = store.writer(history, id, &key).unwrap();
+    let mut session = Session::new(id, store, writer, loaded, Box::new(Still));
+    session.start(kernel).unwrap();
+    for cell in cells {
+        record(&mut session, kernel, cell);
+    }
+    session
+}
+
+fn go(session: &mut Session, kernel: &mut ToyKernel, request: &Request) -> Report {
+    session.perform(kernel, request, MoveOptions::default()).unwrap()
+}
+
+fn outcome<'r>(report: &'r Report, name: &str) -> &'r Outcome {
+    let root = Root::name(name);
+    let mut outcomes = report.outcomes.iter();
+    outcomes.find(|outcome| outcome.root == root).unwrap()
+}
+
+fn serial(kernel: &ToyKernel, name: &str) -> Option<u64> {
+    Some(kernel.world.heap.serial_of(kernel.world.name(name)?))
+}
+
+fn length(kernel: &ToyKernel, name: &str) -> usize {
+    match kernel.world.heap.value(kernel.world.name(name).unwrap()) {
+        Value::List(items) => items.len(),
+        other => panic!("{other:?} is no list"),
+    }
+}
+
+#[test]
+fn what_a_cell_used_stays_bound_and_is_not_verified() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel, &["h = handle", "advance h"]);
+    let handle = serial(&kernel, "h");
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(
+        (outcome(&report, "h").word, outcome(&report, "h").uncertain),
+        (Word::Kept, true)
+    );
+    assert_eq!(report.at, report.to);
+    assert_eq!(serial(&kernel, "h"), handle);
+    let report = go(&mut session, &mut kernel, &Request::Redo(1));
+    assert_eq!(
+        (outcome(&report, "h").word, outcome(&report, "h").uncertain),
+        (Word::Kept, false)
+    );
+    assert_eq!(serial(&kernel, "h"), handle);
+}
+
+#[test]
+fn a_list_is_what_it_was_before_a_live_object_was_appended() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel, &["h = handle\nl = list h", "x = list", "append x h"]);
+    let handle = serial(&kernel, "h");
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(outcome(&report, "x").word, Word::Loaded);
+    assert_eq!((serial(&kernel, "h"), length(&kernel, "x")), (handle, 0));
+    let report = go(&mut session, &mut kernel, &Request::Redo(1));
+    assert_eq!(outcome(&report, "x").word, Word::Kept);
+    assert_eq!((serial(&kernel, "h"), length(&kernel, "x")), (handle, 1));
+}
+
+#[test]
+fn an_object_comes_back_from_another_name() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel, &["h = handle", "old = is h\nh = handle"]);
+    let handle = serial(&kernel, "old");
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(outcome(&report, "h").word, Word::Kept);
+    assert_eq!((serial(&kernel, "h"), serial(&kernel, "old")), (handle, None));
+}
+
+#[test]
+fn an_object_that_is_gone_is_lost() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel, &["h = handle", "h = handle"]);
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(outcome(&report, "h").word, Word::Lost);
+}
+
+#[test]
+fn one_of_two_stays_where_the_other_is_gone() {
+    let mut kernel = ToyKernel::new(1);
+    let cells = ["h = handle", "c = handle h", "c = handle h"];
+    let mut session = begin(&mut kernel, &cells);
+    let handle = serial(&kernel, "h");
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(outcome(&report, "h").word, Word::Kept);
+    assert_eq!(outcome(&report, "c").word, Word::Lost);
+    assert_eq!(serial(&kernel, "h"), handle);
+}
+
+#[test]
+fn what_is_not_what_it_was_stays_and_is_called_so() {
+    let mut kernel = ToyKernel::new(1);
+    let mut session = begin(&mut kernel, &["x = list\nh = handle x", "append x x"]);
+    let before = (serial(&kernel, "h"), serial(&kernel, "x"));
+    let report = go(&mut session, &mut kernel, &Request::Undo(1));
+    assert_eq!(outcome(&report, "x").word, Word::Differs);
+    assert_eq!((serial(&kernel, "h"), serial(&kernel, "x")), before);
+    assert_ne!(report.at, report.to);
+}

@@ -1,0 +1,708 @@
+/*
+ * Records which files a process and its children open, below Python.
+ *
+ * Clew preloads this library into the kernels that it starts (LD_PRELOAD). It wraps the C library's functions that take paths, passes
+ * each call on, and writes the path to a log in shared memory, which the kernel reads after each run (python/clew/observer.py, decision
+ * 55). It is C, since most of these functions are variadic, and since every child process loads it: it is small and needs libc alone.
+ *
+ * Rules for all code here: allocate nothing, take no lock, keep errno, call no wrapped function. It runs in signal handlers, between fork
+ * and exec, in threads with small stacks, and before main.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef __GLIBC__ /* Others have other functions: there it is an empty library, and `observer.py` finds that nothing is written. */
+
+#define EXPORTED __attribute__((visibility("default")))
+#define VARIABLE "CLEW_OBSERVER"
+
+/* -- the log: python/clew/observer.py has the same numbers ------------------------------------------------------- */
+
+#define MAGIC 0x31534245574c43ULL /* "CLWEBS1" */
+#define HEADER 8192
+#define IGNORED 1024 /* where the ignored prefixes begin in the header */
+#define SLOT 128
+#define SLOTS 65536
+#define SIZE (HEADER + (size_t)SLOT * SLOTS)
+#define LONGEST 4096
+#define WAS_THERE (1u << 31) /* beside the flags of an open that may make a file */
+
+enum kind { OPENED = 1, LISTED, LOOKED, CHANGED, STARTED };
+
+struct header {
+    uint64_t magic;
+    _Atomic uint64_t next;   /* the slot that is claimed next; it only grows */
+    _Atomic uint32_t active; /* the number of the run that is watched; 0 for none */
+    uint32_t owner;          /* the process whose runs these are */
+};
+
+/* A record takes as many slots as its path needs. `stamp` is written last: the number of its first slot, plus one. */
+struct record {
+    _Atomic uint64_t stamp;
+    uint32_t pid, tid;
+    uint32_t parent; /* of a process that starts a program */
+    uint32_t flags;  /* of `open` */
+    uint16_t kind;
+    uint16_t length; /* of the path, in bytes */
+    uint16_t error;  /* errno, if the call failed */
+    uint16_t given;  /* where in the path begins what was given, if that was relative to the working directory */
+    char path[];
+};
+
+static struct header *volatile the_log;
+static int is_preloaded; /* then every call of a wrapped function comes here, and nothing has to be attached to */
+
+/* -- the wrapped functions ------------------------------------------------------------------------------------------ */
+
+/* clang-format off */
+#define WRAPPED(X) \
+    X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64) X(__open_2) X(__open64_2) X(__openat_2) X(__openat64_2) \
+    X(fopen) X(fopen64) X(freopen) X(freopen64) X(opendir) \
+    X(stat) X(stat64) X(lstat) X(lstat64) X(fstatat) X(fstatat64) X(statx) \
+    X(__xstat) X(__xstat64) X(__lxstat) X(__lxstat64) X(__fxstatat) X(__fxstatat64) \
+    X(access) X(faccessat) X(euidaccess) X(eaccess) X(readlink) X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) \
+    X(realpath) X(__realpath_chk) X(canonicalize_file_name) \
+    X(truncate) X(truncate64) X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(remove) \
+    X(rename) X(renameat) X(renameat2) X(link) X(linkat) X(symlink) X(symlinkat) \
+    X(execve) X(execvp) X(execvpe) X(execv) X(fexecve) X(posix_spawn) X(posix_spawnp) X(system) X(popen)
+/* clang-format on */
+
+enum function {
+#define NUMBER(name) AT_##name,
+    WRAPPED(NUMBER)
+#undef NUMBER
+        FUNCTIONS
+};
+
+static const char *const names[] = {
+#define NAME(name) #name,
+    WRAPPED(NAME)
+#undef NAME
+};
+
+static void *found[FUNCTIONS];
+
+/* What `name` is behind this library. All are looked up before main: to look one up takes a lock, which the child of a fork may find taken. */
+static void *behind(enum function which) {
+    if (found[which] == NULL) {
+        found[which] = dlsym(RTLD_NEXT, names[which]);
+    }
+    return found[which];
+}
+
+#define REAL(name, type) ((type)behind(AT_##name))
+
+/* -- writing a record ----------------------------------------------------------------------------------------------- */
+
+static int is_ignored(const struct header *log, const char *path, size_t length) {
+    if (strstr(path, "/..") != NULL) {
+        return 0;
+    }
+    for (const char *prefix = (const char *)log + IGNORED; *prefix != '\0';) {
+        size_t size = strlen(prefix);
+        if (size <= length && memcmp(prefix, path, size) == 0) {
+            return 1;
+        }
+        prefix += size + 1;
+    }
+    return 0;
+}
+
+/* The folder that a relative path begins in, with a slash behind it; its length, 0 if there is none. */
+static size_t folder_of(int at, char *into, size_t room) {
+    long length;
+    if (at == AT_FDCWD) {
+        length = syscall(SYS_getcwd, into, room) - 1; /* It counts the zero. */
+    } else {
+        char link[32] = "/proc/self/fd/";
+        char digits[12];
+        int used = 0, end = (int)strlen(link);
+        for (unsigned rest = (unsigned)at; used == 0 || rest > 0; rest /= 10) {
+            digits[used++] = (char)('0' + rest % 10);
+        }
+        while (used > 0) {
+            link[end++] = digits[--used];
+        }
+        link[end] = '\0';
+        length = syscall(SYS_readlinkat, AT_FDCWD, link, into, room);
+    }
+    if (length <= 0 || (size_t)length + 1 >= room || into[0] != '/') {
+        return 0;
+    }
+    if (into[length - 1] != '/') {
+        into[length++] = '/';
+    }
+    return (size_t)length;
+}
+
+/* Looks that repeat one of this run are not written again, so that a loop does not fill the log. */
+static int was_written(uint32_t run, const char *path, size_t length, unsigned error) {
+    static _Atomic uint64_t written[2048];
+    uint64_t hash = 14695981039346656037ULL ^ run;
+    for (size_t at = 0; at < length; at++) {
+        hash = (hash ^ (unsigned char)path[at]) * 1099511628211ULL;
+    }
+    hash = ((hash ^ error) * 1099511628211ULL) | 1;
+    _Atomic uint64_t *place = &written[(hash >> 20) % 2048];
+    return atomic_exchange_explicit(place, hash, memory_order_relaxed) == hash;
+}
+
+static void copy(struct header *log, uint64_t slot, size_t offset, const void *from, size_t size) {
+    size_t at = (size_t)(slot % SLOTS) * SLOT + offset;
+    char *slots = (char *)log + HEADER;
+    for (size_t done = 0; done < size;) {
+        size_t place = (at + done) % ((size_t)SLOT * SLOTS);
+        size_t part = (size_t)SLOT * SLOTS - place;
+        part = part < size - done ? part : size - done;
+        memcpy(slots + place, (const char *)from + done, part);
+        done += part;
+    }
+}
+
+/* Writes what was done to the path, as seen from the folder `at`. `error` is errno where that failed. */
+static void write_record(enum kind kind, int at, const char *path, unsigned flags, int error) {
+    struct header *log = the_log;
+    uint32_t run;
+    if (log == NULL || path == NULL || path[0] == '\0' ||
+        (run = atomic_load_explicit(&log->active, memory_order_relaxed)) == 0) {
+        return;
+    }
+    char whole[LONGEST];
+    size_t length = strnlen(path, LONGEST), before = 0;
+    if (path[0] != '/' && kind != STARTED) {
+        before = folder_of(at, whole, sizeof whole);
+        if (before == 0 || before + length >= sizeof whole) {
+            return;
+        }
+        memcpy(whole + before, path, length);
+        length += before;
+        whole[length] = '\0';
+        path = whole;
+    }
+    if (length >= LONGEST || (kind != STARTED && is_ignored(log, path, length)) ||
+        (kind == LOOKED && was_written(run, path, length, (unsigned)error))) {
+        return;
+    }
+    struct record record = {
+        .pid = (uint32_t)syscall(SYS_getpid),
+        .tid = (uint32_t)syscall(SYS_gettid),
+        .parent = kind == STARTED ? (uint32_t)syscall(SYS_getppid) : 0,
+        .flags = flags,
+        .kind = (uint16_t)kind,
+        .length = (uint16_t)length,
+        .error = (uint16_t)error,
+        .given = (uint16_t)(at == AT_FDCWD ? before : 0),
+    };
+    size_t head = offsetof(struct record, path);
+    uint64_t slots = (head + length + SLOT - 1) / SLOT;
+    uint64_t slot = atomic_fetch_add_explicit(&log->next, slots, memory_order_relaxed);
+    size_t stamp = sizeof record.stamp;
+    copy(log, slot, stamp, (char *)&record + stamp, head - stamp);
+    copy(log, slot, head, path, length);
+    struct record *place = (struct record *)((char *)log + HEADER + (size_t)(slot % SLOTS) * SLOT);
+    atomic_store_explicit(&place->stamp, slot + 1, memory_order_release);
+}
+
+/* The same with errno as it was left; `failed` says whether it tells why. */
+static void note(enum kind kind, int at, const char *path, unsigned flags, int failed) {
+    int before = errno;
+    write_record(kind, at, path, flags, failed ? before : 0);
+    errno = before;
+}
+
+/* -- its start ------------------------------------------------------------------------------------------------------ */
+
+/* A log of its own. Where it is to be `shared`, the environment tells children where they find it. */
+static int new_log(int is_shared) {
+    int fd = (int)syscall(SYS_memfd_create, "clew-observer", 1u /* MFD_CLOEXEC */);
+    if (fd < 0) {
+        return -1;
+    }
+    /* Low numbers are what programs expect to be given. */
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+    if (high >= 0) {
+        syscall(SYS_close, fd);
+        fd = high;
+    }
+    uint64_t magic = MAGIC;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)syscall(SYS_getpid), fd);
+    if (ftruncate(fd, (off_t)SIZE) != 0 || pwrite(fd, &magic, sizeof magic, 0) != sizeof magic ||
+        (is_shared && setenv(VARIABLE, path, 1) != 0)) {
+        syscall(SYS_close, fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void map_log(int fd) {
+    uint64_t magic = 0;
+    struct stat about;
+    if (fstat(fd, &about) != 0 || about.st_size != (off_t)SIZE ||
+        pread(fd, &magic, sizeof magic, 0) != sizeof magic || magic != MAGIC) {
+        return;
+    }
+    void *log = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (log != MAP_FAILED) {
+        the_log = log;
+    }
+}
+
+/* Whether the log was this process's own before it became another program (`nice python ...`). */
+static int was_own(const char *where) {
+    char own[32];
+    snprintf(own, sizeof own, "/proc/%ld/", (long)syscall(SYS_getpid));
+    return strncmp(where, own, strlen(own)) == 0;
+}
+
+__attribute__((constructor)) static void begin(void) {
+    int before = errno;
+    for (int which = 0; which < FUNCTIONS; which++) {
+        behind((enum function)which);
+    }
+    const char *where = getenv(VARIABLE), *preloaded = getenv("LD_PRELOAD");
+    is_preloaded = where != NULL && preloaded != NULL && strstr(preloaded, "_observer.so") != NULL;
+    /* What Java reads for a session is told by the calls that ask it to. */
+    if (where != NULL && strcmp(program_invocation_short_name, "java") != 0) {
+        int fd = where[0] == '/' ? (int)syscall(SYS_openat, AT_FDCWD, where, O_RDWR | O_CLOEXEC) : -1;
+        if (fd >= 0) {
+            map_log(fd);
+            syscall(SYS_close, fd);
+        } else if ((strcmp(where, "new") == 0 || was_own(where)) && (fd = new_log(1)) >= 0) {
+            map_log(fd); /* It stays open, since that is where children find it. */
+        }
+    }
+    errno = before;
+}
+
+static unsigned what_was_there(int at, const char *path, unsigned flags) {
+    struct header *log = the_log;
+    if ((flags & O_CREAT) == 0 || log == NULL || atomic_load_explicit(&log->active, memory_order_relaxed) == 0) {
+        return flags;
+    }
+    int before = errno;
+    int is_there = syscall(SYS_faccessat, at, path, F_OK) == 0;
+    errno = before;
+    return is_there ? flags | WAS_THERE : flags;
+}
+
+/* -- opens ---------------------------------------------------------------------------------------------------------- */
+
+static int has_mode(int flags) {
+    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+static enum kind kind_of(int flags) {
+    return (flags & O_DIRECTORY) != 0 && (flags & O_TMPFILE) != O_TMPFILE ? LISTED : OPENED;
+}
+
+#define MODE(flags)                                                                                                    \
+    mode_t mode = 0;                                                                                                   \
+    if (has_mode(flags)) {                                                                                             \
+        va_list more;                                                                                                  \
+        va_start(more, flags);                                                                                         \
+        mode = va_arg(more, mode_t);                                                                                   \
+        va_end(more);                                                                                                  \
+    }
+
+#define WRAP_OPEN(name)                                                                                                \
+    EXPORTED int name(const char *path, int flags, ...) {                                                              \
+        MODE(flags)                                                                                                    \
+        unsigned noted = what_was_there(AT_FDCWD, path, (unsigned)flags);                                              \
+        int fd = REAL(name, int (*)(const char *, int, ...))(path, flags, mode);                                       \
+        note(kind_of(flags), AT_FDCWD, path, noted, fd < 0);                                                           \
+        return fd;                                                                                                     \
+    }
+WRAP_OPEN(open)
+WRAP_OPEN(open64)
+
+#define WRAP_OPENAT(name)                                                                                              \
+    EXPORTED int name(int at, const char *path, int flags, ...) {                                                      \
+        MODE(flags)                                                                                                    \
+        unsigned noted = what_was_there(at, path, (unsigned)flags);                                                    \
+        int fd = REAL(name, int (*)(int, const char *, int, ...))(at, path, flags, mode);                              \
+        note(kind_of(flags), at, path, noted, fd < 0);                                                                 \
+        return fd;                                                                                                     \
+    }
+WRAP_OPENAT(openat)
+WRAP_OPENAT(openat64)
+
+#define WRAP_CREAT(name)                                                                                               \
+    EXPORTED int name(const char *path, mode_t mode) {                                                                 \
+        unsigned noted = what_was_there(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC);                                 \
+        int fd = REAL(name, int (*)(const char *, mode_t))(path, mode);                                                \
+        note(OPENED, AT_FDCWD, path, noted, fd < 0);                                                                   \
+        return fd;                                                                                                     \
+    }
+WRAP_CREAT(creat)
+WRAP_CREAT(creat64)
+
+/* What code that was compiled with _FORTIFY_SOURCE calls. */
+#define WRAP_OPEN_2(name)                                                                                              \
+    EXPORTED int name(const char *path, int flags);                                                                    \
+    EXPORTED int name(const char *path, int flags) {                                                                   \
+        int fd = REAL(name, int (*)(const char *, int))(path, flags);                                                  \
+        note(kind_of(flags), AT_FDCWD, path, (unsigned)flags, fd < 0);                                                 \
+        return fd;                                                                                                     \
+    }
+WRAP_OPEN_2(__open_2)
+WRAP_OPEN_2(__open64_2)
+
+#define WRAP_OPENAT_2(name)                                                                                            \
+    EXPORTED int name(int at, const char *path, int flags);                                                            \
+    EXPORTED int name(int at, const char *path, int flags) {                                                           \
+        int fd = REAL(name, int (*)(int, const char *, int))(at, path, flags);                                         \
+        note(kind_of(flags), at, path, (unsigned)flags, fd < 0);                                                       \
+        return fd;                                                                                                     \
+    }
+WRAP_OPENAT_2(__openat_2)
+WRAP_OPENAT_2(__openat64_2)
+
+static unsigned flags_of(const char *mode) {
+    unsigned flags = 0;
+    if (mode != NULL) {
+        int is_both = strchr(mode, '+') != NULL;
+        flags = is_both ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+        flags |= mode[0] == 'w' ? O_CREAT | O_TRUNC : mode[0] == 'a' ? O_CREAT | O_APPEND : 0;
+    }
+    return flags;
+}
+
+#define WRAP_FOPEN(name)                                                                                               \
+    EXPORTED FILE *name(const char *restrict path, const char *restrict mode) {                                        \
+        unsigned noted = what_was_there(AT_FDCWD, path, flags_of(mode));                                               \
+        FILE *file = REAL(name, FILE * (*)(const char *, const char *))(path, mode);                                   \
+        note(OPENED, AT_FDCWD, path, noted, file == NULL);                                                             \
+        return file;                                                                                                   \
+    }
+WRAP_FOPEN(fopen)
+WRAP_FOPEN(fopen64)
+
+#define WRAP_FREOPEN(name)                                                                                             \
+    EXPORTED FILE *name(const char *restrict path, const char *restrict mode, FILE *restrict other) {                  \
+        unsigned noted = what_was_there(AT_FDCWD, path, flags_of(mode));                                               \
+        FILE *file = REAL(name, FILE * (*)(const char *, const char *, FILE *))(path, mode, other);                    \
+        note(OPENED, AT_FDCWD, path, noted, file == NULL);                                                             \
+        return file;                                                                                                   \
+    }
+WRAP_FREOPEN(freopen)
+WRAP_FREOPEN(freopen64)
+
+EXPORTED DIR *opendir(const char *path) {
+    DIR *folder = REAL(opendir, DIR * (*)(const char *))(path);
+    note(LISTED, AT_FDCWD, path, O_DIRECTORY, folder == NULL);
+    return folder;
+}
+
+/* -- looks ---------------------------------------------------------------------------------------------------------- */
+
+/* A function of one kind: its name, its parameters, how they are passed on, and which of them are folder and path. */
+#define WRAP(kind, type, name, parameters, arguments, at, path, has_failed)                                            \
+    EXPORTED type name parameters;                                                                                     \
+    EXPORTED type name parameters {                                                                                    \
+        type result = REAL(name, type(*) parameters) arguments;                                                        \
+        note(kind, at, path, 0, has_failed);                                                                           \
+        return result;                                                                                                 \
+    }
+#define LOOK(name, parameters, arguments, at) WRAP(LOOKED, int, name, parameters, arguments, at, path, result != 0)
+#define READ_LINK(name, parameters, arguments, at)                                                                     \
+    WRAP(LOOKED, ssize_t, name, parameters, arguments, at, path, result < 0)
+#define FIND(name, parameters, arguments)                                                                              \
+    WRAP(LOOKED, char *, name, parameters, arguments, AT_FDCWD, path, result == NULL)
+
+LOOK(stat, (const char *restrict path, struct stat *restrict about), (path, about), AT_FDCWD)
+LOOK(stat64, (const char *restrict path, struct stat64 *restrict about), (path, about), AT_FDCWD)
+LOOK(lstat, (const char *restrict path, struct stat *restrict about), (path, about), AT_FDCWD)
+LOOK(lstat64, (const char *restrict path, struct stat64 *restrict about), (path, about), AT_FDCWD)
+LOOK(fstatat, (int at, const char *restrict path, struct stat *restrict about, int flags), (at, path, about, flags), at)
+LOOK(fstatat64, (int at, const char *restrict path, struct stat64 *restrict about, int flags), (at, path, about, flags), at)
+LOOK(statx, (int at, const char *restrict path, int flags, unsigned mask, struct statx *restrict about),
+     (at, path, flags, mask, about), at)
+LOOK(__xstat, (int version, const char *path, struct stat *about), (version, path, about), AT_FDCWD)
+LOOK(__xstat64, (int version, const char *path, struct stat64 *about), (version, path, about), AT_FDCWD)
+LOOK(__lxstat, (int version, const char *path, struct stat *about), (version, path, about), AT_FDCWD)
+LOOK(__lxstat64, (int version, const char *path, struct stat64 *about), (version, path, about), AT_FDCWD)
+LOOK(__fxstatat, (int version, int at, const char *path, struct stat *about, int flags),
+     (version, at, path, about, flags), at)
+LOOK(__fxstatat64, (int version, int at, const char *path, struct stat64 *about, int flags),
+     (version, at, path, about, flags), at)
+LOOK(access, (const char *path, int how), (path, how), AT_FDCWD)
+LOOK(faccessat, (int at, const char *path, int how, int flags), (at, path, how, flags), at)
+LOOK(euidaccess, (const char *path, int how), (path, how), AT_FDCWD)
+LOOK(eaccess, (const char *path, int how), (path, how), AT_FDCWD)
+READ_LINK(readlink, (const char *restrict path, char *restrict into, size_t size), (path, into, size), AT_FDCWD)
+READ_LINK(readlinkat, (int at, const char *restrict path, char *restrict into, size_t size), (at, path, into, size), at)
+READ_LINK(__readlink_chk, (const char *path, char *into, size_t size, size_t room), (path, into, size, room), AT_FDCWD)
+READ_LINK(__readlinkat_chk, (int at, const char *path, char *into, size_t size, size_t room),
+          (at, path, into, size, room), at)
+FIND(realpath, (const char *restrict path, char *restrict into), (path, into))
+FIND(__realpath_chk, (const char *path, char *into, size_t room), (path, into, room))
+FIND(canonicalize_file_name, (const char *path), (path))
+
+/* -- changes -------------------------------------------------------------------------------------------------------- */
+
+#define CHANGE(name, parameters, arguments, at) WRAP(CHANGED, int, name, parameters, arguments, at, path, result != 0)
+
+CHANGE(truncate, (const char *path, off_t length), (path, length), AT_FDCWD)
+CHANGE(truncate64, (const char *path, off64_t length), (path, length), AT_FDCWD)
+CHANGE(mkdir, (const char *path, mode_t mode), (path, mode), AT_FDCWD)
+CHANGE(mkdirat, (int at, const char *path, mode_t mode), (at, path, mode), at)
+CHANGE(rmdir, (const char *path), (path), AT_FDCWD)
+CHANGE(unlink, (const char *path), (path), AT_FDCWD)
+CHANGE(unlinkat, (int at, const char *path, int flags), (at, path, flags), at)
+CHANGE(remove, (const char *path), (path), AT_FDCWD)
+CHANGE(link, (const char *from, const char *path), (from, path), AT_FDCWD)
+CHANGE(linkat, (int from, const char *old, int at, const char *path, int flags), (from, old, at, path, flags), at)
+CHANGE(symlink, (const char *from, const char *path), (from, path), AT_FDCWD)
+CHANGE(symlinkat, (const char *from, int at, const char *path), (from, at, path), at)
+
+static int renamed(int from, const char *old, int to, const char *path, int result) {
+    note(CHANGED, from, old, 0, result != 0);
+    note(CHANGED, to, path, 0, result != 0);
+    return result;
+}
+
+EXPORTED int rename(const char *old, const char *path) {
+    return renamed(AT_FDCWD, old, AT_FDCWD, path, REAL(rename, int (*)(const char *, const char *))(old, path));
+}
+
+EXPORTED int renameat(int from, const char *old, int to, const char *path) {
+    int result = REAL(renameat, int (*)(int, const char *, int, const char *))(from, old, to, path);
+    return renamed(from, old, to, path, result);
+}
+
+EXPORTED int renameat2(int from, const char *old, int to, const char *path, unsigned flags) {
+    int result = REAL(renameat2, int (*)(int, const char *, int, const char *, unsigned))(from, old, to, path, flags);
+    return renamed(from, old, to, path, result);
+}
+
+/* -- programs ------------------------------------------------------------------------------------------------------- */
+
+EXPORTED int execve(const char *path, char *const arguments[], char *const environment[]) {
+    note(STARTED, AT_FDCWD, path, 0, 0);
+    return REAL(execve, int (*)(const char *, char *const[], char *const[]))(path, arguments, environment);
+}
+
+EXPORTED int execv(const char *path, char *const arguments[]) {
+    note(STARTED, AT_FDCWD, path, 0, 0);
+    return REAL(execv, int (*)(const char *, char *const[]))(path, arguments);
+}
+
+EXPORTED int execvp(const char *path, char *const arguments[]) {
+    note(STARTED, AT_FDCWD, path, 0, 0);
+    return REAL(execvp, int (*)(const char *, char *const[]))(path, arguments);
+}
+
+EXPORTED int execvpe(const char *path, char *const arguments[], char *const environment[]) {
+    note(STARTED, AT_FDCWD, path, 0, 0);
+    return REAL(execvpe, int (*)(const char *, char *const[], char *const[]))(path, arguments, environment);
+}
+
+EXPORTED int fexecve(int fd, char *const arguments[], char *const environment[]) {
+    note(STARTED, AT_FDCWD, arguments != NULL ? arguments[0] : NULL, 0, 0);
+    return REAL(fexecve, int (*)(int, char *const[], char *const[]))(fd, arguments, environment);
+}
+
+#define WRAP_SPAWN(name)                                                                                               \
+    EXPORTED int name(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *restrict does, \
+                      const posix_spawnattr_t *restrict how, char *const arguments[restrict],                          \
+                      char *const environment[restrict]) {                                                             \
+        note(STARTED, AT_FDCWD, path, 0, 0);                                                                           \
+        return REAL(name, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,                           \
+                                  const posix_spawnattr_t *, char *const[], char *const[]))(pid, path, does, how,      \
+                                                                                            arguments, environment);   \
+    }
+WRAP_SPAWN(posix_spawn)
+WRAP_SPAWN(posix_spawnp)
+
+EXPORTED int system(const char *command) {
+    if (command != NULL) {
+        note(STARTED, AT_FDCWD, "/bin/sh", 0, 0);
+    }
+    return REAL(system, int (*)(const char *))(command);
+}
+
+EXPORTED FILE *popen(const char *command, const char *mode) {
+    note(STARTED, AT_FDCWD, "/bin/sh", 0, 0);
+    return REAL(popen, FILE * (*)(const char *, const char *))(command, mode);
+}
+
+/* -- a process that runs already --------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#define IS_SLOT(type) ((type) == R_X86_64_JUMP_SLOT || (type) == R_X86_64_GLOB_DAT || (type) == R_X86_64_64)
+#elif defined(__aarch64__)
+#define IS_SLOT(type) ((type) == R_AARCH64_JUMP_SLOT || (type) == R_AARCH64_GLOB_DAT || (type) == R_AARCH64_ABS64)
+#else
+#define IS_SLOT(type) 0
+#endif
+
+static void *wrapper_of(const char *name) {
+#define ENTRY(name) {#name, (void *)name},
+    static const struct {
+        const char *name;
+        void *wrapper;
+    } wrappers[] = {WRAPPED(ENTRY)};
+#undef ENTRY
+    for (size_t at = 0; at < sizeof wrappers / sizeof *wrappers; at++) {
+        if (strcmp(wrappers[at].name, name) == 0) {
+            return wrappers[at].wrapper;
+        }
+    }
+    return NULL;
+}
+
+static void *dlopen_and_attach(const char *path, int flags);
+
+/* A loaded object, as far as it is needed to find its slots: the places that hold where the functions of others are. */
+struct object {
+    ElfW(Addr) base;
+    const ElfW(Sym) * symbols;
+    const char *texts;
+    uintptr_t sealed, sealed_end; /* what the loader made read-only after it had filled the slots in */
+    int loads;                    /* whether it is what imports modules: Python's */
+};
+
+static uintptr_t address_of(const struct object *object, ElfW(Addr) found) {
+    return found < object->base ? object->base + found : found;
+}
+
+/* Has the slots that hold a wrapped function hold its wrapper. */
+static void fill(const struct object *object, const ElfW(Rela) * slots, size_t size) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (size_t at = 0; at < size / sizeof *slots; at++) {
+        const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(slots[at].r_info)];
+        if (!IS_SLOT(ELF64_R_TYPE(slots[at].r_info)) || ELF64_R_SYM(slots[at].r_info) == 0 ||
+            symbol->st_shndx != SHN_UNDEF || slots[at].r_addend != 0) {
+            continue;
+        }
+        const char *name = object->texts + symbol->st_name;
+        void *wrapper = wrapper_of(name);
+        if (wrapper == NULL && object->loads && strcmp(name, "dlopen") == 0) {
+            wrapper = (void *)dlopen_and_attach;
+        }
+        void *_Atomic *slot = (void *_Atomic *)(object->base + slots[at].r_offset);
+        if (wrapper == NULL || atomic_load_explicit(slot, memory_order_relaxed) == wrapper) {
+            continue;
+        }
+        int is_sealed = (uintptr_t)slot >= object->sealed && (uintptr_t)slot < object->sealed_end;
+        void *start = (void *)((uintptr_t)slot & ~(page - 1));
+        if (is_sealed && mprotect(start, page, PROT_READ | PROT_WRITE) != 0) {
+            continue;
+        }
+        atomic_store_explicit(slot, wrapper, memory_order_relaxed);
+        if (is_sealed) {
+            mprotect(start, page, PROT_READ);
+        }
+    }
+}
+
+static int is_named(const char *path, const char *begin) {
+    const char *slash = strrchr(path, '/');
+    return strncmp(slash != NULL ? slash + 1 : path, begin, strlen(begin)) == 0;
+}
+
+static int attach_to(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)size, (void)unused;
+    const ElfW(Dyn) *entry = NULL;
+    struct object object = {.base = info->dlpi_addr};
+    for (int at = 0; at < info->dlpi_phnum; at++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[at];
+        if (part->p_type == PT_DYNAMIC) {
+            entry = (const ElfW(Dyn) *)(object.base + part->p_vaddr);
+        } else if (part->p_type == PT_GNU_RELRO) {
+            object.sealed = object.base + part->p_vaddr;
+            object.sealed_end = object.sealed + part->p_memsz;
+        } else if (part->p_type == PT_LOAD) {
+            uintptr_t own = (uintptr_t)attach_to - object.base;
+            if (own >= part->p_vaddr && own < part->p_vaddr + part->p_memsz) {
+                return 0; /* This library itself. */
+            }
+        }
+    }
+    /* The C library calls its own functions directly, and what the system lays into each process (vdso) calls none. */
+    if (entry == NULL || is_named(info->dlpi_name, "libc.so") || is_named(info->dlpi_name, "ld-linux") ||
+        is_named(info->dlpi_name, "linux-vdso")) {
+        return 0;
+    }
+    object.loads = info->dlpi_name[0] == '\0' || is_named(info->dlpi_name, "libpython");
+    const ElfW(Rela) *tables[2] = {NULL, NULL};
+    size_t sizes[2] = {0, 0};
+    for (; entry->d_tag != DT_NULL; entry++) {
+        uintptr_t found = address_of(&object, entry->d_un.d_ptr);
+        switch (entry->d_tag) {
+        case DT_SYMTAB: object.symbols = (const ElfW(Sym) *)found; break;
+        case DT_STRTAB: object.texts = (const char *)found; break;
+        case DT_JMPREL: tables[0] = (const ElfW(Rela) *)found; break;
+        case DT_PLTRELSZ: sizes[0] = entry->d_un.d_val; break;
+        case DT_RELA: tables[1] = (const ElfW(Rela) *)found; break;
+        case DT_RELASZ: sizes[1] = entry->d_un.d_val; break;
+        default: break;
+        }
+    }
+    for (int at = 0; at < 2 && object.symbols != NULL && object.texts != NULL; at++) {
+        if (tables[at] != NULL) {
+            fill(&object, tables[at], sizes[at]);
+        }
+    }
+    return 0;
+}
+
+static int count_objects(struct dl_phdr_info *info, size_t size, void *counted) {
+    (void)size;
+    *(unsigned long long *)counted = info->dlpi_adds;
+    return 1;
+}
+
+/* Attaches to what was loaded since the last time. */
+EXPORTED void clew_attach(void);
+EXPORTED void clew_attach(void) {
+    static _Atomic unsigned long long attached;
+    unsigned long long loaded = 0;
+    if (is_preloaded) {
+        return;
+    }
+    dl_iterate_phdr(count_objects, &loaded);
+    if (the_log != NULL && atomic_exchange(&attached, loaded) != loaded) {
+        dl_iterate_phdr(attach_to, NULL);
+    }
+}
+
+/* What Python imports is given with its whole path, so that the loader does not ask who calls. */
+static void *dlopen_and_attach(const char *path, int flags) {
+    void *library = dlopen(path, flags);
+    int before = errno;
+    clew_attach();
+    errno = before;
+    return library;
+}
+
+/* Begins a log in a process that has none of its own; its descriptor, -1 if there can be none. */
+EXPORTED int clew_observe(void);
+EXPORTED int clew_observe(void) {
+    int fd = is_preloaded || IS_SLOT(6 /* on x86-64 */) || IS_SLOT(1026 /* on ARM */) ? new_log(0) : -1;
+    if (fd >= 0) {
+        map_log(fd);
+        clew_attach();
+    }
+    return fd;
+}
+
+#endif

@@ -1,0 +1,79 @@
+"""Generators, coroutines and iterators of Python's own that came to their end. What suspended code holds is nobody's to read."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import Codec, NoValue
+from .handles import WORDS
+
+
+def _encode_code(prefix: str) -> Callable[[Any], tuple[Any, ...]]:
+    def encode(value: Any) -> tuple[Any, ...]:
+        is_over = not getattr(value, f"{prefix}_running") and not getattr(value, f"{prefix}_suspended")
+        if not is_over or getattr(value, f"{prefix}_frame") is not None:
+            raise NoValue(WORDS[f"builtins.{type(value).__name__}"])
+        return getattr(value, f"{prefix}_code"), value.__name__, value.__qualname__
+
+    return encode
+
+
+def _decode_code(parts: tuple[Any, ...]) -> Any:
+    """Calling the function of a generator runs nothing of it, and neither does closing what was not begun."""
+    code, name, qualname = parts
+    cells = tuple(types.CellType() for _ in code.co_freevars)
+    function = types.FunctionType(code, {}, name, None, cells)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    made = function(*names[: code.co_argcount], **dict.fromkeys(names[code.co_argcount :]))
+    made.close()
+    made.__name__, made.__qualname__ = name, qualname
+    return made
+
+
+def _encode_iterator(value: Any) -> tuple[Any, ...]:
+    """Nothing of one that is at its end; else what it goes through, and how far it is."""
+    _, args, *state = value.__reduce__()
+    goes_on = state or (type(value) is _CALLING and len(args) == 2)
+    return (args, *state) if goes_on else ()
+
+
+def _decode_iterator(kind: type, empty: Callable[[], Iterator[Any]]) -> Callable[[tuple[Any, ...]], Any]:
+    def decode(parts: tuple[Any, ...]) -> Any:
+        if not parts:
+            made: Any = empty()
+            next(made, None)
+            return made
+        args, *state = parts
+        made = (reversed if kind is _REVERSED else iter)(*args)
+        if state:
+            made.__setstate__(*state)
+        return made
+
+    return decode
+
+
+_CALLING: type = type(iter(int, 0))
+_REVERSED: type = type(reversed(list[int]()))
+_EMPTY: tuple[Callable[[], Iterator[Any]], ...] = (
+    lambda: iter([]),
+    lambda: iter(()),
+    lambda: iter(""),
+    lambda: iter(b""),
+    lambda: iter(bytearray()),
+    lambda: reversed([]),
+    lambda: iter(int, 0),
+    lambda: iter(set()),
+    lambda: iter({}),
+    lambda: iter({}.values()),
+    lambda: iter({}.items()),
+)
+CODECS: dict[type, Codec] = {
+    types.GeneratorType: Codec("closed.generator", _encode_code("gi"), _decode_code, native=False),
+    types.CoroutineType: Codec("closed.coroutine", _encode_code("cr"), _decode_code, native=False),
+    **{
+        kind: Codec(f"closed.{kind.__name__}", _encode_iterator, _decode_iterator(kind, empty), native=False)
+        for kind, empty in ((type(empty()), empty) for empty in _EMPTY)
+    },
+}

@@ -1,0 +1,71 @@
+"""What stands in for an object that Clew could not store and that is not live any more: it says so as soon as it is used."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from .codecs import NoValue
+
+
+class MissingObjectError(AttributeError, TypeError):
+    """An object that Clew could not store was used after its session had ended.
+
+    Both kinds of error, so that code which only asks what an object can do (`hasattr`) gets an answer."""
+
+
+class MissingObject:
+    """Stands in for an object that could not be stored: it is nothing but told apart from others, until it is used."""
+
+    __slots__ = ("__weakref__", "_clew_path", "_clew_why")
+
+    def __repr__(self) -> str:
+        return f"<missing: {_why(self)}>"
+
+    def __getattr__(self, name: str) -> Any:
+        _refuse(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _refuse(self)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        _refuse(self)
+
+    def __iter__(self) -> Any:
+        _refuse(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        _refuse(self)
+
+    def __enter__(self) -> Any:
+        _refuse(self)
+
+    def __exit__(self, *raised: Any) -> None:
+        _refuse(self)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise NoValue(_why(self))
+
+
+def stand_in(why: str) -> MissingObject:
+    """A stand-in for an object that was not stored, for this reason."""
+    made = MissingObject()
+    object.__setattr__(made, "_clew_why", why)
+    object.__setattr__(made, "_clew_path", "")
+    return made
+
+
+def name(missing: MissingObject, path: str) -> None:
+    """Tells a stand-in how it is reached."""
+    object.__setattr__(missing, "_clew_path", path)
+
+
+def _why(missing: MissingObject) -> str:
+    why: str = object.__getattribute__(missing, "_clew_why")
+    return why
+
+
+def _refuse(missing: MissingObject) -> NoReturn:
+    path = object.__getattribute__(missing, "_clew_path") or "This object"
+    raise MissingObjectError(
+        f"{path} is missing: Clew could not store it ({_why(missing)}). Run the cell that made it again"
+    )

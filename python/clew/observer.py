@@ -1,0 +1,226 @@
+"""The log of files that a kernel opens below Python.
+
+`native/observer.c` writes it (decision 55). `clew run` preloads that library into the kernels that it starts, so that their children are
+observed, too; a kernel that runs already loads it when the first run begins.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from clew import installed
+from clew.files import NOT_FILES
+
+LIBRARY = Path(__file__).with_name("_observer.so")
+PRELOAD, VARIABLE = "LD_PRELOAD", "CLEW_OBSERVER"
+NEW, OFF = "new", "off"
+
+# The log, as observer.c has it.
+MAGIC, HEADER, IGNORED, SLOT, SLOTS = 0x31534245574C43, 8192, 1024, 128, 65536
+SIZE = HEADER + SLOT * SLOTS
+NEXT = 1
+"""Where in the header, in words of 8 bytes, the number of the next slot stands."""
+ACTIVE, OWNER = 4, 5
+"""The same in words of 4 bytes: of the run that is watched, and of the process whose runs these are."""
+RECORD = struct.Struct("@QIIIIHHHH")
+
+KEPT = (
+    ("CLEW_HOME", ".local/share/clew", ("",)),
+    ("IPYTHONDIR", ".ipython", ("",)),
+    ("JUPYTER_RUNTIME_DIR", ".local/share/jupyter/runtime", ("",)),
+    ("JUPYTER_DATA_DIR", ".local/share/jupyter", ("",)),
+    ("JUPYTER_CONFIG_DIR", ".jupyter", ("",)),
+    ("XDG_DATA_HOME", ".local/share", ("clew",)),
+    ("XDG_CONFIG_HOME", ".config", ("clew",)),
+    ("XDG_CACHE_HOME", ".cache", ("clew", "fontconfig", "mesa_shader_cache", "nvidia", "pocl")),
+)
+"""Folders in which programs keep what is theirs: the variable that names one, where it lies without, and what in it is meant."""
+
+WAS_THERE = 1 << 31
+"""Beside the flags of an open that may make a file: it was there."""
+
+ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR))
+
+
+class Kind(IntEnum):
+    """What was done to a path."""
+
+    OPENED = 1
+    LISTED = 2
+    LOOKED = 3
+    CHANGED = 4
+    STARTED = 5
+
+
+KINDS = {kind.value: kind for kind in Kind}
+
+
+class Access(NamedTuple):
+    """One access to a path."""
+
+    kind: Kind
+    path: str
+    #: Of `open`.
+    flags: int
+    #: The error's number, if it failed.
+    error: int
+    process: int
+    thread: int
+    #: The parent of a process that starts a program.
+    parent: int
+    #: As it was given, where that was relative to the working directory.
+    given: str | None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing was there."""
+        return self.error in ABSENT
+
+
+def preload(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment whose processes are observed, where they can be: the same where they can't, or where `CLEW_OBSERVER=off`."""
+    found = dict(environment)
+    library = str(LIBRARY)
+    # The loader takes spaces and colons for what stands between libraries.
+    if found.get(VARIABLE) == OFF or not LIBRARY.exists() or not {" ", ":"}.isdisjoint(library):
+        return found
+    others = [one for one in found.get(PRELOAD, "").replace(":", " ").split() if one != library]
+    return found | {PRELOAD: ":".join([*others, library]), VARIABLE: NEW}
+
+
+class Log:
+    """The log of this process."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+        self._slots = memoryview(memory)[HEADER:]
+        self._words, self._halves = memoryview(memory).cast("Q"), memoryview(memory).cast("I")
+        #: Another begins elsewhere: the library writes what was looked at once a run.
+        self._runs = time.monotonic_ns() & 0x7FFF_FFFF
+        #: Has what was loaded since the last time observed, too.
+        self._attach: Callable[[], object] = lambda: None
+
+    @classmethod
+    def of_process(cls) -> Log | None:
+        """The log of this kernel: the one that it was started with, else one that begins now; `None` where there can be none."""
+        where = os.environ.get(VARIABLE, "")
+        if where == OFF or not sys.platform.startswith("linux") or not LIBRARY.exists():
+            return None
+        try:
+            log = cls._at(where) if where.startswith("/proc/") else None
+            return log or cls._begun()
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    @classmethod
+    def _at(cls, path: str) -> Log | None:
+        with suppress(OSError, ValueError), Path(path).open("r+b") as file:
+            log = cls(mmap.mmap(file.fileno(), SIZE))
+            return log if log._take() else None
+        return None
+
+    @classmethod
+    def _begun(cls) -> Log | None:
+        """One that begins in a kernel that runs already: the library takes the place of the C library's functions for all that is
+        loaded. Children that are not forked are not observed then."""
+        import ctypes
+
+        library = ctypes.CDLL(str(LIBRARY))
+        file: int = library.clew_observe()
+        if file < 0:
+            return None
+        log = cls(mmap.mmap(file, SIZE))
+        os.close(file)
+        log._attach = library.clew_attach
+        return log if log._take() else None
+
+    def _take(self) -> bool:
+        """Makes it this kernel's; whether it is, and its calls are written there."""
+        owner, here = self._halves[OWNER], os.getpid()
+        if self._words[0] != MAGIC or (owner not in (0, here) and Path(f"/proc/{owner}").exists()):
+            return False
+        self._halves[OWNER] = here
+        ignored = b"".join(os.fsencode(prefix) + b"\0" for prefix in dict.fromkeys(ignored_prefixes()))
+        if IGNORED + len(ignored) >= HEADER:
+            return False
+        self._memory[IGNORED : IGNORED + len(ignored) + 1] = ignored + b"\0"
+        before = self.begin()
+        probe = f"/clew-{here}"
+        Path(probe).exists()
+        self.end()
+        return any(access.path == probe for _, access in self.between(before, self.here()).accesses)
+
+    def begin(self) -> int:
+        """A run begins; where its accesses will stand."""
+        self._attach()
+        self._runs = self._runs % 0xFFFF_FFFF + 1
+        self._halves[ACTIVE] = self._runs
+        return self.here()
+
+    def end(self) -> None:
+        """It is over."""
+        self._halves[ACTIVE] = 0
+
+    def here(self) -> int:
+        """Where the next access will stand."""
+        return self._words[NEXT]
+
+    def between(self, start: int, end: int) -> Accesses:
+        """What was written there."""
+        if self.here() - start > SLOTS:
+            return Accesses([], is_whole=False)
+        found: list[tuple[int, Access]] = []
+        at, is_whole = start, True
+        while at < end:
+            place = (at % SLOTS) * SLOT
+            stamp, process, thread, parent, flags, kind, length, error, behind = RECORD.unpack_from(
+                self._slots, place
+            )
+            if stamp != at + 1:
+                # Of a process that was killed, or still writes.
+                at, is_whole = at + 1, False
+                continue
+            path = self._text(place + RECORD.size, length)
+            given = os.fsdecode(path[behind:]) if behind else None
+            text = os.fsdecode(path)
+            found.append((at, Access(KINDS[kind], text, flags, error, process, thread, parent, given)))
+            at += -(-(RECORD.size + length) // SLOT)
+        return Accesses(found, is_whole=is_whole and self.here() - start <= SLOTS)
+
+    def _text(self, start: int, length: int) -> bytes:
+        end, room = start + length, SLOT * SLOTS
+        if end <= room:
+            return bytes(self._slots[start:end])
+        start %= room
+        return bytes(self._slots[start:]) + bytes(self._slots[: end - room])
+
+
+def ignored_prefixes() -> Iterator[str]:
+    """How paths begin that nobody has to hear of: what is no file, what is installed, and what Clew, IPython, Jupyter and drivers keep."""
+    yield from NOT_FILES
+    yield from installed.environment()
+    for variable, usual, names in KEPT:
+        given = os.environ.get(variable)
+        folder = Path(given) if given else Path.home() / usual
+        yield from (f"{folder / name}/" for name in names)
+    yield from (f"{folder}/polars-" for folder in dict.fromkeys(("/tmp", "/var/tmp", tempfile.gettempdir())))
+
+
+class Accesses(NamedTuple):
+    """What stands in a part of the log."""
+
+    #: By their places.
+    accesses: list[tuple[int, Access]]
+    #: Whether that is all: nothing was written over, and nothing is half written.
+    is_whole: bool

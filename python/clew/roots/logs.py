@@ -1,0 +1,210 @@
+"""What is logged where: levels, handlers and filters of loggers."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from clew.roots.root import MISSING
+from clew.roots.setting import Held, NotHere, Setting, words_like
+
+_held = Held()
+
+
+def _loggers() -> Iterator[tuple[str, logging.Logger]]:
+    yield "", logging.root
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger):
+            yield name, logger
+
+
+class _Configured:
+    """One thing that every logger has, told for those that have another than usual."""
+
+    def __init__(self, describe: Callable[[logging.Logger], Any], plain: Any) -> None:
+        self._describe, self._plain = describe, plain
+        #: As it was when code first named what sets it.
+        self._usual: dict[str, Any] = {}
+        #: As libraries brought it: they are not imported again, so undoing an import leaves that.
+        self._brought: dict[str, Any] = {}
+        self._seen = set[str]()
+
+    def begin(self) -> None:
+        self._usual = {name: self._describe(logger) for name, logger in _loggers()}
+        self._seen.update(self._usual)
+
+    def read(self) -> tuple[Any, ...]:
+        found = []
+        for name, logger in _loggers():
+            now = self._describe(logger)
+            if name not in self._seen:
+                self._seen.add(name)
+                if now != self._plain and _is_of_library(name):
+                    self._brought[name] = now
+            if now != self._usual.get(name, self._plain):
+                found.append((name, now))
+        return tuple(found)
+
+    def wanted(self, value: Iterable[tuple[str, Any]]) -> Iterator[tuple[logging.Logger, Any]]:
+        """Every logger with what it is to have; those that are told are made where they are not there."""
+        told = dict(value)
+        for name in self._brought:
+            if name in told:
+                self._usual.pop(name, None)
+            else:
+                self._usual[name] = self._brought[name]
+        for name in sorted(told.keys() | {name for name, _ in _loggers()}):
+            logger = logging.getLogger(name) if name else logging.root
+            yield logger, told.get(name, self._usual.get(name, self._plain))
+
+
+def _is_of_library(name: str) -> bool:
+    return name.partition(".")[0] in sys.modules and not name.startswith("__main__")
+
+
+# -- levels ----------------------------------------------------------------------------------------------
+
+_levels = _Configured(
+    lambda logger: (logger.level, logger.propagate, logger.disabled), (logging.NOTSET, True, False)
+)
+_usual_names: dict[int, str] = {}
+
+
+def _usual_levels(shell: Any) -> Any:
+    _levels.begin()
+    _usual_names.update(logging._levelToName)
+    return _read_levels(shell)
+
+
+def _read_levels(shell: Any) -> Any:
+    captures = logging._warnings_showwarning is not None  # type: ignore[attr-defined]
+    names = [(level, name) for level, name in logging._levelToName.items() if _usual_names.get(level) != name]
+    return logging.root.manager.disable, captures, _levels.read(), tuple(names)
+
+
+def _write_levels(shell: Any, value: Any) -> None:
+    off, captures, loggers, names = value
+    logging.disable(off)
+    logging.captureWarnings(captures)
+    for logger, (level, propagate, disabled) in _levels.wanted(loggers):
+        if logger.level != level:
+            logger.setLevel(level)
+        logger.propagate, logger.disabled = propagate, disabled
+    for level in logging._levelToName.keys() - _usual_names.keys():
+        logging._nameToLevel.pop(logging._levelToName.pop(level), None)
+    for level, name in [*_usual_names.items(), *names]:
+        logging.addLevelName(level, name)
+
+
+# -- handlers and filters --------------------------------------------------------------------------------
+
+
+def _handlers_of(logger: logging.Logger) -> Any:
+    handlers = tuple([_described(one) for one in logger.handlers])
+    return handlers, tuple([_held.word(one) for one in logger.filters])
+
+
+_handlers = _Configured(_handlers_of, ((), ()))
+
+
+def _usual_handlers(shell: Any) -> Any:
+    _handlers.begin()
+    return ()
+
+
+def _read_handlers(shell: Any) -> Any:
+    return _handlers.read() or MISSING
+
+
+def _described(handler: logging.Handler) -> Any:
+    """A handler as a store can tell it: which one it is, what it does, and how another process makes one like it."""
+    formatter = handler.formatter
+    if type(formatter) is logging.Formatter:
+        style: Any = type(formatter._style)
+        letter = next((key for key, (kind, _) in logging._STYLES.items() if kind is style), "%")
+        told: Any = (formatter._fmt, formatter.datefmt, letter)
+    else:
+        told = None if formatter is None else _held.word(formatter)
+    filters = tuple([_held.word(one) for one in handler.filters])
+    return _held.word(handler), _made_by(handler), handler.level, told, filters
+
+
+def _made_by(handler: Any) -> Any:
+    """The class of a handler and its arguments, where these say all; a file is never begun anew."""
+    kind = type(handler)
+    if kind is logging.StreamHandler:
+        for name in ("stderr", "stdout"):
+            if handler.stream in (getattr(sys, name), getattr(sys, f"__{name}__")):
+                return "logging", "StreamHandler", (("stream", name),)
+    if kind is logging.FileHandler:
+        file = handler.baseFilename, handler.encoding
+        return "logging", "FileHandler", (("filename", file[0]), ("encoding", file[1]), ("delay", True))
+    if kind is logging.NullHandler:
+        return "logging", "NullHandler", ()
+    if (kind.__module__, kind.__qualname__) == ("logging.handlers", "RotatingFileHandler"):
+        names = ("maxBytes", "backupCount", "encoding")
+        told = tuple([(name, getattr(handler, name)) for name in names])
+        return (
+            kind.__module__,
+            kind.__qualname__,
+            (("filename", handler.baseFilename), *told, ("delay", True)),
+        )
+    if (kind.__module__, kind.__qualname__) == ("rich.logging", "RichHandler"):
+        return kind.__module__, kind.__qualname__, ()
+    return ()
+
+
+def _handler(told: Any) -> Any:
+    """The handler that is described, as it was; another like it where this process never had it."""
+    word, made_by, level, formatter, filters = told
+    handler = _held.get(word)
+    if handler is MISSING:
+        if not made_by:
+            return MISSING
+        module, name, arguments = made_by
+        given = {name: getattr(sys, value) if name == "stream" else value for name, value in arguments}
+        handler = _held.keep(word, getattr(importlib.import_module(module), name)(**given))
+    if handler.level != level:
+        handler.setLevel(level)
+    if _described(handler)[3] != formatter:
+        handler.setFormatter(_formatter(formatter))
+    handler.filters[:] = _known(filters)
+    return handler
+
+
+def _formatter(told: Any) -> logging.Formatter | None:
+    if told is None:
+        return None
+    if type(told) is not str:
+        return logging.Formatter(*told)
+    [formatter] = _known([told])
+    return formatter  # type: ignore[no-any-return]
+
+
+def _known(held: Any) -> list[Any]:
+    found = [(word, _held.get(word)) for word in held]
+    if gone := {word.partition(" ")[0] for word, one in found if one is MISSING}:
+        raise NotHere(gone)
+    return [one for _, one in found]
+
+
+def _write_handlers(shell: Any, value: Any) -> None:
+    gone = set[str]()
+    for logger, (handlers, filters) in _handlers.wanted(value):
+        made = [(told, _handler(told)) for told in handlers]
+        gone |= {told[0].partition(" ")[0] for told, one in made if one is MISSING}
+        logger.handlers[:] = [one for _, one in made if one is not MISSING]
+        logger.filters[:] = _known(filters)
+    if gone:
+        raise NotHere(gone)
+
+
+_NAMES = words_like("log|verbos|captureWarnings")
+
+SETTINGS = (
+    Setting("logging levels", _read_levels, _write_levels, None, _NAMES, _usual_levels),
+    Setting("logging handlers", _read_handlers, _write_handlers, None, _NAMES, _usual_handlers),
+)

@@ -1,0 +1,365 @@
+"""Live objects that cannot be stored and are bound in both states: they stay bound, the very same objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cases.story import Notebook, Report
+
+NOT_VERIFIED = "unchanged, not verified"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live object `h`: the cell that makes it, one that uses it, and an expression that is true as long as it works."""
+
+    make: str
+    use: str
+    works: str
+
+
+LIVE = {
+    "a connection and its cursor": Live(
+        "import sqlite3\nh = sqlite3.connect(':memory:')",
+        "other = h.cursor()",
+        "h.execute('select 1').fetchone() == (1,)",
+    ),
+    "a connection that was only read": Live(
+        "import sqlite3\nh = sqlite3.connect(':memory:')",
+        "other = h.execute('select 2').fetchall()",
+        "h.execute('select 1').fetchone() == (1,)",
+    ),
+    "a connection that was written to": Live(
+        "import sqlite3\nh = sqlite3.connect(':memory:')",
+        "other = h.execute('create table t (n)')",
+        "h.execute('select count(*) from t').fetchone() == (0,)",
+    ),
+    "a cursor": Live(
+        "import sqlite3\nh = sqlite3.connect(':memory:').cursor()",
+        "other = h.execute('select 3')",
+        "h.fetchone() in [(3,), None]",
+    ),
+    "a DuckDB connection": Live(
+        "import duckdb\nh = duckdb.connect()",
+        "other = h.execute('select 1').fetchall()",
+        "h.execute('select 1').fetchall() == [(1,)]",
+    ),
+    "a file": Live(
+        "h = open({folder!r} + '/out.txt', 'w')", "_ = h.write('text')", "h.writable() and not h.closed"
+    ),
+    "a file with a CSV writer": Live(
+        "h = open({folder!r} + '/out.csv', 'w')", "import csv\nother = csv.writer(h)", "not h.closed"
+    ),
+    "a file that was read": Live(
+        "h = open({folder!r} + '/data.txt')", "other = h.readline()", "h.tell() >= 0"
+    ),
+    "a queue": Live(
+        "import queue\nh = queue.Queue()", "other = h.qsize()", "(h.put(1), h.get()) == (None, 1)"
+    ),
+    "a simple queue": Live("import queue\nh = queue.SimpleQueue()", "h.put(1)", "h.qsize() == 1"),
+    "a lock": Live(
+        "import threading\nh = threading.Lock()",
+        "with h:\n    other = 1",
+        "(h.acquire(), h.release()) == (True, None)",
+    ),
+    "an event": Live("import threading\nh = threading.Event()", "h.set()", "h.is_set()"),
+    "a condition": Live(
+        "import threading\nh = threading.Condition()",
+        "with h:\n    h.notify_all()",
+        "(h.acquire(), h.release()) == (True, None)",
+    ),
+    "a barrier": Live("import threading\nh = threading.Barrier(1)", "other = h.wait()", "h.wait() == 0"),
+    "a thread": Live(
+        "import threading\nstop = threading.Event()\nh = threading.Thread(target=stop.wait, daemon=True)\nh.start()",
+        "other = h.is_alive()",
+        "h.is_alive()",
+    ),
+    "a pool of threads": Live(
+        "from concurrent.futures import ThreadPoolExecutor\nh = ThreadPoolExecutor(1)",
+        "other = h.submit(len, 'ab').result()",
+        "h.submit(len, 'ab').result() == 2",
+    ),
+    "a pair of sockets": Live(
+        "import socket\nh, k = socket.socketpair()",
+        "other = h.send(b'a')",
+        "h.fileno() > 0 and k.recv(1) == b'a' and h.send(b'a') == 1",
+    ),
+    "a generator": Live("h = (n for n in range(100))", "other = next(h)", "next(h) > 0"),
+    "a generator over a list": Live(
+        "items = [1, 2, 3] * 9\nh = (n for n in items)", "other = next(h)", "next(h) > 0"
+    ),
+    "a process": Live(
+        "import subprocess\nh = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)",
+        "_ = h.stdin.write('line\\n')\nh.stdin.flush()\nother = h.stdout.readline()",
+        "h.poll() is None",
+    ),
+    "a pipe of a process": Live(
+        "import subprocess\np = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\nh = p.stdin",
+        "_ = h.write(b'')",
+        "not h.closed",
+    ),
+    "a task": Live(
+        "import asyncio\nh = asyncio.ensure_future(asyncio.sleep(1000))", "other = h.done()", "not h.done()"
+    ),
+    "an event loop": Live(
+        "import asyncio\nh = asyncio.new_event_loop()", "other = h.is_running()", "not h.is_closed()"
+    ),
+    "an asynchronous queue": Live("import asyncio\nh = asyncio.Queue()", "h.put_nowait(1)", "h.qsize() == 1"),
+    "a context": Live(
+        "import contextvars\nh = contextvars.copy_context()", "other = len(h)", "h.run(len, 'ab') == 2"
+    ),
+    "a session of requests": Live(
+        "import requests\nh = requests.Session()",
+        "other = h.hooks['response']",
+        "h.headers['Accept'] == '*/*'",
+    ),
+    "an HTTP connection": Live(
+        "import http.client\nh = http.client.HTTPConnection('localhost', 9)", "other = h.port", "h.port == 9"
+    ),
+    "mapped memory": Live("import mmap\nh = mmap.mmap(-1, 16)", "h[0] = 1", "h[0] == 1"),
+    "an archive": Live(
+        "import zipfile\nh = zipfile.ZipFile({folder!r} + '/a.zip', 'w')",
+        "h.writestr('a', 'b')",
+        "h.namelist() == ['a']",
+    ),
+    "a handler of logs": Live(
+        "import logging\nh = logging.StreamHandler()", "h.setLevel(10)", "h.level == 10"
+    ),
+    "a temporary folder": Live(
+        "import os, tempfile\nh = tempfile.TemporaryDirectory()", "other = h.name", "os.path.isdir(h.name)"
+    ),
+    "a temporary file": Live(
+        "import tempfile\nh = tempfile.NamedTemporaryFile()", "_ = h.write(b'a')", "h.write(b'a') == 1"
+    ),
+    "a running digest": Live(
+        "import hashlib\nh = hashlib.sha256()", "h.update(b'a')", "len(h.hexdigest()) == 64"
+    ),
+    "a running compression": Live(
+        "import zlib\nh = zlib.compressobj()",
+        "other = h.compress(b'a')",
+        "isinstance(h.compress(b'a'), bytes)",
+    ),
+    "a widget": Live("import ipywidgets\nh = ipywidgets.IntSlider()", "h.value = 3", "h.value == 3"),
+    "values of one thread": Live("import threading\nh = threading.local()", "h.x = 1", "h.x == 1"),
+    "an object that refuses to be pickled": Live(
+        "class Raw:\n    def __init__(self):\n        self.count = 0\n    def __reduce_ex__(self, protocol):\n        raise TypeError('no')\nh = Raw()",
+        "h.count += 1",
+        "h.count == 1",
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "data.txt").write_text("line 1\nline 2\nline 3\n")
+    return folder
+
+
+def check_stays(notebook: Notebook, report: Report, live: Live, identity: dict[str, int]) -> None:
+    """The name is bound to the very same object, which works, and the report says how sure it is."""
+    assert report.word("h") == "kept", report.why("h")
+    assert notebook.identities(["h"]) == identity
+    assert notebook.read(live.works) == ["True"]
+
+
+@pytest.mark.parametrize("live", LIVE.values(), ids=LIVE.keys())
+def test_a_live_object_that_was_used_stays_bound(notebook: Notebook, folder: Path, live: Live) -> None:
+    notebook.run("x = [1]", live.make.format(folder=str(folder)))
+    identity = notebook.identities(["h"])
+    notebook.run(live.use + "\nx.append(2)")
+    report = notebook.move("undo")
+    check_stays(notebook, report, live, identity)
+    assert report.data["at"] == report.data["to"], report.data
+    assert "h" in report.uncertain and report.why("h").startswith(NOT_VERIFIED)
+    assert notebook.read("x") == ["[1]"] and "other" not in notebook.names()
+    check_stays(notebook, notebook.move("redo"), live, identity)
+    assert notebook.read("x") == ["[1, 2]"]
+    assert notebook.move("undo 2").word("h") == "removed"
+    check_stays(notebook, notebook.move("redo 2"), live, identity)
+
+
+@pytest.mark.parametrize("live", LIVE.values(), ids=LIVE.keys())
+def test_a_list_gives_a_live_object_back_that_was_appended(
+    notebook: Notebook, folder: Path, live: Live
+) -> None:
+    notebook.run(live.make.format(folder=str(folder)) + "\nbox = ['first']", "box.append(h)")
+    identity = notebook.identities(["h"])
+    report = notebook.move("undo")
+    assert notebook.identities(["h"]) == identity and report.word("h") == "kept"
+    assert notebook.read("box") == ["['first']"] and report.word("box") == "loaded"
+    notebook.move("redo")
+    assert notebook.identities(["h"]) == identity
+    assert notebook.read("len(box), box[0], box[1] is h") == ["(2, 'first', True)"]
+
+
+def test_an_image_that_is_being_read_stays_and_can_be_read(notebook: Notebook, folder: Path) -> None:
+    path = str(folder / "i.png")
+    notebook.run(f"from PIL import Image\nImage.new('L', (2, 2)).save({path!r})\nh = Image.open({path!r})")
+    identity = notebook.identities(["h"])
+    notebook.run("size = h.size")
+    assert notebook.move("undo").word("h") == "kept"
+    assert notebook.identities(["h"]) == identity
+    assert notebook.read("h.getpixel((0, 0))") == ["0"]
+
+
+def test_a_live_object_stays_on_every_branch(notebook: Notebook) -> None:
+    notebook.run("import sqlite3\nconn = sqlite3.connect(':memory:')\n_ = conn.execute('create table t (n)')")
+    identity = notebook.identities(["conn"])
+    base = notebook.at()
+    notebook.run("cur = conn.cursor()\n_ = conn.execute('insert into t values (1)')")
+    one = notebook.at()
+    notebook.move(f"switch {base}")
+    notebook.run("rows = conn.execute('select * from t').fetchall()")
+    other = notebook.at()
+    for place in [one, other, base, one, base, other]:
+        report = notebook.move(f"switch {place}")
+        assert report.word("conn") == "kept", report.why("conn")
+        assert notebook.identities(["conn"]) == identity
+        assert notebook.read("conn.execute('select count(*) from t').fetchone()") == ["(1,)"]
+        if place == one:
+            assert notebook.read("cur.connection is conn") == ["True"]
+
+
+def test_a_live_object_comes_back_to_its_name_from_another_one(notebook: Notebook) -> None:
+    notebook.run("import sqlite3\nconn = sqlite3.connect(':memory:')")
+    identity = notebook.identities(["conn"])
+    notebook.run("old = conn\nconn = sqlite3.connect(':memory:')")
+    report = notebook.move("undo")
+    assert report.word("conn") == "kept" and "old" not in notebook.names()
+    assert notebook.identities(["conn"]) == identity
+    notebook.move("redo")
+    assert notebook.read("old is conn") == ["False"]
+    assert notebook.identities(["old"]) == {"old": identity["conn"]}
+
+
+def test_another_object_under_the_name_is_no_live_object_of_before(notebook: Notebook) -> None:
+    notebook.run("import threading\nh = threading.Lock()", "h = threading.Lock()")
+    report = notebook.move("undo")
+    assert report.word("h") == "lost" and "h" not in notebook.names()
+
+
+def test_a_list_around_a_live_object_stays_where_it_cannot_be_restored(notebook: Notebook) -> None:
+    notebook.run("import threading\npool = [threading.Lock()]")
+    identity = notebook.identities(["pool"])
+    notebook.run("free = pool[0].locked()")
+    report = notebook.move("undo")
+    assert report.word("pool") == "kept" and "pool" in report.uncertain
+    assert notebook.identities(["pool"]) == identity
+
+
+def test_plain_data_beside_a_live_object_is_kept_for_sure(notebook: Notebook) -> None:
+    """As `lgb.Dataset(X)` does: it holds the array, and nothing of it can be stored."""
+    notebook.run(
+        """
+        import numpy as np, threading
+        class Dataset:
+            def __init__(self, data):
+                self.data, self.lock = data, threading.Lock()
+        X = np.arange(6.0)
+        """,
+        "ds = Dataset(X)",
+    )
+    identity = notebook.identities(["X", "ds"])
+    notebook.run("n = len(ds.data)")
+    report = notebook.move("undo")
+    assert report.word("X") == report.word("ds") == "kept"
+    assert report.uncertain >= {"ds"} and "X" not in report.uncertain
+    assert notebook.identities(["X", "ds"]) == identity
+    report = notebook.move("undo")
+    assert report.word("ds") == "removed"
+    assert notebook.read("X.tolist()") == ["[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]"]
+    notebook.move("redo")
+    assert notebook.read("ds.data is X") == ["True"]
+
+
+WRITERS = {
+    "a hook of a session": (
+        "import requests\nw = requests.Session()\nbuf = w.hooks['response']",
+        "buf.append(print)",
+        "buf",
+    ),
+    "a generator": ("buf = [1, 2, 3]\nw = (n for n in buf)\n_ = next(w)", "buf.append(4)", "buf"),
+    "a handler": (
+        "import io, logging\nbuf = io.StringIO()\nw = logging.StreamHandler(buf)",
+        "_ = buf.write('line')",
+        "buf",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "use", "name"), WRITERS.values(), ids=WRITERS.keys())
+def test_a_restored_object_that_a_live_one_does_not_see_is_named(
+    notebook: Notebook, make: str, use: str, name: str
+) -> None:
+    notebook.run(make)
+    identity = notebook.identities(["w", name])
+    notebook.run(use)
+    report = notebook.move("undo")
+    assert report.word("w") == "kept"
+    now = notebook.identities(["w", name])
+    assert now["w"] == identity["w"]
+    if now[name] != identity[name]:
+        assert "not attached: w " in report.why(name), report.why(name)
+    report = notebook.move("redo")
+    if notebook.identities([name])[name] != identity[name]:
+        assert "not attached: w " in report.why(name), report.why(name)
+
+
+def test_a_csv_writer_over_a_buffer_comes_back_with_it(notebook: Notebook) -> None:
+    notebook.run("import csv, io\nbuf = io.StringIO()\nw = csv.writer(buf)", "_ = w.writerow([1])")
+    for move, before in (("undo", ""), ("redo", "1\\r\\n"), ("undo", "")):
+        assert notebook.move(move).word("w") == "loaded"
+        assert notebook.read("buf.getvalue()") == [f"'{before}'"]
+    assert notebook.read("(w.writerow([2]), buf.getvalue())[1]") == ["'2\\r\\n'"]
+
+
+def test_what_a_cell_only_used_is_made_again_by_the_cell_that_made_it(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run(
+        "import threading",
+        "h = threading.Lock()",
+        "was = h.locked()\nargument = 3",
+        "again = h.locked()",
+    )
+    first.kill()
+    second = kernels()
+    report = second.move("resume --replay")
+    assert report.word("h") == "replayed", report.why("h")
+    assert "h" in report.uncertain
+    assert second.read("h.acquire()") == ["True"]
+
+
+def test_a_session_of_parsl_stays_while_apps_are_in_flight(
+    kernels: Callable[..., Notebook], folder: Path
+) -> None:
+    notebook = kernels()
+    notebook.run(
+        f"""
+        import parsl
+        from parsl.config import Config
+        from parsl.executors.threads import ThreadPoolExecutor
+        dfk = parsl.load(Config(executors=[ThreadPoolExecutor(max_threads=1)], run_dir={str(folder)!r}))
+        @parsl.python_app
+        def double(number):
+            import time
+            time.sleep(1)
+            return 2 * number
+        """,
+        "x = [1]",
+    )
+    identity = notebook.identities(["dfk"])
+    notebook.run("x.append(2)\nfuture = double(len(dfk.executors))")
+    report = notebook.move("undo")
+    assert report.word("dfk") == "kept" and report.word("x") == "loaded"
+    assert notebook.identities(["dfk"]) == identity
+    notebook.run("future = double(4)")
+    assert notebook.read("future.result()") == ["8"]
+    notebook.run("dfk.cleanup()")

@@ -1,0 +1,175 @@
+"""What a cell finds around it through the standard library: variables of the environment, links, what is known of files beside what they hold,
+packages that somebody edits. A change of each has what used it executed, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from run.desk import Desk
+from run.test_cases import reasons
+from run.test_inputs import Notebook, write
+
+ENVIRONMENT = (
+    "import os, shutil, tempfile",
+    "tempfile.gettempdir()",
+    "shutil.which('clew-case-tool')",
+    "shutil.get_terminal_size().columns",
+    "os.get_exec_path()[0]",
+    "import gettext\ngettext.find('clew-case', '/nowhere')",
+    "def asked(names):\n    return [os.environ.get(name) for name in names]",
+    "asked(['CLEW_' + 'CASE_PARTS'])",
+    "import surroundings_own as own\nown.level()",
+    "n = 1",
+)
+
+
+def test_p03_a_variable_counts_through_whatever_function_of_python_s_it_is_read(
+    desk: Desk, tmp_path: Path
+) -> None:
+    module = "import os\ndef level():\n    return os.environ.get('_'.join(['CLEW', 'CASE', 'OWN']))\n"
+    (desk.folder / "surroundings_own.py").write_text(module)
+    desk.notebook("variables", *ENVIRONMENT)
+    assert desk.run("variables.ipynb", "out.ipynb").exit == 0
+    told = reasons(desk, "variables")
+    # The names of these only their runs tell: their code is executed for that it may read any.
+    assert (
+        {number for number, why in told.items() if "environment variables" in why} == told.keys() <= {7, 8, 9}
+    )
+    for number, changed in {
+        2: {"TMPDIR": str(tmp_path)},
+        3: {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        4: {"COLUMNS": "33"},
+        6: {"LANGUAGE": "de"},
+        8: {"CLEW_CASE_PARTS": "x"},
+        9: {"CLEW_CASE_OWN": "x"},
+    }.items():
+        (name,) = changed
+        after = reasons(desk, "variables", env=changed)
+        direct = {cell for cell, why in after.items() if f"environment variable {name} " in why}
+        assert direct == ({3, 5} if name == "PATH" else {number}), (name, after)
+
+
+LINKS = (
+    "import os\nfrom pathlib import Path",
+    "os.path.realpath('current')",
+    "p = Path('current')",
+    "str(p.resolve())",
+    "os.path.samefile('current', 'one')",
+    "os.path.islink('current'), Path('one').is_symlink()",
+    "open('other.txt').read()",
+    "n = 1",
+)
+
+
+def test_p03_where_a_link_leads_counts_for_who_asks(desk: Desk) -> None:
+    notebook = Notebook(desk, "links", *LINKS)
+    folder = notebook.folder
+    (folder / "one").write_text("same")
+    (folder / "two").write_text("same")
+    (folder / "other.txt").write_text("other")
+    (folder / "current").symlink_to("one")
+    notebook.record()
+    (folder / "current").unlink()
+    (folder / "current").symlink_to("two")
+    assert notebook.reasons().keys() == {2, 4, 5, 6}
+    (folder / "current").unlink()
+    (folder / "current").symlink_to("one")
+    assert notebook.reasons() == {}
+
+
+METADATA = (
+    "import os, stat\nfrom pathlib import Path",
+    "os.stat('data/a.csv').st_mtime",
+    "os.path.getmtime('data/a.csv')",
+    "Path('data/a.csv').stat().st_size",
+    "os.access('data/a.csv', os.X_OK)",
+    "sorted((one.name, one.stat().st_mtime_ns) for one in os.scandir('data'))",
+    "[one.stat().st_mode for one in Path('data').glob('*.csv')]",
+    "from os.path import getmtime as when",
+    "when('data/a.csv')",
+    "getattr(os.path, 'getmtime')('data/a.csv')",
+    "os.path.isfile('kind'), Path('kind').is_dir()",
+    "open('data/a.csv').read()",
+    "n = 1",
+)
+
+
+def test_p03_what_is_known_of_a_file_beside_what_it_holds_counts_for_who_asks(desk: Desk) -> None:
+    notebook = Notebook(desk, "metadata", *METADATA)
+    file = notebook.folder / "data" / "a.csv"
+    file.parent.mkdir()
+    file.write_text("a,b\n" * 1000)
+    (file.parent / "b.csv").write_text("b\n")
+    (notebook.folder / "kind").write_text("a file")
+    notebook.record()
+    before = file.stat()
+    os.utime(file, (before.st_atime + 10, before.st_mtime + 10))
+    # Who reads it finds what was there.
+    assert notebook.reasons().keys() == {2, 3, 4, 6, 7, 9, 10}
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert notebook.reasons() == {}
+    file.chmod(0o755)
+    assert {2, 5, 7} <= notebook.reasons().keys() <= {2, 4, 5, 6, 7}
+    file.chmod(before.st_mode & 0o777)
+    assert notebook.reasons() == {}
+    (notebook.folder / "kind").unlink()
+    (notebook.folder / "kind").mkdir()
+    assert notebook.reasons().keys() == {11}
+
+
+@pytest.mark.parametrize("size", [1, 65 << 20, ".hidden"])
+def test_p03_a_file_whose_size_and_time_were_kept_counts_if_it_was_written(
+    desk: Desk, size: int | str
+) -> None:
+    name = "big.bin" if isinstance(size, int) else f"{size}/big.bin"
+    notebook = Notebook(
+        desk,
+        f"kept-{str(size).strip('.')}",
+        f"sum(open('{name}', 'rb').read(9))",
+        f"len(open('{name}', 'rb').read(9))",
+        "1",
+    )
+    file = notebook.folder / name
+    file.parent.mkdir(exist_ok=True)
+    with file.open("wb") as there:
+        there.truncate(size if isinstance(size, int) else 2000)
+    notebook.record()
+    before = file.stat()
+    with file.open("r+b") as there:
+        there.write(b"\1")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size and file.stat().st_mtime_ns == before.st_mtime_ns
+    assert notebook.reasons().keys() == {1, 2}
+
+
+def test_p03_a_package_that_was_edited_where_it_is_installed_counts_for_who_uses_it(desk: Desk) -> None:
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    place = desk.home / ".local" / "lib" / version / "site-packages"
+    desk.search.append(place)
+    package, metadata = place / "clew_case", place / "clew_case-1.0.dist-info"
+    code, other = "def f():\n    return 1\n", "def f():\n    return 2\n"
+    write(package / "__init__.py", code)
+    write(metadata / "METADATA", "Metadata-Version: 2.1\nName: clew-case\nVersion: 1.0\n")
+    digest = urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).decode().rstrip("=")
+    listed = f"clew_case/__init__.py,sha256={digest},{len(code)}\nclew_case-1.0.dist-info/RECORD,,\n"
+    write(metadata / "RECORD", listed)
+    notebook = Notebook(desk, "package", "import clew_case as c", "c.f()", "import math\nmath.pi")
+    notebook.record()
+    before = (package / "__init__.py").stat()
+    write(package / "__init__.py", other)
+    assert notebook.reasons().keys() == {1, 2}
+    # Also by somebody who keeps its size and time.
+    os.utime(package / "__init__.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    listed_later = (metadata / "RECORD").stat().st_ctime_ns + 2_000_000_000
+    while (package / "__init__.py").stat().st_ctime_ns <= listed_later:
+        os.utime(package / "__init__.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+        time.sleep(0.1)
+    assert notebook.reasons().keys() == {1, 2}
+    write(package / "__init__.py", code)
+    assert notebook.reasons() == {}

@@ -1,0 +1,220 @@
+"""Cells that nothing changed for are not executed: each test is a family of reasons for which they once were."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from run.desk import Desk, code_cells, outcomes
+
+RESTORED, EXECUTED = "restored", "executed"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("unneeded"))
+
+
+def ran(desk: Desk, name: str, *cells: str) -> list[str]:
+    """What becomes of each cell of a notebook that is run."""
+    desk.notebook(name, *cells)
+    done = desk.run(f"{name}.ipynb", "out.ipynb")
+    assert done.exit == 0, done
+    return outcomes(desk.read("out.ipynb"))
+
+
+def shown(desk: Desk) -> str:
+    """What the last cell shows."""
+    text: str = "".join(code_cells(desk.read("out.ipynb"))[-1]["outputs"][0]["data"]["text/plain"])
+    return text
+
+
+#: Each leaves handles behind that are over.
+OVER = (
+    "with open('c.json') as file:\n    settings = json.load(file)",
+    "with open('t.csv', newline='') as table:\n    reader = csv.reader(table)\n    rows = list(reader)",
+    "with open('t.csv') as again, open('t.csv', 'rb') as raw:\n    by_name = csv.DictReader(again)\n    named = list(by_name), raw.read()",
+    "with open('made.csv', 'w', newline='') as made:\n    writer = csv.writer(made, delimiter=';')\n    writer.writerows(rows)",
+    "with gzip.open('t.gz', 'rt') as packed:\n    text = packed.read()",
+    "with zipfile.ZipFile('t.zip') as archive:\n    with archive.open('t.csv') as member:\n        inside = member.read()",
+    "with tarfile.open('t.tar.gz') as tape:\n    members = tape.getnames()",
+    "connection = sqlite3.connect('t.db')\ncursor = connection.execute('select a, b from t')\nfound = cursor.fetchall()\nconnection.close()",
+    "lengths = (len(row) for row in rows)\ntotal = sum(lengths)",
+    "with futures.ThreadPoolExecutor(2) as pool:\n    future = pool.submit(pow, 2, 3)\n    powers = [future.result()]",
+    "thread = threading.Thread(target=powers.append, args=(1,))\nthread.start()\nthread.join()",
+    "each = map(len, rows)\npairs = zip(rows, each)\nall_pairs = list(pairs)",
+)
+
+
+def test_handles_that_are_over_are_values(desk: Desk) -> None:
+    files(desk.folder)
+    cells = (
+        "import csv, gzip, json, sqlite3, tarfile, threading, zipfile\nfrom concurrent import futures",
+        *OVER,
+        "1\n[file, file.closed, table.newlines, reader.line_num, packed.name, archive.namelist(), cursor.description[1][0], "
+        "list(lengths), pool._shutdown, future, thread.is_alive(), list(pairs)]",
+    )
+    assert ran(desk, "over", *cells) == [EXECUTED] * len(cells)
+    first = shown(desk)
+    assert ran(desk, "over", *cells) == [RESTORED] * len(cells)
+    # They come back as they were.
+    edited = (*cells[:-1], cells[-1].replace("1\n", "2\n"))
+    assert ran(desk, "over", *edited) == [RESTORED] * (len(cells) - 1) + [EXECUTED]
+    told = shown(desk)
+    assert told.partition("<Future")[0] == first.partition("<Future")[0]
+    assert told.endswith("state=finished returned int>,\n False,\n []]")
+    # What is still open has none.
+    left_open = (*cells[:1], "file = open('c.json')\nhalf = (n for n in range(3))\nnext(half)")
+    ran(desk, "open", *left_open)
+    assert ran(desk, "open", *left_open) == [RESTORED, EXECUTED]
+
+
+def files(folder: Path) -> None:
+    """Files of each kind that Python opens."""
+    (folder / "c.json").write_text('{"a": 1}')
+    (folder / "t.csv").write_text("a,b\n1,2\n")
+    with gzip.open(folder / "t.gz", "wt") as packed:
+        packed.write("text\n")
+    with zipfile.ZipFile(folder / "t.zip", "w") as archive:
+        archive.write(folder / "t.csv", "t.csv")
+    with tarfile.open(folder / "t.tar.gz", "w:gz") as tape:
+        tape.add(folder / "t.csv", "t.csv")
+    connection = sqlite3.connect(folder / "t.db")
+    connection.execute("create table t (a, b)")
+    connection.execute("insert into t values (1, 2)")
+    connection.commit()
+    connection.close()
+
+
+#: A cell that is executed each time and defines classes, and what uses them.
+CLASSES = """import os, abc, collections, dataclasses, enum, typing
+os.getpid()
+class Plain:
+    n = 1
+    def m(self): return super().__repr__()
+class Derived(Plain):
+    x: int = 3
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 'b'
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+Point = collections.namedtuple('Point', 'x y')
+class Named(typing.NamedTuple):
+    a: int
+@dataclasses.dataclass
+class Data:
+    a: int = 1
+    b: list = dataclasses.field(default_factory=list)
+@dataclasses.dataclass(slots=True, frozen=True)
+class Frozen:
+    q: int
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def f(self): ...
+class Concrete(Abstract):
+    def f(self): return 1
+class Slotted:
+    __slots__ = ('r',)
+class Typed(typing.TypedDict):
+    a: int
+class Mistake(Exception): pass
+def local():
+    class Local: pass
+    return Local
+First, Second = local(), local()"""
+USERS = (
+    "plain, derived = Plain(), Derived()",
+    "colours = list(Colour)",
+    "right = Right.READ | Right.WRITE",
+    "point, named = Point(1, 2), Named(1)",
+    "data, frozen = Data(), Frozen(2)",
+    "concrete = Concrete()\nisinstance(concrete, Abstract)",
+    "slotted = Slotted()\nslotted.r = Typed(a=1)",
+    "mistake = Mistake('a')",
+    "one = First()\nisinstance(one, Second)",
+)
+
+
+def test_a_class_that_is_made_again_as_it_was_does_not_reach_its_users(desk: Desk) -> None:
+    cells = (CLASSES, *USERS)
+    assert ran(desk, "classes", *cells) == [EXECUTED] * len(cells)
+    assert ran(desk, "classes", *cells) == [EXECUTED] + [RESTORED] * len(USERS)
+    # One that is another does, and nobody else.
+    changed = (CLASSES.replace("n = 1", "n = 2"), *USERS)
+    assert ran(desk, "classes", *changed) == [EXECUTED] * 2 + [RESTORED] * (len(USERS) - 1)
+
+
+def test_p03_two_classes_of_one_name_stay_two(desk: Desk) -> None:
+    made = "class C:\n    n = {n}"
+    cells = (
+        made.format(n=1),
+        "c = C()",
+        "del c",
+        made.format(n=2),
+        "d = C()",
+        "(d.n, 'c' in globals() and (c.n, type(c) is C))",
+    )
+    assert ran(desk, "two", *cells) == [EXECUTED] * 6
+    assert shown(desk) == "(2, False)"
+    kept = (*cells[:2], "'kept'", *cells[3:])
+    ran(desk, "two", *kept)
+    assert shown(desk) == "(2, (1, False))"
+    # The same structure twice.
+    same = (*kept[:3], made.format(n=1), *kept[4:])
+    ran(desk, "two", *same)
+    assert shown(desk) == "(1, (1, False))"
+    assert ran(desk, "two", *same) == [RESTORED] * 6
+
+
+def test_what_libraries_ask_of_the_machine_is_no_program(desk: Desk) -> None:
+    cells = (
+        "import ctypes.util, getpass, joblib, platform, subprocess",
+        "cores = joblib.cpu_count(only_physical_cores=True)",
+        "system = platform.uname()._replace(node='').processor, platform.platform()",
+        "library = ctypes.util.find_library('c')",
+        "user = getpass.getuser()",
+        "asked = subprocess.run(['uname'], capture_output=True).stdout",
+    )
+    assert ran(desk, "machine", *cells) == [EXECUTED] * 6
+    # What a cell starts itself is a program all the same.
+    assert ran(desk, "machine", *cells) == [RESTORED] * 5 + [EXECUTED]
+
+
+def test_p03_a_change_of_one_own_module_reaches_those_that_it_is_connected_with(desk: Desk) -> None:
+    write = desk.folder.joinpath
+    write("alone.py").write_text("def f(x):\n    return x + 1\n")
+    write("below.py").write_text("N = 1\n")
+    write("above.py").write_text("import below\n\ndef g(x):\n    return x + below.N\n")
+    write("asking.py").write_text(
+        "import importlib\n\ndef h(x):\n    return importlib.import_module('be' + 'low').N + x\n"
+    )
+    cells = ("import alone", "import above, below", "a = alone.f(1)", "b = above.g(1)", "(a, b)")
+    assert ran(desk, "modules", *cells) == [EXECUTED] * 5
+    write("alone.py").write_text("def f(x):\n    return x + 10\n")
+    assert ran(desk, "modules", *cells) == [EXECUTED, RESTORED, EXECUTED, RESTORED, EXECUTED]
+    assert shown(desk) == "(11, 2)"
+    write("below.py").write_text("N = 22\n")
+    assert ran(desk, "modules", *cells) == [RESTORED, EXECUTED, RESTORED, EXECUTED, EXECUTED]
+    assert shown(desk) == "(11, 23)"
+    # One that finds modules by a text may reach any.
+    asking = ("import alone, below, asking", "c = asking.h(1)\nc")
+    ran(desk, "asking", *asking)
+    write("below.py").write_text("N = 333\n")
+    assert ran(desk, "asking", *asking) == [EXECUTED] * 2
+    assert shown(desk) == "334"
+
+
+def test_what_importing_keeps_in_its_own_folder_is_no_input(desk: Desk) -> None:
+    cells = ("import matplotlib.font_manager as fonts", "len(fonts.fontManager.ttflist) > 0")
+    folder = desk.home / "of_matplotlib"
+    desk.notebook("fonts", *cells)
+    for expected in ([EXECUTED] * 2, [RESTORED] * 2):
+        assert desk.run("fonts.ipynb", "out.ipynb", env={"MPLCONFIGDIR": str(folder)}).exit == 0
+        assert outcomes(desk.read("out.ipynb")) == expected
+    assert list(folder.glob("fontlist*"))
