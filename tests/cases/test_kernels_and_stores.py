@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -307,26 +308,78 @@ def lines(reply: Reply) -> list[str]:
     return [line for line in (reply.stdout + reply.stderr).splitlines() if line.strip()]
 
 
-def test_a_store_that_is_read_only_warns_once_and_the_session_goes_on(
-    kernels: Callable[..., Notebook], tmp_path: Path
-) -> None:
-    first = kernels()
-    first.run("x = ['saved']")
-    first.kill()
-    store = tmp_path / "home" / "clew"
+@contextmanager
+def read_only(store: Path) -> Iterator[None]:
+    """Nobody without capabilities may write there."""
+    modes = {path: path.stat().st_mode for path in (store, *store.rglob("*"))}
     before = contents(store)
-    notebook = kernels(load=False)
-    notebook.run(POWERLESS)
-    everything = [store, *store.rglob("*")]
-    modes = {path: path.stat().st_mode for path in everything}
-    for path in everything:
+    for path in modes:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        check_a_session_that_cannot_record(notebook, "permission denied|file system is read-only")
+        yield
         assert contents(store) == before
     finally:
         for path, mode in modes.items():
             path.chmod(mode)
+
+
+REFUSED = "permission denied|file system is read-only"
+
+
+def test_p01_a_store_that_is_read_only_is_resumed_from_and_said_once_to_keep_nothing(
+    kernels: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    first = kernels()
+    first.run("import numpy as np\nlarge = np.arange(300_000)\nx = ['saved']", "x.append('too')")
+    first.kill()
+    (tmp_path / "tmp").mkdir()
+    notebook = kernels(load=False, env={"TMPDIR": str(tmp_path / "tmp")})
+    notebook.run(POWERLESS)
+    with read_only(tmp_path / "home" / "clew"):
+        reply = notebook.kernel.run("%load_ext clew")
+        assert reply.ok and re.search(REFUSED, reply.text + reply.stderr, re.I), reply.text + reply.stderr
+        assert "nothing of it is kept" in reply.text + reply.stderr
+        assert notebook.move("resume").word("x") == "loaded"
+        assert notebook.read("x", "int(large.sum())") == ["['saved', 'too']", str(sum(range(300_000)))]
+        cell = notebook.run("x.append('here'); large[0] = 7")
+        assert lines(cell) == []
+        notebook.move("undo")
+        assert notebook.read("x", "int(large[0])") == ["['saved', 'too']", "0"]
+        notebook.move("redo")
+        assert notebook.read("x", "int(large[0])") == ["['saved', 'too', 'here']", "7"]
+        status = notebook.ask("status")
+        assert re.search(REFUSED, status["unsaved"], re.I) and not status["is_synced"]
+        assert "Nothing of this session is saved" in notebook.say("status")
+        forgotten = notebook.kernel.clew("forget x --yes")
+        assert re.search(REFUSED, forgotten.text + forgotten.stderr, re.I), forgotten.text + forgotten.stderr
+        assert list((tmp_path / "tmp").glob("clew-*"))
+        notebook.kernel.close()
+    assert not list((tmp_path / "tmp").glob("clew-*")), "what is not kept is removed"
+    again = kernels()
+    again.move("resume")
+    assert again.read("x") == ["['saved', 'too']"]
+
+
+@pytest.mark.parametrize("given", ["a history that is not there", "no store"])
+def test_a_notebook_without_a_history_in_a_read_only_folder_warns_once_and_can_be_undone(
+    kernels: Callable[..., Notebook], tmp_path: Path, given: str
+) -> None:
+    store = tmp_path / "home" / "clew"
+    if given == "no store":
+        store.mkdir(parents=True)
+    else:
+        kernels("another").kill()
+    notebook = kernels(load=False)
+    notebook.run(POWERLESS)
+    with read_only(store):
+        reply = notebook.kernel.run("%load_ext clew")
+        if given == "no store":
+            assert len(lines(reply)) == 1 and re.search(REFUSED, lines(reply)[0], re.I), lines(reply)
+            return
+        notebook.run("x = [1]", "x.append(2)")
+        notebook.move("undo")
+        assert notebook.read("x") == ["[1]"]
+        notebook.kill()
 
 
 def test_a_file_where_the_store_should_be_warns_once_and_the_session_goes_on(

@@ -159,6 +159,8 @@ pub struct Live {
     pub is_synced: bool,
     /// Why not all that ran is saved: what was saved is gone, or the last run could not be recorded.
     pub unsaved: Option<String>,
+    /// Whether nothing of the session is saved: its store can only be read.
+    pub is_temporary: bool,
     /// Roots whose live objects are parked.
     pub parked: Vec<Vec<Root>>,
     /// Names and patterns that are never recorded.

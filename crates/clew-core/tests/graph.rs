@@ -108,6 +108,7 @@ fn random_sessions_come_back_with_equal_streams_in_another_process() {
         hostile: false,
         live: false,
         failing: false,
+        process: false,
     };
     for seed in 0..400 {
         let mut dice = Dice::new(seed);

@@ -94,6 +94,9 @@ fn everything_that_the_engine_of_a_kernel_says() {
             why: "Can't write to /store/histories/1.log: another program cut it short".to_owned(),
             run: "7".to_owned(),
         }],
+        Said::NotKept { .. } => [Said::NotKept {
+            why: "Can't write to /store/histories/1.log: the file system is read-only".to_owned(),
+        }],
         Said::Unproved { .. } => [Said::Unproved {
             name: "model".to_owned(),
             why: "its pickle raises TypeError: __init__() missing 1 argument".to_owned(),

@@ -28,6 +28,7 @@ const FLAVOUR: Flavour = Flavour {
     hostile: false,
     live: false,
     failing: true,
+    process: false,
 };
 /// So long that it lies raw in a pack, on pages of its own.
 const LONG: u64 = 70_000;

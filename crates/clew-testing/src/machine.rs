@@ -99,6 +99,7 @@ impl Mode {
                 hostile: seed & 1 == 1,
                 live: seed % 5 == 1,
                 failing: seed & 3 != 0,
+                process: seed % 7 >= 4,
             },
             faults: seed & 2 == 2,
             dear: seed & 4 == 4,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::toy::{Ref, Value, World, run_cell};
+use crate::toy::{Ref, SETTING, Value, World, run_cell};
 
 /// A generator of random numbers whose sequence never changes, so that a printed seed stays good (`SplitMix64`).
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub struct Flavour {
     pub live: bool,
     /// Cells that fail or are interrupted half-way.
     pub failing: bool,
+    /// Settings of the process, and values in the place of members of libraries.
+    pub process: bool,
 }
 
 /// A random cell of one to four statements. Most of them do what they say in `world`.
@@ -73,6 +75,9 @@ pub fn random_cell(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
 }
 
 fn statement(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
+    if flavour.process && dice.one_in(6) {
+        return process(dice, world);
+    }
     let changing = dice.below(100);
     match changing {
         0..45 => creation(dice, world, flavour),
@@ -81,6 +86,18 @@ fn statement(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
         93..96 => "draw x".to_owned(),
         96..98 => any(dice, world).map_or_else(|| "draw y".to_owned(), |name| format!("show {name}")),
         _ => definition(dice, world),
+    }
+}
+
+/// Something that outlives the names: a setting, or a member of a library.
+fn process(dice: &mut Dice, world: &World) -> String {
+    let (name, member) = (*dice.pick(&NAMES), *dice.pick(&["m", "n"]));
+    match (dice.below(8), any(dice, world)) {
+        (0 | 1, Some(value)) => format!("set_process {SETTING} {value}"),
+        (2..=4, Some(value)) => format!("patch {member} {value}"),
+        (5, _) => format!("unpatch {member}"),
+        (6, _) => format!("{name} = setting {SETTING}"),
+        _ => format!("{name} = library {member}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clew_core::format::RunKind;
+use clew_core::format::{HistoryDescription, RunKind};
 use clew_core::id::HistoryId;
 use clew_core::record::RunInput;
 use clew_core::session::Session;
@@ -49,4 +49,20 @@ pub fn record_cell(session: &mut Session, kernel: &mut ToyKernel, source: &str) 
         ..RunInput::silent(RunKind::Cell, 0)
     };
     session.record(kernel, input).expect("it is recorded");
+}
+
+/// A session that starts in a new history of a new store, and has recorded these cells.
+///
+/// # Panics
+/// A cell fails, or can't be recorded.
+pub fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
+    let (disk, key) = (SimDisk::new(1), key_of(1));
+    let store = store_of(&disk, &key);
+    let history = store.create_history(&HistoryDescription::default());
+    let mut session = session_of(&disk, &key, history.expect("the disk is empty"));
+    session.start(kernel).expect("it is recorded");
+    for cell in cells {
+        record_cell(&mut session, kernel, cell);
+    }
+    session
 }

@@ -14,7 +14,7 @@ mod object;
 mod watched;
 
 pub use build::Built;
-pub use cell::{CellError, World, run_cell};
+pub use cell::{CellError, SETTING, World, run_cell};
 pub use heap::ToyHeap;
 pub use kernel::{Fault, FaultKind, Others, Runs, SECRET, ToyKernel};
 pub use memory::Memory;

@@ -23,6 +23,7 @@ const FLAVOUR: Flavour = Flavour {
     hostile: false,
     live: false,
     failing: true,
+    process: false,
 };
 
 fn slice_of(notebook: &Notebook, names: &[&str]) -> Vec<String> {

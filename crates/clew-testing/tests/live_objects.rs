@@ -1,32 +1,10 @@
 //! Live objects without a value that two states have: they stay bound, and the report says how sure it is.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use clew_core::format::HistoryDescription;
 use clew_core::id::Root;
 use clew_core::plan::{Outcome, Report, Word};
 use clew_core::session::{MoveOptions, Request, Session};
-use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
-use clew_testing::Still;
-use clew_testing::disk::SimDisk;
-use clew_testing::recording::record_cell as record;
+use clew_testing::recording::begin;
 use clew_testing::toy::{ToyKernel, Value};
-
-fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
-    let key = SigningKey::from_secret(&[1; 32]);
-    let store = Store::open(Arc::new(SimDisk::new(1)), Path::new("/store"), Access::ReadWrite).unwrap();
-    let store = store.with_trust(Trust::own(key.public()));
-    let history = store.create_history(&HistoryDescription::default()).unwrap();
-    let (id, loaded) = (store.new_session(), LoadedHistory::default());
-    let writer = store.writer(history, id, &key).unwrap();
-    let mut session = Session::new(id, store, writer, loaded, Box::new(Still));
-    session.start(kernel).unwrap();
-    for cell in cells {
-        record(&mut session, kernel, cell);
-    }
-    session
-}
 
 fn go(session: &mut Session, kernel: &mut ToyKernel, request: &Request) -> Report {
     session.perform(kernel, request, MoveOptions::default()).unwrap()

@@ -1,32 +1,14 @@
 //! What happens while a move waits for memory to be read, and while a look that nobody waits for goes on.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use clew_core::format::HistoryDescription;
 use clew_core::graph::Halt;
 use clew_core::id::Root;
 use clew_core::kernel::KernelError;
 use clew_core::plan::{Report, Word};
 use clew_core::session::{MoveOptions, Request, Session, SessionError};
-use clew_core::store::{Access, LoadedHistory, SigningKey, Store, Trust};
-use clew_testing::Still;
-use clew_testing::disk::SimDisk;
-use clew_testing::recording::record_cell as record;
+use clew_testing::recording::{begin, record_cell as record};
 use clew_testing::toy::{ToyKernel, Watched, run_cell};
-
-fn begin(kernel: &mut ToyKernel) -> Session {
-    let key = SigningKey::from_secret(&[1; 32]);
-    let store = Store::open(Arc::new(SimDisk::new(1)), Path::new("/store"), Access::ReadWrite).unwrap();
-    let store = store.with_trust(Trust::own(key.public()));
-    let history = store.create_history(&HistoryDescription::default()).unwrap();
-    let (id, loaded) = (store.new_session(), LoadedHistory::default());
-    let writer = store.writer(history, id, &key).unwrap();
-    let mut session = Session::new(id, store, writer, loaded, Box::new(Still));
-    session.start(kernel).unwrap();
-    session
-}
 
 fn undo(session: &mut Session, kernel: &mut ToyKernel) -> Report {
     let options = MoveOptions::default();
@@ -42,7 +24,7 @@ fn word(report: &Report, name: &str) -> Word {
 #[test]
 fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_takes_it_away() {
     let mut kernel = ToyKernel::new(1);
-    let mut session = begin(&mut kernel);
+    let mut session = begin(&mut kernel, &[]);
     record(&mut session, &mut kernel, "a = bytes 5000000 1\nl = list\nx = int 1");
     record(&mut session, &mut kernel, "poke a 0 7");
     kernel.meanwhile = Some("append l x\nnew = list x".to_owned());
@@ -62,7 +44,7 @@ fn p04_what_a_thread_changes_while_memory_is_read_is_recorded_before_the_move_ta
 #[test]
 fn where_nothing_changed_meanwhile_nothing_is_recorded() {
     let mut kernel = ToyKernel::new(1);
-    let mut session = begin(&mut kernel);
+    let mut session = begin(&mut kernel, &[]);
     record(&mut session, &mut kernel, "a = bytes 5000000 1");
     record(&mut session, &mut kernel, "poke a 0 7");
     kernel.meanwhile = Some(String::new());
@@ -94,7 +76,7 @@ fn p03_what_a_look_hashed_that_was_given_up_is_not_taken_for_known() {
 }
 
 fn given_up_and_made_again(mut kernel: ToyKernel, given_up_at: &[u32]) {
-    let mut session = begin(&mut kernel);
+    let mut session = begin(&mut kernel, &[]);
     record(
         &mut session,
         &mut kernel,

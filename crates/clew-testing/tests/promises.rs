@@ -9,6 +9,7 @@ const PLAIN: Mode = Mode {
         hostile: true,
         live: false,
         failing: true,
+        process: false,
     },
     faults: true,
     dear: false,

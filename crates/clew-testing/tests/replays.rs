@@ -212,6 +212,7 @@ fn p03_random_programs_on_bad_disks_come_back_or_are_said_not_to() {
         hostile: false,
         live: false,
         failing: true,
+        process: false,
     };
     let own = Trust::own(key(1).public());
     let (mut replayed, mut lost) = (0, 0);

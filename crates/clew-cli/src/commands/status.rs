@@ -72,6 +72,8 @@ pub struct Status {
     in_flight: Vec<InFlight>,
     #[serde(skip)]
     last_time: Option<Timestamp>,
+    #[serde(skip)]
+    is_temporary: bool,
 }
 
 /// Tells where you are.
@@ -112,6 +114,7 @@ pub fn status(_: &Arguments, place: &Place<'_>, surroundings: &Surroundings) -> 
             .collect(),
         in_flight: place.in_flight.to_vec(),
         last_time,
+        is_temporary: live.is_some_and(|live| live.is_temporary),
     }
 }
 
@@ -245,10 +248,12 @@ impl Status {
 
     fn safety(&self) -> String {
         if let Some(why) = &self.unsaved {
-            return format!(
-                "Not everything is saved: {}. The next run records all that is live.",
-                text::clean(why)
-            );
+            let why = text::clean(why);
+            return if self.is_temporary {
+                format!("Nothing of this session is saved: {why}.")
+            } else {
+                format!("Not everything is saved: {why}. The next run records all that is live.")
+            };
         }
         let said = match (self.is_recording, self.is_synced) {
             _ if self.is_paused == Some(true) => "Recording is paused; `%clew resume-recording` goes on.",

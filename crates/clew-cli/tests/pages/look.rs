@@ -94,6 +94,27 @@ fn status_in_a_notebook_tells_what_is_parked_and_synced() {
 }
 
 #[test]
+fn p01_status_tells_that_nothing_is_saved_where_the_store_is_only_read() {
+    let sample = Sample::flights();
+    let why = "Can't write to /store/histories/1.log: the file system is read-only";
+    let live = Live {
+        is_recording: true,
+        unsaved: Some(why.to_owned()),
+        is_temporary: true,
+        ..Live::default()
+    };
+    let place = clew_cli::Place {
+        live: Some(&live),
+        ..sample.place()
+    };
+    let surroundings = Surroundings {
+        door: Door::Notebook,
+        ..terminal()
+    };
+    assert_snapshot!(say_in(&place, "status", &surroundings).text);
+}
+
+#[test]
 fn verify_of_a_sound_history_says_what_was_read() {
     let output = Sample::flights().say("verify --read-data");
     assert_eq!(output.exit, Exit::Done);

@@ -8,6 +8,7 @@ use std::path::Path;
 
 mod bundled;
 mod encrypted;
+mod overlay;
 mod part;
 mod real;
 
@@ -15,6 +16,7 @@ pub use bundled::BundledDisk;
 pub(super) use bundled::Lying;
 pub use encrypted::EncryptedDisk;
 pub(super) use encrypted::key_of;
+pub use overlay::OverlayDisk;
 pub use part::{FilePart, InMemory};
 pub use real::{RealDisk, private_folder};
 

@@ -375,6 +375,11 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded)
     }
 
+    /// Whether nothing may be written there: the file system is read-only, or belongs to others.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem || source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// What to do about it, where that is plain.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {

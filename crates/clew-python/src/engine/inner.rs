@@ -253,7 +253,8 @@ impl Inner {
         }
         let (message, data) = match asked {
             None if is_forgetting => {
-                let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
+                let is_elsewhere = clew_cli::is_elsewhere(&arguments);
+                let own = self.open.as_mut().filter(|open| !is_elsewhere && open.is_kept());
                 let session = own.map(|open| &mut open.session);
                 return Ok(clew_cli::forget(&arguments, session, &self.surroundings));
             }
@@ -525,15 +526,15 @@ impl Inner {
 
     fn live(&self) -> Live {
         let session = self.open.as_ref().map(|open| &open.session);
+        let unsaved = self.open.as_ref().and_then(Open::unsaved);
+        let unsaved = self.unrecorded.as_deref().or(unsaved).map(str::to_owned);
         Live {
             is_recording: session.is_some() && !self.is_paused,
             is_paused: self.is_paused,
             warnings: self.last_warnings.clone(),
-            is_synced: session.is_none_or(Session::is_synced) && self.unrecorded.is_none(),
-            unsaved: self
-                .unrecorded
-                .clone()
-                .or_else(|| session.and_then(Session::loss).map(str::to_owned)),
+            is_synced: session.is_none_or(Session::is_synced) && unsaved.is_none(),
+            unsaved,
+            is_temporary: self.open.as_ref().is_some_and(|open| !open.is_kept()),
             parked: session
                 .map(|session| session.parked().map(<[Root]>::to_vec).collect())
                 .unwrap_or_default(),

@@ -9,8 +9,9 @@ use clew_core::format::{Action, Begun, Ended, HistoryDescription, KernelDescript
 use clew_core::history::{Belonging, Notebook, belonging};
 use clew_core::id::HistoryId;
 use clew_core::session::Session;
-use clew_core::store::disk::RealDisk;
+use clew_core::store::disk::{Disk, OverlayDisk, RealDisk};
 use clew_core::store::{Access, Note, SigningKey, Store, StoreError, Trust};
+use tempfile::TempDir;
 
 use super::Said;
 use super::ends::{Noted, Watched};
@@ -40,17 +41,50 @@ pub(super) struct Open {
     pub doubt: Option<StoreError>,
     /// Where the logs of the store end.
     pub ends: Watched,
+    /// That nothing of it is saved. Behind the session, whose files lie in its folder.
+    unkept: Option<Unkept>,
+}
+
+/// Where what can't be saved lies.
+struct Unkept {
+    why: String,
+    _folder: TempDir,
 }
 
 impl Open {
     /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
     /// notebook belongs to the history.
+    ///
+    /// Where the store can't be written, what is recorded goes to a folder that is removed with this: states can be gone to,
+    /// and nothing is saved.
     pub fn new(
         surroundings: &Surroundings,
         notebook: &Notebook,
         kernel: KernelDescription,
     ) -> Result<(Self, &'static str), StoreError> {
-        let disk = Arc::new(RealDisk);
+        let refused = match Self::over(Arc::new(RealDisk), surroundings, notebook, kernel.clone()) {
+            Err(error) if error.is_read_only() && surroundings.store.is_dir() => error,
+            opened => return opened,
+        };
+        let Ok(folder) = tempfile::Builder::new().prefix("clew-").tempdir() else {
+            return Err(refused);
+        };
+        let disk = OverlayDisk::new(Arc::new(RealDisk), &surroundings.store, folder.path());
+        let Ok((mut open, word)) = Self::over(Arc::new(disk), surroundings, notebook, kernel) else {
+            return Err(refused);
+        };
+        let why = refused.to_string();
+        open.ends.said.push(Said::NotKept { why: why.clone() });
+        open.unkept = Some(Unkept { why, _folder: folder });
+        Ok((open, word))
+    }
+
+    fn over(
+        disk: Arc<dyn Disk>,
+        surroundings: &Surroundings,
+        notebook: &Notebook,
+        kernel: KernelDescription,
+    ) -> Result<(Self, &'static str), StoreError> {
         // Before any log: what is noted later they need not hold.
         let noted = Noted::read(surroundings);
         let key = SigningKey::load_or_create(&*disk, &surroundings.config)?;
@@ -102,9 +136,21 @@ impl Open {
                 note: None,
                 doubt,
                 ends,
+                unkept: None,
             },
             word,
         ))
+    }
+
+    /// Why nothing of this session is saved.
+    pub fn unsaved(&self) -> Option<&str> {
+        let unkept = self.unkept.as_ref().map(|unkept| unkept.why.as_str());
+        unkept.or_else(|| self.session.loss())
+    }
+
+    /// Whether what it records outlives it.
+    pub fn is_kept(&self) -> bool {
+        self.unkept.is_none()
     }
 
     /// Lets commands of a terminal find this kernel. Where that can't be, they find none, and say so.

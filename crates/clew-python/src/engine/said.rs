@@ -75,6 +75,12 @@ pub(crate) enum Said {
         /// The run that holds what is live.
         run: String,
     },
+    /// The store can only be read.
+    #[error("{why}. You can go to every state and undo what you do here; when this kernel ends, nothing of it is kept")]
+    NotKept {
+        /// What the disk said.
+        why: String,
+    },
     /// What was stored of a name can't be had again.
     #[error(
         "`{name}` is stored, but a process that tried could not build it again: {why}. It is live here; `%clew show @` tells which cell made it"

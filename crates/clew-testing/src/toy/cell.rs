@@ -3,11 +3,14 @@
 //! ```text
 //! x = none | int 5 | text s | token | list a b | tuple a b | set a b | dict k=a | new C k=a | cell [a] | bytes 64 1 | noise 64 1
 //!     window a 4 8 | view a 4 8 | frame a | columns a 2 | slice f 0 8 | weak a | handle [a] | reduced a | raising
-//!     unbuildable a | is a | item a 0 | field a k | call f | deep 100
+//!     unbuildable a | is a | item a 0 | field a k | call f | setting depth | library m | deep 100
 //! def f reads a b cells c defaults d        class C k=a k=b
 //! append x a · pop x · put x 0 a · set x.k a · poke x 3 255 · cell x a · add x a · count C k · advance h
+//! set_process depth a · patch m a · unpatch m
 //! del x · show x · draw x · fail · interrupt
 //! ```
+//!
+//! A setting of the process always has a value. A member of a library is a root only while a cell's value is in its place.
 
 mod mutate;
 
@@ -18,6 +21,9 @@ use clew_core::id::{Root, RootKind};
 use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
 use crate::program::Dice;
+
+/// The setting of the process, which always has a value.
+pub const SETTING: &str = "depth";
 
 /// How a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +75,13 @@ impl World {
     /// An empty world of the process numbered `life`.
     pub fn new(life: u64) -> Self {
         let mut heap = ToyHeap::new(life);
-        let random = heap.make(Value::Int(1));
+        let (random, setting) = (heap.make(Value::Int(1)), heap.make(Value::Int(1_000)));
         Self {
             heap,
-            bound: BTreeMap::from([(Root::new(RootKind::Random, "toy"), random)]),
+            bound: BTreeMap::from([
+                (Root::new(RootKind::Random, "toy"), random),
+                (Root::new(RootKind::Setting, SETTING), setting),
+            ]),
             scope: 0,
         }
     }
@@ -131,10 +140,13 @@ impl World {
                 self.unbind(&Root::name(*name));
                 Ok(())
             }
-            ["show", name] => {
-                let object = self.look_up(name)?;
-                self.heap.hold(object);
-                self.bind(Root::new(RootKind::Out, count.to_string()), object);
+            ["show", name] => self.share(Root::new(RootKind::Out, count.to_string()), name),
+            ["set_process", setting, name] if *setting == SETTING => {
+                self.share(Root::new(RootKind::Setting, *setting), name)
+            }
+            ["patch", member, name] => self.share(Root::new(RootKind::ModuleAttribute, *member), name),
+            ["unpatch", member] => {
+                self.unbind(&Root::new(RootKind::ModuleAttribute, *member));
                 Ok(())
             }
             ["draw", name] => self.draw(name),
@@ -143,6 +155,14 @@ impl World {
             [verb, name, rest @ ..] => self.mutate(verb, name, rest),
             _ => raise("SyntaxError"),
         }
+    }
+
+    /// Binds a root to what a name is bound to.
+    fn share(&mut self, root: Root, name: &str) -> Result<(), CellError> {
+        let object = self.look_up(name)?;
+        self.heap.hold(object);
+        self.bind(root, object);
+        Ok(())
     }
 
     /// A new object, or one more reference to an old one.
@@ -186,7 +206,7 @@ impl World {
             "unbuildable" => Value::Unbuildable(self.first(rest)?),
             "deep" => return Ok(self.deep(number(rest.first())?)),
             "call" => return self.call(rest),
-            "is" | "item" | "field" => {
+            "is" | "item" | "field" | "setting" | "library" => {
                 let found = self.read(what, rest)?;
                 self.heap.hold(found);
                 return Ok(found);
@@ -203,6 +223,15 @@ impl World {
     }
 
     fn read(&self, what: &str, rest: &[&str]) -> Result<Ref, CellError> {
+        let kind = match what {
+            "setting" => Some(RootKind::Setting),
+            "library" => Some(RootKind::ModuleAttribute),
+            _ => None,
+        };
+        if let (Some(kind), Some(key)) = (kind, rest.first()) {
+            let found = self.bound.get(&Root::new(kind, *key)).copied();
+            return found.map_or_else(|| raise("AttributeError"), Ok);
+        }
         let object = self.first(rest)?;
         match (what, self.heap.value(object)) {
             ("is", _) => Ok(object),
@@ -479,7 +508,7 @@ mod tests {
         let mut world =
             world("a = list\nappend a a\nclass C\nb = new C x=a\nw = weak b\ns = set b\nz = bytes 9 1\nv = view z 1 2");
         run_cell(&mut world, "del a\ndel b\ndel C\ndel w\ndel s\ndel z\ndel v", 2).unwrap();
-        assert_eq!(world.heap.len(), 1, "the random state is left");
+        assert_eq!(world.heap.len(), 2, "the random state and the setting are left");
         assert!(world.heap.memory().is_empty());
     }
 }

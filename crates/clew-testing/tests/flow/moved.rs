@@ -40,6 +40,7 @@ const QUIET: Flavour = Flavour {
     hostile: false,
     live: false,
     failing: false,
+    process: false,
 };
 
 /// Another machine's disk, and the history that was carried there.
@@ -195,6 +196,7 @@ fn play(dice: &mut Dice, seed: u64, is_plain: bool) -> Notebook {
         hostile: false,
         live: false,
         failing: seed.is_multiple_of(2),
+        process: false,
     };
     let mut notebook = Notebook::new(seed);
     for _ in 0..8 {

@@ -21,6 +21,7 @@ const QUIET: Flavour = Flavour {
     hostile: false,
     live: false,
     failing: false,
+    process: false,
 };
 
 /// A notebook's history, and how often it was run.
