@@ -283,3 +283,99 @@ CASES = [
         {"m": "loaded"},
     ),
 ]
+
+NAMED = ("(setattr({0}, 'name', 'told'), {1}.name)[1]", "'told'")
+"""A name set through one way is seen through the other."""
+
+
+def labels(name: str, given: str, change: str, one: str, other: str, words: str) -> Case:
+    """A case of labels that a name is bound to and a table has: `one is other` before and after."""
+    return Case(
+        name,
+        PANDAS + dedent(given),
+        change,
+        [f"{one} is {other}", f"{one}.name", f"{other}.tolist()", words.split()[-2]],
+        dict.fromkeys(words.split(), "loaded"),
+        probe=(NAMED[0].format(one, other), NAMED[1]),
+    )
+
+
+CASES += [
+    labels(
+        "An index with a name of its own stays the frame's",
+        "idx = pd.Index(list('xyz')); df = pd.DataFrame({'a': [1, 2, 3]}, index=idx)",
+        "df['b'] = df['a'] * 2",
+        "idx",
+        "df.index",
+        "df idx",
+    ),
+    labels(
+        "An index that was taken from a frame, by a function",
+        """
+        df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz'))
+        def taken(): return df.index
+        idx = taken()
+        """,
+        "df.loc['x', 'a'] = 9",
+        "idx",
+        "df.index",
+        "df idx",
+    ),
+    labels(
+        "The columns of a frame",
+        "df = pd.DataFrame({'a': [1, 2, 3], 'b': [3, 4, 5]}); cols = df.columns",
+        "df.loc[0, 'a'] = 9",
+        "cols",
+        "df.columns",
+        "df cols",
+    ),
+    labels(
+        "The index of a series",
+        "idx = pd.date_range('2026-01-01', periods=3); s = pd.Series([1, 2, 3], index=idx)",
+        "s.iloc[0] = 9",
+        "idx",
+        "s.index",
+        "s idx",
+    ),
+    labels(
+        "An index in a list, and a name for it",
+        "idx = pd.Index([1.5, 2.5]); held = [pd.Series([1, 2], index=idx)]",
+        "held.append(1)",
+        "idx",
+        "held[0].index",
+        "held idx",
+    ),
+    labels(
+        "An index with a name that two frames share",
+        "df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz')); more = df + 1; idx = df.index",
+        "more['b'] = 3",
+        "idx",
+        "more.index",
+        "df more idx",
+    ),
+    Case(
+        "A name that was given to an index of a frame",
+        PANDAS + "idx = pd.Index(list('xyz')); df = pd.DataFrame({'a': [1, 2, 3]}, index=idx)",
+        "idx.name = 'told'",
+        ["df.index.name", "idx.name", "df.index is idx"],
+        {"df": "loaded", "idx": "loaded"},
+    ),
+    Case(
+        "Frames whose index no name is bound to stay apart",
+        PANDAS
+        + "df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz')); more = df + 1; assert more.index is df.index",
+        "more['b'] = 3",
+        ["list(more.columns)", "df.to_dict()"],
+        {"more": "loaded"},
+        kept=["df"],
+    ),
+    Case(
+        "Frames whose index has a name no more are parted",
+        PANDAS
+        + "df = pd.DataFrame({'a': [1, 2, 3]}, index=list('xyz')); more = df + 1; idx = df.index\ndel idx",
+        "more['b'] = 3",
+        ["list(more.columns)", "df.to_dict()"],
+        {"more": "loaded"},
+        kept=["df"],
+    ),
+]

@@ -105,6 +105,7 @@ pub fn build(
             },
         }
     };
+    values.iter().for_each(|value| heap.bind_value(value));
     let is_body = |number: &u32| stored.arena.node(*number).kind == kinds::DEFINITION;
     let built = values
         .into_iter()

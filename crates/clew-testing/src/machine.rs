@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::disk::Surviving;
 use crate::program::{Dice, Flavour, random_cell};
-use crate::toy::{Fault, FaultKind};
+use crate::toy::{Fault, FaultKind, ToyKernel};
 
 pub use player::{Player, other_process};
 
@@ -108,6 +108,15 @@ impl Mode {
             secret: seed & 32 == 32,
             // Beside the sixty-four, so that few programs have some of them.
             encrypted: seed % 3 == 2,
+        }
+    }
+
+    /// A fresh process for such a program.
+    fn kernel(self, life: u64) -> ToyKernel {
+        if self.flavour.process {
+            ToyKernel::with_setting(life)
+        } else {
+            ToyKernel::new(life)
         }
     }
 }

@@ -58,6 +58,8 @@ class Codec:
     """The type that is written down, where objects of another stand in for its own."""
     immutable: bool = False
     """Whether sharing the object joins nothing: equal ones are told apart only within a co-variable."""
+    has_attributes: bool = False
+    """Whether an immutable object has attributes that can be set: sharing it joins where a name is bound to the object itself."""
 
     @property
     def decode_empty(self) -> Callable[[tuple[Any, ...]], Any]:

@@ -19,10 +19,12 @@ import subprocess
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ..roots import finalizers
 from . import RELOADED, Codec, NoValue, Parts, finished
 from .handles import word
 
@@ -435,12 +437,24 @@ def _of_future() -> dict[str, Any]:
     return {"_condition": threading.Condition(), "_waiters": [], "_done_callbacks": []}
 
 
+def _encode_finalizer(value: Any) -> tuple[Any, ...]:
+    """What it calls, and for which object, is state of the process: `clew.roots.finalizers`."""
+    if not finalizers.has_value(value):
+        raise alive(value)
+    return ()
+
+
+def _decode_finalizer(_: tuple[Any, ...]) -> Any:
+    return object.__new__(weakref.finalize)
+
+
 _OF_KERNEL: dict[type, Codec] = {
     io.FileIO: Codec("closed.FileIO", _encode_raw, _decode_raw, native=False),
     **{kind: _buffered(kind) for kind in BUFFERED.values()},
     io.TextIOWrapper: Codec("closed.TextIOWrapper", _encode_text, _decode_text, native=False),
     **finished.CODECS,
     socket.socket: Codec("closed.socket", _encode_socket, _decode_socket, native=False),
+    weakref.finalize: Codec("closed.finalize", _encode_finalizer, _decode_finalizer, native=False),
     threading.Thread: by_attributes(
         threading.Thread, _is_thread_over, _of_thread, "_tstate_lock", "_is_stopped"
     ),

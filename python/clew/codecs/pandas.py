@@ -608,7 +608,7 @@ def _decode_values(parts: tuple[Any, ...]) -> Any:
     return made
 
 
-_INDEX = Codec("pandas.Index", index_parts, index_of, immutable=True)
+_INDEX = Codec("pandas.Index", index_parts, index_of, immutable=True, has_attributes=True)
 _VALUES = Codec("pandas.array", _encode_values, _decode_values)
 _DTYPE = Codec(
     "pandas.dtype", lambda value: (dtype_parts(value),), lambda parts: dtype_of(parts[0]), immutable=True

@@ -14,14 +14,20 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.roots import interpreter, ipython, logs, registries
+from clew.roots import finalizers, interpreter, ipython, logs, registries
 from clew.roots.root import MISSING, Root
 from clew.roots.setting import Setting
 from clew.shell.warn import warn_failed
 
 _TABLE: dict[str, Setting] = {
     setting.key: setting
-    for setting in (*interpreter.SETTINGS, *logs.SETTINGS, *registries.SETTINGS, *ipython.SETTINGS)
+    for setting in (
+        *interpreter.SETTINGS,
+        *logs.SETTINGS,
+        *registries.SETTINGS,
+        *ipython.SETTINGS,
+        *finalizers.SETTINGS,
+    )
 }
 
 

@@ -76,7 +76,9 @@ pub(crate) enum Said {
         run: String,
     },
     /// The store can only be read.
-    #[error("{why}. You can go to every state and undo what you do here; when this kernel ends, nothing of it is kept")]
+    #[error(
+        "{why}. You can go to every state and undo what you do here, and nothing of it is kept. To keep it, start the kernel with CLEW_HOME set to a copy of the store"
+    )]
     NotKept {
         /// What the disk said.
         why: String,

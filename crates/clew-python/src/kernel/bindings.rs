@@ -24,6 +24,7 @@ struct Entry {
     /// Held, so that no other key can come to lie there.
     key: Py<PyAny>,
     value: usize,
+    class: usize,
     standing: Standing,
 }
 
@@ -54,8 +55,15 @@ impl Bindings {
         self.0.push(Entry {
             key: key.clone().unbind(),
             value: value.as_ptr().addr(),
+            class: value.get_type_ptr().addr(),
             standing,
         });
+    }
+
+    /// The types and the objects that recorded names are bound to, by their addresses.
+    pub fn bound(&self) -> impl Iterator<Item = (usize, usize)> {
+        let recorded = self.0.iter().filter(|entry| entry.standing == Standing::Recorded);
+        recorded.map(|entry| (entry.class, entry.value))
     }
 
     /// Takes the entries of `dict`. Those that are new or have other values, whose standing is to be judged, and those
@@ -76,6 +84,7 @@ impl Bindings {
                 let entry = &mut self.0[at];
                 if entry.value != address {
                     entry.value = address;
+                    entry.class = value.get_type_ptr().addr();
                     let before = Some(entry.standing);
                     changed.push(Changed { key, value, before, at });
                 }

@@ -80,6 +80,7 @@ impl<'py> PythonKernel<'_, 'py> {
             };
             put_out.note(&key, &value, standing);
         }
+        self.heap.bind_values(bound.bound().chain(put_out.bound()));
         self.state.seen.noted = Some((bound, put_out));
         Ok(())
     }
@@ -91,7 +92,11 @@ impl<'py> PythonKernel<'_, 'py> {
         let mut seen = std::mem::take(&mut self.state.seen);
         let names = self.rebound_names(&mut seen.names)?;
         let outputs = self.rebound_outputs(&mut seen.outputs)?;
+        let may_join = self.heap.bind_values(seen.names.bound().chain(seen.outputs.bound()));
         self.state.seen = seen;
+        if may_join {
+            return Ok(None);
+        }
         let (Some(names), Some(outputs)) = (names, outputs) else {
             return Ok(None);
         };

@@ -31,14 +31,27 @@ pub(crate) fn load_parts(py: Python<'_>) -> PyResult<()> {
 pub(super) struct Codecs {
     find: Option<Py<PyAny>>,
     reduce_value: Option<Py<PyAny>>,
-    /// Types with a codec, and whether sharing their objects joins nothing.
-    exact: FxHashMap<Type, bool>,
+    /// Types with a codec, and what sharing their objects does.
+    exact: FxHashMap<Type, Sharing>,
+    /// The addresses of those whose objects are joined where a name is bound to them.
+    bound: FxHashSet<usize>,
     words: FxHashMap<Vec<u8>, String>,
     stopped: FxHashSet<Vec<u8>>,
     files: FxHashSet<String>,
     /// Codecs found in this look, each with its type, which is kept so that its address stays its own.
     found: FxHashMap<Type, (Py<PyAny>, Option<Py<PyAny>>)>,
     pins: Vec<Py<PyAny>>,
+}
+
+/// Whether roots that share an object of a type are one co-variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// They are.
+    Joins,
+    /// They are not: equal ones are told apart only within a co-variable.
+    IsPlain,
+    /// They are where one of them is bound to the object itself: its attributes can be set through that.
+    JoinsBound,
 }
 
 impl Codecs {
@@ -98,8 +111,16 @@ impl Codecs {
             return Ok(());
         };
         for (kind, codec) in table.cast::<PyDict>()? {
-            let immutable = codec.getattr("immutable")?.is_truthy()?;
-            self.exact.insert(kind.as_ptr().cast(), immutable);
+            let is_true = |name| codec.getattr(name)?.is_truthy();
+            let sharing = match (is_true("immutable")?, is_true("has_attributes")?) {
+                (false, _) => Sharing::Joins,
+                (true, false) => Sharing::IsPlain,
+                (true, true) => Sharing::JoinsBound,
+            };
+            if sharing == Sharing::JoinsBound {
+                self.bound.insert(kind.as_ptr().addr());
+            }
+            self.exact.insert(kind.as_ptr().cast(), sharing);
             self.pins.push(kind.unbind());
         }
         self.files.insert(file.to_owned());
@@ -111,9 +132,19 @@ impl Codecs {
         self.files.len()
     }
 
-    /// Whether this very type has a codec, and if so whether its objects are plain values.
-    pub fn exact(&self, class: Type) -> Option<bool> {
+    /// What sharing objects of this very type does, if it has a codec.
+    pub fn exact(&self, class: Type) -> Option<Sharing> {
         self.exact.get(&class).copied()
+    }
+
+    /// Whether objects of this type are joined where a name is bound to them.
+    pub fn joins_bound(&self, class: usize) -> bool {
+        self.bound.contains(&class)
+    }
+
+    /// Whether there are such types.
+    pub fn has_bound_values(&self) -> bool {
+        !self.bound.is_empty()
     }
 
     /// Why objects of a class with these qualified names along its bases have no value.

@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::attributes::{MANAGED_DICT, Slot, members, slots};
+use super::codecs::Sharing;
 use super::types::{Type, derives, is_heap, lookup, names};
 use crate::cause::Cause;
 
@@ -127,8 +128,8 @@ pub(super) struct Facts {
     pub weak: isize,
     /// Instances that a module of a library holds by name.
     pub globals: Vec<(*mut ffi::PyObject, Vec<u8>)>,
-    /// Whether equal instances need not be told apart when roots share them.
-    pub value: bool,
+    /// What it means that roots share an instance.
+    pub sharing: Sharing,
     /// Whether a reducer written in Python by the user decides what is kept.
     pub own_reducer: bool,
     /// Why its instances have no value.
@@ -217,7 +218,7 @@ pub(super) unsafe fn classify(class: Type, known: &Known) -> Facts {
             slots: slots(class),
             weak: (*class).tp_weaklistoffset,
             globals: Vec::new(),
-            value: false,
+            sharing: Sharing::Joins,
             own_reducer: false,
             why: None,
             _pin: Some(

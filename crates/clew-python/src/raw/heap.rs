@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyModule, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes};
-use super::codecs::Codecs;
+use super::codecs::{Codecs, Sharing};
 use super::definition::Definitions;
 use super::facts::{Facts, Known, Shape, along_bases, classify, names_along_bases, type_names};
 use super::foreign::Foreigners;
@@ -68,6 +68,8 @@ pub struct PythonHeap {
     announced: FxHashSet<*mut ffi::PyObject>,
     pub(super) copyreg: FxHashSet<Type>,
     pub(super) codecs: Codecs,
+    /// Values with attributes that names are bound to: who sets one through the name changes all that share the value.
+    bound: FxHashSet<usize>,
     pub(crate) foreign: Foreigners,
     /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
     pub(crate) sources: Option<Py<PyAny>>,
@@ -118,6 +120,7 @@ impl PythonHeap {
             announced: FxHashSet::default(),
             copyreg: FxHashSet::default(),
             codecs: Codecs::default(),
+            bound: FxHashSet::default(),
             foreign: Foreigners::default(),
             sources: None,
             noticed: RefCell::default(),
@@ -126,6 +129,30 @@ impl PythonHeap {
             _held: held,
             _this_thread: PhantomData,
         })
+    }
+
+    /// Takes note which of these objects, all that names are bound to, are values with attributes. Whether others than at the
+    /// last call are: then roots may belong together that did not, and the other way round.
+    pub(crate) fn bind_values(&mut self, bound: impl Iterator<Item = (usize, usize)>) -> bool {
+        // SAFETY: see `py`.
+        let py = unsafe { Python::assume_attached() };
+        // As in `begin`: a library may have come in since.
+        let _ = self.codecs.begin(py);
+        let before = std::mem::take(&mut self.bound);
+        if self.codecs.has_bound_values() {
+            self.bound = bound
+                .filter(|(class, _)| self.codecs.joins_bound(*class))
+                .map(|(_, object)| object)
+                .collect();
+        }
+        self.bound != before
+    }
+
+    /// Takes note of an object that was built for a root.
+    pub(crate) fn bind_value(&mut self, object: &Bound<'_, PyAny>) {
+        if self.codecs.joins_bound(object.get_type_ptr().addr()) {
+            self.bound.insert(object.as_ptr().addr());
+        }
     }
 
     /// Looks end without a result when this says so.
@@ -275,7 +302,7 @@ impl PythonHeap {
             let (module, _) = type_names(class, &self.known);
             facts.globals = self.names.held_by_library(class, &module);
             facts.own_reducer &= !self.names.is_library(&module);
-            facts.value = self.codecs.exact(class).unwrap_or(false);
+            facts.sharing = self.codecs.exact(class).unwrap_or(Sharing::Joins);
             if along_bases(class)
                 .into_iter()
                 .any(|base| self.codecs.exact(base).is_some())
@@ -516,7 +543,10 @@ impl PythonHeap {
             Shape::Cached if self.cached_in_library(pointer).is_some() => Identity::Plain,
             Shape::Builtin if super::builtin::is_by_name(pointer) => Identity::Plain,
             Shape::Instance(_) | Shape::Deferred if Self::global_name(facts, pointer).is_some() => Identity::Plain,
-            Shape::Deferred if facts.value => Identity::Value,
+            Shape::Deferred if facts.sharing == Sharing::IsPlain => Identity::Value,
+            Shape::Deferred if facts.sharing == Sharing::JoinsBound && !self.bound.contains(&pointer.addr()) => {
+                Identity::Value
+            }
             // What there is one of is held by its module, too.
             _ => match Self::counted(pointer, facts) {
                 Identity::Shared if self.tokens.contains_key(&pointer) => Identity::Plain,

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes, slots};
+use super::codecs::Sharing;
 use super::facts::{Facts, Known, Shape};
 use super::heap::held_key;
 use super::scalar::write_text;
@@ -114,7 +115,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
                 slots: slots(pointer),
                 weak: (*pointer).tp_weaklistoffset,
                 globals: Vec::new(),
-                value: false,
+                sharing: Sharing::Joins,
                 own_reducer: false,
                 why: None,
                 _pin: None,

@@ -70,7 +70,7 @@ impl Player {
         let history = store
             .create_history(&HistoryDescription::default())
             .expect("a history can be made");
-        let mut kernel = ToyKernel::new(1);
+        let mut kernel = mode.kernel(1);
         let mut session = open(&disk, history, 1, mode).expect("a session can write");
         let started = session.start(&mut kernel).expect("the start is recorded");
         Self {

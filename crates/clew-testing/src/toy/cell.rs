@@ -10,7 +10,8 @@
 //! del x · show x · draw x · fail · interrupt
 //! ```
 //!
-//! A setting of the process always has a value. A member of a library is a root only while a cell's value is in its place.
+//! A setting of the process always has a value, in a world that has settings. A member of a library is a root only while a
+//! cell's value is in its place.
 
 mod mutate;
 
@@ -22,7 +23,7 @@ use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
 use crate::program::Dice;
 
-/// The setting of the process, which always has a value.
+/// The setting of a process.
 pub const SETTING: &str = "depth";
 
 /// How a cell failed.
@@ -75,15 +76,20 @@ impl World {
     /// An empty world of the process numbered `life`.
     pub fn new(life: u64) -> Self {
         let mut heap = ToyHeap::new(life);
-        let (random, setting) = (heap.make(Value::Int(1)), heap.make(Value::Int(1_000)));
+        let random = heap.make(Value::Int(1));
         Self {
             heap,
-            bound: BTreeMap::from([
-                (Root::new(RootKind::Random, "toy"), random),
-                (Root::new(RootKind::Setting, SETTING), setting),
-            ]),
+            bound: BTreeMap::from([(Root::new(RootKind::Random, "toy"), random)]),
             scope: 0,
         }
+    }
+
+    /// The same process, which has a setting.
+    #[must_use]
+    pub fn with_setting(mut self) -> Self {
+        let setting = self.heap.make(Value::Int(1_000));
+        self.bind(Root::new(RootKind::Setting, SETTING), setting);
+        self
     }
 
     /// Binds a root, which takes over the caller's reference.
@@ -508,7 +514,7 @@ mod tests {
         let mut world =
             world("a = list\nappend a a\nclass C\nb = new C x=a\nw = weak b\ns = set b\nz = bytes 9 1\nv = view z 1 2");
         run_cell(&mut world, "del a\ndel b\ndel C\ndel w\ndel s\ndel z\ndel v", 2).unwrap();
-        assert_eq!(world.heap.len(), 2, "the random state and the setting are left");
+        assert_eq!(world.heap.len(), 1, "the random state is left");
         assert!(world.heap.memory().is_empty());
     }
 }

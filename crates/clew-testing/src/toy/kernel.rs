@@ -100,6 +100,14 @@ impl ToyKernel {
         }
     }
 
+    /// A fresh process whose cells may change its settings.
+    pub fn with_setting(life: u64) -> Self {
+        Self {
+            world: World::new(life).with_setting(),
+            ..Self::default()
+        }
+    }
+
     /// Lets a thread hold what a name is bound to, for ever.
     pub fn hold(&mut self, name: &str) {
         if let Some(object) = self.world.name(name) {

@@ -88,7 +88,7 @@ pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trus
             .with_trust(trust.clone());
         let loaded = store.load(history).map_err(|error| failed(&error))?;
         let visit = Visit::new(store, &loaded);
-        let mut kernel = ToyKernel::new(life * 1_000_000 + count);
+        let mut kernel = ToyKernel::with_setting(life * 1_000_000 + count);
         let mut ended = Ok(());
         for run in apart.line {
             let cell = visit.prepare(&mut kernel, *run).map_err(|error| failed(&error))?;
@@ -133,7 +133,7 @@ impl Player {
         let mut runs = visit.history().runs();
         let run = runs.find(|(_, run)| run.label() == label).map(|(id, _)| *id);
         let run = run.ok_or_else(|| format!("a visitor finds no run {label}"))?;
-        let mut kernel = ToyKernel::new(self.life);
+        let mut kernel = self.mode.kernel(self.life);
         let outcomes = visit
             .load(&mut kernel, run, &BTreeSet::new())
             .map_err(|error| error.to_string())?;
@@ -190,7 +190,7 @@ impl Player {
     fn begin_again(&mut self) -> Result<(), String> {
         self.handles.clear();
         self.life += 1;
-        self.kernel = ToyKernel::new(self.life);
+        self.kernel = self.mode.kernel(self.life);
         self.session = open(&self.disk, self.history, self.life, self.mode)?;
         let started = self
             .session
