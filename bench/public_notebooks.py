@@ -137,9 +137,9 @@ class Place:
         self.log.unlink(missing_ok=True)
         first = nbformat.v4.new_code_cell(FIRST.format(path=str(self.log)))
         book = notebook([first, *cells])
-        old = dict(os.environ)
+        old, own = dict(os.environ), self.environment()
         os.environ.clear()
-        os.environ.update(self.environment())
+        os.environ.update(own)
         try:
             client = NotebookClient(
                 book,

@@ -147,6 +147,7 @@ impl Clock for Stopwatch {
 }
 
 /// What only a live session knows.
+#[allow(clippy::struct_excessive_bools)] // each is told for itself
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Whether runs are being recorded.

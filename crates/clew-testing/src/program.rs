@@ -46,6 +46,7 @@ impl Dice {
 const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "C", "D", "x", "y"];
 
 /// What may appear in cells.
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
     /// Objects without an encoding or without a value: handles, raising reducers, refusing constructors.

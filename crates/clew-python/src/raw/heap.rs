@@ -70,6 +70,8 @@ pub struct PythonHeap {
     pub(super) codecs: Codecs,
     /// Values with attributes that names are bound to: who sets one through the name changes all that share the value.
     bound: FxHashSet<usize>,
+    /// How many modules were loaded when these were found.
+    bound_with: usize,
     pub(crate) foreign: Foreigners,
     /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
     pub(crate) sources: Option<Py<PyAny>>,
@@ -121,6 +123,7 @@ impl PythonHeap {
             copyreg: FxHashSet::default(),
             codecs: Codecs::default(),
             bound: FxHashSet::default(),
+            bound_with: 0,
             foreign: Foreigners::default(),
             sources: None,
             noticed: RefCell::default(),
@@ -136,8 +139,12 @@ impl PythonHeap {
     pub(crate) fn bind_values(&mut self, bound: impl Iterator<Item = (usize, usize)>) -> bool {
         // SAFETY: see `py`.
         let py = unsafe { Python::assume_attached() };
-        // As in `begin`: a library may have come in since.
-        let _ = self.codecs.begin(py);
+        let modules = self.names.count(py);
+        if modules != self.bound_with {
+            self.bound_with = modules;
+            // As in `begin`: a library came in since.
+            let _ = self.codecs.begin(py);
+        }
         let before = std::mem::take(&mut self.bound);
         if self.codecs.has_bound_values() {
             self.bound = bound
