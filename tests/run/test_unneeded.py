@@ -218,3 +218,22 @@ def test_what_importing_keeps_in_its_own_folder_is_no_input(desk: Desk) -> None:
         assert desk.run("fonts.ipynb", "out.ipynb", env={"MPLCONFIGDIR": str(folder)}).exit == 0
         assert outcomes(desk.read("out.ipynb")) == expected
     assert list(folder.glob("fontlist*"))
+
+
+#: Each ends with what pyplot gives, so that the figure stays in `Out` after it was drawn and closed.
+DRAWN = (
+    "plt.plot([1, 2, 3])\nplt.xlabel('x')",
+    "plt.bar(range(15), range(15))",
+    "fig, axes = plt.subplots(1, 2)\naxes[0].hist([1, 2, 2])\naxes[1].imshow(np.eye(3))",
+    "plt.scatter([1, 2], [3, 4])\nplt.title('t')",
+    "pd.DataFrame({'a': [1, 2]}).plot()",
+    "plt.figure().add_subplot(projection='polar').plot([1, 2])",
+)
+
+
+def test_figures_that_were_drawn_share_nothing(desk: Desk) -> None:
+    first = "%matplotlib inline\nimport numpy as np, pandas as pd\nimport matplotlib.pyplot as plt"
+    ran(desk, "drawn", first, *DRAWN, "y = 1")
+    assert ran(desk, "drawn", first, *DRAWN, "y = 1") == [RESTORED] * (len(DRAWN) + 2)
+    log = desk.clew("log", "--all").out
+    assert "outside" not in log, log

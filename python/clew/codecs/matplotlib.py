@@ -13,6 +13,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
+from matplotlib import transforms
+from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.path import Path
 from matplotlib.ticker import ScalarFormatter
 
@@ -35,6 +37,7 @@ _BASES = (
     ("figure", "Figure", "Figure"),
     ("cbook", "CallbackRegistry", "callbacks"),
     ("transforms", "TransformNode", "transform"),
+    ("colors", "Colormap", "colormap"),
 )
 
 
@@ -146,8 +149,27 @@ def _encode_transform(node: Any) -> Parts:
     takes its transforms for invalid, whatever they were."""
     own = {name: value for name, value in vars(node).items() if name != "_parents"}
     own["_invalid"] = getattr(node, "_INVALID_FULL", None) or node.INVALID
+    # A matrix that was computed may be that of `IdentityTransform`, which is one for all figures.
+    own |= dict.fromkeys(own.keys() & _computed(node))
     parents = [parent for reference in node._parents.values() if (parent := reference()) is not None]
     return Parts((type(node),), (_sorted(own), parents))
+
+
+def _computed(node: Any) -> set[str]:
+    """What a transform computes from what it is made of, and computes again once it is invalid."""
+    if isinstance(node, _WITH_MATRICES):
+        return {"_mtx", "_inverted"}
+    return {"_points"} if isinstance(node, transforms.TransformedBbox) else {"_inverted"}
+
+
+_WITH_MATRICES = (
+    transforms.BlendedAffine2D,
+    transforms.CompositeAffine2D,
+    transforms.BboxTransform,
+    transforms.BboxTransformTo,
+    transforms.BboxTransformFrom,
+    transforms.ScaledTranslation,
+)
 
 
 def _fill_transform(node: Any, state: Any) -> None:
@@ -158,6 +180,30 @@ def _fill_transform(node: Any, state: Any) -> None:
         key = id(parent)
         kept[key] = weakref.ref(parent, functools.partial(_forget, kept, key))
     node._parents = kept
+
+
+_OF_COLORMAPS = ("colors", "_segmentdata")
+"""Attributes that all colormaps of one name share with the library: all images would be one through them."""
+
+
+def _builtin(name: Any) -> dict[str, Any]:
+    """The attributes of matplotlib's own colormap of a name."""
+    colormaps: Any = sys.modules["matplotlib"].colormaps
+    return vars(colormaps._cmaps[name]) if name in colormaps._builtin_cmaps else {}
+
+
+def _encode_colormap(colormap: Any) -> Parts:
+    own, librarys = dict(vars(colormap)), _builtin(colormap.name)
+    shared = [name for name in _OF_COLORMAPS if name in own and own[name] is librarys.get(name)]
+    for name in shared:
+        del own[name]
+    return Parts((type(colormap),), (_sorted(own), shared, colormap.name))
+
+
+def _fill_colormap(colormap: Any, state: Any) -> None:
+    own, shared, name = state
+    librarys = _builtin(name)
+    vars(colormap).update(own, **{name: librarys[name] for name in shared})
 
 
 def _forget(parents: dict[int, Any], key: int, reference: Any) -> None:
@@ -184,5 +230,12 @@ NAMED: dict[str, Codec] = {
     "path": Codec("matplotlib.path", _encode_path, _bare, _fill_path, native=False, immutable=True),
     "callbacks": _codec("callbacks", _encode_callbacks, _fill_callbacks),
     "transform": _codec("transform", _encode_transform, _fill_transform),
+    "colormap": _codec("colormap", _encode_colormap, _fill_colormap),
 }
-CODECS: dict[type, Codec] = {Path: NAMED["path"], ScalarFormatter: NAMED["plain"]}
+CODECS: dict[type, Codec] = {
+    Path: NAMED["path"],
+    ScalarFormatter: NAMED["plain"],
+    Colormap: NAMED["colormap"],
+    ListedColormap: NAMED["colormap"],
+    LinearSegmentedColormap: NAMED["colormap"],
+}
