@@ -193,8 +193,8 @@ def _builtin(name: Any) -> dict[str, Any]:
 
 
 def _encode_colormap(colormap: Any) -> Parts:
-    own, librarys = dict(vars(colormap)), _builtin(colormap.name)
-    shared = [name for name in _OF_COLORMAPS if name in own and own[name] is librarys.get(name)]
+    own, builtin = dict(vars(colormap)), _builtin(colormap.name)
+    shared = [name for name in _OF_COLORMAPS if name in own and own[name] is builtin.get(name)]
     for name in shared:
         del own[name]
     return Parts((type(colormap),), (_sorted(own), shared, colormap.name))
@@ -202,8 +202,8 @@ def _encode_colormap(colormap: Any) -> Parts:
 
 def _fill_colormap(colormap: Any, state: Any) -> None:
     own, shared, name = state
-    librarys = _builtin(name)
-    vars(colormap).update(own, **{name: librarys[name] for name in shared})
+    builtin = _builtin(name)
+    vars(colormap).update(own, **{name: builtin[name] for name in shared})
 
 
 def _forget(parents: dict[int, Any], key: int, reference: Any) -> None:

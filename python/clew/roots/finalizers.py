@@ -30,8 +30,10 @@ def _of_notebook(shell: Any) -> Iterator[tuple[Any, Any, Any]]:
         if target is None:
             continue
         kind, called = type(target), info.func
-        is_librarys = getattr(called, "__module__", None) == kind.__module__ and not is_users(called)
-        if not is_librarys and (is_users(called) or is_users(target) or {id(target), id(finalizer)} & named):
+        is_of_library = getattr(called, "__module__", None) == kind.__module__ and not is_users(called)
+        if not is_of_library and (
+            is_users(called) or is_users(target) or {id(target), id(finalizer)} & named
+        ):
             yield finalizer, target, info
 
 
