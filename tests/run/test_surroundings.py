@@ -159,6 +159,9 @@ def test_p03_a_package_that_was_edited_where_it_is_installed_counts_for_who_uses
     digest = urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).decode().rstrip("=")
     listed = f"clew_case/__init__.py,sha256={digest},{len(code)}\nclew_case-1.0.dist-info/RECORD,,\n"
     write(metadata / "RECORD", listed)
+    # Installed long ago: what is written within two seconds of the list belongs to the installation.
+    for installed in (package / "__init__.py", metadata / "RECORD"):
+        os.utime(installed, ns=(time.time_ns() - 60_000_000_000,) * 2)
     notebook = Notebook(desk, "package", "import clew_case as c", "c.f()", "import math\nmath.pi")
     notebook.record()
     before = (package / "__init__.py").stat()
