@@ -295,6 +295,9 @@ EQUAL = {
     "an imputer": "from sklearn.impute import SimpleImputer\nx = SimpleImputer()",
     "a search over parameters": "from sklearn.linear_model import Ridge\nfrom sklearn.model_selection import GridSearchCV\nx = GridSearchCV(Ridge(), {'alpha': [1, 2]})",
     "NumPy's NaN in a dict": "from numpy import nan\nx = {'missing': nan}",
+    "a static method of a library": "from matplotlib.axis import Axis\nx = Axis._format_with_dict",
+    "a class method of a library": "import pandas as pd\nx = pd.DataFrame.from_dict",
+    "bars with labels": "import pandas as pd\nx = pd.Series([1.0, 2.0], ['a', 'b']).plot(kind='bar', yerr=[0.1, 0.2])",
     "a rotation": "from scipy.spatial.transform import Rotation\nx = Rotation.from_euler('z', [[90], [45]], degrees=True)",
 }
 

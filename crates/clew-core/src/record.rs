@@ -84,8 +84,7 @@ pub enum RecordError {
 }
 
 pub(crate) use live::{Known, Live};
-use live_objects::LiveParts;
-pub(crate) use live_objects::{LiveObjects, ObjectMark};
+pub(crate) use live_objects::{LiveObjects, LivePart, LiveParts, ObjectMark};
 
 /// Stored versions by value, so that a value that comes again is not stored again.
 pub(crate) type ByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
@@ -114,7 +113,7 @@ impl Observed {
         let Some(parts) = &known.parts else { return };
         self.used.extend(parts.serials());
         let roots = known.version.roots.iter();
-        let is_opaque = |root: &&Root| known.part(root).is_some_and(|part| part.is_opaque);
+        let is_opaque = |root: &&Root| known.part(root).is_some_and(LivePart::is_opaque);
         self.used_roots.extend(roots.filter(is_opaque).cloned());
     }
 }

@@ -17,20 +17,23 @@ pub struct Reached {
     pub hash: u128,
     /// Objects it reaches, by their numbers.
     pub nodes: BTreeSet<u32>,
+    /// The same objects, in the order in which they are reached.
+    pub order: Vec<u32>,
     /// Buffers it reaches, by their mentions.
     pub buffers: BTreeSet<u32>,
 }
 
-/// What each root of `arena` reaches. `memory` gives bytes that stand for what the n-th buffer holds.
-pub fn reached(arena: &Arena<'_>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<Reached> {
+/// What each root of `arena` reaches. `memory` gives bytes that stand for what the n-th buffer holds. Hashes leave out the
+/// payloads of the nodes in `blank`.
+pub fn reached(arena: &Arena<'_>, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<Reached> {
     arena
         .roots()
         .iter()
-        .map(|root| reached_by(arena, *root, memory))
+        .map(|root| reached_by(arena, *root, blank, memory))
         .collect()
 }
 
-fn reached_by(arena: &Arena<'_>, root: u32, memory: &dyn Fn(u32) -> Vec<u8>) -> Reached {
+fn reached_by(arena: &Arena<'_>, root: u32, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Reached {
     let mut hasher = Xxh3::new();
     let mut found = Reached::default();
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
@@ -42,9 +45,10 @@ fn reached_by(arena: &Arena<'_>, root: u32, memory: &dyn Fn(u32) -> Vec<u8>) -> 
             continue;
         }
         numbers.insert(number, numbers.len() as u32);
+        found.order.push(number);
         let node = arena.node(number);
         hasher.update(&node.kind.to_le_bytes());
-        if node.kind != WHEREABOUTS {
+        if node.kind != WHEREABOUTS && !blank.contains(&number) {
             hasher.update(&(node.payload.len() as u64).to_le_bytes());
             hasher.update(node.payload);
         }
@@ -71,7 +75,7 @@ mod tests {
         let low = (tag & 0x7f) as u8 | 0x80;
         let stream = [11 << 2 | 1, 0, 1, low, (tag >> 7) as u8, 1, letter];
         let arena = Arena::parse(&stream, 1, Limits::default()).expect("it is a stream");
-        reached(&arena, &|_| Vec::new())[0].hash
+        reached(&arena, &BTreeSet::new(), &|_| Vec::new())[0].hash
     }
 
     #[test]

@@ -24,10 +24,22 @@ pub(crate) enum ObjectMark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LivePart {
     pub object: ObjectMark,
-    /// What the root hashes to by itself: serials in place of what has no value.
+    /// What the root hashes to by itself, but for what has no value.
     pub hash: u128,
-    /// Whether it reaches an object without a value.
-    pub is_opaque: bool,
+    /// The serials of the objects without a value that it reaches, in the order in which it reaches them.
+    serials: Vec<u64>,
+}
+
+impl LivePart {
+    /// Whether the root reaches an object without a value.
+    pub fn is_opaque(&self) -> bool {
+        !self.serials.is_empty()
+    }
+
+    /// Whether the root is what it was: the same value by itself, and the same objects where there is none.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (self.hash, &self.serials) == (other.hash, &other.serials)
+    }
 }
 
 /// What a version that holds objects without a value held when it was recorded.
@@ -47,13 +59,10 @@ impl LiveParts {
         }
         let arena = Arena::parse(&covariable.stream, covariable.roots.len(), Limits::default()).ok()?;
         let opaque: BTreeSet<u32> = covariable.opaque.iter().map(|opaque| opaque.number).collect();
-        let serials = opaque.iter().filter_map(|number| {
-            let payload = arena.node(*number).payload;
-            Some(u64::from_be_bytes(payload.try_into().ok()?))
-        });
-        let serials = serials.collect();
+        let serial_of = |number: &u32| Some(u64::from_be_bytes(arena.node(*number).payload.try_into().ok()?));
+        let serials = opaque.iter().filter_map(serial_of).collect();
         let roots = covariable.roots.iter().zip(arena.roots());
-        let parts = reached(&arena, &|buffer| memory(covariable, buffer));
+        let parts = reached(&arena, &opaque, &|buffer| memory(covariable, buffer));
         let parts = roots.zip(parts).map(|((root, number), reached)| {
             let object = *objects.get(root)?;
             Some(LivePart {
@@ -63,7 +72,10 @@ impl LiveParts {
                     ObjectMark::Address(heap.address(object))
                 },
                 hash: reached.hash,
-                is_opaque: !reached.nodes.is_disjoint(&opaque),
+                serials: {
+                    let reached = reached.order.iter().filter(|number| opaque.contains(number));
+                    reached.filter_map(serial_of).collect()
+                },
             })
         });
         Some(Self {
@@ -75,6 +87,12 @@ impl LiveParts {
     /// The serials of its objects without a value.
     pub fn serials(&self) -> impl Iterator<Item = u64> {
         self.serials.iter().copied()
+    }
+
+    /// Roots whose value by itself is not what it is in `other`, but for objects without a value; both have the same roots.
+    pub fn differing(&self, other: &Self) -> impl Iterator<Item = usize> {
+        let pairs = self.parts.iter().zip(&other.parts).enumerate();
+        pairs.filter(|(_, (one, other))| one.hash != other.hash).map(|(nth, _)| nth)
     }
 
     /// Whether all roots are bound to the objects that they are bound to in `other`.
@@ -159,7 +177,7 @@ impl LiveObjects {
         let (Some(known), Some(then)) = (self.of(version), self.runs.get(&target)) else {
             return false;
         };
-        let is_opaque = known.part(root).is_some_and(|part| part.is_opaque);
+        let is_opaque = known.part(root).is_some_and(LivePart::is_opaque);
         let mut serials = known.parts.iter().flat_map(|parts| parts.serials());
         is_opaque && serials.any(|serial| self.used.get(&serial).is_some_and(|used| used > then))
     }

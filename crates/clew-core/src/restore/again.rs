@@ -4,8 +4,6 @@
 //! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
 //! fingerprint that was recorded.
 
-use std::collections::BTreeMap;
-
 use super::fetched::Fetched;
 use super::{Performer, Staged, build, failed, unbuilt, unreadable};
 use crate::cause::Cause;
@@ -16,6 +14,7 @@ use crate::history::flow::is_unwatched;
 use crate::id::{Root, RootKind, RunId};
 use crate::kernel::{Apart, BuildError, Kernel, ObjectOf, StreamFacts};
 use crate::plan::{Again, Word};
+use crate::record::LiveParts;
 use crate::store::Manifests;
 
 impl Performer<'_> {
@@ -113,6 +112,12 @@ impl Performer<'_> {
         } else {
             (Word::Differs, Some(another_value(run)))
         };
+        // What shares objects with something that has no value can still be compared by itself.
+        let known = self.live_objects.of(version).and_then(|known| known.parts.clone());
+        let found = LiveParts::of(kernel.heap(), &made, &objects.iter().cloned().collect());
+        let others = known.iter().zip(&found).flat_map(|(known, found)| known.differing(found));
+        let others: Vec<Root> = others.map(|nth| version.roots[nth].clone()).collect();
+        let apart = others.into_iter().map(|root| (root, (Word::Differs, Some(another_value(run)))));
         let classes = classes(kernel.describe_stream(&made.stream));
         Ok(Staged {
             objects,
@@ -120,7 +125,7 @@ impl Performer<'_> {
             why,
             classes,
             is_waiting: false,
-            apart: BTreeMap::new(),
+            apart: apart.collect(),
         })
     }
 

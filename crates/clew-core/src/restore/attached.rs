@@ -10,6 +10,7 @@ use crate::cause::Cause;
 use crate::id::{Root, RootKind};
 use crate::kernel::{Change, Kernel, ObjectOf};
 use crate::plan::{Outcome, Word};
+use crate::record::LivePart;
 
 /// Roots whose objects are replaced, with the names of the live objects that refer to these.
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ impl Performer<'_> {
         changes: &[(Root, Change<ObjectOf<K>>)],
         live: &BTreeMap<Root, ObjectOf<K>>,
     ) -> Attached {
-        let is_opaque = |root: &Root| self.live.part(root).is_some_and(|part| part.is_opaque);
+        let is_opaque = |root: &Root| self.live.part(root).is_some_and(LivePart::is_opaque);
         let users: Vec<(&Root, ObjectOf<K>)> = live
             .iter()
             .filter(|(root, _)| root.kind != RootKind::Definition && is_opaque(root))

@@ -656,7 +656,7 @@ impl Held for HeldBySession<'_> {
         // The hash of a root by itself does not show what the root shares with others of its co-variable.
         let is_alone = matches!(then.object, ObjectMark::Serial(_));
         let is_whole = is_alone || live.holding(at).is_some_and(|now| now.seen == known.seen);
-        let value = match live.part(at).is_some_and(|now| now.hash == then.hash) {
+        let value = match live.part(at).is_some_and(|now| now.is_as(then)) {
             false => Stayed::Changed,
             true if !is_whole || objects.is_doubtful(self.target, version, root) => Stayed::Unverified,
             true => Stayed::Same,

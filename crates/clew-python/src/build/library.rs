@@ -5,7 +5,7 @@ use std::path::Path;
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyFunction, PyMemoryView, PyModule, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyFunction, PyMemoryView, PyModule, PyString, PyTuple, PyType};
 
 use super::bytecode::is_whole;
 use super::{Builder, Made, malformed};
@@ -109,6 +109,17 @@ pub(super) fn function_needs(node: &ArenaNode<'_>) -> usize {
     2 + node.payload.first().map_or(0, |mask| mask.count_ones() as usize)
 }
 
+/// The attribute of a module or class that is meant by a name: of a class method its function, which the class would bind.
+fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(class) = scope.cast::<PyType>()
+        && let Some(own) = make::class_attribute(class, &PyString::new(scope.py(), name))
+        && own.is_exact_instance(&scope.py().import("builtins")?.getattr("classmethod")?)
+    {
+        return own.getattr("__func__");
+    }
+    scope.getattr(name)
+}
+
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> Made<'py> {
         let py = self.py;
@@ -154,7 +165,7 @@ impl<'py> Builder<'py, '_> {
             Some(original) => Ok(original),
             None => path
                 .split('.')
-                .try_fold(imported.clone().into_any(), |scope, part| scope.getattr(part)),
+                .try_fold(imported.clone().into_any(), |scope, part| attribute(&scope, part)),
         };
         if !reader.is_empty() {
             let wanted = mark(&mut reader).ok_or_else(cut)?;

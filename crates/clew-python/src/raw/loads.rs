@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 use rustc_hash::FxHashMap;
 
+use super::builtin::field;
 use super::names::with_str;
 use super::types::{is_type, item, own_dict};
 
@@ -139,6 +140,18 @@ pub(super) fn find_in(dict: *mut ffi::PyObject, path: &[u8]) -> *mut ffi::PyObje
             } else {
                 std::ptr::null_mut()
             };
+        }
+    }
+    inside(found)
+}
+
+/// The function in a static method or class method: the name of that function is the name of what wraps it.
+fn inside(found: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: null, or a live object that its class holds; what it wraps lives as long.
+    unsafe {
+        let wraps = |kind| ffi::Py_TYPE(found) == kind;
+        if !found.is_null() && (wraps(&raw mut ffi::PyStaticMethod_Type) || wraps(&raw mut ffi::PyClassMethod_Type)) {
+            return field(found, c"__func__");
         }
     }
     found

@@ -1,0 +1,24 @@
+//! t
+use clew_testing::machine::{Mode, Player, Step};
+fn cell(source: &str) -> Step { Step::Run { source: source.to_owned(), hooked: true } }
+#[test]
+fn seed699() {
+    let mut player = Player::new(699, Mode::of(699));
+    let steps = [
+        cell("b = text short\ng = reduced b\nC = setting depth\na = list C C C\n"),
+        Step::Outside("append a g".into()),
+        cell("b = handle \nc = list a b"),
+        cell("e = setting depth"),
+        cell("put a 0 e"),
+        cell("del c"),
+        Step::Undo(3),
+    ];
+    for step in &steps {
+        let done = player.apply(step);
+        println!("{step:?}: {done:?}");
+        if matches!(step, Step::Undo(_)) {
+            for o in &player.report().unwrap().outcomes { println!("{} {} {:?}", o.root, o.word.text(), o.why); }
+        }
+        done.unwrap();
+    }
+}
