@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cycles import COME_BACK, IMPORTS, REFUSED
 from harness import wait_for
 
 from cases.story import Notebook
@@ -125,3 +126,61 @@ def test_p07_who_does_not_want_proofs_gets_no_process(kernels: Callable[..., Not
         notebook.kernel.settle()
         assert reply.stderr == ""
     assert variables(notebook)["well"]["is_proved"] is None
+
+
+def test_p03_what_is_a_part_of_what_it_is_made_from_is_saved_and_comes_back(
+    kernels: Callable[..., Notebook],
+) -> None:
+    """A flag and its inverse, and what else is made and filled in an order of its own: through a store, after a `kill -9`."""
+    first = kernels()
+    first.run("blank = 0")
+    blank, revisions = first.at(), {}
+    for name, (cell, _) in COME_BACK.items():
+        # Where a class lives its members are the live ones, so each case begins without those of the last.
+        first.move(f"switch {blank}")
+        first.run(IMPORTS + cell)
+        revisions[name] = first.at()
+        status = first.ask("status")
+        assert (status["unsaved"], status["not_stored"], status["warnings"]) == (None, [], []), name
+    first.kill()
+    assert "is sound" in first.kernel.terminal("verify", "--read-data").out
+    second = kernels()
+    second.move("resume")
+    for name, (_, checks) in reversed(COME_BACK.items()):
+        second.move(f"switch {blank}")
+        report = second.move(f"switch {revisions[name]}")
+        # In a set that holds itself the walk keeps to the order that hashes of texts give, another one in each process: what is
+        # equal may be called not identical then.
+        wrong = ("lost",) if "hashed by a field" in name else ("lost", "differs")
+        bad = {root: report.why(root) for root, word in report.names.items() if word in wrong}
+        assert not bad, f"{name}: {bad}"
+        assert second.read(*checks) == ["True"] * len(checks), name
+
+
+def test_p03_what_nobody_could_build_again_is_said_while_it_lives_and_never_called_saved(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    lost = {}
+    for number, (name, (cell, why)) in enumerate(REFUSED.items()):
+        first.run(f"beside = [{number}]\n" + IMPORTS + cell)
+        found = variables(first)
+        unstored = {key for key, one in found.items() if one["stored"] != "encoded"}
+        assert unstored and all(why in found[key]["why"] for key in unstored), (name, unstored)
+        assert found["beside"]["stored"] == "encoded", name
+        status = first.ask("status")
+        assert set(status["not_stored"]) == unstored, (name, status["not_stored"])
+        assert any(why in warning for warning in status["warnings"]), (name, status["warnings"])
+        said = first.say("status")
+        assert "Everything is saved" not in said and "Everything that can be stored is saved" in said, said
+        lost[first.at()] = (number, unstored, why)
+        first.run("del " + ", ".join(unstored))
+    first.kill()
+    second = kernels()
+    second.move("resume")
+    for revision, (number, unstored, why) in lost.items():
+        report = second.move(f"switch {revision}")
+        names = {root for root, word in report.names.items() if word in ("lost", "differs")}
+        assert names == unstored, report.words
+        assert all(why in report.why(root) for root in names), report.data
+        assert second.read("beside") == [f"[{number}]"]

@@ -147,15 +147,17 @@ def test_a_whole_history_comes_with_its_runs_and_seals(ada: Person, bob: Person,
 
 
 def test_a_number_means_the_recorded_run_where_a_state_of_the_same_number_came_too(
-    ada: Person, bob: Person, notebook: Notebook
+    ada: Person, people: Callable[..., Person], notebook: Notebook
 ) -> None:
     told(notebook, "export state.clew --at 4")
     told(notebook, "export all.clew --all")
-    for order in (["state.clew", "all.clew"], ["all.clew", "state.clew"]):
-        for file in order:
-            bob.ask("import", str(ada.folder / file))
-        shown = bob.ask("show", "4", "--history", "analysis.ipynb")
-        assert "table = pd.DataFrame" in shown["source"]
+    for name, order in (("bob", ["state.clew", "all.clew"]), ("eve", ["all.clew", "state.clew"])):
+        person = people(name)
+        # What comes a second time changes nothing.
+        for file in [*order, *order]:
+            person.ask("import", str(ada.folder / file))
+        shown = person.ask("show", "4", "--history", "analysis.ipynb")
+        assert "table = pd.DataFrame" in shown["source"], order
 
 
 def test_only_some_names_and_only_so_many_bytes(ada: Person, notebook: Notebook) -> None:

@@ -44,6 +44,16 @@ def double(x):
 
 def write(name):
     Path(name).write_text("harm")
+
+def fill(named, nameless):
+    import os, tempfile, time
+    for number, size in enumerate([*named, *nameless]):
+        path = os.path.join(tempfile.gettempdir(), str(number))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        if number >= len(named):
+            os.unlink(path)
+        os.posix_fallocate(descriptor, 0, size << 20)
+    time.sleep(600)
 """,
     """
 df = pd.DataFrame({"a": range(5), "b": range(5)})
@@ -140,6 +150,24 @@ def test_eval_leaves_the_session_its_store_and_files_alone(told: Kernel) -> None
     assert (digest(told.cwd), told.value("(len(df), numbers, id(numbers))")) == before
     assert asked(told, "log --all")["total"] == runs
     assert asked(told, "show @")["run"] == "7"
+
+
+@pytest.mark.parametrize(
+    "files",
+    ["[90] * 12, []", "[50] * 12, [500]"],
+    ids=["many", "many, and an open one without a name"],
+)
+def test_p14_files_that_fill_the_disk_end_the_process_and_nothing_is_left(
+    told: Kernel, left: Path, tmp_path: Path, files: str
+) -> None:
+    """Each is smaller than a file may be: limits of the system hold for one, the command adds up all (in MiB: 1,080 to 1,100)."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    answer = native(told, "eval", "--store", str(left), "4", f"fill({files})", TMPDIR=str(temporary))
+    assert (answer.returncode, answer.stdout) == (3, ""), answer.stdout
+    assert "The files of the scratch process took more than 1.1 GB and it was ended" in answer.stderr
+    assert "Nothing was changed" in answer.stderr
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_name_that_could_not_be_had_is_told(told: Kernel) -> None:

@@ -39,6 +39,8 @@ pub(crate) enum Now {
     Hidden,
     /// Its name can't be written on every system.
     Unnameable,
+    /// It is as it was, and a bundle lists no more files.
+    TooMany,
 }
 
 /// The files that runs read and that no run wrote, by their paths. `near` is the notebook's folder.

@@ -49,6 +49,7 @@ mod text;
 mod texts;
 mod whole_file;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
@@ -225,6 +226,23 @@ pub fn not_started(
         }
         Err(output) => output,
     }
+}
+
+/// Refuses words that are no UTF-8, as a file's name may be: what stands for such a word in `words` names another file. What a shell
+/// asks to be completed may be anything.
+pub fn not_text(typed: &[OsString], words: &[String], surroundings: &Surroundings) -> Option<Output> {
+    let asks = words.first().is_some_and(|word| word == complete::shells::WORD);
+    let place = typed
+        .iter()
+        .position(|word| word.to_str().is_none())
+        .filter(|_| !asks)?;
+    let problem = Problem::usage(format!("`{}` is not UTF-8, and no name for Clew", clean(&words[place])));
+    let answer = Answer {
+        word: "",
+        as_json: words.iter().any(|word| word == "--json"),
+        surroundings,
+    };
+    Some(answer.fail(&problem.with_hint("give the file or folder another name")))
 }
 
 /// Whether a command names another store or history than the live one.

@@ -1,17 +1,20 @@
 //! The native command `clew`: looks at stores without Python.
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::process::{Command, ExitCode};
 
-use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, run};
+use clew_cli::{Answered, Door, Exit, HandOver, Output, Surroundings, not_started, not_text, run};
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let typed: Vec<OsString> = env::args_os().skip(1).collect();
+    let words: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let surroundings = Surroundings::of_process(Door::of_command());
+    // A name that is no text would become another one: of a file that is there, or of one that is written.
+    if let Some(output) = not_text(&typed, &words, &surroundings) {
+        return print(&output);
+    }
     match run(&words, &surroundings) {
         Answered::Here(output) => print(&output),
         Answered::By(hand_over) => become_another(&hand_over, &words, &surroundings),

@@ -1,6 +1,8 @@
 //! `remote` and `serve` as a process: places with a name, what they are asked, what is never kept.
 #![cfg(unix)]
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -10,8 +12,18 @@ use std::path::PathBuf;
 
 use assert_cmd::Command;
 use insta::assert_snapshot;
+use recorded::{cell, named, recorded};
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// What `ssh` says and does as often as `bin/cuts` has lines.
+const CUT: &str = r#"left=$(cat ../bin/cuts 2>/dev/null)
+if [ -n "$left" ]; then
+    tail -n +2 ../bin/cuts > ../bin/fewer && mv ../bin/fewer ../bin/cuts
+    echo "client_loop: send disconnect: Connection reset" >&2
+    exit 255
+fi
+"#;
 
 /// A home, and a folder to work in.
 struct Desk {
@@ -77,7 +89,7 @@ impl Desk {
     fn with_ssh(self) -> Self {
         let clew = assert_cmd::cargo::cargo_bin("clew");
         let script = format!(
-            "#!/bin/sh\nPATH={}:$PATH\ncd ../home\nfor last; do :; done\nexec sh -c \"$last\"\n",
+            "#!/bin/sh\n{CUT}PATH={}:$PATH\ncd ../home\nfor last; do :; done\nexec sh -c \"$last\"\n",
             clew.parent().unwrap().display()
         );
         fs::write(self.path("bin/ssh"), script).unwrap();
@@ -188,6 +200,35 @@ fn a_folder_behind_ssh_is_served_by_the_command_itself() {
     // Eight writers raced there twenty times, and left nothing.
     let left = fs::read_dir(desk.path("home/data/clew/probes")).unwrap().count();
     assert_eq!(left, 0);
+}
+
+/// A push that waits for its line says so, and why, for each attempt.
+#[test]
+fn each_time_that_a_push_tries_again_it_says_why_and_how_often_it_still_will() {
+    let desk = Desk::new().with_ssh().with("CLEW_PROGRESS", "1");
+    assert_eq!(desk.clew("remote add far far.example:data/clew").exit, 0);
+    let (store, config) = (desk.path("home/.local/share/clew"), desk.path("home/.config/clew"));
+    let mut written = recorded(&store, &config, &named("flights"), vec![cell("a = int 5")]);
+    fs::write(desk.path("bin/cuts"), "1\n2\n").unwrap();
+    let told = |said: &Said| {
+        let lines = said.error.split("\r\x1b[2K").map(str::to_owned);
+        lines.filter(|line| line.contains("trying again")).collect::<Vec<_>>()
+    };
+    let line = "ssh://far.example/~/data/clew can't be reached: client_loop: send disconnect: Connection reset … trying again in 1 s";
+    let said = desk.clew("push far");
+    assert_eq!(said.exit, 0, "{}{}", said.out, said.error);
+    assert_eq!(told(&said), [format!("{line} (2 of 6)"), format!("{line} (3 of 6)")]);
+    assert!(
+        said.error.ends_with("\r\x1b[2K"),
+        "nothing of it is left on the line: {:?}",
+        said.error
+    );
+    // Where nobody looks there is only the answer.
+    recorded::more(&mut written, cell("b = int 6"));
+    fs::write(desk.path("bin/cuts"), "1\n").unwrap();
+    let desk = desk.with("CLEW_PROGRESS", "0");
+    let said = desk.clew("push far");
+    assert_eq!((said.exit, said.error.as_str()), (0, ""), "{}", said.out);
 }
 
 /// Something that speaks like S3 and answers everything alike. Ends with the test's process.

@@ -318,6 +318,13 @@ pub trait Kernel {
         Vec::new()
     }
 
+    /// Whether the next install can give `old` the contents of `new`, so that whoever refers to `old` sees them: both are of one
+    /// type, and nothing but their names refers to `new`. Nothing changes before the install.
+    fn attach(&mut self, old: ObjectOf<Self>, new: ObjectOf<Self>) -> bool {
+        let _ = (old, new);
+        false
+    }
+
     /// What looking may show of a value. Calls no code of the user's.
     fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
 

@@ -65,8 +65,8 @@ pub const FIELDS: usize = 20_000;
 
 // -- packages ------------------------------------------------------------------------------------------------------------
 
-/// Files in a package ...
-pub const PACKAGED: usize = 10_000;
+/// Files in a package: as many that runs read as a bundle lists, and those that are in every package ...
+pub const PACKAGED: usize = INPUTS + 16;
 /// ... and bytes that are read to list them: what lies at the end of a zip must not fill the memory.
 pub const PACKAGE_LIST: u64 = 16 << 20;
 /// Bytes of a notebook that is read whole: to be packed, or since a package may lie in it.

@@ -209,7 +209,7 @@ impl Performer<'_> {
             }
             self.collect(step, &staged, &mut changes, &mut outcomes);
         }
-        let attached = self.attached(kernel, &changes, &live);
+        let attached = self.attach(kernel, &mut changes, &live, &outcomes);
         let newly_parked = self.park(kernel, &changes, &live, &attached, next_ticket);
         ended(kernel).inspect_err(|_| abandon(kernel, &newly_parked))?;
         let installed = kernel
@@ -336,7 +336,8 @@ impl Performer<'_> {
     /// nobody asks for, where there is such a thing at all.
     fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
         let is_wanted = |known: &Known| known.has_gaps() || self.is_only_live(known);
-        if !self.live.iter().any(is_wanted) {
+        // What comes back from aside may refer to what is live.
+        if self.parked.is_empty() && !self.live.iter().any(is_wanted) {
             return Ok(BTreeMap::new());
         }
         let mut roots = kernel.roots()?;

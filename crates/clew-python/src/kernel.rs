@@ -93,6 +93,8 @@ pub(crate) struct PythonKernel<'a, 'py> {
     line: progress::Line,
     /// Attributes that an install took from live classes.
     put_back: Vec<Replaced>,
+    /// Live objects that the install gives the contents of others, which were built.
+    attached: Vec<(Py<PyAny>, Py<PyAny>)>,
     /// What could not be had of what was built last.
     missing: MissingMembers,
 }
@@ -117,6 +119,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
             state,
             definitions: BTreeMap::new(),
             staged: Vec::new(),
+            attached: Vec::new(),
             context: Vec::new(),
             lent: Vec::new(),
             replaced: Vec::new(),
@@ -408,6 +411,10 @@ impl Kernel for PythonKernel<'_, '_> {
         };
         // What is not found is not said; nothing else follows from it.
         find().unwrap_or_default()
+    }
+
+    fn attach(&mut self, old: Object, new: Object) -> bool {
+        self.attach_to(old, new)
     }
 
     fn summary(&mut self, _root: &Root, object: Object) -> Summary {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use clew_core::format::{Body, Timestamp};
+use clew_core::id::{Root, RootKind};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::stale::stale_runs;
+use super::vars::class_not_stored;
 use crate::begun::InFlight;
 use crate::html::{self, Clean, Mark};
 use crate::page::Page;
@@ -131,14 +133,24 @@ fn parked(live: &crate::place::Live) -> Vec<String> {
 fn not_stored(place: &Place<'_>) -> Vec<String> {
     let Some(at) = place.at else { return Vec::new() };
     let state = place.history.state(at);
-    let mut missing: BTreeSet<String> = BTreeSet::new();
+    let (mut missing, mut classes): (BTreeSet<String>, BTreeSet<String>) = Default::default();
     for version in state.versions() {
+        let (definitions, others): (Vec<&Root>, Vec<&Root>) =
+            version.roots.iter().partition(|root| root.kind == RootKind::Definition);
         match place.records.manifest(&version.manifest).map(|manifest| manifest.body) {
+            Ok(Body::Encoded(_)) if class_not_stored(version, &state, place).is_some() => {
+                missing.extend(others.into_iter().map(ToString::to_string));
+            }
             Ok(Body::Encoded(encoding)) => missing.extend(encoding.gaps.into_iter().map(|gap| gap.path)),
-            _ => missing.extend(version.roots.iter().map(ToString::to_string)),
+            _ => {
+                missing.extend(others.into_iter().map(ToString::to_string));
+                classes.extend(definitions.into_iter().map(ToString::to_string));
+            }
         }
     }
-    missing.iter().map(|name| text::clean(name)).collect()
+    // A class is called by the names that need it, where there are some.
+    let said = if missing.is_empty() { classes } else { missing };
+    said.iter().map(|name| text::clean(name)).collect()
 }
 
 impl Page for Status {
@@ -258,8 +270,10 @@ impl Status {
         let said = match (self.is_recording, self.is_synced) {
             _ if self.is_paused == Some(true) => "Recording is paused; `%clew resume-recording` goes on.",
             (Some(false), _) => "Runs are not being recorded.",
-            (_, Some(true)) => "Everything is saved and synced.",
-            (_, Some(false)) => "Everything is saved.",
+            (_, Some(true)) if self.not_stored.is_empty() => "Everything is saved and synced.",
+            (_, Some(false)) if self.not_stored.is_empty() => "Everything is saved.",
+            (_, Some(true)) => "Everything that can be stored is saved and synced.",
+            (_, Some(false)) => "Everything that can be stored is saved.",
             (_, None) => "",
         };
         said.to_owned()

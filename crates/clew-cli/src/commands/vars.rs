@@ -1,5 +1,7 @@
 //! `clew vars`: the names of a state, read from summaries. No value is decoded.
 
+use std::collections::BTreeSet;
+
 use clew_core::format::{Body, Encoding, Manifest, MemberGap, Summary, Version};
 use clew_core::history::State;
 use clew_core::id::{Root, RootKind, RunId};
@@ -96,11 +98,37 @@ pub fn vars(arguments: &Arguments, place: &Place<'_>, surroundings: &Surrounding
 pub fn variable(root: &Root, id: RunId, state: &State, place: &Place<'_>) -> Option<Variable> {
     let version = state.version(root)?;
     let label = |id: RunId| place.history.label(&id);
-    Some(Variable {
+    let mut variable = Variable {
         changed_by: place.history.recorded_by(id, version).map(label),
         last_seen: place.history.uncertain_since(id, root).map(label),
         ..described(root, version, place)
-    })
+    };
+    if let Some(why) = class_not_stored(version, state, place) {
+        variable.stored = "recipe";
+        variable.why = Some(format!("its class is not stored: {why}"));
+    }
+    Some(variable)
+}
+
+/// Why a class that a stored value needs is not stored: the value can't be had without it.
+pub fn class_not_stored(version: &Version, state: &State, place: &Place<'_>) -> Option<String> {
+    let needed = |version: &Version| match place.records.manifest(&version.manifest).map(|manifest| manifest.body) {
+        Ok(Body::Encoded(encoding)) => encoding.definitions,
+        _ => Vec::new(),
+    };
+    let (mut met, mut left) = (BTreeSet::new(), needed(version));
+    while let Some(class) = left.pop() {
+        let root = Root::new(RootKind::Definition, class.clone());
+        let Some(version) = state.version(&root).filter(|_| met.insert(class)) else {
+            continue;
+        };
+        let manifest = place.records.manifest(&version.manifest);
+        if let ("recipe" | "none", Some(why)) = stored(&root, manifest.as_ref()) {
+            return Some(why);
+        }
+        left.extend(needed(version));
+    }
+    None
 }
 
 /// What its record tells of one root of a version; who changed it and who saw it last is left open.

@@ -148,3 +148,201 @@ impl Shape {
             && (self.least_bits == 0.0 || super::values::entropy(found) >= self.least_bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{judged, mark, masked, redacted, shape_of};
+    use super::*;
+
+    const DIGITS: &str = "0123456789";
+    const HEX: &str = "0123456789abcdef";
+    const CAPITAL: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const BASE_32: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const WORD: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    /// So many letters that look drawn. Credentials are put together here only: no scanner finds one in this file.
+    fn drawn(letters: &str, count: usize) -> String {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ count as u64;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(letters.as_bytes()[(state >> 33) as usize % letters.len()])
+        };
+        (0..count).map(|_| letter()).collect()
+    }
+
+    /// A shape: what it is called, its beginnings as they are written, and what follows them in the shortest that is one.
+    type Row = (&'static str, &'static [&'static str], &'static [Part]);
+    type Part = (&'static str, usize);
+    /// One that begins earlier than its mark.
+    type Behind = (&'static str, Part, &'static str, Part);
+
+    /// Parts are letters of a kind and how many; a count of 0 stands for the text itself.
+    #[rustfmt::skip]
+    const MADE: &[Row] = &[
+        ("an AWS access key", &["AKIA", "ASIA", "ABIA", "ACCA"], &[(BASE_32, 16)]),
+        ("an AWS access key", &["ABSK", "bedrock-api-key-"], &[(WORD, 60)]),
+        ("a cloud access key", &["LTAI"], &[(WORD, 16)]),
+        ("a cloud access key", &["AKID"], &[(WORD, 32)]),
+        ("a Google API key", &["AIza"], &[(WORD, 35)]),
+        ("a Google token", &["ya29."], &[(WORD, 20)]),
+        ("a Google token", &["1//0"], &[(WORD, 40)]),
+        ("a Google client secret", &["GOCSPX-"], &[(WORD, 24)]),
+        ("a storage key", &["AccountKey=", "SharedAccessKey="], &[(WORD, 32)]),
+        ("a DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], &[(HEX, 64)]),
+        ("a Heroku key", &["HRKU-"], &[(WORD, 30)]),
+        ("a Vault token", &["hvs.", "hvb.", "hvr."], &[(WORD, 20)]),
+        ("a Pulumi token", &["pul-"], &[(HEX, 40)]),
+        ("a Dynatrace token", &["dt0c01.", "dt0s01."], &[(CAPITAL, 24), (".", 0), (CAPITAL, 64)]),
+        ("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], &[(WORD, 36)]),
+        ("a GitHub token", &["github_pat_"], &[(WORD, 60)]),
+        ("a GitLab token",
+            &["glpat-", "glptt-", "glrt-", "glcbt-", "gldt-", "glft-", "glsoat-", "glagent-", "gloas-", "glimt-", "glffct-"], &[(WORD, 20)]),
+        ("an Atlassian token", &["ATATT3", "ATCTT3"], &[(WORD, 60)]),
+        ("an Atlassian token", &["ATBB"], &[(WORD, 32)]),
+        ("a package index token", &["pypi-"], &[(WORD, 50)]),
+        ("a package index token", &["npm_"], &[(WORD, 36)]),
+        ("a package index token", &["rubygems_"], &[(HEX, 48)]),
+        ("a package index token", &["AKCp"], &[(WORD, 60)]),
+        ("a package index token", &["cmVmdGtu"], &[(WORD, 56)]),
+        ("a Docker token", &["dckr_pat_", "dckr_oat_"], &[(WORD, 27)]),
+        ("a Postman key", &["PMAK-"], &[(HEX, 24), ("-", 0), (HEX, 34)]),
+        ("a Sentry token", &["sntrys_", "sntryu_"], &[(WORD, 40)]),
+        ("a Databricks token", &["dapi"], &[(HEX, 32)]),
+        ("a Hugging Face token", &["hf_", "api_org_"], &[(LETTERS, 30)]),
+        ("an Airtable token", &["pat"], &[(WORD, 14), (".", 0), (HEX, 64)]),
+        ("a database token", &["pscale_tkn_", "pscale_pw_"], &[(WORD, 32)]),
+        ("a database token", &["AstraCS:"], &[(LETTERS, 24), (":", 0), (HEX, 64)]),
+        ("a database token", &["sbp_"], &[(HEX, 40)]),
+        ("a database token", &["sb_secret_"], &[(WORD, 20)]),
+        ("a Grafana token", &["glsa_"], &[(WORD, 32), ("_", 0), (HEX, 8)]),
+        ("a Grafana token", &["glc_eyJ"], &[(WORD, 30)]),
+        ("a Grafana token", &["eyJrIjoi"], &[(WORD, 60)]),
+        ("a Prefect key", &["pnu_", "pnb_"], &[(WORD, 36)]),
+        ("a Mapbox token", &["sk.eyJ"], &[(WORD, 40), (".", 0), (WORD, 20)]),
+        ("a Kaggle key", &["KGAT_"], &[(WORD, 30)]),
+        (KEY, &["sk-"], &[(DIGITS, 1), (WORD, 19)]),
+        (KEY, &["gsk_", "pplx-"], &[(WORD, 40)]),
+        (KEY, &["xai-"], &[(WORD, 60)]),
+        (KEY, &["r8_"], &[(WORD, 37)]),
+        (KEY, &["tvly-"], &[(WORD, 24)]),
+        (KEY, &["nvapi-"], &[(WORD, 60)]),
+        (KEY, &["pcsk_", "jina_", "wandb_v1_"], &[(WORD, 40)]),
+        (KEY, &["lsv2_"], &[("pt_", 0), (HEX, 32), ("_", 0), (HEX, 10)]),
+        (KEY, &["fw_"], &[(WORD, 22)]),
+        ("a Stripe key", &["rk_live_", "sk_live_", "pk_live_", "rk_test_", "sk_test_", "pk_test_"], &[(WORD, 16)]),
+        ("a Stripe key", &["whsec_"], &[(WORD, 24)]),
+        ("a Square token", &["sq0atp-", "sq0csp-", "sq0idp-"], &[(WORD, 22)]),
+        ("a Shopify token", &["shpat_", "shpca_", "shppa_", "shpss_"], &[(HEX, 32)]),
+        ("a Slack token", &["xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xoxc-", "xoxd-"], &[(WORD, 10)]),
+        ("a Slack token", &["xapp-"], &[("1-", 0), (WORD, 20)]),
+        ("a Slack webhook", &["https://hooks.slack.com/"], &[("services/", 0), (WORD, 20)]),
+        (WEBHOOK, &["/api/webhooks/"], &[(DIGITS, 10), ("/", 0), (WORD, 40)]),
+        (WEBHOOK, &["/webhookb2/"], &[(WORD, 60)]),
+        ("a SendGrid key", &["SG."], &[(WORD, 16), (".", 0), (WORD, 16)]),
+        ("a Mailgun key", &["key-"], &[(HEX, 32)]),
+        (KEY, &["NRAK-"], &[(CAPITAL, 27)]),
+        (KEY, &["lin_api_", "figd_"], &[(WORD, 40)]),
+        (KEY, &["ntn_"], &[(DIGITS, 11), (WORD, 35)]),
+        (KEY, &["secret_"], &[(WORD, 43)]),
+        (TOKEN, &["dp.pt.", "dp.st.", "dp.ct."], &[(WORD, 40)]),
+        (TOKEN, &["CFPAT-"], &[(WORD, 43)]),
+        (TOKEN, &["sl.B"], &[(WORD, 100)]),
+        (TOKEN, &["sl.u."], &[(WORD, 99)]),
+        ("a signed token", &["eyJ"], &[(WORD, 8), (".ey", 0), ("J", 0), (WORD, 8), (".", 0), (WORD, 8)]),
+        ("an encrypted token", &["eyJ"], &[(WORD, 16), ("..", 0), (WORD, 8), (".", 0), (WORD, 8), (".", 0), (WORD, 16)]),
+        (PRIVATE_KEY, &["AGE-SECRET-KEY-1"], &[(CAPITAL, 58)]),
+        (PRIVATE_KEY, &["Private-Lines:"], &[(" 1\n", 0), (WORD, 40)]),
+    ];
+
+    /// Those that begin earlier than their mark: what stands before it, the mark, and what follows.
+    const BEHIND: &[Behind] = &[
+        ("an Azure client secret", (WORD, 4), "Q~", (WORD, 31)),
+        ("a Terraform token", (WORD, 14), ".atlasv1.", (WORD, 60)),
+        ("a Telegram token", (DIGITS, 8), ":AA", (WORD, 32)),
+        ("a Mailchimp key", (HEX, 32), "-us1", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us2", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us3", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us4", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us5", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us6", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us7", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us8", (DIGITS, 0)),
+        ("a Mailchimp key", (HEX, 32), "-us9", (DIGITS, 1)),
+    ];
+
+    /// What a credential is called, how it begins, the shortest one, and the same with a letter less.
+    fn made() -> Vec<(&'static str, &'static str, String, String)> {
+        let part = |(letters, count): &Part| match count {
+            0 => (*letters).to_owned(),
+            count => drawn(letters, *count),
+        };
+        let rows = MADE.iter().flat_map(|(what, begins, parts)| {
+            let end: String = parts.iter().map(part).collect();
+            begins.iter().map(move |begin| {
+                let one = format!("{begin}{end}");
+                let short = one[..one.len() - 1].to_owned();
+                (*what, *begin, one, short)
+            })
+        });
+        let behind = BEHIND.iter().map(|(what, (letters, count), mark, (kind, more))| {
+            let one = format!("{}{mark}{}", drawn(letters, *count), drawn(kind, *more));
+            let short = one[1..].to_owned();
+            (*what, *mark, one, short)
+        });
+        rows.chain(behind).collect()
+    }
+
+    #[test]
+    fn p12_every_shape_is_found_in_a_value_a_source_and_an_output() {
+        for (what, begin, one, short) in made() {
+            assert_eq!(judged("x", &one), Some(what), "{begin} as a value");
+            let settings = format!("REGION=eu\nSETTING={one}\nDEBUG=1\n");
+            assert_eq!(shape_of(&settings), Some(what), "{begin} in a longer value");
+            let quote = if one.contains('\n') { "\"\"\"" } else { "\"" };
+            let source = |text: &str| format!("client = Client({quote}{text}{quote})\nrows = client.read()");
+            let found = masked(&source(&one), &[]);
+            assert_eq!(found.kept, source(&mark(what)), "{begin} in a source");
+            assert_eq!(found.taken, [what], "{begin} in a source");
+            let output = |text: &str| format!("connected with {text}, after 3 s\n");
+            let shown = redacted(&output(&one), &[]);
+            assert_eq!(shown, output(&mark(what)), "{begin} in an output");
+
+            // By its name it may be one all the same, and not by its shape.
+            for near in [short, format!("Q{begin}")] {
+                assert_ne!(judged("x", &near), Some(what), "{near} as a value");
+                for kept in [masked(&source(&near), &[]).kept, redacted(&output(&near), &[])] {
+                    assert!(!kept.contains(&mark(what)), "{near}: {kept}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_every_shape_is_tried() {
+        let table = SHAPES
+            .iter()
+            .flat_map(|shape| shape.begins.iter().map(|begin| (shape.what, (*begin).to_owned())));
+        let tried = made()
+            .into_iter()
+            .map(|(what, begin, ..)| (what, begin.to_ascii_lowercase()));
+        assert_eq!(tried.collect::<BTreeSet<_>>(), table.collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn what_begins_in_the_middle_of_a_word_is_no_credential() {
+        for (what, begin, one, _) in made() {
+            let mark = begin.to_ascii_lowercase();
+            let mut rows = SHAPES
+                .iter()
+                .filter(|shape| shape.what == what && shape.begins.contains(&mark.as_str()));
+            if rows.all(|shape| shape.start == Start::Word)
+                && begin.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            {
+                assert_eq!(shape_of(&format!("in_{one}")), None, "{begin}");
+            }
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! What live objects refer to that have no value: a writer its buffer, a generator its list.
 //!
-//! A walk does not see it, so that a move may replace one and not the other. The object that is replaced is set aside then:
-//! on the way back it is the one that is bound again. Until then the report names who goes on with it.
+//! A walk does not see it, so that a move may replace one and not the other. Where that is exact, the object that is there gets the
+//! contents of the one that was built, and stays: the live object sees them. Else it is set aside, and is bound again on the way
+//! back; until then the report names who goes on with it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::cause::Cause;
 use crate::id::{Root, RootKind};
 use crate::kernel::{Change, Kernel, ObjectOf};
 use crate::plan::{Outcome, Word};
-use crate::record::LivePart;
+use crate::record::{Known, LivePart};
 
 /// Roots whose objects are replaced, with the names of the live objects that refer to these.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Attached {
     users: BTreeMap<Root, Vec<String>>,
     /// Roots whose users all go with them.
     quiet: Vec<Root>,
+    /// Roots with the names of the live objects that refer to an earlier object of theirs, which was set aside.
+    aside: BTreeMap<Root, Vec<String>>,
 }
 
 impl Attached {
@@ -30,9 +33,11 @@ impl Attached {
 
     /// Says of what was restored which live objects do not see it.
     pub fn report(&self, outcomes: &mut [Outcome]) {
-        let restored = |outcome: &&mut Outcome| matches!(outcome.word, Word::Loaded | Word::Replayed | Word::Differs);
+        let is_there = |word| matches!(word, Word::Kept | Word::Loaded | Word::Replayed | Word::Differs);
+        let restored = |outcome: &&mut Outcome| is_there(outcome.word);
         for outcome in outcomes.iter_mut().filter(restored) {
-            let Some(users) = self.users.get(&outcome.root) else {
+            let users = self.users.get(&outcome.root);
+            let Some(users) = users.or_else(|| self.aside.get(&outcome.root)) else {
                 continue;
             };
             let users = &users.join(", ");
@@ -46,8 +51,142 @@ impl Attached {
 }
 
 impl Performer<'_> {
+    /// Has objects that the changes would replace stay, with the contents of what was built, where live objects without a value refer
+    /// to them. Which of them are replaced all the same.
+    pub(super) fn attach<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        changes: &mut [(Root, Change<ObjectOf<K>>)],
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        outcomes: &[Outcome],
+    ) -> Attached {
+        let mut attached = self.attached(kernel, changes, live);
+        let is_loaded = |root: &Root| outcomes.iter().any(|one| one.root == *root && one.word == Word::Loaded);
+        let roots = attached.users.keys().filter(|root| is_loaded(root));
+        let roots: Vec<Root> = roots.cloned().collect();
+        for root in roots {
+            if self.attach_one(kernel, changes, live, &root) {
+                attached.users.remove(&root);
+            }
+        }
+        self.refer_to_others(kernel, changes, live, &mut attached);
+        attached
+    }
+
+    /// Adds live objects that refer to another object than the one that a root gets, to one that was set aside or is live as long as
+    /// nothing was installed: those that stay, and those that come back.
+    fn refer_to_others<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        changes: &[(Root, Change<ObjectOf<K>>)],
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        attached: &mut Attached,
+    ) {
+        let change_of = |root: &Root| changes.iter().find(|(other, _)| other == root);
+        let (mut users, mut others, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+        for (root, object) in live {
+            let is_opaque = self.live.part(root).is_some_and(LivePart::is_opaque);
+            let change = change_of(root);
+            let goes = change.is_some_and(|(_, change)| *change != Change::Bind(*object));
+            if goes && !is_opaque && root.kind == RootKind::Name {
+                replaced.push((root, *object));
+            }
+            match change {
+                None if is_opaque => users.push((root.clone(), *object)),
+                Some((_, Change::Bind(new))) if is_opaque && new == object => users.push((root.clone(), *object)),
+                Some((_, Change::Bind(new))) if !is_opaque && new != object && root.kind == RootKind::Name => {
+                    others.push((root.clone(), *object, *new));
+                }
+                _ => {}
+            }
+        }
+        let mut asleep = Vec::new();
+        for parked in self.parked {
+            for (root, object) in kernel.parked(parked.ticket).unwrap_or_default() {
+                let is_opaque = parked.known.part(&root).is_some_and(LivePart::is_opaque);
+                let Some((_, Change::Bind(new))) = change_of(&root) else {
+                    asleep.extend(is_opaque.then_some(object));
+                    continue;
+                };
+                if is_opaque && *new != object {
+                    asleep.push(object);
+                }
+                match (is_opaque, *new == object) {
+                    (true, true) => users.push((root, object)),
+                    (false, false) if root.kind == RootKind::Name => others.push((root, object, *new)),
+                    _ => {}
+                }
+            }
+        }
+        // What is set aside itself comes back one day, and has to find what it refers to.
+        let items: Vec<_> = replaced.iter().map(|(_, old)| *old).collect();
+        if !asleep.is_empty() && !items.is_empty() {
+            let found = kernel.referred(&asleep, &items);
+            attached
+                .quiet
+                .extend(found.iter().map(|(_, item)| replaced[*item].0.clone()));
+        }
+        if users.is_empty() || others.is_empty() {
+            return;
+        }
+        let objects: Vec<_> = users.iter().map(|(_, object)| *object).collect();
+        let items: Vec<_> = others.iter().flat_map(|(_, old, new)| [*old, *new]).collect();
+        let found = kernel.referred(&objects, &items);
+        for (user, item) in found.iter().filter(|(_, item)| item % 2 == 0) {
+            let ((name, _), (root, old, _)) = (&users[*user], &others[item / 2]);
+            let has_new = others
+                .iter()
+                .zip(0..)
+                .any(|((other, ..), nth)| other == root && found.contains(&(*user, 2 * nth + 1)));
+            // What is live is set aside then, for the way back.
+            let names = if live.get(root) == Some(old) {
+                &mut attached.users
+            } else {
+                &mut attached.aside
+            };
+            let names = names.entry(root.clone()).or_default();
+            if !has_new && !names.contains(&name.to_string()) {
+                names.push(name.to_string());
+            }
+        }
+        attached.users.retain(|_, names| !names.is_empty());
+        attached.aside.retain(|_, names| !names.is_empty());
+    }
+
+    /// Has the object of a root stay and take the contents of the one that was built for it. All that is bound to the one has to be
+    /// bound to the other, and what the root has now has to be stored: it is overwritten.
+    fn attach_one<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        changes: &mut [(Root, Change<ObjectOf<K>>)],
+        live: &BTreeMap<Root, ObjectOf<K>>,
+        root: &Root,
+    ) -> bool {
+        let bound = changes.iter().find_map(|(other, change)| match change {
+            Change::Bind(object) if other == root => Some(*object),
+            _ => None,
+        });
+        let (Some(old), Some(new)) = (live.get(root).copied(), bound) else {
+            return false;
+        };
+        let is_kept = |known: &Known| !self.is_only_live(known) && !known.has_gaps();
+        let same = changes.iter().filter(|(_, change)| *change == Change::Bind(new));
+        let is_one = same.clone().all(|(other, _)| live.get(other) == Some(&old));
+        let goes_elsewhere = |(other, change): &(Root, Change<ObjectOf<K>>)| {
+            live.get(other) == Some(&old) && *change != Change::Bind(new) && *change != Change::Bind(old)
+        };
+        let is_whole = is_one && !changes.iter().any(goes_elsewhere);
+        if !is_whole || !self.live.holding(root).is_some_and(is_kept) || !kernel.attach(old, new) {
+            return false;
+        }
+        for (_, change) in changes.iter_mut().filter(|(_, change)| *change == Change::Bind(new)) {
+            *change = Change::Bind(old);
+        }
+        true
+    }
+
     /// Which objects that the changes replace are referred to by live objects without a value.
-    pub(super) fn attached<K: Kernel>(
+    fn attached<K: Kernel>(
         &self,
         kernel: &mut K,
         changes: &[(Root, Change<ObjectOf<K>>)],

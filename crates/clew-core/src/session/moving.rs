@@ -636,9 +636,11 @@ impl Held for HeldBySession<'_> {
     }
 
     fn ticket(&self, roots: &[Root], fingerprint: &Fingerprint) -> Option<u64> {
+        // Of stored values that are equal the one that was set aside last: what live objects refer to.
         self.session
             .parked
             .iter()
+            .rev()
             .find(|parked| parked.known.version.roots == roots && parked.known.version.fingerprint == *fingerprint)
             .map(|parked| parked.ticket)
     }

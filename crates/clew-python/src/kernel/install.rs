@@ -180,6 +180,49 @@ impl PythonKernel<'_, '_> {
         counts
     }
 
+    /// Whether a live object can get the contents of one that was built and that nothing else refers to; the install does that then.
+    pub(super) fn attach_to(&mut self, old: Object, new: Object) -> bool {
+        let place = new.bound(self.py).as_ptr().addr();
+        let ours = self.staged.iter().chain(self.heap.kept());
+        let ours = ours.filter(|other| other.as_ptr().addr() == place).count();
+        if new.references() > isize::try_from(ours).unwrap_or_default() {
+            return false;
+        }
+        let (old, new) = (old.bound(self.py), new.bound(self.py));
+        let can_take = || -> PyResult<bool> {
+            let module = self.py.import("clew.contents")?;
+            module.call_method1("can_take", (&old, &new))?.extract()
+        };
+        let can_take = can_take().unwrap_or_default();
+        if can_take {
+            self.attached.push((old.unbind(), new.unbind()));
+        }
+        can_take
+    }
+
+    /// Gives live objects the contents of what was built for them, all of them or none.
+    fn fill_attached(&mut self) -> PyResult<()> {
+        let mut before = Vec::new();
+        let mut fill = || -> PyResult<()> {
+            let module = self.py.import("clew.contents")?;
+            for (old, new) in &self.attached {
+                before.push((old, module.call_method1("copied", (old,))?));
+                module.call_method1("take", (old, new))?;
+            }
+            Ok(())
+        };
+        let filled = fill();
+        if filled.is_err() {
+            for (old, contents) in before.into_iter().rev() {
+                let module = self.py.import("clew.contents");
+                if let Err(error) = module.and_then(|module| module.call_method1("take", (old, contents))) {
+                    error.write_unraisable(self.py, None);
+                }
+            }
+        }
+        filled
+    }
+
     /// State that is no name as it is before `changes`, if they are about any. What a name was bound to is seen when it is
     /// bound anew.
     fn others_before(&mut self, changes: &[(Root, Change<Object>)]) -> Result<BTreeMap<Root, Py<PyAny>>, KernelError> {
@@ -189,6 +232,23 @@ impl PythonKernel<'_, '_> {
         }
         let others = self.others(true).map_err(|error| kernel_error(self.py, &error))?;
         Ok(others.into_iter().map(|(root, value)| (root, value.unbind())).collect())
+    }
+
+    /// Takes back what was applied, and says why.
+    fn taken_back(
+        &mut self,
+        root: String,
+        error: &PyErr,
+        applied: Vec<(Root, Option<Py<PyAny>>)>,
+        before: &BTreeMap<Root, Py<PyAny>>,
+    ) -> KernelError {
+        let interrupted = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
+        let but = self.roll_back(applied, before);
+        if interrupted && but.is_empty() {
+            return KernelError::Interrupted;
+        }
+        let why = error.to_string();
+        KernelError::Failed(Cause::NotInstalled { root, why, but }.into())
     }
 
     /// Applies all changes. One that is refused is said of its root; where the user stops it, or memory ends, those before it are taken
@@ -205,20 +265,11 @@ impl PythonKernel<'_, '_> {
                     let why = error.to_string();
                     refused.push((root, Cause::NotPutBack { why }.into()));
                 }
-                Err(error) => {
-                    let interrupted = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
-                    let failures = self.roll_back(applied, &before);
-                    if interrupted && failures.is_empty() {
-                        return Err(KernelError::Interrupted);
-                    }
-                    let cause = Cause::NotInstalled {
-                        root: root.to_string(),
-                        why: error.to_string(),
-                        but: failures,
-                    };
-                    return Err(KernelError::Failed(cause.into()));
-                }
+                Err(error) => return Err(self.taken_back(root.to_string(), &error, applied, &before)),
             }
+        }
+        if let Err(error) = self.fill_attached() {
+            return Err(self.taken_back("contents".to_owned(), &error, applied, &before));
         }
         self.hold.get_or_insert_with(|| Hold::begin(self.py));
         self.context.clear();
@@ -226,6 +277,7 @@ impl PythonKernel<'_, '_> {
         self.replaced = applied
             .into_iter()
             .filter_map(|(root, old)| old.map(|old| (root, old)))
+            .filter(|(_, old)| !self.attached.iter().any(|(stays, _)| stays.is(old)))
             .collect();
         // These references are ours, too, and in no count.
         drop(before);
@@ -266,7 +318,11 @@ impl PythonKernel<'_, '_> {
         );
         drop(classes);
         // Letting go runs code of the objects, when everything is in place.
-        drop((std::mem::take(&mut self.staged), std::mem::take(&mut self.replaced)));
+        drop((
+            std::mem::take(&mut self.staged),
+            std::mem::take(&mut self.replaced),
+            std::mem::take(&mut self.attached),
+        ));
     }
 }
 

@@ -118,6 +118,9 @@ pub struct ImportPage {
 pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
+    if import.files.is_some() {
+        inputs::check_size(&carrier)?;
+    }
     let bundle = &carrier.bundle;
     let key = if import.preview {
         SigningKey::load(&*disk, &surroundings.config).ok().flatten()
@@ -134,9 +137,6 @@ pub fn import(import: &Import, directory: &Path, surroundings: &Surroundings) ->
     page.notebook = notebook_of(&carrier)?;
     page.is_known = is_known(&disk, directory, bundle.history(), surroundings);
     if !import.preview {
-        if import.files.is_some() {
-            inputs::check_size(&carrier)?;
-        }
         let store = Store::open_with(disk, directory, Access::ReadWrite, &surroundings.keys());
         let store = store.map_err(|error| store_problem(&error))?;
         let carried = store.receive(bundle, surroundings.now, &mut |bytes| counting.count(bytes));

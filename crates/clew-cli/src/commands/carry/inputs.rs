@@ -72,8 +72,11 @@ pub(super) fn put(
         input_files::of(input_files::line(place.history, run), place.history, near)
     };
     let mut told = Vec::new();
+    let mut listed = 0;
     for file in files {
         let (input, now) = match file.now {
+            // No reader would take a bundle that lists more.
+            Now::Same if listed == limits::INPUTS => (None, Now::TooMany),
             Now::Same if export.all || export.with_files || export.lists_files => {
                 match hashed(&file, export.all, watch)? {
                     Ok(input) => (Some(input), Now::Same),
@@ -99,11 +102,16 @@ pub(super) fn put(
                     Ok(taken) => taken.map_err(|error| store_problem(&error))?,
                     Err(_) => false,
                 };
-                if !page.is_taken {
+                if page.is_taken {
+                    listed += 1;
+                } else {
                     page.now = Now::Changed;
                 }
             }
-            Some(input) => maker.list_input(input),
+            Some(input) => {
+                maker.list_input(input);
+                listed += 1;
+            }
             None => {}
         }
         told.push(page);
@@ -158,7 +166,17 @@ pub(super) fn said(files: &[InputPage]) -> String {
             "{count} that its cells read ({bytes}) {stays} behind: `--with-files` takes along what is still as it was read.\n"
         );
     }
-    for file in files.iter().filter(|file| file.is_left()) {
+    let (beyond, _) = number(&|file| file.now == Now::TooMany);
+    if beyond > 0 {
+        let (count, most) = (text::count(beyond, "file"), text::grouped(limits::INPUTS as u64));
+        let is = if beyond == 1 { "is" } else { "are" };
+        told += &if files.iter().any(|file| file.is_wanted) {
+            format!("  {count} {is} left behind: a bundle lists {most} at most\n")
+        } else {
+            format!("{count} more that its cells read {is} not listed: a bundle lists {most} at most.\n")
+        };
+    }
+    for file in files.iter().filter(|file| file.is_left() && file.now != Now::TooMany) {
         let why = why_left(file.now, &file.run);
         told += &text::clean(&format!("  {}: left behind: {why}", file.path));
         told += "\n";
@@ -173,6 +191,7 @@ pub(super) fn why_left(now: Now, run: &str) -> String {
         Now::Gone => "it is not there any more".to_owned(),
         Now::Hidden => "its name, or a folder's, begins with a dot: it may hold credentials".to_owned(),
         Now::Unnameable => "its name can't be written on every system: rename it".to_owned(),
+        Now::TooMany => format!("a bundle lists {} files at most", text::grouped(limits::INPUTS as u64)),
     }
 }
 
