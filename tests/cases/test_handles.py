@@ -259,6 +259,25 @@ def test_a_cell_that_runs_again_finds_what_cells_before_it_made_anew(
     assert report.word("of_alone") == "lost" and "NameError" in report.why("of_alone")
 
 
+def test_a_cell_that_runs_again_calls_functions_that_read_variables(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run(
+        "import sqlite3\nplace, rows, gone = ':memory:', [4, 5], 'select 6'",
+        "def opened():\n    found = sqlite3.connect(place)\n    rows.append(7)\n    return found, found.execute(gone)",
+        "conn, cursor = opened()",
+        "rows = [8]\ndel gone",
+    )
+    first.kill()
+    second = kernels()
+    report = second.move("resume --replay")
+    assert {report.word(name) for name in ("conn", "cursor")} == {"replayed"}, report.why("conn")
+    # The function changed a copy, and what it found is not left behind.
+    assert second.read("cursor.fetchall(), rows, place") == ["([(6,)], [8], ':memory:')"]
+    assert "gone" not in second.names()
+
+
 def test_a_cell_that_raises_when_it_runs_again_runs_once(
     kernels: Callable[..., Notebook], folder: Path
 ) -> None:
