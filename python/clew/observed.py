@@ -72,6 +72,11 @@ class Observation:
         #: What was read below Python by now, and how far the log was gone through for that.
         self._read, self._read_to = set[str](), self._start
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing is observed below Python."""
+        return self._log is None
+
     def tell(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit event says that Python is about to do something."""
         if self._log is None:

@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import io
 import types
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -54,10 +55,25 @@ def _namespace(shell: Any, source: str, inputs: dict[str, object]) -> dict[str, 
     sink = io.StringIO()
     try:
         compiled = compile(code, "<clew replay>", "exec")
-        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        live = shell.user_ns if shell is not None else {}
+        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), _lent(live, inputs):
             exec(compiled, scratch)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise ReplayError(f"running it again raised {type(error).__name__}: {error}") from error
     return scratch
+
+
+@contextlib.contextmanager
+def _lent(live: dict[str, object], inputs: dict[str, object]) -> Iterator[None]:
+    """Binds inputs in the live namespace as long as a cell runs, under names that nothing has there: functions among the inputs read their
+    globals there, and in a new kernel nothing is bound before all is made."""
+    names = [name for name in inputs if name not in live]
+    for name in names:
+        live[name] = inputs[name]
+    try:
+        yield
+    finally:
+        for name in names:
+            live.pop(name, None)

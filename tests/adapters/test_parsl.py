@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -175,6 +175,29 @@ def test_files_that_are_read_count_and_calls_that_write_some_run_each_time(tmp_p
     assert programs.counts(FILES)[:4] == [known, new, new, new]
 
 
+OWN = """
+@python_app
+def own(x):
+    import helpers
+    return helpers.scaled(x)
+computed(lambda: own(2))
+"""
+
+
+def test_an_app_that_imports_an_own_module_is_known_until_that_is_edited(tmp_path: Path) -> None:
+    programs = Programs(tmp_path, first=PARSL)
+    text = "import extra\nSCALE = 2\ndef scaled(x):\n    return x * SCALE + extra.more()\n"
+    (tmp_path / "helpers.py").write_text(text)
+    (tmp_path / "extra.py").write_text("def more():\n    return 1\n")
+    assert programs.run(OWN) == [[5, 5, [1, 0, 1]]]
+    assert programs.run(OWN) == [[5, 5, [1, 1, 0]]]
+    (tmp_path / "helpers.py").write_text(text.replace("SCALE = 2", "SCALE = 3"))
+    assert programs.run(OWN) == [[7, 7, [1, 0, 1]]]
+    (tmp_path / "extra.py").write_text("def more():\n    return 2\n")
+    assert programs.run(OWN) == [[8, 8, [1, 0, 1]]]
+    assert programs.run(OWN) == [[8, 8, [1, 1, 0]]]
+
+
 UNREPEATABLE = """
 import threading
 LOCK, SEEN, STEP = threading.Lock(), [], 1
@@ -341,6 +364,34 @@ def test_p03_kernels_configurations_and_results_to_come_are_told_by_name_in_a_ne
     assert report.word("held") == "differs" and report.why("held").startswith("`held[0]` is missing: ")
     assert new.read("found") == ["3"] and report.word("load") == "loaded"
     assert not set(lost) & new.names()
+
+
+IN_CELLS = [
+    "import parsl\nfrom parsl import python_app\nfrom parsl.config import Config\nfrom parsl.executors import ThreadPoolExecutor",
+    "config = Config(executors=[ThreadPoolExecutor(max_threads=2)], run_dir='run')",
+    "kernel = parsl.load(config)",
+    "@python_app\ndef load(i): return -i\n@python_app\ndef measure(*numbers): return sum(map(abs, numbers))",
+    "later = measure(*[load(i) for i in range(3)])\nfound = later.result()",
+]
+
+
+@pytest.mark.parametrize("cells", [[NOTEBOOK], IN_CELLS], ids=["one cell", "cells"])
+def test_a_session_is_loaded_once_where_its_cells_run_again(
+    kernels: Callable[..., Kernel], tmp_path: Path, cells: Sequence[str]
+) -> None:
+    path = tmp_path / "notebook.ipynb"
+    first = Notebook(kernels(cwd=tmp_path, notebook=path))
+    first.run(*cells, "tasks = kernel.task_count")
+    first.kill()
+    new = Notebook(kernels(cwd=tmp_path, notebook=path))
+    report = new.move("resume --replay")
+    words = {name: report.word(name) for name in ("config", "kernel", "later")}
+    assert set(words.values()) == {"replayed"}, report.data
+    assert new.read("parsl.dfk() is kernel, kernel.config is config, found, later.result()") == [
+        "(True, True, 3, 3)"
+    ]
+    new.run("again = measure(load(4)).result()")
+    assert new.read("again") == ["4"]
 
 
 def test_engines_that_nobody_imports_are_not_imported_and_unasked_nothing_is_touched(

@@ -168,3 +168,37 @@ def test_p03_references_actors_and_places_are_told_by_name_in_a_new_kernel(
     assert handles <= set(lost), report.names
     assert "a result on a cluster" in lost["reference"] and "a result on a cluster" in lost["held"]
     assert new.read("found") == ["[0, 1, 2]"] and not handles & new.names()
+
+
+CALLED = [
+    NOTEBOOK.partition("@ray.remote")[0],
+    "@ray.remote\ndef load(n): return list(range(n))",
+    "found = ray.get(load.remote(3))",
+    "more = ray.get(load.options(num_cpus=1).remote(4))",
+]
+
+
+def test_a_function_stays_where_a_cell_that_called_it_is_undone_and_its_own_cell_makes_it_anew(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    options = {"cwd": tmp_path, "notebook": tmp_path / "notebook.ipynb", "paths": [environments.ray()]}
+    first = Notebook(kernels(**options))
+    first.run(*CALLED)
+    [before] = first.identities(["load"]).values()
+    for gone in ("more", "found"):
+        report = first.move("undo")
+        assert (report.word(gone), report.word("load")) == ("removed", "kept"), report.data
+        assert report.why("load").startswith("unchanged, not verified")
+        assert first.identities(["load"])["load"] == before
+        assert first.read("ray.get(load.remote(2))") == ["[0, 1]"]
+    first.move("redo")
+    first.move("redo")
+    assert first.read("found, more, ray.get(load.remote(2))") == ["([0, 1, 2], [0, 1, 2, 3], [0, 1])"]
+    first.kill()
+    new = Notebook(kernels(**options))
+    report = new.move("resume --replay")
+    # The cell that made it, not one that called it.
+    assert report.word("load") == "replayed" and "made anew by run 3" in report.why("load"), report.data
+    assert new.read("found, more") == ["([0, 1, 2], [0, 1, 2, 3])"]
+    new.run(CALLED[0], "again = ray.get(load.remote(2))")
+    assert new.read("again") == ["[0, 1]"]

@@ -155,6 +155,42 @@ def test_rows_beyond_the_setting_are_not_kept_and_credentials_never(
     assert new.read("spark.conf.get('spark.my.url', 'none')") == ["'none'"]
 
 
+FUNCTIONS = """
+def plain(x): return x + 1
+def helper(x): return plain(x) * 2
+scale = 3
+twice, nested = F.udf(plain, "long"), F.udf(helper, "long")
+@F.udf("long")
+def scaled(x): return x * scale
+"""
+
+
+def called(name: str) -> str:
+    return f"[row[0] for row in spark.range(3).select({name}('id')).collect()]"
+
+
+def test_functions_that_queries_call_come_back_and_a_frozen_variable_is_said(
+    notebook: Callable[..., Notebook],
+) -> None:
+    first = notebook()
+    first.run(SESSION, FUNCTIONS, f"first = {called('twice')}", f"second = {called('nested')}")
+    # A query that calls one does not change it.
+    words = first.move("undo").names
+    assert {words[name] for name in ("plain", "twice", "nested", "scaled")} == {"kept"}, words
+    first.move("redo")
+    # Spark has pickled `scale` by now, and goes on with the old value.
+    first.run(f"third = {called('scaled')}", "scale = 5", f"fourth = {called('scaled')}")
+    assert first.read("first, second, third == fourth") == ["([1, 2, 3], [2, 4, 6], True)"]
+    first.kill()
+    new = notebook()
+    report = new.move("resume")
+    assert {report.word(name) for name in ("plain", "helper", "twice", "nested")} == {"loaded"}, report.names
+    assert report.word("scaled") == "differs" and "_judf_placeholder" in report.why("scaled")
+    assert new.read(called("twice"), called("nested")) == ["[1, 2, 3]", "[2, 4, 6]"]
+    assert new.read("plain(1), twice.func is plain, scale") == ["(2, True, 5)"]
+    new.run(called("scaled"), fails="MissingObjectError")
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
@@ -226,3 +262,19 @@ def test_views_and_plans_are_made_in_each_batch_and_it_is_said_why(desk: Desk) -
     assert ran(desk, *cells)[2] == "8"
     cells[1] += ".filter('x > 1')"
     assert ran(desk, *cells)[2] == "7"
+
+
+def test_a_batch_takes_functions_that_queries_call_as_recorded(desk: Desk) -> None:
+    cells = [
+        SESSION,
+        "def plain(x): return x + 1",
+        "twice = F.udf(plain, 'long')",
+        "rows = [row[0] for row in spark.range(3).select(twice('id')).collect()]",
+        "rows",
+    ]
+    assert ran(desk, *cells)[2] == "[1, 2, 3]"
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["restored"] * 5, "[1, 2, 3]"), why
+    cells[1] = cells[1].replace("+ 1", "+ 2")
+    outcome, why, shown = ran(desk, *cells)
+    assert (outcome, shown) == (["restored"] + ["executed"] * 4, "[2, 3, 4]"), why

@@ -235,6 +235,49 @@ def test_a_cell_that_made_several_lost_values_runs_once(
     assert second.read("next(squares)", "next(other)") == ["4", "3"]
 
 
+def test_a_cell_that_runs_again_finds_what_cells_before_it_made_anew(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    # The names are in the order that the cells are not.
+    first.run(
+        "import sqlite3, threading\nz = sqlite3.connect(':memory:')\nn = 3",
+        "y = z.cursor()",
+        "x = (row for row in y.execute('select 6 union select 7'))\nlock = threading.Lock()",
+        "w = (lock.locked() for _ in range(n))",
+        "alone = sqlite3.connect(':memory:')",
+        "of_alone = alone.cursor()",
+        "del alone",
+    )
+    first.kill()
+    second = kernels()
+    report = second.move("resume --replay")
+    words = {name: report.word(name) for name in ("z", "y", "x", "lock", "w")}
+    assert set(words.values()) == {"replayed"}, {name: report.why(name) for name in words}
+    assert second.read("y.connection is z, list(x), next(w)") == ["(True, [(6,), (7,)], False)"]
+    # What is gone by now is not made for it.
+    assert report.word("of_alone") == "lost" and "NameError" in report.why("of_alone")
+
+
+def test_a_cell_that_runs_again_calls_functions_that_read_variables(
+    kernels: Callable[..., Notebook],
+) -> None:
+    first = kernels()
+    first.run(
+        "import sqlite3\nplace, rows, gone = ':memory:', [4, 5], 'select 6'",
+        "def opened():\n    found = sqlite3.connect(place)\n    rows.append(7)\n    return found, found.execute(gone)",
+        "conn, cursor = opened()",
+        "rows = [8]\ndel gone",
+    )
+    first.kill()
+    second = kernels()
+    report = second.move("resume --replay")
+    assert {report.word(name) for name in ("conn", "cursor")} == {"replayed"}, report.why("conn")
+    # The function changed a copy, and what it found is not left behind.
+    assert second.read("cursor.fetchall(), rows, place") == ["([(6,)], [8], ':memory:')"]
+    assert "gone" not in second.names()
+
+
 def test_a_cell_that_raises_when_it_runs_again_runs_once(
     kernels: Callable[..., Notebook], folder: Path
 ) -> None:

@@ -4,13 +4,50 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import time
+from typing import Any
 
+import pytest
 from desk import Desk, code_cells, outcomes, statuses
 from harness import NEVER
 
 from clew.run.kernel import Answer
 
 BEGUN = "import time\nprint('begun', flush=True)\nfor _ in range(3000): time.sleep(0.1)"
+
+
+STUBBORN = """
+import time
+print('begun', flush=True)
+while True:
+    try:
+        for _ in range(3000): time.sleep(0.1)
+    except KeyboardInterrupt:
+        print('caught', flush=True)
+"""
+
+
+def error(out: Any, cell: int) -> tuple[str, bool] | None:
+    """The exception that a code cell shows in OUT, and whether its traceback stands there."""
+    shown = code_cells(out)[cell]["outputs"]
+    found = [(one["ename"], "Traceback" in "".join(one["traceback"])) for one in shown if "ename" in one]
+    return found[0] if found else None
+
+
+def interrupted(process: subprocess.Popen[str], presses: int) -> tuple[int, str]:
+    """Presses Ctrl+C when a cell has begun; the exit code, and what was said."""
+    assert process.stderr is not None
+    said = ""
+    while "begun" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, rest = process.communicate(timeout=NEVER)
+    return process.returncode, said + rest
 
 
 def runs(desk: Desk) -> list[tuple[str, str | None]]:
@@ -33,23 +70,28 @@ def test_a_dead_kernel_ends_it_with_138(desk: Desk) -> None:
     assert outcomes(desk.read("dead-out.ipynb")) == ["executed", "failed", None]
 
 
-def test_ctrl_c_ends_the_cell_first_so_that_it_is_recorded_and_exits_with_130(desk: Desk) -> None:
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_ends_the_cell_first_so_that_it_is_recorded_and_exits_with_130(
+    desk: Desk, presses: int
+) -> None:
     desk.notebook("long.ipynb", "a = 1", BEGUN, "b = 2")
-    process = desk.begin("long.ipynb", "long-out.ipynb", "--log-output")
-    assert process.stderr is not None
-    said = ""
-    while "begun" not in said:
-        line = process.stderr.readline()
-        assert line, said
-        said += line
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=NEVER)
-    assert process.returncode == 130, said + rest
-    assert "KeyboardInterrupt" in rest and "papermill/" not in rest
+    exit, said = interrupted(desk.begin("long.ipynb", "long-out.ipynb", "--log-output"), presses)
+    assert exit == 130, said
+    assert "KeyboardInterrupt" in said and "papermill/" not in said and "never retrieved" not in said
     written = desk.read("long-out.ipynb")
-    assert outcomes(written)[-3:] == ["executed", "interrupted", None]
+    assert outcomes(written)[-3:][1:] == ["interrupted", None]
     assert statuses(written) == ["completed", "failed", "pending"]
-    assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+    assert error(written, 1) == ("KeyboardInterrupt", True)
+    if presses == 1:
+        assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
+
+
+def test_ctrl_c_twice_ends_a_cell_that_takes_no_notice(desk: Desk) -> None:
+    desk.notebook("stubborn.ipynb", "a = 1", STUBBORN, "b = 2")
+    exit, said = interrupted(desk.begin("stubborn.ipynb", "stubborn-out.ipynb", "--log-output"), 2)
+    assert exit == 130 and "never retrieved" not in said, said
+    written = desk.read("stubborn-out.ipynb")
+    assert statuses(written) == ["completed", "failed", "pending"] and error(written, 1) is None
 
 
 def test_a_cell_that_takes_too_long_ends_it_with_1_and_is_recorded_as_interrupted(desk: Desk) -> None:
@@ -57,7 +99,9 @@ def test_a_cell_that_takes_too_long_ends_it_with_1_and_is_recorded_as_interrupte
     found = desk.run("slow.ipynb", "slow-out.ipynb", "--execution-timeout", "2", "--json")
     assert found.exit == 1 and "A cell timed out" in found.err
     assert [cell["outcome"] for cell in found.json["cells"]] == ["executed", "failed", "not reached"]
-    assert statuses(desk.read("slow-out.ipynb")) == ["completed", "failed", "pending"]
+    written = desk.read("slow-out.ipynb")
+    assert statuses(written) == ["completed", "failed", "pending"]
+    assert error(written, 1) == ("KeyboardInterrupt", True)
     assert runs(desk) == [("done", "cell-0"), ("interrupted", "cell-1")]
 
 

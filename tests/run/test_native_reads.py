@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from desk import Desk, code_cells
 from harness import Kernel
 
-from clew.observer import preload
+from clew.observed import UNKNOWN
+from clew.observer import HEADER, NEXT, RECORD, SIZE, SLOTS, Kind, Log, preload
 
 EXECUTED = "executed"
 
@@ -34,7 +36,7 @@ def total(path):
     return pl.read_csv(path)['x'].sum()
 end = '.c' + 'sv'"""
 
-#: Ways to make a path, each with the file that it comes to. In turn they are read by polars, Arrow and DuckDB.
+#: Ways to make a path, each with the file that it comes to, which polars reads.
 WAYS = {
     "glob": "total(glob.glob('d/glo*')[0])",
     "dict": "cfg = {'in': {'name': 'dict'}}\ntotal('d/' + cfg['in']['name'] + end)",
@@ -291,3 +293,68 @@ def test_p03_what_a_live_kernel_recorded_counts_the_same(tmp_path: Path, way: st
     assert {
         name: why.get(at) for at, name in enumerate(names()) if name in seen and name not in why.get(at, "")
     } == {}
+
+
+def test_p03_a_run_with_more_accesses_than_the_log_holds_is_not_repeatable(desk: Desk) -> None:
+    folder = desk.folder / "many"
+    folder.mkdir()
+    look = f"for n in range({SLOTS + 1000}):\n    os.path.exists(f'no/{{n}}')"
+    desk.notebook("many/it", "import os", look, "os.path.exists('no/1')")
+    assert run(desk, folder).exit == 0
+    assert reasons(desk, folder) == {1: f"it asks for {UNKNOWN}"}
+
+
+def test_a_log_in_which_a_record_is_half_written_is_not_whole() -> None:
+    memory = mmap.mmap(-1, SIZE)
+    log = Log(memory)
+    path = b"/data/a.csv"
+    record = RECORD.pack(1, 7, 7, 1, 0, Kind.OPENED, len(path), 0, 0) + path
+    memory[HEADER : HEADER + len(record)] = record
+    memoryview(memory).cast("Q")[NEXT] = 1
+    accesses, is_whole = log.between(0, 1)
+    assert ([one.path for _, one in accesses], is_whole) == (["/data/a.csv"], True)
+    # Its writer took the next place and was killed.
+    memoryview(memory).cast("Q")[NEXT] = 2
+    accesses, is_whole = log.between(0, 2)
+    assert ([one.path for _, one in accesses], is_whole) == (["/data/a.csv"], False)
+    # And what was written over is not there.
+    memoryview(memory).cast("Q")[NEXT] = SLOTS + 1
+    assert log.between(0, 1) == ([], False)
+
+
+#: What opens files through Python, or none: nothing stands against taking these.
+QUIET = {
+    "numpy": "np.ones(3).sum()",
+    "pandas": "frame = pd.DataFrame({'a': [1, 2]})\nframe['a'].sum()",
+    "plain": "[n for n in range(3)]",
+    "a file": "open('settings.ini').read()",
+    "a definition": "def later(name):\n    return pl.read_csv(name)",
+}
+
+
+def test_p03_what_native_code_may_have_read_unobserved_is_not_repeatable(desk: Desk) -> None:
+    folder = desk.folder / "unobserved"
+    cells = [*prepare(folder), "%cd -q ..", *QUIET.values()]
+    desk.notebook("unobserved/it", *cells)
+    off = {"WHICH": "variable", "CLEW_OBSERVER": "off"}
+
+    def planned() -> dict[int, str]:
+        typed = desk.run("it.ipynb", "--plan", "--json", cwd=folder, env=off)
+        return {one["number"] - 1: "; ".join(one["why"]) for one in typed.json["cells"] if one["why"]}
+
+    assert desk.run("it.ipynb", "../out.ipynb", cwd=folder, env=off).exit == 0
+    doubted = planned()
+    fill(folder, 5)
+    why = planned()
+    known = {at for at in why if at in doubted or names_in(at, why[at])}
+    missed = [name for at, name in enumerate(names()) if name and at not in known]
+    assert missed == []
+    first = len(cells) - len(QUIET)
+    quiet = {name: why.get(first + at) for at, name in enumerate(QUIET) if first + at in why}
+    assert (quiet, 0 in why, 1 in why) == ({}, False, False)
+    assert "files that polars may open unseen" in doubted[2]
+
+
+def names_in(at: int, why: str) -> bool:
+    """Whether the reason names the file of a cell."""
+    return bool(names()[at:] and names()[at] and names()[at] in why)

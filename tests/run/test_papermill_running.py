@@ -237,6 +237,19 @@ def test_a_cell_that_may_raise_fails_nothing(both: Beside) -> None:
     assert len(pair.papermill.read()["cells"]) == len(pair.clew.read()["cells"]) + 2
 
 
+SIGNALLED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(100)"
+
+
+def test_the_traceback_of_an_interrupt_that_a_cell_causes_itself_stands_in_out(both: Beside) -> None:
+    cells = ("print('before')\nraise KeyboardInterrupt", SIGNALLED)
+    files = {"in.ipynb": notebook(*cells, "a = 1", tags={0: ["raises-exception"]})}
+    pair = both.type("in.ipynb", "out.ipynb", QUIET, files=files)
+    assert (pair.papermill.exit, pair.clew.exit) == (1, 1)
+    ours, theirs = (code_cells(comparable(left.read())) for left in (pair.clew, pair.papermill))
+    assert [cell["outputs"] for cell in ours] == [cell["outputs"] for cell in theirs]
+    assert [cell["outputs"][-1]["ename"] for cell in ours[:2]] == ["KeyboardInterrupt"] * 2
+
+
 def test_a_cell_that_takes_too_long_ends_it_with_1(both: Beside) -> None:
     files = {"in.ipynb": notebook("a = 1", "import time\nfor _ in range(3000): time.sleep(0.1)", "b = 2")}
     pair = both.type("in.ipynb", "out.ipynb", QUIET, "--execution-timeout", "1", files=files)
@@ -271,6 +284,8 @@ def test_ctrl_c_ends_papermill_with_1_and_clew_with_130(desk: Desk) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=NEVER)
         found[program] = process.returncode, statuses(desk.read(f"{program}-long.ipynb"))
+    enames = [output["ename"] for output in code_cells(desk.read("clew-long.ipynb"))[1]["outputs"][1:]]
+    assert enames == ["KeyboardInterrupt"]
     assert found["papermill"] == (1, ["completed", "completed", "completed"])
     assert found["clew"] == (130, ["completed", "failed", "pending"])
 

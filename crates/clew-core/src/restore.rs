@@ -14,6 +14,7 @@ mod replays;
 mod settle;
 mod together;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cause::Cause;
@@ -26,6 +27,7 @@ use crate::plan::{Again, Outcome, Plan, Stayed, Step, StepKind, Word};
 use crate::record::{Known, Live, LiveObjects};
 use crate::store::{Check, Manifests, Store};
 
+use again::Anew;
 pub(crate) use again::{may_read, origin};
 use attached::Attached;
 pub use cells::{CellText, cell_texts};
@@ -178,6 +180,7 @@ impl Performer<'_> {
         let mut changes: Vec<(Root, Change<ObjectOf<K>>)> = Vec::new();
         let mut unparked = Vec::new();
         let mut performed: Vec<(&Step, Staged<ObjectOf<K>>)> = Vec::new();
+        let mut anew = Vec::new();
         for step in self.in_order_of_definitions(plan) {
             ended(kernel)?;
             kernel.hear_progress(Progress::Builds {
@@ -190,8 +193,14 @@ impl Performer<'_> {
             }
             let staged = match &step.kind {
                 StepKind::Stay { at, value } => stay(step, *value, live.get(at).filter(|_| !step.roots.contains(at))),
-                _ => self.stage(kernel, step, &mut ahead)?,
+                _ => self.stage(kernel, step, &mut ahead, &anew)?,
             };
+            if let (StepKind::Replay { .. }, Some(version), Word::Replayed) = (&step.kind, &step.version, staged.word) {
+                anew.push(Anew {
+                    version: version.clone(),
+                    objects: staged.objects.clone(),
+                });
+            }
             performed.push((step, staged));
         }
         while self.stage_again(kernel, &mut performed)? {}
@@ -240,7 +249,7 @@ impl Performer<'_> {
         for (step, staged) in performed {
             let is_load = matches!(step.kind, StepKind::Load { .. });
             if is_load && holds_definition(step) && staged.word == Word::Lost {
-                *staged = self.stage(kernel, step, &mut Ahead::empty())?;
+                *staged = self.stage(kernel, step, &mut Ahead::empty(), &[])?;
                 is_better |= staged.word != Word::Lost;
             }
         }
@@ -269,7 +278,7 @@ impl Performer<'_> {
         }
         for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
             if let (Some(version), Some(why)) = (&step.version, &staged.why) {
-                *staged = Self::staged(step, self.make_again(kernel, version, &step.again, why, false))?;
+                *staged = Self::staged(step, self.make_again(kernel, version, &step.again, why, false, &[]))?;
             }
         }
         Ok(())
@@ -283,7 +292,7 @@ impl Performer<'_> {
     ) -> Result<bool, RestoreError> {
         let mut is_better = false;
         for (step, staged) in performed.iter_mut().filter(|(_, staged)| staged.is_waiting) {
-            *staged = self.stage(kernel, step, &mut Ahead::empty())?;
+            *staged = self.stage(kernel, step, &mut Ahead::empty(), &[])?;
             is_better |= !staged.is_waiting;
         }
         Ok(is_better)
@@ -369,8 +378,26 @@ impl Performer<'_> {
             let at = waiting.iter().position(|step| !missing(step)).unwrap_or(0);
             ordered.push(waiting.remove(at));
         }
+        let (mut again, values): (Vec<&Step>, Vec<&Step>) = values
+            .into_iter()
+            .partition(|step| matches!(step.kind, StepKind::Replay { .. }));
         ordered.extend(values);
+        if again.len() > 1 {
+            self.sort_by_maker(&mut again);
+        }
+        ordered.extend(again);
         ordered
+    }
+
+    /// Puts what is made again in the order in which its cells ran: a later one may use what an earlier one makes.
+    fn sort_by_maker(&self, steps: &mut [&Step]) {
+        let line = self.history.ancestry(self.target).enumerate();
+        let ago: BTreeMap<RunId, usize> = line.map(|(at, (id, _))| (id, at)).collect();
+        let maker = |step: &Step| {
+            let made = origin(self.manifests, self.history, self.target, step.version.as_ref()?);
+            ago.get(&self.history.made_by(self.target, &made)?).copied()
+        };
+        steps.sort_by_cached_key(|step| Reverse(maker(step)));
     }
 
     fn needs(&self, step: &Step) -> Vec<Root> {
@@ -386,12 +413,13 @@ impl Performer<'_> {
         self.manifests.definitions(step.version.as_ref())
     }
 
-    /// Stages one step, out of what was fetched `ahead` where it is there.
+    /// Stages one step, out of what was fetched `ahead` where it is there. `anew` is what was made again by now.
     fn stage<K: Kernel>(
         &self,
         kernel: &mut K,
         step: &Step,
         ahead: &mut Ahead<K::Memory>,
+        anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, RestoreError> {
         let result = match (&step.kind, &step.version) {
             (StepKind::Keep, _) => Ok(Staged::empty(Word::Kept, None)),
@@ -405,7 +433,7 @@ impl Performer<'_> {
                 None => self.fetch_and_load(kernel, version, &step.again),
             },
             (StepKind::Replay { why, apart }, Some(version)) => {
-                self.make_again(kernel, version, &step.again, why, *apart)
+                self.make_again(kernel, version, &step.again, why, *apart, anew)
             }
             (StepKind::Load { .. } | StepKind::Replay { .. } | StepKind::Unpark { .. }, None) => {
                 Ok(Staged::empty(Word::Lost, None))

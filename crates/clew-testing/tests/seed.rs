@@ -22,3 +22,28 @@ fn seed699() {
         done.unwrap();
     }
 }
+
+#[test]
+fn seed6891() {
+    let mut player = Player::new(6891, Mode::of(6891));
+    println!("{:?}", Mode::of(6891));
+    let run = |source: &str, hooked| Step::Run { source: source.to_owned(), hooked };
+    let steps = [
+        Step::Outside("a = cell ".into()),
+        run("def f reads  cells a a defaults ", false),
+        Step::Fault(clew_testing::toy::Fault { after: 0, kind: clew_testing::toy::FaultKind::Fails }),
+        run("h = text a text that is longer than that, 2", false),
+        Step::Outside("y = call f\n".into()),
+        run("a = dict k=h m=h", true),
+        run("y = call f\n", false),
+        Step::Undo(1),
+    ];
+    for step in &steps {
+        let done = player.apply(step);
+        println!("{step:?}: {done:?}");
+        if matches!(step, Step::Undo(_)) {
+            for o in &player.report().unwrap().outcomes { println!("{} {} {:?}", o.root, o.word.text(), o.why); }
+        }
+        done.unwrap();
+    }
+}

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from .. import tasks
 from ..shell.warn import warn
 from ..tasks import Place, tried
+from .ahead import import_ahead
 from .calls import Asked, Calls, KeyOf, key, value_key
 from .hooks import Hooks
 
@@ -85,6 +86,8 @@ class Memoizer:
 
     def _ask(self, place: Place, task: Any) -> Asked:
         given = _given(task)
+        if _runs_here(task):
+            import_ahead(given[0])
         asked = self.calls.ask(place, *given, self._made_by(task), why=_left(task, given[0]))
         task["hashsum"] = None if asked.key is None else asked.key.hex()
         return asked

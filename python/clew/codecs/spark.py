@@ -1,13 +1,73 @@
-"""Spark: settings, and the handles of sessions and of frames whose rows were kept (`clew/adapters/spark_sessions.py`, `spark_frames.py`)."""
+"""Spark: settings, the handles of sessions and of frames whose rows were kept (`clew/adapters/spark_sessions.py`, `spark_frames.py`), and
+functions of the user's that queries call.
+
+Such a function has an object in Java once it was used, with the function as pickled then. Spark makes another where there is none. That
+comes to the same where nothing that the function reads can have changed since, so it is left out there; elsewhere it is a member that
+can't be stored.
+"""
 
 from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.classic.dataframe import DataFrame
+from pyspark.sql.udf import UserDefinedFunction
 
 from ..adapters import spark_frames, spark_sessions, spark_settings
-from . import Codec
+from . import Codec, Parts
+from .stdlib import own_dict, restore_dict
+
+#: Where the object in Java is kept.
+IN_JAVA = "_judf_placeholder"
+ATOMS = (int, float, complex, str, bytes, bool, type(None))
+
+
+def _encode_function(function: Any) -> Parts:
+    state = dict(own_dict(function) or {})
+    if state.get(IN_JAVA) is not None and _is_fixed(state["func"], set()):
+        state[IN_JAVA] = None
+    return Parts((), state)
+
+
+def _decode_function(args: tuple[Any, ...]) -> Any:
+    return UserDefinedFunction.__new__(UserDefinedFunction)
+
+
+def _fill_function(function: Any, state: Any) -> None:
+    restore_dict(function, state)
+
+
+def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
+    """Whether a function comes to the same whenever it is pickled: it reads no variables, and nothing that can be changed in place."""
+    if type(function) is not FunctionType:
+        return False
+    if function in met:
+        return True
+    met.add(function)
+    given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    if function.__closure__ or function.__dict__ or any(type(one) not in ATOMS for one in given):
+        return False
+    space = function.__globals__
+    read = (space[name] for name in _names(function.__code__) if name in space)
+    return all(
+        isinstance(one, ModuleType | BuiltinFunctionType)
+        or one is getattr(builtins, getattr(one, "__name__", ""), None)
+        or _is_fixed(one, met)
+        for one in read
+    )
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
+
 
 CONF = Codec("spark.conf", spark_settings.encode_conf, spark_settings.decode_conf, native=False)
 CONTEXT = Codec(
@@ -33,8 +93,10 @@ FRAME = Codec(
     native=False,
     kind=DataFrame,
 )
+FUNCTION = Codec("spark.function", _encode_function, _decode_function, _fill_function, native=False)
 
 CODECS: dict[type, Codec] = {
+    UserDefinedFunction: FUNCTION,
     SparkConf: CONF,
     SparkContext: CONTEXT,
     spark_sessions.SleepingContext: CONTEXT,
@@ -43,4 +105,10 @@ CODECS: dict[type, Codec] = {
     DataFrame: FRAME,
     spark_frames.SleepingFrame: FRAME,
 }
-NAMED = {"conf": CONF, "spark_context": CONTEXT, "spark_session": SESSION, "spark_frame": FRAME}
+NAMED = {
+    "conf": CONF,
+    "function": FUNCTION,
+    "spark_context": CONTEXT,
+    "spark_session": SESSION,
+    "spark_frame": FRAME,
+}

@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import ensure_async, run_sync
-from papermill.clientwrap import PapermillNotebookClient
+from papermill import engines
 
 from clew.counts import Counts
 from clew.run.displays import Displays
@@ -34,6 +34,10 @@ PATIENCE = 5.0
 #: How long a cell that was interrupted may go on before it is asked again (seconds): an interrupt that comes in a bad moment of
 #: the kernel's is lost.
 GRACE = 10.0
+#: How long a cell may take to end, and to show its traceback, where Ctrl+C was pressed twice (seconds).
+MOMENT = 1.0
+#: nbclient's coroutine that takes what a cell shows; it ends when the kernel says that the cell did.
+SHOWING = "_async_poll_output_msg"
 
 
 class StartFailed(Exception):
@@ -45,7 +49,8 @@ class Kernel:
 
     def __init__(self, nb_man: Any, options: Mapping[str, Any], environment: dict[str, str]) -> None:
         self._nb_man = nb_man
-        self._client: Any = PapermillNotebookClient(nb_man, **options)
+        #: Of the class that papermill's own engine would take, which programs replace by theirs.
+        self._client: Any = engines.PapermillNotebookClient(nb_man, **options)
         self.displays = Displays(nb_man.nb)
         self._environment = environment
         self._stack = ExitStack()
@@ -182,6 +187,10 @@ class Kernel:
             session.metadata = before
             self._answers = run_sync(self._break_off)()
             raise
+        except KeyboardInterrupt:
+            self._answers = False
+            run_sync(self._hear_out)(0.0)
+            raise
         except BaseException:
             self._answers = False
             raise
@@ -195,20 +204,29 @@ class Kernel:
 
     async def _break_off(self) -> bool:
         """Interrupts a cell that takes too long; whether the kernel has time again soon."""
-        # nbclient leaves a task behind that would take the messages of others.
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
         await ensure_async(self._client.km.interrupt_kernel())
+        await self._hear_out(PATIENCE)
         try:
             await asyncio.wait_for(self._asked("", {}), PATIENCE)
         except (TimeoutError, DeadKernelError):
             return False
         return True
 
+    async def _hear_out(self, seconds: float) -> None:
+        """Waits until an interrupted cell has shown its traceback, and ends what nbclient still does for it: that would take the messages of
+        others."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        showing = [task for task in others if getattr(task.get_coro(), "__name__", "") == SHOWING]
+        if showing:
+            await asyncio.wait(showing, timeout=seconds)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
         """Has the first Ctrl+C end the cell, as the stop button does, so that what it did is recorded; the second one ends
-        everything."""
+        everything if the cell does not end in a moment, the third one at once."""
         before = signal.getsignal(signal.SIGINT)
         is_heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
         if not is_heard:
@@ -217,14 +235,23 @@ class Kernel:
 
         def pressed(*_: object) -> None:
             self.is_interrupted = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, pressed_again)
             loop.call_soon_threadsafe(lambda: asked.append(asyncio.ensure_future(interrupt())))
+
+        def pressed_again(*_: object) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            loop.call_soon_threadsafe(lambda: asked.append(asyncio.ensure_future(end())))
 
         async def interrupt() -> None:
             # Until it is cancelled, when the cell has ended.
             while True:
                 await ensure_async(self._client.km.interrupt_kernel())
                 await asyncio.sleep(GRACE)
+
+        async def end() -> None:
+            # To end the kernel interrupts it again, and a traceback that is being shown is lost then.
+            await asyncio.sleep(MOMENT)
+            raise KeyboardInterrupt
 
         asked: list[asyncio.Future[None]] = []
         loop = run_sync(running_loop)()

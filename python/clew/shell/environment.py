@@ -163,6 +163,11 @@ class Around:
             | ({"tasks": self.tasks} if self.tasks is not None else {})
         )
 
+    @property
+    def is_unobserved(self) -> bool:
+        """Whether nobody saw which files native code opened."""
+        return self._seen is not None and self._seen.below.is_absent
+
     def _module(self, name: str, distribution: Distribution | None) -> dict[str, Any]:
         edited = self._distributions.edited(name)
         told = described(name, distribution, self._own)

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
 
+from clew import unobserved
 from clew._engine import Fired, codes_within
 from clew.evidence import random_fingerprints
 from clew.shell.asked import Asked
@@ -31,7 +32,7 @@ from clew.shell.paths import looked_at, named_files
 from clew.shell.reaching import in_texts, reach_back
 from clew.shell.seeding import Seeding, names_seed
 from clew.shell.unrestored import unrestored
-from clew.shell.uses import behind_magics, uses
+from clew.shell.uses import Uses, behind_magics, uses
 from clew.shell.warn import guarded
 
 
@@ -109,6 +110,8 @@ class Seen:
         self._reaches_back(everything + ran)
         asks = asked(everything + ran, live)
         around = self._described_around([*everything, *inside], read, asks)
+        if self._around is not None and self._around.is_unobserved:
+            asks.words |= {f"files that {name} may open unseen" for name in self._unseen_readers(used, ran)}
         seeds = self._seeding.seeded(live)
         if asks.states:
             seeds -= {name for name in asks.states & seeds if not self._is_seeded_first(name)}
@@ -131,6 +134,15 @@ class Seen:
             "reads_known": self._are_reads_known([*plain, *run], ran),
             "importing": self._importing,
         }
+
+    def _unseen_readers(self, used: Uses, ran: list[CodeType]) -> set[str]:
+        """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
+        if self.touched() is None:
+            return unobserved.loaded()
+        inner = [one for code in self._codes for one in nested(code)]
+        # What a cell only defines reads nothing.
+        is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in used.loads]
+        return unobserved.readers([*self._codes, *is_run, *self._ran, *ran], self._namespace)
 
     def _reaches_back(self, codes: list[CodeType]) -> bool:
         """Whether modules of the user's own may find any name; of the codes that it is first asked about."""

@@ -17,9 +17,15 @@ use crate::plan::{Again, Word};
 use crate::record::LiveParts;
 use crate::store::Manifests;
 
+/// A version that a move made anew: its cell ran again, and nothing is known that it could be held against.
+pub(super) struct Anew<O> {
+    pub version: Version,
+    pub objects: Vec<(Root, O)>,
+}
+
 impl Performer<'_> {
     /// Makes a version again that can't be loaded, `why` says for what reason. `apart` says whether what its cell makes
-    /// can be handed over by another process.
+    /// can be handed over by another process; `anew` is what this move made before it.
     pub(super) fn make_again<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -27,6 +33,7 @@ impl Performer<'_> {
         again: &Again,
         why: &str,
         apart: bool,
+        anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         if let Some(made) = self.made.and_then(|made| made.of(&version.manifest)) {
             return build(kernel, version, Fetched::of(made)?, &self.cells(), Word::Replayed);
@@ -48,7 +55,7 @@ impl Performer<'_> {
         if !is_allowed {
             return Err(failed(again.reason(&why, apart)));
         }
-        match self.replay(kernel, version, (id, run)) {
+        match self.replay(kernel, version, (id, run), anew) {
             Err(BuildError::Failed(reason)) => Err(failed(format!("{why}; {reason}"))),
             Ok(staged) if apart => Ok(said_why(staged, &why, run)),
             other => other,
@@ -83,6 +90,7 @@ impl Performer<'_> {
         kernel: &mut K,
         version: &Version,
         (id, run): (RunId, &Run),
+        anew: &[Anew<ObjectOf<K>>],
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let blob = run.source.ok_or_else(|| failed(Cause::NoCell))?;
         let source = self.store.blob(blob).map_err(failed)?.into_inner();
@@ -90,7 +98,7 @@ impl Performer<'_> {
         if self.changes_class(run) {
             return Err(failed(Cause::ChangesClass { run: &label }));
         }
-        let inputs = self.inputs(kernel, run)?;
+        let inputs = self.inputs(kernel, run, anew)?;
         let objects = kernel.replay((id, &source), &inputs, &version.roots)?;
         if objects.len() < version.roots.len() {
             return Err(failed(Cause::NotMade { run: &label }));
@@ -145,27 +153,56 @@ impl Performer<'_> {
         changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
     }
 
-    /// Copies of what a run may have read, as the run before it left them. What can't be copied, it does without: a
-    /// live connection is not used up to make something anew.
-    fn inputs<K: Kernel>(&self, kernel: &mut K, run: &Run) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
+    /// Copies of what a run may have read, as the run before it left them. What can't be copied it finds as this move made it
+    /// `anew`, where its cell ran again: its own cell is to use the same object. Else it does without: a live connection is not
+    /// used up to make something anew.
+    fn inputs<K: Kernel>(
+        &self,
+        kernel: &mut K,
+        run: &Run,
+        anew: &[Anew<ObjectOf<K>>],
+    ) -> Result<Vec<(Root, ObjectOf<K>)>, BuildError> {
         let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
         let mut versions: Vec<&Version> = before.versions().filter(|version| may_read(run, version)).collect();
         let is_class = |version: &&Version| version.roots.iter().any(|root| root.kind == RootKind::Definition);
         versions.sort_by_key(|version| !is_class(version));
         let mut inputs = Vec::new();
-        let is_whole = |version: &&Version| {
+        let is_whole = |version: &Version| {
             let manifest = self.manifests.get(&version.manifest);
             manifest.is_ok_and(|manifest| !matches!(&manifest.body, Body::Encoded(encoding) if !encoding.is_whole()))
         };
-        for version in versions.into_iter().filter(is_whole) {
-            match self.fetch_and_load(kernel, version, &Again::Never) {
-                Ok(staged) if staged.word == Word::Loaded => inputs.extend(staged.objects),
-                Ok(_) => {}
-                Err(error) => drop(unbuilt(error)?),
-            }
+        for version in versions {
+            let copied = if is_whole(version) {
+                match self.fetch_and_load(kernel, version, &Again::Never) {
+                    Ok(staged) if staged.word == Word::Loaded => Some(staged.objects),
+                    Ok(_) => None,
+                    Err(error) => {
+                        unbuilt(error)?;
+                        None
+                    }
+                }
+            } else {
+                None
+            };
+            inputs.extend(copied.unwrap_or_else(|| self.made_anew(run, version, anew)));
         }
         inputs.retain(|(root, _)| root.kind == RootKind::Name);
         Ok(inputs)
+    }
+
+    /// The objects of a version that a run found, where this move made them anew.
+    fn made_anew<O: Copy>(&self, run: &Run, version: &Version, anew: &[Anew<O>]) -> Vec<(Root, O)> {
+        let maker = |target: RunId, version: &Version| {
+            let first = origin(self.manifests, self.history, target, version);
+            self.history.made_by(target, &first)
+        };
+        let Some(made) = run.parent.and_then(|parent| maker(parent, version)) else {
+            return Vec::new();
+        };
+        let is_it = |one: &&Anew<O>| maker(self.target, &one.version) == Some(made);
+        let objects = anew.iter().filter(is_it).flat_map(|one| &one.objects);
+        let found = objects.filter(|(root, _)| version.roots.contains(root));
+        found.map(|(root, object)| (root.clone(), *object)).collect()
     }
 
     /// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was

@@ -211,7 +211,7 @@ impl Performer<'_> {
                 // Its bytes are right and its library's code does not take them: nor does it elsewhere. A class may only
                 // have to wait for another.
                 Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
-                    match self.make_again(kernel, version, again, &why, false) {
+                    match self.make_again(kernel, version, again, &why, false, &[]) {
                         Err(BuildError::Failed(why)) => self.load_with_stand_ins(kernel, version, why),
                         made => made,
                     }
@@ -225,7 +225,7 @@ impl Performer<'_> {
                 if matches!(again, Again::Unasked | Again::Allowed) {
                     self.read_all(version);
                 }
-                self.make_again(kernel, version, again, &why, true)
+                self.make_again(kernel, version, again, &why, true, &[])
             }
         }
     }
@@ -239,7 +239,7 @@ impl Performer<'_> {
         staged: Staged<ObjectOf<K>>,
     ) -> Result<Staged<ObjectOf<K>>, BuildError> {
         let why = staged.apart.values().find_map(|(_, why)| why.clone());
-        match self.make_again(kernel, version, again, &why.unwrap_or_default(), false) {
+        match self.make_again(kernel, version, again, &why.unwrap_or_default(), false, &[]) {
             Err(BuildError::Failed(_) | BuildError::Unbound(_)) => Ok(staged),
             made => made,
         }
