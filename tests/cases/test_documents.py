@@ -160,6 +160,25 @@ plain = etree.HTML('<p>1<p>2')
         {"turn": "loaded", "one": "loaded", "search": "loaded"},
     ),
     Case(
+        "SQLAlchemy: a table, what holds it, and a statement over it",
+        """
+        import enum
+        import sqlalchemy as sa
+        class Color(enum.Enum):
+            R = 1
+            G = 2
+        known = sa.MetaData()
+        table = sa.Table('t', known, sa.Column('id', sa.Integer, primary_key=True), sa.Column('c', sa.Enum(Color)), sa.Column('p', sa.Integer, sa.ForeignKey('t.id')))
+        query = sa.select(table).where(table.c.id > 3)
+        """,
+        "table.append_column(sa.Column('z', sa.String))",
+        [
+            "str(query), query.compile().params, str(sa.insert(table))",
+            "table.c.keys(), known.tables['t'] is table, table.c.c.type.enum_class is Color",
+        ],
+        {"known": "loaded", "table": "loaded", "query": "loaded"},
+    ),
+    Case(
         "LightGBM's data set over a plain array",
         "import lightgbm as lgb, numpy as np\nX = np.arange(200.).reshape(100, 2)\ndata = lgb.Dataset(X, np.arange(100.), params={'verbose': -1})",
         "X[0, 0] = 99",
@@ -198,3 +217,45 @@ def test_a_data_set_that_has_been_built_takes_no_array_with_it(kernels: Callable
     for name, gap in (("data", "`data._handle` is missing"), ("fit", "['design_info']` is missing")):
         assert report.word(name) == "differs" and gap in report.why(name), report.why(name)
     assert again.read(*there[:4]) == before[:4]
+
+
+MODELS = """
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+class Base(DeclarativeBase): pass
+class User(Base):
+    __tablename__ = 'users'
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(30))
+    mails: Mapped[list['Mail']] = relationship(back_populates='user')
+class Mail(Base):
+    __tablename__ = 'mails'
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey('users.id'))
+    user: Mapped['User'] = relationship(back_populates='mails')
+"""
+
+
+def test_mapped_classes_stay_while_they_live_and_are_said_to_be_lost_in_a_new_kernel(
+    kernels: Callable[..., Notebook],
+) -> None:
+    notebook = kernels()
+    notebook.run(MODELS, "user, rows = User(id=1, name='joe'), [1, 2]", "user.name = 'ann'; rows.append(3)")
+    there = (
+        "user.name, rows",
+        "type(user) is User, user.mails",
+        "User.metadata is Base.metadata",
+        "str(select(User))",
+    )
+    report = notebook.move("undo")
+    assert {report.word(name) for name in ("Base", "User", "Mail")} == {"kept"}, report.data
+    assert notebook.read(*there)[:3] == ["('joe', [1, 2])", "(True, [])", "True"]
+    assert "Not stored" in notebook.say("status")
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert report.word("rows") == "loaded" and again.read("rows") == ["[1, 2]"]
+    assert {report.word(name) for name in ("Base", "User", "Mail", "user")} == {"lost"}, report.data
+    assert "its class can't be had" in report.why("user")
+    assert not {"Base", "User", "Mail", "user"} & again.names()

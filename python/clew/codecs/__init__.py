@@ -89,6 +89,7 @@ LIBRARIES: Mapping[str, str] = {
     "astropy.units": "astropy_units",
     "networkx": "networkx",
     "catboost": "catboost",
+    "sqlalchemy": "sqlalchemy",
 }
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`. A module within a package has a file
 where instances are meant that the walk would read by itself: their types must stand in `CODECS`, and are there once the module is."""
