@@ -12,9 +12,11 @@ VINE := .venv-taskvine
 # cores they would only wait for each other. A file's cases share kernels, so a file stays in one process.
 CORES := $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS ?= -n $(shell echo $$(( $(CORES) > 3 ? $(CORES) - 1 : 2 ))) --dist loadfile
-# People's stories, what races or kills processes, faults that are planted, words and pages, notebooks in batches: no other Python does these otherwise,
-# so the first one does them for both. `make test-long` does them on each.
-ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run
+# The first Python alone runs what does not depend on the version of Python: people's stories, races, kills, planted faults, words and
+# pages, notebooks in batches, clusters, the sandbox, stores, and what a notebook shows. `make test-long` runs all of it on each.
+ONCE := tests/journeys tests/kill tests/writers tests/faults tests/words tests/bench tests/package tests/run tests/adapters tests/scratch \
+	tests/oracle $(patsubst %,tests/cases/test_%.py,kernels_and_stores failures cut_short budget) \
+	$(patsubst %,tests/shell/test_%.py,flow magic enable partial terminal face outputs outputs_stored carried credentials branches html life)
 FIRST := $(firstword $(PYTHONS))
 RUST_TEST := $(shell command -v cargo-nextest >/dev/null && echo nextest run || echo test)
 # How every test ended, for `make promises`: nextest and pytest write it, of `cargo test` what it prints is kept.

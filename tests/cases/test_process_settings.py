@@ -142,6 +142,18 @@ ROWS = [
         "plt.ioff", "import matplotlib.pyplot as plt\n_ = plt.ion()", "_ = plt.ioff()", "plt.isinteractive()"
     ),
     Row(
+        "pandas dtypes",
+        """
+        import pandas as pd
+        class Miles(pd.api.extensions.ExtensionDtype):
+            name, type = "miles", float
+            @classmethod
+            def construct_array_type(cls): return pd.arrays.NumpyExtensionArray
+        """,
+        "_ = pd.api.extensions.register_extension_dtype(Miles)",
+        "pd.core.dtypes.base._registry.find('miles') is not None",
+    ),
+    Row(
         "pandas accessors",
         "import pandas as pd",
         """

@@ -73,6 +73,7 @@ LIBRARIES: Mapping[str, str] = {
     "pyarrow": "arrow",
     "matplotlib": "matplotlib",
     "scipy": "scipy",
+    "scipy.sparse": "scipy_sparse",
     "torch": "torch",
     "sympy": "sympy",
     "sklearn": "sklearn",
@@ -80,8 +81,18 @@ LIBRARIES: Mapping[str, str] = {
     "dask": "dask",
     "distributed": "distributed",
     "pyspark": "spark",
+    "lxml": "lxml",
+    "bs4": "bs4",
+    "xarray": "xarray",
+    "astropy": "astropy",
+    "astropy.coordinates": "astropy_frames",
+    "astropy.units": "astropy_units",
+    "networkx": "networkx",
+    "catboost": "catboost",
+    "sqlalchemy": "sqlalchemy",
 }
-"""Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
+"""Which file knows the types of which package; every other module's types are looked for in `stdlib`. A module within a package has a file
+where instances are meant that the walk would read by itself: their types must stand in `CODECS`, and are there once the module is."""
 
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"

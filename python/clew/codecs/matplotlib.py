@@ -13,6 +13,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from matplotlib import transforms
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.path import Path
@@ -116,8 +117,6 @@ def _encode_path(path: Any) -> Parts:
 
 
 def _fill_path(path: Any, state: Any) -> None:
-    import numpy as np
-
     from . import numpy as arrays
 
     vertices, codes, own = state
@@ -194,10 +193,23 @@ def _builtin(name: Any) -> dict[str, Any]:
 
 def _encode_colormap(colormap: Any) -> Parts:
     own, builtin = dict(vars(colormap)), _builtin(colormap.name)
+    if own.get("_isinit") and _can_compute(colormap):
+        own["_isinit"] = False
+        del own["_lut"]
     shared = [name for name in _OF_COLORMAPS if name in own and own[name] is builtin.get(name)]
     for name in shared:
         del own[name]
     return Parts((type(colormap),), (_sorted(own), shared, colormap.name))
+
+
+def _can_compute(colormap: Any) -> bool:
+    """Whether the table of a colormap, which it computes when it is first used, is the one that it would compute now."""
+    if any(callable(part) for part in (getattr(colormap, "_segmentdata", None) or {}).values()):
+        return False
+    again = object.__new__(type(colormap))
+    vars(again).update(vars(colormap), _isinit=False, _lut=None)
+    again._init()
+    return bool(np.array_equal(again._lut, colormap._lut))
 
 
 def _fill_colormap(colormap: Any, state: Any) -> None:

@@ -58,6 +58,17 @@ def dtype_of(parts: Any) -> Any:
     raise ValueError(f"No dtype is described by {parts!r}")
 
 
+def _encode_dtype(dtype: Any) -> tuple[Any, ...]:
+    """What describes it, and whether it is another object than numpy's own one of its kind: numpy makes such where it is asked for a copy."""
+    parts = dtype_parts(dtype)
+    is_copy = dtype.isbuiltin == 0 and isinstance(parts, str) and dtype_of(parts).isbuiltin == 1
+    return (parts, "copy") if is_copy else (parts,)
+
+
+def _decode_dtype(parts: tuple[Any, ...]) -> Any:
+    return np.dtype(dtype_of(parts[0]), copy=True) if parts[1:] else dtype_of(parts[0])
+
+
 def _nested(dtype: Any) -> Any:
     if dtype.subdtype is not None:
         return ("array", _nested(dtype.base), dtype.shape)
@@ -491,9 +502,7 @@ def _class_codec(name: str, kind: type) -> Codec:
 
 _ARRAY = Codec("numpy.ndarray", encode_array, _make_plain, fill_array, decode_as=make_array)
 _SCALAR = Codec("numpy.scalar", _encode_scalar, _decode_scalar, immutable=True)
-_DTYPE = Codec(
-    "numpy.dtype", lambda value: (dtype_parts(value),), lambda parts: dtype_of(parts[0]), immutable=True
-)
+_DTYPE = Codec("numpy.dtype", _encode_dtype, _decode_dtype, immutable=True)
 _BITS = Codec("numpy.bit_generator", _encode_bits, _decode_bits)
 
 NAMED: dict[str, Codec] = {
@@ -508,6 +517,12 @@ NAMED: dict[str, Codec] = {
     "scalar": _SCALAR,
     "void": Codec("numpy.void", _encode_void, _decode_void),
     "dtype": _DTYPE,
+    "finfo": Codec(
+        "numpy.finfo",
+        lambda value: (dtype_parts(value.dtype),),
+        lambda parts: np.finfo(dtype_of(parts[0])),
+        immutable=True,
+    ),
     "generator": Codec(
         "numpy.generator",
         lambda value: (value.bit_generator,),
@@ -532,6 +547,7 @@ CODECS: dict[type, Codec] = {
     np.random.RandomState: NAMED["random_state"],
     np.random.SeedSequence: NAMED["seed"],
     np.ufunc: NAMED["ufunc"],
+    np.finfo: NAMED["finfo"],
     **{getattr(np.random, name): _BITS for name in _BIT_GENERATORS},
     **{type(np.dtype(kind)): _DTYPE for kind in [*np.sctypeDict.values(), "M8[s]", "m8[s]"]},
     **{kind: _SCALAR for kind in np.sctypeDict.values() if kind not in (np.void, np.object_)},

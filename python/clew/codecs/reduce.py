@@ -8,6 +8,7 @@ reducer hands out of band become `Buffer`s. A reducer that raises is let raise: 
 from __future__ import annotations
 
 import copyreg
+import gc
 import importlib
 import pickle
 import sys
@@ -95,8 +96,8 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
         raise pickle.PicklingError(f"The reducer of {type(value).__qualname__} gave no parts")
     make, args, state, items, pairs, setter = reduced + (None,) * (6 - len(reduced))
-    if type(state) is dict and hasattr(type(value), "__setstate__") and _is_of_library(type(value)):
-        state = _by_name(state)
+    if hasattr(type(value), "__setstate__"):
+        state = _steady(value, state)
     return (
         make,
         _with_buffers(args),
@@ -112,6 +113,18 @@ def _is_of_library(kind: type) -> bool:
     library = kind.__module__.partition(".")[0]
     file = getattr(sys.modules.get(library), "__file__", None) or ""
     return library in sys.stdlib_module_names or "site-packages" in file or "dist-packages" in file
+
+
+def _steady(value: Any, state: Any) -> Any:
+    """A state whose attributes are in the order of their names: it is them, or has them as a part beside what an array or the like has."""
+    is_pair = type(state) is tuple and any(type(part) is dict and part for part in state)
+    if not (type(state) is dict or is_pair) or not _is_of_library(type(value)):
+        return state
+    if type(state) is dict:
+        return _by_name(state)
+    # Asking for the attributes by their name would make a dict where there is none.
+    held = {id(one) for one in gc.get_referents(value) if type(one) is dict}
+    return tuple(_by_name(part) if type(part) is dict and id(part) in held else part for part in state)
 
 
 def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:

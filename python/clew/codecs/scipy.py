@@ -1,5 +1,5 @@
-"""scipy: search trees, whose pickled nodes hold addresses, and rotations, which copy what they are made of. Everything else says enough by
-itself or by its reducer."""
+"""scipy: search trees, whose pickled nodes hold addresses, rotations, which copy what they are made of, and sparse matrices without what they
+found out about themselves. Everything else says enough by itself or by its reducer."""
 
 from __future__ import annotations
 
@@ -59,10 +59,39 @@ def _fill_rotation(rotation: Any, state: Any) -> None:
     rotation.__setstate__(state)
 
 
+_FLAGS = ("_has_canonical_format", "_has_sorted_indices")
+"""What a sparse matrix finds out about its indices when it is first asked. It can also be told, rightly or not."""
+
+
+def _encode_sparse(matrix: Any) -> Parts:
+    """Without what it found out, as far as it would find out the same again."""
+    own = dict(vars(matrix))
+    told = {name: own.pop(name) for name in _FLAGS if name in own}
+    if told:
+        again = object.__new__(type(matrix))
+        vars(again).update(own)
+        own |= {name: value for name, value in told.items() if getattr(again, name[1:]) != value}
+    return Parts((type(matrix).__module__.rpartition(".")[2], type(matrix).__name__), own)
+
+
+def _decode_sparse(args: tuple[Any, ...]) -> Any:
+    import scipy.sparse
+
+    file, name = args
+    kind: Any = getattr(scipy.sparse, name)
+    if kind.__module__ != f"scipy.sparse.{file}" or name not in SPARSE:
+        raise LookupError(f"scipy.sparse has no matrix {name}")
+    return object.__new__(kind)
+
+
+SPARSE = tuple(f"{name}_{kind}" for name in ("csr", "csc", "bsr") for kind in ("matrix", "array"))
 TREES = ("cKDTree", "KDTree")
 ROTATIONS = ("Rotation",)
 NAMED: dict[str, Codec] = {
     "tree": Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree),
+    "sparse": Codec(
+        "scipy.sparse", _encode_sparse, _decode_sparse, lambda matrix, own: vars(matrix).update(own)
+    ),
     "rotation": Codec("scipy.rotation", _encode_rotation, _decode_rotation, _fill_rotation),
 }
 CODECS: dict[type, Codec] = {}
@@ -73,4 +102,6 @@ def codec_for(kind: type) -> Codec | None:
     spatial, transform = (sys.modules.get(f"scipy.spatial{below}") for below in ("", ".transform"))
     if any(getattr(transform, name, None) is kind for name in ROTATIONS):
         return NAMED["rotation"]
+    if kind.__name__ in SPARSE and getattr(sys.modules.get("scipy.sparse"), kind.__name__, None) is kind:
+        return NAMED["sparse"]
     return NAMED["tree"] if any(getattr(spatial, name, None) is kind for name in TREES) else None

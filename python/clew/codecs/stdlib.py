@@ -240,7 +240,8 @@ def _encode_stream(value: Any) -> Parts:
     if value.closed:
         return Parts((), (None, own_dict(value)))
     *content, own = value.__getstate__()
-    return Parts((), (tuple(content), own))
+    # Who asks for an attribute that it has not leaves an empty dict.
+    return Parts((), (tuple(content), own or None))
 
 
 def _fill_stream(value: Any, state: Any) -> None:

@@ -1,0 +1,88 @@
+"""astropy: units, which never change, so that all that is measured in metres is not one co-variable, and frames without what they computed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from . import Codec, Parts
+
+
+def _encode_unit(unit: Any) -> tuple[Any, ...]:
+    """A unit of astropy's own by its name, one that is made of others by them, the user's by its reducer."""
+    name = getattr(unit, "_names", None)
+    if name and getattr(sys.modules["astropy.units"], name[0], None) is unit:
+        return ("named", name[0])
+    if type(unit).__name__ == "CompositeUnit":
+        return ("composite", unit.scale, tuple(unit.bases), tuple(unit.powers))
+    make, args, *state = unit.__reduce_ex__(5)[:3]
+    own = dict(state[0]) if state and type(state[0]) is dict else {}
+    return ("made", make, args, {key: own[key] for key in sorted(own) if key not in _UNIT_CACHES})
+
+
+_UNIT_CACHES = ("_hash", "_type_id", "_decomposed_cache")
+
+
+def _decode_unit(parts: tuple[Any, ...]) -> Any:
+    from astropy import units
+    from astropy.units.core import CompositeUnit
+
+    match parts:
+        case ("named", name):
+            return getattr(units, name)
+        case ("composite", scale, bases, powers):
+            return CompositeUnit(scale, list(bases), list(powers), _error_check=False)
+        case (_, make, args, own):
+            made = make(*args)
+            vars(made).update(own)
+            return made
+    raise ValueError(f"No unit is described by {parts!r}")
+
+
+def _encode_frame(frame: Any) -> Parts:
+    """What it is made of: `cache` has what was computed of that."""
+    own = vars(frame)
+    return Parts((type(frame),), {name: own[name] for name in sorted(own) if name != "cache"})
+
+
+def _bare(args: tuple[Any, ...]) -> Any:
+    return object.__new__(args[0])
+
+
+def _bare_as(kind: type, args: tuple[Any, ...]) -> Any:
+    return object.__new__(kind)
+
+
+NAMED: dict[str, Codec] = {
+    "unit": Codec("astropy.unit", _encode_unit, _decode_unit, native=False, immutable=True),
+    "frame": Codec(
+        "astropy.frame",
+        _encode_frame,
+        _bare,
+        lambda frame, own: vars(frame).update(own),
+        native=False,
+        decode_as=_bare_as,
+    ),
+}
+
+CODECS: dict[type, Codec] = {}
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec for a type of astropy's: `astropy_units` and `astropy_frames` have them, as soon as the session has what they are for."""
+    found = _below("astropy.units.core", "UnitBase", "unit", kind)
+    return found or _below("astropy.coordinates.baseframe", "BaseCoordinateFrame", "frame", kind)
+
+
+def _below(module: str, base: str, name: str, kind: type) -> Codec | None:
+    found = getattr(sys.modules.get(module), base, None)
+    return NAMED[name] if isinstance(found, type) and issubclass(kind, found) else None
+
+
+def all_below(base: type) -> Iterator[type]:
+    """A class and all that derive from it."""
+    yield base
+    derived: list[type] = base.__subclasses__()
+    for kind in derived:
+        yield from all_below(kind)

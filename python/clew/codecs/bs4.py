@@ -1,0 +1,37 @@
+"""Beautiful Soup: documents as they are. Their own pickle support writes their text and parses it again: elements that somebody has would not
+be those of the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bs4 import BeautifulSoup
+
+from . import Codec, Parts
+
+
+def _encode(soup: Any) -> Parts:
+    """With the class of a builder that holds a parser: a new one has nothing to remember."""
+    own = dict(vars(soup))
+    builder = own.get("builder")
+    if builder is not None and not isinstance(builder, type) and not builder.picklable:
+        own["builder"] = type(builder)
+    return Parts((type(soup),), own)
+
+
+def _fill(soup: Any, own: dict[str, Any]) -> None:
+    vars(soup).update(own)
+    if isinstance(soup.builder, type):
+        soup.builder = soup.builder()
+
+
+_CODEC = Codec(
+    "bs4.soup",
+    _encode,
+    lambda args: object.__new__(args[0]),
+    _fill,
+    native=False,
+    decode_as=lambda kind, args: object.__new__(kind),
+)
+NAMED: dict[str, Codec] = {"soup": _CODEC}
+CODECS: dict[type, Codec] = {BeautifulSoup: _CODEC}

@@ -1,0 +1,38 @@
+"""CatBoost: models, whose bytes say the same in another order once they were written and read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catboost import CatBoost
+
+from . import Codec, Parts
+
+_MODEL = "__model"
+
+
+def _encode(model: Any) -> Parts:
+    """Its state, with the model in the order in which CatBoost writes one that it read: that is the same each time."""
+    state = model.__getstate__()
+    if state.get(_MODEL) is not None:
+        again = CatBoost()
+        again.__setstate__({_MODEL: state[_MODEL]})
+        state = state | {_MODEL: again.__getstate__()[_MODEL]}
+    return Parts((type(model),), state)
+
+
+def _fill(model: Any, state: dict[str, Any]) -> None:
+    model.__setstate__(dict(state))
+
+
+def _below(kind: type) -> list[type]:
+    derived: list[type] = kind.__subclasses__()
+    return [
+        kind,
+        *(one for below in derived for one in _below(below) if one.__module__.startswith("catboost.")),
+    ]
+
+
+_CODEC = Codec("catboost.model", _encode, lambda args: args[0].__new__(args[0]), _fill, native=False)
+NAMED: dict[str, Codec] = {"model": _CODEC}
+CODECS: dict[type, Codec] = dict.fromkeys(_below(CatBoost), _CODEC)

@@ -1,0 +1,46 @@
+"""networkx: graphs, without the views of themselves that they keep once somebody has asked."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from networkx import DiGraph, Graph, MultiDiGraph, MultiGraph
+
+from . import Codec, Parts
+
+_OURS = 3
+"""How often a view is referred to that nobody else has: by the graph, by the copy of its attributes, and by the question."""
+
+
+def _encode(graph: Any) -> Parts:
+    own = dict(vars(graph))
+    for name in _VIEWS:
+        if name in own and sys.getrefcount(own[name]) == _OURS:
+            del own[name]
+    return Parts((type(graph),), own)
+
+
+_VIEWS = (
+    "adj",
+    "succ",
+    "pred",
+    "nodes",
+    "edges",
+    "degree",
+    "in_edges",
+    "out_edges",
+    "in_degree",
+    "out_degree",
+)
+
+_CODEC = Codec(
+    "networkx.graph",
+    _encode,
+    lambda args: object.__new__(args[0]),
+    lambda graph, own: vars(graph).update(own),
+    native=False,
+    decode_as=lambda kind, args: object.__new__(kind),
+)
+NAMED: dict[str, Codec] = {"graph": _CODEC}
+CODECS: dict[type, Codec] = dict.fromkeys((Graph, DiGraph, MultiGraph, MultiDiGraph), _CODEC)

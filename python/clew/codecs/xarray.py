@@ -1,0 +1,61 @@
+"""xarray: variables, arrays and data sets, without what reading them leaves behind."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from xarray import DataArray, Dataset, IndexVariable, Variable
+
+from . import Codec, Parts
+from .inherited import restore_attributes
+
+_ON_READING = ("_attrs", "_encoding")
+"""Slots that are `None` until somebody asks, and an empty dict from then on."""
+
+_OURS = 3
+"""How often a slot's value is referred to that nobody else has: by the slot, by the slots as they were read, and by the question."""
+
+
+def _encode(value: Any) -> Parts:
+    state: Any = object.__getstate__(value)  # type: ignore[attr-defined, unused-ignore]
+    own, slots = state if type(state) is tuple else (state, {})
+    for name in _ON_READING:
+        if slots.get(name) == {} and sys.getrefcount(slots[name]) == _OURS:
+            slots[name] = None
+    kept = {name: one for name, one in (slots.get("_cache") or {}).items() if not _is_own(one)}
+    slots["_cache"] = kept or None
+    return Parts(
+        (type(value),), (own, {name: slots[name] for name in sorted(slots) if slots[name] is not None})
+    )
+
+
+def _is_own(accessor: Any) -> bool:
+    """Whether an accessor is xarray's: it holds nothing but its object. One of the user's may hold anything."""
+    return str(type(accessor).__module__).startswith("xarray.")
+
+
+def _fill(value: Any, state: Any) -> None:
+    own, slots = state
+    absent = dict.fromkeys(name for name in (*_ON_READING, *_NONE) if name in _slots(type(value)))
+    restore_attributes(value, own, absent | slots)
+
+
+_NONE = ("_close", "_name", "_indexes", "_coords")
+"""Other slots that are often `None`: what is `None` is not written down."""
+
+
+def _slots(kind: type) -> set[str]:
+    return {name for part in kind.__mro__ for name in vars(part).get("__slots__", ())}
+
+
+_CODEC = Codec(
+    "xarray.data",
+    _encode,
+    lambda args: object.__new__(args[0]),
+    _fill,
+    native=False,
+    decode_as=lambda kind, args: object.__new__(kind),
+)
+NAMED: dict[str, Codec] = {"data": _CODEC}
+CODECS: dict[type, Codec] = dict.fromkeys((DataArray, Dataset, IndexVariable, Variable), _CODEC)
