@@ -79,17 +79,13 @@ EXPECTED = {
         PROCESS: (..., (13, 13, 0)),
     },
 }
-#: Small enough for every day.
+#: How much of a study is run.
 SHARE = {"map_reduce": 0.2}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in SHARE else [pytest.mark.long, pytest.mark.timeout(900)])
-        for name in STUDIES
-    ],
-)
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", STUDIES)
 def test_p03_what_a_change_reaches_runs_again_down_to_single_tasks_and_all_is_what_a_full_run_gives(
     name: str, tmp_path: Path
 ) -> None:

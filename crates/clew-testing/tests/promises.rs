@@ -350,3 +350,25 @@ fn what_stays_beside_others_that_changed_is_not_verified() {
     let kept = "b kept unchanged, not verified: a live object cannot be stored, and a cell may have changed it since";
     assert!(said(&player).contains(&kept.to_owned()), "{:?}", said(&player));
 }
+
+#[test]
+fn p03_what_is_made_anew_beside_a_live_object_is_compared_by_itself() {
+    let steps = [
+        cell("b = text short\ng = reduced b\nC = setting depth\na = list C C C"),
+        // Nothing sees it before the next cell, so that cell does not find it when it runs again.
+        Step::Outside("append a g".to_owned()),
+        cell("b = handle\nc = list a b"),
+        cell("e = setting depth\nput a 0 e"),
+        cell("del c"),
+        Step::Undo(2),
+    ];
+    let mut player = Player::new(1, Mode { replay: true, ..PLAIN });
+    for step in &steps {
+        player.apply(step).unwrap_or_else(|what| panic!("{step:?}: {what}"));
+    }
+    let said = said(&player);
+    for name in ["a", "c"] {
+        let told = format!("{name} differs run 3 gives another value now");
+        assert!(said.contains(&told), "{said:?}");
+    }
+}

@@ -92,7 +92,9 @@ impl LiveParts {
     /// Roots whose value by itself is not what it is in `other`, but for objects without a value; both have the same roots.
     pub fn differing(&self, other: &Self) -> impl Iterator<Item = usize> {
         let pairs = self.parts.iter().zip(&other.parts).enumerate();
-        pairs.filter(|(_, (one, other))| one.hash != other.hash).map(|(nth, _)| nth)
+        pairs
+            .filter(|(_, (one, other))| one.hash != other.hash)
+            .map(|(nth, _)| nth)
     }
 
     /// Whether all roots are bound to the objects that they are bound to in `other`.

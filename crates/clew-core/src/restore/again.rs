@@ -123,9 +123,14 @@ impl Performer<'_> {
         // What shares objects with something that has no value can still be compared by itself.
         let known = self.live_objects.of(version).and_then(|known| known.parts.clone());
         let found = LiveParts::of(kernel.heap(), &made, &objects.iter().cloned().collect());
-        let others = known.iter().zip(&found).flat_map(|(known, found)| known.differing(found));
+        let others = known
+            .iter()
+            .zip(&found)
+            .flat_map(|(known, found)| known.differing(found));
         let others: Vec<Root> = others.map(|nth| version.roots[nth].clone()).collect();
-        let apart = others.into_iter().map(|root| (root, (Word::Differs, Some(another_value(run)))));
+        let apart = others
+            .into_iter()
+            .map(|root| (root, (Word::Differs, Some(another_value(run)))));
         let classes = classes(kernel.describe_stream(&made.stream));
         Ok(Staged {
             objects,

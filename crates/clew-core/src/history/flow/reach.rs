@@ -38,15 +38,17 @@ pub(super) fn reach(values: &dyn Values, version: &Version) -> Option<Vec<Reach>
     let arena = Arena::parse(&stream, version.roots.len(), Limits::default()).ok()?;
     let mention = |buffer: u32| encoding.mentions.get(buffer as usize);
     let memory = |buffer: u32| mention(buffer).map_or_else(Vec::new, |mention| stored(encoding, mention));
-    let found = reached(&arena, &BTreeSet::new(), &memory).into_iter().map(|reached| Reach {
-        hash: reached.hash,
-        nodes: reached.nodes,
-        extents: reached
-            .buffers
-            .iter()
-            .filter_map(|buffer| mention(*buffer).map(|mention| mention.extent))
-            .collect(),
-    });
+    let found = reached(&arena, &BTreeSet::new(), &memory)
+        .into_iter()
+        .map(|reached| Reach {
+            hash: reached.hash,
+            nodes: reached.nodes,
+            extents: reached
+                .buffers
+                .iter()
+                .filter_map(|buffer| mention(*buffer).map(|mention| mention.extent))
+                .collect(),
+        });
     Some(found.collect())
 }
 
