@@ -67,7 +67,7 @@ def by_clone(notebook: Notebook, here: Person, there: Person, place: Path) -> st
 def by_plan(notebook: Notebook, here: Person, there: Person, place: Path) -> str:
     """The same over a way so slow that all is replayed there that may be."""
     told(notebook, f"remote add {place.name} {place}")
-    assert "Moved" in told(notebook, f"push {place.name} --plan --rate 1000")
+    assert "Moved" in told(notebook, f"push {place.name} --plan --rate 10")
     return cloned(here, there, place)
 
 

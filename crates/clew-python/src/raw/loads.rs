@@ -121,7 +121,7 @@ impl Loads {
 
 impl Load {
     fn find(&self, path: &[u8]) -> *mut ffi::PyObject {
-        find_in(self.code.as_ptr(), path)
+        inside(find_in(self.code.as_ptr(), path))
     }
 }
 
@@ -142,11 +142,11 @@ pub(super) fn find_in(dict: *mut ffi::PyObject, path: &[u8]) -> *mut ffi::PyObje
             };
         }
     }
-    inside(found)
+    found
 }
 
 /// The function in a static method or class method: the name of that function is the name of what wraps it.
-fn inside(found: *mut ffi::PyObject) -> *mut ffi::PyObject {
+pub(super) fn inside(found: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: null, or a live object that its class holds; what it wraps lives as long.
     unsafe {
         let wraps = |kind| ffi::Py_TYPE(found) == kind;

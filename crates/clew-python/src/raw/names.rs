@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{Known, along_bases, type_names};
-use super::loads::{Loads, Mark, find_in};
+use super::loads::{Loads, Mark, find_in, inside};
 use super::types::{Type, derives, is_heap, item};
 
 /// The modules of the process, as far as names need them.
@@ -95,7 +95,8 @@ impl Names {
         if !original.is_null() {
             return original;
         }
-        with_str(module, |module| {
+        let is_enum = module == b"enum";
+        let found = with_str(module, |module| {
             let module = self.module(module);
             // SAFETY: a live object; only modules are looked into.
             let scope = unsafe {
@@ -105,7 +106,10 @@ impl Names {
                 ffi::PyModule_GetDict(module)
             };
             find_in(scope, path)
-        })
+        });
+        // All Enums of a session share a static method of Enum. As a part of each it makes them one co-variable, and only so can
+        // members of two of them refer to each other.
+        if is_enum { found } else { inside(found) }
     }
 
     /// Whether `object` is what the names (two str, else it is not) say in a module other than `__main__`.
