@@ -369,8 +369,8 @@ def scenario(place: Place, name: str, cells: list[Any], needs: Needs) -> Scenari
         if became["outcome"] == "executed":
             done.executed += 1
             if at not in needed:
-                why = reason("; ".join(became["why"]))
-                done.reasons.setdefault(why, []).append(cell["source"][:200])
+                why = "; ".join(became["why"])
+                done.reasons.setdefault(reason(why), []).append(f"{why[:400]}: {cell['source'][:200]}")
         if plain.outputs[at] != again.outputs[at]:
             done.unstable += 1
         elif outputs[at] != plain.outputs[at]:

@@ -298,12 +298,20 @@ def _found(parent: Any, name: str | None, is_tail: bool, is_text: bool) -> list[
 
 
 _TEXT: Any = etree._ElementUnicodeResult
-_ELEMENT = Codec("lxml.element", _encode_element, _decode_element)
+# None is native: a stranger's text is not handed to a parser in C.
+_ELEMENT = Codec("lxml.element", _encode_element, _decode_element, native=False)
 NAMED: dict[str, Codec] = {
     "element": _ELEMENT,
-    "tree": Codec("lxml.tree", lambda tree: (tree.getroot(),), lambda parts: etree.ElementTree(parts[0])),
-    "attributes": Codec("lxml.attributes", _encode_attributes, lambda parts: _E.attrib.__get__(parts[0])),
-    "text": Codec("lxml.text", _encode_text, _decode_text),
+    "tree": Codec(
+        "lxml.tree", lambda tree: (tree.getroot(),), lambda parts: etree.ElementTree(parts[0]), native=False
+    ),
+    "attributes": Codec(
+        "lxml.attributes",
+        _encode_attributes,
+        lambda parts: _E.attrib.__get__(parts[0]),
+        native=False,
+    ),
+    "text": Codec("lxml.text", _encode_text, _decode_text, native=False),
 }
 CODECS: dict[type, Codec] = {
     etree._ElementTree: NAMED["tree"],

@@ -213,6 +213,11 @@ impl Performer<'_> {
                 Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
                     match self.make_again(kernel, version, again, &why, false, &[]) {
                         Err(BuildError::Failed(why)) => self.load_with_stand_ins(kernel, version, why),
+                        // Why its cell ran at all.
+                        Ok(staged) if staged.word == Word::Differs => Ok(Staged {
+                            why: Some(staged.why.map_or_else(|| why.clone(), |what| format!("{why}; {what}"))),
+                            ..staged
+                        }),
                         made => made,
                     }
                 }
