@@ -206,6 +206,10 @@ class Log:
         return bytes(self._slots[start:]) + bytes(self._slots[: end - room])
 
 
+TEMPORARY = ("polars-", "clew-scratch-", "clew-opened-", "clew-spark-")
+"""How folders begin that polars and Clew itself make for a moment."""
+
+
 def ignored_prefixes() -> Iterator[str]:
     """How paths begin that nobody has to hear of: what is no file, what is installed, and what Clew, IPython, Jupyter and drivers keep."""
     yield from NOT_FILES
@@ -214,7 +218,8 @@ def ignored_prefixes() -> Iterator[str]:
         given = os.environ.get(variable)
         folder = Path(given) if given else Path.home() / usual
         yield from (f"{folder / name}/" for name in names)
-    yield from (f"{folder}/polars-" for folder in dict.fromkeys(("/tmp", "/var/tmp", tempfile.gettempdir())))
+    for folder in dict.fromkeys(("/tmp", "/var/tmp", tempfile.gettempdir())):
+        yield from (f"{folder}/{name}" for name in TEMPORARY)
 
 
 class Accesses(NamedTuple):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +266,24 @@ def test_p03_ordinary_cells_have_no_inputs_that_are_none(desk: Desk) -> None:
         inputs = [file["path"] for file in told["files_read"] if not file.get("of_environment")]
         assert not [path for path in inputs if path.startswith(str(folder))], (one["source"], inputs)
         assert not told.get("unrepeatable") and not told["processes"], one["source"]
+
+
+def test_p03_what_clew_opens_beside_a_cell_is_no_input_of_it(desk: Desk, tmp_path: Path) -> None:
+    # Clew proves between two cells that a value can be built again, and may clear up when the next one runs.
+    folder = desk.folder / "beside"
+    folder.mkdir()
+    of_clew = Path(tempfile.gettempdir(), f"clew-scratch-{tmp_path.name}")
+    of_clew.mkdir()
+    files = [folder / "data", of_clew / "own"]
+    for file in files:
+        file.write_text("1")
+    opened = "[ctypes.CDLL(None).open(path, 0) > 0 for path in paths]"
+    desk.notebook("beside/it", f"import ctypes\npaths = {list(map(os.fsencode, files))}", opened)
+    assert run(desk, folder).exit == 0
+    shutil.rmtree(of_clew)
+    run_id = desk.clew("log", "--json", "-n", "1", "--history", "beside/it.ipynb").json["runs"][0]["id"]
+    inputs = desk.clew("show", run_id, "--json").json["evidence"]["files_read"]
+    assert [file["path"] for file in inputs if Path(file["path"]) in files] == [str(folder / "data")]
 
 
 @pytest.mark.parametrize("way", ["loaded", "preloaded"])

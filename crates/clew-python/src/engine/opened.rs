@@ -66,7 +66,7 @@ impl Open {
             Err(error) if error.is_read_only() && surroundings.store.is_dir() => error,
             opened => return opened,
         };
-        let Ok(folder) = tempfile::Builder::new().prefix("clew-").tempdir() else {
+        let Ok(folder) = tempfile::Builder::new().prefix("clew-opened-").tempdir() else {
             return Err(refused);
         };
         let disk = OverlayDisk::new(Arc::new(RealDisk), &surroundings.store, folder.path());
