@@ -218,8 +218,8 @@ def ignored_prefixes() -> Iterator[str]:
         given = os.environ.get(variable)
         folder = Path(given) if given else Path.home() / usual
         yield from (f"{folder / name}/" for name in names)
-    for folder in dict.fromkeys(("/tmp", "/var/tmp", tempfile.gettempdir())):
-        yield from (f"{folder}/{name}" for name in TEMPORARY)
+    for temporary in dict.fromkeys(("/tmp", "/var/tmp", tempfile.gettempdir())):
+        yield from (f"{temporary}/{name}" for name in TEMPORARY)
 
 
 class Accesses(NamedTuple):

@@ -192,7 +192,7 @@ def test_pools_and_pickles_work_on_notebook_functions_while_recording(
 
 
 def test_after_patsy_formulas_everything_else_goes_on_being_recorded(notebook: Notebook) -> None:
-    """A design matrix refuses to be pickled: it stays as long as it lives, and what is not verified of it is said."""
+    """A design matrix refuses to be pickled, and is stored all the same."""
     notebook.run(
         """
         import numpy as np

@@ -19,6 +19,7 @@ import matplotlib
 import numpy
 import pandas
 import pytest
+from statsmodels.tools import tools
 
 from clew.shell.names import nested
 from clew.shell.patches import patched
@@ -38,6 +39,7 @@ LIBRARY.__dict__.update(config=ModuleType("library.config"), templates=object(),
         ("sys.argv[0] = n", {"sys.argv"}),
         ("del sys.argv[1]", {"sys.argv"}),
         ("x[sys.argv[1]] = len(sys.argv)", set()),
+        ("y = tools.add_constant(x)", set()),
         ("sys.path.append('x')", set()),
         ("redirect_stdout(buffer).__enter__()", {"contextlib.__enter__"}),
         ("with redirect_stdout(buffer):\n    print()", set()),
@@ -98,6 +100,7 @@ def test_what_is_set_in_a_library_is_told_and_nothing_else(source: str, found: s
     namespace = {library.__name__: library for library in libraries}
     namespace |= {
         "progress": type("tqdm", (), {"__module__": "tqdm.std"}),
+        "tools": tools,
         "library": LIBRARY,
         "Mine": MINE,
         "held": {},

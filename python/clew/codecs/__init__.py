@@ -88,6 +88,7 @@ LIBRARIES: Mapping[str, str] = {
     "astropy.coordinates": "astropy_frames",
     "astropy.units": "astropy_units",
     "networkx": "networkx",
+    "patsy": "patsy",
     "catboost": "catboost",
     "sqlalchemy": "sqlalchemy",
 }

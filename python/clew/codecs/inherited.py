@@ -28,8 +28,11 @@ HEAP_TYPE = 1 << 9
 
 def codec_for(kind: type, base: type, codec: Codec) -> Codec | None:
     """The codec for `kind`, whose nearest known base is `base`; `None` if only its reducer can tell."""
-    if codec.decode_as is None or defines_pickling(kind, base):
-        return None
+    return None if codec.decode_as is None or defines_pickling(kind, base) else subclass(kind, base, codec)
+
+
+def subclass(kind: type, base: type, codec: Codec) -> Codec:
+    """The codec for `kind`, which adds nothing but attributes to `base`, whatever it says of its pickling; `codec` is that of `base`."""
 
     def encode(value: Any) -> Parts:
         parts = codec.encode(value)

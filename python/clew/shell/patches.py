@@ -88,6 +88,7 @@ _TOLD = frozenset(
         "pandas",
         "random",
         "seaborn",
+        "statsmodels",
         "warnings",
     )
 )
