@@ -237,3 +237,9 @@ def test_figures_that_were_drawn_share_nothing(desk: Desk) -> None:
     assert ran(desk, "drawn", first, *DRAWN, "y = 1") == [RESTORED] * (len(DRAWN) + 2)
     log = desk.clew("log", "--all").out
     assert "outside" not in log, log
+
+
+def test_a_cell_of_comments_reads_nothing(desk: Desk) -> None:
+    behind = ("# Write your answer here", "x + 1", "\n# and here\n", "# Write your answer here")
+    ran(desk, "commented", "x = 1", *behind)
+    assert ran(desk, "commented", "x = 2", *behind) == [EXECUTED, RESTORED, EXECUTED, RESTORED, RESTORED]

@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from clew._engine import Held
+from clew.shell.part import is_only_comments
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING
@@ -386,7 +387,7 @@ class Recorder:
         run = self._running.pop(threading.get_ident(), None)
         if run is not None:
             run.end(result)
-            run.seen = self._watch.end()
+            run.seen = self._watch.end(is_empty=is_only_comments(run.source))
             self._ended.append(run)
 
     def _finish(self) -> None:

@@ -236,13 +236,14 @@ class Watch:
         for inner in nested(code):
             self.know(inner)
 
-    def end(self) -> Seen:
-        """The run is over. One beside which other threads or tasks ran may have touched everything."""
+    def end(self, *, is_empty: bool = False) -> Seen:
+        """The run is over. One beside which other threads or tasks ran may have touched everything, and so may one of which no statement was
+        seen, unless it `is_empty` and has none."""
         importing = self._importing.end()
         guarded("tell what this run seeds", self._seeding.close)
         around = self._surroundings.end()
         others_run_now = others_run(self.namespace)
-        is_alone = not self._others_ran and not others_run_now and bool(self._codes)
+        is_alone = not self._others_ran and not others_run_now and (is_empty or bool(self._codes))
         watch = self if is_alone else None
         goes_on = others_run_now and not self._others_ran
         goes_on |= not begun_threads(self.namespace) <= self._threads
@@ -350,8 +351,8 @@ if sys.version_info >= (3, 12):
             self._fired.clear()
             monitoring.restart_events()
 
-        def end(self) -> Seen:
-            self._last = super().end()
+        def end(self, *, is_empty: bool = False) -> Seen:
+            self._last = super().end(is_empty=is_empty)
             return self._last
 
         def moved(self) -> None:
