@@ -108,6 +108,7 @@ ELSEWHERE = {
     "shell.reaching:": "what reaches back; tests/run/test_inputs.py",
     "shell.watch:Seen._is_seeded_first": "only of cells that ask for a generator's state; tests/run/test_asking.py",
     "shell.watch:_states_of": "the same",
+    "shell.watch:Seen._unseen_readers": "only without the observer; tests/run/test_native_reads.py",
     "shell.going:": "only where threads go on; tests/run/test_effects.py",
     "shell.environment:Around._read": "the same; tests/run/test_cases.py",
     "shell.shown:": "each kind of message in tests/shell/test_shown.py",
