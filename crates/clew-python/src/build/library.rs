@@ -109,13 +109,19 @@ pub(super) fn function_needs(node: &ArenaNode<'_>) -> usize {
     2 + node.payload.first().map_or(0, |mask| mask.count_ones() as usize)
 }
 
-/// The attribute of a module or class that is meant by a name: of a class method its function, which the class would bind.
+/// The attribute of a module or class that is meant by a name: where that is a static method or class method, its function.
 fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    if let Ok(class) = scope.cast::<PyType>()
-        && let Some(own) = make::class_attribute(class, &PyString::new(scope.py(), name))
-        && own.is_exact_instance(&scope.py().import("builtins")?.getattr("classmethod")?)
-    {
-        return own.getattr("__func__");
+    let builtins = scope.py().import("builtins")?;
+    let held = match scope.cast::<PyType>() {
+        Ok(class) => make::class_attribute(class, &PyString::new(scope.py(), name)),
+        Err(_) => None,
+    };
+    // A class would bind the function, a module does not.
+    let held = held.map_or_else(|| scope.getattr(name), Ok)?;
+    for kind in ["classmethod", "staticmethod"] {
+        if held.is_exact_instance(&builtins.getattr(kind)?) {
+            return held.getattr("__func__");
+        }
     }
     scope.getattr(name)
 }
