@@ -4,11 +4,15 @@
 
 FOLDER holds checkouts of repositories with notebooks. From each, notebooks are drawn in turn. Cells that fail here (no network, a
 library that is missing) and cells that take too long are dropped first. Then each notebook is run in five scenarios: a first run, the
-same run again, one constant edited, a cell inserted, an input file changed. Each is run by `clew run`, and twice in plain kernels, so that
-what differs from run to run by itself is known. Compared are the outputs of all cells and the digests of all variables at the end.
+same run again, one constant edited, a cell inserted, an input file changed. Each is run by `clew run` and in a plain kernel. Compared are
+the outputs of all cells and the digests of all variables at the end. The first run is made in a second plain kernel, too, so that what
+differs from run to run by itself is known. Plain kernels start from the repository's files, `clew run` goes on in its folder, as a user does:
+the files that a cell wrote are still there. Where something differs it is run once more in a plain kernel, with the files that
+`clew run` found.
 
 A cell has to be executed if its source is new, or if a variable that its source names had another value before it than in any run
-before (by digests taken in the plain kernels); that is the least that is reported. A notebook's result is kept in the output folder:
+before (by digests taken in the plain kernels); that is the least that is reported. What is executed beyond it is counted by the reason that
+Clew gives; reasons that say that a cell is not repeatable (random numbers, the time, programs, the network) are counted apart. A notebook's result is kept in the output folder:
 a run that was stopped goes on where it was.
 """
 
@@ -42,6 +46,10 @@ FEWEST, MOST = 6, 80
 CELL_SECONDS, FOLDER_MB = 30, 60
 #: A number that may be edited, and so many edits are tried until one leaves all cells running.
 NUMBER, TRIES = re.compile(r"(?<![\w.\"'])\d{1,3}(?![\w.\"'])"), 8
+#: Reasons that say that a cell is not repeatable.
+UNREPEATABLE = re.compile(
+    r"draws? random numbers|asks for the time|started programs|uses the network|random:"
+)
 #: What differs from process to process in texts that are shown.
 DRAWN = [
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x"),
@@ -105,6 +113,8 @@ class Place:
     def __init__(self, folder: Path, source: Path) -> None:
         self.origin = source.parent
         self.folder = folder / "work"
+        # Where the folder of `clew run` waits while plain kernels run at its path, and as it was before the last time.
+        self.aside, self.found = folder / "aside", folder / "found"
         self.home = folder / "home"
         self.log = folder / "before.jsonl"
         shutil.rmtree(folder, ignore_errors=True)
@@ -115,11 +125,14 @@ class Place:
     def restore(self) -> None:
         """Makes the folder anew, as the repository has it and with the changes of this scenario."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        # Copies keep the times of what they copy, so a file that nobody changed looks like it.
         shutil.copytree(self.origin, self.folder, ignore=shutil.ignore_patterns("*.ipynb", ".git"))
+        self.change()
+
+    def change(self) -> None:
+        """Makes this scenario's changes."""
         for name, content in self.changes.items():
             (self.folder / name).write_bytes(content)
-        # Copies keep the times of what they copy, so a file that nobody changed looks like it.
-        for name in self.changes:
             os.utime(self.folder / name, (1.7e9, 1.7e9))
 
     def environment(self) -> dict[str, str]:
@@ -128,12 +141,17 @@ class Place:
         home = {"HOME": self.home, "IPYTHONDIR": self.home / "ipython", "CLEW_HOME": self.home / "clew"}
         jupyter = {f"JUPYTER_{kind}_DIR": self.home / kind for kind in ("CONFIG", "DATA", "RUNTIME")}
         paths = {name: str(path) for name, path in {**home, **jupyter}.items()}
-        settings = {"PYTHONPATH": str(INSIDE), "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
+        settings = {"PYTHONPATH": str(INSIDE), "PYTHONHASHSEED": "0"}
         return mine | paths | settings | {"MPLCONFIGDIR": str(self.home / "matplotlib")}
 
-    def plain(self, cells: list[Any], keep_going: bool = False) -> tuple[Any, Plain]:
-        """Runs the cells in a plain kernel."""
+    def plain(
+        self, cells: list[Any], *, keep_going: bool = False, as_clew: bool = False
+    ) -> tuple[Any, Plain]:
+        """Runs the cells in a plain kernel; with the files that `clew run` found the last time, if so wanted."""
         self.restore()
+        if as_clew:
+            shutil.rmtree(self.folder)
+            shutil.copytree(self.found, self.folder)
         self.log.unlink(missing_ok=True)
         first = nbformat.v4.new_code_cell(FIRST.format(path=str(self.log)))
         book = notebook([first, *cells])
@@ -159,7 +177,14 @@ class Place:
 
     def clew(self, cells: list[Any]) -> tuple[list[dict[str, Any]], list[str], dict[str, str], float]:
         """Runs the cells with `clew run`: what became of each, outputs, final values, seconds."""
-        self.restore()
+        if self.aside.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.aside.rename(self.folder)
+            self.change()
+        else:
+            self.restore()
+        shutil.rmtree(self.found, ignore_errors=True)
+        shutil.copytree(self.folder, self.found)
         nbformat.write(notebook(cells), self.folder / "in.ipynb")
         command = [str(Path(sys.executable).parent / "clew"), "run", "in.ipynb", "out.ipynb", "--json"]
         begun = os.times().elapsed
@@ -172,6 +197,7 @@ class Place:
         told = json.loads(done.stdout)["cells"]
         book = nbformat.read(self.folder / "out.ipynb", as_version=4)
         outputs = [self.shown(cell) for cell in book.cells]
+        self.folder.rename(self.aside)
         return told, outputs[:-1], finals(book.cells[-1]), seconds
 
     def shown(self, cell: Any) -> str:
@@ -214,8 +240,8 @@ def finals(cell: Any) -> dict[str, str]:
 # -- scenarios -----------------------------------------------------------------------------------------------------------
 
 
-def edited(place: Place, cells: list[Any], dice: random.Random) -> list[Any] | None:
-    """The cells with one small integer made larger by one, so that all still run."""
+def edited(place: Place, cells: list[Any], dice: random.Random) -> tuple[list[Any], Plain] | None:
+    """The cells with one small integer made larger by one, so that all still run, and what they give."""
     for at in dice.sample(range(len(cells)), len(cells))[:TRIES]:
         source = cells[at]["source"]
         found = list(NUMBER.finditer(source))
@@ -225,8 +251,7 @@ def edited(place: Place, cells: list[Any], dice: random.Random) -> list[Any] | N
         other = source[: match.start()] + str(int(match.group()) + 1) + source[match.end() :]
         those = [*cells[:at], {**cells[at], "source": other}, *cells[at + 1 :]]
         with suppress(CellExecutionError):
-            place.plain([*those, nbformat.v4.new_code_cell(LAST)])
-            return those
+            return those, place.plain([*those, last()])[1]
     return None
 
 
@@ -234,6 +259,7 @@ def inserted(cells: list[Any], dice: random.Random) -> list[Any]:
     """The cells with a new one somewhere."""
     place = dice.randrange(1, len(cells))
     new = nbformat.v4.new_code_cell("inserted_by_bench = 6 * 7\ninserted_by_bench")
+    new["id"] = "inserted"
     return [*cells[:place], new, *cells[place:]]
 
 
@@ -252,6 +278,13 @@ def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
             if len(lines) > 2 and path.suffix != ".json":
                 return {str(path.relative_to(place.folder)): b"\n".join([*lines, lines[-1], b""])}
     return {}
+
+
+def last() -> Any:
+    """The cell that digests everything."""
+    cell = nbformat.v4.new_code_cell(LAST)
+    cell["id"] = "last"
+    return cell
 
 
 def is_plain(source: str) -> bool:
@@ -309,60 +342,63 @@ def play(source: Path, folder: Path, seed: int) -> Result:
     """Runs a notebook in all scenarios."""
     result = Result(str(source))
     place = Place(folder, source)
-    cells = clean(place, source, result)
-    if len(cells) < FEWEST:
+    cells, plain = clean(place, source, result)
+    if plain is None:
         result.failed = f"only {len(cells)} cells run here"
         return result
     result.cells = len(cells)
     needs, dice = Needs(), random.Random(seed)
-    for name, those in scenarios(place, cells, dice):
-        result.scenarios.append(scenario(place, name, those, needs))
+    again = place.plain([*cells, last()])[1]
+    unstable = set(differing(cells, plain, again.outputs, again.final))
+    for name, those, once in scenarios(place, cells, [plain, again], dice):
+        result.scenarios.append(scenario(place, name, those, once, unstable, needs))
     return result
 
 
-def clean(place: Place, source: Path, result: Result) -> list[Any]:
-    """The code cells that run here."""
+def clean(place: Place, source: Path, result: Result) -> tuple[list[Any], Plain | None]:
+    """The code cells that run here, and what they give; nothing where too few run."""
     book = nbformat.read(source, as_version=4)
     cells = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
-    if not FEWEST <= len(cells) <= MOST:
-        return []
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
         cell["metadata"] = {}
-    for _ in range(3):
-        ran, _ = place.plain([*cells, nbformat.v4.new_code_cell(LAST)], keep_going=True)
+    for _ in range(4):
+        if not FEWEST <= len(cells) <= MOST:
+            break
+        ran, plain = place.plain([*cells, last()], keep_going=True)
         good = [
             cell
             for cell, done in zip(cells, ran, strict=False)
             if not any(output.output_type == "error" for output in done.outputs)
         ]
         result.dropped += len(cells) - len(good)
-        if len(good) == len(cells) or len(good) < FEWEST:
-            return good
+        if len(good) == len(cells):
+            return good, plain
         cells = good
-    return []
+    return cells, None
 
 
-def scenarios(place: Place, cells: list[Any], dice: random.Random) -> Iterator[tuple[str, list[Any]]]:
-    """The scenarios, one after another; the last change the folder."""
-    yield "first run", cells
-    yield "same run", cells
+def scenarios(
+    place: Place, cells: list[Any], plain: list[Plain], dice: random.Random
+) -> Iterator[tuple[str, list[Any], Plain]]:
+    """The scenarios with what a plain kernel gives, one after another; the last changes the folder."""
+    yield "first run", cells, plain[0]
+    yield "same run", cells, plain[1]
     other = edited(place, cells, dice)
     if other is not None:
-        yield "edited constant", other
-    yield "inserted cell", inserted(cells, dice)
+        yield "edited constant", *other
+    more = inserted(cells, dice)
+    yield "inserted cell", more, place.plain([*more, last()])[1]
     place.changes = changed_file(place, cells)
     if place.changes:
-        yield "changed file", cells
+        yield "changed file", cells, place.plain([*cells, last()])[1]
 
 
-def scenario(place: Place, name: str, cells: list[Any], needs: Needs) -> Scenario:
-    """Runs a notebook plainly, twice, and with Clew, and compares."""
-    last = nbformat.v4.new_code_cell(LAST)
-    last["id"] = "last"
-    _, plain = place.plain([*cells, last])
-    _, again = place.plain([*cells, last])
-    told, outputs, final, seconds = place.clew([*cells, last])
+def scenario(
+    place: Place, name: str, cells: list[Any], plain: Plain, unstable: set[str], needs: Needs
+) -> Scenario:
+    """Runs a notebook with Clew and compares. What is known to differ from run to run by itself is in `unstable`, and comes to it."""
+    told, outputs, final, seconds = place.clew([*cells, last()])
     needed = needs.needed(cells, plain.before, set(place.changes))
     done = Scenario(name, cells=len(cells), least=len(needed), seconds=seconds)
     for at, (cell, became) in enumerate(zip(cells, told, strict=False)):
@@ -371,16 +407,31 @@ def scenario(place: Place, name: str, cells: list[Any], needs: Needs) -> Scenari
             if at not in needed:
                 why = "; ".join(became["why"])
                 done.reasons.setdefault(reason(why), []).append(f"{why[:400]}: {cell['source'][:200]}")
-        if plain.outputs[at] != again.outputs[at]:
-            done.unstable += 1
-        elif outputs[at] != plain.outputs[at]:
-            done.wrong.append(f"output of cell {at} ({became['outcome']}): {cell['source'][:200]}")
-    for variable in sorted(plain.final.keys() | final.keys()):
-        if plain.final.get(variable) != again.final.get(variable):
-            done.unstable += 1
-        elif plain.final.get(variable) != final.get(variable):
-            done.wrong.append(f"variable {variable}")
+    differ = differing(cells, plain, outputs, final)
+    if differ.keys() - unstable:
+        again = place.plain([*cells, last()], as_clew=True)[1]
+        unstable |= differing(cells, plain, again.outputs, again.final).keys()
+    done.unstable = len(unstable)
+    done.wrong = [
+        f"{what} ({told[at]['outcome']}): {cells[at]['source'][:200]}" if at is not None else what
+        for what, at in differ.items()
+        if what not in unstable
+    ]
     return done
+
+
+def differing(
+    cells: list[Any], plain: Plain, outputs: list[str], final: dict[str, str]
+) -> dict[str, int | None]:
+    """The outputs (with the cell's place) and the variables that are not what the plain run gave."""
+    shown = {
+        f"output of {cell['id']}": at for at, cell in enumerate(cells) if outputs[at] != plain.outputs[at]
+    }
+    names = sorted(plain.final.keys() | final.keys())
+    return {
+        **shown,
+        **{f"variable {name}": None for name in names if plain.final.get(name) != final.get(name)},
+    }
 
 
 def reason(why: str) -> str:
@@ -463,10 +514,19 @@ def summary(results: list[dict[str, Any]]) -> str:
         wrong = sum(len(one["wrong"]) for result in ran for one in result["scenarios"] if one["name"] == name)
         counts = f"{total(name, 'executed')} of {total(name, 'cells')} cells executed, {total(name, 'least')} had to be"
         lines.append(f"{name}: {counts}; wrong {wrong}; unstable in plain runs {total(name, 'unstable')}")
+    unchanged, excused = 0, 0
     for result in ran:
         for one in result["scenarios"]:
             if one["name"] != "first run":
+                unchanged += one["cells"] - one["least"]
                 reasons.update({why: len(cells) for why, cells in one["reasons"].items()})
+                told = [why for cells in one["reasons"].values() for why in cells]
+                excused += sum(1 for why in told if UNREPEATABLE.search(why))
+    needless = reasons.total() - excused
+    lines.append(
+        f"unchanged cells: {unchanged}; executed because they are not repeatable {excused}, otherwise {needless} "
+        f"({needless / max(unchanged, 1):.1%})"
+    )
     lines += [f"{count:5}  {why}" for why, count in reasons.most_common()]
     return "\n".join(lines)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 BLOCK = 64 * 1024
 SCALARS = {type(None), bool, int, float, complex, str, bytes}
-TELLING = {"numpy", "pandas", "torch", "matplotlib"}
+TELLING = {"numpy", "pandas", "torch", "matplotlib", "networkx"}
 SHELLS = {"In", "Out", "get_ipython", "exit", "quit", "open", "init_kishu", "kishu"}
 
 #: Hashes of the blocks that a state consists of, by the label under which it was kept.
@@ -127,6 +127,14 @@ class Telling:
         except Exception:
             return self.say("opaque")
         self.members(list(told[1:3]) if isinstance(told, tuple) else [str(told)])
+
+    def of_networkx(self, value: Any) -> None:
+        """Feeds what a graph holds, and not the views of it that it keeps once they were asked for."""
+        if not hasattr(value, "adjacency"):
+            return self.instance(value)
+        self.members(
+            [value.graph, dict(value.nodes(data=True)), [list(one) for one in value.edges(data=True)]]
+        )
 
     def of_numpy(self, value: Any) -> None:
         """Feeds an array's bytes, a generator's state, a scalar's value."""

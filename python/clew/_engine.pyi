@@ -213,6 +213,19 @@ class Repeat:
         """Goes back to before the first cell, and takes such cells for what they left as long as `overlooks`: to know whether anything has
         to be executed at all."""
 
+    def has_overwritten(self) -> bool:
+        """Whether several runs wrote one file."""
+
+    def allow_overwritten(self) -> None:
+        """Overlooks from now on that a later run wrote over a file, as long as nothing is executed between."""
+
+    def settle_overwritten(self) -> bool:
+        """Something is executed now, or nothing follows: false if files were overlooked whose last writers are still to be decided. They are
+        overlooked no more, and the walk has to begin again."""
+
+    def start_over(self) -> None:
+        """Goes back to before the first cell."""
+
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
         """Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]`
         of cells that these were taken for. Where there are none nothing is done."""

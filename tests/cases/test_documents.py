@@ -245,6 +245,39 @@ def test_what_formulas_are_made_of_comes_back_and_goes_on(kernels: Callable[...,
     assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
 
 
+def test_what_a_model_s_formula_took_from_the_session_comes_back_with_it(
+    kernels: Callable[..., Notebook],
+) -> None:
+    """statsmodels' own pickling evaluates the formula again, where there may be no such names, or others."""
+    notebook = kernels()
+    notebook.run(
+        "import numpy as np, pandas as pd, statsmodels.api as sm, statsmodels.formula.api as smf",
+        "df = pd.DataFrame({'a': [1., 0, 1, 1, 0, 1], 'b': [2., 3, 1, 4, 2, 5], 'k': list('xyxxyy')})\nw = np.array([3., 1, 4, 1, 5, 9])",
+        "def twice(v): return 2 * v",
+        "fit = smf.ols('a ~ b + I(w * b) + twice(w)', df).fit()\nfit.summary();",
+        "other = smf.glm('a ~ C(k) + np.log(w)', df, family=sm.families.Binomial()).fit()",
+    )
+    spec = "[sorted(one.state['eval_env']._namespaces[0]) for one in {}.model.data.model_spec.factor_infos.values()]"
+    there = (
+        spec.format("fit"),
+        spec.format("other"),
+        "fit.predict(df).tolist()",
+        "other.predict(df).round(6).tolist()",
+        "fit.params.tolist()",
+        "fit.model.data.frame is other.model.data.frame",
+    )
+    before = notebook.read(*there)
+    assert "'twice'" in before[0] and "'w'" in before[1]
+    notebook.run("del w, twice\nfit.model.data.frame['a'] = 0")
+    report = notebook.move("undo")
+    assert set(report.names.values()) <= {"kept", "loaded"} and notebook.read(*there) == before, report.data
+    revision = notebook.at()
+    notebook.kill()
+    again = kernels()
+    report = again.move(f"resume {revision}")
+    assert set(report.names.values()) == {"loaded"} and again.read(*there) == before, report.data
+
+
 MODELS = """
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship

@@ -63,6 +63,95 @@ def test_p03_what_is_set_in_a_library_is_set_in_each_run_and_counts_for_who_uses
     assert ran(desk, "patched", "import math", "math.pi", "n = 1")[1] == ["3.141592653589793"]
 
 
+def test_p03_what_a_cell_sets_again_where_it_finds_the_same_is_the_same(desk: Desk) -> None:
+    def cells(limit: str, last: str) -> list[str]:
+        found = "2 * limit" if limit.isdigit() else "limit"
+        return [
+            "import fractions, random",
+            f"limit = {limit}",
+            f"fractions.bound = {found}",
+            "fractions.bound",
+            last,
+        ]
+
+    def planned(*cells: str) -> list[str]:
+        desk.notebook("set_again", *cells)
+        return [cell["outcome"] for cell in desk.run("set_again.ipynb", "--plan", "--json").json["cells"]]
+
+    assert ran(desk, "set_again", *cells("5", "n = 1")) == ([EXECUTED] * 5, ["10"])
+    # It is executed for the last one, and who used it before finds what that found.
+    expected = [RESTORED, RESTORED, EXECUTED, RESTORED, EXECUTED]
+    assert planned(*cells("5", "n = 2")) == expected
+    assert ran(desk, "set_again", *cells("5", "n = 2")) == (expected, ["10"])
+    assert ran(desk, "set_again", *cells("5", "n = 3")) == (expected, ["10"])
+    assert ran(desk, "set_again", *cells("6", "n = 3")) == (
+        [RESTORED, EXECUTED, EXECUTED, EXECUTED, RESTORED],
+        ["12"],
+    )
+    assert ran(desk, "set_again", *cells("5", "n = 4")) == (expected, ["10"])
+    # Another sets it, too, before it is used.
+    more = cells("5", "n = 4")
+    more.insert(3, "fractions.bound = limit")
+    assert ran(desk, "set_again", *more)[1] == ["5"]
+    assert ran(desk, "set_again", *cells("5", "n = 5"))[1] == ["10"]
+    # What it sets is another each time.
+    assert ran(desk, "set_again", *cells("random.SystemRandom().random()", "n = 5"))[0][1:4] == [EXECUTED] * 3
+    first, second = (
+        ran(desk, "set_again", *cells("random.SystemRandom().random()", f"n = {n}"))[1] for n in (6, 7)
+    )
+    assert first != second
+
+
+def test_p03_a_file_that_several_cells_wrote_is_written_again_where_anything_may_find_what_was_between(
+    desk: Desk,
+) -> None:
+    """Nothing is executed for a file that a later cell wrote over; everything is, where something is executed that may find it."""
+    start, one, middle = "k = 1", "_ = open('several.txt', 'w').write('one')", "size = len([k])"
+    reads, two, last = (
+        "found = open('several.txt').read()",
+        "_ = open('several.txt', 'w').write('two')",
+        "n = 1",
+    )
+    shown = "(found, size, open('several.txt').read())"
+    cells = [start, one, middle, reads, two, last, shown]
+    assert ran(desk, "several", *cells) == ([EXECUTED] * 7, ["('one', 1, 'two')"])
+    assert ran(desk, "several", *cells) == ([RESTORED] * 7, ["('one', 1, 'two')"])
+
+    def edited(place: int, *instead: str) -> tuple[list[str], str]:
+        told, (value,) = ran(desk, "several", *cells[:place], *instead, *cells[place + 1 :])
+        there = (desk.folder / "several.txt").read_text()
+        # As it was before the edit.
+        assert ran(desk, "several", *cells)[1] == ["('one', 1, 'two')"]
+        return told, f"{value} {there}"
+
+    # Behind the last of them it is what that left.
+    assert edited(5, "n = 2") == ([RESTORED] * 5 + [EXECUTED, RESTORED], "('one', 1, 'two') two")
+    # Between them it is not, and the last may go on from it.
+    assert edited(2, middle, "m = 1")[1] == "('one', 1, 'two') two"
+    assert edited(3, "found = open('several.txt').read() + '!'")[1] == "('one!', 1, 'two') two"
+    assert edited(4, "_ = open('several.txt', 'a').write('three')")[1] == "('one', 1, 'onethree') onethree"
+    assert edited(4)[1] == "('one', 1, 'one') one"
+    assert edited(1)[1] == "('two', 1, 'two') two"
+
+
+def test_p03_a_file_is_written_again_where_only_a_run_shows_that_something_between_is_executed(
+    desk: Desk,
+) -> None:
+    behind = (
+        "_ = open('late.txt', 'w').write('one')",
+        "size = len(str(k))",
+        "found = open('late.txt').read()",
+    )
+    last = ("_ = open('late.txt', 'w').write('two')", "(found, size, open('late.txt').read())")
+    assert ran(desk, "late", "k = 1", "m = 1", *behind, *last)[1] == ["('one', 1, 'two')"]
+    # Nobody knows before that this cell binds `k` now.
+    desk.notebook("late", "k = 1", "m, k = 2, 'other'", *behind, *last)
+    typed = desk.run("late.ipynb", "out.ipynb")
+    assert typed.exit == 0 and "so cell 3 runs again, in a new kernel" in typed.err, typed
+    (shown,) = code_cells(desk.read("out.ipynb"))[-1]["outputs"]
+    assert "".join(shown["data"]["text/plain"]) == "('one', 5, 'two')"
+
+
 def test_p06_the_number_of_a_process_is_asked_for_each_time(desk: Desk) -> None:
     cells = ("import os\nmine = os.getpid()", "mine > 1")
     assert ran(desk, "process", *cells)[0] == [EXECUTED] * 2

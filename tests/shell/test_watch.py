@@ -285,6 +285,13 @@ def test_magics_that_run_a_cell_as_it_stands_hide_nothing(cells: Cells) -> None:
         ("get_ipython().run_line_magic('matplotlib', 'inline')", True),
         ("get_ipython().run_cell_magic('bash', '', 'ls')", False),
         ("get_ipython().run_cell_magic('time', '', 'exec(s)')", False),
+        ("get_ipython().run_line_magic('timeit', 'f(x)')", True),
+        ("get_ipython().run_line_magic('timeit', '-n1 -r 10 -q -x')", True),
+        ("get_ipython().run_cell_magic('timeit', '-n 1 y = f(x)', 'g(y)')", True),
+        ("get_ipython().run_cell_magic('timeit', '', 'g(y)')", True),
+        ("get_ipython().run_line_magic('timeit', '-o -n1')", True),
+        ("get_ipython().run_line_magic('timeit', '-v t f(x)')", False),
+        ("get_ipython().run_line_magic('timeit', 'exec(s)')", False),
     ]:
         assert behind_is_known(source) is is_known, source
 

@@ -131,6 +131,10 @@ impl Values for &dyn Records {
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         Records::stream(*self, &encoding.stream).ok()
     }
+
+    fn source(&self, id: BlobId) -> Option<String> {
+        Records::text(*self, &id).ok()
+    }
 }
 
 /// Tells how long something takes.

@@ -6,6 +6,7 @@
 mod codes;
 mod origins;
 mod outline;
+mod overwritten;
 mod reasons;
 mod record;
 mod refused;
@@ -23,6 +24,7 @@ use clew_core::store::{Store, StoreError};
 pub use origins::Origin;
 
 use self::codes::{IsSameCode, Likeness};
+use self::overwritten::{Open, Overwritten};
 use self::reasons::Reasons;
 use self::record::Record;
 use crate::place::{open_indexed, store_problem};
@@ -94,6 +96,8 @@ pub struct Repeat {
     taken: Vec<(Candidate, u64)>,
     /// Runs that must not be taken, nor what repeats them, and why.
     refused: HashMap<RunId, String>,
+    /// Files that several cells wrote.
+    overwritten: Overwritten,
     /// Cells that have to run and did not yet, by what they made when they last ran.
     awaited: HashMap<Root, u64>,
     /// The first of them of which nothing is recorded: it may make anything.
@@ -115,8 +119,8 @@ enum Weighed {
     Nearest(RunId, Vec<Obstacle>),
     /// What one of them made could not be brought back, for this reason, and none of the others may be taken.
     Refused(String),
-    /// One that may be taken, with what does not count for whoever vouches for the cell.
-    Fits(RunId, Vec<Obstacle>),
+    /// One that may be taken, with what does not count for whoever vouches for the cell, and files that later runs wrote over.
+    Fits(RunId, Vec<Obstacle>, Vec<Open>),
 }
 
 impl Weighed {
@@ -156,6 +160,7 @@ impl Repeat {
             pending: Vec::new(),
             taken: Vec::new(),
             refused: HashMap::new(),
+            overwritten: Overwritten::default(),
             awaited: HashMap::new(),
             unknown: None,
         };
@@ -192,9 +197,9 @@ impl Repeat {
         let mut record = 0;
         while self.has_record(record) {
             match self.weigh(record, cell, outside, is_same_code) {
-                Weighed::Fits(run, ignored) => {
+                Weighed::Fits(run, ignored, open) => {
                     let although = self.told(record, &ignored);
-                    let taken = self.take(Candidate { record, run }, cell, although);
+                    let taken = self.take(Candidate { record, run }, cell, although, open);
                     return taken.unwrap_or_else(|| Decided::Executed(vec![NOT_KEPT.to_owned()]));
                 }
                 Weighed::Nearest(run, obstacles) => {
@@ -213,8 +218,7 @@ impl Repeat {
             Some((candidate, obstacles)) => self.told(candidate.record, obstacles),
             None => vec![self.unknown(cell)],
         };
-        let last = best.map(|(candidate, _)| candidate).or_else(|| self.last_of(cell));
-        self.await_cell(last, cell.execution_count);
+        self.await_cell(cell, best);
         Decided::Executed(why)
     }
 
@@ -237,8 +241,10 @@ impl Repeat {
                 }
                 let found = flow.obstacles(&flow.place(id), &self.found, &record.environments, outside);
                 let (obstacles, ignored) = divided(found, cell.vouched, run);
+                let of_cell = (id, cell.execution_count);
+                let (obstacles, open) = self.overwritten.without(obstacles, &record.history, of_cell, outside);
                 if obstacles.is_empty() {
-                    weighed = Weighed::Fits(id, ignored);
+                    weighed = Weighed::Fits(id, ignored, open);
                     break 'looking;
                 }
                 weighed.note(id, obstacles);
@@ -248,10 +254,17 @@ impl Repeat {
         weighed
     }
 
-    /// The cell has to run: what it makes is not known before.
-    fn await_cell(&mut self, last: Option<Candidate>, cell: u64) {
-        let Some(run) = last.and_then(|last| self.records[last.record].history.run(&last.run)) else {
-            self.unknown.get_or_insert(cell);
+    /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
+    fn await_cell(&mut self, cell: &Cell, best: Option<(Candidate, Vec<Obstacle>)>) {
+        let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
+            (Some(last), Some(obstacles))
+        });
+        let Some(last) = last else {
+            self.unknown.get_or_insert(cell.execution_count);
+            return;
+        };
+        let Some(run) = self.records[last.record].history.run(&last.run) else {
+            self.unknown.get_or_insert(cell.execution_count);
             return;
         };
         let made = run
@@ -260,8 +273,13 @@ impl Repeat {
             .flat_map(|version| &version.roots)
             .chain(&run.removed)
             .chain(&run.evidence.used);
-        self.awaited.extend(made.map(|root| (root.clone(), cell)));
-        self.found.patched.set(&run.evidence.patched);
+        self.awaited
+            .extend(made.map(|root| (root.clone(), cell.execution_count)));
+        // What it finds is what it found then, so it sets the same.
+        let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
+        self.found
+            .patched
+            .set(&run.evidence.patched, sets_same.then_some(last.run));
     }
 
     /// The newest run of the cell, whatever its code was.
@@ -271,7 +289,7 @@ impl Repeat {
     }
 
     /// Takes a run for a cell; `None` where what it showed was not kept.
-    fn take(&mut self, candidate: Candidate, cell: &Cell, although: Vec<String>) -> Option<Decided> {
+    fn take(&mut self, candidate: Candidate, cell: &Cell, although: Vec<String>, open: Vec<Open>) -> Option<Decided> {
         let record = &self.records[candidate.record];
         let run = record.history.run(&candidate.run)?;
         let output = match run.output {
@@ -302,6 +320,7 @@ impl Repeat {
             directory: self.found.directory.clone(),
         });
         self.found.repeat(&record.history, &candidate.run);
+        self.overwritten.take(&record.history, candidate.run, open);
         Some(taken)
     }
 

@@ -128,12 +128,34 @@ impl Repeat {
         self.walk().overlook_patches(overlooks);
     }
 
+    /// Whether several runs wrote one file.
+    fn has_overwritten(&self) -> bool {
+        self.walk().has_overwritten()
+    }
+
+    /// Overlooks from now on that a later run wrote over a file, as long as nothing is executed between.
+    fn allow_overwritten(&self) {
+        self.walk().allow_overwritten();
+    }
+
+    /// Something is executed now, or nothing follows: false if files were overlooked whose last writers are still to be decided. They are overlooked no
+    /// more, and the walk has to begin again.
+    fn settle_overwritten(&self) -> bool {
+        self.walk().settle_overwritten()
+    }
+
+    /// Goes back to before the first cell.
+    fn start_over(&self) {
+        self.walk().begin_again();
+    }
+
     /// Has the walk begin anew, for a new kernel, without the runs that made what could not be brought back (a root and why); the `In [n]` of cells that
     /// these were taken for. Where there are none nothing is done.
     #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
     fn begin_again(&self, lost: Vec<(String, String)>) -> Vec<u64> {
         let mut walk = self.walk();
-        let cells: Vec<u64> = lost.iter().filter_map(|(root, why)| walk.refuse(root, why)).collect();
+        let mut cells: Vec<u64> = lost.iter().filter_map(|(root, why)| walk.refuse(root, why)).collect();
+        cells.extend(walk.unsettled());
         if !cells.is_empty() {
             walk.begin_again();
         }

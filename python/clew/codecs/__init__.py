@@ -89,6 +89,7 @@ LIBRARIES: Mapping[str, str] = {
     "astropy.units": "astropy_units",
     "networkx": "networkx",
     "patsy": "patsy",
+    "statsmodels": "statsmodels",
     "catboost": "catboost",
     "sqlalchemy": "sqlalchemy",
 }

@@ -7,16 +7,17 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from . import Codec, Parts
+from . import Codec
+from .inherited import instances
 
 
-def _encode(soup: Any) -> Parts:
+def _encode(soup: Any) -> dict[str, Any]:
     """With the class of a builder that holds a parser: a new one has nothing to remember."""
     own = dict(vars(soup))
     builder = own.get("builder")
     if builder is not None and not isinstance(builder, type) and not builder.picklable:
         own["builder"] = type(builder)
-    return Parts((type(soup),), own)
+    return own
 
 
 def _fill(soup: Any, own: dict[str, Any]) -> None:
@@ -25,13 +26,6 @@ def _fill(soup: Any, own: dict[str, Any]) -> None:
         soup.builder = soup.builder()
 
 
-_CODEC = Codec(
-    "bs4.soup",
-    _encode,
-    lambda args: object.__new__(args[0]),
-    _fill,
-    native=False,
-    decode_as=lambda kind, args: object.__new__(kind),
-)
+_CODEC = instances("bs4.soup", _encode, _fill)
 NAMED: dict[str, Codec] = {"soup": _CODEC}
 CODECS: dict[type, Codec] = {BeautifulSoup: _CODEC}

@@ -1,4 +1,4 @@
-"""Subclasses that only add attributes to a type that hides its state.
+"""Attributes: of subclasses that add them to a type that hides its state, and of instances that are nothing but these.
 
 Their reducers forget either half: a subclass of `datetime`, `Decimal`, `deque` or `ndarray` with attributes of its own
 comes back without them. Here the hidden part is written by the base's codec and the attributes beside it, by name.
@@ -6,7 +6,7 @@ comes back without them. Here the hidden part is written by the base's codec and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import MemberDescriptorType
 from typing import Any
 
@@ -75,6 +75,19 @@ def restore_attributes(value: Any, own: dict[str, Any] | None, slots: dict[str, 
     for name, slot in slots.items():
         descriptor = next(vars(part)[name] for part in type(value).__mro__ if name in vars(part))
         descriptor.__set__(value, slot)
+
+
+def instances(name: str, encode: Callable[[Any], Any], fill: Callable[[Any, Any], None]) -> Codec:
+    """The codec for instances, subclasses' too, whose attributes say all there is: they are made without `__init__`, and `fill` puts back what
+    `encode` took, whatever the class says of its pickling."""
+    return Codec(
+        name,
+        lambda value: Parts((type(value),), encode(value)),
+        lambda args: object.__new__(args[0]),
+        fill,
+        native=False,
+        decode_as=lambda kind, args: object.__new__(kind),
+    )
 
 
 def _decode(parts: tuple[Any, ...]) -> Any:

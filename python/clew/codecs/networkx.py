@@ -7,18 +7,19 @@ from typing import Any
 
 from networkx import DiGraph, Graph, MultiDiGraph, MultiGraph
 
-from . import Codec, Parts
+from . import Codec
+from .inherited import instances
 
 _OURS = 3
 """How often a view is referred to that nobody else has: by the graph, by the copy of its attributes, and by the question."""
 
 
-def _encode(graph: Any) -> Parts:
+def _encode(graph: Any) -> dict[str, Any]:
     own = dict(vars(graph))
     for name in _VIEWS:
         if name in own and sys.getrefcount(own[name]) == _OURS:
             del own[name]
-    return Parts((type(graph),), own)
+    return own
 
 
 _VIEWS = (
@@ -34,13 +35,6 @@ _VIEWS = (
     "out_degree",
 )
 
-_CODEC = Codec(
-    "networkx.graph",
-    _encode,
-    lambda args: object.__new__(args[0]),
-    lambda graph, own: vars(graph).update(own),
-    native=False,
-    decode_as=lambda kind, args: object.__new__(kind),
-)
+_CODEC = instances("networkx.graph", _encode, lambda graph, own: vars(graph).update(own))
 NAMED: dict[str, Codec] = {"graph": _CODEC}
 CODECS: dict[type, Codec] = dict.fromkeys((Graph, DiGraph, MultiGraph, MultiDiGraph), _CODEC)

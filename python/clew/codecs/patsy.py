@@ -11,20 +11,16 @@ from patsy import DesignMatrix
 from patsy.origin import Origin
 from patsy.util import no_pickling
 
-from . import Codec, Parts
-from .inherited import PICKLING, attributes, restore_attributes, subclass
+from . import Codec
+from .inherited import PICKLING, attributes, instances, restore_attributes, subclass
 from .numpy import NAMED as ARRAYS
 
 
-def _encode(value: Any) -> Parts:
-    return Parts((type(value),), attributes(value, object))
-
-
-def _fill(value: Any, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
-    restore_attributes(value, *state)
-
-
-_PLAIN = Codec("patsy.plain", _encode, lambda args: object.__new__(args[0]), _fill, native=False)
+_PLAIN = instances(
+    "patsy.plain",
+    lambda value: attributes(value, object),
+    lambda value, state: restore_attributes(value, *state),
+)
 NAMED: dict[str, Codec] = {"plain": _PLAIN}
 CODECS: dict[type, Codec] = {
     DesignMatrix: subclass(DesignMatrix, np.ndarray, ARRAYS["ndarray"]),

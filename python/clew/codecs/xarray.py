@@ -7,8 +7,8 @@ from typing import Any
 
 from xarray import DataArray, Dataset, IndexVariable, Variable
 
-from . import Codec, Parts
-from .inherited import restore_attributes
+from . import Codec
+from .inherited import instances, restore_attributes
 
 _ON_READING = ("_attrs", "_encoding")
 """Slots that are `None` until somebody asks, and an empty dict from then on."""
@@ -17,7 +17,7 @@ _OURS = 3
 """How often a slot's value is referred to that nobody else has: by the slot, by the slots as they were read, and by the question."""
 
 
-def _encode(value: Any) -> Parts:
+def _encode(value: Any) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     state: Any = object.__getstate__(value)  # type: ignore[attr-defined, unused-ignore]
     own, slots = state if type(state) is tuple else (state, {})
     for name in _ON_READING:
@@ -25,9 +25,7 @@ def _encode(value: Any) -> Parts:
             slots[name] = None
     kept = {name: one for name, one in (slots.get("_cache") or {}).items() if not _is_own(one)}
     slots["_cache"] = kept or None
-    return Parts(
-        (type(value),), (own, {name: slots[name] for name in sorted(slots) if slots[name] is not None})
-    )
+    return own, {name: slots[name] for name in sorted(slots) if slots[name] is not None}
 
 
 def _is_own(accessor: Any) -> bool:
@@ -49,13 +47,6 @@ def _slots(kind: type) -> set[str]:
     return {name for part in kind.__mro__ for name in vars(part).get("__slots__", ())}
 
 
-_CODEC = Codec(
-    "xarray.data",
-    _encode,
-    lambda args: object.__new__(args[0]),
-    _fill,
-    native=False,
-    decode_as=lambda kind, args: object.__new__(kind),
-)
+_CODEC = instances("xarray.data", _encode, _fill)
 NAMED: dict[str, Codec] = {"data": _CODEC}
 CODECS: dict[type, Codec] = dict.fromkeys((DataArray, Dataset, IndexVariable, Variable), _CODEC)

@@ -26,6 +26,7 @@ from clew.shell.sources import defines, macros, may_read_functions, may_read_sou
 #: Tags by which a cell's author decides.
 ALWAYS, PURE, NEVER = "clew:always", "clew:pure", "clew:never"
 UNKNOWN = "nothing is recorded of this notebook"
+OVERWRITTEN = ("a file that a cell wrote", "a later cell wrote over it")
 MACRO = "it is a macro: the text of other cells runs in its place"
 READ = "a cell may read the source of functions, and it makes some"
 
@@ -88,15 +89,34 @@ class Recorded:
             self._why = f"nobody can tell what the kernel {unknown} runs in"
         except RuntimeError as error:
             raise Mistake(f"The record can't be read: {error}", "`clew verify`") from error
-        if self._walk is not None and not self._wanted.verify and self._walk.has_patches():
+        if self._walk is not None and not self._wanted.verify:
+            self._look_ahead(self._walk)
+
+    def _look_ahead(self, walk: _engine.Repeat) -> None:
+        """Decides on all cells once, where what is decided on one hangs on those behind it."""
+        if walk.has_overwritten():
+            walk.allow_overwritten()
+            while not self._is_settled(walk):
+                self._start_over(walk)
+            self._start_over(walk)
+        if walk.has_patches():
             # What sets something in libraries is executed for the others: where there are none it need not be.
-            self._walk.overlook_patches(True)
-            self._walk.overlook_patches(self._is_whole())
+            walk.overlook_patches(True)
+            is_whole = all(self.decide(index).outcome == "restored" for index in self._cells)
+            walk.overlook_patches(is_whole and walk.settle_overwritten())
             self._is_behind_first = False
 
-    def _is_whole(self) -> bool:
-        """Whether no cell has to be executed."""
-        return all(self.decide(index).outcome == "restored" for index in self._cells)
+    def _is_settled(self, walk: _engine.Repeat) -> bool:
+        """Whether of no file that several cells write the last writer is executed, nor anything between them."""
+        settled = []
+        for index in self._cells:
+            if self.decide(index).outcome == "executed":
+                settled.append(walk.settle_overwritten())
+        return all((*settled, walk.settle_overwritten()))
+
+    def _start_over(self, walk: _engine.Repeat) -> None:
+        walk.start_over()
+        self._is_behind_first = False
 
     def _open(self) -> None:
         assert self._notebook is not None
@@ -148,6 +168,8 @@ class Recorded:
     def bring(self, ask: Ask) -> bool:
         """Brings to the kernel what cells left that did not run, as far as the next may touch it."""
         self._ask = ask
+        if self._walk is not None and not self._walk.settle_overwritten():
+            raise Lost([OVERWRITTEN])
         pending = self._walk.pending() if self._walk is not None else []
         before = {number: cell.source for number, cell in self._cells.values() if number < self._number}
         texts = json.dumps([before[number] for number in sorted(before)] if self._counts_texts else [])

@@ -186,7 +186,8 @@ class _Reading:
     def of_statement(self, code: CodeType, namespace: Mapping[str, Any]) -> _How | None:
         """What becomes of the generator where a statement of a cell runs; `None` where nothing does."""
         found: _How | None = None
-        body = behind(code)
+        # How often code runs that is timed depends on how fast it is.
+        body = behind(code, is_once=True)
         for one in [code] if body is None else body:
             how = self.of(Scope(one, namespace))
             if how is _How.CERTAIN or how is _How.NO:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from inspect import CO_OPTIMIZED
@@ -82,6 +83,8 @@ _SHOWING = frozenset(
     ("matplotlib", "config", "clew", "load_ext", "reload_ext", "unload_ext", "pinfo", "pinfo2")
 )
 _RUNNING = frozenset(("time", "capture"))
+#: The options of the one that runs what follows them on its line, then its cell; not those by which it binds a name.
+_TIMING, _OPTIONS = "timeit", re.compile(r"(\s*-([nrp]\s*\d+|[tcqo]+)(?=\s|\Z))*\s*")
 
 
 def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[CodeType]]:
@@ -94,23 +97,33 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
     return plain, run
 
 
-def behind(code: CodeType) -> list[CodeType] | None:
-    """The statements that a call of a known magic runs; `None` if the statement is anything else."""
+def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
+    """The statements that a call of a known magic runs, those only that it runs once if so wanted; `None` if the statement is anything else."""
     names, texts = set(code.co_names), [one for one in code.co_consts if isinstance(one, str)]
-    if names == {"get_ipython", "run_line_magic"} and len(texts) == 2:
-        magic, body = texts
-    elif names == {"get_ipython", "run_cell_magic"} and len(texts) == 3 and not texts[1]:
-        magic, _, body = texts
-    else:
+    of_line = names == {"get_ipython", "run_line_magic"} and len(texts) == 2
+    of_cell = names == {"get_ipython", "run_cell_magic"} and len(texts) == 3
+    if not (of_line or of_cell):
         return None
-    if magic in _SHOWING:
+    magic, *bodies = texts
+    if magic == _TIMING and not is_once:
+        bodies[0] = bodies[0][_matched(_OPTIONS, bodies[0]) :]
+    elif of_cell and bodies.pop(0):
+        return None
+    elif magic in _SHOWING:
         return []
-    if magic not in _RUNNING:
+    elif magic not in _RUNNING:
         return None
     try:
-        return [compile(ast.Module([one], []), "<cell>", "exec") for one in ast.parse(body).body]
+        statements = [one for body in bodies for one in ast.parse(body).body]
+        return [compile(ast.Module([one], []), "<cell>", "exec") for one in statements]
     except (SyntaxError, ValueError):
         return None
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> int:
+    """How long the beginning of a text is that a pattern matches."""
+    found = pattern.match(text)
+    return found.end() if found else 0
 
 
 class _Instruction(NamedTuple):

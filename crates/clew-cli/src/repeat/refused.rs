@@ -49,6 +49,7 @@ impl Repeat {
         self.pending.clear();
         self.taken.clear();
         self.awaited.clear();
+        self.overwritten.begin_again();
         self.unknown = None;
     }
 }

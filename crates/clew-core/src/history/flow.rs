@@ -42,7 +42,7 @@ use self::line::{Line, Spot};
 use self::reach::Reach;
 use super::{History, State};
 use crate::format::{Body, Encoding, Manifest, Run, Version};
-use crate::id::{ManifestId, Root, RootKind, RunId};
+use crate::id::{BlobId, ManifestId, Root, RootKind, RunId};
 use crate::store::{Store, Verified};
 
 /// What following values needs to know of them beside the runs. Looking only: nothing is built or run.
@@ -54,6 +54,9 @@ pub trait Values {
     ///
     /// It tells a run that changed a value from one that merely made something else share objects with it.
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>>;
+
+    /// The source that a run ran; `None` where it is missing.
+    fn source(&self, id: BlobId) -> Option<String>;
 }
 
 impl Values for Store {
@@ -63,6 +66,10 @@ impl Values for Store {
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         self.stream(&encoding.stream).ok().map(Verified::into_inner)
+    }
+
+    fn source(&self, id: BlobId) -> Option<String> {
+        self.blob(id).ok().map(Verified::into_inner)
     }
 }
 

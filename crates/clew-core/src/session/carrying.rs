@@ -12,7 +12,7 @@ use crate::format::{Body, Encoding, Manifest};
 use crate::graph::{Arena, Limits};
 use crate::history::History;
 use crate::history::flow::{Flow, Values};
-use crate::id::{ManifestId, RunId};
+use crate::id::{BlobId, ManifestId, RunId};
 use crate::plan::carry::{Carry, CarryPlan, Known, Loading, Rates, Stock, Target};
 use crate::plan::cut::{OverBudget, Unsendable};
 use crate::store::{FrameLengths, Manifests, Store, StoreError, Verified};
@@ -74,6 +74,10 @@ impl Values for Stored<'_> {
 
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         self.store.stream(&encoding.stream).ok().map(Verified::into_inner)
+    }
+
+    fn source(&self, id: BlobId) -> Option<String> {
+        self.store.blob(id).ok().map(Verified::into_inner)
     }
 }
 

@@ -310,6 +310,10 @@ impl Values for Bare {
     fn stream(&self, _: &Encoding) -> Option<Vec<u8>> {
         None
     }
+
+    fn source(&self, _: BlobId) -> Option<String> {
+        None
+    }
 }
 
 /// What stands in the way of making `a` where a cell made it, and a move was recorded as an operation of that kind.

@@ -18,6 +18,8 @@ pub struct Known {
     spots: RefCell<FxHashMap<RunId, Spot>>,
     manifests: RefCell<FxHashMap<ManifestId, Option<Arc<Manifest>>>>,
     reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<Reach>>>>>,
+    /// Whether two runs set in libraries what they set to the same.
+    setters: RefCell<FxHashMap<(RunId, RunId), bool>>,
 }
 
 impl Known {
@@ -42,5 +44,14 @@ impl Known {
         let found = reach(values, version).map(Arc::new);
         self.reaches.borrow_mut().insert(version.manifest, found.clone());
         found
+    }
+    /// Whether two runs set the same in libraries, found out once.
+    pub(super) fn are_same_setters(&self, runs: (RunId, RunId), find: impl FnOnce() -> bool) -> bool {
+        let known = self.setters.borrow().get(&runs).copied();
+        known.unwrap_or_else(|| {
+            let found = find();
+            self.setters.borrow_mut().insert(runs, found);
+            found
+        })
     }
 }

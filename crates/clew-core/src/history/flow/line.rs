@@ -206,8 +206,9 @@ impl Line {
         let mut found = base
             .map(|base| base.line.patched(depth.min(base.depth)))
             .unwrap_or_default();
-        let own = self.patched.iter().filter(|(at, _)| *at <= depth);
-        found.set(own.map(|(_, set)| set));
+        for (at, set) in self.patched.iter().filter(|(at, _)| *at <= depth) {
+            found.set([set], Some(self.run(*at)));
+        }
         found
     }
 

@@ -59,7 +59,7 @@ impl Found {
     pub fn repeat(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
         self.state.repeat(&as_repeated(run), &bound_again(history, id));
-        self.patched.set(&run.evidence.patched);
+        self.patched.set(&run.evidence.patched, Some(*id));
         if let Some(went) = &run.evidence.went {
             self.directory = Some(went.clone());
         }
@@ -148,6 +148,12 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// Whether it is that the run itself sets something in a library.
+    pub fn is_own_patch(&self, run: &Run) -> bool {
+        let is_own = |set: &str| run.evidence.patched.iter().any(|entry| Patches::name_of(entry) == set);
+        matches!(self, Self::Patched(set) if is_own(set))
+    }
+
     fn input(root: &Root, then: &State, found: &State) -> Self {
         Self::Input {
             root: root.clone(),
@@ -192,7 +198,7 @@ impl<'a> Flow<'a> {
         }
         let needed = self.needs(place);
         obstacles.extend(self.of_lazy(place, &needed, elsewhere, outside));
-        obstacles.extend(self.of_patches(place, &needed, found));
+        obstacles.extend(self.of_patches(place, &needed, found, environments, outside));
         let found = &found.state;
         obstacles.extend(self.of_modules(place, &needed, environments, elsewhere, outside));
         obstacles.extend(self.of_path(place, &needed, environments, found));
@@ -336,13 +342,24 @@ impl<'a> Flow<'a> {
 
     /// What it set in libraries, and what cells set before it, then or now, in libraries that it may have used: where that was not certainly
     /// set to the same.
-    fn of_patches(&self, place: &Place<'a>, needed: &BTreeSet<Root>, found: &Found) -> Vec<Obstacle> {
+    fn of_patches(
+        &self,
+        place: &Place<'a>,
+        needed: &BTreeSet<Root>,
+        found: &Found,
+        environments: &Environments,
+        outside: &dyn Outside,
+    ) -> Vec<Obstacle> {
         let before = place.before();
         let then = before.as_ref().map(|before| self.patched(before)).unwrap_or_default();
         let is_executed = !found.overlooks_patches;
         let own = place.recorded().evidence.patched.iter().filter(|_| is_executed);
         let mut all: BTreeSet<&str> = own.map(|entry| Patches::name_of(entry)).collect();
-        let of_others = then.differing(&found.patched, is_executed);
+        let set_same = |one: Option<RunId>, other: Option<RunId>| {
+            let runs = one.zip(other);
+            !is_executed || runs.is_some_and(|(one, other)| self.set_same(one, other, environments, outside))
+        };
+        let of_others = then.differing(&found.patched, set_same);
         if let Some(before) = before.filter(|_| !of_others.is_empty()) {
             let libraries = self.libraries(needed, place, &before);
             let is_used = |set: &&str| is_everywhere(set) || libraries.contains(first_word(set));
