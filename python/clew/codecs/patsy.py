@@ -4,8 +4,6 @@ stored as they are.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from patsy import DesignMatrix
 from patsy.origin import Origin
@@ -14,7 +12,6 @@ from patsy.util import no_pickling
 from . import Codec
 from .inherited import PICKLING, attributes, instances, restore_attributes, subclass
 from .numpy import NAMED as ARRAYS
-
 
 _PLAIN = instances(
     "patsy.plain",
