@@ -84,14 +84,25 @@ CASES = [
         fig = Figure()
         solid = fig.add_subplot(projection='3d')
         _ = solid.plot([1, 2], [1, 2], [1, 2])
+        import numpy as np
+        across, along = np.meshgrid([0.0, 1, 2], [0.0, 1, 2])
+        # Made a class of its own of mpl_toolkits, which is a package without a file.
+        rings = solid.contour(across, along, across * along)
         page = Page()
         own = Mine(page, [0, 0, 1, 1])
         own.notes = ['kept']
         _ = page.add_axes(own)
         """,
         "solid.set_title('changed'); own.notes.append('changed');",
-        ["solid.get_title()", "len(solid.lines)", "solid.figure is fig", "own.notes", "page.axes[0] is own"],
-        {"fig": "loaded", "solid": "loaded", "page": "loaded", "own": "loaded"},
+        [
+            "solid.get_title()",
+            "len(solid.lines)",
+            "solid.figure is fig",
+            "own.notes",
+            "page.axes[0] is own",
+            "rings.axes is solid, rings.levels.tolist()",
+        ],
+        {"fig": "loaded", "solid": "loaded", "rings": "loaded", "page": "loaded", "own": "loaded"},
         kept=["Mine", "Page"],
     ),
     Case(

@@ -110,9 +110,13 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
 
 def _is_of_library(kind: type) -> bool:
     """Whether a class comes from the interpreter or an installed distribution."""
-    library = kind.__module__.partition(".")[0]
-    file = getattr(sys.modules.get(library), "__file__", None) or ""
-    return library in sys.stdlib_module_names or "site-packages" in file or "dist-packages" in file
+    parts = kind.__module__.split(".")
+    if parts[0] in sys.stdlib_module_names:
+        return True
+    # Packages without a file may come from several places: what lies within tells from which.
+    packages = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
+    file = next((file for one in packages if isinstance(file := getattr(one, "__file__", None), str)), "")
+    return "site-packages" in file or "dist-packages" in file
 
 
 def _steady(value: Any, state: Any) -> Any:

@@ -193,26 +193,34 @@ impl Names {
         if self.standard.contains(top) {
             return true;
         }
-        if let Some(found) = self.library.borrow().get(top) {
-            return *found;
-        }
-        let found = self.is_installed(top);
-        self.library.borrow_mut().insert(top.to_vec(), found);
-        found
+        // Packages without a file (`mpl_toolkits`, `google`) may come from several places: what lies within tells from which.
+        let ends = module
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'.')
+            .map(|(at, _)| at);
+        let mut packages = ends.chain([module.len()]).map(|end| &module[..end]);
+        packages.find_map(|package| self.is_installed(package)).unwrap_or(false)
     }
 
-    fn is_installed(&self, top: &[u8]) -> bool {
-        let file = self.find(top, b"__file__");
+    /// Whether a package or module lies where distributions are installed; `None` if it has no file.
+    fn is_installed(&self, module: &[u8]) -> Option<bool> {
+        if let Some(found) = self.library.borrow().get(module) {
+            return Some(*found);
+        }
+        let file = self.find(module, b"__file__");
         // SAFETY: a live object of the module's dict, or null.
-        unsafe {
+        let found = unsafe {
             if file.is_null() || ffi::PyUnicode_CheckExact(file) == 0 {
-                return false;
+                return None;
             }
             let mut path = Vec::new();
             super::scalar::write_text(file, &mut path);
             let path = String::from_utf8_lossy(&path);
             path.contains("site-packages") || path.contains("dist-packages")
-        }
+        };
+        self.library.borrow_mut().insert(module.to_vec(), found);
+        Some(found)
     }
 
     /// Instances of `class` that the module it comes from, a library's, holds by name: sentinels and singletons.
