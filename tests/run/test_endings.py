@@ -17,14 +17,12 @@ from clew.run.kernel import Answer
 BEGUN = "import time\nprint('begun', flush=True)\nfor _ in range(3000): time.sleep(0.1)"
 
 
+#: It catches Ctrl+C at any moment, also while it deals with the one before.
 STUBBORN = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, lambda *_: None)
 print('begun', flush=True)
-while True:
-    try:
-        for _ in range(3000): time.sleep(0.1)
-    except KeyboardInterrupt:
-        print('caught', flush=True)
+while True: time.sleep(0.1)
 """
 
 
