@@ -89,8 +89,14 @@ def test_p03_figures_that_were_shown_come_back_and_are_shown_as_before(desk: Des
     assert "image/png" in shown[0]["data"]
 
 
-@pytest.mark.parametrize("usual", ["agg", "module://matplotlib_inline.backend_inline", None])
-@pytest.mark.parametrize("magic", ["%matplotlib inline", "%matplotlib agg"])
+@pytest.mark.parametrize(
+    ("magic", "usual"),
+    [
+        ("%matplotlib inline", "agg"),
+        ("%matplotlib agg", "module://matplotlib_inline.backend_inline"),
+        ("%matplotlib agg", None),
+    ],
+)
 def test_p03_what_a_cell_chose_to_draw_with_draws_in_later_cells(
     desk: Desk, usual: str | None, magic: str
 ) -> None:
